@@ -1,0 +1,72 @@
+"""The WhatsApp broadcast engine: what hosts embed and what plugins build on. Every public name is here."""
+
+from wabroadcast_core.errors import (
+    BadMessage,
+    BroadcastError,
+    ConflictError,
+    ConnectionDown,
+    FileError,
+    InputError,
+    InvalidInputError,
+    NotFoundError,
+    OutcomeUnknown,
+    PluginError,
+    Rejected,
+    SendError,
+    SetupError,
+    SourceError,
+    TemplateError,
+    Temporary,
+    Throttled,
+    UnavailableError,
+)
+from wabroadcast_core.hookspecs import (
+    Capabilities,
+    ContactSource,
+    FinishedMessage,
+    Sender,
+    SenderContext,
+    SourceContext,
+    hookimpl,
+)
+from wabroadcast_core.models.message import Accepted, OutgoingMessage
+from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
+from wabroadcast_core.models.recipient import AudienceRow, Recipient
+from wabroadcast_core.settings import Settings
+
+__all__ = [
+    "Accepted",
+    "AudienceRow",
+    "BadMessage",
+    "BroadcastError",
+    "Capabilities",
+    "ConflictError",
+    "ConnectionDown",
+    "ConnectionEvent",
+    "ContactSource",
+    "FileError",
+    "FinishedMessage",
+    "Inbound",
+    "InputError",
+    "InvalidInputError",
+    "NotFoundError",
+    "OutcomeUnknown",
+    "OutgoingMessage",
+    "PluginError",
+    "Receipt",
+    "Recipient",
+    "Rejected",
+    "SendError",
+    "Sender",
+    "SenderContext",
+    "Settings",
+    "SetupError",
+    "SourceContext",
+    "SourceError",
+    "TemplateError",
+    "Temporary",
+    "Throttled",
+    "UnavailableError",
+    "WebhookRequest",
+    "hookimpl",
+]

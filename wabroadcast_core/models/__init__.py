@@ -1,0 +1,1 @@
+"""What crosses a border: HTTP, the queue, files, providers, plugins."""

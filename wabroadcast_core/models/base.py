@@ -1,0 +1,60 @@
+"""What every border model shares: camelCase outside, snake_case inside, unknown fields refused, times with an offset."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from wabroadcast_core.errors import Fault, InvalidInputError
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", serialize_by_alias=True)
+
+
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
+
+
+def parse_model(model: type[AnyModel], data: Any) -> AnyModel:
+    """Validate ``data``.
+
+    :raises InvalidInputError: it does not fit; every fault is named with its path.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise InvalidInputError(faults_of(error)) from error
+
+
+def faults_of(error: ValidationError, *, prefix: str = "") -> list[Fault]:
+    """Every fault of a pydantic error with its dotted path; no input value is repeated, it may be a secret."""
+    return [
+        Fault(
+            path=".".join(part for part in (prefix, *map(str, detail["loc"])) if part),
+            message=detail["msg"].removeprefix("Value error, "),
+        )
+        for detail in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def as_utc(timestamp: float | None) -> datetime | None:
+    """The aware time of a UNIX timestamp (seconds, UTC), as answers show it."""
+    return None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
+
+
+def as_timestamp(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"no time zone is named {name!r}") from error
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+Moment = AwareDatetime

@@ -1,0 +1,40 @@
+"""One WhatsApp account or number that can send."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow
+from wabroadcast_core.models.status import ConnectionState
+
+CONNECTION_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+
+
+class Limits(Model):
+    """How fast and when a connection may send. Without ``rate`` it sends as fast as its sender answers."""
+
+    rate: Rate | None = None
+    quotas: list[Quota] = Field(default_factory=list, max_length=8)
+    jitter: Jitter | None = None
+    send_window: SendWindow | None = None
+    lanes: int = Field(1, ge=1, le=16, description="Turns at once over all processes.")
+
+
+class ConnectionDraft(Limits):
+    """A connection as an operator gives it."""
+
+    sender: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class ConnectionView(Limits):
+    """A connection as it is shown: secrets are left out."""
+
+    name: str
+    sender: str
+    settings: dict[str, Any]
+    state: ConnectionState
+    state_reason: str | None
+    state_since: datetime

@@ -1,0 +1,195 @@
+"""The plugin manager: discovery, order, one typed method per hook, errors of plugins contained."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, TypeVar
+
+import pluggy
+
+from wabroadcast_core.errors import NotFoundError, PluginError, SendError
+from wabroadcast_core.hookspecs import NAMESPACE, ContactSource, FinishedMessage, Hooks, Sender
+from wabroadcast_core.models.broadcast import BroadcastSummary
+from wabroadcast_core.models.message import OutgoingMessage
+from wabroadcast_core.models.receipt import Inbound
+
+log = logging.getLogger(__name__)
+
+Kind = TypeVar("Kind", type[Sender], type[ContactSource])
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFacts:
+    """One plugin as ``wabroadcast plugins`` lists it."""
+
+    name: str
+    origin: str
+    hooks: tuple[str, ...]
+    blocked: bool
+
+
+class Plugins:
+    """All plugins of one application. Built by :func:`build_plugins`."""
+
+    def __init__(self, manager: pluggy.PluginManager) -> None:
+        self._manager = manager
+        self.senders: Mapping[str, type[Sender]] = self._collect("sender", "wab_senders")
+        self.contact_sources: Mapping[str, type[ContactSource]] = self._collect("contact source", "wab_contact_sources")
+        self._before_send = self._implementations("wab_before_send")
+
+    def sender(self, kind: str) -> type[Sender]:
+        """:raises NotFoundError: no plugin brings this kind."""
+        return _find(self.senders, kind, "sender")
+
+    def contact_source(self, kind: str) -> type[ContactSource]:
+        """:raises NotFoundError: no plugin brings this kind."""
+        return _find(self.contact_sources, kind, "contact source")
+
+    def blacklisted(self, numbers: Sequence[str]) -> dict[str, str]:
+        """Reason by number. Fatal to the caller when a plugin raises: when in doubt, nobody is messaged.
+
+        :raises PluginError: names the plugin that raised.
+        """
+        reasons: dict[str, str] = {}
+        for name, call in self._implementations("wab_blacklisted"):
+            try:
+                reasons.update(call(numbers=numbers) or {})
+            except Exception as error:
+                raise PluginError(f"plugin {name} failed in wab_blacklisted: {type(error).__name__}") from error
+        return reasons
+
+    def validate_numbers(self, numbers: Sequence[str], *, connection: str) -> dict[str, str]:
+        """Reason by number that cannot be messaged; a plugin that raises is logged and left out."""
+        reasons: dict[str, str] = {}
+        for name, call in self._implementations("wab_validate_numbers"):
+            with _contained(name, "wab_validate_numbers"):
+                reasons.update(call(numbers=numbers, connection=connection) or {})
+        return reasons
+
+    def before_send(self, message: OutgoingMessage) -> None:
+        """:raises SendError: a plugin decided how this message ends."""
+        for name, call in self._before_send:
+            try:
+                call(message=message)
+            except SendError:
+                raise
+            except Exception:
+                _log_failure(name, "wab_before_send")
+
+    @property
+    def hears_finished(self) -> bool:
+        return bool(self._implementations("wab_messages_finished"))
+
+    def messages_finished(self, results: Sequence[FinishedMessage]) -> None:
+        self._notify("wab_messages_finished", results=results)
+
+    def broadcast_changed(self, broadcast: BroadcastSummary) -> None:
+        self._notify("wab_broadcast_changed", broadcast=broadcast)
+
+    def inbound(self, message: Inbound, *, connection: str) -> None:
+        self._notify("wab_inbound", message=message, connection=connection)
+
+    def facts(self) -> list[PluginFacts]:
+        """What is installed, blocked ones included, in the order of their calls."""
+        installed = {entry.name: entry.value for entry in entry_points(group=NAMESPACE)}
+        active = [
+            PluginFacts(
+                name=name,
+                origin=getattr(plugin, "__name__", type(plugin).__module__),
+                hooks=tuple(sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or [])),
+                blocked=False,
+            )
+            for name, plugin in self._manager.list_name_plugin()
+            if plugin is not None
+        ]
+        blocked = [
+            PluginFacts(name=name, origin=installed.get(name, ""), hooks=(), blocked=True)
+            for name, plugin in self._manager.list_name_plugin()
+            if plugin is None
+        ]
+        return sorted(active + blocked, key=lambda fact: fact.name)
+
+    def _implementations(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
+        calls = getattr(self._manager.hook, hook).get_hookimpls()
+        return [(call.plugin_name, call.function) for call in reversed(calls)]
+
+    def _notify(self, hook: str, **arguments: Any) -> None:
+        for name, call in self._implementations(hook):
+            with _contained(name, hook):
+                call(**arguments)
+
+    def _collect(self, what: str, hook: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        owners: dict[str, str] = {}
+        for name, call in self._implementations(hook):
+            for plugin_class in call():
+                kind = plugin_class.kind
+                if kind in found:
+                    raise PluginError(f"{what} kind {kind!r} is claimed by two plugins: {owners[kind]} and {name}")
+                found[kind], owners[kind] = plugin_class, name
+        return found
+
+
+def build_plugins(extra: Iterable[object] = (), *, blocked: Iterable[str] = (), discover: bool = True) -> Plugins:
+    """Find the installed plugins (entry-point group ``wabroadcast``), add ``extra`` ones, and check them all.
+
+    :param blocked: names of plugins that must not run.
+    :raises PluginError: a hook that no specification has, one kind claimed twice, a plugin that cannot be imported.
+    """
+    manager = pluggy.PluginManager(NAMESPACE)
+    manager.add_hookspecs(Hooks)
+    for name in blocked:
+        manager.set_blocked(name)
+    if discover:
+        _load_entry_points(manager)
+    for plugin in extra:
+        manager.register(plugin)
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginError(str(error)) from error
+    return Plugins(manager)
+
+
+def _load_entry_points(manager: pluggy.PluginManager) -> None:
+    for entry in sorted(entry_points(group=NAMESPACE), key=lambda entry: entry.name):
+        if manager.is_blocked(entry.name) or manager.has_plugin(entry.name):
+            continue
+        try:
+            loaded = entry.load()
+        except Exception as error:
+            raise PluginError(f"plugin {entry.name} cannot be imported: {type(error).__name__}: {error}") from error
+        for plugin in getattr(loaded, "PLUGINS", (loaded,)):
+            manager.register(plugin, name=entry.name if plugin is loaded else f"{entry.name}.{_short_name(plugin)}")
+
+
+def _short_name(plugin: object) -> str:
+    return str(getattr(plugin, "__name__", type(plugin).__name__)).rpartition(".")[2]
+
+
+def _find(kinds: Mapping[str, Kind], kind: str, what: str) -> Kind:
+    try:
+        return kinds[kind]
+    except KeyError:
+        raise NotFoundError(f"{what} kind", kind) from None
+
+
+class _contained:  # noqa: N801 - reads as a with-statement
+    """Log what a plugin raises with its name, and go on."""
+
+    def __init__(self, plugin: str, hook: str) -> None:
+        self._plugin, self._hook = plugin, hook
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, Exception):
+            _log_failure(self._plugin, self._hook)
+            return True
+        return False
+
+
+def _log_failure(plugin: str, hook: str) -> None:
+    log.exception("plugin %s failed in %s", plugin, hook)

@@ -1,0 +1,59 @@
+"""How one installation is set up: every name is also an environment variable, ``WABROADCAST_<NAME>``."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MEGABYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Where things are and how patient the engine is. Durations are seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="WABROADCAST_", extra="forbid", env_ignore_empty=True)
+
+    # where
+    data_dir: Path = Field(Path("wabroadcast-data"), description="Home of the embedded Valkey and SQLite.")
+    database_url: SecretStr | None = Field(None, description="SQLAlchemy URL; SQLite under data_dir without one.")
+    redis_url: SecretStr | None = Field(None, description="Redis or Valkey URL; the embedded Valkey without one.")
+    namespace: str = Field("wabroadcast", pattern=r"^[A-Za-z0-9_-]+$", description="Prefix of every Redis key.")
+    secret_key: SecretStr | None = Field(None, description="Encrypts secrets at rest; generated in data_dir if unset.")
+
+    # the door
+    host: str = "127.0.0.1"
+    port: int = Field(3004, ge=0, le=65535)
+    api_keys: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list, description="Comma-separated.")
+    max_body_bytes: int = Field(256 * MEGABYTE, gt=0, description="Largest request body; beyond it 413.")
+
+    # the audience
+    default_region: str = Field("ID", pattern=r"^[A-Z]{2}$", description="Region of numbers without a country code.")
+    timezone: str = Field("Asia/Jakarta", description="Zone of send windows that name none.")
+    prepare_chunk: int = Field(5_000, ge=1, le=50_000, description="Recipients stored in one transaction.")
+    workbook_seconds: float = Field(120, gt=0, description="Longest that opening one workbook may take.")
+    workbook_megabytes: int = Field(2_048, gt=0, description="Most memory that reading one workbook may take.")
+
+    # the workers
+    workers: int = Field(1, ge=0, description="Worker processes that `serve` starts.")
+    threads: int = Field(4, ge=1, description="Huey threads in a worker process.")
+    turns: int = Field(512, ge=1, description="Turns that one worker process carries at once.")
+    turn_seconds: float = Field(3, gt=0, description="Length of a turn before its connection goes back to the queue.")
+    claim_size: int = Field(500, ge=1, le=5_000, description="Most messages claimed at once.")
+    in_flight: int = Field(1_024, ge=1, description="Most requests under way on one connection in one process.")
+    heartbeat_seconds: float = Field(2, gt=0, description="How often a worker says that it lives.")
+    lease_seconds: float = Field(10, gt=0, description="Silence after which a worker counts as dead.")
+    recover_seconds: float = Field(30, gt=0, description="How often lost work is looked for.")
+    stop_seconds: float = Field(20, gt=0, description="How long a stopping worker awaits its requests in flight.")
+
+    # plugins
+    blocked_plugins: Annotated[list[str], NoDecode] = Field(default_factory=list, description="Comma-separated.")
+
+    @field_validator("api_keys", "blocked_plugins", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @property
+    def sqlite_path(self) -> Path:
+        return self.data_dir / "wabroadcast.db"
