@@ -1,0 +1,132 @@
+"""Store work of the event loop: short pieces run on a few threads, and what waits at one moment is committed together."""
+
+import asyncio
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from wabroadcast_core.clock import Clock
+from wabroadcast_core.store.broadcasts import apply_changes
+from wabroadcast_core.store.database import Database
+from wabroadcast_core.store.messages import Changes
+
+Result = TypeVar("Result")
+MOST_TOGETHER = 64
+
+
+@dataclass(slots=True)
+class Unit:
+    """One transaction: pieces of work share it, and its counter changes are applied once at its end."""
+
+    connection: Connection
+    now: float
+    changes: Changes = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class _Piece:
+    work: Callable[[Unit], Any]
+    future: asyncio.Future[Any]
+    result: Any = None
+
+
+class Committer:
+    """Runs pieces of work for one event loop.
+
+    :param completed: told from a store thread which broadcasts were completed by a transaction, after its commit.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, *, threads: int, completed: Callable[[list[int]], None]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._completed = completed
+        self._waiting: deque[_Piece] = deque()
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"wabroadcast-store-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    async def run(self, work: Callable[[Unit], Result]) -> Result:
+        """Run ``work`` in a transaction, maybe with others'; it may be run again after a failure of theirs.
+
+        :raises UnavailableError: the store cannot be reached; nothing was stored.
+        """
+        piece = _Piece(work, asyncio.get_running_loop().create_future())
+        with self._changed:
+            self._waiting.append(piece)
+            self._changed.notify()
+        result: Result = await piece.future
+        return result
+
+    def close(self) -> None:
+        """Finish what waits, then end the threads."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while pieces := self._next_pieces():
+            try:
+                self._commit(pieces)
+            except Exception as error:
+                if len(pieces) == 1:
+                    _fail(pieces[0], error)
+                else:
+                    self._commit_singly(pieces)
+
+    def _next_pieces(self) -> list[_Piece]:
+        with self._changed:
+            while not self._waiting and not self._stopping:
+                self._changed.wait()
+            return [self._waiting.popleft() for _ in range(min(MOST_TOGETHER, len(self._waiting)))]
+
+    def _commit_singly(self, pieces: list[_Piece]) -> None:
+        for piece in pieces:
+            try:
+                self._commit([piece])
+            except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits this piece
+                _fail(piece, error)
+
+    def _commit(self, pieces: list[_Piece]) -> None:
+        def transaction(connection: Connection) -> list[int]:
+            unit = Unit(connection, now=self._clock.now())
+            for piece in pieces:
+                piece.result = piece.work(unit)
+            return apply_changes(connection, unit.changes, now=unit.now)
+
+        completed = self._database.transact(transaction)
+        for loop in {piece.future.get_loop() for piece in pieces}:
+            _call(loop, _resolve, [piece for piece in pieces if piece.future.get_loop() is loop])
+        if completed:
+            self._completed(completed)
+
+
+def _resolve(pieces: list[_Piece]) -> None:
+    for piece in pieces:
+        if not piece.future.done():
+            piece.future.set_result(piece.result)
+
+
+def _fail(piece: _Piece, error: Exception) -> None:
+    def fail() -> None:
+        if not piece.future.done():
+            piece.future.set_exception(error)
+
+    _call(piece.future.get_loop(), fail)
+
+
+def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(function, *arguments)

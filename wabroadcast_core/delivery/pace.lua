@@ -1,0 +1,203 @@
+-- The limiter of one connection: hands out the times at which messages may start.
+--
+-- Redis runs a script alone, so whatever process asks, all see one row of slots. Redis' own clock counts.
+--
+-- KEYS[1]   hash of the connection; KEYS[2..] one hash for each broadcast that has a rate of its own
+-- ARGV[1]   JSON; op is one of
+--   reserve  {count, horizon, lead, interval, margin, quotas: [[messages, seconds]], jitter: [min, max], randoms,
+--             candidates: [{rank, key, interval, margin, fresh}], missed}
+--             -> {now, [slot...], [candidate of each slot...], next time a slot could be had, factor}
+--             -> {now, false} when the hash is cold: prime it first
+--   prime    {next, quotas: [{seconds, buckets: {number: count}}]}   what the store remembers, taken only if still cold
+--   slow     {slot, wait, least}   the provider said "too fast" to the message of that slot
+--
+-- Fields of the hash: next (earliest next slot), last (latest slot given), factor, factor_at, cool (no slot before),
+-- q<seconds>:<bucket> (slots given in that part of a quota's window), q<seconds>:oldest (first bucket not yet dropped).
+-- Times are seconds; they travel as strings, because Redis cuts numbers to integers.
+
+local BUCKETS = 128         -- parts of a quota's window
+local STRETCH = 1.01        -- a quota's window is taken this much longer, for what happens on the way
+local RECOVER_SECONDS = 5   -- the factor grows by a step each so many seconds without throttling
+local RECOVER_STEP = 0.1
+local KEEP_SECONDS = 40 * 86400
+
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
+local ask = cjson.decode(ARGV[1])
+local hash = KEYS[1]
+
+local function number_of(key, field)
+  local value = redis.call('HGET', key, field)
+  return value and tonumber(value)
+end
+
+local function set(key, field, value)
+  redis.call('HSET', key, field, string.format('%.6f', value))
+end
+
+local function factor_now()
+  local factor, since = number_of(hash, 'factor'), number_of(hash, 'factor_at')
+  if not factor or not since then return 1 end
+  return math.min(1, factor + RECOVER_STEP * math.floor((now - since) / RECOVER_SECONDS))
+end
+
+-- A quota's window as counted buckets. Bucket b holds the slots in [b * length, (b + 1) * length); a slot at t is
+-- allowed while the buckets of t and the BUCKETS before it hold fewer than the quota.
+local function open_quota(messages, seconds)
+  local quota = {messages = messages, length = seconds * STRETCH / BUCKETS, counts = {}, added = {}}
+  quota.prefix = 'q' .. string.format('%d', seconds) .. ':'
+  local oldest = math.floor(now / quota.length) - BUCKETS - 1
+  local newest = math.floor((now + ask.lead + ask.horizon) / quota.length) + 1
+  local fields = {}
+  for bucket = oldest, newest do fields[#fields + 1] = quota.prefix .. string.format('%d', bucket) end
+  for place, value in ipairs(redis.call('HMGET', hash, unpack(fields))) do
+    if value then quota.counts[oldest + place - 1] = tonumber(value) end
+  end
+  return quota
+end
+
+local function held(quota, bucket)
+  local sum = 0
+  for each = bucket - BUCKETS, bucket do sum = sum + (quota.counts[each] or 0) end
+  return sum
+end
+
+-- The earliest time from t on that the quota allows; far beyond the horizon an estimate is enough.
+local function allowed_from(quota, t)
+  local bucket = math.floor(t / quota.length)
+  local sum = held(quota, bucket)
+  while sum >= quota.messages do
+    sum = sum - (quota.counts[bucket - BUCKETS] or 0)
+    bucket = bucket + 1
+    sum = sum + (quota.counts[bucket] or 0)
+    t = bucket * quota.length
+  end
+  return t
+end
+
+local function take(quota, t)
+  local bucket = math.floor(t / quota.length)
+  quota.counts[bucket] = (quota.counts[bucket] or 0) + 1
+  quota.added[bucket] = (quota.added[bucket] or 0) + 1
+end
+
+local function save(quota)
+  for bucket, amount in pairs(quota.added) do
+    redis.call('HINCRBY', hash, quota.prefix .. string.format('%d', bucket), amount)
+  end
+  local keep = math.floor(now / quota.length) - BUCKETS - 2
+  local oldest = number_of(hash, quota.prefix .. 'oldest') or keep
+  for bucket = oldest, math.min(keep - 1, oldest + 4 * BUCKETS) do
+    redis.call('HDEL', hash, quota.prefix .. string.format('%d', bucket))
+  end
+  set(hash, quota.prefix .. 'oldest', keep)
+end
+
+-- Whose message goes at t: the first rank that has anybody allowed, and in it whoever got least so far.
+-- Without one: when the first broadcast's own rate allows.
+local function choose(candidates, t)
+  local best, soonest
+  for place, candidate in ipairs(candidates) do
+    if best and candidates[best].rank > candidate.rank then break end
+    if candidate.next <= t then
+      if not best or candidate.given < candidates[best].given then best = place end
+    elseif not soonest or candidate.next < soonest then
+      soonest = candidate.next
+    end
+  end
+  return best, soonest
+end
+
+local function open_candidates()
+  for _, candidate in ipairs(ask.candidates) do
+    candidate.given, candidate.next = 0, 0
+    if candidate.key > 0 then
+      local stored = number_of(KEYS[candidate.key], 'next')
+      candidate.next = stored or (candidate.fresh and 0 or now + candidate.interval)
+    end
+  end
+  return ask.candidates
+end
+
+local function give(candidate, t)
+  candidate.given = candidate.given + 1
+  if candidate.key > 0 then
+    -- A slot is as late as the connection's row makes it; a part of the margin may be caught up, never more.
+    candidate.next = math.max(candidate.next, t - 0.4 * candidate.margin) + candidate.interval
+    candidate.changed = true
+  end
+end
+
+-- The wait from one slot to the one after it.
+local function gap_after(place, interval)
+  if not ask.jitter then return interval end
+  return math.max(interval, ask.jitter[1] + ask.randoms[place] * (ask.jitter[2] - ask.jitter[1]))
+end
+
+local function reserve()
+  local free = number_of(hash, 'next')
+  if not free then return {string.format('%.6f', now), false} end
+  if ask.missed and number_of(hash, 'last') == ask.missed then free = now end
+
+  local factor = factor_now()
+  local candidates, quotas = open_candidates(), {}
+  for _, quota in ipairs(ask.quotas) do quotas[#quotas + 1] = open_quota(quota[1], quota[2]) end
+
+  local slots, whose = {}, {}
+  local t = math.max(free, now + ask.lead, number_of(hash, 'cool') or 0)
+  while #slots < ask.count do
+    for _, quota in ipairs(quotas) do t = allowed_from(quota, t) end
+    if t > now + ask.lead + ask.horizon then break end
+    local chosen, soonest = 0, nil
+    if #candidates > 0 then chosen, soonest = choose(candidates, t) end
+    if chosen then
+      slots[#slots + 1], whose[#whose + 1] = string.format('%.6f', t), chosen
+      if chosen > 0 then give(candidates[chosen], t) end
+      for _, quota in ipairs(quotas) do take(quota, t) end
+      free = t + gap_after(#slots, ask.interval / factor)
+      t = free
+    else
+      t = soonest
+    end
+  end
+
+  if #slots > 0 then
+    set(hash, 'next', free)
+    redis.call('HSET', hash, 'last', slots[#slots])
+    redis.call('EXPIRE', hash, KEEP_SECONDS)
+  end
+  for _, quota in ipairs(quotas) do save(quota) end
+  for _, candidate in ipairs(candidates) do
+    if candidate.changed then
+      set(KEYS[candidate.key], 'next', candidate.next)
+      redis.call('EXPIRE', KEYS[candidate.key], KEEP_SECONDS)
+    end
+  end
+  return {string.format('%.6f', now), slots, whose, string.format('%.6f', t), tostring(factor)}
+end
+
+local function prime()
+  if redis.call('HEXISTS', hash, 'next') == 1 then return 0 end
+  set(hash, 'next', ask.next)
+  for _, quota in ipairs(ask.quotas) do
+    for bucket, count in pairs(quota.buckets) do
+      redis.call('HINCRBY', hash, 'q' .. string.format('%d', quota.seconds) .. ':' .. bucket, count)
+    end
+  end
+  return 1
+end
+
+local function slow()
+  local since = number_of(hash, 'factor_at')
+  if ask.wait > 0 then
+    set(hash, 'cool', math.max(number_of(hash, 'cool') or 0, now + ask.wait))
+  end
+  if since and ask.slot <= since then return 0 end  -- one throttling of many messages in flight counts once
+  set(hash, 'factor', math.max(ask.least, factor_now() / 2))
+  set(hash, 'factor_at', now)
+  return 1
+end
+
+if ask.op == 'reserve' then return reserve() end
+if ask.op == 'prime' then return prime() end
+return slow()

@@ -1,0 +1,180 @@
+"""When the next message of a connection may leave: asks the limiter in Redis (``pace.lua``), the same for all processes.
+
+A limit holds at the provider's door, and the way there takes now longer, now shorter. So slots are spaced a little
+wider than the rate (the margin), and a message that would start later after its slot than half of that margin gives
+its slot up. What is left of the margin is the way's.
+"""
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+import redis.asyncio
+from redis.commands.core import AsyncScript
+
+from wabroadcast_core.models.connection import Limits
+from wabroadcast_core.models.pacing import Rate
+from wabroadcast_core.keys import Keys
+
+HORIZON = 0.25  # seconds ahead that slots are given out
+LEAD = 0.03  # seconds from asking to the first slot: time to claim
+MARGIN_SHARE = 0.026  # of the rate's window
+LONGEST_MARGIN = 0.25  # seconds; what happens on the way does not grow with the window
+LEAST_FACTOR = 0.05
+BUCKETS = 128  # as in pace.lua
+STRETCH = 1.01  # as in pace.lua
+
+_SCRIPT = files(__package__).joinpath("pace.lua").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """A rate as the limiter keeps it: seconds from slot to slot, and the margin in that."""
+
+    interval: float
+    margin: float
+
+    @classmethod
+    def of(cls, rate: Rate | None) -> "Spacing":
+        if rate is None:
+            return cls(0.0, 0.0)
+        margin = min(rate.per_seconds * MARGIN_SHARE, LONGEST_MARGIN)
+        return cls((rate.per_seconds + margin) / rate.messages, margin)
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A broadcast with due work that competes for slots. ``rate``: its own, tighter one."""
+
+    broadcast_id: int
+    rank: int
+    rate: Rate | None = None
+    fresh: bool = False  # nothing of it was sent yet
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Start times (UNIX seconds on Redis' clock), each for one rival or for any."""
+
+    times: Sequence[float]
+    rivals: Sequence[int | None]  # broadcast ids
+    next_at: float  # when it is worth asking again
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the store knows of a connection's recent starts: how many in each span, by the span's end."""
+
+    last_at: float | None
+    starts: Mapping[float, int] = field(default_factory=dict)
+
+
+class ColdPaceError(Exception):
+    """The limiter knows nothing of this connection: prime it with what the store remembers."""
+
+
+class Pace:
+    """The limiter's caller."""
+
+    def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
+        self._keys = keys
+        self._script: AsyncScript = client.register_script(_SCRIPT)
+
+    async def reserve(
+        self,
+        connection_id: int,
+        limits: Limits,
+        *,
+        count: int,
+        rivals: Sequence[Rival] = (),
+        missed: float | None = None,
+    ) -> Slots:
+        """Take up to ``count`` slots of the next quarter of a second.
+
+        :param rivals: given when any broadcast has a rate of its own: then each slot is for one of them.
+        :param missed: a slot given up; if it was the last one given out, its time is free again.
+        :raises ColdPaceError: prime first.
+        :raises redis.RedisError: Redis cannot be asked: send nothing.
+        """
+        spacing = Spacing.of(limits.rate)
+        paced = bool(spacing.interval or limits.jitter or limits.quotas)
+        keys, candidates = self._candidates(rivals)
+        ask = {
+            "op": "reserve",
+            "count": count,
+            "horizon": HORIZON,
+            "lead": LEAD if paced or candidates else 0,
+            "interval": spacing.interval,
+            "quotas": [[quota.messages, quota.per_seconds] for quota in limits.quotas],
+            "jitter": [limits.jitter.min_seconds, limits.jitter.max_seconds] if limits.jitter else None,
+            "randoms": [random.random() for _ in range(count)] if limits.jitter else [],  # noqa: S311 - a human gap, no secret
+            "candidates": candidates,
+            "missed": missed,
+        }
+        answer = await self._call([self._keys.pace(connection_id), *keys], ask)
+        if not answer[1] and len(answer) == 2:  # noqa: PLR2004 - the shape of a cold answer
+            raise ColdPaceError
+        return Slots(
+            times=[float(slot) for slot in answer[1]],
+            rivals=[rivals[place - 1].broadcast_id if place else None for place in answer[2]],
+            next_at=float(answer[3]),
+            factor=float(answer[4]),
+        )
+
+    async def prime(self, connection_id: int, limits: Limits, memory: Memory, *, now: float) -> None:
+        """Give the limiter what the store remembers, unless somebody did already."""
+        interval = Spacing.of(limits.rate).interval
+        quotas = [
+            {"seconds": quota.per_seconds, "buckets": _buckets(memory.starts, quota.per_seconds, now=now)}
+            for quota in limits.quotas
+        ]
+        first = now if memory.last_at is None else min(memory.last_at, now) + interval
+        ask = {"op": "prime", "next": first, "quotas": quotas}
+        await self._call([self._keys.pace(connection_id)], ask)
+
+    async def slow_down(self, connection_id: int, *, slot: float, wait: float | None) -> None:
+        """The provider said "too fast" to the message that started at ``slot``: halve the rate, and wait if told to."""
+        ask = {"op": "slow", "slot": slot, "wait": wait or 0, "least": LEAST_FACTOR}
+        await self._call([self._keys.pace(connection_id)], ask)
+
+    def _candidates(self, rivals: Sequence[Rival]) -> tuple[list[str], list[dict[str, Any]]]:
+        keys: list[str] = []
+        candidates: list[dict[str, Any]] = []
+        for rival in rivals:
+            spacing = Spacing.of(rival.rate)
+            if rival.rate is not None:
+                keys.append(self._keys.broadcast_pace(rival.broadcast_id))
+            candidates.append(
+                {
+                    "rank": rival.rank,
+                    "key": len(keys) + 1 if rival.rate is not None else 0,
+                    "interval": spacing.interval,
+                    "margin": spacing.margin,
+                    "fresh": rival.fresh,
+                }
+            )
+        return keys, candidates
+
+    async def _call(self, keys: list[str], ask: dict[str, Any]) -> Any:
+        return await self._script(keys=keys, args=[json.dumps(ask)])
+
+
+def lateness_allowed(limits: Limits) -> float:
+    """Seconds after its slot that a message may still start."""
+    if limits.rate is None:
+        return float("inf")
+    return Spacing.of(limits.rate).margin / 2
+
+
+def _buckets(starts: Mapping[float, int], seconds: float, *, now: float) -> dict[str, int]:
+    length = seconds * STRETCH / BUCKETS
+    buckets: dict[str, int] = {}
+    for ended, count in starts.items():
+        if ended > now - seconds * STRETCH:
+            bucket = str(int(min(ended, now) // length))
+            buckets[bucket] = buckets.get(bucket, 0) + count
+    return buckets

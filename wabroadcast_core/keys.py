@@ -1,0 +1,48 @@
+"""Every Redis key and channel of one installation, in one place."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    namespace: str
+
+    @property
+    def epoch(self) -> str:
+        """Since when Redis has kept its keys: gone with them when they are lost."""
+        return f"{self.namespace}:epoch"
+
+    @property
+    def control(self) -> str:
+        """Channel: pause, cancel and opt-out, for the turns that run."""
+        return f"{self.namespace}:control"
+
+    @property
+    def recovering(self) -> str:
+        """Lock: one process at a time looks for lost work."""
+        return f"{self.namespace}:recovering"
+
+    def pace(self, connection_id: int) -> str:
+        return f"{self.namespace}:pace:{connection_id}"
+
+    def broadcast_pace(self, broadcast_id: int) -> str:
+        return f"{self.namespace}:pace:broadcast:{broadcast_id}"
+
+    def lanes(self, connection_id: int) -> str:
+        return f"{self.namespace}:lanes:{connection_id}"
+
+    def worker(self, worker_id: int) -> str:
+        """A worker's lease: it lives while this does."""
+        return f"{self.namespace}:worker:{worker_id}"
+
+    def intents(self, worker_id: int) -> str:
+        """Hash of the messages whose request may have left."""
+        return f"{self.namespace}:intents:{worker_id}"
+
+    def sealed(self, worker_id: int) -> str:
+        """Set once a worker's claims are being settled: it may start nothing more."""
+        return f"{self.namespace}:sealed:{worker_id}"
+
+    def preparing(self, broadcast_id: int) -> str:
+        """Lock: one worker at a time reads an audience."""
+        return f"{self.namespace}:preparing:{broadcast_id}"

@@ -1,0 +1,27 @@
+"""What was done to broadcasts and connections: by whom, when."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, RowMapping, insert, select
+
+from wabroadcast_core.store.tables import acts
+
+
+def note_act(
+    connection: Connection,
+    *,
+    act: str,
+    actor: str,
+    now: float,
+    broadcast_id: int | None = None,
+    connection_id: int | None = None,
+    detail: str | None = None,
+) -> None:
+    """Keep what somebody did to a broadcast or a connection."""
+    values = {"broadcast_id": broadcast_id, "connection_id": connection_id, "detail": detail}
+    connection.execute(insert(acts).values(act=act, actor=actor, at=now, **values))
+
+
+def acts_on(connection: Connection, broadcast_id: int) -> Sequence[RowMapping]:
+    statement = select(acts).where(acts.c.broadcast_id == broadcast_id).order_by(acts.c.id)
+    return connection.execute(statement).mappings().all()

@@ -1,0 +1,221 @@
+"""The broadcasts: their rows, their counters, what is due."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, RowMapping, Select, func, insert, select, text, update
+
+from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
+from wabroadcast_core.store.messages import Changes
+from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
+from wabroadcast_core.store.tables import broadcast_connections, broadcasts, connections, skip_counts
+
+COUNTERS = (*(status.value for status in MessageStatus), "total", "delivered", "read")
+RATE_SECONDS = 10.0  # the time between the marks that the present rate is read from
+
+
+# --- rows ------------------------------------------------------------------------------------------------------
+
+
+def insert_broadcast(connection: Connection, values: dict[str, Any], *, connection_ids: Iterable[int]) -> int:
+    """Store a new broadcast and its pool. :returns: its id."""
+    key: int = connection.execute(insert(broadcasts).values(values).returning(broadcasts.c.id)).scalar_one()
+    connection.execute(
+        insert(broadcast_connections),
+        [{"broadcast_id": key, "connection_id": connection_id} for connection_id in connection_ids],
+    )
+    return key
+
+
+def find_broadcast(connection: Connection, job_id: str, *, lock: bool = False) -> RowMapping | None:
+    statement = select(broadcasts).where(broadcasts.c.job_id == job_id)
+    return connection.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
+
+
+def get_broadcast(connection: Connection, key: int, *, lock: bool = False) -> RowMapping | None:
+    statement = select(broadcasts).where(broadcasts.c.id == key)
+    return connection.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
+
+
+def find_submission(connection: Connection, idempotency_key: str) -> RowMapping | None:
+    statement = select(broadcasts).where(broadcasts.c.idempotency_key == idempotency_key)
+    return connection.execute(statement).mappings().one_or_none()
+
+
+def list_broadcasts(
+    connection: Connection,
+    *,
+    status: str | None = None,
+    rank: int | None = None,
+    connection_name: str | None = None,
+    query: str | None = None,
+    offset: int = 0,
+    limit: int = 50,
+) -> tuple[Sequence[RowMapping], int]:
+    """Newest first. :returns: the rows of the page, and how many there are in all."""
+    chosen: Select[Any] = select(broadcasts)
+    if status is not None:
+        chosen = chosen.where(broadcasts.c.status == status)
+    if rank is not None:
+        chosen = chosen.where(broadcasts.c.rank == rank)
+    if query:
+        chosen = chosen.where(func.lower(broadcasts.c.name).contains(query.lower(), autoescape=True))
+    if connection_name is not None:
+        pool = (
+            select(broadcast_connections.c.broadcast_id)
+            .join(connections, connections.c.id == broadcast_connections.c.connection_id)
+            .where(connections.c.name == connection_name)
+        )
+        chosen = chosen.where(broadcasts.c.id.in_(pool))
+    total = connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
+    page = chosen.order_by(broadcasts.c.created_at.desc(), broadcasts.c.id.desc()).offset(offset).limit(limit)
+    return connection.execute(page).mappings().all(), total
+
+
+def update_broadcast(
+    connection: Connection, key: int, *, where_status: Iterable[BroadcastStatus] | None = None, **values: Any
+) -> bool:
+    """Change a broadcast. :returns: whether its status was one of ``where_status``."""
+    statement = update(broadcasts).where(broadcasts.c.id == key).values(values)
+    if where_status is not None:
+        statement = statement.where(broadcasts.c.status.in_(list(where_status)))
+    return connection.execute(statement).rowcount == 1
+
+
+def pools_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
+    """The names of each broadcast's connections."""
+    statement = (
+        select(broadcast_connections.c.broadcast_id, connections.c.name)
+        .join(connections, connections.c.id == broadcast_connections.c.connection_id)
+        .where(broadcast_connections.c.broadcast_id.in_(keys))
+        .order_by(connections.c.id)
+    )
+    pools: dict[int, list[str]] = {key: [] for key in keys}
+    for key, name in connection.execute(statement):
+        pools[key].append(name)
+    return pools
+
+
+# --- counters --------------------------------------------------------------------------------------------------
+
+_CHANGE_COLUMNS = json_columns(id="BIGINT", **{name: "BIGINT" for name in COUNTERS})
+_APPLY_CHANGES = dialects(
+    "UPDATE broadcasts SET "
+    + ", ".join(f"{name} = broadcasts.{name} + change.{name}" for name in COUNTERS)
+    + " FROM (SELECT {columns} FROM {rows}) AS change WHERE broadcasts.id = change.id",
+    sqlite={"columns": _CHANGE_COLUMNS[0], "rows": LITE_ROWS},
+    postgresql={"columns": _CHANGE_COLUMNS[1], "rows": POST_ROWS},
+)
+_MARK_RATE = text(
+    """
+    UPDATE broadcasts SET earlier_mark_at = mark_at, earlier_mark_sent = mark_sent, mark_at = :now, mark_sent = sent
+    WHERE id = :id AND (mark_at IS NULL OR mark_at <= :before)
+    """
+)
+_COMPLETE = text(
+    """
+    UPDATE broadcasts SET status = 'completed', finished_at = :now
+    WHERE id = :id AND status = 'processing' AND prepared AND queued + processing + retry + paused = 0
+    """
+)
+
+
+def apply_changes(connection: Connection, changes: Changes, *, now: float) -> list[int]:
+    """Add what a transaction changed to the counters, as its last act: rows are locked in one order everywhere.
+
+    :returns: the broadcasts that are complete by it.
+    """
+    by_broadcast: dict[int, dict[str, int]] = {}
+    for (key, counter), amount in changes.items():
+        if amount:
+            by_broadcast.setdefault(key, {})[counter] = amount
+    changes.clear()
+    if not by_broadcast:
+        return []
+    keys = sorted(by_broadcast)
+    if connection.dialect.name != "sqlite":
+        connection.execute(
+            select(broadcasts.c.id).where(broadcasts.c.id.in_(keys)).order_by(broadcasts.c.id).with_for_update()
+        )
+    rows = [[key, *(by_broadcast[key].get(name, 0) for name in COUNTERS)] for key in keys]
+    connection.execute(_APPLY_CHANGES.of(connection), {"rows": as_json(rows)})
+    return _finish(connection, by_broadcast, now=now)
+
+
+def _finish(connection: Connection, changed: dict[int, dict[str, int]], *, now: float) -> list[int]:
+    done: list[int] = []
+    for key, counters in changed.items():
+        if counters.get("sent"):
+            connection.execute(_MARK_RATE, {"id": key, "now": now, "before": now - RATE_SECONDS})
+        if any(counters.get(name, 0) < 0 for name in ("processing", "queued", "retry", "paused")):
+            done += [key] if complete_broadcast(connection, key, now=now) else []
+    return done
+
+
+def complete_broadcast(connection: Connection, key: int, *, now: float) -> bool:
+    """End a broadcast that has nothing left to do. :returns: whether it had."""
+    return connection.execute(_COMPLETE, {"id": key, "now": now}).rowcount == 1
+
+
+_ADD_SKIPS = text(
+    """
+    INSERT INTO skip_counts (broadcast_id, reason, messages) VALUES (:broadcast_id, :reason, :amount)
+    ON CONFLICT (broadcast_id, reason) DO UPDATE SET messages = skip_counts.messages + :amount
+    """
+)
+
+
+def count_skips(connection: Connection, key: int, reasons: dict[str, int]) -> None:
+    """Note why messages of a broadcast were skipped."""
+    for reason, amount in sorted(reasons.items()):
+        connection.execute(_ADD_SKIPS, {"broadcast_id": key, "reason": reason, "amount": amount})
+
+
+def skips_of(connection: Connection, key: int) -> dict[str, int]:
+    statement = select(skip_counts.c.reason, skip_counts.c.messages).where(skip_counts.c.broadcast_id == key)
+    return {reason: amount for reason, amount in connection.execute(statement) if amount}
+
+
+# --- what is due -----------------------------------------------------------------------------------------------
+
+_CANDIDATES = text(
+    """
+    SELECT b.id, b.rank, b.queued, b.retry, b.released_batch, b.next_release_at, b.served_at
+    FROM broadcasts AS b JOIN broadcast_connections AS pool ON pool.broadcast_id = b.id
+    WHERE pool.connection_id = :connection_id AND b.status = 'processing' AND b.queued + b.retry > 0
+    ORDER BY b.rank DESC, b.served_at, b.id
+    """
+)
+
+
+def candidates(connection: Connection, connection_id: int) -> Sequence[Row[Any]]:
+    """The broadcasts that this connection may take messages from, in the order in which they are served."""
+    return connection.execute(_CANDIDATES, {"connection_id": connection_id}).fetchall()
+
+
+def mark_served(connection: Connection, keys: Iterable[int], *, now: float) -> None:
+    connection.execute(update(broadcasts).where(broadcasts.c.id.in_(list(keys))).values(served_at=now))
+
+
+def next_retry_at(connection: Connection, key: int) -> float | None:
+    statement = text("SELECT min(due_at) FROM messages WHERE broadcast_id = :id AND status = 'retry'")
+    return connection.execute(statement, {"id": key}).scalar()
+
+
+def unprepared(connection: Connection, *, now: float) -> Sequence[Row[Any]]:
+    """Broadcasts whose audience should be on its way into the store: id, rank."""
+    statement = select(broadcasts.c.id, broadcasts.c.rank).where(
+        broadcasts.c.status.in_([BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING]),
+        ~broadcasts.c.prepared,
+        func.coalesce(broadcasts.c.scheduled_at, 0) <= now,
+    )
+    return connection.execute(statement).fetchall()
+
+
+def unswept(connection: Connection) -> Sequence[int]:
+    """Cancelled broadcasts that still have open messages."""
+    statement = select(broadcasts.c.id).where(
+        broadcasts.c.status == BroadcastStatus.CANCELLED,
+        broadcasts.c.queued + broadcasts.c.retry + broadcasts.c.paused > 0,
+    )
+    return connection.execute(statement).scalars().all()

@@ -1,0 +1,167 @@
+"""The store's door: an engine, read and write transactions, migrations.
+
+SQLite (WAL, synchronous=FULL) has one writer at a time, so a write transaction takes its lock at the start.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from wabroadcast_core.errors import SetupError, UnavailableError
+
+MIGRATION_LOCK = 3_004_062  # any number that is ours alone, for PostgreSQL's advisory lock
+LOCK_WAIT_SECONDS = 30.0
+_DEADLOCK_CODES = frozenset({"40001", "40P01"})  # serialization failure, deadlock: PostgreSQL asks to try again
+
+Result = TypeVar("Result")
+
+
+class Database:
+    """One engine. Safe to use from many threads."""
+
+    def __init__(self, engine: Engine, *, owned: bool = True) -> None:
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._owned = owned
+        if self.is_sqlite:
+            event.listen(engine, "connect", _configure_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read transaction. :raises UnavailableError: the store cannot be reached."""
+        with _reachable(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A write transaction, committed at the end. :raises UnavailableError: the store cannot be reached."""
+        with _reachable(), self.engine.connect() as plain:
+            connection = plain.execution_options(wab_write=True)
+            with connection.begin():
+                yield connection
+
+    def transact(self, work: Callable[[Connection], Result]) -> Result:
+        """Run ``work`` in a write transaction, again when the database asks for that after a deadlock."""
+        for _ in range(5):
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in _DEADLOCK_CODES:
+                    raise
+        with self.write() as connection:
+            return work(connection)
+
+    def migrate(self) -> None:
+        """Bring the tables to this version's shape; several processes may try at once.
+
+        :raises SetupError: the database was used by a newer version.
+        :raises UnavailableError: it cannot be reached.
+        """
+        with self.write() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            _upgrade(connection)
+
+    def close(self) -> None:
+        if self._owned:
+            self.engine.dispose()
+
+
+def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> Database:
+    """Open the database at ``url``, or SQLite at ``sqlite_path`` without one.
+
+    :raises SetupError: the URL is no database URL, its driver is missing, the directory cannot be written.
+    """
+    try:
+        parsed = make_url(url or f"sqlite:///{sqlite_path}")
+        if parsed.drivername in {"postgres", "postgresql"}:
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() == "sqlite":
+            _make_directory(Path(parsed.database or ":memory:").parent)
+            options: dict[str, Any] = {"connect_args": {"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}}
+        else:
+            options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+        engine = create_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30, **options)
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise SetupError("WABROADCAST_DATABASE_URL is not a database URL that SQLAlchemy knows") from error
+    except ModuleNotFoundError as error:
+        raise SetupError(f"the database driver {error.name} is missing: install wabroadcast[postgres]") from error
+    return Database(engine)
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"the data directory {directory} cannot be made: {error.strerror}") from error
+    if not os.access(directory, os.W_OK):
+        raise SetupError(f"the data directory {directory} cannot be written to")
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves: the driver would only begin deferred ones
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={int(LOCK_WAIT_SECONDS * 1000)}",
+        "cache_size=-32768",
+        "temp_store=MEMORY",
+        "journal_size_limit=67108864",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("wab_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextlib.contextmanager
+def _reachable() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise UnavailableError("the store has no free connection") from error
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) in _DEADLOCK_CODES:
+            raise
+        raise UnavailableError(f"the store cannot be reached: {_reason(error)}") from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise UnavailableError(f"the store cannot be reached: {_reason(error)}") from error
+
+
+def _reason(error: DBAPIError) -> str:
+    """The driver's first line; the statement and its values stay out, they may hold numbers."""
+    if isinstance(error.orig, sqlite3.Error):
+        return str(error.orig)
+    return str(error.orig).partition("\n")[0] or type(error.orig).__name__
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", "wabroadcast_core.store:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    scripts = ScriptDirectory.from_config(config)
+    present = MigrationContext.configure(connection).get_current_revision()
+    if present == scripts.get_current_head():
+        return
+    if present is not None and present not in {script.revision for script in scripts.walk_revisions()}:
+        raise SetupError(f"the database was used by a newer version of wabroadcast (schema {present})")
+    command.upgrade(config, "head")

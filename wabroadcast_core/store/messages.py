@@ -1,0 +1,367 @@
+"""The messages of broadcasts: made in chunks, claimed and recorded in sets, never one statement a message.
+
+Counters belong to the broadcast and change in the same transaction: every function here that moves messages
+returns or applies the change.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, text
+
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
+
+POSITION_BITS = 32
+ANY_ROUTE = 0
+
+Changes: TypeAlias = Counter[tuple[int, str]]
+"""How much each counter (broadcast, column) grows."""
+
+
+def message_key(broadcast_id: int, position: int) -> int:
+    return broadcast_id << POSITION_BITS | position
+
+
+def position_of(key: int) -> int:
+    return key & ((1 << POSITION_BITS) - 1)
+
+
+def broadcast_of(key: int) -> int:
+    return key >> POSITION_BITS
+
+
+# --- making them -----------------------------------------------------------------------------------------------
+
+_NEW_COLUMNS = json_columns(
+    id="BIGINT",
+    broadcast_id="BIGINT",
+    batch="INTEGER",
+    route="INTEGER",
+    status="TEXT",
+    number="TEXT",
+    raw="TEXT",
+    name="TEXT",
+    variables="TEXT",
+    reason="TEXT",
+    detail="TEXT",
+)
+NewMessage: TypeAlias = tuple[
+    int, int, int, int, str, str | None, str | None, str | None, str | None, str | None, str | None
+]
+"""id, broadcast, batch, route, status, number, raw, name, variables (JSON), reason, detail"""
+
+_INSERT = dialects(
+    """
+    INSERT INTO messages (id, broadcast_id, batch, route, status, number, raw, name, variables, reason, detail)
+    SELECT {columns} FROM {rows} WHERE true
+    ON CONFLICT DO NOTHING RETURNING id
+    """,
+    sqlite={"columns": _NEW_COLUMNS[0], "rows": LITE_ROWS},
+    postgresql={"columns": _NEW_COLUMNS[1], "rows": POST_ROWS},
+)
+
+
+def insert_messages(connection: Connection, rows: Sequence[NewMessage]) -> set[int]:
+    """Store new messages.
+
+    :returns: the keys stored; a number that its broadcast has already is left out.
+    """
+    return set(connection.execute(_INSERT.of(connection), {"rows": as_json(rows)}).scalars())
+
+
+# --- claiming them ---------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Claimed:
+    """A message taken for sending."""
+
+    key: int
+    broadcast_id: int
+    number: str
+    name: str | None
+    variables: str | None  # JSON
+    attempts: int  # already made
+    batch: int
+
+
+_CLAIM = """
+    UPDATE messages SET status = 'processing', worker_id = :worker_id, connection_id = :connection_id, due_at = NULL
+    WHERE id {among} ({picked})
+    RETURNING id, broadcast_id, number, name, variables, attempts, batch
+    """
+_PICK_LITE = {"among": "IN", "locking": ""}
+_PICK_POST = {"among": "= ANY (ARRAY", "locking": "FOR UPDATE SKIP LOCKED)"}  # an array is made once, a list may not be
+_CLAIM_QUEUED = dialects(
+    _CLAIM.format(
+        among="{among}",
+        picked="""
+        SELECT id FROM messages
+        WHERE broadcast_id = :broadcast_id AND route = :route AND status = 'queued' AND batch <= :released_batch
+        ORDER BY batch, id LIMIT :amount {locking}
+        """,
+    ),
+    sqlite=_PICK_LITE,
+    postgresql=_PICK_POST,
+)
+_CLAIM_RETRY = dialects(
+    _CLAIM.format(
+        among="{among}",
+        picked="""
+        SELECT id FROM messages
+        WHERE broadcast_id = :broadcast_id AND status = 'retry' AND due_at <= :now AND route IN (0, :route)
+        ORDER BY due_at LIMIT :amount {locking}
+        """,
+    ),
+    sqlite=_PICK_LITE,
+    postgresql=_PICK_POST,
+)
+
+
+def claim_messages(
+    connection: Connection,
+    *,
+    broadcast_id: int,
+    routes: Sequence[int],
+    released_batch: int,
+    amount: int,
+    now: float,
+    worker_id: int,
+    connection_id: int,
+    retry_waits: bool,
+    changes: Changes,
+) -> list[Claimed]:
+    """Take up to ``amount`` due messages of one broadcast: retries that are due first, then released batches in order.
+
+    :param routes: which connections' messages may be taken, the own one first.
+    :param retry_waits: whether the broadcast has messages in retry at all.
+    """
+    asked = {
+        "broadcast_id": broadcast_id,
+        "worker_id": worker_id,
+        "connection_id": connection_id,
+        "now": now,
+        "released_batch": released_batch,
+    }
+    taken: list[Claimed] = []
+    for source, statement, route in [
+        *(("retry", _CLAIM_RETRY, route) for route in (routes if retry_waits else ())),
+        *(("queued", _CLAIM_QUEUED, route) for route in routes),
+    ]:
+        if len(taken) >= amount:
+            break
+        rows = connection.execute(
+            statement.of(connection), {**asked, "route": route, "amount": amount - len(taken)}
+        ).fetchall()
+        changes[broadcast_id, source] -= len(rows)
+        changes[broadcast_id, "processing"] += len(rows)
+        taken += sorted((Claimed(*row) for row in rows), key=lambda message: message.key)
+    return taken
+
+
+# --- recording them --------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a claimed message goes on. ``used``: whether an attempt was used up."""
+
+    key: int
+    status: MessageStatus
+    used: bool = False
+    reason: str | None = None
+    detail: str | None = None
+    connection_id: int | None = None
+    provider_id: str | None = None
+    sent_at: float | None = None
+    due_at: float | None = None
+
+    def as_row(self) -> tuple[Any, ...]:
+        return (
+            self.key,
+            self.status,
+            1 if self.used else 0,
+            self.reason,
+            self.detail,
+            self.connection_id,
+            self.provider_id,
+            self.sent_at,
+            self.due_at,
+        )
+
+
+_OUTCOME_COLUMNS = json_columns(
+    id="BIGINT",
+    status="TEXT",
+    used="INTEGER",
+    reason="TEXT",
+    detail="TEXT",
+    connection_id="INTEGER",
+    provider_id="TEXT",
+    sent_at="DOUBLE PRECISION",
+    due_at="DOUBLE PRECISION",
+)
+# The + keeps SQLite on the primary key: its planner would rather walk the index of all claimed messages.
+_RECORD = """
+    UPDATE messages SET
+      status = CASE WHEN outcome.status IN ('queued', 'retry') THEN coalesce(messages.wanted, outcome.status)
+                    ELSE outcome.status END,
+      wanted = NULL, attempts = attempts + outcome.used, reason = outcome.reason, detail = outcome.detail,
+      connection_id = coalesce(outcome.connection_id, messages.connection_id),
+      provider_id = coalesce(outcome.provider_id, messages.provider_id),
+      sent_at = outcome.sent_at, due_at = outcome.due_at
+    FROM (SELECT {columns} FROM {rows}) AS outcome
+    WHERE messages.id = outcome.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = :present
+    RETURNING messages.id, messages.status
+    """
+_RECORD_OUTCOMES = dialects(
+    _RECORD,
+    sqlite={"columns": _OUTCOME_COLUMNS[0], "rows": LITE_ROWS, "plus": "+"},
+    postgresql={"columns": _OUTCOME_COLUMNS[1], "rows": POST_ROWS, "plus": ""},
+)
+
+
+def record_outcomes(
+    connection: Connection, outcomes: Sequence[Outcome], *, worker_id: int, changes: Changes
+) -> set[int]:
+    """Store how claimed messages went on.
+
+    Only messages that this worker still holds are touched: what was settled meanwhile belongs to somebody else,
+    except that a message left as unknown may still learn its outcome.
+
+    :returns: the keys stored.
+    """
+    recorded: set[int] = set()
+    rest = list(outcomes)
+    for present in ("processing", "unknown"):
+        if not rest:
+            break
+        rows = connection.execute(
+            _RECORD_OUTCOMES.of(connection),
+            {"rows": as_json([outcome.as_row() for outcome in rest]), "worker_id": worker_id, "present": present},
+        ).fetchall()
+        count_moves(changes, rows, away_from=present)
+        recorded.update(row[0] for row in rows)
+        rest = [outcome for outcome in rest if outcome.key not in recorded and _settles(outcome)]
+    return recorded
+
+
+def _settles(outcome: Outcome) -> bool:
+    return outcome.status in {MessageStatus.SENT, MessageStatus.FAILED}
+
+
+def count_moves(changes: Changes, rows: Iterable[Sequence[Any]], *, away_from: str) -> None:
+    """Note in ``changes`` that these messages (key, new status) left a status for another."""
+    for (broadcast_id, status), amount in Counter((row[0] >> POSITION_BITS, row[1]) for row in rows).items():
+        changes[broadcast_id, away_from] -= amount
+        changes[broadcast_id, status] += amount
+
+
+_ATTEMPT_COLUMNS = json_columns(
+    message_id="BIGINT", attempt="INTEGER", at="DOUBLE PRECISION", connection_id="INTEGER", reason="TEXT", detail="TEXT"
+)
+_INSERT_ATTEMPTS = dialects(
+    "INSERT INTO attempts (message_id, attempt, at, connection_id, reason, detail) SELECT {columns} FROM {rows}",
+    sqlite={"columns": _ATTEMPT_COLUMNS[0], "rows": LITE_ROWS},
+    postgresql={"columns": _ATTEMPT_COLUMNS[1], "rows": POST_ROWS},
+)
+
+
+def insert_attempts(
+    connection: Connection, rows: Sequence[tuple[int, int, float, int | None, str, str | None]]
+) -> None:
+    """Keep what went wrong: message key, attempt, time, connection, reason, detail."""
+    if rows:
+        connection.execute(_INSERT_ATTEMPTS.of(connection), {"rows": as_json(rows)})
+
+
+# --- moving them in sets ---------------------------------------------------------------------------------------
+
+
+_MOVE = """
+    UPDATE messages SET status = :status, reason = :reason, due_at = NULL {also}
+    WHERE id IN (
+      SELECT id FROM messages WHERE broadcast_id = :broadcast_id AND status = :present {condition} {locking}
+    )
+    RETURNING id, status
+    """
+
+
+def move_messages(
+    connection: Connection,
+    *,
+    broadcast_id: int,
+    present: MessageStatus,
+    status: MessageStatus,
+    changes: Changes,
+    batch: int | None = None,
+    reason: str | None = None,
+    with_reason: str | None = None,
+    again: bool = False,
+    limit: int | None = None,
+) -> int:
+    """Move a broadcast's messages from one status to another.
+
+    :param with_reason: only those that have this reason.
+    :param again: give them all their attempts back.
+    :returns: how many were moved; with ``limit`` there may be more.
+    """
+    condition = "".join(
+        [
+            " AND batch = :batch" if batch is not None else "",
+            " AND reason = :with_reason" if with_reason is not None else "",
+            " LIMIT :limit" if limit is not None else "",
+        ]
+    )
+    statement = _MOVE.format(
+        condition=condition,
+        also=", attempts = 0" if again else "",
+        locking="" if connection.dialect.name == "sqlite" else "FOR UPDATE",
+    )
+    values = {"broadcast_id": broadcast_id, "present": present, "status": status, "reason": reason}
+    optional = {"batch": batch, "with_reason": with_reason, "limit": limit}
+    rows = connection.execute(
+        text(statement), {**values, **{name: value for name, value in optional.items() if value is not None}}
+    ).fetchall()
+    count_moves(changes, rows, away_from=present)
+    return len(rows)
+
+
+# --- a dead worker's claims ------------------------------------------------------------------------------------
+
+_SETTLE = dialects(
+    """
+    UPDATE messages SET status = claim.status, reason = claim.reason
+    FROM (SELECT {columns} FROM {rows}) AS claim
+    WHERE messages.id = claim.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = 'processing'
+    RETURNING messages.id, messages.status
+    """,
+    sqlite={
+        "columns": (_ids := json_columns(id="BIGINT", status="TEXT", reason="TEXT"))[0],
+        "rows": LITE_ROWS,
+        "plus": "+",
+    },
+    postgresql={"columns": _ids[1], "rows": POST_ROWS, "plus": ""},
+)
+
+
+def claims_of(connection: Connection, worker_id: int, *, limit: int) -> list[int]:
+    """Keys of the messages that a worker holds."""
+    statement = text("SELECT id FROM messages WHERE worker_id = :worker_id AND status = 'processing' LIMIT :limit")
+    return list(connection.execute(statement, {"worker_id": worker_id, "limit": limit}).scalars())
+
+
+def settle_claims(
+    connection: Connection,
+    statuses: Mapping[int, tuple[MessageStatus, str | None]],
+    *,
+    worker_id: int,
+    changes: Changes,
+) -> None:
+    """Take messages from a worker that is gone: each gets the status and reason given."""
+    rows = [(key, status, reason) for key, (status, reason) in statuses.items()]
+    settled = connection.execute(_SETTLE.of(connection), {"rows": as_json(rows), "worker_id": worker_id}).fetchall()
+    count_moves(changes, settled, away_from="processing")

@@ -1,0 +1,13 @@
+"""Alembic's entry: runs on the connection that the caller holds, inside its transaction."""
+
+from alembic import context
+
+from wabroadcast_core.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+context.run_migrations()

@@ -1,0 +1,45 @@
+"""How many messages each connection started lately: what the limiter is given when Redis lost its keys."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, delete, func, select, text
+
+from wabroadcast_core.store.tables import connection_starts, messages
+
+START_SPAN = 10  # seconds
+
+_ADD = text(
+    """
+    INSERT INTO connection_starts (connection_id, ended_at, messages) VALUES (:connection_id, :ended_at, :amount)
+    ON CONFLICT (connection_id, ended_at) DO UPDATE SET messages = connection_starts.messages + :amount
+    """
+)
+
+
+def span_end(started_at: float) -> int:
+    return (int(started_at) // START_SPAN + 1) * START_SPAN
+
+
+def count_starts(connection: Connection, starts: Mapping[tuple[int, int], int]) -> None:
+    """Add starts, counted by connection and :func:`span_end`."""
+    for (connection_id, ended_at), amount in sorted(starts.items()):
+        connection.execute(_ADD, {"connection_id": connection_id, "ended_at": ended_at, "amount": amount})
+
+
+def recent_starts(connection: Connection, connection_id: int, *, since: float, now: float) -> dict[float, int]:
+    """Starts by the end of their span; what is claimed for it and not recorded yet counts as started just now."""
+    rows = connection.execute(
+        select(connection_starts.c.ended_at, connection_starts.c.messages).where(
+            connection_starts.c.connection_id == connection_id, connection_starts.c.ended_at > since
+        )
+    )
+    starts: dict[float, int] = {float(ended_at): amount for ended_at, amount in rows}
+    claimed = select(func.count()).select_from(messages).where(messages.c.status == "processing")
+    pending = connection.execute(claimed.where(messages.c.connection_id == connection_id)).scalar_one()
+    if pending:
+        starts[now] = starts.get(now, 0) + pending
+    return starts
+
+
+def forget_starts(connection: Connection, *, before: float) -> None:
+    connection.execute(delete(connection_starts).where(connection_starts.c.ended_at < before))

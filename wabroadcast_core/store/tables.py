@@ -1,0 +1,294 @@
+"""The tables. Times are UNIX seconds in UTC; JSON that only Python reads is text; names follow DESIGN's words.
+
+A message's id is ``broadcast_id << 32 | position``: a broadcast's messages lie together, and preparing a chunk
+twice meets its own rows. Indexes on work that is due are partial, so they stay as small as that work.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
+ZERO = text("0")
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=ZERO)
+
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("sender", Text, nullable=False),
+    Column("settings", LargeBinary, nullable=False),  # encrypted JSON
+    Column("limits", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("state_reason", Text),
+    Column("state_since", Double, nullable=False),
+    Column("revision", Integer, nullable=False, server_default=text("1")),  # counts changes of sender or settings
+    Column("created_at", Double, nullable=False),
+)
+
+broadcasts = Table(
+    "broadcasts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("job_id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("status_reason", Text),
+    Column("rank", SmallInteger, nullable=False),
+    Column("draft", Text, nullable=False),  # the submitted BroadcastDraft, its pool filled in
+    Column("scheduled_at", Double),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("finished_at", Double),
+    Column("paused_at", Double),
+    Column("prepared", Boolean, nullable=False, server_default=text("false")),
+    Column("prepared_rows", BigInteger, nullable=False, server_default=ZERO),  # rows of the audience taken over
+    Column("released_batch", Integer, nullable=False, server_default=ZERO),  # the last one released; the first is 0
+    Column("next_release_at", Double),
+    Column("served_at", Double, nullable=False, server_default=ZERO),  # whoever waited longest is served first
+    Column("idempotency_key", Text, unique=True),
+    Column("fingerprint", Text),  # of the body that came with the key
+    # counts by status, then facts beside the status
+    _count("total"),
+    _count("queued"),
+    _count("processing"),
+    _count("retry"),
+    _count("paused"),
+    _count("sent"),
+    _count("failed"),
+    _count("unknown"),
+    _count("cancelled"),
+    _count("skipped"),
+    _count("delivered"),
+    _count("read"),
+    # two marks of (time, sent) some seconds apart: the rate now
+    Column("mark_at", Double),
+    _count("mark_sent"),
+    Column("earlier_mark_at", Double),
+    _count("earlier_mark_sent"),
+)
+Index("ix_broadcasts_status", broadcasts.c.status)
+Index("ix_broadcasts_created_at", broadcasts.c.created_at)
+
+broadcast_connections = Table(
+    "broadcast_connections",
+    metadata,
+    Column("broadcast_id", ForeignKey("broadcasts.id", ondelete="CASCADE"), primary_key=True),
+    Column("connection_id", ForeignKey("connections.id"), primary_key=True),
+)
+
+skip_counts = Table(
+    "skip_counts",
+    metadata,
+    Column("broadcast_id", ForeignKey("broadcasts.id", ondelete="CASCADE"), primary_key=True),
+    Column("reason", Text, primary_key=True),
+    _count("messages"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("broadcast_id", BigInteger, nullable=False),
+    Column("batch", Integer, nullable=False),
+    Column("route", Integer, nullable=False),  # the connection it must take, 0 for any of the pool
+    Column("status", Text, nullable=False),
+    Column("number", Text),  # E.164; unset for invalid and repeated ones
+    Column("raw", Text),  # what stood there instead
+    Column("name", Text),
+    Column("variables", Text),
+    Column("attempts", Integer, nullable=False, server_default=ZERO),
+    Column("due_at", Double),  # with retry; with unknown: when it is sent again, if it is
+    Column("wanted", Text),  # what becomes of a claimed message once it is back: paused or cancelled
+    Column("worker_id", BigInteger),  # who claimed it last
+    Column("connection_id", Integer),
+    Column("provider_id", Text),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("sent_at", Double),
+    Column("delivered_at", Double),
+    Column("read_at", Double),
+)
+
+
+def _partial_index(name: str, *columns: Column[Any], where: str, unique: bool = False) -> None:
+    Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+_column = messages.c
+_partial_index(
+    "ix_messages_queued", _column.broadcast_id, _column.route, _column.batch, _column.id, where="status = 'queued'"
+)
+_partial_index("ix_messages_retry", _column.broadcast_id, _column.due_at, where="status = 'retry'")
+_partial_index("ix_messages_processing", _column.worker_id, where="status = 'processing'")
+_partial_index("ix_messages_unknown", _column.due_at, where="status = 'unknown' AND due_at IS NOT NULL")
+_partial_index("ix_messages_provider_id", _column.provider_id, where="provider_id IS NOT NULL")
+_partial_index("ix_messages_number", _column.number, _column.broadcast_id, where="number IS NOT NULL", unique=True)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("message_id", BigInteger, nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("connection_id", Integer),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text),
+)
+
+connection_starts = Table(
+    "connection_starts",
+    metadata,
+    Column("connection_id", Integer, primary_key=True),
+    Column("ended_at", BigInteger, primary_key=True),  # the end of a span of START_SPAN seconds
+    _count("messages"),
+)
+
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("broadcast_id", BigInteger, index=True),
+    Column("connection_id", Integer, index=True),
+    Column("at", Double, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("detail", Text),
+)
+
+parked_receipts = Table(
+    "parked_receipts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("connection_id", Integer, nullable=False),
+    Column("provider_id", Text, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("parked_at", Double, nullable=False, index=True),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("ended_at", Double),  # it stopped, or was found dead and its claims were settled
+    sqlite_autoincrement=True,  # a number used again would take over a dead worker's claims
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("filename", Text),
+    Column("content_type", Text),
+    Column("size", BigInteger, nullable=False, server_default=ZERO),
+    Column("chunk_size", Integer, nullable=False),
+    Column("complete", Boolean, nullable=False, server_default=text("false")),
+    Column("created_at", Double, nullable=False),
+)
+
+upload_chunks = Table(
+    "upload_chunks",
+    metadata,
+    Column("upload_id", ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("number", Text, nullable=False, unique=True),
+    Column("name", Text),
+    Column("variables", Text, nullable=False, server_default=text("'{}'")),
+    Column("source", Text),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
+contact_tags = Table(
+    "contact_tags",
+    metadata,
+    Column("tag_id", ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True),
+    Column("contact_id", ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True),
+)
+Index("ix_contact_tags_contact_id", contact_tags.c.contact_id)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("upload_id", Text, nullable=False),
+    Column("filename", Text),
+    Column("options", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    _count("rows"),
+    _count("created"),
+    _count("updated"),
+    _count("rejected"),
+    Column("created_at", Double, nullable=False),
+    Column("finished_at", Double),
+)
+
+import_rejections = Table(
+    "import_rejections",
+    metadata,
+    Column("import_id", ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True),
+    Column("row", BigInteger, primary_key=True),
+    Column("column", Text),
+    Column("reason", Text, nullable=False),
+    Column("cells", Text),
+)
+
+blacklist = Table(
+    "blacklist",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("connection_id", Integer, primary_key=True, server_default=ZERO),  # 0: for every connection
+    Column("reason", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
