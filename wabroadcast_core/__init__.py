@@ -1,5 +1,9 @@
 """The WhatsApp broadcast engine: what hosts embed and what plugins build on. Every public name is here."""
 
+from wabroadcast_core.audience.columns import Columns, find_columns, read_table
+from wabroadcast_core.audience.files import LONGEST_FIELD, LONGEST_ROW, MOST_COLUMNS, file_kind
+from wabroadcast_core.audience.headers import split_tags
+from wabroadcast_core.audience.numbers import mask_number, parse_number
 from wabroadcast_core.errors import (
     BadMessage,
     BroadcastError,
@@ -9,6 +13,7 @@ from wabroadcast_core.errors import (
     InputError,
     InvalidInputError,
     NotFoundError,
+    NumberError,
     OutcomeUnknown,
     PluginError,
     Rejected,
@@ -29,17 +34,22 @@ from wabroadcast_core.hookspecs import (
     SourceContext,
     hookimpl,
 )
+from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 from wabroadcast_core.models.recipient import AudienceRow, Recipient
 from wabroadcast_core.settings import Settings
 
 __all__ = [
+    "LONGEST_FIELD",
+    "LONGEST_ROW",
+    "MOST_COLUMNS",
     "Accepted",
     "AudienceRow",
     "BadMessage",
     "BroadcastError",
     "Capabilities",
+    "Columns",
     "ConflictError",
     "ConnectionDown",
     "ConnectionEvent",
@@ -49,7 +59,9 @@ __all__ = [
     "Inbound",
     "InputError",
     "InvalidInputError",
+    "Model",
     "NotFoundError",
+    "NumberError",
     "OutcomeUnknown",
     "OutgoingMessage",
     "PluginError",
@@ -68,5 +80,11 @@ __all__ = [
     "Throttled",
     "UnavailableError",
     "WebhookRequest",
+    "file_kind",
+    "find_columns",
     "hookimpl",
+    "mask_number",
+    "parse_number",
+    "read_table",
+    "split_tags",
 ]

@@ -29,6 +29,8 @@ class SourceContext:
     """Contacts of the contact book by tags and match (``any`` or ``all``), in a stable order; no tags: everyone."""
     workbook_seconds: float = 120
     workbook_megabytes: int = 2_048
+    region: str = "ID"
+    """The country of numbers that name none."""
 
 
 @runtime_checkable

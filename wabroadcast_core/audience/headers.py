@@ -1,0 +1,108 @@
+"""What the header of a column means, in Indonesian and English and in the exports of address books."""
+
+import re
+import unicodedata
+from enum import IntEnum
+
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_A-Za-z]+")
+_SPLIT_BRAND = re.compile(r"whats[ _-]?app", re.IGNORECASE)
+_NO_WORD = re.compile(r"[\W_]+")
+_ACCENTS = re.compile("[\u0300-\u036f]")
+
+_LONGEST = 100  # characters of a header that are looked at
+
+
+class NumberRank(IntEnum):
+    """How likely a column's number is the one on WhatsApp: lower is likelier."""
+
+    WHATSAPP = 0
+    MOBILE = 1
+    PHONE = 2
+    OTHER_PHONE = 3  # at home, at work
+    NUMBER = 4  # may as well count the rows: believed only when its cells are phone numbers
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_NUMBER_CORES = {
+    NumberRank.WHATSAPP: _words("wa whatsapp whatsap nowa nomorwa wanumber waid"),
+    NumberRank.MOBILE: _words(
+        "hp hape handphone ponsel mobile cell cellphone cellular seluler selular msisdn nohp nomorhp mobilephone"
+    ),
+    NumberRank.PHONE: _words(
+        "telepon telpon telephon telp tlp telephone tel phone phones notelp notlp notelepon phonenumber"
+    ),
+    NumberRank.NUMBER: _words("nomor nomer number numbers"),
+}
+_NUMBER_FILLERS = _words(
+    "no nomor nomer nmr num number numbers value id e164 primary main utama aktif active pribadi personal anda kamu"
+    " your saya kontak contact pelanggan customer client klien penerima recipient member anggota to tujuan"
+)
+_ALL_NUMBER_WORDS = _NUMBER_FILLERS.union(*_NUMBER_CORES.values())
+_PLACES = _words("home rumah work kantor business office other lain")
+
+_NAME_CORES = _words("nama name names fullname namalengkap")
+_NAME_FILLERS = _words(
+    "lengkap full pelanggan customer client klien kontak contact penerima recipient display member anggota siswa"
+    " peserta pasien karyawan tamu guest user pengguna orang person donatur jamaah anda your"
+)
+_TAGS = _words("tag tags label labels grup group groups kelompok categories") | {"group membership"}
+_NAME_PARTS = {
+    "first name": 0,
+    "given name": 0,
+    "firstname": 0,
+    "nama depan": 0,
+    "middle name": 1,
+    "additional name": 1,
+    "nama tengah": 1,
+    "last name": 2,
+    "family name": 2,
+    "lastname": 2,
+    "surname": 2,
+    "nama belakang": 2,
+}
+
+
+def make_slug(header: str) -> str:
+    """The variable name of a header: ``No. Kamar`` is ``no_kamar``. Empty where none can be made."""
+    folded = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", header[:_LONGEST])))
+    slug = _NO_WORD.sub("_", folded.lower()).strip("_")
+    if slug[:1].isdecimal():
+        slug = f"column_{slug}"
+    return slug if slug.isidentifier() else ""
+
+
+def rank_number(header: str) -> NumberRank | None:
+    """Whether a header names a column of phone numbers, and how sure that is."""
+    words = frozenset(word for word in _word_list(header) if not word.isdecimal())
+    rank = next((rank for rank, cores in _NUMBER_CORES.items() if words & cores), None)
+    rest = words - _ALL_NUMBER_WORDS
+    if rank is None or not rest:
+        return rank
+    return NumberRank.OTHER_PHONE if rest <= _PLACES and rank != NumberRank.NUMBER else None
+
+
+def is_name(header: str) -> bool:
+    words = frozenset(_word_list(header))
+    return bool(words & _NAME_CORES) and words <= _NAME_CORES | _NAME_FILLERS
+
+
+def name_part(header: str) -> int | None:
+    """The place that a column has in a name made of several: first, middle, last."""
+    return _NAME_PARTS.get(" ".join(_word_list(header)))
+
+
+def is_tags(header: str) -> bool:
+    return " ".join(_word_list(header)) in _TAGS
+
+
+def split_tags(text: str) -> list[str]:
+    """The tags in one cell, also as Google Contacts writes them: ``* myContacts ::: Friends``."""
+    parts = (part.strip().removeprefix("* ") for part in re.split(r":::|[,;|\n]", text))
+    return list(dict.fromkeys(part for part in parts if part))
+
+
+def _word_list(header: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(_SPLIT_BRAND.sub("whatsapp", header[:_LONGEST]))]
