@@ -1,0 +1,1 @@
+"""How it is sent: turns, pace, rendering, retries, send windows, recovery, receipts."""
