@@ -1,6 +1,6 @@
 """The WhatsApp broadcast engine: what hosts embed and what plugins build on. Every public name is here."""
 
-from wabroadcast_core.audience.columns import Columns, find_columns, read_table
+from wabroadcast_core.audience.columns import SAMPLE_ROWS, Columns, find_columns, read_table
 from wabroadcast_core.audience.files import LONGEST_FIELD, LONGEST_ROW, MOST_COLUMNS, file_kind
 from wabroadcast_core.audience.headers import split_tags
 from wabroadcast_core.audience.numbers import mask_number, parse_number
@@ -44,6 +44,7 @@ __all__ = [
     "LONGEST_FIELD",
     "LONGEST_ROW",
     "MOST_COLUMNS",
+    "SAMPLE_ROWS",
     "Accepted",
     "AudienceRow",
     "BadMessage",

@@ -1,0 +1,14 @@
+"""The built-in plugins, in the order of their calls."""
+
+from types import ModuleType
+
+from wabroadcast_plugins.contact_sources import contacts, csv, excel, inline
+from wabroadcast_plugins.senders import sandbox
+
+PLUGINS: tuple[ModuleType, ...] = (
+    csv,
+    excel,
+    inline,
+    contacts,
+    sandbox,
+)

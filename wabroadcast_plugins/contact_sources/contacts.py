@@ -1,0 +1,34 @@
+"""Recipients from the contact book, by their tags.
+
+Hooks: wab_contact_sources. Settings: tags, match.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, Field
+
+from wabroadcast_core import AudienceRow, ContactSource, Model, SourceContext, hookimpl
+
+
+class ContactsSettings(Model):
+    tags: list[str] = Field(default_factory=list, max_length=100, description="None: everyone.")
+    match: Literal["any", "all"] = "any"
+
+
+class ContactsSource:
+    kind: ClassVar[str] = "contacts"
+    Settings: ClassVar[type[BaseModel]] = ContactsSettings
+    repeatable: ClassVar[bool] = False  # people come and go between two reads
+
+    def __init__(self, settings: ContactsSettings, context: SourceContext) -> None:
+        self._settings = settings
+        self._context = context
+
+    def read(self) -> Iterator[AudienceRow]:
+        return self._context.read_contacts(self._settings.tags, self._settings.match)
+
+
+@hookimpl
+def wab_contact_sources() -> list[type[ContactSource]]:
+    return [ContactsSource]

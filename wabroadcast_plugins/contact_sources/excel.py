@@ -1,0 +1,154 @@
+"""Recipients from a workbook: .xlsx, .xls, .xlsb and .ods.
+
+Hooks: wab_contact_sources. Settings: uploadId, mapping, sheet.
+
+A child process opens the workbook, with a limit on memory and time, and streams its rows back.
+"""
+
+import json
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, BinaryIO, ClassVar
+
+from pydantic import BaseModel, Field
+
+from wabroadcast_core import (
+    LONGEST_FIELD,
+    LONGEST_ROW,
+    MOST_COLUMNS,
+    AudienceRow,
+    Columns,
+    ContactSource,
+    FileError,
+    Model,
+    SourceContext,
+    file_kind,
+    hookimpl,
+    read_table,
+)
+
+_CHILD = Path(__file__).with_name("workbook_child.py")
+_HEAD = 8
+_LONGEST_LINE = 8 * LONGEST_ROW  # bytes; a character takes at most 6 of them as JSON
+
+Rows = Iterator[tuple[int, Sequence[str]]]
+
+
+class ExcelSettings(Model):
+    upload_id: str
+    mapping: dict[str, str] = Field(default_factory=dict, description="Column (header or place) to its meaning.")
+    sheet: str | int | None = Field(None, description="Name or place (from 1); the first visible one if not given.")
+
+
+class ExcelSource:
+    kind: ClassVar[str] = "excel"
+    Settings: ClassVar[type[BaseModel]] = ExcelSettings
+    repeatable: ClassVar[bool] = True
+
+    def __init__(self, settings: ExcelSettings, context: SourceContext) -> None:
+        self._settings = settings
+        self._context = context
+        self.columns: Columns | None = None
+        """What the columns were taken for, once the first row was read."""
+
+    def read(self) -> Iterator[AudienceRow]:
+        with (
+            self._context.open_upload(self._settings.upload_id) as upload,
+            _copy_workbook(upload) as path,
+            _open_workbook(path, self._settings.sheet, self._context) as table,
+        ):
+            self.columns, rows = read_table(table, region=self._context.region, mapping=self._settings.mapping)
+            yield from rows
+
+
+@hookimpl
+def wab_contact_sources() -> list[type[ContactSource]]:
+    return [ExcelSource]
+
+
+@contextmanager
+def _copy_workbook(upload: BinaryIO) -> Iterator[str]:
+    """A workbook is read from a file of its own: the child cannot see the store."""
+    head = upload.read(_HEAD)
+    if not head:
+        raise FileError("the file is empty")
+    if file_kind(head) != "excel":
+        raise FileError("this is no workbook")
+    with tempfile.NamedTemporaryFile(prefix="wabroadcast-") as copy:
+        upload.seek(0)
+        shutil.copyfileobj(upload, copy)
+        copy.flush()
+        yield copy.name
+
+
+@contextmanager
+def _open_workbook(path: str, sheet: str | int | None, context: SourceContext) -> Iterator[Rows]:
+    task = {
+        "path": path,
+        "sheet": sheet,
+        "megabytes": context.workbook_megabytes,
+        "seconds": context.workbook_seconds,
+        "most_columns": MOST_COLUMNS,
+        "longest_field": LONGEST_FIELD,
+        "longest_row": LONGEST_ROW,
+    }
+    # -P: beside the child lies a csv.py that is not the one zipfile's friends mean
+    command = [sys.executable, "-P", str(_CHILD), json.dumps(task)]
+    with subprocess.Popen(  # noqa: S603 - our own file, no shell
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as child:
+        try:
+            yield _read_rows(child, context)
+        finally:
+            child.kill()
+
+
+def _read_rows(child: "subprocess.Popen[bytes]", context: SourceContext) -> Rows:
+    output = child.stdout
+    if output is None:
+        raise TypeError("the child needs a pipe")
+    _await_opened(output, context.workbook_seconds)
+    for line in iter(partial(output.readline, _LONGEST_LINE), b""):
+        item = _parse_line(line)
+        if isinstance(item, list):
+            yield item.pop(), item
+        elif "error" in item:
+            raise FileError(item["error"], row=item.get("row"), column=item.get("column"))
+        elif "rows" in item:
+            return
+    raise _explain_death(child.wait(), context)
+
+
+def _await_opened(output: IO[bytes], seconds: float) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(output, selectors.EVENT_READ)
+        if not selector.select(seconds):
+            raise FileError(_too_slow(seconds))
+
+
+def _parse_line(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:  # half a line: the child died while it wrote
+        return {}
+
+
+def _explain_death(status: int, context: SourceContext) -> FileError:
+    if -status == signal.SIGXCPU:
+        return FileError(_too_slow(context.workbook_seconds))
+    limit = f"{context.workbook_megabytes:,} MB"
+    return FileError(
+        f"the workbook is damaged, or needs more than {limit} of memory: is a cell filled far off the table?"
+    )
+
+
+def _too_slow(seconds: float) -> str:
+    return f"the workbook could not be opened within {seconds:g} s"

@@ -1,0 +1,47 @@
+"""Recipients that came in the body of a submit, kept as an upload: one JSON object a line.
+
+Hooks: wab_contact_sources. Settings: uploadId.
+"""
+
+import io
+import json
+from collections.abc import Iterator
+from functools import partial
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from wabroadcast_core import LONGEST_ROW, AudienceRow, ContactSource, FileError, Model, SourceContext, hookimpl
+
+
+class InlineSettings(Model):
+    upload_id: str
+
+
+class InlineSource:
+    kind: ClassVar[str] = "inline"
+    Settings: ClassVar[type[BaseModel]] = InlineSettings
+    repeatable: ClassVar[bool] = True
+
+    def __init__(self, settings: InlineSettings, context: SourceContext) -> None:
+        self._settings = settings
+        self._context = context
+
+    def read(self) -> Iterator[AudienceRow]:
+        with self._context.open_upload(self._settings.upload_id) as upload:
+            lines = io.TextIOWrapper(upload, "utf-8", newline="\n")
+            for row, line in enumerate(iter(partial(lines.readline, 8 * LONGEST_ROW), ""), 1):
+                yield _parse_line(line, row=row)
+
+
+@hookimpl
+def wab_contact_sources() -> list[type[ContactSource]]:
+    return [InlineSource]
+
+
+def _parse_line(line: str, *, row: int) -> AudienceRow:
+    try:
+        recipient = json.loads(line)
+        return AudienceRow(recipient["number"], recipient.get("name"), recipient.get("variables") or {}, row)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise FileError("no recipient", row=row) from None
