@@ -1,0 +1,58 @@
+"""What the engine lends to plugins, for tests: nothing here reaches a network or a disk."""
+
+import io
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import BinaryIO, TypeAlias
+
+import httpx
+
+from wabroadcast_core.errors import NotFoundError
+from wabroadcast_core.hookspecs import SenderContext, SourceContext
+from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
+from wabroadcast_core.models.recipient import AudienceRow
+
+News: TypeAlias = Receipt | Inbound | ConnectionEvent
+TaggedRow: TypeAlias = tuple[AudienceRow, Collection[str]]
+
+
+def _nobody_answers(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("no provider answers in this test", request=request)
+
+
+def fake_sender_context(
+    *,
+    received: list[News] | None = None,
+    answer: Callable[[httpx.Request], httpx.Response] = _nobody_answers,
+    connection: str = "test",
+) -> SenderContext:
+    """A context whose HTTP client is answered by ``answer``; without one, every connection is refused.
+
+    :param received: gets what the sender hands over.
+    """
+    heard = [] if received is None else received
+    return SenderContext(
+        connection=connection,
+        http=httpx.AsyncClient(transport=httpx.MockTransport(answer)),
+        receive=heard.extend,
+        log=logging.getLogger(f"wabroadcast.test.{connection}"),
+    )
+
+
+def source_context(
+    *, uploads: Mapping[str, bytes] | None = None, contacts: Iterable[TaggedRow] = (), region: str = "ID"
+) -> SourceContext:
+    """A context with these uploads, and a contact book of these rows with their tags."""
+    files = uploads or {}
+    book = list(contacts)
+
+    def open_upload(upload_id: str) -> BinaryIO:
+        if upload_id not in files:
+            raise NotFoundError("upload", upload_id)
+        return io.BytesIO(files[upload_id])
+
+    def read_contacts(tags: Sequence[str], match: str) -> Iterator[AudienceRow]:
+        wanted = all if match == "all" else any
+        return (row for row, has in book if not tags or wanted(tag in has for tag in tags))
+
+    return SourceContext(open_upload=open_upload, read_contacts=read_contacts, region=region)
