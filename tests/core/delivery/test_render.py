@@ -2,6 +2,7 @@ import contextlib
 import time
 import tracemalloc
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import jinja2
@@ -184,21 +185,27 @@ SCALARS = st.one_of(st.text(max_size=30), st.integers(), st.floats(), st.boolean
 VALUES = st.dictionaries(st.sampled_from(NAMES), SCALARS)
 
 
+compile_theirs = lru_cache(JINJA.from_string)
+compile_ours = lru_cache(compile_text)
+
+
 def said_by_jinja(source: str, values: Mapping[str, Any]) -> str:
     try:
-        return JINJA.from_string(source).render(values)
+        return compile_theirs(source).render(values)
     except jinja2.UndefinedError:
         return "missing"
 
 
 def said_by_us(source: str, values: Mapping[str, Any]) -> str:
     try:
-        return compile_text(source, longest=LONG).fill(values)
+        return compile_ours(source, longest=LONG).fill(values)
     except MissingVariable:
         return "missing"
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # the first draw builds Hypothesis' table of characters
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # the first draw builds Hypothesis' table of characters
 @given(st.lists(PIECES, max_size=8).map("".join), VALUES)
 def test_the_short_cut_for_plain_texts_gives_what_jinja_gives(source: str, values: dict[str, Any]) -> None:
     assert said_by_us(source, values) == said_by_jinja(source, values)
@@ -231,6 +238,7 @@ def test_the_short_cut_for_plain_texts_gives_what_jinja_gives(source: str, value
         "{{ {'a': 1, 'b': code}['b'] }} {{ [1, total][1] }} {{ (code, 2)[0] }} {{ 'x' if total > 3 else 'y' }}",
     ],
 )
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # as above
 @given(code=st.text(max_size=40), total=st.integers(-(10**6), 10**6))
 def test_the_full_language_gives_what_jinja_gives(source: str, code: str, total: int) -> None:
     assert said_by_us(source, {"code": code, "total": total}) == said_by_jinja(source, {"code": code, "total": total})
@@ -459,17 +467,20 @@ TEMPLATES = st.lists(st.builds(str.format, st.sampled_from(STATEMENTS), EXPRESSI
 )
 
 
-@settings(max_examples=100, deadline=2_000)  # milliseconds, on a machine that others use too
+@settings(deadline=None)
 @given(TEMPLATES, st.sampled_from([FAT, FOREIGN, "Budi Santoso", ""]), st.sampled_from([0, 3, 10**6, 10**4_000, 1e300]))
 def test_any_template_is_refused_or_ends_soon_for_any_values(source: str, x: str, n: float) -> None:
-    try:
-        text = compile_text(source, longest=LONGEST_TEXT).fill({"x": x, "n": n})
-    except (TemplateError, NotRendered):
-        return
+    text = ""
+    started = time.process_time()
 
+    with contextlib.suppress(TemplateError, NotRendered):
+        text = compile_text(source, longest=LONGEST_TEXT).fill({"x": x, "n": n})
+
+    assert time.process_time() - started < 2
     assert len(text) <= LONGEST_TEXT
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(

@@ -2,7 +2,7 @@ import math
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wabroadcast_core.delivery.retry import LONGEST_INTERVAL, CircuitBreaker, next_delay
@@ -48,6 +48,7 @@ RETRIES = st.builds(
 RANDOMS = st.floats(0, 1, exclude_max=True)
 
 
+@settings(deadline=None)
 @given(RETRIES, st.integers(1, 60), st.none() | st.floats(0, 10**6), RANDOMS)
 def test_a_delay_is_within_its_jitter_and_never_undercuts_retry_after(
     retry: Retry, attempt: int, retry_after: float | None, random: float
@@ -63,6 +64,7 @@ def test_a_delay_is_within_its_jitter_and_never_undercuts_retry_after(
         assert delay <= max(1.2 * middle + 1e-6, retry_after or 0)
 
 
+@settings(deadline=None)
 @given(RETRIES, st.integers(1, 48))
 def test_waits_never_get_shorter(retry: Retry, attempt: int) -> None:
     here = next_delay(retry, attempt=attempt, retry_after=None, random=MIDDLE)
@@ -111,6 +113,7 @@ def test_a_breaker_made_in_mid_broadcast_knows_no_first_five() -> None:
     assert trips_of(["a"] * 50, finished=100) == [50]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["ok", "a", "b"]), max_size=200), st.integers(1, 8), st.integers(1, 60), st.floats(0.01, 1)
 )

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from wabroadcast_core.delivery.windows import is_open, next_opening, next_opening_of_all
@@ -135,6 +135,7 @@ MOMENTS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(WINDOWS, MOMENTS, st.sampled_from(ZONES))
 def test_the_next_opening_is_open_and_nothing_before_it_is(window: SendWindow, at: float, zone: str) -> None:
     opening = next_opening(window, at, default_zone=zone)
@@ -147,6 +148,7 @@ def test_the_next_opening_is_open_and_nothing_before_it_is(window: SendWindow, a
     assert not any(is_open(window, probe, default_zone=zone) for probe in probes if at <= probe < opening)
 
 
+@settings(deadline=None)
 @given(WINDOWS, MOMENTS, st.sampled_from(ZONES))
 def test_an_opening_is_where_one_stays(window: SendWindow, at: float, zone: str) -> None:
     opening = next_opening(window, at, default_zone=zone)
@@ -154,6 +156,7 @@ def test_an_opening_is_where_one_stays(window: SendWindow, at: float, zone: str)
     assert next_opening(window, opening, default_zone=zone) == opening
 
 
+@settings(deadline=None)
 @given(st.lists(WINDOWS, max_size=4), MOMENTS, st.sampled_from(ZONES))
 def test_the_opening_of_all_is_the_first_moment_all_are_open(windows: list[SendWindow], at: float, zone: str) -> None:
     opening = next_opening_of_all(windows, at, zone)
