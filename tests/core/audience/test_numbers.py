@@ -1,0 +1,228 @@
+import re
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from wabroadcast_core.audience import numbers
+from wabroadcast_core.audience.numbers import mask_number, parse_number, parse_with_library
+from wabroadcast_core.errors import NumberError
+
+BUDI = "+628123456789"
+ANI = "+6281234567890"
+
+
+@pytest.mark.parametrize(
+    ("raw", "number"),
+    [
+        pytest.param("08123456789", BUDI, id="with-trunk-zero"),
+        pytest.param("8123456789", BUDI, id="zero-lost"),
+        pytest.param("628123456789", BUDI, id="country-code"),
+        pytest.param("+62 812-3456-789", BUDI, id="spaces-and-dashes"),
+        pytest.param("(0812) 3456 7890", ANI, id="brackets"),
+        pytest.param("0812.3456.7890", ANI, id="dots"),
+        pytest.param("+62 (0) 812 3456 789", BUDI, id="country-code-and-trunk-zero"),
+        pytest.param("+6208123456789", BUDI, id="plus-country-code-and-trunk-zero"),
+        pytest.param("6208123456789", BUDI, id="country-code-and-trunk-zero-without-plus"),
+        pytest.param("+08123456789", BUDI, id="plus-before-trunk-zero"),
+        pytest.param("62811223344", "+62811223344", id="short-with-country-code-is-no-landline"),
+        pytest.param("6281122334", None, id="shorter-still-is-no-landline-either"),
+        pytest.param("62811223", None, id="never-a-landline-of-area-628"),
+        pytest.param("62215551234", "+62215551234", id="landline-with-country-code"),
+        pytest.param("628123456789.0", BUDI, id="float-text"),
+        pytest.param("628123456789.00", BUDI, id="float-text-of-two-decimals"),
+        pytest.param("+62 812-3456-789.0", BUDI, id="float-text-after-separators"),
+        pytest.param("628123456789,00", BUDI, id="float-text-with-decimal-comma"),
+        pytest.param("628123456789.5", None, id="a-fraction-is-damage"),
+        pytest.param("6.28123E+12", None, id="exponent-without-all-digits"),
+        pytest.param("6.28123456789E+12", None, id="exponent-short-of-one-digit"),
+        pytest.param("6.281234567890E+12", ANI, id="exponent-with-all-digits"),
+        pytest.param("6,281234567890e+12", ANI, id="exponent-with-decimal-comma"),
+        pytest.param("6.28123456789E11", BUDI, id="exponent-without-sign"),
+        pytest.param("6.2812345678901E+12", None, id="exponent-with-a-fraction-left"),
+        pytest.param("00628123456789", BUDI, id="leading-00"),
+        pytest.param("00 62 812 3456 789", BUDI, id="leading-00-and-spaces"),
+        pytest.param("0065 9123 4567", "+6591234567", id="leading-00-abroad"),
+        pytest.param("+65 9123 4567", "+6591234567", id="abroad"),
+        pytest.param("08123456789/08134567890", BUDI, id="slash-takes-the-first"),
+        pytest.param("08123456789, 08134567890", BUDI, id="comma-takes-the-first"),
+        pytest.param("08123456789;08134567890", BUDI, id="semicolon-takes-the-first"),
+        pytest.param("08123456789 | 08134567890", BUDI, id="pipe-takes-the-first"),
+        pytest.param("08123456789\n08134567890", BUDI, id="line-end-takes-the-first"),
+        pytest.param("08123456789 atau 08134567890", BUDI, id="atau-takes-the-first"),
+        pytest.param("08123456789 or 08134567890", BUDI, id="or-takes-the-first"),
+        pytest.param("+628123456789+628134567890", BUDI, id="plus-takes-the-first"),
+        pytest.param("08123456789 ::: 08134567890", BUDI, id="google-contacts-takes-the-first"),
+        pytest.param("081234 / 08123456789", None, id="a-piece-before-it-spoils-the-cell"),
+        pytest.param("99999999 / 08123456789", BUDI, id="first-valid-one"),
+        pytest.param("08123456789/90", BUDI, id="another-ending"),
+        pytest.param("08123456789 08134567890", None, id="glued-by-a-space"),
+        pytest.param("0812,3456,7890", None, id="commas-inside"),
+        pytest.param("021/5551234", None, id="slash-inside"),
+        pytest.param("021-5551234", "+62215551234", id="landline"),
+        pytest.param("021-5551234 ext 12", "+62215551234", id="landline-with-extension"),
+        pytest.param("'08123456789", BUDI, id="leading-apostrophe"),
+        pytest.param('="08123456789"', BUDI, id="formula-that-keeps-the-zero"),
+        pytest.param("\u200b+62\u00a0812\u20113456\u2011789\u202c", BUDI, id="invisible-characters"),
+        pytest.param("\uff10\uff18\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19", BUDI, id="fullwidth-digits"),
+        pytest.param("\u0660\u0668\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669", BUDI, id="arabic-digits"),
+        pytest.param("https://wa.me/628123456789?text=Halo%2012345678", BUDI, id="wa-me-link"),
+        pytest.param("wa.me/+628123456789", BUDI, id="wa-me-link-with-plus"),
+        pytest.param("wa.me/08123456789", BUDI, id="wa-me-link-with-trunk-zero"),
+        pytest.param("https://api.whatsapp.com/send?text=x&phone=%2B628123456789&a=1", BUDI, id="api-link"),
+        pytest.param("whatsapp://send?phone=628123456789", BUDI, id="app-link"),
+        pytest.param("https://wa.me/message/ABC12345678901", None, id="link-without-a-number"),
+        pytest.param("tel:+62-812-3456-789", BUDI, id="tel"),
+        pytest.param("tel:812-3456-789;phone-context=+62", BUDI, id="tel-with-context"),
+        pytest.param("628123456789@s.whatsapp.net", BUDI, id="whatsapp-id"),
+        pytest.param("628123456789:12@s.whatsapp.net", BUDI, id="whatsapp-id-of-a-device"),
+        pytest.param("628123456789.0:12@c.us", BUDI, id="older-whatsapp-id-of-a-device"),
+        pytest.param("08123456789@c.us", BUDI, id="whatsapp-id-with-trunk-zero"),
+        pytest.param("5215512345678@c.us", "+5215512345678", id="whatsapp-id-outside-the-numbering-plan"),
+        pytest.param("123@c.us", None, id="whatsapp-id-too-short"),
+        pytest.param("120363041234567890@g.us", None, id="group"),
+        pytest.param("123456789012345@lid", None, id="hidden-id"),
+        pytest.param("status@broadcast", None, id="status"),
+        pytest.param("08123456789 budi@example.com", BUDI, id="mail-beside-it"),
+        pytest.param("budi08123456789@example.com", None, id="digits-in-a-mail"),
+        pytest.param("HP: 08123456789 (Budi)", BUDI, id="label-and-remark"),
+        pytest.param("0812xxxx789", None, id="hidden-inside"),
+        pytest.param("0812345678**", None, id="hidden-end"),
+        pytest.param("0812O3456789", None, id="letter-inside"),
+        pytest.param("", None, id="empty"),
+        pytest.param(" \u00a0\t", None, id="only-blanks"),
+        pytest.param("-", None, id="dash"),
+        pytest.param("tidak ada", None, id="words"),
+        pytest.param("123", None, id="too-short"),
+        pytest.param("08" * 600, None, id="endless"),
+    ],
+)
+def test_a_number_is_read_as_people_write_it_or_refused(raw: str, number: str | None) -> None:
+    assert _read(raw) == number
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        pytest.param("", numbers.EMPTY, id="empty"),
+        pytest.param("tidak ada", numbers.NO_DIGITS, id="words"),
+        pytest.param("0812", numbers.TOO_SHORT, id="short"),
+        pytest.param("08123456789 08134567890", numbers.TOO_LONG, id="glued"),
+        pytest.param("0999 999 9999", numbers.NOT_IN_USE, id="not-in-the-plan"),
+        pytest.param("+999 1234567", numbers.NO_COUNTRY, id="no-such-country"),
+        pytest.param("6.28123E+12", numbers.DAMAGED, id="damaged"),
+        pytest.param("0812O3456789", numbers.LETTERS, id="letters"),
+        pytest.param("0812xxxx789", numbers.HIDDEN, id="hidden"),
+        pytest.param("021/5551234", numbers.IN_PIECES, id="pieces"),
+        pytest.param("1@g.us", numbers.NO_PERSON, id="group"),
+    ],
+)
+def test_a_refusal_names_its_reason(raw: str, reason: str) -> None:
+    with pytest.raises(NumberError) as caught:
+        parse_number(raw, region="ID")
+
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("raw", "region", "number"),
+    [
+        pytest.param("(212) 555-0123", "US", "+12125550123", id="united-states"),
+        pytest.param("1 212 555 0123", "US", "+12125550123", id="united-states-with-country-code"),
+        pytest.param("011 62 812 3456 789", "US", BUDI, id="abroad-by-the-regions-own-prefix"),
+        pytest.param("9198765432", "IN", "+919198765432", id="mobile-that-begins-like-the-country-code"),
+        pytest.param("919876543210", "IN", "+919876543210", id="india-with-country-code"),
+        pytest.param("55987654321", "BR", "+5555987654321", id="area-code-like-the-country-code"),
+        pytest.param("391 234 5678", "IT", "+393912345678", id="italy"),
+        pytest.param("08123456789", "SG", None, id="another-countrys-national-form"),
+        pytest.param(BUDI, "SG", BUDI, id="plus-tells-the-country"),
+    ],
+)
+def test_the_region_says_what_national_digits_mean(raw: str, region: str, number: str | None) -> None:
+    assert _read(raw, region=region) == number
+
+
+@pytest.mark.parametrize(
+    ("number", "masked"),
+    [
+        pytest.param(BUDI, "+62812…789", id="usual"),
+        pytest.param("+6561234", "+65…34", id="short"),
+        pytest.param("", "…", id="nothing"),
+    ],
+)
+def test_a_masked_number_cannot_be_called(number: str, masked: str) -> None:
+    assert mask_number(number) == masked
+
+
+SEPARATORS = st.sampled_from(["", "", " ", "-", ".", "(", ")", ") ", " - "])
+PREFIXES = st.sampled_from(["0", "", "62", "+62", "+62 0", "620", "+0", "00", "0062", "+", "1", "+65", "6"])
+NATIONAL = st.from_regex(r"8[0-9]{4,13}", fullmatch=True)
+
+
+@st.composite
+def spelled_numbers(draw: st.DrawFn) -> str:
+    """Digits near the forms that the short way knows, separated at random."""
+    digits = draw(PREFIXES) + draw(NATIONAL)
+    pieces = [character + draw(SEPARATORS) for character in digits]
+    return draw(SEPARATORS) + "".join(pieces) + draw(st.sampled_from(["", "", ".0", ".00", ".", " ", ".12"]))
+
+
+@settings(max_examples=400, deadline=None)
+@given(spelled_numbers())
+@example("62811223344")
+@example("628123456789.0")
+@example("0812.3456.7890")
+@example("0812.3456.0000")
+@example("0812.345678")
+@example("+62.812.3456.78.00")
+def test_the_short_way_equals_the_long_way_on_separated_digits(raw: str) -> None:
+    assert _read(raw) == _read_long(raw)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.text(alphabet="0123456789+-. ()/,;:eExX@\u00a0\u200b\u0668ab\n'", max_size=24))
+def test_the_short_way_equals_the_long_way_on_any_text(raw: str) -> None:
+    assert _read(raw) == _read_long(raw)
+
+
+@pytest.mark.parametrize("prefix", ["", "0", "62", "+62"])
+@pytest.mark.parametrize("length", range(8, 15))
+def test_the_short_way_equals_the_long_way_for_every_operator_and_length(prefix: str, length: int) -> None:
+    for operator in range(800, 900):
+        raw = f"{prefix}{operator}{'1234567890123'[: length - 3]}"
+
+        assert _read(raw) == _read_long(raw), raw
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.from_regex(r"8[1-35-9][0-9]{7,10}", fullmatch=True), st.sampled_from(["", "0", "62", "+62"]))
+def test_the_short_way_knows_the_common_forms(national: str, prefix: str) -> None:
+    assert numbers._parse_indonesian_mobile(prefix + national) == f"+62{national}"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=40))
+def test_any_text_is_a_number_or_refused_without_repeating_it(raw: str) -> None:
+    number = _read(raw)
+
+    if number is None:
+        with pytest.raises(NumberError) as caught:
+            parse_number(raw, region="ID")
+        assert not re.search(r"\d", str(caught.value))
+    else:
+        assert re.fullmatch(r"\+[1-9]\d{6,16}", number)
+        assert parse_number(number, region="ID") == number
+
+
+def _read(raw: str, region: str = "ID") -> str | None:
+    try:
+        return parse_number(raw, region=region)
+    except NumberError:
+        return None
+
+
+def _read_long(raw: str) -> str | None:
+    try:
+        return parse_with_library(raw, region="ID")
+    except NumberError:
+        return None
