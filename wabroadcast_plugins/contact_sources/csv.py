@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
 from typing import BinaryIO, ClassVar, TextIO
 
@@ -88,7 +88,7 @@ class CsvSource:
         self.columns: Columns | None = None
         """What the columns were taken for, once the first row was read."""
 
-    def read(self) -> Iterator[AudienceRow]:
+    def read(self) -> Generator[AudienceRow, None, None]:
         with self._context.open_upload(self._settings.upload_id) as file:
             table = CsvTable(file, delimiter=self._settings.delimiter, encoding=self._settings.encoding)
             self.columns, rows = read_table(table, region=self._context.region, mapping=self._settings.mapping)

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -59,7 +59,7 @@ class ExcelSource:
         self.columns: Columns | None = None
         """What the columns were taken for, once the first row was read."""
 
-    def read(self) -> Iterator[AudienceRow]:
+    def read(self) -> Generator[AudienceRow, None, None]:
         with (
             self._context.open_upload(self._settings.upload_id) as upload,
             _copy_workbook(upload) as path,

@@ -167,7 +167,7 @@ def test_the_upload_is_closed_when_the_reader_stops_early(rows_read: int) -> Non
 
     for _ in range(rows_read):
         next(rows)
-    rows.close()  # type: ignore[attr-defined]  # it is a generator
+    rows.close()
 
     assert file.closed == (rows_read > 0)
 

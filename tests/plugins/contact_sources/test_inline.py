@@ -1,0 +1,62 @@
+import io
+import json
+
+import pytest
+
+from wabroadcast_core import AudienceRow, ContactSource, FileError, SourceContext
+from wabroadcast_plugins.contact_sources.inline import InlineSettings, InlineSource
+
+
+@pytest.mark.parametrize(
+    ("recipient", "row"),
+    [
+        pytest.param({"number": "0811"}, AudienceRow("0811", None, {}, row=1), id="number-alone"),
+        pytest.param(
+            {"number": "0811", "name": "Büdi", "variables": {"code": 1, "vip": True, "no": None}},
+            AudienceRow("0811", "Büdi", {"code": 1, "vip": True, "no": None}, row=1),
+            id="everything",
+        ),
+        pytest.param({"number": "0811", "name": None, "variables": None}, AudienceRow("0811", row=1), id="nulls"),
+        pytest.param({"number": "x", "name": "a\u2028b\nc"}, AudienceRow("x", "a\u2028b\nc", row=1), id="line-ends"),
+    ],
+)
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_a_line_is_a_recipient(recipient: dict[str, object], row: AudienceRow, ascii_only: bool) -> None:  # noqa: FBT001 - a table's column
+    line = json.dumps(recipient, ensure_ascii=ascii_only)
+
+    assert list(source(f"{line}\n".encode()).read()) == [row]
+
+
+def test_rows_are_numbered_and_the_last_line_end_may_be_missing() -> None:
+    rows = source(b'{"number": "1"}\n{"number": "2"}\n{"number": "3"}').read()
+
+    assert [(row.number, row.row) for row in rows] == [("1", 1), ("2", 2), ("3", 3)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(b"\n", id="blank"),
+        pytest.param(b"0811\n", id="no-object"),
+        pytest.param(b'{"name": "Budi"}\n', id="no-number"),
+        pytest.param(b'{"number": "08', id="cut-off"),
+    ],
+)
+def test_a_line_that_is_no_recipient_is_named(line: bytes) -> None:
+    with pytest.raises(FileError, match="row 2: no recipient"):
+        list(source(b'{"number": "1"}\n' + line).read())
+
+
+def test_it_is_a_contact_source_and_an_empty_upload_has_nobody() -> None:
+    empty = source(b"")
+
+    assert isinstance(empty, ContactSource)
+    assert list(empty.read()) == []
+
+
+def source(data: bytes) -> InlineSource:
+    context = SourceContext(
+        open_upload=lambda _: io.BytesIO(data),
+        read_contacts=lambda _tags, _match: iter(()),
+    )
+    return InlineSource(InlineSettings.model_validate({"uploadId": "x"}), context)
