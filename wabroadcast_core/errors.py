@@ -50,7 +50,9 @@ class InvalidInputError(InputError):
     """A body or a setting with one or more faults."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("; ".join(f"{fault.path}: {fault.message}" if fault.path else fault.message for fault in faults))
+        super().__init__(
+            "; ".join(f"{fault.path}: {fault.message}" if fault.path else fault.message for fault in faults)
+        )
         self.faults = tuple(faults)
 
 

@@ -67,6 +67,10 @@ class Plugins:
                 reasons.update(call(numbers=numbers, connection=connection) or {})
         return reasons
 
+    @property
+    def looks_before_send(self) -> bool:
+        return bool(self._before_send)
+
     def before_send(self, message: OutgoingMessage) -> None:
         """:raises SendError: a plugin decided how this message ends."""
         for name, call in self._before_send:
@@ -76,6 +80,10 @@ class Plugins:
                 raise
             except Exception:
                 _log_failure(name, "wab_before_send")
+
+    @property
+    def has_blacklists(self) -> bool:
+        return bool(self._implementations("wab_blacklisted"))
 
     @property
     def hears_finished(self) -> bool:

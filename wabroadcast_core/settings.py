@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(2, gt=0, description="How often a worker says that it lives.")
     lease_seconds: float = Field(10, gt=0, description="Silence after which a worker counts as dead.")
     recover_seconds: float = Field(30, gt=0, description="How often lost work is looked for.")
+    send_seconds: float = Field(120, gt=0, description="Longest that one send may take before it counts as unknown.")
+    resend_seconds: float = Field(
+        600, ge=0, description="Quiet time before an unknown message is sent again, if at all."
+    )
     stop_seconds: float = Field(20, gt=0, description="How long a stopping worker awaits its requests in flight.")
 
     # plugins

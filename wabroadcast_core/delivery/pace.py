@@ -160,7 +160,8 @@ class Pace:
         return keys, candidates
 
     async def _call(self, keys: list[str], ask: dict[str, Any]) -> Any:
-        return await self._script(keys=keys, args=[json.dumps(ask)])
+        given = {name: value for name, value in ask.items() if value is not None}  # Lua takes null for true
+        return await self._script(keys=keys, args=[json.dumps(given)])
 
 
 def lateness_allowed(limits: Limits) -> float:

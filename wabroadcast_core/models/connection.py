@@ -38,3 +38,10 @@ class ConnectionView(Limits):
     state: ConnectionState
     state_reason: str | None
     state_since: datetime
+
+
+class ConnectionKind(Model):
+    """A kind of sender that is installed."""
+
+    kind: str
+    settings_schema: dict[str, Any]

@@ -48,6 +48,8 @@ class TaskSerializer(Serializer):  # type: ignore[misc]  # huey has no types
 
 
 def _plain_list(values: Any) -> list[Plain]:
-    if not isinstance(values, list) or not all(value is None or isinstance(value, str | int | float) for value in values):
+    if not isinstance(values, list) or not all(
+        value is None or isinstance(value, str | int | float) for value in values
+    ):
         raise ValueError("a task's arguments are plain values")
     return values

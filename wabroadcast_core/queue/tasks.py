@@ -77,7 +77,9 @@ class TaskQueue:
         """Have a contact file read. :returns: whether it was queued."""
         return self._put(self._import, import_id, key=f"import-{import_id}", rank=0)
 
-    def _put(self, task: Callable[..., Any], argument: int | str, *, key: str, rank: int, at: float | None = None) -> bool:
+    def _put(
+        self, task: Callable[..., Any], argument: int | str, *, key: str, rank: int, at: float | None = None
+    ) -> bool:
         # A fixed id and whole seconds: the same wake-up twice is one entry of the schedule.
         eta = None if at is None else datetime.fromtimestamp(int(at), UTC)
         options = {"priority": rank} if self._prioritised else {}

@@ -82,6 +82,19 @@ def update_broadcast(
     return connection.execute(statement).rowcount == 1
 
 
+def move_mark(connection: Connection, key: int, *, present: int, rows: int) -> bool:
+    """Note that the audience was taken over up to ``rows``.
+
+    :returns: whether the mark stood at ``present`` and the audience is still wanted.
+    """
+    statement = (
+        update(broadcasts)
+        .where(broadcasts.c.id == key, broadcasts.c.prepared_rows == present, ~broadcasts.c.prepared)
+        .where(broadcasts.c.status.in_([BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED]))
+    )
+    return connection.execute(statement.values(prepared_rows=rows)).rowcount == 1
+
+
 def pools_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
     """The names of each broadcast's connections."""
     statement = (
@@ -180,7 +193,7 @@ def skips_of(connection: Connection, key: int) -> dict[str, int]:
 
 _CANDIDATES = text(
     """
-    SELECT b.id, b.rank, b.queued, b.retry, b.released_batch, b.next_release_at, b.served_at
+    SELECT b.id, b.rank, b.queued, b.retry, b.sent, b.released_batch, b.next_release_at
     FROM broadcasts AS b JOIN broadcast_connections AS pool ON pool.broadcast_id = b.id
     WHERE pool.connection_id = :connection_id AND b.status = 'processing' AND b.queued + b.retry > 0
     ORDER BY b.rank DESC, b.served_at, b.id
@@ -188,34 +201,90 @@ _CANDIDATES = text(
 )
 
 
-def candidates(connection: Connection, connection_id: int) -> Sequence[Row[Any]]:
+def candidates(connection: Connection, connection_id: int) -> list[Row[Any]]:
     """The broadcasts that this connection may take messages from, in the order in which they are served."""
-    return connection.execute(_CANDIDATES, {"connection_id": connection_id}).fetchall()
+    return list(connection.execute(_CANDIDATES, {"connection_id": connection_id}))
+
+
+_RELEASE = text(
+    """
+    UPDATE broadcasts SET released_batch = :batch, next_release_at = :next_release_at WHERE id = :id
+    RETURNING id, rank, queued, retry, sent, released_batch, next_release_at
+    """
+)
+
+
+def release_batch(connection: Connection, key: int, *, batch: int, next_release_at: float) -> Row[Any]:
+    """Let a batch go. :returns: the broadcast as in :func:`candidates`."""
+    return connection.execute(_RELEASE, {"id": key, "batch": batch, "next_release_at": next_release_at}).one()
 
 
 def mark_served(connection: Connection, keys: Iterable[int], *, now: float) -> None:
     connection.execute(update(broadcasts).where(broadcasts.c.id.in_(list(keys))).values(served_at=now))
 
 
-def next_retry_at(connection: Connection, key: int) -> float | None:
-    statement = text("SELECT min(due_at) FROM messages WHERE broadcast_id = :id AND status = 'retry'")
-    return connection.execute(statement, {"id": key}).scalar()
-
-
-def unprepared(connection: Connection, *, now: float) -> Sequence[Row[Any]]:
+def unprepared(connection: Connection, *, now: float) -> list[Row[Any]]:
     """Broadcasts whose audience should be on its way into the store: id, rank."""
     statement = select(broadcasts.c.id, broadcasts.c.rank).where(
         broadcasts.c.status.in_([BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING]),
         ~broadcasts.c.prepared,
         func.coalesce(broadcasts.c.scheduled_at, 0) <= now,
     )
-    return connection.execute(statement).fetchall()
+    return list(connection.execute(statement))
 
 
 def unswept(connection: Connection) -> Sequence[int]:
-    """Cancelled broadcasts that still have open messages."""
+    """Cancelled and failed broadcasts that still have open messages."""
     statement = select(broadcasts.c.id).where(
-        broadcasts.c.status == BroadcastStatus.CANCELLED,
+        broadcasts.c.status.in_([BroadcastStatus.CANCELLED, BroadcastStatus.FAILED]),
         broadcasts.c.queued + broadcasts.c.retry + broadcasts.c.paused > 0,
     )
     return connection.execute(statement).scalars().all()
+
+
+_WORKING = text(
+    """
+    SELECT pool.connection_id, max(b.rank) FROM broadcasts AS b
+    JOIN broadcast_connections AS pool ON pool.broadcast_id = b.id
+    JOIN connections AS c ON c.id = pool.connection_id
+    WHERE b.status = 'processing' AND b.queued + b.retry > 0 AND c.state = 'active'
+    GROUP BY pool.connection_id ORDER BY max(b.rank) DESC, pool.connection_id
+    """
+)
+
+
+def working_connections(connection: Connection) -> list[tuple[int, int]]:
+    """Active connections with waiting messages, due or not, each with the highest rank among them."""
+    return [(key, rank) for key, rank in connection.execute(_WORKING)]
+
+
+def complete_stranded(connection: Connection, *, now: float) -> None:
+    """End broadcasts that have nothing left to do and did not notice."""
+    statement = select(broadcasts.c.id).where(
+        broadcasts.c.status == BroadcastStatus.PROCESSING,
+        broadcasts.c.prepared,
+        broadcasts.c.queued + broadcasts.c.processing + broadcasts.c.retry + broadcasts.c.paused == 0,
+    )
+    for key in connection.execute(statement).scalars().all():
+        complete_broadcast(connection, key, now=now)
+
+
+_HAS_DUE_WORK = text(
+    """
+    SELECT 1 FROM broadcasts AS b WHERE
+      (b.status IN ('scheduled', 'queued', 'processing') AND NOT b.prepared AND coalesce(b.scheduled_at, 0) <= :now)
+      OR (b.status = 'processing' AND (
+        EXISTS (SELECT 1 FROM messages AS m
+          WHERE m.broadcast_id = b.id AND m.status = 'queued' AND m.batch <= b.released_batch)
+        OR EXISTS (SELECT 1 FROM messages AS m
+          WHERE m.broadcast_id = b.id AND m.status = 'retry' AND m.due_at <= :now)
+        OR (b.queued > 0 AND b.next_release_at <= :now)
+      ))
+    LIMIT 1
+    """
+)
+
+
+def has_due_work(connection: Connection, *, now: float) -> bool:
+    """Whether any audience is to be read or any message might start now, windows and limits left aside."""
+    return connection.execute(_HAS_DUE_WORK, {"now": now}).first() is not None

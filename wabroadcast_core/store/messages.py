@@ -5,14 +5,15 @@ returns or applies the change.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, RowMapping, func, or_, select, text
 
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
+from wabroadcast_core.store.tables import attempts, messages
 
 POSITION_BITS = 32
 ANY_ROUTE = 0
@@ -72,6 +73,17 @@ def insert_messages(connection: Connection, rows: Sequence[NewMessage]) -> set[i
     return set(connection.execute(_INSERT.of(connection), {"rows": as_json(rows)}).scalars())
 
 
+def last_connections(connection: Connection, numbers: Sequence[str], *, among: Sequence[int]) -> dict[str, int]:
+    """The connection of this pool through which each number was reached last."""
+    statement = (
+        select(messages.c.number, messages.c.connection_id)
+        .where(messages.c.number.in_(numbers), messages.c.status == MessageStatus.SENT)
+        .where(messages.c.connection_id.in_(among))
+        .order_by(messages.c.sent_at)
+    )
+    return dict(connection.execute(statement).tuples().all())
+
+
 # --- claiming them ---------------------------------------------------------------------------------------------
 
 
@@ -112,7 +124,7 @@ _CLAIM_RETRY = dialects(
         among="{among}",
         picked="""
         SELECT id FROM messages
-        WHERE broadcast_id = :broadcast_id AND status = 'retry' AND due_at <= :now AND route IN (0, :route)
+        WHERE broadcast_id = :broadcast_id AND status = 'retry' AND due_at <= :now AND route = :route
         ORDER BY due_at LIMIT :amount {locking}
         """,
     ),
@@ -160,6 +172,30 @@ def claim_messages(
         changes[broadcast_id, "processing"] += len(rows)
         taken += sorted((Claimed(*row) for row in rows), key=lambda message: message.key)
     return taken
+
+
+_HAS_QUEUED = text(
+    """
+    SELECT 1 FROM messages
+    WHERE broadcast_id = :broadcast_id AND route = :route AND status = 'queued' AND batch <= :released_batch LIMIT 1
+    """
+)
+
+
+def has_queued(connection: Connection, *, broadcast_id: int, routes: Sequence[int], released_batch: int) -> bool:
+    """Whether a released message waits that may take one of these routes."""
+    asked = {"broadcast_id": broadcast_id, "released_batch": released_batch}
+    return any(connection.execute(_HAS_QUEUED, {**asked, "route": route}).first() for route in routes)
+
+
+_NEXT_RETRY = text(
+    "SELECT min(due_at) FROM messages WHERE broadcast_id = :broadcast_id AND status = 'retry' AND route = :route"
+)
+
+
+def next_retry_at(connection: Connection, broadcast_id: int, *, route: int) -> float | None:
+    """When the next message in retry of a route is due."""
+    return connection.execute(_NEXT_RETRY, {"broadcast_id": broadcast_id, "route": route}).scalar()
 
 
 # --- recording them --------------------------------------------------------------------------------------------
@@ -332,36 +368,156 @@ def move_messages(
 
 # --- a dead worker's claims ------------------------------------------------------------------------------------
 
+_SETTLED_COLUMNS = json_columns(id="BIGINT", status="TEXT", reason="TEXT", due_at="DOUBLE PRECISION")
 _SETTLE = dialects(
     """
-    UPDATE messages SET status = claim.status, reason = claim.reason
+    UPDATE messages SET
+      status = CASE WHEN claim.status = 'unknown' THEN claim.status ELSE coalesce(messages.wanted, claim.status) END,
+      wanted = NULL, reason = claim.reason, due_at = claim.due_at
     FROM (SELECT {columns} FROM {rows}) AS claim
     WHERE messages.id = claim.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = 'processing'
     RETURNING messages.id, messages.status
     """,
-    sqlite={
-        "columns": (_ids := json_columns(id="BIGINT", status="TEXT", reason="TEXT"))[0],
-        "rows": LITE_ROWS,
-        "plus": "+",
-    },
-    postgresql={"columns": _ids[1], "rows": POST_ROWS, "plus": ""},
+    sqlite={"columns": _SETTLED_COLUMNS[0], "rows": LITE_ROWS, "plus": "+"},
+    postgresql={"columns": _SETTLED_COLUMNS[1], "rows": POST_ROWS, "plus": ""},
 )
 
 
-def claims_of(connection: Connection, worker_id: int, *, limit: int) -> list[int]:
-    """Keys of the messages that a worker holds."""
-    statement = text("SELECT id FROM messages WHERE worker_id = :worker_id AND status = 'processing' LIMIT :limit")
-    return list(connection.execute(statement, {"worker_id": worker_id, "limit": limit}).scalars())
+def claims_of(connection: Connection, worker_id: int, *, limit: int) -> Sequence[Row[Any]]:
+    """The messages that a worker holds: id, connection_id, attempts."""
+    statement = text(
+        "SELECT id, connection_id, attempts FROM messages WHERE worker_id = :worker_id AND status = 'processing' LIMIT :limit"
+    )
+    return connection.execute(statement, {"worker_id": worker_id, "limit": limit}).fetchall()
 
 
 def settle_claims(
     connection: Connection,
-    statuses: Mapping[int, tuple[MessageStatus, str | None]],
+    rows: Sequence[tuple[int, MessageStatus, str | None, float | None]],
     *,
     worker_id: int,
     changes: Changes,
 ) -> None:
-    """Take messages from a worker that is gone: each gets the status and reason given."""
-    rows = [(key, status, reason) for key, (status, reason) in statuses.items()]
+    """Take messages from a worker that is gone: each gets the status, reason and due time given."""
     settled = connection.execute(_SETTLE.of(connection), {"rows": as_json(rows), "worker_id": worker_id}).fetchall()
     count_moves(changes, settled, away_from="processing")
+
+
+# --- control ---------------------------------------------------------------------------------------------------
+
+
+def want(connection: Connection, *, status: MessageStatus | None, broadcast_id: int, batch: int | None = None) -> None:
+    """Say what becomes of a broadcast's claimed messages if they come back unsent."""
+    condition = "broadcast_id = :broadcast_id AND status = 'processing'" + (
+        "" if batch is None else " AND batch = :batch"
+    )
+    values = {"wanted": status, "broadcast_id": broadcast_id} | ({} if batch is None else {"batch": batch})
+    connection.execute(text(f"UPDATE messages SET wanted = :wanted WHERE {condition}"), values)  # noqa: S608 - fixed parts only
+
+
+def want_one(connection: Connection, key: int, *, status: MessageStatus | None) -> bool:
+    """Say what becomes of one claimed message if it comes back unsent. :returns: whether it is claimed."""
+    statement = text("UPDATE messages SET wanted = :wanted WHERE id = :key AND status = 'processing'")
+    return connection.execute(statement, {"wanted": status, "key": key}).rowcount == 1
+
+
+def move_one(
+    connection: Connection, key: int, *, among: Iterable[MessageStatus], status: MessageStatus, changes: Changes
+) -> bool:
+    """Move one message. :returns: whether its status was among these."""
+    for present in among:
+        statement = text(
+            "UPDATE messages SET status = :status, due_at = NULL WHERE id = :key AND status = :present RETURNING id, status"
+        )
+        rows = connection.execute(statement, {"status": status, "key": key, "present": present}).fetchall()
+        if rows:
+            count_moves(changes, rows, away_from=present)
+            return True
+    return False
+
+
+_RESUME = """
+    UPDATE messages SET
+      status = CASE WHEN attempts = 0 THEN 'queued' ELSE 'retry' END,
+      due_at = CASE WHEN attempts = 0 THEN NULL ELSE CAST(:now AS DOUBLE PRECISION) END, wanted = NULL
+    WHERE status = 'paused' AND {scope}
+    RETURNING id, status
+    """
+_RESUME_BATCH = text(_RESUME.format(scope="broadcast_id = :broadcast_id AND batch = :batch"))
+_RESUME_ONE = text(_RESUME.format(scope="id = :key"))
+
+
+def resume_batch(connection: Connection, *, broadcast_id: int, batch: int, now: float, changes: Changes) -> int:
+    """Let the paused messages of a batch wait again. :returns: how many."""
+    values = {"broadcast_id": broadcast_id, "batch": batch, "now": now}
+    rows = connection.execute(_RESUME_BATCH, values).fetchall()
+    count_moves(changes, rows, away_from="paused")
+    return len(rows)
+
+
+def resume_one(connection: Connection, key: int, *, now: float, changes: Changes) -> bool:
+    """Let a paused message wait again. :returns: whether it was paused."""
+    rows = connection.execute(_RESUME_ONE, {"key": key, "now": now}).fetchall()
+    count_moves(changes, rows, away_from="paused")
+    return bool(rows)
+
+
+def batch_exists(connection: Connection, *, broadcast_id: int, batch: int) -> bool:
+    first = text("SELECT 1 FROM messages WHERE id >= :low AND id < :high AND batch = :batch LIMIT 1")
+    low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
+    return connection.execute(first, {"low": low, "high": high, "batch": batch}).first() is not None
+
+
+def release_unknown(connection: Connection, *, now: float, limit: int, changes: Changes) -> int:
+    """Send again what stayed unknown for as long as its broadcast said. :returns: how many."""
+    statement = text(
+        """
+        UPDATE messages SET status = 'retry', due_at = CAST(:now AS DOUBLE PRECISION)
+        WHERE id IN (
+          SELECT id FROM messages WHERE status = 'unknown' AND due_at IS NOT NULL AND due_at <= :now LIMIT :limit
+        ) AND status = 'unknown'
+        RETURNING id, status
+        """
+    )
+    rows = connection.execute(statement, {"now": now, "limit": limit}).fetchall()
+    count_moves(changes, rows, away_from="unknown")
+    return len(rows)
+
+
+# --- reading them ----------------------------------------------------------------------------------------------
+
+
+def find_message(connection: Connection, key: int) -> RowMapping | None:
+    return connection.execute(select(messages).where(messages.c.id == key)).mappings().one_or_none()
+
+
+def list_messages(
+    connection: Connection,
+    broadcast_id: int,
+    *,
+    status: MessageStatus | None = None,
+    reason: str | None = None,
+    query: str | None = None,
+    after: int | None = None,
+    limit: int = 100,
+) -> Sequence[RowMapping]:
+    """A broadcast's messages in the order of its audience, from after a key on."""
+    low = message_key(broadcast_id, 0) - 1 if after is None else after
+    chosen = select(messages).where(messages.c.id > low, messages.c.id < message_key(broadcast_id + 1, 0))
+    if status is not None:
+        chosen = chosen.where(messages.c.status == status)
+    if reason is not None:
+        chosen = chosen.where(messages.c.reason == reason)
+    if query:
+        chosen = chosen.where(
+            or_(
+                messages.c.number.contains(query, autoescape=True),
+                func.lower(messages.c.name).contains(query.lower(), autoescape=True),
+            )
+        )
+    return connection.execute(chosen.order_by(messages.c.id).limit(limit)).mappings().all()
+
+
+def attempts_of(connection: Connection, key: int) -> Sequence[RowMapping]:
+    statement = select(attempts).where(attempts.c.message_id == key).order_by(attempts.c.id)
+    return connection.execute(statement).mappings().all()

@@ -147,7 +147,7 @@ _column = messages.c
 _partial_index(
     "ix_messages_queued", _column.broadcast_id, _column.route, _column.batch, _column.id, where="status = 'queued'"
 )
-_partial_index("ix_messages_retry", _column.broadcast_id, _column.due_at, where="status = 'retry'")
+_partial_index("ix_messages_retry", _column.broadcast_id, _column.route, _column.due_at, where="status = 'retry'")
 _partial_index("ix_messages_processing", _column.worker_id, where="status = 'processing'")
 _partial_index("ix_messages_unknown", _column.due_at, where="status = 'unknown' AND due_at IS NOT NULL")
 _partial_index("ix_messages_provider_id", _column.provider_id, where="provider_id IS NOT NULL")
@@ -190,7 +190,8 @@ parked_receipts = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("connection_id", Integer, nullable=False),
-    Column("provider_id", Text, nullable=False, index=True),
+    Column("message_id", BigInteger, index=True),
+    Column("provider_id", Text, index=True),
     Column("kind", Text, nullable=False),
     Column("at", Double, nullable=False),
     Column("reason", Text),

@@ -197,7 +197,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_messages_retry",
-            ["broadcast_id", "due_at"],
+            ["broadcast_id", "route", "due_at"],
             unique=False,
             sqlite_where=sa.text("status = 'retry'"),
             postgresql_where=sa.text("status = 'retry'"),
@@ -214,7 +214,8 @@ def upgrade() -> None:
         "parked_receipts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("connection_id", sa.Integer(), nullable=False),
-        sa.Column("provider_id", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.BigInteger(), nullable=True),
+        sa.Column("provider_id", sa.Text(), nullable=True),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("at", sa.Double(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -223,6 +224,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parked_receipts")),
     )
     with op.batch_alter_table("parked_receipts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_parked_receipts_message_id"), ["message_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_parked_receipts_parked_at"), ["parked_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_parked_receipts_provider_id"), ["provider_id"], unique=False)
 
@@ -328,6 +330,7 @@ def downgrade() -> None:
     with op.batch_alter_table("parked_receipts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_parked_receipts_provider_id"))
         batch_op.drop_index(batch_op.f("ix_parked_receipts_parked_at"))
+        batch_op.drop_index(batch_op.f("ix_parked_receipts_message_id"))
 
     op.drop_table("parked_receipts")
     with op.batch_alter_table("messages", schema=None) as batch_op:

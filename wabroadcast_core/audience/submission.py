@@ -1,0 +1,248 @@
+"""Taking a broadcast in: checks all that can be checked at once, stores it, and only then it is answered."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from wabroadcast_core.context import Context
+from wabroadcast_core.delivery.render import compile_content
+from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
+from wabroadcast_core.hookspecs import Capabilities
+from wabroadcast_core.models.base import as_timestamp, faults_of
+from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.models.message import TextContent
+from wabroadcast_core.models.recipient import Recipient
+from wabroadcast_core.models.status import BroadcastStatus
+from wabroadcast_core.store import acts as act_store
+from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import connections as connection_store
+from wabroadcast_core.store import uploads as upload_store
+from wabroadcast_core.store.uploads import UploadWriter
+
+MOST_FAULTS = 100
+INLINE_TYPE = "application/x-ndjson"
+FLUSH_LINES = 1_000
+
+AnyRecipient = Mapping[str, Any] | Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a submit left in the store. ``new``: it was not there before."""
+
+    key: int
+    new: bool
+    connection_ids: list[int]
+
+
+class Submission:
+    """:param new_id: makes job and upload ids."""
+
+    def __init__(self, context: Context, *, new_id: Callable[[], str]) -> None:
+        self._context = context
+        self._new_id = new_id
+
+    def take(
+        self,
+        draft: BroadcastDraft,
+        recipients: Iterable[AnyRecipient] | None,
+        *,
+        idempotency_key: str | None,
+        actor: str,
+    ) -> Taken:
+        """Store a broadcast.
+
+        :raises InvalidInputError: it does not fit; all faults are named.
+        :raises ConflictError: the key came with another body before.
+        """
+        pool = self._check(draft, has_recipients=recipients is not None)
+        digest = hashlib.sha256(draft.model_dump_json().encode())
+        upload_id = None
+        if recipients is not None:
+            upload_id = self._store_recipients(recipients, digest)
+            draft = draft.model_copy(update={"source": {"type": "inline", "uploadId": upload_id}})
+        draft = draft.model_copy(update={"connection": list(pool)})
+
+        def insert(connection: Connection) -> Taken:
+            return self._insert(
+                connection, draft, pool, key=idempotency_key, fingerprint=digest.hexdigest(), actor=actor
+            )
+
+        try:
+            taken = self._insert_once(insert)
+        except ConflictError:
+            self._discard(upload_id)
+            raise
+        if not taken.new:
+            self._discard(upload_id)
+        return taken
+
+    def _insert_once(self, insert: Callable[[Connection], Taken]) -> Taken:
+        try:
+            return self._context.database.transact(insert)
+        except IntegrityError:  # the same key came a second time while the first was being stored
+            return self._context.database.transact(insert)
+
+    # --- checking ----------------------------------------------------------------------------------------------
+
+    def _check(self, draft: BroadcastDraft, *, has_recipients: bool) -> dict[str, int]:
+        """:returns: the ids of the pool's connections by name."""
+        faults = list(self._audience_faults(draft, has_recipients=has_recipients))
+        pool, pool_faults = self._find_pool(draft)
+        faults += pool_faults
+        try:
+            compile_content(draft.message)
+        except TemplateError as error:
+            if not faults:
+                raise
+            faults.append(Fault("message", str(error)))
+        for name in pool:
+            faults += self._capability_faults(draft, name)
+        if faults:
+            raise InvalidInputError(faults)
+        return pool
+
+    def _audience_faults(self, draft: BroadcastDraft, *, has_recipients: bool) -> Iterator[Fault]:
+        if has_recipients == (draft.source is not None):
+            yield Fault("recipients", "give either recipients or source")
+        elif draft.source is not None:
+            yield from self._source_faults(dict(draft.source))
+
+    def _source_faults(self, fields: dict[str, Any]) -> Iterator[Fault]:
+        try:
+            kind = self._context.plugins.contact_source(fields.pop("type"))
+            kind.Settings.model_validate(fields)
+        except NotFoundError as error:
+            yield Fault("source.type", str(error))
+            return
+        except ValidationError as error:
+            yield from faults_of(error, prefix="source")
+            return
+        upload_id = fields.get("uploadId")
+        if isinstance(upload_id, str):
+            with self._context.database.read() as connection:
+                if upload_store.find_upload(connection, upload_id) is None:
+                    yield Fault("source.uploadId", f"there is no upload {upload_id!r}")
+
+    def _find_pool(self, draft: BroadcastDraft) -> tuple[dict[str, int], list[Fault]]:
+        with self._context.database.read() as connection:
+            names = draft.pool or [row["name"] for row in connection_store.list_connections(connection)]
+            keys = connection_store.connection_keys(connection, names)
+        if not draft.pool and len(names) != 1:
+            return {}, [Fault("connection", f"say which one: there are {len(names)} connections")]
+        missing = [name for name in names if name not in keys]
+        faults = [Fault("connection", f"there is no connection {name!r}") for name in missing]
+        return {name: keys[name] for name in names if name in keys}, faults
+
+    def _capability_faults(self, draft: BroadcastDraft, name: str) -> Iterator[Fault]:
+        with self._context.database.read() as connection:
+            row = connection_store.find_connection(connection, name)
+        kind = None if row is None else self._context.plugins.senders.get(row["sender"])
+        if kind is None:
+            yield Fault("connection", f"the sender of connection {name!r} is not installed")
+            return
+        able: Capabilities = kind.capabilities
+        if draft.message.type not in able.types:
+            yield Fault("message.type", f"connection {name!r} ({kind.kind}) cannot send {draft.message.type}")
+        fixed = isinstance(draft.message, TextContent) and "{" not in draft.message.text
+        if fixed and isinstance(draft.message, TextContent) and len(draft.message.text) > able.text_length:
+            yield Fault("message.text", f"connection {name!r} takes {able.text_length} characters")
+
+    # --- storing -----------------------------------------------------------------------------------------------
+
+    def _store_recipients(self, recipients: Iterable[AnyRecipient], digest: "hashlib._Hash") -> str:
+        """Keep inline recipients as an upload of one JSON document a line. :returns: its id."""
+        writer = UploadWriter(
+            self._context.database, self._new_id(), now=self._context.clock.now(), content_type=INLINE_TYPE
+        )
+        try:
+            for lines in _in_blocks(_recipient_lines(recipients), FLUSH_LINES):
+                digest.update(lines)
+                writer.write(lines)
+            if not writer.size:
+                raise InvalidInputError([Fault("recipients", "there is nobody in it")])
+            writer.close()
+        except BaseException:
+            writer.discard()
+            raise
+        return writer.key
+
+    def _insert(
+        self,
+        connection: Connection,
+        draft: BroadcastDraft,
+        pool: Mapping[str, int],
+        *,
+        key: str | None,
+        fingerprint: str,
+        actor: str,
+    ) -> Taken:
+        now = self._context.clock.now()
+        if key is not None and (present := broadcast_store.find_submission(connection, key)) is not None:
+            if present["fingerprint"] != fingerprint:
+                raise ConflictError("this Idempotency-Key came with another body before", status=present["status"])
+            return Taken(present["id"], new=False, connection_ids=list(pool.values()))
+        scheduled_at = as_timestamp(draft.scheduled_at)
+        later = scheduled_at is not None and scheduled_at > now
+        values = {
+            "job_id": self._new_id(),
+            "name": draft.name,
+            "status": BroadcastStatus.SCHEDULED if later else BroadcastStatus.QUEUED,
+            "rank": draft.priority.rank,
+            "draft": draft.model_dump_json(),
+            "scheduled_at": scheduled_at,
+            "created_at": now,
+            "idempotency_key": key,
+            "fingerprint": fingerprint,
+        }
+        row_id = broadcast_store.insert_broadcast(connection, values, connection_ids=pool.values())
+        act_store.note_act(connection, act="submit", actor=actor, now=now, broadcast_id=row_id)
+        return Taken(row_id, new=True, connection_ids=list(pool.values()))
+
+    def _discard(self, upload_id: str | None) -> None:
+        if upload_id is not None:
+            with self._context.database.write() as connection:
+                upload_store.delete_upload(connection, upload_id)
+
+
+def _recipient_lines(recipients: Iterable[AnyRecipient]) -> Iterator[bytes]:
+    """Each recipient as a line of JSON. :raises InvalidInputError: some do not fit."""
+    faults: list[Fault] = []
+    for place, item in enumerate(recipients):
+        try:
+            recipient = item if isinstance(item, Recipient) else Recipient.model_validate(item)
+        except ValidationError as error:
+            faults += faults_of(error, prefix=f"recipients.{place}")
+            if len(faults) >= MOST_FAULTS:
+                break
+            continue
+        if not faults:
+            yield _line(recipient)
+    if faults:
+        raise InvalidInputError(faults[:MOST_FAULTS])
+
+
+def _line(recipient: Recipient) -> bytes:
+    fields: dict[str, Any] = {"number": recipient.number}
+    if recipient.name is not None:
+        fields["name"] = recipient.name
+    if recipient.variables:
+        fields["variables"] = recipient.variables
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _in_blocks(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
+    block: list[bytes] = []
+    for line in lines:
+        block.append(line)
+        if len(block) >= size:
+            yield b"".join(block)
+            block.clear()
+    if block:
+        yield b"".join(block)

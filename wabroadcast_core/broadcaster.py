@@ -1,0 +1,553 @@
+"""The broadcaster: what a host embeds. One method per use case; all are synchronous and may be called from any thread."""
+
+import logging
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Self
+
+import redis
+import redis.asyncio as async_redis
+from huey import Huey
+from redis.backoff import NoBackoff
+from redis.retry import Retry as RedisRetry
+from sqlalchemy import Connection, Engine, RowMapping, text
+
+from wabroadcast_core.audience.files import file_kind
+from wabroadcast_core.audience.submission import AnyRecipient, Submission
+from wabroadcast_core.clock import SystemClock
+from wabroadcast_core.connection_book import ConnectionBook
+from wabroadcast_core.context import Context
+from wabroadcast_core.delivery import control
+from wabroadcast_core.delivery.control import News
+from wabroadcast_core.errors import BroadcastError, NotFoundError
+from wabroadcast_core.keys import Keys
+from wabroadcast_core.models.base import as_timestamp, parse_model
+from wabroadcast_core.models.broadcast import (
+    BroadcastDetail,
+    BroadcastDraft,
+    BroadcastPatch,
+    BroadcastProgress,
+    BroadcastSummary,
+)
+from wabroadcast_core.models.connection import ConnectionDraft, ConnectionKind, ConnectionView
+from wabroadcast_core.models.message import MessageView
+from wabroadcast_core.models.page import CursorPage, Page
+from wabroadcast_core.models.status import BroadcastStatus, ConnectionState, MessageStatus, Priority
+from wabroadcast_core.models.upload import UploadView
+from wabroadcast_core.plugins import Plugins, build_plugins
+from wabroadcast_core.queue.embedded import EmbeddedValkey
+from wabroadcast_core.queue.handlers import Handlers
+from wabroadcast_core.queue.tasks import TaskQueue, create_huey
+from wabroadcast_core.settings import Settings
+from wabroadcast_core.store import acts as act_store
+from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import connections as connection_store
+from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store.database import Database, open_database
+from wabroadcast_core.store.messages import Changes
+from wabroadcast_core.store.uploads import UploadWriter
+from wabroadcast_core.vault import open_vault
+from wabroadcast_core.views import detail_of, message_view, progress_of, summary_of
+
+log = logging.getLogger(__name__)
+
+API = "api"  # the actor, where the host names none
+
+
+class Broadcaster:
+    """The engine's front door.
+
+    A host may hand in its own Huey instance, SQLAlchemy engine and Redis client; without them they are made from the
+    settings. Nothing is connected before :meth:`start`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        huey: Huey | None = None,
+        engine: Engine | None = None,
+        redis_client: redis.Redis | None = None,
+        plugins: Iterable[object] = (),
+    ) -> None:
+        self.settings = settings or Settings()
+        self.plugins: Plugins = build_plugins(plugins, blocked=self.settings.blocked_plugins)
+        self._given_huey = huey
+        self._given_engine = engine
+        self._given_redis = redis_client
+        self._valkey: EmbeddedValkey | None = None
+        self._context: Context | None = None
+        self.handlers = Handlers(lambda: self.context)
+
+    # --- life --------------------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Open the store and Redis (an embedded Valkey where no address is set), bring the tables up to date.
+
+        :raises SetupError: this installation cannot start as it is configured.
+        :raises UnavailableError: the store cannot be reached. Redis may be away: what is submitted waits for it.
+        """
+        if self._context is not None:
+            return self
+        settings = self.settings
+        database = self._open_database()
+        vault_key = settings.secret_key
+        vault = open_vault(vault_key.get_secret_value() if vault_key else None, data_dir=settings.data_dir)
+        database.migrate()
+        client, new_client = self._open_redis()
+        self.tasks = TaskQueue(
+            self._given_huey or create_huey(settings.namespace, client.connection_pool), self.handlers
+        )
+        self._context = Context(
+            settings=settings,
+            database=database,
+            redis=client,
+            async_redis=new_client,
+            keys=Keys(settings.namespace),
+            clock=SystemClock(),
+            plugins=self.plugins,
+            vault=vault,
+            wakes=self.tasks,
+            changed=self._changed,
+        )
+        self._submission = Submission(self._context, new_id=_new_id)
+        self.connection_book = ConnectionBook(self._context)
+        self.connection_book.ensure_first()
+        return self
+
+    def close(self) -> None:
+        """Let go of everything; what runs in this process stops first."""
+        if self._context is None:
+            return
+        self.handlers.stop()
+        context, self._context = self._context, None
+        context.database.close()
+        if self._given_redis is None:
+            context.redis.close()
+        if self._valkey is not None:
+            self._valkey.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def context(self) -> Context:
+        """What the pieces share. :raises BroadcastError: before :meth:`start`."""
+        if self._context is None:
+            raise BroadcastError("the broadcaster is not started")
+        return self._context
+
+    def check(self) -> dict[str, str]:
+        """Whether the store and Redis answer: ``ok``, or in what way they do not."""
+        return {"store": self._try(self._ask_store), "redis": self._try(self.context.redis.ping)}
+
+    # --- broadcasts --------------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        draft: BroadcastDraft | Mapping[str, Any],
+        recipients: Iterable[AnyRecipient] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        actor: str = API,
+    ) -> BroadcastSummary:
+        """Take in a broadcast. It is in the store when this returns, also while Redis is down.
+
+        :param recipients: who gets it, streamed; otherwise the draft names a ``source``.
+        :param idempotency_key: the same key and body again give the same broadcast.
+        :raises InvalidInputError: :raises TemplateError: it does not fit.
+        :raises ConflictError: the key came with another body before.
+        """
+        parsed = draft if isinstance(draft, BroadcastDraft) else parse_model(BroadcastDraft, draft)
+        taken = self._submission.take(parsed, recipients, idempotency_key=idempotency_key, actor=actor)
+        summary = self._summary(taken.key)
+        if taken.new:
+            self.plugins.broadcast_changed(summary)
+            self.tasks.prepare(taken.key, rank=parsed.priority.rank, at=self._later(summary))
+        return summary
+
+    def status(self, job_id: str) -> BroadcastProgress:
+        """How far a broadcast is. :raises NotFoundError: there is none."""
+        with self.context.database.read() as connection:
+            row = _found(connection, job_id)
+            skips = broadcast_store.skips_of(connection, row["id"])
+        return progress_of(row, skips=skips, now=self.context.clock.now())
+
+    def broadcast(self, job_id: str) -> BroadcastDetail:
+        """The whole of a broadcast. :raises NotFoundError: there is none."""
+        with self.context.database.read() as connection:
+            row = _found(connection, job_id)
+            skips = broadcast_store.skips_of(connection, row["id"])
+            acts = act_store.acts_on(connection, row["id"])
+            pool = broadcast_store.pools_of(connection, [row["id"]])[row["id"]]
+        return detail_of(row, pool, skips=skips, acts=acts)
+
+    def jobs(
+        self,
+        *,
+        status: BroadcastStatus | None = None,
+        priority: Priority | None = None,
+        connection: str | None = None,
+        query: str | None = None,
+        page: int = 1,
+        page_size: int = 50,
+    ) -> Page[BroadcastSummary]:
+        """Broadcasts, newest first."""
+        with self.context.database.read() as database:
+            rows, total = broadcast_store.list_broadcasts(
+                database,
+                status=status,
+                rank=None if priority is None else priority.rank,
+                connection_name=connection,
+                query=query,
+                offset=(page - 1) * page_size,
+                limit=page_size,
+            )
+            pools = broadcast_store.pools_of(database, [row["id"] for row in rows])
+        items = [summary_of(row, pools[row["id"]]) for row in rows]
+        return Page(items=items, total=total, page=page, page_size=page_size)
+
+    def pause(self, job_id: str, *, batch: int | None = None, actor: str = API) -> BroadcastSummary:
+        """Let nothing of a broadcast (or of one batch) start any more, until it is resumed.
+
+        :raises NotFoundError: :raises ConflictError: it is paused or ended.
+        """
+        return self._control(job_id, "pause", batch=batch, actor=actor)
+
+    def resume(self, job_id: str, *, batch: int | None = None, actor: str = API) -> BroadcastSummary:
+        """Go on with a paused broadcast or batch: nobody is sent to twice, nobody is forgotten.
+
+        :raises NotFoundError: :raises ConflictError: it is not paused.
+        """
+        return self._control(job_id, "resume", batch=batch, actor=actor)
+
+    def cancel(self, job_id: str, *, batch: int | None = None, actor: str = API) -> BroadcastSummary:
+        """End a broadcast (or one batch): what did not leave yet never will.
+
+        :raises NotFoundError: :raises ConflictError: it has ended.
+        """
+        return self._control(job_id, "cancel", batch=batch, actor=actor)
+
+    def retry(
+        self, job_id: str, *, status: MessageStatus = MessageStatus.FAILED, code: str | None = None, actor: str = API
+    ) -> BroadcastSummary:
+        """Try failed (or unknown) messages again; ``code`` picks those with one reason.
+
+        :raises NotFoundError: :raises ConflictError: the broadcast was cancelled or could not be read.
+        """
+
+        def work(connection: Connection, row: RowMapping, changes: Changes) -> bool:
+            now = self.context.clock.now()
+            control.retry_broadcast(connection, row, status=status, code=code, now=now, actor=actor, changes=changes)
+            return False
+
+        summary = self._change(job_id, work)
+        self._wake(job_id)
+        return summary
+
+    def reschedule(
+        self, job_id: str, patch: BroadcastPatch | Mapping[str, Any], *, actor: str = API
+    ) -> BroadcastSummary:
+        """Change the time or the name of a broadcast that has not started.
+
+        :raises NotFoundError: :raises InvalidInputError: the patch does not fit.
+        :raises ConflictError: it has started.
+        """
+        wanted = patch if isinstance(patch, BroadcastPatch) else parse_model(BroadcastPatch, patch)
+
+        def work(connection: Connection, row: RowMapping, _: Changes) -> bool:
+            control.reschedule_broadcast(
+                connection,
+                row,
+                name=wanted.name,
+                scheduled_at=as_timestamp(wanted.scheduled_at),
+                now=self.context.clock.now(),
+                actor=actor,
+            )
+            return False
+
+        summary = self._change(job_id, work)
+        self._prepare_again(job_id)
+        return summary
+
+    # --- messages ----------------------------------------------------------------------------------------------
+
+    def messages(
+        self,
+        job_id: str,
+        *,
+        status: MessageStatus | None = None,
+        reason: str | None = None,
+        query: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> CursorPage[MessageView]:
+        """What happened to whom, in the order of the audience.
+
+        :raises NotFoundError: there is no such broadcast, or the cursor is not one of its messages.
+        """
+        with self.context.database.read() as connection:
+            row = _found(connection, job_id)
+            after = None if cursor is None else _message_key(row, cursor)
+            rows = message_store.list_messages(
+                connection, row["id"], status=status, reason=reason, query=query, after=after, limit=limit + 1
+            )
+            names = _connection_names(connection)
+        views = [message_view(message, job_id=job_id, connections=names) for message in rows[:limit]]
+        return CursorPage(items=views, next_cursor=views[-1].message_id if len(rows) > limit else None)
+
+    def pause_message(self, job_id: str, message_id: str, *, actor: str = API) -> MessageView:
+        """:raises NotFoundError: :raises ConflictError: its status does not allow that."""
+        return self._control_message(job_id, message_id, "pause", actor=actor)
+
+    def resume_message(self, job_id: str, message_id: str, *, actor: str = API) -> MessageView:
+        """:raises NotFoundError: :raises ConflictError: it is not paused."""
+        return self._control_message(job_id, message_id, "resume", actor=actor)
+
+    def cancel_message(self, job_id: str, message_id: str, *, actor: str = API) -> MessageView:
+        """:raises NotFoundError: :raises ConflictError: its status does not allow that."""
+        return self._control_message(job_id, message_id, "cancel", actor=actor)
+
+    # --- connections -------------------------------------------------------------------------------------------
+
+    def connections(self) -> list[ConnectionView]:
+        return self.connection_book.list()
+
+    def connection(self, name: str) -> ConnectionView:
+        """:raises NotFoundError: there is none."""
+        return self.connection_book.get(name)
+
+    def connection_kinds(self) -> Sequence[ConnectionKind]:
+        return self.connection_book.kinds()
+
+    def save_connection(self, name: str, draft: ConnectionDraft | Mapping[str, Any]) -> ConnectionView:
+        """Create or change a connection. :raises InvalidInputError: it does not fit."""
+        wanted = draft if isinstance(draft, ConnectionDraft) else parse_model(ConnectionDraft, draft)
+        return self.connection_book.save(name, wanted)
+
+    def delete_connection(self, name: str) -> None:
+        """:raises NotFoundError: :raises ConflictError: broadcasts name it."""
+        self.connection_book.delete(name)
+
+    def pause_connection(self, name: str, *, actor: str = API) -> ConnectionView:
+        """:raises NotFoundError: :raises ConflictError: it is paused already."""
+        return self.connection_book.set_state(name, ConnectionState.PAUSED, actor=actor)
+
+    def resume_connection(self, name: str, *, actor: str = API) -> ConnectionView:
+        """:raises NotFoundError: :raises ConflictError: it is active already."""
+        return self.connection_book.set_state(name, ConnectionState.ACTIVE, actor=actor)
+
+    # --- uploads -----------------------------------------------------------------------------------------------
+
+    def save_upload(
+        self, chunks: Iterable[bytes], *, filename: str | None = None, content_type: str | None = None
+    ) -> UploadView:
+        """Keep a file for later use; it streams into the store."""
+        writer = UploadWriter(
+            self.context.database,
+            _new_id(),
+            now=self.context.clock.now(),
+            filename=filename,
+            content_type=content_type,
+        )
+        head = b""
+        try:
+            for chunk in chunks:
+                head = head or chunk[:4096]
+                writer.write(chunk)
+            writer.close()
+        except BaseException:
+            writer.discard()
+            raise
+        return UploadView(
+            upload_id=writer.key,
+            filename=filename,
+            content_type=content_type,
+            size=writer.size,
+            kind=file_kind(head),
+        )
+
+    # --- for workers -------------------------------------------------------------------------------------------
+
+    def has_due_work(self) -> bool:
+        """Whether any message or audience is due just now."""
+        with self.context.database.read() as connection:
+            return broadcast_store.has_due_work(connection, now=self.context.clock.now())
+
+    # --- helpers -----------------------------------------------------------------------------------------------
+
+    def _control(self, job_id: str, act: str, *, batch: int | None, actor: str) -> BroadcastSummary:
+        now = self.context.clock.now()
+
+        def work(connection: Connection, row: RowMapping, changes: Changes) -> bool:
+            if batch is not None:
+                control.control_batch(connection, row, act, batch=batch, now=now, actor=actor, changes=changes)
+                return False
+            match act:
+                case "pause":
+                    control.pause_broadcast(connection, row, now=now, actor=actor)
+                case "resume":
+                    control.resume_broadcast(connection, row, now=now, actor=actor)
+                case _:
+                    return control.cancel_broadcast(connection, row, now=now, actor=actor, changes=changes)
+            return False
+
+        summary = self._change(job_id, work, news=None if act == "resume" else News(batch=batch))
+        if act == "resume":
+            self._prepare_again(job_id)
+            self._wake(job_id)
+        self.plugins.broadcast_changed(summary)
+        return summary
+
+    def _change(
+        self, job_id: str, work: Callable[[Connection, RowMapping, Changes], bool], *, news: News | None = None
+    ) -> BroadcastSummary:
+        """Change a broadcast in one transaction, then tell the turns. ``work`` says whether sweeping goes on later."""
+
+        def transaction(connection: Connection) -> tuple[int, bool]:
+            changes: Changes = Counter()
+            row = _found(connection, job_id, lock=True)
+            more = work(connection, row, changes)
+            broadcast_store.apply_changes(connection, changes, now=self.context.clock.now())
+            return row["id"], more
+
+        key, more = self.context.database.transact(transaction)
+        if news is not None:
+            told = News(broadcast=key, batch=news.batch, message=news.message)
+            control.announce(self.context.redis, self.context.keys, told)
+        if more:
+            self.tasks.sweep(key)
+        return self._summary(key)
+
+    def _control_message(self, job_id: str, message_id: str, act: str, *, actor: str) -> MessageView:
+        now = self.context.clock.now()
+
+        def work(connection: Connection, row: RowMapping, changes: Changes) -> bool:
+            key = _message_key(row, message_id)
+            message = message_store.find_message(connection, key)
+            if message is None:
+                raise NotFoundError("message", message_id)
+            control.control_message(connection, row, act, message=message, now=now, actor=actor, changes=changes)
+            return False
+
+        position = _position(message_id)
+        summary = self._change(job_id, work)
+        with self.context.database.read() as connection:
+            row = _found(connection, summary.job_id)
+            key = message_store.message_key(row["id"], position)
+            message = message_store.find_message(connection, key)
+            names = _connection_names(connection)
+        if act == "resume":
+            self._wake(job_id)
+        else:
+            news = News(broadcast=row["id"], message=key)
+            control.announce(self.context.redis, self.context.keys, news)
+        if message is None:
+            raise NotFoundError("message", message_id)
+        return message_view(message, job_id=job_id, connections=names)
+
+    def _wake(self, job_id: str) -> None:
+        """Have the broadcast's connections look at once."""
+        with self.context.database.read() as connection:
+            row = _found(connection, job_id)
+            pool = broadcast_store.pools_of(connection, [row["id"]])[row["id"]]
+            keys = connection_store.connection_keys(connection, pool)
+        for key in keys.values():
+            self.tasks.turn(key, rank=row["rank"])
+
+    def _prepare_again(self, job_id: str) -> None:
+        """Put an audience that is still to be read back into the queue."""
+        with self.context.database.read() as connection:
+            row = _found(connection, job_id)
+        if not row["prepared"]:
+            later = self._later(self._summary(row["id"]))
+            self.tasks.prepare(row["id"], rank=row["rank"], at=later)
+
+    def _later(self, summary: BroadcastSummary) -> float | None:
+        return as_timestamp(summary.scheduled_at) if summary.status == BroadcastStatus.SCHEDULED else None
+
+    def _summary(self, key: int) -> BroadcastSummary:
+        with self.context.database.read() as connection:
+            row = broadcast_store.get_broadcast(connection, key)
+            pool = broadcast_store.pools_of(connection, [key])[key]
+        if row is None:
+            raise NotFoundError("broadcast", str(key))
+        return summary_of(row, pool)
+
+    def _changed(self, keys: Sequence[int]) -> None:
+        if self._context is not None:
+            for key in keys:
+                self.plugins.broadcast_changed(self._summary(key))
+
+    def _open_database(self) -> Database:
+        if self._given_engine is not None:
+            return Database(self._given_engine, owned=False)
+        url = self.settings.database_url
+        return open_database(url.get_secret_value() if url else None, sqlite_path=self.settings.sqlite_path)
+
+    def _open_redis(self) -> tuple[redis.Redis, Callable[[], async_redis.Redis]]:
+        if self._given_redis is not None:
+            given = self._given_redis
+            options = given.connection_pool.connection_kwargs
+            return given, lambda: async_redis.Redis(**_shared_options(options))
+        url = self.settings.redis_url
+        if url is None:
+            self._valkey = EmbeddedValkey(self.settings.data_dir)
+            self._valkey.start()
+        address = url.get_secret_value() if url else self._valkey.url if self._valkey else ""
+        options = {"socket_timeout": 5, "socket_connect_timeout": 5, "retry": RedisRetry(NoBackoff(), 1)}
+        return redis.Redis.from_url(address, **options), lambda: async_redis.Redis.from_url(address)
+
+    def _ask_store(self) -> None:
+        with self.context.database.read() as connection:
+            connection.execute(text("SELECT 1"))
+
+    @staticmethod
+    def _try(ask: Callable[[], object]) -> str:
+        try:
+            ask()
+        except (BroadcastError, redis.RedisError) as error:
+            return str(error) or type(error).__name__
+        return "ok"
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def _found(connection: Connection, job_id: str, *, lock: bool = False) -> RowMapping:
+    row = broadcast_store.find_broadcast(connection, job_id, lock=lock)
+    if row is None:
+        raise NotFoundError("broadcast", job_id)
+    return row
+
+
+def _position(message_id: str) -> int:
+    digits = message_id.rpartition("-")[2]
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 10:  # noqa: PLR2004 - 32 bits
+        raise NotFoundError("message", message_id)
+    return int(digits)
+
+
+def _message_key(row: RowMapping, message_id: str) -> int:
+    """:raises NotFoundError: the id is not of this broadcast."""
+    if message_id.rpartition("-")[0] != row["job_id"]:
+        raise NotFoundError("message", message_id)
+    return message_store.message_key(row["id"], _position(message_id))
+
+
+def _connection_names(connection: Connection) -> dict[int, str]:
+    return {row["id"]: row["name"] for row in connection_store.list_connections(connection)}
+
+
+def _shared_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What a client for the event loop takes over from a host's own client."""
+    names = ("host", "port", "db", "username", "password", "path")
+    found = {name: options[name] for name in names if options.get(name) is not None}
+    if "path" in found:
+        found["unix_socket_path"] = found.pop("path")
+    return found

@@ -1,0 +1,155 @@
+"""The connections, as operators see and change them: checked, their secrets sealed and never shown again."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from sqlalchemy import Connection, RowMapping
+
+from wabroadcast_core.context import Context
+from wabroadcast_core.delivery import control
+from wabroadcast_core.delivery.control import News
+from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
+from wabroadcast_core.hookspecs import Sender
+from wabroadcast_core.models.base import faults_of
+from wabroadcast_core.models.connection import ConnectionDraft, ConnectionKind, ConnectionView
+from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.store import acts as act_store
+from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import connections as connection_store
+from wabroadcast_core.views import connection_view
+
+log = logging.getLogger(__name__)
+
+FIRST_NAME = "sandbox"
+
+
+class ConnectionBook:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def ensure_first(self) -> None:
+        """A fresh start has one connection, which plays a provider."""
+
+        def make(connection: Connection) -> None:
+            if not connection_store.list_connections(connection):
+                self._save(connection, FIRST_NAME, ConnectionDraft(sender="sandbox"), {})
+
+        if FIRST_NAME in self._context.plugins.senders:
+            self._context.database.transact(make)
+
+    def list(self) -> list[ConnectionView]:
+        with self._context.database.read() as connection:
+            rows = connection_store.list_connections(connection)
+        return [self._view(row) for row in rows]
+
+    def get(self, name: str) -> ConnectionView:
+        """:raises NotFoundError: there is none."""
+        with self._context.database.read() as connection:
+            return self._view(_found(connection, name))
+
+    def kinds(self) -> Sequence[ConnectionKind]:
+        """The kinds of sender that are installed, each with the JSON schema of its settings."""
+        return [
+            ConnectionKind(kind=kind, settings_schema=sender.Settings.model_json_schema(by_alias=True))
+            for kind, sender in sorted(self._context.plugins.senders.items())
+        ]
+
+    def save(self, name: str, draft: ConnectionDraft) -> ConnectionView:
+        """Create or change a connection; a change holds from the next claim on.
+
+        A secret that is left out keeps its value.
+
+        :raises InvalidInputError: the name, the sender or its settings do not fit.
+        """
+        sender = self._context.plugins.senders.get(draft.sender)
+        if sender is None:
+            known = ", ".join(sorted(self._context.plugins.senders))
+            raise InvalidInputError([Fault("sender", f"no sender is called {draft.sender!r}; there are: {known}")])
+        settings = self._complete(name, draft, sender)
+
+        def transaction(connection: Connection) -> None:
+            self._save(connection, name, draft, settings)
+
+        self._context.database.transact(transaction)
+        self._wake(name)
+        return self.get(name)
+
+    def delete(self, name: str) -> None:
+        """:raises NotFoundError: there is none. :raises ConflictError: broadcasts name it."""
+        with self._context.database.write() as connection:
+            row = _found(connection, name)
+            if connection_store.is_used(connection, row["id"]):
+                raise ConflictError(f"broadcasts name connection {name!r}: pause it instead", status=row["state"])
+            connection_store.delete_connection(connection, name)
+
+    def set_state(self, name: str, state: ConnectionState, *, actor: str) -> ConnectionView:
+        """Pause or resume a connection.
+
+        :raises NotFoundError: there is none. :raises ConflictError: it is so already.
+        """
+        act = "pause" if state is ConnectionState.PAUSED else "resume"
+        with self._context.database.write() as connection:
+            row = _found(connection, name)
+            now = self._context.clock.now()
+            if not connection_store.set_state(connection, row["id"], state, reason=None, now=now):
+                raise ConflictError(f"connection {name!r} is {state} already", status=state)
+            act_store.note_act(connection, act=act, actor=actor, now=now, connection_id=row["id"])
+        if state is ConnectionState.PAUSED:
+            control.announce(self._context.redis, self._context.keys, News(connection=row["id"]))
+        self._wake(name)
+        return self.get(name)
+
+    def _save(self, connection: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> None:
+        connection_store.save_connection(
+            connection,
+            name,
+            sender=draft.sender,
+            settings=self._context.vault.seal(settings),
+            limits=draft.model_dump(mode="json", by_alias=True, exclude={"sender", "settings"}),
+            now=self._context.clock.now(),
+        )
+
+    def _complete(self, name: str, draft: ConnectionDraft, sender: type[Sender]) -> dict[str, Any]:
+        """The settings to keep: those given, and the secrets that stand already. :raises InvalidInputError: no fit."""
+        settings = dict(draft.settings)
+        with self._context.database.read() as connection:
+            present = connection_store.find_connection(connection, name)
+        if present is not None and present["sender"] == draft.sender:
+            kept = self._context.vault.open(present["settings"])
+            settings = {key: kept[key] for key in _secret_names(sender.Settings) & kept.keys()} | settings
+        try:
+            sender.Settings.model_validate(settings)
+        except ValidationError as error:
+            raise InvalidInputError(faults_of(error, prefix="settings")) from error
+        return settings
+
+    def _view(self, row: RowMapping) -> ConnectionView:
+        settings = self._context.vault.open(row["settings"])
+        sender = self._context.plugins.senders.get(row["sender"])
+        hidden = settings.keys() if sender is None else _secret_names(sender.Settings)
+        return connection_view(row, {key: value for key, value in settings.items() if key not in hidden})
+
+    def _wake(self, name: str) -> None:
+        """Whoever may have work by the change takes a turn: the connection itself, or the others of its pools."""
+        with self._context.database.read() as connection:
+            working = broadcast_store.working_connections(connection)
+        for key, rank in working:
+            self._context.wakes.turn(key, rank=rank)
+
+
+def _found(connection: Connection, name: str) -> RowMapping:
+    row = connection_store.find_connection(connection, name)
+    if row is None:
+        raise NotFoundError("connection", name)
+    return row
+
+
+def _secret_names(settings: type[BaseModel]) -> set[str]:
+    """The names, as given from outside, of a settings model's secrets."""
+    names: set[str] = set()
+    for name, field in settings.model_fields.items():
+        if field.annotation is SecretStr or SecretStr in get_args(field.annotation):
+            names |= {name, field.alias or name}
+    return names

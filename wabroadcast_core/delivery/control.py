@@ -1,0 +1,268 @@
+"""Pause, resume, cancel and retry: what they do in the store, and how running turns hear of it.
+
+The store is written first, then the news is published. Whoever misses the news sees the store at the next claim.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from typing import Any
+
+import redis
+from sqlalchemy import Connection, RowMapping
+
+from wabroadcast_core.errors import ConflictError, NotFoundError
+from wabroadcast_core.keys import Keys
+from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
+from wabroadcast_core.store import acts as act_store
+from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store.messages import Changes
+
+log = logging.getLogger(__name__)
+
+LIVE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING)
+WAITING = (MessageStatus.QUEUED, MessageStatus.RETRY)
+_PAST = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
+SWEEP_SIZE = 20_000  # messages closed in one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What running turns must drop, or that a connection has new work. Unset parts mean: any."""
+
+    broadcast: int | None = None
+    batch: int | None = None
+    message: int | None = None
+    connection: int | None = None
+    numbers: Sequence[str] = ()
+    wake: int | None = None
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "News":
+        return cls(**json.loads(text))
+
+
+def announce(client: "redis.Redis", keys: Keys, news: News) -> None:
+    """Tell all turns. While Redis is away nobody sends, and the store tells whoever claims later."""
+    try:
+        client.publish(keys.control, news.as_json())
+    except redis.RedisError as error:
+        log.warning("control was not announced (%s): turns see it at their next claim", type(error).__name__)
+
+
+# --- a broadcast -----------------------------------------------------------------------------------------------
+
+
+def pause_broadcast(
+    connection: Connection, row: RowMapping, *, now: float, actor: str, reason: str | None = None
+) -> None:
+    """:raises ConflictError: it is paused or ended."""
+    changed = broadcast_store.update_broadcast(
+        connection,
+        row["id"],
+        where_status=LIVE,
+        status=BroadcastStatus.PAUSED,
+        status_reason=reason,
+        paused_at=now,
+    )
+    if not changed:
+        raise _refused("paused", row)
+    act_store.note_act(connection, act="pause", actor=actor, now=now, broadcast_id=row["id"], detail=reason)
+
+
+def resume_broadcast(connection: Connection, row: RowMapping, *, now: float, actor: str) -> BroadcastStatus:
+    """Go on where it stood; batches not released yet are shifted by the length of the pause.
+
+    :raises ConflictError: it is not paused.
+    :returns: its status now.
+    """
+    if row["status"] != BroadcastStatus.PAUSED:
+        raise _refused("resumed", row)
+    release = row["next_release_at"]
+    status = _status_to_resume(row, now)
+    broadcast_store.update_broadcast(
+        connection,
+        row["id"],
+        status=status,
+        status_reason=None,
+        paused_at=None,
+        next_release_at=None if release is None else release + (now - row["paused_at"]),
+    )
+    act_store.note_act(connection, act="resume", actor=actor, now=now, broadcast_id=row["id"])
+    if broadcast_store.complete_broadcast(connection, row["id"], now=now):
+        return BroadcastStatus.COMPLETED
+    return status
+
+
+def cancel_broadcast(connection: Connection, row: RowMapping, *, now: float, actor: str, changes: Changes) -> bool:
+    """End a broadcast; what did not leave yet is closed. :raises ConflictError: it has ended.
+
+    :returns: whether more messages than one transaction takes are to be closed: sweep on.
+    """
+    changed = broadcast_store.update_broadcast(
+        connection,
+        row["id"],
+        where_status=(*LIVE, BroadcastStatus.PAUSED),
+        status=BroadcastStatus.CANCELLED,
+        status_reason=None,
+        finished_at=now,
+    )
+    if not changed:
+        raise _refused("cancelled", row)
+    act_store.note_act(connection, act="cancel", actor=actor, now=now, broadcast_id=row["id"])
+    message_store.want(connection, status=MessageStatus.CANCELLED, broadcast_id=row["id"])
+    return sweep_broadcast(connection, row["id"], changes=changes)
+
+
+def sweep_broadcast(connection: Connection, broadcast_id: int, *, changes: Changes) -> bool:
+    """Close open messages of a cancelled broadcast, as many as one transaction takes. :returns: whether more may be left."""
+    left = SWEEP_SIZE
+    for present in (MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED):
+        left -= message_store.move_messages(
+            connection,
+            broadcast_id=broadcast_id,
+            present=present,
+            status=MessageStatus.CANCELLED,
+            changes=changes,
+            limit=left,
+        )
+        if left <= 0:
+            return True
+    return False
+
+
+def retry_broadcast(
+    connection: Connection,
+    row: RowMapping,
+    *,
+    status: MessageStatus,
+    code: str | None,
+    now: float,
+    actor: str,
+    changes: Changes,
+) -> int:
+    """Try failed (or unknown) messages again, from their first attempt on.
+
+    :raises ConflictError: it was cancelled, or its audience could not be read.
+    :returns: how many.
+    """
+    if status not in {MessageStatus.FAILED, MessageStatus.UNKNOWN}:
+        raise ConflictError("only failed and unknown messages can be tried again", status=row["status"])
+    if row["status"] in {BroadcastStatus.CANCELLED, BroadcastStatus.FAILED}:
+        raise _refused("tried again", row)
+    moved = message_store.move_messages(
+        connection,
+        broadcast_id=row["id"],
+        present=status,
+        status=MessageStatus.QUEUED,
+        changes=changes,
+        with_reason=code,
+        again=True,
+    )
+    if moved and row["status"] == BroadcastStatus.COMPLETED:
+        broadcast_store.update_broadcast(
+            connection, row["id"], status=BroadcastStatus.PROCESSING, finished_at=None, status_reason=None
+        )
+    detail = f"{moved} {status}" + (f" with {code}" if code else "")
+    act_store.note_act(connection, act="retry", actor=actor, now=now, broadcast_id=row["id"], detail=detail)
+    return moved
+
+
+def reschedule_broadcast(
+    connection: Connection,
+    row: RowMapping,
+    *,
+    name: str | None,
+    scheduled_at: float | None,
+    now: float,
+    actor: str,
+) -> None:
+    """Change the name or the time of a broadcast whose audience is not read yet.
+
+    :raises ConflictError: it has started.
+    """
+    waiting = row["status"] in {BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PAUSED}
+    if not waiting or row["prepared"] or row["prepared_rows"]:
+        raise _refused("changed", row)
+    values: dict[str, Any] = {} if name is None else {"name": name}
+    if scheduled_at is not None:
+        values["scheduled_at"] = scheduled_at
+        if row["status"] != BroadcastStatus.PAUSED:
+            values["status"] = BroadcastStatus.SCHEDULED if scheduled_at > now else BroadcastStatus.QUEUED
+    broadcast_store.update_broadcast(connection, row["id"], **values)
+    act_store.note_act(connection, act="change", actor=actor, now=now, broadcast_id=row["id"], detail=", ".join(values))
+
+
+def _status_to_resume(row: RowMapping, now: float) -> BroadcastStatus:
+    if row["prepared"] or row["prepared_rows"]:
+        return BroadcastStatus.PROCESSING
+    if row["scheduled_at"] is not None and row["scheduled_at"] > now:
+        return BroadcastStatus.SCHEDULED
+    return BroadcastStatus.QUEUED
+
+
+def _refused(what: str, row: RowMapping) -> ConflictError:
+    return ConflictError(f"a broadcast that is {row['status']} cannot be {what}", status=row["status"])
+
+
+# --- one batch -------------------------------------------------------------------------------------------------
+
+
+def control_batch(
+    connection: Connection, row: RowMapping, act: str, *, batch: int, now: float, actor: str, changes: Changes
+) -> None:
+    """Pause, resume or cancel one batch.
+
+    :raises NotFoundError: there is no such batch.
+    :raises ConflictError: the broadcast has ended, or its audience is still being read.
+    """
+    if row["status"] not in {BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED}:
+        raise _refused(f"{_PAST[act]} in part", row)
+    if not row["prepared"]:
+        raise ConflictError("the audience is still being read: its batches are not complete", status=row["status"])
+    if not message_store.batch_exists(connection, broadcast_id=row["id"], batch=batch):
+        raise NotFoundError("batch", str(batch))
+    if act == "resume":
+        message_store.resume_batch(connection, broadcast_id=row["id"], batch=batch, now=now, changes=changes)
+        message_store.want(connection, status=None, broadcast_id=row["id"], batch=batch)
+    else:
+        status = MessageStatus.PAUSED if act == "pause" else MessageStatus.CANCELLED
+        for present in (*WAITING, *((MessageStatus.PAUSED,) if act == "cancel" else ())):
+            message_store.move_messages(
+                connection, broadcast_id=row["id"], present=present, status=status, changes=changes, batch=batch
+            )
+        message_store.want(connection, status=status, broadcast_id=row["id"], batch=batch)
+    act_store.note_act(connection, act=act, actor=actor, now=now, broadcast_id=row["id"], detail=f"batch {batch}")
+
+
+# --- one message -----------------------------------------------------------------------------------------------
+
+
+def control_message(
+    connection: Connection, row: RowMapping, act: str, *, message: RowMapping, now: float, actor: str, changes: Changes
+) -> None:
+    """Pause, resume or cancel one message. One that is claimed changes once it comes back unsent.
+
+    :raises ConflictError: its status does not allow that.
+    """
+    key = message["id"]
+    if act == "resume":
+        done = message_store.resume_one(connection, key, now=now, changes=changes) or (
+            message["wanted"] is not None and message_store.want_one(connection, key, status=None)
+        )
+    else:
+        status = MessageStatus.PAUSED if act == "pause" else MessageStatus.CANCELLED
+        among = (*WAITING, MessageStatus.PAUSED) if act == "cancel" else WAITING
+        done = message_store.move_one(
+            connection, key, among=among, status=status, changes=changes
+        ) or message_store.want_one(connection, key, status=status)
+    if not done:
+        raise ConflictError(f"a message that is {message['status']} cannot be {_PAST[act]}", status=message["status"])
+    position = message_store.position_of(key)
+    act_store.note_act(connection, act=act, actor=actor, now=now, broadcast_id=row["id"], detail=f"message {position}")

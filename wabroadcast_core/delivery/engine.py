@@ -1,0 +1,329 @@
+"""The engine of one worker process: an event loop that carries all its turns, and what these share."""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from typing import Any
+
+import redis
+
+from wabroadcast_core.clock import RedisClock
+from wabroadcast_core.context import Context
+from wabroadcast_core.delivery import outcomes
+from wabroadcast_core.delivery.briefs import BroadcastBrief, ConnectionBrief
+from wabroadcast_core.delivery.claims import NEVER, Outlook
+from wabroadcast_core.delivery.committer import Committer
+from wabroadcast_core.delivery.control import News
+from wabroadcast_core.delivery.identity import Identity
+from wabroadcast_core.delivery.intents import Intents, SealedError
+from wabroadcast_core.delivery.lanes import Lanes
+from wabroadcast_core.delivery.ledger import Ledger
+from wabroadcast_core.delivery.listener import listen
+from wabroadcast_core.delivery.pace import Pace
+from wabroadcast_core.delivery.readying import Readying
+from wabroadcast_core.delivery.recorder import Recorder, Result
+from wabroadcast_core.delivery.recover import Recovery
+from wabroadcast_core.delivery.senders import News as ProviderNews
+from wabroadcast_core.delivery.senders import Senders
+from wabroadcast_core.delivery.sending import Sending
+from wabroadcast_core.delivery.turn import Ready, Turn
+from wabroadcast_core.errors import ConnectionDown, UnavailableError
+from wabroadcast_core.hookspecs import FinishedMessage
+from wabroadcast_core.models.message import OutgoingMessage
+from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
+from wabroadcast_core.models.status import OPEN_MESSAGES
+from wabroadcast_core.store.messages import Claimed, Outcome, position_of
+
+log = logging.getLogger(__name__)
+
+STORE_THREADS = {"sqlite": 1, "postgresql": 2}  # SQLite has one writer; PostgreSQL commits while another claims
+STORE_RETRY_SECONDS = 0.5
+
+
+class Engine:
+    """Lives on one event loop; :meth:`start_turn` and the rest are called there."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.settings = context.settings
+        self.clock = RedisClock()
+        self.stopping = False
+        self._client = context.async_redis()
+        self._committer = Committer(
+            context.database,
+            self.clock,
+            threads=STORE_THREADS[context.database.engine.dialect.name],
+            completed=context.changed,
+        )
+        self.intents = Intents(self._client, context.keys)
+        self.pace = Pace(self._client, context.keys)
+        self.lanes = Lanes(self._client, context.keys)
+        self.ledger = Ledger(context, self._committer, self._client)
+        self.recorder = Recorder(self._committer, recorded=self._recorded)
+        self.senders = Senders(context.plugins, context.vault, receive=self._receive)
+        self.sending = Sending(self, ended=self._send_ended)
+        self._readying = Readying(context.plugins, now=self.clock.now, put_aside=self.put_aside)
+        self._identity = Identity(
+            context, self._committer, self.intents, self.clock, under_way=lambda: self._unrecorded.keys()
+        )
+        self._recovery = Recovery(
+            context,
+            self._committer,
+            self.intents,
+            self._client,
+            brief_of=lambda unit, key: self.ledger.read_brief(unit.connection, key),
+        )
+        self._unrecorded: dict[int, None] = {}  # messages with an intent
+        self._turns: dict[int, set[Turn]] = {}
+        self._turn_tasks: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[Any]] = set()
+        self._ended: dict[int, asyncio.Event] = {}
+        self._numbers = itertools.count(1)
+
+    @property
+    def worker_id(self) -> int:
+        return self._identity.worker_id
+
+    @property
+    def turns(self) -> int:
+        """How many turns are under way, the tails of ended ones included."""
+        return len(self._turn_tasks)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way and all outcomes are stored."""
+        return not self._turn_tasks and not self.sending.keys and self.recorder.is_empty
+
+    # --- life --------------------------------------------------------------------------------------------------
+
+    async def begin(self) -> None:
+        """Take a number, then recover what others left; waits for the store and Redis to be there."""
+        while True:
+            try:
+                await self._identity.begin()
+                break
+            except (UnavailableError, redis.RedisError) as error:
+                log.warning("not ready yet: %s", type(error).__name__)
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+        self.spawn(listen(self._client, self.context.keys, heard=self._hear))
+        self.spawn(self._beat_on())
+        self.spawn(self._recover_on())
+
+    async def end(self) -> None:
+        """Claim nothing more, await what is under way, record it, leave."""
+        self.stopping = True
+        for turns in self._turns.values():
+            for turn in turns:
+                turn.poked.set()
+        if self._turn_tasks:
+            await asyncio.wait(self._turn_tasks, timeout=self.settings.stop_seconds)
+        await self.sending.finish(within=self.settings.stop_seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.stop_seconds):
+                await self.recorder.flush()
+                await self._identity.end()
+        for task in [*self._background, *self._turn_tasks]:
+            task.cancel()
+        await asyncio.gather(*self._background, *self._turn_tasks, return_exceptions=True)
+        await self.senders.close()
+        await asyncio.to_thread(self._committer.close)
+        await self._client.aclose()
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Let something run beside the turns; a failure of it is logged."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background_ended)
+
+    def _background_ended(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background work failed", exc_info=error)
+
+    async def _beat_on(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.heartbeat_seconds)
+            self.sending.give_up_older_than(self.settings.send_seconds)
+            try:
+                if await self._identity.beat():
+                    log.warning("Redis lost its keys: work is put back into the queue")
+                    await self._recovery.run(worker_id=self.worker_id)
+            except (UnavailableError, redis.RedisError, SealedError) as error:
+                log.warning("no heartbeat: %s", type(error).__name__)
+
+    async def _recover_on(self) -> None:
+        while not self.stopping:
+            try:
+                await self._recovery.run(worker_id=self.worker_id)
+            except (UnavailableError, redis.RedisError) as error:
+                log.warning("recover must wait: %s", type(error).__name__)
+            await asyncio.sleep(self.settings.recover_seconds)
+
+    # --- turns -------------------------------------------------------------------------------------------------
+
+    def start_turn(self, connection_id: int) -> None:
+        """Let a connection take a turn here."""
+        if self.stopping:
+            return
+        turn = Turn(self, connection_id, next(self._numbers))
+        self._turns.setdefault(connection_id, set()).add(turn)
+        task = asyncio.get_running_loop().create_task(self._run_turn(turn))
+        self._turn_tasks.add(task)
+        task.add_done_callback(self._turn_tasks.discard)
+
+    async def _run_turn(self, turn: Turn) -> None:
+        try:
+            await turn.run()
+        except (UnavailableError, redis.RedisError) as error:
+            log.warning("a turn of connection %d broke off: %s", turn.connection_id, type(error).__name__)
+        except Exception:
+            log.exception("a turn of connection %d failed", turn.connection_id)
+        finally:
+            turns = self._turns[turn.connection_id]
+            turns.discard(turn)
+            if not turns:
+                del self._turns[turn.connection_id]
+
+    async def come_back(self, connection_id: int, outlook: Outlook) -> None:
+        """Put the connection's next turn into the queue: at once, or when its next work is due."""
+        if outlook.connection is None or not outlook.connection.active or self.stopping:
+            return
+        due = self.clock.now() if outlook.rivals else outlook.next_due
+        if due == NEVER:
+            return
+        at = None if due <= self.clock.now() + 1 else due
+        await asyncio.to_thread(self.context.wakes.turn, connection_id, rank=outlook.top_rank, at=at)
+
+    async def poke(self, connection_id: int) -> None:
+        """All lanes are taken: whoever has one shall look again."""
+        await self._client.publish(self.context.keys.control, News(wake=connection_id).as_json())
+
+    # --- what turns ask for ------------------------------------------------------------------------------------
+
+    async def look(self, connection_id: int) -> Outlook:
+        return await self.ledger.look(connection_id)
+
+    async def claim(
+        self, connection: ConnectionBrief, amount: int, caps: Mapping[int, int] | None
+    ) -> tuple[list[tuple[Claimed, BroadcastBrief, OutgoingMessage]], int, Outlook]:
+        """Claim messages and make them ready. :returns: them, how many were claimed, and the outlook."""
+        taken, listed, outlook = await self.ledger.claim(connection, worker_id=self.worker_id, amount=amount, caps=caps)
+        claimed = [(message, self.ledger.brief(message.broadcast_id)) for message in taken]
+        return await self._readying.make_ready(claimed, listed=listed), len(taken), outlook
+
+    async def prime_pace(self, connection: ConnectionBrief) -> None:
+        now = self.clock.now()
+        memory = await self.ledger.recent_starts(connection, now=now)
+        await self.pace.prime(connection.id, connection.limits, memory, now=now)
+
+    async def mark_intents(self, keys: Sequence[int]) -> None:
+        """:raises SealedError: :raises redis.RedisError: nothing of it may start."""
+        self._unrecorded.update(dict.fromkeys(keys))
+        await self.intents.mark(self.worker_id, keys)
+
+    async def reopen_intents(self, keys: Sequence[int]) -> None:
+        """:raises SealedError: :raises redis.RedisError: nothing of it may start."""
+        await self._identity.reopen(keys)
+
+    def clear_intents(self, keys: Iterable[int]) -> None:
+        gone = [key for key in keys if key in self._unrecorded]
+        for key in gone:
+            del self._unrecorded[key]
+        if gone:
+            self.spawn(self._clear(gone))
+
+    async def _clear(self, keys: Sequence[int]) -> None:
+        with contextlib.suppress(redis.RedisError):  # an intent too many does no harm: its message is recorded
+            await self.intents.clear(self.worker_id, keys)
+
+    async def finished_some(self, connection_id: int) -> None:
+        """Wait until a send of the connection has ended."""
+        event = self._ended.setdefault(connection_id, asyncio.Event())
+        event.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await event.wait()
+
+    def _send_ended(self, connection_id: int) -> None:
+        event = self._ended.get(connection_id)
+        if event is not None:
+            event.set()
+
+    # --- outcomes ----------------------------------------------------------------------------------------------
+
+    def put_aside(self, claimed: Claimed, outcome: Outcome) -> None:
+        self.recorder.add(Result(claimed, outcome, self.worker_id))
+
+    def give_back(self, ready: Ready) -> None:
+        """Return a claimed message that was not started."""
+        self.put_aside(ready.claimed, outcomes.given_back(ready.claimed, now=self.clock.now()))
+
+    def _recorded(self, results: Sequence[Result]) -> None:
+        self.clear_intents([result.outcome.key for result in results if result.outcome.key in self._unrecorded])
+        if self.context.plugins.hears_finished:
+            finished = [self._finished(result) for result in results if result.outcome.status not in OPEN_MESSAGES]
+            if finished:
+                self.spawn(asyncio.to_thread(self.context.plugins.messages_finished, finished))
+
+    def _finished(self, result: Result) -> FinishedMessage:
+        job_id = self.ledger.brief(result.claimed.broadcast_id).job_id
+        return FinishedMessage(
+            message_id=f"{job_id}-{position_of(result.claimed.key)}",
+            job_id=job_id,
+            number=result.claimed.number,
+            status=result.outcome.status,
+            reason=result.outcome.reason,
+            connection=None,
+        )
+
+    async def slow_down(self, connection_id: int, *, slot: float, wait: float | None) -> None:
+        with contextlib.suppress(redis.RedisError):  # while Redis is away nothing is sent at all
+            await self.pace.slow_down(connection_id, slot=slot, wait=wait)
+
+    async def pause_connection(self, connection_id: int, error: ConnectionDown) -> None:
+        await self.ledger.pause_connection(connection_id, error)
+
+    # --- news --------------------------------------------------------------------------------------------------
+
+    def _receive(self, connection_id: int, news: ProviderNews) -> None:
+        receipts = [item for item in news if isinstance(item, Receipt)]
+        if receipts:
+            self.spawn(self._take_receipts(connection_id, receipts))
+        for item in news:
+            if isinstance(item, Inbound | ConnectionEvent):
+                log.debug("connection %d: %s", connection_id, type(item).__name__)
+
+    async def _take_receipts(self, connection_id: int, receipts: Sequence[Receipt]) -> None:
+        while True:
+            try:
+                return await self.ledger.take_receipts(connection_id, receipts)
+            except UnavailableError:
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+
+    def _hear(self, news: News) -> None:
+        if news.wake is not None:
+            for turn in self._turns.get(news.wake, ()):
+                turn.poked.set()
+            return
+        for connection_id, turns in self._turns.items():
+            for turn in turns:
+                _drop(turn, connection_id, news)
+
+
+def _drop(turn: Turn, connection_id: int, news: News) -> None:
+    """Take out of a turn what must not start any more."""
+    if news.connection is not None and news.connection != connection_id:
+        return
+    numbers = frozenset(news.numbers)
+    for ready in list(turn.waiting.values()):
+        claimed = ready.claimed
+        if (
+            news.broadcast in {None, claimed.broadcast_id}
+            and news.batch in {None, claimed.batch}
+            and news.message in {None, claimed.key}
+            and (not numbers or claimed.number in numbers)
+        ):
+            turn.drop(ready)
+    turn.poked.set()

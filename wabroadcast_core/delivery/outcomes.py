@@ -1,0 +1,143 @@
+"""How a send ended, and what the engine does about it: the table of DESIGN section 4."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from wabroadcast_core.delivery.briefs import BroadcastBrief
+from wabroadcast_core.delivery.retry import next_delay
+from wabroadcast_core.errors import (
+    BadMessage,
+    ConnectionDown,
+    OutcomeUnknown,
+    Rejected,
+    SendError,
+    Temporary,
+    Throttled,
+)
+from wabroadcast_core.models.message import Accepted
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.store.messages import Claimed, Outcome
+
+PAIR_WAIT = 6.0  # seconds; the Cloud API takes one message per 6 s to the same person
+STRANGER_WAIT = 3_600.0  # seconds, where a gateway does not say how long new contacts are closed
+LONGEST_DETAIL = 500
+
+Consequence = Literal["pause_broadcast", "pause_connection", "slow_down", "opt_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The outcome to record, and what follows from it for others."""
+
+    outcome: Outcome
+    consequence: Consequence | None = None
+    wait: float | None = None  # seconds, with slow_down
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What decides beside the error."""
+
+    brief: BroadcastBrief
+    claimed: Claimed
+    connection_id: int
+    now: float
+    random: float  # in [0, 1)
+    resend_after: float  # seconds that an unknown outcome is given to settle, where it is sent again at all
+
+
+def accepted(answer: Accepted, circumstances: Circumstances, *, started_at: float) -> Outcome:
+    return Outcome(
+        key=circumstances.claimed.key,
+        status=MessageStatus.SENT,
+        used=True,
+        detail=None if answer.state == "accepted" else answer.state,
+        connection_id=circumstances.connection_id,
+        provider_id=answer.provider_id,
+        sent_at=started_at,
+    )
+
+
+def not_accepted(error: Exception, circumstances: Circumstances) -> Ending:
+    """Sort what a sender raised."""
+    match error:
+        case Temporary():
+            return Ending(_after_temporary(error, circumstances))
+        case Rejected():
+            return Ending(_final(error, circumstances), "opt_out" if error.opt_out else None)
+        case BadMessage():
+            return Ending(_again(error, circumstances, wait=0), "pause_broadcast")
+        case Throttled(scope="connection"):
+            return Ending(_again(error, circumstances, wait=0), "slow_down", error.retry_after)
+        case Throttled(scope="recipient"):
+            return Ending(
+                _again(error, circumstances, wait=error.retry_after or PAIR_WAIT * (1 + circumstances.random))
+            )
+        case Throttled():
+            return Ending(_again(error, circumstances, wait=error.retry_after or STRANGER_WAIT))
+        case ConnectionDown():
+            return Ending(_again(error, circumstances, wait=0), "pause_connection")
+        case OutcomeUnknown():
+            return Ending(unknown(error.reason, circumstances, detail=error.detail))
+        case SendError():
+            return Ending(_final(error, circumstances))
+        case _:
+            return Ending(
+                _outcome(circumstances, MessageStatus.FAILED, "plugin_error", type(error).__name__, used=True)
+            )
+
+
+def unknown(reason: str, circumstances: Circumstances, *, detail: str = "") -> Outcome:
+    """The request left and no answer came: held, or sent again after a while where the broadcast says so."""
+    outcome = _outcome(circumstances, MessageStatus.UNKNOWN, reason, detail, used=True)
+    if circumstances.brief.draft.on_unknown == "resend":
+        outcome.due_at = circumstances.now + circumstances.resend_after
+    return outcome
+
+
+def given_back(claimed: Claimed, *, now: float, wait: float = 0, reason: str | None = None) -> Outcome:
+    """A claimed message that was not started: it waits again where it waited."""
+    if claimed.attempts or wait or reason:
+        return Outcome(claimed.key, MessageStatus.RETRY, reason=reason, due_at=now + wait)
+    return Outcome(claimed.key, MessageStatus.QUEUED)
+
+
+def skipped(claimed: Claimed, reason: str, detail: str | None = None) -> Outcome:
+    return Outcome(claimed.key, MessageStatus.SKIPPED, reason=reason, detail=detail)
+
+
+def _after_temporary(error: Temporary, circumstances: Circumstances) -> Outcome:
+    delay = next_delay(
+        circumstances.brief.draft.retry,
+        attempt=circumstances.claimed.attempts + 1,
+        retry_after=error.retry_after,
+        random=circumstances.random,
+    )
+    if delay is None:
+        return _final(error, circumstances)
+    outcome = _outcome(circumstances, MessageStatus.RETRY, error.reason, error.detail, used=True)
+    outcome.due_at = circumstances.now + delay
+    return outcome
+
+
+def _again(error: SendError, circumstances: Circumstances, *, wait: float) -> Outcome:
+    outcome = _outcome(circumstances, MessageStatus.RETRY, error.reason, error.detail)
+    outcome.due_at = circumstances.now + wait
+    return outcome
+
+
+def _final(error: SendError, circumstances: Circumstances) -> Outcome:
+    return _outcome(circumstances, MessageStatus.FAILED, error.reason, error.detail, used=True)
+
+
+def _outcome(
+    circumstances: Circumstances, status: MessageStatus, reason: str, detail: str, *, used: bool = False
+) -> Outcome:
+    return Outcome(
+        key=circumstances.claimed.key,
+        status=status,
+        used=used,
+        reason=reason,
+        detail=detail[:LONGEST_DETAIL] or None,
+        connection_id=circumstances.connection_id,
+    )

@@ -1,0 +1,80 @@
+"""From claimed to ready: the blacklist is asked once more, the text is filled in."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from wabroadcast_core.delivery import outcomes
+from wabroadcast_core.delivery.briefs import BroadcastBrief
+from wabroadcast_core.delivery.render import BadText, MissingVariable
+from wabroadcast_core.errors import PluginError
+from wabroadcast_core.models.message import OutgoingMessage
+from wabroadcast_core.models.status import SkipReason
+from wabroadcast_core.plugins import Plugins
+from wabroadcast_core.store.messages import Claimed, Outcome, position_of
+
+log = logging.getLogger(__name__)
+
+PLUGIN_WAIT = 30.0  # seconds before a message is tried again whose blacklist could not be asked
+
+
+class Readying:
+    """:param put_aside: takes the outcome of a message that will not be sent now."""
+
+    def __init__(
+        self, plugins: Plugins, *, now: Callable[[], float], put_aside: Callable[[Claimed, Outcome], None]
+    ) -> None:
+        self._plugins = plugins
+        self._now = now
+        self._put_aside = put_aside
+
+    async def make_ready(
+        self, claimed: Sequence[tuple[Claimed, BroadcastBrief]], *, listed: Mapping[str, str]
+    ) -> list[tuple[Claimed, BroadcastBrief, OutgoingMessage]]:
+        """Render what may be sent; the rest is put aside with its reason.
+
+        :param listed: reason by number, for those on the store's blacklist.
+        """
+        try:
+            blocked = {**listed, **await self._blocked_by_plugins([message.number for message, _ in claimed])}
+        except PluginError as error:
+            log.error("nothing is sent while a blacklist cannot be asked: %s", error)  # noqa: TRY400 - it names the plugin and the error
+            for message, _ in claimed:
+                outcome = outcomes.given_back(message, now=self._now(), wait=PLUGIN_WAIT, reason="blacklist_away")
+                self._put_aside(message, outcome)
+            return []
+        ready = []
+        for message, brief in claimed:
+            reason = blocked.get(message.number)
+            if reason is not None:
+                self._put_aside(message, outcomes.skipped(message, SkipReason.BLACKLISTED, reason))
+            elif (outgoing := self._render(message, brief)) is not None:
+                ready.append((message, brief, outgoing))
+        return ready
+
+    async def _blocked_by_plugins(self, numbers: list[str]) -> dict[str, str]:
+        if not self._plugins.has_blacklists:
+            return {}
+        return await asyncio.to_thread(self._plugins.blacklisted, list(dict.fromkeys(numbers)))
+
+    def _render(self, message: Claimed, brief: BroadcastBrief) -> OutgoingMessage | None:
+        variables = json.loads(message.variables) if message.variables else {}
+        try:
+            rendered = brief.content.render(number=message.number, name=message.name, variables=variables)
+        except MissingVariable as error:
+            self._put_aside(message, outcomes.skipped(message, SkipReason.MISSING_VARIABLE, str(error)))
+        except BadText as error:
+            self._put_aside(message, outcomes.skipped(message, SkipReason.BAD_TEXT, str(error)))
+        else:
+            return OutgoingMessage(
+                message_id=f"{brief.job_id}-{position_of(message.key)}",
+                number=message.number,
+                type=brief.draft.message.type,
+                text=rendered.text,
+                content=rendered.content,
+                name=message.name,
+                variables=variables,
+                attempt=message.attempts + 1,
+            )
+        return None

@@ -1,0 +1,99 @@
+"""What providers say later, on its way into the store: in any order, twice, before our own record, or not ours at all."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, RowMapping
+
+from wabroadcast_core.delivery.committer import Unit
+from wabroadcast_core.models.receipt import Receipt
+from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import receipts as receipt_store
+from wabroadcast_core.store.messages import message_key
+from wabroadcast_core.store.receipts import StoredReceipt
+
+log = logging.getLogger(__name__)
+
+PARKED_SECONDS = 3 * 86_400
+
+
+def apply_receipts(unit: Unit, connection_id: int, receipts: Sequence[Receipt]) -> None:
+    """Note receipts of one connection; those whose message is not recorded yet are parked for it."""
+    keys = _keys_of(unit.connection, connection_id, receipts)
+    parked = []
+    for receipt, key in zip(receipts, keys, strict=True):
+        row = receipt_store.by_key(unit.connection, [key]).get(key) if key is not None else None
+        if row is not None and row["status"] != "processing":
+            receipt_store.apply_receipt(unit.connection, row, _stored(receipt), changes=unit.changes)
+        elif row is not None or receipt.provider_id is not None:
+            parked.append(_parked_row(receipt, connection_id, key=key, now=unit.now))
+    receipt_store.park_receipts(unit.connection, parked)
+
+
+def apply_parked(unit: Unit, stored: Mapping[int, str | None], *, connection_id: int) -> None:
+    """Note what was parked for messages whose outcome is stored now: the provider's ids by key."""
+    if not stored or not receipt_store.has_parked(unit.connection):
+        return
+    keys = {provider_id: key for key, provider_id in stored.items() if provider_id is not None}
+    taken = receipt_store.take_parked(
+        unit.connection, keys=list(stored), provider_ids=list(keys), connection_id=connection_id
+    )
+    for parked in taken:
+        key = parked["message_id"] or keys[parked["provider_id"]]
+        row = receipt_store.by_key(unit.connection, [key])[key]
+        receipt_store.apply_receipt(unit.connection, row, _from_parked(parked), changes=unit.changes)
+
+
+def _keys_of(connection: Connection, connection_id: int, receipts: Sequence[Receipt]) -> list[int | None]:
+    by_job: dict[str, int | None] = {}
+    foreign = [receipt.provider_id for receipt in receipts if receipt.message_id is None and receipt.provider_id]
+    by_provider = receipt_store.keys_by_provider_id(connection, foreign, connection_id=connection_id) if foreign else {}
+    return [
+        _own_key(connection, receipt.message_id, by_job)
+        if receipt.message_id is not None
+        else by_provider.get(receipt.provider_id or "")
+        for receipt in receipts
+    ]
+
+
+def _own_key(connection: Connection, message_id: str, known: dict[str, int | None]) -> int | None:
+    """The key of a message by our public id: the job's id, a dash, the position."""
+    job_id, _, position = message_id.rpartition("-")
+    if job_id not in known:
+        row = broadcast_store.find_broadcast(connection, job_id)
+        known[job_id] = None if row is None else row["id"]
+    broadcast_id = known[job_id]
+    if broadcast_id is None or not position.isascii() or not position.isdigit():
+        return None
+    return message_key(broadcast_id, int(position))
+
+
+def _stored(receipt: Receipt) -> StoredReceipt:
+    error = receipt.error
+    return StoredReceipt(
+        receipt.kind,
+        receipt.at,
+        provider_id=receipt.provider_id,
+        reason=None if error is None else error.reason,
+        detail=None if error is None else error.detail or None,
+    )
+
+
+def _parked_row(receipt: Receipt, connection_id: int, *, key: int | None, now: float) -> dict[str, object]:
+    stored = _stored(receipt)
+    return {
+        "message_id": key,
+        "connection_id": connection_id,
+        "provider_id": receipt.provider_id,
+        "kind": stored.kind,
+        "at": stored.at,
+        "reason": stored.reason,
+        "detail": stored.detail,
+        "parked_at": now,
+    }
+
+
+def _from_parked(row: RowMapping) -> StoredReceipt:
+    return StoredReceipt(
+        row["kind"], row["at"], provider_id=row["provider_id"], reason=row["reason"], detail=row["detail"]
+    )

@@ -1,0 +1,135 @@
+"""Outcomes on their way into the store: many turns' in one transaction, kept while the store is away."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from wabroadcast_core.delivery.committer import Committer, Unit
+from wabroadcast_core.delivery.receipts import apply_parked
+from wabroadcast_core.errors import UnavailableError
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store import starts as start_store
+from wabroadcast_core.store.messages import Claimed, Outcome
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 10_000  # outcomes; beyond that nothing new is claimed
+MOST_AT_ONCE = 2_000
+STORE_RETRY_SECONDS = 0.5
+
+_WITH_ATTEMPT = frozenset({MessageStatus.FAILED, MessageStatus.RETRY, MessageStatus.UNKNOWN})
+
+
+@dataclass(slots=True)
+class Result:
+    """One outcome with what is kept beside it. ``started_at``: unset when no request was made."""
+
+    claimed: Claimed
+    outcome: Outcome
+    worker_id: int
+    started_at: float | None = None
+
+
+class Recorder:
+    """Takes results on the event loop and stores them in the order of their coming.
+
+    :param recorded: told on the event loop, after the commit, which results were stored.
+    """
+
+    def __init__(self, committer: Committer, *, recorded: Callable[[Sequence[Result]], None]) -> None:
+        self._committer = committer
+        self._recorded = recorded
+        self._waiting: list[Result] = []
+        self._unstored = 0
+        self._task: asyncio.Task[None] | None = None
+        self._eased = asyncio.Event()
+        self._eased.set()
+
+    def add(self, result: Result) -> None:
+        self._waiting.append(result)
+        self._unstored += 1
+        if self._unstored >= MOST_WAITING:
+            self._eased.clear()
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._store_all())
+
+    @property
+    def is_empty(self) -> bool:
+        return self._unstored == 0
+
+    async def has_room(self) -> None:
+        """Wait until the store has caught up."""
+        await self._eased.wait()
+
+    async def flush(self) -> None:
+        """Wait until all that was added is stored."""
+        while self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def _store_all(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+            await self._store(batch)
+            self._unstored -= len(batch)
+            if self._unstored < MOST_WAITING // 2:
+                self._eased.set()
+            self._recorded(batch)
+        self._task = None
+
+    async def _store(self, batch: list[Result]) -> None:
+        waited = False
+        while True:
+            try:
+                await self._committer.run(lambda unit: _record(unit, batch))
+            except UnavailableError:
+                if not waited:
+                    log.warning("the store is away: %d outcomes are kept until it is back", self._unstored)
+                waited = True
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+            else:
+                return
+
+
+def _record(unit: Unit, batch: Sequence[Result]) -> None:
+    for worker_id in {result.worker_id for result in batch}:
+        mine = [result for result in batch if result.worker_id == worker_id]
+        stored = message_store.record_outcomes(
+            unit.connection, [result.outcome for result in mine], worker_id=worker_id, changes=unit.changes
+        )
+        _record_beside(unit, [result for result in mine if result.outcome.key in stored])
+
+
+def _record_beside(unit: Unit, results: Sequence[Result]) -> None:
+    attempts = []
+    starts: Counter[tuple[int, int]] = Counter()
+    skips: dict[int, Counter[str]] = {}
+    for result in results:
+        outcome = result.outcome
+        if result.started_at is not None and outcome.connection_id is not None:
+            starts[outcome.connection_id, start_store.span_end(result.started_at)] += 1
+            if outcome.status in _WITH_ATTEMPT:
+                tried = result.claimed.attempts + 1
+                attempts.append(
+                    (outcome.key, tried, result.started_at, outcome.connection_id, outcome.reason or "", outcome.detail)
+                )
+        if outcome.status is MessageStatus.SKIPPED:
+            skips.setdefault(result.claimed.broadcast_id, Counter())[outcome.reason or ""] += 1
+    _apply_parked(unit, results)
+    message_store.insert_attempts(unit.connection, attempts)
+    start_store.count_starts(unit.connection, starts)
+    for broadcast_id, reasons in sorted(skips.items()):
+        broadcast_store.count_skips(unit.connection, broadcast_id, dict(reasons))
+
+
+def _apply_parked(unit: Unit, results: Sequence[Result]) -> None:
+    """A receipt may have been faster than our own record."""
+    stored: dict[int, dict[int, str | None]] = {}
+    for result in results:
+        if result.outcome.connection_id is not None:
+            stored.setdefault(result.outcome.connection_id, {})[result.outcome.key] = result.outcome.provider_id
+    for connection_id, provider_ids in stored.items():
+        apply_parked(unit, provider_ids, connection_id=connection_id)

@@ -1,0 +1,127 @@
+"""Puts right what crashes leave behind: every half minute, at worker start, and when Redis lost its keys.
+
+Everything here may be done twice, by several processes, at any moment.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+import redis.asyncio
+from sqlalchemy import Row
+
+from wabroadcast_core.context import Context
+from wabroadcast_core.delivery.briefs import BroadcastBrief
+from wabroadcast_core.delivery.committer import Committer, Unit
+from wabroadcast_core.delivery.intents import Intents
+from wabroadcast_core.delivery.receipts import PARKED_SECONDS, apply_parked
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store import receipts as receipt_store
+from wabroadcast_core.store import starts as start_store
+from wabroadcast_core.store import workers as worker_store
+
+log = logging.getLogger(__name__)
+
+CHUNK = 2_000
+KEEP_STARTS_SECONDS = 32 * 86_400
+
+Settled = tuple[int, MessageStatus, str | None, float | None]
+
+
+class Recovery:
+    """:param brief_of: the brief of a broadcast, through the unit's connection."""
+
+    def __init__(
+        self,
+        context: Context,
+        committer: Committer,
+        intents: Intents,
+        client: redis.asyncio.Redis,
+        *,
+        brief_of: Callable[[Unit, int], BroadcastBrief | None],
+    ) -> None:
+        self._context = context
+        self._committer = committer
+        self._intents = intents
+        self._client = client
+        self._brief_of = brief_of
+
+    async def run(self, *, worker_id: int) -> None:
+        """Settle what dead workers held, then put lost work back into the queue."""
+        for dead in await self._dead_workers(worker_id):
+            await self.settle_worker(dead)
+        await self._wake_work()
+
+    async def settle_worker(self, worker_id: int) -> None:
+        """Take a dead worker's claims back: what may have left is unknown, the rest waits again.
+
+        The worker is sealed first: from then on it can start nothing, should it be alive after all.
+        """
+        whole, intents = await self._intents.seal(worker_id)
+        settled = 0
+        while rows := await self._committer.run(lambda unit: self._settle_some(unit, worker_id, whole, intents)):
+            settled += rows
+        await self._committer.run(lambda unit: worker_store.end_worker(unit.connection, worker_id, now=unit.now))
+        await self._intents.forget(worker_id)
+        log.warning("worker %d is gone: %d of its claims were settled, %d intents", worker_id, settled, len(intents))
+
+    async def _dead_workers(self, mine: int) -> list[int]:
+        """Workers without a lease, once Redis has kept its keys long enough for everyone to have renewed theirs."""
+        kept_since = await self._intents.kept_since()
+        seconds, micros = await self._client.time()
+        grace = self._context.settings.lease_seconds + 2 * self._context.settings.heartbeat_seconds
+        if kept_since is None or seconds + micros / 1e6 - kept_since < grace:
+            return []
+        open_workers = await self._committer.run(lambda unit: list(worker_store.open_workers(unit.connection)))
+        return [worker for worker in open_workers if worker != mine and not await self._intents.is_alive(worker)]
+
+    def _settle_some(self, unit: Unit, worker_id: int, whole: bool, intents: set[int]) -> int:
+        claims = message_store.claims_of(unit.connection, worker_id, limit=CHUNK)
+        rows = [self._settled(unit, claim, left=not whole or claim.id in intents) for claim in claims]
+        message_store.settle_claims(unit.connection, rows, worker_id=worker_id, changes=unit.changes)
+        by_connection: dict[int, dict[int, str | None]] = {}
+        for claim in claims:
+            by_connection.setdefault(claim.connection_id, {})[claim.id] = None
+        for connection_id, keys in by_connection.items():
+            apply_parked(unit, keys, connection_id=connection_id)
+        return len(rows)
+
+    def _settled(self, unit: Unit, claim: Row[tuple[int, int, int]], *, left: bool) -> Settled:
+        if not left:
+            waits_as = MessageStatus.RETRY if claim.attempts else MessageStatus.QUEUED
+            return (claim.id, waits_as, None, unit.now if claim.attempts else None)
+        brief = self._brief_of(unit, message_store.broadcast_of(claim.id))
+        resend = brief is not None and brief.draft.on_unknown == "resend"
+        return (
+            claim.id,
+            MessageStatus.UNKNOWN,
+            "crash",
+            unit.now + self._context.settings.resend_seconds if resend else None,
+        )
+
+    async def _wake_work(self) -> None:
+        unprepared, turns, unswept = await self._committer.run(self._find_work)
+        wakes = self._context.wakes
+        for row in unprepared:
+            await _in_thread(wakes.prepare, row.id, rank=row.rank)
+        for connection_id, rank in turns:
+            await _in_thread(wakes.turn, connection_id, rank=rank)
+        for broadcast_id in unswept:
+            await _in_thread(wakes.sweep, broadcast_id)
+
+    def _find_work(self, unit: Unit) -> tuple[Sequence[Row[tuple[int, int]]], list[tuple[int, int]], Sequence[int]]:
+        message_store.release_unknown(unit.connection, now=unit.now, limit=CHUNK, changes=unit.changes)
+        receipt_store.forget_parked(unit.connection, before=unit.now - PARKED_SECONDS)
+        start_store.forget_starts(unit.connection, before=unit.now - KEEP_STARTS_SECONDS)
+        broadcast_store.complete_stranded(unit.connection, now=unit.now)
+        return (
+            broadcast_store.unprepared(unit.connection, now=unit.now),
+            broadcast_store.working_connections(unit.connection),
+            broadcast_store.unswept(unit.connection),
+        )
+
+
+async def _in_thread(call: Callable[..., bool], *arguments: int, **options: int) -> None:
+    await asyncio.to_thread(call, *arguments, **options)

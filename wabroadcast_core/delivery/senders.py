@@ -1,0 +1,93 @@
+"""The senders that live in one worker process: one a connection, made when it is first used, made anew when it changes."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import httpx
+import httpx_aiohttp
+from pydantic import ValidationError
+
+from wabroadcast_core.delivery.briefs import ConnectionBrief
+from wabroadcast_core.errors import ConnectionDown, SetupError
+from wabroadcast_core.hookspecs import Sender, SenderContext
+from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
+from wabroadcast_core.plugins import Plugins
+from wabroadcast_core.vault import Vault
+
+News = Sequence[Receipt | Inbound | ConnectionEvent]
+
+
+@dataclass(slots=True)
+class LiveConnection:
+    """A connection in this process: its sender, and how many of its requests are under way."""
+
+    brief: ConnectionBrief
+    sender: Sender
+    in_flight: int = 0
+
+
+class Senders:
+    """:param receive: takes what senders heard from their provider: connection id, news."""
+
+    def __init__(self, plugins: Plugins, vault: Vault, *, receive: Callable[[int, News], None]) -> None:
+        self._plugins = plugins
+        self._vault = vault
+        self._receive = receive
+        self._live: dict[int, LiveConnection] = {}
+        self._http: httpx.AsyncClient | None = None
+
+    def of(self, brief: ConnectionBrief) -> LiveConnection:
+        """The live connection, with a sender made from its present settings.
+
+        :raises ConnectionDown: its kind is not installed, its settings do not fit, its secrets cannot be opened.
+        """
+        live = self._live.get(brief.id)
+        if live is None:
+            live = self._live[brief.id] = LiveConnection(brief, self._make(brief))
+        elif live.brief.revision != brief.revision:
+            live.sender = self._make(brief)
+        live.brief = brief
+        return live
+
+    async def close(self) -> None:
+        for live in self._live.values():
+            closing = getattr(live.sender, "aclose", None)
+            if closing is not None:
+                await closing()
+        if self._http is not None:
+            await self._http.aclose()
+
+    def _make(self, brief: ConnectionBrief) -> Sender:
+        try:
+            kind = self._plugins.sender(brief.sender)
+            settings = kind.Settings.model_validate(self._vault.open(brief.sealed_settings))
+            return kind(settings, self._context(brief))
+        except ValidationError as error:
+            fields = ", ".join(sorted({str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}))
+            raise ConnectionDown("bad_settings", f"settings do not fit: {fields}") from error
+        except SetupError as error:
+            raise ConnectionDown("bad_settings", str(error)) from error
+        except Exception as error:
+            raise ConnectionDown("no_sender", f"{brief.sender}: {type(error).__name__}") from error
+
+    def _context(self, brief: ConnectionBrief) -> SenderContext:
+        loop = asyncio.get_running_loop()
+
+        def receive(news: News) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._receive, brief.id, news)
+
+        if self._http is None:
+            self._http = make_client()
+        log = logging.getLogger(f"wabroadcast.senders.{brief.sender}")
+        return SenderContext(connection=brief.name, http=self._http, receive=receive, log=log)
+
+
+def make_client() -> httpx.AsyncClient:
+    """The HTTP client that senders share: httpx's interface over aiohttp, which stays fast with many requests at once."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=60)
+    transport = httpx_aiohttp.AiohttpTransport(limits=limits)
+    timeout = httpx.Timeout(30, connect=10)
+    return httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False, trust_env=False)

@@ -1,0 +1,291 @@
+"""One short run of work for one connection: take slots, claim messages for them, start each on its slot.
+
+Two coroutines work hand in hand. The planner reserves the slots of the next moment and claims just as many messages,
+so that priority is decided as late as possible. The starter writes the intents and starts each message on its slot;
+a message that comes too late for its slot gives it up and is given another one.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import redis
+
+from wabroadcast_core.delivery.briefs import BroadcastBrief
+from wabroadcast_core.delivery.claims import NEVER, Outlook
+from wabroadcast_core.delivery.intents import LostError, SealedError
+from wabroadcast_core.delivery.pace import ColdPaceError, Slots, lateness_allowed
+from wabroadcast_core.delivery.senders import LiveConnection
+from wabroadcast_core.errors import ConnectionDown, UnavailableError
+from wabroadcast_core.models.message import OutgoingMessage
+from wabroadcast_core.store.messages import Claimed
+
+if TYPE_CHECKING:
+    from wabroadcast_core.delivery.engine import Engine
+
+log = logging.getLogger(__name__)
+
+AHEAD = 0.15  # seconds: more slots are taken when the last one taken is nearer than this
+TOGETHER = 0.005  # seconds: messages whose slots lie this close share one writing of intents
+MOST_TOGETHER = 256
+LONGEST_HOLD = 1.0  # seconds that a claimed message may wait for its start before it is claimed anew
+NEAR = 5.0  # seconds: for work that is due sooner the turn waits, otherwise it comes back by the queue
+IDLE_LOOK = 0.2  # seconds before looking again where work was seen but could not be claimed
+REDIS_RETRY = 0.5
+
+
+@dataclass(slots=True)
+class Ready:
+    """A claimed message, rendered, on its way to its slot."""
+
+    slot: float
+    claimed_at: float
+    claimed: Claimed
+    message: OutgoingMessage
+    brief: BroadcastBrief
+    dropped: bool = False
+
+
+class Turn:
+    """:param engine: what lives in this process and outlives the turn."""
+
+    def __init__(self, engine: "Engine", connection_id: int, number: int) -> None:
+        self._engine = engine
+        self.connection_id = connection_id
+        self.name = f"{engine.worker_id}.{number}"
+        self.poked = asyncio.Event()  # new work came, or control wants to be heard
+        self.waiting: dict[int, Ready] = {}  # claimed and not started, by key
+        self._order: deque[Ready] = deque()
+        self._late: deque[Ready] = deque()  # gave up their slots
+        self._filled = asyncio.Event()
+        self._planning = True
+        self._live: LiveConnection | None = None
+        self._last_slot = 0.0
+        self._missed: float | None = None
+
+    async def run(self) -> None:
+        """Work until the time is up or nothing is due soon; what was started goes on after the turn."""
+        outlook = await self._engine.look(self.connection_id)
+        if outlook.connection is None or not outlook.connection.active:
+            return
+        lanes = self._engine.lanes
+        if not outlook.rivals and outlook.next_due > self._now() + NEAR:
+            await self._engine.come_back(self.connection_id, outlook)
+            return
+        seconds = self._engine.settings.turn_seconds + 2 * NEAR
+        if not await lanes.take(self.connection_id, self.name, lanes=outlook.connection.limits.lanes, seconds=seconds):
+            await self._engine.poke(self.connection_id)
+            return
+        starter = asyncio.create_task(self._start_all())
+        try:
+            outlook = await self._plan(outlook)
+        finally:
+            self._planning = False
+            self._filled.set()
+            with contextlib.suppress(redis.RedisError):
+                await lanes.give_back(self.connection_id, self.name)
+        await self._engine.come_back(self.connection_id, await self._look_again(outlook))
+        await starter
+
+    def drop(self, ready: Ready) -> None:
+        ready.dropped = True
+        self._filled.set()
+
+    # --- the planner -------------------------------------------------------------------------------------------
+
+    async def _plan(self, outlook: Outlook) -> Outlook:
+        ends_at = self._now() + self._engine.settings.turn_seconds
+        while self._now() < ends_at and not self._engine.stopping:
+            connection = outlook.connection
+            if connection is None or not connection.active:
+                break
+            if not outlook.rivals and not self._late:
+                if outlook.next_due > self._now() + NEAR:
+                    break
+                await self._rest(outlook.next_due - self._now())
+                outlook = await self._engine.look(self.connection_id)
+                continue
+            try:
+                self._live = self._engine.senders.of(connection)
+            except ConnectionDown as error:
+                await self._engine.pause_connection(self.connection_id, error)
+                break
+            outlook, far = await self._step(outlook)
+            if far:
+                break
+        return outlook
+
+    async def _step(self, outlook: Outlook) -> tuple[Outlook, bool]:
+        """Take the next slots and fill them. :returns: the new outlook, and whether the next slot is far away."""
+        await self._engine.recorder.has_room()
+        await self._rest(self._last_slot - AHEAD - self._now())
+        room = await self._room()
+        try:
+            slots = await self._reserve(outlook, min(self._engine.settings.claim_size, room))
+        except redis.RedisError as error:
+            log.warning("nothing is sent while Redis cannot be asked: %s", error)
+            await self._rest(REDIS_RETRY)
+            return await self._engine.look(self.connection_id), False
+        if not slots.times:
+            wait = slots.next_at - self._now()
+            if wait > NEAR:
+                return outlook, True
+            await self._rest(wait - AHEAD / 2)
+            return outlook, False
+        self._last_slot = slots.times[-1]
+        return await self._fill(outlook, slots), False
+
+    async def _reserve(self, outlook: Outlook, count: int) -> Slots:
+        connection = outlook.connection
+        if connection is None:
+            return Slots([], [], NEVER, 1)
+        rivals = outlook.rivals if outlook.has_rates and not self._late else ()
+        count = min(count, len(self._late)) if self._late else count
+        missed, self._missed = self._missed, None
+        pace = self._engine.pace
+        try:
+            return await pace.reserve(connection.id, connection.limits, count=count, rivals=rivals, missed=missed)
+        except ColdPaceError:
+            await self._engine.prime_pace(connection)
+            return await pace.reserve(connection.id, connection.limits, count=count, rivals=rivals)
+
+    async def _fill(self, outlook: Outlook, slots: Slots) -> Outlook:
+        times = deque(slots.times)
+        while self._late and times:
+            self._enqueue(self._late.popleft(), times.popleft())
+        if not times or outlook.connection is None:
+            return outlook
+        caps = _count(slots.rivals) if any(slots.rivals) else None
+        ready, taken, outlook = await self._engine.claim(outlook.connection, len(times), caps)
+        if not taken:
+            await self._rest(IDLE_LOOK)
+            return outlook
+        by_rival = _slots_by_rival(times, slots.rivals) if caps else None
+        for message, brief, outgoing in ready:
+            slot = by_rival[message.broadcast_id].popleft() if by_rival else times.popleft()
+            self._enqueue(Ready(slot, self._now(), message, outgoing, brief), slot)
+        return outlook
+
+    def _enqueue(self, ready: Ready, slot: float) -> None:
+        ready.slot = slot
+        self.waiting[ready.claimed.key] = ready
+        self._order.append(ready)
+        self._filled.set()
+
+    async def _room(self) -> int:
+        """How many more requests this connection may have under way here; waits until there is one."""
+        while True:
+            live = self._live
+            taken = len(self.waiting) + (live.in_flight if live else 0)
+            if taken < self._engine.settings.in_flight:
+                return self._engine.settings.in_flight - taken
+            await self._engine.finished_some(self.connection_id)
+
+    async def _look_again(self, outlook: Outlook) -> Outlook:
+        try:
+            return await self._engine.look(self.connection_id)
+        except UnavailableError:
+            return outlook
+
+    async def _rest(self, seconds: float) -> None:
+        """Sleep, but wake when new work or control arrives."""
+        if seconds <= 0:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.poked.wait()
+        self.poked.clear()
+
+    def _now(self) -> float:
+        return self._engine.clock.now()
+
+    # --- the starter -------------------------------------------------------------------------------------------
+
+    async def _start_all(self) -> None:
+        while True:
+            if not self._order:
+                if not self._planning:
+                    break
+                self._filled.clear()
+                await self._filled.wait()
+                continue
+            await self._sleep_until(self._order[0].slot - TOGETHER)
+            group = self._next_group()
+            if group and await self._mark(group):
+                await self._start_group(group)
+        for ready in self._late:
+            self._give_back(ready)
+
+    def _next_group(self) -> list[Ready]:
+        until = self._now() + 2 * TOGETHER
+        group: list[Ready] = []
+        while self._order and self._order[0].slot <= until and len(group) < MOST_TOGETHER:
+            ready = self._order.popleft()
+            if ready.dropped or self._engine.stopping or self._now() - ready.claimed_at > LONGEST_HOLD:
+                self._give_back(ready)
+            else:
+                group.append(ready)
+        return group
+
+    async def _mark(self, group: Sequence[Ready]) -> bool:
+        """Write the intents of a group. :returns: whether they stand; otherwise nothing of it may start."""
+        keys = [ready.claimed.key for ready in group]
+        try:
+            try:
+                await self._engine.mark_intents(keys)
+            except LostError:
+                await self._engine.reopen_intents(keys)
+        except (SealedError, redis.RedisError):
+            self._engine.clear_intents(keys)
+            for ready in group:
+                self._give_back(ready)
+            return False
+        return True
+
+    async def _start_group(self, group: Sequence[Ready]) -> None:
+        unstarted: list[int] = []
+        live = self._live
+        for ready in group:
+            await self._sleep_until(ready.slot)
+            if ready.dropped or live is None or ready.claimed.key not in self.waiting:
+                self._give_back(ready)
+            elif self._now() - ready.slot > lateness_allowed(live.brief.limits):
+                self._late.append(ready)
+                self._missed = ready.slot
+                self.poked.set()
+            else:
+                del self.waiting[ready.claimed.key]
+                self._engine.sending.start(live, ready)
+                continue
+            unstarted.append(ready.claimed.key)
+        if unstarted:
+            self._engine.clear_intents(unstarted)
+
+    def _give_back(self, ready: Ready) -> None:
+        self.waiting.pop(ready.claimed.key, None)
+        self._engine.give_back(ready)
+
+    async def _sleep_until(self, moment: float) -> None:
+        wait = moment - self._now()
+        if wait > 0:
+            await asyncio.sleep(wait)
+
+
+def _count(rivals: Sequence[int | None]) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for rival in rivals:
+        if rival is not None:
+            counts[rival] = counts.get(rival, 0) + 1
+    return counts
+
+
+def _slots_by_rival(times: Sequence[float], rivals: Sequence[int | None]) -> dict[int, deque[float]]:
+    slots: dict[int, deque[float]] = {}
+    for time, rival in zip(times, rivals[-len(times) :], strict=True):
+        if rival is not None:
+            slots.setdefault(rival, deque()).append(time)
+    return slots

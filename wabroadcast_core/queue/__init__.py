@@ -1,0 +1,1 @@
+"""What moves work: Huey on Redis, its JSON, the thin tasks, the worker process."""

@@ -1,0 +1,71 @@
+"""The thread that carries a worker process' event loop, and how other threads reach it."""
+
+import asyncio
+import logging
+import sys
+import threading
+
+from wabroadcast_core.context import Context
+from wabroadcast_core.delivery.engine import Engine
+
+log = logging.getLogger(__name__)
+
+SWITCH_SECONDS = 0.001  # how long another thread may keep the interpreter while the loop has a slot to meet
+
+
+class EngineLoop:
+    """An engine on an event loop in a thread of its own. Every method may be called from any thread."""
+
+    def __init__(self, context: Context) -> None:
+        sys.setswitchinterval(SWITCH_SECONDS)
+        self._capacity = context.settings.turns
+        self._loop = asyncio.new_event_loop()
+        self._engine: Engine | None = None
+        self._begun = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(context,), name="wabroadcast-loop", daemon=True)
+        self._thread.start()
+        self._begun.wait()
+
+    @property
+    def turns(self) -> int:
+        return self._engine.turns if self._engine is not None else 0
+
+    @property
+    def has_capacity(self) -> bool:
+        """Whether this process can carry another turn; otherwise others shall take the work."""
+        return self.turns < self._capacity
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way and all outcomes are stored."""
+        return self._engine is None or self._engine.is_idle
+
+    def start_turn(self, connection_id: int) -> None:
+        if self._engine is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._engine.start_turn, connection_id)
+
+    def stop(self) -> None:
+        """End the engine gracefully, then the loop."""
+        if self._engine is not None and self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(self._engine.end(), self._loop).result()
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run(self, context: Context) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._begin(context))
+            self._loop.run_forever()
+        except Exception:
+            log.exception("the engine's loop ended")
+        finally:
+            self._begun.set()
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    async def _begin(self, context: Context) -> None:
+        self._engine = Engine(context)
+        context.clock = self._engine.clock
+        self._begun.set()
+        await self._engine.begin()

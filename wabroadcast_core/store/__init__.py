@@ -1,0 +1,1 @@
+"""The record of everything: tables, one module a noun, migrations."""

@@ -1,0 +1,107 @@
+"""What providers said later: facts beside a message's status, each counted once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.store.messages import Changes, broadcast_of
+from wabroadcast_core.store.tables import messages, parked_receipts
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReceipt:
+    """A receipt for a message that was found. ``reason`` and ``detail`` come with a failure."""
+
+    kind: str
+    at: float
+    provider_id: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+_FACTS = (messages.c.id, messages.c.status, messages.c.delivered_at, messages.c.read_at, messages.c.provider_id)
+
+
+def by_key(connection: Connection, keys: Iterable[int]) -> dict[int, RowMapping]:
+    statement = select(*_FACTS).where(messages.c.id.in_(list(keys)))
+    return {row["id"]: row for row in connection.execute(statement).mappings()}
+
+
+def keys_by_provider_id(connection: Connection, provider_ids: Iterable[str], *, connection_id: int) -> dict[str, int]:
+    """Message keys by the provider's ids, among what this connection sent."""
+    statement = select(messages.c.provider_id, messages.c.id).where(
+        messages.c.provider_id.in_(list(provider_ids)), messages.c.connection_id == connection_id
+    )
+    return {provider_id: key for provider_id, key in connection.execute(statement)}
+
+
+def apply_receipt(
+    connection: Connection, row: RowMapping, receipt: StoredReceipt, *, changes: Changes
+) -> dict[str, Any]:
+    """Note a receipt; one that says nothing new changes nothing.
+
+    ``read`` without ``delivered`` means delivered too; a receipt settles ``unknown``; a failure turns ``sent`` into
+    ``failed`` unless the person has it already.
+
+    :returns: what changed of the message.
+    """
+    values: dict[str, Any] = {}
+    if receipt.kind == "failed":
+        if row["status"] in {MessageStatus.SENT, MessageStatus.UNKNOWN} and row["delivered_at"] is None:
+            values = {"status": MessageStatus.FAILED, "reason": receipt.reason, "detail": receipt.detail}
+    else:
+        if row["status"] in {MessageStatus.UNKNOWN, MessageStatus.FAILED}:
+            values = {"status": MessageStatus.SENT, "reason": None, "detail": None, "sent_at": receipt.at}
+        if receipt.kind in {"delivered", "read"} and row["delivered_at"] is None:
+            values["delivered_at"] = receipt.at
+        if receipt.kind == "read" and row["read_at"] is None:
+            values["read_at"] = receipt.at
+    if receipt.provider_id is not None and row["provider_id"] is None:
+        values["provider_id"] = receipt.provider_id
+    if not values:
+        return values
+    if "status" in values:
+        values["due_at"] = None
+    _count(changes, row, values)
+    connection.execute(update(messages).where(messages.c.id == row["id"]).values(values))
+    return values
+
+
+def _count(changes: Changes, row: RowMapping, values: dict[str, Any]) -> None:
+    key = broadcast_of(row["id"])
+    if "status" in values:
+        changes[key, row["status"]] -= 1
+        changes[key, values["status"]] += 1
+    for counter, fact in (("delivered", "delivered_at"), ("read", "read_at")):
+        if fact in values:
+            changes[key, counter] += 1
+
+
+def park_receipts(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep receipts that came before the record of their message."""
+    if rows:
+        connection.execute(insert(parked_receipts), list(rows))
+
+
+def take_parked(
+    connection: Connection, *, keys: Sequence[int], provider_ids: Sequence[str], connection_id: int
+) -> Sequence[RowMapping]:
+    """Take out the receipts that were parked for these messages, by our key or by the provider's id."""
+    mine = parked_receipts.c.message_id.in_(keys) | (
+        (parked_receipts.c.connection_id == connection_id) & parked_receipts.c.provider_id.in_(provider_ids)
+    )
+    rows = connection.execute(select(parked_receipts).where(mine).order_by(parked_receipts.c.id)).mappings().all()
+    if rows:
+        connection.execute(delete(parked_receipts).where(parked_receipts.c.id.in_([row["id"] for row in rows])))
+    return rows
+
+
+def has_parked(connection: Connection) -> bool:
+    return connection.execute(select(parked_receipts.c.id).limit(1)).first() is not None
+
+
+def forget_parked(connection: Connection, *, before: float) -> None:
+    connection.execute(delete(parked_receipts).where(parked_receipts.c.parked_at < before))

@@ -1,0 +1,134 @@
+"""Rows of the store as answers show them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wabroadcast_core.models.base import as_utc
+from wabroadcast_core.models.broadcast import (
+    Act,
+    BroadcastDetail,
+    BroadcastDraft,
+    BroadcastProgress,
+    BroadcastSummary,
+    Counts,
+)
+from wabroadcast_core.models.connection import ConnectionView, Limits
+from wabroadcast_core.models.message import MessageView
+from wabroadcast_core.models.status import OPEN_MESSAGES, BroadcastStatus, Priority, Rank
+from wabroadcast_core.store.messages import position_of
+
+Row = Mapping[Any, Any]
+
+STALE_SECONDS = 30.0  # nothing was sent for so long: the present rate is none
+
+
+def summary_of(row: Row, pool: Sequence[str]) -> BroadcastSummary:
+    return BroadcastSummary.model_validate(_summary_fields(row, pool))
+
+
+def detail_of(row: Row, pool: Sequence[str], *, skips: dict[str, int], acts: Sequence[Row]) -> BroadcastDetail:
+    draft = BroadcastDraft.model_validate_json(row["draft"])
+    return BroadcastDetail(
+        **_summary_fields(row, pool),
+        prepared=row["prepared"],
+        message=draft.message.model_dump(exclude_none=True),
+        source=draft.source,
+        batching=draft.batching,
+        rate=draft.rate,
+        retry=draft.retry,
+        send_window=draft.send_window,
+        on_unknown=draft.on_unknown,
+        callback_url=None if draft.callback_url is None else str(draft.callback_url),
+        skipped_by=skips,
+        acts=[Act(at=as_utc(act["at"]), actor=act["actor"], act=act["act"], detail=act["detail"]) for act in acts],
+    )
+
+
+def progress_of(row: Row, *, skips: dict[str, int], now: float) -> BroadcastProgress:
+    rate = present_rate(row, now)
+    left = sum(row[status.value] for status in OPEN_MESSAGES)
+    ends = row["status"] == BroadcastStatus.PROCESSING and row["prepared"] and rate > 0
+    return BroadcastProgress(
+        job_id=row["job_id"],
+        status=row["status"],
+        status_reason=row["status_reason"],
+        prepared=row["prepared"],
+        total=row["total"],
+        counts=_counts(row),
+        skipped_by=skips,
+        progress=_progress(row),
+        rate=round(rate, 2),
+        eta=as_utc(now + left / rate) if ends else None,
+    )
+
+
+def present_rate(row: Row, now: float) -> float:
+    """Messages sent per second, since the earlier of the two marks."""
+    if row["status"] != BroadcastStatus.PROCESSING or row["mark_at"] is None or now - row["mark_at"] > STALE_SECONDS:
+        return 0.0
+    earlier = row["earlier_mark_at"] is not None
+    since = row["earlier_mark_at"] if earlier else row["mark_at"]
+    sent = row["sent"] - (row["earlier_mark_sent"] if earlier else 0)
+    return float(max(0, sent) / max(now - since, 1.0))
+
+
+def connection_view(row: Row, settings: dict[str, Any]) -> ConnectionView:
+    """:param settings: without secrets."""
+    limits = Limits.model_validate_json(row["limits"])
+    return ConnectionView(
+        **limits.model_dump(),
+        name=row["name"],
+        sender=row["sender"],
+        settings=settings,
+        state=row["state"],
+        state_reason=row["state_reason"],
+        state_since=as_utc(row["state_since"]),
+    )
+
+
+def message_view(row: Row, *, job_id: str, connections: Mapping[int, str]) -> MessageView:
+    return MessageView(
+        message_id=f"{job_id}-{position_of(row['id'])}",
+        number=row["number"] or row["raw"] or "",
+        name=row["name"],
+        status=row["status"],
+        reason=row["reason"],
+        detail=row["detail"],
+        attempts=row["attempts"],
+        batch=row["batch"],
+        connection=connections.get(row["connection_id"]),
+        provider_id=row["provider_id"],
+        due_at=as_utc(row["due_at"]),
+        sent_at=as_utc(row["sent_at"]),
+        delivered_at=as_utc(row["delivered_at"]),
+        read_at=as_utc(row["read_at"]),
+    )
+
+
+def _summary_fields(row: Row, pool: Sequence[str]) -> dict[str, Any]:
+    return {
+        "job_id": row["job_id"],
+        "name": row["name"],
+        "status": row["status"],
+        "status_reason": row["status_reason"],
+        "priority": Priority[Rank(row["rank"]).name],
+        "connection": list(pool),
+        "total": row["total"],
+        "counts": _counts(row),
+        "progress": _progress(row),
+        "scheduled_at": as_utc(row["scheduled_at"]),
+        "created_at": as_utc(row["created_at"]),
+        "started_at": as_utc(row["started_at"]),
+        "finished_at": as_utc(row["finished_at"]),
+    }
+
+
+def _counts(row: Row) -> Counts:
+    return Counts(**{name: row[name] for name in Counts.model_fields})
+
+
+def _progress(row: Row) -> float:
+    if not row["total"]:
+        return 1.0 if row["status"] == BroadcastStatus.COMPLETED else 0.0
+    left = sum(row[status.value] for status in OPEN_MESSAGES)
+    return round(float(1 - left / row["total"]), 4)
