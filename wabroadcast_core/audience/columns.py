@@ -18,6 +18,7 @@ _MANY_DIGITS = 5  # more than a header has
 _LONGEST_PHONE = 64  # characters of a cell
 _PERSON = re.compile(r"[^\W\d_][^\d@]*")
 _MOSTLY = 0.5
+_MOST_JUDGED = 10_000  # cells
 _SHOWN_HEADERS = 12
 
 _ROLES = ("number", "name")
@@ -123,18 +124,22 @@ def find_columns(rows: Sequence[Cells], *, region: str, mapping: Mapping[str, st
 
 
 class _Phones:
-    """Which cells hold phone numbers, row by row: judged once, as each judgement is dear."""
+    """Which cells hold phone numbers, row by row: judged once, and of a very wide table fewer rows, as it is dear."""
 
     def __init__(self, rows: Sequence[Cells], region: str) -> None:
-        self._rows = rows
-        self.found = [frozenset(at for at, cell in enumerate(cells) if _is_phone(cell, region)) for cells in rows]
+        self._rows = rows[: max(1, _MOST_JUDGED // max(map(len, rows)))]
+        self.found = [_phones_in(cells, region) for cells in self._rows]
 
-    def below(self, header_row: int | None) -> "dict[int, float]":
+    def below(self, header_row: int | None) -> dict[int, float]:
         """By column, the share of its filled cells that hold a phone number."""
         start = 0 if header_row is None else header_row + 1
         filled = Counter(chain.from_iterable(map(_filled, self._rows[start:])))
         found = Counter(chain.from_iterable(self.found[start:]))
         return {at: count / filled[at] for at, count in found.items()}
+
+
+def _phones_in(cells: Cells, region: str) -> frozenset[int]:
+    return frozenset(at for at, cell in enumerate(cells) if _is_phone(cell, region))
 
 
 def _is_phone(cell: str, region: str) -> bool:
@@ -165,8 +170,8 @@ def _header_by_words(rows: Sequence[Cells], phones: _Phones) -> int | None:
     """The row with the most header words; a title above it may have some too, a row of data has phone numbers."""
     best, best_score = None, 0
     rows_with_phones = 0
-    for at, cells in enumerate(rows):
-        if phones.found[at]:
+    for at, (cells, found) in enumerate(zip(rows, phones.found, strict=False)):
+        if found:
             rows_with_phones += 1
         elif rows_with_phones <= 1 and (score := _count_header_words(cells)) > best_score:
             best, best_score = at, score
