@@ -101,7 +101,7 @@ def wab_contact_sources() -> list[type[ContactSource]]:
 
 
 class CsvTable:
-    """The rows of a CSV file, each with its number, the first one being 1. Iterate it once.
+    """The rows of a CSV file, each with its number, the first one being 1. Iterate it once; it owns the file.
 
     :raises FileError: the file is no text, or a row is not fit to be read.
     """
@@ -138,8 +138,6 @@ class CsvTable:
             raise lines.fault(str(error)) from None
         except UnicodeDecodeError:
             raise FileError(f"not {self.encoding} text", row=lines.row) from None
-        finally:
-            self._text.detach()
 
 
 class _Lines:

@@ -1,4 +1,5 @@
 import csv
+import gc
 import io
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -111,6 +112,16 @@ def test_quoted_line_breaks_belong_to_their_field_and_rows_keep_their_number() -
 def test_a_file_that_cannot_be_read_is_one_clear_error(data: bytes, words: str) -> None:
     with pytest.raises(FileError, match=words):
         read(data)
+
+
+def test_a_long_file_without_numbers_leaves_nothing_open() -> None:
+    file = io.BytesIO(b"Nama,Alamat\n" + b"Budi,Jl. A\n" * 500)
+
+    with pytest.raises(FileError, match="no column holds phone numbers"):
+        list(CsvSource(CsvSettings(upload_id="x"), lending(lambda _: file)).read())
+
+    gc.collect()
+    assert file.closed
 
 
 def test_rows_before_a_fault_are_read() -> None:
