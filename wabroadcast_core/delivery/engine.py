@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -17,7 +17,7 @@ from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.committer import Committer
 from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.identity import Identity
-from wabroadcast_core.delivery.intents import Intents, SealedError
+from wabroadcast_core.delivery.intents import Intents, LostError, SealedError
 from wabroadcast_core.delivery.lanes import Lanes
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.listener import listen
@@ -65,9 +65,7 @@ class Engine:
         self.senders = Senders(context.plugins, context.vault, receive=self._receive)
         self.sending = Sending(self, ended=self._send_ended)
         self._readying = Readying(context.plugins, now=self.clock.now, put_aside=self.put_aside)
-        self._identity = Identity(
-            context, self._committer, self.intents, self.clock, under_way=lambda: self._unrecorded.keys()
-        )
+        self._identity = Identity(context, self._committer, self.intents, self.clock)
         self._recovery = Recovery(
             context,
             self._committer,
@@ -75,7 +73,6 @@ class Engine:
             self._client,
             brief_of=lambda unit, key: self.ledger.read_brief(unit.connection, key),
         )
-        self._unrecorded: dict[int, None] = {}  # messages with an intent
         self._turns: dict[int, set[Turn]] = {}
         self._turn_tasks: set[asyncio.Task[None]] = set()
         self._background: set[asyncio.Task[Any]] = set()
@@ -94,7 +91,7 @@ class Engine:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way and all outcomes are stored."""
-        return not self._turn_tasks and not self.sending.keys and self.recorder.is_empty
+        return not self._turn_tasks and self.sending.is_idle and self.recorder.is_empty
 
     # --- life --------------------------------------------------------------------------------------------------
 
@@ -219,24 +216,11 @@ class Engine:
         await self.pace.prime(connection.id, connection.limits, memory, now=now)
 
     async def mark_intents(self, keys: Sequence[int]) -> None:
-        """:raises SealedError: :raises redis.RedisError: nothing of it may start."""
-        self._unrecorded.update(dict.fromkeys(keys))
-        await self.intents.mark(self.worker_id, keys)
-
-    async def reopen_intents(self, keys: Sequence[int]) -> None:
-        """:raises SealedError: :raises redis.RedisError: nothing of it may start."""
-        await self._identity.reopen(keys)
-
-    def clear_intents(self, keys: Iterable[int]) -> None:
-        gone = [key for key in keys if key in self._unrecorded]
-        for key in gone:
-            del self._unrecorded[key]
-        if gone:
-            self.spawn(self._clear(gone))
-
-    async def _clear(self, keys: Sequence[int]) -> None:
-        with contextlib.suppress(redis.RedisError):  # an intent too many does no harm: its message is recorded
-            await self.intents.clear(self.worker_id, keys)
+        """Note that these messages start now. :raises SealedError: :raises redis.RedisError: they may not."""
+        try:
+            await self.intents.mark(self.worker_id, keys)
+        except LostError:
+            await self._identity.reopen()
 
     async def finished_some(self, connection_id: int) -> None:
         """Wait until a send of the connection has ended."""
@@ -254,14 +238,14 @@ class Engine:
     # --- outcomes ----------------------------------------------------------------------------------------------
 
     def put_aside(self, claimed: Claimed, outcome: Outcome) -> None:
-        self.recorder.add(Result(claimed, outcome, self.worker_id))
+        self.recorder.add(Result(claimed, outcome))
 
     def give_back(self, ready: Ready) -> None:
         """Return a claimed message that was not started."""
         self.put_aside(ready.claimed, outcomes.given_back(ready.claimed, now=self.clock.now()))
 
     def _recorded(self, results: Sequence[Result]) -> None:
-        self.clear_intents([result.outcome.key for result in results if result.outcome.key in self._unrecorded])
+        self.intents.forget(result.outcome.key for result in results)
         if self.context.plugins.hears_finished:
             finished = [self._finished(result) for result in results if result.outcome.status not in OPEN_MESSAGES]
             if finished:

@@ -2,9 +2,6 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
-
-import redis.asyncio
 
 from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.context import Context
@@ -16,22 +13,17 @@ log = logging.getLogger(__name__)
 
 
 class Identity:
-    """:param under_way: the messages that were started and not recorded yet."""
-
     def __init__(
         self,
         context: Context,
         committer: Committer,
         intents: Intents,
         clock: RedisClock,
-        *,
-        under_way: Callable[[], Iterable[int]],
     ) -> None:
         self._context = context
         self._committer = committer
         self._intents = intents
         self._clock = clock
-        self._under_way = under_way
         self._epoch: float | None = None
         self.worker_id = 0
 
@@ -54,11 +46,11 @@ class Identity:
         if beat.sealed:
             await self._begin_anew()
         elif not beat.whole:
-            await self.reopen(())
+            await self.reopen()
         return self._notice_loss(beat)
 
-    async def reopen(self, starting: Sequence[int]) -> None:
-        """Write all intents again after Redis lost them, and those of messages that start now.
+    async def reopen(self) -> None:
+        """Write all intents again after Redis lost them.
 
         :raises SealedError: the claims of this number were settled meanwhile.
         """
@@ -66,16 +58,17 @@ class Identity:
         if not await self._committer.run(lambda unit: worker_store.is_open(unit.connection, worker_id)):
             await self._begin_anew()
             raise SealedError
-        await self._intents.open(worker_id, [*self._under_way(), *starting])
+        await self._intents.open(worker_id)
 
     async def end(self) -> None:
         """Leave: all that was started is recorded."""
         worker_id = self.worker_id
         await self._committer.run(lambda unit: worker_store.end_worker(unit.connection, worker_id, now=unit.now))
-        await self._intents.forget(worker_id)
+        await self._intents.drop(worker_id)
 
     async def _begin_anew(self) -> None:
         log.warning("worker %d was taken for dead and goes on under a new number", self.worker_id)
+        self._intents.forget_all()
         await self.begin()
 
     def _notice_loss(self, beat: Beat) -> bool:

@@ -46,13 +46,14 @@ class Circumstances:
     resend_after: float  # seconds that an unknown outcome is given to settle, where it is sent again at all
 
 
-def accepted(answer: Accepted, circumstances: Circumstances, *, started_at: float) -> Outcome:
+def accepted(answer: Accepted, claimed: Claimed, *, connection_id: int, started_at: float) -> Outcome:
+    """The provider took it; what it holds back is kept as the detail."""
     return Outcome(
-        key=circumstances.claimed.key,
+        key=claimed.key,
         status=MessageStatus.SENT,
         used=True,
         detail=None if answer.state == "accepted" else answer.state,
-        connection_id=circumstances.connection_id,
+        connection_id=connection_id,
         provider_id=answer.provider_id,
         sent_at=started_at,
     )

@@ -139,6 +139,11 @@ local function reserve()
   if not free then return {string.format('%.6f', now), false} end
   if ask.missed and number_of(hash, 'last') == ask.missed then free = now end
 
+  if ask.interval == 0 and not ask.jitter and #ask.quotas == 0 and #ask.candidates == 0 then
+    local start = math.max(now, number_of(hash, 'cool') or 0)
+    return {string.format('%.6f', now), string.format('%.6f', start), start > now + ask.horizon and 0 or ask.count}
+  end
+
   local factor = factor_now()
   local candidates, quotas = open_candidates(), {}
   for _, quota in ipairs(ask.quotas) do quotas[#quotas + 1] = open_quota(quota[1], quota[2]) end

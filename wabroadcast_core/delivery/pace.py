@@ -116,8 +116,11 @@ class Pace:
             "missed": missed,
         }
         answer = await self._call([self._keys.pace(connection_id), *keys], ask)
-        if not answer[1] and len(answer) == 2:  # noqa: PLR2004 - the shape of a cold answer
-            raise ColdPaceError
+        match answer:
+            case [_, None]:
+                raise ColdPaceError
+            case [_, start, count]:
+                return Slots([float(start)] * count, [None] * count, float(start), 1.0)
         return Slots(
             times=[float(slot) for slot in answer[1]],
             rivals=[rivals[place - 1].broadcast_id if place else None for place in answer[2]],

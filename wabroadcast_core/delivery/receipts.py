@@ -32,8 +32,6 @@ def apply_receipts(unit: Unit, connection_id: int, receipts: Sequence[Receipt]) 
 
 def apply_parked(unit: Unit, stored: Mapping[int, str | None], *, connection_id: int) -> None:
     """Note what was parked for messages whose outcome is stored now: the provider's ids by key."""
-    if not stored or not receipt_store.has_parked(unit.connection):
-        return
     keys = {provider_id: key for key, provider_id in stored.items() if provider_id is not None}
     taken = receipt_store.take_parked(
         unit.connection, keys=list(stored), provider_ids=list(keys), connection_id=connection_id

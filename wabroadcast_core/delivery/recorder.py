@@ -12,6 +12,7 @@ from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store import starts as start_store
 from wabroadcast_core.store.messages import Claimed, Outcome
 
@@ -30,7 +31,6 @@ class Result:
 
     claimed: Claimed
     outcome: Outcome
-    worker_id: int
     started_at: float | None = None
 
 
@@ -95,8 +95,8 @@ class Recorder:
 
 
 def _record(unit: Unit, batch: Sequence[Result]) -> None:
-    for worker_id in {result.worker_id for result in batch}:
-        mine = [result for result in batch if result.worker_id == worker_id]
+    for worker_id in {result.claimed.worker_id for result in batch}:
+        mine = [result for result in batch if result.claimed.worker_id == worker_id]
         stored = message_store.record_outcomes(
             unit.connection, [result.outcome for result in mine], worker_id=worker_id, changes=unit.changes
         )
@@ -104,23 +104,35 @@ def _record(unit: Unit, batch: Sequence[Result]) -> None:
 
 
 def _record_beside(unit: Unit, results: Sequence[Result]) -> None:
-    attempts = []
+    """What is kept beside the messages themselves: starts, failed attempts, reasons of skips, early receipts."""
     starts: Counter[tuple[int, int]] = Counter()
+    for result in results:
+        if result.started_at is not None and result.outcome.connection_id is not None:
+            starts[result.outcome.connection_id, start_store.span_end(result.started_at)] += 1
+    start_store.count_starts(unit.connection, starts)
+    _record_unsent(unit, [result for result in results if result.outcome.status is not MessageStatus.SENT])
+    if receipt_store.has_parked(unit.connection):
+        _apply_parked(unit, results)
+
+
+def _record_unsent(unit: Unit, results: Sequence[Result]) -> None:
+    attempts = [
+        (
+            result.outcome.key,
+            result.claimed.attempts + 1,
+            result.started_at,
+            result.outcome.connection_id,
+            result.outcome.reason or "",
+            result.outcome.detail,
+        )
+        for result in results
+        if result.started_at is not None and result.outcome.status in _WITH_ATTEMPT
+    ]
+    message_store.insert_attempts(unit.connection, attempts)
     skips: dict[int, Counter[str]] = {}
     for result in results:
-        outcome = result.outcome
-        if result.started_at is not None and outcome.connection_id is not None:
-            starts[outcome.connection_id, start_store.span_end(result.started_at)] += 1
-            if outcome.status in _WITH_ATTEMPT:
-                tried = result.claimed.attempts + 1
-                attempts.append(
-                    (outcome.key, tried, result.started_at, outcome.connection_id, outcome.reason or "", outcome.detail)
-                )
-        if outcome.status is MessageStatus.SKIPPED:
-            skips.setdefault(result.claimed.broadcast_id, Counter())[outcome.reason or ""] += 1
-    _apply_parked(unit, results)
-    message_store.insert_attempts(unit.connection, attempts)
-    start_store.count_starts(unit.connection, starts)
+        if result.outcome.status is MessageStatus.SKIPPED:
+            skips.setdefault(result.claimed.broadcast_id, Counter())[result.outcome.reason or ""] += 1
     for broadcast_id, reasons in sorted(skips.items()):
         broadcast_store.count_skips(unit.connection, broadcast_id, dict(reasons))
 

@@ -64,7 +64,7 @@ class Recovery:
         while rows := await self._committer.run(lambda unit: self._settle_some(unit, worker_id, whole, intents)):
             settled += rows
         await self._committer.run(lambda unit: worker_store.end_worker(unit.connection, worker_id, now=unit.now))
-        await self._intents.forget(worker_id)
+        await self._intents.drop(worker_id)
         log.warning("worker %d is gone: %d of its claims were settled, %d intents", worker_id, settled, len(intents))
 
     async def _dead_workers(self, mine: int) -> list[int]:
@@ -84,7 +84,7 @@ class Recovery:
         by_connection: dict[int, dict[int, str | None]] = {}
         for claim in claims:
             by_connection.setdefault(claim.connection_id, {})[claim.id] = None
-        for connection_id, keys in by_connection.items():
+        for connection_id, keys in by_connection.items():  # a receipt may know what we do not
             apply_parked(unit, keys, connection_id=connection_id)
         return len(rows)
 

@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import random
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from wabroadcast_core.delivery import outcomes
-from wabroadcast_core.delivery.outcomes import Circumstances, Ending
+from wabroadcast_core.delivery.outcomes import Circumstances
 from wabroadcast_core.delivery.recorder import Result
 from wabroadcast_core.delivery.retry import OK, CircuitBreaker
 from wabroadcast_core.delivery.senders import LiveConnection
 from wabroadcast_core.errors import BadMessage, ConnectionDown, SendError
 from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.store.messages import Outcome
 
 if TYPE_CHECKING:
     from wabroadcast_core.delivery.engine import Engine
@@ -20,9 +22,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MOST_BREAKERS = 1_000  # far more than broadcasts run at once
+
 
 class Sending:
     """All sends of one engine that are under way.
+
+    A send runs in a task, but a task is made only when no other is free to go on with it: where a sender answers at
+    once, one task sends many. Each step of the loop makes at most one more, so what waits for an answer holds up nobody.
 
     :param ended: told after each of a connection's sends.
     """
@@ -30,23 +37,63 @@ class Sending:
     def __init__(self, engine: "Engine", *, ended: Callable[[int], None]) -> None:
         self._engine = engine
         self._ended = ended
-        self._tasks: dict[int, tuple[float, asyncio.Task[None]]] = {}  # by message key: start, task
+        self._loop = asyncio.get_running_loop()
+        self._begun: deque[tuple[LiveConnection, Ready]] = deque()
+        self._pumping = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way: dict[int, tuple[float, asyncio.Task[None]]] = {}  # by message key: start, its task
         self._breakers: dict[int, CircuitBreaker] = {}
+        self._fine: dict[int, int] = {}  # messages sent, of broadcasts without a failure so far
         self._looks_before_send = engine.context.plugins.looks_before_send
 
     @property
-    def keys(self) -> list[int]:
-        """The messages whose request is under way."""
-        return list(self._tasks)
+    def is_idle(self) -> bool:
+        return not self._begun and not self._tasks
 
     def start(self, live: LiveConnection, ready: "Ready") -> None:
         live.in_flight += 1
-        task = asyncio.get_running_loop().create_task(self._send(live, ready))
-        self._tasks[ready.claimed.key] = (self._engine.clock.now(), task)
+        self._begun.append((live, ready))
+        if not self._pumping:
+            self._pumping = True
+            self._pump()
+
+    def _pump(self) -> None:
+        if not self._begun:
+            self._pumping = False
+            return
+        task = self._loop.create_task(self._send_on())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._loop.call_soon(self._pump)
+
+    async def _send_on(self) -> None:
+        task = asyncio.current_task()
+        while self._begun and task is not None:
+            await self._send(*self._begun.popleft(), task)
+
+    async def _send(self, live: LiveConnection, ready: "Ready", task: asyncio.Task[None]) -> None:
+        started_at = self._engine.clock.now()
+        key = ready.claimed.key
+        self._under_way[key] = (started_at, task)
+        try:
+            if self._looks_before_send:
+                self._engine.context.plugins.before_send(ready.message)
+            answer = await live.sender.send(ready.message)
+        except asyncio.CancelledError:
+            outcome = outcomes.unknown("no_answer", self._circumstances(live, ready))
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is sorted, and stops nobody else
+            outcome = self._sort(error, live, ready)
+        else:
+            outcome = outcomes.accepted(answer, ready.claimed, connection_id=live.brief.id, started_at=started_at)
+        live.in_flight -= 1
+        del self._under_way[key]
+        self._engine.recorder.add(Result(ready.claimed, outcome, started_at))
+        self._ended(live.brief.id)
+        self._watch(ready, outcome)
 
     async def finish(self, *, within: float) -> None:
         """Wait for what is under way; what takes longer is given up as unknown."""
-        tasks = [task for _, task in self._tasks.values()]
+        tasks = list(self._tasks)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=within)
             for task in late:
@@ -56,29 +103,11 @@ class Sending:
     def give_up_older_than(self, seconds: float) -> None:
         """End sends whose sender never answers: nothing may hang for ever."""
         before = self._engine.clock.now() - seconds
-        for started_at, task in list(self._tasks.values()):
+        for started_at, task in list(self._under_way.values()):
             if started_at < before:
                 task.cancel()
 
-    async def _send(self, live: LiveConnection, ready: "Ready") -> None:
-        started_at = self._engine.clock.now()
-        try:
-            if self._looks_before_send:
-                self._engine.context.plugins.before_send(ready.message)
-            answer = await live.sender.send(ready.message)
-            ending = Ending(outcomes.accepted(answer, self._circumstances(live, ready), started_at=started_at))
-        except asyncio.CancelledError:
-            ending = Ending(outcomes.unknown("no_answer", self._circumstances(live, ready)))
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is sorted, and stops nobody else
-            ending = self._sort(error, live, ready)
-        finally:
-            live.in_flight -= 1
-            self._tasks.pop(ready.claimed.key, None)
-        self._engine.recorder.add(Result(ready.claimed, ending.outcome, self._engine.worker_id, started_at))
-        self._ended(live.brief.id)
-        self._watch(ready, ending)
-
-    def _sort(self, error: Exception, live: LiveConnection, ready: "Ready") -> Ending:
+    def _sort(self, error: Exception, live: LiveConnection, ready: "Ready") -> Outcome:
         if not isinstance(error, SendError):
             log.error("sender %s failed: %s", live.brief.sender, type(error).__name__)
         ending = outcomes.not_accepted(error, self._circumstances(live, ready))
@@ -96,24 +125,37 @@ class Sending:
                 )
         if follow is not None:
             self._engine.spawn(follow)
-        return ending
+        return ending.outcome
 
-    def _watch(self, ready: "Ready", ending: Ending) -> None:
-        """Let the broadcast's circuit breaker hear of outcomes that are the recipient's own."""
-        outcome = ending.outcome
-        if outcome.status not in {MessageStatus.SENT, MessageStatus.FAILED}:
-            return
-        breaker = self._breakers.get(ready.brief.id)
-        if breaker is None:
-            if len(self._breakers) > 1_000:  # noqa: PLR2004 - far more than broadcasts run at once
-                self._breakers.clear()
-            breaker = self._breakers[ready.brief.id] = CircuitBreaker()
-        failed = outcome.status is MessageStatus.FAILED
-        tripped = breaker.tell(outcome.reason or "failed" if failed else OK)
-        if tripped is not None:
-            del self._breakers[ready.brief.id]
-            reason = f"circuit breaker: too many messages fail alike ({tripped})"
-            self._engine.spawn(self._engine.ledger.pause_broadcast(ready.brief.id, reason=reason))
+    def _watch(self, ready: "Ready", outcome: Outcome) -> None:
+        """Let the broadcast's circuit breaker hear of outcomes that are the recipient's own.
+
+        A breaker is made with the first failure: until then it is enough to count.
+        """
+        broadcast_id = ready.brief.id
+        breaker = self._breakers.get(broadcast_id)
+        if outcome.status is MessageStatus.SENT and breaker is None:
+            self._fine[broadcast_id] = self._fine.get(broadcast_id, 0) + 1
+        elif outcome.status is MessageStatus.SENT and breaker is not None:
+            breaker.tell(OK)
+        elif outcome.status is MessageStatus.FAILED:
+            if breaker is None:
+                breaker = self._make_breaker(broadcast_id)
+            self._trip(broadcast_id, breaker.tell(outcome.reason or "failed"))
+
+    def _make_breaker(self, broadcast_id: int) -> CircuitBreaker:
+        if len(self._breakers) > MOST_BREAKERS:
+            self._breakers.clear()
+        if len(self._fine) > MOST_BREAKERS:
+            self._fine.clear()
+        breaker = self._breakers[broadcast_id] = CircuitBreaker(finished=self._fine.pop(broadcast_id, 0))
+        return breaker
+
+    def _trip(self, broadcast_id: int, reason: str | None) -> None:
+        if reason is not None:
+            del self._breakers[broadcast_id]
+            why = f"circuit breaker: too many messages fail alike ({reason})"
+            self._engine.spawn(self._engine.ledger.pause_broadcast(broadcast_id, reason=why))
 
     def _circumstances(self, live: LiveConnection, ready: "Ready") -> Circumstances:
         return Circumstances(

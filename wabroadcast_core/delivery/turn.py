@@ -17,7 +17,7 @@ import redis
 
 from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.delivery.claims import NEVER, Outlook
-from wabroadcast_core.delivery.intents import LostError, SealedError
+from wabroadcast_core.delivery.intents import SealedError
 from wabroadcast_core.delivery.pace import ColdPaceError, Slots, lateness_allowed
 from wabroadcast_core.delivery.senders import LiveConnection
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
@@ -221,49 +221,56 @@ class Turn:
             self._give_back(ready)
 
     def _next_group(self) -> list[Ready]:
-        until = self._now() + 2 * TOGETHER
+        now = self._now()
         group: list[Ready] = []
-        while self._order and self._order[0].slot <= until and len(group) < MOST_TOGETHER:
+        while self._order and self._order[0].slot <= now + 2 * TOGETHER and len(group) < MOST_TOGETHER:
             ready = self._order.popleft()
-            if ready.dropped or self._engine.stopping or self._now() - ready.claimed_at > LONGEST_HOLD:
+            if ready.dropped or self._engine.stopping or self._is_stale(ready, now):
                 self._give_back(ready)
             else:
                 group.append(ready)
         return group
 
+    def _is_stale(self, ready: Ready, now: float) -> bool:
+        """Claimed too long ago, or under a number that was settled meanwhile."""
+        return now - ready.claimed_at > LONGEST_HOLD or ready.claimed.worker_id != self._engine.worker_id
+
     async def _mark(self, group: Sequence[Ready]) -> bool:
         """Write the intents of a group. :returns: whether they stand; otherwise nothing of it may start."""
         keys = [ready.claimed.key for ready in group]
         try:
-            try:
-                await self._engine.mark_intents(keys)
-            except LostError:
-                await self._engine.reopen_intents(keys)
+            await self._engine.mark_intents(keys)
         except (SealedError, redis.RedisError):
-            self._engine.clear_intents(keys)
+            self._engine.intents.forget(keys, started=False)
             for ready in group:
                 self._give_back(ready)
             return False
         return True
 
     async def _start_group(self, group: Sequence[Ready]) -> None:
-        unstarted: list[int] = []
         live = self._live
+        allowed = lateness_allowed(live.brief.limits) if live is not None else 0
+        unstarted: list[int] = []
         for ready in group:
-            await self._sleep_until(ready.slot)
-            if ready.dropped or live is None or ready.claimed.key not in self.waiting:
+            now = self._now()
+            if ready.slot > now:
+                await asyncio.sleep(ready.slot - now)
+                now = self._now()
+            if ready.dropped or live is None:
                 self._give_back(ready)
-            elif self._now() - ready.slot > lateness_allowed(live.brief.limits):
-                self._late.append(ready)
-                self._missed = ready.slot
-                self.poked.set()
+            elif now - ready.slot > allowed:
+                self._give_up_slot(ready)
             else:
                 del self.waiting[ready.claimed.key]
                 self._engine.sending.start(live, ready)
                 continue
             unstarted.append(ready.claimed.key)
-        if unstarted:
-            self._engine.clear_intents(unstarted)
+        self._engine.intents.forget(unstarted, started=False)
+
+    def _give_up_slot(self, ready: Ready) -> None:
+        self._late.append(ready)
+        self._missed = ready.slot
+        self.poked.set()
 
     def _give_back(self, ready: Ready) -> None:
         self.waiting.pop(ready.claimed.key, None)

@@ -120,7 +120,8 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
         f"busy_timeout={int(LOCK_WAIT_SECONDS * 1000)}",
         "cache_size=-32768",
         "temp_store=MEMORY",
-        "journal_size_limit=67108864",
+        "wal_autocheckpoint=8192",  # pages: a checkpoint waits for the disk twice
+        "journal_size_limit=134217728",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

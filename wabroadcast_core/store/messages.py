@@ -7,7 +7,7 @@ returns or applies the change.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Row, RowMapping, func, or_, select, text
 
@@ -87,8 +87,7 @@ def last_connections(connection: Connection, numbers: Sequence[str], *, among: S
 # --- claiming them ---------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A message taken for sending."""
 
     key: int
@@ -98,12 +97,13 @@ class Claimed:
     variables: str | None  # JSON
     attempts: int  # already made
     batch: int
+    worker_id: int
 
 
 _CLAIM = """
     UPDATE messages SET status = 'processing', worker_id = :worker_id, connection_id = :connection_id, due_at = NULL
     WHERE id {among} ({picked})
-    RETURNING id, broadcast_id, number, name, variables, attempts, batch
+    RETURNING id, broadcast_id, number, name, variables, attempts, batch, worker_id
     """
 _PICK_LITE = {"among": "IN", "locking": ""}
 _PICK_POST = {"among": "= ANY (ARRAY", "locking": "FOR UPDATE SKIP LOCKED)"}  # an array is made once, a list may not be
@@ -170,7 +170,7 @@ def claim_messages(
         ).fetchall()
         changes[broadcast_id, source] -= len(rows)
         changes[broadcast_id, "processing"] += len(rows)
-        taken += sorted((Claimed(*row) for row in rows), key=lambda message: message.key)
+        taken += sorted(map(Claimed._make, rows))
     return taken
 
 
@@ -260,6 +260,20 @@ _RECORD_OUTCOMES = dialects(
 )
 
 
+_SENT_COLUMNS = json_columns(id="BIGINT", provider_id="TEXT", sent_at="DOUBLE PRECISION")
+_RECORD_SENT = dialects(
+    """
+    UPDATE messages SET
+      status = 'sent', attempts = attempts + 1, provider_id = outcome.provider_id, sent_at = outcome.sent_at,
+      wanted = NULL, reason = NULL, detail = NULL
+    FROM (SELECT {columns} FROM {rows}) AS outcome
+    WHERE messages.id = outcome.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = 'processing'
+    """,
+    sqlite={"columns": _SENT_COLUMNS[0], "rows": LITE_ROWS, "plus": "+"},
+    postgresql={"columns": _SENT_COLUMNS[1], "rows": POST_ROWS, "plus": ""},
+)
+
+
 def record_outcomes(
     connection: Connection, outcomes: Sequence[Outcome], *, worker_id: int, changes: Changes
 ) -> set[int]:
@@ -270,8 +284,12 @@ def record_outcomes(
 
     :returns: the keys stored.
     """
-    recorded: set[int] = set()
-    rest = list(outcomes)
+    plain = [outcome for outcome in outcomes if outcome.status is MessageStatus.SENT and outcome.detail is None]
+    if _record_sent(connection, plain, worker_id=worker_id, changes=changes):
+        recorded = {outcome.key for outcome in plain}
+        rest = [outcome for outcome in outcomes if outcome.key not in recorded]
+    else:
+        recorded, rest = set(), list(outcomes)
     for present in ("processing", "unknown"):
         if not rest:
             break
@@ -283,6 +301,23 @@ def record_outcomes(
         recorded.update(row[0] for row in rows)
         rest = [outcome for outcome in rest if outcome.key not in recorded and _settles(outcome)]
     return recorded
+
+
+def _record_sent(connection: Connection, outcomes: Sequence[Outcome], *, worker_id: int, changes: Changes) -> bool:
+    """Store many that were sent, the way of nearly all. :returns: whether that held for every one of them."""
+    if not outcomes:
+        return False
+    rows = [(outcome.key, outcome.provider_id, outcome.sent_at) for outcome in outcomes]
+    point = connection.begin_nested()
+    done = connection.execute(_RECORD_SENT.of(connection), {"rows": as_json(rows), "worker_id": worker_id})
+    if done.rowcount != len(rows):
+        point.rollback()
+        return False
+    point.commit()
+    for broadcast_id, amount in Counter(outcome.key >> POSITION_BITS for outcome in outcomes).items():
+        changes[broadcast_id, "processing"] -= amount
+        changes[broadcast_id, "sent"] += amount
+    return True
 
 
 def _settles(outcome: Outcome) -> bool:
