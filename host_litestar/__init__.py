@@ -1,0 +1,1 @@
+"""The reference host: REST API, command line and stand-alone server around :mod:`wabroadcast_core`."""

@@ -1,0 +1,150 @@
+"""The OpenAPI document: its facts, the examples, and the bodies that stream past the framework."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
+from litestar.openapi.spec import (
+    Components,
+    Example,
+    OpenAPIMediaType,
+    Operation,
+    Reference,
+    RequestBody,
+    SecurityScheme,
+)
+from pydantic import Field
+
+from host_litestar.reference import ReferencePage
+from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.models.connection import ConnectionDraft
+from wabroadcast_core.models.recipient import Recipient
+
+KEY_SCHEME = "apiKey"
+
+SUBMIT_EXAMPLE = {
+    "name": "Promo November",
+    "message": {"type": "text", "text": "Halo {{ name }}, kode Anda {{ code }}"},
+    "recipients": [{"number": "0812-3456-7890", "name": "Budi", "variables": {"code": "A1"}}],
+    "connection": "sandbox",
+    "priority": "high",
+    "scheduledAt": "2030-12-01T08:00:00+07:00",
+    "batching": {"size": 1000, "intervalSeconds": 600},
+    "rate": {"messages": 20, "perSeconds": 1},
+    "retry": {"maxAttempts": 3, "intervalSeconds": 30, "backoff": "exponential"},
+    "sendWindow": {"from": "08:00", "to": "20:00", "timezone": "Asia/Jakarta"},
+    "onUnknown": "hold",
+    "callbackUrl": "https://main.example/wa-events",
+}
+FILE_EXAMPLE = {
+    "name": "Promo November",
+    "message": {"type": "text", "text": "Halo {{ name }}, kode Anda {{ kode }}"},
+    "source": {"type": "csv", "uploadId": "4f0c5f6e-6f0a-4f0e-9d0b-0a8f5f1f7f11"},
+}
+SUMMARY_EXAMPLE = {
+    "jobId": "0b1f5c0a-7d0e-4f43-9a55-3f1de2f1a001",
+    "name": "Promo November",
+    "status": "scheduled",
+    "statusReason": None,
+    "priority": "high",
+    "connection": ["sandbox"],
+    "total": 0,
+    "counts": dict.fromkeys(
+        (
+            "queued",
+            "processing",
+            "retry",
+            "paused",
+            "sent",
+            "failed",
+            "unknown",
+            "cancelled",
+            "skipped",
+            "delivered",
+            "read",
+        ),
+        0,
+    ),
+    "progress": 0.0,
+    "scheduledAt": "2030-12-01T01:00:00Z",
+    "createdAt": "2030-11-20T09:30:00Z",
+    "startedAt": None,
+    "finishedAt": None,
+}
+CONNECTION_EXAMPLE = {
+    "sender": "sandbox",
+    "settings": {"latencySeconds": 0.05},
+    "rate": {"messages": 80, "perSeconds": 1},
+    "quotas": [{"messages": 1000, "perSeconds": 86400}],
+    "lanes": 1,
+}
+
+
+class SubmitBody(BroadcastDraft):
+    """A broadcast as it is sent: what is drafted, and its recipients, which stream."""
+
+    recipients: list[Recipient] | None = Field(None, description="Who gets it; or else name a source.")
+
+
+@dataclass
+class SubmitOperation(Operation):
+    """Says what the submit takes: the framework never sees that body."""
+
+    def __post_init__(self) -> None:
+        self.request_body = _body_of(SubmitBody, {"inline": SUBMIT_EXAMPLE, "file": FILE_EXAMPLE})
+
+
+@dataclass
+class PutConnectionOperation(Operation):
+    def __post_init__(self) -> None:
+        self.request_body = _body_of(ConnectionDraft, {"sandbox": CONNECTION_EXAMPLE})
+
+
+def answers(status: int, model: type[Model], example: dict[str, Any] | None = None) -> dict[int, ResponseSpec]:
+    """Declare one more answer of a route."""
+    examples = None if example is None else [Example(summary="example", value=example)]
+    return {status: ResponseSpec(model, generate_examples=False, description=_first_line(model), examples=examples)}
+
+
+def openapi_config(*, has_keys: bool) -> OpenAPIConfig:
+    schemes: dict[str, SecurityScheme | Reference] = {
+        KEY_SCHEME: SecurityScheme(type="http", scheme="bearer", description="An API key.")
+    }
+    return OpenAPIConfig(
+        title="wabroadcast",
+        version=version("wabroadcast"),
+        summary="A WhatsApp broadcast engine.",
+        use_handler_docstrings=True,
+        components=Components(security_schemes=schemes),
+        security=[{KEY_SCHEME: []}] if has_keys else None,
+        render_plugins=[ReferencePage(path="/"), JsonRenderPlugin(), YamlRenderPlugin()],
+    )
+
+
+def _body_of(model: type[Model], examples: dict[str, dict[str, Any]]) -> RequestBody:
+    schema = model.model_json_schema(by_alias=True)
+    content = OpenAPIMediaType(
+        schema=_inlined(schema, schema.get("$defs", {})),
+        examples={name: Example(value=value) for name, value in examples.items()},
+    )
+    return RequestBody(content={"application/json": content}, required=True)
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """The schema with its references replaced: it stands alone, wherever it is put. No model here contains itself."""
+    if isinstance(schema, list):
+        return [_inlined(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    left_out = {"$defs", "discriminator"}
+    return {name: _inlined(value, definitions) for name, value in schema.items() if name not in left_out}
+
+
+def _first_line(model: type[Model]) -> str:
+    return (model.__doc__ or model.__name__).strip().partition("\n")[0]

@@ -1,0 +1,19 @@
+"""The HTTP API, one module a noun. Routes translate; the broadcaster decides."""
+
+from litestar.types import ControllerRouterHandler
+
+from host_litestar.routes.broadcasts import BroadcastController
+from host_litestar.routes.connections import ConnectionController
+from host_litestar.routes.contacts import ContactController
+from host_litestar.routes.health import HealthController
+from host_litestar.routes.messages import MessageController
+from host_litestar.routes.uploads import UploadController
+
+HANDLERS: tuple[ControllerRouterHandler, ...] = (
+    BroadcastController,
+    MessageController,
+    ContactController,
+    ConnectionController,
+    UploadController,
+    HealthController,
+)
