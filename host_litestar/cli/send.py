@@ -1,0 +1,175 @@
+"""``send``: a contact file and a message, delivered while you watch."""
+
+import uuid
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import rich_click as click
+from rich.console import Console
+
+from host_litestar.cli.errors import RefusedError
+from host_litestar.cli.progress import Engine, follow, report
+from host_litestar.cli.server import data_dir_option, read_settings
+from wabroadcast_core.models.broadcast import BroadcastProgress
+from wabroadcast_core.models.status import BroadcastStatus, Priority
+
+
+class RateType(click.ParamType[dict[str, float]]):
+    """``20`` or ``20/s`` a second, ``100/m``, ``1000/h``, or ``100/30``: so many in so many seconds."""
+
+    name = "rate"
+    _UNITS: ClassVar[Mapping[str, float]] = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, float]:
+        if isinstance(value, dict):
+            return value
+        messages, _, unit = str(value).partition("/")
+        try:
+            seconds = self._UNITS[unit] if unit in self._UNITS else float(unit)
+            return {"messages": int(messages), "perSeconds": seconds}
+        except ValueError:
+            self.fail(f"{value!r} is no rate: write 20/s, 100/m, 1000/h", param, ctx)
+
+
+class MomentType(click.ParamType[datetime]):
+    """A time as in ``2026-12-01T08:00+07:00``; without an offset it is this machine's."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            return datetime.fromisoformat(str(value)).astimezone()
+        except ValueError:
+            self.fail(f"{value!r} is no time: write 2026-12-01T08:00+07:00", param, ctx)
+
+
+class ColumnType(click.ParamType[tuple[str, str]]):
+    """``HP Ibu=number``: what a column is."""
+
+    name = "column=meaning"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        column, separator, meaning = str(value).rpartition("=")
+        if not (separator and column.strip() and meaning.strip()):
+            self.fail(f"{value!r}: write COLUMN=MEANING", param, ctx)
+        return column.strip(), meaning.strip()
+
+
+contact_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
+
+
+@click.command()
+@contact_file
+@click.option("--message", "-m", required=True, help="The text; {{ column }} is filled in. @FILE reads it from a file.")
+@click.option("--name", help="Name of the broadcast. [the file's name]")
+@click.option("--connection", "-c", "connections", multiple=True, help="Connection to send through; several share it.")
+@click.option("--priority", type=click.Choice([word.value for word in Priority]), default="normal", show_default=True)
+@click.option("--rate", type=RateType(), help="At most so many, as 20/s or 100/m.")
+@click.option("--at", "moment", type=MomentType(), help="Start at a time, as 2026-12-01T08:00+07:00.")
+@click.option("--batch-size", type=click.IntRange(1), help="Send in batches of so many.")
+@click.option("--batch-interval", type=float, default=600, show_default=True, help="Seconds between batches.")
+@click.option("--column", "columns", type=ColumnType(), multiple=True, help='What a column is, as "HP Ibu=number".')
+@click.option("--detach", is_flag=True, help="Submit and leave; exit status 0 then means accepted.")
+@click.option("--local", is_flag=True, help="Send from this process, without a server.")
+@data_dir_option
+def send(
+    file: Path,
+    message: str,
+    moment: datetime | None,
+    columns: tuple[tuple[str, str], ...],
+    data_dir: Path | None,
+    *,
+    detach: bool,
+    local: bool,
+    **options: Any,
+) -> int:
+    """Send a message to everyone in FILE (CSV or Excel) and watch it.
+
+    Exit status: 0 when all were sent, 1 when some were not, 2 when it was refused.
+    """
+    if detach and local:
+        raise click.UsageError("--local works only while it runs: leave out --detach")
+    draft = make_draft(file, text=read_message(message), moment=moment, **options)
+    console = Console()
+    with open_engine(local=local, data_dir=data_dir) as engine:
+        upload = engine.upload(file)
+        source: dict[str, Any] = {"type": upload.kind, "uploadId": upload.upload_id}
+        draft["source"] = source | ({"mapping": dict(columns)} if columns else {})
+        job_id = engine.submit(draft, key=str(uuid.uuid4())).job_id
+        click.echo(f"broadcast {job_id}")
+        if detach:
+            return 0
+        return watch(engine, job_id, console=console, local=local)
+
+
+def make_draft(
+    file: Path,
+    *,
+    text: str,
+    moment: datetime | None,
+    name: str | None,
+    connections: tuple[str, ...],
+    priority: str,
+    rate: dict[str, float] | None,
+    batch_size: int | None,
+    batch_interval: float,
+) -> dict[str, Any]:
+    """The submit's body, without its source."""
+    batching = None if batch_size is None else {"size": batch_size, "intervalSeconds": batch_interval}
+    draft = {
+        "name": name or file.name[:200],
+        "message": {"type": "text", "text": text},
+        "connection": list(connections) or None,
+        "priority": priority,
+        "rate": rate,
+        "scheduledAt": None if moment is None else moment.isoformat(),
+        "batching": batching,
+    }
+    return {key: value for key, value in draft.items() if value is not None}
+
+
+def read_message(text: str) -> str:
+    """The text itself, or of ``@file`` what the file holds."""
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise RefusedError(f"the message file {text[1:]} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RefusedError(f"the message file {text[1:]} is not UTF-8 text") from error
+
+
+def open_engine(*, local: bool, data_dir: Path | None) -> AbstractContextManager[Engine]:
+    """A server, or the engine here."""
+    if local:
+        from host_litestar.cli.local import LocalEngine
+
+        return LocalEngine(read_settings(data_dir=data_dir))
+    from host_litestar.cli.client import Client
+
+    return Client()
+
+
+def watch(engine: Engine, job_id: str, *, console: Console, local: bool) -> int:
+    """Show a broadcast to its end. :returns: 0 when all were sent, 1 otherwise."""
+    try:
+        progress = follow(engine, job_id, console=console)
+    except KeyboardInterrupt:
+        goes_on = "what was not sent waits for the next worker on this data" if local else "it goes on without you"
+        click.echo(f"\n{goes_on}: `wabroadcast status {job_id}` shows it, `wabroadcast cancel {job_id}` ends it")
+        return 1
+    report(engine, progress, console=console)
+    if progress.status == BroadcastStatus.PAUSED:
+        click.echo(f"it is paused: `wabroadcast resume {job_id}` goes on with it")
+    return 0 if _all_sent(progress) else 1
+
+
+def _all_sent(progress: BroadcastProgress) -> bool:
+    return progress.status == BroadcastStatus.COMPLETED and progress.counts.sent == progress.total
+
+
+COMMANDS = (send,)
