@@ -12,6 +12,7 @@ def source_context(context: Context) -> SourceContext:
     return SourceContext(
         open_upload=functools.partial(open_upload, context.database),
         read_contacts=functools.partial(read_contacts, context.database),
+        region=context.settings.default_region,
         workbook_seconds=context.settings.workbook_seconds,
         workbook_megabytes=context.settings.workbook_megabytes,
     )

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from wabroadcast_core.delivery import outcomes
 from wabroadcast_core.delivery.briefs import BroadcastBrief
@@ -45,11 +46,12 @@ class Readying:
                 self._put_aside(message, outcome)
             return []
         ready = []
-        for message, brief in claimed:
+        documents = json.loads(f"[{','.join(message.variables or '{}' for message, _ in claimed)}]")  # at once: faster
+        for (message, brief), variables in zip(claimed, documents, strict=True):
             reason = blocked.get(message.number)
             if reason is not None:
                 self._put_aside(message, outcomes.skipped(message, SkipReason.BLACKLISTED, reason))
-            elif (outgoing := self._render(message, brief)) is not None:
+            elif (outgoing := self._render(message, brief, variables)) is not None:
                 ready.append((message, brief, outgoing))
         return ready
 
@@ -58,8 +60,7 @@ class Readying:
             return {}
         return await asyncio.to_thread(self._plugins.blacklisted, list(dict.fromkeys(numbers)))
 
-    def _render(self, message: Claimed, brief: BroadcastBrief) -> OutgoingMessage | None:
-        variables = json.loads(message.variables) if message.variables else {}
+    def _render(self, message: Claimed, brief: BroadcastBrief, variables: dict[str, Any]) -> OutgoingMessage | None:
         try:
             rendered = brief.content.render(number=message.number, name=message.name, variables=variables)
         except MissingVariable as error:

@@ -1,0 +1,144 @@
+"""What the tests share: real parts only. Each store test runs on SQLite and on PostgreSQL."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.queue.embedded import EmbeddedValkey
+from wabroadcast_core.queue.worker import Worker
+from wabroadcast_core.testing import gateway as gateway_plugin
+from wabroadcast_core.testing import senders as null_plugin
+from wabroadcast_core.testing.gateway import Gateway
+
+Found = TypeVar("Found")
+QUICK = {"heartbeat_seconds": 0.3, "lease_seconds": 1.5, "recover_seconds": 1.0, "stop_seconds": 5.0}
+
+
+def wait_for(look: Callable[[], Found], *, seconds: float = 30, what: str = "it") -> Found:
+    """The first true answer of ``look``; fails once the time is up."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} did not happen within {seconds:g} s")
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    server = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator["PostgresCluster"]:
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not binaries:
+        pytest.skip("PostgreSQL's server is not installed (Debian: postgresql)")
+    pytest.importorskip("psycopg", reason="the PostgreSQL driver is not installed (wabroadcast[postgres])")
+    cluster = PostgresCluster(binaries[-1].parent, tmp_path_factory.mktemp("postgres"))
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+class PostgresCluster:
+    """A PostgreSQL of our own, on a Unix socket in a temporary directory."""
+
+    def __init__(self, binaries: Path, directory: Path) -> None:
+        self._binaries = binaries
+        self._directory = Path("/tmp") / f"wab-pg-{os.getpid()}"  # noqa: S108 - a socket path must be short
+        shutil.rmtree(self._directory, ignore_errors=True)
+        self._directory.mkdir(mode=0o755)
+        self._user = "postgres" if os.getuid() == 0 else None  # PostgreSQL refuses to run as root
+        if self._user:
+            shutil.chown(self._directory, self._user)
+        self._databases = 0
+
+    def start(self) -> None:
+        data = self._directory / "data"
+        if not data.exists():
+            self._run("initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8")
+        options = f"-c listen_addresses='' -k {self._directory} -c max_connections=200"
+        log = str(self._directory / "log")
+        self._run("pg_ctl", "-D", str(data), "-l", log, "-o", options, "-w", "start")
+
+    def stop(self, how: str = "fast") -> None:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self._run("pg_ctl", "-D", str(self._directory / "data"), "-m", how, "-w", "stop")
+        if how == "fast":
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def kill(self) -> None:
+        """End it as a crash would; :meth:`start` brings it back."""
+        self.stop("immediate")
+
+    def new_database(self) -> str:
+        """:returns: the URL of an empty database."""
+        self._databases += 1
+        name = f"test_{self._databases}"
+        engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return self._url(name)
+
+    def _url(self, database: str) -> str:
+        return f"postgresql+psycopg://postgres@/{database}?host={self._directory}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._binaries / program), *arguments]
+        subprocess.run(command, check=True, user=self._user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """An empty database: SQLite in the data directory, then PostgreSQL."""
+    if request.param == "sqlite":
+        return None
+    cluster: PostgresCluster = request.getfixturevalue("postgres")
+    return cluster.new_database()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, valkey: EmbeddedValkey, database_url: str | None) -> Settings:
+    """An installation of its own: an empty store, a name space in Redis that nobody else uses."""
+    namespace = f"t{abs(hash(tmp_path))}"
+    return Settings(data_dir=tmp_path, redis_url=valkey.url, namespace=namespace, database_url=database_url, **QUICK)
+
+
+@pytest.fixture
+def broadcaster(settings: Settings) -> Iterator[Broadcaster]:
+    with Broadcaster(settings, plugins=[gateway_plugin, null_plugin]) as started:
+        yield started
+
+
+@pytest.fixture
+def worker(broadcaster: Broadcaster) -> Iterator[Worker]:
+    """A worker in this process, at work."""
+    running = Worker(broadcaster)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    directory = tmp_path / "gateway"
+    directory.mkdir()
+    with Gateway(directory) as running:
+        yield running

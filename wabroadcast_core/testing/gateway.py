@@ -1,0 +1,244 @@
+"""A provider for tests: a real HTTP server in a process of its own, and the sender that talks to it.
+
+The server writes down what arrived and when, as it arrives; its log is the judge of all counts. It can be slow,
+refuse, throttle like the Cloud API, hang, and drop the connection after it has read a request.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import httpx
+from pydantic import BaseModel
+
+from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Rejected, Temporary, Throttled
+from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
+from wabroadcast_core.models.message import Accepted, OutgoingMessage
+
+START_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One request as the gateway saw it. ``at`` is the machine's monotonic clock, in seconds."""
+
+    at: float
+    connection: str
+    number: str
+    message_id: str
+    text: str
+    verdict: str  # ok, temporary, rejected, throttled, down, drop, hang
+
+
+class Gateway:
+    """A running gateway, for a test.
+
+    :param latency: seconds that an answer takes.
+    :param rules: verdict by the last digits of a number: ``{"13": "temporary"}``.
+    :param limit: more than so many in any second are refused like the Cloud API does.
+    """
+
+    def __init__(
+        self, directory: Path, *, latency: float = 0.0, rules: dict[str, str] | None = None, limit: int | None = None
+    ) -> None:
+        self._log_path = directory / "gateway.log"
+        self._port_path = directory / "gateway.port"
+        options = {"latency": latency, "rules": rules or {}, "limit": limit}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(directory), json.dumps(options)], stdin=subprocess.PIPE
+        )
+        self.url = f"http://127.0.0.1:{self._await_port()}"
+
+    def arrivals(self) -> list[Arrival]:
+        """All that arrived so far, in order."""
+        lines = self._log_path.read_text(encoding="utf-8").splitlines()
+        return [Arrival(**json.loads(line)) for line in lines if line.endswith("}")]
+
+    def counts(self) -> Counter[str]:
+        """How often each message was asked for, by message id; refused ones aside."""
+        return Counter(arrival.message_id for arrival in self.arrivals() if arrival.verdict in {"ok", "drop", "hang"})
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _await_port(self) -> int:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError, ValueError):
+                return int(self._port_path.read_text(encoding="utf-8"))
+            time.sleep(0.02)
+        self._process.kill()
+        raise TimeoutError("the gateway did not start")
+
+
+def most_in_window(times: Sequence[float], seconds: float) -> int:
+    """The largest number of times in any window of this length, wherever it starts."""
+    window: deque[float] = deque()
+    most = 0
+    for moment in sorted(times):
+        window.append(moment)
+        while window[0] <= moment - seconds:
+            window.popleft()
+        most = max(most, len(window))
+    return most
+
+
+class GatewaySender:
+    """Talks to a :class:`Gateway`."""
+
+    class Settings(BaseModel):
+        url: str
+        timeout: float = 30.0
+
+    kind: ClassVar[str] = "gateway"
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    def __init__(self, settings: Settings, context: SenderContext) -> None:
+        self._settings = settings
+        self._context = context
+
+    async def send(self, message: OutgoingMessage) -> Accepted:
+        body = {"number": message.number, "messageId": message.message_id, "text": message.text}
+        try:
+            answer = await self._context.http.post(
+                f"{self._settings.url}/{self._context.connection}", json=body, timeout=self._settings.timeout
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise Temporary("unreachable", type(error).__name__) from error
+        except httpx.HTTPError as error:
+            raise OutcomeUnknown("no_answer", type(error).__name__) from error
+        return _read_answer(answer)
+
+
+def _read_answer(answer: httpx.Response) -> Accepted:
+    match answer.status_code:
+        case 200:
+            return Accepted(provider_id=answer.json()["id"])
+        case 429:
+            raise Throttled("rate", retry_after=float(answer.headers.get("Retry-After", "0")) or None)
+        case 503:
+            raise Temporary("busy")
+        case 401:
+            raise ConnectionDown("token")
+        case _:
+            raise Rejected("refused")
+
+
+@hookimpl
+def wab_senders() -> Sequence[type[Sender]]:
+    return [GatewaySender]
+
+
+# --- the server, in its own process ----------------------------------------------------------------------------
+
+
+class _Server:
+    def __init__(self, directory: Path, options: dict[str, Any]) -> None:
+        self._log = (directory / "gateway.log").open("a", encoding="utf-8", buffering=1)
+        self._port_path = directory / "gateway.port"
+        self._latency: float = options["latency"]
+        self._rules: dict[str, str] = options["rules"]
+        self._limit: int | None = options["limit"]
+        self._recent: deque[float] = deque()
+        self._seen: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=4_096)
+        port: int = server.sockets[0].getsockname()[1]
+        partial = self._port_path.with_suffix(".partial")
+        partial.write_text(str(port), encoding="utf-8")
+        partial.rename(self._port_path)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, sys.stdin.read)  # the test that started us is gone when this ends
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                at = time.monotonic()
+                body = await reader.readexactly(_length_of(head))
+                if not await self._answer(head, json.loads(body), at, writer):
+                    break
+        writer.close()
+
+    async def _answer(self, head: bytes, body: dict[str, Any], at: float, writer: asyncio.StreamWriter) -> bool:
+        """:returns: whether the connection goes on."""
+        connection = head.split(b" ", 2)[1].decode().strip("/")
+        verdict = self._judge(body["number"], body["messageId"], at)
+        fields = {"number": body["number"], "message_id": body["messageId"], "text": body["text"]}
+        self._log.write(json.dumps({"at": at, "connection": connection, **fields, "verdict": verdict}) + "\n")
+        if verdict == "drop":
+            return False
+        if verdict == "hang":
+            await asyncio.sleep(3_600)
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        writer.write(_ANSWERS[verdict] if verdict != "ok" else _accepted(body["messageId"]))
+        return True
+
+    def _judge(self, number: str, message_id: str, at: float) -> str:
+        if self._limit is not None:
+            while self._recent and self._recent[0] <= at - 1:
+                self._recent.popleft()
+            if len(self._recent) >= self._limit:
+                return "throttled"
+            self._recent.append(at)
+        self._seen[message_id] += 1
+        verdict = next((verdict for ending, verdict in self._rules.items() if number.endswith(ending)), "ok")
+        if verdict == "once" and self._seen[message_id] > 1:
+            return "ok"
+        return "temporary" if verdict == "once" else verdict
+
+
+def _length_of(head: bytes) -> int:
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return int(line.partition(b":")[2])
+    return 0
+
+
+def _accepted(message_id: str) -> bytes:
+    body = json.dumps({"id": f"gw.{message_id}"}).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def _refusal(status: bytes, extra: bytes = b"") -> bytes:
+    return b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n" + extra + b"\r\n"
+
+
+_ANSWERS = {
+    "temporary": _refusal(b"503 Service Unavailable"),
+    "rejected": _refusal(b"400 Bad Request"),
+    "down": _refusal(b"401 Unauthorized"),
+    "throttled": _refusal(b"429 Too Many Requests", b"Retry-After: 0.2\r\n"),
+}
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description="A provider for tests.")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("options", type=json.loads)
+    given = parser.parse_args()
+    asyncio.run(_Server(given.directory, given.options).run())
+
+
+if __name__ == "__main__":
+    _main()
