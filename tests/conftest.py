@@ -45,23 +45,23 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator["PostgresCluster"]:
+def postgres() -> Iterator["PostgresCluster"]:
     binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not binaries:
         pytest.skip("PostgreSQL's server is not installed (Debian: postgresql)")
     pytest.importorskip("psycopg", reason="the PostgreSQL driver is not installed (wabroadcast[postgres])")
-    cluster = PostgresCluster(binaries[-1].parent, tmp_path_factory.mktemp("postgres"))
+    cluster = PostgresCluster(binaries[-1].parent)
     cluster.start()
     yield cluster
     cluster.stop()
 
 
 class PostgresCluster:
-    """A PostgreSQL of our own, on a Unix socket in a temporary directory."""
+    """A PostgreSQL of our own, on a Unix socket."""
 
-    def __init__(self, binaries: Path, directory: Path) -> None:
+    def __init__(self, binaries: Path) -> None:
         self._binaries = binaries
-        self._directory = Path("/tmp") / f"wab-pg-{os.getpid()}"  # noqa: S108 - a socket path must be short
+        self._directory = Path("/tmp") / f"wab-pg-{os.getpid()}"  # a socket's path must be short
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir(mode=0o755)
         self._user = "postgres" if os.getuid() == 0 else None  # PostgreSQL refuses to run as root

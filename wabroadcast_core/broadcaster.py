@@ -1,9 +1,9 @@
-"""The broadcaster: what a host embeds. One method per use case; all are synchronous and may be called from any thread."""
+"""The broadcaster: what a host embeds. One method per use case, all synchronous, to be called from any thread."""
 
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import redis
@@ -15,14 +15,17 @@ from sqlalchemy import Connection, Engine, RowMapping, text
 
 from wabroadcast_core.audience.files import file_kind
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
+from wabroadcast_core.blacklist_book import BlacklistBook
 from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.connection_book import ConnectionBook
+from wabroadcast_core.contact_book import ContactBook
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery import control
 from wabroadcast_core.delivery.control import News
 from wabroadcast_core.errors import BroadcastError, NotFoundError
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.base import as_timestamp, parse_model
+from wabroadcast_core.models.blacklist import BlacklistEntry
 from wabroadcast_core.models.broadcast import (
     BroadcastDetail,
     BroadcastDraft,
@@ -31,6 +34,7 @@ from wabroadcast_core.models.broadcast import (
     BroadcastSummary,
 )
 from wabroadcast_core.models.connection import ConnectionDraft, ConnectionKind, ConnectionView
+from wabroadcast_core.models.contact import ContactDraft, ContactView, ImportReport, TagView
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
 from wabroadcast_core.models.status import BroadcastStatus, ConnectionState, MessageStatus, Priority
@@ -114,6 +118,8 @@ class Broadcaster:
         self._submission = Submission(self._context, new_id=_new_id)
         self.connection_book = ConnectionBook(self._context)
         self.connection_book.ensure_first()
+        self.contact_book = ContactBook(self._context)
+        self.blacklist_book = BlacklistBook(self._context)
         return self
 
     def close(self) -> None:
@@ -121,6 +127,7 @@ class Broadcaster:
         if self._context is None:
             return
         self.handlers.stop()
+        self.contact_book.close()
         context, self._context = self._context, None
         context.database.close()
         if self._given_redis is None:
@@ -370,6 +377,84 @@ class Broadcaster:
             size=writer.size,
             kind=file_kind(head),
         )
+
+    # --- contacts ----------------------------------------------------------------------------------------------
+
+    def import_contacts(
+        self,
+        upload_id: str,
+        *,
+        tags: Iterable[str] = (),
+        mapping: Mapping[str, str] | None = None,
+        region: str | None = None,
+        dry_run: bool = False,
+        wait_seconds: float = 10.0,
+    ) -> ImportReport:
+        """Take the people of an uploaded file into the contact book, as :meth:`ContactBook.import_contacts` says.
+
+        :returns: the report; its status is ``running`` if it takes longer than ``wait_seconds``.
+        :raises NotFoundError: there is no such upload. :raises InvalidInputError: an option does not fit.
+        :raises FileError: nothing of the file can be read.
+        """
+        return self.contact_book.import_contacts(
+            upload_id, tags=tags, mapping=mapping, region=region, dry_run=dry_run, wait_seconds=wait_seconds
+        )
+
+    def import_report(self, import_id: str) -> ImportReport:
+        """How far an import is, or what became of it. :raises NotFoundError: there is none."""
+        return self.contact_book.import_report(import_id)
+
+    def import_errors(self, import_id: str) -> Iterator[bytes]:
+        """The rejected rows as CSV, each with its reason. :raises NotFoundError: there is no such import."""
+        return self.contact_book.import_errors(import_id)
+
+    def contacts(
+        self, *, tag: str | None = None, query: str | None = None, page: int = 1, page_size: int = 50
+    ) -> Page[ContactView]:
+        """Contacts in the order in which they came in."""
+        return self.contact_book.list(tag=tag, query=query, page=page, page_size=page_size)
+
+    def contact(self, number: str) -> ContactView:
+        """:raises NotFoundError: there is none."""
+        return self.contact_book.get(number)
+
+    def save_contact(self, draft: ContactDraft | Mapping[str, Any], *, actor: str = API) -> ContactView:
+        """Create or change a contact; what is left out stays as it is. :raises InputError: it does not fit."""
+        wanted = draft if isinstance(draft, ContactDraft) else parse_model(ContactDraft, draft)
+        return self.contact_book.save(wanted, actor=actor)
+
+    def delete_contact(self, number: str) -> None:
+        """:raises NotFoundError: there is none."""
+        self.contact_book.delete(number)
+
+    def tags(self) -> Sequence[TagView]:
+        """All tags by name, each with how many contacts it has."""
+        return self.contact_book.tags()
+
+    # --- opt-outs ----------------------------------------------------------------------------------------------
+
+    def blacklist(self, *, query: str | None = None, page: int = 1, page_size: int = 50) -> Page[BlacklistEntry]:
+        """Numbers that must not be messaged, the latest first."""
+        return self.blacklist_book.list(query=query, page=page, page_size=page_size)
+
+    def block(
+        self, number: str, *, reason: str = "opted out", connection: str | None = None, actor: str = API
+    ) -> BlacklistEntry:
+        """Never message a number again, on all connections or on one. What has not left yet is dropped.
+
+        :raises NumberError: this is no number. :raises NotFoundError: there is no such connection.
+        """
+        return self.blacklist_book.block(number, reason=reason, connection=connection, actor=actor)
+
+    def block_numbers(
+        self, numbers: Iterable[str], *, reason: str = "opted out", connection: str | None = None, actor: str = API
+    ) -> int:
+        """As :meth:`block`, for many. :returns: how many were not listed before."""
+        return self.blacklist_book.block_numbers(numbers, reason=reason, connection=connection, actor=actor)
+
+    def unblock(self, number: str, *, connection: str | None = None, actor: str = API) -> None:
+        """Allow a number again, on one connection or on all. :raises NotFoundError: it is not listed."""
+        self.blacklist_book.unblock(number, connection=connection, actor=actor)
 
     # --- for workers -------------------------------------------------------------------------------------------
 

@@ -73,7 +73,7 @@ class ConnectionBook:
             self._save(connection, name, draft, settings)
 
         self._context.database.transact(transaction)
-        self._wake(name)
+        self._wake()
         return self.get(name)
 
     def delete(self, name: str) -> None:
@@ -98,7 +98,7 @@ class ConnectionBook:
             act_store.note_act(connection, act=act, actor=actor, now=now, connection_id=row["id"])
         if state is ConnectionState.PAUSED:
             control.announce(self._context.redis, self._context.keys, News(connection=row["id"]))
-        self._wake(name)
+        self._wake()
         return self.get(name)
 
     def _save(self, connection: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> None:
@@ -131,8 +131,8 @@ class ConnectionBook:
         hidden = settings.keys() if sender is None else _secret_names(sender.Settings)
         return connection_view(row, {key: value for key, value in settings.items() if key not in hidden})
 
-    def _wake(self, name: str) -> None:
-        """Whoever may have work by the change takes a turn: the connection itself, or the others of its pools."""
+    def _wake(self) -> None:
+        """Whoever may have work by a change takes a turn: the connection itself, or the others of its pools."""
         with self._context.database.read() as connection:
             working = broadcast_store.working_connections(connection)
         for key, rank in working:

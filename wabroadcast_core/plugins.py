@@ -1,7 +1,8 @@
 """The plugin manager: discovery, order, one typed method per hook, errors of plugins contained."""
 
+import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
@@ -74,12 +75,8 @@ class Plugins:
     def before_send(self, message: OutgoingMessage) -> None:
         """:raises SendError: a plugin decided how this message ends."""
         for name, call in self._before_send:
-            try:
+            with _contained(name, "wab_before_send", passing=SendError):
                 call(message=message)
-            except SendError:
-                raise
-            except Exception:
-                _log_failure(name, "wab_before_send")
 
     @property
     def has_blacklists(self) -> bool:
@@ -183,21 +180,12 @@ def _find(kinds: Mapping[str, Kind], kind: str, what: str) -> Kind:
         raise NotFoundError(f"{what} kind", kind) from None
 
 
-class _contained:  # noqa: N801 - reads as a with-statement
-    """Log what a plugin raises with its name, and go on."""
-
-    def __init__(self, plugin: str, hook: str) -> None:
-        self._plugin, self._hook = plugin, hook
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, Exception):
-            _log_failure(self._plugin, self._hook)
-            return True
-        return False
-
-
-def _log_failure(plugin: str, hook: str) -> None:
-    log.exception("plugin %s failed in %s", plugin, hook)
+@contextlib.contextmanager
+def _contained(plugin: str, hook: str, *, passing: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+    """Log what a plugin raises with its name, and go on; only ``passing`` goes through."""
+    try:
+        yield
+    except passing:
+        raise
+    except Exception:
+        log.exception("plugin %s failed in %s", plugin, hook)

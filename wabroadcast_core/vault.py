@@ -38,7 +38,7 @@ def open_vault(key: str | None, *, data_dir: Path) -> Vault:
 
     :raises SetupError: the directory cannot be written.
     """
-    return Vault(key if key else _stored_key(data_dir / "secret.key"))
+    return Vault(key or _stored_key(data_dir / "secret.key"))
 
 
 def _stored_key(path: Path) -> bytes:

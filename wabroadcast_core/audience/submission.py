@@ -165,8 +165,7 @@ class Submission:
             for lines in _in_blocks(_recipient_lines(recipients), FLUSH_LINES):
                 digest.update(lines)
                 writer.write(lines)
-            if not writer.size:
-                raise InvalidInputError([Fault("recipients", "there is nobody in it")])
+            _refuse_nobody(writer.size)
             writer.close()
         except BaseException:
             writer.discard()
@@ -209,6 +208,11 @@ class Submission:
         if upload_id is not None:
             with self._context.database.write() as connection:
                 upload_store.delete_upload(connection, upload_id)
+
+
+def _refuse_nobody(size: int) -> None:
+    if not size:
+        raise InvalidInputError([Fault("recipients", "there is nobody in it")])
 
 
 def _recipient_lines(recipients: Iterable[AnyRecipient]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Which messages a connection takes next: highest priority first, equal priorities evenly, only what is released and open."""
+"""Which messages a connection takes next: highest priority first, equal ones evenly, only what is released and open."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -151,7 +151,7 @@ class Claims:
         )
 
     def _routes(self, connection: Connection, broadcast_id: int, mine: ConnectionBrief) -> list[int]:
-        """Whose messages this connection may take: its own, anybody's, and those of the pool's members that are down."""
+        """Whose messages this connection may take: its own, anybody's, and those of members that are down."""
         brief = self._brief_of(connection, broadcast_id)
         if brief is None or not brief.is_shared:
             return [ANY_ROUTE]

@@ -1,4 +1,4 @@
-"""Store work of the event loop: short pieces run on a few threads, and what waits at one moment is committed together."""
+"""Store work of the event loop: short pieces on a few threads, and what waits at one moment is committed together."""
 
 import asyncio
 import threading
@@ -80,7 +80,7 @@ class Committer:
         while pieces := self._next_pieces():
             try:
                 self._commit(pieces)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits these pieces
                 if len(pieces) == 1:
                     _fail(pieces[0], error)
                 else:

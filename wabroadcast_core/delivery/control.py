@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-
 from typing import Any
 
 import redis
@@ -121,7 +120,7 @@ def cancel_broadcast(connection: Connection, row: RowMapping, *, now: float, act
 
 
 def sweep_broadcast(connection: Connection, broadcast_id: int, *, changes: Changes) -> bool:
-    """Close open messages of a cancelled broadcast, as many as one transaction takes. :returns: whether more may be left."""
+    """Close open messages of an ended broadcast, as many as one transaction takes. :returns: whether to go on."""
     left = SWEEP_SIZE
     for present in (MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED):
         left -= message_store.move_messages(

@@ -59,7 +59,7 @@ def accepted(answer: Accepted, claimed: Claimed, *, connection_id: int, started_
     )
 
 
-def not_accepted(error: Exception, circumstances: Circumstances) -> Ending:
+def not_accepted(error: Exception, circumstances: Circumstances) -> Ending:  # noqa: PLR0911 - one return a row of the table
     """Sort what a sender raised."""
     match error:
         case Temporary():

@@ -1,4 +1,4 @@
-"""When the next message of a connection may leave: asks the limiter in Redis (``pace.lua``), the same for all processes.
+"""When the next message of a connection may leave: asks the limiter in Redis (``pace.lua``), one for all processes.
 
 A limit holds at the provider's door, and the way there takes now longer, now shorter. So slots are spaced a little
 wider than the rate (the margin), and a message that would start later after its slot than half of that margin gives
@@ -15,9 +15,9 @@ from typing import Any
 import redis.asyncio
 from redis.commands.core import AsyncScript
 
+from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Rate
-from wabroadcast_core.keys import Keys
 
 HORIZON = 0.25  # seconds ahead that slots are given out
 LEAD = 0.03  # seconds from asking to the first slot: time to claim

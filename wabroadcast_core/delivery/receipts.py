@@ -1,4 +1,4 @@
-"""What providers say later, on its way into the store: in any order, twice, before our own record, or not ours at all."""
+"""What providers say later, on its way into the store: in any order, twice, before our own record, or not ours."""
 
 import logging
 from collections.abc import Mapping, Sequence

@@ -6,6 +6,7 @@ Everything here may be done twice, by several processes, at any moment.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import redis.asyncio
 from sqlalchemy import Row
@@ -17,6 +18,7 @@ from wabroadcast_core.delivery.intents import Intents
 from wabroadcast_core.delivery.receipts import PARKED_SECONDS, apply_parked
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import imports as import_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store import starts as start_store
@@ -61,7 +63,9 @@ class Recovery:
         """
         whole, intents = await self._intents.seal(worker_id)
         settled = 0
-        while rows := await self._committer.run(lambda unit: self._settle_some(unit, worker_id, whole, intents)):
+        while rows := await self._committer.run(
+            lambda unit: self._settle_some(unit, worker_id, whole=whole, intents=intents)
+        ):
             settled += rows
         await self._committer.run(lambda unit: worker_store.end_worker(unit.connection, worker_id, now=unit.now))
         await self._intents.drop(worker_id)
@@ -77,7 +81,7 @@ class Recovery:
         open_workers = await self._committer.run(lambda unit: list(worker_store.open_workers(unit.connection)))
         return [worker for worker in open_workers if worker != mine and not await self._intents.is_alive(worker)]
 
-    def _settle_some(self, unit: Unit, worker_id: int, whole: bool, intents: set[int]) -> int:
+    def _settle_some(self, unit: Unit, *, worker_id: int, whole: bool, intents: set[int]) -> int:
         claims = message_store.claims_of(unit.connection, worker_id, limit=CHUNK)
         rows = [self._settled(unit, claim, left=not whole or claim.id in intents) for claim in claims]
         message_store.settle_claims(unit.connection, rows, worker_id=worker_id, changes=unit.changes)
@@ -103,6 +107,7 @@ class Recovery:
 
     async def _wake_work(self) -> None:
         unprepared, turns, unswept = await self._committer.run(self._find_work)
+        imports = await self._committer.run(lambda unit: import_store.unfinished(unit.connection))
         wakes = self._context.wakes
         for row in unprepared:
             await _in_thread(wakes.prepare, row.id, rank=row.rank)
@@ -110,6 +115,8 @@ class Recovery:
             await _in_thread(wakes.turn, connection_id, rank=rank)
         for broadcast_id in unswept:
             await _in_thread(wakes.sweep, broadcast_id)
+        for import_id in imports:
+            await _in_thread(wakes.import_contacts, import_id)
 
     def _find_work(self, unit: Unit) -> tuple[Sequence[Row[tuple[int, int]]], list[tuple[int, int]], Sequence[int]]:
         message_store.release_unknown(unit.connection, now=unit.now, limit=CHUNK, changes=unit.changes)
@@ -123,5 +130,5 @@ class Recovery:
         )
 
 
-async def _in_thread(call: Callable[..., bool], *arguments: int, **options: int) -> None:
+async def _in_thread(call: Callable[..., bool], *arguments: int | str, **options: int) -> None:
     await asyncio.to_thread(call, *arguments, **options)

@@ -1,4 +1,4 @@
-"""The senders that live in one worker process: one a connection, made when it is first used, made anew when it changes."""
+"""The senders of one worker process: one a connection, made when it is first used, made anew when it changes."""
 
 import asyncio
 import logging
@@ -86,7 +86,7 @@ class Senders:
 
 
 def make_client() -> httpx.AsyncClient:
-    """The HTTP client that senders share: httpx's interface over aiohttp, which stays fast with many requests at once."""
+    """The HTTP client that senders share: httpx over aiohttp, which stays fast with many requests at once."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=60)
     transport = httpx_aiohttp.AiohttpTransport(limits=limits)
     timeout = httpx.Timeout(30, connect=10)

@@ -28,8 +28,8 @@ MOST_BREAKERS = 1_000  # far more than broadcasts run at once
 class Sending:
     """All sends of one engine that are under way.
 
-    A send runs in a task, but a task is made only when no other is free to go on with it: where a sender answers at
-    once, one task sends many. Each step of the loop makes at most one more, so what waits for an answer holds up nobody.
+    A send runs in a task, but a task is made only when no other is free to go on with it: where a sender answers
+    at once, one task sends many. Each step of the loop makes one more, so what waits for an answer holds up nobody.
 
     :param ended: told after each of a connection's sends.
     """

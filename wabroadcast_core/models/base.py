@@ -1,4 +1,4 @@
-"""What every border model shares: camelCase outside, snake_case inside, unknown fields refused, times with an offset."""
+"""What border models share: camelCase outside, snake_case inside, unknown fields refused, times with an offset."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar

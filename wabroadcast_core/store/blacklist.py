@@ -1,13 +1,33 @@
-"""Who must not be messaged, on every connection or on one."""
+"""Who must not be messaged, on every connection or on one. Opting out and in again are kept as acts."""
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, RowMapping, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, RowMapping, delete, func, select, text
 
+from wabroadcast_core.store.sql import Dialects, as_json, dialects
 from wabroadcast_core.store.tables import blacklist
 
 EVERY_CONNECTION = 0
+OPT_OUT = "opt_out"
+OPT_IN = "opt_in"
+
+_ADD = dialects(
+    """
+    INSERT INTO blacklist (number, connection_id, reason, source, created_at)
+    SELECT each.value, :connection_id, :reason, :source, :now FROM {rows} WHERE true
+    ON CONFLICT DO NOTHING RETURNING number
+    """,
+    sqlite={"rows": "json_each(:numbers) AS each"},
+    postgresql={"rows": "json_array_elements_text(CAST(:numbers AS json)) AS each(value)"},
+)
+_NOTE = dialects(
+    """
+    INSERT INTO acts (connection_id, at, actor, act, detail)
+    SELECT nullif(CAST(:connection_id AS INTEGER), 0), :now, :source, :act, each.value || :remark FROM {rows}
+    """,
+    sqlite={"rows": "json_each(:numbers) AS each"},
+    postgresql={"rows": "json_array_elements_text(CAST(:numbers AS json)) AS each(value)"},
+)
 
 
 def add_numbers(
@@ -19,33 +39,64 @@ def add_numbers(
     now: float,
     connection_id: int = EVERY_CONNECTION,
 ) -> int:
-    """:returns: how many were not listed before."""
-    rows = [
-        {"number": number, "connection_id": connection_id, "reason": reason, "source": source, "created_at": now}
-        for number in sorted(set(numbers))
-    ]
-    if not rows:
-        return 0
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    return sum(connection.execute(make(blacklist).values(row).on_conflict_do_nothing()).rowcount for row in rows)
+    """List numbers; those that are listed keep their first reason. :returns: how many were not listed before."""
+    listed = as_json(sorted(set(numbers)))
+    asked = {"numbers": listed, "connection_id": connection_id, "reason": reason, "source": source, "now": now}
+    new = connection.execute(_ADD.of(connection), asked).scalars().all()
+    if new:
+        _note(connection, new, act=OPT_OUT, remark=f": {reason}", source=source, now=now, connection_id=connection_id)
+    return len(new)
 
 
-def remove_number(connection: Connection, number: str, *, connection_id: int | None = None) -> bool:
-    """:returns: whether it was listed."""
-    statement = delete(blacklist).where(blacklist.c.number == number)
+def remove_number(
+    connection: Connection, number: str, *, source: str, now: float, connection_id: int | None = None
+) -> bool:
+    """Take a number off one connection's list, or off all. :returns: whether it was listed."""
+    statement = delete(blacklist).where(blacklist.c.number == number).returning(blacklist.c.connection_id)
     if connection_id is not None:
         statement = statement.where(blacklist.c.connection_id == connection_id)
-    return connection.execute(statement).rowcount > 0
+    removed = connection.execute(statement).scalars().all()
+    for key in removed:
+        _note(connection, [number], act=OPT_IN, remark="", source=source, now=now, connection_id=key)
+    return bool(removed)
+
+
+def _note(
+    connection: Connection,
+    numbers: Sequence[str],
+    *,
+    act: str,
+    remark: str,
+    source: str,
+    now: float,
+    connection_id: int,
+) -> None:
+    asked = {"numbers": as_json(numbers), "connection_id": connection_id, "act": act, "remark": remark}
+    connection.execute(_NOTE.of(connection), {**asked, "source": source, "now": now})
+
+
+_ANYBODY = text("SELECT 1 FROM blacklist LIMIT 1")
+_LISTED = "SELECT number, reason FROM blacklist WHERE number {among} AND connection_id IN (0, :connection_id)"
+_LISTED_REASONS = Dialects(
+    sqlite=text(_LISTED.format(among="IN (SELECT value FROM json_each(:numbers))")),
+    postgresql=text(_LISTED.format(among="= ANY (:numbers)")),
+)
 
 
 def listed_reasons(
     connection: Connection, numbers: Sequence[str], *, connection_id: int = EVERY_CONNECTION
 ) -> dict[str, str]:
     """Reason by number, for those among ``numbers`` that are listed everywhere or for this connection."""
-    statement = select(blacklist.c.number, blacklist.c.reason).where(
-        blacklist.c.number.in_(numbers), blacklist.c.connection_id.in_([EVERY_CONNECTION, connection_id])
-    )
-    return {number: reason for number, reason in connection.execute(statement)}
+    if not numbers or connection.execute(_ANYBODY).first() is None:
+        return {}
+    asked = as_json(numbers) if connection.dialect.name == "sqlite" else list(numbers)
+    rows = connection.execute(_LISTED_REASONS.of(connection), {"numbers": asked, "connection_id": connection_id})
+    return dict(rows.tuples().all())
+
+
+def find_number(connection: Connection, number: str, *, connection_id: int) -> RowMapping | None:
+    statement = select(blacklist).where(blacklist.c.number == number, blacklist.c.connection_id == connection_id)
+    return connection.execute(statement).mappings().one_or_none()
 
 
 def list_numbers(

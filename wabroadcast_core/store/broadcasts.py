@@ -111,13 +111,12 @@ def pools_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]
 
 # --- counters --------------------------------------------------------------------------------------------------
 
-_CHANGE_COLUMNS = json_columns(id="BIGINT", **{name: "BIGINT" for name in COUNTERS})
+_CHANGE_COLUMNS = json_columns(id="BIGINT", **dict.fromkeys(COUNTERS, "BIGINT"))
+_ADDED = ", ".join(f"{name} = broadcasts.{name} + change.{name}" for name in COUNTERS)
 _APPLY_CHANGES = dialects(
-    "UPDATE broadcasts SET "
-    + ", ".join(f"{name} = broadcasts.{name} + change.{name}" for name in COUNTERS)
-    + " FROM (SELECT {columns} FROM {rows}) AS change WHERE broadcasts.id = change.id",
-    sqlite={"columns": _CHANGE_COLUMNS[0], "rows": LITE_ROWS},
-    postgresql={"columns": _CHANGE_COLUMNS[1], "rows": POST_ROWS},
+    "UPDATE broadcasts SET {added} FROM (SELECT {columns} FROM {rows}) AS change WHERE broadcasts.id = change.id",
+    sqlite={"added": _ADDED, "columns": _CHANGE_COLUMNS[0], "rows": LITE_ROWS},
+    postgresql={"added": _ADDED, "columns": _CHANGE_COLUMNS[1], "rows": POST_ROWS},
 )
 _MARK_RATE = text(
     """

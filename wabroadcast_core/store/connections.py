@@ -25,7 +25,7 @@ def list_connections(connection: Connection) -> Sequence[RowMapping]:
 def connection_keys(connection: Connection, names: Sequence[str]) -> dict[str, int]:
     """Ids by name, of those that exist."""
     statement = select(connections.c.name, connections.c.id).where(connections.c.name.in_(names))
-    return {name: key for name, key in connection.execute(statement)}
+    return dict(connection.execute(statement).tuples().all())
 
 
 def inactive_keys(connection: Connection) -> list[int]:

@@ -1,33 +1,80 @@
-"""The contact book: people, their tags and variables."""
+"""The contact book: people, their tags and variables. Many come in by one statement, never a statement a person."""
 
+import heapq
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, islice
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, or_, select
+from sqlalchemy import Connection, RowMapping, Select, delete, func, or_, select
 
-from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.models.recipient import AudienceRow, Scalar
 from wabroadcast_core.store.database import Database
+from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import contact_tags, contacts, tags
 
 PAGE = 2_000
+
+_NUMBER_QUERY = re.compile(r"[+(]*[\d][\d\s().-]*")
+_NO_DIGIT = re.compile(r"\D+")
+
+
+# --- reading ---------------------------------------------------------------------------------------------------
 
 
 def list_contacts(
     connection: Connection, *, tag: str | None = None, query: str | None = None, offset: int = 0, limit: int = 50
 ) -> tuple[Sequence[RowMapping], int]:
-    """In the order in which they came in. :returns: the rows of the page, and how many there are in all."""
-    chosen = _tagged([tag] if tag else [], "any")
-    if query:
-        text = query.lower()
-        chosen = chosen.where(
-            or_(
-                contacts.c.number.contains(query, autoescape=True),
-                func.lower(contacts.c.name).contains(text, autoescape=True),
-            )
-        )
+    """In the order in which they came in. :returns: the rows of the page, and how many there are in all.
+
+    Counting and paging walk an index of ids only; the contacts themselves are read for the one page.
+    """
+    chosen, key = _chosen_ids(tag, query)
     total = connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
-    return connection.execute(chosen.order_by(contacts.c.id).offset(offset).limit(limit)).mappings().all(), total
+    page = chosen.order_by(key).offset(offset).limit(limit)
+    rows = connection.execute(select(contacts).where(contacts.c.id.in_(page)).order_by(contacts.c.id))
+    return rows.mappings().all(), total
+
+
+def _chosen_ids(tag: str | None, query: str | None) -> tuple[Select[Any], Any]:
+    """What selects the ids of a list, and the column they come from."""
+    if tag is None:
+        key = contacts.c.id
+        chosen = select(key)
+    else:
+        key = contact_tags.c.contact_id
+        tag_id = select(tags.c.id).where(tags.c.name == tag).scalar_subquery()
+        chosen = select(key).where(contact_tags.c.tag_id == tag_id)
+        if query:
+            chosen = chosen.join(contacts, contacts.c.id == key)
+    return (chosen.where(_matches(query)) if query else chosen), key
+
+
+def _matches(query: str) -> Any:
+    """Part of a name, or of a number as people write it: ``0812-34`` finds ``+6281234…``."""
+    by_name = func.lower(contacts.c.name).contains(query.lower(), autoescape=True)
+    if not _NUMBER_QUERY.fullmatch(query.strip()):
+        return by_name
+    digits = _NO_DIGIT.sub("", query)
+    return or_(contacts.c.number.contains(digits.lstrip("0") or digits, autoescape=True), by_name)
+
+
+def find_contact(connection: Connection, number: str) -> RowMapping | None:
+    return connection.execute(select(contacts).where(contacts.c.number == number)).mappings().one_or_none()
+
+
+_KNOWN = dialects(
+    "SELECT number FROM contacts WHERE number IN (SELECT each.value FROM {rows})",
+    sqlite={"rows": "json_each(:numbers) AS each"},
+    postgresql={"rows": "json_array_elements_text(CAST(:numbers AS json)) AS each(value)"},
+)
+
+
+def known_numbers(connection: Connection, numbers: Sequence[str]) -> set[str]:
+    """Those among ``numbers`` that are in the book."""
+    return set(connection.execute(_KNOWN.of(connection), {"numbers": as_json(numbers)}).scalars())
 
 
 def tags_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
@@ -44,33 +91,168 @@ def tags_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]
     return found
 
 
+def list_tags(connection: Connection) -> list[tuple[str, int]]:
+    """All tags by name, each with how many contacts it has."""
+    counts = (
+        select(contact_tags.c.tag_id, func.count().label("contacts")).group_by(contact_tags.c.tag_id).subquery("counts")
+    )
+    statement = select(tags.c.name, func.coalesce(counts.c.contacts, 0)).outerjoin(counts, counts.c.tag_id == tags.c.id)
+    return [(name, amount) for name, amount in connection.execute(statement.order_by(tags.c.name))]
+
+
 def read_contacts(database: Database, names: Sequence[str], match: str) -> Iterator[AudienceRow]:
     """Everyone with any (or all) of these tags, by id; everyone at all without tags. A page is in memory at a time."""
-    after = 0
-    chosen = _tagged(names, match)
-    while True:
+    keys = _tagged_keys(database, sorted(set(names)), match) if names else _all_keys(database)
+    while page := list(islice(keys, PAGE)):
         with database.read() as connection:
-            page = connection.execute(
-                chosen.where(contacts.c.id > after).order_by(contacts.c.id).limit(PAGE)
-            ).mappings()
-            rows = page.all()
+            statement = select(contacts).where(contacts.c.id.in_(page)).order_by(contacts.c.id)
+            rows = connection.execute(statement).mappings().all()
         for row in rows:
             yield AudienceRow(row["number"], row["name"], json.loads(row["variables"]))
-        if len(rows) < PAGE:
+
+
+def _tagged_keys(database: Database, names: Sequence[str], match: str) -> Iterator[int]:
+    """The ids of each tag come in order, so that they can be merged without holding them."""
+    with database.read() as connection:
+        tag_ids = connection.execute(select(tags.c.id).where(tags.c.name.in_(names))).scalars().all()
+    wanted = len(names) if match == "all" else 1
+    column = contact_tags.c.contact_id
+    streams = [_walk(database, select(column).where(contact_tags.c.tag_id == tag_id), column) for tag_id in tag_ids]
+    for key, found in groupby(heapq.merge(*streams)):
+        if sum(1 for _ in found) >= wanted:
+            yield key
+
+
+def _all_keys(database: Database) -> Iterator[int]:
+    return _walk(database, select(contacts.c.id), contacts.c.id)
+
+
+def _walk(database: Database, chosen: Select[Any], column: Any) -> Iterator[int]:
+    after = 0
+    while True:
+        with database.read() as connection:
+            page = connection.execute(chosen.where(column > after).order_by(column).limit(PAGE)).scalars().all()
+        yield from page
+        if len(page) < PAGE:
             return
-        after = rows[-1]["id"]
+        after = page[-1]
 
 
-def _tagged(names: Sequence[str], match: str) -> Select[Any]:
-    chosen = select(contacts)
-    if not names:
-        return chosen
-    matching = (
-        select(contact_tags.c.contact_id)
-        .join(tags, tags.c.id == contact_tags.c.tag_id)
-        .where(tags.c.name.in_(names))
-        .group_by(contact_tags.c.contact_id)
-    )
-    if match == "all":
-        matching = matching.having(func.count() == len(set(names)))
-    return chosen.where(contacts.c.id.in_(matching))
+# --- writing ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class NewContact:
+    """A contact on its way into the book; the number is in E.164."""
+
+    number: str
+    name: str | None = None
+    variables: dict[str, Scalar] = field(default_factory=dict)
+    tags: dict[str, None] = field(default_factory=dict)  # a set that keeps its order
+
+
+_NEW_COLUMNS = json_columns(number="TEXT", name="TEXT", variables="TEXT")
+_INSERT = """
+    INSERT INTO contacts (number, name, variables, source, created_at, updated_at)
+    SELECT {columns}, :source, CAST(:now AS {double}), CAST(:now AS {double}) FROM {rows} WHERE true
+    ON CONFLICT (number) DO {otherwise}
+    RETURNING number, id
+    """
+_MERGE = """
+    UPDATE SET name = coalesce(excluded.name, contacts.name), variables = {merged}, updated_at = excluded.updated_at
+    """
+_LITE = {"columns": _NEW_COLUMNS[0], "rows": LITE_ROWS, "double": "REAL"}
+_POST = {"columns": _NEW_COLUMNS[1], "rows": POST_ROWS, "double": "DOUBLE PRECISION"}
+_INSERT_NEW = dialects(_INSERT, sqlite=_LITE | {"otherwise": "NOTHING"}, postgresql=_POST | {"otherwise": "NOTHING"})
+_INSERT_OR_MERGE = dialects(
+    _INSERT,
+    sqlite=_LITE | {"otherwise": _MERGE.format(merged="json_patch(contacts.variables, excluded.variables)")},
+    postgresql=_POST
+    | {
+        "otherwise": _MERGE.format(
+            merged="CAST(CAST(contacts.variables AS jsonb) || CAST(excluded.variables AS jsonb) AS TEXT)"
+        )
+    },
+)
+
+
+def upsert_contacts(connection: Connection, people: Iterable[NewContact], *, source: str, now: float) -> int:
+    """Take people into the book, each number once.
+
+    Whoever is there already keeps what the newcomer does not say: name and variables given win, tags are added.
+
+    :returns: how many were not in the book.
+    """
+    by_number = {person.number: person for person in people}
+    keys = _insert(connection, _INSERT_NEW.of(connection), by_number.values(), source=source, now=now)
+    created = len(keys)
+    if created < len(by_number):
+        known = [person for number, person in by_number.items() if number not in keys]
+        keys |= _insert(connection, _INSERT_OR_MERGE.of(connection), known, source=source, now=now)
+    _add_tags(connection, {keys[person.number]: person.tags for person in by_number.values() if person.tags})
+    return created
+
+
+def _insert(
+    connection: Connection, statement: Any, people: Iterable[NewContact], *, source: str, now: float
+) -> dict[str, int]:
+    """:returns: the ids of those inserted or changed, by number."""
+    rows = as_json([(person.number, person.name, person.variables) for person in people])
+    return dict(connection.execute(statement, {"rows": rows, "source": source, "now": now}).tuples().all())
+
+
+_INSERT_TAGS = dialects(
+    "INSERT INTO tags (name) SELECT each.value FROM {rows} WHERE true ON CONFLICT DO NOTHING",
+    sqlite={"rows": "json_each(:names) AS each"},
+    postgresql={"rows": "json_array_elements_text(CAST(:names AS json)) AS each(value)"},
+)
+_TAG_KEYS = dialects(
+    "SELECT name, id FROM tags WHERE name IN (SELECT each.value FROM {rows})",
+    sqlite={"rows": "json_each(:names) AS each"},
+    postgresql={"rows": "json_array_elements_text(CAST(:names AS json)) AS each(value)"},
+)
+_TAG_CONTACTS = dialects(
+    """
+    INSERT INTO contact_tags (tag_id, contact_id)
+    SELECT CAST(tag.key AS BIGINT), CAST(contact.value AS BIGINT) FROM {rows} WHERE true
+    ON CONFLICT DO NOTHING
+    """,
+    sqlite={"rows": "json_each(:rows) AS tag, json_each(tag.value) AS contact"},
+    postgresql={
+        "rows": "json_each(CAST(:rows AS json)) AS tag(key, value), "
+        "json_array_elements_text(tag.value) AS contact(value)"
+    },
+)
+
+
+def _add_tags(connection: Connection, wanted: Mapping[int, Iterable[str]]) -> None:
+    """Add tags (which need not exist) to contacts by their ids."""
+    by_name: dict[str, list[int]] = {}
+    for key, names in wanted.items():
+        for name in names:
+            by_name.setdefault(name, []).append(key)
+    if not by_name:
+        return
+    names = as_json(sorted(by_name))
+    connection.execute(_INSERT_TAGS.of(connection), {"names": names})
+    tag_ids = connection.execute(_TAG_KEYS.of(connection), {"names": names}).tuples()
+    rows = json.dumps({tag_id: sorted(by_name[name]) for name, tag_id in tag_ids}, separators=(",", ":"))
+    connection.execute(_TAG_CONTACTS.of(connection), {"rows": rows})
+
+
+def replace_contact(connection: Connection, number: str, *, now: float, **values: Any) -> None:
+    """Set ``name`` or ``variables`` (a dict) of a contact as they are given."""
+    if "variables" in values:
+        values["variables"] = json.dumps(values["variables"], ensure_ascii=False, separators=(",", ":"))
+    connection.execute(contacts.update().where(contacts.c.number == number).values(**values, updated_at=now))
+
+
+def replace_tags(connection: Connection, key: int, names: Iterable[str]) -> None:
+    """Let a contact have these tags and no others."""
+    connection.execute(delete(contact_tags).where(contact_tags.c.contact_id == key))
+    _add_tags(connection, {key: names})
+
+
+def delete_contact(connection: Connection, number: str) -> bool:
+    """:returns: whether there was one."""
+    return connection.execute(delete(contacts).where(contacts.c.number == number)).rowcount > 0

@@ -421,7 +421,10 @@ _SETTLE = dialects(
 def claims_of(connection: Connection, worker_id: int, *, limit: int) -> Sequence[Row[Any]]:
     """The messages that a worker holds: id, connection_id, attempts."""
     statement = text(
-        "SELECT id, connection_id, attempts FROM messages WHERE worker_id = :worker_id AND status = 'processing' LIMIT :limit"
+        """
+        SELECT id, connection_id, attempts FROM messages
+        WHERE worker_id = :worker_id AND status = 'processing' LIMIT :limit
+        """
     )
     return connection.execute(statement, {"worker_id": worker_id, "limit": limit}).fetchall()
 
@@ -462,7 +465,10 @@ def move_one(
     """Move one message. :returns: whether its status was among these."""
     for present in among:
         statement = text(
-            "UPDATE messages SET status = :status, due_at = NULL WHERE id = :key AND status = :present RETURNING id, status"
+            """
+            UPDATE messages SET status = :status, due_at = NULL WHERE id = :key AND status = :present
+            RETURNING id, status
+            """
         )
         rows = connection.execute(statement, {"status": status, "key": key, "present": present}).fetchall()
         if rows:

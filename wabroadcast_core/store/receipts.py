@@ -35,7 +35,7 @@ def keys_by_provider_id(connection: Connection, provider_ids: Iterable[str], *, 
     statement = select(messages.c.provider_id, messages.c.id).where(
         messages.c.provider_id.in_(list(provider_ids)), messages.c.connection_id == connection_id
     )
-    return {provider_id: key for provider_id, key in connection.execute(statement)}
+    return {provider_id: key for provider_id, key in connection.execute(statement) if provider_id is not None}
 
 
 def apply_receipt(

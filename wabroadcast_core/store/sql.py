@@ -1,6 +1,7 @@
 """Small tools for statements: the two dialects side by side, rows handed over as one JSON parameter."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,9 +25,27 @@ def dialects(statement: str, *, sqlite: dict[str, str], postgresql: dict[str, st
     return Dialects(sqlite=text(statement.format(**sqlite)), postgresql=text(statement.format(**postgresql)))
 
 
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
 def as_json(rows: Sequence[Any]) -> str:
-    """Rows as the one parameter that ``json_each`` or ``json_to_recordset`` unfolds."""
-    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+    """Rows as the one parameter that ``json_each`` or ``json_array_elements`` unfolds.
+
+    What no database stores as text (NUL, half a surrogate pair) becomes a replacement character.
+    """
+    text = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+    if "\\u0000" in text:
+        text = _NUL.sub("\\1\N{REPLACEMENT CHARACTER}", text)
+    return text if text.isascii() else clean_text(text)
+
+
+def clean_text(text: str) -> str:
+    """``text`` with replacement characters for what no database stores."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode(errors="replace").decode()
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def json_columns(**types: str) -> tuple[str, str]:

@@ -53,7 +53,7 @@ class Gateway:
         self._log_path = directory / "gateway.log"
         self._port_path = directory / "gateway.port"
         options = {"latency": latency, "rules": rules or {}, "limit": limit}
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - this module, with our own options
             [sys.executable, "-m", __name__, str(directory), json.dumps(options)], stdin=subprocess.PIPE
         )
         self.url = f"http://127.0.0.1:{self._await_port()}"
