@@ -63,9 +63,8 @@ class Recovery:
         """
         whole, intents = await self._intents.seal(worker_id)
         settled = 0
-        while rows := await self._committer.run(
-            lambda unit: self._settle_some(unit, worker_id, whole=whole, intents=intents)
-        ):
+        settle = partial(self._settle_some, worker_id=worker_id, whole=whole, intents=intents)
+        while rows := await self._committer.run(settle):
             settled += rows
         await self._committer.run(lambda unit: worker_store.end_worker(unit.connection, worker_id, now=unit.now))
         await self._intents.drop(worker_id)

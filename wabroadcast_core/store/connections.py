@@ -25,7 +25,7 @@ def list_connections(connection: Connection) -> Sequence[RowMapping]:
 def connection_keys(connection: Connection, names: Sequence[str]) -> dict[str, int]:
     """Ids by name, of those that exist."""
     statement = select(connections.c.name, connections.c.id).where(connections.c.name.in_(names))
-    return dict(connection.execute(statement).tuples().all())
+    return dict(connection.execute(statement).all())
 
 
 def inactive_keys(connection: Connection) -> list[int]:

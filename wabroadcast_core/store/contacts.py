@@ -152,53 +152,45 @@ class NewContact:
 
 
 _NEW_COLUMNS = json_columns(number="TEXT", name="TEXT", variables="TEXT")
-_INSERT = """
+_UPSERT = dialects(
+    """
     INSERT INTO contacts (number, name, variables, source, created_at, updated_at)
     SELECT {columns}, :source, CAST(:now AS {double}), CAST(:now AS {double}) FROM {rows} WHERE true
-    ON CONFLICT (number) DO {otherwise}
-    RETURNING number, id
-    """
-_MERGE = """
-    UPDATE SET name = coalesce(excluded.name, contacts.name), variables = {merged}, updated_at = excluded.updated_at
-    """
-_LITE = {"columns": _NEW_COLUMNS[0], "rows": LITE_ROWS, "double": "REAL"}
-_POST = {"columns": _NEW_COLUMNS[1], "rows": POST_ROWS, "double": "DOUBLE PRECISION"}
-_INSERT_NEW = dialects(_INSERT, sqlite=_LITE | {"otherwise": "NOTHING"}, postgresql=_POST | {"otherwise": "NOTHING"})
-_INSERT_OR_MERGE = dialects(
-    _INSERT,
-    sqlite=_LITE | {"otherwise": _MERGE.format(merged="json_patch(contacts.variables, excluded.variables)")},
-    postgresql=_POST
-    | {
-        "otherwise": _MERGE.format(
-            merged="CAST(CAST(contacts.variables AS jsonb) || CAST(excluded.variables AS jsonb) AS TEXT)"
-        )
+    ON CONFLICT (number) DO UPDATE SET name = coalesce(excluded.name, contacts.name), variables = {merged},
+      updated_at = excluded.updated_at
+    RETURNING number, id, {is_new}
+    """,
+    sqlite={
+        "columns": _NEW_COLUMNS[0],
+        "rows": LITE_ROWS,
+        "double": "REAL",
+        "merged": "json_patch(contacts.variables, excluded.variables)",
+        "is_new": "id > :last",  # ids count up, and a transaction that writes is alone
+    },
+    postgresql={
+        "columns": _NEW_COLUMNS[1],
+        "rows": POST_ROWS,
+        "double": "DOUBLE PRECISION",
+        "merged": "CAST(CAST(contacts.variables AS jsonb) || CAST(excluded.variables AS jsonb) AS TEXT)",
+        "is_new": "xmax = 0 AND CAST(:last AS BIGINT) >= 0",  # a row that was there has a former version
     },
 )
 
 
-def upsert_contacts(connection: Connection, people: Iterable[NewContact], *, source: str, now: float) -> int:
+def upsert_contacts(connection: Connection, people: Sequence[NewContact], *, source: str, now: float) -> int:
     """Take people into the book, each number once.
 
     Whoever is there already keeps what the newcomer does not say: name and variables given win, tags are added.
 
     :returns: how many were not in the book.
     """
-    by_number = {person.number: person for person in people}
-    keys = _insert(connection, _INSERT_NEW.of(connection), by_number.values(), source=source, now=now)
-    created = len(keys)
-    if created < len(by_number):
-        known = [person for number, person in by_number.items() if number not in keys]
-        keys |= _insert(connection, _INSERT_OR_MERGE.of(connection), known, source=source, now=now)
-    _add_tags(connection, {keys[person.number]: person.tags for person in by_number.values() if person.tags})
-    return created
-
-
-def _insert(
-    connection: Connection, statement: Any, people: Iterable[NewContact], *, source: str, now: float
-) -> dict[str, int]:
-    """:returns: the ids of those inserted or changed, by number."""
+    last = connection.execute(select(func.coalesce(func.max(contacts.c.id), 0))).scalar_one()
     rows = as_json([(person.number, person.name, person.variables) for person in people])
-    return dict(connection.execute(statement, {"rows": rows, "source": source, "now": now}).tuples().all())
+    asked = {"rows": rows, "source": source, "now": now, "last": last}
+    found = connection.execute(_UPSERT.of(connection), asked).fetchall()
+    keys = {number: key for number, key, _ in found}
+    _add_tags(connection, {keys[person.number]: person.tags for person in people if person.tags})
+    return sum(is_new for _, _, is_new in found)
 
 
 _INSERT_TAGS = dialects(

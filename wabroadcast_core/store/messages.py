@@ -81,7 +81,7 @@ def last_connections(connection: Connection, numbers: Sequence[str], *, among: S
         .where(messages.c.connection_id.in_(among))
         .order_by(messages.c.sent_at)
     )
-    return dict(connection.execute(statement).tuples().all())
+    return {number: key for number, key in connection.execute(statement) if number is not None and key is not None}
 
 
 # --- claiming them ---------------------------------------------------------------------------------------------

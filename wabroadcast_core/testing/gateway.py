@@ -101,17 +101,19 @@ def most_in_window(times: Sequence[float], seconds: float) -> int:
     return most
 
 
+class GatewaySettings(BaseModel):
+    url: str
+    timeout: float = 30.0  # seconds
+
+
 class GatewaySender:
     """Talks to a :class:`Gateway`."""
 
-    class Settings(BaseModel):
-        url: str
-        timeout: float = 30.0
-
+    Settings: ClassVar[type[BaseModel]] = GatewaySettings
     kind: ClassVar[str] = "gateway"
     capabilities: ClassVar[Capabilities] = Capabilities()
 
-    def __init__(self, settings: Settings, context: SenderContext) -> None:
+    def __init__(self, settings: GatewaySettings, context: SenderContext) -> None:
         self._settings = settings
         self._context = context
 
