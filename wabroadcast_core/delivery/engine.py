@@ -33,13 +33,14 @@ from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.hookspecs import FinishedMessage
 from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
-from wabroadcast_core.models.status import OPEN_MESSAGES
+from wabroadcast_core.models.status import OPEN_MESSAGES, MessageStatus
 from wabroadcast_core.store.messages import Claimed, Outcome, position_of
 
 log = logging.getLogger(__name__)
 
 STORE_THREADS = {"sqlite": 1, "postgresql": 2}  # SQLite has one writer; PostgreSQL commits while another claims
 STORE_RETRY_SECONDS = 0.5
+WAITING = frozenset({MessageStatus.QUEUED, MessageStatus.RETRY})
 
 
 class Engine:
@@ -187,11 +188,13 @@ class Engine:
         """Put the connection's next turn into the queue: at once, or when its next work is due."""
         if outlook.connection is None or not outlook.connection.active or self.stopping:
             return
-        due = self.clock.now() if outlook.rivals else outlook.next_due
-        if due == NEVER:
-            return
+        due = 0.0 if outlook.rivals else outlook.next_due
+        if due != NEVER:
+            await self._wake(connection_id, rank=outlook.top_rank, due=due)
+
+    async def _wake(self, connection_id: int, *, rank: int, due: float) -> None:
         at = None if due <= self.clock.now() + 1 else due
-        await asyncio.to_thread(self.context.wakes.turn, connection_id, rank=outlook.top_rank, at=at)
+        await asyncio.to_thread(self.context.wakes.turn, connection_id, rank=rank, at=at)
 
     async def poke(self, connection_id: int) -> None:
         """All lanes are taken: whoever has one shall look again."""
@@ -246,10 +249,24 @@ class Engine:
 
     def _recorded(self, results: Sequence[Result]) -> None:
         self.intents.forget(result.outcome.key for result in results)
+        self._see_to_returned([result for result in results if result.outcome.status in WAITING])
         if self.context.plugins.hears_finished:
             finished = [self._finished(result) for result in results if result.outcome.status not in OPEN_MESSAGES]
             if finished:
                 self.spawn(asyncio.to_thread(self.context.plugins.messages_finished, finished))
+
+    def _see_to_returned(self, results: Sequence[Result]) -> None:
+        """Messages that wait again need a turn; the one that claimed them may have had its last look already."""
+        dues: dict[int, float] = {}
+        for result in results:
+            key = result.claimed.connection_id
+            dues[key] = min(dues.get(key, NEVER), result.outcome.due_at or 0.0)
+        for connection_id, due in dues.items():
+            looking = [turn for turn in self._turns.get(connection_id, ()) if turn.looks_on]
+            for turn in looking:
+                turn.poked.set()
+            if not looking:
+                self.spawn(self._wake(connection_id, rank=0, due=due))
 
     def _finished(self, result: Result) -> FinishedMessage:
         job_id = self.ledger.brief(result.claimed.broadcast_id).job_id

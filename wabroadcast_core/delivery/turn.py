@@ -62,7 +62,7 @@ class Turn:
         self._order: deque[Ready] = deque()
         self._late: deque[Ready] = deque()  # gave up their slots
         self._filled = asyncio.Event()
-        self._planning = True
+        self.looks_on = False  # whether it will still see what is stored now
         self._live: LiveConnection | None = None
         self._last_slot = 0.0
         self._missed: float | None = None
@@ -80,11 +80,12 @@ class Turn:
         if not await lanes.take(self.connection_id, self.name, lanes=outlook.connection.limits.lanes, seconds=seconds):
             await self._engine.poke(self.connection_id)
             return
+        self.looks_on = True
         starter = asyncio.create_task(self._start_all())
         try:
             outlook = await self._plan(outlook)
         finally:
-            self._planning = False
+            self.looks_on = False
             self._filled.set()
             with contextlib.suppress(redis.RedisError):
                 await lanes.give_back(self.connection_id, self.name)
@@ -208,7 +209,7 @@ class Turn:
     async def _start_all(self) -> None:
         while True:
             if not self._order:
-                if not self._planning:
+                if not self.looks_on:
                     break
                 self._filled.clear()
                 await self._filled.wait()

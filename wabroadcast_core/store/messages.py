@@ -98,12 +98,13 @@ class Claimed(NamedTuple):
     attempts: int  # already made
     batch: int
     worker_id: int
+    connection_id: int
 
 
 _CLAIM = """
     UPDATE messages SET status = 'processing', worker_id = :worker_id, connection_id = :connection_id, due_at = NULL
     WHERE id {among} ({picked})
-    RETURNING id, broadcast_id, number, name, variables, attempts, batch, worker_id
+    RETURNING id, broadcast_id, number, name, variables, attempts, batch, worker_id, connection_id
     """
 _PICK_LITE = {"among": "IN", "locking": ""}
 _PICK_POST = {"among": "= ANY (ARRAY", "locking": "FOR UPDATE SKIP LOCKED)"}  # an array is made once, a list may not be
