@@ -31,9 +31,14 @@ class Keys:
     def lanes(self, connection_id: int) -> str:
         return f"{self.namespace}:lanes:{connection_id}"
 
+    @property
+    def workers(self) -> str:
+        """What the leases of workers are called, but for their number."""
+        return f"{self.namespace}:worker:"
+
     def worker(self, worker_id: int) -> str:
         """A worker's lease: it lives while this does."""
-        return f"{self.namespace}:worker:{worker_id}"
+        return f"{self.workers}{worker_id}"
 
     def intents(self, worker_id: int) -> str:
         """Hash of the messages whose request may have left."""
@@ -46,3 +51,7 @@ class Keys:
     def preparing(self, broadcast_id: int) -> str:
         """Lock: one worker at a time reads an audience."""
         return f"{self.namespace}:preparing:{broadcast_id}"
+
+    def importing(self, import_id: str) -> str:
+        """Lock: one process at a time reads a contact file."""
+        return f"{self.namespace}:importing:{import_id}"

@@ -3,6 +3,7 @@
 import heapq
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
@@ -32,8 +33,15 @@ def list_contacts(
     Counting and paging walk an index of ids only; the contacts themselves are read for the one page.
     """
     chosen, key = _chosen_ids(tag, query)
-    total = connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
-    page = chosen.order_by(key).offset(offset).limit(limit)
+    if tag is not None and not query:
+        total = connection.execute(select(tags.c.contacts).where(tags.c.name == tag)).scalar() or 0
+    else:
+        total = connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
+    if 2 * offset > total:  # nearer to the end: passed over from there
+        amount = max(0, min(limit, total - offset))
+        page = chosen.order_by(key.desc()).offset(max(0, total - offset - limit)).limit(amount)
+    else:
+        page = chosen.order_by(key).offset(offset).limit(limit)
     rows = connection.execute(select(contacts).where(contacts.c.id.in_(page)).order_by(contacts.c.id))
     return rows.mappings().all(), total
 
@@ -91,13 +99,9 @@ def tags_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]
     return found
 
 
-def list_tags(connection: Connection) -> list[tuple[str, int]]:
+def list_tags(connection: Connection) -> Sequence[tuple[str, int]]:
     """All tags by name, each with how many contacts it has."""
-    counts = (
-        select(contact_tags.c.tag_id, func.count().label("contacts")).group_by(contact_tags.c.tag_id).subquery("counts")
-    )
-    statement = select(tags.c.name, func.coalesce(counts.c.contacts, 0)).outerjoin(counts, counts.c.tag_id == tags.c.id)
-    return [(name, amount) for name, amount in connection.execute(statement.order_by(tags.c.name))]
+    return connection.execute(select(tags.c.name, tags.c.contacts).order_by(tags.c.name)).tuples().all()
 
 
 def read_contacts(database: Database, names: Sequence[str], match: str) -> Iterator[AudienceRow]:
@@ -148,7 +152,7 @@ class NewContact:
     number: str
     name: str | None = None
     variables: dict[str, Scalar] = field(default_factory=dict)
-    tags: dict[str, None] = field(default_factory=dict)  # a set that keeps its order
+    tags: tuple[str, ...] = ()
 
 
 _NEW_COLUMNS = json_columns(number="TEXT", name="TEXT", variables="TEXT")
@@ -189,7 +193,10 @@ def upsert_contacts(connection: Connection, people: Sequence[NewContact], *, sou
     asked = {"rows": rows, "source": source, "now": now, "last": last}
     found = connection.execute(_UPSERT.of(connection), asked).fetchall()
     keys = {number: key for number, key, _ in found}
-    _add_tags(connection, {keys[person.number]: person.tags for person in people if person.tags})
+    wanted: dict[tuple[str, ...], list[int]] = {}  # many have the same
+    for person in people:
+        wanted.setdefault(person.tags, []).append(keys[person.number])
+    _add_tags(connection, wanted)
     return sum(is_new for _, _, is_new in found)
 
 
@@ -207,7 +214,7 @@ _TAG_CONTACTS = dialects(
     """
     INSERT INTO contact_tags (tag_id, contact_id)
     SELECT CAST(tag.key AS BIGINT), CAST(contact.value AS BIGINT) FROM {rows} WHERE true
-    ON CONFLICT DO NOTHING
+    ON CONFLICT DO NOTHING RETURNING tag_id
     """,
     sqlite={"rows": "json_each(:rows) AS tag, json_each(tag.value) AS contact"},
     postgresql={
@@ -217,19 +224,36 @@ _TAG_CONTACTS = dialects(
 )
 
 
-def _add_tags(connection: Connection, wanted: Mapping[int, Iterable[str]]) -> None:
+def _add_tags(connection: Connection, wanted: Mapping[tuple[str, ...], Sequence[int]]) -> None:
     """Add tags (which need not exist) to contacts by their ids."""
-    by_name: dict[str, list[int]] = {}
-    for key, names in wanted.items():
+    by_name: dict[str, set[int]] = {}
+    for names, keys in wanted.items():
         for name in names:
-            by_name.setdefault(name, []).append(key)
+            by_name.setdefault(name, set()).update(keys)
     if not by_name:
         return
-    names = as_json(sorted(by_name))
-    connection.execute(_INSERT_TAGS.of(connection), {"names": names})
-    tag_ids = connection.execute(_TAG_KEYS.of(connection), {"names": names}).tuples()
+    listed = as_json(sorted(by_name))
+    connection.execute(_INSERT_TAGS.of(connection), {"names": listed})
+    tag_ids = connection.execute(_TAG_KEYS.of(connection), {"names": listed}).tuples()
     rows = json.dumps({tag_id: sorted(by_name[name]) for name, tag_id in tag_ids}, separators=(",", ":"))
-    connection.execute(_TAG_CONTACTS.of(connection), {"rows": rows})
+    _count_tags(connection, Counter(connection.execute(_TAG_CONTACTS.of(connection), {"rows": rows}).scalars()))
+
+
+_TAG_COUNTS = json_columns(id="BIGINT", contacts="BIGINT")
+_COUNT_TAGS = dialects(
+    """
+    UPDATE tags SET contacts = tags.contacts + change.contacts
+    FROM (SELECT {columns} FROM {rows}) AS change WHERE tags.id = change.id
+    """,
+    sqlite={"columns": _TAG_COUNTS[0], "rows": LITE_ROWS},
+    postgresql={"columns": _TAG_COUNTS[1], "rows": POST_ROWS},
+)
+
+
+def _count_tags(connection: Connection, changes: Mapping[int, int]) -> None:
+    """Add to how many contacts each tag has."""
+    if changes:
+        connection.execute(_COUNT_TAGS.of(connection), {"rows": as_json(sorted(changes.items()))})
 
 
 def replace_contact(connection: Connection, number: str, *, now: float, **values: Any) -> None:
@@ -241,10 +265,15 @@ def replace_contact(connection: Connection, number: str, *, now: float, **values
 
 def replace_tags(connection: Connection, key: int, names: Iterable[str]) -> None:
     """Let a contact have these tags and no others."""
-    connection.execute(delete(contact_tags).where(contact_tags.c.contact_id == key))
-    _add_tags(connection, {key: names})
+    _remove_tags(connection, key)
+    _add_tags(connection, {tuple(names): [key]})
 
 
-def delete_contact(connection: Connection, number: str) -> bool:
-    """:returns: whether there was one."""
-    return connection.execute(delete(contacts).where(contacts.c.number == number)).rowcount > 0
+def delete_contact(connection: Connection, key: int) -> None:
+    _remove_tags(connection, key)
+    connection.execute(delete(contacts).where(contacts.c.id == key))
+
+
+def _remove_tags(connection: Connection, key: int) -> None:
+    removed = delete(contact_tags).where(contact_tags.c.contact_id == key).returning(contact_tags.c.tag_id)
+    _count_tags(connection, dict.fromkeys(connection.execute(removed).scalars(), -1))

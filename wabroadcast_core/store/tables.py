@@ -247,6 +247,7 @@ tags = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
+    _count("contacts"),
 )
 
 contact_tags = Table(
@@ -254,6 +255,7 @@ contact_tags = Table(
     metadata,
     Column("tag_id", ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True),
     Column("contact_id", ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True),
+    sqlite_with_rowid=False,  # its key is all it holds
 )
 Index("ix_contact_tags_contact_id", contact_tags.c.contact_id)
 

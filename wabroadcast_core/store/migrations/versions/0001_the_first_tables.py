@@ -231,6 +231,7 @@ def upgrade() -> None:
         "tags",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("contacts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tags")),
         sa.UniqueConstraint("name", name=op.f("uq_tags_name")),
     )
@@ -276,6 +277,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["tag_id"], ["tags.id"], name=op.f("fk_contact_tags_tag_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("tag_id", "contact_id", name=op.f("pk_contact_tags")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("contact_tags", schema=None) as batch_op:
         batch_op.create_index("ix_contact_tags_contact_id", ["contact_id"], unique=False)

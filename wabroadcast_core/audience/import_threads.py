@@ -1,0 +1,57 @@
+"""Imports that run in the process that was asked for them, so that a file comes in without any worker."""
+
+import logging
+import threading
+import time
+
+from wabroadcast_core.audience.imports import run_import
+from wabroadcast_core.context import Context
+from wabroadcast_core.models.contact import OPEN_IMPORTS
+from wabroadcast_core.store import imports as import_store
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.2  # between two looks at an import that another process runs
+CLOSE_SECONDS = 30.0
+
+
+class ImportThreads:
+    """One import at a time, each in a thread; what is not done when the process ends is left to recover."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._closed = threading.Event()
+        self._one = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+
+    def start(self, import_id: str, *, wait_seconds: float) -> None:
+        """Run an import. Returns when it has ended, or after ``wait_seconds`` while it goes on."""
+        deadline = time.monotonic() + wait_seconds
+        thread = threading.Thread(target=self._run, args=(import_id,), name="wabroadcast-import", daemon=True)
+        self._threads.add(thread)
+        thread.start()
+        thread.join(wait_seconds)
+        while time.monotonic() < deadline and self._is_open(import_id) and not self._closed.wait(LOOK_SECONDS):
+            pass  # another process has it
+
+    def close(self) -> None:
+        """Stop after the chunks in hand."""
+        self._closed.set()
+        deadline = time.monotonic() + CLOSE_SECONDS
+        for thread in list(self._threads):
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _run(self, import_id: str) -> None:
+        try:
+            with self._one:
+                if not self._closed.is_set():
+                    run_import(self._context, import_id, is_stopped=self._closed.is_set)
+        except Exception as error:  # noqa: BLE001 - a thread has no caller to tell
+            log.warning("import %s is left to a worker (%s)", import_id, type(error).__name__)
+        finally:
+            self._threads.discard(threading.current_thread())
+
+    def _is_open(self, import_id: str) -> bool:
+        with self._context.database.read() as connection:
+            row = import_store.find_import(connection, import_id)
+        return row is not None and row["status"] in OPEN_IMPORTS

@@ -1,0 +1,279 @@
+"""A contact file into the contact book: read, judge, store, chunk by chunk.
+
+Each chunk is one transaction that also moves the mark of how far the file was read. So a crash costs the chunk in
+hand, the next reader goes on at the mark, and two readers at once cannot both move it.
+"""
+
+import dataclasses
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import redis
+from pydantic import Field, ValidationError
+from redis.lock import Lock
+from sqlalchemy import Connection, RowMapping
+
+from wabroadcast_core.audience.files import file_kind
+from wabroadcast_core.audience.headers import split_tags
+from wabroadcast_core.audience.numbers import parse_number
+from wabroadcast_core.audience.sources import source_context
+from wabroadcast_core.context import Context
+from wabroadcast_core.errors import BroadcastError, InvalidInputError, NumberError, UnavailableError
+from wabroadcast_core.hookspecs import ContactSource
+from wabroadcast_core.models.base import Model, faults_of
+from wabroadcast_core.models.contact import LONGEST_NAME, LONGEST_TAG, ImportStatus
+from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.store import contacts as contact_store
+from wabroadcast_core.store import imports as import_store
+from wabroadcast_core.store.contacts import NewContact
+from wabroadcast_core.store.imports import Rejection
+from wabroadcast_core.store.sql import clean_text
+from wabroadcast_core.store.uploads import open_upload
+
+log = logging.getLogger(__name__)
+
+LOCK_SECONDS = 30  # a chunk takes far less; a crash holds the next reader up no longer
+MOST_CHARACTERS = 4_000_000  # of a chunk: rows may be long
+TAGS = "tags"  # the variable that holds a row's tags
+_HEAD = 8
+_KNOWN_CELLS = 10_000  # different cells of tags that are remembered
+
+
+class ImportOptions(Model):
+    """How a file is read, and once it was begun, what its columns were understood as."""
+
+    tags: list[str] = Field(default_factory=list)
+    mapping: dict[str, str] = Field(default_factory=dict)
+    region: str
+    columns: dict[str, str] = Field(default_factory=dict)
+
+
+def run_import(context: Context, import_id: str, *, is_stopped: Callable[[], bool] = bool) -> None:
+    """Read a contact file into the book, from where it was left; may be called at any time, twice as well.
+
+    :param is_stopped: whether to leave the rest to somebody else; asked between two chunks.
+    """
+    with _locked(context, import_id) as lock:
+        if lock is not None:
+            _Import(context, import_id, keep_lock=lock, is_stopped=is_stopped).run()
+
+
+def open_source(context: Context, upload_id: str, options: ImportOptions) -> ContactSource:
+    """The contact source that reads an upload, chosen by what the file holds.
+
+    :raises NotFoundError: there is no such upload. :raises InvalidInputError: the mapping does not fit.
+    """
+    with open_upload(context.database, upload_id) as file:
+        kind = context.plugins.contact_source(file_kind(file.read(_HEAD)))
+    try:
+        settings = kind.Settings.model_validate({"uploadId": upload_id, "mapping": options.mapping})
+    except ValidationError as error:
+        raise InvalidInputError(faults_of(error)) from error
+    return kind(settings, dataclasses.replace(source_context(context), region=options.region))
+
+
+def understood(source: ContactSource) -> dict[str, str]:
+    """What the columns of a file were taken for; empty where its source does not say."""
+    columns = getattr(source, "columns", None)
+    return {} if columns is None else columns.understood()
+
+
+@contextmanager
+def _locked(context: Context, import_id: str) -> Iterator[Callable[[], None] | None]:
+    """Keeps a second reader away. Without Redis there is no lock: then the mark alone keeps two readers apart.
+
+    :returns: what renews the lock; None: somebody else has it.
+    """
+    lock = context.redis.lock(context.keys.importing(import_id), timeout=LOCK_SECONDS, blocking=False)
+    try:
+        held = lock.acquire()
+    except redis.RedisError as error:
+        log.warning("an import goes on without a lock (%s)", type(error).__name__)
+        held = True
+    try:
+        yield (lambda: _renew(lock)) if held else None
+    finally:
+        with suppress(redis.RedisError):
+            if held:
+                lock.release()
+
+
+def _renew(lock: Lock) -> None:
+    with suppress(redis.RedisError):  # whoever took it meanwhile finds the mark moved, or we do
+        lock.extend(LOCK_SECONDS, replace_ttl=True)
+
+
+class _Import:
+    def __init__(
+        self, context: Context, import_id: str, *, keep_lock: Callable[[], None], is_stopped: Callable[[], bool]
+    ) -> None:
+        self._context = context
+        self._id = import_id
+        self._keep_lock = keep_lock
+        self._is_stopped = is_stopped
+        self._done = 0
+
+    def run(self) -> None:
+        with self._context.database.write() as connection:
+            row = import_store.begin_import(connection, self._id)
+        if row is None:
+            return
+        self._done = row["rows"]
+        try:
+            if self._read_all(row):
+                self._end(ImportStatus.DONE)
+        except UnavailableError:
+            raise  # recover takes it up again
+        except BroadcastError as error:
+            self._end(ImportStatus.FAILED, str(error))
+        except Exception as error:
+            log.exception("a contact file cannot be read")
+            self._end(ImportStatus.FAILED, f"the file cannot be read: {type(error).__name__}")
+
+    def _read_all(self, row: RowMapping) -> bool:
+        """:returns: whether the file was read to its end."""
+        options = ImportOptions.model_validate_json(row["options"])
+        source = open_source(self._context, row["upload_id"], options)
+        rows = iter(source.read())
+        if not self._skip(rows, self._done):
+            return False
+        judge = Judge(region=options.region, tags=options.tags)
+        for chunk in judge.chunks(rows, first=self._done + 1, size=self._context.settings.prepare_chunk):
+            if self._is_stopped() or not self._store(chunk, row, columns=self._new_columns(options, source)):
+                return False
+            self._keep_lock()
+        return True
+
+    def _new_columns(self, options: ImportOptions, source: ContactSource) -> str | None:
+        """The options with what the columns were understood as, once that is known."""
+        if options.columns:
+            return None
+        options.columns = understood(source)
+        return options.model_dump_json()
+
+    def _skip(self, rows: Iterator[AudienceRow], amount: int) -> bool:
+        """Pass over what was taken before. :returns: whether to go on."""
+        for place, _ in zip(range(1, amount + 1), rows, strict=False):
+            if place % self._context.settings.prepare_chunk == 0:
+                self._keep_lock()
+                if self._is_stopped():
+                    return False
+        return True
+
+    def _store(self, chunk: "Chunk", row: RowMapping, *, columns: str | None) -> bool:
+        """Store a chunk and move the mark. :returns: whether to go on."""
+        now, source = self._context.clock.now(), row["filename"] or "file"
+
+        def transaction(connection: Connection) -> bool:
+            if not import_store.move_mark(connection, self._id, present=self._done, rows=self._done + chunk.rows):
+                return False
+            created = contact_store.upsert_contacts(connection, list(chunk.people.values()), source=source, now=now)
+            import_store.insert_rejections(connection, self._id, chunk.rejections)
+            rejected = len(chunk.rejections)
+            updated = chunk.rows - rejected - created
+            import_store.count_rows(connection, self._id, created=created, updated=updated, rejected=rejected)
+            if columns is not None:
+                import_store.keep_options(connection, self._id, columns)
+            return True
+
+        moved = self._context.database.transact(transaction)
+        if moved:
+            self._done += chunk.rows
+        return moved
+
+    def _end(self, status: ImportStatus, reason: str | None = None) -> None:
+        with self._context.database.write() as connection:
+            now = self._context.clock.now()
+            import_store.end_import(connection, self._id, present=self._done, status=status, reason=reason, now=now)
+        log.info("import %s: %s after %d rows", self._id, status, self._done)
+
+
+# --- judging ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Some rows on their way into the book. A number that comes twice is one person, and counts for each row."""
+
+    people: dict[str, NewContact] = field(default_factory=dict)
+    rejections: list[Rejection] = field(default_factory=list)
+    rows: int = 0
+    characters: int = 0
+
+
+class _RejectedError(Exception):
+    def __init__(self, column: str, reason: str) -> None:
+        super().__init__(reason)
+        self.column = column
+        self.reason = reason
+
+
+class Judge:
+    """Makes contacts of rows, and says what is wrong with those that are none.
+
+    :param tags: what everyone of this import is tagged with.
+    """
+
+    def __init__(self, *, region: str, tags: Sequence[str]) -> None:
+        self._region = region
+        self._tags = tuple(tags)
+        self._cells: dict[str, tuple[str, ...] | None] = {}
+
+    def chunks(self, rows: Iterable[AudienceRow], *, first: int, size: int) -> Iterator[Chunk]:
+        """:param first: the place of the first row: its number where the source gives none."""
+        chunk = Chunk()
+        for place, row in enumerate(rows, first):
+            self._add(chunk, row, place)
+            if chunk.rows >= size or chunk.characters >= MOST_CHARACTERS:
+                yield chunk
+                chunk = Chunk()
+        if chunk.rows:
+            yield chunk
+
+    def _add(self, chunk: Chunk, row: AudienceRow, place: int) -> None:
+        chunk.rows += 1
+        chunk.characters += len("".join(map(str, row.variables.values())))
+        try:
+            person = self._judge(row)
+        except _RejectedError as fault:
+            at = place if row.row is None else row.row
+            chunk.rejections.append((at, fault.column, fault.reason, _cells_of(row)))
+            return
+        present = chunk.people.setdefault(person.number, person)
+        if present is not person:
+            present.name = person.name or present.name
+            present.variables |= person.variables
+            present.tags = tuple(dict.fromkeys((*present.tags, *person.tags)))
+
+    def _judge(self, row: AudienceRow) -> NewContact:
+        """:raises _RejectedError: it cannot be taken."""
+        try:
+            number = parse_number(row.number, region=self._region)
+        except NumberError as error:
+            raise _RejectedError("number", error.reason) from None
+        if row.name is not None and len(row.name) > LONGEST_NAME:
+            raise _RejectedError("name", f"longer than {LONGEST_NAME} characters")
+        tags = self._tags_of(row.variables.get(TAGS))
+        if tags is None:
+            raise _RejectedError(TAGS, f"a tag longer than {LONGEST_TAG} characters")
+        row.variables.pop(TAGS, None)
+        return NewContact(number, row.name, row.variables, tags)
+
+    def _tags_of(self, cell: object) -> tuple[str, ...] | None:
+        """The tags of a row and of the import; None: one is too long. Few cells differ, so they are remembered."""
+        text = str(cell or "")
+        if text not in self._cells:
+            if len(self._cells) >= _KNOWN_CELLS:
+                self._cells.clear()
+            tags = tuple(dict.fromkeys((*self._tags, *split_tags(clean_text(text)))))
+            self._cells[text] = None if any(len(tag) > LONGEST_TAG for tag in tags) else tags
+        return self._cells[text]
+
+
+def _cells_of(row: AudienceRow) -> str:
+    """What is known of a row's cells, to hand it back as it came."""
+    cells: Mapping[str, object] = {**row.variables, "name": row.name, "number": row.number}
+    return json.dumps(cells, ensure_ascii=False, separators=(",", ":"))

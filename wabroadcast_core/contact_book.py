@@ -1,0 +1,253 @@
+"""The contact book, as operators see and change it: people, tags, and the files that people come in by."""
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import phonenumbers
+from sqlalchemy import Connection, RowMapping
+
+from wabroadcast_core.audience.dry_run import try_import
+from wabroadcast_core.audience.import_threads import ImportThreads
+from wabroadcast_core.audience.imports import ImportOptions, open_source
+from wabroadcast_core.audience.numbers import parse_number
+from wabroadcast_core.audience.rejected import write_rejected
+from wabroadcast_core.context import Context
+from wabroadcast_core.errors import Fault, FileError, InvalidInputError, NotFoundError, NumberError
+from wabroadcast_core.models.base import as_utc
+from wabroadcast_core.models.contact import (
+    LONGEST_TAG,
+    ContactDraft,
+    ContactView,
+    ImportReport,
+    ImportStatus,
+    RejectedRow,
+    TagView,
+)
+from wabroadcast_core.models.page import Page
+from wabroadcast_core.store import contacts as contact_store
+from wabroadcast_core.store import imports as import_store
+from wabroadcast_core.store.contacts import NewContact
+from wabroadcast_core.store.uploads import find_upload
+
+SHOWN_REJECTIONS = 20
+ERRORS_PAGE = 1_000
+
+
+class ContactBook:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._threads = ImportThreads(context)
+
+    def close(self) -> None:
+        """Leave the imports that run in this process to others; what they took over stays."""
+        self._threads.close()
+
+    # --- imports -----------------------------------------------------------------------------------------------
+
+    def import_contacts(
+        self,
+        upload_id: str,
+        *,
+        tags: Iterable[str] = (),
+        mapping: Mapping[str, str] | None = None,
+        region: str | None = None,
+        dry_run: bool = False,
+        wait_seconds: float = 10.0,
+    ) -> ImportReport:
+        """Take the people of an uploaded CSV file or workbook into the book.
+
+        It runs in this process, in a thread; should the process die, a worker goes on where it stood.
+
+        :param tags: added to everyone, beside those in a column of tags.
+        :param mapping: what a column (by header or place) means, where it would be understood otherwise.
+        :param region: the country of numbers that name none.
+        :param dry_run: store nothing, and say what would happen.
+        :returns: the report; its status is ``running`` if it takes longer than ``wait_seconds``.
+        :raises NotFoundError: there is no such upload. :raises InvalidInputError: an option does not fit.
+        :raises FileError: nothing of the file can be read.
+        """
+        options = self._options(tags, mapping, region)
+        if dry_run:
+            return self._try(upload_id, options, seconds=wait_seconds)
+        open_source(self._context, upload_id, options)
+        import_id = self._store_import(upload_id, options)
+        self._threads.start(import_id, wait_seconds=wait_seconds)
+        report = self.import_report(import_id)
+        if report.status == ImportStatus.FAILED and not report.rows:
+            raise FileError(report.reason or "the file cannot be read")
+        return report
+
+    def import_report(self, import_id: str) -> ImportReport:
+        """How far an import is, or what became of it. :raises NotFoundError: there is none."""
+        with self._context.database.read() as connection:
+            row = _found_import(connection, import_id)
+            rejections = import_store.rejections_of(connection, import_id, limit=SHOWN_REJECTIONS)
+            reasons = import_store.reasons_of(connection, import_id) if rejections else {}
+        return ImportReport(
+            import_id=row["id"],
+            status=row["status"],
+            reason=row["reason"],
+            filename=row["filename"],
+            rows=row["rows"],
+            created=row["created"],
+            updated=row["updated"],
+            rejected=row["rejected"],
+            reasons=reasons,
+            rejections=[RejectedRow(row=at["row"], column=at["column"], reason=at["reason"]) for at in rejections],
+            columns=ImportOptions.model_validate_json(row["options"]).columns,
+            created_at=as_utc(row["created_at"]),
+            finished_at=as_utc(row["finished_at"]),
+        )
+
+    def import_errors(self, import_id: str) -> Iterator[bytes]:
+        """The rejected rows as CSV, each with its row number and reason. :raises NotFoundError: there is no import."""
+        with self._context.database.read() as connection:
+            row = _found_import(connection, import_id)
+        columns = ImportOptions.model_validate_json(row["options"]).columns
+        return write_rejected(self._rejections(import_id), columns)
+
+    def _rejections(self, import_id: str) -> Iterator[Sequence[RowMapping]]:
+        after = -1
+        while True:
+            with self._context.database.read() as connection:
+                page = import_store.rejections_of(connection, import_id, after=after, limit=ERRORS_PAGE)
+            if not page:
+                return
+            yield page
+            after = page[-1]["row"]
+
+    def _options(self, tags: Iterable[str], mapping: Mapping[str, str] | None, region: str | None) -> ImportOptions:
+        cleaned = list(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
+        country = (region or self._context.settings.default_region).upper()
+        faults = []
+        if any(len(tag) > LONGEST_TAG for tag in cleaned):
+            faults.append(Fault("tags", f"a tag is longer than {LONGEST_TAG} characters"))
+        if not phonenumbers.country_code_for_region(country):
+            faults.append(Fault("region", f"no country is called {country!r}: two letters, as in ID"))
+        if faults:
+            raise InvalidInputError(faults)
+        return ImportOptions(tags=cleaned, mapping=dict(mapping or {}), region=country)
+
+    def _store_import(self, upload_id: str, options: ImportOptions) -> str:
+        import_id = str(uuid.uuid4())
+        with self._context.database.write() as connection:
+            import_store.insert_import(
+                connection,
+                import_id,
+                upload_id=upload_id,
+                filename=_filename(connection, upload_id),
+                options=options.model_dump_json(),
+                now=self._context.clock.now(),
+            )
+        return import_id
+
+    def _try(self, upload_id: str, options: ImportOptions, *, seconds: float) -> ImportReport:
+        found = try_import(self._context, upload_id, options, seconds=seconds, shown=SHOWN_REJECTIONS)
+        with self._context.database.read() as connection:
+            filename = _filename(connection, upload_id)
+        return ImportReport(
+            import_id=None,
+            status=ImportStatus.DONE if found.whole else ImportStatus.RUNNING,
+            filename=filename,
+            rows=found.rows,
+            created=found.created,
+            updated=found.updated,
+            rejected=found.rows - found.created - found.updated,
+            reasons=dict(found.reasons.most_common()),
+            rejections=[RejectedRow(row=row, column=column, reason=why) for row, column, why, _ in found.rejections],
+            columns=found.columns,
+            samples=found.samples,
+            created_at=as_utc(self._context.clock.now()),
+        )
+
+    # --- people ------------------------------------------------------------------------------------------------
+
+    def list(
+        self, *, tag: str | None = None, query: str | None = None, page: int = 1, page_size: int = 50
+    ) -> Page[ContactView]:
+        """Contacts in the order in which they came in. ``query``: part of a name or a number."""
+        with self._context.database.read() as connection:
+            rows, total = contact_store.list_contacts(
+                connection, tag=tag, query=query, offset=(page - 1) * page_size, limit=page_size
+            )
+            items = _views(connection, rows)
+        return Page(items=items, total=total, page=page, page_size=page_size)
+
+    def get(self, number: str) -> ContactView:
+        """:raises NotFoundError: there is none."""
+        with self._context.database.read() as connection:
+            return _views(connection, [self._found(connection, number)])[0]
+
+    def save(self, draft: ContactDraft, *, actor: str) -> ContactView:
+        """Create or change a contact; what the draft leaves out stays as it is.
+
+        :raises NumberError: nobody can be reached at its number.
+        """
+        number = parse_number(draft.number, region=self._context.settings.default_region)
+
+        def transaction(connection: Connection) -> ContactView:
+            now = self._context.clock.now()
+            row = contact_store.find_contact(connection, number)
+            if row is None:
+                person = NewContact(number, draft.name, draft.variables, tuple(draft.tags))
+                contact_store.upsert_contacts(connection, [person], source=actor, now=now)
+            else:
+                given = draft.model_dump(include=draft.model_fields_set & {"name", "variables"})
+                contact_store.replace_contact(connection, number, now=now, **given)
+                if "tags" in draft.model_fields_set:
+                    contact_store.replace_tags(connection, row["id"], draft.tags)
+            return _views(connection, [self._found(connection, number)])[0]
+
+        return self._context.database.transact(transaction)
+
+    def delete(self, number: str) -> None:
+        """:raises NotFoundError: there is none."""
+        with self._context.database.write() as connection:
+            contact_store.delete_contact(connection, self._found(connection, number)["id"])
+
+    def tags(self) -> Sequence[TagView]:
+        """All tags by name, each with how many contacts it has."""
+        with self._context.database.read() as connection:
+            return [TagView(name=name, contacts=amount) for name, amount in contact_store.list_tags(connection)]
+
+    def _found(self, connection: Connection, number: str) -> RowMapping:
+        """A contact by its number, as it is stored or as a person writes it."""
+        row = contact_store.find_contact(connection, number)
+        if row is None:
+            try:
+                parsed = parse_number(number, region=self._context.settings.default_region)
+            except NumberError:
+                raise NotFoundError("contact", number) from None
+            row = contact_store.find_contact(connection, parsed)
+        if row is None:
+            raise NotFoundError("contact", number)
+        return row
+
+
+def _found_import(connection: Connection, import_id: str) -> RowMapping:
+    row = import_store.find_import(connection, import_id)
+    if row is None:
+        raise NotFoundError("import", import_id)
+    return row
+
+
+def _filename(connection: Connection, upload_id: str) -> str | None:
+    upload = find_upload(connection, upload_id)
+    return None if upload is None else upload["filename"]
+
+
+def _views(connection: Connection, rows: Sequence[RowMapping]) -> list[ContactView]:
+    tags = contact_store.tags_of(connection, [row["id"] for row in rows])
+    return [
+        ContactView(
+            number=row["number"],
+            name=row["name"],
+            tags=tags[row["id"]],
+            variables=json.loads(row["variables"]),
+            source=row["source"],
+            created_at=as_utc(row["created_at"]),
+            updated_at=as_utc(row["updated_at"]),
+        )
+        for row in rows
+    ]
