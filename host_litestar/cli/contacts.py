@@ -8,7 +8,7 @@ import rich_click as click
 
 from host_litestar.cli.client import Client
 from host_litestar.cli.send import ColumnType, contact_file
-from wabroadcast_core.models.contact import ImportReport
+from wabroadcast_core.models.contact import OPEN_IMPORTS, ImportReport
 
 LOOK_SECONDS = 1.0
 
@@ -26,7 +26,7 @@ def import_contacts(file: Path, tags: tuple[str, ...], columns: tuple[tuple[str,
     form = {"tags": ",".join(tags), "mapping": json.dumps(dict(columns)) if columns else "", "region": region or ""}
     with Client() as client, file.open("rb") as content:
         answer = client.call("POST", "/contacts/import", data=form, files={"file": (file.name, content)})
-        while (found := ImportReport.model_validate(answer)).status == "running":
+        while (found := ImportReport.model_validate(answer)).status in OPEN_IMPORTS:
             time.sleep(LOOK_SECONDS)
             answer = client.call("GET", f"/contacts/imports/{found.import_id}")
     _print_report(found)
@@ -34,6 +34,8 @@ def import_contacts(file: Path, tags: tuple[str, ...], columns: tuple[tuple[str,
 
 
 def _print_report(found: ImportReport) -> None:
+    if found.reason:
+        click.echo(f"the file could not be read to its end: {found.reason}")
     click.echo(f"{found.rows} rows: {found.created} new, {found.updated} known, {found.rejected} not taken")
     for row in found.rejections:
         place = f"row {row.row}" if row.column is None else f"row {row.row}, {row.column}"

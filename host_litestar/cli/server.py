@@ -5,6 +5,7 @@ from typing import Any
 
 import rich_click as click
 from pydantic import SecretStr, ValidationError
+from redis import ConnectionPool
 
 from host_litestar.logs import set_up_logging
 from wabroadcast_core.errors import SetupError
@@ -54,10 +55,20 @@ def read_settings(**given: Any) -> Settings:
     :raises SetupError: one does not fit; its environment name is in the text.
     """
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         faults = [f"WABROADCAST_{fault.path.upper()}: {fault.message}" for fault in faults_of(error)]
         raise SetupError("; ".join(faults)) from None
+    _check_redis(settings.redis_url)
+    return settings
+
+
+def _check_redis(url: SecretStr | None) -> None:
+    try:
+        if url is not None:
+            ConnectionPool.from_url(url.get_secret_value())
+    except ValueError as error:
+        raise SetupError(f"WABROADCAST_REDIS_URL: {error}") from None
 
 
 COMMANDS = (serve, worker)

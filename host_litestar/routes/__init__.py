@@ -2,6 +2,7 @@
 
 from litestar.types import ControllerRouterHandler
 
+from host_litestar.routes.blacklist import BlacklistController
 from host_litestar.routes.broadcasts import BroadcastController
 from host_litestar.routes.connections import ConnectionController
 from host_litestar.routes.contacts import ContactController
@@ -13,6 +14,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     BroadcastController,
     MessageController,
     ContactController,
+    BlacklistController,
     ConnectionController,
     UploadController,
     HealthController,

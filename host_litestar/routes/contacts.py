@@ -15,10 +15,8 @@ from host_litestar.problems import problems
 from host_litestar.routes.parameters import Engine, ImportId, PageNumber, PageSize, SearchText
 from host_litestar.routes.uploads import read_pieces
 from wabroadcast_core.errors import Fault, InvalidInputError
-from wabroadcast_core.models.contact import ContactView, ImportReport
+from wabroadcast_core.models.contact import OPEN_IMPORTS, ContactView, ImportReport
 from wabroadcast_core.models.page import Page
-
-RUNNING = "running"
 
 
 @dataclass
@@ -29,6 +27,7 @@ class ImportForm:
     tags: str | list[str] = ""
     mapping: str = ""
     region: str | None = None
+    dryRun: bool = False  # noqa: N815 - the field's name in the form
 
 
 class ContactController(Controller):
@@ -61,9 +60,13 @@ class ContactController(Controller):
             read_pieces(data.file), filename=data.file.filename, content_type=data.file.content_type
         )
         report = broadcaster.import_contacts(
-            upload.upload_id, tags=_split_tags(data.tags), mapping=mapping, region=data.region or None
+            upload.upload_id,
+            tags=_split_tags(data.tags),
+            mapping=mapping,
+            region=data.region or None,
+            dry_run=data.dryRun,
         )
-        return Response(report, status_code=202 if report.status == RUNNING else 200)
+        return Response(report, status_code=202 if report.status in OPEN_IMPORTS else 200)
 
     @get("/imports/{importId:str}", operation_id="GetImport", sync_to_thread=True, responses=problems(404))
     def report(self, import_id: ImportId, broadcaster: Engine) -> ImportReport:

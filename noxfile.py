@@ -1,0 +1,104 @@
+"""What CI runs, and what helps while writing. `nox` alone runs lint, types and tests."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+PYTHONS = ("3.11", "3.12", "3.13")
+LINTED = (".",)
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.error_on_missing_interpreters = False
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def find_pythons() -> list[str]:
+    """The versions that are really here. A pyenv shim may stand for a version that is not switched on: it is on the
+    path and fails, so every candidate is asked, and then pyenv's own folders are looked through."""
+    return [version for version in PYTHONS if _find_python(version)]
+
+
+def _find_python(version: str) -> bool:
+    name = f"python{version}"
+    if (present := shutil.which(name)) and _answers(Path(present)):
+        return True
+    root = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+    for path in root.glob(f"versions/{version}.*/bin/{name}"):
+        if _answers(path):
+            os.environ["PATH"] = f"{path.parent}{os.pathsep}{os.environ['PATH']}"
+            return True
+    return False
+
+
+def _answers(path: Path) -> bool:
+    try:
+        return subprocess.run([path, "--version"], capture_output=True, check=False, timeout=30).returncode == 0  # noqa: S603 - an interpreter
+    except OSError:
+        return False
+
+
+FOUND = find_pythons()
+
+
+def install_group(session: nox.Session, group: str, *packages: str) -> None:
+    session.install(*nox.project.dependency_groups(PROJECT, group), *packages)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: style and formatting, nothing is changed."""
+    install_group(session, "lint")
+    session.run("ruff", "check", *LINTED)
+    session.run("ruff", "format", "--check", *LINTED)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy, strictly, over the packages and their tests."""
+    install_group(session, "types", "-e", ".[postgres]")
+    session.run("mypy")
+
+
+@nox.session(python=FOUND or None)
+def tests(session: nox.Session) -> None:
+    """The suite on every Python that is here, against the package as it installs; coverage is shown for one."""
+    install_group(session, "tests", ".[postgres]")
+    coverage = ["--cov", "--cov-report=term-missing:skip-covered"] if session.python in {*FOUND[:1], None} else []
+    session.run("pytest", *coverage, *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmarks, with the machine's facts."""
+    install_group(session, "tests", ".[postgres]")
+    options = ("-s", "-o", "python_files=bench_*.py", "--timeout=3600")
+    session.run("pytest", "tests/benchmarks", *options, *session.posargs)
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Broadcasts while processes are killed at random, for long; the seed is printed."""
+    install_group(session, "tests", ".[postgres]")
+    session.run(
+        "pytest", "-s", "-m", "chaos", "--timeout=7200", *session.posargs, env={"WABROADCAST_TEST_CHAOS": "long"}
+    )
+
+
+@nox.session
+def fix(session: nox.Session) -> None:
+    """Repair what ruff can repair."""
+    install_group(session, "lint")
+    session.run("ruff", "check", "--fix", *LINTED)
+    session.run("ruff", "format", *LINTED)
+
+
+@nox.session(reuse_venv=True)
+def fast(session: nox.Session) -> None:
+    """The quick loop: one Python, no coverage, up to the first failure."""
+    install_group(session, "tests", "-e", ".[postgres]")
+    session.run("pytest", "-x", "-q", "-m", "not chaos", *session.posargs)

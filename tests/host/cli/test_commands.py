@@ -1,0 +1,203 @@
+"""The command line, as its own process against a real server."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host_litestar.cli import run
+from host_litestar.cli.progress import describe_seconds
+
+TEXT = "Halo {{ name }}, kode {{ kode }}"
+
+
+def write_contacts(directory: Path, *rows: str) -> Path:
+    file = directory / "kontak.csv"
+    file.write_text("\ufeff" + "\n".join(["Nama;No. HP;Kode", *rows]) + "\n", encoding="utf-8")
+    return file
+
+
+def test_send_delivers_and_says_so(server: Any) -> None:
+    done = server.command("send", str(server.sample), "-m", TEXT)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "10 of 10 sent" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_send_counts_apart_who_was_not_sent_to_and_exits_1(server: Any, tmp_path: Path) -> None:
+    file = write_contacts(
+        tmp_path, "Budi;0812-0000-1001;A", "Budi lagi;+62 812-0000-1001;B", "Salah;12;C", "Tolak;081234560003;D"
+    )
+
+    done = server.command("send", str(file), "--message", TEXT)
+
+    assert done.returncode == 1
+    assert "1 of 4 sent" in done.stdout
+    for words in ("duplicate", "invalid_number", "too short", "sandbox_rejected", "recipient 3, 12"):
+        assert words in done.stdout
+
+
+def test_a_workbook_and_a_message_from_a_file(server: Any, tmp_path: Path) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["Nama", "No. HP", "Kode"], ["Budi", 6281200001001.0, "A1"], ["Siti", "0812-0000-1002", 2]):
+        sheet.append(row)
+    book.save(tmp_path / "kontak.xlsx")
+    (tmp_path / "pesan.txt").write_text(TEXT, encoding="utf-8")
+
+    done = server.command("send", str(tmp_path / "kontak.xlsx"), "-m", f"@{tmp_path / 'pesan.txt'}")
+
+    assert done.returncode == 0, done.stdout
+    assert "2 of 2 sent" in done.stdout
+
+
+def test_local_needs_no_server(tmp_path: Path, command: Any, sample: Path) -> None:
+    done = command(
+        "send", str(sample), "-m", TEXT, "--local", cwd=tmp_path, WABROADCAST_URL="http://127.0.0.1:1"
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "10 of 10 sent" in done.stdout
+    assert (tmp_path / "wabroadcast-data" / "wabroadcast.db").exists()
+
+
+def test_a_broadcast_is_looked_at_and_steered(server: Any) -> None:
+    sent = server.command("send", str(server.sample), "-m", "hi", "--at", "2999-01-01T00:00+07:00", "--detach")
+    job_id = sent.stdout.split()[1]
+
+    answers = [server.command(act, job_id) for act in ("pause", "pause", "resume", "cancel")]
+
+    assert [answer.returncode for answer in answers] == [0, 2, 0, 0]
+    assert answers[1].stderr.startswith("wabroadcast: ")
+    assert f"{job_id}\tcancelled" in server.command("jobs").stdout
+    assert "cancelled" in server.command("status", job_id).stdout
+    assert '"status": "cancelled"' in server.command("status", job_id, "--json").stdout
+
+
+def test_failed_ones_are_tried_again(server: Any, tmp_path: Path) -> None:
+    file = write_contacts(tmp_path, "Tolak;081234560003;D")
+    job_id = server.command("send", str(file), "-m", "hi").stdout.split()[1]
+
+    again = server.command("retry", job_id)
+    watched = server.command("status", job_id, "--watch")
+
+    assert again.returncode == 0, again.stderr
+    assert watched.returncode == 1
+    assert "sandbox_rejected" in watched.stdout
+
+
+def test_a_file_is_imported_and_what_was_not_taken_is_told(server: Any, tmp_path: Path) -> None:
+    file = write_contacts(tmp_path, "Budi;0812-0000-1001;A", "Salah;12;C")
+
+    done = server.command("import", str(file), "--tag", "vip")
+
+    assert done.returncode == 1, done.stderr
+    assert "1 new" in done.stdout
+    assert "row 3" in done.stdout
+
+
+def test_connections_and_plugins_are_listed(server: Any) -> None:
+    paused = server.command("connections", "pause", "sandbox")
+    listed = server.command("connections")
+    resumed = server.command("connections", "resume", "sandbox")
+
+    assert (paused.returncode, resumed.returncode) == (0, 0), paused.stderr + resumed.stderr
+    assert "sandbox\tsandbox\tpaused" in listed.stdout
+    assert "builtin.sandbox\tactive" in server.command("plugins").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["send", "nothing.csv", "-m", "x"], "nothing.csv", id="no-file"),
+        pytest.param(["send", __file__], "--message", id="no-message"),
+        pytest.param(["send", __file__, "-m", "@nothing.txt"], "nothing.txt", id="no-message-file"),
+        pytest.param(["send", __file__, "-m", "x", "--rate", "fast"], "fast", id="bad-rate"),
+        pytest.param(["send", __file__, "-m", "x", "--at", "soon"], "soon", id="bad-time"),
+        pytest.param(["send", __file__, "-m", "{{ x", "--name", "x"], "line 1", id="bad-template"),
+        pytest.param(["send", __file__, "-m", "x", "-c", "nowhere"], "nowhere", id="unknown-connection"),
+        pytest.param(["status", "none"], "none", id="unknown-job"),
+        pytest.param(["pause", "../../x"], "Not Found", id="odd-job"),
+        pytest.param(["frobnicate"], "frobnicate", id="unknown-command"),
+        pytest.param(["jobs", "--page", "0"], "--page", id="bad-page"),
+    ],
+)
+def test_what_is_refused_is_one_line_and_exit_status_2(server: Any, arguments: list[str], words: str) -> None:
+    done = server.command(*arguments)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("wabroadcast: ")
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr
+
+
+def test_a_server_that_is_not_there_is_said_with_what_to_do(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WABROADCAST_URL", "http://127.0.0.1:1")
+
+    code = run(["jobs"])
+
+    assert code == 2
+    assert "wabroadcast serve" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://", "ftp://x", "http://[", "http://127.0.0.1:99999"])
+def test_an_address_that_is_none_is_one_line(
+    address: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WABROADCAST_URL", address)
+
+    code = run(["jobs"])
+
+    assert code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_on_a_terminal_there_is_a_bar(server: Any) -> None:
+    main, side = pty.openpty()
+    command = [sys.executable, "-m", "host_litestar", "send", str(server.sample), "-m", TEXT]
+    environment = server.client_environment() | {"TERM": "xterm-256color", "COLUMNS": "120"}
+    with subprocess.Popen(command, env=environment, stdin=side, stdout=side, stderr=side) as process:
+        os.close(side)
+        seen = _read_all(main)
+    os.close(main)
+
+    assert process.returncode == 0
+    assert "━" in seen
+    assert "100%" in seen
+    assert "10 of 10 sent" in seen
+
+
+def _read_all(terminal: int) -> str:
+    pieces = []
+    while True:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # the other side is closed
+            break
+        if not piece:
+            break
+        pieces.append(piece)
+    return b"".join(pieces).decode()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["send", "--help"], ["serve", "-h"], ["--version"]])
+def test_help_is_no_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 0
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (7_260, "2 h 1 min"), (-5, "0 s")]
+)
+def test_a_time_left_is_said_for_people(seconds: float, words: str) -> None:
+    assert describe_seconds(seconds) == words

@@ -1,0 +1,214 @@
+"""What the host's tests share: the API on a real store and a real Valkey, and the command as its own process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from host_litestar.app import create_app
+from wabroadcast_core import Settings
+from wabroadcast_core.queue.embedded import EmbeddedValkey
+
+Found = TypeVar("Found")
+Until = Callable[[Callable[[], Found]], Found]
+Api = TestClient[Litestar]
+
+HERE = "http://127.0.0.1"
+KEY = "a-key-for-tests"
+SAMPLE = Path(__file__).parents[2] / "host_litestar" / "samples" / "contacts.csv"
+
+
+def poll(look: Callable[[], Found], *, seconds: float = 30) -> Found:
+    """The first true answer of ``look``; fails once the time is up."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"did not come true within {seconds:g} s")
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    return poll
+
+
+@pytest.fixture
+def host_settings(tmp_path: Path, valkey: EmbeddedValkey) -> Settings:
+    """An installation of its own on SQLite; stores are compared in the core's tests."""
+    return Settings(data_dir=tmp_path / "data", redis_url=valkey.url, namespace=f"h{abs(hash(tmp_path))}")
+
+
+@pytest.fixture
+def api(host_settings: Settings) -> Iterator[Api]:
+    """The stand-alone application, sending too, as a caller on this machine sees it."""
+    with TestClient(create_app(host_settings, work=True), base_url=HERE, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def still_api(host_settings: Settings) -> Iterator[Api]:
+    """The application without a worker: what is submitted stays where it is."""
+    with TestClient(create_app(host_settings), base_url=HERE, raise_server_exceptions=False) as client:
+        yield client
+
+
+class Served:
+    """``wabroadcast serve`` in its own process, with its data in a directory of its own."""
+
+    def __init__(self, directory: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        self.directory = directory
+        self.data = directory / "data"
+        self.sample = SAMPLE
+        self.log = directory / "serve.log"
+        self.said = directory / "serve.out"
+        self.environment = clean_environment(WABROADCAST_DATA_DIR=str(self.data)) | dict(environment or {})
+        with self.log.open("wb") as log, self.said.open("wb") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "host_litestar", "serve", *arguments],
+                env=self.environment,
+                cwd=directory,
+                stdout=said,
+                stderr=log,
+            )
+        poll(lambda: "--message" in self.said.read_text() or self.process.poll() is not None, seconds=60)
+
+    @property
+    def url(self) -> str:
+        return self.said.read_text().partition("API      ")[2].split()[0]
+
+    def command(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """Run a client command against this server."""
+        return run_command(*arguments, cwd=self.directory, WABROADCAST_URL=self.url, **variables)
+
+    def client_environment(self) -> dict[str, str]:
+        return clean_environment(WABROADCAST_URL=self.url)
+
+    def shell(self, line: str) -> "subprocess.CompletedProcess[str]":
+        """Run a line as it would be pasted into a terminal."""
+        environment = clean_environment()
+        return subprocess.run(
+            line,
+            shell=True,
+            env=environment,
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    def children(self, word: str = "") -> list[int]:
+        """The ids of the processes that the server started, those whose command line holds ``word``."""
+        return children_of(self.process.pid, word)
+
+    def valkey(self) -> list[int]:
+        return find_valkey(self.process.pid)
+
+    @staticmethod
+    def children_of(parent: int) -> list[int]:
+        return children_of(parent)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(timeout=60)
+
+
+def children_of(parent: int, word: str = "") -> list[int]:
+    listed = subprocess.run(
+        ["ps", "-ww", "-e", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    rows = [line.split(None, 2) for line in listed]
+    return [int(pid) for pid, owner, line in rows if int(owner) == parent and word in line and "<defunct>" not in line]
+
+
+def find_valkey(parent: int) -> list[int]:
+    """The embedded server itself: its parent is a shell that the server process started."""
+    shells = children_of(parent, "valkey")
+    found = [pid for shell in shells for pid in children_of(shell)]
+    return [pid for pid in found if Path(f"/proc/{pid}/comm").read_text().strip() == "valkey-server"]
+
+
+def clean_environment(**variables: str) -> dict[str, str]:
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("WABROADCAST_")}
+    return inherited | {"PYTHONUNBUFFERED": "1"} | variables
+
+
+def run_command(*arguments: str, cwd: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run ``wabroadcast`` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "host_litestar", *arguments],
+        env=clean_environment(**variables),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.fixture
+def command() -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    return run_command
+
+
+@pytest.fixture
+def sample() -> Path:
+    return SAMPLE
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Starts servers; what a test leaves running is ended."""
+    started: list[Served] = []
+
+    def start(*arguments: str, plain: bool = False, **environment: str) -> Served:
+        directory = tmp_path / f"server{len(started)}"
+        directory.mkdir()
+        options = arguments if plain or "--port" in arguments else ("--port", "0", *arguments)
+        started.append(Served(directory, *options, environment=environment))
+        return started[-1]
+
+    yield start
+    for served in started:
+        served.stop()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One server for the tests that only use it."""
+    served = Served(tmp_path_factory.mktemp("server"), "--port", "0")
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def submit(api: Api) -> Callable[..., dict[str, Any]]:
+    """Submits over HTTP. :returns: the broadcast."""
+
+    def send(*numbers: str, **fields: Any) -> dict[str, Any]:
+        recipients = [{"number": number, "name": "Budi"} for number in numbers]
+        return read_json(api.post("/broadcast", json=draft(recipients=recipients, **fields)))
+
+    return send
+
+
+def draft(**fields: Any) -> dict[str, Any]:
+    """A body that fits."""
+    return {"name": "Promo", "message": {"type": "text", "text": "Halo {{ name }}"}, **fields}
+
+
+def read_json(answer: httpx.Response) -> Any:
+    assert answer.is_success, answer.text
+    return json.loads(answer.text)

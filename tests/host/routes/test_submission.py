@@ -1,0 +1,76 @@
+"""The submit's body: streamed, never believed."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from host_litestar.routes.submission import read_draft, read_recipients
+from wabroadcast_core.errors import InvalidInputError
+
+
+@pytest.mark.parametrize(
+    ("body", "draft", "recipients"),
+    [
+        pytest.param(b'{"a": 1, "recipients": [{"x": [1, {}]}, 2]}', {"a": 1}, [{"x": [1, {}]}, 2], id="after"),
+        pytest.param(b'{"recipients": [1.5], "a": {"b": [null]}}', {"a": {"b": [None]}}, [1.5], id="before"),
+        pytest.param(b'{"recipients": []}', {}, [], id="nobody"),
+        pytest.param(b' {"a": "\\u00e9"}\n', {"a": "é"}, None, id="none"),
+        pytest.param(b'{"recipients": null}', {}, None, id="null"),
+        pytest.param(b'{"x": {"recipients": [1]}}', {"x": {"recipients": [1]}}, None, id="only-the-outer-one"),
+    ],
+)
+def test_a_body_is_a_draft_and_a_stream(body: bytes, draft: dict[str, Any], recipients: list[Any] | None) -> None:
+    file = io.BytesIO(body)
+
+    found, has_recipients = read_draft(file)
+
+    assert found == draft
+    assert (list(read_recipients(file)) if has_recipients else None) == recipients
+
+
+@pytest.mark.parametrize(
+    ("body", "faults"),
+    [
+        pytest.param(b"", [("", "the body is empty")], id="empty"),
+        pytest.param(b"[1]", [("", "the body must be a JSON object")], id="array"),
+        pytest.param(b'"x"', [("", "the body must be a JSON object")], id="text"),
+        pytest.param(b'{"a": 1', [("", "not JSON: the body ends too early")], id="cut-off"),
+        pytest.param(b'{"a":\n 1,\n  b}', [("", "not JSON: line 3, column 3 (byte 13)")], id="place"),
+        pytest.param(b'{"a": 1} x', [("", "not JSON: line 1, column 10 (byte 10)")], id="more-after-the-end"),
+        pytest.param(b'{"a": "\xff"}', [("", "not JSON: line 1, column 8 (byte 8)")], id="not-utf-8"),
+        pytest.param(b'{"a": NaN}', [("", "not JSON: line 1, column 7 (byte 7)")], id="nan"),
+        pytest.param(b'{"a": 1, "a": 2}', [("a", "given twice")], id="field-twice"),
+        pytest.param(
+            b'{"recipients": [1], "recipients": {}}',
+            [("recipients", "given twice"), ("recipients", "must be an array")],
+            id="recipients-twice-and-no-array",
+        ),
+        pytest.param(b'{"recipients": "0812"}', [("recipients", "must be an array")], id="recipients-text"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_named(body: bytes, faults: list[tuple[str, str]]) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        read_draft(io.BytesIO(body))
+
+    assert sorted((fault.path, fault.message) for fault in caught.value.faults) == sorted(faults)
+
+
+@pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 200_000])
+def test_the_place_of_an_error_is_found_far_behind(size: int) -> None:
+    good = b'{"recipients": ["' + b"x" * size + b'",\n\n'
+
+    with pytest.raises(InvalidInputError) as caught:
+        read_draft(io.BytesIO(good + b"? ]}"))
+
+    assert caught.value.faults[0].message == f"not JSON: line 3, column 1 (byte {len(good) + 1})"
+
+
+def test_recipients_are_read_one_at_a_time() -> None:
+    body = io.BytesIO(json.dumps({"recipients": [{"n": "x" * 1_000} for _ in range(5_000)]}).encode())
+    read_draft(body)
+
+    next(read_recipients(body))
+
+    assert body.tell() < 1_000_000

@@ -1,0 +1,56 @@
+"""Uploads over HTTP, and the probes."""
+
+from typing import Any
+
+import pytest
+
+from host_litestar.app import create_app
+
+
+def test_an_uploaded_file_can_be_the_audience(still_api: Any) -> None:
+    content = b"Nama;No. HP\nBudi;0812-0000-1001\n"
+
+    answer = still_api.post("/uploads", files={"file": ("people.csv", content, "text/csv")})
+
+    assert answer.status_code == 201
+    upload = answer.json()
+    assert (upload["filename"], upload["size"], upload["kind"]) == ("people.csv", len(content), "csv")
+    body = {
+        "name": "x",
+        "message": {"type": "text", "text": "hi"},
+        "source": {"type": "csv", "uploadId": upload["uploadId"]},
+    }
+    assert still_api.post("/broadcast", json=body).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [{"files": {"other": ("a", b"1")}}, {"json": {}}, {"content": b""}],
+    ids=["another-part", "json", "nothing"],
+)
+def test_an_upload_without_its_file_is_400(still_api: Any, sent: dict[str, Any]) -> None:
+    answer = still_api.post("/uploads", **sent)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+
+
+def test_an_upload_over_the_limit_is_413(host_settings: Any) -> None:
+    from litestar.testing import TestClient
+
+    small = host_settings.model_copy(update={"max_body_bytes": 10_000})
+    with TestClient(create_app(small), base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        answer = client.post("/uploads", files={"file": ("a.csv", b"1" * 20_000)})
+
+    assert answer.status_code == 413
+
+
+def test_ready_asks_the_store_and_redis(still_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = still_api.get("/health/ready")
+    monkeypatch.setattr(
+        "wabroadcast_core.broadcaster.Broadcaster.check", lambda _: {"store": "ok", "redis": "no route to 10.0.0.7"}
+    )
+    bad = still_api.get("/health/ready")
+
+    assert (good.status_code, good.json()["checks"]) == (200, {"store": "ok", "redis": "ok"})
+    assert (bad.status_code, bad.json()["checks"]) == (503, {"store": "ok", "redis": "unavailable"})
+    assert "10.0.0.7" not in bad.text

@@ -1,0 +1,76 @@
+"""The contract: every call is described, the main ones by example, the problems declared."""
+
+import json
+from typing import Any
+
+import pytest
+from litestar.testing import TestClient
+
+from host_litestar.app import create_app
+from host_litestar.openapi import FILE_EXAMPLE, SUBMIT_EXAMPLE, SUMMARY_EXAMPLE
+from wabroadcast_core.models.broadcast import BroadcastDraft, BroadcastSummary
+from wabroadcast_core.models.recipient import Recipient
+
+
+@pytest.fixture
+def contract(still_api: Any) -> dict[str, Any]:
+    answer = still_api.get("/schema/openapi.json")
+    assert answer.status_code == 200
+    return dict(json.loads(answer.text))
+
+
+def test_the_submits_body_and_answer_are_described_by_example(contract: dict[str, Any]) -> None:
+    submit = contract["paths"]["/broadcast"]["post"]
+
+    body = submit["requestBody"]["content"]["application/json"]
+    assert set(body["schema"]["properties"]) >= {"name", "message", "recipients", "scheduledAt", "sendWindow"}
+    assert [example["value"] for example in body["examples"].values()] == [SUBMIT_EXAMPLE, FILE_EXAMPLE]
+    assert submit["responses"]["202"]["content"]["application/json"]["examples"]
+    assert "$defs" not in json.dumps(body)
+
+
+def test_the_examples_are_true() -> None:
+    drafts = [{**SUBMIT_EXAMPLE}, FILE_EXAMPLE]
+    recipients: Any = drafts[0].pop("recipients")
+
+    assert [BroadcastDraft.model_validate(draft).name for draft in drafts] == ["Promo November"] * 2
+    assert [Recipient.model_validate(recipient).name for recipient in recipients] == ["Budi"]
+    assert BroadcastSummary.model_validate(SUMMARY_EXAMPLE).status == "scheduled"
+
+
+def test_every_call_declares_its_problems_and_says_what_it_does(contract: dict[str, Any]) -> None:
+    for path, item in contract["paths"].items():
+        for method, operation in item.items():
+            if path.startswith("/health") or not isinstance(operation, dict):
+                continue
+            answers = operation["responses"]
+            assert {"400", "401", "503"} <= set(answers), f"{method} {path}"
+            assert "application/problem+json" in answers["401"]["content"]
+            assert operation["description"], f"{method} {path}"
+
+
+def test_names_are_in_camel_case(contract: dict[str, Any]) -> None:
+    schemas = contract["components"]["schemas"]
+
+    names = {name for schema in schemas.values() for name in schema.get("properties", {})}
+    assert {name for name in names if "_" in name} == set()
+
+
+def test_the_reference_page_needs_nothing_from_elsewhere(still_api: Any) -> None:
+    page = still_api.get("/schema")
+
+    assert page.status_code == 200
+    assert "POST /broadcast" in page.text
+    assert "<script" not in page.text
+    assert "http://" not in page.text.replace("http://127", "")
+    assert 'src="' not in page.text
+
+
+def test_with_keys_the_contract_says_so(host_settings: Any) -> None:
+    settings = host_settings.model_copy(update={"api_keys": [host_settings.redis_url]})
+    key = host_settings.redis_url.get_secret_value()
+    with TestClient(create_app(settings)) as client:
+        contract = client.get("/schema/openapi.json", headers={"Authorization": f"Bearer {key}"}).json()
+
+    assert contract["security"] == [{"apiKey": []}]
+    assert contract["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"

@@ -1,0 +1,62 @@
+"""The routes as a guest in another Litestar application."""
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import Litestar, get
+from litestar.connection import ASGIConnection
+from litestar.exceptions import PermissionDeniedException
+from litestar.handlers import BaseRouteHandler
+from litestar.testing import TestClient
+
+from host_litestar.plugin import WABroadcastPlugin
+from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
+
+
+@get("/", sync_to_thread=False)
+def index() -> str:
+    return "the shop"
+
+
+@get("/broken", sync_to_thread=False)
+def broken() -> None:
+    raise ValueError
+
+
+def test_a_mounted_engine_sends_and_the_host_stays_its_own(host_settings: Settings, until: Callable[..., Any]) -> None:
+    plugin = WABroadcastPlugin(host_settings, path="/messages", work=True)
+    body = {"name": "x", "message": {"type": "text", "text": "hi"}, "recipients": [{"number": "081200001001"}]}
+    with TestClient(Litestar([index, broken], plugins=[plugin]), raise_server_exceptions=False) as client:
+        job_id = client.post("/messages/broadcast", json=body).json()["jobId"]
+        until(lambda: client.get(f"/messages/broadcast/{job_id}/status").json()["status"] == "completed")
+        missing = client.get("/messages/broadcast/none")
+        own = client.get("/")
+        own_error = client.get("/broken")
+
+    assert missing.headers["content-type"] == "application/problem+json"
+    assert own.text == "the shop"
+    assert own_error.headers["content-type"] != "application/problem+json"
+
+
+def test_the_hosts_guards_stand_in_front(host_settings: Settings) -> None:
+    def members_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        if connection.headers.get("x-member") != "yes":
+            raise PermissionDeniedException
+
+    plugin = WABroadcastPlugin(host_settings, guards=[members_only])
+    with TestClient(Litestar([index], plugins=[plugin])) as client:
+        stranger = client.get("/wabroadcast/broadcast/jobs")
+        member = client.get("/wabroadcast/broadcast/jobs", headers={"x-member": "yes"})
+
+    assert (stranger.status_code, member.status_code) == (403, 200)
+
+
+def test_a_broadcaster_of_the_hosts_own_is_used(host_settings: Settings) -> None:
+    broadcaster = Broadcaster(host_settings)
+    with TestClient(Litestar([index], plugins=[WABroadcastPlugin(broadcaster)])) as client:
+        broadcaster.save_connection("mine", {"sender": "sandbox"})
+        answer = client.get("/wabroadcast/connections/mine")
+
+    assert answer.json()["name"] == "mine"
+    assert "stateSince" in answer.json()

@@ -1,0 +1,132 @@
+"""Every error as a problem document with a stable code."""
+
+import logging
+from typing import Any
+
+import pytest
+from litestar import Litestar, get
+from litestar.testing import TestClient
+
+from host_litestar.problems import handle_error
+from wabroadcast_core.errors import (
+    BroadcastError,
+    ConflictError,
+    Fault,
+    FileError,
+    InvalidInputError,
+    NotFoundError,
+    NumberError,
+    PluginError,
+    SourceError,
+    TemplateError,
+    UnavailableError,
+)
+
+
+def answer_to(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
+    @get("/", sync_to_thread=False)
+    def fail() -> None:
+        raise error
+
+    app = Litestar([fail], exception_handlers={Exception: handle_error}, logging_config=None)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        answer = client.get("/")
+    assert answer.headers["content-type"] == "application/problem+json"
+    return answer.status_code, answer.json(), dict(answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "more"),
+    [
+        pytest.param(
+            InvalidInputError([Fault("a.b", "wrong"), Fault("", "odd")]),
+            400,
+            {
+                "code": "invalid_input",
+                "errors": [{"path": "a.b", "message": "wrong"}, {"path": "", "message": "odd"}],
+            },
+            id="every-fault-with-its-path",
+        ),
+        pytest.param(TemplateError("no end", line=3), 400, {"code": "invalid_template", "line": 3}, id="template-line"),
+        pytest.param(
+            FileError("empty", row=2, column="HP"),
+            400,
+            {"code": "invalid_file", "row": 2, "column": "HP"},
+            id="file-row-and-column",
+        ),
+        pytest.param(NumberError("too short"), 400, {"code": "invalid_number"}, id="number"),
+        pytest.param(SourceError("gone"), 400, {"code": "audience_unreadable"}, id="audience"),
+        pytest.param(NotFoundError("broadcast", "x"), 404, {"code": "not_found"}, id="not-found"),
+        pytest.param(
+            ConflictError("no", status="paused"), 409, {"code": "conflict", "currentStatus": "paused"}, id="conflict"
+        ),
+        pytest.param(UnavailableError("store away"), 503, {"code": "unavailable"}, id="unavailable"),
+    ],
+)
+def test_each_error_has_its_status_and_code(error: Exception, status: int, more: dict[str, Any]) -> None:
+    found, problem, _ = answer_to(error)
+
+    assert found == problem["status"] == status
+    assert {name: problem[name] for name in more} == more
+    assert problem["detail"] == str(error)
+
+
+def test_an_unavailable_store_says_when_to_come_back() -> None:
+    _, _, headers = answer_to(UnavailableError("store away"))
+
+    assert int(headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [PluginError("plugin x at /srv/secret"), BroadcastError("/srv/secret"), ValueError("/srv/secret +628123456789")],
+    ids=["plugin", "engine", "bug"],
+)
+def test_a_failure_of_ours_is_logged_and_tells_the_caller_nothing(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        status, problem, _ = answer_to(error)
+
+    assert status == 500
+    assert problem["code"] == "internal"
+    assert "secret" not in str(problem)
+    assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [error]
+
+
+def test_errors_of_the_framework_are_problems_too(still_api: Any) -> None:
+    answers = {
+        "not_found": still_api.get("/nowhere"),
+        "method_not_allowed": still_api.put("/broadcast"),
+        "unsupported_media_type": still_api.post("/broadcast", content=b"name=x"),
+        "invalid_input": still_api.patch("/broadcast/x", content=b"{"),
+    }
+
+    assert {code: answer.json()["code"] for code, answer in answers.items()} == {code: code for code in answers}
+    assert {answer.headers["content-type"] for answer in answers.values()} == {"application/problem+json"}
+
+
+def test_an_unknown_job_is_404(still_api: Any) -> None:
+    calls = [
+        still_api.get("/broadcast/none"),
+        still_api.get("/broadcast/none/status"),
+        still_api.get("/broadcast/none/messages"),
+        still_api.post("/broadcast/pause/none"),
+        still_api.post("/broadcast/retry/none"),
+        still_api.post("/broadcast/none/messages/none-1/cancel"),
+        still_api.patch("/broadcast/none", json={"name": "x"}),
+    ]
+
+    assert [answer.status_code for answer in calls] == [404] * len(calls)
+
+
+def test_the_log_names_the_route_and_never_a_number(
+    still_api: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wabroadcast_core.broadcaster.Broadcaster.broadcast", lambda *_: 1 / 0)
+
+    answer = still_api.get("/broadcast/081234567890")
+
+    assert answer.status_code == 500
+    lines = [record.getMessage() for record in caplog.records if record.name == "host_litestar.problems"]
+    assert lines == ["GET /broadcast/{jobId} failed"]
