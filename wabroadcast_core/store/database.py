@@ -22,6 +22,11 @@ from wabroadcast_core.errors import SetupError, UnavailableError
 
 MIGRATION_LOCK = 3_004_062  # any number that is ours alone, for PostgreSQL's advisory lock
 LOCK_WAIT_SECONDS = 30.0
+POSTGRESQL_CONNECT = {
+    "connect_timeout": 10,
+    # A host that froze in the middle of a transaction must not hold everyone's rows for ever.
+    "options": "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=20000",
+}
 _DEADLOCK_CODES = frozenset({"40001", "40P01"})  # serialization failure, deadlock: PostgreSQL asks to try again
 
 Result = TypeVar("Result")
@@ -93,7 +98,7 @@ def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> 
             _make_directory(Path(parsed.database or ":memory:").parent)
             options: dict[str, Any] = {"connect_args": {"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}}
         else:
-            options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+            options = {"pool_pre_ping": True, "connect_args": POSTGRESQL_CONNECT}
         engine = create_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30, **options)
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise SetupError("WABROADCAST_DATABASE_URL is not a database URL that SQLAlchemy knows") from error

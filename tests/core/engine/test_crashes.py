@@ -1,0 +1,227 @@
+"""Whatever is killed when: nobody is lost, nobody gets it twice, and unknown is at most what was in flight."""
+
+import os
+import random
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.conftest import QUICK, PostgresCluster, wait_for
+from tests.processes import start_worker
+from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.models.broadcast import BroadcastProgress
+from wabroadcast_core.models.message import MessageView
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.queue.embedded import EmbeddedValkey
+from wabroadcast_core.testing import gateway as gateway_plugin
+from wabroadcast_core.testing.gateway import Gateway
+
+TEXT = {"type": "text", "text": "Halo {{ name }}"}
+
+
+def people(amount: int) -> list[dict[str, str]]:
+    return [{"number": f"0812{n:08d}", "name": f"Orang {n}"} for n in range(amount)]
+
+
+def submit_paced(broadcaster: Broadcaster, gateway: Gateway, *, amount: int, rate: int) -> str:
+    connection = {"sender": "gateway", "settings": {"url": gateway.url}, "rate": {"messages": rate, "perSeconds": 1}}
+    broadcaster.save_connection("main", connection)
+    draft = {"name": "Promo", "connection": "main", "message": TEXT}
+    return broadcaster.submit(draft, people(amount)).job_id
+
+
+def await_end(broadcaster: Broadcaster, job_id: str, *, seconds: float = 60) -> BroadcastProgress:
+    wait_for(lambda: broadcaster.status(job_id).status == "completed", seconds=seconds, what="completion")
+    return broadcaster.status(job_id)
+
+
+def check_nobody_lost_or_doubled(broadcaster: Broadcaster, gateway: Gateway, job_id: str, *, in_flight: int) -> None:
+    """The gateway's log against the store: one request at most for each, none for those that wait or never left."""
+    progress = broadcaster.status(job_id)
+    counts = gateway.counts()
+    doubled = {key: n for key, n in counts.items() if n > 1}
+    assert doubled == {}
+    statuses = {view.message_id: view.status for view in _all_messages(broadcaster, job_id)}
+    assert sum(status is MessageStatus.SENT for status in statuses.values()) == progress.counts.sent
+    assert progress.counts.sent + progress.counts.unknown == progress.total
+    assert progress.counts.unknown <= in_flight
+    missing = [key for key, status in statuses.items() if status is MessageStatus.SENT and key not in counts]
+    assert missing == []
+
+
+def _all_messages(broadcaster: Broadcaster, job_id: str) -> Iterator[MessageView]:
+    cursor: str | None = None
+    while True:
+        page = broadcaster.messages(job_id, cursor=cursor, limit=500)
+        yield from page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def test_a_killed_worker_costs_only_what_was_in_flight(
+    broadcaster: Broadcaster, settings: Settings, tmp_path: Path
+) -> None:
+    chance = random.Random(3)
+    with Gateway(_made(tmp_path / "gw"), latency=0.05) as gateway:
+        job_id = submit_paced(broadcaster, gateway, amount=240, rate=100)
+        kills = 2
+        for kill in range(kills):
+            with start_worker(settings) as worker:
+                before = len(gateway.arrivals())
+                target = before + chance.randrange(20, 60)
+                _await_arrivals(gateway, target)
+                worker.kill()
+        with start_worker(settings):
+            await_end(broadcaster, job_id)
+        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=kills * 20)
+
+
+def test_of_two_workers_one_dies_and_the_other_goes_on(
+    broadcaster: Broadcaster, settings: Settings, tmp_path: Path
+) -> None:
+    with Gateway(_made(tmp_path / "gw"), latency=0.05) as gateway:
+        job_id = submit_paced(broadcaster, gateway, amount=200, rate=100)
+        with start_worker(settings) as first, start_worker(settings):
+            _await_arrivals(gateway, 60)
+            first.kill()
+            await_end(broadcaster, job_id)
+        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=20)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite's one lock may be frozen with it
+def test_a_frozen_worker_that_wakes_later_sends_nothing_that_was_given_to_others(
+    broadcaster: Broadcaster, settings: Settings, tmp_path: Path
+) -> None:
+    with Gateway(_made(tmp_path / "gw"), latency=0.2) as gateway:
+        job_id = submit_paced(broadcaster, gateway, amount=200, rate=100)
+        with start_worker(settings) as frozen:
+            _await_arrivals(gateway, 50)
+            os.kill(frozen.pid, signal.SIGSTOP)
+            with start_worker(settings):
+                _await_arrivals(gateway, 100)
+                os.kill(frozen.pid, signal.SIGCONT)
+                await_end(broadcaster, job_id)
+        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=40)
+
+
+def test_a_worker_that_is_asked_to_stop_leaves_nothing_unknown(
+    broadcaster: Broadcaster, settings: Settings, tmp_path: Path
+) -> None:
+    with Gateway(_made(tmp_path / "gw"), latency=0.2) as gateway:
+        job_id = submit_paced(broadcaster, gateway, amount=200, rate=100)
+        with start_worker(settings) as first:
+            _await_arrivals(gateway, 50)
+            first.stop()
+        stopped = broadcaster.status(job_id)
+        assert stopped.counts.processing == 0
+        assert stopped.counts.unknown == 0
+        with start_worker(settings):
+            await_end(broadcaster, job_id)
+        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=0)
+
+
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+    server = EmbeddedValkey(tmp_path / "own")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("with_file", [True, False], ids=["with-its-file", "without-its-file"])
+def test_a_killed_valkey_loses_and_doubles_nobody(
+    settings: Settings, own_valkey: EmbeddedValkey, tmp_path: Path, *, with_file: bool
+) -> None:
+    mine = settings.model_copy(update={"redis_url": _secret(own_valkey.url)})
+    with Broadcaster(mine, plugins=[gateway_plugin]) as broadcaster, Gateway(_made(tmp_path / "gw")) as gateway:
+        job_id = submit_paced(broadcaster, gateway, amount=200, rate=100)
+        with start_worker(mine):
+            _await_arrivals(gateway, 80)
+            own_valkey.kill()
+            if not with_file:
+                _remove_files(own_valkey.directory)
+            own_valkey.start()
+            await_end(broadcaster, job_id)
+        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=0)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_nothing_is_sent_while_redis_is_away_and_all_is_sent_when_it_is_back(
+    settings: Settings, own_valkey: EmbeddedValkey, tmp_path: Path
+) -> None:
+    mine = settings.model_copy(update={"redis_url": _secret(own_valkey.url)})
+    with Broadcaster(mine, plugins=[gateway_plugin]) as broadcaster, Gateway(_made(tmp_path / "gw")) as gateway:
+        job_id = submit_paced(broadcaster, gateway, amount=200, rate=100)
+        with start_worker(mine):
+            _await_arrivals(gateway, 50)
+            own_valkey.stop()
+            submitted = broadcaster.submit({"name": "B", "connection": "main", "message": TEXT}, people(20)).job_id
+            sent = len(gateway.arrivals())
+            wait_for(lambda: broadcaster.check()["redis"] != "ok", what="Redis' absence")
+            assert len(gateway.arrivals()) <= sent + 2
+            own_valkey.start()
+            await_end(broadcaster, job_id)
+            await_end(broadcaster, submitted)
+        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=0)
+        check_nobody_lost_or_doubled(broadcaster, gateway, submitted, in_flight=0)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_work_comes_back_when_every_key_of_redis_is_gone(
+    settings: Settings, own_valkey: EmbeddedValkey, tmp_path: Path
+) -> None:
+    mine = settings.model_copy(update={"redis_url": _secret(own_valkey.url)})
+    with Broadcaster(mine, plugins=[gateway_plugin]) as broadcaster, Gateway(_made(tmp_path / "gw")) as gateway:
+        job_id = submit_paced(broadcaster, gateway, amount=200, rate=100)
+        with start_worker(mine), start_worker(mine):
+            for target in (40, 80, 120):
+                _await_arrivals(gateway, target)
+                redis.Redis.from_url(own_valkey.url).flushall()
+            await_end(broadcaster, job_id)
+        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=0)
+
+
+def test_outcomes_are_kept_while_the_store_is_away(
+    tmp_path: Path, valkey: EmbeddedValkey, postgres: PostgresCluster
+) -> None:
+    settings = Settings(
+        data_dir=tmp_path,
+        redis_url=valkey.url,
+        namespace=f"away{abs(hash(tmp_path))}",
+        database_url=postgres.new_database(),
+        **QUICK,
+    )
+    gateway = Gateway(_made(tmp_path / "gw"), latency=0.3)
+    with gateway, Broadcaster(settings, plugins=[gateway_plugin]) as broadcaster:
+        job_id = submit_paced(broadcaster, gateway, amount=200, rate=100)
+        with start_worker(settings):
+            _await_arrivals(gateway, 60)
+            postgres.kill()
+            postgres.start()
+            await_end(broadcaster, job_id)
+        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=0)
+
+
+def _await_arrivals(gateway: Gateway, amount: int) -> None:
+    wait_for(lambda: len(gateway.arrivals()) >= amount, what=f"{amount} arrivals")
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
+
+
+def _secret(url: str) -> object:
+    return Settings(redis_url=url).redis_url
+
+
+def _remove_files(directory: Path) -> None:
+    for path in directory.rglob("*"):
+        if path.is_file() and path.suffix not in {".lock", ".conf", ".log"}:
+            path.unlink()
