@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from pydantic import SecretStr
 
 from tests.conftest import PostgresCluster, wait_for
 from tests.processes import WorkerProcess, start_worker
@@ -133,7 +134,7 @@ def test_no_promise_is_broken_by_killing_at_random(
     (tmp_path / "gw").mkdir()
     valkey = EmbeddedValkey(tmp_path / "own")
     valkey.start()
-    mine = settings.model_copy(update={"redis_url": Settings(redis_url=valkey.url).redis_url})
+    mine = settings.model_copy(update={"redis_url": SecretStr(valkey.url)})
     with (
         Gateway(tmp_path / "gw", latency=LATENCY) as gateway,
         Broadcaster(mine, plugins=[gateway_plugin]) as broadcaster,

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import redis
+from pydantic import SecretStr
 
-from tests.conftest import QUICK, PostgresCluster, wait_for
+from tests.conftest import PostgresCluster, wait_for
 from tests.processes import start_worker
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -70,7 +71,7 @@ def test_a_killed_worker_costs_only_what_was_in_flight(
     with Gateway(_made(tmp_path / "gw"), latency=0.05) as gateway:
         job_id = submit_paced(broadcaster, gateway, amount=240, rate=100)
         kills = 2
-        for kill in range(kills):
+        for _ in range(kills):
             with start_worker(settings) as worker:
                 before = len(gateway.arrivals())
                 target = before + chance.randrange(20, 60)
@@ -187,16 +188,10 @@ def test_work_comes_back_when_every_key_of_redis_is_gone(
         check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=0)
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_outcomes_are_kept_while_the_store_is_away(
-    tmp_path: Path, valkey: EmbeddedValkey, postgres: PostgresCluster
+    settings: Settings, tmp_path: Path, postgres: PostgresCluster
 ) -> None:
-    settings = Settings(
-        data_dir=tmp_path,
-        redis_url=valkey.url,
-        namespace=f"away{abs(hash(tmp_path))}",
-        database_url=postgres.new_database(),
-        **QUICK,
-    )
     gateway = Gateway(_made(tmp_path / "gw"), latency=0.3)
     with gateway, Broadcaster(settings, plugins=[gateway_plugin]) as broadcaster:
         job_id = submit_paced(broadcaster, gateway, amount=200, rate=100)
@@ -217,8 +212,8 @@ def _made(directory: Path) -> Path:
     return directory
 
 
-def _secret(url: str) -> object:
-    return Settings(redis_url=url).redis_url
+def _secret(url: str) -> SecretStr:
+    return SecretStr(url)
 
 
 def _remove_files(directory: Path) -> None:
