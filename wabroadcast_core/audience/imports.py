@@ -7,9 +7,11 @@ hand, the next reader goes on at the mark, and two readers at once cannot both m
 import dataclasses
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
 import redis
 from pydantic import Field, ValidationError
@@ -35,7 +37,6 @@ from wabroadcast_core.store.uploads import open_upload
 
 log = logging.getLogger(__name__)
 
-LOCK_SECONDS = 30  # a chunk takes far less; a crash holds the next reader up no longer
 MOST_CHARACTERS = 4_000_000  # of a chunk: rows may be long
 TAGS = "tags"  # the variable that holds a row's tags
 _HEAD = 8
@@ -56,9 +57,9 @@ def run_import(context: Context, import_id: str, *, is_stopped: Callable[[], boo
 
     :param is_stopped: whether to leave the rest to somebody else; asked between two chunks.
     """
-    with _locked(context, import_id) as lock:
-        if lock is not None:
-            _Import(context, import_id, keep_lock=lock, is_stopped=is_stopped).run()
+    with _locked(context, import_id) as mine:
+        if mine:
+            _Import(context, import_id, is_stopped=is_stopped).run()
 
 
 def open_source(context: Context, upload_id: str, options: ImportOptions) -> ContactSource:
@@ -82,37 +83,51 @@ def understood(source: ContactSource) -> dict[str, str]:
 
 
 @contextmanager
-def _locked(context: Context, import_id: str) -> Iterator[Callable[[], None] | None]:
-    """Keeps a second reader away. Without Redis there is no lock: then the mark alone keeps two readers apart.
+def _locked(context: Context, import_id: str) -> Iterator[bool]:
+    """Keeps a second reader away: the lock is renewed as long as this process lives.
 
-    :returns: what renews the lock; None: somebody else has it.
+    Without Redis there is no lock: then the mark alone keeps two readers apart.
+
+    :returns: whether this import may be run here.
     """
-    lock = context.redis.lock(context.keys.importing(import_id), timeout=LOCK_SECONDS, blocking=False)
+    seconds = context.settings.lease_seconds
+    key = context.keys.importing(import_id)
+    lock = context.redis.lock(key, timeout=seconds, blocking=False, thread_local=False)  # another thread renews it
+    held = _acquire(lock)
+    if not held:
+        yield held is None
+        return
+    ended = threading.Event()
+    renewing = threading.Thread(target=_renew, args=(lock, ended, seconds), name="wabroadcast-import-lock", daemon=True)
+    renewing.start()
     try:
-        held = lock.acquire()
+        yield True
+    finally:
+        ended.set()
+        renewing.join()
+        with suppress(redis.RedisError):
+            lock.release()
+
+
+def _acquire(lock: Lock) -> bool | None:
+    """:returns: whether nobody else has it; None: Redis is away."""
+    try:
+        return lock.acquire()
     except redis.RedisError as error:
         log.warning("an import goes on without a lock (%s)", type(error).__name__)
-        held = True
-    try:
-        yield (lambda: _renew(lock)) if held else None
-    finally:
-        with suppress(redis.RedisError):
-            if held:
-                lock.release()
+        return None
 
 
-def _renew(lock: Lock) -> None:
-    with suppress(redis.RedisError):  # whoever took it meanwhile finds the mark moved, or we do
-        lock.extend(LOCK_SECONDS, replace_ttl=True)
+def _renew(lock: Lock, ended: threading.Event, seconds: float) -> None:
+    while not ended.wait(seconds / 3):
+        with suppress(redis.RedisError):  # should somebody else have it now, the mark decides
+            lock.extend(seconds, replace_ttl=True)
 
 
 class _Import:
-    def __init__(
-        self, context: Context, import_id: str, *, keep_lock: Callable[[], None], is_stopped: Callable[[], bool]
-    ) -> None:
+    def __init__(self, context: Context, import_id: str, *, is_stopped: Callable[[], bool]) -> None:
         self._context = context
         self._id = import_id
-        self._keep_lock = keep_lock
         self._is_stopped = is_stopped
         self._done = 0
 
@@ -138,13 +153,11 @@ class _Import:
         options = ImportOptions.model_validate_json(row["options"])
         source = open_source(self._context, row["upload_id"], options)
         rows = iter(source.read())
-        if not self._skip(rows, self._done):
-            return False
+        next(islice(rows, self._done, self._done), None)  # passes over what was taken before
         judge = Judge(region=options.region, tags=options.tags)
         for chunk in judge.chunks(rows, first=self._done + 1, size=self._context.settings.prepare_chunk):
             if self._is_stopped() or not self._store(chunk, row, columns=self._new_columns(options, source)):
                 return False
-            self._keep_lock()
         return True
 
     def _new_columns(self, options: ImportOptions, source: ContactSource) -> str | None:
@@ -153,15 +166,6 @@ class _Import:
             return None
         options.columns = understood(source)
         return options.model_dump_json()
-
-    def _skip(self, rows: Iterator[AudienceRow], amount: int) -> bool:
-        """Pass over what was taken before. :returns: whether to go on."""
-        for place, _ in zip(range(1, amount + 1), rows, strict=False):
-            if place % self._context.settings.prepare_chunk == 0:
-                self._keep_lock()
-                if self._is_stopped():
-                    return False
-        return True
 
     def _store(self, chunk: "Chunk", row: RowMapping, *, columns: str | None) -> bool:
         """Store a chunk and move the mark. :returns: whether to go on."""
@@ -225,11 +229,16 @@ class Judge:
     def chunks(self, rows: Iterable[AudienceRow], *, first: int, size: int) -> Iterator[Chunk]:
         """:param first: the place of the first row: its number where the source gives none."""
         chunk = Chunk()
-        for place, row in enumerate(rows, first):
-            self._add(chunk, row, place)
-            if chunk.rows >= size or chunk.characters >= MOST_CHARACTERS:
+        try:
+            for place, row in enumerate(rows, first):
+                self._add(chunk, row, place)
+                if chunk.rows >= size or chunk.characters >= MOST_CHARACTERS:
+                    yield chunk
+                    chunk = Chunk()
+        except BroadcastError:  # what came before the fault is taken
+            if chunk.rows:
                 yield chunk
-                chunk = Chunk()
+            raise
         if chunk.rows:
             yield chunk
 

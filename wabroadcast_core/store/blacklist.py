@@ -91,7 +91,7 @@ def listed_reasons(
         return {}
     asked = as_json(numbers) if connection.dialect.name == "sqlite" else list(numbers)
     rows = connection.execute(_LISTED_REASONS.of(connection), {"numbers": asked, "connection_id": connection_id})
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def find_number(connection: Connection, number: str, *, connection_id: int) -> RowMapping | None:

@@ -18,7 +18,8 @@ from wabroadcast_core.store.tables import contact_tags, contacts, tags
 
 PAGE = 2_000
 
-_NUMBER_QUERY = re.compile(r"[+(]*[\d][\d\s().-]*")
+_NUMBER_QUERY = re.compile(r"[+(]*\d[\d\s().-]*")
+_TRUNK_PREFIX = re.compile(r"^0(?=[1-9])")  # of a number without its country
 _NO_DIGIT = re.compile(r"\D+")
 
 
@@ -66,7 +67,7 @@ def _matches(query: str) -> Any:
     if not _NUMBER_QUERY.fullmatch(query.strip()):
         return by_name
     digits = _NO_DIGIT.sub("", query)
-    return or_(contacts.c.number.contains(digits.lstrip("0") or digits, autoescape=True), by_name)
+    return or_(contacts.c.number.contains(_TRUNK_PREFIX.sub("", digits), autoescape=True), by_name)
 
 
 def find_contact(connection: Connection, number: str) -> RowMapping | None:
@@ -101,7 +102,7 @@ def tags_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]
 
 def list_tags(connection: Connection) -> Sequence[tuple[str, int]]:
     """All tags by name, each with how many contacts it has."""
-    return connection.execute(select(tags.c.name, tags.c.contacts).order_by(tags.c.name)).tuples().all()
+    return connection.execute(select(tags.c.name, tags.c.contacts).order_by(tags.c.name)).all()
 
 
 def read_contacts(database: Database, names: Sequence[str], match: str) -> Iterator[AudienceRow]:
@@ -234,7 +235,7 @@ def _add_tags(connection: Connection, wanted: Mapping[tuple[str, ...], Sequence[
         return
     listed = as_json(sorted(by_name))
     connection.execute(_INSERT_TAGS.of(connection), {"names": listed})
-    tag_ids = connection.execute(_TAG_KEYS.of(connection), {"names": listed}).tuples()
+    tag_ids = connection.execute(_TAG_KEYS.of(connection), {"names": listed})
     rows = json.dumps({tag_id: sorted(by_name[name]) for name, tag_id in tag_ids}, separators=(",", ":"))
     _count_tags(connection, Counter(connection.execute(_TAG_CONTACTS.of(connection), {"rows": rows}).scalars()))
 

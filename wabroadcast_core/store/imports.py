@@ -118,4 +118,4 @@ def reasons_of(connection: Connection, key: str) -> dict[str, int]:
     """How many rows were rejected, by reason."""
     column = import_rejections.c.reason
     statement = select(column, func.count()).where(import_rejections.c.import_id == key).group_by(column)
-    return dict(connection.execute(statement.order_by(func.count().desc(), column)).tuples().all())
+    return dict(connection.execute(statement.order_by(func.count().desc(), column)).all())

@@ -1,0 +1,390 @@
+"""Contact files into the contact book, on both stores."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from tests.conftest import wait_for
+from wabroadcast_core import FileError, InvalidInputError, NotFoundError, Settings
+from wabroadcast_core.audience.imports import run_import
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.models.contact import ImportReport
+from wabroadcast_core.queue.worker import Worker
+from wabroadcast_core.testing import gateway as gateway_plugin
+from wabroadcast_core.testing import senders as null_plugin
+
+SMALL_FILE = "Nama;No. HP;Kota;Tag\nBudi;0812-3456-7890;Bandung;vip, lama\nSiti;+62 813 1111 2222;Bogor;\n"
+
+
+def upload(broadcaster: Broadcaster, text: str | bytes, name: str = "people.csv") -> str:
+    data = text.encode() if isinstance(text, str) else text
+    return broadcaster.save_upload([data], filename=name).upload_id
+
+
+def rows(count: int, *, first: int = 0) -> str:
+    return "".join(f"Orang {n},0812{n:08d},K{n}\n" for n in range(first, first + count))
+
+
+def people(broadcaster: Broadcaster) -> dict[str, tuple[str | None, dict[str, object], list[str]]]:
+    page = broadcaster.contacts(page_size=1_000)
+    return {item.number: (item.name, dict(item.variables), item.tags) for item in page.items}
+
+
+def test_a_file_becomes_contacts(broadcaster: Broadcaster) -> None:
+    report = broadcaster.import_contacts(upload(broadcaster, SMALL_FILE), tags=["promo"])
+
+    assert (report.status, report.rows, report.created, report.updated, report.rejected) == ("done", 2, 2, 0, 0)
+    assert report.columns == {"Nama": "name", "No. HP": "number", "Kota": "kota", "Tag": "tag, tags"}
+    assert people(broadcaster) == {
+        "+6281234567890": ("Budi", {"kota": "Bandung", "tag": "vip, lama"}, ["lama", "promo", "vip"]),
+        "+6281311112222": ("Siti", {"kota": "Bogor"}, ["promo"]),
+    }
+    assert broadcaster.contact("081234567890").source == "people.csv"
+    assert {tag.name: tag.contacts for tag in broadcaster.tags()} == {"lama": 1, "promo": 2, "vip": 1}
+
+
+def test_a_workbook_becomes_contacts(broadcaster: Broadcaster) -> None:
+    book = Workbook()
+    for cells in (["Nama", "HP"], ["Budi", 81234567890.0], ["Siti", "0813-1111-2222"]):
+        book.worksheets[0].append(cells)
+    file = io.BytesIO()
+    book.save(file)
+
+    report = broadcaster.import_contacts(upload(broadcaster, file.getvalue(), "anything"))
+
+    assert (report.status, report.created) == ("done", 2)
+    assert set(people(broadcaster)) == {"+6281234567890", "+6281311112222"}
+
+
+def test_a_second_file_changes_what_it_says_and_keeps_the_rest(broadcaster: Broadcaster) -> None:
+    broadcaster.import_contacts(upload(broadcaster, SMALL_FILE))
+
+    report = broadcaster.import_contacts(
+        upload(broadcaster, "HP,Nama,Kota,Poin,Grup\n081234567890,,Jakarta,7,baru\n081399998888,Ani,,,\n")
+    )
+
+    assert (report.created, report.updated) == (1, 1)
+    name, variables, tags = people(broadcaster)["+6281234567890"]
+    assert name == "Budi"
+    assert variables == {"kota": "Jakarta", "tag": "vip, lama", "poin": "7", "grup": "baru"}
+    assert tags == ["baru", "lama", "vip"]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5_000])
+def test_a_number_that_comes_twice_is_one_person(broadcaster: Broadcaster, chunk: int) -> None:
+    broadcaster.settings.prepare_chunk = chunk
+    file = "Nama,HP,Kota,Tag\nBudi,081234567890,Bandung,a\nAni,081300000001,,\n,+6281234567890,Bogor,b\n"
+
+    report = broadcaster.import_contacts(upload(broadcaster, file))
+
+    assert (report.rows, report.created, report.updated, report.rejected) == (3, 2, 1, 0)
+    assert people(broadcaster)["+6281234567890"] == ("Budi", {"kota": "Bogor", "tag": "b"}, ["a", "b"])
+
+
+def test_damaged_rows_are_reported_and_the_rest_goes_on(broadcaster: Broadcaster) -> None:
+    long_ones = f"X;081200000001;{'t' * 101}\n{'n' * 513};081200000002;\n"
+    file = f"Nama;HP;Tag\nBudi;081234567890;\nAni;hubungi kantor;\nTuti;;\n{long_ones}"
+
+    report = broadcaster.import_contacts(upload(broadcaster, file))
+
+    assert (report.rows, report.created, report.rejected) == (5, 1, 4)
+    assert [(row.row, row.column, row.reason) for row in report.rejections] == [
+        (3, "number", "no phone number in it"),
+        (4, "number", "empty"),
+        (5, "tags", "a tag longer than 100 characters"),
+        (6, "name", "longer than 512 characters"),
+    ]
+    assert sum(report.reasons.values()) == 4
+
+
+def test_rejected_rows_come_back_as_a_file_that_no_spreadsheet_runs(broadcaster: Broadcaster) -> None:
+    file = "Nama;HP;Kota\n=1+1;@nobody;-Bogor\nBudi;081234567890;\n+Ani;12;\tKediri\n"
+    report = broadcaster.import_contacts(upload(broadcaster, file))
+
+    data = b"".join(broadcaster.import_errors(str(report.import_id)))
+
+    assert list(csv.reader(io.StringIO(data.decode("utf-8-sig")))) == [
+        ["Nama", "HP", "Kota", "row", "reason"],
+        ["'=1+1", "'@nobody", "'-Bogor", "2", "no phone number in it"],
+        ["'+Ani", "12", "Kediri", "4", "too short"],
+    ]
+
+
+def test_many_rejected_rows_come_back_whole(broadcaster: Broadcaster) -> None:
+    file = "HP,Nama\n081234567890,Budi\n" + "".join(f"x{n},Orang {n}\n" for n in range(2_500))
+    report = broadcaster.import_contacts(upload(broadcaster, file))
+
+    lines = b"".join(broadcaster.import_errors(str(report.import_id))).decode("utf-8-sig").splitlines()
+
+    assert report.rejected == 2_500
+    assert len(report.rejections) == 20
+    assert [line.split(",")[1] for line in lines[1:]] == [f"Orang {n}" for n in range(2_500)]
+
+
+def test_a_mapping_and_a_region_overrule_what_would_be_understood(broadcaster: Broadcaster) -> None:
+    file = "A,B,C\n0912345678,0987654321,Ana\n"
+
+    report = broadcaster.import_contacts(
+        upload(broadcaster, file), mapping={"B": "number", "A": "", "C": "panggilan"}, region="vn"
+    )
+
+    assert report.rejected == 0
+    assert people(broadcaster) == {"+84987654321": (None, {"panggilan": "Ana"}, [])}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("Nama,Kota\nBudi,Bandung\n", id="no-number"),
+        pytest.param(b"PK\x03\x04broken", id="broken-zip"),
+        pytest.param(b"\x00\x01\x02\x03" * 100, id="binary"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_clear_error(broadcaster: Broadcaster, file: str | bytes) -> None:
+    upload_id = upload(broadcaster, file)
+
+    with pytest.raises(FileError):
+        broadcaster.import_contacts(upload_id)
+    with pytest.raises(FileError):
+        broadcaster.import_contacts(upload_id, dry_run=True)
+
+
+def test_a_file_that_breaks_in_the_middle_keeps_what_came_before(broadcaster: Broadcaster) -> None:
+    broadcaster.settings.prepare_chunk = 50
+
+    report = broadcaster.import_contacts(upload(broadcaster, "Nama,HP,Kode\n" + rows(120) + '"cut,0812'))
+
+    assert report.status == "failed"
+    assert "row 122" in str(report.reason)
+    assert report.created == len(people(broadcaster)) == 120
+    assert report.finished_at is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        pytest.param({"tags": ["x" * 101]}, "tags", id="tag"),
+        pytest.param({"region": "XX"}, "region", id="region"),
+    ],
+)
+def test_options_that_do_not_fit_are_named(broadcaster: Broadcaster, options: dict[str, object], path: str) -> None:
+    upload_id = upload(broadcaster, SMALL_FILE)
+
+    with pytest.raises(InvalidInputError) as caught:
+        broadcaster.import_contacts(upload_id, **options)  # type: ignore[arg-type]  # a table of cases
+
+    assert [fault.path for fault in caught.value.faults] == [path]
+
+
+def test_what_is_not_there_is_said(broadcaster: Broadcaster) -> None:
+    for ask in (broadcaster.import_contacts, broadcaster.import_report, broadcaster.import_errors):
+        with pytest.raises(NotFoundError):
+            ask("gone")
+
+
+def test_text_that_no_database_stores_does_not_stop_an_import(broadcaster: Broadcaster) -> None:
+    book = Workbook()
+    book.worksheets[0].append(["Nama", "HP", "Tag", "Kota"])
+    book.worksheets[0].append(["Bu_xD800_di", "081234567890", "v_x0000_ip", "B_x0000_ogor"])
+    file = io.BytesIO()
+    book.save(file)
+
+    report = broadcaster.import_contacts(upload(broadcaster, file.getvalue()))
+
+    assert (report.status, report.created) == ("done", 1)
+
+
+# --- dry run ---------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_says_what_would_happen_and_stores_nothing(broadcaster: Broadcaster) -> None:
+    broadcaster.settings.prepare_chunk = 2
+    broadcaster.import_contacts(upload(broadcaster, SMALL_FILE))
+    before = people(broadcaster)
+    file = "Nama,HP,Tag\nBudi,081234567890,x\nAni,081300000001,\nAni,081300000001,y\nTuti,12,\nAni,081300000001,\n"
+
+    tried = broadcaster.import_contacts(upload(broadcaster, file), tags=["promo"], dry_run=True)
+
+    assert people(broadcaster) == before
+    assert (tried.import_id, tried.status) == (None, "done")
+    assert (tried.rows, tried.created, tried.updated, tried.rejected) == (5, 1, 3, 1)
+    assert tried.samples[0].model_dump() == {
+        "number": "+6281234567890", "name": "Budi", "tags": ["promo", "x"], "variables": {"tag": "x"},
+    }  # fmt: skip
+    done = broadcaster.import_contacts(upload(broadcaster, file), tags=["promo"])
+    for name in ("rows", "created", "updated", "rejected", "reasons", "rejections", "columns", "filename"):
+        assert getattr(tried, name) == getattr(done, name)
+
+
+def test_a_dry_run_ends_when_its_time_is_up(broadcaster: Broadcaster) -> None:
+    broadcaster.settings.prepare_chunk = 10
+
+    tried = broadcaster.import_contacts(upload(broadcaster, "Nama,HP,Kode\n" + rows(100)), dry_run=True, wait_seconds=0)
+
+    assert (tried.status, tried.rows) == ("running", 10)
+
+
+# --- crashes and company ---------------------------------------------------------------------------------------
+
+CRASH = """
+import json, os, signal, sys
+from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.store import {module} as victim
+
+settings = Settings(**json.loads(sys.argv[1]))
+real, calls = victim.{function}, 0
+
+def die_in_the_middle(*arguments, **options):
+    global calls
+    calls += 1
+    if calls == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments, **options)
+
+victim.{function} = die_in_the_middle
+with Broadcaster(settings) as broadcaster:
+    broadcaster.import_contacts(sys.argv[2], tags=["promo"])
+"""
+
+
+@pytest.fixture
+def killed_import(broadcaster: Broadcaster, settings: Settings, request: pytest.FixtureRequest) -> str:
+    """An import whose process was killed in its fourth chunk. :returns: its id."""
+    module, function = request.param
+    upload_id = upload(broadcaster, "Nama,HP,Kode\n" + rows(250) + "Ani,12,\n" + rows(10))
+    plain = settings.model_dump(mode="json", exclude={"database_url", "redis_url"}) | {
+        "prepare_chunk": 50,
+        "redis_url": settings.redis_url and settings.redis_url.get_secret_value(),
+        "database_url": settings.database_url and settings.database_url.get_secret_value(),
+    }
+    script = CRASH.format(module=module, function=function)
+    ended = subprocess.run([sys.executable, "-c", script, json.dumps(plain), upload_id], check=False)
+    assert ended.returncode == -9
+    with broadcaster.context.database.read() as connection:
+        return str(connection.exec_driver_sql("SELECT id FROM imports").scalar_one())
+
+
+KILLED = pytest.mark.parametrize(
+    "killed_import",
+    [
+        pytest.param(("imports", "move_mark"), id="before-a-chunk"),
+        pytest.param(("imports", "count_rows"), id="within-a-chunk"),
+        pytest.param(("contacts", "_add_tags"), id="between-contacts-and-tags"),
+    ],
+    indirect=True,
+)
+
+
+def check_whole(broadcaster: Broadcaster, report: ImportReport) -> None:
+    assert (report.status, report.rows, report.created, report.updated, report.rejected) == ("done", 261, 250, 10, 1)
+    found = people(broadcaster)
+    assert found == {f"+62812{n:08d}": (f"Orang {n}", {"kode": f"K{n}"}, ["promo"]) for n in range(250)}
+    assert [(tag.name, tag.contacts) for tag in broadcaster.tags()] == [("promo", 250)]
+
+
+@KILLED
+def test_a_killed_import_is_taken_up_again(broadcaster: Broadcaster, killed_import: str) -> None:
+    left = broadcaster.import_report(killed_import)
+    assert (left.status, left.rows, left.created) == ("running", 150, 150)
+
+    def done() -> bool:
+        run_import(broadcaster.context, killed_import)  # no use until the dead process' lock has run out
+        return broadcaster.import_report(killed_import).status == "done"
+
+    wait_for(done, what="the end of the import")
+
+    check_whole(broadcaster, broadcaster.import_report(killed_import))
+
+
+@pytest.mark.parametrize("killed_import", [("imports", "count_rows")], indirect=True)
+def test_a_worker_takes_up_what_a_killed_process_left(
+    broadcaster: Broadcaster, killed_import: str, worker: Worker
+) -> None:
+    wait_for(lambda: broadcaster.import_report(killed_import).status == "done", what="the end of the import")
+
+    check_whole(broadcaster, broadcaster.import_report(killed_import))
+
+
+def test_two_readers_at_once_double_nobody(broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
+    broadcaster.settings.prepare_chunk = 20
+    monkeypatch.setattr(broadcaster.contact_book, "_threads", _NobodyRuns())
+    text = "Nama,HP,Kode\n" + rows(400)
+    import_id = str(broadcaster.import_contacts(upload(broadcaster, text)).import_id)
+    monkeypatch.setattr(broadcaster.context.keys.__class__, "importing", _no_lock())
+
+    readers = [threading.Thread(target=run_import, args=(broadcaster.context, import_id)) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+
+    run_import(broadcaster.context, import_id)  # all but one gave up, and the last may have too
+    report = broadcaster.import_report(import_id)
+    assert (report.status, report.rows, report.created, report.updated) == ("done", 400, 400, 0)
+    assert len(people(broadcaster)) == 400
+
+
+class _NobodyRuns:
+    def start(self, import_id: str, *, wait_seconds: float) -> None: ...
+    def close(self) -> None: ...
+
+
+def _no_lock() -> object:
+    """Another key each time: every reader has a lock of its own."""
+    keys: Iterator[int] = iter(range(1_000))
+    return lambda _keys, import_id: f"{import_id}:{next(keys)}"
+
+
+def test_an_import_that_another_process_runs_is_left_to_it(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcaster.contact_book, "_threads", _NobodyRuns())
+    import_id = str(broadcaster.import_contacts(upload(broadcaster, SMALL_FILE)).import_id)
+    broadcaster.context.redis.set(broadcaster.context.keys.importing(import_id), "theirs")
+
+    run_import(broadcaster.context, import_id)
+
+    assert broadcaster.import_report(import_id).status == "queued"
+
+
+def test_a_file_comes_in_while_redis_is_away(tmp_path: Path) -> None:
+    with Broadcaster(Settings(data_dir=tmp_path, redis_url="redis://127.0.0.1:1/0")) as broadcaster:
+        report = broadcaster.import_contacts(upload(broadcaster, SMALL_FILE))
+
+    assert (report.status, report.created) == ("done", 2)
+
+
+def test_an_import_that_takes_long_goes_on_after_the_answer(broadcaster: Broadcaster) -> None:
+    broadcaster.settings.prepare_chunk = 50
+    upload_id = upload(broadcaster, "Nama,HP,Kode\n" + rows(3_000))
+
+    first = broadcaster.import_contacts(upload_id, wait_seconds=0)
+    assert first.status in {"queued", "running"}
+
+    wait_for(lambda: broadcaster.import_report(str(first.import_id)).status == "done")
+    assert broadcaster.import_report(str(first.import_id)).created == 3_000
+
+
+def test_closing_stops_an_import_after_its_chunk_and_the_next_start_goes_on(settings: Settings) -> None:
+    settings.prepare_chunk = 20
+    with Broadcaster(settings, plugins=[gateway_plugin, null_plugin]) as broadcaster:
+        upload_id = upload(broadcaster, "Nama,HP,Kode\n" + rows(5_000))
+        import_id = str(broadcaster.import_contacts(upload_id, wait_seconds=0.05).import_id)
+
+    with Broadcaster(settings, plugins=[gateway_plugin, null_plugin]) as broadcaster:
+        left = broadcaster.import_report(import_id)
+        run_import(broadcaster.context, import_id)
+        report = broadcaster.import_report(import_id)
+
+    assert left.rows < 5_000
+    assert (report.status, report.rows, report.created) == ("done", 5_000, 5_000)

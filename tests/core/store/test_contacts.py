@@ -1,0 +1,177 @@
+"""The tables of the contact book, on both stores."""
+
+import pytest
+from sqlalchemy import select, text
+
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.store import blacklist as blacklist_store
+from wabroadcast_core.store import contacts as contact_store
+from wabroadcast_core.store.contacts import NewContact
+from wabroadcast_core.store.database import Database
+from wabroadcast_core.store.tables import acts, contacts
+
+
+@pytest.fixture
+def database(broadcaster: Broadcaster) -> Database:
+    return broadcaster.context.database
+
+
+def fill(database: Database, *people: NewContact) -> int:
+    with database.write() as connection:
+        return contact_store.upsert_contacts(connection, people, source="test", now=1.0)
+
+
+def number(place: int) -> str:
+    return f"+62812{place:08d}"
+
+
+def listed(database: Database, **options: object) -> tuple[list[str], int]:
+    with database.read() as connection:
+        rows, total = contact_store.list_contacts(connection, **options)  # type: ignore[arg-type]  # a table of cases
+    return [row["number"] for row in rows], total
+
+
+def test_upserting_counts_the_new_ones_only(database: Database) -> None:
+    assert fill(database, NewContact(number(1)), NewContact(number(2))) == 2
+    assert fill(database, NewContact(number(2)), NewContact(number(3))) == 1
+    assert fill(database) == 0
+
+
+def test_what_is_said_wins_and_what_is_not_stays(database: Database) -> None:
+    fill(database, NewContact(number(1), "Budi", {"kota": "Bogor", "poin": 7}, ("a",)))
+    fill(database, NewContact(number(1), None, {"kota": "Solo", "aktif": True}, ("b", "a")))
+
+    with database.read() as connection:
+        row = contact_store.find_contact(connection, number(1))
+        assert row is not None
+        tags = contact_store.tags_of(connection, [row["id"]])[row["id"]]
+    [(_, name, variables)] = [(r.number, r.name, r.variables) for r in contact_store.read_contacts(database, [], "any")]
+    assert (name, variables, tags) == ("Budi", {"kota": "Solo", "poin": 7, "aktif": True}, ["a", "b"])
+    assert row["created_at"] == 1.0
+
+
+@pytest.mark.parametrize("name", ["Ani \x00 NUL", "half \ud83d pair", "back\\u0000slash", "😀 ™ 'quoted' \"twice\""])
+def test_any_text_can_be_stored(database: Database, name: str) -> None:
+    fill(database, NewContact(number(1), name, {"text": name}))
+
+    [row] = contact_store.read_contacts(database, [], "any")
+    assert row.name == row.variables["text"]
+    if "\x00" not in name and "\ud83d" not in name:
+        assert row.name == name
+
+
+def test_pages_follow_each_other_from_either_end(database: Database) -> None:
+    fill(database, *(NewContact(number(place), tags=("all", "odd") if place % 2 else ("all",)) for place in range(25)))
+
+    for tag, expected in ((None, range(25)), ("all", range(25)), ("odd", range(1, 25, 2))):
+        everyone = [number(place) for place in expected]
+        for size in (1, 7, 12, 50):
+            pages = [listed(database, tag=tag, offset=at, limit=size) for at in range(0, 60, size)]
+            assert [one for page, _ in pages for one in page] == everyone
+            assert {total for _, total in pages} == {len(everyone)}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        pytest.param("budi", [1, 2], id="name-in-any-case"),
+        pytest.param("0812-0000 0003", [3], id="number-as-people-write-it"),
+        pytest.param("+6281200000002", [2], id="number-as-stored"),
+        pytest.param("0000001", [1], id="end-of-a-number"),
+        pytest.param("100%", [3], id="percent-is-itself"),
+        pytest.param("_", [], id="underscore-is-itself"),
+    ],
+)
+def test_contacts_are_found_by_part_of_name_or_number(database: Database, query: str, found: list[int]) -> None:
+    fill(
+        database,
+        NewContact(number(1), "BUDI", tags=("a",)),
+        NewContact(number(2), "Pak Budi", tags=("a",)),
+        NewContact(number(3), "100%", tags=("a",)),
+    )
+
+    expected = ([number(place) for place in found], len(found))
+    assert listed(database, query=query) == expected
+    assert listed(database, query=query, tag="a") == expected
+    assert listed(database, query=query, tag="none") == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("names", "match", "found"),
+    [
+        pytest.param([], "any", range(12), id="everyone"),
+        pytest.param(["two"], "any", range(0, 12, 2), id="one-tag"),
+        pytest.param(["two", "three"], "any", [0, 2, 3, 4, 6, 8, 9, 10], id="any"),
+        pytest.param(["two", "three"], "all", [0, 6], id="all"),
+        pytest.param(["two", "two"], "all", range(0, 12, 2), id="a-tag-said-twice"),
+        pytest.param(["two", "gone"], "all", [], id="all-with-a-tag-that-is-not-there"),
+        pytest.param(["gone"], "any", [], id="nobody"),
+    ],
+)
+def test_an_audience_by_tags_streams_in_order(
+    database: Database, monkeypatch: pytest.MonkeyPatch, names: list[str], match: str, found: list[int]
+) -> None:
+    monkeypatch.setattr(contact_store, "PAGE", 3)
+    divisors = {"two": 2, "three": 3}
+    fill(
+        database,
+        *(
+            NewContact(number(place), tags=tuple(tag for tag, by in divisors.items() if place % by == 0))
+            for place in range(12)
+        ),
+    )
+
+    read = [row.number for row in contact_store.read_contacts(database, names, match)]
+
+    assert read == [number(place) for place in found]
+
+
+def test_tags_count_their_contacts_through_every_change(database: Database) -> None:
+    fill(database, NewContact(number(1), tags=("a", "b")), NewContact(number(2), tags=("a",)))
+    fill(database, NewContact(number(1), tags=("a", "c")))
+    with database.write() as connection:
+        keys = dict(connection.execute(select(contacts.c.number, contacts.c.id)).all())
+        contact_store.replace_tags(connection, keys[number(2)], ["b", "d"])
+        contact_store.delete_contact(connection, keys[number(1)])
+
+        counted = contact_store.list_tags(connection)
+        true = connection.execute(
+            text("SELECT name, (SELECT count(*) FROM contact_tags WHERE tag_id = tags.id) FROM tags ORDER BY name")
+        ).all()
+
+    assert [tuple(row) for row in counted] == [("a", 0), ("b", 1), ("c", 0), ("d", 1)] == [tuple(row) for row in true]
+
+
+# --- the blacklist ---------------------------------------------------------------------------------------------
+
+
+def test_listed_numbers_are_found_everywhere_or_on_their_connection(database: Database) -> None:
+    asked = [number(place) for place in range(5_000)]
+    with database.write() as connection:
+        assert blacklist_store.listed_reasons(connection, asked) == {}
+        everywhere = [number(place) for place in range(0, 6_000, 2)]
+        assert blacklist_store.add_numbers(connection, everywhere, reason="stop", source="test", now=1.0) == 3_000
+        added = blacklist_store.add_numbers(
+            connection, [number(1), number(1)], reason="here", source="test", now=1.0, connection_id=7
+        )
+        assert added == 1
+
+        assert blacklist_store.listed_reasons(connection, []) == {}
+        assert blacklist_store.listed_reasons(connection, asked) == dict.fromkeys(everywhere[:2_500], "stop")
+        assert blacklist_store.listed_reasons(connection, [number(1)], connection_id=7) == {number(1): "here"}
+        assert blacklist_store.listed_reasons(connection, [number(1)], connection_id=8) == {}
+
+
+def test_opting_out_and_in_again_is_kept(database: Database) -> None:
+    with database.write() as connection:
+        for _ in range(2):
+            blacklist_store.add_numbers(connection, [number(1)], reason="stop", source="reply", now=2.0)
+        assert blacklist_store.remove_number(connection, number(1), source="admin", now=3.0)
+        assert not blacklist_store.remove_number(connection, number(1), source="admin", now=4.0)
+
+        kept = connection.execute(select(acts.c.act, acts.c.actor, acts.c.at, acts.c.detail).order_by(acts.c.id)).all()
+
+    assert [tuple(row) for row in kept] == [
+        ("opt_out", "reply", 2.0, f"{number(1)}: stop"),
+        ("opt_in", "admin", 3.0, number(1)),
+    ]

@@ -1,0 +1,165 @@
+"""What operators do with contacts and opt-outs, on both stores."""
+
+import json
+
+import pytest
+
+from tests.conftest import wait_for
+from wabroadcast_core import InvalidInputError, NotFoundError, NumberError
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.queue.worker import Worker
+from wabroadcast_core.testing.gateway import Gateway
+
+
+def test_a_contact_is_created_then_changed_in_part(broadcaster: Broadcaster) -> None:
+    made = broadcaster.save_contact(
+        {
+            "number": "0812-3456-7890",
+            "name": "Budi",
+            "tags": ["vip", " vip "],
+            "variables": {"poin": 7, "kosong": None},
+        },
+        actor="dewi",
+    )
+    changed = broadcaster.save_contact({"number": "+6281234567890", "variables": {"kota": "Solo"}})
+
+    assert (made.number, made.name, made.tags, made.source) == ("+6281234567890", "Budi", ["vip"], "dewi")
+    assert made.variables == {"poin": 7, "kosong": None}
+    assert (changed.name, changed.tags, changed.variables) == ("Budi", ["vip"], {"kota": "Solo"})
+    assert changed.created_at == made.created_at
+    assert broadcaster.contact("081234567890") == changed
+    assert broadcaster.save_contact({"number": "081234567890", "name": None, "tags": []}).tags == []
+    assert broadcaster.contact("081234567890").name is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"number": "12"}, id="number"),
+        pytest.param({"number": "081234567890", "tags": [" "]}, id="empty-tag"),
+        pytest.param({"number": "081234567890", "tags": ["x" * 101]}, id="long-tag"),
+        pytest.param({"number": "081234567890", "nama": "Budi"}, id="unknown-field"),
+    ],
+)
+def test_a_contact_that_does_not_fit_is_refused(broadcaster: Broadcaster, fields: dict[str, object]) -> None:
+    with pytest.raises((InvalidInputError, NumberError)):
+        broadcaster.save_contact(fields)
+
+    assert broadcaster.contacts().total == 0
+
+
+def test_a_deleted_contact_is_gone(broadcaster: Broadcaster) -> None:
+    broadcaster.save_contact({"number": "081234567890", "tags": ["vip"]})
+
+    broadcaster.delete_contact("0812 3456 7890")
+
+    assert broadcaster.contacts().items == []
+    assert [(tag.name, tag.contacts) for tag in broadcaster.tags()] == [("vip", 0)]
+    for gone in ("+6281234567890", "nobody"):
+        with pytest.raises(NotFoundError):
+            broadcaster.delete_contact(gone)
+
+
+def test_contacts_are_listed_as_the_api_shows_them(broadcaster: Broadcaster) -> None:
+    broadcaster.save_contact({"number": "081234567890", "name": "Budi", "tags": ["vip"]})
+
+    page = json.loads(broadcaster.contacts(tag="vip", query="bud").model_dump_json())
+
+    assert page["total"] == page["page"] == 1
+    assert set(page["items"][0]) == {"number", "name", "tags", "variables", "source", "createdAt", "updatedAt"}
+
+
+# --- opt-outs --------------------------------------------------------------------------------------------------
+
+
+def test_blocking_lists_a_number_once_with_its_first_reason(broadcaster: Broadcaster) -> None:
+    first = broadcaster.block("0812-3456-7890", reason="asked by phone", actor="dewi")
+    again = broadcaster.block("+6281234567890", reason="other")
+
+    assert (first.number, first.connection, first.reason, first.source) == (
+        "+6281234567890", None, "asked by phone", "dewi",
+    )  # fmt: skip
+    assert again == first
+    assert broadcaster.blacklist(query="3456").items == [first]
+    assert broadcaster.blacklist(query="999").items == []
+
+
+def test_blocking_on_one_connection_is_beside_blocking_on_all(broadcaster: Broadcaster) -> None:
+    broadcaster.block("081234567890", connection="sandbox")
+    broadcaster.block("081234567890")
+    assert {entry.connection for entry in broadcaster.blacklist().items} == {None, "sandbox"}
+
+    broadcaster.unblock("081234567890", connection="sandbox")
+    assert {entry.connection for entry in broadcaster.blacklist().items} == {None}
+
+    broadcaster.unblock("081234567890")
+    assert broadcaster.blacklist().total == 0
+    with pytest.raises(NotFoundError) as caught:
+        broadcaster.unblock("081234567890")
+    assert "81234567890" not in str(caught.value)
+
+
+def test_blocking_on_a_connection_that_is_not_there_blocks_nobody(broadcaster: Broadcaster) -> None:
+    with pytest.raises(NotFoundError):
+        broadcaster.block("081234567890", connection="gone")
+
+    assert broadcaster.blacklist().total == 0
+
+
+def test_many_are_blocked_together_or_not_at_all(broadcaster: Broadcaster) -> None:
+    numbers = [f"0812{place:08d}" for place in range(12_000)]
+
+    with pytest.raises(InvalidInputError) as caught:
+        broadcaster.block_numbers([*numbers, "12"])
+    assert [fault.path for fault in caught.value.faults] == ["numbers.12000"]
+    assert broadcaster.blacklist().total == 0
+
+    assert broadcaster.block_numbers([*numbers, numbers[0]]) == 12_000
+    assert broadcaster.block_numbers(numbers[:5]) == 0
+    assert broadcaster.blacklist(page=240, page_size=50).total == 12_000
+
+
+def test_ids_that_whatsapp_gave_can_be_blocked_though_no_plan_knows_them(broadcaster: Broadcaster) -> None:
+    assert broadcaster.block("+551187654321").number == "+551187654321"
+
+    broadcaster.unblock("+551187654321")
+
+    with pytest.raises(NumberError):
+        broadcaster.block("not a number")
+
+
+def test_whoever_opts_out_while_a_broadcast_runs_is_not_sent_to(
+    broadcaster: Broadcaster, worker: Worker, gateway: Gateway
+) -> None:
+    limits = {"rate": {"messages": 20, "perSeconds": 1}}
+    broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
+    people = [{"number": f"0812{place:08d}"} for place in range(60)]
+    message = {"type": "text", "text": "Halo"}
+    job = broadcaster.submit({"name": "Promo", "connection": "main", "message": message}, people)
+    wait_for(gateway.arrivals, what="the first message")
+
+    late = [person["number"] for person in people[40:]]
+    broadcaster.block_numbers(late)
+    wait_for(lambda: broadcaster.status(job.job_id).status == "completed", what="completion")
+
+    reached = {arrival.number for arrival in gateway.arrivals()}
+    assert reached == {f"+62812{place:08d}" for place in range(40)}
+    assert broadcaster.status(job.job_id).skipped_by == {"blacklisted": 20}
+
+
+def test_contacts_by_tag_are_an_audience(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> None:
+    broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}})
+    for place, tags in enumerate((["vip"], ["vip", "lama"], ["lama"])):
+        broadcaster.save_contact({"number": f"0812{place:08d}", "name": f"Orang {place}", "tags": tags})
+
+    job = broadcaster.submit(
+        {
+            "name": "Promo",
+            "connection": "main",
+            "message": {"type": "text", "text": "Halo {{ name }}"},
+            "source": {"type": "contacts", "tags": ["vip"]},
+        }
+    )
+    wait_for(lambda: broadcaster.status(job.job_id).status == "completed", what="completion")
+
+    assert {arrival.text for arrival in gateway.arrivals()} == {"Halo Orang 0", "Halo Orang 1"}
