@@ -1,5 +1,6 @@
 """The README is true: its commands and programs run, its table is what the settings say."""
 
+import importlib
 import os
 import re
 import shlex
@@ -116,10 +117,11 @@ def test_the_embedded_program_sends(tmp_path: Path) -> None:
 
 def test_the_mounted_application_serves_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    names: dict[str, Litestar] = {}
-    exec(PROGRAMS[1], {"__name__": "shop"}, names)  # noqa: S102 - the README's own program
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "readme_shop.py").write_text(PROGRAMS[1], encoding="utf-8")
+    app: Litestar = importlib.import_module("readme_shop").app
 
-    with TestClient(names["app"]) as client:
+    with TestClient(app) as client:
         assert client.get("/").text == "the shop"
         assert client.get("/messages/health/ready").json()["status"] == "ok"
         assert client.get("/messages/broadcast/jobs").json()["items"] == []

@@ -1,6 +1,5 @@
 """What the host's tests share: the API on a real store and a real Valkey, and the command as its own process."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -20,11 +18,9 @@ from wabroadcast_core import Settings
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
 Found = TypeVar("Found")
-Until = Callable[[Callable[[], Found]], Found]
 Api = TestClient[Litestar]
 
 HERE = "http://127.0.0.1"
-KEY = "a-key-for-tests"
 SAMPLE = Path(__file__).parents[2] / "host_litestar" / "samples" / "contacts.csv"
 
 
@@ -199,7 +195,9 @@ def submit(api: Api) -> Callable[..., dict[str, Any]]:
 
     def send(*numbers: str, **fields: Any) -> dict[str, Any]:
         recipients = [{"number": number, "name": "Budi"} for number in numbers]
-        return read_json(api.post("/broadcast", json=draft(recipients=recipients, **fields)))
+        answer = api.post("/broadcast", json=draft(recipients=recipients, **fields))
+        assert answer.status_code == 202, answer.text
+        return dict(answer.json())
 
     return send
 
@@ -207,8 +205,3 @@ def submit(api: Api) -> Callable[..., dict[str, Any]]:
 def draft(**fields: Any) -> dict[str, Any]:
     """A body that fits."""
     return {"name": "Promo", "message": {"type": "text", "text": "Halo {{ name }}"}, **fields}
-
-
-def read_json(answer: httpx.Response) -> Any:
-    assert answer.is_success, answer.text
-    return json.loads(answer.text)

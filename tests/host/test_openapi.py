@@ -30,8 +30,8 @@ def test_the_submits_body_and_answer_are_described_by_example(contract: dict[str
 
 
 def test_the_examples_are_true() -> None:
-    drafts = [{**SUBMIT_EXAMPLE}, FILE_EXAMPLE]
-    recipients: Any = drafts[0].pop("recipients")
+    drafts: list[dict[str, Any]] = [{**SUBMIT_EXAMPLE}, {**FILE_EXAMPLE}]
+    recipients = drafts[0].pop("recipients")
 
     assert [BroadcastDraft.model_validate(draft).name for draft in drafts] == ["Promo November"] * 2
     assert [Recipient.model_validate(recipient).name for recipient in recipients] == ["Budi"]

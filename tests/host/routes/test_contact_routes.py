@@ -10,7 +10,7 @@ from wabroadcast_core.broadcaster import Broadcaster
 FILE = b"Nama;No. HP;Kota\nBudi;0812-0000-1001;Solo\nSiti;+62 812-0000-1002;Medan\nSalah;123;Bali\n"
 
 
-def import_file(api: Any, content: bytes = FILE, **fields: Any) -> Any:
+def import_file(api: Any, content: bytes = FILE, /, **fields: Any) -> Any:
     return api.post("/contacts/import", files={"file": ("people.csv", content, "text/csv")}, data=fields)
 
 
@@ -66,7 +66,7 @@ def test_without_a_worker_a_long_import_is_answered_202(still_api: Any, monkeypa
     [({"mapping": "{"}, "mapping"), ({"mapping": "[1]"}, "mapping"), ({"mapping": '{"a": 1}'}, "mapping")],
 )
 def test_a_mapping_that_is_none_is_named(still_api: Any, fields: dict[str, str], path: str) -> None:
-    answer = import_file(still_api, **fields)
+    answer = import_file(still_api, FILE, **fields)
 
     assert answer.status_code == 400
     assert [error["path"] for error in answer.json()["errors"]] == [path]
