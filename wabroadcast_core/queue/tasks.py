@@ -63,11 +63,13 @@ class TaskQueue:
 
     def prepare(self, broadcast_id: int, *, rank: int, at: float | None = None) -> bool:
         """Have an audience read, at once or ``at`` a time (UNIX seconds). :returns: whether it was queued."""
-        return self._put(self._prepare, broadcast_id, key=f"prepare-{broadcast_id}", rank=rank, at=at)
+        eta = None if at is None else datetime.fromtimestamp(at, UTC)  # exactly: what comes too early is dropped
+        return self._put(self._prepare, broadcast_id, key=f"prepare-{broadcast_id}", rank=rank, eta=eta)
 
     def turn(self, connection_id: int, *, rank: int, at: float | None = None) -> bool:
-        """Have a connection take a turn. :returns: whether it was queued."""
-        return self._put(self._turn, connection_id, key=f"turn-{connection_id}", rank=rank, at=at)
+        """Have a connection take a turn, at once or in the second of ``at``. :returns: whether it was queued."""
+        eta = None if at is None else datetime.fromtimestamp(int(at), UTC)  # whole seconds: the fewer entries
+        return self._put(self._turn, connection_id, key=f"turn-{connection_id}", rank=rank, eta=eta)
 
     def sweep(self, broadcast_id: int) -> bool:
         """Have the open messages of a cancelled broadcast closed. :returns: whether it was queued."""
@@ -78,10 +80,9 @@ class TaskQueue:
         return self._put(self._import, import_id, key=f"import-{import_id}", rank=0)
 
     def _put(
-        self, task: Callable[..., Any], argument: int | str, *, key: str, rank: int, at: float | None = None
+        self, task: Callable[..., Any], argument: int | str, *, key: str, rank: int, eta: datetime | None = None
     ) -> bool:
-        # A fixed id and whole seconds: the same wake-up twice is one entry of the schedule.
-        eta = None if at is None else datetime.fromtimestamp(int(at), UTC)
+        # A fixed id: the same wake-up twice is one entry of the schedule.
         options = {"priority": rank} if self._prioritised else {}
         try:
             if eta is None:

@@ -1,0 +1,125 @@
+"""A provider inside the test's process: it does what the test says, and writes down what started and when."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from wabroadcast_core.hookspecs import Capabilities, ContactSource, Sender, SenderContext, SourceContext, hookimpl
+from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.message import Accepted, OutgoingMessage
+from wabroadcast_core.models.receipt import Receipt
+from wabroadcast_core.models.recipient import AudienceRow
+
+Decision = Callable[[str, OutgoingMessage], Exception | Accepted | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One send. ``at`` is the host's clock, ``moment`` its monotonic one; both in seconds."""
+
+    at: float
+    moment: float
+    connection: str
+    number: str
+    message_id: str
+    attempt: int
+
+
+class NoSettings(Model):
+    """There is nothing to set."""
+
+
+class ScriptedProvider:
+    """A plugin with the sender ``scripted`` and the contact source ``gated``.
+
+    ``decide`` says how each send ends: what it returns is raised or answered; None accepts. The gate, where it is
+    closed, holds up the readers of the source after so many rows.
+    """
+
+    def __init__(self) -> None:
+        self.starts: list[Start] = []
+        self.decide: Decision = lambda _connection, _message: None
+        self.gate = threading.Event()
+        self.gate.set()
+        self._contexts: dict[str, SenderContext] = {}
+
+    def counts(self) -> Counter[str]:
+        """How often each number was tried."""
+        return Counter(start.number for start in list(self.starts))
+
+    def tell(self, connection: str, *receipts: Receipt) -> None:
+        """Let a connection's sender hear receipts."""
+        self._contexts[connection].receive(receipts)
+
+    @hookimpl
+    def wab_senders(self) -> Sequence[type[Sender]]:
+        provider = self
+
+        class ScriptedSender:
+            kind: ClassVar[str] = "scripted"
+            Settings: ClassVar[type[BaseModel]] = NoSettings
+            capabilities: ClassVar[Capabilities] = Capabilities(client_message_ids=True)
+
+            def __init__(self, settings: Any, context: SenderContext) -> None:  # noqa: ARG002 - the protocol's
+                self._connection = context.connection
+                provider._contexts[context.connection] = context
+
+            async def send(self, message: OutgoingMessage) -> Accepted:
+                return provider._send(self._connection, message)
+
+        return [ScriptedSender]
+
+    @hookimpl
+    def wab_contact_sources(self) -> Sequence[type[ContactSource]]:
+        provider = self
+
+        class GatedSettings(Model):
+            people: int
+            held_after: int = 0
+
+        class GatedSource:
+            kind: ClassVar[str] = "gated"
+            Settings: ClassVar[type[BaseModel]] = GatedSettings
+            repeatable: ClassVar[bool] = True
+
+            def __init__(self, settings: Any, context: SourceContext) -> None:  # noqa: ARG002 - the protocol's
+                self._settings = settings
+
+            def read(self) -> Iterable[AudienceRow]:
+                return provider._rows(self._settings.people, self._settings.held_after)
+
+        return [GatedSource]
+
+    def _send(self, connection: str, message: OutgoingMessage) -> Accepted:
+        start = Start(time.time(), time.monotonic(), connection, message.number, message.message_id, message.attempt)
+        self.starts.append(start)
+        ending = self.decide(connection, message)
+        if isinstance(ending, Exception):
+            raise ending
+        return ending or Accepted(provider_id=f"p.{message.message_id}.{message.attempt}")
+
+    def _rows(self, people: int, held_after: int) -> Iterator[AudienceRow]:
+        for place in range(people):
+            if place == held_after:
+                self.gate.wait(30)
+            yield AudienceRow(number=number_of(place))
+
+
+def number_of(place: int) -> str:
+    """The number of the person at a place of :func:`people`."""
+    return f"+62812{place:08d}"
+
+
+def people(count: int) -> list[dict[str, Any]]:
+    """So many recipients."""
+    return [{"number": number_of(place)} for place in range(count)]
+
+
+def text_to(connection: str | list[str], **fields: Any) -> dict[str, Any]:
+    """A broadcast of a short text, as it is submitted."""
+    return {"name": "Test", "connection": connection, "message": {"type": "text", "text": "Halo"}, **fields}
