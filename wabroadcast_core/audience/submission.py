@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.render import compile_content
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
 from wabroadcast_core.hookspecs import Capabilities
-from wabroadcast_core.models.base import as_timestamp, faults_of
+from wabroadcast_core.models.base import as_timestamp, faults_of, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.message import TextContent
 from wabroadcast_core.models.recipient import Recipient
@@ -50,7 +50,7 @@ class Submission:
 
     def take(
         self,
-        draft: BroadcastDraft,
+        draft: BroadcastDraft | Mapping[str, Any],
         recipients: Iterable[AnyRecipient] | None,
         *,
         idempotency_key: str | None,
@@ -61,7 +61,11 @@ class Submission:
         :raises InvalidInputError: it does not fit; all faults are named.
         :raises ConflictError: the key came with another body before.
         """
-        pool = self._check(draft, has_recipients=recipients is not None)
+        try:
+            draft = draft if isinstance(draft, BroadcastDraft) else parse_model(BroadcastDraft, draft)
+            pool = self._check(draft, has_recipients=recipients is not None)
+        except InvalidInputError as error:
+            raise InvalidInputError([*error.faults, *_recipient_faults(recipients or ())]) from error
         digest = hashlib.sha256(draft.model_dump_json().encode())
         upload_id = None
         if recipients is not None:
@@ -213,6 +217,15 @@ class Submission:
 def _refuse_nobody(size: int) -> None:
     if not size:
         raise InvalidInputError([Fault("recipients", "there is nobody in it")])
+
+
+def _recipient_faults(recipients: Iterable[AnyRecipient]) -> Sequence[Fault]:
+    try:
+        for _ in _recipient_lines(recipients):
+            pass
+    except InvalidInputError as error:
+        return error.faults
+    return ()
 
 
 def _recipient_lines(recipients: Iterable[AnyRecipient]) -> Iterator[bytes]:
