@@ -17,6 +17,7 @@
 
 local BUCKETS = 128         -- parts of a quota's window
 local STRETCH = 1.01        -- a quota's window is taken this much longer, for what happens on the way
+local CAUGHT_UP = 0.4       -- of the margin of a broadcast's rate
 local RECOVER_SECONDS = 5   -- the factor grows by a step each so many seconds without throttling
 local RECOVER_STEP = 0.1
 local KEEP_SECONDS = 40 * 86400
@@ -112,8 +113,9 @@ local function open_candidates()
   for _, candidate in ipairs(ask.candidates) do
     candidate.given, candidate.next = 0, 0
     if candidate.key > 0 then
-      local stored = number_of(KEYS[candidate.key], 'next')
-      candidate.next = stored or (candidate.fresh and 0 or now + candidate.interval)
+      -- Lost with Redis' keys: slots given before the loss may lie as far ahead as slots ever do.
+      local after_loss = now + ask.lead + ask.horizon + candidate.interval
+      candidate.next = number_of(KEYS[candidate.key], 'next') or (candidate.fresh and 0 or after_loss)
     end
   end
   return ask.candidates
@@ -123,7 +125,7 @@ local function give(candidate, t)
   candidate.given = candidate.given + 1
   if candidate.key > 0 then
     -- A slot is as late as the connection's row makes it; a part of the margin may be caught up, never more.
-    candidate.next = math.max(candidate.next, t - 0.4 * candidate.margin) + candidate.interval
+    candidate.next = math.max(candidate.next, t - CAUGHT_UP * candidate.margin) + candidate.interval
     candidate.changed = true
   end
 end

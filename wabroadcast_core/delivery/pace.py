@@ -2,7 +2,7 @@
 
 A limit holds at the provider's door, and the way there takes now longer, now shorter. So slots are spaced a little
 wider than the rate (the margin), and a message that would start later after its slot than half of that margin gives
-its slot up. What is left of the margin is the way's.
+its slot up. What is left of the margin is the way's. Quotas do the same: their windows are taken a little longer.
 """
 
 import json
@@ -21,11 +21,12 @@ from wabroadcast_core.models.pacing import Rate
 
 HORIZON = 0.25  # seconds ahead that slots are given out
 LEAD = 0.03  # seconds from asking to the first slot: time to claim
-MARGIN_SHARE = 0.026  # of the rate's window
+MARGIN_SHARE = 0.022  # of the rate's window
 LONGEST_MARGIN = 0.25  # seconds; what happens on the way does not grow with the window
 LEAST_FACTOR = 0.05
 BUCKETS = 128  # as in pace.lua
 STRETCH = 1.01  # as in pace.lua
+CAUGHT_UP = 0.4  # as in pace.lua
 
 _SCRIPT = files(__package__).joinpath("pace.lua").read_text(encoding="utf-8")
 
@@ -135,7 +136,8 @@ class Pace:
             {"seconds": quota.per_seconds, "buckets": _buckets(memory.starts, quota.per_seconds, now=now)}
             for quota in limits.quotas
         ]
-        first = now if memory.last_at is None else min(memory.last_at, now) + interval
+        # Whoever holds slots from before the loss may start up to the end of their horizon.
+        first = now if memory.last_at is None else min(memory.last_at, now) + LEAD + HORIZON + interval
         ask = {"op": "prime", "next": first, "quotas": quotas}
         await self._call([self._keys.pace(connection_id)], ask)
 
@@ -167,18 +169,22 @@ class Pace:
         return await self._script(keys=keys, args=[json.dumps(given)])
 
 
-def lateness_allowed(limits: Limits) -> float:
-    """Seconds after its slot that a message may still start."""
-    if limits.rate is None:
-        return float("inf")
-    return Spacing.of(limits.rate).margin / 2
+def lateness_allowed(limits: Limits, own: Rate | None = None) -> float:
+    """Seconds after its slot that a message may still start. ``own``: its broadcast's rate."""
+    slacks = [(STRETCH - 1) * quota.per_seconds for quota in limits.quotas]
+    if limits.rate is not None:
+        slacks.append(Spacing.of(limits.rate).margin)
+    if own is not None:
+        slacks.append((1 - CAUGHT_UP) * Spacing.of(own).margin)
+    return min(slacks, default=float("inf")) / 2
 
 
 def _buckets(starts: Mapping[float, int], seconds: float, *, now: float) -> dict[str, int]:
+    """Starts by the parts of a quota's window, as late as they can have been; what is under way may yet start."""
     length = seconds * STRETCH / BUCKETS
     buckets: dict[str, int] = {}
     for ended, count in starts.items():
         if ended > now - seconds * STRETCH:
-            bucket = str(int(min(ended, now) // length))
+            bucket = str(int((ended if ended < now else now + LEAD + HORIZON) // length))
             buckets[bucket] = buckets.get(bucket, 0) + count
     return buckets

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_BREAKERS = 1_000  # far more than broadcasts run at once
+UNPACED_WAIT = 1.0  # seconds of silence after a throttling, where there is no rate to lower
 
 
 class Sending:
@@ -114,7 +115,8 @@ class Sending:
         follow: Coroutine[Any, Any, None] | None = None
         match ending.consequence:
             case "slow_down":
-                follow = self._engine.slow_down(live.brief.id, slot=ready.slot, wait=ending.wait)
+                wait = ending.wait or (None if live.brief.limits.rate else UNPACED_WAIT)
+                follow = self._engine.slow_down(live.brief.id, slot=ready.slot, wait=wait)
             case "pause_broadcast" if isinstance(error, BadMessage):
                 follow = self._engine.ledger.pause_broadcast(ready.brief.id, reason=str(error))
             case "pause_connection" if isinstance(error, ConnectionDown):

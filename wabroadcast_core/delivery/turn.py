@@ -250,7 +250,7 @@ class Turn:
 
     async def _start_group(self, group: Sequence[Ready]) -> None:
         live = self._live
-        allowed = lateness_allowed(live.brief.limits) if live is not None else 0
+        allowed = _lateness_allowed(live, group) if live is not None else {}
         unstarted: list[int] = []
         for ready in group:
             now = self._now()
@@ -259,7 +259,7 @@ class Turn:
                 now = self._now()
             if ready.dropped or live is None:
                 self._give_back(ready)
-            elif now - ready.slot > allowed:
+            elif now - ready.slot > allowed[ready.brief.id]:
                 self._give_up_slot(ready)
             else:
                 del self.waiting[ready.claimed.key]
@@ -281,6 +281,15 @@ class Turn:
         wait = moment - self._now()
         if wait > 0:
             await asyncio.sleep(wait)
+
+
+def _lateness_allowed(live: LiveConnection, group: Sequence[Ready]) -> dict[int, float]:
+    """Seconds after their slots that messages may start, by broadcast."""
+    allowed: dict[int, float] = {}
+    for ready in group:
+        if ready.brief.id not in allowed:
+            allowed[ready.brief.id] = lateness_allowed(live.brief.limits, ready.brief.draft.rate)
+    return allowed
 
 
 def _count(rivals: Sequence[int | None]) -> dict[int, int]:

@@ -1,0 +1,423 @@
+"""The limiter's promises: by its script under a clock of the test's own, and at the provider's door."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import redis.asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wabroadcast_core.delivery import pace as pace_module
+from wabroadcast_core.delivery.pace import ColdPaceError, Memory, Pace, Rival, Slots, lateness_allowed
+from wabroadcast_core.keys import Keys
+from wabroadcast_core.models.connection import Limits
+from wabroadcast_core.models.pacing import Jitter, Quota, Rate
+from wabroadcast_core.queue.embedded import EmbeddedValkey
+from wabroadcast_core.store.starts import span_end
+from wabroadcast_core.testing.gateway import most_in_window
+
+START = 1_800_000_000.0
+REACH = pace_module.LEAD + pace_module.HORIZON
+A_MICROSECOND = 1e-6
+many = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_connections = itertools.count(1)
+
+
+# --- the script, under a clock of our own ----------------------------------------------------------------------
+
+
+@dataclass
+class Limiter:
+    """One connection's limiter, asked by several callers. Redis' clock is replaced by a key that the test sets."""
+
+    client: redis.asyncio.Redis
+    limits: Limits
+    now: float = START
+    key: int = field(default_factory=lambda: next(_connections))
+    slots: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        clock, source = "redis.call('TIME')", pace_module._SCRIPT
+        assert source.count(clock) == 1
+        self.pace = Pace(self.client, Keys("pace-test"))
+        self.pace._script = self.client.register_script(
+            source.replace(clock, "redis.call('LRANGE', 'the-clock', 0, 1)")
+        )
+
+    async def reserve(
+        self, count: int, *, rivals: Sequence[Rival] = (), missed: float | None = None, memory: Memory | None = None
+    ) -> Slots:
+        """Take slots; a cold limiter is primed, with ``memory`` of what went before."""
+        await self.set_clock()
+        try:
+            given_slots = await self.pace.reserve(self.key, self.limits, count=count, rivals=rivals, missed=missed)
+        except ColdPaceError:
+            await self.pace.prime(self.key, self.limits, memory or Memory(None), now=self.now)
+            given_slots = await self.pace.reserve(self.key, self.limits, count=count, rivals=rivals)
+        if missed is not None and missed in self.slots:
+            self.slots.remove(missed)
+        self.slots += given_slots.times
+        return given_slots
+
+    async def slow_down(self, *, slot: float, wait: float | None = None) -> None:
+        await self.set_clock()
+        await self.pace.slow_down(self.key, slot=slot, wait=wait)
+
+    async def lose(self) -> None:
+        """Redis loses its keys."""
+        await self.client.flushdb()
+
+    async def set_clock(self) -> None:
+        seconds, micros = divmod(round(self.now * 1e6), 1_000_000)
+        await self.client.delete("the-clock")
+        await self.client.rpush("the-clock", seconds, micros)
+
+
+@contextlib.asynccontextmanager
+async def limiter(valkey: EmbeddedValkey, limits: Limits) -> AsyncIterator[Limiter]:
+    client = redis.asyncio.Redis.from_url(valkey.url, db=9)
+    try:
+        yield Limiter(client, limits)
+    finally:
+        await client.flushdb()
+        await client.aclose()
+
+
+def run(valkey: EmbeddedValkey, limits: Limits, work: Callable[[Limiter], Coroutine[Any, Any, None]]) -> None:
+    """Run ``work`` on a limiter of its own."""
+
+    async def go() -> None:
+        async with limiter(valkey, limits) as mine:
+            await work(mine)
+
+    asyncio.run(go())
+
+
+def gaps(times: Iterable[float]) -> list[float]:
+    return [later - sooner for sooner, later in itertools.pairwise(times)]
+
+
+@st.composite
+def quotas(draw: st.DrawFn) -> Quota:
+    seconds = draw(st.sampled_from([1.0, 10.0, 60.0, 3_600.0, 86_400.0]))
+    return Quota(messages=draw(st.integers(1, 60)), per_seconds=seconds)
+
+
+@st.composite
+def rates(draw: st.DrawFn) -> Rate:
+    seconds = draw(st.sampled_from([0.2, 1.0, 7.5, 60.0, 3_600.0]))
+    return Rate(messages=draw(st.sampled_from([1, 3, 20, 80, 1_000])), per_seconds=seconds)
+
+
+asks = st.lists(st.tuples(st.integers(1, 400), st.floats(0, 1.5)), min_size=1, max_size=25)
+"""How many slots, and how long a pause until the next ask, in units that the test chooses."""
+
+
+@many
+@given(rate=rates(), asks=asks)
+def test_no_window_of_a_rate_holds_more_slots_than_the_rate(
+    valkey: EmbeddedValkey, rate: Rate, asks: list[tuple[int, float]]
+) -> None:
+    async def work(mine: Limiter) -> None:
+        for count, pause in asks:
+            given_slots = await mine.reserve(count)
+            assert all(mine.now < slot <= mine.now + REACH + A_MICROSECOND for slot in given_slots.times)
+            mine.now += pause * max(0.2, rate.per_seconds / rate.messages)
+
+        assert most_in_window(mine.slots, rate.per_seconds) <= rate.messages
+        even = rate.per_seconds / rate.messages
+        assert all(gap > even for gap in gaps(mine.slots))
+
+    run(valkey, Limits(rate=rate), work)
+
+
+@pytest.mark.parametrize("messages", [1, 20, 80, 1_000])
+def test_whoever_asks_in_time_is_given_nearly_the_whole_rate(valkey: EmbeddedValkey, messages: int) -> None:
+    async def work(mine: Limiter) -> None:
+        for _ in range(200):
+            await mine.reserve(500)
+            mine.now += 0.1
+
+        assert len(mine.slots) >= 0.975 * 20 * messages - 1
+
+    run(valkey, Limits(rate=Rate(messages=messages)), work)
+
+
+@many
+@given(held=st.lists(quotas(), min_size=1, max_size=3), rate=st.none() | rates(), asks=asks)
+def test_no_window_of_a_quota_holds_more_slots_than_the_quota(
+    valkey: EmbeddedValkey, held: list[Quota], rate: Rate | None, asks: list[tuple[int, float]]
+) -> None:
+    async def work(mine: Limiter) -> None:
+        for count, pause in asks:
+            await mine.reserve(count)
+            mine.now += pause * held[0].per_seconds / 4
+
+        for quota in held:
+            assert most_in_window(mine.slots, quota.per_seconds) <= quota.messages
+
+    run(valkey, Limits(rate=rate, quotas=held), work)
+
+
+@many
+@given(quota=quotas())
+def test_a_quota_is_given_in_full_once_and_again_when_its_window_is_over(valkey: EmbeddedValkey, quota: Quota) -> None:
+    async def work(mine: Limiter) -> None:
+        first = await mine.reserve(400)
+        mine.now += 0.97 * quota.per_seconds - REACH
+        between = await mine.reserve(400)
+        mine.now = START + quota.per_seconds / 0.97
+        later = await mine.reserve(400)
+
+        assert len(first.times) == len(later.times) == quota.messages
+        assert between.times == []
+        assert between.next_at <= START + REACH + quota.per_seconds / 0.97
+
+    run(valkey, Limits(quotas=[quota]), work)
+
+
+@many
+@given(
+    least=st.floats(0, 5), spread=st.floats(0, 10), rate=st.none() | st.just(Rate(messages=1, per_seconds=2)), asks=asks
+)
+def test_jitter_keeps_its_least_gap_and_never_more_than_its_longest(
+    valkey: EmbeddedValkey, least: float, spread: float, rate: Rate | None, asks: list[tuple[int, float]]
+) -> None:
+    async def work(mine: Limiter) -> None:
+        longest = max(least + spread, 2.1 if rate else 0)
+        for count, _ in asks:
+            given_slots = await mine.reserve(min(count, 20))
+            assert given_slots.next_at - (mine.slots[-1] if mine.slots else mine.now) <= longest + REACH
+            mine.now = max(mine.now, given_slots.next_at - REACH)
+
+        assert all(gap >= max(least, 2 if rate else 0) - A_MICROSECOND for gap in gaps(mine.slots))
+
+    run(valkey, Limits(rate=rate, jitter=Jitter(min_seconds=least, max_seconds=least + spread)), work)
+
+
+def test_a_throttling_halves_the_rate_once_for_all_in_flight_and_the_rate_recovers(valkey: EmbeddedValkey) -> None:
+    async def work(mine: Limiter) -> None:
+        in_flight = await mine.reserve(5)
+        even = gaps(in_flight.times)[0]
+        mine.now += 0.3
+        for slot in in_flight.times:
+            await mine.slow_down(slot=slot)
+
+        assert await mean_gap(mine) == pytest.approx(2 * even, rel=0.01)
+        mine.now += 60
+        assert await mean_gap(mine) == pytest.approx(even, rel=0.01)
+
+    async def mean_gap(mine: Limiter) -> float:
+        await mine.reserve(1)  # the wait that the slot before had to keep
+        mine.now += 0.2
+        found = gaps((await mine.reserve(20)).times)
+        mine.now += 0.3
+        return sum(found) / len(found)
+
+    run(valkey, Limits(rate=Rate(messages=100)), work)
+
+
+def test_throttlings_again_and_again_leave_a_twentieth_of_the_rate(valkey: EmbeddedValkey) -> None:
+    async def work(mine: Limiter) -> None:
+        for _ in range(12):
+            await mine.slow_down(slot=mine.now)
+            mine.now += 0.5
+
+        assert (await mine.reserve(1)).factor == pytest.approx(0.05)
+
+    run(valkey, Limits(rate=Rate(messages=100)), work)
+
+
+@many
+@given(wait=st.floats(0.01, 7_200), asks=asks, limits=st.sampled_from([Limits(), Limits(rate=Rate(messages=50))]))
+def test_nothing_starts_while_the_provider_wants_silence(
+    valkey: EmbeddedValkey, wait: float, asks: list[tuple[int, float]], limits: Limits
+) -> None:
+    async def work(mine: Limiter) -> None:
+        before = await mine.reserve(5)
+        silent_until = mine.now + wait
+        await mine.slow_down(slot=before.times[0], wait=wait)
+        mine.slots.clear()
+        for count, pause in asks:
+            await mine.reserve(count)
+            mine.now += pause * wait
+
+        assert all(slot >= silent_until - A_MICROSECOND for slot in mine.slots)
+
+    run(valkey, limits, work)
+
+
+@st.composite
+def own_rates(draw: st.DrawFn) -> Rate | None:
+    if draw(st.booleans()):
+        return None
+    return Rate(messages=draw(st.integers(1, 30)), per_seconds=draw(st.sampled_from([0.5, 1.0, 10.0])))
+
+
+@many
+@given(
+    own=st.lists(own_rates(), min_size=1, max_size=4),
+    rate=st.none() | rates(),
+    asks=asks,
+    lost_after=st.integers(0, 30),
+)
+def test_a_broadcast_with_a_rate_of_its_own_keeps_it_beside_others(
+    valkey: EmbeddedValkey, own: list[Rate | None], rate: Rate | None, asks: list[tuple[int, float]], lost_after: int
+) -> None:
+    async def work(mine: Limiter) -> None:
+        started: dict[int | None, list[float]] = {}
+        for place, (count, pause) in enumerate(asks):
+            if place == lost_after:
+                await mine.lose()
+            rivals = [Rival(key, 1, each, fresh=key not in started) for key, each in enumerate(own, start=1)]
+            memory = Memory(mine.slots[-1] if mine.slots else None)
+            given_slots = await mine.reserve(min(count, 50), rivals=rivals, memory=memory)
+            for slot, rival in zip(given_slots.times, given_slots.rivals, strict=True):
+                started.setdefault(rival, []).append(slot)
+            mine.now += pause / 4
+
+        for key, each in enumerate(own, start=1):
+            if each is not None:
+                assert most_in_window(started.get(key, []), each.per_seconds) <= each.messages
+        if rate is not None:
+            assert most_in_window(mine.slots, rate.per_seconds) <= rate.messages
+
+    run(valkey, Limits(rate=rate), work)
+
+
+def test_slots_go_to_the_higher_rank_and_evenly_inside_a_rank(valkey: EmbeddedValkey) -> None:
+    async def work(mine: Limiter) -> None:
+        slow, free = Rate(messages=40), None
+        rivals = [Rival(1, 2, slow, fresh=True), Rival(2, 1, free), Rival(3, 1, free)]
+        given_slots = await mine.reserve(50, rivals=rivals)
+
+        high, even, other = (sum(rival == key for rival in given_slots.rivals) for key in (1, 2, 3))
+        assert high == pytest.approx(0.25 * 40, abs=1)
+        assert abs(even - other) <= 1
+        assert high + even + other == len(given_slots.times)
+        assert given_slots.rivals[0] == 1
+
+    run(valkey, Limits(rate=Rate(messages=200)), work)
+
+
+@many
+@given(rate=rates(), asks=asks, misses=st.sets(st.integers(0, 24)))
+def test_a_missed_slot_is_given_up_or_used_again_without_breaking_a_window(
+    valkey: EmbeddedValkey, rate: Rate, asks: list[tuple[int, float]], misses: set[int]
+) -> None:
+    async def work(mine: Limiter) -> None:
+        for place, (count, pause) in enumerate(asks):
+            missed = mine.slots[-1] if place in misses and mine.slots and mine.slots[-1] < mine.now else None
+            await mine.reserve(count, missed=missed)
+            mine.now += pause * max(0.2, rate.per_seconds / rate.messages)
+
+        assert most_in_window(mine.slots, rate.per_seconds) <= rate.messages
+
+    run(valkey, Limits(rate=rate), work)
+
+
+def test_the_time_of_a_single_missed_slot_is_free_again(valkey: EmbeddedValkey) -> None:
+    async def work(mine: Limiter) -> None:
+        slot = (await mine.reserve(1)).times[0]
+        mine.now = slot + 1
+
+        again = await mine.reserve(1, missed=slot)
+
+        assert list(again.times) == pytest.approx([mine.now + pace_module.LEAD])
+
+    run(valkey, Limits(rate=Rate(messages=1, per_seconds=600)), work)
+
+
+def test_a_limiter_that_knows_nothing_asks_to_be_primed_and_only_the_first_answer_counts(
+    valkey: EmbeddedValkey,
+) -> None:
+    async def work(mine: Limiter) -> None:
+        await mine.set_clock()
+        with pytest.raises(ColdPaceError):
+            await mine.pace.reserve(mine.key, mine.limits, count=1)
+
+        await mine.pace.prime(mine.key, mine.limits, Memory(mine.now), now=mine.now)
+        await mine.pace.prime(mine.key, mine.limits, Memory(None), now=mine.now)
+
+        assert (await mine.reserve(1)).times == []
+
+    run(valkey, Limits(rate=Rate(messages=1, per_seconds=60)), work)
+
+
+@many
+@given(rate=st.none() | rates(), held=st.lists(quotas(), max_size=2), asks=asks, losses=st.sets(st.integers(0, 24)))
+def test_lost_keys_never_give_a_burst_nor_a_quota_twice(
+    valkey: EmbeddedValkey, rate: Rate | None, held: list[Quota], asks: list[tuple[int, float]], losses: set[int]
+) -> None:
+    limits = Limits(rate=rate, quotas=held)
+    windows = ([rate] if rate else []) + held
+    unit = min((window.per_seconds for window in windows), default=1.0) / 3
+
+    async def work(mine: Limiter) -> None:
+        for place, (count, pause) in enumerate(asks):
+            if place in losses:
+                await mine.lose()
+            await mine.reserve(min(count, 50), memory=remember(mine))
+            mine.now += pause * unit
+
+        for window in windows:
+            assert most_in_window(mine.slots, window.per_seconds) <= window.messages
+
+    run(valkey, limits, work)
+
+
+def remember(mine: Limiter) -> Memory:
+    """What the store would say: starts by their span's end; slots still ahead are messages claimed and not recorded."""
+    starts: dict[float, int] = {}
+    for slot in mine.slots:
+        ended = float(span_end(slot)) if slot <= mine.now else mine.now
+        starts[ended] = starts.get(ended, 0) + 1
+    return Memory(max(starts, default=None), starts)
+
+
+def test_callers_at_once_share_one_row_of_slots(valkey: EmbeddedValkey) -> None:
+    """On Redis' own clock, from several clients at the same moment."""
+    rate = Rate(messages=60, per_seconds=0.2)
+
+    async def call(key: int) -> list[float]:
+        client = redis.asyncio.Redis.from_url(valkey.url)
+        pace = Pace(client, Keys("pace-callers"))
+        taken: list[float] = []
+        for _ in range(12):
+            taken += (await pace.reserve(key, Limits(rate=rate), count=7)).times
+            await asyncio.sleep(0.05)  # the rate must run: slots lie at most a quarter of a second ahead
+        await client.aclose()
+        return taken
+
+    async def work() -> list[float]:
+        client = redis.asyncio.Redis.from_url(valkey.url)
+        key = next(_connections)
+        await Pace(client, Keys("pace-callers")).prime(key, Limits(rate=rate), Memory(None), now=0)
+        await client.aclose()
+        return sorted(slot for taken in await asyncio.gather(*(call(key) for _ in range(4))) for slot in taken)
+
+    slots = asyncio.run(work())
+
+    assert most_in_window(slots, 0.2) <= 60
+    assert len(slots) >= 0.97 * (slots[-1] - slots[0]) * 300
+
+
+@pytest.mark.parametrize(
+    ("limits", "own", "allowed"),
+    [
+        pytest.param(Limits(), None, float("inf"), id="no-limit"),
+        pytest.param(Limits(rate=Rate(messages=20)), None, 0.011, id="half-the-margin"),
+        pytest.param(
+            Limits(rate=Rate(messages=1, per_seconds=600)), None, 0.125, id="a-quarter-of-a-second-is-the-most"
+        ),
+        pytest.param(Limits(quotas=[Quota(messages=9, per_seconds=1)]), None, 0.005, id="a-quota"),
+        pytest.param(Limits(), Rate(messages=20), 0.0066, id="a-broadcast's-own-rate"),
+    ],
+)
+def test_a_message_may_start_as_late_as_half_of_its_margin(limits: Limits, own: Rate | None, allowed: float) -> None:
+    assert lateness_allowed(limits, own) == pytest.approx(allowed)
