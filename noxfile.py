@@ -66,10 +66,12 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=FOUND or None)
 def tests(session: nox.Session) -> None:
-    """The suite on every Python that is here, against the package as it installs; coverage is shown for one."""
+    """The suite against the package as it installs: all of it, with coverage, on the first Python that is here; on the
+    others without the tests that run worker processes for long."""
     install_group(session, "tests", ".[postgres]")
-    coverage = ["--cov", "--cov-report=term-missing:skip-covered"] if session.python in {*FOUND[:1], None} else []
-    session.run("pytest", *coverage, *session.posargs)
+    whole = session.python in {*FOUND[:1], None}
+    chosen = ["--cov", "--cov-report=term-missing:skip-covered"] if whole else ["-m", "not slow"]
+    session.run("pytest", *chosen, *session.posargs)
 
 
 @nox.session
@@ -99,6 +101,6 @@ def fix(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def fast(session: nox.Session) -> None:
-    """The quick loop: one Python, no coverage, up to the first failure."""
+    """The quick loop: one Python, no coverage, nothing slow, up to the first failure."""
     install_group(session, "tests", "-e", ".[postgres]")
-    session.run("pytest", "-x", "-q", "-m", "not chaos", *session.posargs)
+    session.run("pytest", "-x", "-q", "-m", "not slow", *session.posargs)
