@@ -5,13 +5,16 @@
 -- KEYS[1]   hash of the connection; KEYS[2..] one hash for each broadcast that has a rate of its own
 -- ARGV[1]   JSON; op is one of
 --   reserve  {count, horizon, lead, interval, margin, quotas: [[messages, seconds]], jitter: [min, max], randoms,
---             candidates: [{rank, key, interval, margin, fresh}], missed}
+--             candidates: [{rank, key, interval, margin, fresh}], unused: [slot...], tail: [first, last]}
 --             -> {now, [slot...], [candidate of each slot...], next time a slot could be had, factor}
 --             -> {now, false} when the hash is cold: prime it first
+--             unused are slots that nobody started at: quotas get them back. tail says which of them lie together;
+--             when its last is the last slot given at all, the row goes on from its first.
 --   prime    {next, quotas: [{seconds, buckets: {number: count}}]}   what the store remembers, taken only if still cold
 --   slow     {slot, wait, least}   the provider said "too fast" to the message of that slot
 --
--- Fields of the hash: next (earliest next slot), last (latest slot given), factor, factor_at, cool (no slot before),
+-- Fields of the hash: next (earliest next slot), last (latest slot given), since (no slot before is known),
+-- factor, factor_at, cool (no slot before),
 -- q<seconds>:<bucket> (slots given in that part of a quota's window), q<seconds>:oldest (first bucket not yet dropped).
 -- Times are seconds; they travel as strings, because Redis cuts numbers to integers.
 
@@ -82,6 +85,20 @@ local function take(quota, t)
   quota.added[bucket] = (quota.added[bucket] or 0) + 1
 end
 
+-- Slots from before the keys were lost are not among the counts.
+local function take_back(quotas)
+  local since = number_of(hash, 'since') or 0
+  for _, slot in ipairs(ask.unused) do
+    for _, quota in ipairs(quotas) do
+      local bucket = math.floor(slot / quota.length)
+      if slot >= since and (quota.counts[bucket] or 0) > 0 then
+        quota.counts[bucket] = quota.counts[bucket] - 1
+        quota.added[bucket] = (quota.added[bucket] or 0) - 1
+      end
+    end
+  end
+end
+
 local function save(quota)
   for bucket, amount in pairs(quota.added) do
     redis.call('HINCRBY', hash, quota.prefix .. string.format('%d', bucket), amount)
@@ -139,8 +156,6 @@ end
 local function reserve()
   local free = number_of(hash, 'next')
   if not free then return {string.format('%.6f', now), false} end
-  if ask.missed and number_of(hash, 'last') == ask.missed then free = now end
-
   if ask.interval == 0 and not ask.jitter and #ask.quotas == 0 and #ask.candidates == 0 then
     local start = math.max(now, number_of(hash, 'cool') or 0)
     return {string.format('%.6f', now), string.format('%.6f', start), start > now + ask.horizon and 0 or ask.count}
@@ -149,6 +164,12 @@ local function reserve()
   local factor = factor_now()
   local candidates, quotas = open_candidates(), {}
   for _, quota in ipairs(ask.quotas) do quotas[#quotas + 1] = open_quota(quota[1], quota[2]) end
+  take_back(quotas)
+  if ask.tail and number_of(hash, 'last') == ask.tail[2] then
+    free = ask.tail[1]
+    set(hash, 'next', free)
+    redis.call('HDEL', hash, 'last')
+  end
 
   local slots, whose = {}, {}
   local t = math.max(free, now + ask.lead, number_of(hash, 'cool') or 0)
@@ -186,6 +207,7 @@ end
 local function prime()
   if redis.call('HEXISTS', hash, 'next') == 1 then return 0 end
   set(hash, 'next', ask.next)
+  set(hash, 'since', ask.next)
   for _, quota in ipairs(ask.quotas) do
     for bucket, count in pairs(quota.buckets) do
       redis.call('HINCRBY', hash, 'q' .. string.format('%d', quota.seconds) .. ':' .. bucket, count)

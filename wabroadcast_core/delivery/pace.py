@@ -66,6 +66,14 @@ class Slots:
     factor: float
 
 
+@dataclass(slots=True)
+class Unused:
+    """Slots that nobody started at. ``tail``: the first and last of those that were given out together, as the last."""
+
+    slots: list[float] = field(default_factory=list)
+    tail: tuple[float, float] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What the store knows of a connection's recent starts: how many in each span, by the span's end."""
@@ -92,17 +100,17 @@ class Pace:
         *,
         count: int,
         rivals: Sequence[Rival] = (),
-        missed: float | None = None,
+        unused: Unused | None = None,
     ) -> Slots:
         """Take up to ``count`` slots of the next quarter of a second.
 
         :param rivals: given when any broadcast has a rate of its own: then each slot is for one of them.
-        :param missed: a slot given up; if it was the last one given out, its time is free again.
+        :param unused: slots to give back before.
         :raises ColdPaceError: prime first.
         :raises redis.RedisError: Redis cannot be asked: send nothing.
         """
         spacing = Spacing.of(limits.rate)
-        paced = bool(spacing.interval or limits.jitter or limits.quotas)
+        paced = _is_paced(limits)
         keys, candidates = self._candidates(rivals)
         ask = {
             "op": "reserve",
@@ -114,7 +122,8 @@ class Pace:
             "jitter": [limits.jitter.min_seconds, limits.jitter.max_seconds] if limits.jitter else None,
             "randoms": [random.random() for _ in range(count)] if limits.jitter else [],  # noqa: S311 - a human gap, no secret
             "candidates": candidates,
-            "missed": missed,
+            "unused": unused.slots if unused and paced else [],
+            "tail": unused.tail if unused and paced else None,
         }
         answer = await self._call([self._keys.pace(connection_id), *keys], ask)
         match answer:
@@ -128,6 +137,11 @@ class Pace:
             next_at=float(answer[3]),
             factor=float(answer[4]),
         )
+
+    async def give_back(self, connection_id: int, limits: Limits, unused: Unused) -> None:
+        """Return slots that nobody will use any more. :raises ColdPaceError: :raises redis.RedisError: as above."""
+        if unused.slots and _is_paced(limits):
+            await self.reserve(connection_id, limits, count=0, unused=unused)
 
     async def prime(self, connection_id: int, limits: Limits, memory: Memory, *, now: float) -> None:
         """Give the limiter what the store remembers, unless somebody did already."""
@@ -167,6 +181,10 @@ class Pace:
     async def _call(self, keys: list[str], ask: dict[str, Any]) -> Any:
         given = {name: value for name, value in ask.items() if value is not None}  # Lua takes null for true
         return await self._script(keys=keys, args=[json.dumps(given)])
+
+
+def _is_paced(limits: Limits) -> bool:
+    return bool(limits.rate or limits.jitter or limits.quotas)
 
 
 def lateness_allowed(limits: Limits, own: Rate | None = None) -> float:

@@ -7,6 +7,7 @@ a message that comes too late for its slot gives it up and is given another one.
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections import deque
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ import redis
 from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.intents import SealedError
-from wabroadcast_core.delivery.pace import ColdPaceError, Slots, lateness_allowed
+from wabroadcast_core.delivery.pace import ColdPaceError, Slots, Unused, lateness_allowed
 from wabroadcast_core.delivery.senders import LiveConnection
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.models.message import OutgoingMessage
@@ -65,7 +66,7 @@ class Turn:
         self.looks_on = False  # whether it will still see what is stored now
         self._live: LiveConnection | None = None
         self._last_slot = 0.0
-        self._missed: float | None = None
+        self._unused = Unused()
 
     async def run(self) -> None:
         """Work until the time is up or nothing is due soon; what was started goes on after the turn."""
@@ -91,6 +92,9 @@ class Turn:
                 await lanes.give_back(self.connection_id, self.name)
         await self._engine.come_back(self.connection_id, await self._look_again(outlook))
         await starter
+        if outlook.connection is not None:
+            with contextlib.suppress(redis.RedisError, ColdPaceError):
+                await self._engine.pace.give_back(self.connection_id, outlook.connection.limits, self._unused)
 
     def drop(self, ready: Ready) -> None:
         ready.dropped = True
@@ -146,10 +150,10 @@ class Turn:
             return Slots([], [], NEVER, 1)
         rivals = outlook.rivals if outlook.has_rates and not self._late else ()
         count = min(count, len(self._late)) if self._late else count
-        missed, self._missed = self._missed, None
+        unused, self._unused = self._unused, Unused()
         pace = self._engine.pace
         try:
-            return await pace.reserve(connection.id, connection.limits, count=count, rivals=rivals, missed=missed)
+            return await pace.reserve(connection.id, connection.limits, count=count, rivals=rivals, unused=unused)
         except ColdPaceError:
             await self._engine.prime_pace(connection)
             return await pace.reserve(connection.id, connection.limits, count=count, rivals=rivals)
@@ -161,14 +165,30 @@ class Turn:
         if not times or outlook.connection is None:
             return outlook
         caps = _count(slots.rivals) if any(slots.rivals) else None
-        ready, taken, outlook = await self._engine.claim(outlook.connection, len(times), caps)
+        try:
+            claimed, taken, outlook = await self._engine.claim(outlook.connection, len(times), caps)
+        except UnavailableError:
+            unused = Unused(list(times), (times[0], times[-1]))
+            await self._engine.pace.give_back(self.connection_id, outlook.connection.limits, unused)
+            raise
+        now = self._now()
+        by_rival = _slots_by_rival(times, slots.rivals) if caps else None
+        filled = [
+            Ready(
+                by_rival[message.broadcast_id].popleft() if by_rival else times.popleft(), now, message, outgoing, brief
+            )
+            for message, brief, outgoing in claimed
+        ]
+        if by_rival:
+            filled.sort(key=lambda ready: ready.slot)
+            self._unused.slots += itertools.chain.from_iterable(by_rival.values())
+        elif times:
+            self._unused.slots += times
+            self._unused.tail = (times[0], times[-1])
+        for ready in filled:
+            self._enqueue(ready, ready.slot)
         if not taken:
             await self._rest(IDLE_LOOK)
-            return outlook
-        by_rival = _slots_by_rival(times, slots.rivals) if caps else None
-        for message, brief, outgoing in ready:
-            slot = by_rival[message.broadcast_id].popleft() if by_rival else times.popleft()
-            self._enqueue(Ready(slot, self._now(), message, outgoing, brief), slot)
         return outlook
 
     def _enqueue(self, ready: Ready, slot: float) -> None:
@@ -227,6 +247,7 @@ class Turn:
         while self._order and self._order[0].slot <= now + 2 * TOGETHER and len(group) < MOST_TOGETHER:
             ready = self._order.popleft()
             if ready.dropped or self._engine.stopping or self._is_stale(ready, now):
+                self._free_slot(ready)
                 self._give_back(ready)
             else:
                 group.append(ready)
@@ -244,6 +265,7 @@ class Turn:
         except (SealedError, redis.RedisError):
             self._engine.intents.forget(keys, started=False)
             for ready in group:
+                self._free_slot(ready)
                 self._give_back(ready)
             return False
         return True
@@ -257,21 +279,23 @@ class Turn:
             if ready.slot > now:
                 await asyncio.sleep(ready.slot - now)
                 now = self._now()
-            if ready.dropped or live is None:
-                self._give_back(ready)
-            elif now - ready.slot > allowed[ready.brief.id]:
-                self._give_up_slot(ready)
-            else:
+            if not ready.dropped and live is not None and now - ready.slot <= allowed[ready.brief.id]:
                 del self.waiting[ready.claimed.key]
                 self._engine.sending.start(live, ready)
                 continue
             unstarted.append(ready.claimed.key)
+            self._free_slot(ready)
+            if ready.dropped or live is None or ready.brief.draft.rate is not None:  # a rate's slots are its own
+                self._give_back(ready)
+            else:
+                self._late.append(ready)
+                self.poked.set()
         self._engine.intents.forget(unstarted, started=False)
 
-    def _give_up_slot(self, ready: Ready) -> None:
-        self._late.append(ready)
-        self._missed = ready.slot
-        self.poked.set()
+    def _free_slot(self, ready: Ready) -> None:
+        self._unused.slots.append(ready.slot)
+        if ready.slot == self._last_slot and self._unused.tail is None:
+            self._unused.tail = (ready.slot, ready.slot)
 
     def _give_back(self, ready: Ready) -> None:
         self.waiting.pop(ready.claimed.key, None)

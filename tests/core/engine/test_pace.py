@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wabroadcast_core.delivery import pace as pace_module
-from wabroadcast_core.delivery.pace import ColdPaceError, Memory, Pace, Rival, Slots, lateness_allowed
+from wabroadcast_core.delivery.pace import ColdPaceError, Memory, Pace, Rival, Slots, Unused, lateness_allowed
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate
@@ -50,17 +50,16 @@ class Limiter:
         )
 
     async def reserve(
-        self, count: int, *, rivals: Sequence[Rival] = (), missed: float | None = None, memory: Memory | None = None
+        self, count: int, *, rivals: Sequence[Rival] = (), unused: Unused | None = None, memory: Memory | None = None
     ) -> Slots:
         """Take slots; a cold limiter is primed, with ``memory`` of what went before."""
         await self.set_clock()
         try:
-            given_slots = await self.pace.reserve(self.key, self.limits, count=count, rivals=rivals, missed=missed)
+            given_slots = await self.pace.reserve(self.key, self.limits, count=count, rivals=rivals, unused=unused)
         except ColdPaceError:
             await self.pace.prime(self.key, self.limits, memory or Memory(None), now=self.now)
             given_slots = await self.pace.reserve(self.key, self.limits, count=count, rivals=rivals)
-        if missed is not None and missed in self.slots:
-            self.slots.remove(missed)
+        self.slots = [slot for slot in self.slots if unused is None or slot not in unused.slots]
         self.slots += given_slots.times
         return given_slots
 
@@ -306,19 +305,52 @@ def test_slots_go_to_the_higher_rank_and_evenly_inside_a_rank(valkey: EmbeddedVa
 
 
 @many
-@given(rate=rates(), asks=asks, misses=st.sets(st.integers(0, 24)))
-def test_a_missed_slot_is_given_up_or_used_again_without_breaking_a_window(
-    valkey: EmbeddedValkey, rate: Rate, asks: list[tuple[int, float]], misses: set[int]
+@given(
+    rate=st.none() | rates(),
+    held=st.lists(quotas(), max_size=2),
+    asks=asks,
+    unused=st.dictionaries(st.integers(0, 24), st.tuples(st.integers(1, 9), st.booleans())),
+)
+def test_unused_slots_are_used_again_without_breaking_a_window(
+    valkey: EmbeddedValkey,
+    rate: Rate | None,
+    held: list[Quota],
+    asks: list[tuple[int, float]],
+    unused: dict[int, tuple[int, bool]],
 ) -> None:
+    """Now the end of what a caller was given, now some of its middle: missed, dropped, or nobody filled them."""
+    limits = Limits(rate=rate, quotas=held)
+    windows = ([rate] if rate else []) + held
+    unit = min((window.per_seconds / window.messages for window in windows), default=1.0)
+
     async def work(mine: Limiter) -> None:
         for place, (count, pause) in enumerate(asks):
-            missed = mine.slots[-1] if place in misses and mine.slots and mine.slots[-1] < mine.now else None
-            await mine.reserve(count, missed=missed)
-            mine.now += pause * max(0.2, rate.per_seconds / rate.messages)
+            back = Unused()
+            if place in unused and mine.slots:
+                amount, at_the_end = unused[place]
+                back.slots = mine.slots[-amount:] if at_the_end else mine.slots[-2 * amount : -amount]
+                back.tail = (mine.slots[-1],) * 2 if at_the_end else None
+            await mine.reserve(min(count, 50), unused=back)
+            mine.now += pause * max(0.2, unit)
 
-        assert most_in_window(mine.slots, rate.per_seconds) <= rate.messages
+        for window in windows:
+            assert most_in_window(mine.slots, window.per_seconds) <= window.messages
 
-    run(valkey, Limits(rate=rate), work)
+    run(valkey, limits, work)
+
+
+def test_a_quota_gets_back_what_nobody_started(valkey: EmbeddedValkey) -> None:
+    async def work(mine: Limiter) -> None:
+        for _ in range(50):
+            slots = (await mine.reserve(20)).times
+            mine.now += 0.1
+            await mine.pace.give_back(mine.key, mine.limits, Unused(list(slots[1:]), (slots[1], slots[-1])))
+            mine.slots = mine.slots[: 1 - len(slots)]
+            mine.now += 60
+
+        assert len(mine.slots) == 50
+
+    run(valkey, Limits(rate=Rate(messages=80), quotas=[Quota(messages=70, per_seconds=86_400)]), work)
 
 
 def test_the_time_of_a_single_missed_slot_is_free_again(valkey: EmbeddedValkey) -> None:
@@ -326,7 +358,7 @@ def test_the_time_of_a_single_missed_slot_is_free_again(valkey: EmbeddedValkey) 
         slot = (await mine.reserve(1)).times[0]
         mine.now = slot + 1
 
-        again = await mine.reserve(1, missed=slot)
+        again = await mine.reserve(1, unused=Unused([slot], (slot, slot)))
 
         assert list(again.times) == pytest.approx([mine.now + pace_module.LEAD])
 
