@@ -22,7 +22,7 @@ from wabroadcast_core.contact_book import ContactBook
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery import control
 from wabroadcast_core.delivery.control import News
-from wabroadcast_core.errors import BroadcastError, NotFoundError
+from wabroadcast_core.errors import BroadcastError, NotFoundError, UnavailableError
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.base import as_timestamp, parse_model
 from wabroadcast_core.models.blacklist import BlacklistEntry
@@ -169,12 +169,11 @@ class Broadcaster:
         :raises InvalidInputError: :raises TemplateError: it does not fit.
         :raises ConflictError: the key came with another body before.
         """
-        parsed = draft if isinstance(draft, BroadcastDraft) else parse_model(BroadcastDraft, draft)
-        taken = self._submission.take(parsed, recipients, idempotency_key=idempotency_key, actor=actor)
+        taken = self._submission.take(draft, recipients, idempotency_key=idempotency_key, actor=actor)
         summary = self._summary(taken.key)
         if taken.new:
             self.plugins.broadcast_changed(summary)
-            self.tasks.prepare(taken.key, rank=parsed.priority.rank, at=self._later(summary))
+            self.tasks.prepare(taken.key, rank=summary.priority.rank, at=self._later(summary))
         return summary
 
     def status(self, job_id: str) -> BroadcastProgress:
@@ -254,6 +253,7 @@ class Broadcaster:
 
         summary = self._change(job_id, work)
         self._wake(job_id)
+        self.plugins.broadcast_changed(summary)
         return summary
 
     def reschedule(
@@ -277,8 +277,9 @@ class Broadcaster:
             )
             return False
 
-        summary = self._change(job_id, work)
+        summary = self._change(job_id, work, lock=True)
         self._prepare_again(job_id)
+        self.plugins.broadcast_changed(summary)
         return summary
 
     # --- messages ----------------------------------------------------------------------------------------------
@@ -478,10 +479,11 @@ class Broadcaster:
                 case "resume":
                     control.resume_broadcast(connection, row, now=now, actor=actor)
                 case _:
-                    return control.cancel_broadcast(connection, row, now=now, actor=actor, changes=changes)
+                    control.cancel_broadcast(connection, row, now=now, actor=actor)
+                    return True
             return False
 
-        summary = self._change(job_id, work, news=None if act == "resume" else News(batch=batch))
+        summary = self._change(job_id, work, lock=batch is None, news=None if act == "resume" else News(batch=batch))
         if act == "resume":
             self._prepare_again(job_id)
             self._wake(job_id)
@@ -489,13 +491,22 @@ class Broadcaster:
         return summary
 
     def _change(
-        self, job_id: str, work: Callable[[Connection, RowMapping, Changes], bool], *, news: News | None = None
+        self,
+        job_id: str,
+        work: Callable[[Connection, RowMapping, Changes], bool],
+        *,
+        lock: bool = False,
+        news: News | None = None,
     ) -> BroadcastSummary:
-        """Change a broadcast in one transaction, then tell the turns. ``work`` says whether sweeping goes on later."""
+        """Change a broadcast in one transaction, then tell the turns.
+
+        :param work: says whether its open messages are to be swept then.
+        :param lock: hold the broadcast's row meanwhile; not where messages are changed: workers lock these first.
+        """
 
         def transaction(connection: Connection) -> tuple[int, bool]:
             changes: Changes = Counter()
-            row = _found(connection, job_id, lock=True)
+            row = _found(connection, job_id, lock=lock)
             more = work(connection, row, changes)
             broadcast_store.apply_changes(connection, changes, now=self.context.clock.now())
             return row["id"], more
@@ -505,8 +516,17 @@ class Broadcaster:
             told = News(broadcast=key, batch=news.batch, message=news.message)
             control.announce(self.context.redis, self.context.keys, told)
         if more:
-            self.tasks.sweep(key)
+            self._sweep(key)
         return self._summary(key)
+
+    def _sweep(self, key: int) -> None:
+        """Close what an ended broadcast left open: as much as one transaction takes at once, the rest in a worker."""
+        try:
+            more = self.handlers.sweep_some(key)
+        except UnavailableError:  # it has ended all the same: recover sweeps
+            more = True
+        if more:
+            self.tasks.sweep(key)
 
     def _control_message(self, job_id: str, message_id: str, act: str, *, actor: str) -> MessageView:
         now = self.context.clock.now()
@@ -612,10 +632,10 @@ def _found(connection: Connection, job_id: str, *, lock: bool = False) -> RowMap
 
 
 def _position(message_id: str) -> int:
-    digits = message_id.rpartition("-")[2]
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 10:  # noqa: PLR2004 - 32 bits
+    position = message_store.read_position(message_id.rpartition("-")[2])
+    if position is None:
         raise NotFoundError("message", message_id)
-    return int(digits)
+    return position
 
 
 def _message_key(row: RowMapping, message_id: str) -> int:

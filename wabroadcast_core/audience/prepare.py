@@ -19,7 +19,6 @@ from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.audience.sources import source_context
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.briefs import BroadcastBrief
-from wabroadcast_core.delivery.control import sweep_broadcast
 from wabroadcast_core.delivery.render import BadText, MissingVariable
 from wabroadcast_core.errors import BroadcastError, InvalidInputError, NumberError, SourceError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
@@ -96,7 +95,7 @@ class _Preparation:
         """The broadcast, now processing, if its audience is to be read now."""
         now = self._context.clock.now()
         with self._context.database.write() as connection:
-            row = broadcast_store.get_broadcast(connection, self._id)
+            row = broadcast_store.get_broadcast(connection, self._id, lock=True)
             if row is None or row["prepared"] or row["status"] not in READABLE or (row["scheduled_at"] or 0) > now:
                 return None
             batching = BroadcastDraft.model_validate_json(row["draft"]).batching
@@ -180,7 +179,7 @@ class _Preparation:
         now = self._context.clock.now()
 
         def transaction(connection: Connection) -> bool:
-            failed = broadcast_store.update_broadcast(
+            return broadcast_store.update_broadcast(
                 connection,
                 self._id,
                 where_status=READABLE,
@@ -188,10 +187,6 @@ class _Preparation:
                 status_reason=reason,
                 finished_at=now,
             )
-            changes: Changes = Counter()
-            more = failed and sweep_broadcast(connection, self._id, changes=changes)
-            broadcast_store.apply_changes(connection, changes, now=now)
-            return bool(more)
 
         if self._context.database.transact(transaction):
             self._context.wakes.sweep(self._id)

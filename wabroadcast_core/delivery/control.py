@@ -5,7 +5,7 @@ The store is written first, then the news is published. Whoever misses the news 
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store.messages import Changes
+from wabroadcast_core.store.messages import Changes, Claimed
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +36,26 @@ class News:
     batch: int | None = None
     message: int | None = None
     connection: int | None = None
-    numbers: Sequence[str] = ()
+    numbers: Collection[str] = ()
     wake: int | None = None
 
+    def concerns(self, connection_id: int, claimed: Claimed) -> bool:
+        """Whether a message that a connection has claimed must not start."""
+        return (
+            self.connection in {None, connection_id}
+            and self.broadcast in {None, claimed.broadcast_id}
+            and self.batch in {None, claimed.batch}
+            and self.message in {None, claimed.key}
+            and (not self.numbers or claimed.number in self.numbers)
+        )
+
     def as_json(self) -> str:
-        return json.dumps(asdict(self))
+        return json.dumps({**asdict(self), "numbers": list(self.numbers)})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "News":
-        return cls(**json.loads(text))
+        fields = json.loads(text)
+        return cls(**{**fields, "numbers": frozenset(fields.get("numbers", ()))})
 
 
 def announce(client: "redis.Redis", keys: Keys, news: News) -> None:
@@ -99,10 +110,10 @@ def resume_broadcast(connection: Connection, row: RowMapping, *, now: float, act
     return status
 
 
-def cancel_broadcast(connection: Connection, row: RowMapping, *, now: float, actor: str, changes: Changes) -> bool:
-    """End a broadcast; what did not leave yet is closed. :raises ConflictError: it has ended.
+def cancel_broadcast(connection: Connection, row: RowMapping, *, now: float, actor: str) -> None:
+    """End a broadcast: nothing of it is claimed any more. What did not leave yet is swept in later transactions.
 
-    :returns: whether more messages than one transaction takes are to be closed: sweep on.
+    :raises ConflictError: it has ended.
     """
     changed = broadcast_store.update_broadcast(
         connection,
@@ -115,12 +126,11 @@ def cancel_broadcast(connection: Connection, row: RowMapping, *, now: float, act
     if not changed:
         raise _refused("cancelled", row)
     act_store.note_act(connection, act="cancel", actor=actor, now=now, broadcast_id=row["id"])
-    message_store.want(connection, status=MessageStatus.CANCELLED, broadcast_id=row["id"])
-    return sweep_broadcast(connection, row["id"], changes=changes)
 
 
 def sweep_broadcast(connection: Connection, broadcast_id: int, *, changes: Changes) -> bool:
     """Close open messages of an ended broadcast, as many as one transaction takes. :returns: whether to go on."""
+    message_store.want(connection, status=MessageStatus.CANCELLED, broadcast_id=broadcast_id)
     left = SWEEP_SIZE
     for present in (MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED):
         left -= message_store.move_messages(
@@ -164,10 +174,6 @@ def retry_broadcast(
         with_reason=code,
         again=True,
     )
-    if moved and row["status"] == BroadcastStatus.COMPLETED:
-        broadcast_store.update_broadcast(
-            connection, row["id"], status=BroadcastStatus.PROCESSING, finished_at=None, status_reason=None
-        )
     detail = f"{moved} {status}" + (f" with {code}" if code else "")
     act_store.note_act(connection, act="retry", actor=actor, now=now, broadcast_id=row["id"], detail=detail)
     return moved
@@ -187,7 +193,7 @@ def reschedule_broadcast(
     :raises ConflictError: it has started.
     """
     waiting = row["status"] in {BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PAUSED}
-    if not waiting or row["prepared"] or row["prepared_rows"]:
+    if not waiting or row["started_at"] is not None:
         raise _refused("changed", row)
     values: dict[str, Any] = {} if name is None else {"name": name}
     if scheduled_at is not None:
@@ -199,7 +205,7 @@ def reschedule_broadcast(
 
 
 def _status_to_resume(row: RowMapping, now: float) -> BroadcastStatus:
-    if row["prepared"] or row["prepared_rows"]:
+    if row["started_at"] is not None:
         return BroadcastStatus.PROCESSING
     if row["scheduled_at"] is not None and row["scheduled_at"] > now:
         return BroadcastStatus.SCHEDULED
@@ -219,7 +225,7 @@ def control_batch(
     """Pause, resume or cancel one batch.
 
     :raises NotFoundError: there is no such batch.
-    :raises ConflictError: the broadcast has ended, or its audience is still being read.
+    :raises ConflictError: the broadcast has ended, its audience is still being read, or nothing of the batch allows it.
     """
     if row["status"] not in {BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED}:
         raise _refused(f"{_PAST[act]} in part", row)
@@ -228,16 +234,29 @@ def control_batch(
     if not message_store.batch_exists(connection, broadcast_id=row["id"], batch=batch):
         raise NotFoundError("batch", str(batch))
     if act == "resume":
-        message_store.resume_batch(connection, broadcast_id=row["id"], batch=batch, now=now, changes=changes)
-        message_store.want(connection, status=None, broadcast_id=row["id"], batch=batch)
+        done = message_store.resume_batch(connection, broadcast_id=row["id"], batch=batch, now=now, changes=changes)
+        done += message_store.want(connection, status=None, broadcast_id=row["id"], batch=batch)
     else:
-        status = MessageStatus.PAUSED if act == "pause" else MessageStatus.CANCELLED
-        for present in (*WAITING, *((MessageStatus.PAUSED,) if act == "cancel" else ())):
-            message_store.move_messages(
-                connection, broadcast_id=row["id"], present=present, status=status, changes=changes, batch=batch
-            )
-        message_store.want(connection, status=status, broadcast_id=row["id"], batch=batch)
+        done = sum(_stop_batch(connection, row["id"], act, batch=batch, changes=changes) for _ in range(2))
+    if not done:
+        raise ConflictError(f"batch {batch} has no message that can be {_PAST[act]}", status=row["status"])
     act_store.note_act(connection, act=act, actor=actor, now=now, broadcast_id=row["id"], detail=f"batch {batch}")
+
+
+def _stop_batch(connection: Connection, broadcast_id: int, act: str, *, batch: int, changes: Changes) -> int:
+    """Pause or cancel what waits of a batch, and what is claimed once it is back; done twice: some may just be moving.
+
+    :returns: how many messages it concerns.
+    """
+    status = MessageStatus.PAUSED if act == "pause" else MessageStatus.CANCELLED
+    among = (*WAITING, MessageStatus.PAUSED) if act == "cancel" else WAITING
+    moved = sum(
+        message_store.move_messages(
+            connection, broadcast_id=broadcast_id, present=present, status=status, changes=changes, batch=batch
+        )
+        for present in among
+    )
+    return moved + message_store.want(connection, status=status, broadcast_id=broadcast_id, batch=batch)
 
 
 # --- one message -----------------------------------------------------------------------------------------------

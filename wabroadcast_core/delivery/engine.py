@@ -308,23 +308,6 @@ class Engine:
             for turn in self._turns.get(news.wake, ()):
                 turn.poked.set()
             return
-        for connection_id, turns in self._turns.items():
+        for turns in self._turns.values():
             for turn in turns:
-                _drop(turn, connection_id, news)
-
-
-def _drop(turn: Turn, connection_id: int, news: News) -> None:
-    """Take out of a turn what must not start any more."""
-    if news.connection is not None and news.connection != connection_id:
-        return
-    numbers = frozenset(news.numbers)
-    for ready in list(turn.waiting.values()):
-        claimed = ready.claimed
-        if (
-            news.broadcast in {None, claimed.broadcast_id}
-            and news.batch in {None, claimed.batch}
-            and news.message in {None, claimed.key}
-            and (not numbers or claimed.number in numbers)
-        ):
-            turn.drop(ready)
-    turn.poked.set()
+                turn.hear(news)

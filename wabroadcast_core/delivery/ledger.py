@@ -123,6 +123,7 @@ class Ledger:
         if await self._committer.run(work):
             log.warning("broadcast %d is paused: %s", broadcast_id, reason)
             await self._announce(News(broadcast=broadcast_id))
+            await asyncio.to_thread(self._context.changed, [broadcast_id])
 
     async def opt_out(self, number: str, *, reason: str, source: str) -> None:
         """Let nobody message this number any more, on any connection."""

@@ -18,6 +18,7 @@ import redis
 
 from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.delivery.claims import NEVER, Outlook
+from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.intents import SealedError
 from wabroadcast_core.delivery.pace import ColdPaceError, Slots, Unused, lateness_allowed
 from wabroadcast_core.delivery.senders import LiveConnection
@@ -62,6 +63,7 @@ class Turn:
         self.waiting: dict[int, Ready] = {}  # claimed and not started, by key
         self._order: deque[Ready] = deque()
         self._late: deque[Ready] = deque()  # gave up their slots
+        self._heard: list[News] = []  # since the last claim was asked for
         self._filled = asyncio.Event()
         self.looks_on = False  # whether it will still see what is stored now
         self._live: LiveConnection | None = None
@@ -96,9 +98,16 @@ class Turn:
             with contextlib.suppress(redis.RedisError, ColdPaceError):
                 await self._engine.pace.give_back(self.connection_id, outlook.connection.limits, self._unused)
 
-    def drop(self, ready: Ready) -> None:
-        ready.dropped = True
+    def hear(self, news: News) -> None:
+        """Drop what must not start any more; what is still being made ready is dropped once it is there."""
+        self._heard.append(news)
+        self._obey(news)
         self._filled.set()
+        self.poked.set()
+
+    def _obey(self, news: News) -> None:
+        for ready in self.waiting.values():
+            ready.dropped = ready.dropped or news.concerns(self.connection_id, ready.claimed)
 
     # --- the planner -------------------------------------------------------------------------------------------
 
@@ -165,6 +174,7 @@ class Turn:
         if not times or outlook.connection is None:
             return outlook
         caps = _count(slots.rivals) if any(slots.rivals) else None
+        self._heard.clear()
         try:
             claimed, taken, outlook = await self._engine.claim(outlook.connection, len(times), caps)
         except UnavailableError:
@@ -187,6 +197,8 @@ class Turn:
             self._unused.tail = (times[0], times[-1])
         for ready in filled:
             self._enqueue(ready, ready.slot)
+        for news in self._heard:
+            self._obey(news)
         if not taken:
             await self._rest(IDLE_LOOK)
         return outlook

@@ -47,6 +47,11 @@ class Handlers:
 
     def sweep(self, broadcast_id: int) -> None:
         """Close the open messages of an ended broadcast, a transaction at a time."""
+        while self.sweep_some(broadcast_id):
+            pass
+
+    def sweep_some(self, broadcast_id: int) -> bool:
+        """Close as many as one transaction takes. :returns: whether more may be left."""
         context = self._context_of()
 
         def some(connection: Connection) -> bool:
@@ -58,8 +63,7 @@ class Handlers:
             broadcast_store.apply_changes(connection, changes, now=context.clock.now())
             return more
 
-        while context.database.transact(some):
-            pass
+        return context.database.transact(some)
 
     def import_contacts(self, import_id: str) -> None:
         run_import(self._context_of(), import_id)

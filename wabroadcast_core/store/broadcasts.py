@@ -132,10 +132,18 @@ _COMPLETE = text(
 )
 
 
+_REVIVE = text(
+    """
+    UPDATE broadcasts SET status = 'processing', finished_at = NULL
+    WHERE id = :id AND status = 'completed' AND queued + processing + retry + paused > 0
+    """
+)
+
+
 def apply_changes(connection: Connection, changes: Changes, *, now: float) -> list[int]:
     """Add what a transaction changed to the counters, as its last act: rows are locked in one order everywhere.
 
-    :returns: the broadcasts that are complete by it.
+    :returns: the broadcasts that are complete by it, or no longer are.
     """
     by_broadcast: dict[int, dict[str, int]] = {}
     for (key, counter), amount in changes.items():
@@ -161,6 +169,8 @@ def _finish(connection: Connection, changed: dict[int, dict[str, int]], *, now: 
             connection.execute(_MARK_RATE, {"id": key, "now": now, "before": now - RATE_SECONDS})
         if any(counters.get(name, 0) < 0 for name in ("processing", "queued", "retry", "paused")):
             done += [key] if complete_broadcast(connection, key, now=now) else []
+        if any(counters.get(name, 0) > 0 for name in ("queued", "retry", "paused")):
+            done += [key] if connection.execute(_REVIVE, {"id": key}).rowcount else []
     return done
 
 

@@ -16,6 +16,7 @@ from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, 
 from wabroadcast_core.store.tables import attempts, messages
 
 POSITION_BITS = 32
+MOST_DIGITS = 10  # of a position
 ANY_ROUTE = 0
 
 Changes: TypeAlias = Counter[tuple[int, str]]
@@ -32,6 +33,14 @@ def position_of(key: int) -> int:
 
 def broadcast_of(key: int) -> int:
     return key >> POSITION_BITS
+
+
+def read_position(digits: str) -> int | None:
+    """The position that a message's public id ends with; unset where that is none."""
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > MOST_DIGITS:
+        return None
+    position = int(digits)
+    return position if position < 1 << POSITION_BITS else None
 
 
 # --- making them -----------------------------------------------------------------------------------------------
@@ -241,11 +250,18 @@ _OUTCOME_COLUMNS = json_columns(
     sent_at="DOUBLE PRECISION",
     due_at="DOUBLE PRECISION",
 )
+_WAITS_AS = """
+      CASE WHEN EXISTS (
+        SELECT 1 FROM broadcasts AS ended
+        WHERE ended.id = messages.broadcast_id AND ended.status IN ('cancelled', 'failed')
+      ) THEN 'cancelled' ELSE coalesce(messages.wanted, {status}) END
+"""
+"""What a claimed message that comes back unsent becomes; a claim may have overtaken the sweep of its broadcast."""
+
 # The + keeps SQLite on the primary key: its planner would rather walk the index of all claimed messages.
 _RECORD = """
     UPDATE messages SET
-      status = CASE WHEN outcome.status IN ('queued', 'retry') THEN coalesce(messages.wanted, outcome.status)
-                    ELSE outcome.status END,
+      status = CASE WHEN outcome.status IN ('queued', 'retry') THEN {waits_as} ELSE outcome.status END,
       wanted = NULL, attempts = attempts + outcome.used, reason = outcome.reason, detail = outcome.detail,
       connection_id = coalesce(outcome.connection_id, messages.connection_id),
       provider_id = coalesce(outcome.provider_id, messages.provider_id),
@@ -254,10 +270,11 @@ _RECORD = """
     WHERE messages.id = outcome.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = :present
     RETURNING messages.id, messages.status
     """
+_BACK = _WAITS_AS.format(status="outcome.status")
 _RECORD_OUTCOMES = dialects(
     _RECORD,
-    sqlite={"columns": _OUTCOME_COLUMNS[0], "rows": LITE_ROWS, "plus": "+"},
-    postgresql={"columns": _OUTCOME_COLUMNS[1], "rows": POST_ROWS, "plus": ""},
+    sqlite={"columns": _OUTCOME_COLUMNS[0], "rows": LITE_ROWS, "plus": "+", "waits_as": _BACK},
+    postgresql={"columns": _OUTCOME_COLUMNS[1], "rows": POST_ROWS, "plus": "", "waits_as": _BACK},
 )
 
 
@@ -353,10 +370,13 @@ def insert_attempts(
 # --- moving them in sets ---------------------------------------------------------------------------------------
 
 
+# The present status stands in the statement: a parameter would keep planners from the partial indexes. A broadcast's
+# messages lie together by their ids, so statuses without an index are looked for among its own messages only.
 _MOVE = """
     UPDATE messages SET status = :status, reason = :reason, due_at = NULL {also}
     WHERE id IN (
-      SELECT id FROM messages WHERE broadcast_id = :broadcast_id AND status = :present {condition} {locking}
+      SELECT id FROM messages
+      WHERE broadcast_id = :broadcast_id AND id >= :low AND id < :high AND status = '{present}' {condition} {locking}
     )
     RETURNING id, status
     """
@@ -389,11 +409,13 @@ def move_messages(
         ]
     )
     statement = _MOVE.format(
+        present=present.value,
         condition=condition,
         also=", attempts = 0" if again else "",
         locking="" if connection.dialect.name == "sqlite" else "FOR UPDATE",
     )
-    values = {"broadcast_id": broadcast_id, "present": present, "status": status, "reason": reason}
+    low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
+    values = {"broadcast_id": broadcast_id, "low": low, "high": high, "status": status, "reason": reason}
     optional = {"batch": batch, "with_reason": with_reason, "limit": limit}
     rows = connection.execute(
         text(statement), {**values, **{name: value for name, value in optional.items() if value is not None}}
@@ -405,17 +427,18 @@ def move_messages(
 # --- a dead worker's claims ------------------------------------------------------------------------------------
 
 _SETTLED_COLUMNS = json_columns(id="BIGINT", status="TEXT", reason="TEXT", due_at="DOUBLE PRECISION")
+_SETTLED_AS = _WAITS_AS.format(status="claim.status")
 _SETTLE = dialects(
     """
     UPDATE messages SET
-      status = CASE WHEN claim.status = 'unknown' THEN claim.status ELSE coalesce(messages.wanted, claim.status) END,
+      status = CASE WHEN claim.status = 'unknown' THEN claim.status ELSE {waits_as} END,
       wanted = NULL, reason = claim.reason, due_at = claim.due_at
     FROM (SELECT {columns} FROM {rows}) AS claim
     WHERE messages.id = claim.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = 'processing'
     RETURNING messages.id, messages.status
     """,
-    sqlite={"columns": _SETTLED_COLUMNS[0], "rows": LITE_ROWS, "plus": "+"},
-    postgresql={"columns": _SETTLED_COLUMNS[1], "rows": POST_ROWS, "plus": ""},
+    sqlite={"columns": _SETTLED_COLUMNS[0], "rows": LITE_ROWS, "plus": "+", "waits_as": _SETTLED_AS},
+    postgresql={"columns": _SETTLED_COLUMNS[1], "rows": POST_ROWS, "plus": "", "waits_as": _SETTLED_AS},
 )
 
 
@@ -445,13 +468,14 @@ def settle_claims(
 # --- control ---------------------------------------------------------------------------------------------------
 
 
-def want(connection: Connection, *, status: MessageStatus | None, broadcast_id: int, batch: int | None = None) -> None:
-    """Say what becomes of a broadcast's claimed messages if they come back unsent."""
-    condition = "broadcast_id = :broadcast_id AND status = 'processing'" + (
-        "" if batch is None else " AND batch = :batch"
+def want(connection: Connection, *, status: MessageStatus | None, broadcast_id: int, batch: int | None = None) -> int:
+    """Say what becomes of a broadcast's claimed messages if they come back unsent. :returns: for how many it is new."""
+    condition = (
+        "broadcast_id = :broadcast_id AND status = 'processing' AND coalesce(wanted, '') != coalesce(:wanted, '')"
+        + ("" if batch is None else " AND batch = :batch")
     )
     values = {"wanted": status, "broadcast_id": broadcast_id} | ({} if batch is None else {"batch": batch})
-    connection.execute(text(f"UPDATE messages SET wanted = :wanted WHERE {condition}"), values)  # noqa: S608 - fixed parts only
+    return connection.execute(text(f"UPDATE messages SET wanted = :wanted WHERE {condition}"), values).rowcount  # noqa: S608 - fixed parts only
 
 
 def want_one(connection: Connection, key: int, *, status: MessageStatus | None) -> bool:
@@ -516,7 +540,8 @@ def release_unknown(connection: Connection, *, now: float, limit: int, changes: 
         """
         UPDATE messages SET status = 'retry', due_at = CAST(:now AS DOUBLE PRECISION)
         WHERE id IN (
-          SELECT id FROM messages WHERE status = 'unknown' AND due_at IS NOT NULL AND due_at <= :now LIMIT :limit
+          SELECT id FROM messages WHERE status = 'unknown' AND due_at IS NOT NULL AND due_at <= :now
+          AND broadcast_id NOT IN (SELECT id FROM broadcasts WHERE status IN ('cancelled', 'failed')) LIMIT :limit
         ) AND status = 'unknown'
         RETURNING id, status
         """

@@ -23,6 +23,7 @@ from wabroadcast_core.store.messages import position_of
 
 Found = TypeVar("Found")
 JAKARTA = "Asia/Jakarta"
+ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
 SOON = 0.7  # seconds
 
 
@@ -61,6 +62,7 @@ def test_a_scheduled_broadcast_starts_within_two_seconds_of_its_time_and_not_bef
     assert 0 <= min(lateness) <= max(lateness) < 2
 
 
+@ONE_STORE
 def test_a_broadcast_that_is_put_forward_starts_at_its_new_time(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -73,6 +75,7 @@ def test_a_broadcast_that_is_put_forward_starts_at_its_new_time(
     assert 0 <= provider.starts[0].at - wanted.timestamp() < 2
 
 
+@ONE_STORE
 def test_a_broadcast_that_is_put_off_does_not_start_at_its_old_time(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -88,6 +91,7 @@ def test_a_broadcast_that_is_put_off_does_not_start_at_its_old_time(
     assert broadcaster.broadcast(put_off.job_id).name == "Later"
 
 
+@ONE_STORE
 def test_a_time_that_is_past_starts_a_broadcast_at_once(broadcaster: Broadcaster, worker: Worker) -> None:
     job = broadcaster.submit(text_to("main", scheduledAt=_in(3_600)), people(1))
 
@@ -97,6 +101,7 @@ def test_a_time_that_is_past_starts_a_broadcast_at_once(broadcaster: Broadcaster
     assert changed.status == "queued"
 
 
+@ONE_STORE
 def test_a_broadcast_that_has_started_cannot_be_put_off(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -171,6 +176,7 @@ def test_batches_that_were_missed_are_released_one_at_a_time(broadcaster: Broadc
 # --- windows ---------------------------------------------------------------------------------------------------
 
 
+@ONE_STORE
 @pytest.mark.parametrize("place", ["broadcast", "connection"])
 def test_nothing_starts_outside_a_window_and_the_next_turn_is_queued_for_its_opening(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, place: str
@@ -201,6 +207,7 @@ def _queued_turns(broadcaster: Broadcaster) -> list[datetime]:
     return [task.eta.replace(tzinfo=UTC) for task in tasks if task.name == "wab_turn"]
 
 
+@ONE_STORE
 @pytest.mark.parametrize(
     ("mine", "connections", "clock", "opens"),
     [
@@ -302,6 +309,7 @@ def _connection(unit: Unit) -> ConnectionBrief:
     return ConnectionBrief.of(row)
 
 
+@ONE_STORE
 def test_share_out_is_asked_for_by_the_claim_in_the_order_of_rank(broadcaster: Broadcaster) -> None:
     _prepared(broadcaster, FixedClock(1_000.0), priority="low")
     broadcaster.submit(text_to("main", priority="high"), people(3))

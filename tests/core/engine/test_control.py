@@ -1,0 +1,606 @@
+"""Pause, resume and cancel, at every level and in every status. Recover is too rare here to help out."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from tests.conftest import wait_for
+from tests.scripted import ScriptedProvider, number_of, people, text_to
+from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import ConflictError, NotFoundError, Temporary, Throttled
+from wabroadcast_core.hookspecs import hookimpl
+from wabroadcast_core.models.broadcast import BroadcastSummary
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.queue.worker import Worker
+from wabroadcast_core.testing.gateway import Gateway
+
+QUIET = 1.2  # seconds: what is paused may start for one second more, then it must be silent
+MANY = 50_000
+ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"recover_seconds": 60.0})
+
+
+@pytest.fixture(autouse=True)
+def connection(broadcaster: Broadcaster) -> None:
+    broadcaster.save_connection("main", {"sender": "scripted"})
+
+
+def _await_status(broadcaster: Broadcaster, job_id: str, status: str) -> None:
+    wait_for(lambda: broadcaster.status(job_id).status == status, what=status)
+
+
+def _await_count(broadcaster: Broadcaster, job_id: str, status: str, amount: int) -> None:
+    wait_for(lambda: getattr(broadcaster.status(job_id).counts, status) == amount, what=f"{amount} {status}")
+
+
+def _let_pass(seconds: float) -> None:
+    """Silence can only be shown by listening."""
+    time.sleep(seconds)
+
+
+def _check_counts(broadcaster: Broadcaster, job_id: str, **expected: int) -> None:
+    """The counters are these, the others 0, and the messages say the same."""
+    progress = broadcaster.status(job_id)
+    counts = {name: amount for name, amount in progress.counts.model_dump(by_alias=False).items() if amount}
+    assert {name: amount for name, amount in counts.items() if name not in {"delivered", "read"}} == expected
+    assert progress.total == sum(expected.values())
+    if progress.total <= 1_000:
+        views = broadcaster.messages(job_id, limit=1_000).items
+        assert Counter(view.status.value for view in views) == expected
+
+
+# --- messages that are on their way ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def busy(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> str:
+    """A broadcast in the middle of 300 messages at 150 a second."""
+    fields = {"url": gateway.url}
+    broadcaster.save_connection(
+        "door", {"sender": "gateway", "settings": fields, "rate": {"messages": 150, "perSeconds": 1}}
+    )
+    job_id = broadcaster.submit(text_to("door", batching={"size": 100, "intervalSeconds": 0.01}), people(300)).job_id
+    wait_for(lambda: len(gateway.arrivals()) > 30, what="the first messages")
+    return job_id
+
+
+ACTS: dict[str, tuple[Callable[[Broadcaster, str], object], Callable[[Broadcaster, str], object]]] = {
+    "the-broadcast": (lambda engine, job: engine.pause(job), lambda engine, job: engine.resume(job)),
+    "its-connection": (
+        lambda engine, _: engine.pause_connection("door"),
+        lambda engine, _: engine.resume_connection("door"),
+    ),
+}
+
+
+@pytest.mark.parametrize("level", ACTS)
+def test_after_a_pause_nothing_starts_and_after_the_resume_everybody_gets_it_once(
+    broadcaster: Broadcaster, gateway: Gateway, busy: str, level: str
+) -> None:
+    pause, resume = ACTS[level]
+
+    pause(broadcaster, busy)
+    paused_at = time.monotonic()
+    _let_pass(QUIET)
+    before = gateway.arrivals()
+    resume(broadcaster, busy)
+    _await_status(broadcaster, busy, "completed")
+
+    assert 30 < len(before) < 200
+    assert max(arrival.at for arrival in before) - paused_at < 1
+    assert gateway.counts() == {f"{busy}-{place}": 1 for place in range(300)}
+    _check_counts(broadcaster, busy, sent=300)
+
+
+def test_after_a_cancel_nothing_starts_and_the_counts_say_who_got_it(
+    broadcaster: Broadcaster, gateway: Gateway, busy: str
+) -> None:
+    broadcaster.cancel(busy)
+    cancelled_at = time.monotonic()
+    _await_count(broadcaster, busy, "processing", 0)
+    _let_pass(QUIET)
+
+    arrivals = gateway.arrivals()
+    assert max(arrival.at for arrival in arrivals) - cancelled_at < 1
+    assert 30 < len(arrivals) < 200
+    _check_counts(broadcaster, busy, sent=len(arrivals), cancelled=300 - len(arrivals))
+    assert broadcaster.status(busy).status == "cancelled"
+
+
+def test_a_paused_batch_waits_while_the_others_are_sent(broadcaster: Broadcaster, gateway: Gateway, busy: str) -> None:
+    broadcaster.pause(busy, batch=2)
+    _await_count(broadcaster, busy, "sent", 200)
+    kept = {arrival.message_id for arrival in gateway.arrivals()}
+    broadcaster.resume(busy, batch=2)
+    _await_status(broadcaster, busy, "completed")
+
+    assert kept == {f"{busy}-{place}" for place in range(200)}
+    assert gateway.counts() == {f"{busy}-{place}": 1 for place in range(300)}
+
+
+@ONE_STORE
+def test_a_cancelled_batch_is_never_sent(broadcaster: Broadcaster, gateway: Gateway, busy: str) -> None:
+    broadcaster.pause(busy, batch=1)
+    broadcaster.cancel(busy, batch=1)
+    _await_status(broadcaster, busy, "completed")
+
+    arrived = {int(key.rpartition("-")[2]) for key in gateway.counts()}
+    assert {*range(100), *range(200, 300)} <= arrived
+    assert len(arrived) < 230
+    _check_counts(broadcaster, busy, sent=len(arrived), cancelled=300 - len(arrived))
+
+
+@ONE_STORE
+def test_one_message_is_paused_or_cancelled_while_the_others_are_sent(
+    broadcaster: Broadcaster, gateway: Gateway, busy: str
+) -> None:
+    paused = broadcaster.pause_message(busy, f"{busy}-299")
+    cancelled = broadcaster.cancel_message(busy, f"{busy}-298")
+    _await_count(broadcaster, busy, "sent", 298)
+    kept = set(gateway.counts())
+    resumed = broadcaster.resume_message(busy, f"{busy}-299")
+    _await_status(broadcaster, busy, "completed")
+
+    assert [view.status for view in (paused, cancelled, resumed)] == ["paused", "cancelled", "queued"]
+    assert kept == {f"{busy}-{place}" for place in range(298)}
+    assert set(gateway.counts()) == kept | {f"{busy}-299"}
+    _check_counts(broadcaster, busy, sent=299, cancelled=1)
+
+
+@ONE_STORE
+def test_whoever_opts_out_while_queued_is_not_sent_anything(
+    broadcaster: Broadcaster, gateway: Gateway, busy: str
+) -> None:
+    last = [number_of(place) for place in range(290, 300)]
+
+    broadcaster.block_numbers(last, reason="wrote STOP")
+    _await_status(broadcaster, busy, "completed")
+
+    assert {arrival.number for arrival in gateway.arrivals()} == {number_of(place) for place in range(290)}
+    _check_counts(broadcaster, busy, sent=290, skipped=10)
+    assert broadcaster.status(busy).skipped_by == {"blacklisted": 10}
+    assert broadcaster.messages(busy, status=MessageStatus.SKIPPED).items[0].detail == "wrote STOP"
+
+
+@ONE_STORE
+def test_a_pause_during_a_slow_look_at_the_blacklist_is_not_missed(
+    settings: Settings, provider: ScriptedProvider
+) -> None:
+    slow = SlowBlacklist()
+    with Broadcaster(settings, plugins=[provider, slow]) as broadcaster:
+        broadcaster.save_connection("main", {"sender": "scripted"})
+        job_id = broadcaster.submit(text_to("main"), people(5)).job_id
+        broadcaster.handlers.prepare(1)
+        slow.gate.clear()
+        worker = Worker(broadcaster)
+        worker.start()
+        _await_count(broadcaster, job_id, "processing", 5)
+        broadcaster.pause(job_id)
+        slow.gate.set()
+        _await_count(broadcaster, job_id, "processing", 0)
+        worker.stop()
+
+        assert provider.starts == []
+        _check_counts(broadcaster, job_id, queued=5)
+
+
+class SlowBlacklist:
+    """A plugin whose answer comes when the gate opens."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+
+    @hookimpl
+    def wab_blacklisted(self, numbers: list[str]) -> dict[str, str]:  # noqa: ARG002 - the hook's
+        self.gate.wait(20)
+        return {}
+
+
+# --- before anything is sent -----------------------------------------------------------------------------------
+
+
+@ONE_STORE
+def test_a_paused_schedule_does_not_start_until_it_is_resumed(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=0.5)
+    job_id = broadcaster.submit(text_to("main", scheduledAt=soon), people(3)).job_id
+    broadcaster.pause(job_id)
+    other = broadcaster.submit(text_to("main", scheduledAt=soon + timedelta(seconds=0.1)), people(4)[3:]).job_id
+    _await_status(broadcaster, other, "completed")
+    starts_before = len(provider.starts)
+
+    broadcaster.resume(job_id)
+    _await_status(broadcaster, job_id, "completed")
+
+    assert starts_before == 1
+    assert set(provider.counts().values()) == {1}
+
+
+@ONE_STORE
+def test_a_schedule_resumed_before_its_time_waits_for_it(broadcaster: Broadcaster) -> None:
+    job_id = broadcaster.submit(text_to("main", scheduledAt=TOMORROW), people(1)).job_id
+    broadcaster.pause(job_id)
+
+    assert broadcaster.resume(job_id).status == "scheduled"
+
+
+@ONE_STORE
+def test_a_broadcast_paused_before_a_worker_came_is_sent_after_its_resume(
+    broadcaster: Broadcaster, provider: ScriptedProvider
+) -> None:
+    job_id = broadcaster.submit(text_to("main"), people(3)).job_id
+    broadcaster.pause(job_id)
+    worker = Worker(broadcaster)
+    worker.start()
+    wait_for(lambda: not broadcaster.tasks.huey.pending_count(), what="an empty queue")
+
+    resumed = broadcaster.resume(job_id)
+    _await_status(broadcaster, job_id, "completed")
+    worker.stop()
+
+    assert resumed.status == "queued"
+    assert set(provider.counts().values()) == {1}
+
+
+@ONE_STORE
+@pytest.mark.parametrize("held_after", [pytest.param(0, id="before-the-first"), pytest.param(25, id="in-the-middle")])
+def test_a_broadcast_paused_while_its_audience_is_read_is_read_on_and_sent_after_its_resume(
+    settings: Settings, provider: ScriptedProvider, held_after: int
+) -> None:
+    with Broadcaster(settings.model_copy(update={"prepare_chunk": 10}), plugins=[provider]) as broadcaster:
+        broadcaster.save_connection("main", {"sender": "scripted"})
+        worker = Worker(broadcaster)
+        worker.start()
+        job_id = _held(broadcaster, provider, held_after=held_after)
+        broadcaster.pause(job_id)
+        paused_with = broadcaster.status(job_id).total
+        broadcaster.resume(job_id)
+        broadcaster.pause(job_id)
+        provider.gate.set()
+        wait_for(lambda: broadcaster.status(job_id).prepared, what="the end of the audience")
+        broadcaster.resume(job_id)
+        _await_status(broadcaster, job_id, "completed")
+        worker.stop()
+
+        assert paused_with == held_after // 10 * 10
+        assert provider.counts() == {number_of(place): 1 for place in range(40)}
+
+
+@ONE_STORE
+def test_a_resume_while_the_audience_is_read_lets_the_reader_go_on(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    job_id = _held(broadcaster, provider, held_after=0)
+    broadcaster.pause(job_id)
+
+    resumed = broadcaster.resume(job_id)
+    provider.gate.set()
+    _await_status(broadcaster, job_id, "completed")
+
+    assert resumed.status == "processing"
+    assert provider.counts() == {number_of(place): 1 for place in range(40)}
+
+
+@ONE_STORE
+def test_a_broadcast_cancelled_while_its_audience_is_read_sends_nothing_more(
+    settings: Settings, provider: ScriptedProvider
+) -> None:
+    with Broadcaster(settings.model_copy(update={"prepare_chunk": 10}), plugins=[provider]) as broadcaster:
+        broadcaster.save_connection("main", {"sender": "scripted"})
+        worker = Worker(broadcaster)
+        worker.start()
+        job_id = _held(broadcaster, provider, held_after=25)
+        _await_count(broadcaster, job_id, "sent", 20)
+        broadcaster.cancel(job_id)
+        provider.gate.set()
+        worker.stop()
+
+        assert len(provider.starts) == 20
+        _check_counts(broadcaster, job_id, sent=20)
+        assert broadcaster.status(job_id).status == "cancelled"
+
+
+def _held(broadcaster: Broadcaster, provider: ScriptedProvider, *, held_after: int) -> str:
+    """A broadcast to 40 people whose reader stands still after so many."""
+    provider.gate.clear()
+    source = {"type": "gated", "people": 40, "heldAfter": held_after}
+    job_id = broadcaster.submit(text_to("main", source=source)).job_id
+    _await_status(broadcaster, job_id, "processing")
+    wait_for(lambda: broadcaster.status(job_id).total == held_after // 10 * 10, what="the rows before the gate")
+    return job_id
+
+
+# --- after a first try -----------------------------------------------------------------------------------------
+
+FIRST_TRIES: dict[str, Callable[[], Exception]] = {
+    "retried": lambda: Temporary("busy", retry_after=0.3),
+    "throttled": lambda: Throttled("rate", retry_after=0.3),
+    "throttled-for-the-person": lambda: Throttled("pair", retry_after=0.3, scope="recipient"),
+}
+
+
+@ONE_STORE
+@pytest.mark.parametrize("why", FIRST_TRIES)
+def test_what_waits_for_another_try_is_paused_too(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, why: str
+) -> None:
+    job_id = _tried_once(broadcaster, provider, FIRST_TRIES[why])
+
+    broadcaster.pause(job_id)
+    _let_pass(QUIET)
+    tries = len(provider.starts)
+    broadcaster.resume(job_id)
+    _await_status(broadcaster, job_id, "completed")
+
+    assert tries == 1
+    assert len(provider.starts) == 2
+    _check_counts(broadcaster, job_id, sent=1)
+
+
+@ONE_STORE
+@pytest.mark.parametrize("why", FIRST_TRIES)
+def test_what_waits_for_another_try_is_cancelled_too(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, why: str
+) -> None:
+    job_id = _tried_once(broadcaster, provider, FIRST_TRIES[why])
+
+    broadcaster.cancel(job_id)
+    _let_pass(0.6)
+
+    assert len(provider.starts) == 1
+    _check_counts(broadcaster, job_id, cancelled=1)
+
+
+def _tried_once(broadcaster: Broadcaster, provider: ScriptedProvider, make: Callable[[], Exception]) -> str:
+    provider.decide = lambda _, __: make() if len(provider.starts) == 1 else None
+    job_id = broadcaster.submit(text_to("main", retry={"intervalSeconds": 0.3}), people(1)).job_id
+    _await_count(broadcaster, job_id, "retry", 1)
+    return job_id
+
+
+# --- much ------------------------------------------------------------------------------------------------------
+
+
+def test_a_big_broadcast_is_cancelled_at_once_and_swept_to_its_end(broadcaster: Broadcaster) -> None:
+    job_id = broadcaster.submit(text_to("main"), people(MANY)).job_id
+    broadcaster.handlers.prepare(1)
+    broadcaster.context.redis.flushdb()  # no worker is to send
+
+    began = time.monotonic()
+    summary = broadcaster.cancel(job_id)
+    took = time.monotonic() - began
+    broadcaster.handlers.sweep(1)
+
+    assert summary.status == "cancelled"
+    assert took < 2
+    _check_counts(broadcaster, job_id, cancelled=MANY)
+
+
+def test_a_broadcast_in_full_flight_is_cancelled_at_once(broadcaster: Broadcaster, worker: Worker) -> None:
+    broadcaster.save_connection("fast", {"sender": "null"})
+    job_id = broadcaster.submit(text_to("fast"), people(30_000)).job_id
+    wait_for(lambda: broadcaster.status(job_id).counts.sent > 1_000, what="full flight")
+
+    began = time.monotonic()
+    broadcaster.cancel(job_id)
+    took = time.monotonic() - began
+    wait_for(lambda: broadcaster.status(job_id).progress == 1.0, what="the end of the sweep")
+
+    assert took < 2
+    counts = broadcaster.status(job_id).counts
+    assert counts.sent + counts.cancelled == broadcaster.status(job_id).total
+    assert counts.sent > 1_000
+
+
+# --- what is refused, what is kept -----------------------------------------------------------------------------
+
+MAKE: dict[str, Callable[[Broadcaster], str]] = {}
+
+
+def _makes(status: str) -> Callable[[Callable[[Broadcaster], str]], Callable[[Broadcaster], str]]:
+    def note(make: Callable[[Broadcaster], str]) -> Callable[[Broadcaster], str]:
+        MAKE[status] = make
+        return make
+
+    return note
+
+
+@_makes("scheduled")
+def _scheduled(broadcaster: Broadcaster) -> str:
+    return broadcaster.submit(text_to("main", scheduledAt=TOMORROW), people(2)).job_id
+
+
+@_makes("queued")
+def _queued(broadcaster: Broadcaster) -> str:
+    return broadcaster.submit(text_to("main"), people(2)).job_id
+
+
+@_makes("processing")
+def _processing(broadcaster: Broadcaster) -> str:
+    job_id = _queued(broadcaster)
+    broadcaster.handlers.prepare(1)
+    return job_id
+
+
+@_makes("paused")
+def _paused(broadcaster: Broadcaster) -> str:
+    job_id = _processing(broadcaster)
+    broadcaster.pause(job_id)
+    return job_id
+
+
+@_makes("cancelled")
+def _cancelled(broadcaster: Broadcaster) -> str:
+    job_id = _processing(broadcaster)
+    broadcaster.cancel(job_id)
+    return job_id
+
+
+@_makes("completed")
+def _completed(broadcaster: Broadcaster) -> str:
+    job_id = _processing(broadcaster)
+    for place in range(2):
+        broadcaster.cancel_message(job_id, f"{job_id}-{place}")
+    return job_id
+
+
+@_makes("failed")
+def _failed(broadcaster: Broadcaster) -> str:
+    source = {"type": "csv", "uploadId": broadcaster.save_upload([b"\x00\x01"]).upload_id}
+    job_id = broadcaster.submit(text_to("main", source=source)).job_id
+    broadcaster.handlers.prepare(1)
+    return job_id
+
+
+ALLOWED = {
+    "pause": {"scheduled", "queued", "processing"},
+    "resume": {"paused"},
+    "cancel": {"scheduled", "queued", "processing", "paused"},
+    "retry": {"scheduled", "queued", "processing", "paused", "completed"},
+    "reschedule": {"scheduled", "queued"},
+    "pause-batch": {"processing", "paused"},
+    "resume-batch": set[str](),  # nothing of it is paused
+    "cancel-batch": {"processing", "paused"},
+}
+DOES: dict[str, Callable[[Broadcaster, str], Any]] = {
+    "pause": lambda engine, job: engine.pause(job, actor="budi"),
+    "resume": lambda engine, job: engine.resume(job, actor="budi"),
+    "cancel": lambda engine, job: engine.cancel(job, actor="budi"),
+    "retry": lambda engine, job: engine.retry(job, actor="budi"),
+    "reschedule": lambda engine, job: engine.reschedule(job, {"scheduledAt": TOMORROW}, actor="budi"),
+    "pause-batch": lambda engine, job: engine.pause(job, batch=0, actor="budi"),
+    "resume-batch": lambda engine, job: engine.resume(job, batch=0, actor="budi"),
+    "cancel-batch": lambda engine, job: engine.cancel(job, batch=0, actor="budi"),
+}
+
+
+@pytest.mark.parametrize("status", MAKE)
+def test_an_act_is_done_and_noted_or_refused_with_the_present_status(broadcaster: Broadcaster, status: str) -> None:
+    for act, does in DOES.items():
+        job_id = _fresh(broadcaster, status)
+        noted_before = len(broadcaster.broadcast(job_id).acts)
+        refusal = _refusal_of(does, broadcaster, job_id)
+        noted = broadcaster.broadcast(job_id).acts[noted_before:]
+        assert (refusal is None) is (status in ALLOWED[act]), act
+        assert refusal is None or refusal.status == status, act
+        assert [entry.actor for entry in noted] == ["budi"] * (refusal is None), act
+        assert all(abs((entry.at - datetime.now(UTC)).total_seconds()) < 5 for entry in noted), act
+
+
+def _refusal_of(does: Callable[..., Any], *arguments: Any) -> ConflictError | None:
+    try:
+        does(*arguments)
+    except ConflictError as error:
+        return error
+    return None
+
+
+def _fresh(broadcaster: Broadcaster, status: str) -> str:
+    """A broadcast of that status; earlier ones are forgotten, so that it is number 1 again."""
+    with broadcaster.context.database.write() as connection:
+        for table in ("messages", "broadcast_connections", "skip_counts", "broadcasts"):
+            connection.execute(text(f"DELETE FROM {table}"))
+        if not broadcaster.context.database.is_sqlite:
+            connection.execute(text("ALTER SEQUENCE broadcasts_id_seq RESTART"))
+    job_id = MAKE[status](broadcaster)
+    assert broadcaster.status(job_id).status == status
+    return job_id
+
+
+@ONE_STORE
+def test_every_act_is_shown_with_its_time_and_its_actor(broadcaster: Broadcaster) -> None:
+    job_id = broadcaster.submit(
+        text_to("main", batching={"size": 1, "intervalSeconds": 60}), people(3), actor="rina"
+    ).job_id
+    broadcaster.handlers.prepare(1)
+
+    broadcaster.pause(job_id, actor="budi")
+    broadcaster.resume(job_id, actor="budi")
+    broadcaster.pause(job_id, batch=1, actor="sari")
+    broadcaster.pause_message(job_id, f"{job_id}-2", actor="sari")
+    broadcaster.cancel(job_id)
+
+    acts = broadcaster.broadcast(job_id).acts
+    assert [(act.actor, act.act, act.detail) for act in acts] == [
+        ("rina", "submit", None),
+        ("budi", "pause", None),
+        ("budi", "resume", None),
+        ("sari", "pause", "batch 1"),
+        ("sari", "pause", "message 2"),
+        ("api", "cancel", None),
+    ]
+    assert [act.at for act in acts] == sorted(act.at for act in acts)
+
+
+@ONE_STORE
+@pytest.mark.parametrize("act", ["pause", "resume", "cancel"])
+def test_what_is_not_there_is_not_found(broadcaster: Broadcaster, act: str) -> None:
+    job_id = _processing(broadcaster)
+    on_broadcast, on_message = getattr(broadcaster, act), getattr(broadcaster, f"{act}_message")
+
+    for call, arguments, options in [
+        (on_broadcast, ["nothing"], {}),
+        (on_broadcast, [job_id], {"batch": 7}),
+        (on_message, [job_id, f"{job_id}-2"], {}),
+        (on_message, [job_id, f"{job_id}-{1 << 32}"], {}),  # would be another broadcast's
+        (on_message, [job_id, f"{job_id}-9999999999"], {}),
+        (on_message, [job_id, "other-0"], {}),
+    ]:
+        with pytest.raises(NotFoundError):
+            call(*arguments, **options)
+
+
+@ONE_STORE
+@pytest.mark.parametrize(
+    ("first", "refused", "status"),
+    [
+        pytest.param("cancel", "pause", "cancelled", id="cancelled-is-final-for-pause"),
+        pytest.param("cancel", "resume", "cancelled", id="cancelled-is-final-for-resume"),
+        pytest.param("cancel", "cancel", "cancelled", id="cancelled-once"),
+        pytest.param("pause", "pause", "paused", id="paused-once"),
+        pytest.param(None, "resume", "queued", id="nothing-to-resume"),
+    ],
+)
+def test_a_message_refuses_what_its_status_does_not_allow(
+    broadcaster: Broadcaster, first: str | None, refused: str, status: str
+) -> None:
+    job_id = _processing(broadcaster)
+    if first is not None:
+        getattr(broadcaster, f"{first}_message")(job_id, f"{job_id}-1")
+
+    with pytest.raises(ConflictError) as refusal:
+        getattr(broadcaster, f"{refused}_message")(job_id, f"{job_id}-1")
+
+    assert refusal.value.status == status
+
+
+@ONE_STORE
+def test_plugins_hear_of_every_new_status(broadcaster: Broadcaster, settings: Settings) -> None:
+    heard: list[str] = []
+
+    class Listener:
+        @hookimpl
+        def wab_broadcast_changed(self, broadcast: BroadcastSummary) -> None:
+            heard.append(broadcast.status)
+
+    broadcaster.plugins._manager.register(Listener())
+    job_id = _processing(broadcaster)
+    broadcaster.pause(job_id)
+    broadcaster.resume(job_id)
+    broadcaster.cancel(job_id)
+
+    assert heard == ["queued", "processing", "paused", "processing", "cancelled"]
