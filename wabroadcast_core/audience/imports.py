@@ -112,7 +112,7 @@ def _locked(context: Context, import_id: str) -> Iterator[bool]:
 def _acquire(lock: Lock) -> bool | None:
     """:returns: whether nobody else has it; None: Redis is away."""
     try:
-        return lock.acquire()
+        return bool(lock.acquire())
     except redis.RedisError as error:
         log.warning("an import goes on without a lock (%s)", type(error).__name__)
         return None

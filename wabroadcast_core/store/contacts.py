@@ -3,7 +3,6 @@
 import heapq
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
@@ -213,15 +212,11 @@ _TAG_KEYS = dialects(
 )
 _TAG_CONTACTS = dialects(
     """
-    INSERT INTO contact_tags (tag_id, contact_id)
-    SELECT CAST(tag.key AS BIGINT), CAST(contact.value AS BIGINT) FROM {rows} WHERE true
-    ON CONFLICT DO NOTHING RETURNING tag_id
+    INSERT INTO contact_tags (tag_id, contact_id) SELECT :tag_id, CAST(each.value AS BIGINT) FROM {rows} WHERE true
+    ON CONFLICT DO NOTHING
     """,
-    sqlite={"rows": "json_each(:rows) AS tag, json_each(tag.value) AS contact"},
-    postgresql={
-        "rows": "json_each(CAST(:rows AS json)) AS tag(key, value), "
-        "json_array_elements_text(tag.value) AS contact(value)"
-    },
+    sqlite={"rows": "json_each(:keys) AS each"},
+    postgresql={"rows": "json_array_elements_text(CAST(:keys AS json)) AS each(value)"},
 )
 
 
@@ -235,9 +230,11 @@ def _add_tags(connection: Connection, wanted: Mapping[tuple[str, ...], Sequence[
         return
     listed = as_json(sorted(by_name))
     connection.execute(_INSERT_TAGS.of(connection), {"names": listed})
-    tag_ids = connection.execute(_TAG_KEYS.of(connection), {"names": listed})
-    rows = json.dumps({tag_id: sorted(by_name[name]) for name, tag_id in tag_ids}, separators=(",", ":"))
-    _count_tags(connection, Counter(connection.execute(_TAG_CONTACTS.of(connection), {"rows": rows}).scalars()))
+    added: dict[int, int] = {}
+    for name, tag_id in connection.execute(_TAG_KEYS.of(connection), {"names": listed}).all():
+        asked = {"tag_id": tag_id, "keys": as_json(sorted(by_name[name]))}
+        added[tag_id] = connection.execute(_TAG_CONTACTS.of(connection), asked).rowcount
+    _count_tags(connection, added)
 
 
 _TAG_COUNTS = json_columns(id="BIGINT", contacts="BIGINT")
@@ -253,7 +250,7 @@ _COUNT_TAGS = dialects(
 
 def _count_tags(connection: Connection, changes: Mapping[int, int]) -> None:
     """Add to how many contacts each tag has."""
-    if changes:
+    if any(changes.values()):
         connection.execute(_COUNT_TAGS.of(connection), {"rows": as_json(sorted(changes.items()))})
 
 
