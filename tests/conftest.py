@@ -24,8 +24,8 @@ Found = TypeVar("Found")
 QUICK = {"heartbeat_seconds": 0.3, "lease_seconds": 1.5, "recover_seconds": 1.0, "stop_seconds": 5.0}
 
 
-def wait_for(look: Callable[[], Found], *, seconds: float = 30, what: str = "it") -> Found:
-    """The first true answer of ``look``; fails once the time is up."""
+def wait_for(look: Callable[[], Found], *, seconds: float = 30, what: str = "it", every: float = 0.02) -> Found:
+    """The first true answer of ``look``, asked ``every`` so many seconds; fails once the time is up."""
     deadline = time.monotonic() + seconds
     while True:
         found = look()
@@ -33,7 +33,7 @@ def wait_for(look: Callable[[], Found], *, seconds: float = 30, what: str = "it"
             return found
         if time.monotonic() > deadline:
             pytest.fail(f"{what} did not happen within {seconds:g} s")
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
