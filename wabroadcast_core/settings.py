@@ -22,8 +22,8 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(None, description="Encrypts secrets at rest; generated in data_dir if unset.")
 
     # the door
-    host: str = "127.0.0.1"
-    port: int = Field(3004, ge=0, le=65535)
+    host: str = Field("127.0.0.1", description="Address that `serve` listens on.")
+    port: int = Field(3004, ge=0, le=65535, description="Port that `serve` listens on.")
     api_keys: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list, description="Comma-separated.")
     max_body_bytes: int = Field(256 * MEGABYTE, gt=0, description="Largest request body; beyond it 413.")
 

@@ -4,7 +4,6 @@ Each chunk is one transaction that also moves the mark of how far the audience w
 in hand, the next reader goes on at the mark, and two readers at once cannot both move it.
 """
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from itertools import islice
 
 import redis
 from pydantic import ValidationError
+from pydantic_core import to_json
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.numbers import parse_number
@@ -219,7 +219,7 @@ class _Judge:
         return judged
 
     def _judge_row(self, judged: _Judged, row: AudienceRow, key: int) -> None:
-        variables = json.dumps(row.variables, ensure_ascii=False, separators=(",", ":")) if row.variables else None
+        variables = to_json(row.variables).decode() if row.variables else None
         try:
             number = parse_number(row.number, region=self._region)
         except NumberError as error:

@@ -1,7 +1,6 @@
 """Taking a broadcast in: checks all that can be checked at once, stores it, and only then it is answered."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -240,18 +239,9 @@ def _recipient_lines(recipients: Iterable[AnyRecipient]) -> Iterator[bytes]:
                 break
             continue
         if not faults:
-            yield _line(recipient)
+            yield recipient.model_dump_json(exclude_defaults=True, by_alias=True).encode() + b"\n"
     if faults:
         raise InvalidInputError(faults[:MOST_FAULTS])
-
-
-def _line(recipient: Recipient) -> bytes:
-    fields: dict[str, Any] = {"number": recipient.number}
-    if recipient.name is not None:
-        fields["name"] = recipient.name
-    if recipient.variables:
-        fields["variables"] = recipient.variables
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _in_blocks(lines: Iterator[bytes], size: int) -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 """A worker process: Huey's threads take tasks, the event loop carries the turns that these start."""
 
+import gc
 import logging
 import threading
 import time
@@ -53,6 +54,7 @@ class Worker:
     def run(self, *, burst: bool = False, stop: threading.Event | None = None) -> None:
         """Work until ``stop`` is set; with ``burst`` until nothing is due any more, if that comes first."""
         stop = stop or threading.Event()
+        _tune_collector()
         self.start()
         idle = 0
         try:
@@ -70,6 +72,12 @@ class Worker:
             return False
         busy = bool(self._broadcaster.tasks.huey._tasks_in_flight)  # noqa: SLF001 - huey has no other way to say so
         return not waiting and not busy and self._handlers.loop.is_idle and not self._broadcaster.has_due_work()
+
+
+def _tune_collector() -> None:
+    """Thousands of messages live for a moment: looking through them for cycles took a fifth of the time."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 class _CapacityWorker(HueyWorker):  # type: ignore[misc]  # huey has no types

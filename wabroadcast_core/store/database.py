@@ -99,7 +99,9 @@ def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> 
             options: dict[str, Any] = {"connect_args": {"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}}
         else:
             options = {"pool_pre_ping": True, "connect_args": POSTGRESQL_CONNECT}
-        engine = create_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30, **options)
+        engine = create_engine(
+            parsed, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30, hide_parameters=True, **options
+        )
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise SetupError("WABROADCAST_DATABASE_URL is not a database URL that SQLAlchemy knows") from error
     except ModuleNotFoundError as error:
