@@ -7,23 +7,26 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.delivery.committer import Unit
 from wabroadcast_core.models.receipt import Receipt
+from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import receipts as receipt_store
-from wabroadcast_core.store.messages import message_key
+from wabroadcast_core.store.messages import message_key, read_position
 from wabroadcast_core.store.receipts import StoredReceipt
 
 log = logging.getLogger(__name__)
 
 PARKED_SECONDS = 3 * 86_400
+OVERTAKEN_SECONDS = 300.0  # how far back is looked for receipts that were parked too late
 
 
 def apply_receipts(unit: Unit, connection_id: int, receipts: Sequence[Receipt]) -> None:
     """Note receipts of one connection; those whose message is not recorded yet are parked for it."""
     keys = _keys_of(unit.connection, connection_id, receipts)
+    facts = receipt_store.lock_facts(unit.connection, {key for key in keys if key is not None})
     parked = []
     for receipt, key in zip(receipts, keys, strict=True):
-        row = receipt_store.by_key(unit.connection, [key]).get(key) if key is not None else None
-        if row is not None and row["status"] != "processing":
+        row = None if key is None else facts.get(key)
+        if row is not None and row["status"] != MessageStatus.PROCESSING:
             receipt_store.apply_receipt(unit.connection, row, _stored(receipt), changes=unit.changes)
         elif row is not None or receipt.provider_id is not None:
             parked.append(_parked_row(receipt, connection_id, key=key, now=unit.now))
@@ -36,10 +39,17 @@ def apply_parked(unit: Unit, stored: Mapping[int, str | None], *, connection_id:
     taken = receipt_store.take_parked(
         unit.connection, keys=list(stored), provider_ids=list(keys), connection_id=connection_id
     )
-    for parked in taken:
-        key = parked["message_id"] or keys[parked["provider_id"]]
-        row = receipt_store.by_key(unit.connection, [key])[key]
-        receipt_store.apply_receipt(unit.connection, row, _from_parked(parked), changes=unit.changes)
+    found = [(parked["message_id"] or keys[parked["provider_id"]], parked) for parked in taken]
+    facts = receipt_store.lock_facts(unit.connection, {key for key, _ in found})
+    for key, parked in found:
+        receipt_store.apply_receipt(unit.connection, facts[key], _from_parked(parked), changes=unit.changes)
+
+
+def apply_overtaken(unit: Unit) -> None:
+    """Note what was parked at the very moment at which its message was recorded: neither saw the other."""
+    overtaken = receipt_store.overtaken_parked(unit.connection, since=unit.now - OVERTAKEN_SECONDS)
+    for connection_id, stored in overtaken.items():
+        apply_parked(unit, stored, connection_id=connection_id)
 
 
 def _keys_of(connection: Connection, connection_id: int, receipts: Sequence[Receipt]) -> list[int | None]:
@@ -60,10 +70,8 @@ def _own_key(connection: Connection, message_id: str, known: dict[str, int | Non
     if job_id not in known:
         row = broadcast_store.find_broadcast(connection, job_id)
         known[job_id] = None if row is None else row["id"]
-    broadcast_id = known[job_id]
-    if broadcast_id is None or not position.isascii() or not position.isdigit():
-        return None
-    return message_key(broadcast_id, int(position))
+    broadcast_id, place = known[job_id], read_position(position)
+    return None if broadcast_id is None or place is None else message_key(broadcast_id, place)
 
 
 def _stored(receipt: Receipt) -> StoredReceipt:

@@ -140,8 +140,7 @@ def _record_unsent(unit: Unit, results: Sequence[Result]) -> None:
 def _apply_parked(unit: Unit, results: Sequence[Result]) -> None:
     """A receipt may have been faster than our own record."""
     stored: dict[int, dict[int, str | None]] = {}
-    for result in results:
-        if result.outcome.connection_id is not None:
-            stored.setdefault(result.outcome.connection_id, {})[result.outcome.key] = result.outcome.provider_id
+    for result in results:  # those without a connection were not sent this time, but maybe before
+        stored.setdefault(result.outcome.connection_id or 0, {})[result.outcome.key] = result.outcome.provider_id
     for connection_id, provider_ids in stored.items():
         apply_parked(unit, provider_ids, connection_id=connection_id)

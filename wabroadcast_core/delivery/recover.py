@@ -15,7 +15,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.delivery.intents import Intents
-from wabroadcast_core.delivery.receipts import PARKED_SECONDS, apply_parked
+from wabroadcast_core.delivery.receipts import PARKED_SECONDS, apply_overtaken, apply_parked
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import imports as import_store
@@ -105,6 +105,7 @@ class Recovery:
         )
 
     async def _wake_work(self) -> None:
+        await self._committer.run(self._tidy_up)  # on its own: what it lets go is work only once committed
         unprepared, turns, unswept = await self._committer.run(self._find_work)
         imports = await self._committer.run(lambda unit: import_store.unfinished(unit.connection))
         wakes = self._context.wakes
@@ -117,11 +118,14 @@ class Recovery:
         for import_id in imports:
             await _in_thread(wakes.import_contacts, import_id)
 
-    def _find_work(self, unit: Unit) -> tuple[Sequence[Row[tuple[int, int]]], list[tuple[int, int]], Sequence[int]]:
+    def _tidy_up(self, unit: Unit) -> None:
         message_store.release_unknown(unit.connection, now=unit.now, limit=CHUNK, changes=unit.changes)
+        apply_overtaken(unit)
         receipt_store.forget_parked(unit.connection, before=unit.now - PARKED_SECONDS)
         start_store.forget_starts(unit.connection, before=unit.now - KEEP_STARTS_SECONDS)
         broadcast_store.complete_stranded(unit.connection, now=unit.now)
+
+    def _find_work(self, unit: Unit) -> tuple[Sequence[Row[tuple[int, int]]], list[tuple[int, int]], Sequence[int]]:
         return (
             broadcast_store.unprepared(unit.connection, now=unit.now),
             broadcast_store.working_connections(unit.connection),

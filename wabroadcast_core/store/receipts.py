@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
@@ -22,12 +22,27 @@ class StoredReceipt:
     detail: str | None = None
 
 
-_FACTS = (messages.c.id, messages.c.status, messages.c.delivered_at, messages.c.read_at, messages.c.provider_id)
+Facts: TypeAlias = dict[str, Any]
+"""What receipts change of one message, as it stands; kept up to date while several receipts are noted."""
+
+_FACTS = (
+    messages.c.id,
+    messages.c.status,
+    messages.c.sent_at,
+    messages.c.delivered_at,
+    messages.c.read_at,
+    messages.c.provider_id,
+)
+_UNDONE = frozenset(
+    {MessageStatus.UNKNOWN, MessageStatus.FAILED, MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED}
+)
+"""What a receipt proves wrong: a message that waits may have been tried before, and its person has it already."""
 
 
-def by_key(connection: Connection, keys: Iterable[int]) -> dict[int, RowMapping]:
-    statement = select(*_FACTS).where(messages.c.id.in_(list(keys)))
-    return {row["id"]: row for row in connection.execute(statement).mappings()}
+def lock_facts(connection: Connection, keys: Iterable[int]) -> dict[int, Facts]:
+    """The facts of messages by key, held until the end of the transaction: two receipts at once must not both count."""
+    statement = select(*_FACTS).where(messages.c.id.in_(list(keys))).order_by(messages.c.id).with_for_update()
+    return {row["id"]: dict(row) for row in connection.execute(statement).mappings()}
 
 
 def keys_by_provider_id(connection: Connection, provider_ids: Iterable[str], *, connection_id: int) -> dict[str, int]:
@@ -38,27 +53,16 @@ def keys_by_provider_id(connection: Connection, provider_ids: Iterable[str], *, 
     return {provider_id: key for provider_id, key in connection.execute(statement) if provider_id is not None}
 
 
-def apply_receipt(
-    connection: Connection, row: RowMapping, receipt: StoredReceipt, *, changes: Changes
-) -> dict[str, Any]:
+def apply_receipt(connection: Connection, row: Facts, receipt: StoredReceipt, *, changes: Changes) -> dict[str, Any]:
     """Note a receipt; one that says nothing new changes nothing.
 
     ``read`` without ``delivered`` means delivered too; a receipt settles ``unknown``; a failure turns ``sent`` into
-    ``failed`` unless the person has it already.
+    ``failed`` unless the person has it already; what comes after a failure undoes it, except that ``sent`` says less.
 
+    :param row: brought up to date.
     :returns: what changed of the message.
     """
-    values: dict[str, Any] = {}
-    if receipt.kind == "failed":
-        if row["status"] in {MessageStatus.SENT, MessageStatus.UNKNOWN} and row["delivered_at"] is None:
-            values = {"status": MessageStatus.FAILED, "reason": receipt.reason, "detail": receipt.detail}
-    else:
-        if row["status"] in {MessageStatus.UNKNOWN, MessageStatus.FAILED}:
-            values = {"status": MessageStatus.SENT, "reason": None, "detail": None, "sent_at": receipt.at}
-        if receipt.kind in {"delivered", "read"} and row["delivered_at"] is None:
-            values["delivered_at"] = receipt.at
-        if receipt.kind == "read" and row["read_at"] is None:
-            values["read_at"] = receipt.at
+    values = _failure(row, receipt) if receipt.kind == "failed" else _progress(row, receipt)
     if receipt.provider_id is not None and row["provider_id"] is None:
         values["provider_id"] = receipt.provider_id
     if not values:
@@ -66,11 +70,30 @@ def apply_receipt(
     if "status" in values:
         values["due_at"] = None
     _count(changes, row, values)
+    row |= {name: value for name, value in values.items() if name in row}
     connection.execute(update(messages).where(messages.c.id == row["id"]).values(values))
     return values
 
 
-def _count(changes: Changes, row: RowMapping, values: dict[str, Any]) -> None:
+def _failure(row: Facts, receipt: StoredReceipt) -> dict[str, Any]:
+    if row["status"] not in {MessageStatus.SENT, MessageStatus.UNKNOWN} or row["delivered_at"] is not None:
+        return {}
+    return {"status": MessageStatus.FAILED, "reason": receipt.reason, "detail": receipt.detail}
+
+
+def _progress(row: Facts, receipt: StoredReceipt) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if row["status"] in _UNDONE and not (receipt.kind == "sent" and row["status"] == MessageStatus.FAILED):
+        values = {"status": MessageStatus.SENT, "reason": None, "detail": None}
+        values["sent_at"] = receipt.at if row["sent_at"] is None else row["sent_at"]
+    if receipt.kind in {"delivered", "read"} and row["delivered_at"] is None:
+        values["delivered_at"] = receipt.at
+    if receipt.kind == "read" and row["read_at"] is None:
+        values["read_at"] = receipt.at
+    return values
+
+
+def _count(changes: Changes, row: Facts, values: dict[str, Any]) -> None:
     key = broadcast_of(row["id"])
     if "status" in values:
         changes[key, row["status"]] -= 1
@@ -97,6 +120,23 @@ def take_parked(
     if rows:
         connection.execute(delete(parked_receipts).where(parked_receipts.c.id.in_([row["id"] for row in rows])))
     return rows
+
+
+def overtaken_parked(connection: Connection, *, since: float) -> dict[int, dict[int, str | None]]:
+    """Messages that are recorded and still have receipts parked since then: provider's id by key, by connection."""
+    by_key = messages.c.id == parked_receipts.c.message_id
+    by_provider_id = (messages.c.provider_id == parked_receipts.c.provider_id) & (
+        messages.c.connection_id == parked_receipts.c.connection_id
+    )
+    found: dict[int, dict[int, str | None]] = {}
+    for mine in (by_key, by_provider_id):
+        statement = select(parked_receipts.c.connection_id, messages.c.id, messages.c.provider_id).join(messages, mine)
+        recorded = messages.c.status != MessageStatus.PROCESSING
+        for connection_id, key, provider_id in connection.execute(
+            statement.where(parked_receipts.c.parked_at >= since, recorded)
+        ):
+            found.setdefault(connection_id, {})[key] = provider_id
+    return found
 
 
 def has_parked(connection: Connection) -> bool:

@@ -1,0 +1,259 @@
+"""What providers say later: late, twice, in any order, before our own record, about strangers."""
+
+import itertools
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.conftest import wait_for
+from tests.core.store.bench import Bench
+from tests.scripted import ScriptedProvider, number_of, people, text_to
+from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.delivery.committer import Unit
+from wabroadcast_core.delivery.receipts import apply_overtaken, apply_parked, apply_receipts
+from wabroadcast_core.errors import OutcomeUnknown, Rejected
+from wabroadcast_core.models.message import Accepted, OutgoingMessage
+from wabroadcast_core.models.receipt import Receipt
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.queue.worker import Worker
+from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store.messages import Outcome, message_key
+
+UNDELIVERABLE = Rejected("undeliverable", "no such phone")
+
+
+def _receipt(kind: str, place: int = 0, *, at: float = 7.0, job: str = "job0") -> Receipt:
+    error = UNDELIVERABLE if kind == "failed" else None
+    return Receipt(kind, at, message_id=f"{job}-{place}", error=error)  # type: ignore[arg-type]  # the table's words
+
+
+def _tell(bench: Bench, *receipts: Receipt, connection: int = 0) -> None:
+    with bench.unit() as unit:
+        apply_receipts(unit, bench.connections[connection], receipts)
+
+
+def _sent(bench: Bench, *, count: int = 1, status: MessageStatus = MessageStatus.SENT) -> int:
+    """A broadcast whose messages were sent, or ended otherwise. :returns: its key."""
+    key = bench.add_broadcast()
+    bench.add_messages(key, range(count))
+    bench.end_preparing(key)
+    outcomes = [
+        Outcome(
+            message.key,
+            status,
+            used=True,
+            connection_id=bench.connections[0],
+            provider_id=f"p{position}" if status is MessageStatus.SENT else None,
+            sent_at=5.0 if status is MessageStatus.SENT else None,
+            reason=None if status is MessageStatus.SENT else "why",
+        )
+        for position, message in enumerate(bench.claim(key, count))
+    ]
+    bench.record(*outcomes)
+    return key
+
+
+# --- one message's receipts ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "kinds", "status", "delivered", "read"),
+    [
+        pytest.param("sent", ["delivered"], "sent", 1.0, None, id="delivered"),
+        pytest.param("sent", ["delivered", "read"], "sent", 1.0, 2.0, id="delivered-then-read"),
+        pytest.param("sent", ["read", "delivered"], "sent", 1.0, 1.0, id="read-first"),
+        pytest.param("sent", ["read"], "sent", 1.0, 1.0, id="read-without-delivered"),
+        pytest.param("sent", ["delivered", "delivered", "read", "read"], "sent", 1.0, 3.0, id="each-twice"),
+        pytest.param("sent", ["sent", "sent"], "sent", None, None, id="sent-says-nothing-new"),
+        pytest.param("sent", ["failed"], "failed", None, None, id="failed-late"),
+        pytest.param("sent", ["failed", "failed"], "failed", None, None, id="failed-twice"),
+        pytest.param("sent", ["delivered", "failed"], "sent", 1.0, None, id="the-person-has-it"),
+        pytest.param("sent", ["failed", "delivered"], "sent", 2.0, None, id="the-person-has-it-after-all"),
+        pytest.param("sent", ["failed", "sent"], "failed", None, None, id="sent-overtaken-by-failed"),
+        pytest.param("unknown", ["sent"], "sent", None, None, id="sent-settles-unknown"),
+        pytest.param("unknown", ["delivered"], "sent", 1.0, None, id="delivered-settles-unknown"),
+        pytest.param("unknown", ["failed"], "failed", None, None, id="failed-settles-unknown"),
+        pytest.param("failed", ["delivered"], "sent", 1.0, None, id="failed-but-delivered"),
+        pytest.param("failed", ["failed"], "failed", None, None, id="failed-stays-so"),
+        pytest.param("retry", ["failed"], "retry", None, None, id="a-retry-is-not-ended"),
+        pytest.param("retry", ["delivered"], "sent", 1.0, None, id="a-person-who-has-it-gets-no-second-one"),
+    ],
+)
+def test_receipts_move_a_message_and_the_counts_follow(
+    bench: Bench, before: str, kinds: Sequence[str], status: str, delivered: float | None, read: float | None
+) -> None:
+    key = _sent(bench, status=MessageStatus(before))
+
+    for at, kind in enumerate(kinds, start=1):
+        _tell(bench, _receipt(kind, at=float(at)))
+
+    message = bench.message(message_key(key, 0))
+    assert (message["status"], message["delivered_at"], message["read_at"]) == (status, delivered, read)
+    bench.check_counters(key)
+
+
+def test_all_orders_of_a_bunch_of_receipts_end_alike(bench: Bench) -> None:
+    kinds = ["sent", "delivered", "read", "delivered"]
+    orders = sorted(set(itertools.permutations(kinds)))
+    key = _sent(bench, count=len(orders))
+
+    _tell(bench, *(_receipt(kind, place) for place, order in enumerate(orders) for kind in order))
+
+    row = bench.broadcast(key)
+    assert (row["sent"], row["delivered"], row["read"]) == (len(orders),) * 3
+    bench.check_counters(key)
+
+
+def test_receipts_that_several_processes_hear_at_once_count_once(bench: Bench) -> None:
+    key = _sent(bench, count=30)
+
+    def tell(worker: int) -> None:
+        for place in range(30):
+            _tell(bench, *(_receipt(kind, place) for kind in (("read", "delivered") if worker % 2 else ("delivered",))))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(tell, range(4)))
+
+    row = bench.broadcast(key)
+    assert (row["delivered"], row["read"]) == (30, 30)
+    bench.check_counters(key)
+
+
+def test_a_late_failure_keeps_its_reason_and_the_time_of_the_send(bench: Bench) -> None:
+    key = _sent(bench)
+
+    _tell(bench, _receipt("failed"))
+    failed = bench.message(message_key(key, 0))
+    _tell(bench, _receipt("delivered", at=9.0))
+    delivered = bench.message(message_key(key, 0))
+
+    assert (failed["reason"], failed["detail"], failed["sent_at"]) == ("undeliverable", "no such phone", 5.0)
+    assert (delivered["reason"], delivered["detail"], delivered["sent_at"]) == (None, None, 5.0)
+
+
+def test_a_receipt_by_the_provider_s_id_counts_on_the_connection_that_sent(bench: Bench) -> None:
+    key = _sent(bench)
+
+    _tell(bench, Receipt("delivered", 7.0, provider_id="p0"), connection=1)
+    elsewhere = bench.broadcast(key)["delivered"]
+    _tell(bench, Receipt("delivered", 7.0, provider_id="p0"), connection=0)
+
+    assert (elsewhere, bench.broadcast(key)["delivered"]) == (0, 1)
+
+
+# --- before our own record -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", ["our-id", "theirs"])
+def test_a_receipt_that_is_faster_than_our_record_waits_for_it(bench: Bench, by: str) -> None:
+    key, outcome = _claimed(bench)
+
+    _tell(bench, _early(by))
+    waiting = bench.message(outcome.key)
+    with bench.unit() as unit:
+        _record(unit, outcome)
+        apply_parked(unit, {outcome.key: outcome.provider_id}, connection_id=bench.connections[0])
+
+    assert (waiting["status"], waiting["delivered_at"]) == ("processing", None)
+    assert bench.message(outcome.key)["delivered_at"] == 7.0
+    bench.check_counters(key)
+
+
+@pytest.mark.parametrize("by", ["our-id", "theirs"])
+def test_a_receipt_that_was_parked_too_late_is_found_by_recover(bench: Bench, by: str) -> None:
+    key, outcome = _claimed(bench)
+    _tell(bench, _early(by))
+
+    with bench.unit() as unit:  # the record, by somebody who saw nothing parked
+        _record(unit, outcome)
+    for _ in range(2):
+        with bench.unit() as unit:
+            apply_overtaken(unit)
+
+    assert bench.message(outcome.key)["delivered_at"] == 7.0
+    bench.check_counters(key)
+
+
+def _claimed(bench: Bench) -> tuple[int, Outcome]:
+    key = bench.add_broadcast()
+    bench.add_messages(key, [0])
+    bench.end_preparing(key)
+    (claimed,) = bench.claim(key, 1)
+    connection_id = bench.connections[0]
+    return key, Outcome(
+        claimed.key, MessageStatus.SENT, used=True, connection_id=connection_id, provider_id="p0", sent_at=5.0
+    )
+
+
+def _early(by: str) -> Receipt:
+    return _receipt("delivered") if by == "our-id" else Receipt("delivered", 7.0, provider_id="p0")
+
+
+def _record(unit: Unit, outcome: Outcome) -> None:
+    message_store.record_outcomes(unit.connection, [outcome], worker_id=1, changes=unit.changes)
+
+
+# --- not ours --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "message_id",
+    [
+        pytest.param("another-installation-0", id="another-job"),
+        pytest.param("job0-1", id="beyond-the-audience"),
+        pytest.param(f"job0-{1 << 32}", id="the-next-broadcast's"),
+        pytest.param("job0-" + "9" * 5_000, id="thousands-of-digits"),
+        pytest.param("job0-²", id="a-digit-that-is-none"),
+        pytest.param("job0-", id="no-position"),
+        pytest.param("", id="nothing"),
+    ],
+)
+def test_receipts_of_messages_that_are_not_ours_change_nothing(bench: Bench, message_id: str) -> None:
+    key = _sent(bench)
+    other = _sent(bench)
+
+    _tell(bench, Receipt("read", 7.0, message_id=message_id), Receipt("read", 7.0, provider_id="foreign"))
+
+    assert bench.broadcast(key)["read"] == bench.broadcast(other)["read"] == 0
+    bench.check_counters(key)
+
+
+# --- through the engine ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"recover_seconds": 60.0})
+
+
+def test_receipts_that_senders_hear_reach_their_messages(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    """0 is delivered; 1 fails late; 2 is read before our record of it; 3 is unknown and turns up; 4 stays unknown."""
+    broadcaster.save_connection("main", {"sender": "scripted"})
+
+    def decide(connection: str, message: OutgoingMessage) -> Exception | Accepted | None:
+        if message.number == number_of(2):
+            provider.tell(connection, Receipt("read", time.time(), provider_id="early"))
+            return Accepted(provider_id="early")
+        return OutcomeUnknown("no_answer") if message.number in {number_of(3), number_of(4)} else None
+
+    provider.decide = decide
+    job_id = broadcaster.submit(text_to("main"), people(5)).job_id
+    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
+    ids = {start.number: start.message_id for start in provider.starts}
+    provider.tell(
+        "main",
+        Receipt("delivered", time.time(), message_id=ids[number_of(0)]),
+        Receipt("failed", time.time(), message_id=ids[number_of(1)], error=UNDELIVERABLE),
+        Receipt("delivered", time.time(), message_id=ids[number_of(3)]),
+    )
+    wait_for(lambda: broadcaster.status(job_id).counts.delivered == 3, what="the receipts")
+
+    views = broadcaster.messages(job_id).items
+    assert [view.status for view in views] == ["sent", "failed", "sent", "sent", "unknown"]
+    assert [view.reason for view in views] == [None, "undeliverable", None, None, "no_answer"]
+    assert broadcaster.status(job_id).counts.read == 1

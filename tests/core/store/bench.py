@@ -1,0 +1,140 @@
+"""A store with broadcasts in it and no engine near: what the engine would do, one transaction at a time."""
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import RowMapping, text
+
+from wabroadcast_core.delivery.committer import Unit
+from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
+from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import connections as connection_store
+from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store.database import Database
+from wabroadcast_core.store.messages import ANY_ROUTE, Claimed, NewMessage, Outcome, message_key
+from wabroadcast_core.store.tables import metadata
+
+WAITING = (MessageStatus.QUEUED, MessageStatus.RETRY)
+
+
+@dataclass
+class Bench:
+    """:param now: the time of the next transaction; it only moves when a test moves it."""
+
+    database: Database
+    now: float = 1_000_000.0
+    connections: list[int] = field(default_factory=list)
+
+    def clear(self, *, connections: int = 2) -> None:
+        """Empty the store, then enter so many connections: ``c0``, ``c1``, ..."""
+        with self.database.write() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
+            self.connections = []
+            for place in range(connections):
+                name = f"c{place}"
+                connection_store.save_connection(connection, name, sender="null", settings=b"", limits={}, now=self.now)
+                self.connections.append(connection_store.connection_keys(connection, [name])[name])
+
+    @contextlib.contextmanager
+    def unit(self) -> Iterator[Unit]:
+        """One transaction as the engine makes them."""
+        with self.database.write() as connection:
+            unit = Unit(connection, self.now)
+            yield unit
+            broadcast_store.apply_changes(connection, unit.changes, now=self.now)
+
+    def add_broadcast(self, *, on_unknown: str = "hold", job_id: str = "") -> int:
+        """A broadcast that is being prepared."""
+        draft = BroadcastDraft.model_validate(
+            {"name": "Test", "message": {"type": "text", "text": "Halo"}, "onUnknown": on_unknown, "connection": "c0"}
+        )
+        with self.database.write() as connection:
+            count = connection.execute(text("SELECT count(*) FROM broadcasts")).scalar_one()
+            return broadcast_store.insert_broadcast(
+                connection,
+                {
+                    "job_id": job_id or f"job{count}",
+                    "name": "Test",
+                    "status": BroadcastStatus.PROCESSING,
+                    "rank": 1,
+                    "draft": draft.model_dump_json(),
+                    "created_at": self.now,
+                    "started_at": self.now,
+                    "released_batch": 1_000_000,
+                },
+                connection_ids=self.connections,
+            )
+
+    def add_messages(self, key: int, positions: Sequence[int], *, batch_size: int = 1_000) -> None:
+        rows: list[NewMessage] = [
+            (
+                message_key(key, position), key, position // batch_size, ANY_ROUTE, MessageStatus.QUEUED,
+                f"+62812{position:08d}", None, None, json.dumps({}), None, None,
+            )
+            for position in positions
+        ]  # fmt: skip
+        with self.unit() as unit:
+            stored = message_store.insert_messages(unit.connection, rows)
+            unit.changes[key, "queued"] += len(stored)
+            unit.changes[key, "total"] += len(stored)
+
+    def end_preparing(self, key: int) -> None:
+        with self.database.write() as connection:
+            broadcast_store.update_broadcast(connection, key, prepared=True)
+            broadcast_store.complete_broadcast(connection, key, now=self.now)
+
+    def claim(self, key: int, amount: int, *, worker_id: int = 1, connection: int = 0) -> list[Claimed]:
+        """What the engine's claim takes of one broadcast."""
+        with self.unit() as unit:
+            if self.broadcast(key)["status"] != BroadcastStatus.PROCESSING:
+                return []
+            return message_store.claim_messages(
+                unit.connection,
+                broadcast_id=key,
+                routes=[ANY_ROUTE],
+                released_batch=1_000_000,
+                amount=amount,
+                now=self.now,
+                worker_id=worker_id,
+                connection_id=self.connections[connection],
+                retry_waits=True,
+                changes=unit.changes,
+            )
+
+    def record(self, *outcomes: Outcome, worker_id: int = 1) -> set[int]:
+        with self.unit() as unit:
+            return message_store.record_outcomes(
+                unit.connection, list(outcomes), worker_id=worker_id, changes=unit.changes
+            )
+
+    def broadcast(self, key: int) -> RowMapping:
+        with self.database.read() as connection:
+            row = broadcast_store.get_broadcast(connection, key)
+        assert row is not None
+        return row
+
+    def message(self, key: int) -> RowMapping:
+        with self.database.read() as connection:
+            row = message_store.find_message(connection, key)
+        assert row is not None
+        return row
+
+    def check_counters(self, key: int) -> None:
+        """The counters are the true numbers, and add up to the total."""
+        row = self.broadcast(key)
+        with self.database.read() as connection:
+            statuses = connection.execute(
+                text("SELECT status, delivered_at, read_at FROM messages WHERE broadcast_id = :key"), {"key": key}
+            ).all()
+        true = Counter(status for status, _, _ in statuses)
+        assert {status.value: row[status.value] for status in MessageStatus} == {
+            status.value: true[status.value] for status in MessageStatus
+        }
+        assert row["total"] == len(statuses) == sum(row[status.value] for status in MessageStatus)
+        assert row["delivered"] == sum(delivered is not None for _, delivered, _ in statuses)
+        assert row["read"] == sum(read is not None for _, _, read in statuses)
