@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 STORE_THREADS = {"sqlite": 1, "postgresql": 2}  # SQLite has one writer; PostgreSQL commits while another claims
 STORE_RETRY_SECONDS = 0.5
+WAKE_EARLY = 1.5  # seconds: Huey looks at its schedule once a second
 WAITING = frozenset({MessageStatus.QUEUED, MessageStatus.RETRY})
 
 
@@ -184,11 +185,14 @@ class Engine:
             if not turns:
                 del self._turns[turn.connection_id]
 
-    async def come_back(self, connection_id: int, outlook: Outlook) -> None:
-        """Put the connection's next turn into the queue: at once, or when its next work is due."""
+    async def come_back(self, connection_id: int, outlook: Outlook, *, slot: float = 0) -> None:
+        """Put the connection's next turn into the queue: at once, or when its next work is due.
+
+        :param slot: its next slot, where that is far away: the turn begins a little before.
+        """
         if outlook.connection is None or not outlook.connection.active or self.stopping:
             return
-        due = 0.0 if outlook.rivals else outlook.next_due
+        due = max(0.0 if outlook.rivals else outlook.next_due, slot - WAKE_EARLY)
         if due != NEVER:
             await self._wake(connection_id, rank=outlook.top_rank, due=due)
 

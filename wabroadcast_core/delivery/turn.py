@@ -68,6 +68,7 @@ class Turn:
         self.looks_on = False  # whether it will still see what is stored now
         self._live: LiveConnection | None = None
         self._last_slot = 0.0
+        self._far_slot = 0.0  # the next one, where it is too far away to wait for
         self._unused = Unused()
 
     async def run(self) -> None:
@@ -92,7 +93,8 @@ class Turn:
             self._filled.set()
             with contextlib.suppress(redis.RedisError):
                 await lanes.give_back(self.connection_id, self.name)
-        await self._engine.come_back(self.connection_id, await self._look_again(outlook))
+        outlook = await self._look_again(outlook)
+        await self._engine.come_back(self.connection_id, outlook, slot=self._far_slot)
         await starter
         if outlook.connection is not None:
             with contextlib.suppress(redis.RedisError, ColdPaceError):
@@ -128,13 +130,13 @@ class Turn:
             except ConnectionDown as error:
                 await self._engine.pause_connection(self.connection_id, error)
                 break
-            outlook, far = await self._step(outlook)
-            if far:
+            outlook = await self._step(outlook)
+            if self._far_slot:
                 break
         return outlook
 
-    async def _step(self, outlook: Outlook) -> tuple[Outlook, bool]:
-        """Take the next slots and fill them. :returns: the new outlook, and whether the next slot is far away."""
+    async def _step(self, outlook: Outlook) -> Outlook:
+        """Take the next slots and fill them, or find that the next one is far away. :returns: the new outlook."""
         await self._engine.recorder.has_room()
         await self._rest(self._last_slot - AHEAD - self._now())
         room = await self._room()
@@ -143,15 +145,16 @@ class Turn:
         except redis.RedisError as error:
             log.warning("nothing is sent while Redis cannot be asked: %s", error)
             await self._rest(REDIS_RETRY)
-            return await self._engine.look(self.connection_id), False
+            return await self._engine.look(self.connection_id)
         if not slots.times:
             wait = slots.next_at - self._now()
             if wait > NEAR:
-                return outlook, True
-            await self._rest(wait - AHEAD / 2)
-            return outlook, False
+                self._far_slot = slots.next_at
+            else:
+                await self._rest(wait - AHEAD / 2)
+            return outlook
         self._last_slot = slots.times[-1]
-        return await self._fill(outlook, slots), False
+        return await self._fill(outlook, slots)
 
     async def _reserve(self, outlook: Outlook, count: int) -> Slots:
         connection = outlook.connection
@@ -171,15 +174,16 @@ class Turn:
         times = deque(slots.times)
         while self._late and times:
             self._enqueue(self._late.popleft(), times.popleft())
-        if not times or outlook.connection is None:
+        connection = outlook.connection
+        if not times or connection is None:
             return outlook
         caps = _count(slots.rivals) if any(slots.rivals) else None
         self._heard.clear()
         try:
-            claimed, taken, outlook = await self._engine.claim(outlook.connection, len(times), caps)
+            claimed, taken, outlook = await self._engine.claim(connection, len(times), caps)
         except UnavailableError:
             unused = Unused(list(times), (times[0], times[-1]))
-            await self._engine.pace.give_back(self.connection_id, outlook.connection.limits, unused)
+            await self._engine.pace.give_back(self.connection_id, connection.limits, unused)
             raise
         now = self._now()
         by_rival = _slots_by_rival(times, slots.rivals) if caps else None
