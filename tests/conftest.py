@@ -83,15 +83,14 @@ class PostgresCluster:
         log = str(self._directory / "log")
         self._run("pg_ctl", "-D", str(data), "-l", log, "-o", options, "-w", "start")
 
-    def stop(self, how: str = "fast") -> None:
-        with contextlib.suppress(subprocess.CalledProcessError):
-            self._run("pg_ctl", "-D", str(self._directory / "data"), "-m", how, "-w", "stop")
-        if how == "fast":
-            shutil.rmtree(self._directory, ignore_errors=True)
+    def stop(self) -> None:
+        self.kill()
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def kill(self) -> None:
         """End it as a crash would; :meth:`start` brings it back."""
-        self.stop("immediate")
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self._run("pg_ctl", "-D", str(self._directory / "data"), "-m", "immediate", "-w", "stop")
 
     def new_database(self) -> str:
         """:returns: the URL of an empty database."""
