@@ -1,0 +1,77 @@
+"""The engine alone, one worker process: a sender that answers at once, no pace; claim, blacklist, render, record."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import wait_for
+from tests.processes import start_worker
+from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
+
+MESSAGES = 200_000
+TEXT = {"type": "text", "text": "Halo {{ name }}, kode Anda {{ code }}"}
+
+
+def people(amount: int) -> Iterator[dict[str, object]]:
+    return ({"number": f"0812{n:08d}", "name": f"Orang {n}", "variables": {"code": f"A{n}"}} for n in range(amount))
+
+
+def submit_prepared(broadcaster: Broadcaster, amount: int) -> tuple[str, float]:
+    """A broadcast whose audience is stored, on a paused connection. :returns: it, and the seconds of preparing."""
+    name = f"null-{amount}"
+    broadcaster.save_connection(name, {"sender": "null"})
+    broadcaster.pause_connection(name)
+    job_id = broadcaster.submit({"name": "bench", "connection": name, "message": TEXT}, people(amount)).job_id
+    broadcaster.context.redis.delete(broadcaster.tasks.huey.storage.queue_key)
+    with broadcaster.context.database.read() as connection:
+        key = connection.exec_driver_sql("SELECT max(id) FROM broadcasts").scalar_one()
+    began = time.perf_counter()
+    broadcaster.handlers.prepare(key)
+    return job_id, time.perf_counter() - began
+
+
+def test_engine(broadcaster: Broadcaster, settings: Settings, database_url: str | None) -> None:
+    job_id, prepared = submit_prepared(broadcaster, MESSAGES)
+    calls = _redis_calls(broadcaster)
+    with start_worker(settings) as worker:
+        wait_for(lambda: _redis_calls(broadcaster) > calls + 20, what="the worker's start")
+        before, began, busy = _redis_calls(broadcaster), time.perf_counter(), _cpu_seconds(worker.pid)
+        broadcaster.resume_connection(f"null-{MESSAGES}")
+        wait_for(lambda: broadcaster.status(job_id).status == "completed", seconds=300, every=0.1)
+        took, busy = time.perf_counter() - began, _cpu_seconds(worker.pid) - busy
+        redis_calls = _redis_calls(broadcaster) - before
+        resident = _resident_megabytes(worker.pid)
+
+    store = "PostgreSQL" if database_url else "SQLite"
+    assert broadcaster.status(job_id).counts.sent == MESSAGES
+    print(f"\n{store}: prepare {MESSAGES / prepared:,.0f} recipients a second")
+    print(f"{store}: engine alone {MESSAGES / took:,.0f} messages a second, {busy / MESSAGES * 1e6:.1f} us of CPU each")
+    print(f"{store}: {redis_calls / MESSAGES:.4f} Redis calls a message, worker peak {resident:.0f} MB resident")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_redis_holds_a_constant_amount(broadcaster: Broadcaster) -> None:
+    keys = {}
+    for amount in (1_000, 100_000):
+        submit_prepared(broadcaster, amount)
+        names = broadcaster.context.redis.keys(f"*{broadcaster.settings.namespace}*")
+        keys[amount] = sum(broadcaster.context.redis.memory_usage(name) or 0 for name in names)
+
+    print(f"\nbytes in Redis with 1,000 and with 100,000 messages more waiting: {keys[1_000]:,} and {keys[100_000]:,}")
+
+
+def _redis_calls(broadcaster: Broadcaster) -> int:
+    return int(broadcaster.context.redis.info("stats")["total_commands_processed"])
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def _resident_megabytes(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
