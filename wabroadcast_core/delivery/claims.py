@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -73,9 +73,9 @@ class Claims:
         :param caps: most messages by broadcast, where slots were given to broadcasts; others get none.
         """
         outlook = self.look(unit, connection.id)
-        taken: list[Claimed] = []
+        taken: dict[int, list[Claimed]] = {}
         if outlook.connection is None or not outlook.rivals:
-            return taken, outlook
+            return [], outlook
 
         def take(rival: Rival, want: int) -> int:
             row = outlook.rows[rival.broadcast_id]
@@ -91,13 +91,13 @@ class Claims:
                 retry_waits=row.retry > 0,
                 changes=unit.changes,
             )
-            taken.extend(found)
+            taken.setdefault(row.id, []).extend(found)
             return len(found)
 
         served = share_out(outlook.rivals, amount, take, caps=caps)
         if len(outlook.rivals) > 1:
             broadcast_store.mark_served(unit.connection, served, now=unit.now)
-        return taken, outlook
+        return interleave(outlook.rivals, taken), outlook
 
     def _look_at(self, unit: Unit, outlook: Outlook, row: Row[Any], brief: BroadcastBrief) -> None:
         connection = outlook.connection
@@ -158,6 +158,15 @@ class Claims:
         return [mine.id, ANY_ROUTE, *(key for key in connection_store.inactive_keys(connection) if key != mine.id)]
 
 
+def interleave(rivals: Sequence[Rival], taken: Mapping[int, list[Claimed]]) -> list[Claimed]:
+    """What was taken in the order of sending: a rank after the one above, inside a rank one of each in turn."""
+    ordered: list[Claimed] = []
+    for _, group in groupby(rivals, key=lambda rival: rival.rank):
+        rows = [taken.get(rival.broadcast_id, []) for rival in group]
+        ordered += (message for round_ in zip_longest(*rows) for message in round_ if message is not None)
+    return ordered
+
+
 def share_out(
     rivals: Sequence[Rival],
     amount: int,
@@ -168,10 +177,12 @@ def share_out(
     """Share ``amount`` among rivals in their order: a rank gets what the rank above left, evenly inside a rank.
 
     :param take: takes up to so many messages of a rival and says how many it got; fewer means that it has no more.
-    :returns: the broadcasts that got any.
+    :returns: the broadcasts that got more than another of their rank: next time that one comes first.
     """
+    got_of: dict[int, int] = {}
     served: list[int] = []
-    for _, group in groupby(rivals, key=lambda rival: rival.rank):
+    for _, ranked in groupby(rivals, key=lambda rival: rival.rank):
+        group = list(ranked)
         rooms = [(rival, amount if caps is None else caps.get(rival.broadcast_id, 0)) for rival in group]
         hungry = [(rival, room) for rival, room in rooms if room > 0]
         while amount > 0 and hungry:
@@ -181,11 +192,10 @@ def share_out(
                 want = min(room, share + (1 if place < extra else 0))
                 got = take(rival, want) if want else 0
                 amount -= got
-                if got:
-                    served.append(rival.broadcast_id)
+                got_of[rival.broadcast_id] = got_of.get(rival.broadcast_id, 0) + got
                 if got == want and room > got:
                     still.append((rival, room - got))
-            if share == 0:
-                break
             hungry = still
-    return list(dict.fromkeys(served))
+        shares = {rival.broadcast_id: got_of.get(rival.broadcast_id, 0) for rival in group}
+        served += [key for key, share in shares.items() if share > min(shares.values())]
+    return served

@@ -5,16 +5,19 @@
 -- KEYS[1]   hash of the connection; KEYS[2..] one hash for each broadcast that has a rate of its own
 -- ARGV[1]   JSON; op is one of
 --   reserve  {count, horizon, lead, interval, margin, quotas: [[messages, seconds]], jitter: [min, max], randoms,
---             candidates: [{rank, key, interval, margin, fresh}], unused: [slot...], tail: [first, last]}
---             -> {now, [slot...], [candidate of each slot...], next time a slot could be had, factor}
+--             candidates: [{rank, key, interval, margin, fresh}],
+--             unused: [slot...], tail: [first, last], late: {slot, shift}}
+--             -> {now, [slot...], [candidate of each slot...], next time a slot could be had, factor, shift}
 --             -> {now, false} when the hash is cold: prime it first
 --             unused are slots that nobody started at: quotas get them back. tail says which of them lie together;
 --             when its last is the last slot given at all, the row goes on from its first.
+--             late is a slot whose message started later than the margin bears: the row is shifted by as much before
+--             its window is over. Shifts add up: late.shift is the shift that the slot was given with plus the lateness.
 --   prime    {next, quotas: [{seconds, buckets: {number: count}}]}   what the store remembers, taken only if still cold
 --   slow     {slot, wait, least}   the provider said "too fast" to the message of that slot
 --
 -- Fields of the hash: next (earliest next slot), last (latest slot given), since (no slot before is known),
--- factor, factor_at, cool (no slot before),
+-- shift (all shifts of the row so far), factor, factor_at, cool (no slot before),
 -- q<seconds>:<bucket> (slots given in that part of a quota's window), q<seconds>:oldest (first bucket not yet dropped).
 -- Times are seconds; they travel as strings, because Redis cuts numbers to integers.
 
@@ -99,6 +102,21 @@ local function take_back(quotas)
   end
 end
 
+-- Where the row goes on once unused slots at its end and late starts are allowed for.
+local function move_row(free)
+  local shift, moved = number_of(hash, 'shift') or 0, free
+  if ask.tail and number_of(hash, 'last') == ask.tail[2] then moved = ask.tail[1] end
+  if ask.late and ask.late[1] >= (number_of(hash, 'since') or 0) and ask.late[2] > shift then
+    moved, shift = moved + ask.late[2] - shift, ask.late[2]
+    set(hash, 'shift', shift)
+  end
+  if moved ~= free then
+    set(hash, 'next', moved)
+    redis.call('HDEL', hash, 'last')
+  end
+  return moved, shift
+end
+
 local function save(quota)
   for bucket, amount in pairs(quota.added) do
     redis.call('HINCRBY', hash, quota.prefix .. string.format('%d', bucket), amount)
@@ -165,11 +183,8 @@ local function reserve()
   local candidates, quotas = open_candidates(), {}
   for _, quota in ipairs(ask.quotas) do quotas[#quotas + 1] = open_quota(quota[1], quota[2]) end
   take_back(quotas)
-  if ask.tail and number_of(hash, 'last') == ask.tail[2] then
-    free = ask.tail[1]
-    set(hash, 'next', free)
-    redis.call('HDEL', hash, 'last')
-  end
+  local moved, shift = move_row(free)
+  free = moved
 
   local slots, whose = {}, {}
   local t = math.max(free, now + ask.lead, number_of(hash, 'cool') or 0)
@@ -201,7 +216,7 @@ local function reserve()
       redis.call('EXPIRE', KEYS[candidate.key], KEEP_SECONDS)
     end
   end
-  return {string.format('%.6f', now), slots, whose, string.format('%.6f', t), tostring(factor)}
+  return {string.format('%.6f', now), slots, whose, string.format('%.6f', t), tostring(factor), tostring(shift)}
 end
 
 local function prime()

@@ -1,8 +1,11 @@
 """When the next message of a connection may leave: asks the limiter in Redis (``pace.lua``), one for all processes.
 
 A limit holds at the provider's door, and the way there takes now longer, now shorter. So slots are spaced a little
-wider than the rate (the margin), and a message that would start later after its slot than half of that margin gives
-its slot up. What is left of the margin is the way's. Quotas do the same: their windows are taken a little longer.
+wider than the rate (the margin): half of it is for messages that start later than their slots, half is the way's.
+Quotas do the same: their windows are taken a little longer.
+
+A message that starts later still moves the row: the slots of the next window come as much later. One that is
+overtaken by others, or very late, gives its slot up, so that a process that stalled never sends in a bunch.
 """
 
 import json
@@ -23,6 +26,8 @@ HORIZON = 0.25  # seconds ahead that slots are given out
 LEAD = 0.03  # seconds from asking to the first slot: time to claim
 MARGIN_SHARE = 0.022  # of the rate's window
 LONGEST_MARGIN = 0.25  # seconds; what happens on the way does not grow with the window
+LATEST = 0.25  # seconds after its slot that a message may start at all
+SHORTEST_SHIFTED = 1.0  # seconds; windows shorter than this bear no shift
 LEAST_FACTOR = 0.05
 BUCKETS = 128  # as in pace.lua
 STRETCH = 1.01  # as in pace.lua
@@ -64,14 +69,23 @@ class Slots:
     rivals: Sequence[int | None]  # broadcast ids
     next_at: float  # when it is worth asking again
     factor: float
+    shift: float = 0.0  # of the row so far
 
 
 @dataclass(slots=True)
-class Unused:
-    """Slots that nobody started at. ``tail``: the first and last of those that were given out together, as the last."""
+class Report:
+    """What became of slots.
 
-    slots: list[float] = field(default_factory=list)
+    ``unused``: nobody started at them. ``tail``: the first and last of those that were given out together, as the last.
+    ``late``: the slot of a message that started too late, and the shift of the row that this asks for.
+    """
+
+    unused: list[float] = field(default_factory=list)
     tail: tuple[float, float] | None = None
+    late: tuple[float, float] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.unused or self.late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +114,12 @@ class Pace:
         *,
         count: int,
         rivals: Sequence[Rival] = (),
-        unused: Unused | None = None,
+        report: Report | None = None,
     ) -> Slots:
         """Take up to ``count`` slots of the next quarter of a second.
 
         :param rivals: given when any broadcast has a rate of its own: then each slot is for one of them.
-        :param unused: slots to give back before.
+        :param report: of slots taken before.
         :raises ColdPaceError: prime first.
         :raises redis.RedisError: Redis cannot be asked: send nothing.
         """
@@ -122,8 +136,9 @@ class Pace:
             "jitter": [limits.jitter.min_seconds, limits.jitter.max_seconds] if limits.jitter else None,
             "randoms": [random.random() for _ in range(count)] if limits.jitter else [],  # noqa: S311 - a human gap, no secret
             "candidates": candidates,
-            "unused": unused.slots if unused and paced else [],
-            "tail": unused.tail if unused and paced else None,
+            "unused": report.unused if report and paced else [],
+            "tail": report.tail if report and paced else None,
+            "late": report.late if report and paced else None,
         }
         answer = await self._call([self._keys.pace(connection_id), *keys], ask)
         match answer:
@@ -136,12 +151,13 @@ class Pace:
             rivals=[rivals[place - 1].broadcast_id if place else None for place in answer[2]],
             next_at=float(answer[3]),
             factor=float(answer[4]),
+            shift=float(answer[5]),
         )
 
-    async def give_back(self, connection_id: int, limits: Limits, unused: Unused) -> None:
-        """Return slots that nobody will use any more. :raises ColdPaceError: :raises redis.RedisError: as above."""
-        if unused.slots and _is_paced(limits):
-            await self.reserve(connection_id, limits, count=0, unused=unused)
+    async def tell(self, connection_id: int, limits: Limits, report: Report) -> None:
+        """Say what became of slots, and take none. :raises ColdPaceError: :raises redis.RedisError: as above."""
+        if report and _is_paced(limits):
+            await self.reserve(connection_id, limits, count=0, report=report)
 
     async def prime(self, connection_id: int, limits: Limits, memory: Memory, *, now: float) -> None:
         """Give the limiter what the store remembers, unless somebody did already."""
@@ -187,14 +203,28 @@ def _is_paced(limits: Limits) -> bool:
     return bool(limits.rate or limits.jitter or limits.quotas)
 
 
-def lateness_allowed(limits: Limits, own: Rate | None = None) -> float:
-    """Seconds after its slot that a message may still start. ``own``: its broadcast's rate."""
-    slacks = [(STRETCH - 1) * quota.per_seconds for quota in limits.quotas]
-    if limits.rate is not None:
-        slacks.append(Spacing.of(limits.rate).margin)
-    if own is not None:
-        slacks.append((1 - CAUGHT_UP) * Spacing.of(own).margin)
-    return min(slacks, default=float("inf")) / 2
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """Seconds after its slot that a message may start: as it is, and where the row is then shifted by the rest."""
+
+    free: float
+    most: float
+    gap: float  # least seconds from the start before: whoever is late does not follow at once
+
+    @classmethod
+    def of(cls, limits: Limits, own: Rate | None = None) -> "Lateness":
+        """:param own: the rate of the message's broadcast."""
+        slacks = [(STRETCH - 1) * quota.per_seconds / 2 for quota in limits.quotas]
+        if own is not None:
+            slacks.append((1 - CAUGHT_UP) * Spacing.of(own).margin / 2)
+        most = min(slacks, default=float("inf"))
+        if limits.rate is None:
+            return cls(most, most, 0.0)
+        spacing = Spacing.of(limits.rate)
+        free = min(most, spacing.margin / 2)
+        # The shift must be known before the slots of the next window are given out.
+        shifted = LATEST if limits.rate.per_seconds >= SHORTEST_SHIFTED else free
+        return cls(free, min(most, max(free, shifted)), spacing.interval / 2)
 
 
 def _buckets(starts: Mapping[float, int], seconds: float, *, now: float) -> dict[str, int]:

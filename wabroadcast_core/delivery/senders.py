@@ -10,6 +10,7 @@ import httpx_aiohttp
 from pydantic import ValidationError
 
 from wabroadcast_core.delivery.briefs import ConnectionBrief
+from wabroadcast_core.delivery.pace import Lateness
 from wabroadcast_core.errors import ConnectionDown, SetupError
 from wabroadcast_core.hookspecs import Sender, SenderContext
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
@@ -25,7 +26,15 @@ class LiveConnection:
 
     brief: ConnectionBrief
     sender: Sender
+    lateness: Lateness
     in_flight: int = 0
+    late: tuple[float, float] | None = None  # what the limiter is told of the latest start: slot, shift asked for
+
+    def note_start(self, slot: float, shift: float, *, at: float) -> None:
+        """A message leaves now. What leaves later than the margin bears shifts the connection's row of slots."""
+        asked = shift + at - slot - self.lateness.free
+        if asked > shift and (self.late is None or asked > self.late[1]):
+            self.late = (slot, asked)
 
 
 class Senders:
@@ -45,9 +54,11 @@ class Senders:
         """
         live = self._live.get(brief.id)
         if live is None:
-            live = self._live[brief.id] = LiveConnection(brief, self._make(brief))
+            live = self._live[brief.id] = LiveConnection(brief, self._make(brief), Lateness.of(brief.limits))
         elif live.brief.revision != brief.revision:
             live.sender = self._make(brief)
+        if live.brief.limits is not brief.limits:
+            live.lateness = Lateness.of(brief.limits)
         live.brief = brief
         return live
 
@@ -87,7 +98,8 @@ class Senders:
 
 def make_client() -> httpx.AsyncClient:
     """The HTTP client that senders share: httpx over aiohttp, which stays fast with many requests at once."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=60)
+    # 0 is no limit to aiohttp; None would leave its 100, and 100 requests that hang would stop every connection
+    limits = httpx.Limits(max_connections=0, max_keepalive_connections=None, keepalive_expiry=60)
     transport = httpx_aiohttp.AiohttpTransport(limits=limits)
     timeout = httpx.Timeout(30, connect=10)
     return httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False, trust_env=False)

@@ -74,6 +74,7 @@ class Sending:
 
     async def _send(self, live: LiveConnection, ready: "Ready", task: asyncio.Task[None]) -> None:
         started_at = self._engine.clock.now()
+        live.note_start(ready.slot, ready.shift, at=started_at)
         key = ready.claimed.key
         self._under_way[key] = (started_at, task)
         try:

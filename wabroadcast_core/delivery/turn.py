@@ -20,7 +20,7 @@ from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.intents import SealedError
-from wabroadcast_core.delivery.pace import ColdPaceError, Slots, Unused, lateness_allowed
+from wabroadcast_core.delivery.pace import ColdPaceError, Lateness, Report, Slots
 from wabroadcast_core.delivery.senders import LiveConnection
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.models.message import OutgoingMessage
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-AHEAD = 0.15  # seconds: more slots are taken when the last one taken is nearer than this
+AHEAD = 0.15  # seconds: more slots are taken when the next one is nearer than this
 TOGETHER = 0.005  # seconds: messages whose slots lie this close share one writing of intents
 MOST_TOGETHER = 256
 LONGEST_HOLD = 1.0  # seconds that a claimed message may wait for its start before it is claimed anew
@@ -49,6 +49,7 @@ class Ready:
     claimed: Claimed
     message: OutgoingMessage
     brief: BroadcastBrief
+    shift: float = 0.0  # of the row, when the slot was given
     dropped: bool = False
 
 
@@ -68,8 +69,10 @@ class Turn:
         self.looks_on = False  # whether it will still see what is stored now
         self._live: LiveConnection | None = None
         self._last_slot = 0.0
+        self._next_slot = 0.0  # not worth asking for one before
         self._far_slot = 0.0  # the next one, where it is too far away to wait for
-        self._unused = Unused()
+        self._report = Report()
+        self._last_start = 0.0
 
     async def run(self) -> None:
         """Work until the time is up or nothing is due soon; what was started goes on after the turn."""
@@ -98,7 +101,7 @@ class Turn:
         await starter
         if outlook.connection is not None:
             with contextlib.suppress(redis.RedisError, ColdPaceError):
-                await self._engine.pace.give_back(self.connection_id, outlook.connection.limits, self._unused)
+                await self._engine.pace.tell(self.connection_id, outlook.connection.limits, self._take_report())
 
     def hear(self, news: News) -> None:
         """Drop what must not start any more; what is still being made ready is dropped once it is there."""
@@ -138,7 +141,10 @@ class Turn:
     async def _step(self, outlook: Outlook) -> Outlook:
         """Take the next slots and fill them, or find that the next one is far away. :returns: the new outlook."""
         await self._engine.recorder.has_room()
-        await self._rest(self._last_slot - AHEAD - self._now())
+        if self._next_slot - self._now() > NEAR:
+            self._far_slot = self._next_slot
+            return outlook
+        await self._rest(self._next_slot - AHEAD - self._now())
         room = await self._room()
         try:
             slots = await self._reserve(outlook, min(self._engine.settings.claim_size, room))
@@ -146,12 +152,8 @@ class Turn:
             log.warning("nothing is sent while Redis cannot be asked: %s", error)
             await self._rest(REDIS_RETRY)
             return await self._engine.look(self.connection_id)
+        self._next_slot = slots.next_at
         if not slots.times:
-            wait = slots.next_at - self._now()
-            if wait > NEAR:
-                self._far_slot = slots.next_at
-            else:
-                await self._rest(wait - AHEAD / 2)
             return outlook
         self._last_slot = slots.times[-1]
         return await self._fill(outlook, slots)
@@ -162,10 +164,10 @@ class Turn:
             return Slots([], [], NEVER, 1)
         rivals = outlook.rivals if outlook.has_rates and not self._late else ()
         count = min(count, len(self._late)) if self._late else count
-        unused, self._unused = self._unused, Unused()
+        report = self._take_report()
         pace = self._engine.pace
         try:
-            return await pace.reserve(connection.id, connection.limits, count=count, rivals=rivals, unused=unused)
+            return await pace.reserve(connection.id, connection.limits, count=count, rivals=rivals, report=report)
         except ColdPaceError:
             await self._engine.prime_pace(connection)
             return await pace.reserve(connection.id, connection.limits, count=count, rivals=rivals)
@@ -173,7 +175,7 @@ class Turn:
     async def _fill(self, outlook: Outlook, slots: Slots) -> Outlook:
         times = deque(slots.times)
         while self._late and times:
-            self._enqueue(self._late.popleft(), times.popleft())
+            self._enqueue(self._late.popleft(), times.popleft(), shift=slots.shift)
         connection = outlook.connection
         if not times or connection is None:
             return outlook
@@ -182,8 +184,8 @@ class Turn:
         try:
             claimed, taken, outlook = await self._engine.claim(connection, len(times), caps)
         except UnavailableError:
-            unused = Unused(list(times), (times[0], times[-1]))
-            await self._engine.pace.give_back(self.connection_id, connection.limits, unused)
+            report = Report(list(times), (times[0], times[-1]))
+            await self._engine.pace.tell(self.connection_id, connection.limits, report)
             raise
         now = self._now()
         by_rival = _slots_by_rival(times, slots.rivals) if caps else None
@@ -195,20 +197,20 @@ class Turn:
         ]
         if by_rival:
             filled.sort(key=lambda ready: ready.slot)
-            self._unused.slots += itertools.chain.from_iterable(by_rival.values())
+            self._report.unused += itertools.chain.from_iterable(by_rival.values())
         elif times:
-            self._unused.slots += times
-            self._unused.tail = (times[0], times[-1])
+            self._report.unused += times
+            self._report.tail = (times[0], times[-1])
         for ready in filled:
-            self._enqueue(ready, ready.slot)
+            self._enqueue(ready, ready.slot, shift=slots.shift)
         for news in self._heard:
             self._obey(news)
         if not taken:
             await self._rest(IDLE_LOOK)
         return outlook
 
-    def _enqueue(self, ready: Ready, slot: float) -> None:
-        ready.slot = slot
+    def _enqueue(self, ready: Ready, slot: float, *, shift: float) -> None:
+        ready.slot, ready.shift = slot, shift
         self.waiting[ready.claimed.key] = ready
         self._order.append(ready)
         self._filled.set()
@@ -288,14 +290,14 @@ class Turn:
 
     async def _start_group(self, group: Sequence[Ready]) -> None:
         live = self._live
-        allowed = _lateness_allowed(live, group) if live is not None else {}
+        lateness = _lateness_of(live, group) if live is not None else {}
         unstarted: list[int] = []
         for ready in group:
             now = self._now()
             if ready.slot > now:
                 await asyncio.sleep(ready.slot - now)
                 now = self._now()
-            if not ready.dropped and live is not None and now - ready.slot <= allowed[ready.brief.id]:
+            if not ready.dropped and live is not None and self._may_start(ready, lateness[ready.brief.id], now):
                 del self.waiting[ready.claimed.key]
                 self._engine.sending.start(live, ready)
                 continue
@@ -308,10 +310,23 @@ class Turn:
                 self.poked.set()
         self._engine.intents.forget(unstarted, started=False)
 
+    def _may_start(self, ready: Ready, lateness: Lateness, now: float) -> bool:
+        late = now - ready.slot
+        if late > lateness.most or (late > lateness.free and now - self._last_start < lateness.gap):
+            return False
+        self._last_start = now
+        return True
+
+    def _take_report(self) -> Report:
+        report, self._report = self._report, Report()
+        if self._live is not None:
+            report.late, self._live.late = self._live.late, None
+        return report
+
     def _free_slot(self, ready: Ready) -> None:
-        self._unused.slots.append(ready.slot)
-        if ready.slot == self._last_slot and self._unused.tail is None:
-            self._unused.tail = (ready.slot, ready.slot)
+        self._report.unused.append(ready.slot)
+        if ready.slot == self._last_slot and self._report.tail is None:
+            self._report.tail = (ready.slot, ready.slot)
 
     def _give_back(self, ready: Ready) -> None:
         self.waiting.pop(ready.claimed.key, None)
@@ -323,13 +338,13 @@ class Turn:
             await asyncio.sleep(wait)
 
 
-def _lateness_allowed(live: LiveConnection, group: Sequence[Ready]) -> dict[int, float]:
-    """Seconds after their slots that messages may start, by broadcast."""
-    allowed: dict[int, float] = {}
+def _lateness_of(live: LiveConnection, group: Sequence[Ready]) -> dict[int, Lateness]:
+    """How late messages may start, by broadcast."""
+    lateness: dict[int, Lateness] = {}
     for ready in group:
-        if ready.brief.id not in allowed:
-            allowed[ready.brief.id] = lateness_allowed(live.brief.limits, ready.brief.draft.rate)
-    return allowed
+        if ready.brief.id not in lateness:
+            lateness[ready.brief.id] = Lateness.of(live.brief.limits, ready.brief.draft.rate)
+    return lateness
 
 
 def _count(rivals: Sequence[int | None]) -> dict[int, int]:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wabroadcast_core.delivery import pace as pace_module
-from wabroadcast_core.delivery.pace import ColdPaceError, Memory, Pace, Rival, Slots, Unused, lateness_allowed
+from wabroadcast_core.delivery.pace import ColdPaceError, Lateness, Memory, Pace, Report, Rival, Slots
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate
@@ -50,16 +50,16 @@ class Limiter:
         )
 
     async def reserve(
-        self, count: int, *, rivals: Sequence[Rival] = (), unused: Unused | None = None, memory: Memory | None = None
+        self, count: int, *, rivals: Sequence[Rival] = (), report: Report | None = None, memory: Memory | None = None
     ) -> Slots:
         """Take slots; a cold limiter is primed, with ``memory`` of what went before."""
         await self.set_clock()
         try:
-            given_slots = await self.pace.reserve(self.key, self.limits, count=count, rivals=rivals, unused=unused)
+            given_slots = await self.pace.reserve(self.key, self.limits, count=count, rivals=rivals, report=report)
         except ColdPaceError:
             await self.pace.prime(self.key, self.limits, memory or Memory(None), now=self.now)
             given_slots = await self.pace.reserve(self.key, self.limits, count=count, rivals=rivals)
-        self.slots = [slot for slot in self.slots if unused is None or slot not in unused.slots]
+        self.slots = [slot for slot in self.slots if report is None or slot not in report.unused]
         self.slots += given_slots.times
         return given_slots
 
@@ -325,12 +325,12 @@ def test_unused_slots_are_used_again_without_breaking_a_window(
 
     async def work(mine: Limiter) -> None:
         for place, (count, pause) in enumerate(asks):
-            back = Unused()
+            back = Report()
             if place in unused and mine.slots:
                 amount, at_the_end = unused[place]
-                back.slots = mine.slots[-amount:] if at_the_end else mine.slots[-2 * amount : -amount]
+                back.unused = mine.slots[-amount:] if at_the_end else mine.slots[-2 * amount : -amount]
                 back.tail = (mine.slots[-1],) * 2 if at_the_end else None
-            await mine.reserve(min(count, 50), unused=back)
+            await mine.reserve(min(count, 50), report=back)
             mine.now += pause * max(0.2, unit)
 
         for window in windows:
@@ -344,7 +344,7 @@ def test_a_quota_gets_back_what_nobody_started(valkey: EmbeddedValkey) -> None:
         for _ in range(50):
             slots = (await mine.reserve(20)).times
             mine.now += 0.1
-            await mine.pace.give_back(mine.key, mine.limits, Unused(list(slots[1:]), (slots[1], slots[-1])))
+            await mine.pace.tell(mine.key, mine.limits, Report(list(slots[1:]), (slots[1], slots[-1])))
             mine.slots = mine.slots[: 1 - len(slots)]
             mine.now += 60
 
@@ -358,7 +358,7 @@ def test_the_time_of_a_single_missed_slot_is_free_again(valkey: EmbeddedValkey) 
         slot = (await mine.reserve(1)).times[0]
         mine.now = slot + 1
 
-        again = await mine.reserve(1, unused=Unused([slot], (slot, slot)))
+        again = await mine.reserve(1, report=Report([slot], (slot, slot)))
 
         assert list(again.times) == pytest.approx([mine.now + pace_module.LEAD])
 
@@ -439,17 +439,52 @@ def test_callers_at_once_share_one_row_of_slots(valkey: EmbeddedValkey) -> None:
     assert len(slots) >= 0.97 * (slots[-1] - slots[0]) * 300
 
 
+@many
+@given(
+    rate=rates().filter(lambda rate: rate.per_seconds >= 1),
+    asks=asks,
+    lateness=st.lists(st.floats(0, 0.25), min_size=20, max_size=60),
+)
+def test_starts_that_come_late_and_are_reported_do_not_break_a_window(
+    valkey: EmbeddedValkey, rate: Rate, asks: list[tuple[int, float]], lateness: list[float]
+) -> None:
+    limits = Limits(rate=rate)
+    allowed = Lateness.of(limits)
+    latenesses = itertools.cycle(lateness)
+
+    async def work(mine: Limiter) -> None:
+        starts: list[float] = []
+        report = Report()
+        for count, pause in asks:
+            given_slots = await mine.reserve(min(count, 60), report=report)
+            report = Report()
+            for slot in given_slots.times:
+                late = next(latenesses)
+                starts.append(slot + late)
+                shift = given_slots.shift + late - allowed.free
+                if late > allowed.free and (report.late is None or shift > report.late[1]):
+                    report.late = (slot, shift)
+            mine.now += pause * 0.4
+
+        assert most_in_window(starts, rate.per_seconds) <= rate.messages
+
+    run(valkey, limits, work)
+
+
 @pytest.mark.parametrize(
-    ("limits", "own", "allowed"),
+    ("limits", "own", "free", "most"),
     [
-        pytest.param(Limits(), None, float("inf"), id="no-limit"),
-        pytest.param(Limits(rate=Rate(messages=20)), None, 0.011, id="half-the-margin"),
-        pytest.param(
-            Limits(rate=Rate(messages=1, per_seconds=600)), None, 0.125, id="a-quarter-of-a-second-is-the-most"
-        ),
-        pytest.param(Limits(quotas=[Quota(messages=9, per_seconds=1)]), None, 0.005, id="a-quota"),
-        pytest.param(Limits(), Rate(messages=20), 0.0066, id="a-broadcast's-own-rate"),
+        pytest.param(Limits(), None, float("inf"), float("inf"), id="no-limit"),
+        pytest.param(Limits(rate=Rate(messages=20)), None, 0.011, 0.25, id="half-the-margin"),
+        pytest.param(Limits(rate=Rate(messages=1, per_seconds=600)), None, 0.125, 0.25, id="a-long-window"),
+        pytest.param(Limits(rate=Rate(messages=9, per_seconds=0.5)), None, 0.0055, 0.0055, id="a-short-window"),
+        pytest.param(Limits(quotas=[Quota(messages=9, per_seconds=1)]), None, 0.005, 0.005, id="a-quota"),
+        pytest.param(Limits(), Rate(messages=20), 0.0066, 0.0066, id="a-broadcast's-own-rate"),
     ],
 )
-def test_a_message_may_start_as_late_as_half_of_its_margin(limits: Limits, own: Rate | None, allowed: float) -> None:
-    assert lateness_allowed(limits, own) == pytest.approx(allowed)
+def test_a_message_may_start_late_as_far_as_its_limits_bear_it(
+    limits: Limits, own: Rate | None, free: float, most: float
+) -> None:
+    lateness = Lateness.of(limits, own)
+
+    assert (lateness.free, lateness.most) == pytest.approx((free, most))
