@@ -123,7 +123,8 @@ def database_url(request: pytest.FixtureRequest) -> str | None:
 def settings(tmp_path: Path, valkey: EmbeddedValkey, database_url: str | None) -> Settings:
     """An installation of its own: an empty store, a name space in Redis that nobody else uses."""
     namespace = f"t{abs(hash(tmp_path))}"
-    return Settings(data_dir=tmp_path, redis_url=valkey.url, namespace=namespace, database_url=database_url, **QUICK)
+    made = Settings(data_dir=tmp_path, redis_url=valkey.url, namespace=namespace, database_url=database_url)
+    return made.model_copy(update=QUICK)
 
 
 @pytest.fixture
