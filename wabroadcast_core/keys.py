@@ -17,11 +17,6 @@ class Keys:
         """Channel: pause, cancel and opt-out, for the turns that run."""
         return f"{self.namespace}:control"
 
-    @property
-    def recovering(self) -> str:
-        """Lock: one process at a time looks for lost work."""
-        return f"{self.namespace}:recovering"
-
     def pace(self, connection_id: int) -> str:
         return f"{self.namespace}:pace:{connection_id}"
 

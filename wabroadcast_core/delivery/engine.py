@@ -297,8 +297,11 @@ class Engine:
         if receipts:
             self.spawn(self._take_receipts(connection_id, receipts))
         for item in news:
-            if isinstance(item, Inbound | ConnectionEvent):
-                log.debug("connection %d: %s", connection_id, type(item).__name__)
+            if isinstance(item, Inbound):
+                name = self.senders.name_of(connection_id)
+                self.spawn(asyncio.to_thread(self.context.plugins.inbound, item, connection=name))
+            elif isinstance(item, ConnectionEvent):
+                log.info("connection %d is %s %s", connection_id, item.state, item.reason)
 
     async def _take_receipts(self, connection_id: int, receipts: Sequence[Receipt]) -> None:
         while True:

@@ -62,6 +62,10 @@ class Senders:
         live.brief = brief
         return live
 
+    def name_of(self, connection_id: int) -> str:
+        """The name of a connection that has a sender here."""
+        return self._live[connection_id].brief.name
+
     async def close(self) -> None:
         for live in self._live.values():
             closing = getattr(live.sender, "aclose", None)
