@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.pace import Lateness
-from wabroadcast_core.errors import ConnectionDown, SetupError
+from wabroadcast_core.errors import ConnectionDown, NotFoundError, SetupError
 from wabroadcast_core.hookspecs import Sender, SenderContext
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
 from wabroadcast_core.plugins import Plugins
@@ -84,6 +84,8 @@ class Senders:
             raise ConnectionDown("bad_settings", f"settings do not fit: {fields}") from error
         except SetupError as error:
             raise ConnectionDown("bad_settings", str(error)) from error
+        except NotFoundError as error:
+            raise ConnectionDown("no_sender", str(error)) from error
         except Exception as error:
             raise ConnectionDown("no_sender", f"{brief.sender}: {type(error).__name__}") from error
 

@@ -1,0 +1,156 @@
+"""A broadcast that several connections share. Recover is too rare here to help out."""
+
+from collections import Counter
+
+import pytest
+
+from tests.conftest import wait_for
+from tests.scripted import ScriptedProvider, number_of, people, text_to
+from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import ConnectionDown, Temporary
+from wabroadcast_core.models.message import Accepted, OutgoingMessage
+from wabroadcast_core.queue.worker import Worker
+
+ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
+POOL = ["red", "green"]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"recover_seconds": 60.0})
+
+
+@pytest.fixture(autouse=True)
+def connections(broadcaster: Broadcaster) -> None:
+    for name in POOL:
+        _save(broadcaster, name, per_second=100)
+
+
+def _save(broadcaster: Broadcaster, name: str, *, per_second: int) -> None:
+    rate = {"messages": per_second, "perSeconds": 1}
+    broadcaster.save_connection(name, {"sender": "scripted", "rate": rate})
+
+
+def _send(broadcaster: Broadcaster, connection: str | list[str], count: int) -> str:
+    job_id = broadcaster.submit(text_to(connection), people(count)).job_id
+    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
+    return job_id
+
+
+def _shares(provider: ScriptedProvider) -> Counter[str]:
+    return Counter(start.connection for start in list(provider.starts))
+
+
+def test_a_pool_shares_a_broadcast_by_whoever_has_a_free_slot(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    _save(broadcaster, "green", per_second=200)
+
+    job_id = _send(broadcaster, POOL, 240)
+
+    shares = _shares(provider)
+    assert set(provider.counts().values()) == {1}
+    assert shares.total() == 240
+    assert 1.4 < shares["green"] / shares["red"] < 2.8
+    assert Counter(view.connection for view in broadcaster.messages(job_id, limit=500).items) == shares
+
+
+def test_a_connection_that_goes_down_hands_its_share_over(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    def decide(connection: str, _: OutgoingMessage) -> Exception | Accepted | None:
+        return ConnectionDown("banned") if connection == "red" and _shares(provider)["red"] > 20 else None
+
+    provider.decide = decide
+    job_id = _send(broadcaster, POOL, 150)
+
+    assert broadcaster.connection("red").state == "paused"
+    assert broadcaster.status(job_id).counts.sent == 150
+    assert {view.attempts for view in broadcaster.messages(job_id, limit=500).items} == {1}
+    assert max(provider.counts().values()) <= 3  # those that the banned one refused
+
+
+def test_a_connection_that_is_paused_by_hand_hands_its_share_over(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    job_id = broadcaster.submit(text_to(POOL), people(150)).job_id
+    wait_for(lambda: len(provider.starts) > 30, what="the first messages")
+
+    broadcaster.pause_connection("green")
+    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
+
+    assert set(provider.counts().values()) == {1}
+    assert _shares(provider)["red"] > 75
+
+
+def test_whoever_was_reached_through_a_connection_before_is_sent_to_through_the_same_one(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    _send(broadcaster, "red", 30)
+    provider.starts.clear()
+
+    _send(broadcaster, POOL, 60)
+
+    reached = {start.number: start.connection for start in provider.starts}
+    assert {reached[number_of(place)] for place in range(30)} == {"red"}
+    assert "green" in {reached[number_of(place)] for place in range(30, 60)}
+
+
+def test_a_person_of_a_paused_connection_is_taken_by_the_others(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    _send(broadcaster, "red", 5)
+    broadcaster.pause_connection("red")
+    provider.starts.clear()
+
+    _send(broadcaster, POOL, 5)
+
+    assert _shares(provider) == {"green": 5}
+
+
+def test_people_of_a_connection_wait_for_it_while_it_is_up_and_are_handed_over_once_it_is_not(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    _send(broadcaster, "red", 5)
+    broadcaster.save_connection(
+        "red", {"sender": "scripted", "rate": {"messages": 1, "perSeconds": 600}}
+    )  # its next slot is minutes away
+    provider.starts.clear()
+    job_id = broadcaster.submit(text_to(POOL), people(8)).job_id
+    wait_for(lambda: broadcaster.status(job_id).counts.sent >= 3, what="the people of nobody")
+    before = _shares(provider)
+
+    broadcaster.pause_connection("red")
+    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
+
+    assert before["green"] == 3
+    assert before["red"] <= 1
+    assert set(provider.counts().values()) == {1}
+
+
+@ONE_STORE
+def test_a_retry_may_take_another_connection_of_the_pool(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    provider.decide = lambda connection, _: Temporary("busy") if connection == "red" else None
+
+    job_id = broadcaster.submit(
+        text_to(POOL, retry={"maxAttempts": 50, "intervalSeconds": 0.02, "backoff": "fixed"}), people(20)
+    ).job_id
+    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
+
+    assert broadcaster.status(job_id).counts.sent == 20
+    assert {view.connection for view in broadcaster.messages(job_id).items} == {"green"}
+
+
+@ONE_STORE
+def test_the_blacklist_of_one_connection_binds_only_that_one(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    broadcaster.block_numbers([number_of(0)], connection="red")
+
+    _send(broadcaster, "red", 1)
+    _send(broadcaster, "green", 1)
+
+    assert _shares(provider) == {"green": 1}

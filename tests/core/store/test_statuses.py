@@ -1,0 +1,440 @@
+"""The statuses against a model: random acts of workers, operators and providers, one after the other."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.core.store.bench import Bench
+from wabroadcast_core.delivery import control
+from wabroadcast_core.delivery.receipts import apply_receipts
+from wabroadcast_core.errors import ConflictError, NotFoundError
+from wabroadcast_core.models.receipt import Receipt
+from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
+from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store.messages import Claimed, Outcome, broadcast_of, message_key, position_of
+
+M = MessageStatus
+OPEN = {M.QUEUED, M.PROCESSING, M.RETRY, M.PAUSED}
+AGAIN = {M.QUEUED, M.RETRY}
+RESEND_AFTER = 50.0
+WORKERS = st.integers(1, 2)
+KEYS = st.sampled_from([0, 1])  # the first broadcast or the second
+PLACES = st.integers(0, 8)
+ENDINGS = st.sampled_from([M.SENT, M.FAILED, M.RETRY, M.QUEUED, M.UNKNOWN, M.SKIPPED])
+BATCHES = st.integers(0, 2)
+BATCH_SIZE = 3
+
+
+class Statuses(RuleBasedStateMachine):
+    """The model says of every message which status it has and who holds it; the store must say the same."""
+
+    bench: Bench
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.status: dict[int, MessageStatus] = {}
+        self.wanted: dict[int, MessageStatus] = {}
+        self.tried: dict[int, int] = {}
+        self.holder: dict[int, int] = {}  # who claimed it last; kept with unknown, for a late outcome
+        self.due: dict[int, float] = {}
+        self.delivered: set[int] = set()
+        self.read: set[int] = set()
+        self.held: dict[int, dict[int, Claimed]] = {worker: {} for worker in range(1, 3)}  # as workers remember it
+        self.prepared: set[int] = set()
+        self.state: dict[int, BroadcastStatus] = {}
+        self.resends: set[int] = set()
+
+    @initialize()
+    def begin(self) -> None:
+        """One broadcast whose audience is read, one whose audience is being read."""
+        self.bench.clear()
+        first, second = self._submit(resend=False), self._submit(resend=True)
+        self._prepare(first, range(4))
+        self._prepare(second, range(2))
+        self._end_preparing(first)
+
+    # --- the audience ------------------------------------------------------------------------------------------
+
+    def _submit(self, *, resend: bool) -> int:
+        key = self.bench.add_broadcast(on_unknown="resend" if resend else "hold")
+        self.state[key] = BroadcastStatus.PROCESSING
+        if resend:
+            self.resends.add(key)
+        return key
+
+    @precondition(lambda self: bool(self._unread()))
+    @rule(data=st.data(), places=st.sets(PLACES, min_size=1, max_size=3))
+    def prepare(self, data: st.DataObject, places: set[int]) -> None:
+        self._prepare(data.draw(st.sampled_from(self._unread())), places)
+
+    def _unread(self) -> list[int]:
+        """Broadcasts whose audience is being read."""
+        return [key for key in self._in(BroadcastStatus.PROCESSING) if key not in self.prepared]
+
+    def _prepare(self, key: int, places: Iterable[int]) -> None:
+        self.bench.add_messages(key, sorted(places), batch_size=BATCH_SIZE)
+        for place in places:
+            self.status.setdefault(message_key(key, place), M.QUEUED)
+            self.tried.setdefault(message_key(key, place), 0)
+
+    @precondition(lambda self: bool(self._unread()))
+    @rule(data=st.data())
+    def end_preparing(self, data: st.DataObject) -> None:
+        self._end_preparing(data.draw(st.sampled_from(self._unread())))
+
+    def _end_preparing(self, key: int) -> None:
+        self.bench.end_preparing(key)
+        self.prepared.add(key)
+
+    # --- workers -----------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: bool(self._running()))
+    @rule(data=st.data(), worker=WORKERS, amount=st.integers(1, 6))
+    def claim(self, data: st.DataObject, worker: int, amount: int) -> None:
+        self._claim(data.draw(st.sampled_from(self._running())), worker, amount)
+
+    def _running(self) -> list[int]:
+        """Broadcasts with due messages: some that are paused or cancelled, too."""
+        return [key for key in self.state if any(self._is_due(message) for message in self._of(key))]
+
+    def _claim(self, key: int, worker: int, amount: int) -> None:
+        claimed = self.bench.claim(key, amount, worker_id=worker)
+
+        due = [message for message in self._of(key) if self._is_due(message)]
+        running = self.state[key] is BroadcastStatus.PROCESSING
+        assert len(claimed) == (min(amount, len(due)) if running else 0)
+        assert {message.key for message in claimed} <= set(due)
+        for message in claimed:
+            assert message.attempts == self.tried[message.key]
+            self.status[message.key] = M.PROCESSING
+            self.holder[message.key] = worker
+            self.held[worker][message.key] = message
+            self.wanted.pop(message.key, None)
+
+    def _is_due(self, message: int) -> bool:
+        status = self.status[message]
+        return status is M.QUEUED or (status is M.RETRY and self.due[message] <= self.bench.now)
+
+    @precondition(lambda self: any(self.held.values()))
+    @rule(data=st.data(), ending=ENDINGS)
+    def record(self, data: st.DataObject, ending: MessageStatus) -> None:
+        """What a worker remembers to hold ends; some of it may have been settled by others meanwhile."""
+        worker = data.draw(st.sampled_from([worker for worker, held in self.held.items() if held]))
+        keys = data.draw(st.sets(st.sampled_from(sorted(self.held[worker])), min_size=1))
+        self._record(worker, keys, ending)
+
+    def _record(self, worker: int, keys: set[int], ending: MessageStatus) -> None:
+        stored = self.bench.record(*(self._outcome(key, ending) for key in sorted(keys)), worker_id=worker)
+
+        for key in keys:
+            del self.held[worker][key]
+            mine = self.holder.get(key) == worker
+            late = self.status[key] is M.UNKNOWN and ending in {M.SENT, M.FAILED, *self._first_look(ending)}
+            assert (key in stored) == (mine and (self.status[key] is M.PROCESSING or late))
+            if key in stored:
+                self._end(key, ending)
+
+    @staticmethod
+    def _first_look(ending: MessageStatus) -> set[MessageStatus]:
+        """A message that is unknown learns an outcome from the worker that held it, and only a real one."""
+        return set() if ending in {M.RETRY, M.QUEUED, M.SKIPPED, M.UNKNOWN} else {ending}
+
+    def _outcome(self, key: int, ending: MessageStatus) -> Outcome:
+        used = ending in {M.SENT, M.FAILED, M.UNKNOWN} or (ending is M.RETRY and key % 2 == 0)
+        due_at: float | None = None
+        if ending is M.RETRY:
+            due_at = self.bench.now + 10
+        elif ending is M.UNKNOWN and broadcast_of(key) in self.resends:
+            due_at = self.bench.now + RESEND_AFTER
+        return Outcome(key, ending, used=used, connection_id=self.bench.connections[0], due_at=due_at, reason="why")
+
+    def _end(self, key: int, ending: MessageStatus) -> None:
+        outcome = self._outcome(key, ending)
+        self.tried[key] += outcome.used
+        self.due.pop(key, None)
+        if outcome.due_at is not None:
+            self.due[key] = outcome.due_at
+        self._leave(key, ending)
+
+    def _leave(self, key: int, ending: MessageStatus) -> None:
+        wanted = self.wanted.pop(key, None)
+        if ending in AGAIN and self.state[broadcast_of(key)] is BroadcastStatus.CANCELLED:
+            ending = M.CANCELLED
+        elif ending in AGAIN and wanted is not None:
+            ending = wanted
+        self.status[key] = ending
+
+    @precondition(lambda self: bool(self._running()))
+    @rule(data=st.data(), worker=WORKERS, ending=ENDINGS)
+    def work(self, data: st.DataObject, worker: int, ending: MessageStatus) -> None:
+        """Whatever is due is claimed and ends alike, at once."""
+        key = data.draw(st.sampled_from(self._running()))
+        self._claim(key, worker, 100)
+        if mine := {message for message in self.held[worker] if broadcast_of(message) == key}:
+            self._record(worker, mine, ending)
+
+    @rule(worker=WORKERS, started=st.sets(PLACES))
+    def settle(self, worker: int, started: set[int]) -> None:
+        """A worker died: what it had started is unknown, the rest waits again."""
+        with self.bench.unit() as unit:
+            claims = message_store.claims_of(unit.connection, worker, limit=100)
+            rows = [(claim.id, *self._settled(claim.id, started=position_of(claim.id) in started)) for claim in claims]
+            message_store.settle_claims(unit.connection, rows, worker_id=worker, changes=unit.changes)
+
+        held = {key for key, status in self.status.items() if status is M.PROCESSING and self.holder[key] == worker}
+        assert {row[0] for row in rows} == held
+        for key, ending, _, due_at in rows:
+            self.due.pop(key, None)
+            if due_at is not None:
+                self.due[key] = due_at
+            self._leave(key, ending)
+
+    def _settled(self, key: int, *, started: bool) -> tuple[MessageStatus, str | None, float | None]:
+        if started:
+            resend = broadcast_of(key) in self.resends
+            return M.UNKNOWN, "crash", self.bench.now + RESEND_AFTER if resend else None
+        return (M.RETRY, None, self.bench.now) if self.tried[key] else (M.QUEUED, None, None)
+
+    # --- operators ---------------------------------------------------------------------------------------------
+
+    @rule(place=KEYS, act=st.sampled_from(["pause", "resume", "resume", "cancel"]), sweep=st.booleans())
+    def control_broadcast(self, place: int, act: str, sweep: bool) -> None:  # noqa: FBT001 - hypothesis names it
+        key = list(self.state)[place]
+        if act == "cancel":
+            self._cancel(key, sweep=sweep)
+        else:
+            self._pause_or_resume(key, act)
+
+    def _pause_or_resume(self, key: int, act: str) -> None:
+        running = self.state[key] is BroadcastStatus.PROCESSING
+        allowed = running if act == "pause" else self.state[key] is BroadcastStatus.PAUSED
+        with self.bench.unit() as unit:
+            row = self.bench.broadcast(key)
+            change = control.pause_broadcast if act == "pause" else control.resume_broadcast
+            if not allowed:
+                with pytest.raises(ConflictError):
+                    change(unit.connection, row, now=self.bench.now, actor="budi")
+                return
+            change(unit.connection, row, now=self.bench.now, actor="budi")
+        self.state[key] = BroadcastStatus.PAUSED if act == "pause" else BroadcastStatus.PROCESSING
+
+    def _cancel(self, key: int, *, sweep: bool) -> None:
+        allowed = self.state[key] in {BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED}
+        with self.bench.unit() as unit:
+            row = self.bench.broadcast(key)
+            if not allowed:
+                with pytest.raises(ConflictError):
+                    control.cancel_broadcast(unit.connection, row, now=self.bench.now, actor="budi")
+                return
+            control.cancel_broadcast(unit.connection, row, now=self.bench.now, actor="budi")
+        self.state[key] = BroadcastStatus.CANCELLED
+        if sweep:
+            self._sweep(key)
+
+    @precondition(lambda self: bool(self._in(BroadcastStatus.CANCELLED)))
+    @rule(data=st.data())
+    def sweep(self, data: st.DataObject) -> None:
+        self._sweep(data.draw(st.sampled_from(self._in(BroadcastStatus.CANCELLED))))
+
+    def _sweep(self, key: int) -> None:
+        with self.bench.unit() as unit:
+            assert not control.sweep_broadcast(unit.connection, key, changes=unit.changes)
+        for message in self._of(key):
+            if self.status[message] in {M.QUEUED, M.RETRY, M.PAUSED}:
+                self._move(message, M.CANCELLED)
+
+    @rule(place=KEYS, batch=BATCHES, act=st.sampled_from(["pause", "resume", "cancel"]))
+    def control_batch(self, place: int, batch: int, act: str) -> None:
+        key = list(self.state)[place]
+        mine = [message for message in self._of(key) if position_of(message) // BATCH_SIZE == batch]
+        running = self.state[key] in {BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED} and key in self.prepared
+        moved = [message for message in mine if self._obeys(message, act)]
+        refused = ConflictError if mine or not running else NotFoundError
+        with self.bench.unit() as unit:
+            row = self.bench.broadcast(key)
+            arguments: dict[str, Any] = {
+                "batch": batch,
+                "now": self.bench.now,
+                "actor": "budi",
+                "changes": unit.changes,
+            }
+            if not running or not moved:
+                with pytest.raises(refused):
+                    control.control_batch(unit.connection, row, act, **arguments)
+                return
+            control.control_batch(unit.connection, row, act, **arguments)
+        for message in moved:
+            self._obey(message, act)
+
+    @rule(data=st.data(), act=st.sampled_from(["pause", "resume", "cancel"]))
+    def control_message(self, data: st.DataObject, act: str) -> None:
+        message = data.draw(st.sampled_from(list(self.status)))
+        key = broadcast_of(message)
+        allowed = self._obeys(message, act) or (self.status[message] is M.PROCESSING and act != "resume")
+        with self.bench.unit() as unit:
+            row, present = self.bench.broadcast(key), self.bench.message(message)
+            arguments: dict[str, Any] = {
+                "message": present,
+                "now": self.bench.now,
+                "actor": "budi",
+                "changes": unit.changes,
+            }
+            if not allowed:
+                with pytest.raises(ConflictError):
+                    control.control_message(unit.connection, row, act, **arguments)
+                return
+            control.control_message(unit.connection, row, act, **arguments)
+        self._obey(message, act)
+
+    def _obeys(self, message: int, act: str) -> bool:
+        """Whether an act concerns a message."""
+        status, wanted = self.status[message], self.wanted.get(message)
+        if act == "resume":
+            return status is M.PAUSED or (status is M.PROCESSING and wanted is not None)
+        aim = M.PAUSED if act == "pause" else M.CANCELLED
+        return (
+            status in AGAIN
+            or (status is M.PROCESSING and wanted is not aim)
+            or (act == "cancel" and status is M.PAUSED)
+        )
+
+    def _obey(self, message: int, act: str) -> None:
+        claimed = self.status[message] is M.PROCESSING
+        if act == "resume" and claimed:
+            self.wanted.pop(message, None)
+        elif act == "resume":
+            self._move(message, M.RETRY if self.tried[message] else M.QUEUED)
+            self.due[message] = self.bench.now
+        elif claimed:
+            self.wanted[message] = M.PAUSED if act == "pause" else M.CANCELLED
+        else:
+            self._move(message, M.PAUSED if act == "pause" else M.CANCELLED)
+
+    @precondition(lambda self: not {M.FAILED, M.UNKNOWN}.isdisjoint(self.status.values()))
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        ended = [message for message, status in self.status.items() if status in {M.FAILED, M.UNKNOWN}]
+        message = data.draw(st.sampled_from(ended))
+        key, status = broadcast_of(message), self.status[message]
+        arguments: dict[str, Any] = {"status": status, "code": None, "now": self.bench.now, "actor": "budi"}
+        with self.bench.unit() as unit:
+            row = self.bench.broadcast(key)
+            if self.state[key] is BroadcastStatus.CANCELLED:
+                with pytest.raises(ConflictError):
+                    control.retry_broadcast(unit.connection, row, changes=unit.changes, **arguments)
+                return
+            moved = control.retry_broadcast(unit.connection, row, changes=unit.changes, **arguments)
+        again = [message for message in self._of(key) if self.status[message] is status]
+        assert moved == len(again)
+        for message in again:
+            self._move(message, M.QUEUED)
+            self.tried[message] = 0
+
+    # --- time and providers ------------------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([1.0, 11.0, 60.0]))
+    def pass_time(self, seconds: float) -> None:
+        """Time passes, and recover looks for unknown messages that are to be sent again."""
+        self.bench.now += seconds
+        with self.bench.unit() as unit:
+            message_store.release_unknown(unit.connection, now=self.bench.now, limit=100, changes=unit.changes)
+        for message, status in self.status.items():
+            cancelled = self.state[broadcast_of(message)] is BroadcastStatus.CANCELLED
+            if status is M.UNKNOWN and self.due.get(message, float("inf")) <= self.bench.now and not cancelled:
+                self.status[message] = M.RETRY
+                self.due[message] = self.bench.now
+
+    @precondition(lambda self: bool(self._heard_of()))
+    @rule(data=st.data(), kind=st.sampled_from(["sent", "delivered", "read", "failed"]))
+    def hear(self, data: st.DataObject, kind: str) -> None:
+        """A receipt for a message that was claimed before; what is claimed now is for the receipts' own tests."""
+        message = data.draw(st.sampled_from(self._heard_of()))
+        job_id = self.bench.broadcast(broadcast_of(message))["job_id"]
+        with self.bench.unit() as unit:
+            receipt = Receipt(kind, self.bench.now, message_id=f"{job_id}-{position_of(message)}")  # type: ignore[arg-type]  # drawn
+            apply_receipts(unit, self.bench.connections[0], [receipt])
+        status = self.status[message]
+        if kind == "failed":
+            if status in {M.SENT, M.UNKNOWN} and message not in self.delivered:
+                self._move(message, M.FAILED)
+            return
+        if status in {M.UNKNOWN, M.QUEUED, M.RETRY, M.PAUSED} or (status is M.FAILED and kind != "sent"):
+            self._move(message, M.SENT)
+        if kind in {"delivered", "read"}:
+            self.delivered.add(message)
+        if kind == "read":
+            self.read.add(message)
+
+    def _heard_of(self) -> list[int]:
+        return [message for message in self.holder if self.status[message] is not M.PROCESSING]
+
+    # --- what always holds -------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_store_says_what_the_model_says(self) -> None:
+        for key in self.state:
+            self._follow_completion(key)
+            self.bench.check_counters(key)
+            assert self.bench.broadcast(key)["status"] == self.state[key]
+            with self.bench.database.write() as connection:
+                broadcast_store.complete_stranded(connection, now=self.bench.now)  # there is nothing for it to do
+                stored = message_store.list_messages(connection, key)
+            assert self.bench.broadcast(key)["status"] == self.state[key]
+            assert {message["id"]: message["status"] for message in stored} == {
+                message: self.status[message] for message in self._of(key)
+            }
+            facts = {(message["id"], message["delivered_at"] is None, message["read_at"] is None) for message in stored}
+            assert facts == {
+                (message, message not in self.delivered, message not in self.read) for message in self._of(key)
+            }
+
+    def _follow_completion(self, key: int) -> None:
+        """A broadcast is complete exactly while its audience is read and nothing of it is open."""
+        done = key in self.prepared and not any(self.status[message] in OPEN for message in self._of(key))
+        if done and self.state[key] is BroadcastStatus.PROCESSING:
+            self.state[key] = BroadcastStatus.COMPLETED
+        elif not done and self.state[key] is BroadcastStatus.COMPLETED:
+            self.state[key] = BroadcastStatus.PROCESSING
+
+    def _in(self, state: BroadcastStatus) -> list[int]:
+        return [key for key, present in self.state.items() if present is state]
+
+    def _of(self, key: int) -> list[int]:
+        return [message for message in self.status if broadcast_of(message) == key]
+
+    def _move(self, message: int, status: MessageStatus) -> None:
+        self.status[message] = status
+        self.due.pop(message, None)
+
+
+EXAMPLES = {"sqlite": 25, "postgresql": 6}
+
+
+def test_the_statuses_follow_the_model(bench: Bench, request: pytest.FixtureRequest) -> None:
+    class Here(Statuses):
+        pass
+
+    Here.bench = bench
+    store = "sqlite" if bench.database.is_sqlite else "postgresql"
+
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=EXAMPLES[store],
+            stateful_step_count=50,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
