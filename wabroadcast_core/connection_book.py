@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.context import Context
@@ -118,7 +118,9 @@ class ConnectionBook:
             present = connection_store.find_connection(connection, name)
         if present is not None and present["sender"] == draft.sender:
             kept = self._context.vault.open(present["settings"])
-            settings = {key: kept[key] for key in _secret_names(sender.Settings) & kept.keys()} | settings
+            for names in _secret_fields(sender.Settings):
+                if names.isdisjoint(settings):
+                    settings |= {name: kept[name] for name in names & kept.keys()}
         try:
             sender.Settings.model_validate(settings)
         except ValidationError as error:
@@ -128,7 +130,7 @@ class ConnectionBook:
     def _view(self, row: RowMapping) -> ConnectionView:
         settings = self._context.vault.open(row["settings"])
         sender = self._context.plugins.senders.get(row["sender"])
-        hidden = settings.keys() if sender is None else _secret_names(sender.Settings)
+        hidden = settings.keys() if sender is None else frozenset().union(*_secret_fields(sender.Settings))
         return connection_view(row, {key: value for key, value in settings.items() if key not in hidden})
 
     def _wake(self) -> None:
@@ -146,10 +148,20 @@ def _found(connection: Connection, name: str) -> RowMapping:
     return row
 
 
-def _secret_names(settings: type[BaseModel]) -> set[str]:
-    """The names, as given from outside, of a settings model's secrets."""
-    names: set[str] = set()
-    for name, field in settings.model_fields.items():
-        if field.annotation is SecretStr or SecretStr in get_args(field.annotation):
-            names |= {name, field.alias or name}
-    return names
+def _secret_fields(settings: type[BaseModel]) -> list[frozenset[str]]:
+    """The names that each secret of a settings model may be given by; a field with secrets inside is one whole."""
+    return [
+        frozenset(filter(None, (name, field.alias, _text(field.validation_alias))))
+        for name, field in settings.model_fields.items()
+        if _holds_secret(field.annotation)
+    ]
+
+
+def _text(alias: object) -> str | None:
+    return alias if isinstance(alias, str) else None
+
+
+def _holds_secret(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return any(_holds_secret(field.annotation) for field in annotation.model_fields.values())
+    return annotation in {SecretStr, SecretBytes} or any(map(_holds_secret, get_args(annotation)))

@@ -128,12 +128,18 @@ class Plugins:
         found: dict[str, Any] = {}
         owners: dict[str, str] = {}
         for name, call in self._implementations(hook):
-            for plugin_class in call():
-                kind = plugin_class.kind
+            for kind, plugin_class in _named_classes(name, hook, call):
                 if kind in found:
                     raise PluginError(f"{what} kind {kind!r} is claimed by two plugins: {owners[kind]} and {name}")
                 found[kind], owners[kind] = plugin_class, name
         return found
+
+
+def _named_classes(plugin: str, hook: str, call: Callable[..., Any]) -> list[tuple[str, Any]]:
+    try:
+        return [(plugin_class.kind, plugin_class) for plugin_class in call()]
+    except Exception as error:
+        raise PluginError(f"plugin {plugin} failed in {hook}: {type(error).__name__}: {error}") from error
 
 
 def build_plugins(extra: Iterable[object] = (), *, blocked: Iterable[str] = (), discover: bool = True) -> Plugins:
@@ -146,13 +152,13 @@ def build_plugins(extra: Iterable[object] = (), *, blocked: Iterable[str] = (), 
     manager.add_hookspecs(Hooks)
     for name in blocked:
         manager.set_blocked(name)
-    if discover:
-        _load_entry_points(manager)
-    for plugin in extra:
-        manager.register(plugin)
     try:
+        if discover:
+            _load_entry_points(manager)
+        for plugin in extra:
+            manager.register(plugin)
         manager.check_pending()
-    except pluggy.PluginValidationError as error:
+    except (pluggy.PluginValidationError, ValueError) as error:  # a wrong signature or name; registered twice
         raise PluginError(str(error)) from error
     return Plugins(manager)
 

@@ -1,6 +1,7 @@
 """Store work of the event loop: short pieces on a few threads, and what waits at one moment is committed together."""
 
 import asyncio
+import logging
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from wabroadcast_core.clock import Clock
 from wabroadcast_core.store.broadcasts import apply_changes
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.messages import Changes
+
+log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 MOST_TOGETHER = 64
@@ -110,7 +113,14 @@ class Committer:
         for loop in {piece.future.get_loop() for piece in pieces}:
             _call(loop, _resolve, [piece for piece in pieces if piece.future.get_loop() is loop])
         if completed:
+            self._tell(completed)
+
+    def _tell(self, completed: list[int]) -> None:
+        """What fails here fails after the commit: it must not have the pieces run again."""
+        try:
             self._completed(completed)
+        except Exception:
+            log.exception("the end of broadcasts %s was not told", completed)
 
 
 def _resolve(pieces: list[_Piece]) -> None:

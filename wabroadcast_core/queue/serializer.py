@@ -31,20 +31,39 @@ class TaskSerializer(Serializer):  # type: ignore[misc]  # huey has no types
         return json.dumps(fields, separators=(",", ":")).encode()
 
     def _deserialize(self, data: bytes) -> Message:
-        fields = json.loads(data)
-        if not isinstance(fields, dict) or not self._is_known(fields.get("task", "")):
+        fields = _parse(data)
+        task = fields.get("task")
+        if not isinstance(task, str) or not self._is_known(task):
             raise ValueError("not a task of ours")
         eta, priority = fields.get("eta"), fields.get("priority")
         return Message(
             id=str(fields.get("id")),
-            name=fields["task"],
-            eta=datetime.fromisoformat(eta) if isinstance(eta, str) else None,
+            name=task,
+            eta=_naive_time(eta) if isinstance(eta, str) else None,
             retries=0,
             retry_delay=0,
             priority=priority if isinstance(priority, int) else None,
             args=tuple(_plain_list(fields.get("args"))),
             kwargs={},
         )
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(data)
+    except RecursionError:
+        raise ValueError("not a task of ours") from None
+    if not isinstance(fields, dict):
+        raise ValueError("not a task of ours")  # noqa: TRY004 - what came is wrong, not how we were called
+    return fields
+
+
+def _naive_time(text: str) -> datetime:
+    """Huey's times are UTC without saying so; one with a zone could not be compared with them."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        raise ValueError("a task's time has no zone")
+    return moment
 
 
 def _plain_list(values: Any) -> list[Plain]:

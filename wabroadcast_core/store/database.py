@@ -15,10 +15,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from wabroadcast_core.errors import SetupError, UnavailableError
+from wabroadcast_core.errors import InputError, SetupError, UnavailableError
 
 MIGRATION_LOCK = 3_004_062  # any number that is ours alone, for PostgreSQL's advisory lock
 LOCK_WAIT_SECONDS = 30.0
@@ -27,6 +27,7 @@ POSTGRESQL_CONNECT = {
     # A host that froze in the middle of a transaction must not hold everyone's rows for ever.
     "options": "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=20000",
 }
+MAY_NOT = "42501"  # PostgreSQL: insufficient privilege
 _DEADLOCK_CODES = frozenset({"40001", "40P01"})  # serialization failure, deadlock: PostgreSQL asks to try again
 
 Result = TypeVar("Result")
@@ -72,13 +73,18 @@ class Database:
     def migrate(self) -> None:
         """Bring the tables to this version's shape; several processes may try at once.
 
-        :raises SetupError: the database was used by a newer version.
+        :raises SetupError: the database was used by a newer version, or its user may not make tables.
         :raises UnavailableError: it cannot be reached.
         """
-        with self.write() as connection:
-            if not self.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-            _upgrade(connection)
+        try:
+            with self.write() as connection:
+                if not self.is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+                _upgrade(connection)
+        except ProgrammingError as error:
+            if getattr(error.orig, "sqlstate", None) != MAY_NOT:
+                raise
+            raise SetupError(f"the database's user may not make our tables: {_reason(error)}") from error
 
     def close(self) -> None:
         if self._owned:
@@ -94,6 +100,8 @@ def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> 
         parsed = make_url(url or f"sqlite:///{sqlite_path}")
         if parsed.drivername in {"postgres", "postgresql"}:
             parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+            raise SetupError(f"the store is SQLite or PostgreSQL, not {parsed.get_backend_name()}")
         if parsed.get_backend_name() == "sqlite":
             _make_directory(Path(parsed.database or ":memory:").parent)
             options: dict[str, Any] = {"connect_args": {"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}}
@@ -144,14 +152,21 @@ def _reachable() -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         raise UnavailableError("the store has no free connection") from error
+    except DataError as error:
+        raise InputError("a text holds a character that the store cannot keep") from error
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) in _DEADLOCK_CODES:
             raise
         raise UnavailableError(f"the store cannot be reached: {_reason(error)}") from error
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        if not error.connection_invalidated and not _is_damaged(error):
             raise
         raise UnavailableError(f"the store cannot be reached: {_reason(error)}") from error
+
+
+def _is_damaged(error: DBAPIError) -> bool:
+    """Whether SQLite says that its file is broken, or no database at all."""
+    return type(error.orig) is sqlite3.DatabaseError
 
 
 def _reason(error: DBAPIError) -> str:

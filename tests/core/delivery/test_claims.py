@@ -1,0 +1,87 @@
+"""How slots are shared out among broadcasts."""
+
+from itertools import groupby
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wabroadcast_core.delivery.claims import share_out
+from wabroadcast_core.delivery.pace import Rival
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> tuple[list[Rival], dict[int, int]]:
+    """Rivals, the highest rank first, and how many messages each of them really has."""
+    ranks = sorted(draw(st.lists(st.integers(0, 2), min_size=1, max_size=8)), reverse=True)
+    rivals = [Rival(key, rank) for key, rank in enumerate(ranks)]
+    return rivals, {rival.broadcast_id: draw(st.integers(0, 40)) for rival in rivals}
+
+
+def _share(
+    rivals: list[Rival], amount: int, has: dict[int, int], caps: dict[int, int] | None = None
+) -> tuple[dict[int, int], list[int]]:
+    got = dict.fromkeys(has, 0)
+
+    def take(rival: Rival, want: int) -> int:
+        assert want > 0
+        taken = min(want, has[rival.broadcast_id] - got[rival.broadcast_id])
+        got[rival.broadcast_id] += taken
+        return taken
+
+    served = share_out(rivals, amount, take, caps=caps)
+    return got, served
+
+
+@given(crowds(), st.integers(0, 100))
+def test_all_slots_are_used_while_anybody_has_messages(crowd: tuple[list[Rival], dict[int, int]], amount: int) -> None:
+    rivals, has = crowd
+
+    got, _ = _share(rivals, amount, has)
+
+    assert sum(got.values()) == min(amount, sum(has.values()))
+
+
+@given(crowds(), st.integers(0, 100))
+def test_a_lower_rank_gets_only_what_the_higher_ones_leave(
+    crowd: tuple[list[Rival], dict[int, int]], amount: int
+) -> None:
+    rivals, has = crowd
+
+    got, _ = _share(rivals, amount, has)
+
+    lowest_served = min((rival.rank for rival in rivals if got[rival.broadcast_id]), default=2)
+    above = [rival.broadcast_id for rival in rivals if rival.rank > lowest_served]
+    assert all(got[key] == has[key] for key in above)
+
+
+@given(crowds(), st.integers(0, 100))
+def test_equal_ranks_share_evenly(crowd: tuple[list[Rival], dict[int, int]], amount: int) -> None:
+    rivals, has = crowd
+
+    got, served = _share(rivals, amount, has)
+
+    for _, group in groupby(rivals, key=lambda rival: rival.rank):
+        keys = [rival.broadcast_id for rival in group]
+        assert {key for key in keys if got[key] > min(got[other] for other in keys)} == set(served) & set(keys)
+        hungry = [got[key] for key in keys if got[key] < has[key]]
+        assert max(hungry, default=0) - min(hungry, default=0) <= len(keys)
+        assert all(got[key] <= max(hungry, default=amount) + len(keys) for key in keys)
+
+
+@given(crowds(), st.integers(0, 100), st.data())
+def test_slots_that_were_given_to_broadcasts_go_to_nobody_else(
+    crowd: tuple[list[Rival], dict[int, int]], amount: int, data: st.DataObject
+) -> None:
+    rivals, has = crowd
+    caps = data.draw(st.dictionaries(st.sampled_from(sorted(has)), st.integers(0, 20)))
+
+    got, _ = _share(rivals, amount, has, caps)
+
+    assert all(got[key] <= caps.get(key, 0) for key in has)
+    assert sum(got.values()) == min(amount, sum(min(has[key], cap) for key, cap in caps.items()))
+
+
+def test_one_slot_passes_over_whoever_only_seemed_to_have_messages() -> None:
+    got, served = _share([Rival(1, 0), Rival(2, 0)], 1, {1: 0, 2: 5})
+
+    assert (got, served) == ({1: 0, 2: 1}, [2])

@@ -1,0 +1,75 @@
+"""Store work that shares a transaction."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from tests.core.store.bench import Bench
+from wabroadcast_core.clock import SystemClock
+from wabroadcast_core.delivery.committer import Committer, Unit
+from wabroadcast_core.models.status import BroadcastStatus
+from wabroadcast_core.store import broadcasts as broadcast_store
+
+ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
+
+
+def _run_all(bench: Bench, pieces: list[Callable[[Unit], str]], completed: Callable[[list[int]], None]) -> list[object]:
+    async def run() -> list[object]:
+        committer = Committer(bench.database, SystemClock(), threads=1, completed=completed)
+        try:
+            return await asyncio.gather(*(committer.run(piece) for piece in pieces), return_exceptions=True)
+        finally:
+            await asyncio.to_thread(committer.close)
+
+    return asyncio.run(run())
+
+
+@ONE_STORE
+def test_a_piece_that_fails_takes_nobody_with_it(bench: Bench) -> None:
+    key = bench.add_broadcast()
+
+    def rename(name: str) -> Callable[[Unit], str]:
+        def piece(unit: Unit) -> str:
+            broadcast_store.update_broadcast(unit.connection, key, name=name)
+            return name
+
+        return piece
+
+    def fail(unit: Unit) -> str:
+        broadcast_store.update_broadcast(unit.connection, key, name="half done")
+        raise ValueError("mine alone")
+
+    first, failed, last = _run_all(bench, [rename("first"), fail, rename("last")], lambda _: None)
+
+    assert (first, last) == ("first", "last")
+    assert isinstance(failed, ValueError)
+    assert bench.broadcast(key)["name"] == "last"
+
+
+@ONE_STORE
+def test_what_hears_of_an_end_and_fails_has_no_work_done_twice(bench: Bench) -> None:
+    key = bench.add_broadcast()
+    bench.add_messages(key, [0])
+    with bench.database.write() as connection:
+        broadcast_store.update_broadcast(connection, key, prepared=True)
+    runs: list[str] = []
+
+    def skip(unit: Unit) -> str:
+        runs.append("skip")
+        unit.changes[key, "queued"] -= 1
+        unit.changes[key, "skipped"] += 1
+        return "skipped"
+
+    def look(unit: Unit) -> str:
+        runs.append("look")
+        return "looked"
+
+    def fail(keys: list[int]) -> None:
+        raise RuntimeError("a listener's bug")
+
+    answers = _run_all(bench, [skip, look], fail)
+
+    assert answers == ["skipped", "looked"]
+    assert sorted(runs) == ["look", "skip"]
+    assert bench.broadcast(key)["status"] == BroadcastStatus.COMPLETED

@@ -1,0 +1,229 @@
+"""The store's door: migrations that end where the tables are, errors in our own words, deadlocks taken up again."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from tests.core.store.bench import Bench
+from wabroadcast_core.errors import SetupError, UnavailableError
+from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import database as database_module
+from wabroadcast_core.store.database import Database, open_database
+from wabroadcast_core.store.tables import metadata
+
+ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+OTHER_STORE = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+# --- migrations ------------------------------------------------------------------------------------------------
+
+
+def test_the_migrations_end_where_the_tables_are(bench: Bench) -> None:
+    with bench.database.read() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        differences = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+
+    assert differences == []
+
+
+def test_the_migrations_make_the_indexes_of_the_tables_word_by_word(bench: Bench, tmp_path: Path) -> None:
+    migrated = _definitions(bench.database)
+    with bench.database.write() as connection:
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+
+    assert migrated == _definitions(bench.database)
+
+
+def _definitions(database: Database) -> dict[str, str]:
+    """Indexes as the database keeps them: with what keeps a partial one small, which alembic does not compare."""
+    statement = (
+        "SELECT name, coalesce(sql, '') FROM sqlite_master WHERE type = 'index'"
+        if database.is_sqlite
+        else "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    )
+    with database.read() as connection:
+        found = {name: definition.replace('"', "") for name, definition in connection.execute(text(statement))}
+    return {name: definition for name, definition in found.items() if not name.startswith("alembic")}
+
+
+def test_several_processes_may_bring_the_tables_up_to_date_at_once(database_url: str | None, tmp_path: Path) -> None:
+    databases = [open_database(database_url, sqlite_path=tmp_path / "new.db") for _ in range(4)]
+    failures: list[BaseException] = []
+
+    def migrate(database: Database) -> None:
+        try:
+            database.migrate()
+        except BaseException as error:  # noqa: BLE001 - the test's own thread looks at it
+            failures.append(error)
+
+    threads = [threading.Thread(target=migrate, args=(database,)) for database in databases]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for database in databases:
+        database.close()
+
+    assert failures == []
+
+
+def test_a_database_of_a_newer_version_is_refused(bench: Bench) -> None:
+    with bench.database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
+
+    with pytest.raises(SetupError, match="newer version"):
+        bench.database.migrate()
+
+
+# --- errors in our own words -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("not a url", id="no-url"),
+        pytest.param("carrier-pigeon://s3cret@loft/1", id="no-dialect"),
+        pytest.param("mysql://me:s3cret@host/db", id="a-database-that-is-not-ours"),
+        pytest.param("postgresql+pg8000://me:s3cret@host/db", id="a-driver-that-is-not-installed"),
+    ],
+)
+def test_a_url_that_cannot_work_is_refused_without_repeating_it(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SetupError) as refusal:
+        open_database(url, sqlite_path=tmp_path / "unused.db")
+
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(SetupError, match="file"):
+        open_database(None, sqlite_path=tmp_path / "file" / "data" / "new.db")
+
+
+def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    database = open_database("postgresql://me:s3cret@127.0.0.1:1/db", sqlite_path=tmp_path / "unused.db")
+
+    with pytest.raises(UnavailableError) as failure:
+        database.migrate()
+    database.close()
+
+    assert "s3cret" not in str(failure.value)
+
+
+@pytest.mark.parametrize("content", [b"no database at all, only some text", b"SQLite format 3\0" + b"\xff" * 4_096])
+def test_a_damaged_file_is_unavailable(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "damaged.db"
+    path.write_bytes(content)
+    database = open_database(None, sqlite_path=path)
+
+    with pytest.raises(UnavailableError):
+        database.migrate()
+    database.close()
+
+
+def test_a_store_that_somebody_else_keeps_locked_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "LOCK_WAIT_SECONDS", 0.1)
+    database = open_database(None, sqlite_path=tmp_path / "locked.db")
+    database.migrate()
+    other = sqlite3.connect(tmp_path / "locked.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(UnavailableError, match="locked"), database.write():
+        pass
+    with database.read() as connection:  # readers go on
+        found = connection.execute(text("SELECT count(*) FROM messages")).scalar_one()
+    other.close()
+    database.close()
+
+    assert found == 0
+
+
+@OTHER_STORE
+def test_a_connection_that_the_server_ends_is_unavailable_and_the_next_one_works(bench: Bench) -> None:
+    with pytest.raises(UnavailableError), bench.database.write() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    with bench.database.read() as connection:
+        assert connection.execute(text("SELECT 1")).scalar_one() == 1
+
+
+@OTHER_STORE
+def test_a_user_who_may_not_make_tables_is_told_so(bench: Bench, tmp_path: Path) -> None:
+    with bench.database.write() as connection:
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        connection.execute(text("DROP ROLE IF EXISTS guest"))
+        connection.execute(text("CREATE ROLE guest LOGIN"))
+    url = bench.database.engine.url.set(username="guest").render_as_string(hide_password=False)
+    database = open_database(url, sqlite_path=tmp_path / "unused.db")
+
+    with pytest.raises(SetupError, match="may not make our tables"):
+        database.migrate()
+    database.close()
+
+
+def test_a_fault_of_ours_is_no_unavailability(bench: Bench) -> None:
+    def insert_twice(connection: Connection) -> None:
+        for _ in range(2):
+            connection.execute(text("INSERT INTO tags (name) VALUES ('vip')"))
+
+    with pytest.raises(IntegrityError):
+        bench.database.transact(insert_twice)
+
+
+# --- transactions ----------------------------------------------------------------------------------------------
+
+
+@OTHER_STORE
+def test_work_that_was_chosen_to_end_a_deadlock_is_done_again(bench: Bench) -> None:
+    keys = [bench.add_broadcast(), bench.add_broadcast()]
+    meeting = threading.Barrier(2)
+
+    def rename(name: str, order: list[int]) -> None:
+        first_time = True
+
+        def work(connection: Connection) -> None:
+            nonlocal first_time
+            for place, key in enumerate(order):
+                broadcast_store.update_broadcast(connection, key, name=name)
+                if place == 0 and first_time:
+                    first_time = False
+                    meeting.wait(10)
+
+        bench.database.transact(work)
+
+    threads = [
+        threading.Thread(target=rename, args=("a", keys)),
+        threading.Thread(target=rename, args=("b", keys[::-1])),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    names = {bench.broadcast(key)["name"] for key in keys}
+    assert len(names) == 1
+    assert names <= {"a", "b"}
+
+
+def test_what_breaks_off_leaves_nothing(bench: Bench) -> None:
+    key = bench.add_broadcast()
+
+    def break_off(connection: Connection) -> None:
+        broadcast_store.update_broadcast(connection, key, name="half")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        bench.database.transact(break_off)
+
+    assert bench.broadcast(key)["name"] == "Test"

@@ -1,0 +1,191 @@
+"""The connections: what is shown of their settings, what is kept, what is refused."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import pytest
+from pydantic import BaseModel, Field, SecretStr
+
+from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError
+from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
+from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.message import Accepted, OutgoingMessage
+from wabroadcast_core.store import connections as connection_store
+
+ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
+pytestmark = ONE_STORE
+
+
+class Proxy(BaseModel):
+    host: str
+    password: SecretStr
+
+
+class VaultedSettings(Model):
+    phone: str
+    access_token: SecretStr
+    pin: SecretStr | None = None
+    spare_tokens: list[SecretStr] | None = None
+    proxies: dict[str, Proxy] = Field(default_factory=dict)
+
+
+class VaultedSender:
+    kind: ClassVar[str] = "vaulted"
+    Settings: ClassVar[type[BaseModel]] = VaultedSettings
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    def __init__(self, settings: Any, context: SenderContext) -> None: ...
+
+    async def send(self, message: OutgoingMessage) -> Accepted:
+        return Accepted(message.message_id)
+
+
+class VaultedPlugin:
+    @hookimpl
+    def wab_senders(self) -> Sequence[type[Sender]]:
+        return [VaultedSender]
+
+
+FULL = {
+    "phone": "1055",
+    "accessToken": "s3cret-a",
+    "pin": "s3cret-b",
+    "spareTokens": ["s3cret-c", "s3cret-d"],
+    "proxies": {"eu": {"host": "proxy", "password": "s3cret-e"}},
+}
+
+
+@pytest.fixture
+def broadcaster(settings: Settings) -> Iterator[Broadcaster]:
+    with Broadcaster(settings, plugins=[VaultedPlugin()]) as started:
+        yield started
+
+
+def _save(broadcaster: Broadcaster, **settings: Any) -> None:
+    broadcaster.save_connection("main", {"sender": "vaulted", "settings": settings})
+
+
+def _kept(broadcaster: Broadcaster) -> dict[str, Any]:
+    with broadcaster.context.database.read() as connection:
+        row = connection_store.find_connection(connection, "main")
+    assert row is not None
+    assert b"s3cret" not in bytes(row["settings"])
+    return broadcaster.context.vault.open(row["settings"])
+
+
+def test_no_secret_is_ever_shown(broadcaster: Broadcaster, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    _save(broadcaster, **FULL)
+
+    shown = [broadcaster.connection("main"), *broadcaster.connections()]
+    assert "s3cret" not in "".join(view.model_dump_json() + repr(view) for view in shown)
+    assert broadcaster.connection("main").settings == {"phone": "1055"}
+    assert "s3cret" not in caplog.text
+    assert _kept(broadcaster) == FULL
+
+
+def test_nothing_at_all_is_shown_of_a_sender_that_is_not_installed(
+    broadcaster: Broadcaster, settings: Settings
+) -> None:
+    _save(broadcaster, **FULL)
+
+    with Broadcaster(settings) as without_it:
+        assert without_it.connection("main").settings == {}
+
+
+def test_a_secret_that_is_left_out_keeps_its_value(broadcaster: Broadcaster) -> None:
+    _save(broadcaster, **FULL)
+
+    _save(broadcaster, phone="1066")
+
+    assert _kept(broadcaster) == {**FULL, "phone": "1066"}
+
+
+@pytest.mark.parametrize("name", ["accessToken", "access_token"])
+def test_a_secret_that_is_given_replaces_the_one_before_whatever_it_is_called(
+    broadcaster: Broadcaster, name: str
+) -> None:
+    _save(broadcaster, **FULL)
+
+    _save(broadcaster, phone="1055", **{name: "n3w"})
+
+    kept = VaultedSettings.model_validate(_kept(broadcaster))
+    assert kept.access_token.get_secret_value() == "n3w"
+    assert kept.pin is not None
+
+
+def test_what_is_no_secret_is_not_kept_when_it_is_left_out(broadcaster: Broadcaster) -> None:
+    _save(broadcaster, **FULL)
+
+    with pytest.raises(InvalidInputError) as refusal:
+        _save(broadcaster, accessToken="n3w")
+
+    assert [fault.path for fault in refusal.value.faults] == ["settings.phone"]
+
+
+def test_secrets_do_not_move_to_another_sender(broadcaster: Broadcaster) -> None:
+    _save(broadcaster, **FULL)
+
+    broadcaster.save_connection("main", {"sender": "sandbox"})
+
+    assert _kept(broadcaster) == {}
+
+
+@pytest.mark.parametrize(
+    ("sender", "fields", "path"),
+    [
+        pytest.param("vaulted", {"phone": "1"}, "settings.accessToken", id="a-secret-missing"),
+        pytest.param(
+            "vaulted",
+            {"phone": "1", "accessToken": ["s3cret"]},
+            "settings.accessToken",
+            id="a-secret-of-the-wrong-kind",
+        ),
+        pytest.param(
+            "vaulted",
+            {"phone": "1", "accessToken": "t", "extra": "s3cret"},
+            "settings.extra",
+            id="a-field-too-many",
+        ),
+        pytest.param("nobody", {}, "sender", id="no-such-sender"),
+    ],
+)
+def test_settings_that_do_not_fit_are_named_without_their_values(
+    broadcaster: Broadcaster, sender: str, fields: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(InvalidInputError) as refusal:
+        broadcaster.save_connection("main", {"sender": sender, "settings": fields})
+
+    assert [fault.path for fault in refusal.value.faults] == [path]
+    assert "s3cret" not in str(refusal.value)
+    with pytest.raises(NotFoundError):
+        broadcaster.connection("main")
+
+
+def test_a_connection_is_paused_and_resumed_once(broadcaster: Broadcaster) -> None:
+    _save(broadcaster, **FULL)
+
+    assert broadcaster.pause_connection("main").state == "paused"
+    with pytest.raises(ConflictError) as paused:
+        broadcaster.pause_connection("main")
+    assert broadcaster.resume_connection("main").state == "active"
+    with pytest.raises(ConflictError) as active:
+        broadcaster.resume_connection("main")
+
+    assert [paused.value.status, active.value.status] == ["paused", "active"]
+
+
+def test_a_connection_that_broadcasts_name_is_not_deleted(broadcaster: Broadcaster) -> None:
+    _save(broadcaster, **FULL)
+    draft = {"name": "Test", "connection": "main", "message": {"type": "text", "text": "Halo"}}
+    broadcaster.submit(draft, [{"number": "081234567890"}])
+
+    with pytest.raises(ConflictError):
+        broadcaster.delete_connection("main")
+    broadcaster.delete_connection("sandbox")
+
+    assert [view.name for view in broadcaster.connections()] == ["main"]

@@ -1,0 +1,263 @@
+"""The plugin manager: what is refused, what is contained, in which order plugins are asked."""
+
+import inspect
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import pytest
+from pydantic import BaseModel
+
+from wabroadcast_core.errors import NotFoundError, PluginError, Rejected
+from wabroadcast_core.hookspecs import Capabilities, Hooks, Sender, SenderContext, hookimpl
+from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.message import Accepted, OutgoingMessage
+from wabroadcast_core.models.receipt import Inbound
+from wabroadcast_core.plugins import build_plugins
+
+HOOKS = {name: hook for name, hook in vars(Hooks).items() if name.startswith("wab_")}
+MESSAGE = OutgoingMessage(message_id="job-0", number="+6281234567890", type="text", text="Halo")
+
+
+class NoSettings(Model):
+    """There is nothing to set."""
+
+
+class LoudSender:
+    kind: ClassVar[str] = "loud"
+    Settings: ClassVar[type[BaseModel]] = NoSettings
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    def __init__(self, settings: Any, context: SenderContext) -> None: ...
+
+    async def send(self, message: OutgoingMessage) -> Accepted:
+        return Accepted(message.message_id)
+
+
+class Loud:
+    @hookimpl
+    def wab_senders(self) -> Sequence[type[Sender]]:
+        return [LoudSender]
+
+
+class AlsoLoud(Loud):
+    """Another plugin that brings the same kind."""
+
+
+class Listed:
+    """A blacklist of one number."""
+
+    def __init__(self, number: str, reason: str) -> None:
+        self._entry = {number: reason}
+
+    @hookimpl
+    def wab_blacklisted(self, numbers: Sequence[str]) -> Mapping[str, str]:
+        return {number: self._entry[number] for number in numbers if number in self._entry}
+
+    @hookimpl
+    def wab_validate_numbers(self, numbers: Sequence[str], connection: str) -> Mapping[str, str]:
+        return {number: f"{self._entry[number]} on {connection}" for number in numbers if number in self._entry}
+
+
+class Broken:
+    """Every hook of it raises."""
+
+    def _fail(self, *given: Any) -> Any:
+        raise LookupError(f"a bug with +6281234567890 and {given} in it")
+
+    @hookimpl
+    def wab_blacklisted(self, numbers: Sequence[str]) -> Mapping[str, str]:
+        return self._fail(numbers)  # type: ignore[no-any-return]  # it never returns
+
+    @hookimpl
+    def wab_validate_numbers(self, numbers: Sequence[str], connection: str) -> Mapping[str, str]:
+        return self._fail(numbers, connection)  # type: ignore[no-any-return]  # it never returns
+
+    @hookimpl
+    def wab_before_send(self, message: OutgoingMessage) -> None:
+        self._fail(message)
+
+    @hookimpl
+    def wab_messages_finished(self, results: Sequence[Any]) -> None:
+        self._fail(results)
+
+    @hookimpl
+    def wab_broadcast_changed(self, broadcast: Any) -> None:
+        self._fail(broadcast)
+
+    @hookimpl
+    def wab_inbound(self, message: Inbound, connection: str) -> None:
+        self._fail(message, connection)
+
+
+# --- the specifications ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_says_when_it_is_called_what_it_gets_and_what_it_returns(name: str) -> None:
+    hook = HOOKS[name]
+    words = inspect.getdoc(hook) or ""
+    signature = inspect.signature(hook)
+
+    assert "Called " in words
+    assert [name for name in signature.parameters if name != "self" and f":param {name}:" not in words] == []
+    assert (":returns:" in words) == (signature.return_annotation is not None)
+    takes = set(signature.parameters) - {"self"}
+    assert (":raises " in words) == bool(takes)  # those that are called at work say what an exception does
+
+
+def test_hooks_stand_in_the_order_a_broadcast_meets_them() -> None:
+    assert list(HOOKS) == [
+        "wab_senders",
+        "wab_contact_sources",
+        "wab_blacklisted",
+        "wab_validate_numbers",
+        "wab_before_send",
+        "wab_messages_finished",
+        "wab_broadcast_changed",
+        "wab_inbound",
+    ]
+
+
+# --- what is refused -------------------------------------------------------------------------------------------
+
+
+class UnknownHook:
+    @hookimpl
+    def wab_before_sned(self, message: OutgoingMessage) -> None: ...
+
+
+class UnknownArgument:
+    @hookimpl
+    def wab_before_send(self, letter: OutgoingMessage) -> None: ...
+
+
+class FailsToName:
+    @hookimpl
+    def wab_senders(self) -> Sequence[type[Sender]]:
+        raise ImportError("no driver")
+
+
+class NamesNoKind:
+    @hookimpl
+    def wab_senders(self) -> Sequence[Any]:
+        return [object]
+
+
+@pytest.mark.parametrize(
+    ("plugins", "words"),
+    [
+        pytest.param([UnknownHook()], ["wab_before_sned"], id="a-hook-that-no-specification-has"),
+        pytest.param([UnknownArgument()], ["letter"], id="an-argument-that-no-specification-has"),
+        pytest.param([FailsToName()], ["FailsToName", "wab_senders", "no driver"], id="senders-that-cannot-be-named"),
+        pytest.param([NamesNoKind()], ["NamesNoKind", "wab_senders"], id="a-sender-without-a-kind"),
+        pytest.param([Loud(), AlsoLoud()], ["'loud'", "Loud", "AlsoLoud"], id="one-kind-twice"),
+    ],
+)
+def test_plugins_that_cannot_work_are_refused_by_name(plugins: list[Any], words: list[str]) -> None:
+    named = [NamedPlugin(plugin) for plugin in plugins]
+
+    with pytest.raises(PluginError) as refusal:
+        build_plugins(named, discover=False)
+
+    assert [word for word in words if word not in str(refusal.value)] == []
+
+
+def NamedPlugin(plugin: Any) -> Any:  # noqa: N802 - reads as what it makes
+    """A plugin that the manager knows by the name of its class."""
+    plugin.__name__ = type(plugin).__name__
+    return plugin
+
+
+def test_a_plugin_is_not_taken_twice() -> None:
+    plugin = Loud()
+
+    with pytest.raises(PluginError):
+        build_plugins([plugin, plugin], discover=False)
+
+
+def test_a_kind_that_nobody_brings_is_not_found() -> None:
+    plugins = build_plugins(discover=False)
+
+    with pytest.raises(NotFoundError, match="pigeon"):
+        plugins.sender("pigeon")
+    with pytest.raises(NotFoundError, match="rumour"):
+        plugins.contact_source("rumour")
+
+
+# --- what is there ---------------------------------------------------------------------------------------------
+
+
+def test_the_built_in_plugins_are_found_and_listed() -> None:
+    plugins = build_plugins()
+
+    assert {"sandbox"} <= set(plugins.senders)
+    assert {"csv", "excel", "inline", "contacts"} <= set(plugins.contact_sources)
+    facts = {fact.name: fact for fact in plugins.facts()}
+    assert facts["builtin.sandbox"].hooks == ("wab_senders",)
+    assert facts["builtin.sandbox"].origin == "wabroadcast_plugins.senders.sandbox"
+
+
+def test_a_blocked_plugin_does_not_run_and_is_listed_as_blocked() -> None:
+    plugins = build_plugins(blocked=["builtin.sandbox"])
+
+    assert "sandbox" not in plugins.senders
+    assert [fact.name for fact in plugins.facts() if fact.blocked] == ["builtin.sandbox"]
+
+
+def test_whoever_was_registered_last_is_asked_first_and_the_first_word_stands_last() -> None:
+    plugins = build_plugins([Listed("+62811", "first"), Listed("+62811", "second")], discover=False)
+
+    reasons = plugins.blacklisted(["+62811", "+62812"])
+
+    assert list(reasons) == ["+62811"]
+    assert reasons["+62811"] in {"first", "second"}
+
+
+def test_what_several_plugins_say_is_united() -> None:
+    plugins = build_plugins([Listed("+62811", "one"), Listed("+62812", "two")], discover=False)
+
+    assert plugins.blacklisted(["+62811", "+62812", "+62813"]) == {"+62811": "one", "+62812": "two"}
+    assert plugins.validate_numbers(["+62811"], connection="main") == {"+62811": "one on main"}
+
+
+# --- what is contained -----------------------------------------------------------------------------------------
+
+
+def test_a_blacklist_that_cannot_be_asked_stops_the_call_and_is_named() -> None:
+    plugins = build_plugins([Listed("+62811", "one"), NamedPlugin(Broken())], discover=False)
+
+    with pytest.raises(PluginError, match="Broken failed in wab_blacklisted: LookupError") as refusal:
+        plugins.blacklisted(["+62811"])
+
+    assert "+6281234567890" not in str(refusal.value)
+
+
+def test_every_other_raising_plugin_is_logged_by_name_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    plugins = build_plugins([Listed("+62811", "one"), NamedPlugin(Broken())], discover=False)
+    inbound = Inbound(number="+62811", text="STOP", at=1.0)
+
+    with caplog.at_level(logging.ERROR):
+        valid = plugins.validate_numbers(["+62811"], connection="main")
+        plugins.before_send(MESSAGE)
+        plugins.messages_finished([])
+        plugins.broadcast_changed(None)  # type: ignore[arg-type]  # nobody looks at it
+        plugins.inbound(inbound, connection="main")
+
+    assert valid == {"+62811": "one on main"}
+    hooks = ["validate_numbers", "before_send", "messages_finished", "broadcast_changed", "inbound"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"plugin Broken failed in wab_{name}" for name in hooks
+    ]
+
+
+def test_a_plugin_may_decide_how_a_message_ends() -> None:
+    class Censor:
+        @hookimpl
+        def wab_before_send(self, message: OutgoingMessage) -> None:
+            raise Rejected(f"censored {message.type}")
+
+    plugins = build_plugins([Censor()], discover=False)
+
+    with pytest.raises(Rejected, match="censored"):
+        plugins.before_send(MESSAGE)
