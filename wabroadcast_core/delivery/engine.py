@@ -33,7 +33,7 @@ from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.hookspecs import FinishedMessage
 from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
-from wabroadcast_core.models.status import OPEN_MESSAGES, MessageStatus
+from wabroadcast_core.models.status import OPEN_MESSAGES, SENT, MessageStatus
 from wabroadcast_core.store.messages import Claimed, Outcome, position_of
 
 log = logging.getLogger(__name__)
@@ -253,7 +253,8 @@ class Engine:
 
     def _recorded(self, results: Sequence[Result]) -> None:
         self.intents.forget(result.outcome.key for result in results)
-        self._see_to_returned([result for result in results if result.outcome.status in WAITING])
+        unsent = [result for result in results if result.outcome.status is not SENT]
+        self._see_to_returned([result for result in unsent if result.outcome.status in WAITING])
         if self.context.plugins.hears_finished:
             finished = [self._finished(result) for result in results if result.outcome.status not in OPEN_MESSAGES]
             if finished:

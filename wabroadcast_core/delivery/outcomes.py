@@ -15,7 +15,7 @@ from wabroadcast_core.errors import (
     Throttled,
 )
 from wabroadcast_core.models.message import Accepted
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import SENT, MessageStatus
 from wabroadcast_core.store.messages import Claimed, Outcome
 
 PAIR_WAIT = 6.0  # seconds; the Cloud API takes one message per 6 s to the same person
@@ -48,15 +48,8 @@ class Circumstances:
 
 def accepted(answer: Accepted, claimed: Claimed, *, connection_id: int, started_at: float) -> Outcome:
     """The provider took it; what it holds back is kept as the detail."""
-    return Outcome(
-        key=claimed.key,
-        status=MessageStatus.SENT,
-        used=True,
-        detail=None if answer.state == "accepted" else answer.state,
-        connection_id=connection_id,
-        provider_id=answer.provider_id,
-        sent_at=started_at,
-    )
+    detail = None if answer.state == "accepted" else answer.state
+    return Outcome(claimed.key, SENT, True, None, detail, connection_id, answer.provider_id, started_at)
 
 
 def not_accepted(error: Exception, circumstances: Circumstances) -> Ending:  # noqa: PLR0911 - one return a row of the table

@@ -69,13 +69,13 @@ class Readying:
             self._put_aside(message, outcomes.skipped(message, SkipReason.BAD_TEXT, str(error)))
         else:
             return OutgoingMessage(
-                message_id=f"{brief.job_id}-{position_of(message.key)}",
-                number=message.number,
-                type=brief.draft.message.type,
-                text=rendered.text,
-                content=rendered.content,
-                name=message.name,
-                variables=variables,
-                attempt=message.attempts + 1,
+                f"{brief.job_id}-{position_of(message.key)}",
+                message.number,
+                brief.content.type,
+                rendered.text,
+                rendered.content,
+                message.name,
+                variables,
+                message.attempts + 1,
             )
         return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.delivery.receipts import apply_parked
 from wabroadcast_core.errors import UnavailableError
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import SENT, MessageStatus
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import receipts as receipt_store
@@ -110,7 +110,7 @@ def _record_beside(unit: Unit, results: Sequence[Result]) -> None:
         if result.started_at is not None and result.outcome.connection_id is not None:
             starts[result.outcome.connection_id, start_store.span_end(result.started_at)] += 1
     start_store.count_starts(unit.connection, starts)
-    _record_unsent(unit, [result for result in results if result.outcome.status is not MessageStatus.SENT])
+    _record_unsent(unit, [result for result in results if result.outcome.status is not SENT])
     if receipt_store.has_parked(unit.connection):
         _apply_parked(unit, results)
 

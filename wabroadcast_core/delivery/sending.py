@@ -13,7 +13,7 @@ from wabroadcast_core.delivery.recorder import Result
 from wabroadcast_core.delivery.retry import OK, CircuitBreaker
 from wabroadcast_core.delivery.senders import LiveConnection
 from wabroadcast_core.errors import BadMessage, ConnectionDown, SendError
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import SENT, MessageStatus
 from wabroadcast_core.store.messages import Outcome
 
 if TYPE_CHECKING:
@@ -137,10 +137,11 @@ class Sending:
         """
         broadcast_id = ready.brief.id
         breaker = self._breakers.get(broadcast_id)
-        if outcome.status is MessageStatus.SENT and breaker is None:
-            self._fine[broadcast_id] = self._fine.get(broadcast_id, 0) + 1
-        elif outcome.status is MessageStatus.SENT and breaker is not None:
-            breaker.tell(OK)
+        if outcome.status is SENT:
+            if breaker is None:
+                self._fine[broadcast_id] = self._fine.get(broadcast_id, 0) + 1
+            else:
+                breaker.tell(OK)
         elif outcome.status is MessageStatus.FAILED:
             if breaker is None:
                 breaker = self._make_breaker(broadcast_id)

@@ -1,6 +1,7 @@
 """The words for where a broadcast or a message stands."""
 
 from enum import IntEnum, StrEnum
+from typing import Final
 
 
 class MessageStatus(StrEnum):
@@ -14,6 +15,9 @@ class MessageStatus(StrEnum):
     CANCELLED = "cancelled"
     SKIPPED = "skipped"  # never to be tried, with the reason
 
+
+SENT: Final = MessageStatus.SENT
+"""For what runs for every message: the member itself is found faster than through its class."""
 
 OPEN_MESSAGES = frozenset({MessageStatus.QUEUED, MessageStatus.PROCESSING, MessageStatus.RETRY, MessageStatus.PAUSED})
 """A broadcast with one of these left is not complete."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Row, RowMapping, func, or_, select, text
 
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import SENT, MessageStatus
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import attempts, messages
 
@@ -302,7 +302,7 @@ def record_outcomes(
 
     :returns: the keys stored.
     """
-    plain = [outcome for outcome in outcomes if outcome.status is MessageStatus.SENT and outcome.detail is None]
+    plain = [outcome for outcome in outcomes if outcome.status is SENT and outcome.detail is None]
     if _record_sent(connection, plain, worker_id=worker_id, changes=changes):
         recorded = {outcome.key for outcome in plain}
         rest = [outcome for outcome in outcomes if outcome.key not in recorded]
