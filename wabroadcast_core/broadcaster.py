@@ -22,7 +22,7 @@ from wabroadcast_core.contact_book import ContactBook
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery import control
 from wabroadcast_core.delivery.control import News
-from wabroadcast_core.errors import BroadcastError, NotFoundError, UnavailableError
+from wabroadcast_core.errors import BroadcastError, NotFoundError, SetupError, UnavailableError
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.base import as_timestamp, parse_model
 from wabroadcast_core.models.blacklist import BlacklistEntry
@@ -597,6 +597,8 @@ class Broadcaster:
     def _open_redis(self) -> tuple[redis.Redis, Callable[[], async_redis.Redis]]:
         if self._given_redis is not None:
             given = self._given_redis
+            if given.connection_pool.connection_kwargs.get("decode_responses"):
+                raise SetupError("the Redis client handed in decodes answers: make it without decode_responses")
             options = given.connection_pool.connection_kwargs
             return given, lambda: async_redis.Redis(**_shared_options(options))
         url = self.settings.redis_url
@@ -651,8 +653,10 @@ def _connection_names(connection: Connection) -> dict[int, str]:
 
 def _shared_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """What a client for the event loop takes over from a host's own client."""
-    names = ("host", "port", "db", "username", "password", "path")
-    found = {name: options[name] for name in names if options.get(name) is not None}
+    names = {"host", "port", "db", "username", "password", "path", "credential_provider"}
+    taken = {name for name in options if name in names or name.startswith("ssl_")}
+    found = {name: options[name] for name in taken if options[name] is not None}
+    found |= {"ssl": True} if any(name.startswith("ssl_") for name in found) else {}
     if "path" in found:
         found["unix_socket_path"] = found.pop("path")
     return found

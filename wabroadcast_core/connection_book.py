@@ -1,6 +1,7 @@
 """The connections, as operators see and change them: checked, their secrets sealed and never shown again."""
 
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any, get_args
 
@@ -13,7 +14,7 @@ from wabroadcast_core.delivery.control import News
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.base import faults_of
-from wabroadcast_core.models.connection import ConnectionDraft, ConnectionKind, ConnectionView
+from wabroadcast_core.models.connection import CONNECTION_NAME, ConnectionDraft, ConnectionKind, ConnectionView
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -63,6 +64,8 @@ class ConnectionBook:
 
         :raises InvalidInputError: the name, the sender or its settings do not fit.
         """
+        if not re.fullmatch(CONNECTION_NAME, name):
+            raise InvalidInputError([Fault("name", "small letters, digits, - and _ make a connection's name")])
         sender = self._context.plugins.senders.get(draft.sender)
         if sender is None:
             known = ", ".join(sorted(self._context.plugins.senders))

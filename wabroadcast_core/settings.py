@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from wabroadcast_core.models.base import TimeZone
+
 MEGABYTE = 1024 * 1024
 
 
@@ -29,7 +31,7 @@ class Settings(BaseSettings):
 
     # the audience
     default_region: str = Field("ID", pattern=r"^[A-Z]{2}$", description="Region of numbers without a country code.")
-    timezone: str = Field("Asia/Jakarta", description="Zone of send windows that name none.")
+    timezone: TimeZone = Field("Asia/Jakarta", description="Zone of send windows that name none.")
     prepare_chunk: int = Field(5_000, ge=1, le=50_000, description="Recipients stored in one transaction.")
     workbook_seconds: float = Field(120, gt=0, description="Longest that opening one workbook may take.")
     workbook_megabytes: int = Field(2_048, gt=0, description="Most memory that reading one workbook may take.")

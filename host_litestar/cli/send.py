@@ -169,7 +169,8 @@ def watch(engine: Engine, job_id: str, *, console: Console, local: bool) -> int:
 
 
 def _all_sent(progress: BroadcastProgress) -> bool:
-    return progress.status == BroadcastStatus.COMPLETED and progress.counts.sent == progress.total
+    sent = progress.counts.sent
+    return progress.status == BroadcastStatus.COMPLETED and sent == progress.total > 0  # nobody is not everybody
 
 
 COMMANDS = (send,)

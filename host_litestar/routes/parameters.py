@@ -14,10 +14,12 @@ Item = TypeVar("Item")
 Engine: TypeAlias = NamedDependency[Broadcaster]
 Actor: TypeAlias = NamedDependency[str]
 
-PageNumber: TypeAlias = Annotated[int, QueryParameter(name="page", ge=1)]
+PageNumber: TypeAlias = Annotated[int, QueryParameter(name="page", ge=1, le=1_000_000_000)]
 PageSize: TypeAlias = Annotated[int, QueryParameter(name="pageSize", ge=1, le=500)]
 SearchText: TypeAlias = Annotated[str | None, QueryParameter(name="q", max_length=200)]
-Batch: TypeAlias = Annotated[int | None, QueryParameter(name="batch", ge=0, description="One batch only.")]
+Batch: TypeAlias = Annotated[
+    int | None, QueryParameter(name="batch", ge=0, le=2**31 - 1, description="One batch only.")
+]
 
 JobId: TypeAlias = Annotated[str, PathParameter(name="jobId")]
 MessageId: TypeAlias = Annotated[str, PathParameter(name="messageId")]

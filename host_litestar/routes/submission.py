@@ -42,7 +42,7 @@ def read_draft(body: IO[bytes]) -> tuple[dict[str, Any], bool]:
     body.seek(0)
     try:
         return _read_object(ijson.basic_parse(body, use_float=True))
-    except ijson.JSONError:
+    except (ijson.JSONError, UnicodeDecodeError):
         raise InvalidInputError([Fault("", _locate_error(body))]) from None
 
 
@@ -132,7 +132,7 @@ def _count_good(pieces: Iterator[bytes], *, after: Iterator[bytes]) -> int:
             parser.send(piece)
             events.clear()
             taken += 1
-    except ijson.JSONError:
+    except (ijson.JSONError, UnicodeDecodeError):
         pass
     return taken
 

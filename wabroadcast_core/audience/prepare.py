@@ -17,6 +17,7 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.audience.sources import source_context
+from wabroadcast_core.audience.submission import INLINE_TYPE
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.delivery.render import BadText, MissingVariable
@@ -30,7 +31,9 @@ from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.messages import ANY_ROUTE, Changes, NewMessage, message_key
+from wabroadcast_core.store.uploads import UploadWriter
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +140,25 @@ class _Preparation:
             settings = kind.Settings.model_validate(fields)
         except ValidationError as error:
             raise InvalidInputError(faults_of(error, prefix="source")) from error
-        return kind(settings, source_context(self._context))
+        source = kind(settings, source_context(self._context))
+        return source if kind.repeatable else self._copied(source, brief)
+
+    def _copied(self, source: ContactSource, brief: BroadcastBrief) -> ContactSource:
+        """A copy of an audience whose order may change: a second read goes on where the first one stood."""
+        upload_id = f"audience-{brief.job_id}"
+        database = self._context.database
+        with database.read() as connection:
+            copied = upload_store.find_upload(connection, upload_id) is not None
+        if not copied:
+            with database.write() as connection:
+                upload_store.delete_upload(connection, upload_id)  # what a crash left of it
+            writer = UploadWriter(database, upload_id, now=self._context.clock.now(), content_type=INLINE_TYPE)
+            for row in source.read():
+                fields = {"number": row.number, "name": row.name, "variables": row.variables}
+                writer.write(to_json(fields) + b"\n")
+            writer.close()
+        inline = self._context.plugins.contact_source("inline")
+        return inline(inline.Settings.model_validate({"uploadId": upload_id}), source_context(self._context))
 
     def _store(self, judged: _Judged, *, done: int, size: int, batch_size: int | None) -> bool:
         """Store a chunk and move the mark. :returns: whether to go on."""

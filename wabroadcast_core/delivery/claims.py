@@ -70,9 +70,12 @@ class Claims:
     ) -> tuple[list[Claimed], Outlook]:
         """Take up to ``amount`` messages, and look again.
 
-        :param caps: most messages by broadcast, where slots were given to broadcasts; others get none.
+        :param caps: most messages by broadcast, where slots were given to broadcasts; others get none. Without it,
+            broadcasts with a rate of their own get none: they have no slots.
         """
         outlook = self.look(unit, connection.id)
+        if caps is None:
+            caps = {rival.broadcast_id: amount for rival in outlook.rivals if rival.rate is None}
         taken: dict[int, list[Claimed]] = {}
         if outlook.connection is None or not outlook.rivals:
             return [], outlook

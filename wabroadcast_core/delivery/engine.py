@@ -16,6 +16,7 @@ from wabroadcast_core.delivery.briefs import BroadcastBrief, ConnectionBrief
 from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.committer import Committer
 from wabroadcast_core.delivery.control import News
+from wabroadcast_core.delivery.holdings import Holdings
 from wabroadcast_core.delivery.identity import Identity
 from wabroadcast_core.delivery.intents import Intents, LostError, SealedError
 from wabroadcast_core.delivery.lanes import Lanes
@@ -63,8 +64,9 @@ class Engine:
         self.pace = Pace(self._client, context.keys)
         self.lanes = Lanes(self._client, context.keys)
         self.ledger = Ledger(context, self._committer, self._client)
+        self.holdings = Holdings(self._committer, self.intents)
         self.recorder = Recorder(self._committer, recorded=self._recorded)
-        self.senders = Senders(context.plugins, context.vault, receive=self._receive)
+        self.senders = Senders(context.plugins, context.vault, now=self.clock.now, receive=self._receive)
         self.sending = Sending(self, ended=self._send_ended)
         self._readying = Readying(context.plugins, now=self.clock.now, put_aside=self.put_aside)
         self._identity = Identity(context, self._committer, self.intents, self.clock)
@@ -119,9 +121,10 @@ class Engine:
         if self._turn_tasks:
             await asyncio.wait(self._turn_tasks, timeout=self.settings.stop_seconds)
         await self.sending.finish(within=self.settings.stop_seconds)
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, UnavailableError, redis.RedisError):  # else recover settles what is left
             async with asyncio.timeout(self.settings.stop_seconds):
                 await self.recorder.flush()
+                await self.holdings.give_back_strays(self.worker_id, at_once=True)
                 await self._identity.end()
         for task in [*self._background, *self._turn_tasks]:
             task.cancel()
@@ -156,6 +159,7 @@ class Engine:
         while not self.stopping:
             try:
                 await self._recovery.run(worker_id=self.worker_id)
+                await self.holdings.give_back_strays(self.worker_id)
             except (UnavailableError, redis.RedisError) as error:
                 log.warning("recover must wait: %s", type(error).__name__)
             await asyncio.sleep(self.settings.recover_seconds)
@@ -214,6 +218,7 @@ class Engine:
     ) -> tuple[list[tuple[Claimed, BroadcastBrief, OutgoingMessage]], int, Outlook]:
         """Claim messages and make them ready. :returns: them, how many were claimed, and the outlook."""
         taken, listed, outlook = await self.ledger.claim(connection, worker_id=self.worker_id, amount=amount, caps=caps)
+        self.holdings.take(message.key for message in taken)
         claimed = [(message, self.ledger.brief(message.broadcast_id)) for message in taken]
         return await self._readying.make_ready(claimed, listed=listed), len(taken), outlook
 
@@ -253,6 +258,7 @@ class Engine:
 
     def _recorded(self, results: Sequence[Result]) -> None:
         self.intents.forget(result.outcome.key for result in results)
+        self.holdings.let_go(result.outcome.key for result in results)
         unsent = [result for result in results if result.outcome.status is not SENT]
         self._see_to_returned([result for result in unsent if result.outcome.status in WAITING])
         if self.context.plugins.hears_finished:

@@ -80,6 +80,10 @@ class Intents:
             elif not started:
                 self._changed.add(group)
 
+    def holds(self, message_key: int) -> bool:
+        """Whether an intent of this message stands."""
+        return message_key in self._group_of
+
     def forget_all(self) -> None:
         """Begin under a new number: what the old one had under way was settled."""
         self._groups.clear()

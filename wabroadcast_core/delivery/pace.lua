@@ -52,7 +52,7 @@ end
 -- allowed while the buckets of t and the BUCKETS before it hold fewer than the quota.
 local function open_quota(messages, seconds)
   local quota = {messages = messages, length = seconds * STRETCH / BUCKETS, counts = {}, added = {}}
-  quota.prefix = 'q' .. string.format('%d', seconds) .. ':'
+  quota.prefix = 'q' .. string.format('%.6g', seconds) .. ':'
   local oldest = math.floor(now / quota.length) - BUCKETS - 1
   local newest = math.floor((now + ask.lead + ask.horizon) / quota.length) + 1
   local fields = {}
@@ -225,7 +225,7 @@ local function prime()
   set(hash, 'since', ask.next)
   for _, quota in ipairs(ask.quotas) do
     for bucket, count in pairs(quota.buckets) do
-      redis.call('HINCRBY', hash, 'q' .. string.format('%d', quota.seconds) .. ':' .. bucket, count)
+      redis.call('HINCRBY', hash, 'q' .. string.format('%.6g', quota.seconds) .. ':' .. bucket, count)
     end
   end
   return 1

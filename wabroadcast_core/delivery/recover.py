@@ -77,7 +77,7 @@ class Recovery:
         grace = self._context.settings.lease_seconds + 2 * self._context.settings.heartbeat_seconds
         if kept_since is None or seconds + micros / 1e6 - kept_since < grace:
             return []
-        open_workers = await self._committer.run(lambda unit: list(worker_store.open_workers(unit.connection)))
+        open_workers = await self._committer.run(lambda unit: worker_store.claiming_workers(unit.connection))
         return [worker for worker in open_workers if worker != mine and not await self._intents.is_alive(worker)]
 
     def _settle_some(self, unit: Unit, *, worker_id: int, whole: bool, intents: set[int]) -> int:

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 
+import aiohttp
 import httpx
 import httpx_aiohttp
 from pydantic import ValidationError
@@ -30,6 +32,10 @@ class LiveConnection:
     in_flight: int = 0
     late: tuple[float, float] | None = None  # what the limiter is told of the latest start: slot, shift asked for
 
+    @property
+    def is_paced(self) -> bool:
+        return self.brief.limits.rate is not None
+
     def note_start(self, slot: float, shift: float, *, at: float) -> None:
         """A message leaves now. What leaves later than the margin bears shifts the connection's row of slots."""
         asked = shift + at - slot - self.lateness.free
@@ -37,10 +43,22 @@ class LiveConnection:
             self.late = (slot, asked)
 
 
+STARTING: ContextVar[tuple[LiveConnection, float, float] | None] = ContextVar("STARTING", default=None)
+"""The message that is being sent here: its connection, its slot, and the shift of the row when that was given."""
+
+
 class Senders:
     """:param receive: takes what senders heard from their provider: connection id, news."""
 
-    def __init__(self, plugins: Plugins, vault: Vault, *, receive: Callable[[int, News], None]) -> None:
+    def __init__(
+        self,
+        plugins: Plugins,
+        vault: Vault,
+        *,
+        now: Callable[[], float],
+        receive: Callable[[int, News], None],
+    ) -> None:
+        self._now = now
         self._plugins = plugins
         self._vault = vault
         self._receive = receive
@@ -97,15 +115,31 @@ class Senders:
                 loop.call_soon_threadsafe(self._receive, brief.id, news)
 
         if self._http is None:
-            self._http = make_client()
+            self._http = make_client(self._now)
         log = logging.getLogger(f"wabroadcast.senders.{brief.sender}")
         return SenderContext(connection=brief.name, http=self._http, receive=receive, log=log)
 
 
-def make_client() -> httpx.AsyncClient:
-    """The HTTP client that senders share: httpx over aiohttp, which stays fast with many requests at once."""
-    # 0 is no limit to aiohttp; None would leave its 100, and 100 requests that hang would stop every connection
-    limits = httpx.Limits(max_connections=0, max_keepalive_connections=None, keepalive_expiry=60)
-    transport = httpx_aiohttp.AiohttpTransport(limits=limits)
+def make_client(now: Callable[[], float]) -> httpx.AsyncClient:
+    """The HTTP client that senders share: httpx over aiohttp, which stays fast with many requests at once.
+
+    A request that had to wait for a new connection leaves that much later than its message was started; the limiter
+    is told of it, since limits are kept at the provider's door.
+    """
+
+    async def note_departure(*_: object) -> None:
+        if (start := STARTING.get()) is not None:
+            live, slot, shift = start
+            live.note_start(slot, shift, at=now())
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(note_departure)
+
+    def make_session() -> aiohttp.ClientSession:
+        # No limit of open requests: 100 that hang, aiohttp's own limit, would stop every connection.
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60, ssl=httpx.create_ssl_context())
+        return aiohttp.ClientSession(connector=connector, trace_configs=[trace])
+
+    transport = httpx_aiohttp.AiohttpTransport(client=make_session)
     timeout = httpx.Timeout(30, connect=10)
     return httpx.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False, trust_env=False)

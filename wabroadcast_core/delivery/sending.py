@@ -11,7 +11,7 @@ from wabroadcast_core.delivery import outcomes
 from wabroadcast_core.delivery.outcomes import Circumstances
 from wabroadcast_core.delivery.recorder import Result
 from wabroadcast_core.delivery.retry import OK, CircuitBreaker
-from wabroadcast_core.delivery.senders import LiveConnection
+from wabroadcast_core.delivery.senders import STARTING, LiveConnection
 from wabroadcast_core.errors import BadMessage, ConnectionDown, SendError
 from wabroadcast_core.models.status import SENT, MessageStatus
 from wabroadcast_core.store.messages import Outcome
@@ -74,7 +74,9 @@ class Sending:
 
     async def _send(self, live: LiveConnection, ready: "Ready", task: asyncio.Task[None]) -> None:
         started_at = self._engine.clock.now()
-        live.note_start(ready.slot, ready.shift, at=started_at)
+        if live.is_paced:
+            live.note_start(ready.slot, ready.shift, at=started_at)
+            STARTING.set((live, ready.slot, ready.shift))
         key = ready.claimed.key
         self._under_way[key] = (started_at, task)
         try:

@@ -174,7 +174,7 @@ class Turn:
 
     async def _fill(self, outlook: Outlook, slots: Slots) -> Outlook:
         times = deque(slots.times)
-        while self._late and times:
+        while self._late and times and not any(slots.rivals):  # slots given to a broadcast are for its own
             self._enqueue(self._late.popleft(), times.popleft(), shift=slots.shift)
         connection = outlook.connection
         if not times or connection is None:

@@ -57,4 +57,13 @@ def _known_zone(name: str) -> str:
 
 
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
-Moment = AwareDatetime
+
+
+def _within_reason(moment: datetime) -> datetime:
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"a time between the years {FIRST_YEAR} and {LAST_YEAR} is wanted")
+    return moment
+
+
+FIRST_YEAR, LAST_YEAR = 2000, 9000
+Moment = Annotated[AwareDatetime, AfterValidator(_within_reason)]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow
@@ -20,6 +20,17 @@ class Limits(Model):
     jitter: Jitter | None = None
     send_window: SendWindow | None = None
     lanes: int = Field(1, ge=1, le=16, description="Turns at once over all processes.")
+
+    @field_validator("quotas")
+    @classmethod
+    def _each_window_once(cls, quotas: list[Quota]) -> list[Quota]:
+        """Of two quotas for one window the smaller one counts."""
+        smallest: dict[float, Quota] = {}
+        for quota in quotas:
+            known = smallest.get(quota.per_seconds)
+            if known is None or quota.messages < known.messages:
+                smallest[quota.per_seconds] = quota
+        return list(smallest.values())
 
 
 class ConnectionDraft(Limits):

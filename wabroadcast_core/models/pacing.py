@@ -13,7 +13,7 @@ class Rate(Model):
     """At most ``messages`` starts in any window of ``per_seconds``, evenly spaced."""
 
     messages: int = Field(ge=1, le=100_000)
-    per_seconds: float = Field(1, gt=0, le=86_400)
+    per_seconds: float = Field(1, ge=0.1, le=86_400)
 
     @property
     def per_second(self) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
-from wabroadcast_core.store.tables import workers
+from wabroadcast_core.store.tables import messages, workers
 
 
 def insert_worker(connection: Connection, *, now: float) -> int:
@@ -25,5 +25,8 @@ def is_open(connection: Connection, key: int) -> bool:
     return connection.execute(statement).first() is not None
 
 
-def open_workers(connection: Connection) -> Sequence[int]:
-    return connection.execute(select(workers.c.id).where(workers.c.ended_at.is_(None))).scalars().all()
+def claiming_workers(connection: Connection) -> Sequence[int]:
+    """Workers that have not ended, and those that ended and still hold claims."""
+    holding = select(messages.c.worker_id).where(messages.c.status == "processing").distinct()
+    statement = select(workers.c.id).where(workers.c.ended_at.is_(None) | workers.c.id.in_(holding))
+    return connection.execute(statement).scalars().all()
