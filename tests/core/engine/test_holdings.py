@@ -1,0 +1,103 @@
+"""Claims that nobody holds, limits of a broadcast's own, audiences that change: found in reviews, kept found."""
+
+import pytest
+
+from tests.conftest import wait_for
+from wabroadcast_core import UnavailableError
+from wabroadcast_core.audience.prepare import _Preparation
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.delivery.claims import Claims
+from wabroadcast_core.delivery.committer import Unit
+from wabroadcast_core.delivery.ledger import Ledger
+from wabroadcast_core.queue.worker import Worker
+from wabroadcast_core.testing.gateway import most_in_window
+
+TEXT = {"type": "text", "text": "Halo"}
+
+
+def people(amount: int, *, series: int = 12) -> list[dict[str, str]]:
+    return [{"number": f"08{series}{n:08d}"} for n in range(amount)]
+
+
+def test_a_claim_whose_commit_got_no_answer_goes_back(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch, worker: Worker
+) -> None:
+    broadcaster.save_connection("null", {"sender": "null"})
+    claim = Ledger.claim
+    lost: list[object] = []
+
+    async def lose_one_answer(self: Ledger, *given: object, **options: object) -> object:
+        answer = await claim(self, *given, **options)  # type: ignore[arg-type]  # passed on as they came
+        if answer[0] and not lost:
+            lost.append(answer)
+            raise UnavailableError("the answer got lost")
+        return answer
+
+    monkeypatch.setattr(Ledger, "claim", lose_one_answer)
+    job_id = broadcaster.submit({"name": "A", "connection": "null", "message": TEXT}, people(20)).job_id
+
+    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
+    assert lost
+    assert broadcaster.status(job_id).counts.sent == 20
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_broadcast_that_joins_a_running_turn_keeps_to_its_own_rate(broadcaster: Broadcaster, worker: Worker) -> None:
+    broadcaster.save_connection("null", {"sender": "null", "rate": {"messages": 50}})
+    first = broadcaster.submit({"name": "A", "connection": "null", "message": TEXT}, people(400)).job_id
+    wait_for(lambda: broadcaster.status(first).counts.sent > 60, what="sending")
+
+    rated = {"connection": "null", "message": TEXT, "priority": "high", "rate": {"messages": 2, "perSeconds": 1}}
+    job_id = broadcaster.submit({"name": "B", **rated}, people(10, series=13)).job_id
+    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
+
+    sent = [view.sent_at.timestamp() for view in broadcaster.messages(job_id).items if view.sent_at]
+    assert len(sent) == 10
+    assert most_in_window(sent, 0.98) <= 2
+
+
+def test_a_claim_without_slots_for_broadcasts_leaves_rated_ones_alone(broadcaster: Broadcaster) -> None:
+    broadcaster.save_connection("null", {"sender": "null"})
+    broadcaster.submit({"name": "B", "connection": "null", "message": TEXT, "rate": {"messages": 1}}, people(5))
+    context = broadcaster.context
+    broadcaster.handlers.prepare(1)
+
+    def read_brief(connection: object, key: int) -> object:
+        return Ledger(context, None, None).read_brief(connection, key)  # type: ignore[arg-type]  # only reads
+
+    claims = Claims(brief_of=read_brief, default_zone="Asia/Jakarta")  # type: ignore[arg-type]  # as above
+    with context.database.write() as connection:
+        unit = Unit(connection, now=context.clock.now())
+        key = connection.exec_driver_sql("SELECT id FROM connections WHERE name = 'null'").scalar_one()
+        outlook = claims.look(unit, key)
+        assert outlook.connection is not None
+        taken, _ = claims.claim(unit, outlook.connection, worker_id=1, amount=5)
+
+    assert [rival.broadcast_id for rival in outlook.rivals] == [1]
+    assert taken == []
+
+
+def test_an_audience_that_changes_while_it_is_read_loses_nobody(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [f"+62812{n:08d}" for n in range(8)]
+    for number in numbers:
+        broadcaster.save_contact({"number": number, "tags": ["t"]})
+    broadcaster.settings.prepare_chunk = 2
+    job_id = broadcaster.submit({"name": "A", "message": TEXT, "source": {"type": "contacts", "tags": ["t"]}}).job_id
+    store = _Preparation._store
+    stored: list[object] = []
+
+    def fail_at_the_third(self: _Preparation, *given: object, **options: object) -> bool:
+        stored.append(given)
+        if len(stored) == 3:
+            raise UnavailableError("gone")
+        return store(self, *given, **options)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(_Preparation, "_store", fail_at_the_third)
+    with pytest.raises(UnavailableError):
+        broadcaster.handlers.prepare(1)
+    broadcaster.delete_contact(numbers[0])
+    broadcaster.handlers.prepare(1)
+
+    assert [view.number for view in broadcaster.messages(job_id).items] == numbers
