@@ -19,6 +19,11 @@ class StallWatch:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     @property
+    def slack(self) -> float:
+        """Seconds that an arrival may be noted off: it passes two processes, and each may be kept waiting."""
+        return 2 * self.worst
+
+    @property
     def is_calm(self) -> bool:
         """Whether the machine gave a process its time nearly always when it was due."""
         return self._late < 0.02 * self._steps

@@ -595,19 +595,21 @@ class Broadcaster:
         return open_database(url.get_secret_value() if url else None, sqlite_path=self.settings.sqlite_path)
 
     def _open_redis(self) -> tuple[redis.Redis, Callable[[], async_redis.Redis]]:
+        room = 2 * self.settings.turns + 16  # connections: each turn may ask twice at once; 100 are the default
         if self._given_redis is not None:
             given = self._given_redis
             if given.connection_pool.connection_kwargs.get("decode_responses"):
                 raise SetupError("the Redis client handed in decodes answers: make it without decode_responses")
             options = given.connection_pool.connection_kwargs
-            return given, lambda: async_redis.Redis(**_shared_options(options))
+            return given, lambda: async_redis.Redis(**_shared_options(options), max_connections=room)
         url = self.settings.redis_url
         if url is None:
             self._valkey = EmbeddedValkey(self.settings.data_dir)
             self._valkey.start()
         address = url.get_secret_value() if url else self._valkey.url if self._valkey else ""
         options = {"socket_timeout": 5, "socket_connect_timeout": 5, "retry": RedisRetry(NoBackoff(), 1)}
-        return redis.Redis.from_url(address, **options), lambda: async_redis.Redis.from_url(address)
+        client = redis.Redis.from_url(address, **options)
+        return client, lambda: async_redis.Redis.from_url(address, max_connections=room)
 
     def _ask_store(self) -> None:
         with self.context.database.read() as connection:

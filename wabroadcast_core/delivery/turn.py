@@ -20,7 +20,7 @@ from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.intents import SealedError
-from wabroadcast_core.delivery.pace import ColdPaceError, Lateness, Report, Slots
+from wabroadcast_core.delivery.pace import LATEST, ColdPaceError, Lateness, Report, Slots
 from wabroadcast_core.delivery.senders import LiveConnection
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.models.message import OutgoingMessage
@@ -99,9 +99,7 @@ class Turn:
         outlook = await self._look_again(outlook)
         await self._engine.come_back(self.connection_id, outlook, slot=self._far_slot)
         await starter
-        if outlook.connection is not None:
-            with contextlib.suppress(redis.RedisError, ColdPaceError):
-                await self._engine.pace.tell(self.connection_id, outlook.connection.limits, self._take_report())
+        await self._tell_rest()
 
     def hear(self, news: News) -> None:
         """Drop what must not start any more; what is still being made ready is dropped once it is there."""
@@ -113,6 +111,16 @@ class Turn:
     def _obey(self, news: News) -> None:
         for ready in self.waiting.values():
             ready.dropped = ready.dropped or news.concerns(self.connection_id, ready.claimed)
+
+    async def _tell_rest(self) -> None:
+        """Say what became of the last slots, once the last starts have left; what matters comes a window later."""
+        live = self._live
+        if live is None:
+            return
+        if live.is_paced:
+            await asyncio.sleep(LATEST)
+        with contextlib.suppress(redis.RedisError, ColdPaceError):
+            await self._engine.pace.tell(self.connection_id, live.brief.limits, self._take_report())
 
     # --- the planner -------------------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 """The thread that carries a worker process' event loop, and how other threads reach it."""
 
 import asyncio
+import contextlib
 import logging
+import resource
 import sys
 import threading
 
@@ -10,6 +12,7 @@ from wabroadcast_core.delivery.engine import Engine
 
 log = logging.getLogger(__name__)
 
+OPEN_FILES = 65_536  # every open request is one
 SWITCH_SECONDS = 0.001  # how long another thread may keep the interpreter while the loop has a slot to meet
 
 
@@ -18,6 +21,7 @@ class EngineLoop:
 
     def __init__(self, context: Context) -> None:
         sys.setswitchinterval(SWITCH_SECONDS)
+        _allow_open_files()
         self._capacity = context.settings.turns
         self._loop = asyncio.new_event_loop()
         self._engine: Engine | None = None
@@ -69,3 +73,12 @@ class EngineLoop:
         context.clock = self._engine.clock
         self._begun.set()
         await self._engine.begin()
+
+
+def _allow_open_files() -> None:
+    """Take what the system grants: by default it is often less than the requests that may be open at once."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,7 +1,7 @@
 """The limits of a connection where they count: at the provider's door, over real worker processes.
 
 A machine that is busy with other things wakes the gateway late too, and what it notes is that much off: a window is
-judged shorter by the worst that the test itself was kept waiting, and use is judged only where that was nearly never.
+judged shorter by what the test itself was kept waiting, and use is judged only where that was nearly never.
 """
 
 import itertools
@@ -80,7 +80,7 @@ def test_a_rate_holds_in_every_window_and_is_used(
                 await_end(broadcaster, *jobs)
             times = {rate: arrivals(gateway, f"per-second-{rate}")[count:] for rate, count in seen.items()}
             for rate in lanes:
-                assert most_in_window(times[rate], 1 - stalls.worst) <= rate
+                assert most_in_window(times[rate], 1 - stalls.slack) <= rate
             if stalls.is_calm:
                 break
 
@@ -96,7 +96,7 @@ def test_a_quota_rolls_and_is_used(broadcaster: Broadcaster, settings: Settings,
         await_end(broadcaster, submit(broadcaster, 180))
 
     times = sorted(arrivals(gateway))
-    assert most_in_window(times, 2 - stalls.worst) <= 60
+    assert most_in_window(times, 2 - stalls.slack) <= 60
     assert times[60] - times[0] < 2.2 or not stalls.is_calm
     assert times[120] - times[60] < 2.2 or not stalls.is_calm
 
@@ -118,7 +118,7 @@ def test_a_stalled_process_gives_its_slots_up_and_sends_no_bunch(
 
     times = arrivals(gateway)
     assert len(times) == 300
-    assert most_in_window(times, 1 - stalls.worst) <= 100
+    assert most_in_window(times, 1 - stalls.slack) <= 100
     assert most_in_window(times, 0.1) <= 15 or not stalls.is_calm
     assert statistics.median(later - sooner for sooner, later in itertools.pairwise(times)) > 0.009
 
@@ -147,5 +147,5 @@ def test_lost_keys_of_redis_cost_neither_the_rate_nor_the_quota(
 
     times = arrivals(gateway)
     assert len(times) == 120
-    assert most_in_window(times, 1 - stalls.worst) <= 50
-    assert most_in_window(times, 2 - stalls.worst) <= 60
+    assert most_in_window(times, 1 - stalls.slack) <= 50
+    assert most_in_window(times, 2 - stalls.slack) <= 60

@@ -121,7 +121,7 @@ def test_a_connection_does_not_wait_for_one_that_is_slow_hangs_or_fails(
 
         times = [arrival.at for arrival in good.arrivals()]
         assert times[0] - started < 1.5
-        assert most_in_window(times, 1 - stalls.worst) <= 40
+        assert most_in_window(times, 1 - stalls.slack) <= 40
         assert times[-1] - times[0] < 3.2 or not stalls.is_calm
 
 
@@ -141,7 +141,7 @@ def test_many_slow_connections_all_keep_their_pace(
     for arrival in gateway.arrivals():
         by_line[arrival.connection].append(arrival.at)
     for times in by_line.values():
-        assert most_in_window(times, 1 - stalls.worst) == 1
+        assert most_in_window(times, 1 - stalls.slack) == 1
         assert (times[-1] - times[0]) / (len(times) - 1) < 1.05 or not stalls.is_calm
 
 
@@ -158,4 +158,4 @@ def test_two_lanes_work_at_one_connection_from_two_processes(
     counts = gateway.counts()
     assert len(counts) == 800
     assert set(counts.values()) == {1}
-    assert most_in_window([arrival.at for arrival in gateway.arrivals()], 1 - stalls.worst) <= 200
+    assert most_in_window([arrival.at for arrival in gateway.arrivals()], 1 - stalls.slack) <= 200
