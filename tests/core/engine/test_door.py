@@ -25,9 +25,10 @@ from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.testing import gateway as gateway_plugin
 from wabroadcast_core.testing.gateway import Gateway, most_in_window
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", [pytest.param(None, id="sqlite")]
-)  # pace is no matter of the store
+pytestmark = [
+    pytest.mark.door,
+    pytest.mark.parametrize("database_url", [pytest.param(None, id="sqlite")]),  # pace is no matter of the store
+]
 
 
 def people(amount: int) -> Iterator[dict[str, str]]:
