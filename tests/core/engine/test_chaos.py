@@ -28,6 +28,7 @@ LONG = os.environ.get("WABROADCAST_TEST_CHAOS") == "long"
 SECONDS = 600 if LONG else 8
 RATE = 60  # per second and connection
 LATENCY = 0.05  # seconds
+JUDGE_LATE = 0.05  # seconds that the gateway itself may be kept waiting while so much starts and dies
 IN_FLIGHT = 25  # requests that one kill may hide the outcome of: rate times latency, and what starts meanwhile
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(SECONDS * 4 + 240)]
@@ -165,4 +166,4 @@ def _check_all(broadcaster: Broadcaster, gateway: Gateway, chaos: Chaos) -> None
     assert unknown <= chaos.kills * IN_FLIGHT
     for name in ("one", "two"):
         times = [arrival.at for arrival in gateway.arrivals() if arrival.connection == name]
-        assert most_in_window(times, 1.0) <= RATE
+        assert most_in_window(times, 1.0 - JUDGE_LATE) <= RATE
