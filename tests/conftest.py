@@ -79,7 +79,8 @@ class PostgresCluster:
         data = self._directory / "data"
         if not data.exists():
             self._run("initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8")
-        options = f"-c listen_addresses='' -k {self._directory} -c max_connections=200"
+        quick = "-c fsync=off -c full_page_writes=off"  # processes are killed here, hosts are not
+        options = f"-c listen_addresses='' -k {self._directory} -c max_connections=200 {quick}"
         log = str(self._directory / "log")
         self._run("pg_ctl", "-D", str(data), "-l", log, "-o", options, "-w", "start")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wabroadcast_core.errors import SetupError
@@ -20,6 +20,7 @@ PLAIN = st.recursive(
 )
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.text(), PLAIN))
 def test_what_is_sealed_is_opened_as_it_was(document: dict[str, object]) -> None:
     vault = Vault(KEY)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.store.tables import broadcast_connections, connections
@@ -14,8 +14,11 @@ def find_connection(connection: Connection, name: str) -> RowMapping | None:
     return connection.execute(select(connections).where(connections.c.name == name)).mappings().one_or_none()
 
 
+_GET = select(connections).where(connections.c.id == bindparam("key"))  # built once: each look and claim asks it
+
+
 def get_connection(connection: Connection, key: int) -> RowMapping | None:
-    return connection.execute(select(connections).where(connections.c.id == key)).mappings().one_or_none()
+    return connection.execute(_GET, {"key": key}).mappings().one_or_none()
 
 
 def list_connections(connection: Connection) -> Sequence[RowMapping]:

@@ -19,4 +19,5 @@ def provider() -> ScriptedProvider:
 @pytest.fixture
 def broadcaster(settings: Settings, provider: ScriptedProvider) -> Iterator[Broadcaster]:
     with Broadcaster(settings, plugins=[gateway_plugin, null_plugin, provider]) as started:
+        started.tasks.huey.storage.read_timeout = 0.2  # seconds; a worker that is stopped waits for it
         yield started

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import redis
 import redis.asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,6 +27,17 @@ REACH = pace_module.LEAD + pace_module.HORIZON
 A_MICROSECOND = 1e-6
 many = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _connections = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    """A server that does not wait for the disk: what is proved here is arithmetic, thousands of times."""
+    server = EmbeddedValkey(tmp_path_factory.mktemp("pace"))
+    server.start()
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("appendonly", "no")
+    yield server
+    server.stop()
 
 
 # --- the script, under a clock of our own ----------------------------------------------------------------------

@@ -122,7 +122,7 @@ def test_a_connection_does_not_wait_for_one_that_is_slow_hangs_or_fails(
         times = [arrival.at for arrival in good.arrivals()]
         assert times[0] - started < 1.5
         assert most_in_window(times, 1 - stalls.slack) <= 40
-        assert times[-1] - times[0] < 3.2 or not stalls.is_calm
+        assert times[-1] - times[0] < 4 or not stalls.is_calm
 
 
 @LITE

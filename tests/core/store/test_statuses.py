@@ -419,7 +419,7 @@ class Statuses(RuleBasedStateMachine):
         self.due.pop(message, None)
 
 
-EXAMPLES = {"sqlite": 25, "postgresql": 6}
+EXAMPLES = {"sqlite": 16, "postgresql": 5}
 
 
 def test_the_statuses_follow_the_model(bench: Bench, request: pytest.FixtureRequest) -> None:
@@ -433,7 +433,7 @@ def test_the_statuses_follow_the_model(bench: Bench, request: pytest.FixtureRequ
         Here,
         settings=settings(
             max_examples=EXAMPLES[store],
-            stateful_step_count=50,
+            stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
