@@ -24,20 +24,30 @@ from wabroadcast_core.errors import (
     Temporary,
     Throttled,
     UnavailableError,
+    WebhookRefusedError,
 )
 from wabroadcast_core.hookspecs import (
     Capabilities,
+    ChecksConnection,
+    ChecksNumbers,
     ContactSource,
+    FindsMessages,
     FinishedMessage,
+    Kept,
+    ParsesWebhooks,
     Sender,
     SenderContext,
     SourceContext,
     hookimpl,
 )
+from wabroadcast_core.media import MediaFile, fits, media_type
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
+from wabroadcast_core.models.pacing import Jitter, Quota, Rate
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 from wabroadcast_core.models.recipient import AudienceRow, Recipient
+from wabroadcast_core.providers import Reply, ask, blank_numbers, error_of
 from wabroadcast_core.settings import Settings
 
 __all__ = [
@@ -50,25 +60,36 @@ __all__ = [
     "BadMessage",
     "BroadcastError",
     "Capabilities",
+    "ChecksConnection",
+    "ChecksNumbers",
     "Columns",
     "ConflictError",
     "ConnectionDown",
     "ConnectionEvent",
     "ContactSource",
     "FileError",
+    "FindsMessages",
     "FinishedMessage",
     "Inbound",
     "InputError",
     "InvalidInputError",
+    "Jitter",
+    "Kept",
+    "Limits",
+    "MediaFile",
     "Model",
     "NotFoundError",
     "NumberError",
     "OutcomeUnknown",
     "OutgoingMessage",
+    "ParsesWebhooks",
     "PluginError",
+    "Quota",
+    "Rate",
     "Receipt",
     "Recipient",
     "Rejected",
+    "Reply",
     "SendError",
     "Sender",
     "SenderContext",
@@ -80,11 +101,17 @@ __all__ = [
     "Temporary",
     "Throttled",
     "UnavailableError",
+    "WebhookRefusedError",
     "WebhookRequest",
+    "ask",
+    "blank_numbers",
+    "error_of",
     "file_kind",
     "find_columns",
+    "fits",
     "hookimpl",
     "mask_number",
+    "media_type",
     "parse_number",
     "read_table",
     "split_tags",

@@ -9,6 +9,7 @@ BroadcastError
 ├── NotFoundError              no such broadcast, message, connection, upload, ...
 ├── ConflictError              not allowed in the present state
 ├── SourceError                an audience could not be read to its end
+├── WebhookRefusedError        a call that is not the provider's
 ├── PluginError                plugins that cannot work together or are missing
 ├── SetupError                 this installation cannot start as configured
 ├── UnavailableError           the store or Redis cannot be reached
@@ -113,6 +114,12 @@ class SourceError(BroadcastError):
     """An audience could not be read to its end; the broadcast fails with these words."""
 
     code = "audience_unreadable"
+
+
+class WebhookRefusedError(BroadcastError):
+    """A call to a webhook without the provider's proof. The text helps an operator, not an attacker."""
+
+    code = "webhook_refused"
 
 
 class PluginError(BroadcastError):

@@ -1,7 +1,7 @@
 """The extension points, in the order a broadcast meets them: two kinds of plugin class, then the hooks."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, ClassVar, Protocol, runtime_checkable
 
@@ -9,7 +9,9 @@ import httpx
 import pluggy
 from pydantic import BaseModel
 
+from wabroadcast_core.media import MediaFile
 from wabroadcast_core.models.broadcast import BroadcastSummary
+from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 from wabroadcast_core.models.recipient import AudienceRow
@@ -66,14 +68,23 @@ class Capabilities:
     text_length: int = 4_096  # characters
     caption_length: int = 1_024
     media_bytes: Mapping[str, int] = field(default_factory=dict)  # largest file by media kind
+    media_types: Mapping[str, frozenset[str]] = field(default_factory=dict)  # MIME types by media kind; else any
+    limits: Limits = field(default_factory=Limits)  # of a new connection, where its operator gives none
     ban_risk: bool = False  # an unofficial gateway: a human pace is on by default
     client_message_ids: bool = False  # the provider takes our id and can be asked for it after a crash
     number_check: bool = False
 
 
+class Kept(Protocol):
+    """Short texts of one connection that all processes share. Any may be gone at any moment: it is a cache."""
+
+    async def get(self, key: str) -> str | None: ...
+    async def put(self, key: str, value: str, *, seconds: float) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class SenderContext:
-    """What the engine lends to a sender: one per connection and worker process."""
+    """What the engine lends to a sender: one per connection and process."""
 
     connection: str
     http: httpx.AsyncClient
@@ -81,6 +92,13 @@ class SenderContext:
     receive: Callable[[Sequence[Receipt | Inbound | ConnectionEvent]], None]
     """Hand over what a provider told other than by a webhook; may be called from any thread."""
     log: logging.Logger
+    load_media: Callable[[Mapping[str, Any]], Awaitable[MediaFile]]
+    """The file that a message's ``content["media"]`` names, by uploadId or url; the same file is read once for many.
+
+    :raises BadMessage: there is no such upload, the address is not a public one, the file is too large.
+    :raises Temporary: it cannot be fetched just now.
+    """
+    kept: Kept
 
 
 @runtime_checkable
@@ -107,16 +125,59 @@ class Sender(Protocol):
 
 @runtime_checkable
 class ChecksNumbers(Protocol):
-    """A sender that can say who is on WhatsApp."""
+    """A sender that can say who is on WhatsApp; its capabilities say ``number_check``."""
 
-    async def check_numbers(self, numbers: Sequence[str]) -> Mapping[str, bool]: ...
+    async def check_numbers(self, numbers: Sequence[str]) -> Mapping[str, bool]:
+        """Ask the provider. What it did not answer for is left out.
+
+        :param numbers: E.164 numbers, at most 50.
+        :raises SendError: it cannot be asked just now; nothing is concluded from that.
+        """
+        ...
+
+
+@runtime_checkable
+class FindsMessages(Protocol):
+    """A sender whose provider takes our ids and can be asked for one; its capabilities say ``client_message_ids``."""
+
+    async def find_message(self, message_id: str, number: str) -> Accepted | None:
+        """Ask what became of a send whose answer got lost, a minute later or more. None: it surely never arrived.
+
+        :raises SendError: it cannot be said just now.
+        """
+        ...
 
 
 @runtime_checkable
 class ParsesWebhooks(Protocol):
-    """A sender whose provider calls back."""
+    """A sender whose provider calls back. Both methods are synchronous, quick, and ask nobody."""
 
-    def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]: ...
+    def verify_webhook(self, request: WebhookRequest) -> str | None:
+        """Called in the web process for each call, before it is taken: refuse whoever is not the provider.
+
+        Compare secrets in constant time, and signatures over the raw bytes.
+
+        :returns: the text to answer with, where the call is a handshake and nothing more; None: take it.
+        :raises WebhookRefusedError: it is not the provider's.
+        """
+        ...
+
+    def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
+        """Called in a worker with what was taken. What is of no interest yields nothing; the provider's calls may be
+        repeated and out of order.
+
+        :raises Exception: logged with the connection's name; the call is dropped.
+        """
+        ...
+
+
+@runtime_checkable
+class ChecksConnection(Protocol):
+    """A sender that can say whether its account is able to send, without sending."""
+
+    async def check_connection(self) -> ConnectionEvent:
+        """Ask the provider. :raises SendError: it cannot be reached, or refuses us."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

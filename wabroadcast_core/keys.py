@@ -26,6 +26,10 @@ class Keys:
     def lanes(self, connection_id: int) -> str:
         return f"{self.namespace}:lanes:{connection_id}"
 
+    def kept(self, connection_id: int, name: str) -> str:
+        """What the sender of a connection remembers for a time."""
+        return f"{self.namespace}:kept:{connection_id}:{name}"
+
     @property
     def workers(self) -> str:
         """What the leases of workers are called, but for their number."""

@@ -13,6 +13,8 @@ from wabroadcast_core import (
 )
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.testing import NullSender, SenderContract, message_to
+from wabroadcast_core.testing.gateway import GatewaySender
+from wabroadcast_core.testing.http_contract import HttpSenderContract
 from wabroadcast_plugins.senders.sandbox import SandboxSender
 
 
@@ -78,3 +80,10 @@ def test_the_suite_catches_a_sender_that_breaks_it(check: Any) -> None:
 def test_the_suite_catches_a_sender_that_logs_too_much(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(AssertionError):
         LeakyContract().test_its_log_says_neither_secret_nor_number_nor_text(caplog)
+
+
+class TestGatewaySender(HttpSenderContract):
+    sender_class = GatewaySender
+    accepted: ClassVar[Any] = {"id": "gw.1"}
+    address_setting = "url"
+    seconds_setting = "timeout"

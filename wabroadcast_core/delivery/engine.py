@@ -21,13 +21,14 @@ from wabroadcast_core.delivery.identity import Identity
 from wabroadcast_core.delivery.intents import Intents, LostError, SealedError
 from wabroadcast_core.delivery.lanes import Lanes
 from wabroadcast_core.delivery.ledger import Ledger
+from wabroadcast_core.delivery.lending import Lending
+from wabroadcast_core.delivery.lending import News as ProviderNews
 from wabroadcast_core.delivery.listener import listen
 from wabroadcast_core.delivery.pace import Pace
 from wabroadcast_core.delivery.readying import Readying
 from wabroadcast_core.delivery.recorder import Recorder, Result
 from wabroadcast_core.delivery.recover import Recovery
-from wabroadcast_core.delivery.senders import News as ProviderNews
-from wabroadcast_core.delivery.senders import Senders
+from wabroadcast_core.delivery.senders import Senders, note_departure
 from wabroadcast_core.delivery.sending import Sending
 from wabroadcast_core.delivery.turn import Ready, Turn
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
@@ -66,7 +67,8 @@ class Engine:
         self.ledger = Ledger(context, self._committer, self._client)
         self.holdings = Holdings(self._committer, self.intents)
         self.recorder = Recorder(self._committer, recorded=self._recorded)
-        self.senders = Senders(context.plugins, context.vault, now=self.clock.now, receive=self._receive)
+        lending = Lending(context.database, self._client, context.keys, departed=note_departure(self.clock.now))
+        self.senders = Senders(context.plugins, context.vault, lending, receive=self._receive)
         self.sending = Sending(self, ended=self._send_ended)
         self._readying = Readying(context.plugins, now=self.clock.now, put_aside=self.put_aside)
         self._identity = Identity(context, self._committer, self.intents, self.clock)

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from wabroadcast_core.models.base import Model
-from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow
+from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp
 from wabroadcast_core.models.status import ConnectionState
 
 CONNECTION_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -18,8 +18,11 @@ class Limits(Model):
     rate: Rate | None = None
     quotas: list[Quota] = Field(default_factory=list, max_length=8)
     jitter: Jitter | None = None
+    per_recipient: Rate | None = Field(None, description="For messages to the same person, over all broadcasts.")
+    warm_up: WarmUp | None = Field(None, description="A daily cap that grows with the age of the number.")
     send_window: SendWindow | None = None
     lanes: int = Field(1, ge=1, le=16, description="Turns at once over all processes.")
+    check_numbers: bool = Field(True, description="Ask who is on WhatsApp before a send, where the sender can say.")
 
     @field_validator("quotas")
     @classmethod

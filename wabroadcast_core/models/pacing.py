@@ -1,8 +1,9 @@
 """How fast and when: rates, quotas, jitter, send windows, batches, retries. All durations are seconds."""
 
+from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from wabroadcast_core.models.base import Model, TimeZone
 
@@ -38,6 +39,34 @@ class Jitter(Model):
         if self.max_seconds < self.min_seconds:
             raise ValueError("maxSeconds is less than minSeconds")
         return self
+
+
+class WarmUpStep(Model):
+    """From this age of the number on, at most so many messages in a day."""
+
+    from_day: int = Field(ge=0, le=3_650)
+    messages: int = Field(ge=1)
+
+
+class WarmUp(Model):
+    """A daily cap that grows with the age of a number; past the last step it is that step's."""
+
+    since: date | None = Field(None, description="The first day of the number; that of the connection if not given.")
+    steps: list[WarmUpStep] = Field(min_length=1, max_length=32)
+
+    @field_validator("steps")
+    @classmethod
+    def _in_order(cls, steps: list[WarmUpStep]) -> list[WarmUpStep]:
+        days = [step.from_day for step in steps]
+        if days != sorted(set(days)) or days[0] != 0:
+            raise ValueError("the steps begin at fromDay 0 and go up")
+        return steps
+
+    def cap(self, age_days: float) -> int:
+        """The most messages in a day at that age; an age that is unknown or in the future is the youngest."""
+        return next(
+            (step.messages for step in reversed(self.steps) if age_days >= step.from_day), self.steps[0].messages
+        )
 
 
 class SendWindow(Model):

@@ -1,12 +1,19 @@
-"""For tests of plugins and hosts: contract suites to subclass, and fakes of what the engine lends."""
+"""For tests of plugins and hosts: contract suites to subclass, fakes of what the engine lends, a provider on loopback.
+
+The contract of senders that talk HTTP is in :mod:`wabroadcast_core.testing.http_contract`: it needs pytest.
+"""
 
 from wabroadcast_core.testing.contexts import fake_sender_context, source_context
 from wabroadcast_core.testing.contracts import ContactSourceContract, SenderContract, message_to
+from wabroadcast_core.testing.provider import FakeProvider, ProviderAnswer, ProviderRequest
 from wabroadcast_core.testing.senders import NullSender
 
 __all__ = [
     "ContactSourceContract",
+    "FakeProvider",
     "NullSender",
+    "ProviderAnswer",
+    "ProviderRequest",
     "SenderContract",
     "fake_sender_context",
     "message_to",

@@ -3,12 +3,13 @@
 import io
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import httpx
 
-from wabroadcast_core.errors import NotFoundError
+from wabroadcast_core.errors import BadMessage, NotFoundError
 from wabroadcast_core.hookspecs import SenderContext, SourceContext
+from wabroadcast_core.media import HEAD_BYTES, MediaFile, media_type
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
 from wabroadcast_core.models.recipient import AudienceRow
 
@@ -20,22 +21,51 @@ def _nobody_answers(request: httpx.Request) -> httpx.Response:
     raise httpx.ConnectError("no provider answers in this test", request=request)
 
 
+class MemoryKept:
+    """What a sender keeps, in a dict; it never expires."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    async def get(self, key: str) -> str | None:
+        return self.values.get(key)
+
+    async def put(self, key: str, value: str, *, seconds: float) -> None:
+        del seconds
+        self.values[key] = value
+
+
 def fake_sender_context(
     *,
     received: list[News] | None = None,
     answer: Callable[[httpx.Request], httpx.Response] = _nobody_answers,
+    http: httpx.AsyncClient | None = None,
+    media: Mapping[str, bytes] | None = None,
     connection: str = "test",
 ) -> SenderContext:
     """A context whose HTTP client is answered by ``answer``; without one, every connection is refused.
 
     :param received: gets what the sender hands over.
+    :param http: a client of the test's own, to talk to a real server.
+    :param media: files by upload id or url.
     """
     heard = [] if received is None else received
+    files = media or {}
+
+    async def load_media(source: Mapping[str, Any]) -> MediaFile:
+        key = str(source.get("uploadId") or source.get("url"))
+        if key not in files:
+            raise BadMessage("no_media", "there is no such file")
+        name = key.rpartition("/")[2]
+        return MediaFile(files[key], media_type(files[key][:HEAD_BYTES], filename=name), name, key)
+
     return SenderContext(
         connection=connection,
-        http=httpx.AsyncClient(transport=httpx.MockTransport(answer)),
+        http=http or httpx.AsyncClient(transport=httpx.MockTransport(answer)),
         receive=heard.extend,
         log=logging.getLogger(f"wabroadcast.test.{connection}"),
+        load_media=load_media,
+        kept=MemoryKept(),
     )
 
 

@@ -78,6 +78,8 @@ class SenderContract(_PluginContract):
 
     sender_class: ClassVar[type[Sender]]
 
+    _context: SenderContext
+
     @property
     def plugin_class(self) -> type[Sender]:
         return self.sender_class
@@ -89,7 +91,15 @@ class SenderContract(_PluginContract):
         return [message_to(f"+62812345678{number:02}") for number in range(10)]
 
     def make_sender(self) -> Sender:
-        return self.sender_class(self.make_settings(), self.make_context())
+        self._context = self.make_context()
+        return self.sender_class(self.make_settings(), self._context)
+
+    async def close(self, sender: Sender) -> None:
+        """Let go of a sender and of what was lent to it."""
+        closing = getattr(sender, "aclose", None)
+        if closing is not None:
+            await closing()
+        await self._context.http.aclose()
 
     def test_its_capabilities_are_ones_the_engine_knows(self) -> None:
         capabilities = self.sender_class.capabilities
@@ -132,6 +142,7 @@ class SenderContract(_PluginContract):
             assert task.done(), "a cancelled send ends at once"
             for message in others[:1]:
                 await asyncio.wait_for(_ending_of(sender, message), _SOON)
+            await self.close(sender)
 
         asyncio.run(cancel_one())
 
@@ -140,7 +151,7 @@ class SenderContract(_PluginContract):
             sender = self.make_sender()
             before = asyncio.all_tasks()
             await asyncio.gather(*(_ending_of(sender, message) for message in self.messages()))
-            await _close(sender)
+            await self.close(sender)
             await asyncio.sleep(0)
             return asyncio.all_tasks() - before
 
@@ -150,7 +161,7 @@ class SenderContract(_PluginContract):
         """All at once, as the engine does."""
         sender = self.make_sender()
         endings = await asyncio.gather(*(_ending_of(sender, message) for message in self.messages()))
-        await _close(sender)
+        await self.close(sender)
         return endings
 
     def _private_parts(self, text: str) -> list[str]:
@@ -253,12 +264,6 @@ async def _ending_of(sender: Sender, message: OutgoingMessage) -> object:
         return await sender.send(message)
     except Exception as error:  # noqa: BLE001 - the test judges whatever it is
         return error
-
-
-async def _close(sender: Sender) -> None:
-    close = getattr(sender, "aclose", None)
-    if close is not None:
-        await close()
 
 
 def _is_secret(annotation: object) -> bool:

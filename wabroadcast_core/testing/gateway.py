@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import httpx
 from pydantic import BaseModel
 
-from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Rejected, Temporary, Throttled
+from wabroadcast_core.errors import OutcomeUnknown
 from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
+from wabroadcast_core.providers import ask, error_of
 
 START_SECONDS = 20.0
 
@@ -119,29 +119,13 @@ class GatewaySender:
 
     async def send(self, message: OutgoingMessage) -> Accepted:
         body = {"number": message.number, "messageId": message.message_id, "text": message.text}
-        try:
-            answer = await self._context.http.post(
-                f"{self._settings.url}/{self._context.connection}", json=body, timeout=self._settings.timeout
-            )
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise Temporary("unreachable", type(error).__name__) from error
-        except httpx.HTTPError as error:
-            raise OutcomeUnknown("no_answer", type(error).__name__) from error
-        return _read_answer(answer)
-
-
-def _read_answer(answer: httpx.Response) -> Accepted:
-    match answer.status_code:
-        case 200:
-            return Accepted(provider_id=answer.json()["id"])
-        case 429:
-            raise Throttled("rate", retry_after=float(answer.headers.get("Retry-After", "0")) or None)
-        case 503:
-            raise Temporary("busy")
-        case 401:
-            raise ConnectionDown("token")
-        case _:
-            raise Rejected("refused")
+        url = f"{self._settings.url}/{self._context.connection}"
+        reply = await ask(self._context.http, "POST", url, json=body, seconds=self._settings.timeout)
+        if not reply.is_success:
+            raise error_of(reply)
+        if not isinstance(reply.document, dict) or "id" not in reply.document:
+            raise OutcomeUnknown("no_id", reply.summary)
+        return Accepted(provider_id=str(reply.document["id"]))
 
 
 @hookimpl

@@ -1,0 +1,78 @@
+"""Media: what kind of file something is, told by its first bytes and never by its name."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+HEAD_BYTES: Final = 4_096  # enough to tell
+OTHER: Final = "application/octet-stream"
+
+_OPEN_XML: Final = "application/vnd.openxmlformats-officedocument"
+_SIGNATURES: Final = tuple(
+    (re.compile(pattern, re.DOTALL), name)
+    for pattern, name in (
+        (rb"\xff\xd8\xff", "image/jpeg"),
+        (rb"\x89PNG\r\n\x1a\n", "image/png"),
+        (rb"GIF8[79]a", "image/gif"),
+        (rb"RIFF.{4}WEBP", "image/webp"),
+        (rb".{4}ftyp3g", "video/3gpp"),
+        (rb".{4}ftyp(M4A|M4B|F4A)", "audio/mp4"),
+        (rb".{4}ftypqt", "video/quicktime"),
+        (rb".{4}ftyp", "video/mp4"),
+        (rb"OggS.{24,300}OpusHead", "audio/ogg; codecs=opus"),
+        (rb"OggS", "audio/ogg"),
+        (rb"#!AMR", "audio/amr"),
+        (rb"RIFF.{4}WAVE", "audio/wav"),
+        (rb"ID3|\xff[\xfa\xfb\xf2\xf3\xe2\xe3]", "audio/mpeg"),
+        (rb"\xff[\xf0\xf1\xf8\xf9]", "audio/aac"),
+        (rb"%PDF-", "application/pdf"),
+        (rb"PK\x03\x04.*word/", f"{_OPEN_XML}.wordprocessingml.document"),
+        (rb"PK\x03\x04.*xl/", f"{_OPEN_XML}.spreadsheetml.sheet"),
+        (rb"PK\x03\x04.*ppt/", f"{_OPEN_XML}.presentationml.presentation"),
+        (rb"PK\x03\x04", "application/zip"),
+        (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/msword"),  # or another of the old Office kinds
+    )
+)
+_OLD_OFFICE: Final = {
+    ".xls": "application/vnd.ms-excel",
+    ".ppt": "application/vnd.ms-powerpoint",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFile:
+    """A medium as a sender sends it: whole in memory, since providers take at most some 100 MB.
+
+    ``key`` is the same as long as the content is: what a provider made of it can be kept under that name.
+    """
+
+    content: bytes
+    content_type: str
+    filename: str
+    key: str
+
+
+def media_type(head: bytes, *, filename: str | None = None) -> str:
+    """The MIME type that a file's first :data:`HEAD_BYTES` tell.
+
+    :param filename: decides only between kinds that share a container (old Office files).
+    """
+    found = next((name for signature, name in _SIGNATURES if signature.match(head)), None)
+    if found == "application/msword":
+        return _OLD_OFFICE.get((filename or "")[-4:].lower(), found)
+    if found is not None:
+        return found
+    return "text/plain" if _is_text(head) else OTHER
+
+
+def fits(content_type: str, allowed: frozenset[str]) -> bool:
+    """Whether a MIME type is among those allowed; ``audio/ogg; codecs=opus`` is an ``audio/ogg`` too."""
+    return content_type in allowed or content_type.partition(";")[0] in allowed
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        head[: len(head) - 3 if len(head) >= HEAD_BYTES else None].decode()  # a character may be cut off at the end
+    except UnicodeDecodeError:
+        return False
+    return bool(head) and b"\0" not in head
