@@ -22,6 +22,7 @@ from wabroadcast_core.errors import (
     SourceError,
     TemplateError,
     UnavailableError,
+    WebhookRefusedError,
 )
 from wabroadcast_core.models.base import Model
 
@@ -129,6 +130,11 @@ def _(error: ConflictError) -> Problem:
 
 
 @describe.register
+def _(error: WebhookRefusedError) -> Problem:
+    return problem_of(HTTPStatus.FORBIDDEN, error.code, str(error))
+
+
+@describe.register
 def _(error: UnavailableError) -> Problem:
     return problem_of(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error))
 
@@ -162,6 +168,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
     texts = {
         HTTPStatus.BAD_REQUEST: "What was sent does not fit; every fault is named.",
         HTTPStatus.UNAUTHORIZED: "An API key is missing or not known.",
+        HTTPStatus.FORBIDDEN: "The call does not carry the provider's proof.",
         HTTPStatus.NOT_FOUND: "There is no such thing.",
         HTTPStatus.CONFLICT: "The present state does not allow this; currentStatus says which it is.",
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is over the size limit.",

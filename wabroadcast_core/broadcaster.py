@@ -4,6 +4,7 @@ import logging
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, Self
 
 import redis
@@ -22,6 +23,7 @@ from wabroadcast_core.contact_book import ContactBook
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery import control
 from wabroadcast_core.delivery.control import News
+from wabroadcast_core.delivery.intake import Intake
 from wabroadcast_core.errors import BroadcastError, NotFoundError, SetupError, UnavailableError
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.base import as_timestamp, parse_model
@@ -33,10 +35,11 @@ from wabroadcast_core.models.broadcast import (
     BroadcastProgress,
     BroadcastSummary,
 )
-from wabroadcast_core.models.connection import ConnectionDraft, ConnectionKind, ConnectionView
+from wabroadcast_core.models.connection import ConnectionDraft, ConnectionKind, ConnectionTest, ConnectionView
 from wabroadcast_core.models.contact import ContactDraft, ContactView, ImportReport, TagView
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
+from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.models.status import BroadcastStatus, ConnectionState, MessageStatus, Priority
 from wabroadcast_core.models.upload import UploadView
 from wabroadcast_core.plugins import Plugins, build_plugins
@@ -48,6 +51,7 @@ from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.store.database import Database, open_database
 from wabroadcast_core.store.messages import Changes
 from wabroadcast_core.store.uploads import UploadWriter
@@ -120,12 +124,14 @@ class Broadcaster:
         self.connection_book.ensure_first()
         self.contact_book = ContactBook(self._context)
         self.blacklist_book = BlacklistBook(self._context)
+        self.intake = Intake(self._context)
         return self
 
     def close(self) -> None:
         """Let go of everything; what runs in this process stops first."""
         if self._context is None:
             return
+        self.intake.close()
         self.handlers.stop()
         self.contact_book.close()
         context, self._context = self._context, None
@@ -341,6 +347,10 @@ class Broadcaster:
         """:raises NotFoundError: :raises ConflictError: broadcasts name it."""
         self.connection_book.delete(name)
 
+    def test_connection(self, name: str) -> ConnectionTest:
+        """Ask the provider whether an account can send. :raises NotFoundError: there is none."""
+        return self.connection_book.test(name)
+
     def pause_connection(self, name: str, *, actor: str = API) -> ConnectionView:
         """:raises NotFoundError: :raises ConflictError: it is paused already."""
         return self.connection_book.set_state(name, ConnectionState.PAUSED, actor=actor)
@@ -348,6 +358,14 @@ class Broadcaster:
     def resume_connection(self, name: str, *, actor: str = API) -> ConnectionView:
         """:raises NotFoundError: :raises ConflictError: it is active already."""
         return self.connection_book.set_state(name, ConnectionState.ACTIVE, actor=actor)
+
+    def take_webhook(self, connection: str, request: WebhookRequest) -> "Future[str | None]":
+        """Take a provider's call: verified and stored once the future is done, worked through by a worker.
+
+        :returns: a future of the text to answer a handshake with; of None for any other call. It may raise
+            NotFoundError, WebhookRefusedError, or UnavailableError: the provider shall call again.
+        """
+        return self.intake.take(connection, request)
 
     # --- uploads -----------------------------------------------------------------------------------------------
 
@@ -460,9 +478,10 @@ class Broadcaster:
     # --- for workers -------------------------------------------------------------------------------------------
 
     def has_due_work(self) -> bool:
-        """Whether any message or audience is due just now."""
+        """Whether any message, audience or webhook call is due just now."""
         with self.context.database.read() as connection:
-            return broadcast_store.has_due_work(connection, now=self.context.clock.now())
+            due = broadcast_store.has_due_work(connection, now=self.context.clock.now())
+            return due or bool(call_store.waiting_connections(connection))
 
     # --- helpers -----------------------------------------------------------------------------------------------
 

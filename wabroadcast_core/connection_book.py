@@ -1,5 +1,6 @@
 """The connections, as operators see and change them: checked, their secrets sealed and never shown again."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Sequence
@@ -10,11 +11,21 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery import control
+from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.control import News
+from wabroadcast_core.delivery.probing import probe
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.base import faults_of
-from wabroadcast_core.models.connection import CONNECTION_NAME, ConnectionDraft, ConnectionKind, ConnectionView
+from wabroadcast_core.models.connection import (
+    CONNECTION_NAME,
+    HUMAN_PACE,
+    ConnectionDraft,
+    ConnectionKind,
+    ConnectionTest,
+    ConnectionView,
+    Limits,
+)
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -104,15 +115,31 @@ class ConnectionBook:
         self._wake()
         return self.get(name)
 
+    def test(self, name: str) -> ConnectionTest:
+        """Ask the provider whether this account can send; nothing is sent, and nothing is changed.
+
+        :raises NotFoundError: there is none.
+        """
+        with self._context.database.read() as connection:
+            brief = ConnectionBrief.of(_found(connection, name), now=self._context.clock.now())
+        return asyncio.run(probe(self._context, brief))
+
     def _save(self, connection: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> None:
         connection_store.save_connection(
             connection,
             name,
             sender=draft.sender,
             settings=self._context.vault.seal(settings),
-            limits=draft.model_dump(mode="json", by_alias=True, exclude={"sender", "settings"}),
+            limits=self._limits(draft),
             now=self._context.clock.now(),
         )
+
+    def _limits(self, draft: ConnectionDraft) -> dict[str, Any]:
+        """The limits as given; those left out are what is usual for the sender."""
+        capabilities = self._context.plugins.senders[draft.sender].capabilities
+        careful = _given(HUMAN_PACE) if capabilities.ban_risk else {}
+        limits = Limits.model_validate({**careful, **_given(capabilities.limits), **_given(draft)})
+        return limits.model_dump(mode="json", by_alias=True)
 
     def _complete(self, name: str, draft: ConnectionDraft, sender: type[Sender]) -> dict[str, Any]:
         """The settings to keep: those given, and the secrets that stand already. :raises InvalidInputError: no fit."""
@@ -149,6 +176,11 @@ def _found(connection: Connection, name: str) -> RowMapping:
     if row is None:
         raise NotFoundError("connection", name)
     return row
+
+
+def _given(limits: Limits) -> dict[str, Any]:
+    """The fields that somebody set, null among them."""
+    return {name: getattr(limits, name) for name in limits.model_fields_set & Limits.model_fields.keys()}
 
 
 def _secret_fields(settings: type[BaseModel]) -> list[frozenset[str]]:

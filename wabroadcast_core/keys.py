@@ -23,8 +23,16 @@ class Keys:
     def broadcast_pace(self, broadcast_id: int) -> str:
         return f"{self.namespace}:pace:broadcast:{broadcast_id}"
 
+    def pairs(self, connection_id: int) -> str:
+        """Whom a connection messaged just now."""
+        return f"{self.namespace}:pairs:{connection_id}"
+
     def lanes(self, connection_id: int) -> str:
         return f"{self.namespace}:lanes:{connection_id}"
+
+    def presence(self, number: str) -> str:
+        """Whether somebody is on WhatsApp, as providers said lately."""
+        return f"{self.namespace}:presence:{number}"
 
     def kept(self, connection_id: int, name: str) -> str:
         """What the sender of a connection remembers for a time."""

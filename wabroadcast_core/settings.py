@@ -1,7 +1,7 @@
 """How one installation is set up: every name is also an environment variable, ``WABROADCAST_<NAME>``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -9,6 +9,27 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from wabroadcast_core.models.base import TimeZone
 
 MEGABYTE = 1024 * 1024
+STOP_WORDS = (
+    "stop",
+    "stop all",
+    "stopall",
+    "stop promo",
+    "unsubscribe",
+    "opt out",
+    "optout",
+    "remove me",
+    "berhenti",
+    "berhenti langganan",
+    "berhenti berlangganan",
+    "batal langganan",
+    "batalkan langganan",
+    "stop langganan",
+    "hentikan",
+    "jangan kirim lagi",
+)
+START_WORDS = ("start", "unstop", "subscribe", "opt in", "mulai", "mulai lagi", "langganan", "berlangganan")
+
+Words: TypeAlias = Annotated[list[str], NoDecode]  # comma-separated in the environment
 
 
 class Settings(BaseSettings):
@@ -52,10 +73,16 @@ class Settings(BaseSettings):
     )
     stop_seconds: float = Field(20, gt=0, description="How long a stopping worker awaits its requests in flight.")
 
-    # plugins
-    blocked_plugins: Annotated[list[str], NoDecode] = Field(default_factory=list, description="Comma-separated.")
+    # what people write
+    stop_words: Words = Field(list(STOP_WORDS), description="A message that is one of these opts out.")
+    start_words: Words = Field(list(START_WORDS), description="A message that is one of these opts in again.")
+    stop_reply: str | None = Field(None, max_length=4_096, description="Answer to whoever opts out.")
+    start_reply: str | None = Field(None, max_length=4_096, description="Answer to whoever opts in again.")
 
-    @field_validator("api_keys", "blocked_plugins", mode="before")
+    # plugins
+    blocked_plugins: Words = Field(default_factory=list, description="Comma-separated.")
+
+    @field_validator("api_keys", "blocked_plugins", "stop_words", "start_words", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

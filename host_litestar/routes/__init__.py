@@ -9,6 +9,7 @@ from host_litestar.routes.contacts import ContactController
 from host_litestar.routes.health import HealthController
 from host_litestar.routes.messages import MessageController
 from host_litestar.routes.uploads import UploadController
+from host_litestar.routes.webhooks import WebhookController
 
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     BroadcastController,
@@ -17,5 +18,6 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     BlacklistController,
     ConnectionController,
     UploadController,
+    WebhookController,
     HealthController,
 )

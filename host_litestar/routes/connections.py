@@ -6,7 +6,7 @@ from litestar.params import FromPath, JSONBody
 from host_litestar.openapi import PutConnectionOperation
 from host_litestar.problems import problems
 from host_litestar.routes.parameters import Actor, Engine, whole_list
-from wabroadcast_core.models.connection import ConnectionDraft, ConnectionKind, ConnectionView
+from wabroadcast_core.models.connection import ConnectionDraft, ConnectionKind, ConnectionTest, ConnectionView
 from wabroadcast_core.models.page import Page
 
 
@@ -66,3 +66,14 @@ class ConnectionController(Controller):
     def resume(self, name: FromPath[str], broadcaster: Engine, actor: Actor) -> ConnectionView:
         """Let it send again."""
         return broadcaster.resume_connection(name, actor=actor)
+
+    @post(
+        "/{name:str}/test",
+        status_code=200,
+        operation_id="TestConnection",
+        sync_to_thread=True,
+        responses=problems(404),
+    )
+    def test(self, name: FromPath[str], broadcaster: Engine) -> ConnectionTest:
+        """Ask the provider whether the account can send; nothing is sent."""
+        return broadcaster.test_connection(name)

@@ -1,6 +1,7 @@
 """What turns need to know of a broadcast and of a connection, read once and kept."""
 
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 
 from sqlalchemy import RowMapping
@@ -8,7 +9,11 @@ from sqlalchemy import RowMapping
 from wabroadcast_core.delivery.render import CompiledContent, compile_content
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import Limits
+from wabroadcast_core.models.pacing import Quota
 from wabroadcast_core.models.status import ConnectionState
+
+DAY = 86_400.0
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +48,28 @@ class ConnectionBrief:
     sealed_settings: bytes
 
     @classmethod
-    def of(cls, row: RowMapping) -> "ConnectionBrief":
+    def of(cls, row: RowMapping, *, now: float) -> "ConnectionBrief":
         return cls(
             id=row["id"],
             name=row["name"],
             sender=row["sender"],
             revision=row["revision"],
             active=row["state"] == ConnectionState.ACTIVE,
-            limits=_limits(row["limits"]),
+            limits=_limits_of_day(row["limits"], row["created_at"] // DAY, now // DAY),
             sealed_settings=row["settings"],
         )
 
 
 @lru_cache(maxsize=1_024)
-def _limits(text: str) -> Limits:
-    """Parsed limits; the same text comes several times a second."""
-    return Limits.model_validate_json(text)
+def _limits_of_day(text: str, first_day: float, today: float) -> Limits:
+    """Parsed limits, the daily cap of a warm-up among the quotas; the same text comes several times a second.
+
+    :param first_day: of the connection: a number whose age nobody gives is taken to be as young.
+    """
+    limits = Limits.model_validate_json(text)
+    if limits.warm_up is None:
+        return limits
+    since = limits.warm_up.since
+    began = first_day if since is None else since.toordinal() - EPOCH_ORDINAL
+    cap = Quota(messages=limits.warm_up.cap(today - began), per_seconds=DAY)
+    return Limits.model_validate({**dict(limits), "quotas": [*limits.quotas, cap]})

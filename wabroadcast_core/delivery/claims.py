@@ -49,7 +49,7 @@ class Claims:
         row = connection_store.get_connection(unit.connection, connection_id)
         if row is None:
             return Outlook(None)
-        connection = ConnectionBrief.of(row)
+        connection = ConnectionBrief.of(row, now=unit.now)
         if not connection.active:
             return Outlook(connection)
         outlook = Outlook(connection)

@@ -18,6 +18,7 @@ from wabroadcast_core.delivery.committer import Committer
 from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.holdings import Holdings
 from wabroadcast_core.delivery.identity import Identity
+from wabroadcast_core.delivery.inbox import Inbox
 from wabroadcast_core.delivery.intents import Intents, LostError, SealedError
 from wabroadcast_core.delivery.lanes import Lanes
 from wabroadcast_core.delivery.ledger import Ledger
@@ -25,16 +26,18 @@ from wabroadcast_core.delivery.lending import Lending
 from wabroadcast_core.delivery.lending import News as ProviderNews
 from wabroadcast_core.delivery.listener import listen
 from wabroadcast_core.delivery.pace import Pace
+from wabroadcast_core.delivery.pairs import Pairs
+from wabroadcast_core.delivery.presence import Presence
 from wabroadcast_core.delivery.readying import Readying
 from wabroadcast_core.delivery.recorder import Recorder, Result
 from wabroadcast_core.delivery.recover import Recovery
 from wabroadcast_core.delivery.senders import Senders, note_departure
 from wabroadcast_core.delivery.sending import Sending
+from wabroadcast_core.delivery.settling import Settling
 from wabroadcast_core.delivery.turn import Ready, Turn
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.hookspecs import FinishedMessage
 from wabroadcast_core.models.message import OutgoingMessage
-from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
 from wabroadcast_core.models.status import OPEN_MESSAGES, SENT, MessageStatus
 from wabroadcast_core.store.messages import Claimed, Outcome, position_of
 
@@ -63,12 +66,16 @@ class Engine:
         )
         self.intents = Intents(self._client, context.keys)
         self.pace = Pace(self._client, context.keys)
+        self.pairs = Pairs(self._client, context.keys)
         self.lanes = Lanes(self._client, context.keys)
         self.ledger = Ledger(context, self._committer, self._client)
         self.holdings = Holdings(self._committer, self.intents)
         self.recorder = Recorder(self._committer, recorded=self._recorded)
         lending = Lending(context.database, self._client, context.keys, departed=note_departure(self.clock.now))
         self.senders = Senders(context.plugins, context.vault, lending, receive=self._receive)
+        self.presence = Presence(self._client, context.keys, now=self.clock.now)
+        self.inbox = Inbox(self)
+        self._settling = Settling(self)
         self.sending = Sending(self, ended=self._send_ended)
         self._readying = Readying(context.plugins, now=self.clock.now, put_aside=self.put_aside)
         self._identity = Identity(context, self._committer, self.intents, self.clock)
@@ -162,6 +169,7 @@ class Engine:
             try:
                 await self._recovery.run(worker_id=self.worker_id)
                 await self.holdings.give_back_strays(self.worker_id)
+                await self._settling.run()
             except (UnavailableError, redis.RedisError) as error:
                 log.warning("recover must wait: %s", type(error).__name__)
             await asyncio.sleep(self.settings.recover_seconds)
@@ -254,9 +262,10 @@ class Engine:
     def put_aside(self, claimed: Claimed, outcome: Outcome) -> None:
         self.recorder.add(Result(claimed, outcome))
 
-    def give_back(self, ready: Ready) -> None:
-        """Return a claimed message that was not started."""
-        self.put_aside(ready.claimed, outcomes.given_back(ready.claimed, now=self.clock.now()))
+    def give_back(self, ready: Ready, *, wait: float = 0, reason: str | None = None) -> None:
+        """Return a claimed message that was not started. ``wait``: seconds before it may be claimed again."""
+        now = self.clock.now()
+        self.put_aside(ready.claimed, outcomes.given_back(ready.claimed, now=now, wait=wait, reason=reason))
 
     def _recorded(self, results: Sequence[Result]) -> None:
         self.intents.forget(result.outcome.key for result in results)
@@ -301,23 +310,19 @@ class Engine:
 
     # --- news --------------------------------------------------------------------------------------------------
 
-    def _receive(self, connection_id: int, news: ProviderNews) -> None:
-        receipts = [item for item in news if isinstance(item, Receipt)]
-        if receipts:
-            self.spawn(self._take_receipts(connection_id, receipts))
-        for item in news:
-            if isinstance(item, Inbound):
-                name = self.senders.name_of(connection_id)
-                self.spawn(asyncio.to_thread(self.context.plugins.inbound, item, connection=name))
-            elif isinstance(item, ConnectionEvent):
-                log.info("connection %d is %s %s", connection_id, item.state, item.reason)
+    def take_webhooks(self, connection_id: int) -> None:
+        """Have the calls that wait for a connection worked through."""
+        if not self.stopping:
+            self.spawn(self._take_webhooks(connection_id))
 
-    async def _take_receipts(self, connection_id: int, receipts: Sequence[Receipt]) -> None:
-        while True:
-            try:
-                return await self.ledger.take_receipts(connection_id, receipts)
-            except UnavailableError:
-                await asyncio.sleep(STORE_RETRY_SECONDS)
+    async def _take_webhooks(self, connection_id: int) -> None:
+        try:
+            await self.inbox.work_through(connection_id)
+        except UnavailableError as error:
+            log.warning("webhook calls of connection %d must wait: %s", connection_id, error)
+
+    def _receive(self, connection_id: int, news: ProviderNews) -> None:
+        self.spawn(self.inbox.hear(connection_id, news))
 
     def _hear(self, news: News) -> None:
         if news.wake is not None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import redis.asyncio
 from sqlalchemy import Connection
@@ -14,18 +15,19 @@ from wabroadcast_core.delivery.claims import Claims, Outlook
 from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.pace import Memory
-from wabroadcast_core.delivery.receipts import apply_receipts
 from wabroadcast_core.errors import ConflictError, ConnectionDown
-from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
+from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import starts as start_store
 from wabroadcast_core.store.messages import Claimed
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 ENGINE = "engine"  # the actor of what nobody asked for
 MOST_BRIEFS = 512
@@ -105,7 +107,7 @@ class Ledger:
         if await self._committer.run(work):
             log.warning("connection %d is paused: %s", connection_id, error.reason)
             await self._announce(News(connection=connection_id))
-            await self._wake_partners(connection_id)
+            await self._wake_working(lambda key: key != connection_id)  # the others of its pools take over
 
     async def pause_broadcast(self, broadcast_id: int, *, reason: str) -> None:
         """Stop a broadcast that cannot go on like this."""
@@ -134,15 +136,47 @@ class Ledger:
         )
         await self._announce(News(numbers=[number]))
 
-    async def take_receipts(self, connection_id: int, receipts: Sequence[Receipt]) -> None:
-        await self._committer.run(lambda unit: apply_receipts(unit, connection_id, receipts))
+    async def resume_connection(self, connection_id: int, *, paused_for: str) -> None:
+        """Let a connection go on that the engine had stopped for this reason."""
 
-    async def _wake_partners(self, connection_id: int) -> None:
-        """The others of its pools take over what was meant for a connection that went down."""
-        partners = await self._committer.run(lambda unit: broadcast_store.working_connections(unit.connection))
-        for partner, rank in partners:
-            if partner != connection_id:
-                await asyncio.to_thread(self._context.wakes.turn, partner, rank=rank)
+        def work(unit: Unit) -> bool:
+            row = connection_store.get_connection(unit.connection, connection_id)
+            if row is None or not (row["state_reason"] or "").startswith(paused_for):
+                return False
+            changed = connection_store.set_state(
+                unit.connection, connection_id, ConnectionState.ACTIVE, reason=None, now=unit.now
+            )
+            if changed:
+                act_store.note_act(
+                    unit.connection, act="resume", actor=ENGINE, now=unit.now, connection_id=connection_id
+                )
+            return changed
+
+        if await self._committer.run(work):
+            log.info("connection %d goes on", connection_id)
+            await self._wake_working(lambda _: True)
+
+    async def connection(self, connection_id: int) -> ConnectionBrief | None:
+        """A connection as it is now."""
+
+        def work(unit: Unit) -> ConnectionBrief | None:
+            row = connection_store.get_connection(unit.connection, connection_id)
+            return None if row is None else ConnectionBrief.of(row, now=unit.now)
+
+        return await self._committer.run(work)
+
+    async def note_identity(self, wa_id: str, number: str) -> None:
+        """Keep the id by which WhatsApp knows a number, where it is another one."""
+        await self._committer.run(lambda unit: identity_store.note_identities(unit.connection, {wa_id: number}))
+
+    async def run(self, work: Callable[[Unit], Result]) -> Result:
+        """Do work of somebody else's in a transaction."""
+        return await self._committer.run(work)
+
+    async def _wake_working(self, chosen: Callable[[int], bool]) -> None:
+        for key, rank in await self._committer.run(lambda unit: broadcast_store.working_connections(unit.connection)):
+            if chosen(key):
+                await asyncio.to_thread(self._context.wakes.turn, key, rank=rank)
 
     async def _announce(self, news: News) -> None:
         await asyncio.to_thread(control.announce, self._context.redis, self._context.keys, news)

@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.delivery.committer import Unit
+from wabroadcast_core.errors import SendError
 from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import receipts as receipt_store
-from wabroadcast_core.store.messages import message_key, read_position
+from wabroadcast_core.store.messages import broadcast_of, message_key, read_position
 from wabroadcast_core.store.receipts import StoredReceipt
 
 log = logging.getLogger(__name__)
@@ -19,18 +21,33 @@ PARKED_SECONDS = 3 * 86_400
 OVERTAKEN_SECONDS = 300.0  # how far back is looked for receipts that were parked too late
 
 
-def apply_receipts(unit: Unit, connection_id: int, receipts: Sequence[Receipt]) -> None:
-    """Note receipts of one connection; those whose message is not recorded yet are parked for it."""
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A message that failed after all, as a receipt said."""
+
+    broadcast_id: int
+    number: str | None  # unset once its person was erased
+    error: SendError
+
+
+def apply_receipts(unit: Unit, connection_id: int, receipts: Sequence[Receipt]) -> list[Failure]:
+    """Note receipts of one connection; those whose message is not recorded yet are parked for it.
+
+    :returns: the failures among them that are of our messages.
+    """
     keys = _keys_of(unit.connection, connection_id, receipts)
     facts = receipt_store.lock_facts(unit.connection, {key for key in keys if key is not None})
-    parked = []
+    parked, failures = [], []
     for receipt, key in zip(receipts, keys, strict=True):
         row = None if key is None else facts.get(key)
+        if row is not None and receipt.error is not None:
+            failures.append(Failure(broadcast_of(row["id"]), row["number"], receipt.error))
         if row is not None and row["status"] != MessageStatus.PROCESSING:
             receipt_store.apply_receipt(unit.connection, row, _stored(receipt), changes=unit.changes)
         elif row is not None or receipt.provider_id is not None:
             parked.append(_parked_row(receipt, connection_id, key=key, now=unit.now))
     receipt_store.park_receipts(unit.connection, parked)
+    return failures
 
 
 def apply_parked(unit: Unit, stored: Mapping[int, str | None], *, connection_id: int) -> None:

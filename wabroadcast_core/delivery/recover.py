@@ -16,12 +16,13 @@ from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.delivery.intents import Intents
 from wabroadcast_core.delivery.receipts import PARKED_SECONDS, apply_overtaken, apply_parked
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import MessageStatus, Rank
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import imports as import_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store import starts as start_store
+from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.store import workers as worker_store
 
 log = logging.getLogger(__name__)
@@ -108,6 +109,7 @@ class Recovery:
         await self._committer.run(self._tidy_up)  # on its own: what it lets go is work only once committed
         unprepared, turns, unswept = await self._committer.run(self._find_work)
         imports = await self._committer.run(lambda unit: import_store.unfinished(unit.connection))
+        called = await self._committer.run(lambda unit: call_store.waiting_connections(unit.connection))
         wakes = self._context.wakes
         for row in unprepared:
             await _in_thread(wakes.prepare, row.id, rank=row.rank)
@@ -115,6 +117,8 @@ class Recovery:
             await _in_thread(wakes.turn, connection_id, rank=rank)
         for broadcast_id in unswept:
             await _in_thread(wakes.sweep, broadcast_id)
+        for connection_id in called:
+            await _in_thread(wakes.webhooks, connection_id, rank=Rank.HIGH)
         for import_id in imports:
             await _in_thread(wakes.import_contacts, import_id)
 

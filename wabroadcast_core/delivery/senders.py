@@ -26,6 +26,11 @@ class LiveConnection:
     def is_paced(self) -> bool:
         return self.brief.limits.rate is not None
 
+    @property
+    def checks_numbers(self) -> bool:
+        """Whether it is asked who is on WhatsApp before a send."""
+        return self.brief.limits.check_numbers and self.sender.capabilities.number_check
+
     def note_start(self, slot: float, shift: float, *, at: float) -> None:
         """A message leaves now. What leaves later than the margin bears shifts the connection's row of slots."""
         asked = shift + at - slot - self.lateness.free

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from wabroadcast_core.delivery import outcomes
 from wabroadcast_core.delivery.outcomes import Circumstances
+from wabroadcast_core.delivery.presence import Absent, Doubtful
 from wabroadcast_core.delivery.recorder import Result
 from wabroadcast_core.delivery.retry import OK, CircuitBreaker
 from wabroadcast_core.delivery.senders import STARTING, LiveConnection
 from wabroadcast_core.errors import BadMessage, ConnectionDown, SendError
-from wabroadcast_core.models.status import SENT, MessageStatus
+from wabroadcast_core.models.status import SENT, MessageStatus, SkipReason
 from wabroadcast_core.store.messages import Outcome
 
 if TYPE_CHECKING:
@@ -80,18 +81,24 @@ class Sending:
         key = ready.claimed.key
         self._under_way[key] = (started_at, task)
         try:
+            if live.checks_numbers:
+                await self._engine.presence.expect(live.sender, ready.message.number)
             if self._looks_before_send:
                 self._engine.context.plugins.before_send(ready.message)
             answer = await live.sender.send(ready.message)
         except asyncio.CancelledError:
             outcome = outcomes.unknown("no_answer", self._circumstances(live, ready))
+        except (Absent, Doubtful) as error:
+            outcome = self._withhold(error, ready)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises is sorted, and stops nobody else
             outcome = self._sort(error, live, ready)
         else:
             outcome = outcomes.accepted(answer, ready.claimed, connection_id=live.brief.id, started_at=started_at)
+            self._note_identity(ready.message.number, answer.wa_id)
         live.in_flight -= 1
         del self._under_way[key]
-        self._engine.recorder.add(Result(ready.claimed, outcome, started_at))
+        asked = outcome.connection_id is not None  # otherwise nothing left, and it counts as no start
+        self._engine.recorder.add(Result(ready.claimed, outcome, started_at if asked else None))
         self._ended(live.brief.id)
         self._watch(ready, outcome)
 
@@ -110,6 +117,18 @@ class Sending:
         for started_at, task in list(self._under_way.values()):
             if started_at < before:
                 task.cancel()
+
+    def _withhold(self, error: Absent | Doubtful, ready: "Ready") -> Outcome:
+        """The person does not seem to be on WhatsApp: nothing was sent."""
+        if isinstance(error, Absent):
+            return outcomes.skipped(ready.claimed, SkipReason.NOT_ON_WHATSAPP)
+        now = self._engine.clock.now()
+        return outcomes.given_back(ready.claimed, now=now, wait=error.wait, reason="not_found_yet")
+
+    def _note_identity(self, number: str, wa_id: str | None) -> None:
+        """Keep the id that WhatsApp knows a person by, where it is not the number itself."""
+        if wa_id is not None and wa_id != number[1:]:
+            self._engine.spawn(self._engine.ledger.note_identity(wa_id, number))
 
     def _sort(self, error: Exception, live: LiveConnection, ready: "Ready") -> Outcome:
         if not isinstance(error, SendError):

@@ -262,7 +262,7 @@ class Turn:
                 continue
             await self._sleep_until(self._order[0].slot - TOGETHER)
             group = self._next_group()
-            if group and await self._mark(group):
+            if group and await self._mark(group) and (group := await self._admit(group)):
                 await self._start_group(group)
         for ready in self._late:
             self._give_back(ready)
@@ -295,6 +295,23 @@ class Turn:
                 self._give_back(ready)
             return False
         return True
+
+    async def _admit(self, group: list[Ready]) -> list[Ready]:
+        """Those of a group whose person was not messaged too short a time ago; the others wait for that."""
+        limit = self._live.brief.limits.per_recipient if self._live is not None else None
+        if limit is None:
+            return group
+        numbers = [ready.claimed.number for ready in group]
+        try:
+            waits = await self._engine.pairs.admit(self.connection_id, limit, numbers)
+        except redis.RedisError:
+            waits = [REDIS_RETRY] * len(group)
+        early = [(ready, wait) for ready, wait in zip(group, waits, strict=True) if wait > 0]
+        self._engine.intents.forget((ready.claimed.key for ready, _ in early), started=False)
+        for ready, wait in early:
+            self._free_slot(ready)
+            self._give_back(ready, wait=wait, reason="recipient_pace")
+        return [ready for ready, wait in zip(group, waits, strict=True) if wait <= 0]
 
     async def _start_group(self, group: Sequence[Ready]) -> None:
         live = self._live
@@ -336,9 +353,9 @@ class Turn:
         if ready.slot == self._last_slot and self._report.tail is None:
             self._report.tail = (ready.slot, ready.slot)
 
-    def _give_back(self, ready: Ready) -> None:
+    def _give_back(self, ready: Ready, *, wait: float = 0, reason: str | None = None) -> None:
         self.waiting.pop(ready.claimed.key, None)
-        self._engine.give_back(ready)
+        self._engine.give_back(ready, wait=wait, reason=reason)
 
     async def _sleep_until(self, moment: float) -> None:
         wait = moment - self._now()

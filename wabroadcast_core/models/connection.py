@@ -1,12 +1,12 @@
 """One WhatsApp account or number that can send."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from wabroadcast_core.models.base import Model
-from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp
+from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp, WarmUpStep
 from wabroadcast_core.models.status import ConnectionState
 
 CONNECTION_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -36,8 +36,24 @@ class Limits(Model):
         return list(smallest.values())
 
 
+HUMAN_PACE = Limits(
+    jitter=Jitter(min_seconds=5, max_seconds=15),
+    quotas=[Quota(messages=1_500, per_seconds=86_400)],
+    warm_up=WarmUp(
+        steps=[
+            WarmUpStep(from_day=0, messages=20),
+            WarmUpStep(from_day=4, messages=50),
+            WarmUpStep(from_day=8, messages=100),
+            WarmUpStep(from_day=15, messages=200),
+            WarmUpStep(from_day=31, messages=1_500),
+        ]
+    ),
+)
+"""What a gateway starts with whose use can cost the number: the gaps, ceiling and steps that people report to hold."""
+
+
 class ConnectionDraft(Limits):
-    """A connection as an operator gives it."""
+    """A connection as an operator gives it. Limits that are left out are the sender's own; null means none."""
 
     sender: str
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -59,3 +75,10 @@ class ConnectionKind(Model):
 
     kind: str
     settings_schema: dict[str, Any]
+
+
+class ConnectionTest(Model):
+    """What a provider says of an account just now."""
+
+    state: Literal["up", "down", "unknown"]
+    reason: str

@@ -65,5 +65,8 @@ class Handlers:
 
         return context.database.transact(some)
 
+    def take_webhooks(self, connection_id: int) -> None:
+        self.loop.take_webhooks(connection_id)
+
     def import_contacts(self, import_id: str) -> None:
         run_import(self._context_of(), import_id)

@@ -23,6 +23,7 @@ class TaskHandlers(Protocol):
     def prepare(self, broadcast_id: int) -> None: ...
     def start_turn(self, connection_id: int) -> None: ...
     def sweep(self, broadcast_id: int) -> None: ...
+    def take_webhooks(self, connection_id: int) -> None: ...
     def import_contacts(self, import_id: str) -> None: ...
 
 
@@ -59,6 +60,7 @@ class TaskQueue:
         self._prepare = register(name="wab_prepare")(handlers.prepare)
         self._turn = register(name="wab_turn")(handlers.start_turn)
         self._sweep = register(name="wab_sweep")(handlers.sweep)
+        self._webhooks = register(name="wab_webhooks")(handlers.take_webhooks)
         self._import = register(name="wab_import")(handlers.import_contacts)
 
     def prepare(self, broadcast_id: int, *, rank: int, at: float | None = None) -> bool:
@@ -74,6 +76,10 @@ class TaskQueue:
     def sweep(self, broadcast_id: int) -> bool:
         """Have the open messages of a cancelled broadcast closed. :returns: whether it was queued."""
         return self._put(self._sweep, broadcast_id, key=f"sweep-{broadcast_id}", rank=URGENT)
+
+    def webhooks(self, connection_id: int, *, rank: int) -> bool:
+        """Have the calls that wait for a connection worked through. :returns: whether it was queued."""
+        return self._put(self._webhooks, connection_id, key=f"webhooks-{connection_id}", rank=rank)
 
     def import_contacts(self, import_id: str) -> bool:
         """Have a contact file read. :returns: whether it was queued."""

@@ -1,7 +1,7 @@
 """The accounts that send."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
@@ -12,6 +12,10 @@ from wabroadcast_core.store.tables import broadcast_connections, connections
 
 def find_connection(connection: Connection, name: str) -> RowMapping | None:
     return connection.execute(select(connections).where(connections.c.name == name)).mappings().one_or_none()
+
+
+def find_connections(connection: Connection, names: Iterable[str]) -> Sequence[RowMapping]:
+    return connection.execute(select(connections).where(connections.c.name.in_(list(names)))).mappings().all()
 
 
 _GET = select(connections).where(connections.c.id == bindparam("key"))  # built once: each look and claim asks it

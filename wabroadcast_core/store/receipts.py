@@ -28,6 +28,7 @@ Facts: TypeAlias = dict[str, Any]
 _FACTS = (
     messages.c.id,
     messages.c.status,
+    messages.c.number,
     messages.c.sent_at,
     messages.c.delivered_at,
     messages.c.read_at,

@@ -150,6 +150,7 @@ _partial_index(
 _partial_index("ix_messages_retry", _column.broadcast_id, _column.route, _column.due_at, where="status = 'retry'")
 _partial_index("ix_messages_processing", _column.worker_id, where="status = 'processing'")
 _partial_index("ix_messages_unknown", _column.due_at, where="status = 'unknown' AND due_at IS NOT NULL")
+_partial_index("ix_messages_unsettled", _column.connection_id, _column.id, where="status = 'unknown'")
 _partial_index("ix_messages_provider_id", _column.provider_id, where="provider_id IS NOT NULL")
 _partial_index("ix_messages_number", _column.number, _column.broadcast_id, where="number IS NOT NULL", unique=True)
 
@@ -197,6 +198,24 @@ parked_receipts = Table(
     Column("reason", Text),
     Column("detail", Text),
     Column("parked_at", Double, nullable=False, index=True),
+)
+
+webhook_calls = Table(
+    "webhook_calls",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("connection_id", Integer, nullable=False, index=True),
+    Column("received_at", Double, nullable=False),
+    Column("facts", Text, nullable=False),  # method, query, headers, form: JSON
+    Column("body", LargeBinary, nullable=False),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("wa_id", Text, primary_key=True),  # what WhatsApp calls a person whose number is another one
+    Column("number", Text, nullable=False, index=True),
+    sqlite_with_rowid=False,
 )
 
 workers = Table(

@@ -306,7 +306,7 @@ def _in_unit(broadcaster: Broadcaster, at: float, work: Callable[[Claims, Unit],
 def _connection(unit: Unit) -> ConnectionBrief:
     row = connection_store.find_connection(unit.connection, "main")
     assert row is not None
-    return ConnectionBrief.of(row)
+    return ConnectionBrief.of(row, now=unit.now)
 
 
 @ONE_STORE

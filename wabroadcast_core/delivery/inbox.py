@@ -1,0 +1,174 @@
+"""What providers told us, worked through: receipts, people's messages, news of connections.
+
+It comes by webhook, kept in the store, or straight from a sender. What changes the store is one transaction; what
+follows from it for others comes after.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wabroadcast_core.delivery import control
+from wabroadcast_core.delivery.briefs import ConnectionBrief
+from wabroadcast_core.delivery.committer import Unit
+from wabroadcast_core.delivery.consent import ConsentWords
+from wabroadcast_core.delivery.control import News as ControlNews
+from wabroadcast_core.delivery.lending import News
+from wabroadcast_core.delivery.receipts import Failure, apply_receipts
+from wabroadcast_core.delivery.replies import Replies
+from wabroadcast_core.errors import BadMessage, ConnectionDown, Rejected, Throttled, UnavailableError
+from wabroadcast_core.hookspecs import ParsesWebhooks
+from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
+from wabroadcast_core.store import blacklist as blacklist_store
+from wabroadcast_core.store import identities as identity_store
+from wabroadcast_core.store import webhook_calls as call_store
+
+if TYPE_CHECKING:
+    from wabroadcast_core.delivery.engine import Engine
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 500  # calls in one transaction
+STORE_RETRY_SECONDS = 0.5
+STOPPED_BY_REPLY = "wrote a stop word"
+DISCONNECTED = "disconnected"  # the reason of a connection that its provider says is down; up again, it goes on
+
+
+@dataclass(slots=True)
+class Heard:
+    """What a transaction took in, for what follows after it."""
+
+    calls: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    inbound: list[Inbound] = field(default_factory=list)
+    events: list[ConnectionEvent] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)  # numbers that opted out
+    replies: list[tuple[str, str]] = field(default_factory=list)  # number, text
+
+
+class Inbox:
+    def __init__(self, engine: "Engine") -> None:
+        settings = engine.settings
+        self._engine = engine
+        self._words = ConsentWords.of(stop=settings.stop_words, start=settings.start_words)
+        self._texts = {"stop": settings.stop_reply, "start": settings.start_reply}
+        self._replies = Replies(engine)
+        self._busy: dict[int, asyncio.Lock] = {}
+
+    async def work_through(self, connection_id: int) -> None:
+        """Take in all calls that wait for a connection; one at a time in this process, in their order."""
+        async with self._busy.setdefault(connection_id, asyncio.Lock()):
+            brief = await self._engine.ledger.connection(connection_id)
+            sender = None if brief is None else self._sender_of(brief)
+            while True:
+                heard = await self._engine.ledger.run(lambda unit: self._take_calls(unit, connection_id, sender))
+                if not heard.calls:
+                    return
+                if brief is not None:
+                    await self._follow(brief, heard)
+
+    async def hear(self, connection_id: int, news: News) -> None:
+        """Take in what a sender heard by itself; it is kept here while the store is away."""
+        while True:
+            try:
+                heard = await self._engine.ledger.run(lambda unit: self._take_in(unit, connection_id, news))
+                brief = await self._engine.ledger.connection(connection_id)
+                break
+            except UnavailableError:
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+        if brief is not None:
+            await self._follow(brief, heard)
+
+    def _sender_of(self, brief: ConnectionBrief) -> object:
+        try:
+            return self._engine.senders.of(brief).sender
+        except ConnectionDown as error:
+            log.warning("connection %s: its webhook calls cannot be read: %s", brief.name, error)
+            return None
+
+    # --- in the store ------------------------------------------------------------------------------------------
+
+    def _take_calls(self, unit: Unit, connection_id: int, sender: object) -> Heard:
+        calls = call_store.take_calls(unit.connection, connection_id, amount=AT_ONCE)
+        news: list[Receipt | Inbound | ConnectionEvent] = []
+        if isinstance(sender, ParsesWebhooks):
+            for _, request in calls:
+                try:
+                    news += sender.parse_webhook(request)
+                except Exception:
+                    log.exception("a webhook call of connection %d cannot be read and is dropped", connection_id)
+        heard = self._take_in(unit, connection_id, news)
+        call_store.delete_calls(unit.connection, [key for key, _ in calls])
+        heard.calls = len(calls)
+        return heard
+
+    def _take_in(self, unit: Unit, connection_id: int, news: News) -> Heard:
+        heard = Heard()
+        receipts = [item for item in news if isinstance(item, Receipt)]
+        if receipts:
+            heard.failures = apply_receipts(unit, connection_id, receipts)
+        heard.events = [item for item in news if isinstance(item, ConnectionEvent)]
+        heard.inbound = [item for item in news if isinstance(item, Inbound)]
+        self._note_consent(unit, heard)
+        return heard
+
+    def _note_consent(self, unit: Unit, heard: Heard) -> None:
+        """Opt out and in who asked for it, in the order of asking, and whom a failure says to leave alone."""
+        for failure in heard.failures:
+            if isinstance(failure.error, Rejected) and failure.error.opt_out and failure.number is not None:
+                self._silence(unit, heard, failure.number, reason=failure.error.reason)
+        said = [(message, self._words.read(message)) for message in heard.inbound]
+        known = identity_store.numbers_of(unit.connection, {message.number[1:] for message, word in said if word})
+        for message, word in said:
+            number = known.get(message.number[1:], message.number)
+            if word == "stop":
+                changed = self._silence(unit, heard, number, reason=STOPPED_BY_REPLY)
+            elif word == "start":
+                changed = blacklist_store.remove_number(unit.connection, number, source="inbound", now=unit.now)
+            else:
+                continue
+            text = self._texts[word]
+            if changed and text and message.preference is None:
+                heard.replies.append((message.number, text))
+
+    @staticmethod
+    def _silence(unit: Unit, heard: Heard, number: str, *, reason: str) -> bool:
+        """:returns: whether that is new."""
+        heard.silent.append(number)
+        return bool(
+            blacklist_store.add_numbers(unit.connection, [number], reason=reason, source="inbound", now=unit.now)
+        )
+
+    # --- after it ----------------------------------------------------------------------------------------------
+
+    async def _follow(self, brief: ConnectionBrief, heard: Heard) -> None:
+        engine = self._engine
+        if heard.silent:
+            news = ControlNews(numbers=heard.silent)
+            await asyncio.to_thread(control.announce, engine.context.redis, engine.context.keys, news)
+        for failure in heard.failures:
+            await self._follow_failure(brief, failure)
+        for event in heard.events:
+            await self._follow_event(brief, event)
+        for message in heard.inbound:
+            await asyncio.to_thread(engine.context.plugins.inbound, message, connection=brief.name)
+        for number, text in heard.replies:
+            self._replies.send(brief, number, text)
+
+    async def _follow_failure(self, brief: ConnectionBrief, failure: Failure) -> None:
+        """A failure that comes late means for others what it would have meant at once."""
+        ledger = self._engine.ledger
+        match failure.error:
+            case BadMessage() as error:
+                await ledger.pause_broadcast(failure.broadcast_id, reason=str(error))
+            case ConnectionDown() as error:
+                await ledger.pause_connection(brief.id, error)
+            case Throttled(scope="connection") as error:
+                await self._engine.slow_down(brief.id, slot=self._engine.clock.now(), wait=error.retry_after)
+
+    async def _follow_event(self, brief: ConnectionBrief, event: ConnectionEvent) -> None:
+        if event.state == "down":
+            await self._engine.ledger.pause_connection(brief.id, ConnectionDown(DISCONNECTED, event.reason))
+        else:
+            await self._engine.ledger.resume_connection(brief.id, paused_for=DISCONNECTED)

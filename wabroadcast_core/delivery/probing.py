@@ -1,0 +1,36 @@
+"""Asking a provider about an account outside of any worker, on an event loop of its own."""
+
+from wabroadcast_core.context import Context
+from wabroadcast_core.delivery.briefs import ConnectionBrief
+from wabroadcast_core.delivery.lending import Lending, make_sender
+from wabroadcast_core.errors import SendError
+from wabroadcast_core.hookspecs import ChecksConnection, Sender
+from wabroadcast_core.models.connection import ConnectionTest
+
+
+async def probe(context: Context, brief: ConnectionBrief) -> ConnectionTest:
+    """What the provider says of the account; whatever goes wrong is an answer too."""
+    client = context.async_redis()
+    lending = Lending(context.database, client, context.keys)
+    try:
+        lent = lending.context_for(brief, receive=lambda _key, _news: None)
+        return await _ask(make_sender(context.plugins, context.vault, brief, lent))
+    except SendError as error:
+        return ConnectionTest(state="down", reason=str(error))
+    except Exception as error:  # noqa: BLE001 - a bug of a plugin, told to whoever tests the connection
+        return ConnectionTest(state="unknown", reason=f"its sender failed: {type(error).__name__}")
+    finally:
+        await lending.close()
+        await client.aclose()
+
+
+async def _ask(sender: Sender) -> ConnectionTest:
+    try:
+        if not isinstance(sender, ChecksConnection):
+            return ConnectionTest(state="unknown", reason=f"a {sender.kind} connection cannot be asked")
+        found = await sender.check_connection()
+        return ConnectionTest(state=found.state, reason=found.reason or "the provider says so")
+    finally:
+        close = getattr(sender, "aclose", None)
+        if close is not None:
+            await close()

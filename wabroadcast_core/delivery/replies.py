@@ -1,0 +1,52 @@
+"""Single messages that answer a person, outside of any broadcast: at the connection's pace, tried once."""
+
+import asyncio
+import logging
+import uuid
+from typing import TYPE_CHECKING
+
+import redis
+
+from wabroadcast_core.delivery.briefs import ConnectionBrief
+from wabroadcast_core.delivery.pace import ColdPaceError
+from wabroadcast_core.errors import SendError, UnavailableError
+from wabroadcast_core.models.message import OutgoingMessage
+
+if TYPE_CHECKING:
+    from wabroadcast_core.delivery.engine import Engine
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 600.0  # seconds; an answer that would come later is left out
+
+
+class Replies:
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+
+    def send(self, brief: ConnectionBrief, number: str, text: str) -> None:
+        """Answer a person; what goes wrong is logged, there is no second try."""
+        if brief.active:
+            self._engine.spawn(self._send(brief, number, text))
+
+    async def _send(self, brief: ConnectionBrief, number: str, text: str) -> None:
+        message = OutgoingMessage(f"reply-{uuid.uuid4()}", number, "text", text, {"previewUrl": False})
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._await_slot(brief)
+                await self._engine.senders.of(brief).sender.send(message)
+        except (SendError, UnavailableError, redis.RedisError, TimeoutError) as error:
+            log.warning("connection %s: a person got no answer: %s", brief.name, type(error).__name__)
+
+    async def _await_slot(self, brief: ConnectionBrief) -> None:
+        pace, clock = self._engine.pace, self._engine.clock
+        while True:
+            try:
+                slots = await pace.reserve(brief.id, brief.limits, count=1)
+            except ColdPaceError:
+                await self._engine.prime_pace(brief)
+                continue
+            if slots.times:
+                await asyncio.sleep(max(0.0, slots.times[0] - clock.now()))
+                return
+            await asyncio.sleep(max(0.05, slots.next_at - clock.now()))

@@ -1,0 +1,87 @@
+"""Messages whose outcome is unknown, settled by asking: for providers that take our ids and can be asked for them."""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from wabroadcast_core.delivery.briefs import ConnectionBrief
+from wabroadcast_core.delivery.committer import Unit
+from wabroadcast_core.delivery.receipts import apply_receipts
+from wabroadcast_core.errors import ConnectionDown, SendError
+from wabroadcast_core.hookspecs import FindsMessages
+from wabroadcast_core.models.message import Accepted
+from wabroadcast_core.models.receipt import Receipt
+from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store.messages import Unsettled
+
+if TYPE_CHECKING:
+    from wabroadcast_core.delivery.engine import Engine
+
+log = logging.getLogger(__name__)
+
+RIPE_SECONDS: Final = 60.0  # a request that is still on its way must have arrived when we ask
+AGAIN_SECONDS: Final = 600.0  # from a question without answer to the next
+MOST_ASKED: Final = 200  # of a connection at a time
+
+
+class Settling:
+    """For one engine; what others ask meanwhile does no harm."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._ripe_at: dict[int, float] = {}  # when to ask, by message key
+
+    async def run(self) -> None:
+        """Ask for what has been unknown for a while.
+
+        :raises UnavailableError: the store cannot be reached.
+        """
+        seen: set[int] = set()
+        for connection_id in await self._engine.ledger.run(
+            lambda unit: message_store.unsettled_connections(unit.connection)
+        ):
+            seen |= await self._settle_connection(connection_id)
+        self._ripe_at = {key: at for key, at in self._ripe_at.items() if key in seen}
+
+    async def _settle_connection(self, connection_id: int) -> set[int]:
+        """:returns: the keys of what is unknown there and can be asked for."""
+        brief = await self._engine.ledger.connection(connection_id)
+        sender = None if brief is None or not brief.active else self._sender_of(brief)
+        if not isinstance(sender, FindsMessages):
+            return set()
+        unsettled = await self._engine.ledger.run(
+            lambda unit: message_store.unsettled_messages(unit.connection, connection_id, limit=MOST_ASKED)
+        )
+        for message in unsettled:
+            await self._settle(sender, connection_id, message)
+        return {message.key for message in unsettled}
+
+    def _sender_of(self, brief: ConnectionBrief) -> object:
+        try:
+            return self._engine.senders.of(brief).sender
+        except ConnectionDown:
+            return None
+
+    async def _settle(self, sender: FindsMessages, connection_id: int, message: Unsettled) -> None:
+        now = self._engine.clock.now()
+        if self._ripe_at.setdefault(message.key, now + RIPE_SECONDS) > now:
+            return
+        self._ripe_at[message.key] = now + AGAIN_SECONDS
+        try:
+            found = await sender.find_message(message.message_id, message.number)
+        except SendError:
+            return
+        if found is None:
+            await self._engine.ledger.run(lambda unit: _release(unit, [message.key]))
+            log.info("a message of unknown outcome never arrived and waits again")
+        else:
+            receipt = _receipt_of(message, found, at=now)
+            await self._engine.ledger.run(lambda unit: apply_receipts(unit, connection_id, [receipt]))
+
+
+def _release(unit: Unit, keys: Sequence[int]) -> None:
+    message_store.release_now(unit.connection, keys, now=unit.now)
+
+
+def _receipt_of(message: Unsettled, found: Accepted, *, at: float) -> Receipt:
+    return Receipt("sent", at=at, message_id=message.message_id, provider_id=found.provider_id)

@@ -1,0 +1,38 @@
+"""The ids by which WhatsApp knows people whose number is written otherwise: Brazil, Mexico, Argentina, hidden numbers.
+
+Kept beside the numbers and never judged by the rules for numbers.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import Connection, select
+
+from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
+from wabroadcast_core.store.tables import identities
+
+_COLUMNS = json_columns(wa_id="TEXT", number="TEXT")
+_NOTE = dialects(
+    """
+    INSERT INTO identities (wa_id, number) SELECT {columns} FROM {rows} WHERE true
+    ON CONFLICT (wa_id) DO UPDATE SET number = excluded.number
+    """,
+    sqlite={"columns": _COLUMNS[0], "rows": LITE_ROWS},
+    postgresql={"columns": _COLUMNS[1], "rows": POST_ROWS},
+)
+
+
+def note_identities(connection: Connection, numbers: Mapping[str, str]) -> None:
+    """Keep numbers (E.164) by the ids that WhatsApp returned for them; the latest answer counts."""
+    if numbers:
+        connection.execute(_NOTE.of(connection), {"rows": as_json(sorted(numbers.items()))})
+
+
+def numbers_of(connection: Connection, wa_ids: Iterable[str]) -> dict[str, str]:
+    """The numbers of those ids that are known, by id."""
+    statement = select(identities.c.wa_id, identities.c.number).where(identities.c.wa_id.in_(list(wa_ids)))
+    return dict(connection.execute(statement).all())
+
+
+def ids_of(connection: Connection, number: str) -> Sequence[str]:
+    """The ids that WhatsApp has for a number, where they differ from it."""
+    return connection.execute(select(identities.c.wa_id).where(identities.c.number == number)).scalars().all()

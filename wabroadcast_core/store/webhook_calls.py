@@ -1,0 +1,62 @@
+"""Webhook calls that were taken and not worked through yet: what a provider was told is kept, is kept."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select
+
+from wabroadcast_core.models.receipt import WebhookRequest
+from wabroadcast_core.store.tables import webhook_calls
+
+_INSERT = insert(webhook_calls)
+
+
+def insert_calls(connection: Connection, calls: Iterable[tuple[int, WebhookRequest]], *, now: float) -> None:
+    """Keep calls, each with its connection's id."""
+    rows = [
+        {"connection_id": connection_id, "received_at": now, "facts": _facts_of(request), "body": request.body}
+        for connection_id, request in calls
+    ]
+    if rows:
+        connection.execute(_INSERT, rows)
+
+
+_TAKE = (
+    select(webhook_calls)
+    .where(webhook_calls.c.connection_id == bindparam("key"))
+    .order_by(webhook_calls.c.id)
+    .limit(bindparam("amount"))
+    .with_for_update(skip_locked=True)
+)
+
+
+def take_calls(connection: Connection, connection_id: int, *, amount: int) -> list[tuple[int, WebhookRequest]]:
+    """The oldest calls of a connection by their keys, held until the end of the transaction."""
+    rows = connection.execute(_TAKE, {"key": connection_id, "amount": amount}).mappings()
+    return [(row["id"], _request_of(row)) for row in rows]
+
+
+def delete_calls(connection: Connection, keys: Sequence[int]) -> None:
+    if keys:
+        connection.execute(delete(webhook_calls).where(webhook_calls.c.id.in_(keys)))
+
+
+def waiting_connections(connection: Connection) -> Sequence[int]:
+    """The connections that calls wait for."""
+    return connection.execute(select(webhook_calls.c.connection_id).distinct()).scalars().all()
+
+
+def _facts_of(request: WebhookRequest) -> str:
+    facts = {
+        "method": request.method,
+        "query": dict(request.query),
+        "headers": dict(request.headers),
+        "form": dict(request.form),
+    }
+    return json.dumps(facts)
+
+
+def _request_of(row: RowMapping) -> WebhookRequest:
+    facts: dict[str, Any] = json.loads(row["facts"])
+    return WebhookRequest(body=bytes(row["body"]), **facts)
