@@ -15,6 +15,7 @@ from redis.retry import Retry as RedisRetry
 from sqlalchemy import Connection, Engine, RowMapping, text
 
 from wabroadcast_core.audience.files import file_kind
+from wabroadcast_core.audience.preview import Previewing
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.blacklist_book import BlacklistBook
 from wabroadcast_core.clock import SystemClock
@@ -39,6 +40,7 @@ from wabroadcast_core.models.connection import ConnectionDraft, ConnectionKind, 
 from wabroadcast_core.models.contact import ContactDraft, ContactView, ImportReport, TagView
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
+from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.models.status import BroadcastStatus, ConnectionState, MessageStatus, Priority
 from wabroadcast_core.models.upload import UploadView
@@ -181,6 +183,21 @@ class Broadcaster:
             self.plugins.broadcast_changed(summary)
             self.tasks.prepare(taken.key, rank=summary.priority.rank, at=self._later(summary))
         return summary
+
+    def preview(
+        self,
+        draft: BroadcastDraft | Mapping[str, Any],
+        recipients: Iterable[AnyRecipient] | None = None,
+        *,
+        seconds: float = 20.0,
+    ) -> Preview:
+        """Say what a submit of this would do; nothing is stored, nothing is sent.
+
+        :param seconds: how long the audience may be read; what is counted by then is shown.
+        :raises InvalidInputError: :raises TemplateError: the submit would be refused.
+        :raises SourceError: :raises FileError: the audience cannot be read.
+        """
+        return Previewing(self.context, self._submission).preview(draft, recipients, seconds=seconds)
 
     def status(self, job_id: str) -> BroadcastProgress:
         """How far a broadcast is. :raises NotFoundError: there is none."""

@@ -15,9 +15,12 @@ from host_litestar.routes.submission import read_draft, read_recipients, spool_b
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.broadcast import BroadcastDetail, BroadcastPatch, BroadcastProgress, BroadcastSummary
 from wabroadcast_core.models.page import Page
+from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
 
 JSON = "application/json"
+
+AnyRequest = Request[Any, Any, Any]
 
 
 class BroadcastController(Controller):
@@ -32,7 +35,7 @@ class BroadcastController(Controller):
     )
     async def submit(
         self,
-        request: Request[Any, Any, Any],
+        request: AnyRequest,
         broadcaster: Engine,
         actor: Actor,
         idempotency_key: Annotated[
@@ -40,10 +43,23 @@ class BroadcastController(Controller):
         ] = None,
     ) -> BroadcastSummary:
         """Submit a broadcast: a message and an audience. It is stored when this answers."""
-        if request.content_type[0] != JSON:
-            raise HTTPException(f"send the broadcast as {JSON}", status_code=415)
-        body = await spool_body(request.stream())
+        body = await _spool_json(request)
         return await sync_to_thread(_submit, broadcaster, body, idempotency_key, actor)
+
+    @post(
+        "/preview",
+        status_code=200,
+        operation_id="PreviewBroadcast",
+        operation_class=SubmitOperation,
+        responses=problems(413),
+    )
+    async def preview(self, request: AnyRequest, broadcaster: Engine) -> Preview:
+        """Say what a submit of this body would do: who would get it, who not and why, how it looks, when it would end.
+
+        Nothing is stored, nothing is sent.
+        """
+        body = await _spool_json(request)
+        return await sync_to_thread(_preview, broadcaster, body)
 
     @get("/jobs", operation_id="ListBroadcasts", sync_to_thread=True, responses=problems())
     def jobs(
@@ -135,3 +151,15 @@ def _submit(broadcaster: Broadcaster, body: IO[bytes], idempotency_key: str | No
         draft, has_recipients = read_draft(body)
         recipients = read_recipients(body) if has_recipients else None
         return broadcaster.submit(draft, recipients, idempotency_key=idempotency_key, actor=actor)
+
+
+def _preview(broadcaster: Broadcaster, body: IO[bytes]) -> Preview:
+    with closing(body):
+        draft, has_recipients = read_draft(body)
+        return broadcaster.preview(draft, read_recipients(body) if has_recipients else None)
+
+
+async def _spool_json(request: AnyRequest) -> IO[bytes]:
+    if request.content_type[0] != JSON:
+        raise HTTPException(f"send the broadcast as {JSON}", status_code=415)
+    return await spool_body(request.stream())

@@ -1,13 +1,11 @@
 """What a contact file would do to the contact book: read and judged as an import does it, nothing is stored."""
 
-import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from wabroadcast_core.audience.imports import Chunk, ImportOptions, Judge, open_source, understood
+from wabroadcast_core.audience.newcomers import Newcomers, open_newcomers
 from wabroadcast_core.context import Context
 from wabroadcast_core.models.contact import SampleRow
 from wabroadcast_core.store import contacts as contact_store
@@ -40,7 +38,7 @@ def try_import(context: Context, upload_id: str, options: ImportOptions, *, seco
     source = open_source(context, upload_id, options)
     found = DryRun()
     judge = Judge(region=options.region, tags=options.tags)
-    with _newcomers() as newcomers:
+    with open_newcomers() as newcomers:
         for chunk in judge.chunks(source.read(), first=1, size=context.settings.prepare_chunk):
             _count(context, found, chunk, newcomers)
             found.rejections += chunk.rejections[: shown - len(found.rejections)]
@@ -52,7 +50,7 @@ def try_import(context: Context, upload_id: str, options: ImportOptions, *, seco
     return found
 
 
-def _count(context: Context, found: DryRun, chunk: Chunk, newcomers: "_Newcomers") -> None:
+def _count(context: Context, found: DryRun, chunk: Chunk, newcomers: Newcomers) -> None:
     numbers = list(chunk.people)
     with context.database.read() as connection:
         known = contact_store.known_numbers(connection, numbers)
@@ -68,26 +66,3 @@ def _samples(chunk: Chunk) -> list[SampleRow]:
         SampleRow(number=person.number, name=person.name, tags=list(person.tags), variables=person.variables)
         for person in list(chunk.people.values())[:SAMPLES]
     ]
-
-
-class _Newcomers:
-    """The numbers of a file that are new to the book, each counted once: on disk, as there may be many."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        connection.execute("PRAGMA journal_mode = OFF")
-        connection.execute("CREATE TABLE newcomers (number TEXT PRIMARY KEY) WITHOUT ROWID")
-
-    def add(self, numbers: Sequence[str]) -> int:
-        """:returns: how many came for the first time."""
-        statement = "INSERT OR IGNORE INTO newcomers VALUES (?)"
-        return self._connection.executemany(statement, ((number,) for number in numbers)).rowcount
-
-
-@contextmanager
-def _newcomers() -> Iterator[_Newcomers]:
-    connection = sqlite3.connect("", isolation_level=None)  # a file without a name, gone when it is closed
-    try:
-        yield _Newcomers(connection)
-    finally:
-        connection.close()

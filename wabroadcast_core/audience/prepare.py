@@ -6,40 +6,33 @@ in hand, the next reader goes on at the mark, and two readers at once cannot bot
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import redis
-from pydantic import ValidationError
 from pydantic_core import to_json
 from sqlalchemy import Connection, RowMapping
 
-from wabroadcast_core.audience.numbers import parse_number
-from wabroadcast_core.audience.sources import source_context
+from wabroadcast_core.audience.judge import Judge, Judged
+from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.audience.submission import INLINE_TYPE
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.briefs import BroadcastBrief
-from wabroadcast_core.delivery.render import BadText, MissingVariable
-from wabroadcast_core.errors import BroadcastError, InvalidInputError, NumberError, SourceError, UnavailableError
+from wabroadcast_core.errors import BroadcastError, InvalidInputError, SourceError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
-from wabroadcast_core.models.base import faults_of
 from wabroadcast_core.models.broadcast import BroadcastDraft
-from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, SkipReason
-from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import uploads as upload_store
-from wabroadcast_core.store.messages import ANY_ROUTE, Changes, NewMessage, message_key
+from wabroadcast_core.store.messages import Changes, NewMessage
 from wabroadcast_core.store.uploads import UploadWriter
 
 log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 120
 READABLE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING)
-LONGEST_RAW = 100  # characters kept of what stood in the place of a number
 
 
 def prepare_broadcast(context: Context, broadcast_id: int) -> None:
@@ -58,15 +51,6 @@ def _release(lock: "redis.lock.Lock") -> None:
         lock.release()
     except redis.RedisError:
         log.debug("the lock of a preparation ran out by itself")
-
-
-@dataclass(slots=True)
-class _Judged:
-    """A chunk on its way into the store: the messages of it that may be sent, by number, and the others."""
-
-    good: dict[str, NewMessage] = field(default_factory=dict)
-    bad: list[NewMessage] = field(default_factory=list)
-    names: dict[str, str | None] = field(default_factory=dict)
 
 
 class _Preparation:
@@ -119,11 +103,11 @@ class _Preparation:
         batching = brief.draft.batching
         with self._context.database.read() as connection:
             pool = list(connection_store.connection_keys(connection, brief.draft.pool).values())
-        chunker = _Judge(self._context, brief, pool)
+        judge = Judge(self._context, brief, pool)
         done = row["prepared_rows"]
         rows = islice(iter(self._source(brief).read()), done, None)
         while chunk := list(islice(rows, self._context.settings.prepare_chunk)):
-            judged = chunker.judge(chunk, first=done)
+            judged = judge.judge(chunk, first=done)
             if not self._store(judged, done=done, size=len(chunk), batch_size=batching.size if batching else None):
                 return
             done += len(chunk)
@@ -134,14 +118,8 @@ class _Preparation:
         self._wake(pool, brief)
 
     def _source(self, brief: BroadcastBrief) -> ContactSource:
-        fields = dict(brief.draft.source or {})
-        kind = self._context.plugins.contact_source(fields.pop("type", ""))
-        try:
-            settings = kind.Settings.model_validate(fields)
-        except ValidationError as error:
-            raise InvalidInputError(faults_of(error, prefix="source")) from error
-        source = kind(settings, source_context(self._context))
-        return source if kind.repeatable else self._copied(source, brief)
+        source = open_source(self._context, brief.draft.source or {})
+        return source if source.repeatable else self._copied(source, brief)
 
     def _copied(self, source: ContactSource, brief: BroadcastBrief) -> ContactSource:
         """A copy of an audience whose order may change: a second read goes on where the first one stood."""
@@ -157,10 +135,9 @@ class _Preparation:
                 fields = {"number": row.number, "name": row.name, "variables": row.variables}
                 writer.write(to_json(fields) + b"\n")
             writer.close()
-        inline = self._context.plugins.contact_source("inline")
-        return inline(inline.Settings.model_validate({"uploadId": upload_id}), source_context(self._context))
+        return open_source(self._context, {"type": "inline", "uploadId": upload_id})
 
-    def _store(self, judged: _Judged, *, done: int, size: int, batch_size: int | None) -> bool:
+    def _store(self, judged: Judged, *, done: int, size: int, batch_size: int | None) -> bool:
         """Store a chunk and move the mark. :returns: whether to go on."""
 
         def transaction(connection: Connection) -> bool:
@@ -169,13 +146,13 @@ class _Preparation:
             changes: Changes = Counter()
             good = _in_batches(judged.good.values(), batch_size)
             stored = message_store.insert_messages(connection, good)
-            again = [_repeated(message) for message in good if message[0] not in stored]
+            again = [_repeated(message) for message in good if message.id not in stored]
             bad = [*judged.bad, *again]
             message_store.insert_messages(connection, bad)
             changes[self._id, "queued"] += len(stored)
             changes[self._id, "skipped"] += len(bad)
             changes[self._id, "total"] += size
-            broadcast_store.count_skips(connection, self._id, dict(Counter(str(message[9]) for message in bad)))
+            broadcast_store.count_skips(connection, self._id, dict(Counter(str(message.reason) for message in bad)))
             broadcast_store.apply_changes(connection, changes, now=self._context.clock.now())
             return True
 
@@ -218,83 +195,14 @@ class _Preparation:
 _NOT_FAILED = tuple(status for status in BroadcastStatus if status is not BroadcastStatus.FAILED)
 
 
-class _Judge:
-    """Says of each row of an audience what becomes of it."""
-
-    def __init__(self, context: Context, brief: BroadcastBrief, pool: Sequence[int]) -> None:
-        self._context = context
-        self._brief = brief
-        self._pool = pool
-        self._region = context.settings.default_region
-
-    def judge(self, chunk: Sequence[AudienceRow], *, first: int) -> _Judged:
-        judged = _Judged()
-        for position, row in enumerate(chunk, start=first):
-            self._judge_row(judged, row, message_key(self._brief.id, position))
-        numbers = list(judged.good)
-        self._skip(judged, self._blocked(numbers), SkipReason.BLACKLISTED)
-        invalid = self._context.plugins.validate_numbers(numbers, connection=self._brief.draft.pool[0])
-        self._skip(judged, invalid, SkipReason.INVALID_NUMBER)
-        if self._brief.is_shared:
-            self._route(judged)
-        return judged
-
-    def _judge_row(self, judged: _Judged, row: AudienceRow, key: int) -> None:
-        variables = to_json(row.variables).decode() if row.variables else None
-        try:
-            number = parse_number(row.number, region=self._region)
-        except NumberError as error:
-            judged.bad.append(self._bad(key, row.number, row.name, variables, SkipReason.INVALID_NUMBER, error.reason))
-            return
-        if number in judged.good:
-            judged.bad.append(self._bad(key, number, row.name, variables, SkipReason.DUPLICATE, None))
-            return
-        try:
-            self._brief.content.render(number=number, name=row.name, variables=row.variables)
-        except MissingVariable as error:
-            judged.bad.append(self._bad(key, number, row.name, variables, SkipReason.MISSING_VARIABLE, str(error)))
-        except BadText as error:
-            judged.bad.append(self._bad(key, number, row.name, variables, SkipReason.BAD_TEXT, str(error)))
-        else:
-            judged.good[number] = (
-                key, self._brief.id, 0, ANY_ROUTE, MessageStatus.QUEUED, number, None, row.name, variables, None, None,
-            )  # fmt: skip
-
-    def _bad(
-        self, key: int, raw: str, name: str | None, variables: str | None, reason: SkipReason, detail: str | None
-    ) -> NewMessage:
-        shown = raw[:LONGEST_RAW]
-        return (key, self._brief.id, 0, ANY_ROUTE, MessageStatus.SKIPPED, None, shown, name, variables, reason, detail)
-
-    def _blocked(self, numbers: Sequence[str]) -> dict[str, str]:
-        only = self._pool[0] if len(self._pool) == 1 else blacklist_store.EVERY_CONNECTION
-        with self._context.database.read() as connection:
-            listed = blacklist_store.listed_reasons(connection, numbers, connection_id=only)
-        return {**listed, **self._context.plugins.blacklisted(numbers)}
-
-    def _skip(self, judged: _Judged, reasons: Mapping[str, str], reason: SkipReason) -> None:
-        for number, detail in reasons.items():
-            message = judged.good.pop(number, None)
-            if message is not None:
-                judged.bad.append(self._bad(message[0], number, message[7], message[8], reason, detail))
-
-    def _route(self, judged: _Judged) -> None:
-        """Whoever was reached through a connection of the pool before is sent to through the same one."""
-        with self._context.database.read() as connection:
-            known = message_store.last_connections(connection, list(judged.good), among=self._pool)
-        for number, connection_id in known.items():
-            message = judged.good[number]
-            judged.good[number] = (*message[:3], connection_id, *message[4:])
-
-
 def _in_batches(messages: Iterable[NewMessage], size: int | None) -> list[NewMessage]:
     return list(_batched(messages, size)) if size else list(messages)
 
 
 def _batched(messages: Iterable[NewMessage], size: int) -> Iterator[NewMessage]:
     for message in messages:
-        yield (*message[:2], message_store.position_of(message[0]) // size, *message[3:])
+        yield message._replace(batch=message_store.position_of(message.id) // size)
 
 
 def _repeated(message: NewMessage) -> NewMessage:
-    return (*message[:4], MessageStatus.SKIPPED, None, message[5], *message[7:9], SkipReason.DUPLICATE, None)
+    return message._replace(status=MessageStatus.SKIPPED, number=None, raw=message.number, reason=SkipReason.DUPLICATE)

@@ -1,11 +1,31 @@
 """What the engine lends to contact sources."""
 
 import functools
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
 
 from wabroadcast_core.context import Context
-from wabroadcast_core.hookspecs import SourceContext
+from wabroadcast_core.errors import InvalidInputError
+from wabroadcast_core.hookspecs import ContactSource, SourceContext
+from wabroadcast_core.models.base import faults_of
 from wabroadcast_core.store.contacts import read_contacts
 from wabroadcast_core.store.uploads import open_upload
+
+
+def open_source(context: Context, source: Mapping[str, Any]) -> ContactSource:
+    """The contact source that a broadcast's ``source`` names.
+
+    :raises NotFoundError: no plugin brings its type. :raises InvalidInputError: its fields do not fit.
+    """
+    fields = dict(source)
+    kind = context.plugins.contact_source(fields.pop("type", ""))
+    try:
+        settings = kind.Settings.model_validate(fields)
+    except ValidationError as error:
+        raise InvalidInputError(faults_of(error, prefix="source")) from error
+    return kind(settings, source_context(context))
 
 
 def source_context(context: Context) -> SourceContext:

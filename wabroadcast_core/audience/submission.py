@@ -9,13 +9,12 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from wabroadcast_core.audience.carriers import carriers_of, upload_faults
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.render import compile_content
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
-from wabroadcast_core.hookspecs import Capabilities
 from wabroadcast_core.models.base import as_timestamp, faults_of, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft
-from wabroadcast_core.models.message import TextContent
 from wabroadcast_core.models.recipient import Recipient
 from wabroadcast_core.models.status import BroadcastStatus
 from wabroadcast_core.store import acts as act_store
@@ -62,7 +61,7 @@ class Submission:
         """
         try:
             draft = draft if isinstance(draft, BroadcastDraft) else parse_model(BroadcastDraft, draft)
-            pool = self._check(draft, has_recipients=recipients is not None)
+            pool = self.check(draft, has_recipients=recipients is not None)
         except InvalidInputError as error:
             raise InvalidInputError([*error.faults, *_recipient_faults(recipients or ())]) from error
         digest = hashlib.sha256(draft.model_dump_json().encode())
@@ -94,8 +93,8 @@ class Submission:
 
     # --- checking ----------------------------------------------------------------------------------------------
 
-    def _check(self, draft: BroadcastDraft, *, has_recipients: bool) -> dict[str, int]:
-        """:returns: the ids of the pool's connections by name."""
+    def check(self, draft: BroadcastDraft, *, has_recipients: bool) -> dict[str, int]:
+        """:returns: the ids of the pool's connections by name. :raises InvalidInputError: :raises TemplateError: no."""
         faults = list(self._audience_faults(draft, has_recipients=has_recipients))
         pool, pool_faults = self._find_pool(draft)
         faults += pool_faults
@@ -105,8 +104,7 @@ class Submission:
             if not faults:
                 raise
             faults.append(Fault("message", str(error)))
-        for name in pool:
-            faults += self._capability_faults(draft, name)
+        faults += self._carrier_faults(draft, list(pool))
         if faults:
             raise InvalidInputError(faults)
         return pool
@@ -143,19 +141,12 @@ class Submission:
         faults = [Fault("connection", f"there is no connection {name!r}") for name in missing]
         return {name: keys[name] for name in names if name in keys}, faults
 
-    def _capability_faults(self, draft: BroadcastDraft, name: str) -> Iterator[Fault]:
-        with self._context.database.read() as connection:
-            row = connection_store.find_connection(connection, name)
-        kind = None if row is None else self._context.plugins.senders.get(row["sender"])
-        if kind is None:
-            yield Fault("connection", f"the sender of connection {name!r} is not installed")
-            return
-        able: Capabilities = kind.capabilities
-        if draft.message.type not in able.types:
-            yield Fault("message.type", f"connection {name!r} ({kind.kind}) cannot send {draft.message.type}")
-        fixed = isinstance(draft.message, TextContent) and "{" not in draft.message.text
-        if fixed and isinstance(draft.message, TextContent) and len(draft.message.text) > able.text_length:
-            yield Fault("message.text", f"connection {name!r} takes {able.text_length} characters")
+    def _carrier_faults(self, draft: BroadcastDraft, names: Sequence[str]) -> Iterator[Fault]:
+        carriers, faults = carriers_of(self._context, names)
+        yield from faults
+        yield from upload_faults(self._context, draft.message)
+        for carrier in carriers:
+            yield from carrier.faults(self._context, draft.message)
 
     # --- storing -----------------------------------------------------------------------------------------------
 

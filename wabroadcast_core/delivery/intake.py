@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
@@ -40,7 +41,6 @@ class Intake:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
-        self._verifiers = Verifiers(context)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -66,11 +66,9 @@ class Intake:
             self._thread.join()
 
     def _work(self) -> None:
-        try:
+        with closing(Verifiers(self._context)) as verifiers:
             while calls := self._next_calls():
-                self._take_all(calls)
-        finally:
-            self._verifiers.close()
+                self._take_all(calls, verifiers)
 
     def _next_calls(self) -> list[_Call]:
         """All that wait, at least one; empty: no more will come."""
@@ -87,11 +85,11 @@ class Intake:
             calls.append(call)
         return calls
 
-    def _take_all(self, calls: Sequence[_Call]) -> None:
+    def _take_all(self, calls: Sequence[_Call], verifiers: "Verifiers") -> None:
         waiting = [call for call in calls if call.answer.set_running_or_notify_cancel()]
         try:
             briefs = self._find_connections({call.connection for call in waiting})
-            good = [(brief, call) for call in waiting if (brief := self._verified(call, briefs)) is not None]
+            good = [(brief, call) for call in waiting if (brief := _verified(call, briefs, verifiers)) is not None]
             self._store(good)
         except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits these calls
             for call in waiting:
@@ -103,25 +101,6 @@ class Intake:
             rows = connection_store.find_connections(connection, names)
         return {row["name"]: ConnectionBrief.of(row, now=self._context.clock.now()) for row in rows}
 
-    def _verified(self, call: _Call, briefs: Mapping[str, ConnectionBrief]) -> ConnectionBrief | None:
-        """The connection of a call that is to be stored; all others are answered here."""
-        brief = briefs.get(call.connection)
-        if brief is None:
-            call.answer.set_exception(NotFoundError("connection", call.connection))
-            return None
-        try:
-            said = self._verifiers.verify(brief, call.request)
-        except BroadcastError as error:
-            call.answer.set_exception(error)
-        except Exception as error:
-            log.exception("the sender of connection %s failed to verify a webhook", call.connection)
-            call.answer.set_exception(WebhookRefusedError(f"the call cannot be verified: {type(error).__name__}"))
-        else:
-            if said is None and call.request.method == "POST":
-                return brief
-            call.answer.set_result(said)
-        return None
-
     def _store(self, calls: Sequence[tuple[ConnectionBrief, _Call]]) -> None:
         if not calls:
             return
@@ -132,6 +111,26 @@ class Intake:
             call.answer.set_result(None)
         for key in {brief.id for brief, _ in calls}:
             self._context.wakes.webhooks(key, rank=Rank.HIGH)
+
+
+def _verified(call: _Call, briefs: Mapping[str, ConnectionBrief], verifiers: "Verifiers") -> ConnectionBrief | None:
+    """The connection of a call that is to be stored; all others are answered here."""
+    brief = briefs.get(call.connection)
+    if brief is None:
+        call.answer.set_exception(NotFoundError("connection", call.connection))
+        return None
+    try:
+        said = verifiers.verify(brief, call.request)
+    except BroadcastError as error:
+        call.answer.set_exception(error)
+    except Exception as error:
+        log.exception("the sender of connection %s failed to verify a webhook", call.connection)
+        call.answer.set_exception(WebhookRefusedError(f"the call cannot be verified: {type(error).__name__}"))
+    else:
+        if said is None and call.request.method == "POST":
+            return brief
+        call.answer.set_result(said)
+    return None
 
 
 class Verifiers:

@@ -58,10 +58,23 @@ _NEW_COLUMNS = json_columns(
     reason="TEXT",
     detail="TEXT",
 )
-NewMessage: TypeAlias = tuple[
-    int, int, int, int, str, str | None, str | None, str | None, str | None, str | None, str | None
-]
-"""id, broadcast, batch, route, status, number, raw, name, variables (JSON), reason, detail"""
+
+
+class NewMessage(NamedTuple):
+    """A message on its way into the store, in the order of the columns above."""
+
+    id: int
+    broadcast_id: int
+    batch: int
+    route: int
+    status: str
+    number: str | None
+    raw: str | None
+    name: str | None
+    variables: str | None  # JSON
+    reason: str | None
+    detail: str | None
+
 
 _INSERT = dialects(
     """

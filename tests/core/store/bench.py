@@ -71,8 +71,8 @@ class Bench:
             )
 
     def add_messages(self, key: int, positions: Sequence[int], *, batch_size: int = 1_000) -> None:
-        rows: list[NewMessage] = [
-            (
+        rows = [
+            NewMessage(
                 message_key(key, position), key, position // batch_size, ANY_ROUTE, MessageStatus.QUEUED,
                 f"+62812{position:08d}", None, None, json.dumps({}), None, None,
             )
