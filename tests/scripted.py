@@ -1,18 +1,20 @@
 """A provider inside the test's process: it does what the test says, and writes down what started and when."""
 
+import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
+from wabroadcast_core.errors import WebhookRefusedError
 from wabroadcast_core.hookspecs import Capabilities, ContactSource, Sender, SenderContext, SourceContext, hookimpl
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
-from wabroadcast_core.models.receipt import Receipt
+from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 from wabroadcast_core.models.recipient import AudienceRow
 
 Decision = Callable[[str, OutgoingMessage], Exception | Accepted | None]
@@ -35,15 +37,20 @@ class NoSettings(Model):
 
 
 class ScriptedProvider:
-    """A plugin with the sender ``scripted`` and the contact source ``gated``.
+    """A plugin with the senders ``scripted`` and ``asking`` and the contact source ``gated``.
 
-    ``decide`` says how each send ends: what it returns is raised or answered; None accepts. The gate, where it is
-    closed, holds up the readers of the source after so many rows.
+    ``decide`` says how each send ends: what it returns is raised or answered; None accepts. ``asking`` can be asked
+    who is on WhatsApp (``is_present``) and what became of a message (``find``). Webhook calls of both carry the header
+    ``x-proof: right`` and a JSON list of receipts and messages. The gate, where it is closed, holds up the readers of
+    the source after so many rows.
     """
 
     def __init__(self) -> None:
         self.starts: list[Start] = []
         self.decide: Decision = lambda _connection, _message: None
+        self.is_present: Callable[[str], bool] = lambda _number: True
+        self.find: Callable[[str], Accepted | None] = lambda _message_id: None
+        self.asked: list[str] = []  # numbers and message ids
         self.gate = threading.Event()
         self.gate.set()
         self._contexts: dict[str, SenderContext] = {}
@@ -72,7 +79,30 @@ class ScriptedProvider:
             async def send(self, message: OutgoingMessage) -> Accepted:
                 return provider._send(self._connection, message)
 
-        return [ScriptedSender]
+            def verify_webhook(self, request: WebhookRequest) -> str | None:
+                if request.method == "GET":
+                    return request.query["challenge"]
+                if request.headers.get("x-proof") != "right":
+                    raise WebhookRefusedError("the proof is wrong")
+                return None
+
+            def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
+                return [_news_of(item) for item in json.loads(request.body)]
+
+        class AskingSender(ScriptedSender):
+            kind: ClassVar[str] = "asking"
+            capabilities: ClassVar[Capabilities] = Capabilities(client_message_ids=True, number_check=True)
+
+            async def check_numbers(self, numbers: Sequence[str]) -> Mapping[str, bool]:
+                provider.asked += numbers
+                return {number: provider.is_present(number) for number in numbers}
+
+            async def find_message(self, message_id: str, number: str) -> Accepted | None:
+                del number
+                provider.asked.append(message_id)
+                return provider.find(message_id)
+
+        return [ScriptedSender, AskingSender]
 
     @hookimpl
     def wab_contact_sources(self) -> Sequence[type[ContactSource]]:
@@ -108,6 +138,15 @@ class ScriptedProvider:
             if place == held_after:
                 self.gate.wait(30)
             yield AudienceRow(number=number_of(place))
+
+
+def _news_of(item: dict[str, Any]) -> Receipt | Inbound | ConnectionEvent:
+    makers: dict[str, Callable[..., Receipt | Inbound | ConnectionEvent]] = {
+        "receipt": Receipt,
+        "inbound": Inbound,
+        "event": ConnectionEvent,
+    }
+    return makers[item.pop("of")](**item)
 
 
 def number_of(place: int) -> str:

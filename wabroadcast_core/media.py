@@ -1,5 +1,6 @@
 """Media: what kind of file something is, told by its first bytes and never by its name."""
 
+import codecs
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -72,7 +73,7 @@ def fits(content_type: str, allowed: frozenset[str]) -> bool:
 
 def _is_text(head: bytes) -> bool:
     try:
-        head[: len(head) - 3 if len(head) >= HEAD_BYTES else None].decode()  # a character may be cut off at the end
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # its last character may be cut off
     except UnicodeDecodeError:
         return False
     return bool(head) and b"\0" not in head

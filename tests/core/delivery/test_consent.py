@@ -1,0 +1,65 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wabroadcast_core import Settings
+from wabroadcast_core.delivery.consent import Consent, ConsentWords, plain_words
+from wabroadcast_core.models.receipt import Inbound
+
+WORDS = ConsentWords.of(stop=Settings().stop_words, start=Settings().start_words)
+
+
+def _read(text: str, **fields: str) -> Consent | None:
+    return WORDS.read(Inbound("+6281200000000", text, at=1.0, **fields))  # type: ignore[arg-type]  # the table's words
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        pytest.param("STOP", "stop", id="capitals"),
+        pytest.param("  stop!!! 🙏\n", "stop", id="marks-and-emoji"),
+        pytest.param("*Berhenti*", "stop", id="bold"),
+        pytest.param("Batal  langganan.", "stop", id="two-words"),
+        pytest.param("Unsubscribe", "stop", id="english"),
+        pytest.param("ＳＴＯＰ", "stop", id="full-width"),  # noqa: RUF001 - as some keyboards write
+        pytest.param("mulai", "start", id="start"),
+        pytest.param("Don't stop", None, id="not-as-a-whole"),
+        pytest.param("stop dulu ya, besok lagi", None, id="a-sentence"),
+        pytest.param("non stop", None, id="another-word"),
+        pytest.param("", None, id="nothing"),
+        pytest.param("🙏", None, id="only-an-emoji"),
+    ],
+)
+def test_only_a_message_that_is_one_of_the_words_as_a_whole_counts(text: str, meaning: Consent | None) -> None:
+    assert _read(text) == meaning
+
+
+@pytest.mark.parametrize(
+    ("fields", "meaning"),
+    [
+        pytest.param({"payload": "STOP"}, "stop", id="payload"),
+        pytest.param({"payload": "order-77"}, None, id="another-payload"),
+        pytest.param({"preference": "stop"}, "stop", id="set-in-whatsapp"),
+        pytest.param({"preference": "resume"}, "start", id="taken-back-in-whatsapp"),
+    ],
+)
+def test_buttons_and_whatsapps_own_setting_count_too(fields: dict[str, str], meaning: Consent | None) -> None:
+    assert _read("Ya, tentu", **fields) == meaning
+
+
+def test_a_setting_in_whatsapp_counts_before_the_text() -> None:
+    assert _read("stop", preference="resume") == "start"
+
+
+@given(st.text())
+def test_words_are_plain_once_they_were_made_plain(text: str) -> None:
+    assert plain_words(plain_words(text)) == plain_words(text)
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_a_stop_word_among_others_stops_nothing(before: str, after: str) -> None:
+    around = [text for text in (plain_words(before), plain_words(after)) if text]
+
+    meaning = _read(f"{before} stop {after}")
+
+    assert meaning is None or not around or " ".join([*around, "stop"]) in WORDS.stop | {"stop all", "stop promo"}

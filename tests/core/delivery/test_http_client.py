@@ -1,0 +1,133 @@
+"""The senders' client: what a lost answer is, and which addresses are of the public internet."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from wabroadcast_core.delivery.http_client import is_numeric, is_public, make_client
+from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Temporary
+from wabroadcast_core.providers import ask
+from wabroadcast_core.testing import FakeProvider, ProviderAnswer
+
+
+@pytest.fixture
+def provider() -> Iterator[FakeProvider]:
+    with FakeProvider(lambda _: ProviderAnswer(200, {"id": "1"})) as running:
+        yield running
+
+
+def _ask(url: str, *, public_only: bool = False, times: int = 1, seconds: float = 5) -> Any:
+    async def run() -> Any:
+        async with make_client(public_only=public_only) as http:
+            for _ in range(times):
+                reply = await ask(http, "POST", url, json={}, seconds=seconds)
+            return reply
+
+    return asyncio.run(run())
+
+
+def test_a_peer_that_hangs_up_on_a_request_may_have_read_it(provider: FakeProvider) -> None:
+    provider.answering = lambda _: ProviderAnswer(fault="drop")
+
+    with pytest.raises(OutcomeUnknown):
+        _ask(provider.url)
+
+    assert len(provider.requests) == 1
+
+
+def test_a_peer_that_hangs_up_on_a_kept_connection_may_have_read_it_too(provider: FakeProvider) -> None:
+    provider.answering = lambda _: ProviderAnswer(fault="drop" if len(provider.requests) > 1 else None)
+
+    with pytest.raises(OutcomeUnknown):
+        _ask(provider.url, times=2)
+
+    assert len(provider.requests) == 2
+
+
+def test_nobody_listens_and_nothing_left() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+
+        with pytest.raises(Temporary):
+            _ask(f"http://127.0.0.1:{taken.getsockname()[1]}")
+
+
+def test_a_name_that_nobody_knows_is_temporary() -> None:
+    with pytest.raises(Temporary):
+        _ask("http://does-not-exist.invalid/")
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "no address", "http://", "http://[::1"])
+def test_what_is_no_address_needs_a_person(url: str) -> None:
+    with pytest.raises((ConnectionDown, Temporary)):
+        _ask(url)
+
+
+def test_a_body_that_trickles_does_not_stretch_the_time(provider: FakeProvider) -> None:
+    provider.answering = lambda _: ProviderAnswer(200, {"id": "1"}, fault="trickle")
+
+    with pytest.raises(OutcomeUnknown):
+        _ask(provider.url, seconds=0.3)
+
+
+# --- public addresses only -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "[::1]", "[::ffff:127.0.0.1]"]
+)
+def test_no_spelling_of_this_machine_is_public(provider: FakeProvider, host: str) -> None:
+    url = provider.url.replace("127.0.0.1", host)
+
+    with pytest.raises(Exception):  # noqa: B017, PT011 - whatever refuses it, before a byte leaves
+        _ask(url, public_only=True)
+
+    assert not provider.requests
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        pytest.param("8.8.8.8", True, id="public"),
+        pytest.param("2606:4700::1111", True, id="public-v6"),
+        pytest.param("10.0.0.1", False, id="private"),
+        pytest.param("172.16.5.4", False, id="private-too"),
+        pytest.param("192.168.1.1", False, id="home"),
+        pytest.param("169.254.169.254", False, id="cloud-metadata"),
+        pytest.param("100.64.0.1", False, id="carrier-nat"),
+        pytest.param("0.0.0.0", False, id="any"),
+        pytest.param("224.0.0.1", False, id="multicast"),
+        pytest.param("255.255.255.255", False, id="broadcast"),
+        pytest.param("fe80::1", False, id="link-local"),
+        pytest.param("fd00::1", False, id="unique-local"),
+        pytest.param("::ffff:10.0.0.1", False, id="mapped-private"),
+        pytest.param("64:ff9b::7f00:1", False, id="nat64-loopback"),
+        pytest.param("2002:7f00:1::", False, id="6to4-loopback"),
+        pytest.param("not an address", False, id="none"),
+    ],
+)
+def test_an_address_is_public_or_not(address: str, *, public: bool) -> None:
+    assert is_public(address) is public
+
+
+def test_names_are_for_the_resolver() -> None:
+    assert is_numeric("127.0.0.1")
+    assert not is_numeric("example.org")
+
+
+def test_a_redirect_to_this_machine_is_not_followed(provider: FakeProvider) -> None:
+    """The hook that judges is called for each hop: a public page cannot send us inside."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(302, headers={"Location": provider.url}))
+
+    async def run() -> None:
+        async with make_client(public_only=True) as guarded:
+            hooks = guarded.event_hooks
+        async with httpx.AsyncClient(transport=transport, event_hooks=hooks, follow_redirects=True) as client:
+            await client.get("http://8.8.8.8/file.jpg")
+
+    with pytest.raises(OSError, match="not a public address"):
+        asyncio.run(run())

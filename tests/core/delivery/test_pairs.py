@@ -1,0 +1,61 @@
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+import redis.asyncio
+
+from wabroadcast_core.delivery.pairs import MARGIN, Pairs
+from wabroadcast_core.keys import Keys
+from wabroadcast_core.models.pacing import Rate
+from wabroadcast_core.queue.embedded import EmbeddedValkey
+
+BUDI, SITI = "+6281200000001", "+6281200000002"
+
+
+@pytest.fixture
+def keys(request: pytest.FixtureRequest) -> Keys:
+    return Keys(f"pairs{abs(hash(request.node.name))}")
+
+
+def _admit(
+    valkey: EmbeddedValkey, keys: Keys, *groups: Sequence[str], gap: float = 6, connection: int = 1
+) -> list[list[float]]:
+    async def run() -> list[list[float]]:
+        async with redis.asyncio.Redis.from_url(valkey.url) as client:
+            pairs = Pairs(client, keys)
+            return [await pairs.admit(connection, Rate(messages=1, per_seconds=gap), group) for group in groups]
+
+    return asyncio.run(run())
+
+
+def test_a_person_waits_and_others_do_not(valkey: EmbeddedValkey, keys: Keys) -> None:
+    first, second = _admit(valkey, keys, [BUDI], [BUDI, SITI])
+
+    assert first == [0]
+    assert 5 < second[0] <= 6 + MARGIN
+    assert second[1] == 0
+
+
+def test_one_group_holds_a_person_once(valkey: EmbeddedValkey, keys: Keys) -> None:
+    ((first, again),) = _admit(valkey, keys, [BUDI, BUDI])
+
+    assert first == 0
+    assert again > 5
+
+
+def test_connections_do_not_know_of_each_other(valkey: EmbeddedValkey, keys: Keys) -> None:
+    _admit(valkey, keys, [BUDI], connection=1)
+
+    assert _admit(valkey, keys, [BUDI], connection=2) == [[0]]
+
+
+def test_who_waited_is_let_through_and_nothing_is_kept_for_long(valkey: EmbeddedValkey, keys: Keys) -> None:
+    waits = _admit(valkey, keys, [BUDI], [BUDI], gap=0.1)
+
+    async def come_back() -> tuple[list[float], int]:
+        async with redis.asyncio.Redis.from_url(valkey.url) as client:
+            await asyncio.sleep(waits[1][0])
+            again = await Pairs(client, keys).admit(1, Rate(messages=1, per_seconds=0.1), [BUDI])
+            return again, await client.zcard(keys.pairs(1))
+
+    assert asyncio.run(come_back()) == ([0], 1)

@@ -1,0 +1,62 @@
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+
+from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Rejected, SendError, Temporary, Throttled
+from wabroadcast_core.providers import Reply, blank_numbers, error_of, read_retry_after
+
+
+def _reply(status: int, content: bytes = b"", **headers: str) -> Reply:
+    return Reply(status, httpx.Headers(headers), content, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        pytest.param(400, Rejected, id="bad-request"),
+        pytest.param(401, ConnectionDown, id="no-access"),
+        pytest.param(403, ConnectionDown, id="forbidden"),
+        pytest.param(404, Rejected, id="not-found"),
+        pytest.param(429, Throttled, id="too-many"),
+        pytest.param(500, OutcomeUnknown, id="broken"),
+        pytest.param(502, OutcomeUnknown, id="bad-gateway"),
+        pytest.param(503, Temporary, id="busy"),
+        pytest.param(504, OutcomeUnknown, id="gateway-time-out"),
+    ],
+)
+def test_a_status_has_a_meaning_where_nothing_better_is_known(status: int, kind: type[SendError]) -> None:
+    assert type(error_of(_reply(status))) is kind
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        pytest.param("7", 7, id="seconds"),
+        pytest.param("1.5", 1.5, id="fraction"),
+        pytest.param("-3", 0, id="negative"),
+        pytest.param(format_datetime(datetime.now(UTC) + timedelta(seconds=90)), 90, id="date"),
+        pytest.param(format_datetime(datetime.now(UTC) - timedelta(hours=1)), 0, id="past-date"),
+        pytest.param("soon", None, id="words"),
+        pytest.param("nan", None, id="no-number"),
+        pytest.param("inf", None, id="endless"),
+        pytest.param("", None, id="empty"),
+        pytest.param(None, None, id="absent"),
+    ],
+)
+def test_a_wait_is_read_as_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
+    found = read_retry_after(header)
+
+    assert found is None if seconds is None else found == pytest.approx(seconds, abs=10 if seconds > 10 else 0.01)
+
+
+def test_a_summary_blanks_what_may_be_a_number() -> None:
+    reply = _reply(400, b'{"error": "6281234567890 and +62 812-3456-7890 are not on WhatsApp"}')
+
+    assert "812" not in reply.summary
+    assert "are not on WhatsApp" in reply.summary
+
+
+def test_short_figures_are_no_numbers() -> None:
+    assert blank_numbers("code 131026, HTTP 400") == "code 131026, HTTP 400"
