@@ -9,10 +9,13 @@ from pydantic import BaseModel, Field, SecretStr
 
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError
 from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.connection import HUMAN_PACE, Limits
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
+from wabroadcast_core.models.pacing import Quota, Rate
 from wabroadcast_core.store import connections as connection_store
 
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
@@ -189,3 +192,95 @@ def test_a_connection_that_broadcasts_name_is_not_deleted(broadcaster: Broadcast
     broadcaster.delete_connection("sandbox")
 
     assert [view.name for view in broadcaster.connections()] == ["main"]
+
+
+# --- limits that nobody gave -----------------------------------------------------------------------------------
+
+
+class UsualSender(VaultedSender):
+    kind: ClassVar[str] = "usual"
+    Settings: ClassVar[type[BaseModel]] = Model
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        limits=Limits(rate=Rate(messages=80), per_recipient=Rate(messages=1, per_seconds=6))
+    )
+
+
+class RiskySender(UsualSender):
+    kind: ClassVar[str] = "risky"
+    capabilities: ClassVar[Capabilities] = Capabilities(ban_risk=True)
+
+
+class LimitedPlugin:
+    @hookimpl
+    def wab_senders(self) -> Sequence[type[Sender]]:
+        return [UsualSender, RiskySender]
+
+
+@pytest.fixture
+def limited(settings: Settings) -> Iterator[Broadcaster]:
+    with Broadcaster(settings, plugins=[LimitedPlugin()]) as started:
+        yield started
+
+
+def test_a_connection_starts_with_what_is_usual_for_its_sender(limited: Broadcaster) -> None:
+    view = limited.save_connection("cloud", {"sender": "usual"})
+
+    assert view.rate == Rate(messages=80)
+    assert view.per_recipient == Rate(messages=1, per_seconds=6)
+    assert view.jitter is None
+
+
+def test_a_gateway_that_can_cost_the_number_keeps_a_human_pace_by_default(limited: Broadcaster) -> None:
+    view = limited.save_connection("phone", {"sender": "risky"})
+
+    assert view.jitter == HUMAN_PACE.jitter
+    assert view.quotas == HUMAN_PACE.quotas
+    assert view.warm_up == HUMAN_PACE.warm_up
+
+
+def test_what_is_given_goes_before_what_is_usual_and_null_is_none(limited: Broadcaster) -> None:
+    view = limited.save_connection(
+        "phone", {"sender": "risky", "jitter": None, "quotas": [], "rate": {"messages": 1, "perSeconds": 2}}
+    )
+
+    assert (view.jitter, view.quotas, view.rate) == (None, [], Rate(messages=1, per_seconds=2))
+    assert view.warm_up == HUMAN_PACE.warm_up
+
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("since", "age_days", "cap"),
+    [
+        pytest.param(None, 0, 20, id="new"),
+        pytest.param(None, 3.9, 20, id="not-quite"),
+        pytest.param(None, 4, 50, id="four-days"),
+        pytest.param(None, 40, 1_500, id="grown-up"),
+        pytest.param("2020-01-01", 0, 1_500, id="an-old-number"),
+        pytest.param("2999-01-01", 40, 20, id="of-the-future"),
+    ],
+)
+def test_the_daily_cap_grows_with_the_age_of_the_number(
+    limited: Broadcaster, since: str | None, age_days: float, cap: int
+) -> None:
+    steps = [step.model_dump(by_alias=True) for step in HUMAN_PACE.warm_up.steps] if HUMAN_PACE.warm_up else []
+    limited.save_connection("phone", {"sender": "risky", "warmUp": {"since": since, "steps": steps}})
+    with limited.context.database.read() as connection:
+        row = connection_store.find_connection(connection, "phone")
+    assert row is not None
+    midnight = row["created_at"] // DAY * DAY
+
+    brief = ConnectionBrief.of(row, now=midnight + age_days * DAY)
+
+    assert Quota(messages=cap, per_seconds=DAY) in brief.limits.quotas
+    assert len(brief.limits.quotas) == 1
+
+
+def test_a_connection_is_tested_without_a_send(limited: Broadcaster) -> None:
+    limited.save_connection("phone", {"sender": "risky"})
+
+    assert limited.test_connection("sandbox").state == "up"
+    assert limited.test_connection("phone").state == "unknown"
+    with pytest.raises(NotFoundError):
+        limited.test_connection("nobody")

@@ -39,6 +39,7 @@ from wabroadcast_core import (
     BadMessage,
     Capabilities,
     ConnectionDown,
+    ConnectionEvent,
     Model,
     OutcomeUnknown,
     OutgoingMessage,
@@ -117,6 +118,9 @@ class SandboxSender:
         if failure is not None:
             raise failure
         return Accepted(provider_id=_provider_id(message.message_id))
+
+    async def check_connection(self) -> ConnectionEvent:
+        return ConnectionEvent("up", "it plays a provider, and reaches nobody")
 
     async def aclose(self) -> None:
         self._post.stop()

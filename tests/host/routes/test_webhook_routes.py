@@ -1,0 +1,114 @@
+"""The webhooks' door: the raw bytes, the form, the proof, the answer."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import pytest
+from litestar.testing import TestClient
+from pydantic import BaseModel, SecretStr
+
+from host_litestar.app import create_app
+from tests.host.conftest import HERE, Api
+from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import WebhookRefusedError
+from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
+from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.message import Accepted, OutgoingMessage
+from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
+
+CALLS: list[WebhookRequest] = []
+
+
+class NoSettings(Model):
+    """There is nothing to set."""
+
+
+class EchoSender:
+    kind: ClassVar[str] = "echo"
+    Settings: ClassVar[type[BaseModel]] = NoSettings
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    def __init__(self, settings: Any, context: SenderContext) -> None: ...
+
+    async def send(self, message: OutgoingMessage) -> Accepted:
+        return Accepted(message.message_id)
+
+    def verify_webhook(self, request: WebhookRequest) -> str | None:
+        CALLS.append(request)
+        if request.query.get("token") != "right":
+            raise WebhookRefusedError("the token in the address is wrong")
+        return request.query.get("hub.challenge")
+
+    def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
+        del request
+        return []
+
+
+class EchoPlugin:
+    @hookimpl
+    def wab_senders(self) -> Sequence[type[Sender]]:
+        return [EchoSender]
+
+
+@pytest.fixture
+def door(host_settings: Settings) -> Iterator[Api]:
+    """Behind API keys: a provider has none, and comes from elsewhere."""
+    CALLS.clear()
+    settings = host_settings.model_copy(update={"api_keys": [SecretStr("key")]})
+    broadcaster = Broadcaster(settings, plugins=[EchoPlugin()])
+    with TestClient(create_app(broadcaster), base_url=HERE, raise_server_exceptions=False) as client:
+        broadcaster.save_connection("main", {"sender": "echo"})
+        yield client
+
+
+def test_a_call_is_taken_with_its_raw_bytes(door: Api) -> None:
+    body = b'{"a":  "\\u00e9",\n"b": 1}'
+
+    answer = door.post("/webhooks/main?token=right", content=body, headers={"X-Hub-Signature-256": "sha256=00"})
+
+    assert (answer.status_code, answer.text) == (200, "ok")
+    assert CALLS[0].body == body
+    assert CALLS[0].headers["x-hub-signature-256"] == "sha256=00"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param({"data": {"jsonData": '{"type": "Message"}', "token": "t k"}}, id="urlencoded"),
+        pytest.param(
+            {"data": {"jsonData": '{"type": "Message"}', "token": "t k"}, "files": {"file": ("a.jpg", b"\xff\xd8")}},
+            id="multipart-with-a-file",
+        ),
+    ],
+)
+def test_the_fields_of_a_form_are_read(door: Api, sent: dict[str, Any]) -> None:
+    answer = door.post("/webhooks/main?token=right", **sent)
+
+    assert answer.status_code == 200
+    assert dict(CALLS[0].form) == {"jsonData": '{"type": "Message"}', "token": "t k"}
+
+
+def test_a_handshake_is_answered_with_the_bare_challenge(door: Api) -> None:
+    answer = door.get("/webhooks/main?token=right&hub.challenge=1158201444")
+
+    assert (answer.status_code, answer.text) == (200, "1158201444")
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        pytest.param("/webhooks/main?token=wrong", 403, "webhook_refused", id="wrong-proof"),
+        pytest.param("/webhooks/nobody", 404, "not_found", id="no-such-connection"),
+        pytest.param("/webhooks/sandbox", 404, "not_found", id="takes-none"),
+    ],
+)
+def test_what_is_not_the_providers_is_a_problem(door: Api, path: str, status: int, code: str) -> None:
+    answer = door.post(path, content=b"{}")
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_a_call_of_any_size_is_not_taken(door: Api) -> None:
+    assert door.post("/webhooks/main?token=right", content=bytes(9 * 1024 * 1024)).status_code == 413
