@@ -53,7 +53,6 @@ from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.store.database import Database, open_database
 from wabroadcast_core.store.messages import Changes
 from wabroadcast_core.store.uploads import UploadWriter
@@ -495,10 +494,9 @@ class Broadcaster:
     # --- for workers -------------------------------------------------------------------------------------------
 
     def has_due_work(self) -> bool:
-        """Whether any message, audience or webhook call is due just now."""
+        """Whether any message or audience is due just now."""
         with self.context.database.read() as connection:
-            due = broadcast_store.has_due_work(connection, now=self.context.clock.now())
-            return due or bool(call_store.waiting_connections(connection))
+            return broadcast_store.has_due_work(connection, now=self.context.clock.now())
 
     # --- helpers -----------------------------------------------------------------------------------------------
 

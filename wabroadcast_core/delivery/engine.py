@@ -34,6 +34,7 @@ from wabroadcast_core.delivery.recover import Recovery
 from wabroadcast_core.delivery.senders import Senders, note_departure
 from wabroadcast_core.delivery.sending import Sending
 from wabroadcast_core.delivery.settling import Settling
+from wabroadcast_core.delivery.strangers import Strangers
 from wabroadcast_core.delivery.turn import Ready, Turn
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.hookspecs import FinishedMessage
@@ -78,6 +79,7 @@ class Engine:
         self._settling = Settling(self)
         self.sending = Sending(self, ended=self._send_ended)
         self._readying = Readying(context.plugins, now=self.clock.now, put_aside=self.put_aside)
+        self.strangers = Strangers(self.ledger, now=self.clock.now, put_aside=self.put_aside)
         self._identity = Identity(context, self._committer, self.intents, self.clock)
         self._recovery = Recovery(
             context,
@@ -104,7 +106,7 @@ class Engine:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way and all outcomes are stored."""
-        return not self._turn_tasks and self.sending.is_idle and self.recorder.is_empty
+        return not self._turn_tasks and self.sending.is_idle and self.recorder.is_empty and self.inbox.is_idle
 
     # --- life --------------------------------------------------------------------------------------------------
 
@@ -229,7 +231,8 @@ class Engine:
         """Claim messages and make them ready. :returns: them, how many were claimed, and the outlook."""
         taken, listed, outlook = await self.ledger.claim(connection, worker_id=self.worker_id, amount=amount, caps=caps)
         self.holdings.take(message.key for message in taken)
-        claimed = [(message, self.ledger.brief(message.broadcast_id)) for message in taken]
+        allowed = await self.strangers.hold_back(connection.id, taken)
+        claimed = [(message, self.ledger.brief(message.broadcast_id)) for message in allowed]
         return await self._readying.make_ready(claimed, listed=listed), len(taken), outlook
 
     async def prime_pace(self, connection: ConnectionBrief) -> None:

@@ -56,12 +56,19 @@ class Inbox:
         self._replies = Replies(engine)
         self._busy: dict[int, asyncio.Lock] = {}
 
+    @property
+    def is_idle(self) -> bool:
+        return not any(lock.locked() for lock in self._busy.values())
+
     async def work_through(self, connection_id: int) -> None:
-        """Take in all calls that wait for a connection; one at a time in this process, in their order."""
+        """Take in all calls that wait for a connection; one at a time in this process, in their order.
+
+        Where its sender cannot be made they stay where they are, for three days.
+        """
         async with self._busy.setdefault(connection_id, asyncio.Lock()):
             brief = await self._engine.ledger.connection(connection_id)
             sender = None if brief is None else self._sender_of(brief)
-            while True:
+            while brief is None or sender is not None:
                 heard = await self._engine.ledger.run(lambda unit: self._take_calls(unit, connection_id, sender))
                 if not heard.calls:
                     return

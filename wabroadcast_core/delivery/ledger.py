@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 import redis.asyncio
@@ -22,6 +22,7 @@ from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import identities as identity_store
+from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import starts as start_store
 from wabroadcast_core.store.messages import Claimed
 
@@ -164,6 +165,13 @@ class Ledger:
             return None if row is None else ConnectionBrief.of(row, now=unit.now)
 
         return await self._committer.run(work)
+
+    async def reached(self, connection_id: int, numbers: Sequence[str]) -> Collection[str]:
+        """Those of the numbers that were sent to through a connection before."""
+        found = await self._committer.run(
+            lambda unit: message_store.last_connections(unit.connection, numbers, among=[connection_id])
+        )
+        return found.keys()
 
     async def note_identity(self, wa_id: str, number: str) -> None:
         """Keep the id by which WhatsApp knows a number, where it is another one."""

@@ -22,7 +22,7 @@ PAIR_WAIT = 6.0  # seconds; the Cloud API takes one message per 6 s to the same 
 STRANGER_WAIT = 3_600.0  # seconds, where a gateway does not say how long new contacts are closed
 LONGEST_DETAIL = 500
 
-Consequence = Literal["pause_broadcast", "pause_connection", "slow_down", "opt_out"]
+Consequence = Literal["pause_broadcast", "pause_connection", "slow_down", "close_to_strangers", "opt_out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Ending:
 
     outcome: Outcome
     consequence: Consequence | None = None
-    wait: float | None = None  # seconds, with slow_down
+    wait: float | None = None  # seconds, with slow_down and close_to_strangers
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ def not_accepted(error: Exception, circumstances: Circumstances) -> Ending:  # n
                 _again(error, circumstances, wait=error.retry_after or PAIR_WAIT * (1 + circumstances.random))
             )
         case Throttled():
-            return Ending(_again(error, circumstances, wait=error.retry_after or STRANGER_WAIT))
+            wait = error.retry_after or STRANGER_WAIT
+            return Ending(_again(error, circumstances, wait=wait), "close_to_strangers", wait)
         case ConnectionDown():
             return Ending(_again(error, circumstances, wait=0), "pause_connection")
         case OutcomeUnknown():

@@ -126,6 +126,7 @@ class Recovery:
         message_store.release_unknown(unit.connection, now=unit.now, limit=CHUNK, changes=unit.changes)
         apply_overtaken(unit)
         receipt_store.forget_parked(unit.connection, before=unit.now - PARKED_SECONDS)
+        call_store.forget_calls(unit.connection, before=unit.now - PARKED_SECONDS)
         start_store.forget_starts(unit.connection, before=unit.now - KEEP_STARTS_SECONDS)
         broadcast_store.complete_stranded(unit.connection, now=unit.now)
 

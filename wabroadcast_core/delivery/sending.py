@@ -139,6 +139,8 @@ class Sending:
             case "slow_down":
                 wait = ending.wait or (None if live.brief.limits.rate else UNPACED_WAIT)
                 follow = self._engine.slow_down(live.brief.id, slot=ready.slot, wait=wait)
+            case "close_to_strangers":
+                self._engine.strangers.close(live.brief.id, seconds=ending.wait or 0)
             case "pause_broadcast" if isinstance(error, BadMessage):
                 follow = self._engine.ledger.pause_broadcast(ready.brief.id, reason=str(error))
             case "pause_connection" if isinstance(error, ConnectionDown):

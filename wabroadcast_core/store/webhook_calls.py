@@ -42,6 +42,11 @@ def delete_calls(connection: Connection, keys: Sequence[int]) -> None:
         connection.execute(delete(webhook_calls).where(webhook_calls.c.id.in_(keys)))
 
 
+def forget_calls(connection: Connection, *, before: float) -> None:
+    """Drop calls that nobody could read for so long."""
+    connection.execute(delete(webhook_calls).where(webhook_calls.c.received_at < before))
+
+
 def waiting_connections(connection: Connection) -> Sequence[int]:
     """The connections that calls wait for."""
     return connection.execute(select(webhook_calls.c.connection_id).distinct()).scalars().all()

@@ -8,7 +8,7 @@ from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, number_of, people, text_to
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery import presence, settling
-from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Temporary
+from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Temporary, Throttled
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.queue.worker import Worker
 
@@ -174,3 +174,30 @@ def test_two_broadcasts_do_not_meet_one_person_too_soon(
         first, second = [start.moment for start in provider.starts if start.number == number_of(place)]
         assert second - first > 0.5
     assert all(message.attempts == 1 for job_id in jobs for message in broadcaster.messages(job_id).items)
+
+
+# --- new contacts ----------------------------------------------------------------------------------------------
+
+
+@ONE_STORE
+def test_a_connection_closed_to_new_contacts_goes_on_with_those_it_knows(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    broadcaster.save_connection("main", {"sender": "scripted", "rate": {"messages": 50}})
+    _await_end(broadcaster, broadcaster.submit(text_to("main"), people(5)).job_id)
+    provider.starts.clear()
+
+    def decide(_connection: str, message: OutgoingMessage) -> Exception | None:
+        known = message.number in {number_of(place) for place in range(5)}
+        return None if known else Throttled("timelock", scope="new_contacts", retry_after=60)
+
+    provider.decide = decide
+    strangers_first = [*({"number": number_of(place)} for place in range(100, 300)), *people(5)]
+    job_id = broadcaster.submit(text_to("main"), strangers_first).job_id
+
+    wait_for(lambda: broadcaster.status(job_id).counts.sent == 5, what="those it knows")
+    status = broadcaster.status(job_id)
+    tried = [start for start in provider.starts if start.number not in {number_of(place) for place in range(5)}]
+    assert status.counts.retry == 200
+    assert len(tried) < 100  # what was claimed before the first refusal, no more
+    assert {message.attempts for message in broadcaster.messages(job_id, limit=300).items} == {0, 1}

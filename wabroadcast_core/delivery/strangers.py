@@ -1,0 +1,40 @@
+"""Connections that may not write to new contacts for a time: people they reached before are sent to, others wait.
+
+WhatsApp closes linked devices to strangers like this. Each process learns it from its first refusal.
+"""
+
+from collections.abc import Callable, Sequence
+
+from wabroadcast_core.delivery import outcomes
+from wabroadcast_core.delivery.ledger import Ledger
+from wabroadcast_core.store.messages import Claimed, Outcome
+
+REASON = "new_contacts_closed"
+
+
+class Strangers:
+    """:param put_aside: takes the outcome of a message that has to wait."""
+
+    def __init__(
+        self, ledger: Ledger, *, now: Callable[[], float], put_aside: Callable[[Claimed, Outcome], None]
+    ) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._put_aside = put_aside
+        self._closed_until: dict[int, float] = {}
+
+    def close(self, connection_id: int, *, seconds: float) -> None:
+        """The provider lets this connection write to nobody new for so long."""
+        until = self._now() + seconds
+        self._closed_until[connection_id] = max(until, self._closed_until.get(connection_id, 0.0))
+
+    async def hold_back(self, connection_id: int, claimed: Sequence[Claimed]) -> Sequence[Claimed]:
+        """Those of the claimed messages that may be sent; the others wait until the connection is open again."""
+        wait = self._closed_until.get(connection_id, 0.0) - self._now()
+        if wait <= 0 or not claimed:
+            return claimed
+        known = await self._ledger.reached(connection_id, [message.number for message in claimed])
+        for message in claimed:
+            if message.number not in known:
+                self._put_aside(message, outcomes.given_back(message, now=self._now(), wait=wait, reason=REASON))
+        return [message for message in claimed if message.number in known]
