@@ -1,0 +1,66 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wabroadcast_core import parse_number
+from wabroadcast_plugins.senders.jids import kind_of, number_of
+
+
+@pytest.mark.parametrize(
+    ("jid", "kind", "number"),
+    [
+        pytest.param("628123456789@s.whatsapp.net", "person", "+628123456789", id="person"),
+        pytest.param("628123456789@c.us", "person", "+628123456789", id="person-of-whatsapp-web"),
+        pytest.param("628123456789:12@s.whatsapp.net", "person", "+628123456789", id="with-a-device"),
+        pytest.param("628123456789.0:12@s.whatsapp.net", "person", "+628123456789", id="with-agent-and-device"),
+        pytest.param("628123456789@S.WhatsApp.NET", "person", "+628123456789", id="in-capitals"),
+        pytest.param("212345678901234@lid", "lid", None, id="hidden"),
+        pytest.param("212345678901234:3@lid", "lid", None, id="hidden-with-a-device"),
+        pytest.param("120363025246125486@g.us", "group", None, id="group"),
+        pytest.param("628123456789-1400000000@g.us", "group", None, id="old-group"),
+        pytest.param("120363025246125486@newsletter", "channel", None, id="channel"),
+        pytest.param("status@broadcast", "broadcast", None, id="status"),
+        pytest.param("1400000000@broadcast", "broadcast", None, id="broadcast-list"),
+        pytest.param("0@s.whatsapp.net", "person", None, id="whatsapp-itself"),
+        pytest.param("0812345678901@c.us", "person", None, id="not-international"),
+        pytest.param("6281234567890123@c.us", "person", None, id="too-long"),
+        pytest.param("@c.us", "person", None, id="nobody"),
+        pytest.param("me@c.us", "person", None, id="letters"),
+        pytest.param("٦٢٨١٢٣٤٥٦٧٨٩@c.us", "person", None, id="digits-of-another-script"),
+        pytest.param("628123456789@c.us\n", "unknown", None, id="line-break-behind"),
+        pytest.param("628123456789", "unknown", None, id="no-server"),
+        pytest.param("13135550002@bot", "unknown", None, id="other-server"),
+        pytest.param("", "unknown", None, id="empty"),
+        pytest.param(None, "unknown", None, id="none"),
+        pytest.param({"user": "628123456789"}, "unknown", None, id="no-text"),
+    ],
+)
+def test_an_id_is_told_apart_and_gives_its_number(jid: object, kind: str, number: str | None) -> None:
+    assert (kind_of(jid), number_of(jid)) == (kind, number)
+
+
+@pytest.mark.parametrize(
+    ("digits", "number"),
+    [
+        pytest.param("5215512345678", "+525512345678", id="mexico-with-the-old-1"),
+        pytest.param("525512345678", "+525512345678", id="mexico-of-today"),
+        pytest.param("553188887777", "+5531988887777", id="brazil-before-the-9"),
+        pytest.param("5531988887777", "+5531988887777", id="brazil-of-today"),
+        pytest.param("551178887777", "+551178887777", id="brazil-with-7-which-got-no-9"),
+        pytest.param("551132345678", "+551132345678", id="brazil-landline"),
+        pytest.param("5491123456789", "+5491123456789", id="argentina-keeps-its-9"),
+    ],
+)
+def test_an_id_in_an_old_form_gives_the_number_of_today(digits: str, number: str) -> None:
+    found = number_of(f"{digits}@s.whatsapp.net")
+
+    assert found == number
+    assert parse_number(number, region="ID") == number, "it is how the contact book has it"
+
+
+@given(st.text() | st.none() | st.integers() | st.lists(st.text()) | st.from_regex(r"\A\d{1,20}(:\d+)?@(c\.us|lid)\Z"))
+def test_whatever_comes_is_e164_or_nothing(jid: object) -> None:
+    number = number_of(jid)
+
+    assert number is None or (number[0] == "+" and number[1:].isascii() and number[1:].isdecimal())
+    assert number is None or 7 <= len(number[1:]) <= 15
