@@ -1,0 +1,313 @@
+"""WuzAPI 3: a self-hosted gateway, unofficial, so the account can be banned for its use.
+
+Hooks: wab_senders. Settings: baseUrl, token, webhookSecret, timeoutSeconds.
+
+What is special about it: it takes media only inside of the request, as data URIs. A message has an id made from ours,
+the same at every try, but the gateway cannot be asked for a message by its id. Its webhook proves itself by the
+connection's token or, in newer releases, which leave that out, by a signature with an HMAC key.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+import httpx
+from pydantic import BaseModel, Field, SecretStr, field_validator
+
+from wabroadcast_core import (
+    Accepted,
+    BadMessage,
+    Capabilities,
+    ConnectionDown,
+    ConnectionEvent,
+    Inbound,
+    Model,
+    OutcomeUnknown,
+    OutgoingMessage,
+    Receipt,
+    Rejected,
+    Reply,
+    Sender,
+    SenderContext,
+    SendError,
+    Temporary,
+    WebhookRefusedError,
+    WebhookRequest,
+    ask,
+    blank_numbers,
+    error_of,
+    hookimpl,
+)
+from wabroadcast_plugins.senders.jids import kind_of, number_of
+from wabroadcast_plugins.senders.whatsmeow import (
+    fields_of,
+    find_refusal,
+    load_media,
+    read_json,
+    read_time,
+    text_of,
+    texts_in,
+)
+
+LONGEST_DETAIL: Final = 200  # characters
+ID_DIGITS: Final = 18  # hexadecimal ones after the prefix: as long as the ids of WhatsApp Web are
+_ID_PREFIX: Final = "3EB0"
+_MEGABYTE: Final = 1024 * 1024
+
+_FIELDS: Final = {"image": "Image", "document": "Document", "audio": "Audio", "video": "Video"}
+_ANY_FILE: Final = "application/octet-stream"  # the one type that a document's data URI may name
+_RECEIPTS: Final[Mapping[str, Any]] = {"Delivered": "delivered", "Read": "read"}  # ReadSelf: by the account itself
+_NEWS: Final = {
+    "Connected": ConnectionEvent("up"),
+    "Disconnected": ConnectionEvent("down", "wuzapi_disconnected"),
+    "LoggedOut": ConnectionEvent("down", "wuzapi_logged_out"),
+    "ConnectFailure": ConnectionEvent("down", "wuzapi_connect_failure"),
+    "ClientOutdated": ConnectionEvent("down", "wuzapi_client_outdated"),
+    "TemporaryBan": ConnectionEvent("down", "wuzapi_temporary_ban"),
+}
+_NOT_CONNECTED: Final = ("no session", "not connected", "not logged in", "doesn't contain a device jid")
+_UNREADABLE: Final = ("payload", "should start with", "could not decode")
+_SAID_IN: Final = tuple(
+    f"{kind}Message"
+    for kind in ("extendedText", "image", "video", "document", "audio", "sticker", "location", "contact")
+)
+
+
+class WuzapiSettings(Model):
+    base_url: str = Field(
+        pattern=r"^https?://\S+$",
+        max_length=2_048,
+        description="Address of the gateway, with its base path if it has one.",
+    )
+    token: SecretStr = Field(min_length=1, description="The token of the gateway's user whose account sends.")
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), description="The user's HMAC key, where it has one; then only signed webhook calls are taken."
+    )
+    timeout_seconds: float = Field(30, gt=0, le=600, description="How long the gateway may take to answer.")
+
+    @field_validator("token")
+    @classmethod
+    def _fits_a_header(cls, token: SecretStr) -> SecretStr:
+        if not (token.get_secret_value().isascii() and token.get_secret_value().isprintable()):
+            raise ValueError("a token is made of plain letters, digits and signs")
+        return token
+
+
+class WuzapiSender:
+    kind: ClassVar[str] = "wuzapi"
+    Settings: ClassVar[type[BaseModel]] = WuzapiSettings
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        types=frozenset({"text", *_FIELDS}),
+        media_bytes={  # the gateway names none; both ends hold all of it in memory, a third larger
+            "image": 16 * _MEGABYTE,
+            "document": 32 * _MEGABYTE,
+            "audio": 16 * _MEGABYTE,
+            "video": 16 * _MEGABYTE,
+        },
+        media_types={
+            "image": frozenset({"image/jpeg", "image/png"}),
+            "audio": frozenset({"audio/ogg; codecs=opus"}),
+            "video": frozenset({"video/mp4", "video/3gpp"}),
+        },
+        ban_risk=True,
+        number_check=True,
+    )
+
+    def __init__(self, settings: WuzapiSettings, context: SenderContext) -> None:
+        self._settings = settings
+        self._context = context
+
+    async def send(self, message: OutgoingMessage) -> Accepted:
+        path, body = await self._compose(message)
+        reply = await self._ask("POST", path, json=body)
+        message_id = text_of(_data_of(reply).get("Id"))
+        if not message_id:
+            raise OutcomeUnknown("wuzapi_no_id", reply.summary)
+        return Accepted(provider_id=message_id)
+
+    async def check_numbers(self, numbers: Sequence[str]) -> dict[str, bool]:
+        asked = {number.lstrip("+"): number for number in numbers}
+        reply = await self._ask("POST", "/user/check", json={"Phone": list(asked)})
+        return {asked[digits]: found for digits, found in _findings_in(_data_of(reply).get("Users")) if digits in asked}
+
+    async def check_connection(self) -> ConnectionEvent:
+        reply = await self._ask("GET", "/session/status")
+        status = {name.lower(): value for name, value in _data_of(reply).items()}  # their case differs by release
+        if status.get("loggedin") is not True:
+            return ConnectionEvent("down", "wuzapi_not_logged_in")
+        if status.get("connected") is not True:
+            return ConnectionEvent("down", "wuzapi_not_connected")
+        return ConnectionEvent("up")
+
+    def verify_webhook(self, request: WebhookRequest) -> None:
+        if self._settings.webhook_secret.get_secret_value():
+            self._verify_signature(request)
+        else:
+            self._verify_token(request)
+
+    def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
+        call = _call_in(request)
+        event = fields_of(call.get("event"))
+        match call.get("type"):
+            case "ReadReceipt":
+                return list(_receipts_in(event, state=text_of(call.get("state"))))
+            case "Message":
+                return list(_inbound_in(event))
+            case str() as name if name in _NEWS:
+                return [_NEWS[name]]
+        return []
+
+    async def _compose(self, message: OutgoingMessage) -> tuple[str, dict[str, Any]]:
+        """The path and the body of the request that sends a message."""
+        body = {"Phone": message.number.lstrip("+"), "Id": _id_of(message.message_id)}
+        if message.type == "text":
+            return "/chat/send/text", {**body, "Body": message.text}
+        if message.type not in _FIELDS:
+            raise BadMessage("wuzapi_type", f"the gateway sends no {message.type}")
+        return f"/chat/send/{message.type}", {**body, **await self._compose_media(message)}
+
+    async def _compose_media(self, message: OutgoingMessage) -> dict[str, str]:
+        if message.text and message.type == "audio":
+            raise BadMessage("wuzapi_caption", "WhatsApp shows no caption with an audio file")
+        media = await load_media(self._context, message, kind=self.kind, capabilities=self.capabilities)
+        content_type = media.content_type.partition(";")[0]
+        caption = {"Caption": message.text} if message.text else {}
+        if message.type != "document":
+            return {_FIELDS[message.type]: _data_uri(content_type, media.content), **caption}
+        name = message.content.get("filename") or media.filename
+        return {"Document": _data_uri(_ANY_FILE, media.content), "FileName": name, "MimeType": content_type, **caption}
+
+    def _verify_signature(self, request: WebhookRequest) -> None:
+        key = self._settings.webhook_secret.get_secret_value().encode()
+        wanted = hmac.new(key, request.body, hashlib.sha256).hexdigest()
+        if not _same(wanted, request.headers.get("x-hmac-signature", "")):
+            raise WebhookRefusedError("x-hmac-signature is not made with this connection's webhookSecret")
+
+    def _verify_token(self, request: WebhookRequest) -> None:
+        given = request.form.get("token") or text_of(fields_of(read_json(request.body)).get("token"))
+        if not _same(self._settings.token.get_secret_value(), given):
+            raise WebhookRefusedError(
+                "the call does not carry this connection's token; newer releases never do: "
+                "set an HMAC key for the user there, and give it to this connection as webhookSecret"
+            )
+
+    async def _ask(self, method: str, path: str, **request: Any) -> Reply:
+        """Make one request. :raises SendError: it is not answered, or not with a success."""
+        settings = self._settings
+        headers = {"token": settings.token.get_secret_value()}
+        url = settings.base_url.rstrip("/") + path
+        reply = await ask(self._context.http, method, url, seconds=settings.timeout_seconds, headers=headers, **request)
+        if not reply.is_success or fields_of(reply.document).get("success") is False:
+            raise _error_in(reply)
+        return reply
+
+
+@hookimpl
+def wab_senders() -> list[type[Sender]]:
+    return [WuzapiSender]
+
+
+def _id_of(message_id: str) -> str:
+    """WhatsApp's id of a message, the same however often it is tried."""
+    return _ID_PREFIX + hashlib.sha256(message_id.encode()).hexdigest()[:ID_DIGITS].upper()
+
+
+def _data_uri(content_type: str, content: bytes) -> str:
+    return f"data:{content_type};base64,{base64.b64encode(content).decode()}"
+
+
+def _data_of(reply: Reply) -> dict[str, Any]:
+    return fields_of(fields_of(reply.document).get("data"))
+
+
+def _same(wanted: str, given: str) -> bool:
+    return hmac.compare_digest(wanted.encode(), given.encode(errors="replace"))
+
+
+def _error_in(reply: Reply) -> SendError:
+    """What a reply that is no success means: by the gateway's words, then by its status."""
+    text = text_of(fields_of(reply.document).get("error"))
+    detail = blank_numbers(text)[:LONGEST_DETAIL] or reply.summary
+    return _error_in_words(text, detail, status=reply.status) or _error_by_status(reply, detail, is_gateways=bool(text))
+
+
+def _error_in_words(text: str, detail: str, *, status: int) -> SendError | None:
+    said = text.lower()
+    if any(words in said for words in _NOT_CONNECTED):
+        return ConnectionDown("wuzapi_not_connected", detail)
+    if said.startswith("failed to upload"):  # which comes before the message; its words show addresses with their keys
+        return Temporary("wuzapi_media", "the gateway could not upload the file to WhatsApp")
+    if said.startswith("could not decode image"):
+        return BadMessage("wuzapi_media", detail)
+    if status == httpx.codes.BAD_REQUEST and "phone" in said:
+        return Rejected("wuzapi_number", detail)
+    if status == httpx.codes.BAD_REQUEST and any(words in said for words in _UNREADABLE):
+        return BadMessage("wuzapi_message", detail)
+    return find_refusal(text, kind="wuzapi")
+
+
+def _error_by_status(reply: Reply, detail: str, *, is_gateways: bool) -> SendError:
+    if reply.is_success:
+        return OutcomeUnknown("wuzapi_no_success", detail)
+    match reply.status:
+        case 404 if not is_gateways:
+            return ConnectionDown("wuzapi_not_found", "there is no such gateway at this address")
+        case 413:
+            return BadMessage("wuzapi_too_large", "the gateway takes no request of this size")
+    return error_of(reply)
+
+
+def _findings_in(users: object) -> Iterator[tuple[str, bool]]:
+    for user in map(fields_of, users if isinstance(users, list) else []):
+        found = user.get("IsInWhatsapp")
+        if isinstance(found, bool):
+            yield text_of(user.get("Query")).lstrip("+"), found
+
+
+def _call_in(request: WebhookRequest) -> dict[str, Any]:
+    """What a call says: a form with a JSON text in it, such a text in JSON, or the JSON itself."""
+    call = fields_of(read_json(request.form.get("jsonData") or request.body))
+    inner = call.get("jsonData")
+    return fields_of(read_json(inner)) if isinstance(inner, str) else call
+
+
+def _receipts_in(event: Mapping[str, Any], *, state: str) -> Iterator[Receipt]:
+    kind = _RECEIPTS.get(state)
+    if kind is None or event.get("IsFromMe"):
+        return
+    for message_id in texts_in(event.get("MessageIDs")):
+        yield Receipt(kind, at=read_time(event.get("Timestamp")), provider_id=message_id)
+
+
+def _inbound_in(event: Mapping[str, Any]) -> Iterator[Inbound]:
+    info = fields_of(event.get("Info"))
+    number = number_of(info.get("Sender")) or number_of(info.get("SenderAlt"))
+    said = _said_in(fields_of(event.get("Message")))
+    if number is None or said is None or not _is_of_a_person(info):
+        return
+    text, reply_to = said
+    yield Inbound(
+        number=number,
+        text=text,
+        at=read_time(info.get("Timestamp")),
+        provider_id=text_of(info.get("ID")) or None,
+        reply_to=reply_to,
+    )
+
+
+def _is_of_a_person(info: Mapping[str, Any]) -> bool:
+    return not info.get("IsFromMe") and not info.get("IsGroup") and kind_of(info.get("Chat")) in {"person", "lid"}
+
+
+def _said_in(message: Mapping[str, Any]) -> tuple[str, str | None] | None:
+    """Text and the id answered to; None for what says nothing: reactions, votes, edits, keys."""
+    if text := text_of(message.get("conversation")):
+        return text, None
+    for name in _SAID_IN:
+        if part := fields_of(message.get(name)):
+            context = fields_of(part.get("contextInfo"))
+            reply_to = text_of(context.get("stanzaID")) or text_of(context.get("stanzaId"))
+            return text_of(part.get("text")) or text_of(part.get("caption")), reply_to or None
+    return None
