@@ -205,6 +205,13 @@ class ConnectionDown(SendError):  # noqa: N818 - reads as the outcome it is
 
 
 class OutcomeUnknown(SendError):  # noqa: N818 - reads as the outcome it is
-    """The request left and no answer came: never resent by itself."""
+    """The request left and no answer came: never resent by itself.
+
+    ``provider_id``: the id that the provider's receipts will name, where the sender chose it; one of them settles it.
+    """
 
     code = "outcome_unknown"
+
+    def __init__(self, reason: str = "", detail: str = "", *, provider_id: str | None = None) -> None:
+        super().__init__(reason, detail)
+        self.provider_id = provider_id

@@ -73,7 +73,9 @@ def not_accepted(error: Exception, circumstances: Circumstances) -> Ending:  # n
         case ConnectionDown():
             return Ending(_again(error, circumstances, wait=0), "pause_connection")
         case OutcomeUnknown():
-            return Ending(unknown(error.reason, circumstances, detail=error.detail))
+            outcome = unknown(error.reason, circumstances, detail=error.detail)
+            outcome.provider_id = error.provider_id
+            return Ending(outcome)
         case SendError():
             return Ending(_final(error, circumstances))
         case _:

@@ -121,10 +121,13 @@ class WuzapiSender:
 
     async def send(self, message: OutgoingMessage) -> Accepted:
         path, body = await self._compose(message)
-        reply = await self._ask("POST", path, json=body)
+        try:
+            reply = await self._ask("POST", path, json=body)
+        except OutcomeUnknown as error:  # its receipts will name the id all the same
+            raise OutcomeUnknown(error.reason, error.detail, provider_id=body["Id"]) from error
         message_id = text_of(_data_of(reply).get("Id"))
         if not message_id:
-            raise OutcomeUnknown("wuzapi_no_id", reply.summary)
+            raise OutcomeUnknown("wuzapi_no_id", reply.summary, provider_id=body["Id"])
         return Accepted(provider_id=message_id)
 
     async def check_numbers(self, numbers: Sequence[str]) -> dict[str, bool]:

@@ -257,3 +257,17 @@ def test_receipts_that_senders_hear_reach_their_messages(
     assert [view.status for view in views] == ["sent", "failed", "sent", "sent", "unknown"]
     assert [view.reason for view in views] == [None, "undeliverable", None, None, "no_answer"]
     assert broadcaster.status(job_id).counts.read == 1
+
+
+def test_a_receipt_settles_a_lost_answer_by_the_id_that_the_sender_chose(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    broadcaster.save_connection("main", {"sender": "scripted"})
+    provider.decide = lambda _connection, message: OutcomeUnknown("no_answer", provider_id=f"chosen.{message.attempt}")
+    job_id = broadcaster.submit(text_to("main"), people(1)).job_id
+    wait_for(lambda: broadcaster.status(job_id).counts.unknown == 1, what="the lost answer")
+
+    provider.tell("main", Receipt("delivered", time.time(), provider_id="chosen.1"))
+
+    wait_for(lambda: broadcaster.status(job_id).counts.delivered == 1, what="the receipt")
+    assert broadcaster.status(job_id).counts.sent == 1

@@ -555,3 +555,12 @@ def test_a_request_fits_the_published_specification(gateway: Gateway, schemas: A
     known_elsewhere = {"MimeType"}  # newer releases read it
     assert set(gateway.last.json) - known_elsewhere <= set(schema["properties"])
     jsonschema.validate(gateway.last.json, schema)
+
+
+def test_a_lost_answer_leaves_the_id_that_receipts_will_name(gateway: Gateway) -> None:
+    gateway.answering = lambda _: ProviderAnswer(fault="drop")
+
+    with pytest.raises(OutcomeUnknown) as lost:
+        gateway.ask(lambda sender: sender.send(message_to(NUMBER)))
+
+    assert lost.value.provider_id == gateway.last.json["Id"]
