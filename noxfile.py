@@ -14,6 +14,8 @@ nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.error_on_missing_interpreters = False
 
+TOGETHER = ("-n", str(max(3, os.cpu_count() or 1)), "--dist", "worksteal")
+
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -67,11 +69,14 @@ def types(session: nox.Session) -> None:
 @nox.session(python=FOUND or None)
 def tests(session: nox.Session) -> None:
     """The suite against the package as it installs: all of it, with coverage, on the first Python that is here; on the
-    others without the tests that run worker processes for long."""
+    others without the slow tests. What judges times runs by itself, and is not measured meanwhile."""
     install_group(session, "tests", ".[postgres]")
-    whole = session.python in {*FOUND[:1], None}
-    chosen = ["--cov", "--cov-report=term-missing:skip-covered", "-m", "not door"] if whole else ["-m", "not slow"]
-    session.run("pytest", *chosen, *session.posargs)
+    if session.python not in {*FOUND[:1], None}:
+        session.run("pytest", *TOGETHER, "-m", "not slow", *session.posargs)
+        return
+    shown = ("--cov", "--cov-report=term-missing:skip-covered")
+    session.run("pytest", *TOGETHER, *shown, "-m", "not alone and not door", *session.posargs)
+    session.run("pytest", "-m", "alone and not door", *session.posargs)
 
 
 @nox.session

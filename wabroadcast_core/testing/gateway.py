@@ -90,7 +90,9 @@ class Gateway:
 
 
 def most_in_window(times: Sequence[float], seconds: float) -> int:
-    """The largest number of times in any window of this length, wherever it starts."""
+    """The largest number of times in any window of this length, wherever it starts; none where there is no length."""
+    if seconds <= 0:
+        return 0
     window: deque[float] = deque()
     most = 0
     for moment in sorted(times):

@@ -21,6 +21,8 @@ from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing.gateway import Arrival, Gateway
 
+pytestmark = pytest.mark.alone
+
 QUIET = 1.2  # seconds: what is paused may start for one second more, then it must be silent
 MANY = 50_000
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
@@ -342,9 +344,9 @@ def _held(broadcaster: Broadcaster, provider: ScriptedProvider, *, held_after: i
 # --- after a first try -----------------------------------------------------------------------------------------
 
 FIRST_TRIES: dict[str, Callable[[], Exception]] = {
-    "retried": lambda: Temporary("busy", retry_after=0.3),
-    "throttled": lambda: Throttled("rate", retry_after=0.3),
-    "throttled-for-the-person": lambda: Throttled("pair", retry_after=0.3, scope="recipient"),
+    "retried": lambda: Temporary("busy", retry_after=1.0),
+    "throttled": lambda: Throttled("rate", retry_after=1.0),
+    "throttled-for-the-person": lambda: Throttled("pair", retry_after=1.0, scope="recipient"),
 }
 
 
@@ -374,7 +376,7 @@ def test_what_waits_for_another_try_is_cancelled_too(
     job_id = _tried_once(broadcaster, provider, FIRST_TRIES[why])
 
     broadcaster.cancel(job_id)
-    _let_pass(0.6)
+    _let_pass(QUIET)
 
     assert len(provider.starts) == 1
     _check_counts(broadcaster, job_id, cancelled=1)

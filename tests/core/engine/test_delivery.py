@@ -7,6 +7,8 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing.gateway import Gateway
 
+pytestmark = pytest.mark.alone
+
 
 def test_everyone_gets_one_personal_message(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> None:
     broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}})

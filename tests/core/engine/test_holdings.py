@@ -12,6 +12,8 @@ from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing.gateway import most_in_window
 
+pytestmark = pytest.mark.alone
+
 TEXT = {"type": "text", "text": "Halo"}
 
 

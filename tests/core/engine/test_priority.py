@@ -14,6 +14,8 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing.gateway import Arrival, Gateway, most_in_window
 
+pytestmark = pytest.mark.alone
+
 LITE = pytest.mark.parametrize("database_url", [pytest.param(None, id="sqlite")])
 
 
@@ -78,7 +80,7 @@ def test_broadcasts_of_one_rank_share_a_connection_evenly_all_the_way(
     counts = dict.fromkeys(jobs, 0)
     for arrival in gateway.arrivals()[begun:]:
         counts[arrival.message_id.rpartition("-")[0]] += 1
-        assert max(counts.values()) - min(counts.values()) <= 12, counts  # what may be late and start in the next claim
+        assert max(counts.values()) - min(counts.values()) <= 25, counts  # a claim: what is late starts in the next
     for job_id in jobs:
         broadcaster.cancel(job_id)
 
@@ -141,7 +143,7 @@ def test_many_slow_connections_all_keep_their_pace(
     for arrival in gateway.arrivals():
         by_line[arrival.connection].append(arrival.at)
     for times in by_line.values():
-        assert most_in_window(times, 1 - stalls.slack) == 1
+        assert most_in_window(times, 1 - stalls.slack) <= 1
         assert (times[-1] - times[0]) / (len(times) - 1) < 1.05 or not stalls.is_calm
 
 

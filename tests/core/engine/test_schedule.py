@@ -21,6 +21,8 @@ from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import workers as worker_store
 from wabroadcast_core.store.messages import position_of
 
+pytestmark = pytest.mark.alone
+
 Found = TypeVar("Found")
 JAKARTA = "Asia/Jakarta"
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
