@@ -19,7 +19,9 @@ def _rows() -> Iterator[str]:
 
 def _default_of(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True, validated_data={})
-    return f"`{default}`" if default not in (None, []) else ""
+    if isinstance(default, list):
+        default = ", ".join(default)
+    return f"`{default}`" if default not in (None, "") else ""
 
 
 if __name__ == "__main__":
