@@ -12,6 +12,7 @@ from host_litestar.cli.errors import RefusedError, UnreachableError
 from wabroadcast_core.models.broadcast import BroadcastProgress, BroadcastSummary
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage
+from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.upload import UploadView
 
 DEFAULT_URL = "http://127.0.0.1:3004"
@@ -53,6 +54,9 @@ class Client:
     def upload(self, path: Path) -> UploadView:
         with path.open("rb") as file:
             return UploadView.model_validate(self.call("POST", "/uploads", files={"file": (path.name, file)}))
+
+    def preview(self, draft: Mapping[str, Any]) -> Preview:
+        return Preview.model_validate(self.call("POST", "/broadcast/preview", json=dict(draft)))
 
     def submit(self, draft: Mapping[str, Any], *, key: str) -> BroadcastSummary:
         answer = self.call("POST", "/broadcast", json=dict(draft), headers={"Idempotency-Key": key})

@@ -9,6 +9,7 @@ from typing import Any, Self
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.broadcast import BroadcastProgress, BroadcastSummary
 from wabroadcast_core.models.message import MessageView
+from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.models.upload import UploadView
 from wabroadcast_core.queue.worker import Worker
@@ -38,6 +39,9 @@ class LocalEngine:
         with path.open("rb") as file:
             pieces: Iterator[bytes] = iter(partial(file.read, PIECE), b"")
             return self._broadcaster.save_upload(pieces, filename=path.name)
+
+    def preview(self, draft: Mapping[str, Any]) -> Preview:
+        return self._broadcaster.preview(draft)
 
     def submit(self, draft: Mapping[str, Any], *, key: str) -> BroadcastSummary:
         return self._broadcaster.submit(draft, idempotency_key=key)

@@ -11,6 +11,7 @@ import rich_click as click
 from rich.console import Console
 
 from host_litestar.cli.errors import RefusedError
+from host_litestar.cli.preview import show_preview
 from host_litestar.cli.progress import Engine, follow, report
 from host_litestar.cli.server import data_dir_option, read_settings
 from wabroadcast_core.models.broadcast import BroadcastProgress
@@ -72,6 +73,7 @@ contact_file = click.argument("file", type=click.Path(exists=True, dir_okay=Fals
 @click.option("--batch-size", type=click.IntRange(1), help="Send in batches of so many.")
 @click.option("--batch-interval", type=float, default=600, show_default=True, help="Seconds between batches.")
 @click.option("--column", "columns", type=ColumnType(), multiple=True, help='What a column is, as "HP Ibu=number".')
+@click.option("--preview", is_flag=True, help="Send nothing: show who would get it, how it looks, who not and why.")
 @click.option("--detach", is_flag=True, help="Submit and leave; exit status 0 then means accepted.")
 @click.option("--local", is_flag=True, help="Send from this process, without a server.")
 @data_dir_option
@@ -82,6 +84,7 @@ def send(
     columns: tuple[tuple[str, str], ...],
     data_dir: Path | None,
     *,
+    preview: bool,
     detach: bool,
     local: bool,
     **options: Any,
@@ -98,6 +101,8 @@ def send(
         upload = engine.upload(file)
         source: dict[str, Any] = {"type": upload.kind, "uploadId": upload.upload_id}
         draft["source"] = source | ({"mapping": dict(columns)} if columns else {})
+        if preview:
+            return show_preview(engine.preview(draft))
         job_id = engine.submit(draft, key=str(uuid.uuid4())).job_id
         click.echo(f"broadcast {job_id}")
         if detach:

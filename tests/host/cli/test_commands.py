@@ -201,3 +201,44 @@ def test_help_is_no_error(arguments: list[str], capsys: pytest.CaptureFixture[st
 )
 def test_a_time_left_is_said_for_people(seconds: float, words: str) -> None:
     assert describe_seconds(seconds) == words
+
+
+def test_a_preview_shows_what_a_send_would_do_and_does_not_do_it(server: Any, tmp_path: Path) -> None:
+    file = write_contacts(tmp_path, "Budi;0812-0000-1001;A", "Siti;081200001002;", "Salah;12;C")
+
+    done = server.command("send", str(file), "-m", TEXT, "--name", "only looked at", "--preview")
+    jobs = server.command("jobs", "--search", "only looked at")
+
+    assert done.returncode == 1
+    assert "1 of 3 would get it" in done.stdout
+    assert "Halo Budi, kode A" in done.stdout
+    for words in ("invalid_number", "missing_variable", "kode"):
+        assert words in done.stdout
+    assert "only looked at" not in jobs.stdout
+
+
+def test_a_connection_is_made_tested_and_forgotten(server: Any, tmp_path: Path) -> None:
+    settings = tmp_path / "shop.json"
+    settings.write_text('{"sender": "sandbox", "settings": {"latencySeconds": 0.01}}', encoding="utf-8")
+
+    made = server.command("connections", "set", "shop", str(settings))
+    shown = server.command("connections", "show", "shop")
+    tested = server.command("connections", "test", "shop")
+    gone = server.command("connections", "delete", "shop")
+    kinds = server.command("connections", "kinds")
+
+    assert [each.returncode for each in (made, shown, tested, gone, kinds)] == [0, 0, 0, 0, 0]
+    assert "shop (sandbox) is active" in made.stdout
+    assert '"latencySeconds": 0.01' in shown.stdout
+    assert "shop is up" in tested.stdout
+    assert "latencySeconds" in kinds.stdout
+    assert server.command("connections", "show", "shop").returncode == 2
+
+
+def test_a_connection_file_that_is_not_json_is_named(server: Any, tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_text("{", encoding="utf-8")
+
+    done = server.command("connections", "set", "shop", str(tmp_path / "broken.json"))
+
+    assert done.returncode == 2
+    assert "broken.json is not JSON" in done.stderr
