@@ -37,10 +37,16 @@ def number_of(jid: object) -> str | None:
 
     Ids in an old form give the number as it is dialled and stored today, so that people are found by it.
     """
+    digits = wa_id_of(jid)
+    return None if digits is None else f"+{_dialled_today(digits)}"
+
+
+def wa_id_of(jid: object) -> str | None:
+    """The digits of a person's id as WhatsApp has them, in whatever form; None for every other id."""
     if not isinstance(jid, str) or kind_of(jid) != "person":
         return None
     match = _PERSON.fullmatch(jid)
-    return None if match is None else f"+{_dialled_today(match[1])}"
+    return None if match is None else match[1]
 
 
 def _dialled_today(digits: str) -> str:

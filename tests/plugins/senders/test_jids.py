@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wabroadcast_core import parse_number
-from wabroadcast_plugins.senders.jids import kind_of, number_of
+from wabroadcast_plugins.senders.jids import kind_of, number_of, wa_id_of
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,10 @@ def test_an_id_is_told_apart_and_gives_its_number(jid: object, kind: str, number
     ],
 )
 def test_an_id_in_an_old_form_gives_the_number_of_today(digits: str, number: str) -> None:
-    found = number_of(f"{digits}@s.whatsapp.net")
+    jid = f"{digits}:7@s.whatsapp.net"
 
-    assert found == number
+    assert number_of(jid) == number
+    assert wa_id_of(jid) == digits, "WhatsApp's own form is not lost"
     assert parse_number(number, region="ID") == number, "it is how the contact book has it"
 
 
@@ -62,5 +63,6 @@ def test_an_id_in_an_old_form_gives_the_number_of_today(digits: str, number: str
 def test_whatever_comes_is_e164_or_nothing(jid: object) -> None:
     number = number_of(jid)
 
+    assert (number is None) is (wa_id_of(jid) is None)
     assert number is None or (number[0] == "+" and number[1:].isascii() and number[1:].isdecimal())
     assert number is None or 7 <= len(number[1:]) <= 15
