@@ -1,0 +1,776 @@
+import base64
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tests.plugins.senders.gateway_on_loopback import GatewayOnLoopback
+from wabroadcast_core import (
+    Accepted,
+    BadMessage,
+    ChecksConnection,
+    ChecksNumbers,
+    ConnectionDown,
+    ConnectionEvent,
+    FindsMessages,
+    Inbound,
+    OutcomeUnknown,
+    OutgoingMessage,
+    ParsesWebhooks,
+    Receipt,
+    Rejected,
+    SendError,
+    Temporary,
+    Throttled,
+    WebhookRefusedError,
+    WebhookRequest,
+)
+from wabroadcast_core.plugins import build_plugins
+from wabroadcast_core.testing import ProviderAnswer, ProviderRequest, fake_sender_context, message_to
+from wabroadcast_core.testing.http_contract import HttpSenderContract
+from wabroadcast_plugins.senders import evolution
+from wabroadcast_plugins.senders.evolution import EvolutionSender, EvolutionSettings
+
+Found = TypeVar("Found")
+
+KEY = "B6D711FC-not-a-real-key"
+NUMBER = "+628123456789"
+DIGITS = NUMBER.lstrip("+")
+JID = f"{DIGITS}@s.whatsapp.net"
+SENT = {"key": {"remoteJid": JID, "fromMe": True, "id": "3EB0C1"}, "message": {}, "status": "PENDING"}
+STATE_PATH = "/instance/connectionState/main"
+PNG = b"\x89PNG\r\n\x1a\n a poster"
+SPECIFICATION = Path(__file__).parents[3].parent / "shared/specs/evolution-api-v2-openapi.json"
+
+
+class TestEvolutionSender(HttpSenderContract):
+    sender_class = EvolutionSender
+    settings: ClassVar[dict[str, Any]] = {"instance": "main", "apiKey": KEY, "webhookToken": "t0ken-in-the-address"}
+    accepted: ClassVar[Any] = SENT
+    accepted_status = 201
+
+    def is_send(self, request: ProviderRequest) -> bool:
+        return request.path.startswith("/message/")
+
+
+@pytest.fixture(scope="module")
+def running_gateway() -> Iterator[GatewayOnLoopback]:
+    with GatewayOnLoopback(EvolutionSender, SENT, media={"u1/poster.png": PNG}) as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(running_gateway: GatewayOnLoopback) -> GatewayOnLoopback:
+    running_gateway.reset()
+    return running_gateway
+
+
+def make_settings(**given: Any) -> EvolutionSettings:
+    base = {"baseUrl": "http://gateway.example", "instance": "main", "apiKey": KEY}
+    return EvolutionSettings.model_validate({**base, **given})
+
+
+def run(gateway: GatewayOnLoopback, work: Callable[[EvolutionSender], Awaitable[Found]], **settings: Any) -> Found:
+    return gateway.run(work, make_settings(**{"baseUrl": gateway.url, **settings}))
+
+
+def failure(gateway: GatewayOnLoopback, answer: ProviderAnswer, *, state: ProviderAnswer | None = None) -> SendError:
+    """How a text ends that is answered so; ``state`` answers for the instance's state."""
+    gateway.answering = lambda request: state if state and request.path == STATE_PATH else answer
+    with pytest.raises(SendError) as caught:
+        run(gateway, lambda sender: sender.send(message_to(NUMBER)))
+    return caught.value
+
+
+def refused(message: Any, *, status: int = 400) -> ProviderAnswer:
+    """As the server words a fault."""
+    return ProviderAnswer(status, {"status": status, "error": "Bad Request", "response": {"message": message}})
+
+
+def state_of(state: str) -> ProviderAnswer:
+    return ProviderAnswer(200, {"instance": {"instanceName": "main", "state": state}})
+
+
+def media_message(kind: str, *, text: str | None = "Menu hari ini", **media: str) -> OutgoingMessage:
+    return replace(message_to(NUMBER), type=kind, text=text, content={"media": media})
+
+
+# sending
+
+
+def test_evolution_is_found_as_a_plugin() -> None:
+    sender = EvolutionSender(make_settings(), fake_sender_context())
+
+    assert build_plugins([evolution], discover=False).sender("evolution") is EvolutionSender
+    assert isinstance(sender, ChecksNumbers)
+    assert isinstance(sender, ChecksConnection)
+    assert isinstance(sender, ParsesWebhooks)
+    assert not isinstance(sender, FindsMessages)
+    assert sender.capabilities.ban_risk
+    assert sender.capabilities.number_check
+    assert not sender.capabilities.client_message_ids
+
+
+def test_a_text_is_sent_as_the_gateway_wants_it(gateway: GatewayOnLoopback) -> None:
+    accepted = run(
+        gateway,
+        lambda sender: sender.send(message_to(NUMBER, text="Halo")),
+        baseUrl=f"{gateway.url}/evo/",
+        instance="Toko 1/A",
+    )
+
+    assert accepted == Accepted(provider_id="3EB0C1", wa_id=DIGITS)
+    [request] = gateway.requests
+    assert (request.method, request.path) == ("POST", "/evo/message/sendText/Toko%201%2FA")
+    assert request.headers["apikey"] == KEY
+    assert request.json == {"number": DIGITS, "text": "Halo", "linkPreview": False}
+
+
+@pytest.mark.parametrize(
+    ("message", "path", "body"),
+    [
+        pytest.param(
+            media_message("image", url="https://x.example/a.png"),
+            "sendMedia",
+            {
+                "mediatype": "image",
+                "mimetype": "image/png",
+                "fileName": "a.png",
+                "caption": "Menu hari ini",
+                "media": "https://x.example/a.png",
+            },
+            id="image-by-address",
+        ),
+        pytest.param(
+            media_message("image", uploadId="u1/poster.png"),
+            "sendMedia",
+            {
+                "mediatype": "image",
+                "mimetype": "image/png",
+                "fileName": "poster.png",
+                "caption": "Menu hari ini",
+                "media": base64.b64encode(PNG).decode(),
+            },
+            id="image-uploaded",
+        ),
+        pytest.param(
+            media_message("document", text=None, url="https://x.example/a.pdf"),
+            "sendMedia",
+            {
+                "mediatype": "document",
+                "mimetype": "application/pdf",
+                "fileName": "a.pdf",
+                "media": "https://x.example/a.pdf",
+            },
+            id="document-without-words",
+        ),
+        pytest.param(
+            media_message("video", text=None, url="https://x.example/a.mp4"),
+            "sendMedia",
+            {
+                "mediatype": "video",
+                "mimetype": "video/mp4",
+                "fileName": "a.mp4",
+                "media": "https://x.example/a.mp4",
+            },
+            id="video",
+        ),
+        pytest.param(
+            media_message("audio", text=None, url="https://x.example/a.ogg"),
+            "sendWhatsAppAudio",
+            {"audio": "https://x.example/a.ogg"},
+            id="voice-message",
+        ),
+    ],
+)
+def test_media_are_sent_as_the_gateway_wants_them(
+    gateway: GatewayOnLoopback, message: OutgoingMessage, path: str, body: dict[str, Any]
+) -> None:
+    accepted = run(gateway, lambda sender: sender.send(message))
+
+    assert accepted.provider_id == "3EB0C1"
+    [request] = gateway.requests
+    assert (request.method, request.path) == ("POST", f"/message/{path}/main")
+    assert request.json == {"number": DIGITS, **body}
+
+
+@pytest.mark.parametrize(
+    ("always", "asked", "preview"),
+    [
+        pytest.param(False, False, False, id="nobody-asks"),
+        pytest.param(False, True, True, id="the-message-asks"),
+        pytest.param(True, False, True, id="always"),
+    ],
+)
+def test_links_get_a_preview_where_it_is_asked_for(
+    gateway: GatewayOnLoopback, *, always: bool, asked: bool, preview: bool
+) -> None:
+    message = replace(message_to(NUMBER), content={"previewUrl": asked})
+
+    run(gateway, lambda sender: sender.send(message), linkPreview=always)
+
+    assert gateway.last.json["linkPreview"] is preview
+
+
+def test_typing_is_asked_for_and_waited_for(gateway: GatewayOnLoopback) -> None:
+    """The answer comes only after it, so that waiting as long as usual would take it for lost."""
+    gateway.answering = lambda request: ProviderAnswer(201, SENT, delay=request.json["delay"] / 1_000)
+
+    accepted = run(gateway, lambda sender: sender.send(message_to(NUMBER)), typingMilliseconds=400, timeoutSeconds=0.2)
+
+    assert accepted.provider_id == "3EB0C1"
+    assert gateway.last.json["delay"] == 400
+
+
+@pytest.mark.parametrize(
+    ("typing", "timeout", "seconds"),
+    [
+        pytest.param(0, 10, 10, id="no-typing"),
+        pytest.param(20_000, 10, 50, id="never-less-than-half-a-minute-beside-it"),
+        pytest.param(20_000, 45, 65, id="more-if-set"),
+    ],
+)
+def test_a_send_is_waited_for_longer_than_it_types(typing: int, timeout: float, seconds: float) -> None:
+    settings = make_settings(typingMilliseconds=typing, timeoutSeconds=timeout)
+
+    assert EvolutionSender(settings, fake_sender_context())._send_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("jid", "wa_id"),
+    [
+        pytest.param("553188887777@s.whatsapp.net", "553188887777", id="another-id-than-the-number"),
+        pytest.param("212345678901234@lid", None, id="hidden"),
+        pytest.param(None, None, id="none"),
+    ],
+)
+def test_the_id_that_whatsapp_knows_the_person_by_is_kept(
+    gateway: GatewayOnLoopback, jid: str | None, wa_id: str | None
+) -> None:
+    gateway.answering = lambda _: ProviderAnswer(201, {"key": {"remoteJid": jid, "id": "3EB0C1"}})
+
+    accepted = run(gateway, lambda sender: sender.send(message_to("+5531988887777")))
+
+    assert accepted == Accepted(provider_id="3EB0C1", wa_id=wa_id)
+
+
+# failures
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "reason"),
+    [
+        pytest.param(
+            refused([{"jid": JID, "exists": False, "number": DIGITS}]),
+            Rejected,
+            "not_on_whatsapp",
+            id="not-on-whatsapp",
+        ),
+        pytest.param(refused(["Error: Timed Out"]), OutcomeUnknown, "evolution_fault", id="time-out-inside"),
+        pytest.param(refused(["Error: something"]), OutcomeUnknown, "evolution_fault", id="any-fault-inside"),
+        pytest.param(refused(["PrismaClientError: x"]), OutcomeUnknown, "evolution_fault", id="after-it-was-sent"),
+        pytest.param(refused("Timed Out", status=500), OutcomeUnknown, "evolution_fault", id="fault-with-500"),
+        pytest.param(refused(None), OutcomeUnknown, "evolution_fault", id="no-words"),
+        pytest.param(refused([7, {"exists": True}]), OutcomeUnknown, "evolution_fault", id="unknown-shape"),
+        pytest.param(refused(["Error: server returned error 463"]), Throttled, "evolution_463", id="timelock"),
+        pytest.param(refused(["Error: server returned error 475"]), Throttled, "evolution_475", id="capping"),
+        pytest.param(
+            refused("Cannot read properties of undefined (reading 'textMessage')", status=500),
+            ConnectionDown,
+            "evolution_not_loaded",
+            id="instance-not-started",
+        ),
+        pytest.param(
+            refused("Cannot read properties of undefined (reading 'id')", status=500),
+            OutcomeUnknown,
+            "evolution_fault",
+            id="another-bug-of-theirs",
+        ),
+        pytest.param(
+            refused([['requires property "text"', "number does not match"]]),
+            Rejected,
+            "evolution_invalid",
+            id="refused-by-its-schema",
+        ),
+        pytest.param(
+            refused(["Owned media must be a url or base64"]), BadMessage, "evolution_media", id="no-good-medium"
+        ),
+        pytest.param(
+            refused(['The "main" instance does not exist'], status=404),
+            ConnectionDown,
+            "evolution_no_instance",
+            id="no-such-instance",
+        ),
+        pytest.param(refused("Unauthorized", status=401), ConnectionDown, "http_401", id="wrong-key"),
+        pytest.param(refused("Forbidden", status=403), ConnectionDown, "http_403", id="forbidden"),
+        pytest.param(ProviderAnswer(413, "<html>"), BadMessage, "evolution_too_large", id="too-large-for-the-server"),
+        pytest.param(ProviderAnswer(400, "<html>"), Rejected, "http_400", id="a-proxy-refuses"),
+        pytest.param(ProviderAnswer(502, "<html>"), OutcomeUnknown, "http_502", id="a-proxy-lost-the-answer"),
+        pytest.param(ProviderAnswer(201, {"key": {"id": ""}}), OutcomeUnknown, "evolution_no_id", id="no-id"),
+        pytest.param(ProviderAnswer(201, {"key": {"id": 7}}), OutcomeUnknown, "evolution_no_id", id="id-of-no-text"),
+    ],
+)
+def test_a_failure_is_what_the_shape_of_its_body_says(
+    gateway: GatewayOnLoopback, answer: ProviderAnswer, error: type[SendError], reason: str
+) -> None:
+    caught = failure(gateway, answer)
+
+    assert (type(caught), caught.reason) == (error, reason)
+    assert DIGITS not in str(caught)
+    assert len(gateway.requests) == 1
+
+
+def test_a_refusal_of_new_contacts_holds_up_only_them(gateway: GatewayOnLoopback) -> None:
+    caught = failure(gateway, refused(["Error: server returned error 463"]))
+
+    assert isinstance(caught, Throttled)
+    assert (caught.scope, caught.retry_after) == ("new_contacts", None)
+
+
+def test_what_the_gateway_says_is_told_without_numbers(gateway: GatewayOnLoopback) -> None:
+    caught = failure(gateway, refused([f"Error: no session for {DIGITS} at 10:00"]))
+
+    assert caught.detail == "HTTP 400: Error: no session for … at 10:00"
+
+
+@pytest.mark.parametrize(
+    "closed",
+    [
+        pytest.param(refused(["Error: Connection Closed"]), id="as-it-sends"),
+        pytest.param(refused("Connection Closed", status=500), id="as-it-looks-the-number-up"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("state", "error", "reason"),
+    [
+        pytest.param(state_of("close"), ConnectionDown, "disconnected", id="logged-out"),
+        pytest.param(state_of("connecting"), Temporary, "evolution_connection_closed", id="coming-back"),
+        pytest.param(state_of("open"), Temporary, "evolution_connection_closed", id="back-already"),
+        pytest.param(ProviderAnswer(200, "?"), Temporary, "evolution_connection_closed", id="no-state-told"),
+        pytest.param(ProviderAnswer(500, "?"), Temporary, "evolution_connection_closed", id="not-told"),
+        pytest.param(ProviderAnswer(fault="drop"), Temporary, "evolution_connection_closed", id="nobody-answers"),
+        pytest.param(ProviderAnswer(404, "?"), ConnectionDown, "evolution_no_instance", id="instance-gone"),
+    ],
+)
+def test_a_closed_connection_is_waited_for_unless_the_account_is_logged_out(
+    gateway: GatewayOnLoopback, closed: ProviderAnswer, state: ProviderAnswer, error: type[SendError], reason: str
+) -> None:
+    caught = failure(gateway, closed, state=state)
+
+    assert (type(caught), caught.reason) == (error, reason)
+    first, *others = [request.path for request in gateway.requests]
+    assert first == "/message/sendText/main"
+    assert set(others) == {STATE_PATH}, "nothing is sent again"
+    if isinstance(caught, Temporary):
+        assert caught.retry_after == evolution.RECONNECT_SECONDS
+
+
+def test_what_nobody_can_be_sent_leaves_no_trace_at_the_gateway(gateway: GatewayOnLoopback) -> None:
+    with pytest.raises(BadMessage):
+        run(gateway, lambda sender: sender.send(media_message("audio", url="https://x.example/a.ogg")))
+
+    assert not gateway.requests
+
+
+# numbers and the connection
+
+
+def test_numbers_are_asked_for_together_and_what_is_not_said_is_left_out(gateway: GatewayOnLoopback) -> None:
+    numbers = ["+628111111111", "+628222222222", "+628333333333", "+628444444444"]
+    gateway.answering = lambda _: ProviderAnswer(
+        200,
+        [
+            {"exists": True, "jid": "628111111111@s.whatsapp.net", "number": "628111111111"},
+            {"exists": False, "jid": "628222222222@s.whatsapp.net", "number": "628222222222"},
+            {"exists": "maybe", "number": "628333333333"},
+            {"exists": False, "number": "628999999999"},
+            "?",
+        ],
+    )
+
+    found = run(gateway, lambda sender: sender.check_numbers(numbers))
+
+    assert found == {"+628111111111": True, "+628222222222": False}
+    [request] = gateway.requests
+    assert (request.method, request.path) == ("POST", "/chat/whatsappNumbers/main")
+    assert request.json == {"numbers": ["628111111111", "628222222222", "628333333333", "628444444444"]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "error"),
+    [
+        pytest.param(refused("Connection Closed", status=500), state_of("close"), ConnectionDown, id="logged-out"),
+        pytest.param(refused("Connection Closed", status=500), state_of("open"), Temporary, id="closed-for-a-moment"),
+        pytest.param(refused("x", status=500), state_of("open"), OutcomeUnknown, id="fault"),
+        pytest.param(ProviderAnswer(401, {}), state_of("open"), ConnectionDown, id="wrong-key"),
+    ],
+)
+def test_numbers_that_cannot_be_asked_for_are_an_error(
+    gateway: GatewayOnLoopback, answer: ProviderAnswer, state: ProviderAnswer, error: type[SendError]
+) -> None:
+    gateway.answering = lambda request: state if request.path == STATE_PATH else answer
+
+    with pytest.raises(error):
+        run(gateway, lambda sender: sender.check_numbers([NUMBER]))
+
+
+@pytest.mark.parametrize(
+    ("answer", "event"),
+    [
+        pytest.param(state_of("open"), ConnectionEvent("up"), id="open"),
+        pytest.param(state_of("connecting"), ConnectionEvent("down", "evolution_connecting"), id="connecting"),
+        pytest.param(state_of("close"), ConnectionEvent("down", "evolution_close"), id="close"),
+        pytest.param(ProviderAnswer(200, []), ConnectionEvent("down", "evolution_unknown"), id="no-sense"),
+    ],
+)
+def test_the_connection_is_up_when_its_state_is_open(
+    gateway: GatewayOnLoopback, answer: ProviderAnswer, event: ConnectionEvent
+) -> None:
+    gateway.answering = lambda _: answer
+
+    assert run(gateway, lambda sender: sender.check_connection()) == event
+    assert (gateway.last.method, gateway.last.path) == ("GET", STATE_PATH)
+    assert gateway.last.headers["apikey"] == KEY
+
+
+def test_a_connection_that_nobody_knows_is_an_error(gateway: GatewayOnLoopback) -> None:
+    gateway.answering = lambda _: refused(["no such instance"], status=404)
+
+    with pytest.raises(ConnectionDown):
+        run(gateway, lambda sender: sender.check_connection())
+
+
+# webhooks
+
+
+def call(event: str, data: Any, *, token: str | None = None, **envelope: Any) -> WebhookRequest:
+    document = {"event": event, "instance": "main", "data": data, "apikey": KEY, **envelope}
+    query = {} if token is None else {"token": token}
+    return WebhookRequest("POST", query, {}, json.dumps(document).encode())
+
+
+def heard(event: str, data: Any, **envelope: Any) -> list[Receipt | Inbound | ConnectionEvent]:
+    return EvolutionSender(make_settings(), fake_sender_context()).parse_webhook(call(event, data, **envelope))
+
+
+@pytest.mark.parametrize(
+    ("settings", "request_"),
+    [
+        pytest.param({}, call("messages.update", {}), id="the-key-in-the-body"),
+        pytest.param({"webhookToken": "t0k"}, call("x", {}, token="t0k", apikey=None), id="the-token-in-the-address"),
+    ],
+)
+def test_a_call_with_its_proof_is_taken(settings: Mapping[str, Any], request_: WebhookRequest) -> None:
+    sender = EvolutionSender(make_settings(**settings), fake_sender_context())
+
+    sender.verify_webhook(request_)
+
+
+@pytest.mark.parametrize(
+    ("settings", "request_", "advice"),
+    [
+        pytest.param({}, call("x", {}, apikey="another"), "set webhookToken", id="another-key"),
+        pytest.param({}, call("x", {}, apikey=None), "set webhookToken", id="no-key"),
+        pytest.param({}, call("x", {}, apikey="\ud800"), "set webhookToken", id="half-a-character"),
+        pytest.param({}, call("x", {}, apikey=None, token=KEY), "set webhookToken", id="the-key-in-the-address"),
+        pytest.param({}, WebhookRequest("POST", {}, {}, b"\xff"), "set webhookToken", id="no-json"),
+        pytest.param({"webhookToken": "t0k"}, call("x", {}, token="t0"), "?token=", id="another-token"),
+        pytest.param({"webhookToken": "t0k"}, call("x", {}), "?token=", id="only-the-key"),
+    ],
+)
+def test_a_call_without_its_proof_is_refused_with_advice(
+    settings: Mapping[str, Any], request_: WebhookRequest, advice: str
+) -> None:
+    sender = EvolutionSender(make_settings(**settings), fake_sender_context())
+
+    with pytest.raises(WebhookRefusedError) as caught:
+        sender.verify_webhook(request_)
+
+    assert advice in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        pytest.param("PENDING", "sent", id="pending"),
+        pytest.param("SERVER_ACK", "sent", id="at-the-server"),
+        pytest.param("DELIVERY_ACK", "delivered", id="delivered"),
+        pytest.param("READ", "read", id="read"),
+        pytest.param("PLAYED", "read", id="played"),
+        pytest.param("ERROR", "failed", id="error"),
+        pytest.param(3, "delivered", id="as-a-number"),
+        pytest.param("DELETED", None, id="deleted"),
+        pytest.param(None, None, id="no-status"),
+        pytest.param(99, None, id="unknown-number"),
+        pytest.param(["READ"], None, id="list"),
+    ],
+)
+@pytest.mark.parametrize("event", ["messages.update", "MESSAGES_UPDATE", "messages-update"])
+def test_an_update_is_a_receipt_for_the_gateways_id(event: str, status: object, kind: str | None) -> None:
+    entry = {"keyId": "3EB0C1", "remoteJid": JID, "fromMe": True, "status": status, "messageId": "cm9", "id": "x"}
+
+    receipts = heard(event, entry)
+
+    assert [(receipt.kind, receipt.provider_id) for receipt in receipts if isinstance(receipt, Receipt)] == (
+        [] if kind is None else [(kind, "3EB0C1")]
+    )
+    assert all(abs(receipt.at - time.time()) < 60 for receipt in receipts if isinstance(receipt, Receipt))
+
+
+def test_updates_may_come_together_and_in_the_engines_own_form() -> None:
+    entries = [
+        {"keyId": "A", "fromMe": True, "status": "READ"},
+        "?",
+        {"key": {"id": "B", "fromMe": True, "remoteJid": JID}, "update": {"status": 3}},
+        {"status": "READ"},
+    ]
+
+    receipts = heard("messages.update", entries)
+
+    assert [(receipt.kind, receipt.provider_id) for receipt in receipts if isinstance(receipt, Receipt)] == [
+        ("read", "A"),
+        ("delivered", "B"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param({"keyId": "A", "fromMe": False, "status": "READ"}, id="a-message-of-theirs"),
+        pytest.param({"key": {"id": "A", "fromMe": False}, "update": {"status": 4}}, id="theirs-in-the-engines-form"),
+        pytest.param({"keyId": "A", "remoteJid": "1203@g.us", "status": "READ"}, id="group"),
+        pytest.param({"keyId": "A", "remoteJid": "status@broadcast", "status": "READ"}, id="status"),
+    ],
+)
+def test_updates_of_what_we_did_not_send_are_no_receipts(entry: dict[str, Any]) -> None:
+    assert heard("messages.update", entry) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "error"),
+    [
+        pytest.param({}, Rejected, id="no-reason-told"),
+        pytest.param({"messageStubParameters": ["463", "restricted"]}, Throttled, id="timelock"),
+        pytest.param({"update": {"messageStubParameters": ["463"]}}, Throttled, id="timelock-in-the-engines-form"),
+        pytest.param({"messageStubParameters": ["479"]}, Rejected, id="another-code"),
+        pytest.param({"messageStubParameters": [["463"]]}, Rejected, id="no-text"),
+    ],
+)
+def test_a_late_failure_says_why(entry: dict[str, Any], error: type[SendError]) -> None:
+    [receipt] = heard("messages.update", {"keyId": "A", "status": "ERROR", **entry})
+
+    assert isinstance(receipt, Receipt)
+    assert type(receipt.error) is error
+
+
+def inbound(message: Any, **entry: Any) -> dict[str, Any]:
+    key = {"remoteJid": JID, "fromMe": False, "id": "IN1"}
+    return {"key": key, "pushName": "Budi", "message": message, "messageTimestamp": 1_717_689_097, **entry}
+
+
+@pytest.mark.parametrize(
+    ("message", "text", "payload"),
+    [
+        pytest.param({"conversation": "STOP"}, "STOP", None, id="plain"),
+        pytest.param({"extendedTextMessage": {"text": "Ya, mau"}}, "Ya, mau", None, id="with-a-link-or-a-quote"),
+        pytest.param({"imageMessage": {"caption": "ini"}}, "ini", None, id="caption"),
+        pytest.param({"audioMessage": {"seconds": 3}}, "", None, id="voice-without-words"),
+        pytest.param(
+            {"documentWithCaptionMessage": {"message": {"documentMessage": {"caption": "surat"}}}},
+            "surat",
+            None,
+            id="document-with-a-caption",
+        ),
+        pytest.param({"ephemeralMessage": {"message": {"conversation": "stop"}}}, "stop", None, id="disappearing"),
+        pytest.param(
+            {"buttonsResponseMessage": {"selectedButtonId": "STOP", "selectedDisplayText": "Berhenti"}},
+            "Berhenti",
+            "STOP",
+            id="button",
+        ),
+        pytest.param(
+            {"templateButtonReplyMessage": {"selectedId": "STOP", "selectedDisplayText": "Berhenti"}},
+            "Berhenti",
+            "STOP",
+            id="button-of-a-template",
+        ),
+        pytest.param(
+            {"listResponseMessage": {"title": "Menu A", "singleSelectReply": {"selectedRowId": "a"}}},
+            "Menu A",
+            "a",
+            id="row-of-a-list",
+        ),
+    ],
+)
+def test_a_persons_message_is_heard(message: dict[str, Any], text: str, payload: str | None) -> None:
+    found = heard("messages.upsert", inbound(message))
+
+    assert found == [Inbound(NUMBER, text, 1_717_689_097.0, provider_id="IN1", payload=payload)]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param({"contextInfo": {"stanzaId": "3EB0C1"}}, id="beside-the-message"),
+        pytest.param(
+            {"message": {"extendedTextMessage": {"text": "STOP", "contextInfo": {"stanzaId": "3EB0C1"}}}},
+            id="within-the-message",
+        ),
+    ],
+)
+def test_a_reply_names_the_message_that_it_answers(entry: dict[str, Any]) -> None:
+    [found] = heard("MESSAGES_UPSERT", [inbound({"conversation": "STOP"}) | entry])
+
+    assert isinstance(found, Inbound)
+    assert (found.text, found.reply_to) == ("STOP", "3EB0C1")
+
+
+@pytest.mark.parametrize(
+    ("key", "number"),
+    [
+        pytest.param({"remoteJid": "9988@lid", "remoteJidAlt": JID}, NUMBER, id="beside-a-hidden-id"),
+        pytest.param({"remoteJid": "9988@lid", "senderPn": f"{DIGITS}:4@s.whatsapp.net"}, NUMBER, id="older-name"),
+        pytest.param({"remoteJid": "5215512345678@s.whatsapp.net"}, "+525512345678", id="old-form-of-mexico"),
+        pytest.param({"remoteJid": "9988@lid"}, None, id="hidden"),
+        pytest.param({"remoteJid": JID, "fromMe": True}, None, id="our-own"),
+        pytest.param({"remoteJid": "1203@g.us", "participant": JID}, None, id="group"),
+        pytest.param({"remoteJid": "1203@newsletter"}, None, id="channel"),
+        pytest.param({"remoteJid": "status@broadcast", "participant": JID}, None, id="status"),
+        pytest.param({}, None, id="nobody"),
+    ],
+)
+def test_only_people_write_and_each_has_a_number(key: dict[str, Any], number: str | None) -> None:
+    found = heard("messages.upsert", inbound({"conversation": "hi"}) | {"key": {"id": "IN1", **key}})
+
+    assert [message.number for message in found if isinstance(message, Inbound)] == ([] if number is None else [number])
+
+
+@pytest.mark.parametrize("message", [{}, None, {"reactionMessage": {"text": "👍"}}, {"protocolMessage": {"type": 0}}])
+def test_what_is_no_message_is_not_heard(message: Any) -> None:
+    assert heard("messages.upsert", inbound(message)) == []
+
+
+def test_a_message_without_a_time_is_of_now() -> None:
+    [found] = heard("messages.upsert", inbound({"conversation": "hi"}) | {"messageTimestamp": {"low": 1}})
+
+    assert isinstance(found, Inbound)
+    assert abs(found.at - time.time()) < 60
+
+
+@pytest.mark.parametrize(
+    ("data", "events"),
+    [
+        pytest.param({"state": "open", "statusReason": 200}, [ConnectionEvent("up")], id="open"),
+        pytest.param(
+            {"state": "close", "statusReason": 401}, [ConnectionEvent("down", "evolution_close_401")], id="logged-out"
+        ),
+        pytest.param({"state": "close"}, [ConnectionEvent("down", "evolution_close")], id="closed"),
+        pytest.param({"state": "connecting"}, [], id="connecting"),
+        pytest.param({"state": ["open"]}, [], id="no-sense"),
+    ],
+)
+@pytest.mark.parametrize("event", ["connection.update", "CONNECTION_UPDATE"])
+def test_the_connection_is_heard_to_open_and_to_close(
+    event: str, data: dict[str, Any], events: list[ConnectionEvent]
+) -> None:
+    assert heard(event, data) == events
+
+
+def test_another_instance_of_the_server_is_not_ours() -> None:
+    assert heard("connection.update", {"state": "close"}, instance="other") == []
+    assert heard("messages.update", {"keyId": "A", "status": "READ"}, instance="other") == []
+
+
+@pytest.mark.parametrize("event", ["send.message", "messages.delete", "qrcode.updated", "", None, 7])
+def test_other_events_are_of_no_interest(event: Any) -> None:
+    assert heard(event, {"keyId": "A", "status": "READ", "state": "close"}) == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+FIELDS = st.one_of(
+    st.sampled_from(["key", "keyId", "id", "fromMe", "remoteJid", "remoteJidAlt", "status", "update", "state"]),
+    st.sampled_from(["message", "conversation", "messageTimestamp", "contextInfo", "messageStubParameters"]),
+    st.sampled_from(["imageMessage", "extendedTextMessage", "text", "buttonsResponseMessage", "selectedButtonId"]),
+)
+VALUES = JSON | st.sampled_from(["ERROR", "READ", JID, "1@lid", "open", "close", "hi"])
+ENTRIES = st.recursive(
+    st.dictionaries(FIELDS, VALUES),
+    lambda inner: st.dictionaries(FIELDS, inner | VALUES) | st.lists(inner),
+    max_leaves=6,
+)
+EVENTS = st.sampled_from(["messages.update", "messages.upsert", "connection.update"])
+
+
+@given(st.binary() | JSON.map(lambda document: json.dumps(document).encode()))
+def test_whatever_is_called_in_yields_nothing_and_raises_nothing(body: bytes) -> None:
+    sender = EvolutionSender(make_settings(), fake_sender_context())
+
+    assert sender.parse_webhook(WebhookRequest("POST", {}, {}, body)) == []
+
+
+@given(EVENTS, ENTRIES | JSON)
+def test_an_odd_entry_does_not_lose_the_good_one_beside_it(event: str, odd: Any) -> None:
+    good = {
+        "messages.update": {"keyId": "A", "fromMe": True, "status": "READ"},
+        "messages.upsert": inbound({"conversation": "hi"}),
+        "connection.update": {"state": "open"},
+    }[event]
+
+    found = heard(event, [odd, good])
+
+    assert len(found) >= 1
+    assert type(found[-1]) is type(heard(event, good)[0])
+
+
+# settings and specification
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"baseUrl": "gateway.example"}, id="no-scheme"),
+        pytest.param({"instance": ""}, id="no-instance"),
+        pytest.param({"apiKey": ""}, id="no-key"),
+        pytest.param({"timeoutSeconds": 0}, id="no-time"),
+        pytest.param({"typingMilliseconds": 3_600_000}, id="an-hour-of-typing"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        make_settings(**wrong)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(message_to(NUMBER), id="text"),
+        *(
+            pytest.param(media_message(kind, text=None, url=f"https://x.example/a.{ending}"), id=kind)
+            for kind, ending in (("image", "png"), ("document", "pdf"), ("audio", "ogg"), ("video", "mp4"))
+        ),
+    ],
+)
+def test_requests_fit_the_servers_specification(gateway: GatewayOnLoopback, message: OutgoingMessage) -> None:
+    if not SPECIFICATION.exists():
+        pytest.skip("the server's specification is not beside the repository")
+    jsonschema = pytest.importorskip("jsonschema")
+    paths = json.loads(SPECIFICATION.read_text(encoding="utf-8"))["paths"]
+
+    run(gateway, lambda sender: sender.send(message), typingMilliseconds=1)
+
+    path = gateway.last.path.replace("/main", "/{instance}")
+    schema = paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    required = [name for name in schema["required"] if name != "caption"]  # the server does not insist on it
+    jsonschema.validate(gateway.last.json, {**schema, "required": required, "additionalProperties": False})
