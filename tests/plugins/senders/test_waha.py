@@ -1,0 +1,905 @@
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tests.plugins.senders.gateway_on_loopback import GatewayOnLoopback
+from wabroadcast_core import (
+    Accepted,
+    BadMessage,
+    ChecksConnection,
+    ChecksNumbers,
+    ConnectionDown,
+    ConnectionEvent,
+    FindsMessages,
+    Inbound,
+    OutcomeUnknown,
+    OutgoingMessage,
+    ParsesWebhooks,
+    Receipt,
+    Rejected,
+    SendError,
+    Temporary,
+    Throttled,
+    WebhookRefusedError,
+    WebhookRequest,
+)
+from wabroadcast_core.plugins import build_plugins
+from wabroadcast_core.testing import ProviderAnswer, ProviderRequest, fake_sender_context, message_to
+from wabroadcast_core.testing.http_contract import HttpSenderContract
+from wabroadcast_plugins.senders import waha
+from wabroadcast_plugins.senders.waha import WahaSender, WahaSettings
+
+Found = TypeVar("Found")
+
+KEY = "waha-not-a-real-key"
+HOOK_SECRET = "my-secret-key"
+NUMBER = "+628123456789"
+DIGITS = NUMBER.lstrip("+")
+CHAT = f"{DIGITS}@c.us"
+OWN_ID = "3EB0" + hashlib.sha256(message_to(NUMBER).message_id.encode()).hexdigest()[:18].upper()
+SENT = {"id": f"true_{CHAT}_{OWN_ID}", "_data": {}}
+NOT_FOUND = ProviderAnswer(404, {"message": "Message not found", "error": "Not Found", "statusCode": 404})
+PNG = b"\x89PNG\r\n\x1a\n a poster"
+VOICE = b"OggS" + b"\0" * 24 + b"OpusHead a voice"
+WAV = b"RIFF\0\0\0\0WAVE a sound"
+SPECIFICATION = Path(__file__).parents[3].parent / "shared/specs/waha-openapi.json"
+
+
+class TestWahaSender(HttpSenderContract):
+    sender_class = WahaSender
+    settings: ClassVar[dict[str, Any]] = {"apiKey": KEY, "webhookSecret": HOOK_SECRET}
+    accepted: ClassVar[Any] = SENT
+    accepted_status = 201
+
+    def is_send(self, request: ProviderRequest) -> bool:
+        return request.path.startswith("/api/send")
+
+
+@pytest.fixture(scope="module")
+def running_gateway() -> Iterator[GatewayOnLoopback]:
+    files = {"u1/poster.png": PNG, "u2/voice.ogg": VOICE, "u3/sound.wav": WAV}
+    with GatewayOnLoopback(WahaSender, SENT, media=files) as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(running_gateway: GatewayOnLoopback) -> GatewayOnLoopback:
+    running_gateway.reset()
+    return running_gateway
+
+
+def make_settings(**given: Any) -> WahaSettings:
+    base = {"baseUrl": "http://gateway.example", "apiKey": KEY, "webhookSecret": HOOK_SECRET}
+    return WahaSettings.model_validate({**base, **given})
+
+
+def run(gateway: GatewayOnLoopback, work: Callable[[WahaSender], Awaitable[Found]], **settings: Any) -> Found:
+    return gateway.run(work, make_settings(**{"baseUrl": gateway.url, **settings}))
+
+
+def answer_by_path(gateway: GatewayOnLoopback, answers: dict[str, ProviderAnswer]) -> None:
+    """Answer requests whose path begins so; the first that fits."""
+    gateway.answering = lambda request: next(
+        (answer for path, answer in answers.items() if request.path.startswith(path)), ProviderAnswer(404)
+    )
+
+
+def failure(gateway: GatewayOnLoopback, answer: ProviderAnswer, *, session: ProviderAnswer | None = None) -> SendError:
+    """How a text ends that is answered so; ``session`` answers for the session."""
+    answer_by_path(gateway, {"/api/send": answer, "/api/sessions/": session or ProviderAnswer(404)})
+    with pytest.raises(SendError) as caught:
+        run(gateway, lambda sender: sender.send(message_to(NUMBER)))
+    return caught.value
+
+
+def thrown(text: str) -> ProviderAnswer:
+    """As the server words what its engine threw; it repeats the whole request."""
+    request = {"path": "/api/sendText", "body": {"chatId": CHAT, "text": "Halo Budi, kode Anda A1", "id": "error 463"}}
+    return ProviderAnswer(500, {"statusCode": 500, "exception": {"message": text, "code": 2}, "request": request})
+
+
+def media_message(kind: str, *, text: str | None = "Menu hari ini", **media: str) -> OutgoingMessage:
+    return replace(message_to(NUMBER), type=kind, text=text, content={"media": media})
+
+
+# sending
+
+
+def test_waha_is_found_as_a_plugin() -> None:
+    sender = WahaSender(make_settings(), fake_sender_context())
+
+    assert build_plugins([waha], discover=False).sender("waha") is WahaSender
+    assert isinstance(sender, ChecksNumbers)
+    assert isinstance(sender, ChecksConnection)
+    assert isinstance(sender, FindsMessages)
+    assert isinstance(sender, ParsesWebhooks)
+    assert sender.capabilities.ban_risk
+    assert sender.capabilities.number_check
+    assert sender.capabilities.client_message_ids
+
+
+def test_a_text_is_sent_with_an_id_made_from_ours(gateway: GatewayOnLoopback) -> None:
+    accepted = run(
+        gateway,
+        lambda sender: sender.send(message_to(NUMBER, text="Halo")),
+        baseUrl=f"{gateway.url}/waha/",
+        session="toko",
+    )
+
+    assert accepted == Accepted(provider_id=OWN_ID, wa_id=DIGITS)
+    [request] = gateway.requests
+    assert (request.method, request.path) == ("POST", "/waha/api/sendText")
+    assert request.headers["x-api-key"] == KEY
+    assert request.json == {"session": "toko", "chatId": CHAT, "id": OWN_ID, "text": "Halo", "linkPreview": False}
+
+
+def test_an_id_looks_like_the_engines_own_and_stays_with_its_message(gateway: GatewayOnLoopback) -> None:
+    first, second = message_to(NUMBER), message_to("+628111111111")
+
+    for message in (first, second, replace(first, attempt=2)):
+        run(gateway, lambda sender, message=message: sender.send(message))  # type: ignore[misc]
+
+    ids = [request.json["id"] for request in gateway.requests]
+    assert ids[0] == ids[2] != ids[1]
+    assert len(ids[0]) == len("3EB0965B123D06E0B70741")
+    assert ids[0].startswith("3EB0")
+    assert set(ids[0]) <= set("0123456789ABCDEF")
+
+
+def test_a_server_without_keys_is_asked_without_one(gateway: GatewayOnLoopback) -> None:
+    run(gateway, lambda sender: sender.send(message_to(NUMBER)), apiKey="")
+
+    assert "x-api-key" not in gateway.last.headers
+
+
+@pytest.mark.parametrize(
+    ("message", "path", "body"),
+    [
+        pytest.param(
+            media_message("image", url="https://x.example/a.png"),
+            "sendImage",
+            {
+                "file": {"mimetype": "image/png", "filename": "a.png", "url": "https://x.example/a.png"},
+                "caption": "Menu hari ini",
+            },
+            id="image-by-address",
+        ),
+        pytest.param(
+            media_message("image", uploadId="u1/poster.png"),
+            "sendImage",
+            {
+                "file": {"mimetype": "image/png", "filename": "poster.png", "data": base64.b64encode(PNG).decode()},
+                "caption": "Menu hari ini",
+            },
+            id="image-uploaded",
+        ),
+        pytest.param(
+            media_message("document", text=None, url="https://x.example/a.pdf"),
+            "sendFile",
+            {
+                "file": {"mimetype": "application/pdf", "filename": "a.pdf", "url": "https://x.example/a.pdf"},
+                "caption": "",
+            },
+            id="document-without-words",
+        ),
+        pytest.param(
+            media_message("video", text=None, url="https://x.example/a.mp4"),
+            "sendVideo",
+            {
+                "file": {"mimetype": "video/mp4", "filename": "a.mp4", "url": "https://x.example/a.mp4"},
+                "caption": "",
+                "convert": False,
+            },
+            id="video-without-words",
+        ),
+        pytest.param(
+            media_message("video", url="https://x.example/a.mov"),
+            "sendVideo",
+            {
+                "file": {"mimetype": "video/quicktime", "filename": "a.mov", "url": "https://x.example/a.mov"},
+                "caption": "Menu hari ini",
+                "convert": True,
+            },
+            id="video-to-convert",
+        ),
+        pytest.param(
+            media_message("audio", text=None, uploadId="u2/voice.ogg"),
+            "sendVoice",
+            {
+                "file": {
+                    "mimetype": "audio/ogg; codecs=opus",
+                    "filename": "voice.ogg",
+                    "data": base64.b64encode(VOICE).decode(),
+                },
+                "convert": False,
+            },
+            id="voice-message",
+        ),
+        pytest.param(
+            media_message("audio", text=None, uploadId="u3/sound.wav"),
+            "sendVoice",
+            {
+                "file": {"mimetype": "audio/wav", "filename": "sound.wav", "data": base64.b64encode(WAV).decode()},
+                "convert": True,
+            },
+            id="audio-to-convert",
+        ),
+    ],
+)
+def test_media_are_sent_as_the_gateway_wants_them(
+    gateway: GatewayOnLoopback, message: OutgoingMessage, path: str, body: dict[str, Any]
+) -> None:
+    run(gateway, lambda sender: sender.send(message))
+
+    [request] = gateway.requests
+    assert (request.method, request.path) == ("POST", f"/api/{path}")
+    assert request.json == {"session": "default", "chatId": CHAT, **body}
+
+
+@pytest.mark.parametrize(
+    ("always", "asked", "preview"),
+    [
+        pytest.param(False, False, False, id="nobody-asks"),
+        pytest.param(False, True, True, id="the-message-asks"),
+        pytest.param(True, False, True, id="always"),
+    ],
+)
+def test_links_get_a_preview_where_it_is_asked_for(
+    gateway: GatewayOnLoopback, *, always: bool, asked: bool, preview: bool
+) -> None:
+    message = replace(message_to(NUMBER), content={"previewUrl": asked})
+
+    run(gateway, lambda sender: sender.send(message), linkPreview=always)
+
+    assert gateway.last.json["linkPreview"] is preview
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [
+        pytest.param({"id": "true_628111@c.us_ABC"}, Accepted("ABC", wa_id=DIGITS), id="too-short-for-a-number"),
+        pytest.param(
+            {"id": "true_553188887777@c.us_ABC"}, Accepted("ABC", wa_id="553188887777"), id="another-id-than-the-number"
+        ),
+        pytest.param({"id": "true_9988@lid_ABC"}, Accepted("ABC", wa_id=DIGITS), id="hidden"),
+        pytest.param(
+            {"id": "true_628111222333@c.us_ABC_9@lid"}, Accepted("ABC", wa_id="628111222333"), id="four-parts"
+        ),
+        pytest.param({"id": {"_serialized": f"true_{CHAT}_ABC"}}, Accepted("ABC", wa_id=DIGITS), id="object"),
+        pytest.param(
+            {"key": {"remoteJid": f"{DIGITS}@s.whatsapp.net", "id": "ABC"}},
+            Accepted("ABC", wa_id=DIGITS),
+            id="raw-message",
+        ),
+        pytest.param({"id": "ABC"}, Accepted("ABC", wa_id=DIGITS), id="bare"),
+    ],
+)
+def test_the_provider_id_is_the_bare_one_which_receipts_carry_too(
+    gateway: GatewayOnLoopback, answer: Any, accepted: Accepted
+) -> None:
+    answer_by_path(gateway, {"/api/sendText": ProviderAnswer(201, answer)})
+
+    assert run(gateway, lambda sender: sender.send(message_to(NUMBER))) == accepted
+    chat = "9988@lid"
+    assert [
+        receipt.provider_id
+        for receipt in heard("message.ack", {"id": f"true_{chat}_ABC", "from": chat, "ack": 2})
+        if isinstance(receipt, Receipt)
+    ] == [accepted.provider_id]
+
+
+# failures
+
+NOT_WORKING = "Session status is not as expected. Try again later or restart the session"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "reason"),
+    [
+        pytest.param(
+            ProviderAnswer(422, {"error": NOT_WORKING, "session": "default", "status": "SCAN_QR_CODE"}),
+            ConnectionDown,
+            "disconnected",
+            id="logged-out",
+        ),
+        pytest.param(
+            ProviderAnswer(422, {"error": NOT_WORKING, "session": "default", "status": "STARTING"}),
+            Temporary,
+            "waha_starting",
+            id="coming-back",
+        ),
+        pytest.param(
+            ProviderAnswer(422, {"message": "We didn't find a session with name 'default'"}),
+            ConnectionDown,
+            "waha_no_session",
+            id="no-such-session",
+        ),
+        pytest.param(
+            ProviderAnswer(422, {"message": "The feature is available only in Plus version"}),
+            BadMessage,
+            "waha_refused",
+            id="not-in-this-version",
+        ),
+        pytest.param(ProviderAnswer(422, "<html>"), Rejected, "http_422", id="no-sense-with-422"),
+        pytest.param(ProviderAnswer(404, {"message": "no session"}), ConnectionDown, "waha_no_session", id="not-found"),
+        pytest.param(ProviderAnswer(404, "<html>"), ConnectionDown, "waha_no_session", id="no-such-server"),
+        pytest.param(thrown("2 UNKNOWN: server returned error 463"), Throttled, "waha_463", id="timelock"),
+        pytest.param(thrown("2 UNKNOWN: server returned error 475"), Throttled, "waha_475", id="capping"),
+        pytest.param(thrown("server returned error 429"), Throttled, "waha_429", id="too-fast-for-whatsapp"),
+        pytest.param(thrown("server returned error 479"), Temporary, "waha_479", id="another-refusal"),
+        pytest.param(
+            ProviderAnswer(500, {"error": "2 UNKNOWN: server returned error 463"}), Throttled, "waha_463", id="shorter"
+        ),
+        pytest.param(thrown("context deadline exceeded"), OutcomeUnknown, "waha_fault", id="fault"),
+        pytest.param(ProviderAnswer(500, {"error": {"code": 1}}), OutcomeUnknown, "waha_fault", id="no-words"),
+        pytest.param(
+            thrown("Request failed with status code 404"), BadMessage, "waha_media", id="medium-not-to-be-fetched"
+        ),
+        pytest.param(
+            thrown("Request failed with status code 500"), OutcomeUnknown, "waha_fault", id="medium-not-just-now"
+        ),
+        pytest.param(ProviderAnswer(413, "<html>"), BadMessage, "waha_413", id="too-large"),
+        pytest.param(ProviderAnswer(501, {"message": "not implemented"}), BadMessage, "waha_501", id="not-its-engines"),
+        pytest.param(
+            ProviderAnswer(400, {"message": ["chatId must be a string"]}),
+            Rejected,
+            "http_400",
+            id="refused-by-its-schema",
+        ),
+        pytest.param(ProviderAnswer(401, {}), ConnectionDown, "http_401", id="wrong-key"),
+        pytest.param(ProviderAnswer(502, "<html>"), OutcomeUnknown, "http_502", id="a-proxy-lost-the-answer"),
+        pytest.param(ProviderAnswer(201, {"id": None}), OutcomeUnknown, "waha_no_id", id="no-id"),
+        pytest.param(ProviderAnswer(201, {"id": {}}), OutcomeUnknown, "waha_no_id", id="object-without-an-id"),
+        pytest.param(ProviderAnswer(201, {"key": {"id": 7}}), OutcomeUnknown, "waha_no_id", id="id-of-no-text"),
+    ],
+)
+def test_a_failure_is_sorted_by_refusal_status_and_words(
+    gateway: GatewayOnLoopback, answer: ProviderAnswer, error: type[SendError], reason: str
+) -> None:
+    caught = failure(gateway, answer)
+
+    assert (type(caught), caught.reason) == (error, reason)
+    assert sum(request.path.startswith("/api/send") for request in gateway.requests) == 1
+    assert DIGITS not in str(caught)
+    assert "kode Anda" not in str(caught), "the request that the server repeats is not told"
+
+
+@pytest.mark.parametrize(
+    ("session", "about"),
+    [
+        pytest.param(
+            {"reachoutTimelock": {"isActive": True, "timeEnforcementEnds": int(time.time()) + 7_200}}, 7_200, id="lock"
+        ),
+        pytest.param(
+            {"messageCapping": {"cappingStatus": "CAPPED", "cycleEnd": int(time.time()) + 86_400}}, 86_400, id="capping"
+        ),
+        pytest.param(
+            {
+                "reachoutTimelock": {"isActive": True, "timeEnforcementEnds": int(time.time()) + 7_200},
+                "messageCapping": {"cappingStatus": "CAPPED", "cycleEnd": int(time.time()) + 86_400},
+            },
+            86_400,
+            id="both",
+        ),
+        pytest.param({"reachoutTimelock": {"isActive": True, "timeEnforcementEnds": 1_700_000_000}}, None, id="over"),
+        pytest.param(
+            {"reachoutTimelock": {"isActive": False, "timeEnforcementEnds": 4_000_000_000}}, None, id="lifted"
+        ),
+        pytest.param({"messageCapping": {"cappingStatus": "NONE", "cycleEnd": 4_000_000_000}}, None, id="no-cap"),
+        pytest.param({"reachoutTimelock": None}, None, id="unknown-to-the-server"),
+        pytest.param(None, None, id="no-account"),
+    ],
+)
+def test_a_refusal_of_new_contacts_lasts_as_long_as_the_session_says(
+    gateway: GatewayOnLoopback, session: Any, about: float | None
+) -> None:
+    caught = failure(
+        gateway, thrown("server returned error 463"), session=ProviderAnswer(200, {"status": "WORKING", "me": session})
+    )
+
+    assert isinstance(caught, Throttled)
+    assert caught.scope == "new_contacts"
+    assert caught.retry_after == (None if about is None else pytest.approx(about, abs=60))
+    assert [request.path for request in gateway.requests] == ["/api/sendText", "/api/sessions/default"]
+
+
+@pytest.mark.parametrize("session", [ProviderAnswer(500, "?"), ProviderAnswer(fault="drop"), ProviderAnswer(200, "?")])
+def test_a_refusal_counts_where_the_session_cannot_be_asked(
+    gateway: GatewayOnLoopback, session: ProviderAnswer
+) -> None:
+    caught = failure(gateway, thrown("server returned error 463"), session=session)
+
+    assert isinstance(caught, Throttled)
+    assert (caught.scope, caught.retry_after) == ("new_contacts", None)
+
+
+def test_a_session_that_is_connecting_is_tried_again_soon(gateway: GatewayOnLoopback) -> None:
+    caught = failure(gateway, ProviderAnswer(422, {"error": NOT_WORKING, "status": "STARTING"}))
+
+    assert isinstance(caught, Temporary)
+    assert caught.retry_after == waha.STARTING_SECONDS
+
+
+# asking for a message
+
+
+def messages_answer(known: dict[str, ProviderAnswer]) -> Callable[[ProviderRequest], ProviderAnswer]:
+    """A server that takes texts and answers for messages by their id."""
+
+    def answer(request: ProviderRequest) -> ProviderAnswer:
+        if request.path.startswith("/api/send"):
+            fault = "drop" if request.json["chatId"] == CHAT else None
+            body = {"id": f"true_{request.json['chatId']}_{request.json.get('id', 'OTHER')}"}
+            return ProviderAnswer(201, body, fault=fault)  # type: ignore[arg-type]
+        return known.get(request.path.rpartition("/")[2], NOT_FOUND)
+
+    return answer
+
+
+OTHER_NUMBER = "+628111111111"
+OTHER_ID = "3EB0" + hashlib.sha256(message_to(OTHER_NUMBER).message_id.encode()).hexdigest()[:18].upper()
+
+
+def known_as(message_id: str) -> ProviderAnswer:
+    return ProviderAnswer(200, {"id": f"true_9988@lid_{message_id}", "ack": 2})
+
+
+async def lose_one(sender: WahaSender, lost: OutgoingMessage, *, others: int = 1) -> Accepted | None:
+    """Send a text or two that are accepted and one whose answer is lost, then ask for that."""
+    for _ in range(others):
+        await sender.send(message_to(OTHER_NUMBER))
+    with pytest.raises(OutcomeUnknown):
+        await sender.send(lost)
+    return await sender.find_message(lost.message_id, lost.number)
+
+
+def test_a_message_that_the_server_knows_was_accepted(gateway: GatewayOnLoopback) -> None:
+    gateway.answering = messages_answer({OWN_ID: known_as(OWN_ID)})
+
+    found = run(gateway, lambda sender: lose_one(sender, message_to(NUMBER), others=0), session="toko 1")
+
+    assert found == Accepted(provider_id=OWN_ID)
+    assert (gateway.last.method, gateway.last.path) == ("GET", f"/api/toko%201/chats/all/messages/{OWN_ID}")
+    assert gateway.last.query == {"downloadMedia": "false"}
+
+
+def test_a_text_that_a_server_with_memory_does_not_know_never_arrived(gateway: GatewayOnLoopback) -> None:
+    gateway.answering = messages_answer({OTHER_ID: known_as(OTHER_ID)})
+
+    assert run(gateway, lambda sender: lose_one(sender, message_to(NUMBER))) is None
+
+
+@pytest.mark.parametrize(
+    ("lost", "others", "known"),
+    [
+        pytest.param(message_to(NUMBER), 0, {}, id="no-other-text-to-go-by"),
+        pytest.param(message_to(NUMBER), 1, {}, id="the-server-stores-no-messages"),
+        pytest.param(
+            media_message("image", url="https://x.example/a.png"),
+            1,
+            {OTHER_ID: known_as(OTHER_ID)},
+            id="media-may-have-ids-of-the-servers",
+        ),
+        pytest.param(message_to(NUMBER), 1, {OTHER_ID: ProviderAnswer(500, "?")}, id="the-other-cannot-be-asked-for"),
+        pytest.param(message_to(NUMBER), 1, {OWN_ID: ProviderAnswer(500, "?")}, id="it-cannot-be-asked-for"),
+        pytest.param(message_to(NUMBER), 1, {OWN_ID: ProviderAnswer(404, "?")}, id="something-else-is-not-found"),
+        pytest.param(message_to(NUMBER), 1, {OWN_ID: known_as("ANOTHER")}, id="another-message"),
+        pytest.param(
+            message_to(NUMBER), 1, {OWN_ID: ProviderAnswer(422, {"error": "x", "status": "STOPPED"})}, id="stopped"
+        ),
+    ],
+)
+def test_what_a_server_does_not_know_proves_nothing_unless_it_would_know_it(
+    gateway: GatewayOnLoopback, lost: OutgoingMessage, others: int, known: dict[str, ProviderAnswer]
+) -> None:
+    gateway.answering = messages_answer(known)
+
+    with pytest.raises(SendError):
+        run(gateway, lambda sender: lose_one(sender, lost, others=others))
+
+
+def test_a_server_that_ignores_our_ids_proves_nothing(gateway: GatewayOnLoopback) -> None:
+    usual = messages_answer({})
+
+    def answer(request: ProviderRequest) -> ProviderAnswer:
+        if request.path.startswith("/api/send") and request.json["chatId"] != CHAT:
+            return ProviderAnswer(201, {"id": {"_serialized": f"true_{request.json['chatId']}_ITSOWN"}})
+        return known_as("ITSOWN") if request.path.endswith("/ITSOWN") else usual(request)
+
+    gateway.answering = answer
+
+    with pytest.raises(Temporary):
+        run(gateway, lambda sender: lose_one(sender, message_to(NUMBER)))
+
+
+def test_without_a_memory_of_what_was_sent_nothing_is_concluded(gateway: GatewayOnLoopback) -> None:
+    gateway.answering = messages_answer({OTHER_ID: known_as(OTHER_ID)})
+
+    async def forget_and_ask(sender: WahaSender) -> Accepted | None:
+        await sender.send(message_to(OTHER_NUMBER))
+        return await sender.find_message(message_to(NUMBER).message_id, NUMBER)
+
+    with pytest.raises(Temporary):
+        run(gateway, forget_and_ask)
+
+
+# numbers and the connection
+
+
+def test_numbers_are_asked_for_one_by_one_and_what_is_not_said_is_left_out(gateway: GatewayOnLoopback) -> None:
+    answers = {
+        "628111111111": {"numberExists": True, "chatId": "628111111111@c.us"},
+        "628222222222": {"numberExists": False},
+        "628333333333": {"numberExists": "maybe"},
+        "628444444444": [],
+    }
+    gateway.answering = lambda request: ProviderAnswer(200, answers[request.query["phone"]])
+
+    found = run(gateway, lambda sender: sender.check_numbers([f"+{digits}" for digits in answers]), session="toko")
+
+    assert found == {"+628111111111": True, "+628222222222": False}
+    assert {(request.method, request.path) for request in gateway.requests} == {("GET", "/api/contacts/check-exists")}
+    assert gateway.requests[0].query == {"phone": "628111111111", "session": "toko"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        pytest.param(ProviderAnswer(422, {"error": "x", "status": "FAILED"}), ConnectionDown, id="not-working"),
+        pytest.param(ProviderAnswer(500, {"error": "x"}), OutcomeUnknown, id="fault"),
+    ],
+)
+def test_numbers_that_cannot_be_asked_for_are_an_error(
+    gateway: GatewayOnLoopback, answer: ProviderAnswer, error: type[SendError]
+) -> None:
+    gateway.answering = lambda _: answer
+
+    with pytest.raises(error):
+        run(gateway, lambda sender: sender.check_numbers([NUMBER]))
+
+
+@pytest.mark.parametrize(
+    ("found", "chat", "wa_id"),
+    [
+        pytest.param("553188887777@c.us", "553188887777@c.us", "553188887777", id="brazil-before-the-9"),
+        pytest.param("553188887777@s.whatsapp.net", "553188887777@c.us", "553188887777", id="in-the-engines-form"),
+        pytest.param("9988776655@lid", "9988776655@lid", None, id="hidden"),
+        pytest.param("1203@g.us", "5531988887777@c.us", "5531988887777", id="no-person"),
+        pytest.param(None, "5531988887777@c.us", "5531988887777", id="none-told"),
+    ],
+)
+def test_a_chat_that_was_looked_up_is_written_to_by_the_id_it_has(
+    gateway: GatewayOnLoopback, found: str | None, chat: str, wa_id: str | None
+) -> None:
+    number = "+5531988887777"
+    answer_by_path(
+        gateway,
+        {
+            "/api/contacts": ProviderAnswer(200, {"numberExists": True, "chatId": found}),
+            "/api/sendText": ProviderAnswer(201, {"id": "true_9988776655@lid_ABC"}),
+        },
+    )
+
+    async def look_up_and_send(sender: WahaSender) -> Accepted:
+        await sender.check_numbers([number])
+        return await sender.send(message_to(number))
+
+    accepted = run(gateway, look_up_and_send)
+
+    assert gateway.last.json["chatId"] == chat
+    assert accepted == Accepted(provider_id="ABC", wa_id=wa_id)
+
+
+@pytest.mark.parametrize(
+    ("answer", "event"),
+    [
+        pytest.param({"name": "default", "status": "WORKING"}, ConnectionEvent("up"), id="working"),
+        pytest.param({"status": "STARTING"}, ConnectionEvent("down", "waha_starting"), id="starting"),
+        pytest.param({"status": "SCAN_QR_CODE"}, ConnectionEvent("down", "waha_scan_qr_code"), id="to-scan"),
+        pytest.param({"status": "+62 812 345"}, ConnectionEvent("down", "waha_unknown"), id="no-status"),
+        pytest.param([], ConnectionEvent("down", "waha_unknown"), id="no-sense"),
+    ],
+)
+def test_the_connection_is_up_when_its_session_works(
+    gateway: GatewayOnLoopback, answer: Any, event: ConnectionEvent
+) -> None:
+    gateway.answering = lambda _: ProviderAnswer(200, answer)
+
+    assert run(gateway, lambda sender: sender.check_connection(), session="a/b") == event
+    assert (gateway.last.method, gateway.last.path) == ("GET", "/api/sessions/a%2Fb")
+
+
+def test_a_session_that_nobody_knows_is_an_error(gateway: GatewayOnLoopback) -> None:
+    gateway.answering = lambda _: ProviderAnswer(404, {"message": "Session not found"})
+
+    with pytest.raises(ConnectionDown):
+        run(gateway, lambda sender: sender.check_connection())
+
+
+# webhooks
+
+
+def call(event: Any, payload: Any, **envelope: Any) -> WebhookRequest:
+    document = {"event": event, "session": "default", "payload": payload, "timestamp": 1_741_249_702_485, **envelope}
+    return WebhookRequest("POST", {}, {}, json.dumps(document).encode())
+
+
+def heard(event: Any, payload: Any, **envelope: Any) -> list[Receipt | Inbound | ConnectionEvent]:
+    return WahaSender(make_settings(), fake_sender_context()).parse_webhook(call(event, payload, **envelope))
+
+
+def signed(body: bytes, *, secret: str = HOOK_SECRET) -> dict[str, str]:
+    return {"x-webhook-hmac": hmac.new(secret.encode(), body, "sha512").hexdigest()}
+
+
+def test_a_signature_of_the_servers_documentation_is_right() -> None:
+    """The example of its manual."""
+    example = (
+        "208f8a55dde9e05519e898b10b89bf0d0b3b0fdf11fdbf09b6b90476301b98d8"
+        "097c462b2b17a6ce93b6b47a136cf2e78a33a63f6752c2c1631777076153fa89"
+    )
+    body = b'{"event":"message","session":"default","engine":"WEBJS"}'
+    sender = WahaSender(make_settings(webhookSecret="my-secret-key"), fake_sender_context())
+
+    sender.verify_webhook(WebhookRequest("POST", {}, {"x-webhook-hmac": example}, body))
+    sender.verify_webhook(WebhookRequest("POST", {}, {"x-webhook-hmac": example.upper()}, body))
+    with pytest.raises(WebhookRefusedError):
+        sender.verify_webhook(WebhookRequest("POST", {}, {"x-webhook-hmac": example}, body + b" "))
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers", "advice"),
+    [
+        pytest.param({}, {}, "webhookSecret", id="no-signature"),
+        pytest.param({}, signed(b"{}", secret="another"), "webhookSecret", id="another-secret"),
+        pytest.param({}, signed(b"[]"), "webhookSecret", id="another-body"),
+        pytest.param({}, {"x-webhook-hmac": "\udcff"}, "webhookSecret", id="no-text"),
+        pytest.param({"webhookSecret": ""}, signed(b"{}", secret=""), "no webhookSecret is set", id="no-secret-set"),
+    ],
+)
+def test_a_call_without_the_right_signature_is_refused_with_advice(
+    settings: dict[str, Any], headers: dict[str, str], advice: str
+) -> None:
+    sender = WahaSender(make_settings(**settings), fake_sender_context())
+
+    with pytest.raises(WebhookRefusedError) as caught:
+        sender.verify_webhook(WebhookRequest("POST", {}, headers, b"{}"))
+
+    assert advice in str(caught.value)
+    assert HOOK_SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("ack", "kind"),
+    [
+        pytest.param(-1, "failed", id="error"),
+        pytest.param(0, None, id="pending"),
+        pytest.param(1, "sent", id="at-the-server"),
+        pytest.param(2, "delivered", id="on-the-device"),
+        pytest.param(3, "read", id="read"),
+        pytest.param(4, "read", id="played"),
+        pytest.param(9, None, id="unknown"),
+        pytest.param(None, None, id="none"),
+        pytest.param([2], None, id="list"),
+        pytest.param("2", None, id="text"),
+    ],
+)
+def test_an_ack_is_a_receipt_of_that_moment(ack: object, kind: str | None) -> None:
+    receipts = heard("message.ack", {"id": f"true_{CHAT}_ABC", "from": CHAT, "fromMe": True, "ack": ack})
+
+    assert [
+        (receipt.kind, receipt.provider_id, receipt.at) for receipt in receipts if isinstance(receipt, Receipt)
+    ] == ([] if kind is None else [(kind, "ABC", 1_741_249_702.485)])
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param({"id": f"false_{CHAT}_ABC", "fromMe": False, "ack": 3}, id="a-message-of-theirs"),
+        pytest.param({"id": "true_1203@g.us_ABC_9@lid", "fromMe": True, "ack": 3}, id="group"),
+        pytest.param({"id": "ABC", "from": "status@broadcast", "ack": 3}, id="status"),
+        pytest.param({"id": "", "ack": 3}, id="no-id"),
+        pytest.param({"ack": 3}, id="nothing"),
+    ],
+)
+def test_acks_of_what_we_did_not_send_are_no_receipts(payload: dict[str, Any]) -> None:
+    assert heard("message.ack", payload) == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "error"),
+    [
+        pytest.param({}, Rejected, id="no-reason-told"),
+        pytest.param({"error": {"code": "463", "blocked": True}}, Throttled, id="timelock"),
+        pytest.param({"error": {"code": "479"}}, Rejected, id="another-code"),
+        pytest.param({"error": {"code": ["463"]}}, Rejected, id="no-text"),
+    ],
+)
+def test_a_late_failure_says_why(payload: dict[str, Any], error: type[SendError]) -> None:
+    [receipt] = heard("message.ack", {"id": f"true_{CHAT}_ABC", "ack": -1, **payload})
+
+    assert isinstance(receipt, Receipt)
+    assert type(receipt.error) is error
+
+
+def inbound(**payload: Any) -> dict[str, Any]:
+    usual = {"id": f"false_{CHAT}_IN1", "from": CHAT, "fromMe": False, "body": "STOP", "timestamp": 1_667_561_485}
+    return {**usual, **payload}
+
+
+def test_a_persons_message_is_heard() -> None:
+    found = heard("message", inbound())
+
+    assert found == [Inbound(NUMBER, "STOP", 1_667_561_485.0, provider_id="IN1")]
+
+
+@pytest.mark.parametrize("replied", [f"true_{CHAT}_ABC", "ABC"])
+def test_a_reply_names_the_message_that_it_answers(replied: str) -> None:
+    [found] = heard("message", inbound(replyTo={"id": replied, "body": "Promo"}))
+
+    assert isinstance(found, Inbound)
+    assert found.reply_to == "ABC"
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [
+        pytest.param({"body": None, "hasMedia": True}, "", id="medium-without-words"),
+        pytest.param({"timestamp": None}, "STOP", id="no-time"),
+    ],
+)
+def test_a_message_that_lacks_something_is_heard_all_the_same(payload: dict[str, Any], text: str) -> None:
+    [found] = heard("message", inbound(**payload))
+
+    assert isinstance(found, Inbound)
+    assert found.text == text
+    assert found.at in {1_667_561_485.0, 1_741_249_702.485}
+
+
+@pytest.mark.parametrize(
+    ("payload", "number"),
+    [
+        pytest.param({"from": f"{DIGITS}:3@s.whatsapp.net"}, NUMBER, id="another-form"),
+        pytest.param(
+            {"from": "9988@lid", "_data": {"Info": {"SenderAlt": f"{DIGITS}@s.whatsapp.net"}}}, NUMBER, id="gows"
+        ),
+        pytest.param({"from": "9988@lid", "_data": {"key": {"remoteJidAlt": CHAT}}}, NUMBER, id="noweb"),
+        pytest.param({"from": "9988@lid", "_data": {"key": {"senderPn": CHAT}}}, NUMBER, id="older-noweb"),
+        pytest.param({"from": "9988@lid", "_data": {"Info": {"SenderAlt": ""}}}, None, id="hidden"),
+        pytest.param({"from": "9988@lid", "_data": "?"}, None, id="hidden-and-odd"),
+        pytest.param({"fromMe": True}, None, id="our-own"),
+        pytest.param({"from": "1203@g.us", "participant": CHAT}, None, id="group"),
+        pytest.param({"from": "1203@newsletter"}, None, id="channel"),
+        pytest.param({"from": "status@broadcast", "participant": CHAT}, None, id="status"),
+        pytest.param({"from": None}, None, id="nobody"),
+    ],
+)
+def test_only_people_write_and_each_has_a_number(payload: dict[str, Any], number: str | None) -> None:
+    found = heard("message", inbound(**payload))
+
+    assert [message.number for message in found if isinstance(message, Inbound)] == ([] if number is None else [number])
+
+
+@pytest.mark.parametrize(
+    ("payload", "events"),
+    [
+        pytest.param({"status": "WORKING"}, [ConnectionEvent("up")], id="working"),
+        pytest.param(
+            {"status": "WORKING", "data": {"reachoutTimelock": {"isActive": True}}},
+            [ConnectionEvent("up")],
+            id="locked",
+        ),
+        pytest.param({"status": "STOPPED"}, [ConnectionEvent("down", "waha_stopped")], id="stopped"),
+        pytest.param({"status": "FAILED"}, [ConnectionEvent("down", "waha_failed")], id="failed"),
+        pytest.param({"status": "SCAN_QR_CODE"}, [ConnectionEvent("down", "waha_scan_qr_code")], id="to-scan"),
+        pytest.param({"status": "PASSKEY_REQUIRED"}, [ConnectionEvent("down", "waha_passkey_required")], id="passkey"),
+        pytest.param({"status": "STARTING"}, [], id="starting"),
+        pytest.param({"status": ["WORKING"]}, [], id="no-sense"),
+    ],
+)
+def test_the_session_is_heard_to_come_up_and_to_go_down(payload: dict[str, Any], events: list[ConnectionEvent]) -> None:
+    assert heard("session.status", payload) == events
+
+
+def test_another_session_of_the_server_is_not_ours() -> None:
+    assert heard("session.status", {"status": "FAILED"}, session="other") == []
+    assert heard("message", inbound(), session="other") == []
+
+
+@pytest.mark.parametrize("event", ["message.any", "message.reaction", "message.ack.group", "engine.event", "", None, 7])
+def test_other_events_are_of_no_interest(event: Any) -> None:
+    assert heard(event, inbound(ack=3, status="FAILED")) == []
+
+
+def test_a_call_without_a_time_is_of_now() -> None:
+    [receipt] = heard("message.ack", {"id": "ABC", "ack": 1}, timestamp=None)
+
+    assert isinstance(receipt, Receipt)
+    assert abs(receipt.at - time.time()) < 60
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+FIELDS = st.one_of(
+    st.sampled_from(["id", "_serialized", "from", "fromMe", "ack", "error", "code", "status", "data"]),
+    st.sampled_from(["body", "timestamp", "replyTo", "_data", "Info", "SenderAlt", "key", "remoteJidAlt"]),
+)
+VALUES = JSON | st.sampled_from([-1, 2, CHAT, "9988@lid", f"true_{CHAT}_ABC", "WORKING", "FAILED", "463"])
+PAYLOADS = st.recursive(
+    st.dictionaries(FIELDS, VALUES),
+    lambda inner: st.dictionaries(FIELDS, inner | VALUES) | st.lists(inner),
+    max_leaves=6,
+)
+
+
+@given(st.binary() | JSON.map(lambda document: json.dumps(document).encode()))
+def test_whatever_is_called_in_yields_nothing_and_raises_nothing(body: bytes) -> None:
+    sender = WahaSender(make_settings(), fake_sender_context())
+
+    assert sender.parse_webhook(WebhookRequest("POST", {}, {}, body)) == []
+
+
+@given(st.sampled_from(["message", "message.ack", "session.status"]), PAYLOADS | JSON, JSON)
+def test_an_odd_call_raises_nothing(event: str, payload: Any, timestamp: Any) -> None:
+    for found in heard(event, payload, timestamp=timestamp):
+        assert not isinstance(found, Receipt) or found.provider_id
+        assert not isinstance(found, Inbound) or found.number.startswith("+")
+
+
+# settings and specification
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"baseUrl": "gateway.example"}, id="no-scheme"),
+        pytest.param({"session": ""}, id="no-session"),
+        pytest.param({"timeoutSeconds": 0}, id="no-time"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        make_settings(**wrong)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(message_to(NUMBER), id="text"),
+        pytest.param(media_message("image", uploadId="u1/poster.png"), id="image-uploaded"),
+        *(
+            pytest.param(media_message(kind, text=None, url=f"https://x.example/a.{ending}"), id=kind)
+            for kind, ending in (("image", "png"), ("document", "pdf"), ("audio", "ogg"), ("video", "mp4"))
+        ),
+    ],
+)
+def test_requests_fit_the_servers_specification(gateway: GatewayOnLoopback, message: OutgoingMessage) -> None:
+    if not SPECIFICATION.exists():
+        pytest.skip("the server's specification is not beside the repository")
+    jsonschema = pytest.importorskip("jsonschema")
+    specification = json.loads(SPECIFICATION.read_text(encoding="utf-8"))
+    schemas = specification["components"]["schemas"]
+    for name in ("VoiceRemoteFile", "VideoRemoteFile"):  # it calls these texts objects, and shows texts
+        for field in {"mimetype", "filename"} & set(schemas[name]["properties"]):
+            schemas[name]["properties"][field]["type"] = "string"
+
+    run(gateway, lambda sender: sender.send(message))
+
+    operation = specification["paths"][gateway.last.path]["post"]
+    reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    schemas[reference.rpartition("/")[2]]["additionalProperties"] = False
+    jsonschema.validate(gateway.last.json, {"$ref": reference, "components": {"schemas": schemas}})
