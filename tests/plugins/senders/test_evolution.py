@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -713,6 +713,7 @@ ENTRIES = st.recursive(
 EVENTS = st.sampled_from(["messages.update", "messages.upsert", "connection.update"])
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.binary() | JSON.map(lambda document: json.dumps(document).encode()))
 def test_whatever_is_called_in_yields_nothing_and_raises_nothing(body: bytes) -> None:
     sender = EvolutionSender(make_settings(), fake_sender_context())
@@ -720,6 +721,7 @@ def test_whatever_is_called_in_yields_nothing_and_raises_nothing(body: bytes) ->
     assert sender.parse_webhook(WebhookRequest("POST", {}, {}, body)) == []
 
 
+@settings(max_examples=50, deadline=None)
 @given(EVENTS, ENTRIES | JSON)
 def test_an_odd_entry_does_not_lose_the_good_one_beside_it(event: str, odd: Any) -> None:
     good = {

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wabroadcast_core import BadMessage, Capabilities, OutgoingMessage
@@ -107,6 +107,7 @@ def test_a_time_is_read_in_seconds_or_milliseconds(value: object, seconds: float
     assert seconds_of(value) == seconds
 
 
+@settings(deadline=None)
 @given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()))
 def test_a_time_is_a_sensible_one_or_none(value: object) -> None:
     seconds = seconds_of(value)

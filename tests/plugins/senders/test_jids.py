@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wabroadcast_core import parse_number
@@ -59,6 +59,7 @@ def test_an_id_in_an_old_form_gives_the_number_of_today(digits: str, number: str
     assert parse_number(number, region="ID") == number, "it is how the contact book has it"
 
 
+@settings(deadline=None)
 @given(st.text() | st.none() | st.integers() | st.lists(st.text()) | st.from_regex(r"\A\d{1,20}(:\d+)?@(c\.us|lid)\Z"))
 def test_whatever_comes_is_e164_or_nothing(jid: object) -> None:
     number = number_of(jid)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -846,6 +846,7 @@ PAYLOADS = st.recursive(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.binary() | JSON.map(lambda document: json.dumps(document).encode()))
 def test_whatever_is_called_in_yields_nothing_and_raises_nothing(body: bytes) -> None:
     sender = WahaSender(make_settings(), fake_sender_context())
@@ -853,6 +854,7 @@ def test_whatever_is_called_in_yields_nothing_and_raises_nothing(body: bytes) ->
     assert sender.parse_webhook(WebhookRequest("POST", {}, {}, body)) == []
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(["message", "message.ack", "session.status"]), PAYLOADS | JSON, JSON)
 def test_an_odd_call_raises_nothing(event: str, payload: Any, timestamp: Any) -> None:
     for found in heard(event, payload, timestamp=timestamp):
