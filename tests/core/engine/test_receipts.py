@@ -10,7 +10,6 @@ import pytest
 from tests.conftest import wait_for
 from tests.core.store.bench import Bench
 from tests.scripted import ScriptedProvider, number_of, people, text_to
-from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery.committer import Unit
 from wabroadcast_core.delivery.receipts import apply_overtaken, apply_parked, apply_receipts
@@ -222,11 +221,6 @@ def test_receipts_of_messages_that_are_not_ours_change_nothing(bench: Bench, mes
 
 
 # --- through the engine ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"recover_seconds": 60.0})
 
 
 def test_receipts_that_senders_hear_reach_their_messages(
