@@ -4,6 +4,8 @@ from wabroadcast_core.audience.columns import SAMPLE_ROWS, Columns, find_columns
 from wabroadcast_core.audience.files import LONGEST_FIELD, LONGEST_ROW, MOST_COLUMNS, file_kind
 from wabroadcast_core.audience.headers import split_tags
 from wabroadcast_core.audience.numbers import mask_number, parse_number
+from wabroadcast_core.delivery.operations import NotRendered
+from wabroadcast_core.delivery.template import CompiledText, compile_text
 from wabroadcast_core.errors import (
     BadMessage,
     BroadcastError,
@@ -63,6 +65,7 @@ __all__ = [
     "ChecksConnection",
     "ChecksNumbers",
     "Columns",
+    "CompiledText",
     "ConflictError",
     "ConnectionDown",
     "ConnectionEvent",
@@ -79,6 +82,7 @@ __all__ = [
     "MediaFile",
     "Model",
     "NotFoundError",
+    "NotRendered",
     "NumberError",
     "OutcomeUnknown",
     "OutgoingMessage",
@@ -105,6 +109,7 @@ __all__ = [
     "WebhookRequest",
     "ask",
     "blank_numbers",
+    "compile_text",
     "error_of",
     "file_kind",
     "find_columns",

@@ -6,8 +6,12 @@ from then on, without an answer, it is :class:`OutcomeUnknown`: nobody may be se
 
 import asyncio
 import json
+import logging
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -59,8 +63,9 @@ async def ask(http: httpx.AsyncClient, method: str, url: str, *, seconds: float 
     """
     limits = httpx.Timeout(seconds, connect=min(seconds, LONGEST_CONNECT))
     try:
-        async with asyncio.timeout(seconds), http.stream(method, url, timeout=limits, **request) as answer:
-            content = await _read_start(answer)
+        with _unlogged():
+            async with asyncio.timeout(seconds), http.stream(method, url, timeout=limits, **request) as answer:
+                content = await _read_start(answer)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
         raise Temporary("unreachable", type(error).__name__) from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
@@ -86,6 +91,29 @@ def error_of(reply: Reply) -> SendError:
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return OutcomeUnknown(f"http_{status}", detail)
     return Rejected(f"http_{status}", detail)
+
+
+_UNLOGGED: ContextVar[bool] = ContextVar("_UNLOGGED", default=False)
+
+
+class _Discreet(logging.Filter):
+    """httpx logs the address of every request, and ours may hold a number or a secret."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        del record
+        return not _UNLOGGED.get()
+
+
+logging.getLogger("httpx").addFilter(_Discreet())
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    token = _UNLOGGED.set(True)
+    try:
+        yield
+    finally:
+        _UNLOGGED.reset(token)
 
 
 async def _read_start(answer: httpx.Response) -> bytes:

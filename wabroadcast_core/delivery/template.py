@@ -7,7 +7,7 @@ allowed, never of what is forbidden.
 
 import math
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import jinja2
@@ -65,8 +65,9 @@ class CompiledText(Protocol):
     """One text, ready to be filled in for one recipient after the other."""
 
     names: frozenset[str]
+    """What it asks for; an item of a group as ``group.item``, beside the group."""
 
-    def fill(self, values: Values) -> str:
+    def fill(self, values: Mapping[str, Any]) -> str:
         """The text with these values; ``None`` counts as not there.
 
         :raises NotRendered: a variable is missing, or what comes out is no text to send.
@@ -74,18 +75,20 @@ class CompiledText(Protocol):
         ...
 
 
-def compile_text(source: str, *, longest: int) -> CompiledText:
+def compile_text(source: str, *, longest: int, groups: Collection[str] = ()) -> CompiledText:
     """Check and compile one text; what it gives is at most ``longest`` characters.
 
+    :param groups: names whose values are mappings; only of these may ``group.item`` be asked for.
     :raises TemplateError: it is no template, or asks for more than messages may; with the line.
     """
     tree = _parse(source)
-    _Checker().visit(tree)
+    checker = _Checker(groups)
+    checker.visit(tree)
     parts = _plain_parts(tree)
     if parts is not None:
         return _PlainText(parts, longest=longest)
     try:
-        return _FullText(tree, longest=longest)
+        return _FullText(tree, longest=longest, items=checker.items)
     except jinja2.TemplateSyntaxError as error:  # some rules are Jinja's compiler's, not its parser's
         raise TemplateError(error.message or "it cannot be understood", line=error.lineno) from error
 
@@ -106,7 +109,9 @@ def _parse(source: str) -> nodes.Template:
 class _Checker(NodeTransformer):
     """Refuse what is not on the list, and put metered operations in the place of Jinja's."""
 
-    def __init__(self) -> None:
+    def __init__(self, groups: Collection[str] = ()) -> None:
+        self._groups = groups
+        self.items: set[str] = set()  # of groups, as ``group.item``
         self._depth = self._seen = self._sets = 0
         self._in_loop = False
 
@@ -157,6 +162,9 @@ class _Checker(NodeTransformer):
         of_loop = isinstance(node.node, nodes.Name) and node.node.name == "loop" and self._in_loop
         if of_loop and node.attr in LOOP_FACTS:
             return node
+        if isinstance(node.node, nodes.Name) and node.node.name in self._groups:
+            self.items.add(f"{node.node.name}.{node.attr}")
+            return self._replace(node, "_item", [node.node, nodes.Const(node.attr)])
         raise _refusal(node, f"the attribute {node.attr!r} is outside the sandbox")
 
     def _check_getitem(self, node: nodes.Getitem) -> nodes.Node:
@@ -316,7 +324,7 @@ class _PlainText:
         self._room = longest - sum(map(len, self._pieces))
         self.names = frozenset(name for _place, name, _default in self._holes)
 
-    def fill(self, values: Values) -> str:
+    def fill(self, values: Mapping[str, Any]) -> str:
         pieces = self._pieces.copy()
         room = self._room
         for place, name, default in self._holes:
@@ -336,12 +344,12 @@ class _PlainText:
 class _FullText:
     """Anything else: Jinja's compiled code over the metered operations."""
 
-    def __init__(self, tree: nodes.Template, *, longest: int) -> None:
-        self.names = frozenset(meta.find_undeclared_variables(tree))
+    def __init__(self, tree: nodes.Template, *, longest: int, items: Collection[str]) -> None:
+        self.names = frozenset(meta.find_undeclared_variables(tree)).union(items)
         self._root = _compile(tree)
         self._longest = longest
 
-    def fill(self, values: Values) -> str:
+    def fill(self, values: Mapping[str, Any]) -> str:
         present = {name: value for name in self.names if (value := values.get(name)) is not None}
         return run(self._root, present, longest=self._longest)
 

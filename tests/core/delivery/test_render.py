@@ -621,3 +621,32 @@ def test_components_without_end_are_refused() -> None:
         compile_content(nested)
     with pytest.raises(TemplateError, match="more than 256 texts"):
         compile_content(provider_template(*["x"] * 300))
+
+
+# groups: what a plugin's own templates may ask of mappings
+
+
+@pytest.mark.parametrize(
+    ("source", "filled"),
+    [
+        pytest.param("Bearer {{ secrets.token }}", "Bearer s3", id="an-item"),
+        pytest.param("{{ secrets.other | default('-') }}", "-", id="an-item-that-is-not-there"),
+        pytest.param("{% if secrets.token == 's3' %}{{ number }}{% endif %}", "+1", id="in-a-condition"),
+    ],
+)
+def test_items_of_a_group_are_asked_for_with_a_dot(source: str, filled: str) -> None:
+    text = compile_text(source, longest=LONG, groups={"secrets"})
+
+    assert text.fill({"secrets": {"token": "s3"}, "number": "+1"}) == filled
+    assert any(name.startswith("secrets.") for name in text.names)
+
+
+@pytest.mark.parametrize("source", ["{{ name.token }}", "{{ secrets.token.x }}", "{{ (secrets or name).token }}"])
+def test_only_of_a_group_may_items_be_asked_with_a_dot(source: str) -> None:
+    with pytest.raises(TemplateError, match="outside the sandbox"):
+        compile_text(source, longest=LONG, groups={"secrets"})
+
+
+def test_no_attribute_is_reached_through_a_group() -> None:
+    with pytest.raises(BadText, match="an item is asked for that is not there"):
+        compile_text("{{ secrets.__class__ }}", longest=LONG, groups={"secrets"}).fill({"secrets": {}})
