@@ -1,0 +1,464 @@
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.plugins.senders.loopback import Loopback
+from wabroadcast_core import (
+    Accepted,
+    BadMessage,
+    ConnectionDown,
+    ConnectionEvent,
+    Inbound,
+    OutcomeUnknown,
+    OutgoingMessage,
+    Receipt,
+    Rejected,
+    SendError,
+    Throttled,
+    WebhookRefusedError,
+    WebhookRequest,
+)
+from wabroadcast_core.plugins import build_plugins
+from wabroadcast_core.testing import ProviderAnswer, fake_sender_context, message_to
+from wabroadcast_core.testing.http_contract import HttpSenderContract
+from wabroadcast_plugins.senders import fonnte
+from wabroadcast_plugins.senders.fonnte import FonnteSender, FonnteSettings, StateIds
+
+NUMBER = "+6281234567801"
+TOKEN = "dev-ice@token"
+AT = 1_758_000_000
+ACCEPTED = {
+    "detail": "success! message in queue",
+    "id": ["80367170"],
+    "process": "pending",
+    "requestid": 2937124,
+    "status": True,
+    "target": ["6281234567801"],
+}
+JPEG = b"\xff\xd8\xff" + bytes(100)
+
+
+class TestFonnteSender(HttpSenderContract):
+    sender_class = FonnteSender
+    settings: ClassVar[Mapping[str, Any]] = {"token": TOKEN, "webhookToken": "web-hook-token"}
+    accepted: ClassVar[Any] = ACCEPTED
+
+    def messages(self) -> Sequence[OutgoingMessage]:
+        return [
+            *super().messages(),
+            media_message("image", {"uploadId": "u1"}),
+            media_message("video", {"uploadId": "no"}),
+        ]
+
+    def media(self) -> Mapping[str, bytes]:
+        return {"u1": JPEG}
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Loopback]:
+    with Loopback() as running:
+        yield running
+
+
+@pytest.fixture
+def loopback(shared: Loopback) -> Loopback:
+    """A provider that has seen nothing yet, and accepts."""
+    shared.provider.requests.clear()
+    shared.provider.answering = lambda _: ProviderAnswer(200, ACCEPTED)
+    return shared
+
+
+def make_settings(**given_settings: Any) -> FonnteSettings:
+    return FonnteSettings.model_validate({"token": TOKEN, **given_settings})
+
+
+def make_sender(**given_settings: Any) -> FonnteSender:
+    """One that reaches nobody."""
+    return FonnteSender(make_settings(**given_settings), fake_sender_context())
+
+
+def media_message(kind: str, media: Mapping[str, str], **content: str) -> OutgoingMessage:
+    message = message_to(NUMBER, text="Lihat ini")
+    message.type, message.content = kind, {"media": media, **content}
+    return message
+
+
+def send(
+    loopback: Loopback, message: OutgoingMessage, *, media: Mapping[str, bytes] | None = None, **given_settings: Any
+) -> Accepted:
+    settings = make_settings(**{"baseUrl": loopback.provider.url, **given_settings})
+    return loopback.run(lambda context: FonnteSender(settings, context).send(message), media=media)
+
+
+def failure(loopback: Loopback, answer: ProviderAnswer) -> SendError:
+    loopback.provider.answering = lambda _: answer
+    with pytest.raises(SendError) as caught:
+        send(loopback, message_to(NUMBER))
+    return caught.value
+
+
+def test_fonnte_is_found_as_a_plugin() -> None:
+    assert build_plugins([fonnte], discover=False).sender("fonnte") is FonnteSender
+
+
+# sending
+
+
+def test_a_text_is_one_form_whose_number_is_taken_as_it_is(loopback: Loopback) -> None:
+    accepted = send(loopback, message_to(NUMBER, text="Halo & selamat\npagi"))
+
+    assert accepted == Accepted(provider_id="80367170")
+    assert len(loopback.provider.requests) == 1
+    request = loopback.provider.last
+    assert (request.method, request.path) == ("POST", "/send")
+    assert request.headers["authorization"] == TOKEN
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert request.form == {
+        "target": "6281234567801",
+        "message": "Halo & selamat\npagi",
+        "countryCode": "0",
+        "connectOnly": "true",
+    }
+
+
+def test_typing_and_delay_are_asked_for_where_set(loopback: Loopback) -> None:
+    send(loopback, message_to(NUMBER), typing=True, delay="5-10")
+
+    assert loopback.provider.last.form["typing"] == "true"
+    assert loopback.provider.last.form["delay"] == "5-10"
+
+
+@pytest.mark.parametrize("base", ["", "/", "/v1", "/v1/"])
+def test_a_base_address_may_have_a_path_and_a_slash(loopback: Loopback, base: str) -> None:
+    send(loopback, message_to(NUMBER), baseUrl=loopback.provider.url + base)
+
+    assert loopback.provider.last.path == f"{base.rstrip('/')}/send"
+
+
+@pytest.mark.parametrize("kind", ["image", "document", "audio", "video"])
+def test_a_medium_with_a_link_is_given_as_that_link(loopback: Loopback, kind: str) -> None:
+    send(loopback, media_message(kind, {"url": "https://files.example/a.pdf"}, filename="Daftar.pdf"))
+
+    form = loopback.provider.last.form
+    assert (form["url"], form["filename"], form["message"]) == (
+        "https://files.example/a.pdf",
+        "Daftar.pdf",
+        "Lihat ini",
+    )
+
+
+@pytest.mark.parametrize("kind", ["image", "document", "audio", "video"])
+def test_a_medium_that_was_uploaded_is_sent_along(loopback: Loopback, kind: str) -> None:
+    send(loopback, media_message(kind, {"uploadId": "u1"}), media={"u1": JPEG})
+
+    request = loopback.provider.last
+    assert request.path == "/send"
+    assert request.headers["content-type"].startswith("multipart/form-data")
+    assert JPEG in request.body
+    assert b'name="file"; filename="u1"' in request.body
+    assert b"Content-Type: image/jpeg" in request.body
+    assert b'name="target"\r\n\r\n6281234567801\r\n' in request.body
+
+
+def test_a_caption_is_left_out_where_there_is_none(loopback: Loopback) -> None:
+    message = media_message("image", {"url": "https://files.example/a.jpg"})
+    message.text = None
+
+    send(loopback, message)
+
+    assert "message" not in loopback.provider.last.form
+
+
+def test_a_file_that_is_too_large_is_not_sent(loopback: Loopback) -> None:
+    with pytest.raises(BadMessage, match="up to 4 MB"):
+        send(loopback, media_message("image", {"uploadId": "u1"}), media={"u1": JPEG + bytes(4 * 1024 * 1024)})
+
+    assert not loopback.provider.requests
+
+
+# failures
+
+
+@pytest.mark.parametrize(
+    ("reason", "error", "code"),
+    [
+        pytest.param("token invalid", ConnectionDown, "fonnte_token", id="token"),
+        pytest.param("unknown user", ConnectionDown, "fonnte_token", id="account"),
+        pytest.param(
+            "request invalid on disconnected device", ConnectionDown, "fonnte_disconnected", id="disconnected"
+        ),
+        pytest.param("device disconnected", ConnectionDown, "fonnte_disconnected", id="disconnected-device"),
+        pytest.param("insufficient quota", ConnectionDown, "fonnte_quota", id="quota"),
+        pytest.param("device expired", ConnectionDown, "fonnte_expired", id="expired"),
+        pytest.param("target invalid", Rejected, "fonnte_target", id="target"),
+        pytest.param("target input invalid", Rejected, "fonnte_target", id="target-input"),
+        pytest.param("rate limit exceeded", Throttled, "fonnte_throttled", id="rate"),
+        pytest.param("too many requests", Throttled, "fonnte_throttled", id="too-many"),
+        pytest.param("please wait 10 seconds", Throttled, "fonnte_throttled", id="wait"),
+        pytest.param("url unreachable", BadMessage, "fonnte_file", id="url"),
+        pytest.param("file format not supported", BadMessage, "fonnte_file", id="format"),
+        pytest.param("request timeout", OutcomeUnknown, "fonnte_timeout", id="timeout"),
+        pytest.param("invalid/empty body value", Rejected, "fonnte_refused", id="unknown-words"),
+        pytest.param("", Rejected, "fonnte_refused", id="no-words"),
+    ],
+)
+@pytest.mark.parametrize("key", ["status", "Status"])
+def test_the_words_of_a_refusal_say_what_it_means(
+    loopback: Loopback, key: str, reason: str, error: type[SendError], code: str
+) -> None:
+    caught = failure(loopback, ProviderAnswer(200, {key: False, "reason": reason}))
+
+    assert type(caught) is error
+    assert (caught.reason, caught.detail) == (code, reason)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        pytest.param(400, {"status": False, "reason": "token invalid"}, ConnectionDown, id="words-outrank-the-status"),
+        pytest.param(500, {"status": False, "reason": "nonsense"}, OutcomeUnknown, id="fault-with-unknown-words"),
+        pytest.param(200, {"status": True}, OutcomeUnknown, id="success-without-an-id"),
+        pytest.param(200, {"status": True, "id": []}, OutcomeUnknown, id="success-with-no-id-in-the-list"),
+        pytest.param(200, {"detail": "success"}, OutcomeUnknown, id="no-status"),
+        pytest.param(200, {"status": "maybe"}, OutcomeUnknown, id="a-status-nobody-knows"),
+    ],
+)
+def test_an_answer_is_judged_by_its_body(loopback: Loopback, status: int, body: Any, error: type[SendError]) -> None:
+    assert type(failure(loopback, ProviderAnswer(status, body))) is error
+
+
+def test_an_answer_with_texts_for_truths_is_understood(loopback: Loopback) -> None:
+    loopback.provider.answering = lambda _: ProviderAnswer(200, {"Status": "true", "id": 7})
+
+    assert send(loopback, message_to(NUMBER)).provider_id == "7"
+
+
+def test_a_refusal_that_repeats_the_number_does_not_pass_it_on(loopback: Loopback) -> None:
+    caught = failure(loopback, ProviderAnswer(200, {"status": False, "reason": "target 6281234567801 invalid"}))
+
+    assert caught.detail == "target … invalid"
+
+
+# asking
+
+
+def ask_numbers(loopback: Loopback, answer: Any) -> Mapping[str, bool]:
+    loopback.provider.answering = lambda _: ProviderAnswer(200, answer)
+    settings = make_settings(baseUrl=loopback.provider.url)
+    numbers = [NUMBER, "+6281234567802", "+6281234567803"]
+    return loopback.run(lambda context: FonnteSender(settings, context).check_numbers(numbers))
+
+
+def ask_connection(loopback: Loopback, answer: Any) -> ConnectionEvent:
+    loopback.provider.answering = lambda _: ProviderAnswer(200, answer)
+    settings = make_settings(baseUrl=loopback.provider.url)
+    return loopback.run(lambda context: FonnteSender(settings, context).check_connection())
+
+
+def test_numbers_are_checked_in_one_request(loopback: Loopback) -> None:
+    found = ask_numbers(
+        loopback, {"status": True, "registered": ["6281234567801"], "not_registered": ["6281234567802", "999"]}
+    )
+
+    assert found == {NUMBER: True, "+6281234567802": False}
+    request = loopback.provider.last
+    assert (request.method, request.path) == ("POST", "/validate")
+    assert request.form == {"target": "6281234567801,6281234567802,6281234567803", "countryCode": "0"}
+
+
+@pytest.mark.parametrize("answer", [{"status": True}, {"status": True, "registered": None, "not_registered": [{}]}])
+def test_numbers_nobody_answered_for_are_left_out(loopback: Loopback, answer: Any) -> None:
+    assert ask_numbers(loopback, answer) == {}
+
+
+def test_a_refused_check_says_why(loopback: Loopback) -> None:
+    with pytest.raises(ConnectionDown):
+        ask_numbers(loopback, {"status": False, "reason": "request invalid on disconnected device"})
+
+
+@pytest.mark.parametrize(("said", "state"), [("connect", "up"), ("disconnect", "down"), (None, "down")])
+def test_the_connection_is_asked_for(loopback: Loopback, said: Any, state: str) -> None:
+    event = ask_connection(loopback, {"status": True, "device_status": said, "quota": "78"})
+
+    assert event.state == state
+    request = loopback.provider.last
+    assert (request.method, request.path) == ("POST", "/device")
+    assert request.headers["authorization"] == TOKEN
+
+
+def test_a_connection_without_a_good_token_is_refused(loopback: Loopback) -> None:
+    with pytest.raises(ConnectionDown):
+        ask_connection(loopback, {"Status": False, "reason": "token invalid"})
+
+
+# webhooks
+
+
+def call(document: Any, *, token: str | None = "hook") -> WebhookRequest:
+    query = {} if token is None else {"token": token}
+    return WebhookRequest("POST", query, {"content-type": "application/json"}, json.dumps(document).encode())
+
+
+def told(*documents: Any) -> list[Receipt | Inbound | ConnectionEvent]:
+    """What one sender makes of calls, one after the other."""
+    sender = make_sender()
+    return [news for document in documents for news in sender.parse_webhook(call(document))]
+
+
+def test_a_call_with_the_token_in_its_address_is_taken() -> None:
+    make_sender(webhookToken="hook").verify_webhook(call({}))
+
+
+@pytest.mark.parametrize(
+    ("token", "given_settings", "words"),
+    [
+        pytest.param("wrong", {"webhookToken": "hook"}, "has not the token", id="wrong"),
+        pytest.param("höök", {"webhookToken": "hook"}, "has not the token", id="not-ascii"),
+        pytest.param(None, {"webhookToken": "hook"}, "has not the token", id="missing"),
+        pytest.param("hook", {}, "set webhookToken", id="none-set"),
+        pytest.param("", {"webhookToken": ""}, "set webhookToken", id="an-empty-one-set"),
+    ],
+)
+def test_any_other_call_is_refused(token: str | None, given_settings: Mapping[str, str], words: str) -> None:
+    with pytest.raises(WebhookRefusedError, match=words):
+        make_sender(**given_settings).verify_webhook(call({}, token=token))
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [("sent", "sent"), ("Sent", "sent"), ("delivered", "delivered"), ("read", "read")],
+)
+def test_a_status_is_a_receipt(word: str, kind: str) -> None:
+    assert told({"device": "62811", "id": "80367170", "stateid": "ABC", "status": word, "timestamp": AT}) == [
+        Receipt(kind, AT, provider_id="80367170")  # type: ignore[arg-type]  # one of the kinds
+    ]
+
+
+@pytest.mark.parametrize("word", ["pending", "waiting", "processing", "", None, "else"])
+def test_a_status_that_is_still_under_way_is_no_receipt(word: Any) -> None:
+    assert told({"id": "80367170", "status": word}) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "error"),
+    [("invalid", Rejected), ("expired", Rejected), ("failed", Rejected), ("url unreachable", BadMessage)],
+)
+def test_a_status_of_failure_is_a_failed_receipt(word: str, error: type[SendError]) -> None:
+    (receipt,) = told({"id": 80367170, "status": word, "timestamp": str(AT)})
+
+    assert isinstance(receipt, Receipt)
+    assert (receipt.kind, receipt.provider_id, receipt.at) == ("failed", "80367170", AT)
+    assert type(receipt.error) is error
+
+
+def test_a_state_without_the_id_belongs_to_the_message_named_before() -> None:
+    receipts = told(
+        {"id": "1", "stateid": "S1", "status": "sent", "timestamp": AT},
+        {"stateid": "S1", "state": "delivered", "timestamp": AT + 1},
+        {"stateid": "S1", "state": "read", "timestamp": AT + 2},
+        {"stateid": "S2", "state": "read", "timestamp": AT + 2},
+    )
+
+    assert receipts == [
+        Receipt("sent", AT, provider_id="1"),
+        Receipt("delivered", AT + 1, provider_id="1"),
+        Receipt("read", AT + 2, provider_id="1"),
+    ]
+
+
+def test_state_ids_are_remembered_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonnte, "MOST_STATE_IDS", 2)
+    known = StateIds()
+
+    for name in "abc":
+        known.resolve(f"id-{name}", name)
+
+    assert [known.resolve("", name) for name in "abc"] == ["", "id-b", "id-c"]
+
+
+def test_a_person_that_writes_is_inbound() -> None:
+    message = {"device": "6281100", "sender": "6281234567801", "message": " STOP ", "name": "Budi", "inboxid": 55}
+
+    assert told({**message, "timestamp": AT}) == [Inbound(NUMBER, "STOP", AT, provider_id="55")]
+
+
+def test_a_picture_is_inbound_without_the_words_that_stand_for_it() -> None:
+    assert told({"sender": "6281234567801", "message": "non-text message", "timestamp": AT, "inboxid": 0}) == [
+        Inbound(NUMBER, "", AT)
+    ]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param({"sender": "120363041234567890@g.us", "member": "6281234567801"}, id="a-group"),
+        pytest.param({"sender": "6281234567801", "member": "6281234567802"}, id="a-member-of-a-group"),
+        pytest.param({"sender": "6281100000000", "device": "6281100000000"}, id="our-own"),
+        pytest.param({"sender": "120363041234567890"}, id="too-long-for-a-number"),
+        pytest.param({"sender": "status@broadcast"}, id="a-status"),
+        pytest.param({"sender": "123456789012345@lid"}, id="a-hidden-id"),
+        pytest.param({"sender": ["6281234567801"]}, id="no-text"),
+    ],
+)
+def test_what_is_not_one_person_is_not_inbound(message: Mapping[str, Any]) -> None:
+    assert told({"message": "halo", **message}) == []
+
+
+def test_a_device_that_comes_and_goes_is_news_of_the_connection() -> None:
+    device = {"device": "6281100", "token": TOKEN, "timestamp": AT}
+
+    assert told(
+        {**device, "status": "connect"}, {**device, "status": "disconnect", "reason": "logged out by 6281234567801"}
+    ) == [ConnectionEvent("up"), ConnectionEvent("down", "logged out by …")]
+
+
+def test_a_call_may_be_a_form() -> None:
+    request = WebhookRequest("POST", {}, {}, b"sender=62812", {"sender": "6281234567801", "message": "halo"})
+
+    (inbound,) = make_sender().parse_webhook(request)
+
+    assert isinstance(inbound, Inbound)
+    assert (inbound.number, inbound.text) == (NUMBER, "halo")
+
+
+def test_an_odd_entry_does_not_lose_the_others() -> None:
+    good = {"id": "1", "status": "sent", "timestamp": AT}
+
+    assert told([good, 7, {"id": {"a": 1}, "status": []}, None, good]) == [Receipt("sent", AT, provider_id="1")] * 2
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["id", "stateid", "status", "state", "sender", "member", "message", "timestamp", "device"]),
+            inner | st.sampled_from(["sent", "connect", "6281234567801"]),
+            max_size=6,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(document=JSON)
+def test_whatever_is_told_nothing_breaks(document: Any) -> None:
+    assert isinstance(told(document), list)
+
+
+@given(body=st.binary(max_size=64))
+def test_whatever_bytes_come_nothing_breaks(body: bytes) -> None:
+    assert isinstance(make_sender().parse_webhook(WebhookRequest("POST", {}, {}, body)), list)
+
+
+# settings
+
+
+@pytest.mark.parametrize("delay", ["x", "5-", "-5", "5-10-15", "5 - 10"])
+def test_a_delay_is_seconds_or_a_range(delay: str) -> None:
+    with pytest.raises(ValueError, match="delay"):
+        make_sender(delay=delay)
