@@ -90,6 +90,11 @@ class WablasSender:
     capabilities: ClassVar[Capabilities] = Capabilities(
         types=frozenset({"text", *_MEDIA}),
         media_bytes=dict.fromkeys(_MEDIA, LARGEST_FILE),
+        media_types={
+            "image": frozenset({"image/jpeg", "image/png"}),
+            "audio": frozenset({"audio/mpeg", "audio/ogg"}),
+            "video": frozenset({"video/mp4", "video/mpeg"}),
+        },
         ban_risk=True,
     )
 
