@@ -1,6 +1,6 @@
 """What webhook calls of gateways have in common: a token in the address, what is in the body, numbers, times.
 
-No plugin: senders whose provider proves nothing by itself build on it.
+Not a plugin: senders whose provider proves nothing by itself build on it.
 """
 
 import json
