@@ -1,0 +1,195 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from wabroadcast_core.models.base import faults_of
+from wabroadcast_plugins.senders.http_api import HttpSettings
+from wabroadcast_plugins.senders.http_api.matches import read_statuses
+
+TEXT_BODY = {"to": "{{ digits }}", "text": "{{ text }}"}
+STATUS = {"providerId": "id", "status": "status"}
+FIND = {
+    "path": "/messages",
+    "query": {"ref": "{{ message_id }}"},
+    "providerId": "items.0.id",
+    "missing": {"status": 200, "path": "total", "equals": 0},
+}
+
+
+def faults(**given_settings: Any) -> str:
+    """What is wrong with settings, as an operator reads it."""
+    with pytest.raises(ValidationError) as caught:
+        HttpSettings.model_validate({"baseUrl": "https://wa.example", "send": {"body": TEXT_BODY}, **given_settings})
+    return "; ".join(f"{fault.path}: {fault.message}" for fault in faults_of(caught.value, prefix="settings"))
+
+
+def with_send(**call: Any) -> dict[str, Any]:
+    return {"send": {"body": TEXT_BODY, **call}}
+
+
+def nested(depth: int) -> Any:
+    return TEXT_BODY if depth == 0 else {"a": nested(depth - 1)}
+
+
+@pytest.mark.parametrize(
+    ("given_settings", "words"),
+    [
+        pytest.param({"baseUrl": "wa.example"}, "settings.baseUrl: ", id="no-address"),
+        pytest.param({"baseUrl": "https:///api"}, "settings.baseUrl: there is no host in it", id="no-host"),
+        pytest.param(with_send(body=nested(20)), "nested too deeply", id="deep-body"),
+        pytest.param(
+            {"baseUrl": "https://user:pa55@wa.example"}, "those go into secrets", id="password-in-the-address"
+        ),
+        pytest.param({"baseUrl": "https://wa.example?key=pa55"}, "those go into secrets", id="query-in-the-address"),
+        pytest.param({"send": {"body": {"to": "{{ digits"}}}, "settings.send.body: to: line 1: ", id="template"),
+        pytest.param(
+            {"send": {"body": {**TEXT_BODY, "a": [{"b": "\n{{ text.x }}"}]}}},
+            "settings.send.body: a.0.b: line 2: the attribute 'x' is outside the sandbox",
+            id="template-with-its-line",
+        ),
+        pytest.param(
+            with_send(query={"x": "{{ nubmer }}"}), "settings.send.query: x: there is no 'nubmer' here", id="name"
+        ),
+        pytest.param(with_send(query={"x": "{{ media.size }}"}), "x: 'media' has no 'size'; it has base64", id="item"),
+        pytest.param(with_send(query={"x": "{{ media }}"}), "x: 'media' is a group", id="group"),
+        pytest.param(
+            with_send(headers={"X-Name": "{{ name }}"}),
+            "settings.send.headers: X-Name: there is no 'name'",
+            id="header",
+        ),
+        pytest.param(with_send(path="/{{ text }}"), "settings.send.path: there is no 'text'", id="text-in-the-path"),
+        pytest.param(with_send(path="/a?b=c"), "settings.send.path: what follows a '?' goes into query", id="query"),
+        pytest.param(with_send(headers={"Host": "x"}), "headers: Host: this header is not yours", id="host"),
+        pytest.param(with_send(headers={"X Y": "x"}), "settings.send.headers.X Y", id="header-name"),
+        pytest.param(
+            with_send(headers={"X": "{{ secrets.tokne }}"}),
+            "send.headers.X: there is no such entry in secrets",
+            id="secret",
+        ),
+        pytest.param({"headers": {"X": "{{ secrets.a }}"}}, "headers.X: there is no such entry", id="shared-secret"),
+        pytest.param(
+            {"headers": {"X": "{{ number }}"}}, "settings.headers: X: there is no 'number'", id="shared-header"
+        ),
+        pytest.param({"secrets": {"a": ""}}, "settings.secrets: a: it is empty", id="empty-secret"),
+        pytest.param(
+            {"secrets": {"a": "pa55\r\nX: y"}}, "settings.secrets: a: it is empty, or a line break", id="line-break"
+        ),
+        pytest.param({"secrets": {"a-b": "x"}}, "settings.secrets.a-b", id="name-of-a-secret"),
+        pytest.param(with_send(providerId="data..id"), "settings.send.providerId: a path is names", id="path"),
+        pytest.param(with_send(providerId="data.*.id"), "settings.send.providerId: this path leads to one", id="star"),
+        pytest.param(with_send(providerId=".".join("a" * 33)), "at most 32 steps", id="deep-path"),
+        pytest.param(with_send(method="GET"), "settings.send: body: a GET request has none", id="get-with-a-body"),
+        pytest.param(
+            with_send(query={"f": "{{ media.file }}"}), "settings.send.query: 'media.file'", id="file-in-query"
+        ),
+        pytest.param({"send": {}}, "settings.send: nothing would be sent", id="nothing"),
+        pytest.param({"send": {"body": {"text": "{{ text }}"}}}, "settings.send: a message of type text", id="nobody"),
+        pytest.param(
+            with_send(bodies={"image": TEXT_BODY}),
+            "settings.send: bodies.image: it would be left out, ask for media.base64 or",
+            id="image-without-its-file",
+        ),
+        pytest.param(with_send(bodies={"sticker": {}}), "settings.send.bodies.sticker", id="type"),
+        pytest.param(
+            with_send(format="form", body={"to": "{{ digits }}", "a": ["{{ text }}"]}),
+            "settings.send: body: a form is an object of plain values",
+            id="form-with-a-list",
+        ),
+        pytest.param(
+            with_send(bodies={"media": {"to": "{{ digits }}", "f": "{{ media.file }}"}}),
+            "settings.send: bodies.media: 'media.file' goes into a multipart body",
+            id="file-in-json",
+        ),
+        pytest.param(
+            with_send(bodies={"media": {"to": "{{ digits }}", "f": "x{{ media.base64 }}"}}),
+            "settings.send.bodies: media.f: 'media.base64' can only be the whole of a text",
+            id="file-in-a-text",
+        ),
+        pytest.param(with_send(body={"a": [TEXT_BODY] * 200}), "more than 256 texts", id="many-texts"),
+        pytest.param(with_send(success={"equals": 1}), "settings.send.success: say with path", id="value-without-path"),
+        pytest.param(with_send(success={}), "settings.send.success: give a status", id="empty-rule"),
+        pytest.param({"failures": [{"means": "rejected"}]}, "settings.failures.0: give a status", id="empty-failure"),
+        pytest.param({"failures": [{"status": 400, "means": "bad"}]}, "settings.failures.0.means: ", id="meaning"),
+        pytest.param(
+            {"failures": [{"status": "40x", "means": "rejected"}]}, "a status is 200, 4xx or 500-504", id="status"
+        ),
+        pytest.param(
+            {"failures": [{"status": "410-400", "means": "rejected"}]}, "the second status is less", id="status-range"
+        ),
+        pytest.param(
+            {"failures": [{"status": 400, "means": "unknown", "optOut": True}]},
+            "optOut belongs to rejected",
+            id="opt-out",
+        ),
+        pytest.param(
+            {"failures": [{"status": 400, "means": "rejected", "scope": "recipient"}]}, "scope belongs to", id="scope"
+        ),
+        pytest.param(
+            {"failures": [{"status": 400, "means": "rejected", "retryAfter": "a"}]}, "retryAfter belongs to", id="wait"
+        ),
+        pytest.param({"checkNumber": {"path": "/x", "answer": "a"}}, "it asks about nobody", id="check-of-nobody"),
+        pytest.param(
+            {"checkNumber": {"path": "/{{ message_id }}", "answer": "a"}}, "there is no 'message_id'", id="check"
+        ),
+        pytest.param({"findMessage": {**FIND, "query": {}}}, "it asks for no message", id="find-without-id"),
+        pytest.param(
+            {"findMessage": FIND}, "findMessage: send gives no message_id with text", id="find-without-giving"
+        ),
+        pytest.param({"checkConnection": {"path": "/{{ digits }}"}}, "there is no 'digits'", id="connection"),
+        pytest.param({"webhook": {"receipts": STATUS}}, "settings.webhook.proof: ", id="no-proof"),
+        pytest.param(
+            {"webhook": {"proof": {"kind": "none"}, "receipts": STATUS}},
+            "settings.webhook.proof: Input tag 'none' found using 'kind' does not match any of the expected tags: "
+            "'header', 'query', 'hmac'",
+            id="proof-of-nothing",
+        ),
+        pytest.param(
+            {"webhook": {"proof": {"kind": "query", "secret": "pa55"}, "receipts": STATUS}},
+            "webhook.proof.secret: there is no such entry in secrets",
+            id="proof-without-its-secret",
+        ),
+        pytest.param(
+            {
+                "webhook": {
+                    "proof": {"kind": "hmac", "header": "X", "algorithm": "md5", "secret": "a"},
+                    "receipts": STATUS,
+                }
+            },
+            "algorithm: Input should be 'sha256' or 'sha512'",
+            id="weak-proof",
+        ),
+        pytest.param(
+            {"secrets": {"a": "x"}, "webhook": {"proof": {"kind": "query", "secret": "a"}}},
+            "settings.webhook: say what is read",
+            id="deaf-webhook",
+        ),
+        pytest.param(
+            {"webhook": {"proof": {"kind": "query", "secret": "a"}, "receipts": {"status": "s"}}},
+            "settings.webhook.receipts: say with providerId or messageId",
+            id="receipts-of-nothing",
+        ),
+        pytest.param(
+            {"webhook": {"proof": {"kind": "query", "secret": "a"}, "receipts": {**STATUS, "statuses": {"x": "seen"}}}},
+            "settings.webhook.receipts.statuses.x: ",
+            id="kind-of-receipt",
+        ),
+        pytest.param({"unknown": 1}, "settings.unknown: ", id="unknown-setting"),
+    ],
+)
+def test_a_fault_names_its_field_and_no_secret(given_settings: dict[str, Any], words: str) -> None:
+    said = faults(**given_settings)
+
+    assert words in said
+    assert "pa55" not in said
+
+
+@given(status=st.integers(100, 599))
+def test_statuses_are_read(status: int) -> None:
+    hundred = status // 100
+
+    assert status in read_statuses(f"{hundred}xx")
+    assert read_statuses(str(status)) == range(status, status + 1)
+    assert status in read_statuses(f"{status}-{hundred}99")

@@ -1,0 +1,113 @@
+"""What an answer to a send means, by the rules of the operator."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from wabroadcast_core import (
+    Accepted,
+    BadMessage,
+    ConnectionDown,
+    OutcomeUnknown,
+    Rejected,
+    Reply,
+    SendError,
+    Temporary,
+    Throttled,
+    error_of,
+)
+from wabroadcast_plugins.senders.http_api.calls import SendCall
+from wabroadcast_plugins.senders.http_api.matches import FailureRule, Match
+from wabroadcast_plugins.senders.http_api.paths import Path
+from wabroadcast_plugins.senders.webhook_calls import read_text
+
+LONGEST_WAIT = 7 * 86_400.0  # seconds
+
+
+class Scrubber:
+    """Takes secrets out of what a server says: some repeat what they were sent."""
+
+    def __init__(self, secrets: Iterable[SecretStr]) -> None:
+        forms = {form for secret in secrets for form in _forms_of(secret.get_secret_value())}
+        self._secret = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
+
+    def scrub(self, text: str) -> str:
+        return text if self._secret is None else self._secret.sub("…", text)
+
+    def scrub_reply(self, reply: Reply) -> Reply:
+        """The same reply, whose summary is fit to show. Its document stays as it is."""
+        return replace(reply, content=self.scrub(reply.content.decode(errors="replace")).encode())
+
+
+def judge(reply: Reply, send: SendCall, failures: Sequence[FailureRule]) -> Accepted:
+    """:raises SendError: it is no success."""
+    for rule in failures:
+        if rule.fits(reply.status, reply.document):
+            raise _error_by(rule, reply)
+    if not is_success(reply, send.success):
+        raise _unruled(reply, send.success)
+    if send.provider_id is None:
+        return Accepted()
+    provider_id = read_text(Path.parse(send.provider_id).find(reply.document))
+    if not provider_id:
+        raise OutcomeUnknown("no_provider_id", reply.summary)
+    return Accepted(provider_id=provider_id)
+
+
+def is_success(reply: Reply, match: Match | None) -> bool:
+    """A rule that names no status means those of success."""
+    if match is None:
+        return reply.is_success
+    return match.fits(reply.status, reply.document) and (match.status is not None or reply.is_success)
+
+
+def _unruled(reply: Reply, success: Match | None) -> SendError:
+    """No success, and no rule for it. An answer that has the value of success, and another one, was a refusal."""
+    if not reply.is_success:
+        return error_of(reply)
+    value = None if success is None or success.path is None else Path.parse(success.path).find(reply.document)
+    if success is None or value is None or success.is_met(value):
+        return OutcomeUnknown("not_understood", reply.summary)
+    return Rejected("not_accepted", reply.summary)
+
+
+def _error_by(rule: FailureRule, reply: Reply) -> SendError:
+    reason, detail = rule.reason or rule.means, reply.summary
+    match rule.means:
+        case "temporary":
+            return Temporary(reason, detail, retry_after=_wait_in(reply, rule))
+        case "throttled":
+            return Throttled(reason, detail, retry_after=_wait_in(reply, rule), scope=rule.scope)
+        case "rejected":
+            return Rejected(reason, detail, opt_out=rule.opt_out)
+        case "bad_message":
+            return BadMessage(reason, detail)
+        case "connection_down":
+            return ConnectionDown(reason, detail)
+        case "unknown":
+            return OutcomeUnknown(reason, detail)
+
+
+def _wait_in(reply: Reply, rule: FailureRule) -> float | None:
+    value = None if rule.retry_after is None else Path.parse(rule.retry_after).find(reply.document)
+    seconds = _seconds(value)
+    return reply.retry_after if seconds is None else seconds
+
+
+def _seconds(value: Any) -> float | None:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return seconds if 0 <= seconds <= LONGEST_WAIT else None
+
+
+def _forms_of(secret: str) -> set[str]:
+    """A secret as it may stand in an answer: as it is, in an address, in JSON."""
+    in_json = (json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
+    return {secret, quote(secret), quote(secret, safe=""), *in_json}

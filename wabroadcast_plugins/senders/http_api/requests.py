@@ -1,0 +1,126 @@
+"""Requests filled in: for one message, or to ask for a number, a message or the connection."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import JsonValue, SecretStr
+
+from wabroadcast_core import MediaFile, OutgoingMessage
+from wabroadcast_plugins.senders.http_api.calls import SECRETS, Call
+from wabroadcast_plugins.senders.http_api.paths import plain_text
+from wabroadcast_plugins.senders.http_api.texts import (
+    ABSENT,
+    MEDIA_ITEMS,
+    TEMPLATE_ITEMS,
+    Facts,
+    Tree,
+    compile_tree,
+    fill_tree,
+    names_in,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. ``arguments`` are those of ``httpx.AsyncClient.request``; secrets may be anywhere in it."""
+
+    method: str
+    path: str = field(repr=False)
+    arguments: dict[str, Any] = field(repr=False)
+
+
+class RequestForm:
+    """A request whose texts are compiled, to be filled in again and again.
+
+    :param headers: of every request of the connection; those of the call go before them.
+    :param body: that of the call, or one of its bodies.
+    """
+
+    def __init__(self, call: Call, body: JsonValue, *, headers: Mapping[str, str]) -> None:
+        self._method = call.method
+        self._format = call.format
+        self._path = compile_tree(call.path, names=call.names)
+        self._query = compile_tree(call.query, names=call.names)
+        self._headers = _merge_headers(headers, call)
+        self._body = compile_tree(body, names=call.names)
+        self.names = names_in(self._path, self._query, self._headers, self._body)
+
+    def fill(self, facts: Facts) -> Request:
+        """:raises Rejected: it cannot be filled in for this recipient."""
+        arguments = self._body_arguments(facts)
+        if headers := fill_tree(self._headers, facts):
+            arguments["headers"] = headers
+        if query := _form_fields(fill_tree(self._query, facts)):
+            arguments["params"] = query
+        return Request(self._method, fill_tree(self._path, facts), arguments)
+
+    def _body_arguments(self, facts: Facts) -> dict[str, Any]:
+        body = fill_tree(self._body, facts)
+        if body is None or body is ABSENT:
+            return {}
+        match self._format:
+            case "json":
+                return {"json": body}
+            case "form":
+                return {"data": _form_fields(body)}
+            case "multipart":
+                return {"files": {name: _part(value) for name, value in body.items() if value is not None}}
+
+
+def message_facts(
+    message: OutgoingMessage, secrets: Mapping[str, SecretStr], *, file: MediaFile | None, encoded: str | None
+) -> dict[str, Any]:
+    """What a message's request may ask for.
+
+    :param file: the medium of the message, where the request asks for more than its address; ``encoded``: in base64.
+    """
+    return {
+        **number_facts(message.number, secrets),
+        "message_id": message.message_id,
+        "type": message.type,
+        "text": message.text,
+        "name": message.name,
+        "media": _media_facts(message, file, encoded) if "media" in message.content else dict.fromkeys(MEDIA_ITEMS),
+        "template": dict.fromkeys(TEMPLATE_ITEMS) | (message.content.get("template") or {}),
+        "variables": {name: value for name, value in message.variables.items() if value is not None},
+    }
+
+
+def number_facts(number: str, secrets: Mapping[str, SecretStr]) -> dict[str, Any]:
+    return {"number": number, "digits": number.lstrip("+"), **secret_facts(secrets)}
+
+
+def secret_facts(secrets: Mapping[str, SecretStr]) -> dict[str, Any]:
+    return {"secrets": {name: secret.get_secret_value() for name, secret in secrets.items()}}
+
+
+def encode_file(file: MediaFile) -> str:
+    return base64.b64encode(file.content).decode()
+
+
+def _media_facts(message: OutgoingMessage, file: MediaFile | None, encoded: str | None) -> dict[str, Any]:
+    url, filename = message.content["media"].get("url"), message.content.get("filename")
+    facts = {**dict.fromkeys(MEDIA_ITEMS), "url": url, "filename": filename, "caption": message.text}
+    if file is not None:
+        kind = file.content_type
+        facts |= {"filename": filename or file.filename, "content_type": kind, "file": file}
+        facts |= {"base64": encoded, "data_uri": f"data:{kind.replace(' ', '')};base64,{encoded}"}
+    return facts
+
+
+def _merge_headers(headers: Mapping[str, str], call: Call) -> Tree:
+    merged = {name.lower(): (name, compile_tree(text, name, names=SECRETS)) for name, text in headers.items()}
+    merged |= {name.lower(): (name, compile_tree(text, name, names=call.names)) for name, text in call.headers.items()}
+    return dict(merged.values())
+
+
+def _form_fields(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: plain_text(value) for name, value in values.items() if value is not None}
+
+
+def _part(value: Any) -> tuple[str | None, str | bytes] | tuple[str | None, str | bytes, str]:
+    if isinstance(value, MediaFile):
+        return value.filename, value.content, value.content_type
+    return None, plain_text(value)
