@@ -10,10 +10,14 @@ from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import (
     Components,
     Example,
+    OpenAPIFormat,
     OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
     Operation,
     Reference,
     RequestBody,
+    Schema,
     SecurityScheme,
 )
 from pydantic import Field
@@ -22,9 +26,14 @@ from host_litestar.reference import ReferencePage
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import ConnectionDraft
+from wabroadcast_core.models.contact import ContactDraft, ContactPatch, Tagging
 from wabroadcast_core.models.recipient import Recipient
 
 KEY_SCHEME = "apiKey"
+FILE_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 SUBMIT_EXAMPLE = {
     "name": "Promo November",
@@ -75,6 +84,22 @@ SUMMARY_EXAMPLE = {
     "startedAt": None,
     "finishedAt": None,
 }
+CONTACT_FIELDS_EXAMPLE: dict[str, Any] = {
+    "name": "Budi",
+    "tags": ["vip", "solo"],
+    "variables": {"kode": "A1", "poin": 7},
+}
+CONTACT_EXAMPLE = {
+    "number": "+6281234567890",
+    **CONTACT_FIELDS_EXAMPLE,
+    "source": "api",
+    "createdAt": "2030-11-20T09:30:00Z",
+    "updatedAt": "2030-11-20T09:30:00Z",
+}
+TAGGING_EXAMPLES: dict[str, dict[str, Any]] = {
+    "numbers": {"numbers": ["0812-3456-7890", "+6281311112222"], "add": ["vip"]},
+    "filter": {"filter": {"tag": "solo", "q": "budi"}, "add": ["jawa tengah"], "remove": ["solo"]},
+}
 CONNECTION_EXAMPLE = {
     "sender": "sandbox",
     "settings": {"latencySeconds": 0.05},
@@ -104,10 +129,43 @@ class PutConnectionOperation(Operation):
         self.request_body = _body_of(ConnectionDraft, {"sandbox": CONNECTION_EXAMPLE})
 
 
+@dataclass
+class SaveContactOperation(Operation):
+    def __post_init__(self) -> None:
+        self.request_body = _body_of(ContactDraft, {"contact": {"number": "0812-3456-7890", **CONTACT_FIELDS_EXAMPLE}})
+
+
+@dataclass
+class PutContactOperation(Operation):
+    def __post_init__(self) -> None:
+        self.request_body = _body_of(ContactPatch, {"contact": CONTACT_FIELDS_EXAMPLE})
+
+
+@dataclass
+class TagContactsOperation(Operation):
+    def __post_init__(self) -> None:
+        self.request_body = _body_of(Tagging, TAGGING_EXAMPLES)
+
+
+@dataclass
+class ExportOperation(Operation):
+    """Says what kinds of file the answer may be."""
+
+    def __post_init__(self) -> None:
+        file = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
+        kinds = {media_type.partition(";")[0]: file for media_type in FILE_TYPES.values()}
+        self.responses = {**(self.responses or {}), "200": OpenAPIResponse(description="The file.", content=kinds)}
+
+
 def answers(status: int, model: type[Model], example: dict[str, Any] | None = None) -> dict[int, ResponseSpec]:
     """Declare one more answer of a route."""
     examples = None if example is None else [Example(summary="example", value=example)]
     return {status: ResponseSpec(model, generate_examples=False, description=_first_line(model), examples=examples)}
+
+
+def no_content(description: str) -> dict[int, ResponseSpec]:
+    """Declare that a route may also answer 204."""
+    return {204: ResponseSpec(None, generate_examples=False, description=description)}
 
 
 def openapi_config(*, has_keys: bool) -> OpenAPIConfig:

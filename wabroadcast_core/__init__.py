@@ -2,7 +2,6 @@
 
 from wabroadcast_core.audience.columns import SAMPLE_ROWS, Columns, find_columns, read_table
 from wabroadcast_core.audience.files import LONGEST_FIELD, LONGEST_ROW, MOST_COLUMNS, file_kind
-from wabroadcast_core.audience.headers import split_tags
 from wabroadcast_core.audience.numbers import mask_number, parse_number
 from wabroadcast_core.delivery.operations import NotRendered
 from wabroadcast_core.delivery.template import CompiledText, compile_text
@@ -45,6 +44,7 @@ from wabroadcast_core.hookspecs import (
 from wabroadcast_core.media import MediaFile, fits, media_type
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.connection import Limits
+from wabroadcast_core.models.contact import split_tags
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest

@@ -1,25 +1,27 @@
 """The blacklist, as operators see and change it: who opts out is dropped from running turns at once."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, RowMapping
 
-from wabroadcast_core.audience.numbers import mask_number, parse_number
+from wabroadcast_core.audience.imports import import_options, open_source, understood
+from wabroadcast_core.audience.number_file import SHOWN_REJECTIONS, NumberChunk, number_chunks
+from wabroadcast_core.audience.numbers import mask_number, normal_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery import control
 from wabroadcast_core.delivery.control import News
-from wabroadcast_core.errors import Fault, InvalidInputError, NotFoundError, NumberError
+from wabroadcast_core.errors import Fault, InputError, InvalidInputError, NotFoundError, NumberError, SourceError
 from wabroadcast_core.models.base import as_utc
-from wabroadcast_core.models.blacklist import BlacklistEntry
+from wabroadcast_core.models.blacklist import BlacklistAct, BlacklistEntry, BlacklistReport
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import connections as connection_store
-from wabroadcast_core.store.blacklist import EVERY_CONNECTION
+from wabroadcast_core.store.blacklist import EVERY_CONNECTION, REMARK
+from wabroadcast_core.store.uploads import find_upload
 
 AT_ONCE = 5_000  # numbers in one statement, and in one announcement
 MOST_FAULTS = 100
-_E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 
 
 class BlacklistBook:
@@ -64,6 +66,57 @@ class BlacklistBook:
             raise InvalidInputError(faults[:MOST_FAULTS])
         return self._add(list(normal), reason=reason, connection=connection, actor=actor)
 
+    def block_file(
+        self,
+        upload_id: str,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        region: str | None = None,
+        reason: str,
+        connection: str | None,
+        actor: str,
+    ) -> BlacklistReport:
+        """As :meth:`block`, for the numbers of an uploaded CSV file or workbook, which streams.
+
+        What was listed before a file turned out to be broken stays listed; the same file again changes nothing.
+
+        :param mapping: what a column (by header or place) means, where it would be understood otherwise.
+        :raises NotFoundError: no such upload or connection. :raises InvalidInputError: an option does not fit.
+        :raises FileError: nothing of the file can be read.
+        """
+        options = import_options(self._context, mapping=mapping, region=region)
+        with self._context.database.read() as database:
+            _connection_id(database, connection)
+            upload = find_upload(database, upload_id)
+        source = open_source(self._context, upload_id, options)
+        report = BlacklistReport(filename=None if upload is None else upload["filename"])
+        try:
+            for chunk in number_chunks(source.read(), region=options.region, size=AT_ONCE):
+                added = self._add(list(chunk.numbers), reason=reason, connection=connection, actor=actor)
+                _count(report, chunk, added=added)
+        except (InputError, SourceError) as error:
+            if not report.rows:
+                raise
+            report.reason = str(error)
+        report.columns = understood(source)
+        return report
+
+    def history(self, number: str) -> Sequence[BlacklistAct]:
+        """How a number was listed and taken off, the oldest first. :raises NumberError: this is no number."""
+        with self._context.database.read() as database:
+            rows = blacklist_store.history_of(database, self._normal(number))
+            names = _connection_names(database)
+        return [
+            BlacklistAct(
+                at=as_utc(row["at"]),
+                act=row["act"],
+                actor=row["actor"],
+                connection=names.get(row["connection_id"]),
+                reason=row["detail"].partition(REMARK)[2] or None,
+            )
+            for row in rows
+        ]
+
     def unblock(self, number: str, *, connection: str | None, actor: str) -> None:
         """Allow a number again, on one connection or on all; that it opted in again is kept.
 
@@ -93,13 +146,7 @@ class BlacklistBook:
         return added
 
     def _normal(self, number: str) -> str:
-        """E.164; ids that WhatsApp gives are taken as they are, some are older than their country's numbering plan."""
-        try:
-            return parse_number(number, region=self._context.settings.default_region)
-        except NumberError:
-            if _E164.fullmatch(number):
-                return number
-            raise
+        return normal_number(number, region=self._context.settings.default_region)
 
 
 def _connection_id(database: Connection, name: str | None) -> int:
@@ -112,8 +159,22 @@ def _connection_id(database: Connection, name: str | None) -> int:
     return key
 
 
+def _count(report: BlacklistReport, chunk: NumberChunk, *, added: int) -> None:
+    rejected = chunk.reasons.total()
+    report.rows += chunk.rows
+    report.added += added
+    report.known += chunk.rows - rejected - added
+    report.rejected += rejected
+    report.reasons = dict(Counter(report.reasons) + chunk.reasons)
+    report.rejections += chunk.rejections[: SHOWN_REJECTIONS - len(report.rejections)]
+
+
+def _connection_names(database: Connection) -> dict[int, str]:
+    return {row["id"]: row["name"] for row in connection_store.list_connections(database)}
+
+
 def _entries(database: Connection, rows: Sequence[RowMapping]) -> list[BlacklistEntry]:
-    names = {row["id"]: row["name"] for row in connection_store.list_connections(database)}
+    names = _connection_names(database)
     return [
         BlacklistEntry(
             number=row["number"],

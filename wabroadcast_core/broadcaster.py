@@ -5,7 +5,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import redis
 import redis.asyncio as async_redis
@@ -25,10 +25,11 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.delivery import control
 from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.intake import Intake
+from wabroadcast_core.erasure import Erasure
 from wabroadcast_core.errors import BroadcastError, NotFoundError, SetupError, UnavailableError
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.base import as_timestamp, parse_model
-from wabroadcast_core.models.blacklist import BlacklistEntry
+from wabroadcast_core.models.blacklist import DEFAULT_REASON, BlacklistAct, BlacklistEntry, BlacklistReport
 from wabroadcast_core.models.broadcast import (
     BroadcastDetail,
     BroadcastDraft,
@@ -37,7 +38,16 @@ from wabroadcast_core.models.broadcast import (
     BroadcastSummary,
 )
 from wabroadcast_core.models.connection import ConnectionDraft, ConnectionKind, ConnectionTest, ConnectionView
-from wabroadcast_core.models.contact import ContactDraft, ContactView, ImportReport, TagView
+from wabroadcast_core.models.contact import (
+    ContactDraft,
+    ContactView,
+    ErasureReport,
+    ImportReport,
+    Tagging,
+    TaggingReport,
+    TagPatch,
+    TagView,
+)
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
 from wabroadcast_core.models.preview import Preview
@@ -56,6 +66,7 @@ from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.database import Database, open_database
 from wabroadcast_core.store.messages import Changes
 from wabroadcast_core.store.uploads import UploadWriter
+from wabroadcast_core.tag_book import TagBook
 from wabroadcast_core.vault import open_vault
 from wabroadcast_core.views import detail_of, message_view, progress_of, summary_of
 
@@ -124,6 +135,7 @@ class Broadcaster:
         self.connection_book = ConnectionBook(self._context)
         self.connection_book.ensure_first()
         self.contact_book = ContactBook(self._context)
+        self.tag_book = TagBook(self._context)
         self.blacklist_book = BlacklistBook(self._context)
         self.intake = Intake(self._context)
         return self
@@ -455,6 +467,10 @@ class Broadcaster:
 
     def save_contact(self, draft: ContactDraft | Mapping[str, Any], *, actor: str = API) -> ContactView:
         """Create or change a contact; what is left out stays as it is. :raises InputError: it does not fit."""
+        return self.upsert_contact(draft, actor=actor)[0]
+
+    def upsert_contact(self, draft: ContactDraft | Mapping[str, Any], *, actor: str = API) -> tuple[ContactView, bool]:
+        """As :meth:`save_contact`. :returns: the contact, and whether it is new."""
         wanted = draft if isinstance(draft, ContactDraft) else parse_model(ContactDraft, draft)
         return self.contact_book.save(wanted, actor=actor)
 
@@ -462,9 +478,46 @@ class Broadcaster:
         """:raises NotFoundError: there is none."""
         self.contact_book.delete(number)
 
+    def erase_contact(self, number: str, *, actor: str = API) -> ErasureReport:
+        """Erase a person from the contact book, if they are in it, and from all messages; what waits is cancelled.
+
+        Counts stay as they are. The blacklist and its history stay too: they keep the promise of silence.
+
+        :raises NumberError: this is no number.
+        """
+        return Erasure(self.context, number).run(actor=actor)
+
+    def export_contacts(
+        self, file_format: Literal["csv", "xlsx"] = "csv", *, tag: str | None = None, query: str | None = None
+    ) -> Iterator[bytes]:
+        """Contacts as a file, in pieces: number, name, tags, then their variables. An import reads it back.
+
+        :raises ConflictError: a file of this kind cannot hold them.
+        """
+        return self.contact_book.export(file_format, tag=tag, query=query)
+
     def tags(self) -> Sequence[TagView]:
         """All tags by name, each with how many contacts it has."""
-        return self.contact_book.tags()
+        return self.tag_book.list()
+
+    def rename_tag(self, name: str, *, to: str) -> TagView:
+        """:raises NotFoundError: there is no such tag. :raises ConflictError: the other name is taken: merge them."""
+        return self.tag_book.rename(name, to=parse_model(TagPatch, {"name": to}).name)
+
+    def merge_tags(self, into: str, sources: Sequence[str]) -> TagView:
+        """Let everyone with one of ``sources`` have ``into`` instead. :raises NotFoundError: a tag is not there."""
+        return self.tag_book.merge(into, sources)
+
+    def delete_tag(self, name: str) -> None:
+        """Take a tag off all its contacts, who stay. :raises NotFoundError: there is none."""
+        self.tag_book.delete(name)
+
+    def tag_contacts(self, tagging: Tagging | Mapping[str, Any]) -> TaggingReport:
+        """Put tags on contacts and take others off, by their numbers or by a filter.
+
+        :raises InvalidInputError: it does not fit; nothing is changed.
+        """
+        return self.tag_book.tag(tagging if isinstance(tagging, Tagging) else parse_model(Tagging, tagging))
 
     # --- opt-outs ----------------------------------------------------------------------------------------------
 
@@ -473,7 +526,7 @@ class Broadcaster:
         return self.blacklist_book.list(query=query, page=page, page_size=page_size)
 
     def block(
-        self, number: str, *, reason: str = "opted out", connection: str | None = None, actor: str = API
+        self, number: str, *, reason: str = DEFAULT_REASON, connection: str | None = None, actor: str = API
     ) -> BlacklistEntry:
         """Never message a number again, on all connections or on one. What has not left yet is dropped.
 
@@ -482,7 +535,7 @@ class Broadcaster:
         return self.blacklist_book.block(number, reason=reason, connection=connection, actor=actor)
 
     def block_numbers(
-        self, numbers: Iterable[str], *, reason: str = "opted out", connection: str | None = None, actor: str = API
+        self, numbers: Iterable[str], *, reason: str = DEFAULT_REASON, connection: str | None = None, actor: str = API
     ) -> int:
         """As :meth:`block`, for many. :returns: how many were not listed before."""
         return self.blacklist_book.block_numbers(numbers, reason=reason, connection=connection, actor=actor)
@@ -490,6 +543,29 @@ class Broadcaster:
     def unblock(self, number: str, *, connection: str | None = None, actor: str = API) -> None:
         """Allow a number again, on one connection or on all. :raises NotFoundError: it is not listed."""
         self.blacklist_book.unblock(number, connection=connection, actor=actor)
+
+    def block_file(
+        self,
+        upload_id: str,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        region: str | None = None,
+        reason: str = DEFAULT_REASON,
+        connection: str | None = None,
+        actor: str = API,
+    ) -> BlacklistReport:
+        """As :meth:`block`, for the numbers of an uploaded file, as :meth:`BlacklistBook.block_file` says.
+
+        :raises NotFoundError: no such upload or connection. :raises InvalidInputError: an option does not fit.
+        :raises FileError: nothing of the file can be read.
+        """
+        return self.blacklist_book.block_file(
+            upload_id, mapping=mapping, region=region, reason=reason, connection=connection, actor=actor
+        )
+
+    def blacklist_history(self, number: str) -> Sequence[BlacklistAct]:
+        """How a number was listed and taken off, the oldest first. :raises NumberError: this is no number."""
+        return self.blacklist_book.history(number)
 
     # --- for workers -------------------------------------------------------------------------------------------
 

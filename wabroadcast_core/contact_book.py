@@ -1,32 +1,32 @@
-"""The contact book, as operators see and change it: people, tags, and the files that people come in by."""
+"""The contact book, as operators see and change it: people, and the files that they come in by."""
 
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
-import phonenumbers
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.dry_run import try_import
+from wabroadcast_core.audience.export import export_csv
 from wabroadcast_core.audience.import_threads import ImportThreads
-from wabroadcast_core.audience.imports import ImportOptions, open_source
+from wabroadcast_core.audience.imports import ImportOptions, import_options, open_source
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.audience.rejected import write_rejected
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import Fault, FileError, InvalidInputError, NotFoundError, NumberError
+from wabroadcast_core.errors import FileError, NotFoundError, NumberError
 from wabroadcast_core.models.base import as_utc
 from wabroadcast_core.models.contact import (
-    LONGEST_TAG,
     ContactDraft,
     ContactView,
     ImportReport,
     ImportStatus,
     RejectedRow,
-    TagView,
 )
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import imports as import_store
+from wabroadcast_core.store import tags as tag_store
 from wabroadcast_core.store.contacts import NewContact
 from wabroadcast_core.store.uploads import find_upload
 
@@ -67,7 +67,7 @@ class ContactBook:
         :raises NotFoundError: there is no such upload. :raises InvalidInputError: an option does not fit.
         :raises FileError: nothing of the file can be read.
         """
-        options = self._options(tags, mapping, region)
+        options = import_options(self._context, tags=tags, mapping=mapping, region=region)
         if dry_run:
             return self._try(upload_id, options, seconds=wait_seconds)
         open_source(self._context, upload_id, options)
@@ -116,18 +116,6 @@ class ContactBook:
                 return
             yield page
             after = page[-1]["row"]
-
-    def _options(self, tags: Iterable[str], mapping: Mapping[str, str] | None, region: str | None) -> ImportOptions:
-        cleaned = list(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
-        country = (region or self._context.settings.default_region).upper()
-        faults = []
-        if any(len(tag) > LONGEST_TAG for tag in cleaned):
-            faults.append(Fault("tags", f"a tag is longer than {LONGEST_TAG} characters"))
-        if not phonenumbers.country_code_for_region(country):
-            faults.append(Fault("region", f"no country is called {country!r}: two letters, as in ID"))
-        if faults:
-            raise InvalidInputError(faults)
-        return ImportOptions(tags=cleaned, mapping=dict(mapping or {}), region=country)
 
     def _store_import(self, upload_id: str, options: ImportOptions) -> str:
         import_id = str(uuid.uuid4())
@@ -179,16 +167,16 @@ class ContactBook:
         with self._context.database.read() as connection:
             return _views(connection, [self._found(connection, number)])[0]
 
-    def save(self, draft: ContactDraft, *, actor: str) -> ContactView:
+    def save(self, draft: ContactDraft, *, actor: str) -> tuple[ContactView, bool]:
         """Create or change a contact; what the draft leaves out stays as it is.
 
-        :raises NumberError: nobody can be reached at its number.
+        :returns: the contact, and whether it is new. :raises NumberError: nobody can be reached at its number.
         """
         number = parse_number(draft.number, region=self._context.settings.default_region)
 
-        def transaction(connection: Connection) -> ContactView:
+        def transaction(connection: Connection) -> tuple[ContactView, bool]:
             now = self._context.clock.now()
-            row = contact_store.find_contact(connection, number)
+            row = contact_store.find_contact(connection, number, lock=True)
             if row is None:
                 person = NewContact(number, draft.name, draft.variables, tuple(draft.tags))
                 contact_store.upsert_contacts(connection, [person], source=actor, now=now)
@@ -196,20 +184,33 @@ class ContactBook:
                 given = draft.model_dump(include=draft.model_fields_set & {"name", "variables"})
                 contact_store.replace_contact(connection, number, now=now, **given)
                 if "tags" in draft.model_fields_set:
-                    contact_store.replace_tags(connection, row["id"], draft.tags)
-            return _views(connection, [self._found(connection, number)])[0]
+                    contact_store.replace_tags(connection, row, draft.tags)
+            return _views(connection, [self._found(connection, number)])[0], row is None
 
         return self._context.database.transact(transaction)
 
     def delete(self, number: str) -> None:
         """:raises NotFoundError: there is none."""
-        with self._context.database.write() as connection:
-            contact_store.delete_contact(connection, self._found(connection, number)["id"])
 
-    def tags(self) -> Sequence[TagView]:
-        """All tags by name, each with how many contacts it has."""
-        with self._context.database.read() as connection:
-            return [TagView(name=name, contacts=amount) for name, amount in contact_store.list_tags(connection)]
+        def transaction(connection: Connection) -> None:
+            contact_store.delete_contact(connection, self._found(connection, number)["number"])
+
+        self._context.database.transact(transaction)
+
+    def export(
+        self, file_format: Literal["csv", "xlsx"], *, tag: str | None = None, query: str | None = None
+    ) -> Iterator[bytes]:
+        """Everyone that :meth:`list` lists as a file, in pieces; an import of it gives the same contacts again.
+
+        CSV streams; a workbook is written to a temporary file first.
+
+        :raises ConflictError: a file of this kind cannot hold them.
+        """
+        if file_format == "csv":
+            return export_csv(self._context.database, tag=tag, query=query)
+        from wabroadcast_core.audience.export_workbook import export_workbook
+
+        return export_workbook(self._context.database, tag=tag, query=query)
 
     def _found(self, connection: Connection, number: str) -> RowMapping:
         """A contact by its number, as it is stored or as a person writes it."""
@@ -238,7 +239,7 @@ def _filename(connection: Connection, upload_id: str) -> str | None:
 
 
 def _views(connection: Connection, rows: Sequence[RowMapping]) -> list[ContactView]:
-    tags = contact_store.tags_of(connection, [row["id"] for row in rows])
+    tags = tag_store.tags_of(connection, [row["id"] for row in rows])
     return [
         ContactView(
             number=row["number"],

@@ -21,14 +21,24 @@ hookspec = pluggy.HookspecMarker(NAMESPACE)
 hookimpl = pluggy.HookimplMarker(NAMESPACE)
 
 
+class ReadsContacts(Protocol):
+    """Streams contacts of the contact book in a stable order."""
+
+    def __call__(self, tags: Sequence[str], match: str, without: Sequence[str] = (), /) -> Iterator[AudienceRow]:
+        """Those who have any or all of ``tags``, and none of ``without``. A tag that nobody has is no error.
+
+        :param tags: none: everyone. :param match: ``any`` or ``all``.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SourceContext:
     """What the engine lends to a contact source."""
 
     open_upload: Callable[[str], BinaryIO]
     """Open an upload by its id as a seekable binary file. :raises NotFoundError: there is none."""
-    read_contacts: Callable[[Sequence[str], str], Iterator[AudienceRow]]
-    """Contacts of the contact book by tags and match (``any`` or ``all``), in a stable order; no tags: everyone."""
+    read_contacts: ReadsContacts
     workbook_seconds: float = 120
     workbook_megabytes: int = 2_048
     region: str = "ID"

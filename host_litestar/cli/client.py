@@ -1,7 +1,8 @@
 """Talks to a server: WABROADCAST_URL and WABROADCAST_API_KEY."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from wabroadcast_core.models.upload import UploadView
 
 DEFAULT_URL = "http://127.0.0.1:3004"
 TIMEOUT = httpx.Timeout(30, read=120)
+DOWNLOAD_TIMEOUT = httpx.Timeout(30, read=600)  # a workbook is made before its first byte comes
 
 
 class Client:
@@ -39,8 +41,33 @@ class Client:
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         """:raises RefusedError: the server refused; :raises UnreachableError: it does not answer."""
+        with self._translated():
+            return _read_answer(self._http.request(method, path, **options))
+
+    def download(self, path: str, to: Path, **options: Any) -> None:
+        """Write an answer into a file, which is there once it is whole. Raises as :meth:`call`."""
+        part = to.with_name(f"{to.name}.part")
         try:
-            answer = self._http.request(method, path, **options)
+            with (
+                part.open("wb") as file,
+                self._translated(),
+                self._http.stream("GET", path, timeout=DOWNLOAD_TIMEOUT, **options) as answer,
+            ):
+                if not answer.is_success:
+                    answer.read()
+                    _read_answer(answer)
+                for piece in answer.iter_bytes():
+                    file.write(piece)
+            part.replace(to)
+        except OSError as error:
+            raise RefusedError(f"{to} cannot be written: {error.strerror}") from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise UnreachableError(
                 f"no server answers at {self.url}: start one with `wabroadcast serve`, or set WABROADCAST_URL"
@@ -49,7 +76,6 @@ class Client:
             raise UnreachableError(f"the server at {self.url} broke off ({type(error).__name__})") from error
         except httpx.InvalidURL as error:
             raise RefusedError(f"{self.url} is no address of a server: {error}") from error
-        return _read_answer(answer)
 
     def upload(self, path: Path) -> UploadView:
         with path.open("rb") as file:
@@ -69,6 +95,11 @@ class Client:
         path = f"/broadcast/{quote(job_id, safe='')}/messages"
         answer = self.call("GET", path, params={"status": status, "limit": limit})
         return CursorPage[MessageView].model_validate(answer).items
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, as parameters or fields of a call."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _read_answer(answer: httpx.Response) -> Any:

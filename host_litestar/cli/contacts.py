@@ -1,16 +1,24 @@
-"""``import``: put a contact file into the contact book."""
+"""``import`` and ``contacts``: people into the contact book, out of it, and what is known of them."""
 
 import json
 import time
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import rich_click as click
 
-from host_litestar.cli.client import Client
+from host_litestar.cli.client import Client, given
+from host_litestar.cli.output import json_option, print_json, print_table
 from host_litestar.cli.send import ColumnType, contact_file
 from wabroadcast_core.models.contact import OPEN_IMPORTS, ImportReport
 
 LOOK_SECONDS = 1.0
+FORMATS = {".csv": "csv", ".xlsx": "xlsx"}
+
+number_argument = click.argument("number")
+tag_option = click.option("--tag", help="Only those who have it.")
+search_option = click.option("--search", "q", help="Part of a name or a number.")
 
 
 @click.command("import")
@@ -44,4 +52,112 @@ def _print_report(found: ImportReport) -> None:
         click.echo(f"  all of them as CSV: GET /contacts/imports/{found.import_id}/errors")
 
 
-COMMANDS = (import_contacts,)
+@click.group()
+def contacts() -> None:
+    """Look at the contact book, tag people, take them out."""
+
+
+@contacts.command("list")
+@tag_option
+@search_option
+@click.option("--page", type=click.IntRange(1), default=1)
+@json_option
+def list_contacts(*, as_json: bool, **filters: Any) -> None:
+    """List contacts in the order in which they came in."""
+    with Client() as client:
+        answer = client.call("GET", "/contacts", params=given(filters))
+    if as_json:
+        print_json(answer)
+        return
+    rows = [
+        (item["number"], item["name"], ", ".join(item["tags"]), item["source"], item["createdAt"][:10])
+        for item in answer["items"]
+    ]
+    print_table(("NUMBER", "NAME", "TAGS", "CAME IN BY", "SINCE"), rows)
+
+
+@contacts.command()
+@number_argument
+@json_option
+def show(number: str, *, as_json: bool) -> None:
+    """Show what is known of a contact, and how it came in."""
+    with Client() as client:
+        contact = client.call("GET", _path(number))
+    if as_json:
+        print_json(contact)
+        return
+    facts = [
+        ("number", contact["number"]),
+        ("name", contact["name"]),
+        ("tags", ", ".join(contact["tags"])),
+        ("came in by", contact["source"]),
+        ("came in at", contact["createdAt"][:19].replace("T", " ")),
+        *contact["variables"].items(),
+    ]
+    print_table(("WHAT", "VALUE"), facts)
+
+
+@contacts.command()
+@number_argument
+def delete(number: str) -> None:
+    """Take a contact out of the book; messages to it are kept."""
+    with Client() as client:
+        client.call("DELETE", _path(number))
+    click.echo(f"{number} is out of the contact book")
+
+
+@contacts.command()
+@number_argument
+def erase(number: str) -> None:
+    """Erase a person, in the book or not: from the book and all messages; what still waits is cancelled.
+
+    The blacklist keeps its entry, if there is one: it holds the promise of silence.
+    """
+    with Client() as client:
+        erased = client.call("DELETE", _path(number), params={"erase": "true"})
+    click.echo(f"erased from {erased['messages']} messages, {erased['cancelled']} of them cancelled")
+    if erased["pending"]:
+        click.echo(f"{erased['pending']} keep the number until their audience is read: erase again then")
+
+
+@contacts.command()
+@click.argument("numbers", nargs=-1, metavar="[NUMBER]...")
+@click.option("--add", multiple=True, help="Tag to put on them; may be repeated.")
+@click.option("--remove", multiple=True, help="Tag to take off them; may be repeated.")
+@tag_option
+@search_option
+@click.option("--everyone", is_flag=True, help="All contacts there are.")
+def tag(
+    numbers: tuple[str, ...], add: tuple[str, ...], remove: tuple[str, ...], *, everyone: bool, **filters: str | None
+) -> None:
+    """Tag the contacts with these numbers, or all that a list with --tag and --search shows."""
+    wanted = given(filters)
+    body: dict[str, Any] = {"add": add, "remove": remove}
+    body |= {"numbers": numbers} if numbers else {}
+    body |= {"filter": wanted} if wanted or everyone else {}
+    with Client() as client:
+        done = client.call("POST", "/contacts/tag", json=body)
+    click.echo(f"{done['contacts']} contacts: {done['added']} tags added, {done['removed']} removed")
+    if done["unknown"]:
+        click.echo(f"{done['unknown']} numbers are not in the contact book")
+
+
+@contacts.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@tag_option
+@search_option
+def export(file: Path, **filters: str | None) -> None:
+    """Write contacts to FILE, which ends in .csv or .xlsx; `import` reads it back."""
+    kind = FORMATS.get(file.suffix.lower())
+    if kind is None:
+        raise click.UsageError(f"{file.name}: the name ends in .csv or .xlsx")
+    with Client() as client:
+        client.download("/contacts/export", file, params={"format": kind, **given(filters)})
+    click.echo(f"written to {file}")
+
+
+def _path(number: str) -> str:
+    return f"/contacts/{quote(number, safe='')}"
+
+
+COMMANDS = (import_contacts, contacts)

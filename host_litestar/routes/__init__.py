@@ -8,6 +8,7 @@ from host_litestar.routes.connections import ConnectionController
 from host_litestar.routes.contacts import ContactController
 from host_litestar.routes.health import HealthController
 from host_litestar.routes.messages import MessageController
+from host_litestar.routes.tags import TagController
 from host_litestar.routes.uploads import UploadController
 from host_litestar.routes.webhooks import WebhookController
 
@@ -15,6 +16,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     BroadcastController,
     MessageController,
     ContactController,
+    TagController,
     BlacklistController,
     ConnectionController,
     UploadController,

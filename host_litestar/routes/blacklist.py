@@ -1,12 +1,44 @@
 """The blacklist: who must not be messaged."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
 from litestar import Controller, delete, get, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.datastructures import UploadFile
+from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody
+from msgspec import Meta
 
 from host_litestar.problems import problems
-from host_litestar.routes.parameters import Actor, Engine, PageNumber, PageSize, SearchText
-from wabroadcast_core.models.blacklist import BlacklistDraft, BlacklistEntry
+from host_litestar.routes.parameters import (
+    Actor,
+    Engine,
+    PageNumber,
+    PageSize,
+    SearchText,
+    read_mapping,
+    whole_list,
+)
+from host_litestar.routes.uploads import read_pieces
+from wabroadcast_core.models.blacklist import (
+    DEFAULT_REASON,
+    LONGEST_REASON,
+    BlacklistAct,
+    BlacklistDraft,
+    BlacklistEntry,
+    BlacklistReport,
+)
 from wabroadcast_core.models.page import Page
+
+
+@dataclass
+class BlacklistForm:
+    """A file of numbers. ``mapping``: JSON, from column to meaning; ``connection``: every one if not given."""
+
+    file: UploadFile
+    mapping: str = ""
+    region: str | None = None
+    reason: Annotated[str, Meta(min_length=1, max_length=LONGEST_REASON)] = DEFAULT_REASON
+    connection: str | None = None
 
 
 class BlacklistController(Controller):
@@ -24,6 +56,27 @@ class BlacklistController(Controller):
     def block(self, data: JSONBody[BlacklistDraft], broadcaster: Engine, actor: Actor) -> BlacklistEntry:
         """Never message a number again, on all connections or on one; what is under way stops too."""
         return broadcaster.block(data.number, reason=data.reason, connection=data.connection, actor=actor)
+
+    @post("/import", status_code=200, operation_id="ImportBlacklist", sync_to_thread=True, responses=problems(404, 413))
+    def import_file(self, data: MultipartBody[BlacklistForm], broadcaster: Engine, actor: Actor) -> BlacklistReport:
+        """Never message the numbers of a CSV or Excel file again."""
+        mapping = read_mapping(data.mapping)
+        upload = broadcaster.save_upload(
+            read_pieces(data.file), filename=data.file.filename, content_type=data.file.content_type
+        )
+        return broadcaster.block_file(
+            upload.upload_id,
+            mapping=mapping,
+            region=data.region or None,
+            reason=data.reason,
+            connection=data.connection or None,
+            actor=actor,
+        )
+
+    @get("/{number:str}/history", operation_id="GetBlacklistHistory", sync_to_thread=True, responses=problems())
+    def history(self, number: FromPath[str], broadcaster: Engine) -> Page[BlacklistAct]:
+        """When a number opted out and in again, and who said so; the oldest first."""
+        return whole_list(broadcaster.blacklist_history(number))
 
     @delete("/{number:str}", operation_id="UnblockNumber", sync_to_thread=True, responses=problems(404))
     def unblock(

@@ -1,22 +1,47 @@
-"""Contacts: import a file of them, list them."""
+"""Contacts: the people themselves, files of them in and out."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from litestar import Controller, Response, get, post
+from litestar import Controller, Response, delete, get, post, put
 from litestar.datastructures import UploadFile
-from litestar.params import MultipartBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody, QueryParameter
 from litestar.response import Stream
 
-from host_litestar.openapi import answers
+from host_litestar.openapi import (
+    CONTACT_EXAMPLE,
+    FILE_TYPES,
+    ExportOperation,
+    PutContactOperation,
+    SaveContactOperation,
+    answers,
+    no_content,
+)
 from host_litestar.problems import problems
-from host_litestar.routes.parameters import Engine, ImportId, PageNumber, PageSize, SearchText
+from host_litestar.routes.parameters import (
+    Actor,
+    Engine,
+    ImportId,
+    PageNumber,
+    PageSize,
+    SearchText,
+    TagText,
+    read_mapping,
+)
 from host_litestar.routes.uploads import read_pieces
-from wabroadcast_core.errors import Fault, InvalidInputError
-from wabroadcast_core.models.contact import OPEN_IMPORTS, ContactView, ImportReport
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.models.contact import (
+    OPEN_IMPORTS,
+    ContactDraft,
+    ContactPatch,
+    ContactView,
+    ErasureReport,
+    ImportReport,
+)
 from wabroadcast_core.models.page import Page
+
+FileFormat = Literal["csv", "xlsx"]
 
 
 @dataclass
@@ -39,12 +64,88 @@ class ContactController(Controller):
         self,
         broadcaster: Engine,
         search: SearchText = None,
-        tag: Annotated[str | None, QueryParameter(max_length=200)] = None,
+        tag: TagText = None,
         page: PageNumber = 1,
         page_size: PageSize = 50,
     ) -> Page[ContactView]:
-        """The contact book."""
+        """The contact book, in the order in which people came in."""
         return broadcaster.contacts(tag=tag, query=search, page=page, page_size=page_size)
+
+    @post(
+        status_code=201,
+        operation_id="SaveContact",
+        operation_class=SaveContactOperation,
+        sync_to_thread=True,
+        responses=problems() | answers(200, ContactView, CONTACT_EXAMPLE),
+    )
+    def save(self, data: JSONBody[ContactDraft], broadcaster: Engine, actor: Actor) -> Response[ContactView]:
+        """Create a contact (201) or change it (200); what is left out stays as it is."""
+        return _saved(broadcaster, data, actor)
+
+    @get("/{number:str}", operation_id="GetContact", sync_to_thread=True, responses=problems(404))
+    def show(self, number: FromPath[str], broadcaster: Engine) -> ContactView:
+        """One contact, with how and when it came in."""
+        return broadcaster.contact(number)
+
+    @put(
+        "/{number:str}",
+        operation_id="PutContact",
+        operation_class=PutContactOperation,
+        sync_to_thread=True,
+        responses=problems() | answers(201, ContactView, CONTACT_EXAMPLE),
+    )
+    def change(
+        self, number: FromPath[str], data: JSONBody[ContactPatch], broadcaster: Engine, actor: Actor
+    ) -> Response[ContactView]:
+        """Change a contact (200) or create it (201); what is left out stays as it is."""
+        given = data.model_dump(include=data.model_fields_set)
+        return _saved(broadcaster, {**given, "number": number}, actor)
+
+    @delete(
+        "/{number:str}",
+        status_code=200,
+        operation_id="DeleteContact",
+        sync_to_thread=True,
+        responses=problems(404) | answers(200, ErasureReport) | no_content("The contact is out of the book."),
+    )
+    def delete(
+        self,
+        number: FromPath[str],
+        broadcaster: Engine,
+        actor: Actor,
+        erase: Annotated[bool, QueryParameter(description="Erase the person from all messages too.")] = False,  # noqa: FBT002 - a query parameter
+    ) -> Response[ErasureReport] | Response[None]:
+        """Take somebody out of the book (204). Or erase them, in the book or not: 200 and what was erased.
+
+        Erasing blanks number, name and variables in all messages and cancels those that wait; the counts of the
+        broadcasts stay true. The blacklist keeps its entry: it holds the promise of silence.
+        """
+        if erase:
+            return Response(broadcaster.erase_contact(number, actor=actor), status_code=200)
+        broadcaster.delete_contact(number)
+        return Response(None, status_code=204)
+
+    @get(
+        "/export",
+        operation_id="ExportContacts",
+        operation_class=ExportOperation,
+        sync_to_thread=True,
+        responses=problems(409),
+    )
+    def export(
+        self,
+        broadcaster: Engine,
+        search: SearchText = None,
+        tag: TagText = None,
+        format: FromQuery[FileFormat] = "csv",  # noqa: A002 - the parameter's name
+    ) -> Stream:
+        """Contacts as CSV or, with `format=xlsx`, as an Excel workbook: number, name, tags, every variable.
+
+        An import of the file gives the same contacts again.
+        """
+        pieces = broadcaster.export_contacts(format, tag=tag, query=search)
+        headers = {"Content-Disposition": f'attachment; filename="contacts.{format}"'}
+        return Stream(pieces, media_type=FILE_TYPES[format], headers=headers)
 
     @post(
         "/import",
@@ -55,7 +156,7 @@ class ContactController(Controller):
     )
     def import_file(self, data: MultipartBody[ImportForm], broadcaster: Engine) -> Response[ImportReport]:
         """Take over the contacts of a CSV or Excel file: 200 when done at once, 202 when it goes on."""
-        mapping = _read_mapping(data.mapping)
+        mapping = read_mapping(data.mapping)
         upload = broadcaster.save_upload(
             read_pieces(data.file), filename=data.file.filename, content_type=data.file.content_type
         )
@@ -87,18 +188,11 @@ class ContactController(Controller):
         return Stream(rows, media_type="text/csv; charset=utf-8", headers=headers)
 
 
+def _saved(broadcaster: Broadcaster, draft: ContactDraft | Mapping[str, Any], actor: str) -> Response[ContactView]:
+    contact, is_new = broadcaster.upsert_contact(draft, actor=actor)
+    return Response(contact, status_code=201 if is_new else 200)
+
+
 def _split_tags(tags: str | list[str]) -> list[str]:
     lists = [tags] if isinstance(tags, str) else tags
     return [tag.strip() for part in lists for tag in part.split(",") if tag.strip()]
-
-
-def _read_mapping(text: str) -> dict[str, str] | None:
-    if not text.strip():
-        return None
-    try:
-        mapping = json.loads(text)
-    except ValueError as error:
-        raise InvalidInputError([Fault("mapping", f"not JSON: {error}")]) from None
-    if not (isinstance(mapping, dict) and all(isinstance(role, str) for role in mapping.values())):
-        raise InvalidInputError([Fault("mapping", "must be a JSON object of texts, column to meaning")])
-    return mapping

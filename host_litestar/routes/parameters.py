@@ -1,5 +1,7 @@
 """Parameters that several routes share."""
 
+import json
+import re
 from collections.abc import Sequence
 from typing import Annotated, TypeAlias, TypeVar
 
@@ -7,9 +9,12 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.page import Page
 
 Item = TypeVar("Item")
+
+_SLASH = re.compile("%2f", re.IGNORECASE)
 
 Engine: TypeAlias = NamedDependency[Broadcaster]
 Actor: TypeAlias = NamedDependency[str]
@@ -23,9 +28,29 @@ Batch: TypeAlias = Annotated[
 
 JobId: TypeAlias = Annotated[str, PathParameter(name="jobId")]
 MessageId: TypeAlias = Annotated[str, PathParameter(name="messageId")]
+TagText: TypeAlias = Annotated[str | None, QueryParameter(name="tag", max_length=200)]
 ImportId: TypeAlias = Annotated[str, PathParameter(name="importId")]
+TagName: TypeAlias = Annotated[str, PathParameter(name="tag", description="A slash in it is written %252F.")]
 
 
 def whole_list(items: Sequence[Item]) -> Page[Item]:
     """A list so short that it is one page."""
     return Page(items=list(items), total=len(items), page=1, page_size=max(1, len(items)))
+
+
+def read_tag(name: TagName) -> str:
+    """The tag that a path names: its own slashes stand escaped twice there, as routes are found by the plain path."""
+    return _SLASH.sub("/", name)
+
+
+def read_mapping(text: str) -> dict[str, str] | None:
+    """The field ``mapping`` of a form: JSON, from column to meaning. :raises InvalidInputError: it is none."""
+    if not text.strip():
+        return None
+    try:
+        mapping = json.loads(text)
+    except ValueError as error:
+        raise InvalidInputError([Fault("mapping", f"not JSON: {error}")]) from None
+    if not (isinstance(mapping, dict) and all(isinstance(role, str) for role in mapping.values())):
+        raise InvalidInputError([Fault("mapping", "must be a JSON object of texts, column to meaning")])
+    return mapping

@@ -6,9 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
-from wabroadcast_core.audience.headers import NumberRank, is_name, is_tags, make_slug, name_part, rank_number
+from wabroadcast_core.audience.cells import MARK, plain_cell
+from wabroadcast_core.audience.headers import (
+    NumberRank,
+    is_name,
+    is_tags,
+    make_slug,
+    name_part,
+    named_exactly,
+    rank_number,
+)
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.errors import FileError, NumberError
+from wabroadcast_core.models.contact import OWN_COLUMNS
 from wabroadcast_core.models.recipient import AudienceRow, Scalar
 
 SAMPLE_ROWS = 50
@@ -48,7 +58,11 @@ class Columns:
             cells = [*cells, *[""] * missing]
         number = cells[self.numbers[0]].strip() or self._other_number(cells)
         name = self._read_name(cells)
-        variables: dict[str, Scalar] = {slug: text for at, slug in self.variables if (text := cells[at].strip())}
+        variables: dict[str, Scalar] = {
+            slug: plain_cell(text) if text[0] == MARK else text
+            for at, slug in self.variables
+            if (text := cells[at].strip())
+        }
         if not (number or name or variables or any(map(str.strip, cells))):
             return None
         return AudienceRow(number, name, variables, row)
@@ -58,8 +72,8 @@ class Columns:
 
     def _read_name(self, cells: Cells) -> str | None:
         if len(self.names) == 1:
-            return cells[self.names[0]].strip() or None
-        return " ".join(text for at in self.names if (text := cells[at].strip())) or None
+            return plain_cell(cells[self.names[0]].strip()) or None
+        return " ".join(plain_cell(text) for at in self.names if (text := cells[at].strip())) or None
 
     def understood(self) -> dict[str, str]:
         """What each column was taken for, by its header: ``number``, ``name``, a variable, or nothing (ignored)."""
@@ -114,7 +128,7 @@ def find_columns(rows: Sequence[Cells], *, region: str, mapping: Mapping[str, st
     phones = _Phones(rows, region)
     header_row = _find_header(rows, phones, mapping or {})
     headers = _headers(rows, header_row)
-    roles = _read_mapping(mapping or {}, headers)
+    roles = _own_roles(headers) | _read_mapping(mapping or {}, headers)
     numbers = _find_numbers(headers, roles, phones.below(header_row))
     if not numbers:
         raise FileError(_no_number(headers))
@@ -162,6 +176,8 @@ def _find_header(rows: Sequence[Cells], phones: _Phones, mapping: Mapping[str, s
         mapped = (at for at, cells in enumerate(rows) if named <= set(map(make_slug, cells)))
         if (place := next(mapped, None)) is not None:
             return place
+    if _is_own(rows[0]):
+        return 0
     told = _header_by_words(rows, phones)
     return told if told is not None else _header_by_place(rows, phones)
 
@@ -202,6 +218,17 @@ def _headers(rows: Sequence[Cells], header_row: int | None) -> tuple[str, ...]:
     width = max(map(len, rows))
     texts = [] if header_row is None else [" ".join(cell.split()) for cell in rows[header_row]]
     return (*texts, *[""] * (width - len(texts)))
+
+
+def _is_own(headers: Cells) -> bool:
+    """Whether this is the header of an exported contact book: nothing in it is to be guessed."""
+    return tuple(headers[: len(OWN_COLUMNS)]) == OWN_COLUMNS
+
+
+def _own_roles(headers: Sequence[str]) -> dict[int, str]:
+    """What headers say in our own words: variables in braces, and all of an exported contact book."""
+    roles = {at: header for at, header in enumerate(headers) if named_exactly(header)}
+    return roles | dict(enumerate(OWN_COLUMNS)) if _is_own(headers) else roles
 
 
 def _read_mapping(mapping: Mapping[str, str], headers: Sequence[str]) -> dict[int, str]:
@@ -265,7 +292,8 @@ def _name_parts(headers: Sequence[str], names: Sequence[int]) -> set[int]:
 
 def _find_variables(headers: Sequence[str], roles: Mapping[int, str], *, taken: set[int]) -> Variables:
     """A column of tags keeps its own name beside ``tags``; ``number`` and ``name`` mean one column each."""
-    variables = [(at, slug) for at, role in roles.items() if (slug := make_slug(role)) not in {"", *_ROLES}]
+    named = [(at, named_exactly(role) or make_slug(role)) for at, role in roles.items()]
+    variables = [(at, name) for at, name in named if name not in {"", *_ROLES}]
     used = {*_ROLES, *(slug for _, slug in variables)}
     tags: int | None = None
     for at, slug in enumerate(_unique_slugs(headers)):

@@ -8,6 +8,7 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_A-Za-z]+")
 _SPLIT_BRAND = re.compile(r"whats[ _-]?app", re.IGNORECASE)
 _NO_WORD = re.compile(r"[\W_]+")
 _ACCENTS = re.compile("[\u0300-\u036f]")
+_IN_BRACES = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 
 _LONGEST = 100  # characters of a header that are looked at
 
@@ -74,6 +75,17 @@ def make_slug(header: str) -> str:
     return slug if slug.isidentifier() else ""
 
 
+def exact_header(variable: str) -> str:
+    """A header that names a variable, whatever it is called: as it is where that says it, else in braces."""
+    return variable if make_slug(variable) == variable else f"{{{{ {variable} }}}}"
+
+
+def named_exactly(header: str) -> str:
+    """The variable that a header in braces names, ``{{ orderId }}``; empty for any other header."""
+    match = _IN_BRACES.fullmatch(header)
+    return match[1] if match else ""
+
+
 def rank_number(header: str) -> NumberRank | None:
     """Whether a header names a column of phone numbers, and how sure that is."""
     words = frozenset(word for word in _word_list(header) if not word.isdecimal())
@@ -96,12 +108,6 @@ def name_part(header: str) -> int | None:
 
 def is_tags(header: str) -> bool:
     return " ".join(_word_list(header)) in _TAGS
-
-
-def split_tags(text: str) -> list[str]:
-    """The tags in one cell, also as Google Contacts writes them: ``* myContacts ::: Friends``."""
-    parts = (part.strip().removeprefix("* ") for part in re.split(r":::|[,;|\n]", text))
-    return list(dict.fromkeys(part for part in parts if part))
 
 
 def _word_list(header: str) -> list[str]:

@@ -13,20 +13,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
+import phonenumbers
 import redis
 from pydantic import Field, ValidationError
 from redis.lock import Lock
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.files import file_kind
-from wabroadcast_core.audience.headers import split_tags
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.audience.sources import source_context
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import BroadcastError, InvalidInputError, NumberError, UnavailableError
+from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError, NumberError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.base import Model, faults_of
-from wabroadcast_core.models.contact import LONGEST_NAME, LONGEST_TAG, ImportStatus
+from wabroadcast_core.models.contact import LONGEST_NAME, LONGEST_TAG, ImportStatus, split_tags
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import imports as import_store
@@ -50,6 +50,22 @@ class ImportOptions(Model):
     mapping: dict[str, str] = Field(default_factory=dict)
     region: str
     columns: dict[str, str] = Field(default_factory=dict)
+
+
+def import_options(
+    context: Context, *, tags: Iterable[str] = (), mapping: Mapping[str, str] | None, region: str | None
+) -> ImportOptions:
+    """The options as an operator gives them. :raises InvalidInputError: one does not fit."""
+    cleaned = list(dict.fromkeys(tag for text in tags for tag in split_tags(text)))
+    country = (region or context.settings.default_region).upper()
+    faults = []
+    if any(len(tag) > LONGEST_TAG for tag in cleaned):
+        faults.append(Fault("tags", f"a tag is longer than {LONGEST_TAG} characters"))
+    if not phonenumbers.country_code_for_region(country):
+        faults.append(Fault("region", f"no country is called {country!r}: two letters, as in ID"))
+    if faults:
+        raise InvalidInputError(faults)
+    return ImportOptions(tags=cleaned, mapping=dict(mapping or {}), region=country)
 
 
 def run_import(context: Context, import_id: str, *, is_stopped: Callable[[], bool] = bool) -> None:

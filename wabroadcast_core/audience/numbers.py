@@ -30,6 +30,7 @@ _SHORTEST_WHOLE = 7  # digits; fewer in a cell of several parts are a piece of a
 _LONGEST_LABEL = 2  # digits; "1)" or ",0" beside a number
 _ID_LENGTHS = range(7, 16)
 
+_E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _PLAIN_CHARACTERS = str.maketrans("", "", " -().")
 _PLAIN_INDONESIAN_MOBILE = re.compile(r"(?:\+?62|0)?(8[1-35-9]\d{7,10})", re.ASCII)
 
@@ -59,6 +60,19 @@ def parse_number(raw: str, *, region: str) -> str:
     if region == "ID" and (number := _parse_indonesian_mobile(raw)):
         return number
     return parse_with_library(raw, region=region)
+
+
+def normal_number(raw: str, *, region: str) -> str:
+    """As :func:`parse_number`, but ids that WhatsApp gave are taken as they are, some are older than all plans.
+
+    :raises NumberError: it is neither.
+    """
+    try:
+        return parse_number(raw, region=region)
+    except NumberError:
+        if _E164.fullmatch(raw):
+            return raw
+        raise
 
 
 def mask_number(number: str) -> str:

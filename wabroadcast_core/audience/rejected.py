@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import RowMapping
 
+from wabroadcast_core.audience.cells import safe_cell
+
 _ALWAYS = {"number": "number", "name": "name"}
-_FORMULA_STARTS = "=+-@\t\r"
 
 
 def write_rejected(pages: Iterable[Sequence[RowMapping]], columns: Mapping[str, str]) -> Iterator[bytes]:
@@ -32,9 +33,3 @@ def _lines(rows: Iterable[Sequence[object]]) -> bytes:
     lines = io.StringIO(newline="")
     csv.writer(lines).writerows([safe_cell(cell) for cell in row] for row in rows)
     return lines.getvalue().encode(errors="replace")
-
-
-def safe_cell(cell: object) -> str:
-    """Text that no spreadsheet runs as a formula."""
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if text.startswith(tuple(_FORMULA_STARTS)) else text

@@ -1,15 +1,16 @@
-"""Who must not be messaged, on every connection or on one. Opting out and in again are kept as acts."""
+"""Who must not be messaged, on every connection or on one. Opting out and in again are kept as acts, number first."""
 
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, RowMapping, delete, func, select, text
 
 from wabroadcast_core.store.sql import Dialects, as_json, dialects
-from wabroadcast_core.store.tables import blacklist
+from wabroadcast_core.store.tables import acts, blacklist
 
 EVERY_CONNECTION = 0
 OPT_OUT = "opt_out"
 OPT_IN = "opt_in"
+REMARK = ": "  # between a number and its reason
 
 _ADD = dialects(
     """
@@ -44,7 +45,7 @@ def add_numbers(
     asked = {"numbers": listed, "connection_id": connection_id, "reason": reason, "source": source, "now": now}
     new = connection.execute(_ADD.of(connection), asked).scalars().all()
     if new:
-        _note(connection, new, act=OPT_OUT, remark=f": {reason}", source=source, now=now, connection_id=connection_id)
+        _note(connection, new, act=OPT_OUT, remark=REMARK + reason, source=source, now=now, connection_id=connection_id)
     return len(new)
 
 
@@ -109,3 +110,10 @@ def list_numbers(
     total = connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
     page = chosen.order_by(blacklist.c.created_at.desc(), blacklist.c.number).offset(offset).limit(limit)
     return connection.execute(page).mappings().all(), total
+
+
+def history_of(connection: Connection, number: str) -> Sequence[RowMapping]:
+    """How a number was listed and taken off, the oldest first; a reason follows the number in ``detail``."""
+    told = (acts.c.detail == number) | acts.c.detail.startswith(number + REMARK, autoescape=True)
+    statement = select(acts).where(acts.c.act.in_([OPT_OUT, OPT_IN]), told).order_by(acts.c.id)
+    return connection.execute(statement).mappings().all()

@@ -198,6 +198,11 @@ def skips_of(connection: Connection, key: int) -> dict[str, int]:
     return {reason: amount for reason, amount in connection.execute(statement) if amount}
 
 
+def with_skipped(connection: Connection) -> Sequence[int]:
+    """Broadcasts that have messages which were never to be tried."""
+    return connection.execute(select(broadcasts.c.id).where(broadcasts.c.skipped > 0)).scalars().all()
+
+
 # --- what is due -----------------------------------------------------------------------------------------------
 
 _CANDIDATES = text(

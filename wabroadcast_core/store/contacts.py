@@ -1,4 +1,4 @@
-"""The contact book: people, their tags and variables. Many come in by one statement, never a statement a person."""
+"""The contact book: people and their variables. Many come in by one statement, never a statement a person."""
 
 import heapq
 import json
@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, delete, func, or_, select
+from sqlalchemy import JSON, Connection, RowMapping, Select, cast, delete, func, or_, select, text
 
 from wabroadcast_core.models.recipient import AudienceRow, Scalar
+from wabroadcast_core.store import tags as tag_store
 from wabroadcast_core.store.database import Database
-from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
+from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, clean_text, dialects, json_columns
 from wabroadcast_core.store.tables import contact_tags, contacts, tags
 
 PAGE = 2_000
@@ -22,7 +23,7 @@ _TRUNK_PREFIX = re.compile(r"^0(?=[1-9])")  # of a number without its country
 _NO_DIGIT = re.compile(r"\D+")
 
 
-# --- reading ---------------------------------------------------------------------------------------------------
+# --- lists -----------------------------------------------------------------------------------------------------
 
 
 def list_contacts(
@@ -33,17 +34,13 @@ def list_contacts(
     Counting and paging walk an index of ids only; the contacts themselves are read for the one page.
     """
     chosen, key = _chosen_ids(tag, query)
-    if tag is not None and not query:
-        total = connection.execute(select(tags.c.contacts).where(tags.c.name == tag)).scalar() or 0
+    if query:
+        keys, total = _search_page(connection, chosen, key, offset=offset, limit=limit)
     else:
-        total = connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
-    if 2 * offset > total:  # nearer to the end: passed over from there
-        amount = max(0, min(limit, total - offset))
-        page = chosen.order_by(key.desc()).offset(max(0, total - offset - limit)).limit(amount)
-    else:
-        page = chosen.order_by(key).offset(offset).limit(limit)
-    rows = connection.execute(select(contacts).where(contacts.c.id.in_(page)).order_by(contacts.c.id))
-    return rows.mappings().all(), total
+        total = _count_chosen(connection, chosen, tag)
+        page = _page_of(chosen, key, total=total, offset=offset, limit=limit)
+        keys = connection.execute(page).scalars().all()
+    return _rows_of(connection, keys), total
 
 
 def _chosen_ids(tag: str | None, query: str | None) -> tuple[Select[Any], Any]:
@@ -69,8 +66,39 @@ def _matches(query: str) -> Any:
     return or_(contacts.c.number.contains(_TRUNK_PREFIX.sub("", digits), autoescape=True), by_name)
 
 
-def find_contact(connection: Connection, number: str) -> RowMapping | None:
-    return connection.execute(select(contacts).where(contacts.c.number == number)).mappings().one_or_none()
+def _search_page(
+    connection: Connection, chosen: Select[Any], key: Any, *, offset: int, limit: int
+) -> tuple[Sequence[int], int]:
+    """A search reads everything, so it counts on the way. :returns: the ids of the page, and how many there are."""
+    page = chosen.add_columns(func.count().over()).order_by(key).offset(offset).limit(limit)
+    found = connection.execute(page).all()
+    if found or not offset:
+        return [row[0] for row in found], found[0][1] if found else 0
+    return [], _count_chosen(connection, chosen, None)
+
+
+def _count_chosen(connection: Connection, chosen: Select[Any], tag: str | None) -> int:
+    """:param tag: given where it alone chooses: its own count tells."""
+    if tag is None:
+        return connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
+    return tag_store.count_tag(connection, tag) or 0
+
+
+def _page_of(chosen: Select[Any], key: Any, *, total: int, offset: int, limit: int) -> Select[Any]:
+    if 2 * offset <= total:
+        return chosen.order_by(key).offset(offset).limit(limit)
+    amount = max(0, min(limit, total - offset))  # nearer to the end: passed over from there
+    return chosen.order_by(key.desc()).offset(max(0, total - offset - limit)).limit(amount)
+
+
+def _rows_of(connection: Connection, keys: Sequence[int]) -> Sequence[RowMapping]:
+    statement = select(contacts).where(contacts.c.id.in_(keys)).order_by(contacts.c.id)
+    return connection.execute(statement).mappings().all()
+
+
+def find_contact(connection: Connection, number: str, *, lock: bool = False) -> RowMapping | None:
+    statement = select(contacts).where(contacts.c.number == number)
+    return connection.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
 
 
 _KNOWN = dialects(
@@ -85,41 +113,48 @@ def known_numbers(connection: Connection, numbers: Sequence[str]) -> set[str]:
     return set(connection.execute(_KNOWN.of(connection), {"numbers": as_json(numbers)}).scalars())
 
 
-def tags_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
-    """The tags of contacts by their ids."""
-    statement = (
-        select(contact_tags.c.contact_id, tags.c.name)
-        .join(tags, tags.c.id == contact_tags.c.tag_id)
-        .where(contact_tags.c.contact_id.in_(keys))
-        .order_by(tags.c.name)
-    )
-    found: dict[int, list[str]] = {key: [] for key in keys}
-    for key, name in connection.execute(statement):
-        found[key].append(name)
-    return found
+# --- everyone of a kind, page by page --------------------------------------------------------------------------
 
 
-def list_tags(connection: Connection) -> Sequence[tuple[str, int]]:
-    """All tags by name, each with how many contacts it has."""
-    return connection.execute(select(tags.c.name, tags.c.contacts).order_by(tags.c.name)).all()
+def contact_pages(
+    database: Database, *, tag: str | None = None, query: str | None = None
+) -> Iterator[Sequence[RowMapping]]:
+    """Everyone that :func:`list_contacts` lists, a page in memory at a time, each in a transaction of its own."""
+    chosen, key = _chosen_ids(tag, query)
+    return _pages(database, _walk(database, chosen, key))
 
 
-def read_contacts(database: Database, names: Sequence[str], match: str) -> Iterator[AudienceRow]:
-    """Everyone with any (or all) of these tags, by id; everyone at all without tags. A page is in memory at a time."""
-    keys = _tagged_keys(database, sorted(set(names)), match) if names else _all_keys(database)
-    while page := list(islice(keys, PAGE)):
-        with database.read() as connection:
-            statement = select(contacts).where(contacts.c.id.in_(page)).order_by(contacts.c.id)
-            rows = connection.execute(statement).mappings().all()
-        for row in rows:
+def variable_names(connection: Connection, *, tag: str | None = None, query: str | None = None, limit: int) -> set[str]:
+    """The names of the variables that these contacts have, at most ``limit`` of them."""
+    if connection.dialect.name == "sqlite":
+        each = func.json_each(contacts.c.variables).table_valued("key", name="each")
+    else:
+        each = func.json_object_keys(cast(contacts.c.variables, JSON)).table_valued("key", name="each")
+        each = each.render_derived()
+    names = select(each.c.key).select_from(contacts.join(each, text("true"))).distinct().limit(limit)
+    if tag is not None or query:
+        names = names.where(contacts.c.id.in_(_chosen_ids(tag, query)[0]))
+    return set(connection.execute(names).scalars())
+
+
+def read_contacts(
+    database: Database, names: Sequence[str], match: str, without: Sequence[str] = ()
+) -> Iterator[AudienceRow]:
+    """Everyone with any (or all) of these tags and none of the others, by id; without tags everyone but the others."""
+    keys = _tagged_keys(database, names, match) if names else _walk(database, select(contacts.c.id), contacts.c.id)
+    if without:
+        keys = _left_out(keys, _tagged_keys(database, without, "any"))
+    for page in _pages(database, keys):
+        for row in page:
             yield AudienceRow(row["number"], row["name"], json.loads(row["variables"]))
 
 
 def _tagged_keys(database: Database, names: Sequence[str], match: str) -> Iterator[int]:
     """The ids of each tag come in order, so that they can be merged without holding them."""
+    asked = set(names)
     with database.read() as connection:
-        tag_ids = connection.execute(select(tags.c.id).where(tags.c.name.in_(names))).scalars().all()
-    wanted = len(names) if match == "all" else 1
+        tag_ids = connection.execute(select(tags.c.id).where(tags.c.name.in_(asked))).scalars().all()
+    wanted = len(asked) if match == "all" else 1
     column = contact_tags.c.contact_id
     streams = [_walk(database, select(column).where(contact_tags.c.tag_id == tag_id), column) for tag_id in tag_ids]
     for key, found in groupby(heapq.merge(*streams)):
@@ -127,8 +162,21 @@ def _tagged_keys(database: Database, names: Sequence[str], match: str) -> Iterat
             yield key
 
 
-def _all_keys(database: Database) -> Iterator[int]:
-    return _walk(database, select(contacts.c.id), contacts.c.id)
+def _left_out(keys: Iterator[int], unwanted: Iterator[int]) -> Iterator[int]:
+    """``keys`` but for the unwanted ones; both come in order."""
+    barred = next(unwanted, None)
+    for key in keys:
+        while barred is not None and barred < key:
+            barred = next(unwanted, None)
+        if key != barred:
+            yield key
+
+
+def _pages(database: Database, keys: Iterator[int]) -> Iterator[Sequence[RowMapping]]:
+    while page := list(islice(keys, PAGE)):
+        with database.read() as connection:
+            rows = _rows_of(connection, page)
+        yield rows
 
 
 def _walk(database: Database, chosen: Select[Any], column: Any) -> Iterator[int]:
@@ -156,29 +204,33 @@ class NewContact:
 
 
 _NEW_COLUMNS = json_columns(number="TEXT", name="TEXT", variables="TEXT")
-_UPSERT = dialects(
+_TAKE = dialects(
     """
+    {begin}
     INSERT INTO contacts (number, name, variables, source, created_at, updated_at)
     SELECT {columns}, :source, CAST(:now AS {double}), CAST(:now AS {double}) FROM {rows} WHERE true
     ON CONFLICT (number) DO UPDATE SET name = coalesce(excluded.name, contacts.name), variables = {merged},
       updated_at = excluded.updated_at
-    RETURNING number, id, {is_new}
+    {end}
     """,
     sqlite={
+        "begin": "",
         "columns": _NEW_COLUMNS[0],
         "rows": LITE_ROWS,
         "double": "REAL",
         "merged": "json_patch(contacts.variables, excluded.variables)",
-        "is_new": "id > :last",  # ids count up, and a transaction that writes is alone
+        "end": "",
     },
     postgresql={
+        "begin": "WITH taken AS (",
         "columns": _NEW_COLUMNS[1],
         "rows": POST_ROWS,
         "double": "DOUBLE PRECISION",
         "merged": "CAST(CAST(contacts.variables AS jsonb) || CAST(excluded.variables AS jsonb) AS TEXT)",
-        "is_new": "xmax = 0 AND CAST(:last AS BIGINT) >= 0",  # a row that was there has a former version
+        "end": "RETURNING xmax = 0 AS is_new) SELECT count(*) FROM taken WHERE is_new",  # no former version
     },
 )
+_COUNT_NEWER = text("SELECT count(*) FROM contacts WHERE id > :last")
 
 
 def upsert_contacts(connection: Connection, people: Sequence[NewContact], *, source: str, now: float) -> int:
@@ -188,90 +240,44 @@ def upsert_contacts(connection: Connection, people: Sequence[NewContact], *, sou
 
     :returns: how many were not in the book.
     """
-    last = connection.execute(select(func.coalesce(func.max(contacts.c.id), 0))).scalar_one()
     rows = as_json([(person.number, person.name, person.variables) for person in people])
-    asked = {"rows": rows, "source": source, "now": now, "last": last}
-    found = connection.execute(_UPSERT.of(connection), asked).fetchall()
-    keys = {number: key for number, key, _ in found}
-    wanted: dict[tuple[str, ...], list[int]] = {}  # many have the same
+    created = _take(connection, {"rows": rows, "source": source, "now": now})
+    wanted: dict[tuple[str, ...], list[str]] = {}  # many have the same
     for person in people:
-        wanted.setdefault(person.tags, []).append(keys[person.number])
-    _add_tags(connection, wanted)
-    return sum(is_new for _, _, is_new in found)
+        wanted.setdefault(person.tags, []).append(person.number)
+    tag_store.add_tags(connection, wanted)
+    return created
 
 
-_INSERT_TAGS = dialects(
-    "INSERT INTO tags (name) SELECT each.value FROM {rows} WHERE true ON CONFLICT DO NOTHING",
-    sqlite={"rows": "json_each(:names) AS each"},
-    postgresql={"rows": "json_array_elements_text(CAST(:names AS json)) AS each(value)"},
-)
-_TAG_KEYS = dialects(
-    "SELECT name, id FROM tags WHERE name IN (SELECT each.value FROM {rows})",
-    sqlite={"rows": "json_each(:names) AS each"},
-    postgresql={"rows": "json_array_elements_text(CAST(:names AS json)) AS each(value)"},
-)
-_TAG_CONTACTS = dialects(
-    """
-    INSERT INTO contact_tags (tag_id, contact_id) SELECT :tag_id, CAST(each.value AS BIGINT) FROM {rows} WHERE true
-    ON CONFLICT DO NOTHING
-    """,
-    sqlite={"rows": "json_each(:keys) AS each"},
-    postgresql={"rows": "json_array_elements_text(CAST(:keys AS json)) AS each(value)"},
-)
-
-
-def _add_tags(connection: Connection, wanted: Mapping[tuple[str, ...], Sequence[int]]) -> None:
-    """Add tags (which need not exist) to contacts by their ids."""
-    by_name: dict[str, set[int]] = {}
-    for names, keys in wanted.items():
-        for name in names:
-            by_name.setdefault(name, set()).update(keys)
-    if not by_name:
-        return
-    listed = as_json(sorted(by_name))
-    connection.execute(_INSERT_TAGS.of(connection), {"names": listed})
-    added: dict[int, int] = {}
-    for name, tag_id in connection.execute(_TAG_KEYS.of(connection), {"names": listed}).all():
-        asked = {"tag_id": tag_id, "keys": as_json(sorted(by_name[name]))}
-        added[tag_id] = connection.execute(_TAG_CONTACTS.of(connection), asked).rowcount
-    _count_tags(connection, added)
-
-
-_TAG_COUNTS = json_columns(id="BIGINT", contacts="BIGINT")
-_COUNT_TAGS = dialects(
-    """
-    UPDATE tags SET contacts = tags.contacts + change.contacts
-    FROM (SELECT {columns} FROM {rows}) AS change WHERE tags.id = change.id
-    """,
-    sqlite={"columns": _TAG_COUNTS[0], "rows": LITE_ROWS},
-    postgresql={"columns": _TAG_COUNTS[1], "rows": POST_ROWS},
-)
-
-
-def _count_tags(connection: Connection, changes: Mapping[int, int]) -> None:
-    """Add to how many contacts each tag has."""
-    if any(changes.values()):
-        connection.execute(_COUNT_TAGS.of(connection), {"rows": as_json(sorted(changes.items()))})
+def _take(connection: Connection, asked: Mapping[str, Any]) -> int:
+    """:returns: how many are new; in SQLite the ids tell, as having every row back would cost a third more."""
+    if connection.dialect.name != "sqlite":
+        return int(connection.execute(_TAKE.of(connection), asked).scalar_one())
+    last = connection.execute(select(func.coalesce(func.max(contacts.c.id), 0))).scalar_one()
+    connection.execute(_TAKE.of(connection), asked)
+    return int(connection.execute(_COUNT_NEWER, {"last": last}).scalar_one())
 
 
 def replace_contact(connection: Connection, number: str, *, now: float, **values: Any) -> None:
     """Set ``name`` or ``variables`` (a dict) of a contact as they are given."""
+    if values.get("name") is not None:
+        values["name"] = clean_text(values["name"])
     if "variables" in values:
-        values["variables"] = json.dumps(values["variables"], ensure_ascii=False, separators=(",", ":"))
+        values["variables"] = as_json(values["variables"])
     connection.execute(contacts.update().where(contacts.c.number == number).values(**values, updated_at=now))
 
 
-def replace_tags(connection: Connection, key: int, names: Iterable[str]) -> None:
-    """Let a contact have these tags and no others."""
-    _remove_tags(connection, key)
-    _add_tags(connection, {tuple(names): [key]})
+def replace_tags(connection: Connection, row: RowMapping, names: Iterable[str]) -> None:
+    """Let a contact, whose row the caller holds, have these tags and no others."""
+    tag_store.remove_all_tags(connection, row["id"])
+    tag_store.add_tags(connection, {tuple(names): [row["number"]]})
 
 
-def delete_contact(connection: Connection, key: int) -> None:
-    _remove_tags(connection, key)
-    connection.execute(delete(contacts).where(contacts.c.id == key))
-
-
-def _remove_tags(connection: Connection, key: int) -> None:
-    removed = delete(contact_tags).where(contact_tags.c.contact_id == key).returning(contact_tags.c.tag_id)
-    _count_tags(connection, dict.fromkeys(connection.execute(removed).scalars(), -1))
+def delete_contact(connection: Connection, number: str) -> bool:
+    """:returns: whether there was one."""
+    row = find_contact(connection, number, lock=True)  # whoever is just tagging it is done then
+    if row is None:
+        return False
+    tag_store.remove_all_tags(connection, row["id"])
+    connection.execute(delete(contacts).where(contacts.c.id == row["id"]))
+    return True

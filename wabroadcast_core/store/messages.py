@@ -275,7 +275,8 @@ _WAITS_AS = """
 _RECORD = """
     UPDATE messages SET
       status = CASE WHEN outcome.status IN ('queued', 'retry') THEN {waits_as} ELSE outcome.status END,
-      wanted = NULL, attempts = attempts + outcome.used, reason = outcome.reason, detail = outcome.detail,
+      wanted = NULL, attempts = attempts + outcome.used, detail = outcome.detail,
+      reason = CASE WHEN outcome.status IN ('queued', 'retry') AND {erased} THEN 'erased' ELSE outcome.reason END,
       connection_id = coalesce(outcome.connection_id, messages.connection_id),
       provider_id = coalesce(outcome.provider_id, messages.provider_id),
       sent_at = outcome.sent_at, due_at = outcome.due_at
@@ -283,11 +284,11 @@ _RECORD = """
     WHERE messages.id = outcome.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = :present
     RETURNING messages.id, messages.status
     """
-_BACK = _WAITS_AS.format(status="outcome.status")
+_BACK = {"waits_as": _WAITS_AS.format(status="outcome.status"), "erased": "messages.number IS NULL"}
 _RECORD_OUTCOMES = dialects(
     _RECORD,
-    sqlite={"columns": _OUTCOME_COLUMNS[0], "rows": LITE_ROWS, "plus": "+", "waits_as": _BACK},
-    postgresql={"columns": _OUTCOME_COLUMNS[1], "rows": POST_ROWS, "plus": "", "waits_as": _BACK},
+    sqlite={"columns": _OUTCOME_COLUMNS[0], "rows": LITE_ROWS, "plus": "+", **_BACK},
+    postgresql={"columns": _OUTCOME_COLUMNS[1], "rows": POST_ROWS, "plus": "", **_BACK},
 )
 
 
@@ -418,6 +419,7 @@ def move_messages(
         [
             " AND batch = :batch" if batch is not None else "",
             " AND reason = :with_reason" if with_reason is not None else "",
+            " AND number IS NOT NULL" if again else "",  # whoever was erased cannot be reached again
             " LIMIT :limit" if limit is not None else "",
         ]
     )
@@ -556,7 +558,8 @@ def release_unknown(connection: Connection, *, now: float, limit: int, changes: 
         """
         UPDATE messages SET status = 'retry', due_at = CAST(:now AS DOUBLE PRECISION)
         WHERE id IN (
-          SELECT id FROM messages WHERE status = 'unknown' AND due_at IS NOT NULL AND due_at <= :now
+          SELECT id FROM messages
+          WHERE status = 'unknown' AND due_at IS NOT NULL AND due_at <= :now AND number IS NOT NULL
           AND broadcast_id NOT IN (SELECT id FROM broadcasts WHERE status IN ('cancelled', 'failed')) LIMIT :limit
         ) AND status = 'unknown'
         RETURNING id, status
@@ -636,3 +639,73 @@ def list_messages(
 def attempts_of(connection: Connection, key: int) -> Sequence[RowMapping]:
     statement = select(attempts).where(attempts.c.message_id == key).order_by(attempts.c.id)
     return connection.execute(statement).mappings().all()
+
+
+# --- erasing a person ------------------------------------------------------------------------------------------
+
+ERASED = "erased"  # the reason
+_WAITING = (MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED)
+
+
+def keys_to(connection: Connection, number: str, *, after: int, limit: int) -> Sequence[int]:
+    """The messages to a number, from after a key on."""
+    statement = select(messages.c.id).where(messages.c.number == number, messages.c.id > after)
+    return connection.execute(statement.order_by(messages.c.id).limit(limit)).scalars().all()
+
+
+def skipped_keys_to(connection: Connection, number: str, *, broadcast_id: int) -> Sequence[int]:
+    """The messages of a broadcast that were never to be tried: their number stands in ``raw``, which has no index."""
+    low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
+    statement = select(messages.c.id).where(messages.c.id >= low, messages.c.id < high, messages.c.raw == number)
+    return connection.execute(statement.where(messages.c.status == MessageStatus.SKIPPED)).scalars().all()
+
+
+_BLANK = dialects(
+    """
+    UPDATE messages SET
+      status = CASE WHEN status IN ('queued', 'retry', 'paused') THEN 'cancelled' ELSE status END,
+      reason = CASE WHEN status IN ('queued', 'retry', 'paused') THEN :reason ELSE reason END,
+      wanted = CASE WHEN status = 'processing' THEN 'cancelled' END,
+      number = CASE WHEN NOT EXISTS (
+        SELECT 1 FROM broadcasts AS reading
+        WHERE reading.id = messages.broadcast_id AND NOT reading.prepared
+          AND reading.status NOT IN ('cancelled', 'failed')
+      ) THEN NULL ELSE number END,
+      raw = NULL, name = NULL, variables = NULL, provider_id = NULL, due_at = NULL
+    WHERE id IN (SELECT CAST(each.value AS BIGINT) FROM {keys})
+    RETURNING id, number IS NOT NULL
+    """,
+    sqlite={"keys": "json_each(:keys) AS each"},
+    postgresql={"keys": "json_array_elements_text(CAST(:keys AS json)) AS each(value)"},
+)
+
+
+class Blanked(NamedTuple):
+    """How many messages were blanked, and how many of them waited, were claimed, still have their number."""
+
+    messages: int
+    cancelled: int
+    claimed: int
+    pending: int
+
+
+def blank_messages(connection: Connection, keys: Sequence[int], *, changes: Changes) -> Blanked:
+    """Take the person out of messages: number, name, variables, and the provider's id, as WhatsApp's hold the number.
+
+    Those that wait are cancelled; claimed ones are once they come back unsent. While the audience of a broadcast is
+    read, the number stays: it keeps a second row with it from being sent to.
+    """
+    held = select(messages.c.id, messages.c.status).where(messages.c.id.in_(keys)).order_by(messages.c.id)
+    present = connection.execute(held.with_for_update()).all()
+    asked = {"keys": as_json([key for key, _ in present]), "reason": ERASED}
+    blanked = connection.execute(_BLANK.of(connection), asked).all()
+    for waiting in _WAITING:
+        moved = [(key, MessageStatus.CANCELLED.value) for key, status in present if status == waiting]
+        count_moves(changes, moved, away_from=waiting)
+    before = Counter(status for _, status in present)
+    return Blanked(
+        messages=len(blanked),
+        cancelled=sum(before[waiting] for waiting in _WAITING),
+        claimed=before[MessageStatus.PROCESSING],
+        pending=sum(keeps_number for _, keeps_number in blanked),
+    )

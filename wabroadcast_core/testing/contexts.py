@@ -81,8 +81,9 @@ def source_context(
             raise NotFoundError("upload", upload_id)
         return io.BytesIO(files[upload_id])
 
-    def read_contacts(tags: Sequence[str], match: str) -> Iterator[AudienceRow]:
+    def read_contacts(tags: Sequence[str], match: str, without: Sequence[str] = ()) -> Iterator[AudienceRow]:
         wanted = all if match == "all" else any
-        return (row for row, has in book if not tags or wanted(tag in has for tag in tags))
+        chosen = ((row, has) for row, has in book if not tags or wanted(tag in has for tag in tags))
+        return (row for row, has in chosen if not any(tag in has for tag in without))
 
     return SourceContext(open_upload=open_upload, read_contacts=read_contacts, region=region)

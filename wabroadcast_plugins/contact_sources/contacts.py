@@ -1,6 +1,6 @@
 """Recipients from the contact book, by their tags.
 
-Hooks: wab_contact_sources. Settings: tags, match.
+Hooks: wab_contact_sources. Settings: tags, match, without.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,8 @@ from wabroadcast_core import AudienceRow, ContactSource, Model, SourceContext, h
 
 class ContactsSettings(Model):
     tags: list[str] = Field(default_factory=list, max_length=100, description="None: everyone.")
-    match: Literal["any", "all"] = "any"
+    match: Literal["any", "all"] = Field("any", description="Whether one of the tags is enough.")
+    without: list[str] = Field(default_factory=list, max_length=100, description="Nobody who has one of these tags.")
 
 
 class ContactsSource:
@@ -26,7 +27,8 @@ class ContactsSource:
         self._context = context
 
     def read(self) -> Iterator[AudienceRow]:
-        return self._context.read_contacts(self._settings.tags, self._settings.match)
+        settings = self._settings
+        return self._context.read_contacts(settings.tags, settings.match, settings.without)
 
 
 @hookimpl

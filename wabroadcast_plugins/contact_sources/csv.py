@@ -34,6 +34,7 @@ from wabroadcast_core import (
 
 _DELIMITERS = ";\t|,"  # where they fit equally well the comma is last: it is a decimal comma too
 _TOLD_DELIMITER = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)  # Excel's own first line
+_OWN_HEADER = re.compile(r"number([,;\t|])name\1tags\b")  # of an exported contact book, saved anew or not
 
 _HEAD = 64 * 1024
 _CHUNK = 1024 * 1024
@@ -225,6 +226,8 @@ def _is_utf8(file: BinaryIO, head: bytes) -> bool:
 
 
 def _detect_delimiter(start: str) -> str:
+    if own := _OWN_HEADER.match(start):
+        return own[1]
     return max(_DELIMITERS, key=lambda delimiter: _rate_delimiter(start, delimiter))
 
 

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wabroadcast_core.audience.columns import SAMPLE_ROWS, Columns, find_columns, read_table
-from wabroadcast_core.audience.headers import make_slug, split_tags
+from wabroadcast_core.audience.headers import make_slug
 from wabroadcast_core.errors import FileError
+from wabroadcast_core.models.contact import split_tags
 from wabroadcast_core.models.recipient import AudienceRow
 
 PHONE = "0812-3456-7890"

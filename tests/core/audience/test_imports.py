@@ -279,7 +279,7 @@ KILLED = pytest.mark.parametrize(
     [
         pytest.param(("imports", "move_mark"), id="before-a-chunk"),
         pytest.param(("imports", "count_rows"), id="within-a-chunk"),
-        pytest.param(("contacts", "_add_tags"), id="between-contacts-and-tags"),
+        pytest.param(("tags", "add_tags"), id="between-contacts-and-tags"),
     ],
     indirect=True,
 )

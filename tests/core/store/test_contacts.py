@@ -1,14 +1,15 @@
 """The tables of the contact book, on both stores."""
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import contacts as contact_store
+from wabroadcast_core.store import tags as tag_store
 from wabroadcast_core.store.contacts import NewContact
 from wabroadcast_core.store.database import Database
-from wabroadcast_core.store.tables import acts, contacts
+from wabroadcast_core.store.tables import acts
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_what_is_said_wins_and_what_is_not_stays(database: Database) -> None:
     with database.read() as connection:
         row = contact_store.find_contact(connection, number(1))
         assert row is not None
-        tags = contact_store.tags_of(connection, [row["id"]])[row["id"]]
+        tags = tag_store.tags_of(connection, [row["id"]])[row["id"]]
     [(_, name, variables)] = [(r.number, r.name, r.variables) for r in contact_store.read_contacts(database, [], "any")]
     assert (name, variables, tags) == ("Budi", {"kota": "Solo", "poin": 7, "aktif": True}, ["a", "b"])
     assert row["created_at"] == 1.0
@@ -97,22 +98,33 @@ def test_contacts_are_found_by_part_of_name_or_number(database: Database, query:
 
 
 @pytest.mark.parametrize(
-    ("names", "match", "found"),
+    ("names", "match", "without", "found"),
     [
-        pytest.param([], "any", range(12), id="everyone"),
-        pytest.param(["two"], "any", range(0, 12, 2), id="one-tag"),
-        pytest.param(["two", "three"], "any", [0, 2, 3, 4, 6, 8, 9, 10], id="any"),
-        pytest.param(["two", "three"], "all", [0, 6], id="all"),
-        pytest.param(["two", "two"], "all", range(0, 12, 2), id="a-tag-said-twice"),
-        pytest.param(["two", "gone"], "all", [], id="all-with-a-tag-that-is-not-there"),
-        pytest.param(["gone"], "any", [], id="nobody"),
+        pytest.param([], "any", [], range(12), id="everyone"),
+        pytest.param(["two"], "any", [], range(0, 12, 2), id="one-tag"),
+        pytest.param(["two", "three"], "any", [], [0, 2, 3, 4, 6, 8, 9, 10], id="any"),
+        pytest.param(["two", "three"], "all", [], [0, 6], id="all"),
+        pytest.param(["two", "two"], "all", [], range(0, 12, 2), id="a-tag-said-twice"),
+        pytest.param(["two", "gone"], "all", [], [], id="all-with-a-tag-that-is-not-there"),
+        pytest.param(["gone"], "any", [], [], id="nobody"),
+        pytest.param([], "any", ["two"], range(1, 12, 2), id="everyone-without-a-tag"),
+        pytest.param([], "any", ["two", "three"], [1, 5, 7, 11], id="everyone-without-any-of-two"),
+        pytest.param(["two"], "any", ["three"], [2, 4, 8, 10], id="one-without-another"),
+        pytest.param(["two", "three"], "all", ["five"], [6], id="all-without-a-third"),
+        pytest.param(["two"], "any", ["two"], [], id="with-and-without"),
+        pytest.param(["three"], "any", ["gone"], [0, 3, 6, 9], id="without-a-tag-that-is-not-there"),
     ],
 )
 def test_an_audience_by_tags_streams_in_order(
-    database: Database, monkeypatch: pytest.MonkeyPatch, names: list[str], match: str, found: list[int]
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    names: list[str],
+    match: str,
+    without: list[str],
+    found: list[int],
 ) -> None:
     monkeypatch.setattr(contact_store, "PAGE", 3)
-    divisors = {"two": 2, "three": 3}
+    divisors = {"two": 2, "three": 3, "five": 5}
     fill(
         database,
         *(
@@ -121,25 +133,31 @@ def test_an_audience_by_tags_streams_in_order(
         ),
     )
 
-    read = [row.number for row in contact_store.read_contacts(database, names, match)]
+    read = [row.number for row in contact_store.read_contacts(database, names, match, without)]
 
     assert read == [number(place) for place in found]
 
 
-def test_tags_count_their_contacts_through_every_change(database: Database) -> None:
-    fill(database, NewContact(number(1), tags=("a", "b")), NewContact(number(2), tags=("a",)))
-    fill(database, NewContact(number(1), tags=("a", "c")))
-    with database.write() as connection:
-        keys = dict(connection.execute(select(contacts.c.number, contacts.c.id)).all())
-        contact_store.replace_tags(connection, keys[number(2)], ["b", "d"])
-        contact_store.delete_contact(connection, keys[number(1)])
+def test_the_names_of_variables_are_found_where_they_are(database: Database) -> None:
+    fill(
+        database,
+        NewContact(number(1), "Budi", {"kota": "Bogor", "orderId": 7}, ("a",)),
+        NewContact(number(2), "Ani", {"kota": None, "No. Kamar": "A 1"}, ("b",)),
+        NewContact(number(3), "Siti"),
+    )
 
-        counted = contact_store.list_tags(connection)
-        true = connection.execute(
-            text("SELECT name, (SELECT count(*) FROM contact_tags WHERE tag_id = tags.id) FROM tags ORDER BY name")
-        ).all()
+    with database.read() as connection:
+        asked = {"everyone": {}, "tag": {"tag": "a"}, "search": {"query": "ani"}, "both": {"tag": "a", "query": "ani"}}
+        names = {name: contact_store.variable_names(connection, limit=10, **options) for name, options in asked.items()}
+        few = contact_store.variable_names(connection, limit=2)
 
-    assert [tuple(row) for row in counted] == [("a", 0), ("b", 1), ("c", 0), ("d", 1)] == [tuple(row) for row in true]
+    assert names == {
+        "everyone": {"kota", "orderId", "No. Kamar"},
+        "tag": {"kota", "orderId"},
+        "search": {"kota", "No. Kamar"},
+        "both": set(),
+    }
+    assert len(few) == 2
 
 
 # --- the blacklist ---------------------------------------------------------------------------------------------

@@ -13,15 +13,19 @@ from wabroadcast_plugins.contact_sources.contacts import ContactsSettings, Conta
 @pytest.mark.parametrize(
     ("settings", "asked"),
     [
-        pytest.param({}, ([], "any"), id="everyone"),
-        pytest.param({"tags": ["vip", "lama"], "match": "all"}, (["vip", "lama"], "all"), id="all-of-two"),
+        pytest.param({}, ([], "any", []), id="everyone"),
+        pytest.param({"tags": ["vip", "lama"], "match": "all"}, (["vip", "lama"], "all", []), id="all-of-two"),
+        pytest.param({"tags": ["vip"], "without": ["lama"]}, (["vip"], "any", ["lama"]), id="one-without-another"),
+        pytest.param({"without": ["lama"]}, ([], "any", ["lama"]), id="everyone-without-one"),
     ],
 )
-def test_the_contact_book_is_asked_by_tags(settings: dict[str, object], asked: tuple[list[str], str]) -> None:
+def test_the_contact_book_is_asked_by_tags(
+    settings: dict[str, object], asked: tuple[list[str], str, list[str]]
+) -> None:
     heard = []
 
-    def read_contacts(tags: Sequence[str], match: str) -> Iterator[AudienceRow]:
-        heard.append((tags, match))
+    def read_contacts(tags: Sequence[str], match: str, without: Sequence[str] = ()) -> Iterator[AudienceRow]:
+        heard.append((tags, match, without))
         return iter([AudienceRow("+628123456789", "Budi")])
 
     context = SourceContext(open_upload=lambda _: io.BytesIO(), read_contacts=read_contacts)

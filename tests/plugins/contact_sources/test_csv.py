@@ -289,7 +289,7 @@ def context(data: bytes) -> SourceContext:
 
 
 def lending(open_upload: Callable[[str], Any]) -> SourceContext:
-    return SourceContext(open_upload=open_upload, read_contacts=lambda _tags, _match: iter(()))
+    return SourceContext(open_upload=open_upload, read_contacts=lambda *_: iter(()))
 
 
 def read(data: bytes, **settings: str) -> list[AudienceRow]:

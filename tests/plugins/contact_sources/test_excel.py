@@ -433,4 +433,4 @@ def open_source(data: bytes, *, sheet: str | int | None = None, **limits: float)
 
 
 def open_context(data: bytes, **limits: Any) -> SourceContext:
-    return SourceContext(open_upload=lambda _: io.BytesIO(data), read_contacts=lambda _tags, _match: iter(()), **limits)
+    return SourceContext(open_upload=lambda _: io.BytesIO(data), read_contacts=lambda *_: iter(()), **limits)

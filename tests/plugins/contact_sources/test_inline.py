@@ -57,6 +57,6 @@ def test_it_is_a_contact_source_and_an_empty_upload_has_nobody() -> None:
 def source(data: bytes) -> InlineSource:
     context = SourceContext(
         open_upload=lambda _: io.BytesIO(data),
-        read_contacts=lambda _tags, _match: iter(()),
+        read_contacts=lambda *_: iter(()),
     )
     return InlineSource(InlineSettings.model_validate({"uploadId": "x"}), context)

@@ -1,0 +1,207 @@
+"""Tags and how many contacts they have, on both stores, alone and in company."""
+
+import random
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from tests.core.store.bench import Bench
+from wabroadcast_core.errors import NotFoundError
+from wabroadcast_core.store import contacts as contact_store
+from wabroadcast_core.store import tags as tag_store
+from wabroadcast_core.store.contacts import NewContact
+from wabroadcast_core.store.database import Database
+
+PEOPLE = 12
+TAGS = ("a", "b", "c")
+
+
+@pytest.fixture
+def database(bench: Bench) -> Database:
+    return bench.database
+
+
+def number(place: int) -> str:
+    return f"+62812{place:08d}"
+
+
+def fill(database: Database, *tags_of_each: Sequence[str]) -> None:
+    people = [NewContact(number(place), tags=tuple(tags)) for place, tags in enumerate(tags_of_each)]
+    with database.write() as connection:
+        contact_store.upsert_contacts(connection, people, source="test", now=1.0)
+
+
+def counts(database: Database) -> dict[str, int]:
+    """How many contacts each tag has, as it is kept; that it is true is checked."""
+    with database.read() as connection:
+        kept = dict(tag_store.list_tags(connection))
+        true = "SELECT name, (SELECT count(*) FROM contact_tags WHERE tag_id = tags.id) FROM tags"
+        assert kept == dict(connection.execute(text(true)).all())
+        orphans = "SELECT count(*) FROM contact_tags WHERE contact_id NOT IN (SELECT id FROM contacts)"
+        assert connection.execute(text(orphans)).scalar() == 0
+    return kept
+
+
+def tagged(database: Database, tag: str) -> list[str]:
+    return [row.number for row in contact_store.read_contacts(database, [tag], "any")]
+
+
+def test_tags_count_their_contacts_through_every_change(database: Database) -> None:
+    fill(database, ["a", "b"], ["a"])
+    fill(database, ["a", "c"])
+    with database.write() as connection:
+        row = contact_store.find_contact(connection, number(1))
+        assert row is not None
+        contact_store.replace_tags(connection, row, ["b", "d"])
+        assert contact_store.delete_contact(connection, number(0))
+        assert not contact_store.delete_contact(connection, number(0))
+
+    assert counts(database) == {"a": 0, "b": 1, "c": 0, "d": 1}
+
+
+def test_adding_and_removing_say_how_many_changed(database: Database) -> None:
+    fill(database, ["a"], ["a"], [])
+    everyone = [number(place) for place in range(4)]  # the last one is not in the book
+
+    with database.write() as connection:
+        added = tag_store.add_tags(connection, {("a", "new"): everyone})
+        removed = tag_store.remove_tags(connection, ["a", "gone"], everyone[:2])
+        again = tag_store.remove_tags(connection, ["a"], everyone[:2])
+
+    assert (added, removed, again) == (4, 2, 0)
+    assert counts(database) == {"a": 1, "new": 3}
+
+
+def test_a_renamed_tag_keeps_its_contacts(database: Database) -> None:
+    fill(database, ["a"], ["a", "b"])
+
+    with database.write() as connection:
+        assert tag_store.rename_tag(connection, "a", to="x")
+        assert not tag_store.rename_tag(connection, "a", to="y")
+    with pytest.raises(IntegrityError), database.write() as connection:
+        tag_store.rename_tag(connection, "x", to="b")
+
+    assert counts(database) == {"b": 1, "x": 2}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_a_tag_is_dissolved_step_by_step(database: Database, limit: int) -> None:
+    fill(database, ["a", "b"], ["a"], ["b"], ["a"])
+
+    dissolve(database, "a", into="b", limit=limit)
+    assert (counts(database), tagged(database, "b")) == ({"b": 4}, [number(place) for place in range(4)])
+
+    dissolve(database, "b", limit=limit)
+    assert counts(database) == {}
+
+
+def dissolve(database: Database, name: str, *, into: str | None = None, limit: int) -> None:
+    while database.transact(lambda connection: tag_store.dissolve_tag(connection, name, into=into, limit=limit)):
+        counts(database)
+
+
+def test_a_tag_does_not_vanish_into_one_that_is_not_there(database: Database) -> None:
+    fill(database, ["a"])
+
+    with pytest.raises(NotFoundError):
+        dissolve(database, "a", into="gone", limit=10)
+
+    assert counts(database) == {"a": 1}
+
+
+# --- in company ------------------------------------------------------------------------------------------------
+
+
+def _upsert(connection: Connection, chance: random.Random) -> None:
+    people = chance.sample(range(PEOPLE), 4)
+    contact_store.upsert_contacts(
+        connection,
+        [NewContact(number(place), tags=tuple(chance.sample(TAGS, 2))) for place in people],
+        source="",
+        now=1,
+    )
+
+
+def _replace(connection: Connection, chance: random.Random) -> None:
+    row = contact_store.find_contact(connection, number(chance.randrange(PEOPLE)), lock=True)
+    if row is not None:
+        contact_store.replace_tags(connection, row, chance.sample(TAGS, 1))
+
+
+def _delete(connection: Connection, chance: random.Random) -> None:
+    contact_store.delete_contact(connection, number(chance.randrange(PEOPLE)))
+
+
+def _tag(connection: Connection, chance: random.Random) -> None:
+    people = [number(place) for place in chance.sample(range(PEOPLE), 6)]
+    tag_store.add_tags(connection, {tuple(chance.sample(TAGS, 2)): people})
+    tag_store.remove_tags(connection, chance.sample(TAGS, 1), people[:3])
+
+
+def _dissolve(connection: Connection, chance: random.Random) -> None:
+    name, other = chance.sample(TAGS, 2)
+    tag_store.dissolve_tag(connection, name, into=chance.choice([None, other]), limit=3)
+
+
+ACTS: tuple[Callable[[Connection, random.Random], None], ...] = (_upsert, _upsert, _replace, _delete, _tag, _dissolve)
+
+
+@pytest.fixture
+def crowded(database: Database) -> Database:
+    """A store that looks for deadlocks at once: here they are the rule."""
+    if not database.is_sqlite:
+        with database.write() as connection:
+            name = connection.execute(text("SELECT current_database()")).scalar_one()
+            connection.execute(text(f"ALTER DATABASE {name} SET deadlock_timeout = '10ms'"))
+        database.engine.dispose()
+    return database
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_counts_are_true_whatever_happens_at_once(crowded: Database, seed: int) -> None:
+    database = crowded
+    fill(database, *[TAGS] * PEOPLE)
+    failures: list[BaseException] = []
+
+    def act(worker: int) -> None:
+        chance = random.Random(f"{seed}-{worker}")
+        try:
+            for _ in range(25):
+                doing = chance.choice(ACTS)
+                try:
+                    database.transact(lambda connection, doing=doing: doing(connection, chance))  # type: ignore[misc]
+                except NotFoundError:  # another one dissolved the tag that it was to go into
+                    continue
+        except BaseException as error:  # noqa: BLE001 - the test's own thread looks at it
+            failures.append(error)
+
+    threads = [threading.Thread(target=act, args=(worker,)) for worker in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    counts(database)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # the other one lets nobody in between
+def test_whoever_is_tagged_just_before_a_merge_is_merged_too(database: Database) -> None:
+    fill(database, ["a", "b"], [])
+    began = threading.Event()
+
+    def merge() -> None:
+        began.set()
+        dissolve(database, "a", into="b", limit=100)
+
+    with database.write() as connection:
+        tag_store.add_tags(connection, {("a",): [number(1)]})
+        merging = threading.Thread(target=merge)
+        merging.start()
+        began.wait()
+    merging.join()
+
+    assert (counts(database), tagged(database, "b")) == ({"b": 2}, [number(0), number(1)])

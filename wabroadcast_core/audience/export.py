@@ -1,0 +1,74 @@
+"""The contact book as a file that our own import reads back: number, name, tags, then a column for each variable.
+
+The contacts are gone through twice: first, inside the database, for the names of their variables, then for the rows, a
+page at a time. What is an unknown variable by then came later and is left out. Numbers, names and tags come back as
+they were, variables as texts; a value that is empty or none is no value.
+"""
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from sqlalchemy import RowMapping
+
+from wabroadcast_core.audience.cells import safe_cell
+from wabroadcast_core.audience.files import MOST_COLUMNS
+from wabroadcast_core.audience.headers import exact_header
+from wabroadcast_core.errors import ConflictError
+from wabroadcast_core.models.contact import OWN_COLUMNS
+from wabroadcast_core.store import contacts as contact_store
+from wabroadcast_core.store import tags as tag_store
+from wabroadcast_core.store.database import Database
+
+MOST_VARIABLES = MOST_COLUMNS - len(OWN_COLUMNS)
+
+Row = list[str]
+
+
+def contact_table(database: Database, *, tag: str | None, query: str | None) -> Iterator[list[Row]]:
+    """The contacts that a list shows as a table of safe texts, page by page, the header alone first.
+
+    :raises ConflictError: they have more variables than a file has columns.
+    """
+    with database.read() as connection:
+        found = contact_store.variable_names(connection, tag=tag, query=query, limit=MOST_COLUMNS)
+    names = sorted(found.difference(OWN_COLUMNS))
+    if len(names) > MOST_VARIABLES:
+        raise ConflictError(
+            f"the contacts have more than {MOST_VARIABLES} different variables, and a file no more columns: choose some"
+        )
+    return _rows(database, names, tag=tag, query=query)
+
+
+def _rows(database: Database, names: Sequence[str], *, tag: str | None, query: str | None) -> Iterator[list[Row]]:
+    yield [[*OWN_COLUMNS, *map(exact_header, names)]]
+    for page in contact_store.contact_pages(database, tag=tag, query=query):
+        with database.read() as connection:
+            tags = tag_store.tags_of(connection, [row["id"] for row in page])
+        yield [_cells(row, tags, names) for row in page]
+
+
+def _cells(row: RowMapping, tags: Mapping[int, Sequence[str]], names: Sequence[str]) -> Row:
+    """The number as it is: nothing but a plus and digits, it does no harm."""
+    variables = json.loads(row["variables"])
+    texts = (row["name"], ", ".join(tags[row["id"]]), *map(variables.get, names))
+    return [row["number"], *map(safe_cell, texts)]
+
+
+def export_csv(database: Database, *, tag: str | None, query: str | None) -> Iterator[bytes]:
+    """The table as CSV in pieces; nothing grows with the number of contacts. :raises ConflictError: as above."""
+    return _csv_pieces(contact_table(database, tag=tag, query=query))
+
+
+def _csv_pieces(pages: Iterator[list[Row]]) -> Iterator[bytes]:
+    lines = io.StringIO(newline="")
+    write = csv.writer(lines).writerows
+    mark = codecs.BOM_UTF8  # without it spreadsheets take names for something else
+    for page in pages:
+        write(page)
+        yield mark + lines.getvalue().encode(errors="replace")
+        lines.seek(0)
+        lines.truncate()
+        mark = b""

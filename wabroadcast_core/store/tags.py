@@ -1,0 +1,172 @@
+"""The tags of contacts. How many contacts a tag has is kept beside it, true in every transaction.
+
+Whoever tags or untags holds the tag's row until the end of the transaction, so that nothing is counted twice, and
+nothing is put on a tag that is just being merged away. SQLite has one writer at a time anyway.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import Connection, delete, func, select, text, update
+
+from wabroadcast_core.errors import NotFoundError
+from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
+from wabroadcast_core.store.tables import contact_tags, tags
+
+
+def list_tags(connection: Connection) -> Sequence[tuple[str, int]]:
+    """All tags by name, each with how many contacts it has."""
+    return connection.execute(select(tags.c.name, tags.c.contacts).order_by(tags.c.name)).all()
+
+
+def count_tag(connection: Connection, name: str) -> int | None:
+    """How many contacts have a tag; None: there is none."""
+    return connection.execute(select(tags.c.contacts).where(tags.c.name == name)).scalar()
+
+
+def tags_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
+    """The tags of contacts by their ids."""
+    statement = (
+        select(contact_tags.c.contact_id, tags.c.name)
+        .join(tags, tags.c.id == contact_tags.c.tag_id)
+        .where(contact_tags.c.contact_id.in_(keys))
+        .order_by(tags.c.name)
+    )
+    found: dict[int, list[str]] = {key: [] for key in keys}
+    for key, name in connection.execute(statement):
+        found[key].append(name)
+    return found
+
+
+def lock_tags(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """The ids of those tags that exist, by name: held, so that nobody else tags with them meanwhile."""
+    statement = select(tags.c.name, tags.c.id).where(tags.c.name.in_(list(names))).order_by(tags.c.id)
+    return dict(connection.execute(statement.with_for_update()).all())
+
+
+# --- tagging ---------------------------------------------------------------------------------------------------
+
+_LITE_TEXTS = "json_each(:{name}) AS each"
+_POST_TEXTS = "json_array_elements_text(CAST(:{name} AS json)) AS each(value)"
+
+# What does nothing to a tag that is there still holds its row.
+_MAKE_TAGS = dialects(
+    """
+    INSERT INTO tags (name) SELECT each.value FROM {names} WHERE true
+    ON CONFLICT (name) DO UPDATE SET contacts = tags.contacts RETURNING name, id
+    """,
+    sqlite={"names": _LITE_TEXTS.format(name="names")},
+    postgresql={"names": _POST_TEXTS.format(name="names")},
+)
+_TAG = dialects(
+    """
+    INSERT INTO contact_tags (tag_id, contact_id)
+    SELECT :tag_id, contacts.id FROM contacts WHERE contacts.number IN (SELECT each.value FROM {numbers}) {locking}
+    ON CONFLICT DO NOTHING
+    """,
+    sqlite={"numbers": _LITE_TEXTS.format(name="numbers"), "locking": ""},
+    postgresql={"numbers": _POST_TEXTS.format(name="numbers"), "locking": "FOR KEY SHARE"},
+)
+_UNTAG = dialects(
+    """
+    DELETE FROM contact_tags WHERE tag_id = :tag_id AND contact_id IN (
+      SELECT contacts.id FROM contacts WHERE contacts.number IN (SELECT each.value FROM {numbers})
+    )
+    """,
+    sqlite={"numbers": _LITE_TEXTS.format(name="numbers")},
+    postgresql={"numbers": _POST_TEXTS.format(name="numbers")},
+)
+
+
+def add_tags(connection: Connection, wanted: Mapping[tuple[str, ...], Sequence[str]]) -> int:
+    """Add tags (which need not exist) to contacts by their numbers. :returns: how many contacts got one, tag by tag."""
+    by_name: dict[str, set[str]] = {}
+    for names, numbers in wanted.items():
+        for name in names:
+            by_name.setdefault(name, set()).update(numbers)
+    if not by_name:
+        return 0
+    made = connection.execute(_MAKE_TAGS.of(connection), {"names": as_json(sorted(by_name))}).all()
+    added: dict[int, int] = {}
+    for name, tag_id in made:
+        asked = {"tag_id": tag_id, "numbers": as_json(sorted(by_name[name]))}
+        added[tag_id] = connection.execute(_TAG.of(connection), asked).rowcount
+    _count_tags(connection, added)
+    return sum(added.values())
+
+
+def remove_tags(connection: Connection, names: Iterable[str], numbers: Sequence[str]) -> int:
+    """Take tags off contacts by their numbers. :returns: how many contacts lost one, tag by tag."""
+    listed = as_json(numbers)
+    removed = {
+        tag_id: connection.execute(_UNTAG.of(connection), {"tag_id": tag_id, "numbers": listed}).rowcount
+        for tag_id in lock_tags(connection, names).values()
+    }
+    _count_tags(connection, {tag_id: -amount for tag_id, amount in removed.items()})
+    return sum(removed.values())
+
+
+def remove_all_tags(connection: Connection, key: int) -> None:
+    """Take all tags off a contact, whose row the caller holds."""
+    removed = delete(contact_tags).where(contact_tags.c.contact_id == key).returning(contact_tags.c.tag_id)
+    _count_tags(connection, dict.fromkeys(connection.execute(removed).scalars(), -1))
+
+
+_TAG_COUNTS = json_columns(id="BIGINT", contacts="BIGINT")
+_COUNT_TAGS = dialects(
+    """
+    UPDATE tags SET contacts = tags.contacts + change.contacts
+    FROM (SELECT {columns} FROM {rows}) AS change WHERE tags.id = change.id
+    """,
+    sqlite={"columns": _TAG_COUNTS[0], "rows": LITE_ROWS},
+    postgresql={"columns": _TAG_COUNTS[1], "rows": POST_ROWS},
+)
+
+
+def _count_tags(connection: Connection, changes: Mapping[int, int]) -> None:
+    """Add to how many contacts each tag has."""
+    if any(changes.values()):
+        connection.execute(_COUNT_TAGS.of(connection), {"rows": as_json(sorted(changes.items()))})
+
+
+# --- tags themselves -------------------------------------------------------------------------------------------
+
+
+def rename_tag(connection: Connection, name: str, *, to: str) -> bool:
+    """:returns: whether there is such a tag. :raises IntegrityError: the other name is taken."""
+    return connection.execute(update(tags).where(tags.c.name == name).values(name=to)).rowcount == 1
+
+
+_MOVE = text(
+    """
+    INSERT INTO contact_tags (tag_id, contact_id)
+    SELECT :into, contact_id FROM contact_tags WHERE tag_id = :tag_id AND contact_id <= :last
+    ON CONFLICT DO NOTHING
+    """
+)
+
+
+def dissolve_tag(connection: Connection, name: str, *, into: str | None = None, limit: int) -> bool:
+    """Take a tag off the first ``limit`` of its contacts; one that has none is deleted.
+
+    :param into: a tag that they get instead.
+    :returns: whether there is more to do. :raises NotFoundError: the other tag is not there.
+    """
+    held = lock_tags(connection, [name] if into is None else [name, into])
+    if name not in held:
+        return False
+    if into is not None and into not in held:
+        raise NotFoundError("tag", into)
+    tag_id = held[name]
+    first = select(contact_tags.c.contact_id).where(contact_tags.c.tag_id == tag_id).order_by("contact_id").limit(limit)
+    last = connection.execute(select(func.max(first.subquery().c.contact_id))).scalar()
+    if last is None:
+        connection.execute(delete(tags).where(tags.c.id == tag_id))
+        return False
+    changes: dict[int, int] = {}
+    if into is not None:
+        asked = {"tag_id": tag_id, "into": held[into], "last": last}
+        changes[held[into]] = connection.execute(_MOVE, asked).rowcount
+    gone = delete(contact_tags).where(contact_tags.c.tag_id == tag_id, contact_tags.c.contact_id <= last)
+    changes[tag_id] = -connection.execute(gone).rowcount
+    _count_tags(connection, changes)
+    return True
