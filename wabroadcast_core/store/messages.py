@@ -673,7 +673,7 @@ _BLANK = dialects(
       ) THEN NULL ELSE number END,
       raw = NULL, name = NULL, variables = NULL, provider_id = NULL, due_at = NULL
     WHERE id IN (SELECT CAST(each.value AS BIGINT) FROM {keys})
-    RETURNING id, number IS NOT NULL
+    RETURNING number
     """,
     sqlite={"keys": "json_each(:keys) AS each"},
     postgresql={"keys": "json_array_elements_text(CAST(:keys AS json)) AS each(value)"},
@@ -698,14 +698,14 @@ def blank_messages(connection: Connection, keys: Sequence[int], *, changes: Chan
     held = select(messages.c.id, messages.c.status).where(messages.c.id.in_(keys)).order_by(messages.c.id)
     present = connection.execute(held.with_for_update()).all()
     asked = {"keys": as_json([key for key, _ in present]), "reason": ERASED}
-    blanked = connection.execute(_BLANK.of(connection), asked).all()
+    numbers = connection.execute(_BLANK.of(connection), asked).scalars().all()
     for waiting in _WAITING:
         moved = [(key, MessageStatus.CANCELLED.value) for key, status in present if status == waiting]
         count_moves(changes, moved, away_from=waiting)
     before = Counter(status for _, status in present)
     return Blanked(
-        messages=len(blanked),
+        messages=len(numbers),
         cancelled=sum(before[waiting] for waiting in _WAITING),
         claimed=before[MessageStatus.PROCESSING],
-        pending=sum(keeps_number for _, keeps_number in blanked),
+        pending=sum(number is not None for number in numbers),
     )

@@ -1,0 +1,282 @@
+"""Erasing a person, on both stores: gone from the book and from every message, and all counts stay true."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import text
+
+from tests.conftest import wait_for
+from tests.core.store.bench import Bench
+from wabroadcast_core import NumberError, erasure, hookimpl
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.models.broadcast import BroadcastSummary
+from wabroadcast_core.models.contact import ErasureReport
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.queue.worker import Worker
+from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store.messages import ANY_ROUTE, NewMessage, Outcome, message_key
+from wabroadcast_core.testing.gateway import Gateway
+
+ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+M = MessageStatus
+PERSON, OTHER = "+6281200000000", "+6281200000001"
+PRIVATE = ("number", "raw", "name", "variables", "provider_id")
+
+
+@pytest.fixture
+def bench(broadcaster: Broadcaster) -> Bench:
+    made = Bench(broadcaster.context.database)
+    made.clear()
+    return made
+
+
+def add_broadcast(bench: Bench, *statuses: MessageStatus, prepared: bool = True) -> int:
+    """A broadcast to the person and to others, whose messages have these statuses, one after the other."""
+    key = bench.add_broadcast()
+    rows = [new_message(key, place, f"+62812{place:08d}") for place in range(len(statuses))]
+    with bench.unit() as unit:
+        message_store.insert_messages(unit.connection, rows)
+        unit.changes[key, "queued"] += len(rows)
+        unit.changes[key, "total"] += len(rows)
+    bring_to(bench, key, statuses)
+    if prepared:
+        bench.end_preparing(key)
+    return key
+
+
+def new_message(key: int, place: int, number: str) -> NewMessage:
+    variables = json.dumps({"kode": place})
+    return (
+        message_key(key, place), key, 0, ANY_ROUTE, M.QUEUED, number, None, f"Orang {place}", variables, None, None,
+    )  # fmt: skip
+
+
+def bring_to(bench: Bench, key: int, statuses: Sequence[MessageStatus]) -> None:
+    moved = {place: status for place, status in enumerate(statuses) if status not in {M.QUEUED, M.PAUSED}}
+    if moved:
+        claimed = bench.claim(key, len(statuses))
+        outcomes = [
+            Outcome(
+                claim.key,
+                moved.get(message_store.position_of(claim.key), M.QUEUED),
+                provider_id=f"wamid.{claim.key}",
+                due_at=bench.now,
+            )
+            for claim in claimed
+            if moved.get(message_store.position_of(claim.key)) is not M.PROCESSING
+        ]
+        bench.record(*outcomes)
+    with bench.unit() as unit:
+        for place, status in enumerate(statuses):
+            if status is M.PAUSED:
+                message_store.move_one(
+                    unit.connection, message_key(key, place), among=[M.QUEUED], status=status, changes=unit.changes
+                )
+
+
+def is_blank(bench: Bench, key: int) -> bool:
+    row = bench.message(key)
+    return not any(row[name] for name in PRIVATE)
+
+
+# --- messages --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "after", "report"),
+    [
+        pytest.param(M.QUEUED, M.CANCELLED, {"cancelled": 1}, id="queued"),
+        pytest.param(M.RETRY, M.CANCELLED, {"cancelled": 1}, id="retry"),
+        pytest.param(M.PAUSED, M.CANCELLED, {"cancelled": 1}, id="paused"),
+        pytest.param(M.PROCESSING, M.PROCESSING, {"under_way": 1}, id="processing"),
+        pytest.param(M.SENT, M.SENT, {}, id="sent"),
+        pytest.param(M.FAILED, M.FAILED, {}, id="failed"),
+        pytest.param(M.UNKNOWN, M.UNKNOWN, {}, id="unknown"),
+        pytest.param(M.CANCELLED, M.CANCELLED, {}, id="cancelled"),
+        pytest.param(M.SKIPPED, M.SKIPPED, {}, id="skipped-at-the-send"),
+    ],
+)
+def test_a_message_is_blanked_and_cancelled_if_it_waits(
+    broadcaster: Broadcaster, bench: Bench, status: MessageStatus, after: MessageStatus, report: dict[str, int]
+) -> None:
+    key = add_broadcast(bench, status, status)
+    mine, others = message_key(key, 0), message_key(key, 1)
+
+    done = broadcaster.erase_contact("0812-0000-0000")
+
+    nothing = {"contact": False, "messages": 1, "cancelled": 0, "under_way": 0, "pending": 0}
+    assert done.model_dump(by_alias=False) == nothing | report
+    assert is_blank(bench, mine)
+    assert bench.message(mine)["status"] == after
+    assert bench.message(mine)["reason"] == ("erased" if "cancelled" in report else None)
+    assert (bench.message(others)["number"], bench.message(others)["status"]) == (OTHER, status)
+    bench.check_counters(key)
+
+
+@pytest.mark.parametrize(
+    ("ending", "after", "reason"),
+    [
+        pytest.param(M.SENT, M.SENT, None, id="it-had-left"),
+        pytest.param(M.QUEUED, M.CANCELLED, "erased", id="it-was-dropped"),
+        pytest.param(M.RETRY, M.CANCELLED, "erased", id="it-failed-for-now"),
+        pytest.param(M.FAILED, M.FAILED, None, id="it-failed"),
+    ],
+)
+def test_a_message_that_was_being_sent_ends_as_it_ends(
+    broadcaster: Broadcaster, bench: Bench, ending: MessageStatus, after: MessageStatus, reason: str | None
+) -> None:
+    key = add_broadcast(bench, M.PROCESSING, M.SENT)
+    broadcaster.erase_contact(PERSON)
+
+    bench.record(Outcome(message_key(key, 0), ending))
+
+    row = bench.message(message_key(key, 0))
+    assert (row["status"], row["reason"], row["number"]) == (after, reason, None)
+    bench.check_counters(key)
+    assert bench.broadcast(key)["status"] == "completed"
+
+
+def test_nobody_who_was_erased_is_tried_again(broadcaster: Broadcaster, bench: Bench) -> None:
+    failed, unknown = add_broadcast(bench, M.FAILED, M.FAILED), add_broadcast(bench, M.UNKNOWN, M.UNKNOWN)
+    crashed = add_broadcast(bench, M.PROCESSING, M.SENT)
+    broadcaster.erase_contact(PERSON)
+    with bench.unit() as unit:
+        lost = [(message_key(crashed, 0), M.UNKNOWN, "crash", bench.now)]
+        message_store.settle_claims(unit.connection, lost, worker_id=1, changes=unit.changes)
+
+    broadcaster.retry(bench.broadcast(failed)["job_id"])
+    broadcaster.retry(bench.broadcast(unknown)["job_id"], status=M.UNKNOWN)
+    with bench.unit() as unit:
+        assert message_store.release_unknown(unit.connection, now=bench.now, limit=10, changes=unit.changes) == 0
+
+    statuses = {key: bench.message(message_key(key, 0))["status"] for key in (failed, unknown, crashed)}
+    assert statuses == {failed: M.FAILED, unknown: M.UNKNOWN, crashed: M.UNKNOWN}
+    assert (
+        bench.message(message_key(failed, 1))["status"] == bench.message(message_key(unknown, 1))["status"] == "queued"
+    )
+    for key in statuses:
+        bench.check_counters(key)
+
+
+def test_messages_that_were_never_to_be_tried_are_found_too(broadcaster: Broadcaster) -> None:
+    broadcaster.block(PERSON, reason="asked by mail")
+    message = {"type": "text", "text": "Halo {{ name }}"}
+    people = [{"number": PERSON, "name": "Budi"}, {"number": OTHER, "name": "Ani"}, {"number": "salah", "name": "X"}]
+    job_id = broadcaster.submit({"name": "Test", "message": message}, people).job_id
+    broadcaster.handlers.prepare(1)
+    before = broadcaster.status(job_id)
+
+    report = broadcaster.erase_contact(PERSON)
+
+    assert (report.messages, report.cancelled) == (1, 0)
+    shown = [(view.number, view.name, view.reason) for view in broadcaster.messages(job_id).items]
+    assert shown == [("", None, "blacklisted"), (OTHER, "Ani", None), ("salah", "X", "invalid_number")]
+    assert broadcaster.status(job_id) == before
+
+
+def test_while_an_audience_is_read_the_number_keeps_its_double_away(broadcaster: Broadcaster, bench: Bench) -> None:
+    key = add_broadcast(bench, M.SENT, M.QUEUED, prepared=False)
+
+    first = broadcaster.erase_contact(PERSON)
+    row = bench.message(message_key(key, 0))
+    assert (first.messages, first.pending) == (1, 1)
+    assert (row["number"], row["name"], row["variables"]) == (PERSON, None, None)
+    with bench.unit() as unit:  # a later row with the same number
+        assert message_store.insert_messages(unit.connection, [new_message(key, 7, PERSON)]) == set()
+
+    bench.end_preparing(key)
+    second = broadcaster.erase_contact(PERSON)
+
+    assert (second.messages, second.pending) == (1, 0)
+    assert is_blank(bench, message_key(key, 0))
+
+
+def test_many_messages_go_step_by_step(broadcaster: Broadcaster, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasure, "STEP", 2)
+    keys = [add_broadcast(bench, M.QUEUED, M.QUEUED) for _ in range(5)]
+
+    report = broadcaster.erase_contact(PERSON)
+
+    assert (report.messages, report.cancelled) == (5, 5)
+    for key in keys:
+        bench.check_counters(key)
+
+
+def test_a_broadcast_whose_last_message_is_erased_is_complete_and_plugins_hear_it(
+    broadcaster: Broadcaster, bench: Bench
+) -> None:
+    heard: list[str] = []
+
+    class Listener:
+        @hookimpl
+        def wab_broadcast_changed(self, broadcast: BroadcastSummary) -> None:
+            heard.append(broadcast.status)
+
+    broadcaster.plugins._manager.register(Listener())
+    key = add_broadcast(bench, M.QUEUED, M.SENT)
+
+    broadcaster.erase_contact(PERSON)
+
+    assert heard == ["completed"]
+    assert bench.broadcast(key)["status"] == "completed"
+
+
+# --- the person ------------------------------------------------------------------------------------------------
+
+
+def test_a_contact_is_gone_and_the_promise_of_silence_stays(broadcaster: Broadcaster) -> None:
+    broadcaster.save_contact({"number": PERSON, "name": "Budi", "tags": ["vip"]})
+    broadcaster.block(PERSON, reason="asked by mail")
+
+    report = broadcaster.erase_contact("0812 0000 0000", actor="dewi")
+
+    assert report == ErasureReport(contact=True, messages=0, cancelled=0, under_way=0, pending=0)
+    assert broadcaster.contacts().total == 0
+    assert [(tag.name, tag.contacts) for tag in broadcaster.tags()] == [("vip", 0)]
+    assert [entry.reason for entry in broadcaster.blacklist(query=PERSON).items] == ["asked by mail"]
+    assert [act.act for act in broadcaster.blacklist_history(PERSON)] == ["opt_out"]
+
+
+def test_erasing_is_noted_without_the_number_and_only_once(broadcaster: Broadcaster) -> None:
+    broadcaster.save_contact({"number": PERSON})
+    broadcaster.erase_contact(PERSON, actor="dewi")
+    again = broadcaster.erase_contact(PERSON, actor="dewi")
+
+    with broadcaster.context.database.read() as connection:
+        acts = connection.execute(text("SELECT act, actor, detail FROM acts WHERE act = 'erase'")).all()
+
+    assert [tuple(act) for act in acts] == [("erase", "dewi", "0 messages")]
+    assert (again.contact, again.messages) == (False, 0)
+
+
+def test_only_a_number_can_be_erased(broadcaster: Broadcaster) -> None:
+    assert not broadcaster.erase_contact("+551187654321").contact  # an id that WhatsApp gave
+
+    with pytest.raises(NumberError):
+        broadcaster.erase_contact("nobody")
+
+
+# --- with a worker ---------------------------------------------------------------------------------------------
+
+
+def test_whoever_is_erased_while_a_broadcast_runs_is_not_sent_to(
+    broadcaster: Broadcaster, worker: Worker, gateway: Gateway
+) -> None:
+    limits = {"rate": {"messages": 40, "perSeconds": 1}}
+    broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
+    people = [{"number": f"0812{place:08d}"} for place in range(60)]
+    message = {"type": "text", "text": "Halo"}
+    job_id = broadcaster.submit({"name": "Promo", "connection": "main", "message": message}, people).job_id
+    wait_for(gateway.arrivals, what="the first message")
+    wait_for(lambda: broadcaster.status(job_id).prepared, what="the end of the audience")
+
+    for person in people[50:]:
+        broadcaster.erase_contact(person["number"])
+    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
+
+    assert {arrival.number for arrival in gateway.arrivals()} == {f"+62812{place:08d}" for place in range(50)}
+    counts = broadcaster.status(job_id).counts
+    assert (counts.sent, counts.cancelled) == (50, 10)
+    erased = broadcaster.messages(job_id, reason="erased").items
+    assert [(view.number, view.status) for view in erased] == [("", "cancelled")] * 10

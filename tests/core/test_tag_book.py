@@ -1,0 +1,152 @@
+"""What operators do with tags, on both stores."""
+
+from typing import Any
+
+import pytest
+
+from wabroadcast_core import ConflictError, InvalidInputError, NotFoundError, tag_book
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.models.contact import TagView
+
+
+@pytest.fixture(autouse=True)
+def people(broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six people: every second is ``even``, every third ``third``; steps are short."""
+    monkeypatch.setattr(tag_book, "STEP", 2)
+    for place in range(6):
+        tags = [tag for tag, by in (("even", 2), ("third", 3)) if place % by == 0]
+        broadcaster.save_contact({"number": number(place), "name": f"Orang {place}", "tags": tags})
+
+
+def number(place: int) -> str:
+    return f"+62812{place:08d}"
+
+
+def tagged(broadcaster: Broadcaster, tag: str) -> list[int]:
+    return [int(item.number[-8:]) for item in broadcaster.contacts(tag=tag).items]
+
+
+def tags(broadcaster: Broadcaster) -> dict[str, int]:
+    return {tag.name: tag.contacts for tag in broadcaster.tags()}
+
+
+def test_a_tag_is_renamed(broadcaster: Broadcaster) -> None:
+    renamed = broadcaster.rename_tag("even", to=" genap ")
+
+    assert renamed == TagView(name="genap", contacts=3)
+    assert tags(broadcaster) == {"genap": 3, "third": 2}
+    assert tagged(broadcaster, "genap") == [0, 2, 4]
+    assert broadcaster.rename_tag("genap", to="genap") == renamed
+
+
+def test_a_name_that_is_taken_is_refused_with_the_way_out(broadcaster: Broadcaster) -> None:
+    with pytest.raises(ConflictError, match="merge"):
+        broadcaster.rename_tag("even", to="third")
+
+    assert tags(broadcaster) == {"even": 3, "third": 2}
+
+
+def test_several_tags_become_one(broadcaster: Broadcaster) -> None:
+    broadcaster.save_contact({"number": number(6), "tags": ["other"]})
+
+    merged = broadcaster.merge_tags("third", ["even", "third", "other"])
+
+    assert merged == TagView(name="third", contacts=5)
+    assert tags(broadcaster) == {"third": 5}
+    assert tagged(broadcaster, "third") == [0, 2, 3, 4, 6]
+
+
+@pytest.mark.parametrize(("into", "source"), [("gone", "even"), ("even", "gone")])
+def test_a_merge_with_a_tag_that_is_not_there_changes_nothing(broadcaster: Broadcaster, into: str, source: str) -> None:
+    with pytest.raises(NotFoundError, match="gone"):
+        broadcaster.merge_tags(into, ["third", source])
+
+    assert tags(broadcaster) == {"even": 3, "third": 2}
+
+
+def test_a_deleted_tag_leaves_its_contacts(broadcaster: Broadcaster) -> None:
+    broadcaster.delete_tag("even")
+
+    assert tags(broadcaster) == {"third": 2}
+    assert broadcaster.contacts().total == 6
+    for act in (broadcaster.delete_tag, lambda name: broadcaster.rename_tag(name, to="x")):
+        with pytest.raises(NotFoundError):
+            act("even")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "report", "new", "even"),
+    [
+        pytest.param(
+            {"numbers": ["0812-0000-0001", number(2), number(2), number(9)]},
+            {"contacts": 2, "added": 2, "removed": 1, "unknown": 1},
+            [1, 2],
+            [0, 4],
+            id="numbers-as-people-write-them",
+        ),
+        pytest.param(
+            {"filter": {"tag": "third"}},
+            {"contacts": 2, "added": 2, "removed": 1, "unknown": 0},
+            [0, 3],
+            [2, 4],
+            id="everyone-with-a-tag",
+        ),
+        pytest.param(
+            {"filter": {"tag": "even"}},
+            {"contacts": 3, "added": 3, "removed": 3, "unknown": 0},
+            [0, 2, 4],
+            [],
+            id="everyone-with-the-tag-that-goes",
+        ),
+        pytest.param(
+            {"filter": {"q": "orang 4"}},
+            {"contacts": 1, "added": 1, "removed": 1, "unknown": 0},
+            [4],
+            [0, 2],
+            id="whom-a-search-finds",
+        ),
+        pytest.param(
+            {"filter": {"tag": "third", "query": "orang 4"}},
+            {"contacts": 0, "added": 0, "removed": 0, "unknown": 0},
+            [],
+            [0, 2, 4],
+            id="nobody",
+        ),
+        pytest.param(
+            {"filter": {}},
+            {"contacts": 6, "added": 6, "removed": 3, "unknown": 0},
+            [0, 1, 2, 3, 4, 5],
+            [],
+            id="everyone",
+        ),
+    ],
+)
+def test_many_are_tagged_and_untagged_at_once(
+    broadcaster: Broadcaster, chosen: dict[str, Any], report: dict[str, int], new: list[int], even: list[int]
+) -> None:
+    done = broadcaster.tag_contacts({**chosen, "add": ["new"], "remove": ["even", "gone"]})
+
+    assert done.model_dump() == report
+    assert (tagged(broadcaster, "new"), tagged(broadcaster, "even")) == (new, even)
+    assert (tags(broadcaster).get("new", 0), tags(broadcaster)["even"]) == (len(new), len(even))
+
+
+@pytest.mark.parametrize(
+    ("tagging", "path"),
+    [
+        pytest.param({"add": ["x"]}, "", id="nobody-meant"),
+        pytest.param({"numbers": [number(1)], "filter": {}, "add": ["x"]}, "", id="meant-twice"),
+        pytest.param({"filter": {}}, "", id="nothing-to-do"),
+        pytest.param({"filter": {}, "add": ["x"], "remove": ["x"]}, "", id="put-on-and-taken-off"),
+        pytest.param({"filter": {}, "add": ["a, b"]}, "add.0", id="two-tags-in-one"),
+        pytest.param({"numbers": [number(1), "12"], "add": ["x"]}, "numbers.1", id="no-number"),
+    ],
+)
+def test_a_tagging_that_does_not_fit_changes_nothing(
+    broadcaster: Broadcaster, tagging: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        broadcaster.tag_contacts(tagging)
+
+    assert [fault.path for fault in caught.value.faults] == [path]
+    assert tags(broadcaster) == {"even": 3, "third": 2}
