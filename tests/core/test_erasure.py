@@ -47,7 +47,7 @@ def add_broadcast(bench: Bench, *statuses: MessageStatus, prepared: bool = True)
 
 def new_message(key: int, place: int, number: str) -> NewMessage:
     variables = json.dumps({"kode": place})
-    return (
+    return NewMessage(
         message_key(key, place), key, 0, ANY_ROUTE, M.QUEUED, number, None, f"Orang {place}", variables, None, None,
     )  # fmt: skip
 
