@@ -1,7 +1,9 @@
 """The HTTP clients that senders use: httpx over aiohttp, which stays fast with many requests at once."""
 
+import functools
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -55,12 +57,12 @@ def make_client(*, departed: Callable[[], None] | None = None, public_only: bool
         connector = aiohttp.TCPConnector(
             limit=0,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
-            ssl=httpx.create_ssl_context(),
+            ssl=_certificates(),
             resolver=PublicResolver() if public_only else None,
         )
         return aiohttp.ClientSession(connector=connector, trace_configs=[trace])
 
-    transport = Transport(client=make_session)
+    transport = Transport(client=make_session, verify=_certificates())
     timeout = httpx.Timeout(30, connect=10)
     hooks: dict[str, list[Callable[..., Any]]] = {"request": [_refuse_private]} if public_only else {}
     return httpx.AsyncClient(
@@ -71,6 +73,12 @@ def make_client(*, departed: Callable[[], None] | None = None, public_only: bool
         trust_env=False,
         event_hooks=hooks,
     )
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Read once a process: it takes tens of milliseconds."""
+    return httpx.create_ssl_context()
 
 
 class PublicResolver(AbstractResolver):
