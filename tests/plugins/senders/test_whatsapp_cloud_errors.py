@@ -60,15 +60,15 @@ def test_the_code_decides_and_not_the_status(code: int, wanted: type[SendError])
 @pytest.mark.parametrize(
     ("code", "attempts"),
     [
-        pytest.param(1, [Temporary, Temporary, BadMessage, BadMessage], id="request-or-server-fault"),
-        pytest.param(2, [Temporary, Temporary, Temporary, Temporary], id="service-down"),
-        pytest.param(131052, [Temporary, Rejected, Rejected, Rejected], id="inbound-media"),
-        pytest.param(131053, [Temporary, Temporary, Temporary, Rejected], id="media-upload"),
-        pytest.param(135000, [Temporary, BadMessage, BadMessage, BadMessage], id="generic"),
+        pytest.param(1, (Temporary, Temporary, BadMessage, BadMessage), id="request-or-server-fault"),
+        pytest.param(2, (Temporary, Temporary, Temporary, Temporary), id="service-down"),
+        pytest.param(131052, (Temporary, Rejected, Rejected, Rejected), id="inbound-media"),
+        pytest.param(131053, (Temporary, Temporary, Temporary, Rejected), id="media-upload"),
+        pytest.param(135000, (Temporary, BadMessage, BadMessage, BadMessage), id="generic"),
     ],
 )
-def test_some_codes_are_temporary_for_a_number_of_attempts(code: int, attempts: list[type[SendError]]) -> None:
-    found = [type(refusal({"code": code}, attempt=attempt)) for attempt in range(1, 5)]
+def test_some_codes_are_temporary_for_a_number_of_attempts(code: int, attempts: tuple[type[SendError], ...]) -> None:
+    found = tuple(type(refusal({"code": code}, attempt=attempt)) for attempt in range(1, 5))
 
     assert found == attempts
 

@@ -1,0 +1,496 @@
+"""What Meta calls back with: the proof, receipts, messages of people, news of the account."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wabroadcast_core import (
+    ConnectionDown,
+    ConnectionEvent,
+    Inbound,
+    Receipt,
+    Rejected,
+    SendError,
+    Temporary,
+    WebhookRefusedError,
+    WebhookRequest,
+)
+from wabroadcast_core.hookspecs import ParsesWebhooks
+from wabroadcast_core.testing import fake_sender_context
+from wabroadcast_plugins.senders.whatsapp_cloud import WhatsAppCloudSender, WhatsAppCloudSettings
+from wabroadcast_plugins.senders.whatsapp_cloud.webhooks import News
+
+OUR_ID = "106540352242922"
+SECRET, VERIFY = "0123456789abcdef", "grüße token"
+META_SPECIFICATION = Path(__file__).parents[4] / "shared/specs/meta-business-messaging-api_v23.0.yaml"
+
+
+def make_sender(**changes: Any) -> WhatsAppCloudSender:
+    given = {"phoneNumberId": OUR_ID, "accessToken": "t", "appSecret": SECRET, "verifyToken": VERIFY, **changes}
+    return WhatsAppCloudSender(WhatsAppCloudSettings.model_validate(given), fake_sender_context())
+
+
+def call(body: bytes, signature: str | None = None) -> WebhookRequest:
+    headers = {} if signature is None else {"x-hub-signature-256": signature}
+    return WebhookRequest("POST", {}, headers, body)
+
+
+def signature_of(body: bytes, secret: str = SECRET) -> str:
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def read(document: object) -> list[News]:
+    return make_sender().parse_webhook(call(json.dumps(document).encode()))
+
+
+def callback(*changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {"object": "whatsapp_business_account", "entry": [{"id": "1029", "changes": list(changes)}]}
+
+
+def change(field: str = "messages", *, number_id: str = OUR_ID, **value: Any) -> dict[str, Any]:
+    metadata = {"display_phone_number": "15550783881", "phone_number_id": number_id}
+    return {"field": field, "value": {"messaging_product": "whatsapp", "metadata": metadata, **value}}
+
+
+def status(kind: str = "delivered", **fields: Any) -> dict[str, Any]:
+    usual = {"id": "wamid.1", "status": kind, "timestamp": "1698266945", "recipient_id": "628123456789"}
+    return {**usual, "biz_opaque_callback_data": "job-1", **fields}
+
+
+def message(
+    kind: str = "text", part: object = None, *, sender: object = "628123456789", **fields: Any
+) -> dict[str, Any]:
+    usual = {"from": sender, "id": "wamid.in", "timestamp": "1749416383", "type": kind}
+    return {**usual, kind: {"body": "Halo"} if part is None else part, **fields}
+
+
+def without(part: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in part.items() if key != name}
+
+
+def test_the_sender_takes_webhooks() -> None:
+    assert isinstance(make_sender(), ParsesWebhooks)
+
+
+# --- the proof
+
+
+def handshake(**query: str) -> WebhookRequest:
+    usual = {"hub.mode": "subscribe", "hub.verify_token": VERIFY, "hub.challenge": "1158201444"}
+    return WebhookRequest("GET", {**usual, **{f"hub.{name}": value for name, value in query.items()}}, {})
+
+
+def test_the_handshake_is_answered_with_its_challenge() -> None:
+    assert make_sender().verify_webhook(handshake()) == "1158201444"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(handshake(verify_token="another"), id="another-token"),
+        pytest.param(handshake(verify_token=""), id="empty-token"),
+        pytest.param(handshake(verify_token="\ud800"), id="half-a-character"),
+        pytest.param(handshake(mode="unsubscribe"), id="another-mode"),
+        pytest.param(WebhookRequest("GET", {}, {}), id="nothing"),
+        pytest.param(
+            WebhookRequest("GET", {"hub.mode": "subscribe", "hub.verify_token": VERIFY}, {}), id="no-challenge"
+        ),
+    ],
+)
+def test_a_handshake_that_is_not_metas_is_refused(request_: WebhookRequest) -> None:
+    with pytest.raises(WebhookRefusedError) as refused:
+        make_sender().verify_webhook(request_)
+
+    assert VERIFY not in str(refused.value)
+
+
+def test_a_signed_body_is_taken() -> None:
+    body = json.dumps(callback(), indent=3).encode()  # the proof is over the bytes as they came
+
+    assert make_sender().verify_webhook(call(body, signature_of(body))) is None
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        pytest.param(None, id="none"),
+        pytest.param("", id="empty"),
+        pytest.param("sha256=", id="no-digest"),
+        pytest.param(signature_of(b"{}", secret="another"), id="another-secret"),
+        pytest.param(signature_of(b"{} "), id="another-body"),
+        pytest.param(signature_of(b"{}").upper(), id="in-capitals"),
+        pytest.param(signature_of(b"{}").removeprefix("sha256="), id="no-prefix"),
+        pytest.param("sha256=é\ud800", id="no-ascii"),
+    ],
+)
+def test_a_body_without_the_right_signature_is_refused(signature: str | None) -> None:
+    with pytest.raises(WebhookRefusedError) as refused:
+        make_sender().verify_webhook(call(b"{}", signature))
+
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("unset", [None, ""], ids=["absent", "empty"])
+@pytest.mark.parametrize(
+    ("setting", "request_"),
+    [
+        pytest.param("appSecret", call(b"{}", signature_of(b"{}", secret="")), id="app-secret"),
+        pytest.param("verifyToken", handshake(verify_token=""), id="verify-token"),
+    ],
+)
+def test_without_the_secret_every_call_is_refused_and_the_operator_told(
+    setting: str, request_: WebhookRequest, unset: str | None
+) -> None:
+    with pytest.raises(WebhookRefusedError, match=f"set {setting}"):
+        make_sender(**{setting: unset}).verify_webhook(request_)
+
+
+# --- receipts
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"), [("sent", "sent"), ("delivered", "delivered"), ("read", "read"), ("played", "read")]
+)
+def test_a_status_is_a_receipt_with_both_ids(told: str, kind: Any) -> None:
+    found = read(callback(change(statuses=[status(told)])))
+
+    assert found == [Receipt(kind, 1698266945.0, message_id="job-1", provider_id="wamid.1")]
+
+
+def test_a_status_without_our_id_is_known_by_metas() -> None:
+    found = read(callback(change(statuses=[without(status(), "biz_opaque_callback_data")])))
+
+    assert found == [Receipt("delivered", 1698266945.0, provider_id="wamid.1")]
+
+
+@pytest.mark.parametrize(
+    ("errors", "wanted", "reason", "opt_out"),
+    [
+        pytest.param([{"code": 131026, "title": "Undeliverable"}], Rejected, "131026", False, id="undeliverable"),
+        pytest.param([{"code": 131049}], Rejected, "131049", False, id="healthy-ecosystem"),
+        pytest.param([{"code": 131050}], Rejected, "131050", True, id="opted-out"),
+        pytest.param([{"code": 131053}], Rejected, "131053", False, id="media"),
+        pytest.param([{"code": 131042}], ConnectionDown, "131042", False, id="payment"),
+        pytest.param([{"code": 131000}, {"code": 131026}], Temporary, "131000", False, id="the-first-counts"),
+        pytest.param([{"title": "?"}, 7, {"code": 131026}], Rejected, "131026", False, id="the-first-with-a-code"),
+        pytest.param([], Rejected, "failed", False, id="no-reason"),
+        pytest.param(None, Rejected, "failed", False, id="no-list"),
+    ],
+)
+def test_a_failure_says_why(errors: object, wanted: type[SendError], reason: str, opt_out: bool) -> None:  # noqa: FBT001 - a table's column
+    [found] = read(callback(change(statuses=[status("failed", errors=errors)])))
+
+    assert isinstance(found, Receipt)
+    assert (found.kind, found.message_id) == ("failed", "job-1")
+    assert type(found.error) is wanted
+    assert found.error.reason == reason
+    assert getattr(found.error, "opt_out", False) is opt_out
+
+
+def test_what_a_failure_tells_people_holds_no_number() -> None:
+    error = {"code": 131026, "error_data": {"details": "628123456789 cannot be reached"}}
+
+    [found] = read(callback(change(statuses=[status("failed", errors=[error])])))
+
+    assert isinstance(found, Receipt)
+    assert found.error is not None
+    assert found.error.detail == "… cannot be reached"
+
+
+def test_every_status_of_every_change_of_every_entry_is_read() -> None:
+    def told(*names: str) -> dict[str, Any]:
+        return change(statuses=[status(biz_opaque_callback_data=name) for name in names])
+
+    document = callback(told("job-1", "job-2"), told("job-3"))
+    document["entry"].append({"id": "1030", "changes": [told("job-4")]})
+
+    assert [news.message_id for news in read(document) if isinstance(news, Receipt)] == [
+        "job-1",
+        "job-2",
+        "job-3",
+        "job-4",
+    ]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(status("warning"), id="unknown-status"),
+        pytest.param(status(["read"]), id="status-is-a-list"),  # type: ignore[arg-type]  # the point of the case
+        pytest.param(without(status(), "timestamp"), id="no-time"),
+        pytest.param(status(timestamp="soon"), id="a-time-in-words"),
+        pytest.param(status(timestamp="9" * 400), id="a-time-beyond-all"),
+        pytest.param(status(timestamp=True), id="a-time-that-is-true"),
+        pytest.param(status(id=None, biz_opaque_callback_data=7), id="no-id"),
+        pytest.param(status(recipient_type="group", recipient_id="Y2FwaV9ncm91cA"), id="of-a-group"),
+        pytest.param("read", id="a-text"),
+    ],
+)
+def test_an_odd_status_yields_nothing_and_loses_no_other(odd: Any) -> None:
+    found = read(callback(change(statuses=[status("sent"), odd, status("read")])))
+
+    assert [news.kind for news in found if isinstance(news, Receipt)] == ["sent", "read"]
+
+
+def test_a_time_may_come_as_a_number() -> None:
+    [found] = read(callback(change(statuses=[status(timestamp=1698266945)])))
+
+    assert isinstance(found, Receipt)
+    assert found.at == 1698266945.0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(change(number_id="999", statuses=[status()], messages=[message()]), id="another-number"),
+        pytest.param({"field": "messages", "value": {"statuses": [status()]}}, id="no-number"),
+        pytest.param(change("smb_message_echoes", message_echoes=[message()]), id="our-own-echo"),
+        pytest.param(change("message_template_status_update", event="PAUSED"), id="template-status"),
+        pytest.param(change("group_lifecycle_update", groups=[{}]), id="groups"),
+        pytest.param({"field": ["messages"], "value": []}, id="odd-change"),
+    ],
+)
+def test_what_is_not_of_this_number_yields_nothing(other: dict[str, Any]) -> None:
+    found = read(callback(other, change(statuses=[status()])))
+
+    assert len(found) == 1
+
+
+# --- messages of people
+
+
+@pytest.mark.parametrize(
+    ("told", "text", "payload"),
+    [
+        pytest.param(message("text", {"body": "Berhenti"}), "Berhenti", None, id="text"),
+        pytest.param(message("button", {"payload": "STOP", "text": "Stop"}), "Stop", "STOP", id="button"),
+        pytest.param(
+            message("interactive", {"type": "button_reply", "button_reply": {"id": "no", "title": "Tidak"}}),
+            "Tidak",
+            "no",
+            id="button-reply",
+        ),
+        pytest.param(
+            message("interactive", {"type": "list_reply", "list_reply": {"id": "x", "title": "Ekspres"}}),
+            "Ekspres",
+            "x",
+            id="list-reply",
+        ),
+        pytest.param(message("image", {"id": "1", "caption": "Bukti"}), "Bukti", None, id="caption"),
+        pytest.param(message("document", {"id": "1", "filename": "a.pdf"}), "", None, id="document"),
+        pytest.param(message("audio", {"id": "1", "voice": True}), "", None, id="voice"),
+    ],
+)
+def test_what_a_person_writes_is_inbound(told: dict[str, Any], text: str, payload: str | None) -> None:
+    found = read(callback(change(messages=[told])))
+
+    assert found == [Inbound("+628123456789", text, 1749416383.0, provider_id="wamid.in", payload=payload)]
+
+
+def test_an_answer_names_what_it_answers() -> None:
+    [found] = read(callback(change(messages=[message(context={"from": "15550783881", "id": "wamid.out"})])))
+
+    assert isinstance(found, Inbound)
+    assert found.reply_to == "wamid.out"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(message("reaction", {"message_id": "wamid.out", "emoji": "👍"}), id="reaction"),
+        pytest.param(message("system", {"type": "user_changed_number", "wa_id": "1"}), id="system"),
+        pytest.param(message("unsupported", {}, errors=[{"code": 131051}]), id="unsupported"),
+        pytest.param(message("interactive", {"type": "nfm_reply", "nfm_reply": {}}), id="a-form"),
+        pytest.param(message(group_id="Y2FwaV9ncm91cA"), id="in-a-group"),
+        pytest.param(message(sender="US.13491208655302741918"), id="a-user-id"),
+        pytest.param(message(sender=628123456789), id="a-number-that-is-none"),
+        pytest.param(without(message(), "from"), id="nobody"),
+        pytest.param(without(message(), "timestamp"), id="no-time"),
+    ],
+)
+def test_what_is_no_message_of_a_person_with_a_number_yields_nothing(odd: dict[str, Any]) -> None:
+    found = read(callback(change(messages=[message(), odd, message()])))
+
+    assert len(found) == 2
+
+
+def test_a_number_may_be_the_contacts() -> None:
+    hidden = without(message(user_id="US.134912"), "from")
+
+    [found] = read(callback(change(contacts=[{"wa_id": "628123456789"}], messages=[hidden])))
+
+    assert isinstance(found, Inbound)
+    assert found.number == "+628123456789"
+
+
+def test_a_person_with_a_user_name_only_is_passed_over() -> None:
+    hidden = without(message(user_id="US.134912"), "from")
+
+    assert read(callback(change(contacts=[{"user_id": "US.134912"}], messages=[hidden]))) == []
+
+
+def test_a_text_holds_only_what_a_store_takes() -> None:
+    [found] = read(callback(change(messages=[message("text", {"body": "ha\0lo \ud83d!"})])))
+
+    assert isinstance(found, Inbound)
+    assert found.text == "halo !"
+
+
+def preference(value: object, **fields: Any) -> dict[str, Any]:
+    usual = {"wa_id": "628123456789", "category": "marketing_messages", "value": value, "timestamp": 1731705721}
+    return change("user_preferences", user_preferences=[{**usual, "detail": "User requested", **fields}])
+
+
+@pytest.mark.parametrize("wish", ["stop", "resume"])
+def test_a_preference_is_the_persons_wish(wish: Any) -> None:
+    assert read(callback(preference(wish))) == [Inbound("+628123456789", "", 1731705721.0, preference=wish)]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(preference("signup"), id="signup"),
+        pytest.param(preference("stop", category="other"), id="another-category"),
+        pytest.param(preference("stop", wa_id=None), id="no-number"),
+        pytest.param(preference(["stop"]), id="a-list"),
+    ],
+)
+def test_a_preference_of_another_kind_yields_nothing(odd: dict[str, Any]) -> None:
+    assert read(callback(odd)) == []
+
+
+# --- news of the account
+
+
+def account(event: str, **value: Any) -> dict[str, Any]:
+    return {"field": "account_update", "value": {"event": event, **value}}
+
+
+def restricted(*kinds: str) -> dict[str, Any]:
+    return account("ACCOUNT_RESTRICTION", restriction_info=[{"restriction_type": kind} for kind in kinds])
+
+
+def quality(event: str) -> dict[str, Any]:
+    value = {"display_phone_number": "15550783881", "event": event, "current_limit": "TIER_2K"}
+    return {"field": "phone_number_quality_update", "value": value}
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "reason"),
+    [
+        pytest.param(
+            account("DISABLED_UPDATE", ban_info={"waba_ban_state": "DISABLE"}), "down", "account_disable", id="disabled"
+        ),
+        pytest.param(
+            account("DISABLED_UPDATE", ban_info={"waba_ban_state": "SCHEDULE_FOR_DISABLE"}),
+            "down",
+            "account_schedule_for_disable",
+            id="soon-disabled",
+        ),
+        pytest.param(
+            account("DISABLED_UPDATE", ban_info={"waba_ban_state": "REINSTATE"}),
+            "up",
+            "account_reinstate",
+            id="reinstated",
+        ),
+        pytest.param(account("ACCOUNT_DELETED"), "down", "account_deleted", id="deleted"),
+        pytest.param(account("ACCOUNT_OFFBOARDED"), "down", "account_offboarded", id="offboarded"),
+        pytest.param(account("ACCOUNT_RECONNECTED"), "up", "account_reconnected", id="reconnected"),
+        pytest.param(
+            restricted("RESTRICTED_ADD_PHONE_NUMBER_ACTION", "RESTRICTED_BIZ_INITIATED_MESSAGING"),
+            "down",
+            "account_restricted",
+            id="no-messages",
+        ),
+        pytest.param(account("ACCOUNT_RESTRICTION"), "down", "account_restricted", id="restricted-somehow"),
+        pytest.param(quality("FLAGGED"), "down", "quality_flagged", id="flagged"),
+        pytest.param(quality("RESTRICTED"), "down", "quality_restricted", id="restricted"),
+    ],
+)
+def test_news_of_the_account_bring_the_connection_up_or_down(told: dict[str, Any], state: Any, reason: str) -> None:
+    assert read(callback(told)) == [ConnectionEvent(state, reason)]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(quality("THROUGHPUT_UPGRADE"), id="throughput"),
+        pytest.param(quality("UNFLAGGED"), id="unflagged"),
+        pytest.param(quality(["FLAGGED"]), id="quality-is-a-list"),  # type: ignore[arg-type]  # the point of the case
+        pytest.param(restricted("RESTRICTED_ADD_PHONE_NUMBER_ACTION"), id="no-new-numbers"),
+        pytest.param(account("PARTNER_ADDED"), id="partner"),
+        pytest.param(account("DISABLED_UPDATE"), id="no-ban-state"),
+        pytest.param(account("ACCOUNT_VIOLATION", violation_info={"violation_type": "ADULT"}), id="a-warning"),
+    ],
+)
+def test_other_news_of_the_account_yield_nothing(told: dict[str, Any]) -> None:
+    assert read(callback(told)) == []
+
+
+# --- whatever comes
+
+WORDS = st.sampled_from(
+    ["entry", "changes", "field", "value", "messages", "statuses", "metadata", "contacts", "type", "text", "failed"]
+)
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(max_size=8)
+DOCUMENTS = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4), max_leaves=8
+)
+ITEMS = st.lists(LEAVES | st.dictionaries(st.sampled_from([*status(), *message()]), LEAVES, max_size=4), max_size=3)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first text ever drawn takes its time
+@given(DOCUMENTS)
+def test_any_document_is_read(document: object) -> None:
+    assert read(document) == []
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from(["messages", "user_preferences", "account_update", "phone_number_quality_update"]),
+    st.dictionaries(
+        st.sampled_from(["statuses", "messages", "user_preferences", "contacts", "event", "ban_info"]), ITEMS | LEAVES
+    ),
+)
+def test_any_change_is_read_and_loses_no_other(field: str, value: dict[str, Any]) -> None:
+    found = read(callback(change(field, **value), change(statuses=[status()])))
+
+    assert found[-1] == Receipt("delivered", 1698266945.0, message_id="job-1", provider_id="wamid.1")
+
+
+@given(st.binary())
+def test_any_bytes_are_read(body: bytes) -> None:
+    assert make_sender().parse_webhook(call(body)) == []
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"entry": ' + b"9" * 5_000 + b"}"], ids=["deep", "a-huge-number"])
+def test_a_body_that_no_parser_takes_yields_nothing(body: bytes) -> None:
+    assert make_sender().parse_webhook(call(body)) == []
+
+
+def test_metas_own_examples_are_read() -> None:
+    if not META_SPECIFICATION.exists():
+        pytest.skip("Meta's specification is not here")
+    yaml = pytest.importorskip("yaml", reason="PyYAML reads Meta's specification")
+    document = yaml.load(META_SPECIFICATION.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    operation = document["paths"]["/whatsapp/webhooks"]["post"]
+    examples = operation["requestBody"]["content"]["application/json"]["examples"]
+
+    said = {name: [getattr(news, "text", None) for news in read(each["value"])] for name, each in examples.items()}
+
+    assert {name: texts for name, texts in said.items() if texts} == {
+        "Text Message": ["Does it come in another color?"],
+        "Text Message with Context (Product Inquiry)": ["Is this still available?"],
+        "Text Message from Click to WhatsApp Ad": ["Hello! Can I get more info on this?"],
+        "Image Message": ["Taj Mahal"],
+        "Button Message": ["Unsubscribe"],
+        "Interactive List Reply Message": ["Priority Mail Express"],
+        "Interactive Button Reply Message": ["Cancel"],
+    }
