@@ -19,11 +19,13 @@ from typing import Any, Final
 
 import httpx
 
+from wabroadcast_core.delivery.http_client import SenderClient
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Rejected, SendError, Temporary, Throttled
 
 LONGEST_REPLY: Final = 1024 * 1024  # bytes; what follows is not read
 LONGEST_CONNECT: Final = 10.0  # seconds
 SHOWN_REPLY: Final = 200  # characters of a reply that a detail may show
+_PLAIN: Final = frozenset({"headers", "content", "json"})
 _MANY_DIGITS: Final = re.compile(r"\+?\d[\d -]{6,}\d")
 
 
@@ -61,18 +63,16 @@ async def ask(http: httpx.AsyncClient, method: str, url: str, *, seconds: float 
     :raises OutcomeUnknown: it may have arrived, and there is no answer.
     :raises ConnectionDown: the address is none.
     """
-    limits = httpx.Timeout(seconds, connect=min(seconds, LONGEST_CONNECT))
     try:
-        with _unlogged():
-            async with asyncio.timeout(seconds), http.stream(method, url, timeout=limits, **request) as answer:
-                content = await _read_start(answer)
+        async with asyncio.timeout(seconds):
+            status, headers, content = await _exchange(http, method, url, seconds=seconds, **request)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
         raise Temporary("unreachable", type(error).__name__) from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
         raise ConnectionDown("bad_address", type(error).__name__) from error
     except (httpx.HTTPError, TimeoutError, OSError) as error:
         raise OutcomeUnknown("no_answer", type(error).__name__) from error
-    return Reply(answer.status_code, answer.headers, content, _read_document(content))
+    return Reply(status, headers, content, _read_document(content))
 
 
 def error_of(reply: Reply) -> SendError:
@@ -114,6 +114,19 @@ def _unlogged() -> Iterator[None]:
         yield
     finally:
         _UNLOGGED.reset(token)
+
+
+async def _exchange(
+    http: httpx.AsyncClient, method: str, url: str, *, seconds: float, **request: Any
+) -> tuple[int, httpx.Headers, bytes]:
+    """Status, headers and the start of the body; by the short way where there is one."""
+    connect_seconds = min(seconds, LONGEST_CONNECT)
+    if isinstance(http, SenderClient) and request.keys() <= _PLAIN:
+        return await http.exchange(method, url, connect_seconds=connect_seconds, most=LONGEST_REPLY, **request)
+    limits = httpx.Timeout(seconds, connect=connect_seconds)
+    with _unlogged():
+        async with http.stream(method, url, timeout=limits, **request) as answer:
+            return answer.status_code, answer.headers, await _read_start(answer)
 
 
 async def _read_start(answer: httpx.Response) -> bytes:

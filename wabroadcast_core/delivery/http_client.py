@@ -1,10 +1,12 @@
 """The HTTP clients that senders use: httpx over aiohttp, which stays fast with many requests at once."""
 
+import contextlib
 import functools
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
@@ -12,29 +14,92 @@ import httpx
 import httpx_aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import DefaultResolver
+from httpx_aiohttp.transport import map_aiohttp_exceptions
 
 KEEP_ALIVE_SECONDS = 60
 MOST_REDIRECTS = 5
+NO_COOKIES = DefaultCookiePolicy(allowed_domains=())
 
 
 class NotPublicError(OSError):
     """The address is not one of the public internet."""
 
 
-class Transport(httpx_aiohttp.AiohttpTransport):
+@contextlib.contextmanager
+def told_apart() -> Iterator[None]:
     """Tells apart what the underlying transport lumps together.
 
     To it, every failure of a connection is one to connect. But a peer that hangs up on a request may have read it: that
     is an answer which got lost, and taking it for a request that never left would send it twice.
     """
+    try:
+        with map_aiohttp_exceptions():
+            yield
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        if isinstance(error.__cause__, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+            raise
+        raise httpx.ReadError(type(error.__cause__).__name__) from error
+
+
+class Transport(httpx_aiohttp.AiohttpTransport):
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        if not isinstance(self.client, aiohttp.ClientSession):
+            self.client = self.get_client()
+        return self.client
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        try:
+        with told_apart():
             return await super().handle_async_request(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            if isinstance(error.__cause__, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-                raise
-            raise httpx.ReadError(type(error.__cause__).__name__, request=request) from error
+
+
+class SenderClient(httpx.AsyncClient):
+    """httpx's client, with a short way past httpx: what that adds to a request costs more than the request itself."""
+
+    def __init__(self, transport: Transport, **options: Any) -> None:
+        super().__init__(transport=transport, **options)
+        self._way = transport
+
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        connect_seconds: float,
+        most: int,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        json: Any = None,
+    ) -> tuple[int, httpx.Headers, bytes]:
+        """Make a request without cookies and redirects.
+
+        :param most: bytes of the answer; what follows is not read.
+        :returns: status, headers and body.
+        :raises httpx.HTTPError: as any other request.
+        """
+        with told_apart():
+            async with self._way.session.request(
+                method,
+                url,
+                headers=headers,
+                data=content,
+                json=json,
+                allow_redirects=False,
+                timeout=_connect_timeout(connect_seconds),
+            ) as answer:
+                return answer.status, httpx.Headers(answer.raw_headers), await _read_start(answer.content, most)
+
+
+async def _read_start(stream: aiohttp.StreamReader, most: int) -> bytes:
+    content = await stream.readany()
+    while len(content) < most and not stream.at_eof():
+        content += await stream.readany()
+    return content
+
+
+@functools.lru_cache(maxsize=64)
+def _connect_timeout(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=seconds)
 
 
 def make_client(*, departed: Callable[[], None] | None = None, public_only: bool = False) -> httpx.AsyncClient:
@@ -60,18 +125,19 @@ def make_client(*, departed: Callable[[], None] | None = None, public_only: bool
             ssl=_certificates(),
             resolver=PublicResolver() if public_only else None,
         )
-        return aiohttp.ClientSession(connector=connector, trace_configs=[trace])
+        return aiohttp.ClientSession(connector=connector, trace_configs=[trace], cookie_jar=aiohttp.DummyCookieJar())
 
     transport = Transport(client=make_session, verify=_certificates())
     timeout = httpx.Timeout(30, connect=10)
-    hooks: dict[str, list[Callable[..., Any]]] = {"request": [_refuse_private]} if public_only else {}
+    if not public_only:  # many accounts share it, and no cookies
+        return SenderClient(transport, timeout=timeout, trust_env=False, cookies=CookieJar(NO_COOKIES))
     return httpx.AsyncClient(
         transport=transport,
         timeout=timeout,
-        follow_redirects=public_only,
+        follow_redirects=True,
         max_redirects=MOST_REDIRECTS,
         trust_env=False,
-        event_hooks=hooks,
+        event_hooks={"request": [_refuse_private]},
     )
 
 
