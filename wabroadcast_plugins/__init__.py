@@ -3,13 +3,14 @@
 from types import ModuleType
 
 from wabroadcast_plugins.contact_sources import contacts, csv, excel, inline
-from wabroadcast_plugins.senders import evolution, fonnte, gowa, http_api, sandbox, wablas, waha, wuzapi
+from wabroadcast_plugins.senders import evolution, fonnte, gowa, http_api, sandbox, wablas, waha, whatsapp_cloud, wuzapi
 
 PLUGINS: tuple[ModuleType, ...] = (
     csv,
     excel,
     inline,
     contacts,
+    whatsapp_cloud,
     evolution,
     waha,
     gowa,
