@@ -410,7 +410,6 @@ def quality(event: str) -> dict[str, Any]:
             id="no-messages",
         ),
         pytest.param(account("ACCOUNT_RESTRICTION"), "down", "account_restricted", id="restricted-somehow"),
-        pytest.param(quality("FLAGGED"), "down", "quality_flagged", id="flagged"),
         pytest.param(quality("RESTRICTED"), "down", "quality_restricted", id="restricted"),
     ],
 )
@@ -422,6 +421,7 @@ def test_news_of_the_account_bring_the_connection_up_or_down(told: dict[str, Any
     "told",
     [
         pytest.param(quality("THROUGHPUT_UPGRADE"), id="throughput"),
+        pytest.param(quality("FLAGGED"), id="flagged-still-sends"),
         pytest.param(quality("UNFLAGGED"), id="unflagged"),
         pytest.param(quality(["FLAGGED"]), id="quality-is-a-list"),  # type: ignore[arg-type]  # the point of the case
         pytest.param(restricted("RESTRICTED_ADD_PHONE_NUMBER_ACTION"), id="no-new-numbers"),

@@ -40,7 +40,6 @@ _BAN_STATES: Final[Mapping[str, Literal["up", "down"]]] = {
     "SCHEDULE_FOR_DISABLE": "down",
     "REINSTATE": "up",
 }
-_BAD_QUALITY: Final = frozenset({"FLAGGED", "RESTRICTED"})
 _NUMBER: Final = re.compile(r"\+?([0-9]{5,20})")
 _SECONDS: Final = re.compile(r"[0-9]{1,11}")
 
@@ -95,8 +94,8 @@ def _read_change(change: Part, phone_number_id: str) -> Iterator[News]:
             yield from filter(None, (_read_preference(each, value) for each in _parts(value, "user_preferences")))
         case "account_update":
             yield from filter(None, [_read_account(value)])
-        case "phone_number_quality_update" if (event := _text(value, "event")) in _BAD_QUALITY:
-            yield ConnectionEvent("down", f"quality_{event.lower()}")
+        case "phone_number_quality_update" if _text(value, "event") == "RESTRICTED":  # flagged ones still send
+            yield ConnectionEvent("down", "quality_restricted")
 
 
 def _is_ours(value: Part, phone_number_id: str) -> bool:
