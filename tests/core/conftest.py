@@ -1,4 +1,4 @@
-"""A store of its own for tests that need no engine."""
+"""A store of its own for tests that need no engine, and one that a module's tests share, empty for each of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.core.store.bench import Bench
+from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.store.database import open_database
+from wabroadcast_core.store.tables import metadata
 
 
 @pytest.fixture
@@ -17,3 +21,26 @@ def bench(database_url: str | None, tmp_path: Path) -> Iterator[Bench]:
     made.clear()
     yield made
     database.close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def started(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, valkey: EmbeddedValkey
+) -> Iterator[Broadcaster]:
+    """A broadcaster without a worker, on either store; a new database takes longer than most tests."""
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+    directory = tmp_path_factory.mktemp("shared")
+    namespace = f"s{abs(hash(directory))}"
+    made = Settings(data_dir=directory, redis_url=valkey.url, namespace=namespace, database_url=url)
+    with Broadcaster(made) as running:
+        yield running
+
+
+@pytest.fixture
+def shared(started: Broadcaster) -> Broadcaster:
+    """The module's broadcaster with nothing in its store but the first connection."""
+    with started.context.database.write() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+    started.connection_book.ensure_first()
+    return started

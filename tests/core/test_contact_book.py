@@ -32,12 +32,42 @@ def test_a_contact_is_created_then_changed_in_part(broadcaster: Broadcaster) -> 
     assert broadcaster.contact("081234567890").name is None
 
 
+def test_names_are_cleaned_as_a_file_would_have_them(broadcaster: Broadcaster) -> None:
+    contact = broadcaster.save_contact(
+        {"number": "081234567890", "name": " Budi ", "tags": ["* vip"], "variables": {" No.  Kamar ": " 12 "}}
+    )
+
+    assert (contact.name, contact.tags, contact.variables) == ("Budi", ["vip"], {"No. Kamar": " 12 "})
+    assert broadcaster.save_contact({"number": "081234567890", "name": "  "}).name is None
+
+
+def test_text_that_no_database_stores_does_not_spoil_a_contact(broadcaster: Broadcaster) -> None:
+    for name in ("Budi", "Bu\0di"):  # created, then changed
+        contact = broadcaster.save_contact({"number": "081234567890", "name": name, "variables": {"a": "x\0y"}})
+    report = broadcaster.import_contacts(broadcaster.save_upload([b"HP,Kota\n081234567890,Solo\n"]).upload_id)
+
+    assert contact.name == "Bu\N{REPLACEMENT CHARACTER}di"
+    assert (report.updated, report.rejected) == (1, 0)
+    assert broadcaster.contact("081234567890").variables == {"a": "x\N{REPLACEMENT CHARACTER}y", "kota": "Solo"}
+
+
+def test_saving_says_whether_the_contact_is_new(broadcaster: Broadcaster) -> None:
+    saved = [broadcaster.upsert_contact({"number": number})[1] for number in ("081234567890", "+6281234567890")]
+
+    assert saved == [True, False]
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         pytest.param({"number": "12"}, id="number"),
         pytest.param({"number": "081234567890", "tags": [" "]}, id="empty-tag"),
         pytest.param({"number": "081234567890", "tags": ["x" * 101]}, id="long-tag"),
+        pytest.param({"number": "081234567890", "tags": ["a, b"]}, id="two-tags-in-one"),
+        pytest.param({"number": "081234567890", "tags": ["a\tb"]}, id="control-character-in-a-tag"),
+        pytest.param({"number": "081234567890", "variables": {"name": "x"}}, id="variable-called-name"),
+        pytest.param({"number": "081234567890", "variables": {" ": "x"}}, id="variable-without-a-name"),
+        pytest.param({"number": "081234567890", "variables": {"a\0b": "x"}}, id="control-character-in-a-variable"),
         pytest.param({"number": "081234567890", "nama": "Budi"}, id="unknown-field"),
     ],
 )
@@ -147,6 +177,28 @@ def test_whoever_opts_out_while_a_broadcast_runs_is_not_sent_to(
     assert broadcaster.status(job.job_id).skipped_by == {"blacklisted": 20}
 
 
+def test_whoever_is_erased_while_a_broadcast_runs_is_not_sent_to(
+    broadcaster: Broadcaster, worker: Worker, gateway: Gateway
+) -> None:
+    limits = {"rate": {"messages": 40, "perSeconds": 1}}
+    broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
+    people = [{"number": f"0812{place:08d}"} for place in range(60)]
+    message = {"type": "text", "text": "Halo"}
+    job_id = broadcaster.submit({"name": "Promo", "connection": "main", "message": message}, people).job_id
+    wait_for(gateway.arrivals, what="the first message")
+    wait_for(lambda: broadcaster.status(job_id).prepared, what="the end of the audience")
+
+    for person in people[50:]:
+        broadcaster.erase_contact(person["number"])
+    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
+
+    assert {arrival.number for arrival in gateway.arrivals()} == {f"+62812{place:08d}" for place in range(50)}
+    counts = broadcaster.status(job_id).counts
+    assert (counts.sent, counts.cancelled) == (50, 10)
+    erased = broadcaster.messages(job_id, reason="erased").items
+    assert [(view.number, view.status) for view in erased] == [("", "cancelled")] * 10
+
+
 def test_contacts_by_tag_are_an_audience(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> None:
     broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}})
     for place, tags in enumerate((["vip"], ["vip", "lama"], ["lama"])):
@@ -163,3 +215,13 @@ def test_contacts_by_tag_are_an_audience(broadcaster: Broadcaster, worker: Worke
     wait_for(lambda: broadcaster.status(job.job_id).status == "completed", what="completion")
 
     assert {arrival.text for arrival in gateway.arrivals()} == {"Halo Orang 0", "Halo Orang 1"}
+
+
+def test_an_audience_of_nobody_is_no_error(broadcaster: Broadcaster) -> None:
+    source = {"type": "contacts", "tags": ["gone"], "match": "all", "without": ["vip"]}
+    message = {"type": "text", "text": "Halo"}
+    job_id = broadcaster.submit({"name": "Promo", "message": message, "source": source}).job_id
+
+    broadcaster.handlers.prepare(1)
+
+    assert (broadcaster.status(job_id).status, broadcaster.status(job_id).total) == ("completed", 0)

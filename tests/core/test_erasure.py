@@ -6,22 +6,23 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import text
 
-from tests.conftest import wait_for
 from tests.core.store.bench import Bench
 from wabroadcast_core import NumberError, erasure, hookimpl
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.contact import ErasureReport
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.messages import ANY_ROUTE, NewMessage, Outcome, message_key
-from wabroadcast_core.testing.gateway import Gateway
 
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 M = MessageStatus
 PERSON, OTHER = "+6281200000000", "+6281200000001"
 PRIVATE = ("number", "raw", "name", "variables", "provider_id")
+
+
+@pytest.fixture
+def broadcaster(shared: Broadcaster) -> Broadcaster:
+    return shared
 
 
 @pytest.fixture
@@ -164,7 +165,8 @@ def test_messages_that_were_never_to_be_tried_are_found_too(broadcaster: Broadca
     message = {"type": "text", "text": "Halo {{ name }}"}
     people = [{"number": PERSON, "name": "Budi"}, {"number": OTHER, "name": "Ani"}, {"number": "salah", "name": "X"}]
     job_id = broadcaster.submit({"name": "Test", "message": message}, people).job_id
-    broadcaster.handlers.prepare(1)
+    with broadcaster.context.database.read() as connection:
+        broadcaster.handlers.prepare(connection.execute(text("SELECT max(id) FROM broadcasts")).scalar_one())
     before = broadcaster.status(job_id)
 
     report = broadcaster.erase_contact(PERSON)
@@ -213,10 +215,12 @@ def test_a_broadcast_whose_last_message_is_erased_is_complete_and_plugins_hear_i
         def wab_broadcast_changed(self, broadcast: BroadcastSummary) -> None:
             heard.append(broadcast.status)
 
-    broadcaster.plugins._manager.register(Listener())
+    listener = Listener()
+    broadcaster.plugins._manager.register(listener)
     key = add_broadcast(bench, M.QUEUED, M.SENT)
 
     broadcaster.erase_contact(PERSON)
+    broadcaster.plugins._manager.unregister(listener)
 
     assert heard == ["completed"]
     assert bench.broadcast(key)["status"] == "completed"
@@ -255,28 +259,3 @@ def test_only_a_number_can_be_erased(broadcaster: Broadcaster) -> None:
 
     with pytest.raises(NumberError):
         broadcaster.erase_contact("nobody")
-
-
-# --- with a worker ---------------------------------------------------------------------------------------------
-
-
-def test_whoever_is_erased_while_a_broadcast_runs_is_not_sent_to(
-    broadcaster: Broadcaster, worker: Worker, gateway: Gateway
-) -> None:
-    limits = {"rate": {"messages": 40, "perSeconds": 1}}
-    broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
-    people = [{"number": f"0812{place:08d}"} for place in range(60)]
-    message = {"type": "text", "text": "Halo"}
-    job_id = broadcaster.submit({"name": "Promo", "connection": "main", "message": message}, people).job_id
-    wait_for(gateway.arrivals, what="the first message")
-    wait_for(lambda: broadcaster.status(job_id).prepared, what="the end of the audience")
-
-    for person in people[50:]:
-        broadcaster.erase_contact(person["number"])
-    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
-
-    assert {arrival.number for arrival in gateway.arrivals()} == {f"+62812{place:08d}" for place in range(50)}
-    counts = broadcaster.status(job_id).counts
-    assert (counts.sent, counts.cancelled) == (50, 10)
-    erased = broadcaster.messages(job_id, reason="erased").items
-    assert [(view.number, view.status) for view in erased] == [("", "cancelled")] * 10

@@ -9,6 +9,11 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.contact import TagView
 
 
+@pytest.fixture
+def broadcaster(shared: Broadcaster) -> Broadcaster:
+    return shared
+
+
 @pytest.fixture(autouse=True)
 def people(broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Six people: every second is ``even``, every third ``third``; steps are short."""

@@ -24,6 +24,11 @@ from wabroadcast_core.store.contacts import NewContact
 Person = dict[str, Any]
 
 
+@pytest.fixture
+def broadcaster(shared: Broadcaster) -> Broadcaster:
+    return shared
+
+
 def table(broadcaster: Broadcaster, **options: Any) -> list[list[str]]:
     data = b"".join(broadcaster.export_contacts(**options))
     return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
@@ -100,7 +105,7 @@ def test_what_a_sheet_cannot_hold_is_refused_and_leaves_nothing_behind(
     assert len(table(broadcaster)) == 4
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("started", ["sqlite"], indirect=True)
 def test_a_csv_file_takes_the_same_memory_whatever_its_length(broadcaster: Broadcaster) -> None:
     def peak(people: int) -> int:
         with broadcaster.context.database.write() as connection:

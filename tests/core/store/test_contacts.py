@@ -13,8 +13,8 @@ from wabroadcast_core.store.tables import acts
 
 
 @pytest.fixture
-def database(broadcaster: Broadcaster) -> Database:
-    return broadcaster.context.database
+def database(shared: Broadcaster) -> Database:
+    return shared.context.database
 
 
 def fill(database: Database, *people: NewContact) -> int:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from tests.core.store.bench import Bench
+from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import NotFoundError
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import tags as tag_store
@@ -20,8 +20,8 @@ TAGS = ("a", "b", "c")
 
 
 @pytest.fixture
-def database(bench: Bench) -> Database:
-    return bench.database
+def database(shared: Broadcaster) -> Database:
+    return shared.context.database
 
 
 def number(place: int) -> str:
@@ -188,7 +188,7 @@ def test_the_counts_are_true_whatever_happens_at_once(crowded: Database, seed: i
     counts(database)
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # the other one lets nobody in between
+@pytest.mark.parametrize("started", ["postgresql"], indirect=True)  # the other one lets nobody in between
 def test_whoever_is_tagged_just_before_a_merge_is_merged_too(database: Database) -> None:
     fill(database, ["a", "b"], [])
     began = threading.Event()

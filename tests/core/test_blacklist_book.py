@@ -1,0 +1,163 @@
+"""Files of numbers into the blacklist, and what is known of a number, on both stores."""
+
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+
+from wabroadcast_core import FileError, InvalidInputError, NotFoundError, NumberError, blacklist_book
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.delivery import control
+from wabroadcast_core.delivery.control import News
+
+FILE = "Nama;No HP\nBudi;0812-0000-0001\nSalah;12\nSiti;+62 812 0000 0002\nBudi lagi;+6281200000001\nKosong;\n"
+
+
+@pytest.fixture
+def broadcaster(shared: Broadcaster) -> Broadcaster:
+    return shared
+
+
+def upload(broadcaster: Broadcaster, text: str | bytes, name: str = "stop.csv") -> str:
+    return broadcaster.save_upload([text.encode() if isinstance(text, str) else text], filename=name).upload_id
+
+
+def listed(broadcaster: Broadcaster) -> dict[str, str]:
+    return {entry.number: entry.reason for entry in broadcaster.blacklist(page_size=500).items}
+
+
+def test_the_numbers_of_a_file_are_listed_and_the_report_says_what_became_of_each_row(
+    broadcaster: Broadcaster,
+) -> None:
+    broadcaster.block("081200000002", reason="before")
+
+    report = broadcaster.block_file(upload(broadcaster, FILE), reason="campaign", actor="dewi")
+
+    assert (report.filename, report.reason, report.columns) == ("stop.csv", None, {"Nama": "name", "No HP": "number"})
+    assert (report.rows, report.added, report.known, report.rejected) == (5, 1, 2, 2)
+    assert report.reasons == {"too short": 1, "empty": 1}
+    assert [(row.row, row.column, row.reason) for row in report.rejections] == [
+        (3, "number", "too short"),
+        (6, "number", "empty"),
+    ]
+    assert listed(broadcaster) == {"+6281200000001": "campaign", "+6281200000002": "before"}
+    assert broadcaster.blacklist(query="0001").items[0].source == "dewi"
+
+
+def test_a_workbook_and_ids_that_no_plan_knows_are_read(broadcaster: Broadcaster) -> None:
+    book = Workbook()
+    for cells in (["WhatsApp"], [6281200000001.0], ["+551187654321"]):
+        book.worksheets[0].append(cells)
+    file = io.BytesIO()
+    book.save(file)
+
+    report = broadcaster.block_file(upload(broadcaster, file.getvalue(), "stop.xlsx"))
+
+    assert (report.added, report.rejected) == (2, 0)
+    assert set(listed(broadcaster)) == {"+6281200000001", "+551187654321"}
+
+
+def test_a_long_file_goes_chunk_by_chunk_each_announced(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blacklist_book, "AT_ONCE", 2)
+    monkeypatch.setattr(blacklist_book, "SHOWN_REJECTIONS", 3)
+    told: list[News] = []
+    monkeypatch.setattr(control, "announce", lambda _client, _keys, news: told.append(news))
+    rows = "".join(f"0812{place:08d}\nx{place}\n" for place in range(5))
+
+    report = broadcaster.block_file(upload(broadcaster, "HP\n" + rows))
+
+    assert (report.rows, report.added, report.rejected) == (10, 5, 5)
+    assert (sum(report.reasons.values()), [row.row for row in report.rejections]) == (5, [3, 5, 7])
+    assert [number for news in told for number in news.numbers] == [f"+62812{place:08d}" for place in range(5)]
+    assert {len(news.numbers) for news in told} == {1}
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        pytest.param({"mapping": {"A": "number"}, "region": "vn"}, {"+84912345678"}, id="mapping-and-region"),
+        pytest.param({"mapping": {"2": "number"}, "region": "VN"}, {"+84987654321"}, id="by-place"),
+    ],
+)
+def test_a_mapping_and_a_region_overrule_what_would_be_understood(
+    broadcaster: Broadcaster, options: dict[str, Any], numbers: set[str]
+) -> None:
+    report = broadcaster.block_file(upload(broadcaster, "A,B\n0912345678,0987654321\n"), **options)
+
+    assert report.rejected == 0
+    assert set(listed(broadcaster)) == numbers
+
+
+def test_a_file_may_concern_one_connection(broadcaster: Broadcaster) -> None:
+    broadcaster.block_file(upload(broadcaster, FILE), connection="sandbox")
+
+    assert {entry.connection for entry in broadcaster.blacklist().items} == {"sandbox"}
+
+
+def test_what_comes_before_a_fault_of_a_file_is_listed(broadcaster: Broadcaster) -> None:
+    rows = "".join(f"0812{place:08d},a\n" for place in range(60))
+
+    report = broadcaster.block_file(upload(broadcaster, f'HP,x\n{rows}"cut,'))
+
+    assert (report.added, report.rows) == (60, 60)
+    assert "row 62" in str(report.reason)
+
+
+@pytest.mark.parametrize(
+    ("file", "options", "error"),
+    [
+        pytest.param("", {}, FileError, id="empty"),
+        pytest.param("Nama;Kota\nBudi;Solo\n", {}, FileError, id="no-numbers"),
+        pytest.param(FILE, {"region": "XX"}, InvalidInputError, id="region"),
+        pytest.param(FILE, {"mapping": {"gone": "number"}}, FileError, id="mapping"),
+        pytest.param(FILE, {"connection": "gone"}, NotFoundError, id="connection"),
+    ],
+)
+def test_what_does_not_fit_lists_nobody(
+    broadcaster: Broadcaster, file: str, options: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        broadcaster.block_file(upload(broadcaster, file), **options)
+
+    assert listed(broadcaster) == {}
+
+
+def test_an_upload_that_is_not_there_is_not_found(broadcaster: Broadcaster) -> None:
+    with pytest.raises(NotFoundError):
+        broadcaster.block_file("gone")
+
+
+# --- history ---------------------------------------------------------------------------------------------------
+
+
+def test_the_history_of_a_number_says_who_did_what_when(broadcaster: Broadcaster) -> None:
+    broadcaster.block("081200000001", reason="asked: by mail", actor="dewi")
+    broadcaster.block("081200000001", reason="again")
+    broadcaster.block("081200000001", reason="here", connection="sandbox")
+    broadcaster.unblock("081200000001", actor="sari")
+    for other in ("+628120000000", "+62812000000012", "+6281200000002"):
+        broadcaster.block(other)
+
+    acts = broadcaster.blacklist_history("0812-0000-0001")
+
+    assert [(act.act, act.actor, act.connection, act.reason) for act in acts[:2]] == [
+        ("opt_out", "dewi", None, "asked: by mail"),
+        ("opt_out", "api", "sandbox", "here"),
+    ]
+    assert {(act.act, act.actor, act.connection, act.reason) for act in acts[2:]} == {
+        ("opt_in", "sari", None, None),
+        ("opt_in", "sari", "sandbox", None),
+    }
+    assert len(acts) == 4
+    assert all(abs((act.at - datetime.now(UTC)).total_seconds()) < 60 for act in acts)
+
+
+def test_a_number_that_was_never_listed_has_no_history(broadcaster: Broadcaster) -> None:
+    assert broadcaster.blacklist_history("081200000001") == []
+
+    with pytest.raises(NumberError):
+        broadcaster.blacklist_history("%")
