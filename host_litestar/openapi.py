@@ -31,7 +31,7 @@ from wabroadcast_core.models.recipient import Recipient
 
 KEY_SCHEME = "apiKey"
 FILE_TYPES = {
-    "csv": "text/csv; charset=utf-8",
+    "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
@@ -153,7 +153,7 @@ class ExportOperation(Operation):
 
     def __post_init__(self) -> None:
         file = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
-        kinds = {media_type.partition(";")[0]: file for media_type in FILE_TYPES.values()}
+        kinds = dict.fromkeys(FILE_TYPES.values(), file)
         self.responses = {**(self.responses or {}), "200": OpenAPIResponse(description="The file.", content=kinds)}
 
 

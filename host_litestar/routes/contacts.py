@@ -185,7 +185,7 @@ class ContactController(Controller):
         """The rows that were not taken, each with its reason, as CSV."""
         rows: Iterator[bytes] = broadcaster.import_errors(import_id)
         headers = {"Content-Disposition": f'attachment; filename="import-{import_id}-errors.csv"'}
-        return Stream(rows, media_type="text/csv; charset=utf-8", headers=headers)
+        return Stream(rows, media_type=FILE_TYPES["csv"], headers=headers)
 
 
 def _saved(broadcaster: Broadcaster, draft: ContactDraft | Mapping[str, Any], actor: str) -> Response[ContactView]:

@@ -7,8 +7,16 @@ import pytest
 from litestar.testing import TestClient
 
 from host_litestar.app import create_app
-from host_litestar.openapi import FILE_EXAMPLE, SUBMIT_EXAMPLE, SUMMARY_EXAMPLE
+from host_litestar.openapi import (
+    CONTACT_EXAMPLE,
+    CONTACT_FIELDS_EXAMPLE,
+    FILE_EXAMPLE,
+    SUBMIT_EXAMPLE,
+    SUMMARY_EXAMPLE,
+    TAGGING_EXAMPLES,
+)
 from wabroadcast_core.models.broadcast import BroadcastDraft, BroadcastSummary
+from wabroadcast_core.models.contact import ContactPatch, ContactView, Tagging
 from wabroadcast_core.models.recipient import Recipient
 
 
@@ -36,6 +44,9 @@ def test_the_examples_are_true() -> None:
     assert [BroadcastDraft.model_validate(draft).name for draft in drafts] == ["Promo November"] * 2
     assert [Recipient.model_validate(recipient).name for recipient in recipients] == ["Budi"]
     assert BroadcastSummary.model_validate(SUMMARY_EXAMPLE).status == "scheduled"
+    assert ContactPatch.model_validate(CONTACT_FIELDS_EXAMPLE).name == "Budi"
+    assert ContactView.model_validate(CONTACT_EXAMPLE).tags == CONTACT_FIELDS_EXAMPLE["tags"]
+    assert all(Tagging.model_validate(example).add for example in TAGGING_EXAMPLES.values())
 
 
 def test_every_call_declares_its_problems_and_says_what_it_does(contract: dict[str, Any]) -> None:
@@ -47,6 +58,12 @@ def test_every_call_declares_its_problems_and_says_what_it_does(contract: dict[s
             assert {"400", "401", "503"} <= set(answers), f"{method} {path}"
             assert "application/problem+json" in answers["401"]["content"]
             assert operation["description"], f"{method} {path}"
+
+
+def test_files_are_described_by_their_kinds(contract: dict[str, Any]) -> None:
+    answer = contract["paths"]["/contacts/export"]["get"]["responses"]["200"]
+
+    assert [kind.partition("/")[0] for kind in answer["content"]] == ["text", "application"]
 
 
 def test_names_are_in_camel_case(contract: dict[str, Any]) -> None:

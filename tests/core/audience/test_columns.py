@@ -185,6 +185,29 @@ def test_a_mapping_finds_the_header_row_by_its_words() -> None:
     assert row == AudienceRow("0811", "Budi", {}, row=3)
 
 
+def test_a_header_in_braces_names_a_variable_as_it_is() -> None:
+    rows = [["HP", "{{ orderId }}", "{{ No. Kamar }}", "{{hp}}", "{{ name }}"], [PHONE, "a", "b", "0811", "d"]]
+
+    (row,) = _read(rows)
+
+    assert row == AudienceRow(PHONE, None, {"orderId": "a", "No. Kamar": "b", "hp": "0811"}, row=2)
+
+
+def test_nothing_in_an_exported_book_is_guessed() -> None:
+    rows = [["number", "name", "tags", "wa", "nama", "grup"], ["12", "Budi", "vip", PHONE, "x", "y"]]
+
+    (row,) = _read(rows)
+
+    assert row == AudienceRow("12", "Budi", {"tags": "vip", "wa": PHONE, "nama": "x", "grup": "y"}, row=2)
+
+
+@pytest.mark.parametrize(("cell", "text"), [("'=1+1", "=1+1"), ("'+62", "+62"), ("'Aisyah", "'Aisyah"), ("'", "'")])
+def test_the_mark_that_keeps_a_cell_from_being_run_is_taken_off(cell: str, text: str) -> None:
+    (row,) = _read([["HP", "Nama", "Kota"], [PHONE, cell, cell]])
+
+    assert (row.name, row.variables) == (text, {"kota": text})
+
+
 @pytest.mark.parametrize("key", ["Tidak Ada", "0", "4", ""])
 def test_a_mapping_that_names_no_column_is_refused(key: str) -> None:
     with pytest.raises(FileError, match="mapping names the column"):

@@ -1,8 +1,11 @@
 """The contact book and the blacklist over HTTP."""
 
+import io
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
+import openpyxl
 import pytest
 
 from wabroadcast_core.broadcaster import Broadcaster
@@ -99,3 +102,176 @@ def test_who_is_blacklisted_is_not_sent_to(
     assert api.delete("/blacklist/0812-0000-1001").status_code == 204
     assert api.delete("/blacklist/0812-0000-1001").status_code == 404
     assert api.post("/blacklist", json={"number": "123"}).status_code == 400
+
+
+# --- people ----------------------------------------------------------------------------------------------------
+
+BUDI = {"number": "0812-0000-1001", "name": "Budi", "tags": ["vip"], "variables": {"kode": "A1"}}
+
+
+def test_a_contact_is_created_shown_changed_and_deleted(still_api: Any) -> None:
+    made = still_api.post("/contacts", json=BUDI)
+    again = still_api.post("/contacts", json={"number": "+6281200001001", "name": "Pak Budi"})
+    changed = still_api.put("/contacts/0812-0000-1001", json={"tags": ["lama"]})
+    shown = still_api.get("/contacts/" + quote("+6281200001001", safe=""))
+
+    assert [answer.status_code for answer in (made, again, changed, shown)] == [201, 200, 200, 200]
+    contact = shown.json()
+    assert (contact["name"], contact["tags"], contact["variables"]) == ("Pak Budi", ["lama"], {"kode": "A1"})
+    assert contact["source"] == "api"
+    assert contact["createdAt"] == made.json()["createdAt"] < contact["updatedAt"]
+    assert still_api.delete("/contacts/0812-0000-1001").status_code == 204
+    assert still_api.delete("/contacts/0812-0000-1001").status_code == 404
+    assert still_api.get("/contacts/0812-0000-1001").status_code == 404
+
+
+def test_a_contact_may_be_created_at_its_place(still_api: Any) -> None:
+    answer = still_api.put("/contacts/0812-0000-1001", json={"name": "Budi"})
+
+    assert (answer.status_code, answer.json()["number"]) == (201, "+6281200001001")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "fault"),
+    [
+        ("POST", "/contacts", {"number": "0812-0000-1001", "tags": ["a,b"]}, "tags.0"),
+        ("POST", "/contacts", {"name": "Budi"}, "number"),
+        ("PUT", "/contacts/0812-0000-1001", {"number": "0812-0000-1002"}, "number"),
+        ("PUT", f"/contacts/{'1' * 65}", {"name": "Budi"}, "number"),
+        ("POST", "/contacts/tag", {"numbers": ["12"], "add": ["x"]}, "numbers.0"),
+        ("POST", "/contacts/tags/vip/merge", {"from": []}, "from"),
+        ("PUT", "/contacts/tags/vip", {"name": " "}, "name"),
+        ("GET", "/contacts/export?format=pdf", None, "format"),
+    ],
+)
+def test_what_does_not_fit_is_named(still_api: Any, method: str, path: str, body: Any, fault: str) -> None:
+    answer = still_api.request(method, path, json=body)
+
+    assert answer.status_code == 400
+    assert [error["path"] for error in answer.json()["errors"]] == [fault]
+
+
+def test_a_person_is_erased_in_the_book_or_not(still_api: Any) -> None:
+    still_api.post("/contacts", json=BUDI)
+
+    first = still_api.delete("/contacts/0812-0000-1001", params={"erase": "true"})
+    second = still_api.delete("/contacts/0812-0000-1001", params={"erase": "true"})
+
+    nothing = {"contact": False, "messages": 0, "cancelled": 0, "underWay": 0, "pending": 0}
+    assert (first.status_code, first.json()) == (200, nothing | {"contact": True})
+    assert (second.status_code, second.json()) == (200, nothing)
+    assert still_api.delete("/contacts/nobody", params={"erase": "true"}).status_code == 400
+
+
+# --- files out -------------------------------------------------------------------------------------------------
+
+
+def test_contacts_come_as_csv_and_as_a_workbook(still_api: Any) -> None:
+    still_api.post("/contacts", json=BUDI)
+    still_api.post("/contacts", json={"number": "0812-0000-1002", "name": "=Siti"})
+
+    text = still_api.get("/contacts/export")
+    book = still_api.get("/contacts/export", params={"format": "xlsx", "tag": "vip", "q": "bud"})
+
+    assert text.headers["content-type"] == "text/csv; charset=utf-8"
+    assert text.headers["content-disposition"] == 'attachment; filename="contacts.csv"'
+    assert text.content.decode("utf-8-sig").splitlines() == [
+        "number,name,tags,kode",
+        "+6281200001001,Budi,vip,A1",
+        "+6281200001002,'=Siti,,",
+    ]
+    assert book.headers["content-disposition"] == 'attachment; filename="contacts.xlsx"'
+    (sheet,) = openpyxl.load_workbook(io.BytesIO(book.content)).worksheets
+    assert [[cell.value for cell in row] for row in sheet.iter_rows()] == [
+        ["number", "name", "tags", "kode"],
+        ["+6281200001001", "Budi", "vip", "A1"],
+    ]
+
+
+# --- tags ------------------------------------------------------------------------------------------------------
+
+
+def test_tags_are_listed_renamed_merged_and_deleted(still_api: Any) -> None:
+    for place, tags in enumerate((["a"], ["a", "b"], ["c"])):
+        still_api.post("/contacts", json={"number": f"0812-0000-100{place}", "tags": tags})
+
+    renamed = still_api.put("/contacts/tags/a", json={"name": "x y"})
+    taken = still_api.put("/contacts/tags/b", json={"name": "x y"})
+    merged = still_api.post("/contacts/tags/x%20y/merge", json={"from": ["b", "c"]})
+
+    assert (renamed.status_code, renamed.json()) == (200, {"name": "x y", "contacts": 2})
+    assert (taken.status_code, taken.json()["code"]) == (409, "conflict")
+    assert "merge" in taken.json()["detail"]
+    assert (merged.status_code, merged.json()) == (200, {"name": "x y", "contacts": 3})
+    assert still_api.get("/contacts/tags").json()["items"] == [{"name": "x y", "contacts": 3}]
+    assert still_api.delete("/contacts/tags/x%20y").status_code == 204
+    assert still_api.get("/contacts/tags").json() == {"items": [], "total": 0, "page": 1, "pageSize": 1}
+    assert still_api.get("/contacts").json()["total"] == 3
+    for gone in (still_api.delete("/contacts/tags/a"), still_api.put("/contacts/tags/a", json={"name": "b"})):
+        assert gone.status_code == 404
+
+
+def test_contacts_are_tagged_by_number_and_by_filter(still_api: Any) -> None:
+    still_api.post("/contacts", json=BUDI)
+
+    by_number = still_api.post("/contacts/tag", json={"numbers": ["081200001001", "081200001002"], "add": ["x"]})
+    by_filter = still_api.post(
+        "/contacts/tag", json={"filter": {"tag": "vip", "q": "budi"}, "add": ["y"], "remove": ["vip"]}
+    )
+
+    assert (by_number.status_code, by_number.json()) == (
+        200, {"contacts": 1, "added": 1, "removed": 0, "unknown": 1},
+    )  # fmt: skip
+    assert by_filter.json() == {"contacts": 1, "added": 1, "removed": 1, "unknown": 0}
+    assert still_api.get("/contacts/081200001001").json()["tags"] == ["x", "y"]
+
+
+# --- the blacklist ---------------------------------------------------------------------------------------------
+
+
+def test_a_file_goes_into_the_blacklist_with_a_report(still_api: Any) -> None:
+    answer = still_api.post(
+        "/blacklist/import", files={"file": ("stop.csv", FILE, "text/csv")}, data={"reason": "left", "region": "ID"}
+    )
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "filename": "stop.csv",
+        "reason": None,
+        "rows": 3,
+        "added": 2,
+        "known": 0,
+        "rejected": 1,
+        "reasons": {"too short": 1},
+        "rejections": [{"row": 4, "column": "number", "reason": "too short"}],
+        "columns": {"Nama": "name", "No. HP": "number", "Kota": "kota"},
+    }
+    assert {item["reason"] for item in still_api.get("/blacklist").json()["items"]} == {"left"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [({"mapping": "[1]"}, "mapping"), ({"reason": "x" * 501}, "reason"), ({"region": "XX"}, "region")],
+)
+def test_a_field_of_a_blacklist_file_that_does_not_fit_is_named(
+    still_api: Any, fields: dict[str, str], path: str
+) -> None:
+    answer = still_api.post("/blacklist/import", files={"file": ("stop.csv", FILE, "text/csv")}, data=fields)
+
+    assert answer.status_code == 400
+    assert [error["path"] for error in answer.json()["errors"]] == [path]
+    assert still_api.get("/blacklist").json()["total"] == 0
+
+
+def test_opting_in_again_is_part_of_the_history(still_api: Any) -> None:
+    still_api.post("/blacklist", json={"number": "0812-0000-1001", "reason": "asked by mail"})
+    still_api.delete("/blacklist/0812-0000-1001")
+
+    answer = still_api.get("/blacklist/0812-0000-1001/history").json()
+
+    assert answer["total"] == 2
+    assert [(act["act"], act["actor"], act["reason"]) for act in answer["items"]] == [
+        ("opt_out", "api", "asked by mail"),
+        ("opt_in", "api", None),
+    ]
+    assert still_api.get("/blacklist/12/history").status_code == 400

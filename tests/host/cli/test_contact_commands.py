@@ -1,0 +1,142 @@
+"""The commands for contacts, tags and the blacklist, against a real server."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from host_litestar.cli import run
+
+HEADER = "Nama;No. HP;Kota;Tag\n"
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Command: TypeAlias = Callable[..., Done]
+
+
+@pytest.fixture
+def command(server: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs a command in this process: most of its time would be its start."""
+    monkeypatch.setenv("WABROADCAST_URL", server.url)
+    monkeypatch.delenv("WABROADCAST_API_KEY", raising=False)
+
+    def call(*arguments: str) -> Done:
+        code = run(arguments)
+        said = capsys.readouterr()
+        return Done(code, said.out, said.err)
+
+    return call
+
+
+def test_people_go_in_and_out_of_the_contact_book(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(f"{HEADER}Budi;0812-1000-0001;Solo;a/b\nSiti;0812-1000-0002;Bogor;lama\n")
+    command("import", str(tmp_path / "in.csv"), "--tag", "masuk")
+
+    listed = command("contacts", "list", "--tag", "masuk", "--search", "budi")
+    shown = command("contacts", "show", "0812-1000-0002")
+    tagged = command("contacts", "tag", "081210000001", "0812-9999-9999", "--add", "vip", "--remove", "masuk")
+    deleted = command("contacts", "delete", "0812-1000-0002")
+    again = command("contacts", "show", "0812-1000-0002")
+
+    assert listed.stdout.splitlines()[1].split("\t")[:4] == ["+6281210000001", "Budi", "a/b, masuk", "in.csv"]
+    assert {"kota\tBogor", "came in by\tin.csv", "tags\tlama, masuk"} <= set(shown.stdout.splitlines())
+    assert tagged.stdout.splitlines() == [
+        "1 contacts: 1 tags added, 1 removed",
+        "1 numbers are not in the contact book",
+    ]
+    assert (deleted.returncode, again.returncode) == (0, 2)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_an_exported_file_can_be_imported(command: Command, tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "in.csv").write_text(f"{HEADER}Budi;0812-2000-0001;Solo;keluar\n")
+    command("import", str(tmp_path / "in.csv"))
+    file = tmp_path / f"out{suffix}"
+
+    exported = command("contacts", "export", str(file), "--tag", "keluar")
+    imported = command("import", str(file))
+
+    assert exported.returncode == 0, exported.stderr
+    assert imported.stdout.startswith("1 rows: 0 new, 1 known, 0 not taken")
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_tags_are_looked_after(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(f"{HEADER}A;0812-3000-0001;;t/1\nB;0812-3000-0002;;t2\nC;0812-3000-0003;;t3\n")
+    command("import", str(tmp_path / "in.csv"))
+
+    renamed = command("tags", "rename", "t/1", "t 1/1")
+    taken = command("tags", "rename", "t 1/1", "t2")
+    merged = command("tags", "merge", "t 1/1", "t2", "t3")
+    listed = command("tags")
+    deleted = command("tags", "delete", "t 1/1")
+
+    assert renamed.stdout == "t 1/1: 1 contacts\n"
+    assert taken.returncode == 2
+    assert "merge" in taken.stderr
+    assert merged.stdout == "t 1/1: 3 contacts\n"
+    assert "t 1/1\t3" in listed.stdout.splitlines()
+    assert deleted.returncode == 0
+    assert "t 1/1" not in command("tags", "--json").stdout
+
+
+def test_whoever_is_erased_is_gone_from_old_messages(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(f"{HEADER}Budi;0812-4000-1001;Solo;\n")
+    command("import", str(tmp_path / "in.csv"))
+    job_id = command("send", str(tmp_path / "in.csv"), "-m", "Halo").stdout.split()[1]
+
+    erased = command("contacts", "erase", "0812-4000-1001")
+    again = command("contacts", "erase", "0812-4000-1001")
+
+    assert erased.stdout == "erased from 1 messages, 0 of them cancelled\n"
+    assert again.stdout == "erased from 0 messages, 0 of them cancelled\n"
+    assert "1 sent" in command("status", job_id).stdout
+    assert command("contacts", "show", "0812-4000-1001").returncode == 2
+
+
+def test_the_blacklist_is_looked_after(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "stop.csv").write_text("HP\n0812-5000-0001\n12\n0812-5000-0003\n")
+
+    added = command("blacklist", "add", "0812-5000-0001", "0812-5000-0002", "--reason", "asked")
+    imported = command("blacklist", "import", str(tmp_path / "stop.csv"), "--reason", "left")
+    listed = command("blacklist", "list", "--search", "81250000")
+    removed = command("blacklist", "remove", "0812-5000-0001")
+    history = command("blacklist", "history", "0812-5000-0001")
+
+    assert added.stdout.splitlines() == ["+6281250000001 is listed: asked", "+6281250000002 is listed: asked"]
+    assert imported.returncode == 1
+    assert imported.stdout.splitlines() == ["3 rows: 1 added, 1 known, 1 not taken", "  row 3: too short"]
+    assert {line.split("\t")[0]: line.split("\t")[2] for line in listed.stdout.splitlines()[1:]} == {
+        "+6281250000001": "asked",
+        "+6281250000002": "asked",
+        "+6281250000003": "left",
+    }
+    assert removed.returncode == 0
+    assert [line.split("\t")[1] for line in history.stdout.splitlines()] == ["ACT", "opt_out", "opt_in"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["contacts", "show", "nobody"], "nobody", id="no-contact"),
+        pytest.param(["contacts", "export", "out.pdf"], ".csv or .xlsx", id="export-to-another-kind"),
+        pytest.param(["contacts", "export", "gone/out.csv"], "cannot be written", id="export-to-no-directory"),
+        pytest.param(["contacts", "tag", "--add", "x"], "numbers or filter", id="tagging-nobody"),
+        pytest.param(["tags", "delete", "gone"], "gone", id="no-tag"),
+        pytest.param(["blacklist", "add", "12"], "too short", id="no-number"),
+        pytest.param(["blacklist", "import", "gone.csv"], "gone.csv", id="no-file"),
+    ],
+)
+def test_what_is_refused_is_one_line_and_exit_status_2(command: Command, arguments: list[str], words: str) -> None:
+    done = command(*arguments)
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert words in done.stderr
