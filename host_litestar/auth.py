@@ -25,7 +25,7 @@ class KeyGuard:
     def __init__(self, keys: Iterable[SecretStr]) -> None:
         self._digests = [_digest(key.get_secret_value()) for key in keys]
 
-    def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
+    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
         if handler.opt.get("public"):
             return
         scheme, _, key = connection.headers.get("authorization", "").partition(" ")
@@ -41,7 +41,7 @@ class KeyGuard:
 class LoopbackGuard:
     """Without keys: no caller that was led here from elsewhere, by a web page or through a proxy."""
 
-    def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
+    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
         if handler.opt.get("public"):
             return
         host = urlsplit(f"//{connection.headers.get('host', '')}").hostname

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from host_litestar.auth import KeyGuard, provide_actor
 from host_litestar.problems import handle_error
 from host_litestar.routes import HANDLERS
+from host_litestar.routes.webhooks import webhook_route
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.queue.worker import Worker
@@ -54,7 +55,7 @@ class WABroadcastPlugin(InitPlugin):
         settings = self.broadcaster.settings
         return Router(
             self._path,
-            route_handlers=HANDLERS,
+            route_handlers=[*HANDLERS, webhook_route(self.broadcaster)],
             dependencies={
                 "broadcaster": Provide(lambda: self.broadcaster, sync_to_thread=False),
                 "actor": Provide(provide_actor, sync_to_thread=False),

@@ -10,7 +10,6 @@ from host_litestar.routes.health import HealthController
 from host_litestar.routes.messages import MessageController
 from host_litestar.routes.tags import TagController
 from host_litestar.routes.uploads import UploadController
-from host_litestar.routes.webhooks import WebhookController
 
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     BroadcastController,
@@ -20,6 +19,5 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     BlacklistController,
     ConnectionController,
     UploadController,
-    WebhookController,
     HealthController,
 )

@@ -79,8 +79,19 @@ def _tell(served: str, job_id: str, part: int) -> int:
         for door, place in group:
             door.sendall(_request(host, f"{job_id}-{place}"))
         for door, _ in group:
-            taken += door.recv(4_096).startswith(b"HTTP/1.1 200")
+            taken += _is_taken(door)
     return taken
+
+
+def _is_taken(door: socket.socket) -> bool:
+    """Read one whole answer: head and body may come apart."""
+    answer = b""
+    while not answer.endswith(b"\r\n\r\nok"):
+        piece = door.recv(4_096)
+        answer += piece
+        if not piece or (len(answer) > len("HTTP/1.1 200") and not answer.startswith(b"HTTP/1.1 200")):
+            return False
+    return True
 
 
 def _request(host: str, message_id: str) -> bytes:
