@@ -137,6 +137,31 @@ def test_an_answer_that_gets_lost_leaves_the_outcome_unknown(provider: FakeProvi
 
 
 @way
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n\r\n", id="another-protocol"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", id="a-length-that-is-none"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope", id="bad-packing"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="bad-chunks"),
+    ],
+)
+def test_an_answer_that_is_no_http_leaves_the_outcome_unknown(extra: Extra, garbage: bytes) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(garbage)
+        writer.close()
+
+    async def ask_it() -> Reply:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, make_client() as http:
+            port = server.sockets[0].getsockname()[1]
+            return await ask(http, "POST", f"http://127.0.0.1:{port}", json={}, **extra)
+
+    with pytest.raises(OutcomeUnknown):
+        asyncio.run(ask_it())
+
+
+@way
 def test_a_refused_connection_is_temporary(extra: Extra) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -39,6 +39,8 @@ def told_apart() -> Iterator[None]:
         if isinstance(error.__cause__, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
             raise
         raise httpx.ReadError(type(error.__cause__).__name__) from error
+    except aiohttp.ClientResponseError as error:  # the answer is no HTTP; the transport lets this through
+        raise httpx.RemoteProtocolError(type(error).__name__) from error
 
 
 class Transport(httpx_aiohttp.AiohttpTransport):
@@ -77,7 +79,7 @@ class SenderClient(httpx.AsyncClient):
         :returns: status, headers and body.
         :raises httpx.HTTPError: as any other request.
         """
-        with told_apart():
+        try:
             async with self._way.session.request(
                 method,
                 url,
@@ -88,6 +90,9 @@ class SenderClient(httpx.AsyncClient):
                 timeout=_connect_timeout(connect_seconds),
             ) as answer:
                 return answer.status, httpx.Headers(answer.raw_headers), await _read_start(answer.content, most)
+        except (aiohttp.ClientError, OSError):
+            with told_apart():  # not around it all: that is felt at thousands of requests a second
+                raise
 
 
 async def _read_start(stream: aiohttp.StreamReader, most: int) -> bytes:
