@@ -172,9 +172,9 @@ def wab_senders() -> Sequence[type[Sender]]:
 def _accepted(reply: Reply) -> Accepted:
     """:raises OutcomeUnknown: it is a success that names no message."""
     match reply.document:
-        case {"messages": [{"id": str(wamid)} as message, *_], **others} if wamid:
+        case {"messages": [{"id": str(wamid)} as message, *_]} if wamid:
             state = message.get("message_status")
-            return Accepted(wamid, _wa_id_in(others), state if isinstance(state, str) and state else "accepted")
+            return Accepted(wamid, _wa_id_in(reply.document), state if isinstance(state, str) and state else "accepted")
     raise OutcomeUnknown("no_id", reply.summary)
 
 
