@@ -24,9 +24,9 @@ from wabroadcast_core.testing import senders as null_plugin
 class WorkerProcess:
     """A worker process at work; the gateway's and the null sender are its only plugins beside the built-in ones."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, module: str = __name__) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.pid = self._process.pid
         self._write(_dump(settings))
@@ -76,9 +76,12 @@ class WorkerProcess:
             self._process.stdout.close()
 
 
-def start_worker(settings: Settings) -> WorkerProcess:
-    """Start a worker process on these settings; it is at work when this returns."""
-    return WorkerProcess(settings)
+def start_worker(settings: Settings, *, module: str = __name__) -> WorkerProcess:
+    """Start a worker process on these settings; it is at work when this returns.
+
+    :param module: what runs there; it calls :func:`main`.
+    """
+    return WorkerProcess(settings, module=module)
 
 
 @contextlib.contextmanager
@@ -97,7 +100,7 @@ def _plain(value: object) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
-def _main() -> None:
+def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(process)d %(levelname)s %(name)s: %(message)s")
     settings = Settings(**json.loads(sys.stdin.readline()))
     stop = threading.Event()
@@ -113,4 +116,4 @@ def _await_end(stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    _main()
+    main()

@@ -1,7 +1,7 @@
 """The engine alone, one worker process: a sender that answers at once, no pace; claim, blacklist, render, record."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 
 MESSAGES = 200_000
+NULL = {"sender": "null"}
 TEXT = {"type": "text", "text": "Halo {{ name }}, kode Anda {{ code }}"}
 
 
@@ -19,10 +20,12 @@ def people(amount: int) -> Iterator[dict[str, object]]:
     return ({"number": f"0812{n:08d}", "name": f"Orang {n}", "variables": {"code": f"A{n}"}} for n in range(amount))
 
 
-def submit_prepared(broadcaster: Broadcaster, amount: int) -> tuple[str, float]:
+def submit_prepared(
+    broadcaster: Broadcaster, amount: int, *, name: str | None = None, draft: Mapping[str, object] = NULL
+) -> tuple[str, float]:
     """A broadcast whose audience is stored, on a paused connection. :returns: it, and the seconds of preparing."""
-    name = f"null-{amount}"
-    broadcaster.save_connection(name, {"sender": "null"})
+    name = name or f"null-{amount}"
+    broadcaster.save_connection(name, draft)
     broadcaster.pause_connection(name)
     job_id = broadcaster.submit({"name": "bench", "connection": name, "message": TEXT}, people(amount)).job_id
     broadcaster.context.redis.delete(broadcaster.tasks.huey.storage.queue_key)
@@ -38,10 +41,10 @@ def test_engine(broadcaster: Broadcaster, settings: Settings, database_url: str 
     calls = _redis_calls(broadcaster)
     with start_worker(settings) as worker:
         wait_for(lambda: _redis_calls(broadcaster) > calls + 20, what="the worker's start")
-        before, began, busy = _redis_calls(broadcaster), time.perf_counter(), _cpu_seconds(worker.pid)
+        before, began, busy = _redis_calls(broadcaster), time.perf_counter(), cpu_seconds(worker.pid)
         broadcaster.resume_connection(f"null-{MESSAGES}")
         wait_for(lambda: broadcaster.status(job_id).status == "completed", seconds=300, every=0.1)
-        took, busy = time.perf_counter() - began, _cpu_seconds(worker.pid) - busy
+        took, busy = time.perf_counter() - began, cpu_seconds(worker.pid) - busy
         redis_calls = _redis_calls(broadcaster) - before
         resident = _resident_megabytes(worker.pid)
 
@@ -67,7 +70,7 @@ def _redis_calls(broadcaster: Broadcaster) -> int:
     return int(broadcaster.context.redis.info("stats")["total_commands_processed"])
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
 

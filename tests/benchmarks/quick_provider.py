@@ -1,0 +1,79 @@
+"""A Cloud API that only answers, as fast as it can, in a process of its own: for benchmarks."""
+
+import argparse
+import asyncio
+import itertools
+import subprocess
+import sys
+from typing import Self
+
+ANSWER = b'{"messaging_product":"whatsapp","contacts":[{"input":"62","wa_id":"62"}],"messages":[{"id":"wamid.%d"}]}'
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+
+
+class QuickProvider:
+    """A running one. :param latency: seconds that an answer takes."""
+
+    def __init__(self, *, latency: float) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(latency)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        said = self._process.stdout.readline() if self._process.stdout else ""
+        self.url = f"http://127.0.0.1:{int(said)}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+class _Conversation(asyncio.Protocol):
+    """One connection; its requests come one after the other."""
+
+    numbers = itertools.count(1)
+
+    def __init__(self, latency: float) -> None:
+        self._latency = latency
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, found, body = self._received.partition(b"\r\n\r\n")
+        if not found or len(body) < _length_of(head):
+            return
+        self._received = b""
+        if self._latency:
+            asyncio.get_running_loop().call_later(self._latency, self._answer)
+        else:
+            self._answer()
+
+    def _answer(self) -> None:
+        body = ANSWER % next(self.numbers)
+        if isinstance(self._transport, asyncio.Transport):
+            self._transport.write(HEAD % len(body) + body)
+
+
+def _length_of(head: bytes) -> int:
+    return int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+
+
+async def _serve(latency: float) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Conversation(latency), "127.0.0.1", 0, backlog=4_096)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)  # whoever started us is gone when this ends
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description="A Cloud API that only answers.")
+    parser.add_argument("latency", type=float, help="seconds")
+    asyncio.run(_serve(parser.parse_args().latency))
+
+
+if __name__ == "__main__":
+    _main()
