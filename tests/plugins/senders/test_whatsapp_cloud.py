@@ -765,6 +765,8 @@ def test_the_connection_is_as_meta_says(meta: Meta, answer: dict[str, Any], even
         pytest.param(ProviderAnswer(401, {"error": {"code": 190}}), ConnectionDown, id="token"),
         pytest.param(ProviderAnswer(400, {"error": {"code": 100}}), ConnectionDown, id="no-such-number"),
         pytest.param(ProviderAnswer(404, "not found"), ConnectionDown, id="no-graph"),
+        pytest.param(ProviderAnswer(200, "<html>Welcome"), ConnectionDown, id="a-page-of-somebody-else"),
+        pytest.param(ProviderAnswer(200, {}), ConnectionDown, id="nothing-of-a-number"),
         pytest.param(ProviderAnswer(500, {"error": {"code": 2}}), Temporary, id="service-down"),
         pytest.param(ProviderAnswer(500, "oops"), Temporary, id="a-fault-of-theirs"),
         pytest.param(ProviderAnswer(fault="drop"), Temporary, id="no-answer"),

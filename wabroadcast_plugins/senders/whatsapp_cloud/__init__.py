@@ -42,8 +42,8 @@ from wabroadcast_plugins.senders.whatsapp_cloud.messages import MEDIA_KINDS, Fil
 from wabroadcast_plugins.senders.whatsapp_cloud.uploads import MEDIA_BYTES, MEDIA_TYPES, Uploads
 from wabroadcast_plugins.senders.whatsapp_cloud.webhooks import check_handshake, check_signature, read_news
 
-UPLOAD_SECONDS: Final = 80.0  # with the send after it, less than the engine's patience with one message
-_CHECKED_FIELDS: Final = "display_phone_number,verified_name,quality_rating,status"
+UPLOAD_SECONDS: Final = 80.0  # with a send of the usual length after it, less than the engine's patience
+_CHECKED_FIELDS: Final = ("display_phone_number", "verified_name", "quality_rating", "status")
 _ABLE: Final = frozenset({"", "CONNECTED", "FLAGGED"})  # flagged: of low quality, and able to send
 
 
@@ -112,11 +112,13 @@ class WhatsAppCloudSender:
         reply = await self._prepare(
             "GET",
             self._url,
-            params={"fields": _CHECKED_FIELDS},
+            params={"fields": ",".join(_CHECKED_FIELDS)},
             seconds=self._settings.timeout_seconds,
             rejected=ConnectionDown,
         )
-        return _state_of(reply.document if isinstance(reply.document, dict) else {})
+        if not isinstance(reply.document, dict) or not any(field in reply.document for field in _CHECKED_FIELDS):
+            raise ConnectionDown("no_phone_number", reply.summary)
+        return _state_of(reply.document)
 
     def verify_webhook(self, request: WebhookRequest) -> str | None:
         if request.method == "GET":
@@ -150,7 +152,7 @@ class WhatsAppCloudSender:
         """Ask what sends nothing: without an answer, it may be asked again."""
         try:
             reply = await ask(self._context.http, method, url, seconds=seconds, headers=self._authorized, **request)
-        except SendError as error:
+        except OutcomeUnknown as error:
             raise unsent(error, rejected=rejected) from error
         refusal = refusal_of(reply, attempt=1, secret=self._token)
         if refusal is not None:
