@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.http_client import NotPublicError, make_client
-from wabroadcast_core.errors import BadMessage, ConnectionDown, NotFoundError, SetupError, Temporary
+from wabroadcast_core.errors import BadMessage, ConnectionDown, NotFoundError, SetupError, Temporary, UnavailableError
 from wabroadcast_core.hookspecs import Sender, SenderContext
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.media import HEAD_BYTES, MediaFile, media_type
@@ -169,6 +169,8 @@ class MediaShelf:
             filename, content = await asyncio.to_thread(self._read_upload, upload_id)
         except NotFoundError as error:
             raise BadMessage("no_media", str(error)) from error
+        except UnavailableError as error:
+            raise Temporary("media_unreachable", "the store is away") from error
         return _medium(content, filename or upload_id)
 
     def _read_upload(self, upload_id: str) -> tuple[str | None, bytes]:
