@@ -8,7 +8,6 @@ server is told to expose it; it wants the events MESSAGES_UPSERT, MESSAGES_UPDAT
 address (``byEvents`` off).
 """
 
-import hmac
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,18 +39,11 @@ from wabroadcast_core import (
     error_of,
     hookimpl,
 )
-from wabroadcast_plugins.senders.gateways import (
-    attach,
-    fields_of,
-    find_refusal,
-    is_refusal,
-    read_json,
-    refusal,
-    seconds_of,
-    shown,
-    text_of,
-)
-from wabroadcast_plugins.senders.jids import kind_of, number_of, wa_id_of
+from wabroadcast_plugins.senders.shared.jids import is_for_many, is_one_person, number_of, wa_id_of
+from wabroadcast_plugins.senders.shared.loose import fields_of, objects_in, read_json, text_of, time_of
+from wabroadcast_plugins.senders.shared.media import attach
+from wabroadcast_plugins.senders.shared.proofs import require_token, same_text
+from wabroadcast_plugins.senders.shared.refusals import find_refusal, late_failure, shown
 
 SECONDS_BESIDE_TYPING: Final = 30.0  # at least; the gateway answers only after it has typed and sent
 RECONNECT_SECONDS: Final = 30.0
@@ -132,7 +124,7 @@ class EvolutionSender:
         if not reply.is_success:
             raise await self._failure_in(reply)
         answers: dict[str, bool] = {}
-        for entry in map(fields_of, reply.document if isinstance(reply.document, list) else []):
+        for entry in objects_in(reply.document):
             number, found = by_digits.get(text_of(entry.get("number"))), entry.get("exists")
             if number is not None and isinstance(found, bool):
                 answers[number] = found
@@ -143,13 +135,11 @@ class EvolutionSender:
         return ConnectionEvent("up") if state == "open" else ConnectionEvent("down", f"evolution_{state}")
 
     def verify_webhook(self, request: WebhookRequest) -> None:
-        token = self._settings.webhook_token.get_secret_value()
-        if token:
-            if not _is_same(token, request.query.get("token", "")):
-                raise WebhookRefusedError("the address must end in ?token= and this connection's webhookToken")
+        if self._settings.webhook_token.get_secret_value():
+            require_token(request, self._settings.webhook_token)
             return
         given = text_of(fields_of(read_json(request.body)).get("apikey"))
-        if not _is_same(self._settings.api_key.get_secret_value(), given):
+        if not same_text(given, self._settings.api_key.get_secret_value()):
             raise WebhookRefusedError(
                 "the call does not carry this connection's apiKey: give the instance's own key there and let the "
                 "server expose it, or set webhookToken and end the webhook's address with ?token= and that token"
@@ -159,8 +149,7 @@ class EvolutionSender:
         document = fields_of(read_json(request.body))
         if text_of(document.get("instance")) not in {"", self._settings.instance}:
             return []  # a webhook for all instances of the server
-        data = document.get("data")
-        entries = [fields_of(entry) for entry in (data if isinstance(data, list) else [data])]
+        entries = objects_in(document.get("data"))
         match re.sub(r"[_-]", ".", text_of(document.get("event")).lower()):
             case "messages.update":
                 return [receipt for entry in entries for receipt in _receipts_in(entry)]
@@ -211,7 +200,7 @@ class EvolutionSender:
             return error
         except SendError:
             state = "unknown"  # whoever cannot be asked is not thereby logged out
-        if state == "close":
+        if state == "close":  # once the webhook tells that it is open, the connection goes on by itself
             return ConnectionDown("disconnected", "the instance is not connected to WhatsApp")
         detail = f"the instance's connection to WhatsApp was closed, its state is {state}"
         return Temporary("evolution_connection_closed", detail, retry_after=RECONNECT_SECONDS)
@@ -239,10 +228,6 @@ class EvolutionSender:
 @hookimpl
 def wab_senders() -> list[type[Sender]]:
     return [EvolutionSender]
-
-
-def _is_same(secret: str, given: str) -> bool:
-    return hmac.compare_digest(secret.encode(), given.encode(errors="replace"))
 
 
 def _messages_in(reply: Reply) -> list[Any] | None:
@@ -281,8 +266,8 @@ def _error_in(reply: Reply) -> SendError:
 
 
 def _error_in_words(words: str) -> SendError | None:
-    if code := find_refusal(words):
-        return refusal(code, kind="evolution")
+    if refused := find_refusal(words, kind="evolution"):
+        return refused
     if _NOT_LOADED.search(words):
         return ConnectionDown("evolution_not_loaded", "the server has not started this instance: restart it there")
     if words.lower().startswith(_BAD_MEDIA):
@@ -305,33 +290,26 @@ def _engine_fault(reply: Reply, words: str) -> SendError:
 
 def _receipts_in(entry: Mapping[str, Any]) -> Iterator[Receipt]:
     key, update = fields_of(entry.get("key")), fields_of(entry.get("update"))
-    message_id = text_of(entry.get("keyId")) or text_of(key.get("id"))
+    message_id = text_of(entry.get("keyId"), key.get("id"))
     status = entry.get("status", update.get("status"))
     if isinstance(status, int) and 0 <= status < len(_STATUSES):
         status = _STATUSES[status]
     kind = _RECEIPTS.get(text_of(status))
     is_theirs = False in (entry.get("fromMe"), key.get("fromMe"))
     chat = entry.get("remoteJid") or key.get("remoteJid")
-    if not message_id or kind is None or is_theirs or kind_of(chat) in {"group", "channel", "broadcast"}:
+    if not message_id or kind is None or is_theirs or is_for_many(chat):
         return
     stub = entry.get("messageStubParameters") or update.get("messageStubParameters")
-    error = _late_error(stub) if kind == "failed" else None
-    yield Receipt(kind, at=time.time(), provider_id=message_id, error=error)  # it carries no time of its own
-
-
-def _late_error(stub: object) -> SendError:
     code = stub[0] if isinstance(stub, list) and stub else None
-    if is_refusal(code):
-        return refusal(text_of(code), kind="evolution")
-    return Rejected("evolution_undelivered", "WhatsApp did not take the message")
+    error = late_failure(code, kind="evolution") if kind == "failed" else None
+    yield Receipt(kind, at=time.time(), provider_id=message_id, error=error)  # it carries no time of its own
 
 
 def _inbound_in(entry: Mapping[str, Any]) -> Iterator[Inbound]:
     key = fields_of(entry.get("key"))
-    if key.get("fromMe") or kind_of(key.get("remoteJid")) not in {"person", "lid"}:
+    if key.get("fromMe") or not is_one_person(key.get("remoteJid")):
         return
-    ids = (key.get(name) for name in ("remoteJid", "remoteJidAlt", "senderPn"))
-    number = next(filter(None, map(number_of, ids)), None)
+    number = number_of(key.get("remoteJid"), key.get("remoteJidAlt"), key.get("senderPn"))
     content = _content_in(fields_of(entry.get("message")))
     text, payload = _text_in(content)
     if number is None or not (text or payload or any(name in content for name in _MEDIA)):
@@ -339,7 +317,7 @@ def _inbound_in(entry: Mapping[str, Any]) -> Iterator[Inbound]:
     yield Inbound(
         number=number,
         text=text,
-        at=seconds_of(entry.get("messageTimestamp")) or time.time(),
+        at=time_of(entry.get("messageTimestamp")),
         provider_id=text_of(key.get("id")) or None,
         reply_to=_answered_in(entry, content),
         payload=payload or None,
@@ -359,7 +337,7 @@ def _text_in(content: Mapping[str, Any]) -> tuple[str, str]:
     button = fields_of(content.get("buttonsResponseMessage"))
     template = fields_of(content.get("templateButtonReplyMessage"))
     row = fields_of(content.get("listResponseMessage"))
-    texts = (
+    text = text_of(
         content.get("conversation"),
         fields_of(content.get("extendedTextMessage")).get("text"),
         button.get("selectedDisplayText"),
@@ -368,17 +346,12 @@ def _text_in(content: Mapping[str, Any]) -> tuple[str, str]:
         *(fields_of(content.get(name)).get("caption") for name in _MEDIA),
     )
     chosen = fields_of(row.get("singleSelectReply")).get("selectedRowId")
-    payloads = (button.get("selectedButtonId"), template.get("selectedId"), chosen)
-    return _first_text(texts), _first_text(payloads)
-
-
-def _first_text(values: Sequence[object]) -> str:
-    return next(filter(None, map(text_of, values)), "")
+    return text, text_of(button.get("selectedButtonId"), template.get("selectedId"), chosen)
 
 
 def _answered_in(entry: Mapping[str, Any], content: Mapping[str, Any]) -> str | None:
     contexts = [entry.get("contextInfo"), *(fields_of(part).get("contextInfo") for part in content.values())]
-    return _first_text([fields_of(context).get("stanzaId") for context in contexts]) or None
+    return text_of(*(fields_of(context).get("stanzaId") for context in contexts)) or None
 
 
 def _events_in(entry: Mapping[str, Any]) -> Iterator[ConnectionEvent]:

@@ -34,21 +34,17 @@ from wabroadcast_core import (
     Throttled,
     WebhookRequest,
     ask,
-    blank_numbers,
     error_of,
     hookimpl,
 )
-from wabroadcast_plugins.senders.webhook_calls import (
-    read_entries,
-    read_number,
-    read_text,
-    read_time,
-    require_token,
-)
+from wabroadcast_plugins.senders.shared.jids import number_of
+from wabroadcast_plugins.senders.shared.loose import as_text, document_in, objects_in, time_of
+from wabroadcast_plugins.senders.shared.media import load_file
+from wabroadcast_plugins.senders.shared.proofs import require_token
+from wabroadcast_plugins.senders.shared.refusals import shown
 
 LARGEST_FILE: Final = 4 * 1024 * 1024  # bytes
 MOST_STATE_IDS: Final = 10_000
-LONGEST_DETAIL: Final = 200  # characters
 SUCCESS: Final = 200
 
 _MEDIA: Final = ("image", "document", "audio", "video")
@@ -132,22 +128,22 @@ class FonnteSender:
         found: dict[str, bool] = {}
         for name, is_there in (("registered", True), ("not_registered", False)):
             listed = answer.get(name)
-            texts = map(read_text, listed if isinstance(listed, list) else [])
+            texts = map(as_text, listed if isinstance(listed, list) else [])
             found |= {by_digits[digits]: is_there for digits in texts if digits in by_digits}
         return found
 
     async def check_connection(self) -> ConnectionEvent:
         answer = _good_answer(await self._ask("device"))
-        state = read_text(answer.get("device_status")).lower()
+        state = as_text(answer.get("device_status")).lower()
         if state == "connect":
             return ConnectionEvent("up")
-        return ConnectionEvent("down", f"Fonnte says that the device is: {state[:LONGEST_DETAIL] or 'unknown'}")
+        return ConnectionEvent("down", f"Fonnte says that the device is: {shown(state) or 'unknown'}")
 
     def verify_webhook(self, request: WebhookRequest) -> None:
         require_token(request, self._settings.webhook_token)
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
-        return [news for entry in read_entries(request) for news in self._read_entry(entry)]
+        return [news for entry in objects_in(document_in(request)) for news in self._read_entry(entry)]
 
     async def _add_media(self, fields: dict[str, str], message: OutgoingMessage) -> dict[str, Any]:
         """Put a link among the fields. :returns: the files of the request, where the medium is none."""
@@ -159,10 +155,8 @@ class FonnteSender:
         if url := media.get("url"):
             fields["url"] = url
             return {}
-        file = await self._context.load_media(media)
-        if len(file.content) > LARGEST_FILE:
-            raise BadMessage("media_too_large", "Fonnte takes files of up to 4 MB")
-        return {"files": {"file": (filename or file.filename, file.content, file.content_type)}}
+        file = await load_file(self._context, message, kind=self.kind, capabilities=self.capabilities)
+        return {"files": {"file": (file.filename, file.content, file.content_type)}}
 
     async def _ask(self, call: str, **request: Any) -> Reply:
         settings = self._settings
@@ -180,16 +174,16 @@ class FonnteSender:
             yield from _read_inbound(entry)
         elif "id" in entry or "stateid" in entry:
             yield from self._read_receipt(entry)
-        elif state := _STATES.get(read_text(entry.get("status")).lower()):
-            yield ConnectionEvent(state, blank_numbers(read_text(entry.get("reason")))[:LONGEST_DETAIL])
+        elif state := _STATES.get(as_text(entry.get("status")).lower()):
+            yield ConnectionEvent(state, shown(as_text(entry.get("reason"))))
 
     def _read_receipt(self, entry: Mapping[str, Any]) -> Iterator[Receipt]:
         """``status`` is what Fonnte did with it; ``state``, what WhatsApp did, may come with a ``stateid`` alone."""
-        message_id = self._ids.resolve(_first(entry.get("id")), read_text(entry.get("stateid")))
+        message_id = self._ids.resolve(_first(entry.get("id")), as_text(entry.get("stateid")))
         if not message_id:
             return
-        at = read_time(entry.get("timestamp"))
-        for word in (read_text(entry.get(name)).lower() for name in ("status", "state")):
+        at = time_of(entry.get("timestamp"))
+        for word in (as_text(entry.get(name)).lower() for name in ("status", "state")):
             if word in _RECEIPTS:
                 yield Receipt(_RECEIPTS[word], at, provider_id=message_id)
             elif word in _FAILURES:
@@ -236,7 +230,7 @@ def _good_answer(reply: Reply) -> Mapping[str, Any]:
         case True | "true":
             return answer
         case False | "false":
-            raise _refusal(reply, read_text(answer.get("reason")) or read_text(answer.get("detail")))
+            raise _refusal(reply, as_text(answer.get("reason")) or as_text(answer.get("detail")))
     if reply.is_success:
         raise OutcomeUnknown("fonnte_bad_answer", reply.summary)
     raise error_of(reply)
@@ -244,7 +238,7 @@ def _good_answer(reply: Reply) -> Mapping[str, Any]:
 
 def _refusal(reply: Reply, reason: str) -> SendError:
     """What Fonnte's words mean. They outrank the HTTP status, which decides where nothing is known of them."""
-    detail = blank_numbers(reason)[:LONGEST_DETAIL]
+    detail = shown(reason)
     for pattern, error, code in _REASONS:
         if pattern.search(reason.lower()):
             return error(code, detail)
@@ -255,19 +249,19 @@ def _first(value: Any) -> str:
     """The id of the one message sent, which Fonnte gives as a list."""
     if isinstance(value, list):
         value = value[0] if value else None
-    return read_text(value)
+    return as_text(value)
 
 
 def _read_inbound(entry: Mapping[str, Any]) -> Iterator[Inbound]:
     """A message of a person: none of a group, which names the member, and none of the device itself."""
-    number, device = read_number(entry.get("sender")), read_number(entry.get("device"))
-    if number is None or number == device or read_text(entry.get("member")):
+    number, device = number_of(entry.get("sender")), number_of(entry.get("device"))
+    if number is None or number == device or as_text(entry.get("member")):
         return
-    text = read_text(entry.get("message"))
-    inbox_id = read_text(entry.get("inboxid"))
+    text = as_text(entry.get("message"))
+    inbox_id = as_text(entry.get("inboxid"))
     yield Inbound(
         number,
         "" if text.lower() in _NO_TEXT else text,
-        read_time(entry.get("timestamp")),
+        time_of(entry.get("timestamp")),
         provider_id=inbox_id if inbox_id != "0" else None,
     )

@@ -7,8 +7,6 @@ What is special about it: its number check, which it also makes before each send
 tells of receipts and messages, not of the connection.
 """
 
-import hashlib
-import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
@@ -31,27 +29,18 @@ from wabroadcast_core import (
     SenderContext,
     SendError,
     Temporary,
-    WebhookRefusedError,
     WebhookRequest,
     ask,
-    blank_numbers,
     error_of,
     hookimpl,
 )
-from wabroadcast_plugins.senders.jids import kind_of, number_of
-from wabroadcast_plugins.senders.whatsmeow import (
-    fields_of,
-    find_refusal,
-    load_media,
-    reachout_timelock,
-    read_json,
-    read_time,
-    text_of,
-    texts_in,
-)
+from wabroadcast_plugins.senders.shared.jids import is_one_person, number_of
+from wabroadcast_plugins.senders.shared.loose import fields_of, read_json, text_of, texts_in, time_of
+from wabroadcast_plugins.senders.shared.media import check_message, load_file
+from wabroadcast_plugins.senders.shared.proofs import require_signature
+from wabroadcast_plugins.senders.shared.refusals import REACHOUT_TIMELOCK, find_refusal, refusal, shown
 
 DEFAULT_SECRET: Final = "secret"  # noqa: S105 - the gateway's own default, which everybody knows
-LONGEST_DETAIL: Final = 200  # characters
 
 _FIELDS: Final = {"image": "image", "document": "file", "audio": "audio", "video": "video"}
 _PART_TYPES: Final = {"audio/mp4": "audio/m4a"}  # where the gateway's list has another name
@@ -146,20 +135,20 @@ class GowaSender:
         return ConnectionEvent("up")
 
     def verify_webhook(self, request: WebhookRequest) -> None:
-        secret = self._settings.webhook_secret.get_secret_value()
-        if not secret:
-            raise WebhookRefusedError("no webhookSecret is set: give this connection the gateway's webhook secret")
-        wanted = "sha256=" + hmac.new(secret.encode(), request.body, hashlib.sha256).hexdigest()
-        given = request.headers.get("x-hub-signature-256", "")
-        if not hmac.compare_digest(wanted.encode(), given.encode(errors="replace")):
-            raise WebhookRefusedError("X-Hub-Signature-256 is not made with this connection's webhookSecret")
+        require_signature(
+            request,
+            self._settings.webhook_secret,
+            header="X-Hub-Signature-256",
+            prefix="sha256=",
+            set_there="the gateway's WHATSAPP_WEBHOOK_SECRET",
+        )
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
         document = fields_of(read_json(request.body))
         payload = fields_of(document.get("payload"))
         match document.get("event"):
             case "message.ack":
-                return list(_receipts_in(payload, at=read_time(document.get("timestamp"))))
+                return list(_receipts_in(payload, at=time_of(document.get("timestamp"))))
             case "message":
                 return list(_inbound_in(payload))
         return []
@@ -168,14 +157,11 @@ class GowaSender:
         """The path and the body of the request that sends a message."""
         if message.type == "text":
             return "/send/message", {"json": {"phone": _jid_of(message.number), "message": message.text}}
-        if message.type not in _FIELDS:
-            raise BadMessage("gowa_type", f"the gateway sends no {message.type}")
+        check_message(message, kind=self.kind, capabilities=self.capabilities)
         return f"/send/{_FIELDS[message.type]}", {"files": await self._compose_form(message)}
 
     async def _compose_form(self, message: OutgoingMessage) -> dict[str, _Part]:
         form: dict[str, _Part] = {"phone": (None, _jid_of(message.number))}
-        if message.text and message.type == "audio":
-            raise BadMessage("gowa_caption", "WhatsApp shows no caption with an audio file")
         if message.text:
             form["caption"] = (None, message.text)
         if message.type == "image":
@@ -188,12 +174,11 @@ class GowaSender:
         return form
 
     async def _load_file(self, message: OutgoingMessage) -> _Part:
-        media = await load_media(self._context, message, kind=self.kind, capabilities=self.capabilities)
-        content_type = media.content_type.partition(";")[0]
-        name = message.content.get("filename") or media.filename
+        file = await load_file(self._context, message, kind=self.kind, capabilities=self.capabilities)
+        content_type, name = file.content_type.partition(";")[0], file.filename
         if message.type == "image":  # the gateway works in a file of that name, and then deletes it: share none
             name = message.message_id + _ENDINGS[content_type]
-        return name, media.content, _PART_TYPES.get(content_type, content_type)
+        return name, file.content, _PART_TYPES.get(content_type, content_type)
 
     async def _is_on_whatsapp(self, number: str) -> bool | None:
         reply = await self._ask("GET", "/user/check", params={"phone": _jid_of(number)})
@@ -239,12 +224,12 @@ def _error_in(reply: Reply, *, attempt: int) -> SendError:
     """What a reply that is no success means: by the gateway's code, then by its words, then by its status."""
     document = fields_of(reply.document)
     code, text = text_of(document.get("code")), text_of(document.get("message"))
-    detail = blank_numbers(text)[:LONGEST_DETAIL] or reply.summary
+    detail = shown(text) or reply.summary
     match code:
         case "INVALID_JID":
             return _not_on_whatsapp(detail, attempt=attempt)
         case "WA_REACHOUT_TIMELOCK":
-            return reachout_timelock(kind="gowa", retry_after=reply.retry_after)
+            return refusal(REACHOUT_TIMELOCK, kind="gowa", retry_after=reply.retry_after)
         case "VALIDATION_ERROR":
             return Rejected("gowa_number", detail) if "phone" in text.lower() else BadMessage("gowa_message", detail)
         case "UPLOAD_MEDIA_ERROR":
@@ -296,12 +281,12 @@ def _receipts_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Receipt]:
 
 def _inbound_in(payload: Mapping[str, Any]) -> Iterator[Inbound]:
     number = number_of(payload.get("from"))
-    if number is None or payload.get("is_from_me") or kind_of(payload.get("chat_id")) not in {"person", "lid"}:
+    if number is None or payload.get("is_from_me") or not is_one_person(payload.get("chat_id")):
         return
     yield Inbound(
         number=number,
         text=text_of(payload.get("body")),
-        at=read_time(payload.get("timestamp")),
+        at=time_of(payload.get("timestamp")),
         provider_id=text_of(payload.get("id")) or None,
         reply_to=text_of(payload.get("replied_to_id")) or None,
     )

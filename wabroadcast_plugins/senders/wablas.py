@@ -35,21 +35,17 @@ from wabroadcast_core import (
     Throttled,
     WebhookRequest,
     ask,
-    blank_numbers,
     error_of,
     hookimpl,
 )
-from wabroadcast_plugins.senders.webhook_calls import (
-    read_entries,
-    read_number,
-    read_text,
-    read_time,
-    require_token,
-)
+from wabroadcast_plugins.senders.shared.jids import number_of
+from wabroadcast_plugins.senders.shared.loose import as_text, document_in, objects_in, time_of
+from wabroadcast_plugins.senders.shared.media import check_message, load_file
+from wabroadcast_plugins.senders.shared.proofs import require_token
+from wabroadcast_plugins.senders.shared.refusals import shown
 
 LARGEST_FILE: Final = 2 * 1024 * 1024  # bytes
 STORED_SECONDS: Final = 6 * 3_600  # that a file's address at Wablas is used again
-LONGEST_DETAIL: Final = 200  # characters
 
 _MEDIA: Final = ("image", "document", "audio", "video")
 
@@ -116,23 +112,22 @@ class WablasSender:
     async def check_connection(self) -> ConnectionEvent:
         token = self._settings.token.get_secret_value()  # this one call wants it without the secret key, as a parameter
         answer = _good_answer(await self._ask("GET", "device/info", params={"token": token}))
-        device = next(_objects(answer.get("data")), {})
-        state = read_text(device.get("status")).lower()
+        device = next(iter(objects_in(answer.get("data"))), {})
+        state = as_text(device.get("status")).lower()
         if state == "connected":
             return ConnectionEvent("up")
-        return ConnectionEvent("down", f"Wablas says that the device is: {state[:LONGEST_DETAIL] or 'unknown'}")
+        return ConnectionEvent("down", f"Wablas says that the device is: {shown(state) or 'unknown'}")
 
     def verify_webhook(self, request: WebhookRequest) -> None:
         require_token(request, self._settings.webhook_token)
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound]:
-        return [news for entry in read_entries(request) for news in _read_entry(entry)]
+        return [news for entry in objects_in(document_in(request)) for news in _read_entry(entry)]
 
     async def _media_fields(self, message: OutgoingMessage) -> dict[str, str]:
-        if message.type == "audio" and message.text:
-            raise BadMessage("wablas_audio_caption", "Wablas sends audio without a caption: leave it out")
-        media, filename = message.content["media"], message.content.get("filename")
-        fields = {message.type: media.get("url") or await self._store(message.type, media, filename)}
+        check_message(message, kind=self.kind, capabilities=self.capabilities)
+        filename = message.content.get("filename")
+        fields = {message.type: message.content["media"].get("url") or await self._store(message)}
         match message.type:
             case "video":
                 fields["caption"] = message.text or ""  # it must be there
@@ -142,20 +137,17 @@ class WablasSender:
                 fields["caption"] = message.text
         return fields
 
-    async def _store(self, kind: str, media: Mapping[str, Any], filename: str | None) -> str:
+    async def _store(self, message: OutgoingMessage) -> str:
         """The address at Wablas of a file that was uploaded to us; one message stores it, others use it again.
 
         :raises SendError: it is not stored, and nothing was sent.
         """
-        file = await self._context.load_media(media)
-        if len(file.content) > LARGEST_FILE:
-            raise BadMessage("media_too_large", "Wablas takes files of up to 2 MB")
-        key = f"{kind}:{file.key}"
+        file = await load_file(self._context, message, kind=self.kind, capabilities=self.capabilities)
+        key = f"{message.type}:{file.key}"
         async with self._storing:
             if known := await self._context.kept.get(key):
                 return known
-            part = (filename or file.filename, file.content, file.content_type)
-            url = await self._upload(kind, part)
+            url = await self._upload(message.type, (file.filename, file.content, file.content_type))
             await self._context.kept.put(key, url, seconds=STORED_SECONDS)
         return url
 
@@ -166,8 +158,8 @@ class WablasSender:
             raise Temporary("wablas_upload", error.detail) from error
         except Rejected as error:  # the file, not a person
             raise BadMessage("wablas_file", error.detail) from error
-        for item in (*_objects(answer.get("data")), *_messages(answer)):
-            if (url := read_text(item.get("url"))).startswith("http"):
+        for item in (*objects_in(answer.get("data")), *_messages(answer)):
+            if (url := as_text(item.get("url"))).startswith("http"):
                 return url
         raise Temporary("wablas_upload", "Wablas took a file and did not say where it is")
 
@@ -195,8 +187,8 @@ def _accepted(reply: Reply) -> Accepted:
     """The one message of an answer; it may be refused inside of an answer that is none."""
     for item in _messages(_good_answer(reply)):
         if item.get("status") is False:
-            raise _refusal(reply, read_text(item.get("message")))
-        if message_id := read_text(item.get("id")):
+            raise _refusal(reply, as_text(item.get("message")))
+        if message_id := as_text(item.get("id")):
             return Accepted(provider_id=message_id)
     raise OutcomeUnknown("wablas_no_id", reply.summary)
 
@@ -208,7 +200,7 @@ def _good_answer(reply: Reply) -> Mapping[str, Any]:
         case True:
             return answer
         case False:
-            raise _refusal(reply, read_text(answer.get("message")))
+            raise _refusal(reply, as_text(answer.get("message")))
     if reply.is_success:
         raise OutcomeUnknown("wablas_bad_answer", reply.summary)
     raise error_of(reply)
@@ -216,7 +208,7 @@ def _good_answer(reply: Reply) -> Mapping[str, Any]:
 
 def _refusal(reply: Reply, words: str) -> SendError:
     """What Wablas' words mean. They outrank the HTTP status, which decides where nothing is known of them."""
-    detail = blank_numbers(words)[:LONGEST_DETAIL]
+    detail = shown(words)
     for pattern, error, code in _WORDS:
         if pattern.search(words.lower()):
             return error(code, detail)
@@ -225,14 +217,9 @@ def _refusal(reply: Reply, words: str) -> SendError:
 
 def _messages(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """What is said of each message: Wablas writes one object or a list of them, under either of two names."""
-    for part in _objects(answer.get("data")):
+    for part in objects_in(answer.get("data")):
         for name in ("messages", "message"):
-            yield from _objects(part.get(name))
-
-
-def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    values = value if isinstance(value, list) else [value]
-    return (item for item in values if isinstance(item, dict))
+            yield from objects_in(part.get(name))
 
 
 def _read_entry(entry: Mapping[str, Any]) -> Iterator[Receipt | Inbound]:
@@ -243,30 +230,30 @@ def _read_entry(entry: Mapping[str, Any]) -> Iterator[Receipt | Inbound]:
 
 
 def _read_receipt(entry: Mapping[str, Any]) -> Iterator[Receipt]:
-    message_id, word = read_text(entry.get("id")), read_text(entry.get("status")).lower()
+    message_id, word = as_text(entry.get("id")), as_text(entry.get("status")).lower()
     if not message_id:
         return
-    at = read_time(entry.get("timestamp"))
+    at = time_of(entry.get("timestamp"))
     if word in _RECEIPTS:
         yield Receipt(_RECEIPTS[word], at, provider_id=message_id)
     elif word in _FAILURES:
-        note = blank_numbers(read_text(entry.get("note")))[:LONGEST_DETAIL]
+        note = shown(as_text(entry.get("note")))
         error = Rejected(f"wablas_{word}", note or f"Wablas says: {word}")
         yield Receipt("failed", at, provider_id=message_id, error=error)
 
 
 def _read_inbound(entry: Mapping[str, Any]) -> Iterator[Inbound]:
     """A message of a person: none of a group, and none that was written on the connected phone."""
-    number = read_number(entry.get("phone"))
+    number = number_of(entry.get("phone"))
     if number is None or _is_true(entry.get("isGroup")) or _is_true(entry.get("isFromMe")):
         return
     yield Inbound(
         number,
-        read_text(entry.get("message")),
-        read_time(entry.get("timestamp")),
-        provider_id=read_text(entry.get("id")) or None,
+        as_text(entry.get("message")),
+        time_of(entry.get("timestamp")),
+        provider_id=as_text(entry.get("id")) or None,
     )
 
 
 def _is_true(value: Any) -> bool:
-    return value is True or read_text(value).lower() in {"true", "1"}
+    return value is True or as_text(value).lower() in {"true", "1"}

@@ -7,8 +7,6 @@ others ignore it. Some numbers' chats have another id than the number, which its
 signed and wants the events message, message.ack and session.status.
 """
 
-import hashlib
-import hmac
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,43 +26,37 @@ from wabroadcast_core import (
     OutcomeUnknown,
     OutgoingMessage,
     Receipt,
-    Rejected,
     Reply,
     Sender,
     SenderContext,
     SendError,
     Temporary,
     Throttled,
-    WebhookRefusedError,
     WebhookRequest,
     ask,
     error_of,
     hookimpl,
 )
-from wabroadcast_plugins.senders.gateways import (
-    attach,
-    fields_of,
-    find_refusal,
-    is_refusal,
-    read_json,
-    refusal,
-    seconds_of,
-    shown,
-    text_of,
+from wabroadcast_plugins.senders.shared.jids import (
+    is_for_many,
+    is_one_person,
+    message_id_of,
+    number_of,
+    wa_id_of,
 )
-from wabroadcast_plugins.senders.jids import kind_of, number_of, wa_id_of
+from wabroadcast_plugins.senders.shared.loose import fields_of, read_json, seconds_of, text_of, time_of
+from wabroadcast_plugins.senders.shared.media import attach
+from wabroadcast_plugins.senders.shared.proofs import require_signature
+from wabroadcast_plugins.senders.shared.refusals import find_refusal, late_failure, shown
 
 CHAT_KEPT_SECONDS: Final = 14 * 86_400.0
 TEXT_KEPT_SECONDS: Final = 3 * 86_400.0
 STARTING_SECONDS: Final = 15.0  # a session that lost its line is back after so long, more or less
 
 _MEGABYTE: Final = 1024 * 1024
-_OWN_DIGITS: Final = 18  # of the ids that the gateway's engines make themselves: 3EB0 and so many hexadecimal ones
 _WITNESS: Final = "witness"
 _ACTIONS: Final = {"image": "sendImage", "document": "sendFile", "audio": "sendVoice", "video": "sendVideo"}
 _READY_TYPES: Final = {"audio": "audio/ogg; codecs=opus", "video": "video/mp4"}  # others are converted by the gateway
-_SERVER_ERROR: Final = re.compile(r"server returned error (\d{3})(?!\d)")
-_NOBODY: Final = frozenset({"group", "channel", "broadcast"})
 _FETCH_ERROR: Final = re.compile(r"Request failed with status code 4\d\d")
 _RECEIPTS: Final[Mapping[object, Any]] = {-1: "failed", 1: "sent", 2: "delivered", 3: "read", 4: "read"}
 _DOWN: Final = frozenset({"STOPPED", "FAILED", "SCAN_QR_CODE", "PASSKEY_REQUIRED", "PASSKEY_CONFIRMATION_REQUIRED"})
@@ -110,12 +102,7 @@ class WahaSender:
         own_id = body.get("id")
         if own_id:
             await self._context.kept.put(f"text:{own_id}", "asked", seconds=TEXT_KEPT_SECONDS)
-        reply = await self._ask("POST", f"api/{action}", json=body)
-        if not reply.is_success:
-            raise await self._failure_in(reply)
-        message_id, chat_id = _sent_in(reply.document)
-        if not message_id:
-            raise OutcomeUnknown("waha_no_id", f"HTTP {reply.status} without the id of a message")
+        message_id, chat_id = await self._post(action, body)
         if message_id == own_id:
             await self._context.kept.put(_WITNESS, message_id, seconds=TEXT_KEPT_SECONDS)
         return Accepted(provider_id=message_id, wa_id=wa_id_of(chat_id) or wa_id_of(body["chatId"]))
@@ -127,7 +114,7 @@ class WahaSender:
         for this kind of message, or store none. So it must have been a text, and another text must be found.
         """
         del number
-        own_id = _own_id(message_id)
+        own_id = message_id_of(message_id)
         if await self._knows(own_id):
             return Accepted(provider_id=own_id)
         witness = await self._context.kept.get(_WITNESS)
@@ -145,20 +132,20 @@ class WahaSender:
         return ConnectionEvent("up") if status == "WORKING" else ConnectionEvent("down", f"waha_{_state_of(status)}")
 
     def verify_webhook(self, request: WebhookRequest) -> None:
-        secret = self._settings.webhook_secret.get_secret_value()
-        if not secret:
-            raise WebhookRefusedError("no webhookSecret is set: give this connection the webhook's hmac.key")
-        wanted = hmac.new(secret.encode(), request.body, hashlib.sha512).hexdigest()
-        given = request.headers.get("x-webhook-hmac", "")
-        if not hmac.compare_digest(wanted.encode(), given.lower().encode(errors="replace")):
-            raise WebhookRefusedError("X-Webhook-Hmac is not made with this connection's webhookSecret")
+        require_signature(
+            request,
+            self._settings.webhook_secret,
+            header="X-Webhook-Hmac",
+            algorithm="sha512",
+            set_there="the webhook's hmac.key",
+        )
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
         document = fields_of(read_json(request.body))
         if text_of(document.get("session")) not in {"", self._settings.session}:
             return []  # a webhook for all sessions of the server
         payload = fields_of(document.get("payload"))
-        at = seconds_of(document.get("timestamp")) or time.time()
+        at = time_of(document.get("timestamp"))
         match document.get("event"):
             case "message.ack":
                 return list(_receipts_in(payload, at=at))
@@ -168,12 +155,27 @@ class WahaSender:
                 return list(_events_in(payload))
         return []
 
+    async def _post(self, action: str, body: Mapping[str, Any]) -> tuple[str, str]:
+        """Send. :returns: the ids of the message and of its chat. :raises SendError: it is not surely accepted."""
+        reply = await self._ask("POST", f"api/{action}", json=body)
+        if not reply.is_success:
+            raise await self._failure_in(reply)
+        message_id, chat_id = _sent_in(reply.document)
+        if not message_id:
+            raise OutcomeUnknown("waha_no_id", f"HTTP {reply.status} without the id of a message")
+        return message_id, chat_id
+
     async def _compose(self, message: OutgoingMessage) -> tuple[str, dict[str, Any]]:
         """What to call to send a message, and with which body."""
         body: dict[str, Any] = {"session": self._settings.session, "chatId": await self._chat_of(message.number)}
         if message.type == "text":
             preview = self._settings.link_preview or bool(message.content.get("previewUrl"))
-            return "sendText", {**body, "id": _own_id(message.message_id), "text": message.text, "linkPreview": preview}
+            return "sendText", {
+                **body,
+                "id": message_id_of(message.message_id),
+                "text": message.text,
+                "linkPreview": preview,
+            }
         medium = await attach(self._context, message, kind=self.kind, capabilities=self.capabilities)
         file = {"mimetype": medium.content_type, "filename": medium.filename}
         body["file"] = {**file, "url": medium.url} if medium.url else {**file, "data": medium.data}
@@ -193,7 +195,7 @@ class WahaSender:
             raise await self._failure_in(reply)
         document = fields_of(reply.document)
         found, chat_id = document.get("numberExists"), document.get("chatId")
-        if found is True and kind_of(chat_id) in {"person", "lid"}:
+        if found is True and is_one_person(chat_id):
             digits = wa_id_of(chat_id)  # in a request, a person's id is wanted in this form alone
             chat = f"{digits}@c.us" if digits else text_of(chat_id)
             await self._context.kept.put(f"chat:{number}", chat, seconds=CHAT_KEPT_SECONDS)
@@ -212,9 +214,10 @@ class WahaSender:
         return True
 
     async def _failure_in(self, reply: Reply) -> SendError:
-        if code := find_refusal(_words_in(reply)):
-            return refusal(code, kind=self.kind, retry_after=await self._seconds_restricted())
-        return _error_in(reply)
+        error = _error_in(reply)
+        if isinstance(error, Throttled) and error.scope == "new_contacts":
+            error.retry_after = await self._seconds_restricted()
+        return error
 
     async def _seconds_restricted(self) -> float | None:
         """For how long WhatsApp lets the account write to nobody new, as far as the server knows."""
@@ -259,11 +262,6 @@ def wab_senders() -> list[type[Sender]]:
     return [WahaSender]
 
 
-def _own_id(message_id: str) -> str:
-    """Always the same id for a message, in the form of those that WhatsApp's web clients make."""
-    return "3EB0" + hashlib.sha256(message_id.encode()).hexdigest()[:_OWN_DIGITS].upper()
-
-
 def _sent_in(document: object) -> tuple[str, str]:
     """The bare id of a message that was sent, and its chat's; empty where they are not there.
 
@@ -278,7 +276,7 @@ def _sent_in(document: object) -> tuple[str, str]:
 
 
 def _split_id(value: object) -> tuple[str, str]:
-    whole = text_of(fields_of(value).get("_serialized")) or text_of(value)
+    whole = text_of(fields_of(value).get("_serialized"), value)
     parts = whole.split("_")
     return (parts[2], parts[1]) if len(parts) in {3, 4} else (whole, "")
 
@@ -298,8 +296,8 @@ def _words_in(reply: Reply) -> str:
 def _error_in(reply: Reply) -> SendError:
     """What a reply that is no success means: by WhatsApp's own refusal, then by its status, then by its words."""
     words = _words_in(reply)
-    if found := _SERVER_ERROR.search(words):
-        return _refused(found[1])
+    if refused := find_refusal(words, kind="waha"):
+        return refused
     match reply.status:
         case 404:
             return ConnectionDown("waha_no_session", shown(words) or "there is no such session or server")
@@ -318,19 +316,13 @@ def _fault(words: str) -> SendError:
     return OutcomeUnknown("waha_fault", shown(words) or "HTTP 500")
 
 
-def _refused(code: str) -> SendError:
-    """WhatsApp answered the server, so it surely did not take the message."""
-    if code == "429":
-        return Throttled("waha_429", "WhatsApp told the server to slow down")
-    return Temporary(f"waha_{code}", f"WhatsApp answered the server with error {code}")
-
-
 def _unprocessable(reply: Reply, words: str) -> SendError:
     """Refused before anything was sent: the session is not at work, or cannot do what is asked."""
     status = text_of(fields_of(reply.document).get("status"))
     if status == "STARTING":
         return Temporary("waha_starting", "the session is connecting", retry_after=STARTING_SECONDS)
     if status:
+        # "disconnected": once the webhook tells that it works again, the connection goes on by itself
         return ConnectionDown("disconnected", f"the session is not at work, its state is {_state_of(status)}")
     if "session" in words.lower():
         return ConnectionDown("waha_no_session", shown(words))
@@ -341,21 +333,17 @@ def _receipts_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Receipt]:
     message_id, chat_id = _split_id(payload.get("id"))
     ack = payload.get("ack")
     kind = _RECEIPTS.get(ack) if isinstance(ack, int) else None
-    chats = {kind_of(chat_id), kind_of(payload.get("from"))}
-    if not message_id or kind is None or payload.get("fromMe") is False or chats & _NOBODY:
+    has_many = is_for_many(chat_id) or is_for_many(payload.get("from"))
+    if not message_id or kind is None or payload.get("fromMe") is False or has_many:
         return
-    yield Receipt(kind, at=at, provider_id=message_id, error=_late_error(payload) if kind == "failed" else None)
-
-
-def _late_error(payload: Mapping[str, Any]) -> SendError:
     code = fields_of(payload.get("error")).get("code")
-    if is_refusal(code):
-        return refusal(text_of(code), kind="waha")
-    return Rejected("waha_undelivered", "WhatsApp did not take the message")
+    yield Receipt(
+        kind, at=at, provider_id=message_id, error=late_failure(code, kind="waha") if kind == "failed" else None
+    )
 
 
 def _inbound_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Inbound]:
-    if payload.get("fromMe") or kind_of(payload.get("from")) not in {"person", "lid"}:
+    if payload.get("fromMe") or not is_one_person(payload.get("from")):
         return
     number = _writer_in(payload)
     if number is None:
@@ -373,8 +361,7 @@ def _writer_in(payload: Mapping[str, Any]) -> str | None:
     """Who wrote; of a hidden id, the number that GOWS or NOWEB tells beside it."""
     raw = fields_of(payload.get("_data"))
     info, key = fields_of(raw.get("Info")), fields_of(raw.get("key"))
-    ids = (payload.get("from"), info.get("SenderAlt"), key.get("remoteJidAlt"), key.get("senderPn"))
-    return next(filter(None, map(number_of, ids)), None)
+    return number_of(payload.get("from"), info.get("SenderAlt"), key.get("remoteJidAlt"), key.get("senderPn"))
 
 
 def _events_in(payload: Mapping[str, Any]) -> Iterator[ConnectionEvent]:

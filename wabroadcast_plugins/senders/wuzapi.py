@@ -7,9 +7,6 @@ the same at every try, but the gateway cannot be asked for a message by its id. 
 connection's token or, in newer releases, which leave that out, by a signature with an HMAC key.
 """
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
@@ -36,24 +33,15 @@ from wabroadcast_core import (
     WebhookRefusedError,
     WebhookRequest,
     ask,
-    blank_numbers,
     error_of,
     hookimpl,
 )
-from wabroadcast_plugins.senders.jids import kind_of, number_of
-from wabroadcast_plugins.senders.whatsmeow import (
-    fields_of,
-    find_refusal,
-    load_media,
-    read_json,
-    read_time,
-    text_of,
-    texts_in,
-)
+from wabroadcast_plugins.senders.shared.jids import is_one_person, message_id_of, number_of
+from wabroadcast_plugins.senders.shared.loose import fields_of, objects_in, read_json, text_of, texts_in, time_of
+from wabroadcast_plugins.senders.shared.media import check_message, data_uri, in_base64, load_file
+from wabroadcast_plugins.senders.shared.proofs import require_signature, same_text
+from wabroadcast_plugins.senders.shared.refusals import find_refusal, shown
 
-LONGEST_DETAIL: Final = 200  # characters
-ID_DIGITS: Final = 18  # hexadecimal ones after the prefix: as long as the ids of WhatsApp Web are
-_ID_PREFIX: Final = "3EB0"
 _MEGABYTE: Final = 1024 * 1024
 
 _FIELDS: Final = {"image": "Image", "document": "Document", "audio": "Audio", "video": "Video"}
@@ -145,8 +133,9 @@ class WuzapiSender:
         return ConnectionEvent("up")
 
     def verify_webhook(self, request: WebhookRequest) -> None:
-        if self._settings.webhook_secret.get_secret_value():
-            self._verify_signature(request)
+        secret = self._settings.webhook_secret
+        if secret.get_secret_value():
+            require_signature(request, secret, header="X-Hmac-Signature", set_there="the user's HMAC key")
         else:
             self._verify_token(request)
 
@@ -164,33 +153,24 @@ class WuzapiSender:
 
     async def _compose(self, message: OutgoingMessage) -> tuple[str, dict[str, Any]]:
         """The path and the body of the request that sends a message."""
-        body = {"Phone": message.number.lstrip("+"), "Id": _id_of(message.message_id)}
+        body = {"Phone": message.number.lstrip("+"), "Id": message_id_of(message.message_id)}
         if message.type == "text":
             return "/chat/send/text", {**body, "Body": message.text}
-        if message.type not in _FIELDS:
-            raise BadMessage("wuzapi_type", f"the gateway sends no {message.type}")
+        check_message(message, kind=self.kind, capabilities=self.capabilities)
         return f"/chat/send/{message.type}", {**body, **await self._compose_media(message)}
 
     async def _compose_media(self, message: OutgoingMessage) -> dict[str, str]:
-        if message.text and message.type == "audio":
-            raise BadMessage("wuzapi_caption", "WhatsApp shows no caption with an audio file")
-        media = await load_media(self._context, message, kind=self.kind, capabilities=self.capabilities)
-        content_type = media.content_type.partition(";")[0]
+        file = await load_file(self._context, message, kind=self.kind, capabilities=self.capabilities)
+        content_type, encoded = file.content_type.partition(";")[0], in_base64(file.content)
         caption = {"Caption": message.text} if message.text else {}
         if message.type != "document":
-            return {_FIELDS[message.type]: _data_uri(content_type, media.content), **caption}
-        name = message.content.get("filename") or media.filename
-        return {"Document": _data_uri(_ANY_FILE, media.content), "FileName": name, "MimeType": content_type, **caption}
-
-    def _verify_signature(self, request: WebhookRequest) -> None:
-        key = self._settings.webhook_secret.get_secret_value().encode()
-        wanted = hmac.new(key, request.body, hashlib.sha256).hexdigest()
-        if not _same(wanted, request.headers.get("x-hmac-signature", "")):
-            raise WebhookRefusedError("x-hmac-signature is not made with this connection's webhookSecret")
+            return {_FIELDS[message.type]: data_uri(content_type, encoded), **caption}
+        names = {"FileName": file.filename, "MimeType": content_type}
+        return {"Document": data_uri(_ANY_FILE, encoded), **names, **caption}
 
     def _verify_token(self, request: WebhookRequest) -> None:
         given = request.form.get("token") or text_of(fields_of(read_json(request.body)).get("token"))
-        if not _same(self._settings.token.get_secret_value(), given):
+        if not same_text(given, self._settings.token.get_secret_value()):
             raise WebhookRefusedError(
                 "the call does not carry this connection's token; newer releases never do: "
                 "set an HMAC key for the user there, and give it to this connection as webhookSecret"
@@ -212,27 +192,14 @@ def wab_senders() -> list[type[Sender]]:
     return [WuzapiSender]
 
 
-def _id_of(message_id: str) -> str:
-    """WhatsApp's id of a message, the same however often it is tried."""
-    return _ID_PREFIX + hashlib.sha256(message_id.encode()).hexdigest()[:ID_DIGITS].upper()
-
-
-def _data_uri(content_type: str, content: bytes) -> str:
-    return f"data:{content_type};base64,{base64.b64encode(content).decode()}"
-
-
 def _data_of(reply: Reply) -> dict[str, Any]:
     return fields_of(fields_of(reply.document).get("data"))
-
-
-def _same(wanted: str, given: str) -> bool:
-    return hmac.compare_digest(wanted.encode(), given.encode(errors="replace"))
 
 
 def _error_in(reply: Reply) -> SendError:
     """What a reply that is no success means: by the gateway's words, then by its status."""
     text = text_of(fields_of(reply.document).get("error"))
-    detail = blank_numbers(text)[:LONGEST_DETAIL] or reply.summary
+    detail = shown(text) or reply.summary
     return _error_in_words(text, detail, status=reply.status) or _error_by_status(reply, detail, is_gateways=bool(text))
 
 
@@ -263,7 +230,7 @@ def _error_by_status(reply: Reply, detail: str, *, is_gateways: bool) -> SendErr
 
 
 def _findings_in(users: object) -> Iterator[tuple[str, bool]]:
-    for user in map(fields_of, users if isinstance(users, list) else []):
+    for user in objects_in(users):
         found = user.get("IsInWhatsapp")
         if isinstance(found, bool):
             yield text_of(user.get("Query")).lstrip("+"), found
@@ -281,12 +248,12 @@ def _receipts_in(event: Mapping[str, Any], *, state: str) -> Iterator[Receipt]:
     if kind is None or event.get("IsFromMe"):
         return
     for message_id in texts_in(event.get("MessageIDs")):
-        yield Receipt(kind, at=read_time(event.get("Timestamp")), provider_id=message_id)
+        yield Receipt(kind, at=time_of(event.get("Timestamp")), provider_id=message_id)
 
 
 def _inbound_in(event: Mapping[str, Any]) -> Iterator[Inbound]:
     info = fields_of(event.get("Info"))
-    number = number_of(info.get("Sender")) or number_of(info.get("SenderAlt"))
+    number = number_of(info.get("Sender"), info.get("SenderAlt"))
     said = _said_in(fields_of(event.get("Message")))
     if number is None or said is None or not _is_of_a_person(info):
         return
@@ -294,14 +261,14 @@ def _inbound_in(event: Mapping[str, Any]) -> Iterator[Inbound]:
     yield Inbound(
         number=number,
         text=text,
-        at=read_time(info.get("Timestamp")),
+        at=time_of(info.get("Timestamp")),
         provider_id=text_of(info.get("ID")) or None,
         reply_to=reply_to,
     )
 
 
 def _is_of_a_person(info: Mapping[str, Any]) -> bool:
-    return not info.get("IsFromMe") and not info.get("IsGroup") and kind_of(info.get("Chat")) in {"person", "lid"}
+    return not info.get("IsFromMe") and not info.get("IsGroup") and is_one_person(info.get("Chat"))
 
 
 def _said_in(message: Mapping[str, Any]) -> tuple[str, str | None] | None:
@@ -311,6 +278,6 @@ def _said_in(message: Mapping[str, Any]) -> tuple[str, str | None] | None:
     for name in _SAID_IN:
         if part := fields_of(message.get(name)):
             context = fields_of(part.get("contextInfo"))
-            reply_to = text_of(context.get("stanzaID")) or text_of(context.get("stanzaId"))
-            return text_of(part.get("text")) or text_of(part.get("caption")), reply_to or None
+            reply_to = text_of(context.get("stanzaID"), context.get("stanzaId"))
+            return text_of(part.get("text"), part.get("caption")), reply_to or None
     return None

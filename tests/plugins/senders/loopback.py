@@ -1,38 +1,86 @@
-"""A provider on loopback and a client for it, on an event loop of their own: a client takes longer to make than many
-requests, so that the tests of a module share it.
-"""
+"""A provider on loopback to put questions to, and what the tests of several senders send to it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Self, TypeVar
 
-from wabroadcast_core import SenderContext
+from wabroadcast_core import OutgoingMessage, Sender
 from wabroadcast_core.delivery.http_client import make_client
-from wabroadcast_core.testing import FakeProvider, fake_sender_context
+from wabroadcast_core.testing import FakeProvider, ProviderAnswer, fake_sender_context
+from wabroadcast_core.testing.provider import Answering
 
-Result = TypeVar("Result")
+NUMBER = "+628123456789"
+JID = "628123456789@s.whatsapp.net"
+MEDIA = {
+    "photo": b"\xff\xd8\xff\xe0 a photograph",
+    "song": b"OggS" + b"\0" * 24 + b"OpusHead a song",
+    "note": b"\0\0\0\x18ftypM4A a note",
+    "film": b"\0\0\0\x18ftypmp42 a film",
+    "letter": b"%PDF-1.7 a letter",
+    "https://files.example/letter.pdf": b"%PDF-1.7 a letter",
+    "scan": b"\x89PNG\r\n\x1a\n" + bytes(20_000_000),
+}
+
+Answer = TypeVar("Answer")
 
 
-class Loopback:
-    def __init__(self) -> None:
-        self.provider = FakeProvider()
+class Loopback(FakeProvider):
+    """A provider for the senders of one kind, over one event loop and one client: to make a client takes long, so that
+    the tests of a module share it.
+
+    :param usual: what it answers unless a test says otherwise.
+    :param settings: of the senders, as an operator gives them; the address is added.
+    :param media: files by upload id or address.
+    """
+
+    def __init__(
+        self,
+        sender_class: type[Any],
+        usual: Answering,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        media: Mapping[str, bytes] | None = None,
+    ) -> None:
+        super().__init__()
+        self._sender_class: type[Sender] = sender_class
+        self._usual = usual
+        self._settings = settings or {}
+        self._media = media or {}
         self._runner = asyncio.Runner()
         self._http = make_client()
 
-    def __enter__(self) -> Self:
-        self.provider.__enter__()
+    def reset(self) -> Self:
+        """As if nothing had been asked yet."""
+        self.requests.clear()
+        self.answering = self._usual
         return self
+
+    def ask(
+        self,
+        question: Callable[[Any], Awaitable[Answer]],
+        *,
+        media: Mapping[str, bytes] | None = None,
+        **settings: Any,
+    ) -> Answer:
+        """Put a question to a new sender that talks to this provider."""
+
+        async def put() -> Answer:
+            given = self._sender_class.Settings.model_validate({"baseUrl": self.url, **self._settings, **settings})
+            context = fake_sender_context(http=self._http, media={**self._media, **(media or {})})
+            return await question(self._sender_class(given, context))
+
+        return self._runner.run(put())
 
     def __exit__(self, *_: object) -> None:
         self._runner.run(self._http.aclose())
         self._runner.close()
-        self.provider.__exit__()
+        super().__exit__()
 
-    def run(
-        self,
-        act: Callable[[SenderContext], Coroutine[Any, Any, Result]],
-        *,
-        media: Mapping[str, bytes] | None = None,
-    ) -> Result:
-        """What ``act`` gives, with a context of its own over the shared client."""
-        return self._runner.run(act(fake_sender_context(http=self._http, media=media)))
+
+def always(status: int, body: object) -> Answering:
+    """The same answer to every request."""
+    return lambda _: ProviderAnswer(status, body)
+
+
+def media_message(kind: str, source: Mapping[str, str], *, text: str | None = None, **content: str) -> OutgoingMessage:
+    return OutgoingMessage("job-7", NUMBER, kind, text=text, content={"media": source, **content})

@@ -1,17 +1,18 @@
 import base64
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.plugins.senders.gateway_on_loopback import GatewayOnLoopback
+from tests.plugins.senders.garbage import JSON, QUICK
+from tests.plugins.senders.loopback import Loopback, always
 from wabroadcast_core import (
     Accepted,
     BadMessage,
@@ -43,6 +44,7 @@ Found = TypeVar("Found")
 KEY = "B6D711FC-not-a-real-key"
 NUMBER = "+628123456789"
 DIGITS = NUMBER.lstrip("+")
+SETTINGS = {"instance": "main", "apiKey": KEY}
 JID = f"{DIGITS}@s.whatsapp.net"
 SENT = {"key": {"remoteJid": JID, "fromMe": True, "id": "3EB0C1"}, "message": {}, "status": "PENDING"}
 STATE_PATH = "/instance/connectionState/main"
@@ -61,31 +63,25 @@ class TestEvolutionSender(HttpSenderContract):
 
 
 @pytest.fixture(scope="module")
-def running_gateway() -> Iterator[GatewayOnLoopback]:
-    with GatewayOnLoopback(EvolutionSender, SENT, media={"u1/poster.png": PNG}) as running:
+def running_gateway() -> Iterator[Loopback]:
+    with Loopback(EvolutionSender, always(201, SENT), settings=SETTINGS, media={"u1/poster.png": PNG}) as running:
         yield running
 
 
 @pytest.fixture
-def gateway(running_gateway: GatewayOnLoopback) -> GatewayOnLoopback:
-    running_gateway.reset()
-    return running_gateway
+def gateway(running_gateway: Loopback) -> Loopback:
+    return running_gateway.reset()
 
 
 def make_settings(**given: Any) -> EvolutionSettings:
-    base = {"baseUrl": "http://gateway.example", "instance": "main", "apiKey": KEY}
-    return EvolutionSettings.model_validate({**base, **given})
+    return EvolutionSettings.model_validate({"baseUrl": "http://gateway.example", **SETTINGS, **given})
 
 
-def run(gateway: GatewayOnLoopback, work: Callable[[EvolutionSender], Awaitable[Found]], **settings: Any) -> Found:
-    return gateway.run(work, make_settings(**{"baseUrl": gateway.url, **settings}))
-
-
-def failure(gateway: GatewayOnLoopback, answer: ProviderAnswer, *, state: ProviderAnswer | None = None) -> SendError:
+def failure(gateway: Loopback, answer: ProviderAnswer, *, state: ProviderAnswer | None = None) -> SendError:
     """How a text ends that is answered so; ``state`` answers for the instance's state."""
     gateway.answering = lambda request: state if state and request.path == STATE_PATH else answer
     with pytest.raises(SendError) as caught:
-        run(gateway, lambda sender: sender.send(message_to(NUMBER)))
+        gateway.ask(lambda sender: sender.send(message_to(NUMBER)))
     return caught.value
 
 
@@ -118,9 +114,8 @@ def test_evolution_is_found_as_a_plugin() -> None:
     assert not sender.capabilities.client_message_ids
 
 
-def test_a_text_is_sent_as_the_gateway_wants_it(gateway: GatewayOnLoopback) -> None:
-    accepted = run(
-        gateway,
+def test_a_text_is_sent_as_the_gateway_wants_it(gateway: Loopback) -> None:
+    accepted = gateway.ask(
         lambda sender: sender.send(message_to(NUMBER, text="Halo")),
         baseUrl=f"{gateway.url}/evo/",
         instance="Toko 1/A",
@@ -191,9 +186,9 @@ def test_a_text_is_sent_as_the_gateway_wants_it(gateway: GatewayOnLoopback) -> N
     ],
 )
 def test_media_are_sent_as_the_gateway_wants_them(
-    gateway: GatewayOnLoopback, message: OutgoingMessage, path: str, body: dict[str, Any]
+    gateway: Loopback, message: OutgoingMessage, path: str, body: dict[str, Any]
 ) -> None:
-    accepted = run(gateway, lambda sender: sender.send(message))
+    accepted = gateway.ask(lambda sender: sender.send(message))
 
     assert accepted.provider_id == "3EB0C1"
     [request] = gateway.requests
@@ -210,20 +205,20 @@ def test_media_are_sent_as_the_gateway_wants_them(
     ],
 )
 def test_links_get_a_preview_where_it_is_asked_for(
-    gateway: GatewayOnLoopback, *, always: bool, asked: bool, preview: bool
+    gateway: Loopback, *, always: bool, asked: bool, preview: bool
 ) -> None:
     message = replace(message_to(NUMBER), content={"previewUrl": asked})
 
-    run(gateway, lambda sender: sender.send(message), linkPreview=always)
+    gateway.ask(lambda sender: sender.send(message), linkPreview=always)
 
     assert gateway.last.json["linkPreview"] is preview
 
 
-def test_typing_is_asked_for_and_waited_for(gateway: GatewayOnLoopback) -> None:
+def test_typing_is_asked_for_and_waited_for(gateway: Loopback) -> None:
     """The answer comes only after it, so that waiting as long as usual would take it for lost."""
     gateway.answering = lambda request: ProviderAnswer(201, SENT, delay=request.json["delay"] / 1_000)
 
-    accepted = run(gateway, lambda sender: sender.send(message_to(NUMBER)), typingMilliseconds=400, timeoutSeconds=0.2)
+    accepted = gateway.ask(lambda sender: sender.send(message_to(NUMBER)), typingMilliseconds=400, timeoutSeconds=0.2)
 
     assert accepted.provider_id == "3EB0C1"
     assert gateway.last.json["delay"] == 400
@@ -252,11 +247,11 @@ def test_a_send_is_waited_for_longer_than_it_types(typing: int, timeout: float, 
     ],
 )
 def test_the_id_that_whatsapp_knows_the_person_by_is_kept(
-    gateway: GatewayOnLoopback, jid: str | None, wa_id: str | None
+    gateway: Loopback, jid: str | None, wa_id: str | None
 ) -> None:
     gateway.answering = lambda _: ProviderAnswer(201, {"key": {"remoteJid": jid, "id": "3EB0C1"}})
 
-    accepted = run(gateway, lambda sender: sender.send(message_to("+5531988887777")))
+    accepted = gateway.ask(lambda sender: sender.send(message_to("+5531988887777")))
 
     assert accepted == Accepted(provider_id="3EB0C1", wa_id=wa_id)
 
@@ -318,7 +313,7 @@ def test_the_id_that_whatsapp_knows_the_person_by_is_kept(
     ],
 )
 def test_a_failure_is_what_the_shape_of_its_body_says(
-    gateway: GatewayOnLoopback, answer: ProviderAnswer, error: type[SendError], reason: str
+    gateway: Loopback, answer: ProviderAnswer, error: type[SendError], reason: str
 ) -> None:
     caught = failure(gateway, answer)
 
@@ -327,14 +322,14 @@ def test_a_failure_is_what_the_shape_of_its_body_says(
     assert len(gateway.requests) == 1
 
 
-def test_a_refusal_of_new_contacts_holds_up_only_them(gateway: GatewayOnLoopback) -> None:
+def test_a_refusal_of_new_contacts_holds_up_only_them(gateway: Loopback) -> None:
     caught = failure(gateway, refused(["Error: server returned error 463"]))
 
     assert isinstance(caught, Throttled)
     assert (caught.scope, caught.retry_after) == ("new_contacts", None)
 
 
-def test_what_the_gateway_says_is_told_without_numbers(gateway: GatewayOnLoopback) -> None:
+def test_what_the_gateway_says_is_told_without_numbers(gateway: Loopback) -> None:
     caught = failure(gateway, refused([f"Error: no session for {DIGITS} at 10:00"]))
 
     assert caught.detail == "HTTP 400: Error: no session for … at 10:00"
@@ -360,7 +355,7 @@ def test_what_the_gateway_says_is_told_without_numbers(gateway: GatewayOnLoopbac
     ],
 )
 def test_a_closed_connection_is_waited_for_unless_the_account_is_logged_out(
-    gateway: GatewayOnLoopback, closed: ProviderAnswer, state: ProviderAnswer, error: type[SendError], reason: str
+    gateway: Loopback, closed: ProviderAnswer, state: ProviderAnswer, error: type[SendError], reason: str
 ) -> None:
     caught = failure(gateway, closed, state=state)
 
@@ -372,9 +367,9 @@ def test_a_closed_connection_is_waited_for_unless_the_account_is_logged_out(
         assert caught.retry_after == evolution.RECONNECT_SECONDS
 
 
-def test_what_nobody_can_be_sent_leaves_no_trace_at_the_gateway(gateway: GatewayOnLoopback) -> None:
+def test_what_nobody_can_be_sent_leaves_no_trace_at_the_gateway(gateway: Loopback) -> None:
     with pytest.raises(BadMessage):
-        run(gateway, lambda sender: sender.send(media_message("audio", url="https://x.example/a.ogg")))
+        gateway.ask(lambda sender: sender.send(media_message("audio", url="https://x.example/a.ogg")))
 
     assert not gateway.requests
 
@@ -382,7 +377,7 @@ def test_what_nobody_can_be_sent_leaves_no_trace_at_the_gateway(gateway: Gateway
 # numbers and the connection
 
 
-def test_numbers_are_asked_for_together_and_what_is_not_said_is_left_out(gateway: GatewayOnLoopback) -> None:
+def test_numbers_are_asked_for_together_and_what_is_not_said_is_left_out(gateway: Loopback) -> None:
     numbers = ["+628111111111", "+628222222222", "+628333333333", "+628444444444"]
     gateway.answering = lambda _: ProviderAnswer(
         200,
@@ -395,7 +390,7 @@ def test_numbers_are_asked_for_together_and_what_is_not_said_is_left_out(gateway
         ],
     )
 
-    found = run(gateway, lambda sender: sender.check_numbers(numbers))
+    found = gateway.ask(lambda sender: sender.check_numbers(numbers))
 
     assert found == {"+628111111111": True, "+628222222222": False}
     [request] = gateway.requests
@@ -413,12 +408,12 @@ def test_numbers_are_asked_for_together_and_what_is_not_said_is_left_out(gateway
     ],
 )
 def test_numbers_that_cannot_be_asked_for_are_an_error(
-    gateway: GatewayOnLoopback, answer: ProviderAnswer, state: ProviderAnswer, error: type[SendError]
+    gateway: Loopback, answer: ProviderAnswer, state: ProviderAnswer, error: type[SendError]
 ) -> None:
     gateway.answering = lambda request: state if request.path == STATE_PATH else answer
 
     with pytest.raises(error):
-        run(gateway, lambda sender: sender.check_numbers([NUMBER]))
+        gateway.ask(lambda sender: sender.check_numbers([NUMBER]))
 
 
 @pytest.mark.parametrize(
@@ -431,20 +426,20 @@ def test_numbers_that_cannot_be_asked_for_are_an_error(
     ],
 )
 def test_the_connection_is_up_when_its_state_is_open(
-    gateway: GatewayOnLoopback, answer: ProviderAnswer, event: ConnectionEvent
+    gateway: Loopback, answer: ProviderAnswer, event: ConnectionEvent
 ) -> None:
     gateway.answering = lambda _: answer
 
-    assert run(gateway, lambda sender: sender.check_connection()) == event
+    assert gateway.ask(lambda sender: sender.check_connection()) == event
     assert (gateway.last.method, gateway.last.path) == ("GET", STATE_PATH)
     assert gateway.last.headers["apikey"] == KEY
 
 
-def test_a_connection_that_nobody_knows_is_an_error(gateway: GatewayOnLoopback) -> None:
+def test_a_connection_that_nobody_knows_is_an_error(gateway: Loopback) -> None:
     gateway.answering = lambda _: refused(["no such instance"], status=404)
 
     with pytest.raises(ConnectionDown):
-        run(gateway, lambda sender: sender.check_connection())
+        gateway.ask(lambda sender: sender.check_connection())
 
 
 # webhooks
@@ -694,11 +689,6 @@ def test_other_events_are_of_no_interest(event: Any) -> None:
     assert heard(event, {"keyId": "A", "status": "READ", "state": "close"}) == []
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
-)
 FIELDS = st.one_of(
     st.sampled_from(["key", "keyId", "id", "fromMe", "remoteJid", "remoteJidAlt", "status", "update", "state"]),
     st.sampled_from(["message", "conversation", "messageTimestamp", "contextInfo", "messageStubParameters"]),
@@ -713,7 +703,7 @@ ENTRIES = st.recursive(
 EVENTS = st.sampled_from(["messages.update", "messages.upsert", "connection.update"])
 
 
-@settings(max_examples=50, deadline=None)
+@QUICK
 @given(st.binary() | JSON.map(lambda document: json.dumps(document).encode()))
 def test_whatever_is_called_in_yields_nothing_and_raises_nothing(body: bytes) -> None:
     sender = EvolutionSender(make_settings(), fake_sender_context())
@@ -721,7 +711,7 @@ def test_whatever_is_called_in_yields_nothing_and_raises_nothing(body: bytes) ->
     assert sender.parse_webhook(WebhookRequest("POST", {}, {}, body)) == []
 
 
-@settings(max_examples=50, deadline=None)
+@QUICK
 @given(EVENTS, ENTRIES | JSON)
 def test_an_odd_entry_does_not_lose_the_good_one_beside_it(event: str, odd: Any) -> None:
     good = {
@@ -764,13 +754,13 @@ def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_requests_fit_the_servers_specification(gateway: GatewayOnLoopback, message: OutgoingMessage) -> None:
+def test_requests_fit_the_servers_specification(gateway: Loopback, message: OutgoingMessage) -> None:
     if not SPECIFICATION.exists():
         pytest.skip("the server's specification is not beside the repository")
     jsonschema = pytest.importorskip("jsonschema")
     paths = json.loads(SPECIFICATION.read_text(encoding="utf-8"))["paths"]
 
-    run(gateway, lambda sender: sender.send(message), typingMilliseconds=1)
+    gateway.ask(lambda sender: sender.send(message), typingMilliseconds=1)
 
     path = gateway.last.path.replace("/main", "/{instance}")
     schema = paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.plugins.senders.loopback import Loopback
+from tests.plugins.senders.garbage import QUICK
+from tests.plugins.senders.loopback import Loopback, always
 from wabroadcast_core import (
     Accepted,
     BadMessage,
@@ -60,16 +61,14 @@ class TestFonnteSender(HttpSenderContract):
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Loopback]:
-    with Loopback() as running:
+    with Loopback(FonnteSender, always(200, ACCEPTED), settings={"token": TOKEN}) as running:
         yield running
 
 
 @pytest.fixture
 def loopback(shared: Loopback) -> Loopback:
     """A provider that has seen nothing yet, and accepts."""
-    shared.provider.requests.clear()
-    shared.provider.answering = lambda _: ProviderAnswer(200, ACCEPTED)
-    return shared
+    return shared.reset()
 
 
 def make_settings(**given_settings: Any) -> FonnteSettings:
@@ -90,12 +89,12 @@ def media_message(kind: str, media: Mapping[str, str], **content: str) -> Outgoi
 def send(
     loopback: Loopback, message: OutgoingMessage, *, media: Mapping[str, bytes] | None = None, **given_settings: Any
 ) -> Accepted:
-    settings = make_settings(**{"baseUrl": loopback.provider.url, **given_settings})
-    return loopback.run(lambda context: FonnteSender(settings, context).send(message), media=media)
+    accepted: Accepted = loopback.ask(lambda sender: sender.send(message), media=media, **given_settings)
+    return accepted
 
 
 def failure(loopback: Loopback, answer: ProviderAnswer) -> SendError:
-    loopback.provider.answering = lambda _: answer
+    loopback.answering = lambda _: answer
     with pytest.raises(SendError) as caught:
         send(loopback, message_to(NUMBER))
     return caught.value
@@ -112,8 +111,8 @@ def test_a_text_is_one_form_whose_number_is_taken_as_it_is(loopback: Loopback) -
     accepted = send(loopback, message_to(NUMBER, text="Halo & selamat\npagi"))
 
     assert accepted == Accepted(provider_id="80367170")
-    assert len(loopback.provider.requests) == 1
-    request = loopback.provider.last
+    assert len(loopback.requests) == 1
+    request = loopback.last
     assert (request.method, request.path) == ("POST", "/send")
     assert request.headers["authorization"] == TOKEN
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
@@ -128,22 +127,22 @@ def test_a_text_is_one_form_whose_number_is_taken_as_it_is(loopback: Loopback) -
 def test_typing_and_delay_are_asked_for_where_set(loopback: Loopback) -> None:
     send(loopback, message_to(NUMBER), typing=True, delay="5-10")
 
-    assert loopback.provider.last.form["typing"] == "true"
-    assert loopback.provider.last.form["delay"] == "5-10"
+    assert loopback.last.form["typing"] == "true"
+    assert loopback.last.form["delay"] == "5-10"
 
 
 @pytest.mark.parametrize("base", ["", "/", "/v1", "/v1/"])
 def test_a_base_address_may_have_a_path_and_a_slash(loopback: Loopback, base: str) -> None:
-    send(loopback, message_to(NUMBER), baseUrl=loopback.provider.url + base)
+    send(loopback, message_to(NUMBER), baseUrl=loopback.url + base)
 
-    assert loopback.provider.last.path == f"{base.rstrip('/')}/send"
+    assert loopback.last.path == f"{base.rstrip('/')}/send"
 
 
 @pytest.mark.parametrize("kind", ["image", "document", "audio", "video"])
 def test_a_medium_with_a_link_is_given_as_that_link(loopback: Loopback, kind: str) -> None:
     send(loopback, media_message(kind, {"url": "https://files.example/a.pdf"}, filename="Daftar.pdf"))
 
-    form = loopback.provider.last.form
+    form = loopback.last.form
     assert (form["url"], form["filename"], form["message"]) == (
         "https://files.example/a.pdf",
         "Daftar.pdf",
@@ -155,7 +154,7 @@ def test_a_medium_with_a_link_is_given_as_that_link(loopback: Loopback, kind: st
 def test_a_medium_that_was_uploaded_is_sent_along(loopback: Loopback, kind: str) -> None:
     send(loopback, media_message(kind, {"uploadId": "u1"}), media={"u1": JPEG})
 
-    request = loopback.provider.last
+    request = loopback.last
     assert request.path == "/send"
     assert request.headers["content-type"].startswith("multipart/form-data")
     assert JPEG in request.body
@@ -170,14 +169,14 @@ def test_a_caption_is_left_out_where_there_is_none(loopback: Loopback) -> None:
 
     send(loopback, message)
 
-    assert "message" not in loopback.provider.last.form
+    assert "message" not in loopback.last.form
 
 
 def test_a_file_that_is_too_large_is_not_sent(loopback: Loopback) -> None:
     with pytest.raises(BadMessage, match="up to 4 MB"):
         send(loopback, media_message("image", {"uploadId": "u1"}), media={"u1": JPEG + bytes(4 * 1024 * 1024)})
 
-    assert not loopback.provider.requests
+    assert not loopback.requests
 
 
 # failures
@@ -232,7 +231,7 @@ def test_an_answer_is_judged_by_its_body(loopback: Loopback, status: int, body: 
 
 
 def test_an_answer_with_texts_for_truths_is_understood(loopback: Loopback) -> None:
-    loopback.provider.answering = lambda _: ProviderAnswer(200, {"Status": "true", "id": 7})
+    loopback.answering = lambda _: ProviderAnswer(200, {"Status": "true", "id": 7})
 
     assert send(loopback, message_to(NUMBER)).provider_id == "7"
 
@@ -247,16 +246,15 @@ def test_a_refusal_that_repeats_the_number_does_not_pass_it_on(loopback: Loopbac
 
 
 def ask_numbers(loopback: Loopback, answer: Any) -> Mapping[str, bool]:
-    loopback.provider.answering = lambda _: ProviderAnswer(200, answer)
-    settings = make_settings(baseUrl=loopback.provider.url)
+    loopback.answering = lambda _: ProviderAnswer(200, answer)
     numbers = [NUMBER, "+6281234567802", "+6281234567803"]
-    return loopback.run(lambda context: FonnteSender(settings, context).check_numbers(numbers))
+    return loopback.ask(lambda sender: sender.check_numbers(numbers))
 
 
 def ask_connection(loopback: Loopback, answer: Any) -> ConnectionEvent:
-    loopback.provider.answering = lambda _: ProviderAnswer(200, answer)
-    settings = make_settings(baseUrl=loopback.provider.url)
-    return loopback.run(lambda context: FonnteSender(settings, context).check_connection())
+    loopback.answering = lambda _: ProviderAnswer(200, answer)
+    event: ConnectionEvent = loopback.ask(lambda sender: sender.check_connection())
+    return event
 
 
 def test_numbers_are_checked_in_one_request(loopback: Loopback) -> None:
@@ -265,7 +263,7 @@ def test_numbers_are_checked_in_one_request(loopback: Loopback) -> None:
     )
 
     assert found == {NUMBER: True, "+6281234567802": False}
-    request = loopback.provider.last
+    request = loopback.last
     assert (request.method, request.path) == ("POST", "/validate")
     assert request.form == {"target": "6281234567801,6281234567802,6281234567803", "countryCode": "0"}
 
@@ -285,7 +283,7 @@ def test_the_connection_is_asked_for(loopback: Loopback, said: Any, state: str) 
     event = ask_connection(loopback, {"status": True, "device_status": said, "quota": "78"})
 
     assert event.state == state
-    request = loopback.provider.last
+    request = loopback.last
     assert (request.method, request.path) == ("POST", "/device")
     assert request.headers["authorization"] == TOKEN
 
@@ -445,11 +443,13 @@ JSON = st.recursive(
 )
 
 
+@QUICK
 @given(document=JSON)
 def test_whatever_is_told_nothing_breaks(document: Any) -> None:
     assert isinstance(told(document), list)
 
 
+@QUICK
 @given(body=st.binary(max_size=64))
 def test_whatever_bytes_come_nothing_breaks(body: bytes) -> None:
     assert isinstance(make_sender().parse_webhook(WebhookRequest("POST", {}, {}, body)), list)

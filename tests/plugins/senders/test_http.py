@@ -11,19 +11,17 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.plugins.senders.loopback import Loopback
+from tests.plugins.senders.loopback import Loopback, always
 from wabroadcast_core import (
     Accepted,
     BadMessage,
     ConnectionDown,
     ConnectionEvent,
     Inbound,
-    MediaFile,
     OutcomeUnknown,
     OutgoingMessage,
     Receipt,
     Rejected,
-    SenderContext,
     SendError,
     Temporary,
     Throttled,
@@ -74,16 +72,16 @@ class TestHttpSender(HttpSenderContract):
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Loopback]:
-    with Loopback() as running:
+    with Loopback(
+        HttpSender, always(200, {"ok": True, "id": "m1"}), settings={"send": SHORTEST["send"]}, media={"u1": JPEG}
+    ) as running:
         yield running
 
 
 @pytest.fixture
 def loopback(shared: Loopback) -> Loopback:
     """A provider that has seen nothing yet, and takes everything."""
-    shared.provider.requests.clear()
-    shared.provider.answering = lambda _: ProviderAnswer(200, {"ok": True, "id": "m1"})
-    return shared
+    return shared.reset()
 
 
 def make_settings(**given_settings: Any) -> HttpSettings:
@@ -104,12 +102,12 @@ def media_message(
 
 
 def send(loopback: Loopback, message: OutgoingMessage, **given_settings: Any) -> Accepted:
-    settings = make_settings(**{"baseUrl": loopback.provider.url, **given_settings})
-    return loopback.run(lambda context: HttpSender(settings, context).send(message), media={"u1": JPEG})
+    accepted: Accepted = loopback.ask(lambda sender: sender.send(message), **given_settings)
+    return accepted
 
 
 def failure(loopback: Loopback, answer: ProviderAnswer, **given_settings: Any) -> SendError:
-    loopback.provider.answering = lambda _: answer
+    loopback.answering = lambda _: answer
     with pytest.raises(SendError) as caught:
         send(loopback, message_to(NUMBER), **given_settings)
     return caught.value
@@ -120,7 +118,7 @@ def request_for(
 ) -> ProviderRequest:
     """The one request that a message leaves with."""
     send(loopback, message or message_to(NUMBER), send=call, **given_settings)
-    (request,) = loopback.provider.requests
+    (request,) = loopback.requests
     return request
 
 
@@ -138,27 +136,25 @@ def example(name: str) -> Any:
 
 
 def test_the_shortest_settings_of_the_guide_send(loopback: Loopback) -> None:
-    send(
-        loopback, message_to(NUMBER, text="Halo"), **{**example("shortest"), "baseUrl": f"{loopback.provider.url}/api"}
-    )
+    send(loopback, message_to(NUMBER, text="Halo"), **{**example("shortest"), "baseUrl": f"{loopback.url}/api"})
 
-    request = loopback.provider.last
+    request = loopback.last
     assert (request.method, request.path) == ("POST", "/api/messages")
     assert request.headers["authorization"] == "Bearer change-me"
     assert request.json == {"to": DIGITS, "text": "Halo"}
 
 
 def test_the_worked_example_of_the_guide_works(loopback: Loopback) -> None:
-    given = {**example("settings"), "baseUrl": f"{loopback.provider.url}/api"}
-    loopback.provider.answering = lambda _: ProviderAnswer(200, example("answer"))
+    given = {**example("settings"), "baseUrl": f"{loopback.url}/api"}
+    loopback.answering = lambda _: ProviderAnswer(200, example("answer"))
     message = media_message({"url": LINK}, text="Halo Budi")
     message.message_id = "job-1"
 
     accepted = send(loopback, message, **given)
 
     assert accepted == Accepted(provider_id="m-77")
-    assert loopback.provider.last.path == "/api/messages"
-    assert loopback.provider.last.json == example("request")
+    assert loopback.last.path == "/api/messages"
+    assert loopback.last.json == example("request")
 
 
 def test_the_worked_example_reads_its_call() -> None:
@@ -189,7 +185,7 @@ def test_the_worked_example_sorts_its_failures(loopback: Loopback, error: Any, o
     caught = failure(
         loopback,
         ProviderAnswer(200, {"ok": False, "error": error}),
-        **{**example("settings"), "baseUrl": loopback.provider.url},
+        **{**example("settings"), "baseUrl": loopback.url},
     )
 
     assert type(caught) is outcome
@@ -210,7 +206,7 @@ def test_nothing_but_an_address_and_a_body_is_needed(loopback: Loopback) -> None
     accepted = send(loopback, message_to(NUMBER, text='Halo "Budi"\npagi'))
 
     assert accepted == Accepted()
-    request = loopback.provider.last
+    request = loopback.last
     assert (request.method, request.path) == ("POST", "/")
     assert request.json == {"to": DIGITS, "text": 'Halo "Budi"\npagi'}
 
@@ -218,9 +214,9 @@ def test_nothing_but_an_address_and_a_body_is_needed(loopback: Loopback) -> None
 @pytest.mark.parametrize("base", ["", "/", "/v1", "/v1/"])
 @pytest.mark.parametrize("path", ["send", "/send"])
 def test_address_and_path_are_joined_by_one_slash(loopback: Loopback, base: str, path: str) -> None:
-    send(loopback, message_to(NUMBER), baseUrl=loopback.provider.url + base, send={"path": path, "body": TEXT_BODY})
+    send(loopback, message_to(NUMBER), baseUrl=loopback.url + base, send={"path": path, "body": TEXT_BODY})
 
-    assert loopback.provider.last.path == f"{base.rstrip('/')}/send"
+    assert loopback.last.path == f"{base.rstrip('/')}/send"
 
 
 def test_address_query_and_headers_are_filled_in(loopback: Loopback) -> None:
@@ -324,7 +320,7 @@ def test_a_variable_that_is_missing_fails_its_recipient_only(
     with pytest.raises(Rejected, match=r"missing|not there"):
         send(loopback, message, send={"body": {**TEXT_BODY, "code": text}})
 
-    assert not loopback.provider.requests
+    assert not loopback.requests
 
 
 def test_a_number_that_json_does_not_know_fails_its_recipient_only(loopback: Loopback) -> None:
@@ -347,36 +343,30 @@ def test_a_number_that_json_does_not_know_fails_its_recipient_only(loopback: Loo
     ],
 )
 def test_a_file_goes_into_json(loopback: Loopback, media: Mapping[str, str], name: str, value: str) -> None:
-    settings = make_settings(
-        baseUrl=loopback.provider.url,
-        send={"body": {"to": "{{ digits }}", "file": f"{{{{ {name} }}}}", "kind": "{{ media.content_type }}"}},
-    )
+    body = {"to": "{{ digits }}", "file": f"{{{{ {name} }}}}", "kind": "{{ media.content_type }}"}
 
-    loopback.run(
-        lambda context: HttpSender(settings, context).send(media_message(media)), media={"u1": JPEG, LINK: JPEG}
-    )
+    loopback.ask(lambda sender: sender.send(media_message(media)), media={LINK: JPEG}, send={"body": body})
 
-    assert loopback.provider.last.json == {"to": DIGITS, "file": value, "kind": "image/jpeg"}
+    assert loopback.last.json == {"to": DIGITS, "file": value, "kind": "image/jpeg"}
 
 
 def test_a_file_is_encoded_once_for_many_people(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded: list[str] = []
+    encoded: list[bytes] = []
 
-    def encode(file: MediaFile) -> str:
-        encoded.append(file.key)
+    def encode(content: bytes) -> str:
+        encoded.append(content)
         return "QQ=="
 
-    monkeypatch.setattr("wabroadcast_plugins.senders.http_api.sender.encode_file", encode)
+    monkeypatch.setattr("wabroadcast_plugins.senders.http_api.sender.in_base64", encode)
     body = {"to": "{{ digits }}", "file": "{{ media.base64 }}"}
-    settings = make_settings(baseUrl=loopback.provider.url, send={"body": body})
 
-    async def send_three(context: SenderContext) -> None:
-        await asyncio.gather(*map(HttpSender(settings, context).send, [media_message({"uploadId": "u1"})] * 3))
+    async def send_three(sender: HttpSender) -> None:
+        await asyncio.gather(*map(sender.send, [media_message({"uploadId": "u1"})] * 3))
 
-    loopback.run(send_three, media={"u1": JPEG})
+    loopback.ask(send_three, send={"body": body})
 
-    assert encoded == ["u1"]
-    assert [request.json["file"] for request in loopback.provider.requests] == ["QQ=="] * 3
+    assert encoded == [JPEG]
+    assert [request.json["file"] for request in loopback.requests] == ["QQ=="] * 3
 
 
 def test_a_file_goes_as_a_part_of_a_form(loopback: Loopback) -> None:
@@ -424,7 +414,7 @@ def test_a_body_that_would_leave_something_out_is_not_used(loopback: Loopback, k
     with pytest.raises(BadMessage, match=f"no body for {kind} messages"):
         send(loopback, message)
 
-    assert not loopback.provider.requests
+    assert not loopback.requests
 
 
 def test_an_upload_is_not_sent_where_links_are_wanted(loopback: Loopback) -> None:
@@ -433,7 +423,7 @@ def test_an_upload_is_not_sent_where_links_are_wanted(loopback: Loopback) -> Non
             loopback, media_message({"uploadId": "u1"}), send={"body": {"to": "{{ digits }}", "url": "{{ media.url }}"}}
         )
 
-    assert not loopback.provider.requests
+    assert not loopback.requests
 
 
 # answers
@@ -464,7 +454,7 @@ def test_an_upload_is_not_sent_where_links_are_wanted(loopback: Loopback) -> Non
 def test_a_success_is_what_the_settings_say(
     loopback: Loopback, answer: ProviderAnswer, call: Mapping[str, Any], accepted: Accepted
 ) -> None:
-    loopback.provider.answering = lambda _: answer
+    loopback.answering = lambda _: answer
 
     assert send(loopback, message_to(NUMBER), send={"body": TEXT_BODY, **call}) == accepted
 
@@ -608,12 +598,12 @@ SHOWN = ['dev"ice', r"dev\"ice", "tok en", "tok%20en", "ice%2Ftok"]
 
 
 def test_secrets_that_a_server_repeats_are_taken_out(loopback: Loopback) -> None:
-    loopback.provider.answering = echo
+    loopback.answering = echo
 
     with pytest.raises(Rejected) as caught:
         send(loopback, message_to(NUMBER, text="x"), **SECRETIVE)
 
-    assert TOKEN in loopback.provider.last.query["key"]
+    assert TOKEN in loopback.last.query["key"]
     said = f"{caught.value} {caught.value.detail}"
     assert "HTTP 400" in said
     assert not [part for part in (*SHOWN, DIGITS) if part in said]
@@ -644,14 +634,14 @@ CHECK = {"path": "/contacts/{{ digits }}", "answer": "data.exists"}
 
 
 def check(loopback: Loopback, answer: ProviderAnswer, **call: Any) -> Mapping[str, bool]:
-    loopback.provider.answering = lambda _: answer
-    settings = make_settings(baseUrl=loopback.provider.url, checkNumber={**CHECK, **call})
-    return loopback.run(lambda context: HttpSender(settings, context).check_numbers([NUMBER, "+6281234567802"]))
+    loopback.answering = lambda _: answer
+    numbers = [NUMBER, "+6281234567802"]
+    return loopback.ask(lambda sender: sender.check_numbers(numbers), checkNumber={**CHECK, **call})
 
 
 def test_each_number_is_asked_for(loopback: Loopback) -> None:
     assert check(loopback, ProviderAnswer(200, {"data": {"exists": True}})) == {NUMBER: True, "+6281234567802": True}
-    assert [(request.method, request.path) for request in loopback.provider.requests] == [
+    assert [(request.method, request.path) for request in loopback.requests] == [
         ("GET", "/contacts/6281234567801"),
         ("GET", "/contacts/6281234567802"),
     ]
@@ -687,15 +677,17 @@ FIND = {
 
 
 def find(loopback: Loopback, answer: ProviderAnswer) -> Accepted | None:
-    loopback.provider.answering = lambda _: answer
+    loopback.answering = lambda _: answer
     body = {**TEXT_BODY, "ref": "{{ message_id }}"}
-    settings = make_settings(baseUrl=loopback.provider.url, send={"body": body}, findMessage=FIND)
-    return loopback.run(lambda context: HttpSender(settings, context).find_message("job-1", NUMBER))
+    found: Accepted | None = loopback.ask(
+        lambda sender: sender.find_message("job-1", NUMBER), send={"body": body}, findMessage=FIND
+    )
+    return found
 
 
 def test_a_message_is_found_by_our_id(loopback: Loopback) -> None:
     assert find(loopback, ProviderAnswer(200, {"total": 1, "items": [{"id": "m1"}]})) == Accepted("m1")
-    assert (loopback.provider.last.path, loopback.provider.last.query) == ("/messages", {"ref": "job-1"})
+    assert (loopback.last.path, loopback.last.query) == ("/messages", {"ref": "job-1"})
 
 
 def test_a_message_that_surely_never_arrived_is_none(loopback: Loopback) -> None:
@@ -720,9 +712,10 @@ UP = {"path": "/status", "up": {"path": "state", "equals": ["online", "open"]}, 
 
 
 def ask_connection(loopback: Loopback, answer: ProviderAnswer, **call: Any) -> ConnectionEvent:
-    loopback.provider.answering = lambda _: answer
-    settings = make_settings(baseUrl=loopback.provider.url, secrets={"token": TOKEN}, checkConnection=call or UP)
-    return loopback.run(lambda context: HttpSender(settings, context).check_connection())
+    loopback.answering = lambda _: answer
+    settings: dict[str, Any] = {"secrets": {"token": TOKEN}, "checkConnection": call or UP}
+    event: ConnectionEvent = loopback.ask(lambda sender: sender.check_connection(), **settings)
+    return event
 
 
 @pytest.mark.parametrize(
@@ -736,7 +729,7 @@ def ask_connection(loopback: Loopback, answer: ProviderAnswer, **call: Any) -> C
 )
 def test_the_connection_is_asked_for(loopback: Loopback, status: int, state: str, event: ConnectionEvent) -> None:
     assert ask_connection(loopback, ProviderAnswer(status, {"state": state})) == event
-    assert (loopback.provider.last.method, loopback.provider.last.path) == ("GET", "/status")
+    assert (loopback.last.method, loopback.last.path) == ("GET", "/status")
 
 
 def test_a_connection_may_be_up_by_its_status_alone(loopback: Loopback) -> None:
@@ -746,11 +739,9 @@ def test_a_connection_may_be_up_by_its_status_alone(loopback: Loopback) -> None:
 
 
 def test_what_the_settings_do_not_name_is_not_asked(loopback: Loopback) -> None:
-    settings = make_settings(baseUrl=loopback.provider.url)
-
-    assert loopback.run(lambda context: HttpSender(settings, context).check_numbers([NUMBER])) == {}
+    assert loopback.ask(lambda sender: sender.check_numbers([NUMBER])) == {}
     with pytest.raises(SendError, match="no findMessage"):
-        loopback.run(lambda context: HttpSender(settings, context).find_message("job-1", NUMBER))
+        loopback.ask(lambda sender: sender.find_message("job-1", NUMBER))
     with pytest.raises(SendError, match="no checkConnection"):
-        loopback.run(lambda context: HttpSender(settings, context).check_connection())
-    assert not loopback.provider.requests
+        loopback.ask(lambda sender: sender.check_connection())
+    assert not loopback.requests

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.plugins.senders.garbage import QUICK
 from wabroadcast_core.models.base import faults_of
 from wabroadcast_plugins.senders.http_api import HttpSettings
 from wabroadcast_plugins.senders.http_api.matches import read_statuses
@@ -186,6 +187,7 @@ def test_a_fault_names_its_field_and_no_secret(given_settings: dict[str, Any], w
     assert "pa55" not in said
 
 
+@QUICK
 @given(status=st.integers(100, 599))
 def test_statuses_are_read(status: int) -> None:
     hundred = status // 100

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.plugins.senders.garbage import QUICK
 from wabroadcast_core import (
     Inbound,
     Receipt,
@@ -16,7 +17,7 @@ from wabroadcast_core import (
 )
 from wabroadcast_core.testing import fake_sender_context
 from wabroadcast_plugins.senders.http_api import HttpSender, HttpSettings
-from wabroadcast_plugins.senders.http_api.paths import Path
+from wabroadcast_plugins.senders.http_api.paths import DEEPEST, Path
 
 NUMBER, DIGITS = "+6281234567801", "6281234567801"
 AT = 1_758_000_000
@@ -225,6 +226,7 @@ HEARING = make_sender(
 )
 
 
+@QUICK
 @given(document=JSON)
 def test_whatever_is_told_nothing_breaks(document: Any) -> None:
     for told_document in (document, {"entry": document}):
@@ -232,12 +234,17 @@ def test_whatever_is_told_nothing_breaks(document: Any) -> None:
         assert isinstance(HEARING.parse_webhook(request), list)
 
 
+@QUICK
 @given(body=st.binary(max_size=64))
 def test_whatever_bytes_come_nothing_breaks(body: bytes) -> None:
     assert HEARING.parse_webhook(WebhookRequest("POST", {}, {}, body)) == []
 
 
-@given(leaf=JSON.filter(lambda value: value is not None), steps=st.lists(st.integers(0, 2) | st.sampled_from("abc")))
+@QUICK
+@given(
+    leaf=JSON.filter(lambda value: value is not None),
+    steps=st.lists(st.integers(0, 2) | st.sampled_from("abc"), max_size=DEEPEST - 1),
+)
 def test_a_path_finds_what_stands_there(leaf: Any, steps: list[int | str]) -> None:
     document = leaf
     for step in reversed(steps):

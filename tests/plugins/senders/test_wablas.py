@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.plugins.senders.garbage import QUICK
 from tests.plugins.senders.loopback import Loopback
 from wabroadcast_core import (
     Accepted,
@@ -19,7 +20,6 @@ from wabroadcast_core import (
     OutgoingMessage,
     Receipt,
     Rejected,
-    SenderContext,
     SendError,
     Temporary,
     Throttled,
@@ -72,16 +72,14 @@ class TestWablasSender(HttpSenderContract):
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Loopback]:
-    with Loopback() as running:
+    with Loopback(WablasSender, usual_answer, settings={"token": TOKEN, "secretKey": SECRET_KEY}) as running:
         yield running
 
 
 @pytest.fixture
 def loopback(shared: Loopback) -> Loopback:
     """A provider that has seen nothing yet, and accepts."""
-    shared.provider.requests.clear()
-    shared.provider.answering = usual_answer
-    return shared
+    return shared.reset()
 
 
 def make_settings(**given_settings: Any) -> WablasSettings:
@@ -107,15 +105,14 @@ def send(
 ) -> list[Accepted]:
     """All at once, through one sender."""
 
-    async def send_all(context: SenderContext) -> list[Accepted]:
-        settings = make_settings(**{"baseUrl": loopback.provider.url, **given_settings})
-        return await asyncio.gather(*map(WablasSender(settings, context).send, messages))
+    async def send_all(sender: WablasSender) -> list[Accepted]:
+        return await asyncio.gather(*map(sender.send, messages))
 
-    return loopback.run(send_all, media=media)
+    return loopback.ask(send_all, media=media, **given_settings)
 
 
 def failure(loopback: Loopback, answer: ProviderAnswer) -> SendError:
-    loopback.provider.answering = lambda _: answer
+    loopback.answering = lambda _: answer
     with pytest.raises(SendError) as caught:
         send(loopback, message_to(NUMBER))
     return caught.value
@@ -132,8 +129,8 @@ def test_a_text_is_one_request_for_one_person(loopback: Loopback) -> None:
     (answer,) = send(loopback, message_to(NUMBER, text="Halo\npagi"))
 
     assert answer == Accepted(provider_id="5be46e84-650c")
-    assert len(loopback.provider.requests) == 1
-    request = loopback.provider.last
+    assert len(loopback.requests) == 1
+    request = loopback.last
     assert (request.method, request.path, request.query) == ("POST", "/api/v2/send-message", {})
     assert request.headers["authorization"] == f"{TOKEN}.{SECRET_KEY}"
     assert request.headers["content-type"] == "application/json"
@@ -144,14 +141,14 @@ def test_a_text_is_one_request_for_one_person(loopback: Loopback) -> None:
 def test_without_a_secret_key_the_token_goes_alone(loopback: Loopback, secret_key: str | None) -> None:
     send(loopback, message_to(NUMBER), secretKey=secret_key)
 
-    assert loopback.provider.last.headers["authorization"] == TOKEN
+    assert loopback.last.headers["authorization"] == TOKEN
 
 
 @pytest.mark.parametrize("base", ["/", "/wa", "/wa/"])
 def test_a_base_address_may_have_a_path_and_a_slash(loopback: Loopback, base: str) -> None:
-    send(loopback, message_to(NUMBER), baseUrl=loopback.provider.url + base)
+    send(loopback, message_to(NUMBER), baseUrl=loopback.url + base)
 
-    assert loopback.provider.last.path == f"{base.rstrip('/')}/api/v2/send-message"
+    assert loopback.last.path == f"{base.rstrip('/')}/api/v2/send-message"
 
 
 @pytest.mark.parametrize(
@@ -190,16 +187,16 @@ def test_a_medium_is_given_by_its_address(
 ) -> None:
     send(loopback, message)
 
-    assert len(loopback.provider.requests) == 1
-    assert loopback.provider.last.path == f"/api/v2/{path}"
-    assert loopback.provider.last.json == {"data": [{"phone": "6281234567801", **fields}]}
+    assert len(loopback.requests) == 1
+    assert loopback.last.path == f"/api/v2/{path}"
+    assert loopback.last.json == {"data": [{"phone": "6281234567801", **fields}]}
 
 
 def test_audio_with_a_caption_is_refused_before_anything_is_asked(loopback: Loopback) -> None:
     with pytest.raises(BadMessage, match="leave it out"):
         send(loopback, media_message("audio", {"url": LINK}))
 
-    assert not loopback.provider.requests
+    assert not loopback.requests
 
 
 # files that were uploaded to us
@@ -210,7 +207,7 @@ def test_a_file_is_stored_once_and_sent_by_its_address(loopback: Loopback) -> No
 
     send(loopback, *messages, media={"u1": JPEG})
 
-    first, *others = loopback.provider.requests
+    first, *others = loopback.requests
     assert (first.method, first.path) == ("POST", "/api/upload/image")
     assert first.headers["authorization"] == f"{TOKEN}.{SECRET_KEY}"
     assert JPEG in first.body
@@ -223,7 +220,7 @@ def test_a_file_that_is_too_large_is_not_stored(loopback: Loopback) -> None:
     with pytest.raises(BadMessage, match="up to 2 MB"):
         send(loopback, media_message("image", {"uploadId": "u1"}), media={"u1": JPEG + bytes(wablas.LARGEST_FILE)})
 
-    assert not loopback.provider.requests
+    assert not loopback.requests
 
 
 @pytest.mark.parametrize(
@@ -245,12 +242,12 @@ def test_a_file_that_is_too_large_is_not_stored(loopback: Loopback) -> None:
 def test_a_file_that_is_not_stored_leaves_nothing_unknown(
     loopback: Loopback, answer: ProviderAnswer, error: type[SendError]
 ) -> None:
-    loopback.provider.answering = lambda _: answer
+    loopback.answering = lambda _: answer
 
     with pytest.raises(error):
         send(loopback, media_message("image", {"uploadId": "u1"}), media={"u1": JPEG})
 
-    assert [request.path for request in loopback.provider.requests] == ["/api/upload/image"]
+    assert [request.path for request in loopback.requests] == ["/api/upload/image"]
 
 
 # failures
@@ -309,7 +306,7 @@ def test_an_answer_is_judged_by_its_body(loopback: Loopback, status: int, body: 
     ],
 )
 def test_each_form_of_a_success_is_understood(loopback: Loopback, data: Any) -> None:
-    loopback.provider.answering = lambda _: ProviderAnswer(200, {"status": True, "data": data})
+    loopback.answering = lambda _: ProviderAnswer(200, {"status": True, "data": data})
 
     assert send(loopback, message_to(NUMBER)) == [Accepted(provider_id="m1")]
 
@@ -318,9 +315,9 @@ def test_each_form_of_a_success_is_understood(loopback: Loopback, data: Any) -> 
 
 
 def ask_connection(loopback: Loopback, answer: Any) -> ConnectionEvent:
-    loopback.provider.answering = lambda _: ProviderAnswer(200, answer)
-    settings = make_settings(baseUrl=loopback.provider.url)
-    return loopback.run(lambda context: WablasSender(settings, context).check_connection())
+    loopback.answering = lambda _: ProviderAnswer(200, answer)
+    event: ConnectionEvent = loopback.ask(lambda sender: sender.check_connection())
+    return event
 
 
 @pytest.mark.parametrize(("said", "state"), [("connected", "up"), ("disconnected", "down"), (None, "down")])
@@ -334,7 +331,7 @@ def test_the_connection_is_asked_for(
         event = ask_connection(loopback, {"status": True, "data": [device] if in_a_list else device})
 
     assert event.state == state
-    request = loopback.provider.last
+    request = loopback.last
     assert (request.method, request.path, request.query) == ("GET", "/api/device/info", {"token": TOKEN})
     assert TOKEN not in caplog.text
 
@@ -446,11 +443,13 @@ JSON = st.recursive(
 )
 
 
+@QUICK
 @given(document=JSON)
 def test_whatever_is_told_nothing_breaks(document: Any) -> None:
     assert isinstance(told(document), list)
 
 
+@QUICK
 @given(body=st.binary(max_size=64))
 def test_whatever_bytes_come_nothing_breaks(body: bytes) -> None:
     assert isinstance(make_sender().parse_webhook(WebhookRequest("POST", {}, {}, body)), list)

@@ -3,17 +3,18 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.plugins.senders.gateway_on_loopback import GatewayOnLoopback
+from tests.plugins.senders.garbage import JSON, QUICK
+from tests.plugins.senders.loopback import Loopback, always
 from wabroadcast_core import (
     Accepted,
     BadMessage,
@@ -46,6 +47,7 @@ KEY = "waha-not-a-real-key"
 HOOK_SECRET = "my-secret-key"
 NUMBER = "+628123456789"
 DIGITS = NUMBER.lstrip("+")
+SETTINGS = {"apiKey": KEY, "webhookSecret": HOOK_SECRET}
 CHAT = f"{DIGITS}@c.us"
 OWN_ID = "3EB0" + hashlib.sha256(message_to(NUMBER).message_id.encode()).hexdigest()[:18].upper()
 SENT = {"id": f"true_{CHAT}_{OWN_ID}", "_data": {}}
@@ -67,39 +69,33 @@ class TestWahaSender(HttpSenderContract):
 
 
 @pytest.fixture(scope="module")
-def running_gateway() -> Iterator[GatewayOnLoopback]:
+def running_gateway() -> Iterator[Loopback]:
     files = {"u1/poster.png": PNG, "u2/voice.ogg": VOICE, "u3/sound.wav": WAV}
-    with GatewayOnLoopback(WahaSender, SENT, media=files) as running:
+    with Loopback(WahaSender, always(201, SENT), settings=SETTINGS, media=files) as running:
         yield running
 
 
 @pytest.fixture
-def gateway(running_gateway: GatewayOnLoopback) -> GatewayOnLoopback:
-    running_gateway.reset()
-    return running_gateway
+def gateway(running_gateway: Loopback) -> Loopback:
+    return running_gateway.reset()
 
 
 def make_settings(**given: Any) -> WahaSettings:
-    base = {"baseUrl": "http://gateway.example", "apiKey": KEY, "webhookSecret": HOOK_SECRET}
-    return WahaSettings.model_validate({**base, **given})
+    return WahaSettings.model_validate({"baseUrl": "http://gateway.example", **SETTINGS, **given})
 
 
-def run(gateway: GatewayOnLoopback, work: Callable[[WahaSender], Awaitable[Found]], **settings: Any) -> Found:
-    return gateway.run(work, make_settings(**{"baseUrl": gateway.url, **settings}))
-
-
-def answer_by_path(gateway: GatewayOnLoopback, answers: dict[str, ProviderAnswer]) -> None:
+def answer_by_path(gateway: Loopback, answers: dict[str, ProviderAnswer]) -> None:
     """Answer requests whose path begins so; the first that fits."""
     gateway.answering = lambda request: next(
         (answer for path, answer in answers.items() if request.path.startswith(path)), ProviderAnswer(404)
     )
 
 
-def failure(gateway: GatewayOnLoopback, answer: ProviderAnswer, *, session: ProviderAnswer | None = None) -> SendError:
+def failure(gateway: Loopback, answer: ProviderAnswer, *, session: ProviderAnswer | None = None) -> SendError:
     """How a text ends that is answered so; ``session`` answers for the session."""
     answer_by_path(gateway, {"/api/send": answer, "/api/sessions/": session or ProviderAnswer(404)})
     with pytest.raises(SendError) as caught:
-        run(gateway, lambda sender: sender.send(message_to(NUMBER)))
+        gateway.ask(lambda sender: sender.send(message_to(NUMBER)))
     return caught.value
 
 
@@ -129,9 +125,8 @@ def test_waha_is_found_as_a_plugin() -> None:
     assert sender.capabilities.client_message_ids
 
 
-def test_a_text_is_sent_with_an_id_made_from_ours(gateway: GatewayOnLoopback) -> None:
-    accepted = run(
-        gateway,
+def test_a_text_is_sent_with_an_id_made_from_ours(gateway: Loopback) -> None:
+    accepted = gateway.ask(
         lambda sender: sender.send(message_to(NUMBER, text="Halo")),
         baseUrl=f"{gateway.url}/waha/",
         session="toko",
@@ -144,11 +139,11 @@ def test_a_text_is_sent_with_an_id_made_from_ours(gateway: GatewayOnLoopback) ->
     assert request.json == {"session": "toko", "chatId": CHAT, "id": OWN_ID, "text": "Halo", "linkPreview": False}
 
 
-def test_an_id_looks_like_the_engines_own_and_stays_with_its_message(gateway: GatewayOnLoopback) -> None:
+def test_an_id_looks_like_the_engines_own_and_stays_with_its_message(gateway: Loopback) -> None:
     first, second = message_to(NUMBER), message_to("+628111111111")
 
     for message in (first, second, replace(first, attempt=2)):
-        run(gateway, lambda sender, message=message: sender.send(message))  # type: ignore[misc]
+        gateway.ask(lambda sender, message=message: sender.send(message))  # type: ignore[misc]
 
     ids = [request.json["id"] for request in gateway.requests]
     assert ids[0] == ids[2] != ids[1]
@@ -157,8 +152,8 @@ def test_an_id_looks_like_the_engines_own_and_stays_with_its_message(gateway: Ga
     assert set(ids[0]) <= set("0123456789ABCDEF")
 
 
-def test_a_server_without_keys_is_asked_without_one(gateway: GatewayOnLoopback) -> None:
-    run(gateway, lambda sender: sender.send(message_to(NUMBER)), apiKey="")
+def test_a_server_without_keys_is_asked_without_one(gateway: Loopback) -> None:
+    gateway.ask(lambda sender: sender.send(message_to(NUMBER)), apiKey="")
 
     assert "x-api-key" not in gateway.last.headers
 
@@ -238,9 +233,9 @@ def test_a_server_without_keys_is_asked_without_one(gateway: GatewayOnLoopback) 
     ],
 )
 def test_media_are_sent_as_the_gateway_wants_them(
-    gateway: GatewayOnLoopback, message: OutgoingMessage, path: str, body: dict[str, Any]
+    gateway: Loopback, message: OutgoingMessage, path: str, body: dict[str, Any]
 ) -> None:
-    run(gateway, lambda sender: sender.send(message))
+    gateway.ask(lambda sender: sender.send(message))
 
     [request] = gateway.requests
     assert (request.method, request.path) == ("POST", f"/api/{path}")
@@ -256,11 +251,11 @@ def test_media_are_sent_as_the_gateway_wants_them(
     ],
 )
 def test_links_get_a_preview_where_it_is_asked_for(
-    gateway: GatewayOnLoopback, *, always: bool, asked: bool, preview: bool
+    gateway: Loopback, *, always: bool, asked: bool, preview: bool
 ) -> None:
     message = replace(message_to(NUMBER), content={"previewUrl": asked})
 
-    run(gateway, lambda sender: sender.send(message), linkPreview=always)
+    gateway.ask(lambda sender: sender.send(message), linkPreview=always)
 
     assert gateway.last.json["linkPreview"] is preview
 
@@ -286,11 +281,11 @@ def test_links_get_a_preview_where_it_is_asked_for(
     ],
 )
 def test_the_provider_id_is_the_bare_one_which_receipts_carry_too(
-    gateway: GatewayOnLoopback, answer: Any, accepted: Accepted
+    gateway: Loopback, answer: Any, accepted: Accepted
 ) -> None:
     answer_by_path(gateway, {"/api/sendText": ProviderAnswer(201, answer)})
 
-    assert run(gateway, lambda sender: sender.send(message_to(NUMBER))) == accepted
+    assert gateway.ask(lambda sender: sender.send(message_to(NUMBER))) == accepted
     chat = "9988@lid"
     assert [
         receipt.provider_id
@@ -365,7 +360,7 @@ NOT_WORKING = "Session status is not as expected. Try again later or restart the
     ],
 )
 def test_a_failure_is_sorted_by_refusal_status_and_words(
-    gateway: GatewayOnLoopback, answer: ProviderAnswer, error: type[SendError], reason: str
+    gateway: Loopback, answer: ProviderAnswer, error: type[SendError], reason: str
 ) -> None:
     caught = failure(gateway, answer)
 
@@ -376,55 +371,53 @@ def test_a_failure_is_sorted_by_refusal_status_and_words(
 
 
 @pytest.mark.parametrize(
-    ("session", "about"),
+    ("lock", "cap", "lasts"),
     [
-        pytest.param(
-            {"reachoutTimelock": {"isActive": True, "timeEnforcementEnds": int(time.time()) + 7_200}}, 7_200, id="lock"
-        ),
-        pytest.param(
-            {"messageCapping": {"cappingStatus": "CAPPED", "cycleEnd": int(time.time()) + 86_400}}, 86_400, id="capping"
-        ),
-        pytest.param(
-            {
-                "reachoutTimelock": {"isActive": True, "timeEnforcementEnds": int(time.time()) + 7_200},
-                "messageCapping": {"cappingStatus": "CAPPED", "cycleEnd": int(time.time()) + 86_400},
-            },
-            86_400,
-            id="both",
-        ),
-        pytest.param({"reachoutTimelock": {"isActive": True, "timeEnforcementEnds": 1_700_000_000}}, None, id="over"),
-        pytest.param(
-            {"reachoutTimelock": {"isActive": False, "timeEnforcementEnds": 4_000_000_000}}, None, id="lifted"
-        ),
-        pytest.param({"messageCapping": {"cappingStatus": "NONE", "cycleEnd": 4_000_000_000}}, None, id="no-cap"),
-        pytest.param({"reachoutTimelock": None}, None, id="unknown-to-the-server"),
-        pytest.param(None, None, id="no-account"),
+        pytest.param((True, 7_200), None, 7_200, id="lock"),
+        pytest.param(None, ("CAPPED", 86_400), 86_400, id="capping"),
+        pytest.param((True, 7_200), ("CAPPED", 86_400), 86_400, id="both"),
+        pytest.param((True, -7_200), None, None, id="over"),
+        pytest.param((False, 7_200), None, None, id="lifted"),
+        pytest.param(None, ("NONE", 86_400), None, id="no-cap"),
+        pytest.param(None, None, None, id="unknown-to-the-server"),
     ],
 )
 def test_a_refusal_of_new_contacts_lasts_as_long_as_the_session_says(
-    gateway: GatewayOnLoopback, session: Any, about: float | None
+    gateway: Loopback, lock: tuple[bool, int] | None, cap: tuple[str, int] | None, lasts: float | None
 ) -> None:
+    now = int(time.time())
+    account = {
+        "reachoutTimelock": lock and {"isActive": lock[0], "timeEnforcementEnds": now + lock[1]},
+        "messageCapping": cap and {"cappingStatus": cap[0], "cycleEnd": now + cap[1]},
+    }
+
     caught = failure(
-        gateway, thrown("server returned error 463"), session=ProviderAnswer(200, {"status": "WORKING", "me": session})
+        gateway, thrown("server returned error 463"), session=ProviderAnswer(200, {"status": "WORKING", "me": account})
     )
 
     assert isinstance(caught, Throttled)
     assert caught.scope == "new_contacts"
-    assert caught.retry_after == (None if about is None else pytest.approx(about, abs=60))
+    assert caught.retry_after == (None if lasts is None else pytest.approx(lasts, abs=60))
     assert [request.path for request in gateway.requests] == ["/api/sendText", "/api/sessions/default"]
 
 
-@pytest.mark.parametrize("session", [ProviderAnswer(500, "?"), ProviderAnswer(fault="drop"), ProviderAnswer(200, "?")])
-def test_a_refusal_counts_where_the_session_cannot_be_asked(
-    gateway: GatewayOnLoopback, session: ProviderAnswer
-) -> None:
+@pytest.mark.parametrize(
+    "session",
+    [
+        pytest.param(ProviderAnswer(500, "?"), id="fault"),
+        pytest.param(ProviderAnswer(fault="drop"), id="nobody-answers"),
+        pytest.param(ProviderAnswer(200, "?"), id="no-sense"),
+        pytest.param(ProviderAnswer(200, {"status": "WORKING", "me": None}), id="no-account"),
+    ],
+)
+def test_a_refusal_counts_where_the_session_cannot_be_asked(gateway: Loopback, session: ProviderAnswer) -> None:
     caught = failure(gateway, thrown("server returned error 463"), session=session)
 
     assert isinstance(caught, Throttled)
     assert (caught.scope, caught.retry_after) == ("new_contacts", None)
 
 
-def test_a_session_that_is_connecting_is_tried_again_soon(gateway: GatewayOnLoopback) -> None:
+def test_a_session_that_is_connecting_is_tried_again_soon(gateway: Loopback) -> None:
     caught = failure(gateway, ProviderAnswer(422, {"error": NOT_WORKING, "status": "STARTING"}))
 
     assert isinstance(caught, Temporary)
@@ -464,20 +457,20 @@ async def lose_one(sender: WahaSender, lost: OutgoingMessage, *, others: int = 1
     return await sender.find_message(lost.message_id, lost.number)
 
 
-def test_a_message_that_the_server_knows_was_accepted(gateway: GatewayOnLoopback) -> None:
+def test_a_message_that_the_server_knows_was_accepted(gateway: Loopback) -> None:
     gateway.answering = messages_answer({OWN_ID: known_as(OWN_ID)})
 
-    found = run(gateway, lambda sender: lose_one(sender, message_to(NUMBER), others=0), session="toko 1")
+    found = gateway.ask(lambda sender: lose_one(sender, message_to(NUMBER), others=0), session="toko 1")
 
     assert found == Accepted(provider_id=OWN_ID)
     assert (gateway.last.method, gateway.last.path) == ("GET", f"/api/toko%201/chats/all/messages/{OWN_ID}")
     assert gateway.last.query == {"downloadMedia": "false"}
 
 
-def test_a_text_that_a_server_with_memory_does_not_know_never_arrived(gateway: GatewayOnLoopback) -> None:
+def test_a_text_that_a_server_with_memory_does_not_know_never_arrived(gateway: Loopback) -> None:
     gateway.answering = messages_answer({OTHER_ID: known_as(OTHER_ID)})
 
-    assert run(gateway, lambda sender: lose_one(sender, message_to(NUMBER))) is None
+    assert gateway.ask(lambda sender: lose_one(sender, message_to(NUMBER))) is None
 
 
 @pytest.mark.parametrize(
@@ -501,15 +494,15 @@ def test_a_text_that_a_server_with_memory_does_not_know_never_arrived(gateway: G
     ],
 )
 def test_what_a_server_does_not_know_proves_nothing_unless_it_would_know_it(
-    gateway: GatewayOnLoopback, lost: OutgoingMessage, others: int, known: dict[str, ProviderAnswer]
+    gateway: Loopback, lost: OutgoingMessage, others: int, known: dict[str, ProviderAnswer]
 ) -> None:
     gateway.answering = messages_answer(known)
 
     with pytest.raises(SendError):
-        run(gateway, lambda sender: lose_one(sender, lost, others=others))
+        gateway.ask(lambda sender: lose_one(sender, lost, others=others))
 
 
-def test_a_server_that_ignores_our_ids_proves_nothing(gateway: GatewayOnLoopback) -> None:
+def test_a_server_that_ignores_our_ids_proves_nothing(gateway: Loopback) -> None:
     usual = messages_answer({})
 
     def answer(request: ProviderRequest) -> ProviderAnswer:
@@ -520,10 +513,10 @@ def test_a_server_that_ignores_our_ids_proves_nothing(gateway: GatewayOnLoopback
     gateway.answering = answer
 
     with pytest.raises(Temporary):
-        run(gateway, lambda sender: lose_one(sender, message_to(NUMBER)))
+        gateway.ask(lambda sender: lose_one(sender, message_to(NUMBER)))
 
 
-def test_without_a_memory_of_what_was_sent_nothing_is_concluded(gateway: GatewayOnLoopback) -> None:
+def test_without_a_memory_of_what_was_sent_nothing_is_concluded(gateway: Loopback) -> None:
     gateway.answering = messages_answer({OTHER_ID: known_as(OTHER_ID)})
 
     async def forget_and_ask(sender: WahaSender) -> Accepted | None:
@@ -531,13 +524,13 @@ def test_without_a_memory_of_what_was_sent_nothing_is_concluded(gateway: Gateway
         return await sender.find_message(message_to(NUMBER).message_id, NUMBER)
 
     with pytest.raises(Temporary):
-        run(gateway, forget_and_ask)
+        gateway.ask(forget_and_ask)
 
 
 # numbers and the connection
 
 
-def test_numbers_are_asked_for_one_by_one_and_what_is_not_said_is_left_out(gateway: GatewayOnLoopback) -> None:
+def test_numbers_are_asked_for_one_by_one_and_what_is_not_said_is_left_out(gateway: Loopback) -> None:
     answers = {
         "628111111111": {"numberExists": True, "chatId": "628111111111@c.us"},
         "628222222222": {"numberExists": False},
@@ -546,7 +539,7 @@ def test_numbers_are_asked_for_one_by_one_and_what_is_not_said_is_left_out(gatew
     }
     gateway.answering = lambda request: ProviderAnswer(200, answers[request.query["phone"]])
 
-    found = run(gateway, lambda sender: sender.check_numbers([f"+{digits}" for digits in answers]), session="toko")
+    found = gateway.ask(lambda sender: sender.check_numbers([f"+{digits}" for digits in answers]), session="toko")
 
     assert found == {"+628111111111": True, "+628222222222": False}
     assert {(request.method, request.path) for request in gateway.requests} == {("GET", "/api/contacts/check-exists")}
@@ -561,12 +554,12 @@ def test_numbers_are_asked_for_one_by_one_and_what_is_not_said_is_left_out(gatew
     ],
 )
 def test_numbers_that_cannot_be_asked_for_are_an_error(
-    gateway: GatewayOnLoopback, answer: ProviderAnswer, error: type[SendError]
+    gateway: Loopback, answer: ProviderAnswer, error: type[SendError]
 ) -> None:
     gateway.answering = lambda _: answer
 
     with pytest.raises(error):
-        run(gateway, lambda sender: sender.check_numbers([NUMBER]))
+        gateway.ask(lambda sender: sender.check_numbers([NUMBER]))
 
 
 @pytest.mark.parametrize(
@@ -580,7 +573,7 @@ def test_numbers_that_cannot_be_asked_for_are_an_error(
     ],
 )
 def test_a_chat_that_was_looked_up_is_written_to_by_the_id_it_has(
-    gateway: GatewayOnLoopback, found: str | None, chat: str, wa_id: str | None
+    gateway: Loopback, found: str | None, chat: str, wa_id: str | None
 ) -> None:
     number = "+5531988887777"
     answer_by_path(
@@ -595,7 +588,7 @@ def test_a_chat_that_was_looked_up_is_written_to_by_the_id_it_has(
         await sender.check_numbers([number])
         return await sender.send(message_to(number))
 
-    accepted = run(gateway, look_up_and_send)
+    accepted = gateway.ask(look_up_and_send)
 
     assert gateway.last.json["chatId"] == chat
     assert accepted == Accepted(provider_id="ABC", wa_id=wa_id)
@@ -611,20 +604,18 @@ def test_a_chat_that_was_looked_up_is_written_to_by_the_id_it_has(
         pytest.param([], ConnectionEvent("down", "waha_unknown"), id="no-sense"),
     ],
 )
-def test_the_connection_is_up_when_its_session_works(
-    gateway: GatewayOnLoopback, answer: Any, event: ConnectionEvent
-) -> None:
+def test_the_connection_is_up_when_its_session_works(gateway: Loopback, answer: Any, event: ConnectionEvent) -> None:
     gateway.answering = lambda _: ProviderAnswer(200, answer)
 
-    assert run(gateway, lambda sender: sender.check_connection(), session="a/b") == event
+    assert gateway.ask(lambda sender: sender.check_connection(), session="a/b") == event
     assert (gateway.last.method, gateway.last.path) == ("GET", "/api/sessions/a%2Fb")
 
 
-def test_a_session_that_nobody_knows_is_an_error(gateway: GatewayOnLoopback) -> None:
+def test_a_session_that_nobody_knows_is_an_error(gateway: Loopback) -> None:
     gateway.answering = lambda _: ProviderAnswer(404, {"message": "Session not found"})
 
     with pytest.raises(ConnectionDown):
-        run(gateway, lambda sender: sender.check_connection())
+        gateway.ask(lambda sender: sender.check_connection())
 
 
 # webhooks
@@ -829,11 +820,6 @@ def test_a_call_without_a_time_is_of_now() -> None:
     assert abs(receipt.at - time.time()) < 60
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
-)
 FIELDS = st.one_of(
     st.sampled_from(["id", "_serialized", "from", "fromMe", "ack", "error", "code", "status", "data"]),
     st.sampled_from(["body", "timestamp", "replyTo", "_data", "Info", "SenderAlt", "key", "remoteJidAlt"]),
@@ -846,7 +832,7 @@ PAYLOADS = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@QUICK
 @given(st.binary() | JSON.map(lambda document: json.dumps(document).encode()))
 def test_whatever_is_called_in_yields_nothing_and_raises_nothing(body: bytes) -> None:
     sender = WahaSender(make_settings(), fake_sender_context())
@@ -854,7 +840,7 @@ def test_whatever_is_called_in_yields_nothing_and_raises_nothing(body: bytes) ->
     assert sender.parse_webhook(WebhookRequest("POST", {}, {}, body)) == []
 
 
-@settings(max_examples=50, deadline=None)
+@QUICK
 @given(st.sampled_from(["message", "message.ack", "session.status"]), PAYLOADS | JSON, JSON)
 def test_an_odd_call_raises_nothing(event: str, payload: Any, timestamp: Any) -> None:
     for found in heard(event, payload, timestamp=timestamp):
@@ -889,7 +875,7 @@ def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_requests_fit_the_servers_specification(gateway: GatewayOnLoopback, message: OutgoingMessage) -> None:
+def test_requests_fit_the_servers_specification(gateway: Loopback, message: OutgoingMessage) -> None:
     if not SPECIFICATION.exists():
         pytest.skip("the server's specification is not beside the repository")
     jsonschema = pytest.importorskip("jsonschema")
@@ -899,7 +885,7 @@ def test_requests_fit_the_servers_specification(gateway: GatewayOnLoopback, mess
         for field in {"mimetype", "filename"} & set(schemas[name]["properties"]):
             schemas[name]["properties"][field]["type"] = "string"
 
-    run(gateway, lambda sender: sender.send(message))
+    gateway.ask(lambda sender: sender.send(message))
 
     operation = specification["paths"][gateway.last.path]["post"]
     reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]

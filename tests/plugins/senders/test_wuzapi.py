@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.plugins.senders.asking import JID, MEDIA, NUMBER, Gateway, media_message
+from tests.plugins.senders.garbage import QUICK
+from tests.plugins.senders.loopback import JID, MEDIA, NUMBER, Loopback, always, media_message
 from wabroadcast_core import (
     Accepted,
     BadMessage,
@@ -62,13 +63,13 @@ class TestWuzapiSender(HttpSenderContract):
 
 
 @pytest.fixture(scope="module")
-def gateway_of_all() -> Iterator[Gateway]:
-    with Gateway(WuzapiSender, {"token": TOKEN}, sent()) as running:
+def gateway_of_all() -> Iterator[Loopback]:
+    with Loopback(WuzapiSender, always(200, sent()), settings={"token": TOKEN}, media=MEDIA) as running:
         yield running
 
 
 @pytest.fixture
-def gateway(gateway_of_all: Gateway) -> Gateway:
+def gateway(gateway_of_all: Loopback) -> Loopback:
     return gateway_of_all.reset()
 
 
@@ -94,7 +95,7 @@ def test_it_cannot_be_asked_for_a_message_and_does_not_claim_so() -> None:
     assert not isinstance(listener(), FindsMessages)
 
 
-def test_a_text_is_sent(gateway: Gateway) -> None:
+def test_a_text_is_sent(gateway: Loopback) -> None:
     message = OutgoingMessage("job-7", NUMBER, "text", text="Halo")
 
     answer = gateway.ask(lambda sender: sender.send(message), baseUrl=f"{gateway.url}/wa/")
@@ -106,7 +107,7 @@ def test_a_text_is_sent(gateway: Gateway) -> None:
     assert request.json == {"Phone": "628123456789", "Body": "Halo", "Id": GIVEN_ID}
 
 
-def test_a_message_keeps_its_id_at_each_try_and_shares_it_with_none(gateway: Gateway) -> None:
+def test_a_message_keeps_its_id_at_each_try_and_shares_it_with_none(gateway: Loopback) -> None:
     def id_of(message: OutgoingMessage) -> str:
         gateway.ask(lambda sender: sender.send(message))
         return str(gateway.last.json["Id"])
@@ -155,7 +156,7 @@ def test_a_message_keeps_its_id_at_each_try_and_shares_it_with_none(gateway: Gat
         ),
     ],
 )
-def test_media_are_sent_within_the_request(gateway: Gateway, message: OutgoingMessage, body: dict[str, str]) -> None:
+def test_media_are_sent_within_the_request(gateway: Loopback, message: OutgoingMessage, body: dict[str, str]) -> None:
     assert gateway.ask(lambda sender: sender.send(message)) == Accepted(provider_id=GIVEN_ID)
 
     [request] = gateway.requests
@@ -173,7 +174,7 @@ def test_media_are_sent_within_the_request(gateway: Gateway, message: OutgoingMe
         pytest.param(OutgoingMessage("job-7", NUMBER, "template"), "wuzapi_type", id="template"),
     ],
 )
-def test_what_nobody_could_get_is_not_even_asked_for(gateway: Gateway, message: OutgoingMessage, reason: str) -> None:
+def test_what_nobody_could_get_is_not_even_asked_for(gateway: Loopback, message: OutgoingMessage, reason: str) -> None:
     with pytest.raises(BadMessage) as error:
         gateway.ask(lambda sender: sender.send(message))
 
@@ -181,7 +182,7 @@ def test_what_nobody_could_get_is_not_even_asked_for(gateway: Gateway, message: 
     assert not gateway.requests
 
 
-def test_a_file_that_is_too_large_is_not_even_asked_for(gateway: Gateway) -> None:
+def test_a_file_that_is_too_large_is_not_even_asked_for(gateway: Loopback) -> None:
     with pytest.raises(BadMessage) as error:
         gateway.ask(lambda sender: sender.send(media_message("image", {"uploadId": "scan"})))
 
@@ -240,7 +241,7 @@ def test_a_file_that_is_too_large_is_not_even_asked_for(gateway: Gateway) -> Non
             500,
             refused("Error sending message: server returned error 479"),
             Temporary,
-            "wuzapi_error_479",
+            "wuzapi_479",
             id="refused-by-whatsapp",
         ),
         pytest.param(500, refused("Error sending message: timed out"), OutcomeUnknown, "http_500", id="any-other-500"),
@@ -250,7 +251,7 @@ def test_a_file_that_is_too_large_is_not_even_asked_for(gateway: Gateway) -> Non
         pytest.param(200, sent({"Id": 7}), OutcomeUnknown, "wuzapi_no_id", id="odd-id"),
     ],
 )
-def test_a_failure_is_sorted(gateway: Gateway, status: int, body: object, error: type[SendError], reason: str) -> None:
+def test_a_failure_is_sorted(gateway: Loopback, status: int, body: object, error: type[SendError], reason: str) -> None:
     gateway.answering = lambda _: ProviderAnswer(status, body)
 
     with pytest.raises(error) as found:
@@ -261,7 +262,7 @@ def test_a_failure_is_sorted(gateway: Gateway, status: int, body: object, error:
     assert len(gateway.requests) == 1
 
 
-def test_the_reachout_timelock_holds_strangers_only(gateway: Gateway) -> None:
+def test_the_reachout_timelock_holds_strangers_only(gateway: Loopback) -> None:
     said = refused("Error sending message: server returned error 463")
     gateway.answering = lambda _: ProviderAnswer(500, said)
 
@@ -269,13 +270,22 @@ def test_the_reachout_timelock_holds_strangers_only(gateway: Gateway) -> None:
         gateway.ask(lambda sender: sender.send(message_to(NUMBER)))
 
     assert found.value.scope == "new_contacts"
-    assert found.value.reason == "wuzapi_reachout_timelock"
+    assert found.value.reason == "wuzapi_463"
+
+
+def test_a_lost_answer_leaves_the_id_that_receipts_will_name(gateway: Loopback) -> None:
+    gateway.answering = lambda _: ProviderAnswer(fault="drop")
+
+    with pytest.raises(OutcomeUnknown) as lost:
+        gateway.ask(lambda sender: sender.send(message_to(NUMBER)))
+
+    assert lost.value.provider_id == gateway.last.json["Id"]
 
 
 # numbers and the connection
 
 
-def test_numbers_are_asked_for_together(gateway: Gateway) -> None:
+def test_numbers_are_asked_for_together(gateway: Loopback) -> None:
     users = [
         {"IsInWhatsapp": True, "JID": JID, "Query": "628123456789", "VerifiedName": ""},
         {"IsInWhatsapp": False, "JID": "5511@s.whatsapp.net", "Query": "+5511987654321"},
@@ -295,13 +305,13 @@ def test_numbers_are_asked_for_together(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("data", [{"Users": None}, {"Users": {}}, {"x": 1}, [1]])
-def test_an_answer_about_numbers_that_makes_no_sense_says_nothing(gateway: Gateway, data: object) -> None:
+def test_an_answer_about_numbers_that_makes_no_sense_says_nothing(gateway: Loopback, data: object) -> None:
     gateway.answering = lambda _: ProviderAnswer(200, sent(data))
 
     assert gateway.ask(lambda sender: sender.check_numbers([NUMBER])) == {}
 
 
-def test_a_gateway_without_a_session_checks_no_number(gateway: Gateway) -> None:
+def test_a_gateway_without_a_session_checks_no_number(gateway: Loopback) -> None:
     gateway.answering = lambda _: ProviderAnswer(500, refused("no session"))
 
     with pytest.raises(ConnectionDown):
@@ -323,7 +333,7 @@ def test_a_gateway_without_a_session_checks_no_number(gateway: Gateway) -> None:
     ],
 )
 def test_the_state_of_the_connection_is_asked_for(
-    gateway: Gateway, status: dict[str, Any], event: ConnectionEvent
+    gateway: Loopback, status: dict[str, Any], event: ConnectionEvent
 ) -> None:
     gateway.answering = lambda _: ProviderAnswer(200, sent(status))
 
@@ -520,6 +530,7 @@ documents = st.recursive(
 )
 
 
+@QUICK
 @given(kind=st.sampled_from(["Message", "ReadReceipt", "LoggedOut"]) | documents, event=documents, state=documents)
 def test_no_document_makes_it_fail(kind: object, event: object, state: object) -> None:
     found = listener().parse_webhook(form_call({"type": kind, "event": event, "state": state}))
@@ -527,6 +538,7 @@ def test_no_document_makes_it_fail(kind: object, event: object, state: object) -
     assert all(isinstance(item, Receipt | Inbound | ConnectionEvent) for item in found)
 
 
+@QUICK
 @given(body=st.binary(), text=st.text())
 def test_no_bytes_make_it_fail(body: bytes, text: str) -> None:
     for request in (WebhookRequest("POST", {}, {}, body), WebhookRequest("POST", {}, {}, body, {"jsonData": text})):
@@ -544,7 +556,7 @@ def schemas() -> Any:
 
 
 @pytest.mark.parametrize("kind", ["text", "image", "document", "audio", "video"])
-def test_a_request_fits_the_published_specification(gateway: Gateway, schemas: Any, kind: str) -> None:
+def test_a_request_fits_the_published_specification(gateway: Loopback, schemas: Any, kind: str) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     schema = schemas[f"Message{kind.capitalize()}"]
     upload = {"image": "photo", "document": "letter", "audio": "song", "video": "film"}
@@ -555,12 +567,3 @@ def test_a_request_fits_the_published_specification(gateway: Gateway, schemas: A
     known_elsewhere = {"MimeType"}  # newer releases read it
     assert set(gateway.last.json) - known_elsewhere <= set(schema["properties"])
     jsonschema.validate(gateway.last.json, schema)
-
-
-def test_a_lost_answer_leaves_the_id_that_receipts_will_name(gateway: Gateway) -> None:
-    gateway.answering = lambda _: ProviderAnswer(fault="drop")
-
-    with pytest.raises(OutcomeUnknown) as lost:
-        gateway.ask(lambda sender: sender.send(message_to(NUMBER)))
-
-    assert lost.value.provider_id == gateway.last.json["Id"]

@@ -24,7 +24,7 @@ from wabroadcast_core import (
 from wabroadcast_plugins.senders.http_api.calls import SendCall
 from wabroadcast_plugins.senders.http_api.matches import FailureRule, Match
 from wabroadcast_plugins.senders.http_api.paths import Path
-from wabroadcast_plugins.senders.webhook_calls import read_text
+from wabroadcast_plugins.senders.shared.loose import as_text
 
 LONGEST_WAIT = 7 * 86_400.0  # seconds
 
@@ -53,7 +53,7 @@ def judge(reply: Reply, send: SendCall, failures: Sequence[FailureRule]) -> Acce
         raise _unruled(reply, send.success)
     if send.provider_id is None:
         return Accepted()
-    provider_id = read_text(Path.parse(send.provider_id).find(reply.document))
+    provider_id = as_text(Path.parse(send.provider_id).find(reply.document))
     if not provider_id:
         raise OutcomeUnknown("no_provider_id", reply.summary)
     return Accepted(provider_id=provider_id)

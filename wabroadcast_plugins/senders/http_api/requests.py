@@ -1,6 +1,5 @@
 """Requests filled in: for one message, or to ask for a number, a message or the connection."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ from wabroadcast_plugins.senders.http_api.texts import (
     fill_tree,
     names_in,
 )
+from wabroadcast_plugins.senders.shared.media import data_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +96,13 @@ def secret_facts(secrets: Mapping[str, SecretStr]) -> dict[str, Any]:
     return {"secrets": {name: secret.get_secret_value() for name, secret in secrets.items()}}
 
 
-def encode_file(file: MediaFile) -> str:
-    return base64.b64encode(file.content).decode()
-
-
 def _media_facts(message: OutgoingMessage, file: MediaFile | None, encoded: str | None) -> dict[str, Any]:
     url, filename = message.content["media"].get("url"), message.content.get("filename")
     facts = {**dict.fromkeys(MEDIA_ITEMS), "url": url, "filename": filename, "caption": message.text}
     if file is not None:
         kind = file.content_type
         facts |= {"filename": filename or file.filename, "content_type": kind, "file": file}
-        facts |= {"base64": encoded, "data_uri": f"data:{kind.replace(' ', '')};base64,{encoded}"}
+        facts |= {"base64": encoded, "data_uri": encoded and data_uri(kind, encoded)}
     return facts
 
 

@@ -21,7 +21,6 @@ from wabroadcast_core import (
     WebhookRefusedError,
     WebhookRequest,
     ask,
-    blank_numbers,
     error_of,
 )
 from wabroadcast_plugins.senders.http_api.answers import Scrubber, is_success, judge
@@ -29,16 +28,15 @@ from wabroadcast_plugins.senders.http_api.calls import CARRIERS, Call
 from wabroadcast_plugins.senders.http_api.paths import Path
 from wabroadcast_plugins.senders.http_api.requests import (
     RequestForm,
-    encode_file,
     message_facts,
     number_facts,
     secret_facts,
 )
 from wabroadcast_plugins.senders.http_api.settings import HttpSettings
 from wabroadcast_plugins.senders.http_api.texts import Facts
-from wabroadcast_plugins.senders.webhook_calls import read_text
-
-LONGEST_DETAIL: Final = 200  # characters
+from wabroadcast_plugins.senders.shared.loose import as_text
+from wabroadcast_plugins.senders.shared.media import in_base64
+from wabroadcast_plugins.senders.shared.refusals import shown
 
 _OF_THE_FILE: Final = frozenset({"media.base64", "media.data_uri", "media.file", "media.content_type"})
 _ENCODED: Final = frozenset({"media.base64", "media.data_uri"})
@@ -94,7 +92,7 @@ class HttpSender:
         reply = await self._ask(self._asks["message"], facts)
         if find.missing.fits(reply.status, reply.document):
             return None
-        provider_id = read_text(Path.parse(find.provider_id).find(reply.document))
+        provider_id = as_text(Path.parse(find.provider_id).find(reply.document))
         if reply.is_success and provider_id:
             return Accepted(provider_id=provider_id)
         raise Temporary("not_understood", reply.summary)
@@ -106,10 +104,10 @@ class HttpSender:
         reply = await self._ask(self._asks["up"], secret_facts(self._settings.secrets))
         if is_success(reply, check.up):
             return ConnectionEvent("up")
-        said = read_text(Path.parse(check.reason).find(reply.document)) if check.reason else ""
+        said = as_text(Path.parse(check.reason).find(reply.document)) if check.reason else ""
         if not said and not reply.is_success:
             raise error_of(reply)
-        return ConnectionEvent("down", blank_numbers(self._scrubber.scrub(said))[:LONGEST_DETAIL] or reply.summary)
+        return ConnectionEvent("down", shown(self._scrubber.scrub(said)) or reply.summary)
 
     def verify_webhook(self, request: WebhookRequest) -> None:
         if self._settings.webhook is None:
@@ -138,7 +136,7 @@ class HttpSender:
         async with self._encoding:
             key, encoded = self._encoded
             if key != file.key:
-                encoded = await asyncio.to_thread(encode_file, file)
+                encoded = await asyncio.to_thread(in_base64, file.content)
                 self._encoded = (file.key, encoded)
             return encoded
 

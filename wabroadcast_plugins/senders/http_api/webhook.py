@@ -1,8 +1,7 @@
 """The calls that an API makes: how they prove where they come from, and what they say."""
 
-import hmac
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
@@ -13,14 +12,14 @@ from wabroadcast_core import (
     Rejected,
     WebhookRefusedError,
     WebhookRequest,
-    blank_numbers,
 )
 from wabroadcast_plugins.senders.http_api.calls import HeaderName
 from wabroadcast_plugins.senders.http_api.matches import Condition
 from wabroadcast_plugins.senders.http_api.paths import ManyPathText, Path, PathText
-from wabroadcast_plugins.senders.webhook_calls import read_document, read_number, read_text, read_time, same_text
-
-LONGEST_DETAIL: Final = 200  # characters
+from wabroadcast_plugins.senders.shared.jids import number_of
+from wabroadcast_plugins.senders.shared.loose import as_text, document_in, time_of
+from wabroadcast_plugins.senders.shared.proofs import Algorithm, is_signed, same_text
+from wabroadcast_plugins.senders.shared.refusals import shown
 
 ReceiptKind = Literal["sent", "delivered", "read", "failed"]
 SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
@@ -56,12 +55,11 @@ class HmacProof(Model):
     kind: Literal["hmac"]
     header: HeaderName
     prefix: str = Field("", description="Stands before the digits, such as `sha256=`.")
-    algorithm: Literal["sha256", "sha512"] = "sha256"
+    algorithm: Algorithm = "sha256"
     secret: SecretReference
 
     def holds(self, request: WebhookRequest, secret: str) -> bool:
-        digest = hmac.new(secret.encode(), request.body, self.algorithm).hexdigest()
-        return same_text(request.headers.get(self.header.lower(), "").lower(), self.prefix.lower() + digest)
+        return is_signed(request, secret, header=self.header, prefix=self.prefix, algorithm=self.algorithm)
 
 
 Proof = Annotated[HeaderProof | QueryProof | HmacProof, Field(discriminator="kind")]
@@ -115,8 +113,8 @@ class ReceiptEvents(Events):
             message_id, provider_id = _at(event, self.message_id), _at(event, self.provider_id)
             if kind is None or not (message_id or provider_id):
                 continue
-            error = Rejected("failed", _cleaned(_at(event, self.reason))) if kind == "failed" else None
-            at = read_time(_value_at(event, self.time))
+            error = Rejected("failed", shown(_at(event, self.reason))) if kind == "failed" else None
+            at = time_of(_value_at(event, self.time))
             yield Receipt(kind, at, message_id=message_id or None, provider_id=provider_id or None, error=error)
 
 
@@ -129,11 +127,11 @@ class InboundEvents(Events):
 
     def read(self, document: Any) -> Iterator[Inbound]:
         for event in self.find(document):
-            if number := read_number(_value_at(event, self.number)):
+            if number := number_of(_value_at(event, self.number)):
                 yield Inbound(
                     number,
                     _at(event, self.text),
-                    read_time(_value_at(event, self.time)),
+                    time_of(_value_at(event, self.time)),
                     provider_id=_at(event, self.provider_id) or None,
                     reply_to=_at(event, self.reply_to) or None,
                 )
@@ -158,7 +156,7 @@ class Webhook(Model):
             raise WebhookRefusedError(f"the call lacks the proof of this connection ({self.proof.kind})")
 
     def read(self, request: WebhookRequest) -> list[Receipt | Inbound]:
-        document = read_document(request)
+        document = document_in(request)
         receipts = self.receipts.read(document) if self.receipts else ()
         inbound = self.inbound.read(document) if self.inbound else ()
         return [*receipts, *inbound]
@@ -169,8 +167,4 @@ def _value_at(event: Any, path: str | None) -> Any:
 
 
 def _at(event: Any, path: str | None) -> str:
-    return read_text(_value_at(event, path))
-
-
-def _cleaned(reason: str) -> str:
-    return blank_numbers(reason)[:LONGEST_DETAIL]
+    return as_text(_value_at(event, path))

@@ -1,9 +1,17 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.plugins.senders.garbage import QUICK
 from wabroadcast_core import parse_number
-from wabroadcast_plugins.senders.jids import kind_of, number_of, wa_id_of
+from wabroadcast_plugins.senders.shared.jids import (
+    is_for_many,
+    is_one_person,
+    kind_of,
+    message_id_of,
+    number_of,
+    wa_id_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +36,16 @@ from wabroadcast_plugins.senders.jids import kind_of, number_of, wa_id_of
         pytest.param("me@c.us", "person", None, id="letters"),
         pytest.param("٦٢٨١٢٣٤٥٦٧٨٩@c.us", "person", None, id="digits-of-another-script"),
         pytest.param("628123456789@c.us\n", "unknown", None, id="line-break-behind"),
-        pytest.param("628123456789", "unknown", None, id="no-server"),
+        pytest.param("628123456789", "unknown", "+628123456789", id="digits-alone"),
+        pytest.param(628123456789, "unknown", "+628123456789", id="a-whole-number"),
+        pytest.param("+62 812-3456-789", "unknown", "+628123456789", id="as-people-write-it"),
+        pytest.param("081234567801", "unknown", None, id="digits-without-a-country"),
+        pytest.param("1203630412345678", "unknown", None, id="too-many-digits"),
+        pytest.param("62812", "unknown", None, id="too-few-digits"),
+        pytest.param("٦٢٨١٢٣٤٥٦٧٨٠١", "unknown", None, id="digits-of-another-script-alone"),
+        pytest.param("62 812-3456-789@c.us", "person", None, id="no-id-is-written-so"),
+        pytest.param("628123456789@x@c.us", "person", None, id="two-servers"),
+        pytest.param(True, "unknown", None, id="a-truth"),
         pytest.param("13135550002@bot", "unknown", None, id="other-server"),
         pytest.param("", "unknown", None, id="empty"),
         pytest.param(None, "unknown", None, id="none"),
@@ -59,7 +76,35 @@ def test_an_id_in_an_old_form_gives_the_number_of_today(digits: str, number: str
     assert parse_number(number, region="ID") == number, "it is how the contact book has it"
 
 
-@settings(deadline=None)
+def test_the_first_of_several_ids_that_is_a_persons_gives_the_number() -> None:
+    assert number_of("9988@lid", None, "628123456789@c.us", "628111111111@c.us") == "+628123456789"
+    assert number_of() is None
+
+
+@pytest.mark.parametrize(
+    ("jid", "one", "many"),
+    [
+        ("628123456789@c.us", True, False),
+        ("9988@lid", True, False),
+        ("1203@g.us", False, True),
+        ("1203@newsletter", False, True),
+        ("status@broadcast", False, True),
+        ("628123456789", False, False),
+        (None, False, False),
+    ],
+)
+def test_a_chat_is_with_one_person_or_for_many(jid: object, *, one: bool, many: bool) -> None:
+    assert (is_one_person(jid), is_for_many(jid)) == (one, many)
+
+
+def test_the_id_of_a_message_looks_like_those_of_web_clients_and_stays_with_it() -> None:
+    made = message_id_of("job-7")
+
+    assert made == message_id_of("job-7") == "3EB0C37BD1A8462D7AD637"
+    assert made != message_id_of("job-8")
+
+
+@QUICK
 @given(st.text() | st.none() | st.integers() | st.lists(st.text()) | st.from_regex(r"\A\d{1,20}(:\d+)?@(c\.us|lid)\Z"))
 def test_whatever_comes_is_e164_or_nothing(jid: object) -> None:
     number = number_of(jid)

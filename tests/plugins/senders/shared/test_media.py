@@ -4,12 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from wabroadcast_core import BadMessage, Capabilities, OutgoingMessage
 from wabroadcast_core.testing import fake_sender_context, message_to
-from wabroadcast_plugins.senders.gateways import Attachment, attach, find_refusal, seconds_of, shown
+from wabroadcast_plugins.senders.shared.media import Attachment, attach, load_file
 
 PDF = b"%PDF-1.7 menu"
 ALL_KINDS = Capabilities(media_bytes=dict.fromkeys(("image", "document", "audio", "video"), len(PDF)))
@@ -65,7 +63,7 @@ def test_a_file_name_of_the_message_counts_before_the_files_own() -> None:
         pytest.param(
             message_with("document", {"uploadId": "u1/menu.pdf"}),
             Capabilities(media_bytes={"document": len(PDF) - 1}),
-            "gw_too_large",
+            "gw_media_too_large",
             id="too-large",
         ),
         pytest.param(
@@ -87,50 +85,26 @@ def test_what_can_be_sent_to_nobody_is_said_before_anything_leaves(
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"),
+    ("largest", "words"),
     [
-        pytest.param(1_717_689_097, 1_717_689_097.0, id="seconds"),
-        pytest.param("1717689097", 1_717_689_097.0, id="digits"),
-        pytest.param(1_741_249_702_485, 1_741_249_702.485, id="milliseconds"),
-        pytest.param(1_710_481_111.853, 1_710_481_111.853, id="fraction"),
-        pytest.param(0, None, id="zero"),
-        pytest.param(-5, None, id="negative"),
-        pytest.param(True, None, id="boolean"),
-        pytest.param("soon", None, id="words"),
-        pytest.param("nan", None, id="not-a-number"),
-        pytest.param(10**400, None, id="more-than-a-float-holds"),
-        pytest.param({"low": 1}, None, id="object"),
-        pytest.param(None, None, id="none"),
+        pytest.param(2 * 1024 * 1024, "up to 2 MB", id="binary"),
+        pytest.param(20_000_000, "up to 20 MB", id="decimal"),
+        pytest.param(1_234, "up to 1,234 bytes", id="neither"),
     ],
 )
-def test_a_time_is_read_in_seconds_or_milliseconds(value: object, seconds: float | None) -> None:
-    assert seconds_of(value) == seconds
+def test_a_file_that_is_too_large_is_told_how_large_it_may_be(largest: int, words: str) -> None:
+    context = fake_sender_context(media={"u1": bytes(largest + 1)})
+    capabilities = Capabilities(media_bytes={"document": largest})
+    message = message_with("document", {"uploadId": "u1"})
+
+    with pytest.raises(BadMessage, match=words):
+        asyncio.run(load_file(context, message, kind="gw", capabilities=capabilities))
 
 
-@settings(deadline=None)
-@given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()))
-def test_a_time_is_a_sensible_one_or_none(value: object) -> None:
-    seconds = seconds_of(value)
+def test_a_file_of_another_type_than_the_sender_takes_is_refused() -> None:
+    only_png = Capabilities(media_bytes={"image": 1_000}, media_types={"image": frozenset({"image/png"})})
 
-    assert seconds is None or 0 < seconds < 100_000_000_000
+    with pytest.raises(BadMessage, match="application/pdf, not image/png") as caught:
+        attached(message_with("image", {"uploadId": "u1/menu.pdf"}), capabilities=only_png)
 
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        pytest.param("2 UNKNOWN: server returned error 463", "463", id="timelock"),
-        pytest.param("server returned error 475", "475", id="capping"),
-        pytest.param("server returned error 4631", None, id="longer-code"),
-        pytest.param("server returned error 479", None, id="another-code"),
-        pytest.param("no session for 62812463463", None, id="digits-of-a-number"),
-    ],
-)
-def test_a_refusal_of_new_contacts_is_found_in_an_error_text(text: str, code: str | None) -> None:
-    assert find_refusal(text) == code
-
-
-def test_what_is_shown_of_a_gateways_words_is_short_and_without_numbers() -> None:
-    said = shown("nobody at\n628123456789  " + "x" * 500)
-
-    assert said.startswith("nobody at … x")
-    assert len(said) == 200
+    assert caught.value.reason == "gw_media_type"
