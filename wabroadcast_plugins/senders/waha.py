@@ -102,7 +102,10 @@ class WahaSender:
         own_id = body.get("id")
         if own_id:
             await self._context.kept.put(f"text:{own_id}", "asked", seconds=TEXT_KEPT_SECONDS)
-        message_id, chat_id = await self._post(action, body)
+        try:
+            message_id, chat_id = await self._post(action, body)
+        except OutcomeUnknown as error:  # its acks will name the id all the same
+            raise OutcomeUnknown(error.reason, error.detail, provider_id=own_id) from error
         if message_id == own_id:
             await self._context.kept.put(_WITNESS, message_id, seconds=TEXT_KEPT_SECONDS)
         return Accepted(provider_id=message_id, wa_id=wa_id_of(chat_id) or wa_id_of(body["chatId"]))

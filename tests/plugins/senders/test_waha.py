@@ -417,6 +417,36 @@ def test_a_refusal_counts_where_the_session_cannot_be_asked(gateway: Loopback, s
     assert (caught.scope, caught.retry_after) == ("new_contacts", None)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(ProviderAnswer(fault="drop"), id="no-answer"),
+        pytest.param(ProviderAnswer(502, "<html>"), id="a-proxy-lost-the-answer"),
+        pytest.param(thrown("context deadline exceeded"), id="fault"),
+        pytest.param(ProviderAnswer(201, {}), id="answer-without-an-id"),
+    ],
+)
+def test_a_text_of_unknown_outcome_keeps_the_id_that_its_acks_will_name(
+    gateway: Loopback, answer: ProviderAnswer
+) -> None:
+    lost = failure(gateway, answer)
+
+    assert isinstance(lost, OutcomeUnknown)
+    assert lost.provider_id == OWN_ID
+    [ack] = heard("message.ack", {"id": f"true_{CHAT}_{OWN_ID}", "from": CHAT, "fromMe": True, "ack": 2})
+    assert isinstance(ack, Receipt)
+    assert ack.provider_id == lost.provider_id
+
+
+def test_a_medium_of_unknown_outcome_has_no_id_of_ours(gateway: Loopback) -> None:
+    gateway.answering = lambda _: ProviderAnswer(fault="drop")
+
+    with pytest.raises(OutcomeUnknown) as lost:
+        gateway.ask(lambda sender: sender.send(media_message("image", url="https://x.example/a.png")))
+
+    assert lost.value.provider_id is None
+
+
 def test_a_session_that_is_connecting_is_tried_again_soon(gateway: Loopback) -> None:
     caught = failure(gateway, ProviderAnswer(422, {"error": NOT_WORKING, "status": "STARTING"}))
 
