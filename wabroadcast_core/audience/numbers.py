@@ -5,8 +5,7 @@ A number that cannot be read for certain is refused: a wrong number is a message
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
@@ -24,20 +23,25 @@ LETTERS = "letters among the digits"
 HIDDEN = "partly hidden"
 IN_PIECES = "in pieces that are no whole number"
 NO_PERSON = "a WhatsApp id that is no phone number"
+DATE = "a date"
+MONEY = "an amount of money"
+TWO_COUNTRIES = "may be a number of two countries: write it with + and the country code"
 
 _LONGEST_CELL = 1_000  # characters; several numbers and a remark fit
 _SHORTEST_WHOLE = 7  # digits; fewer in a cell of several parts are a piece of a number
 _LONGEST_LABEL = 2  # digits; "1)" or ",0" beside a number
 _ID_LENGTHS = range(7, 16)
+_MEXICO = "52"
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _PLAIN_CHARACTERS = str.maketrans("", "", " -().")
 _PLAIN_INDONESIAN_MOBILE = re.compile(r"(?:\+?62|0)?(8[1-35-9]\d{7,10})", re.ASCII)
+_LONE_TAIL = re.compile(r"\d{5,}[ ().-]+\d{1,2}\D*$", re.ASCII)  # "081234567890 (2)": people group digits by 2 to 4
 
 _EXPONENT = re.compile(r"(?<![\w.,])(\d+)(?:[.,](\d+))?[eE]\+?(\d{1,3})(?!\w)", re.ASCII)
 _CHAT_LINK = re.compile(
     r"(?:https?://)?(?:www\.)?"
-    r"(?:wa\.me/|(?:api|web|chat)\.whatsapp\.com/send/?\?(?:\S*?&)?phone=|whatsapp:/*send/?\?(?:\S*?&)?phone=)"
+    r"(?:wa\.me/(?:c/)?|(?:api|web|chat)\.whatsapp\.com/send/?\?(?:\S*?&)?phone=|whatsapp:/*send/?\?(?:\S*?&)?phone=)"
     r"(?:\+|%2B|%20)*(\d[\d-]*)\S*",
     re.ASCII | re.IGNORECASE,
 )
@@ -45,13 +49,31 @@ _OTHER_LINK = re.compile(r"(?:https?://|www\.|wa\.me/|whatsapp:/)\S*", re.IGNORE
 _PERSON_ID = re.compile(r"(?<![^\s,;|/+])(\d+)(?:[.:]\d+)*@(?:s\.whatsapp\.net|c\.us)\b", re.ASCII | re.IGNORECASE)
 _OTHER_ID = re.compile(r"@(?:g\.us|lid|newsletter|broadcast|hosted|s\.whatsapp\.net|c\.us)\b", re.IGNORECASE)
 _MAIL = re.compile(r"\S*@\S*")
-_HIDDEN_DIGITS = re.compile(r"\d[xX*?•]{2,}|[xX*•]{2,}\d")
-_LETTERS_INSIDE = re.compile(r"\d[^\W\d_]+\d")
+_OLD_MEXICAN = re.compile(r"((?:00)?521|01|04[45])(\d{10})", re.ASCII)  # mobiles were dialled so until 2019
+
+_HIDDEN_DIGITS = re.compile(
+    r"\d[ ().-]*(?:[xX*?•●]{2,}|…|\.{2,}|_{2,})"
+    r"|\d[xX*?•●](?!\w)"  # one alone, right behind a digit
+    r"|[xX*•●]{2,}[ ().-]*\d"
+)
+_LETTERS_INSIDE = re.compile(
+    r"\d[^\W\d_]+\d"
+    r"|\d[OoIl]{1,2}(?![^\W_])"  # typed or scanned for 0 and 1
+    r"|(?<![^\W_])[Il]\d"
+)
+_DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:19|20)\d\d"
+_ANY_DATE = re.compile(
+    rf"(?:{_YEAR}[-./]{_MONTH}[-./]{_DAY}|{_DAY}[-./]{_MONTH}[-./]{_YEAR})(?:[T ]+\d?\d[:.]\d\d\b.*)?", re.ASCII
+)
+_AMOUNT = re.compile(r"(?:(?<![^\W\d_])(?:rp|idr|usd|rm|us\$)[. ]*|[$€£¥]\s*)\d", re.ASCII | re.IGNORECASE)
+_COMMA_FRACTION = re.compile(r"[\s'\"=+]*\d{7,},(\d{1,2})", re.ASCII)
+_LIST_PLACE = re.compile(r"\d{1,2}(?:\.\s+|\)\s*)(?=[+0])", re.ASCII)  # "1. 0812…"
 _BORDERS = re.compile(r"[/,;:|#&\n\r\t\v\f]+|[^\W\d_]+|(?=\+)")
 
 
 def parse_number(raw: str, *, region: str) -> str:
-    """Read a phone number as a person or a spreadsheet wrote it; of several in one cell, the first valid one.
+    """Read a phone number as a person or a spreadsheet wrote it; of several in one cell, the first mobile
+    one, or else the first valid one.
 
     :param region: two letters; the country of numbers that name none.
     :returns: the number in E.164, with the plus.
@@ -75,6 +97,11 @@ def normal_number(raw: str, *, region: str) -> str:
         raise
 
 
+def is_mobile(number: str) -> bool:
+    """Whether a number in E.164 is, or may be, a mobile one: in some countries nobody can tell."""
+    return _PLAIN_INDONESIAN_MOBILE.fullmatch(number) is not None or _is_mobile(phonenumbers.parse(number))
+
+
 def mask_number(number: str) -> str:
     """A number as logs may show it: ``+62812…789``."""
     if len(number) < 11:  # noqa: PLR2004 - what is left out must outnumber what a guess needs
@@ -84,10 +111,16 @@ def mask_number(number: str) -> str:
 
 def _parse_indonesian_mobile(raw: str) -> str | None:
     """The common forms at a tenth of the library's time; the property tests prove it equal to the long way."""
-    if raw.count(".") == 1:  # may be a decimal point
+    plain = raw.translate(_PLAIN_CHARACTERS)
+    match = _PLAIN_INDONESIAN_MOBILE.fullmatch(plain)
+    if match is None or (len(plain) != len(raw) and _is_doubtful(raw)):
         return None
-    match = _PLAIN_INDONESIAN_MOBILE.fullmatch(raw.translate(_PLAIN_CHARACTERS))
-    return f"+62{match[1]}" if match else None
+    return f"+62{match[1]}"
+
+
+def _is_doubtful(raw: str) -> bool:
+    """Separators that may be more than that: a decimal point, hidden digits, a remark behind the number."""
+    return raw.count(".") == 1 or ".." in raw or _LONE_TAIL.search(raw) is not None
 
 
 def parse_with_library(raw: str, *, region: str) -> str:
@@ -101,12 +134,11 @@ def parse_with_library(raw: str, *, region: str) -> str:
         if match := _PERSON_ID.search(text):
             return _parse_id(match[1], region=region)
         text = _without_mail(text)
-    text = _OTHER_LINK.sub(";", _CHAT_LINK.sub(_unfold_link, text))
+    text = _OTHER_LINK.sub(";", _CHAT_LINK.sub(partial(_unfold_link, region=region), text))
     text = _EXPONENT.sub(_unfold_exponent, text)
-    if _HIDDEN_DIGITS.search(text):
-        raise NumberError(HIDDEN)
-    if _LETTERS_INSIDE.search(text):
-        raise NumberError(LETTERS)
+    if place := _LIST_PLACE.match(text):
+        text = text[place.end() :]
+    _refuse_other_things(text)
     return _first_valid([part for part in _BORDERS.split(text) if _count_digits(part)], region=region)
 
 
@@ -135,18 +167,23 @@ def _without_mail(text: str) -> str:
 def _parse_id(digits: str, *, region: str) -> str:
     """WhatsApp's own ids begin with a country code, and some are older than their country's present plan."""
     if digits.startswith("0"):
-        return _parse_part(digits, region=region)
+        return _first_valid([digits], region=region)
     if len(digits) not in _ID_LENGTHS:
         raise NumberError(TOO_SHORT if len(digits) < _ID_LENGTHS.start else TOO_LONG)
     try:
-        return _parse_part(f"+{digits}", region=region)
+        return _format(_ask_library(f"+{digits}", region=region))
     except NumberError:
         return f"+{digits}"
 
 
-def _unfold_link(match: re.Match[str]) -> str:
-    digits = match[1]
-    return f";{digits};" if digits.startswith("0") else f";+{digits};"
+def _unfold_link(match: re.Match[str], *, region: str) -> str:
+    """A link names its country. Some people leave that out: ``wa.me/81234567890`` would be a desk in Japan."""
+    digits = match[1].replace("-", "")
+    if digits.startswith("0"):
+        return f";{digits};"
+    if not digits.startswith(_country_code(region)) and not _is_mobile(_try_library(f"+{digits}", region=region)):
+        _refuse_mobile(digits, region=region)
+    return f";+{digits};"
 
 
 def _unfold_exponent(match: re.Match[str]) -> str:
@@ -156,36 +193,74 @@ def _unfold_exponent(match: re.Match[str]) -> str:
     return whole + fraction[:exponent]
 
 
+def _refuse_other_things(text: str) -> None:
+    """Digits that would make a number, but not the one that was meant."""
+    if _HIDDEN_DIGITS.search(text):
+        raise NumberError(HIDDEN)
+    if _LETTERS_INSIDE.search(text):
+        raise NumberError(LETTERS)
+    if _ANY_DATE.fullmatch(text):
+        raise NumberError(DATE)
+    if _AMOUNT.search(text):
+        raise NumberError(MONEY)
+    if (match := _COMMA_FRACTION.fullmatch(text)) and match[1].strip("0"):
+        raise NumberError(DAMAGED)
+
+
 def _count_digits(text: str) -> int:
     return sum(map(str.isdecimal, text))
 
 
 def _first_valid(parts: list[str], *, region: str) -> str:
-    """The first part that is a number. A piece before it means that the cell was split where it holds together."""
+    """The first part that is a mobile number, else the first that is any.
+
+    A piece of a number before it means that the cell was split where it holds together.
+    """
+    found: list[PhoneNumber] = []
     fault: NumberError | None = None
-    for part in parts:
+    for part, label in zip(parts, ["", *parts], strict=False):
         count = _count_digits(part)
-        if count <= _LONGEST_LABEL:
+        if count <= _LONGEST_LABEL and "+" not in part:
             continue
         if count < _SHORTEST_WHOLE and len(parts) > 1:
-            raise fault or NumberError(IN_PIECES)
+            fault = fault or NumberError(IN_PIECES)
+            break
         try:
-            return _parse_part(part, region=region)
+            found.append(_parse_part(part, region=region, label=label))
         except NumberError as error:
             fault = fault or error
-    raise fault or NumberError(TOO_SHORT if parts else NO_DIGITS)
+    if not found:
+        raise fault or NumberError(TOO_SHORT if parts else NO_DIGITS)
+    best = found[0] if len(found) == 1 else next(filter(_is_mobile, found), found[0])
+    return _format(best)
 
 
-def _parse_part(part: str, *, region: str) -> str:
+def _parse_part(part: str, *, region: str, label: str = "") -> PhoneNumber:
     part = _without_decimals(part)
-    digits = "".join(filter(str.isdecimal, part))
-    fault: NumberError | None = None
-    for text, only_mobile in _readings(digits, plus="+" in part, region=region):
-        try:
-            return _ask_library(text, region=region, only_mobile=only_mobile)
-        except NumberError as error:
-            fault = fault or error
-    raise fault or NumberError(NO_DIGITS)
+    if _LONE_TAIL.search(part):
+        raise NumberError(IN_PIECES)
+    digits, plus = "".join(filter(str.isdecimal, part)), "+" in part
+    if _is_cut_off(label, digits, plus=plus, region=region):
+        raise NumberError(IN_PIECES)
+    own = _country_code(region)
+    if (match := _OLD_MEXICAN.fullmatch(digits)) and (own == _MEXICO or plus or match[1].startswith("00")):
+        digits, plus = f"{_MEXICO}{match[2]}", True
+    if plus:
+        digits = digits.removeprefix("00")
+        return _ask_library(digits if digits.startswith("0") else f"+{digits}", region=region)
+    if digits.startswith("00"):
+        return _read_double_zero(digits, region=region)
+    if digits.startswith(own):
+        return _read_own_code(digits, region=region)
+    return _read_national(digits, region=region)
+
+
+def _is_cut_off(label: str, digits: str, *, plus: bool, region: str) -> bool:
+    """Whether a label may be the country code that the digits lack: ``65, 91234567`` or ``62+81234567890``."""
+    code, own = "".join(filter(str.isdecimal, label)), _country_code(region)
+    if not 0 < len(code) <= _LONGEST_LABEL or digits.startswith(("0", own)):
+        return False
+    return code == own if plus else code != own and int(code) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE
 
 
 def _without_decimals(part: str) -> str:
@@ -201,23 +276,42 @@ def _without_decimals(part: str) -> str:
     return part
 
 
-def _readings(digits: str, *, plus: bool, region: str) -> Iterator[tuple[str, bool]]:
-    """What the digits can mean, the likeliest first; the flag asks for a mobile number.
+def _read_double_zero(digits: str, *, region: str) -> PhoneNumber:
+    """The prefix of calls abroad, or a zero typed twice."""
+    number = _try_library(f"+{digits[2:]}", region=region)
+    if number is None:
+        return _ask_library(digits, region=region)
+    if not digits[2:].startswith(_country_code(region)):
+        _refuse_mobile(digits[1:], region=region)
+    return number
 
-    The library reads ``62811223344`` as a landline of area 628. Digits that begin with the region's country
-    code are therefore international first, and national only where that makes a mobile number.
+
+def _read_own_code(digits: str, *, region: str) -> PhoneNumber:
+    """Digits that begin like the region's country code: national only where that makes a mobile number.
+
+    The library reads ``62811223344`` as a landline of area 628.
     """
-    if plus:
-        digits = digits.removeprefix("00")
-        yield (digits if digits.startswith("0") else f"+{digits}"), False
-    elif digits.startswith("00"):
-        yield f"+{digits[2:]}", False
-        yield digits, False
-    elif digits.startswith(_country_code(region)):
-        yield f"+{digits}", False
-        yield digits, True
-    else:
-        yield digits, False
+    try:
+        return _ask_library(f"+{digits}", region=region)
+    except NumberError:
+        number = _try_library(digits, region=region)
+        if number is None or not _is_mobile(number):
+            raise
+        return number
+
+
+def _read_national(digits: str, *, region: str) -> PhoneNumber:
+    """A landline that lost its zero looks like a mobile number of another country that lost its plus."""
+    number = _ask_library(digits, region=region)
+    if not digits.startswith("0") and not _is_mobile(number):
+        _refuse_mobile(f"+{digits}", region=region)
+    return number
+
+
+def _refuse_mobile(text: str, *, region: str) -> None:
+    """:raises NumberError: read like this, the digits make a mobile number: that one may be meant."""
+    if _is_mobile(_try_library(text, region=region)):
+        raise NumberError(TWO_COUNTRIES)
 
 
 @lru_cache(maxsize=512)
@@ -225,22 +319,33 @@ def _country_code(region: str) -> str:
     return str(phonenumbers.country_code_for_region(region))
 
 
-def _ask_library(text: str, *, region: str, only_mobile: bool) -> str:
+def _try_library(text: str, *, region: str) -> PhoneNumber | None:
+    try:
+        return _ask_library(text, region=region)
+    except NumberError:
+        return None
+
+
+def _ask_library(text: str, *, region: str) -> PhoneNumber:
     try:
         number = phonenumbers.parse(text, region)
     except NumberParseException as error:
         raise NumberError(_PARSE_REASONS.get(error.error_type, NOT_IN_USE)) from None
     if not phonenumbers.is_valid_number(number):
         raise NumberError(_POSSIBLE_REASONS.get(phonenumbers.is_possible_number_with_reason(number), NOT_IN_USE))
-    if only_mobile and not _is_mobile(number):
-        raise NumberError(NOT_IN_USE)
+    return number
+
+
+def _format(number: PhoneNumber) -> str:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 
-def _is_mobile(number: PhoneNumber) -> bool:
-    return phonenumbers.number_type(number) in {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
+def _is_mobile(number: PhoneNumber | None) -> bool:
+    """Where a country's plan does not tell landlines from mobiles, any of them may be one."""
+    return number is not None and phonenumbers.number_type(number) in _MOBILE_TYPES
 
 
+_MOBILE_TYPES = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 _PARSE_REASONS = {
     NumberParseException.INVALID_COUNTRY_CODE: NO_COUNTRY,
     NumberParseException.TOO_SHORT_NSN: TOO_SHORT,

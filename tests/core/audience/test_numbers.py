@@ -1,5 +1,6 @@
 import re
 
+import phonenumbers
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -34,6 +35,9 @@ ANI = "+6281234567890"
         pytest.param("+62 812-3456-789.0", BUDI, id="float-text-after-separators"),
         pytest.param("628123456789,00", BUDI, id="float-text-with-decimal-comma"),
         pytest.param("628123456789.5", None, id="a-fraction-is-damage"),
+        pytest.param("628123456789,5", None, id="a-fraction-behind-a-comma-too"),
+        pytest.param("6.281.234.567.890", ANI, id="thousands-points"),
+        pytest.param("6,281,234,567,890", None, id="thousands-commas"),
         pytest.param("6.28123E+12", None, id="exponent-without-all-digits"),
         pytest.param("6.28123456789E+12", None, id="exponent-short-of-one-digit"),
         pytest.param("6.281234567890E+12", ANI, id="exponent-with-all-digits"),
@@ -56,10 +60,31 @@ ANI = "+6281234567890"
         pytest.param("081234 / 08123456789", None, id="a-piece-before-it-spoils-the-cell"),
         pytest.param("99999999 / 08123456789", BUDI, id="first-valid-one"),
         pytest.param("08123456789/90", BUDI, id="another-ending"),
+        pytest.param("021-5551234 / 08123456789", BUDI, id="a-mobile-before-a-landline"),
+        pytest.param("021-5551234/35, 021-5556789", "+62215551234", id="the-first-of-landlines"),
+        pytest.param("1. 08123456789", BUDI, id="place-in-a-list"),
+        pytest.param("2) +62 812 3456 789", BUDI, id="place-in-a-list-with-bracket"),
+        pytest.param("HP 2: 08123456789", BUDI, id="label-with-a-digit"),
+        pytest.param("65, 91234567", None, id="country-code-in-a-piece-of-its-own"),
+        pytest.param("+65, 9123 4567", None, id="country-code-with-plus-in-a-piece-of-its-own"),
+        pytest.param("62+81234567890", None, id="plus-behind-the-country-code"),
         pytest.param("08123456789 08134567890", None, id="glued-by-a-space"),
         pytest.param("0812,3456,7890", None, id="commas-inside"),
         pytest.param("021/5551234", None, id="slash-inside"),
         pytest.param("021-5551234", "+62215551234", id="landline"),
+        pytest.param("215551234", "+62215551234", id="landline-that-lost-its-zero"),
+        pytest.param("6591234567", None, id="a-landline-or-singapore-without-plus"),
+        pytest.param("0081234567890", None, id="japan-or-a-zero-typed-twice"),
+        pytest.param("00852 9123 4567", None, id="hong-kong-or-a-zero-typed-twice"),
+        pytest.param("+81234567890", "+81234567890", id="plus-is-believed"),
+        pytest.param("wa.me/81234567890", None, id="wa-me-link-without-the-country-code"),
+        pytest.param("wa.me/6591234567", "+6591234567", id="wa-me-link-abroad"),
+        pytest.param("wa.me/+65 9123 4567", None, id="wa-me-link-in-pieces"),
+        pytest.param("https://wa.me/c/628123456789", BUDI, id="catalogue-link"),
+        pytest.param("081234567890 (2)", None, id="remark-of-one-digit-in-brackets"),
+        pytest.param("081234567890 - 2", None, id="remark-of-one-digit-behind-a-dash"),
+        pytest.param("0812-3456-7890-1", "+62812345678901", id="thirteen-digits-in-fours"),
+        pytest.param("021-5551234-12", None, id="extension-behind-a-dash"),
         pytest.param("021-5551234 ext 12", "+62215551234", id="landline-with-extension"),
         pytest.param("'08123456789", BUDI, id="leading-apostrophe"),
         pytest.param('="08123456789"', BUDI, id="formula-that-keeps-the-zero"),
@@ -88,7 +113,19 @@ ANI = "+6281234567890"
         pytest.param("HP: 08123456789 (Budi)", BUDI, id="label-and-remark"),
         pytest.param("0812xxxx789", None, id="hidden-inside"),
         pytest.param("0812345678**", None, id="hidden-end"),
+        pytest.param("0812345678-xx", None, id="hidden-behind-a-dash"),
+        pytest.param("0812345678*", None, id="one-hidden-digit"),
+        pytest.param("0812345678…", None, id="ellipsis"),
+        pytest.param("0812345678...", None, id="three-points"),
+        pytest.param("0812..3456..789", None, id="points-inside"),
         pytest.param("0812O3456789", None, id="letter-inside"),
+        pytest.param("0812345678O", None, id="letter-o-at-the-end"),
+        pytest.param("0812345678l", None, id="letter-l-at-the-end"),
+        pytest.param("O8123456789", BUDI, id="letter-o-for-the-trunk-zero"),
+        pytest.param("081234567890WA", ANI, id="a-word-right-behind"),
+        pytest.param("21-05-2024", None, id="date"),
+        pytest.param("2024-05-21 08:30", None, id="date-and-time"),
+        pytest.param("Rp 1.500.000", None, id="money"),
         pytest.param("", None, id="empty"),
         pytest.param(" \u00a0\t", None, id="only-blanks"),
         pytest.param("-", None, id="dash"),
@@ -113,6 +150,9 @@ def test_a_number_is_read_as_people_write_it_or_refused(raw: str, number: str | 
         pytest.param("6.28123E+12", numbers.DAMAGED, id="damaged"),
         pytest.param("0812O3456789", numbers.LETTERS, id="letters"),
         pytest.param("0812xxxx789", numbers.HIDDEN, id="hidden"),
+        pytest.param("21.05.2024", numbers.DATE, id="date"),
+        pytest.param("Rp1.500.000,-", numbers.MONEY, id="money"),
+        pytest.param("6591234567", numbers.TWO_COUNTRIES, id="two-countries"),
         pytest.param("021/5551234", numbers.IN_PIECES, id="pieces"),
         pytest.param("1@g.us", numbers.NO_PERSON, id="group"),
     ],
@@ -132,8 +172,28 @@ def test_a_refusal_names_its_reason(raw: str, reason: str) -> None:
         pytest.param("011 62 812 3456 789", "US", BUDI, id="abroad-by-the-regions-own-prefix"),
         pytest.param("9198765432", "IN", "+919198765432", id="mobile-that-begins-like-the-country-code"),
         pytest.param("919876543210", "IN", "+919876543210", id="india-with-country-code"),
-        pytest.param("55987654321", "BR", "+5555987654321", id="area-code-like-the-country-code"),
         pytest.param("391 234 5678", "IT", "+393912345678", id="italy"),
+        pytest.param("(11) 91234-5678", "BR", "+5511912345678", id="brazil"),
+        pytest.param("5511912345678", "BR", "+5511912345678", id="brazil-with-country-code"),
+        pytest.param("0 15 11 91234-5678", "BR", "+5511912345678", id="brazil-through-a-carrier"),
+        pytest.param("55987654321", "BR", "+5555987654321", id="brazil-area-code-like-the-country-code"),
+        pytest.param("+55 11 8123-4567", "BR", None, id="brazil-without-the-ninth-digit"),
+        pytest.param("553188887777@c.us", "BR", "+553188887777", id="brazil-id-without-the-ninth-digit"),
+        pytest.param("55 1234 5678", "MX", "+525512345678", id="mexico"),
+        pytest.param("+52 1 55 1234 5678", "ID", "+525512345678", id="mexico-with-the-old-one"),
+        pytest.param("00521 55 1234 5678", "ID", "+525512345678", id="mexico-with-the-old-one-and-00"),
+        pytest.param("5215512345678", "MX", "+525512345678", id="mexico-with-the-old-one-without-plus"),
+        pytest.param("044 55 1234 5678", "MX", "+525512345678", id="mexico-by-the-old-prefix"),
+        pytest.param("5215512345678", "ID", None, id="mexico-without-plus-elsewhere"),
+        pytest.param("+54 9 11 1234-5678", "AR", "+5491112345678", id="argentina"),
+        pytest.param("011 15 1234-5678", "AR", "+5491112345678", id="argentina-national"),
+        pytest.param("+54 11 15 1234-5678", "ID", "+5491112345678", id="argentina-mixed"),
+        pytest.param("+54 11 1234-5678", "AR", "+541112345678", id="argentina-without-the-nine"),
+        pytest.param("9123 4567", "SG", "+6591234567", id="singapore"),
+        pytest.param("65 9123 4567", "SG", "+6591234567", id="singapore-with-country-code"),
+        pytest.param("012-345 6789", "MY", "+60123456789", id="malaysia"),
+        pytest.param("6012-3456789", "MY", "+60123456789", id="malaysia-with-country-code"),
+        pytest.param("+60 012-345 6789", "MY", "+60123456789", id="malaysia-with-trunk-zero"),
         pytest.param("08123456789", "SG", None, id="another-countrys-national-form"),
         pytest.param(BUDI, "SG", BUDI, id="plus-tells-the-country"),
     ],
@@ -198,6 +258,45 @@ def test_the_short_way_equals_the_long_way_for_every_operator_and_length(prefix:
 @given(st.from_regex(r"8[1-35-9][0-9]{7,10}", fullmatch=True), st.sampled_from(["", "0", "62", "+62"]))
 def test_the_short_way_knows_the_common_forms(national: str, prefix: str) -> None:
     assert numbers._parse_indonesian_mobile(prefix + national) == f"+62{national}"
+
+
+REGIONS = ["ID", "SG", "MY", "BR", "MX", "AR", "US", "IN", "GB"]
+
+
+@st.composite
+def examples_of(draw: st.DrawFn) -> tuple[str, str, str]:
+    """A region, and two numbers that its plan gives as examples, in any form that names them for certain."""
+    region = draw(st.sampled_from(REGIONS))
+    return region, draw(example_numbers(region)), draw(example_numbers(region))
+
+
+def example_numbers(region: str) -> st.SearchStrategy[str]:
+    types = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE)
+    found = [phonenumbers.example_number_for_type(region, kind) for kind in types]
+    formats = (phonenumbers.PhoneNumberFormat.E164, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return st.sampled_from([phonenumbers.format_number(number, form) for number in found if number for form in formats])
+
+
+@settings(max_examples=200, deadline=None)
+@given(examples_of(), st.sampled_from([" ", "-", ".", " - ", "/", ", ", ";", "\n", " | ", " atau ", " ::: "]))
+def test_two_numbers_in_a_cell_are_one_of_them_or_none_but_never_glued(
+    example: tuple[str, str, str], separator: str
+) -> None:
+    region, first, second = example
+
+    number = _read(first + separator + second, region=region)
+
+    assert number in {_read(first, region=region), _read(second, region=region), None}
+
+
+@settings(max_examples=100, deadline=None)
+@given(examples_of(), st.sampled_from(REGIONS))
+def test_a_number_once_read_is_itself_in_every_region(example: tuple[str, str, str], elsewhere: str) -> None:
+    region, first, _ = example
+
+    number = parse_number(first, region=region)
+
+    assert parse_number(number, region=elsewhere) == number
 
 
 @settings(max_examples=200, deadline=None)
