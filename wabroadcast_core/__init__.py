@@ -1,6 +1,6 @@
 """The WhatsApp broadcast engine: what hosts embed and what plugins build on. Every public name is here."""
 
-from wabroadcast_core.audience.columns import SAMPLE_ROWS, Columns, find_columns, read_table
+from wabroadcast_core.audience.columns import SAMPLE_ROWS, Columns, DamagedRow, find_columns, read_table
 from wabroadcast_core.audience.files import LONGEST_FIELD, LONGEST_ROW, MOST_COLUMNS, file_kind
 from wabroadcast_core.audience.numbers import mask_number, parse_number
 from wabroadcast_core.delivery.operations import NotRendered
@@ -44,11 +44,11 @@ from wabroadcast_core.hookspecs import (
 from wabroadcast_core.media import MediaFile, fits, media_type
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.connection import Limits
-from wabroadcast_core.models.contact import split_tags
+from wabroadcast_core.models.contact import Reading, split_tags
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
-from wabroadcast_core.models.recipient import AudienceRow, Recipient
+from wabroadcast_core.models.recipient import AudienceRow, Recipient, RowFault
 from wabroadcast_core.providers import Reply, ask, blank_numbers, error_of
 from wabroadcast_core.settings import Settings
 
@@ -70,6 +70,7 @@ __all__ = [
     "ConnectionDown",
     "ConnectionEvent",
     "ContactSource",
+    "DamagedRow",
     "FileError",
     "FindsMessages",
     "FinishedMessage",
@@ -90,10 +91,12 @@ __all__ = [
     "PluginError",
     "Quota",
     "Rate",
+    "Reading",
     "Receipt",
     "Recipient",
     "Rejected",
     "Reply",
+    "RowFault",
     "SendError",
     "Sender",
     "SenderContext",

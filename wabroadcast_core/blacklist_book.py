@@ -98,7 +98,8 @@ class BlacklistBook:
             if not report.rows:
                 raise
             report.reason = str(error)
-        report.columns = understood(source)
+        if (found := understood(source)) is not None:
+            report.columns = found.columns
         return report
 
     def history(self, number: str) -> Sequence[BlacklistAct]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.audience.dry_run import try_import
 from wabroadcast_core.audience.export import export_csv
 from wabroadcast_core.audience.import_threads import ImportThreads
-from wabroadcast_core.audience.imports import ImportOptions, import_options, open_source
+from wabroadcast_core.audience.imports import ImportOptions, Understood, import_options, open_source
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.audience.rejected import write_rejected
 from wabroadcast_core.context import Context
@@ -82,6 +82,7 @@ class ContactBook:
         """How far an import is, or what became of it. :raises NotFoundError: there is none."""
         with self._context.database.read() as connection:
             row = _found_import(connection, import_id)
+            understood = _understood(row)
             rejections = import_store.rejections_of(connection, import_id, limit=SHOWN_REJECTIONS)
             reasons = import_store.reasons_of(connection, import_id) if rejections else {}
         return ImportReport(
@@ -95,7 +96,8 @@ class ContactBook:
             rejected=row["rejected"],
             reasons=reasons,
             rejections=[RejectedRow(row=at["row"], column=at["column"], reason=at["reason"]) for at in rejections],
-            columns=ImportOptions.model_validate_json(row["options"]).columns,
+            columns=understood.columns,
+            reading=understood.reading,
             created_at=as_utc(row["created_at"]),
             finished_at=as_utc(row["finished_at"]),
         )
@@ -104,8 +106,7 @@ class ContactBook:
         """The rejected rows as CSV, each with its row number and reason. :raises NotFoundError: there is no import."""
         with self._context.database.read() as connection:
             row = _found_import(connection, import_id)
-        columns = ImportOptions.model_validate_json(row["options"]).columns
-        return write_rejected(self._rejections(import_id), columns)
+        return write_rejected(self._rejections(import_id), _understood(row).titles)
 
     def _rejections(self, import_id: str) -> Iterator[Sequence[RowMapping]]:
         after = -1
@@ -144,7 +145,8 @@ class ContactBook:
             rejected=found.rows - found.created - found.updated,
             reasons=dict(found.reasons.most_common()),
             rejections=[RejectedRow(row=row, column=column, reason=why) for row, column, why, _ in found.rejections],
-            columns=found.columns,
+            columns=found.understood.columns,
+            reading=found.understood.reading,
             samples=found.samples,
             created_at=as_utc(self._context.clock.now()),
         )
@@ -231,6 +233,10 @@ def _found_import(connection: Connection, import_id: str) -> RowMapping:
     if row is None:
         raise NotFoundError("import", import_id)
     return row
+
+
+def _understood(row: RowMapping) -> Understood:
+    return ImportOptions.model_validate_json(row["options"]).understood or Understood()
 
 
 def _filename(connection: Connection, upload_id: str) -> str | None:

@@ -3,31 +3,40 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
+from operator import itemgetter
+from typing import NoReturn
 
 from wabroadcast_core.audience.cells import MARK, plain_cell
 from wabroadcast_core.audience.headers import (
     NumberRank,
     is_name,
+    is_nickname,
     is_tags,
+    label_headers,
     make_slug,
     name_part,
     named_exactly,
+    names_other_digits,
+    rank_label,
     rank_number,
 )
-from wabroadcast_core.audience.numbers import parse_number
+from wabroadcast_core.audience.numbers import is_mobile, parse_number
 from wabroadcast_core.errors import FileError, NumberError
 from wabroadcast_core.models.contact import OWN_COLUMNS
-from wabroadcast_core.models.recipient import AudienceRow, Scalar
+from wabroadcast_core.models.recipient import AudienceRow, RowFault, Scalar
 
 SAMPLE_ROWS = 50
+REJECTED_HEADERS = ("row", "reason")  # what a file of rejected rows has behind the columns it came with
 
 _PHONE_DIGITS = range(8, 25)  # short service numbers are valid too, but prices and years look like them
 _MANY_DIGITS = 5  # more than a header has
 _LONGEST_PHONE = 64  # characters of a cell
 _PERSON = re.compile(r"[^\W\d_][^\d@]*")
+_DIGIT = re.compile(r"\d")
 _MOSTLY = 0.5
+_SURELY = 0.65  # of any ten digits, half make a mobile number somewhere in Mexico
 _MOST_JUDGED = 10_000  # cells
 _SHOWN_HEADERS = 12
 
@@ -35,6 +44,17 @@ _ROLES = ("number", "name")
 
 Cells = Sequence[str]
 Variables = tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRow:
+    """A row of which nobody can be made, as its reader found it."""
+
+    cells: Cells
+    """What can be shown of it."""
+    reason: str
+    column: int | None = None
+    """The place of the damage, counted from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +66,22 @@ class Columns:
     header_row: int | None
     """The header's place among the rows looked at; None: the table has no header."""
     numbers: tuple[int, ...]
-    """The number column first, then those that stand in where it is empty."""
+    """The number column first, then those that stand in where it has no number."""
     names: tuple[int, ...]
     """The name column, or several that make one name."""
     variables: Variables
+    labels: Mapping[int, int]
+    """By number column, the column that says what kind of number it is, as Google Contacts has it."""
+    header_number: int | None = None
+    """The header's number in its file."""
 
     def read_row(self, cells: Cells, *, row: int | None = None) -> AudienceRow | None:
         """One recipient, unjudged; None for a row that is empty. An empty cell yields no variable."""
+        found = cells
         missing = len(self.headers) - len(cells)
         if missing > 0:
             cells = [*cells, *[""] * missing]
-        number = cells[self.numbers[0]].strip() or self._other_number(cells)
+        number = cells[self.numbers[0]].strip() if len(self.numbers) == 1 else self._choose_number(cells)
         name = self._read_name(cells)
         variables: dict[str, Scalar] = {
             slug: plain_cell(text) if text[0] == MARK else text
@@ -65,15 +90,33 @@ class Columns:
         }
         if not (number or name or variables or any(map(str.strip, cells))):
             return None
-        return AudienceRow(number, name, variables, row)
+        return AudienceRow(number, name, variables, row, cells=found)
 
-    def _other_number(self, cells: Cells) -> str:
-        return next((text for at in self.numbers[1:] if (text := cells[at].strip())), "")
+    def _choose_number(self, cells: Cells) -> str:
+        """The number column's, unless it holds no digit, or labels say that another one is likelier on WhatsApp."""
+        filled = [(at, text) for at in self.numbers if (text := cells[at].strip())]
+        able = [
+            (rank, text)
+            for at, text in filled
+            if _DIGIT.search(text) and (rank := self._rank_number(at, cells)) is not None
+        ]
+        if able:
+            return min(able, key=itemgetter(0))[1]
+        return next((text for _, text in filled if not _DIGIT.search(text)), "")
+
+    def _rank_number(self, at: int, cells: Cells) -> NumberRank | None:
+        label = self.labels.get(at)
+        return NumberRank.PHONE if label is None else rank_label(cells[label])
 
     def _read_name(self, cells: Cells) -> str | None:
         if len(self.names) == 1:
             return plain_cell(cells[self.names[0]].strip()) or None
         return " ".join(plain_cell(text) for at in self.names if (text := cells[at].strip())) or None
+
+    def refuse_row(self, damaged: DamagedRow, *, row: int | None = None) -> AudienceRow:
+        """A recipient that nobody can be, to be counted and handed back."""
+        column = None if damaged.column is None else self._title(damaged.column)
+        return AudienceRow("", row=row, fault=RowFault(damaged.reason, column), cells=damaged.cells)
 
     def understood(self) -> dict[str, str]:
         """What each column was taken for, by its header: ``number``, ``name``, a variable, or nothing (ignored)."""
@@ -85,56 +128,102 @@ class Columns:
                 roles.setdefault(at, []).insert(0, role)
         return {self._title(at): ", ".join(roles.get(at, ())) for at in range(len(self.headers))}
 
+    def titles(self) -> list[str]:
+        """The header as it stands in the file, with something in each place."""
+        return [header or f"column {at + 1}" for at, header in enumerate(self.headers)]
+
     def _title(self, at: int) -> str:
-        header = self.headers[at]
+        header = self.headers[at] if at < len(self.headers) else ""
         if not header:
             return f"column {at + 1}"
         return f"{header} (column {at + 1})" if header in self.headers[:at] else header
 
 
 def read_table(
-    rows: Iterable[tuple[int, Cells]], *, region: str, mapping: Mapping[str, str] | None = None
+    rows: Iterable[tuple[int, Cells | DamagedRow]],
+    *,
+    region: str,
+    mapping: Mapping[str, str] | None = None,
+    shifts: bool = False,
 ) -> tuple[Columns, Iterator[AudienceRow]]:
     """Understand a table by its first rows, then stream all its recipients.
 
     :param rows: each with its number in the file.
+    :param shifts: a cell too many moves those behind it, as in a text file; such a row is damaged.
     :raises FileError: as :func:`find_columns`.
     """
     stream = iter(rows)
     sample = list(islice(stream, SAMPLE_ROWS))
-    columns = find_columns([cells for _, cells in sample], region=region, mapping=mapping)
-    start = 0 if columns.header_row is None else columns.header_row + 1
-    return columns, _read_rows(chain(sample[start:], stream), columns)
+    columns = _understand(sample, region=region, mapping=mapping, shifts=shifts)
+    start = 0
+    if (header_row := columns.header_row) is not None:
+        columns = replace(columns, header_number=sample[header_row][0])
+        start = header_row + 1
+    widest = len(columns.headers) if shifts else None
+    return columns, _read_rows(chain(sample[start:], stream), columns, widest=widest)
 
 
-def _read_rows(rows: Iterable[tuple[int, Cells]], columns: Columns) -> Iterator[AudienceRow]:
+def _understand(
+    sample: Sequence[tuple[int, Cells | DamagedRow]], *, region: str, mapping: Mapping[str, str] | None, shifts: bool
+) -> Columns:
+    """:raises FileError: as :func:`find_columns`; where rows are damaged, the first of them is why."""
+    cells = [found.cells if isinstance(found, DamagedRow) else found for _, found in sample]
+    try:
+        return find_columns(cells, region=region, mapping=mapping, shifts=shifts)
+    except FileError:
+        for row, found in sample:
+            if isinstance(found, DamagedRow):
+                _raise_damage(found, row=row)
+        raise
+
+
+def _raise_damage(damaged: DamagedRow, *, row: int) -> NoReturn:
+    column = None if damaged.column is None else str(damaged.column + 1)
+    raise FileError(damaged.reason, row=row, column=column) from None
+
+
+def _read_rows(
+    rows: Iterable[tuple[int, Cells | DamagedRow]], columns: Columns, *, widest: int | None
+) -> Iterator[AudienceRow]:
     read_row = columns.read_row
     for row, cells in rows:
-        recipient = read_row(cells, row=row)
-        if recipient is not None:
+        if isinstance(cells, DamagedRow):
+            yield columns.refuse_row(cells, row=row)
+        elif widest is not None and len(cells) > widest and any(map(str.strip, cells[widest:])):
+            yield columns.refuse_row(DamagedRow(cells, _TOO_WIDE, widest), row=row)
+        elif (recipient := read_row(cells, row=row)) is not None:
             yield recipient
 
 
-def find_columns(rows: Sequence[Cells], *, region: str, mapping: Mapping[str, str] | None = None) -> Columns:
+_TOO_WIDE = "more cells than the header has columns: is one with a separator in it not quoted?"
+
+
+def find_columns(
+    rows: Sequence[Cells], *, region: str, mapping: Mapping[str, str] | None = None, shifts: bool = False
+) -> Columns:
     """Understand a table by its first rows.
 
     :param region: the country of numbers that name none.
     :param mapping: what an operator says about columns, by header, slug or place (from 1): ``number``, ``name``,
         ``tags``, the name of a variable, or nothing to ignore the column.
+    :param shifts: see :func:`read_table`.
     :raises FileError: no row, no column with phone numbers, or the mapping names a column that is not there.
     """
     if not any(map(_filled, rows)):
         raise FileError("the file holds no rows")
+    mapping = mapping or {}
     phones = _Phones(rows, region)
-    header_row = _find_header(rows, phones, mapping or {})
-    headers = _headers(rows, header_row)
-    roles = _own_roles(headers) | _read_mapping(mapping or {}, headers)
+    header_row = _find_header(rows, phones, mapping)
+    width = _find_width(rows, header_row, mapping) if shifts else max(map(len, rows))
+    headers = _headers(rows, header_row, width)
+    roles = _own_roles(headers) | _read_mapping(mapping, headers)
     numbers = _find_numbers(headers, roles, phones.below(header_row))
     if not numbers:
         raise FileError(_no_number(headers))
     names = _find_names(headers, roles, numbers, guess=None if header_row is not None else rows)
-    variables = _find_variables(headers, roles, taken={numbers[0], *names} - _name_parts(headers, names))
-    return Columns(headers, header_row, numbers, names, variables)
+    taken = {numbers[0], *names, *_rejected_places(headers)} - _name_parts(headers, names)
+    variables = _find_variables(headers, roles, taken=taken)
+    return Columns(headers, header_row, numbers, names, variables, _find_labels(headers, numbers))
 
 
 class _Phones:
@@ -142,28 +231,32 @@ class _Phones:
 
     def __init__(self, rows: Sequence[Cells], region: str) -> None:
         self._rows = rows[: max(1, _MOST_JUDGED // max(map(len, rows)))]
-        self.found = [_phones_in(cells, region) for cells in self._rows]
+        numbers = [_numbers_in(cells, region) for cells in self._rows]
+        self.found = [frozenset(found) for found in numbers]
+        self._mobiles = [[at for at, number in found.items() if is_mobile(number)] for found in numbers]
 
     def below(self, header_row: int | None) -> dict[int, float]:
-        """By column, the share of its filled cells that hold a phone number."""
+        """By column, the share of its filled cells that hold a mobile number.
+
+        Of any ten digits every second make a landline somewhere in Indonesia: no proof that a column holds phones.
+        """
         start = 0 if header_row is None else header_row + 1
         filled = Counter(chain.from_iterable(map(_filled, self._rows[start:])))
-        found = Counter(chain.from_iterable(self.found[start:]))
+        found = Counter(chain.from_iterable(self._mobiles[start:]))
         return {at: count / filled[at] for at, count in found.items()}
 
 
-def _phones_in(cells: Cells, region: str) -> frozenset[int]:
-    return frozenset(at for at, cell in enumerate(cells) if _is_phone(cell, region))
+def _numbers_in(cells: Cells, region: str) -> dict[int, str]:
+    return {at: number for at, cell in enumerate(cells) if (number := _number_in(cell, region))}
 
 
-def _is_phone(cell: str, region: str) -> bool:
+def _number_in(cell: str, region: str) -> str | None:
     if len(cell) > _LONGEST_PHONE or sum(map(str.isdecimal, cell)) not in _PHONE_DIGITS:
-        return False
+        return None
     try:
-        parse_number(cell, region=region)
+        return parse_number(cell, region=region)
     except NumberError:
-        return False
-    return True
+        return None
 
 
 def _filled(cells: Cells) -> list[int]:
@@ -191,7 +284,15 @@ def _header_by_words(rows: Sequence[Cells], phones: _Phones) -> int | None:
             rows_with_phones += 1
         elif rows_with_phones <= 1 and (score := _count_header_words(cells)) > best_score:
             best, best_score = at, score
+    first = next((at for at, found in enumerate(phones.found) if found), None)
+    if best is not None and first is not None and best < first and _is_title(rows[best], above=rows[first]):
+        return None
     return best
+
+
+def _is_title(cells: Cells, *, above: Cells) -> bool:
+    """One cell above a wider table."""
+    return 2 * len(_filled(cells)) < len(_filled(above))
 
 
 def _count_header_words(cells: Cells) -> int:
@@ -200,22 +301,27 @@ def _count_header_words(cells: Cells) -> int:
 
 
 def _header_by_place(rows: Sequence[Cells], phones: _Phones) -> int | None:
-    """The row just above the first phone number, unless it looks like a title: one cell above a wider table."""
+    """The row just above the first phone number, unless it looks like a title."""
     first = next((at for at, found in enumerate(phones.found) if found), None)
     if first is None:
         return next((at for at, cells in enumerate(rows) if _filled(cells) and not any(map(_has_digits, cells))), None)
     above = next((at for at in range(first - 1, -1, -1) if _filled(rows[at])), None)
-    if above is None or 2 * len(_filled(rows[above])) < len(_filled(rows[first])):
-        return None
-    return above
+    return None if above is None or _is_title(rows[above], above=rows[first]) else above
 
 
 def _has_digits(cell: str) -> bool:
     return sum(map(str.isdecimal, cell)) >= _MANY_DIGITS
 
 
-def _headers(rows: Sequence[Cells], header_row: int | None) -> tuple[str, ...]:
-    width = max(map(len, rows))
+def _find_width(rows: Sequence[Cells], header_row: int | None, mapping: Mapping[str, str]) -> int:
+    """How many columns there are: as many as the header has or the mapping names, or else as most rows have."""
+    widths = Counter(map(len, filter(_filled, rows)))
+    width = widths.most_common(1)[0][0] if header_row is None else len(rows[header_row])
+    places = (int(key) for key in mapping if key.strip().isdecimal())
+    return max([width, *(place for place in places if place <= max(widths))])
+
+
+def _headers(rows: Sequence[Cells], header_row: int | None, width: int) -> tuple[str, ...]:
     texts = [] if header_row is None else [" ".join(cell.split()) for cell in rows[header_row]]
     return (*texts, *[""] * (width - len(texts)))
 
@@ -252,12 +358,24 @@ def _find_numbers(headers: Sequence[str], roles: Mapping[int, str], shares: Mapp
     if mapped:
         return mapped
     free = [at for at in range(len(headers)) if at not in roles]
-    ranked = [(rank, at) for at in free if (rank := rank_number(headers[at])) is not None]
-    told = tuple(at for rank, at in sorted(ranked) if rank != NumberRank.NUMBER or shares.get(at, 0) >= _MOSTLY)
-    if told:
-        return told
-    mostly = [at for at in free if shares.get(at, 0) > _MOSTLY]
-    return tuple(sorted(mostly, key=lambda at: -shares[at])[:1])
+    ranked = sorted((rank, at) for at in free if (rank := rank_number(headers[at])) is not None)
+    told = [at for rank, at in ranked if rank is not NumberRank.NUMBER]
+    if told and ranked[0][0] < NumberRank.OTHER_PHONE:
+        return tuple(told)
+    plain = [at for rank, at in ranked if rank is NumberRank.NUMBER and shares.get(at, 0) >= _MOSTLY]
+    if plain or told:
+        return (*plain[:1], *told)
+    surely = [at for at in free if shares.get(at, 0) > _SURELY and not names_other_digits(headers[at])]
+    return tuple(sorted(surely, key=lambda at: -shares[at])[:1])
+
+
+def _find_labels(headers: Sequence[str], numbers: Sequence[int]) -> dict[int, int]:
+    """``Phone 1 - Label`` beside ``Phone 1 - Value``; of no use where there is one number column."""
+    if len(numbers) == 1:
+        return {}
+    places = {header: at for at, header in enumerate(headers)}
+    named = ((at, header) for at in numbers for header in label_headers(headers[at]))
+    return {at: places[header] for at, header in named if header in places}
 
 
 def _find_names(
@@ -273,6 +391,9 @@ def _find_names(
     parts = sorted((part, at) for at in free if (part := name_part(headers[at])) is not None)
     if parts:
         return tuple(at for _, at in parts)
+    nickname = next((at for at in free if is_nickname(headers[at])), None)
+    if nickname is not None:
+        return (nickname,)
     return _guess_name(guess, free) if guess else ()
 
 
@@ -288,6 +409,10 @@ def _guess_name(rows: Sequence[Cells], free: Iterable[int]) -> tuple[int, ...]:
 def _name_parts(headers: Sequence[str], names: Sequence[int]) -> set[int]:
     """A name made of several columns leaves each of them a variable too: ``{{ first_name }}``."""
     return {at for at in names if name_part(headers[at]) is not None}
+
+
+def _rejected_places(headers: Sequence[str]) -> range:
+    return range(len(headers) - 2, len(headers)) if tuple(headers[-2:]) == REJECTED_HEADERS else range(0)
 
 
 def _find_variables(headers: Sequence[str], roles: Mapping[int, str], *, taken: set[int]) -> Variables:

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from wabroadcast_core.audience.imports import Chunk, ImportOptions, Judge, open_source, understood
+from wabroadcast_core.audience.imports import Chunk, ImportOptions, Judge, Understood, open_source, understood
 from wabroadcast_core.audience.newcomers import Newcomers, open_newcomers
 from wabroadcast_core.context import Context
 from wabroadcast_core.models.contact import SampleRow
@@ -25,7 +25,7 @@ class DryRun:
     reasons: Counter[str] = field(default_factory=Counter)
     rejections: list[Rejection] = field(default_factory=list)
     samples: list[SampleRow] = field(default_factory=list)
-    columns: dict[str, str] = field(default_factory=dict)
+    understood: Understood = field(default_factory=Understood)
 
 
 def try_import(context: Context, upload_id: str, options: ImportOptions, *, seconds: float, shown: int) -> DryRun:
@@ -43,10 +43,10 @@ def try_import(context: Context, upload_id: str, options: ImportOptions, *, seco
             _count(context, found, chunk, newcomers)
             found.rejections += chunk.rejections[: shown - len(found.rejections)]
             found.samples += _samples(chunk)[: SAMPLES - len(found.samples)]
-            found.columns = found.columns or understood(source)
             if time.monotonic() > deadline:
                 found.whole = False
                 break
+    found.understood = understood(source) or found.understood
     return found
 
 

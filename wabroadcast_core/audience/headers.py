@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from enum import IntEnum
+from functools import lru_cache
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_A-Za-z]+")
 _SPLIT_BRAND = re.compile(r"whats[ _-]?app", re.IGNORECASE)
@@ -30,26 +31,37 @@ def _words(text: str) -> frozenset[str]:
 _NUMBER_CORES = {
     NumberRank.WHATSAPP: _words("wa whatsapp whatsap nowa nomorwa wanumber waid"),
     NumberRank.MOBILE: _words(
-        "hp hape handphone ponsel mobile cell cellphone cellular seluler selular msisdn nohp nomorhp mobilephone"
+        "hp hape handphone handpone ponsel mobile cell cellphone cellular seluler selular msisdn gsm nohp nomorhp"
+        " nomorponsel mobilephone mobilenumber"
     ),
     NumberRank.PHONE: _words(
-        "telepon telpon telephon telp tlp telephone tel phone phones notelp notlp notelepon phonenumber"
+        "telepon telpon telefon telfon telephon telp tlp telephone tel phone phones notelp notlp notelepon nomortelp"
+        " nomortelepon phonenumber phoneno"
     ),
     NumberRank.NUMBER: _words("nomor nomer number numbers"),
 }
 _NUMBER_FILLERS = _words(
     "no nomor nomer nmr num number numbers value id e164 primary main utama aktif active pribadi personal anda kamu"
-    " your saya kontak contact pelanggan customer client klien penerima recipient member anggota to tujuan"
+    " your saya kontak contact pelanggan customer client klien penerima recipient pemesan pembeli buyer billing member"
+    " anggota siswa peserta pasien karyawan tamu guest user pengguna donatur jamaah to tujuan yang yg bisa dapat"
+    " dihubungi contoh example misal format diawali dengan tanpa spasi"
 )
 _ALL_NUMBER_WORDS = _NUMBER_FILLERS.union(*_NUMBER_CORES.values())
-_PLACES = _words("home rumah work kantor business office other lain")
+_PLACES = _words("home rumah work kerja kantor business bisnis office other lain lainnya")
+_NUMBERED = _words("pelanggan customer client klien member anggota siswa peserta pasien karyawan user pengguna")
+_OTHER_DIGITS = _words(
+    "rekening rek norek account nik ktp kk npwp nis nisn nim nip invoice faktur order pesanan resi va fax faks pager"
+)
+_FAX = _words("fax faks pager")
 
 _NAME_CORES = _words("nama name names fullname namalengkap")
 _NAME_FILLERS = _words(
-    "lengkap full pelanggan customer client klien kontak contact penerima recipient display member anggota siswa"
-    " peserta pasien karyawan tamu guest user pengguna orang person donatur jamaah anda your"
+    "lengkap full pelanggan customer client klien kontak contact penerima recipient pemesan pembeli buyer billing"
+    " display saved public member anggota siswa peserta pasien karyawan tamu guest user pengguna orang person donatur"
+    " jamaah anda your"
 )
-_TAGS = _words("tag tags label labels grup group groups kelompok categories") | {"group membership"}
+_NICKNAMES = {"nama panggilan", "panggilan", "nickname", "nick name", "sapaan"}
+_TAGS = _words("tag tags label labels grup group groups kelompok categories kategori") | {"group membership"}
 _NAME_PARTS = {
     "first name": 0,
     "given name": 0,
@@ -90,10 +102,35 @@ def rank_number(header: str) -> NumberRank | None:
     """Whether a header names a column of phone numbers, and how sure that is."""
     words = frozenset(word for word in _word_list(header) if not word.isdecimal())
     rank = next((rank for rank, cores in _NUMBER_CORES.items() if words & cores), None)
+    if rank is NumberRank.NUMBER and words & _NUMBERED:  # "Nomor Pelanggan" numbers the customers
+        return None
     rest = words - _ALL_NUMBER_WORDS
     if rank is None or not rest:
         return rank
     return NumberRank.OTHER_PHONE if rest <= _PLACES and rank != NumberRank.NUMBER else None
+
+
+def names_other_digits(header: str) -> bool:
+    """Whether a header names digits that are no phone number, however much they look like one."""
+    return not _OTHER_DIGITS.isdisjoint(_word_list(header))
+
+
+def label_headers(header: str) -> list[str]:
+    """What the column is called that says what kind of number is in this one: ``Phone 1 - Label`` for its ``Value``."""
+    name, value, _ = header.partition(" - Value")
+    return [f"{name} - Label", f"{name} - Type"] if value else []
+
+
+@lru_cache(maxsize=256)
+def rank_label(label: str) -> NumberRank | None:
+    """What a label beside a number says about it; None: it is no telephone."""
+    words = frozenset(_word_list(label))
+    if words & _FAX:
+        return None
+    if words and words <= _PLACES:
+        return NumberRank.OTHER_PHONE
+    rank = rank_number(label)
+    return NumberRank.PHONE if rank is None or rank is NumberRank.NUMBER else rank
 
 
 def is_name(header: str) -> bool:
@@ -103,7 +140,11 @@ def is_name(header: str) -> bool:
 
 def name_part(header: str) -> int | None:
     """The place that a column has in a name made of several: first, middle, last."""
-    return _NAME_PARTS.get(" ".join(_word_list(header)))
+    return _NAME_PARTS.get(" ".join(_word_list(header)).removeprefix("billing "))
+
+
+def is_nickname(header: str) -> bool:
+    return " ".join(_word_list(header)) in _NICKNAMES
 
 
 def is_tags(header: str) -> bool:

@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError
 from redis.lock import Lock
 from sqlalchemy import Connection, RowMapping
 
+from wabroadcast_core.audience.columns import Columns
 from wabroadcast_core.audience.files import file_kind
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.audience.sources import source_context
@@ -26,7 +27,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError, NumberError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.base import Model, faults_of
-from wabroadcast_core.models.contact import LONGEST_NAME, LONGEST_TAG, ImportStatus, split_tags
+from wabroadcast_core.models.contact import LONGEST_NAME, LONGEST_TAG, ImportStatus, Reading, split_tags
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import imports as import_store
@@ -43,13 +44,22 @@ _HEAD = 8
 _KNOWN_CELLS = 10_000  # different cells of tags that are remembered
 
 
+class Understood(Model):
+    """What a file was understood as."""
+
+    columns: dict[str, str] = Field(default_factory=dict)
+    titles: list[str] = Field(default_factory=list)
+    """The header in the order of the file, to hand rows back under it."""
+    reading: Reading | None = None
+
+
 class ImportOptions(Model):
-    """How a file is read, and once it was begun, what its columns were understood as."""
+    """How a file is read, and once it was begun, what it was understood as."""
 
     tags: list[str] = Field(default_factory=list)
     mapping: dict[str, str] = Field(default_factory=dict)
     region: str
-    columns: dict[str, str] = Field(default_factory=dict)
+    understood: Understood | None = None
 
 
 def import_options(
@@ -92,10 +102,13 @@ def open_source(context: Context, upload_id: str, options: ImportOptions) -> Con
     return kind(settings, dataclasses.replace(source_context(context), region=options.region))
 
 
-def understood(source: ContactSource) -> dict[str, str]:
-    """What the columns of a file were taken for; empty where its source does not say."""
-    columns = getattr(source, "columns", None)
-    return {} if columns is None else columns.understood()
+def understood(source: ContactSource) -> Understood | None:
+    """What a file was understood as; None where its source does not say, or did not begin to read."""
+    columns: Columns | None = getattr(source, "columns", None)
+    if columns is None:
+        return None
+    reading: Reading | None = getattr(source, "reading", None)
+    return Understood(columns=columns.understood(), titles=columns.titles(), reading=reading)
 
 
 @contextmanager
@@ -172,18 +185,21 @@ class _Import:
         next(islice(rows, self._done, self._done), None)  # passes over what was taken before
         judge = Judge(region=options.region, tags=options.tags)
         for chunk in judge.chunks(rows, first=self._done + 1, size=self._context.settings.prepare_chunk):
-            if self._is_stopped() or not self._store(chunk, row, columns=self._new_columns(options, source)):
+            if self._is_stopped() or not self._store(chunk, row, options=self._new_options(options, source)):
                 return False
+        if (kept := self._new_options(options, source)) is not None:  # a header alone
+            with self._context.database.write() as connection:
+                import_store.keep_options(connection, self._id, kept)
         return True
 
-    def _new_columns(self, options: ImportOptions, source: ContactSource) -> str | None:
-        """The options with what the columns were understood as, once that is known."""
-        if options.columns:
+    def _new_options(self, options: ImportOptions, source: ContactSource) -> str | None:
+        """The options with what the file was understood as, once that is known."""
+        if options.understood is not None:
             return None
-        options.columns = understood(source)
-        return options.model_dump_json()
+        options.understood = understood(source)
+        return None if options.understood is None else options.model_dump_json()
 
-    def _store(self, chunk: "Chunk", row: RowMapping, *, columns: str | None) -> bool:
+    def _store(self, chunk: "Chunk", row: RowMapping, *, options: str | None) -> bool:
         """Store a chunk and move the mark. :returns: whether to go on."""
         now, source = self._context.clock.now(), row["filename"] or "file"
 
@@ -195,8 +211,8 @@ class _Import:
             rejected = len(chunk.rejections)
             updated = chunk.rows - rejected - created
             import_store.count_rows(connection, self._id, created=created, updated=updated, rejected=rejected)
-            if columns is not None:
-                import_store.keep_options(connection, self._id, columns)
+            if options is not None:
+                import_store.keep_options(connection, self._id, options)
             return True
 
         moved = self._context.database.transact(transaction)
@@ -225,7 +241,7 @@ class Chunk:
 
 
 class _RejectedError(Exception):
-    def __init__(self, column: str, reason: str) -> None:
+    def __init__(self, column: str | None, reason: str) -> None:
         super().__init__(reason)
         self.column = column
         self.reason = reason
@@ -264,8 +280,9 @@ class Judge:
         try:
             person = self._judge(row)
         except _RejectedError as fault:
-            at = place if row.row is None else row.row
-            chunk.rejections.append((at, fault.column, fault.reason, _cells_of(row)))
+            at, cells = place if row.row is None else row.row, _cells_of(row)
+            chunk.rejections.append((at, fault.column, fault.reason, cells))
+            chunk.characters += len(cells)
             return
         present = chunk.people.setdefault(person.number, person)
         if present is not person:
@@ -275,6 +292,8 @@ class Judge:
 
     def _judge(self, row: AudienceRow) -> NewContact:
         """:raises _RejectedError: it cannot be taken."""
+        if row.fault is not None:
+            raise _RejectedError(row.fault.column, row.fault.reason)
         try:
             number = parse_number(row.number, region=self._region)
         except NumberError as error:
@@ -299,6 +318,6 @@ class Judge:
 
 
 def _cells_of(row: AudienceRow) -> str:
-    """What is known of a row's cells, to hand it back as it came."""
-    cells: Mapping[str, object] = {**row.variables, "name": row.name, "number": row.number}
+    """A row's cells, to hand it back as it came."""
+    cells = [row.number, row.name] if row.cells is None else row.cells
     return json.dumps(cells, ensure_ascii=False, separators=(",", ":"))

@@ -62,6 +62,9 @@ class Judge:
 
     def _judge_row(self, judged: Judged, row: AudienceRow, key: int) -> None:
         variables = to_json(row.variables).decode() if row.variables else None
+        if row.fault is not None:
+            judged.bad.append(self._bad(key, row.number, None, None, SkipReason.INVALID_NUMBER, row.fault.reason))
+            return
         try:
             number = parse_number(row.number, region=self._region)
         except NumberError as error:

@@ -23,13 +23,19 @@ class NumberChunk:
 
     def add(self, row: AudienceRow, *, place: int, region: str) -> None:
         self.rows += 1
+        at = place if row.row is None else row.row
+        if row.fault is not None:
+            self._reject(at, row.fault.column, row.fault.reason)
+            return
         try:
             self.numbers[normal_number(row.number, region=region)] = None
         except NumberError as error:
-            self.reasons[error.reason] += 1
-            if len(self.rejections) < SHOWN_REJECTIONS:
-                at = place if row.row is None else row.row
-                self.rejections.append(RejectedRow(row=at, column="number", reason=error.reason))
+            self._reject(at, "number", error.reason)
+
+    def _reject(self, row: int, column: str | None, reason: str) -> None:
+        self.reasons[reason] += 1
+        if len(self.rejections) < SHOWN_REJECTIONS:
+            self.rejections.append(RejectedRow(row=row, column=column, reason=reason))
 
 
 def number_chunks(rows: Iterable[AudienceRow], *, region: str, size: int) -> Iterator[NumberChunk]:

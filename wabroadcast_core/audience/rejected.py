@@ -4,29 +4,31 @@ import codecs
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import RowMapping
 
 from wabroadcast_core.audience.cells import safe_cell
+from wabroadcast_core.audience.columns import REJECTED_HEADERS
 
-_ALWAYS = {"number": "number", "name": "name"}
+_UNKNOWN_TITLES = ("number", "name")
 
 
-def write_rejected(pages: Iterable[Sequence[RowMapping]], columns: Mapping[str, str]) -> Iterator[bytes]:
-    """CSV that every spreadsheet opens, in pieces.
+def write_rejected(pages: Iterable[Sequence[RowMapping]], titles: Sequence[str]) -> Iterator[bytes]:
+    """CSV that every spreadsheet opens, in pieces; mended, it can be read like the first file.
 
-    :param columns: what each column was understood as (``name, first_name``); ignored ones were not kept.
+    :param titles: the header of the file that the rows came from; none: its source did not say.
     """
-    keys = {title: meaning.rpartition(", ")[2] for title, meaning in columns.items() if meaning} or _ALWAYS
-    yield codecs.BOM_UTF8 + _lines([[*keys, "row", "reason"]])
+    titles = titles or _UNKNOWN_TITLES
+    yield codecs.BOM_UTF8 + _lines([[*titles, *REJECTED_HEADERS]])
     for page in pages:
-        yield _lines([*_cells(row["cells"], keys.values()), row["row"], row["reason"]] for row in page)
+        yield _lines(_cells(row, len(titles)) for row in page)
 
 
-def _cells(text: str | None, keys: Iterable[str]) -> list[object]:
-    cells = json.loads(text or "{}")
-    return [cells.get(key) for key in keys]
+def _cells(row: RowMapping, width: int) -> list[object]:
+    """The row's own cells, its number and reason; what has no column in the header comes last."""
+    cells: list[object] = json.loads(row["cells"] or "[]")
+    return [*cells[:width], *[None] * (width - len(cells)), row["row"], row["reason"], *cells[width:]]
 
 
 def _lines(rows: Iterable[Sequence[object]]) -> bytes:

@@ -178,6 +178,15 @@ class SampleRow(Model):
     variables: dict[str, Scalar]
 
 
+class Reading(Model):
+    """How a contact file was read. What does not apply to its kind is None."""
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    sheet: str | None = Field(None, description="Of a workbook.")
+    header_row: int | None = Field(None, description="The header's number in the file; None: it has none.")
+
+
 class ImportReport(Model):
     """What became of a contact file, or would: rows are created, updated or rejected, and nothing else."""
 
@@ -192,6 +201,7 @@ class ImportReport(Model):
     reasons: dict[str, int] = Field(default_factory=dict, description="How many rows were rejected, by reason.")
     rejections: list[RejectedRow] = Field(description="The first ones; the rest are in the errors file.")
     columns: dict[str, str] = Field(description="What each column of the file was understood as.")
+    reading: Reading | None = Field(None, description="How the file was read; None: not yet.")
     samples: list[SampleRow] = Field(default_factory=list, description="The first rows of a dry run.")
     created_at: datetime
     finished_at: datetime | None = None

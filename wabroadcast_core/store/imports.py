@@ -10,7 +10,7 @@ from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, 
 from wabroadcast_core.store.tables import import_rejections, imports
 
 Rejection: TypeAlias = tuple[int, str | None, str, str]
-"""row, column, reason, cells (a JSON object)"""
+"""row, column, reason, cells (a JSON array)"""
 
 
 def insert_import(

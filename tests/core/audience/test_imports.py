@@ -8,13 +8,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import Workbook
 
 from tests.conftest import wait_for
-from wabroadcast_core import FileError, InvalidInputError, NotFoundError, Settings
-from wabroadcast_core.audience.imports import run_import
+from wabroadcast_core import AudienceRow, FileError, InvalidInputError, NotFoundError, Reading, Settings
+from wabroadcast_core.audience.imports import MOST_CHARACTERS, Judge, run_import
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.contact import ImportReport
 from wabroadcast_core.queue.worker import Worker
@@ -43,6 +44,7 @@ def test_a_file_becomes_contacts(broadcaster: Broadcaster) -> None:
 
     assert (report.status, report.rows, report.created, report.updated, report.rejected) == ("done", 2, 2, 0, 0)
     assert report.columns == {"Nama": "name", "No. HP": "number", "Kota": "kota", "Tag": "tag, tags"}
+    assert report.reading == Reading(delimiter=";", encoding="utf-8", header_row=1)
     assert people(broadcaster) == {
         "+6281234567890": ("Budi", {"kota": "Bandung", "tag": "vip, lama"}, ["lama", "promo", "vip"]),
         "+6281311112222": ("Siti", {"kota": "Bogor"}, ["promo"]),
@@ -107,15 +109,50 @@ def test_damaged_rows_are_reported_and_the_rest_goes_on(broadcaster: Broadcaster
 
 def test_rejected_rows_come_back_as_a_file_that_no_spreadsheet_runs(broadcaster: Broadcaster) -> None:
     file = "Nama;HP;Kota\n=1+1;@nobody;-Bogor\nBudi;081234567890;\n+Ani;12;\tKediri\n"
-    report = broadcaster.import_contacts(upload(broadcaster, file))
 
-    data = b"".join(broadcaster.import_errors(str(report.import_id)))
-
-    assert list(csv.reader(io.StringIO(data.decode("utf-8-sig")))) == [
+    assert rejected_rows(broadcaster, file) == [
         ["Nama", "HP", "Kota", "row", "reason"],
         ["'=1+1", "'@nobody", "'-Bogor", "2", "no phone number in it"],
-        ["'+Ani", "12", "Kediri", "4", "too short"],
+        ["'+Ani", "12", "'\tKediri", "4", "too short"],
     ]
+
+
+def test_rejected_rows_come_back_with_all_their_columns_as_they_were(broadcaster: Broadcaster) -> None:
+    file = "No,First Name,Last Name,Kode,Kode,,HP,HP Rumah\n1,Ani,Ayu,a,b,c,12,\n2,Budi,Santoso,a\n3,Eka,,,,,\0,,x\n"
+
+    rows = rejected_rows(broadcaster, file, mapping={"No": "", "5": ""})
+
+    assert rows == [
+        ["No", "First Name", "Last Name", "Kode", "Kode", "column 6", "HP", "HP Rumah", "row", "reason"],
+        ["1", "Ani", "Ayu", "a", "b", "c", "12", "", "2", "too short"],
+        ["2", "Budi", "Santoso", "a", "", "", "", "", "3", "empty"],
+        ["3", "Eka", "", "", "", "", "\ufffd", "", "4", "a NUL byte: the file is damaged here", "x"],
+    ]
+
+
+def test_rows_that_were_rejected_and_mended_come_in_without_their_reasons(broadcaster: Broadcaster) -> None:
+    rows = rejected_rows(broadcaster, "Nama,HP,Kota\nBudi,0812345678x,Bogor\nAni,12,Solo\n")
+    mended = "\n".join(map(",".join, rows)).replace("0812345678x", "081234567890")
+
+    report = broadcaster.import_contacts(upload(broadcaster, mended))
+
+    assert (report.created, report.rejected) == (1, 1)
+    assert report.columns == {"Nama": "name", "HP": "number", "Kota": "kota", "row": "", "reason": ""}
+    assert people(broadcaster) == {"+6281234567890": ("Budi", {"kota": "Bogor"}, [])}
+
+
+def rejected_rows(broadcaster: Broadcaster, file: str, **options: Any) -> list[list[str]]:
+    report = broadcaster.import_contacts(upload(broadcaster, file), **options)
+    data = b"".join(broadcaster.import_errors(str(report.import_id)))
+    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
+
+
+def test_a_chunk_ends_where_its_rejected_rows_are_long(broadcaster: Broadcaster) -> None:
+    rows = [AudienceRow("", cells=["x" * (MOST_CHARACTERS // 4)]) for _ in range(10)]
+
+    sizes = [chunk.rows for chunk in Judge(region="ID", tags=()).chunks(rows, first=1, size=5_000)]
+
+    assert sizes == [4, 4, 2]
 
 
 def test_many_rejected_rows_come_back_whole(broadcaster: Broadcaster) -> None:
@@ -221,7 +258,7 @@ def test_a_dry_run_says_what_would_happen_and_stores_nothing(broadcaster: Broadc
         "number": "+6281234567890", "name": "Budi", "tags": ["promo", "x"], "variables": {"tag": "x"},
     }  # fmt: skip
     done = broadcaster.import_contacts(upload(broadcaster, file), tags=["promo"])
-    for name in ("rows", "created", "updated", "rejected", "reasons", "rejections", "columns", "filename"):
+    for name in ("rows", "created", "updated", "rejected", "reasons", "rejections", "columns", "reading", "filename"):
         assert getattr(tried, name) == getattr(done, name)
 
 
@@ -231,6 +268,15 @@ def test_a_dry_run_ends_when_its_time_is_up(broadcaster: Broadcaster) -> None:
     tried = broadcaster.import_contacts(upload(broadcaster, "Nama,HP,Kode\n" + rows(100)), dry_run=True, wait_seconds=0)
 
     assert (tried.status, tried.rows) == ("running", 10)
+
+
+def test_a_header_alone_is_understood(broadcaster: Broadcaster) -> None:
+    upload_id = upload(broadcaster, "Daftar\t\nNama\tHP\n")
+
+    for report in (broadcaster.import_contacts(upload_id, dry_run=dry_run) for dry_run in (True, False)):
+        assert (report.status, report.rows) == ("done", 0)
+        assert report.columns == {"Nama": "name", "HP": "number"}
+        assert report.reading == Reading(delimiter="\t", encoding="utf-8", header_row=2)
 
 
 # --- crashes and company ---------------------------------------------------------------------------------------

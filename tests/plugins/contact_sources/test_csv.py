@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from wabroadcast_core import AudienceRow, ContactSource, FileError, SourceContext
-from wabroadcast_plugins.contact_sources.csv import CsvSettings, CsvSource, CsvTable
+from wabroadcast_core import AudienceRow, ContactSource, DamagedRow, FileError, Reading, RowFault, SourceContext
+from wabroadcast_plugins.contact_sources.csv import CsvSettings, CsvSource
+from wabroadcast_plugins.contact_sources.csv_table import CsvTable
 
 BUDI = AudienceRow("0812 3456 7890", "Büdi", {"kode": "A1"}, row=2)
 
@@ -32,7 +33,11 @@ def text(delimiter: str = ",") -> str:
         pytest.param(text(";").encode("utf-8-sig"), id="utf-8-with-mark"),
         pytest.param(text("\t").encode("utf-16"), id="utf-16"),
         pytest.param(b"\xfe\xff" + text("\t").encode("utf-16-be"), id="utf-16-the-other-way-round"),
+        pytest.param(text(";").encode("utf-16-le"), id="utf-16-without-mark"),
+        pytest.param(text(",").encode("utf-16-be"), id="utf-16-without-mark-the-other-way-round"),
+        pytest.param(text(",").encode("utf-32"), id="utf-32"),
         pytest.param(text(";").encode("cp1252"), id="windows-1252"),
+        pytest.param('Nama, "No. HP", Kode\n"Büdi", "0812 3456 7890", "A1"\n'.encode(), id="blanks-before-quotations"),
         pytest.param(text().replace("\r\n", "\n").encode(), id="unix-lines"),
         pytest.param(text().replace("\r\n", "\r").encode(), id="old-mac-lines"),
         pytest.param(text().rstrip().encode(), id="no-last-line-end"),
@@ -99,11 +104,9 @@ def test_quoted_line_breaks_belong_to_their_field_and_rows_keep_their_number() -
         pytest.param(b"\n<HTML><table>", "web page", id="web-page-named-xls"),
         pytest.param(b"%PDF-1.7\n%\xe2\xe3", "PDF", id="pdf"),
         pytest.param(b"BEGIN:VCARD\nTEL:0811\n", "vCards", id="vcards"),
-        pytest.param(b"Nama,HP\nBudi,0811\0\n", "row 2, column 2: a NUL byte", id="nul-byte"),
-        pytest.param(b"a,HP\n" + b"x" * 131_073 + b",0811\n", "row 2, column 1: a field longer", id="long-field"),
+        pytest.param(b"\0,Kota\nBudi,Jl. A\n", "row 1, column 1: a NUL byte", id="nul-byte-and-no-numbers"),
         pytest.param(b'a,HP\n1,"' + b"x\n" * 70_000, "row 2, column 2: .* never closed", id="long-open-quotation"),
         pytest.param(b'a,HP\n1,0811\n"x,0811\n', "row 3, column 1: .* never closed", id="short-open-quotation"),
-        pytest.param(b"a,HP\n" + b"," * 1_000 + b"\n", "row 2: more than 1,000 columns", id="1001-columns"),
         pytest.param(b"," * 100_000 + b"\n", "row 1: more than 1,000 columns", id="100000-columns"),
         pytest.param(b"a,HP\n" + b"x," * 600_000, "row 2: more than 1,000 columns", id="endless-columns"),
         pytest.param(b"a,HP\n" + b",".join([b"x" * 9_000] * 150), "row 2: longer than 1,024 KiB", id="endless-row"),
@@ -125,11 +128,100 @@ def test_a_long_file_without_numbers_leaves_nothing_open() -> None:
 
 
 def test_rows_before_a_fault_are_read() -> None:
-    rows = iter(CsvSource(CsvSettings(upload_id="x"), context(b"HP\n" + b"0811\n" * 99 + b"\0\n")).read())
+    rows = iter(CsvSource(CsvSettings(upload_id="x"), context(b"HP\n" + b"0811\n" * 99 + b'"0\n')).read())
 
     assert len([next(rows) for _ in range(99)]) == 99
     with pytest.raises(FileError, match="row 101, column 1"):
         next(rows)
+
+
+LONG = b"x" * 131_073
+
+
+@pytest.mark.parametrize(
+    ("line", "fault", "cells"),
+    [
+        pytest.param(b"Bu\0di,0811,A", RowFault("a NUL byte: the file is damaged here", "Nama"), None, id="nul-byte"),
+        pytest.param(
+            b'"Budi "Kumis" S",0811,A',
+            RowFault("a quotation mark that is neither doubled nor at an end of its cell", "Nama"),
+            ['"Budi "Kumis" S"', "0811", "A"],
+            id="loose-quotation-mark",
+        ),
+        pytest.param(
+            b"Budi, S.Pd,0811,A",
+            RowFault("more cells than the header has columns: is one with a separator in it not quoted?", "column 4"),
+            ["Budi", " S.Pd", "0811", "A"],
+            id="a-cell-too-many",
+        ),
+        pytest.param(
+            b"Budi,0811" + b"," * 1_000,
+            RowFault("more than 1,000 columns"),
+            ["Budi", "0811", *[""] * 998],
+            id="columns",
+        ),
+        pytest.param(
+            LONG + b",0811,A",
+            RowFault("a cell longer than 128 KiB", "Nama"),
+            ["x" * 1_000, "0811", "A"],
+            id="long-cell",
+        ),
+        pytest.param(
+            b'Budi,0811,"' + LONG + b'"', RowFault("a cell longer than 128 KiB", "Kode"), None, id="long-quoted-cell"
+        ),
+        pytest.param(
+            b'"Jl. A\nNo. 5",0811,"' + LONG + b'"',
+            RowFault("a cell longer than 128 KiB", "Kode"),
+            None,
+            id="long-quoted-cell-after-several-lines",
+        ),
+        pytest.param(
+            "Zoë".encode()[:-1] + b",0811,A",
+            RowFault("bytes that are no UTF-8 text", "Nama"),
+            None,
+            id="broken-character",
+        ),
+    ],
+)
+def test_a_damaged_row_is_one_row_and_the_rest_is_read(line: bytes, fault: RowFault, cells: list[str] | None) -> None:
+    data = "Nama,HP,Kode\nZoë,0810,Ä\n".encode() + line + b"\nAni,0812,B\n"
+
+    before, damaged, after = read(data)
+
+    assert (before.name, after) == ("Zoë", AudienceRow("0812", "Ani", {"kode": "B"}, row=4))
+    assert damaged == AudienceRow("", row=3, fault=fault)
+    assert cells is None or damaged.cells == cells
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b'1,"Budi,0811\n2,Ani,0812\n3,"Cici",0813\n', id="up-to-the-next-quoted-cell"),
+        pytest.param(b'1,"Budi,0811\n2,Ani,0812\n3,"Cici"" x",0813\n', id="up-to-a-doubled-mark"),
+        pytest.param(b'1,"Budi,08110000000\n2,Ani,08120000000\n3,TV 14",08130000000\n', id="up-to-a-mark-at-an-end"),
+    ],
+)
+def test_a_quotation_that_swallows_rows_costs_only_the_row_that_opens_it(data: bytes) -> None:
+    rows = read(b"No,Nama,HP\n" + data)
+
+    assert [row.row for row in rows if row.fault] == [2]
+    assert rows[0].cells == data.decode().split("\n", 1)[0].split(",")
+    assert [(row.row, row.number[:4]) for row in rows if not row.fault] == [(3, "0812"), (4, "0813")]
+
+
+def test_a_list_of_numbers_inside_a_quotation_swallows_nobody() -> None:
+    note = "Istri, 08120000001\nAnak, 08120000002"
+
+    (row,) = read(f'Nama,HP,Catatan\nBudi,"08110000000\n08110000009","{note}"\n'.encode())
+
+    assert row == AudienceRow("08110000000\n08110000009", "Budi", {"catatan": note}, row=2)
+
+
+def test_how_a_file_was_read_is_told() -> None:
+    source = CsvSource(CsvSettings(upload_id="x"), context("sep=;\nDaftar;\n\nNama;HP\nZoë;0811\n".encode("cp1252")))
+
+    assert [row.name for row in source.read()] == ["Zoë"]
+    assert source.reading == Reading(delimiter=";", encoding="windows-1252", header_row=4)
 
 
 def test_a_given_encoding_and_delimiter_win() -> None:
@@ -183,7 +275,10 @@ def test_the_upload_is_closed_when_the_reader_stops_early(rows_read: int) -> Non
     assert file.closed == (rows_read > 0)
 
 
-FIELD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\x1a\ufeff"), max_size=12)
+FIELD = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], include_characters="\t\r\n", exclude_characters="\ufeff"),
+    max_size=12,
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -192,15 +287,35 @@ FIELD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\
     st.sampled_from(",;\t|"),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
     st.sampled_from(["\r\n", "\n", "\r"]),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC]),
 )
-def test_what_a_csv_writer_wrote_comes_back(rows: list[list[str]], delimiter: str, encoding: str, end: str) -> None:
+def test_what_a_csv_writer_wrote_comes_back(
+    rows: list[list[str]], delimiter: str, encoding: str, end: str, quoting: Any
+) -> None:
     out = io.StringIO(newline="")
-    csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL).writerows([["head"], *rows])
+    csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows([["head"], *rows])
     file = io.BytesIO(out.getvalue().encode(encoding))
 
-    read_back = [list(cells) for _, cells in CsvTable(file, delimiter=delimiter, encoding=encoding)]
+    assert cells_of(CsvTable(file, delimiter=delimiter)) == [["head"], *rows]
 
-    assert read_back == [["head"], *rows]
+
+WORD = st.text(st.characters(codec="cp1252", categories=["Lu", "Ll", "Nd"]), max_size=6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(2, 5).flatmap(lambda width: st.lists(st.lists(WORD, min_size=width, max_size=width), max_size=60)),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]),
+)
+def test_the_form_of_a_table_is_found_out(rows: list[list[str]], delimiter: str, encoding: str) -> None:
+    head = [f"Kolom é {place}" for place in range(len(rows[0]) if rows else 2)]
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=delimiter).writerows([head, *rows])
+
+    table = CsvTable(io.BytesIO(out.getvalue().encode(encoding)))
+
+    assert (table.delimiter, cells_of(table)) == (delimiter, [head, *rows])
 
 
 @settings(max_examples=150, deadline=None)
@@ -282,6 +397,12 @@ class Endless(io.RawIOBase):
         return next(self._chunks, b"")
 
     read1 = read
+
+
+def cells_of(table: CsvTable) -> list[list[str]]:
+    found = [cells for _, cells in table]
+    assert not [cells for cells in found if isinstance(cells, DamagedRow)]
+    return [list(cells) for cells in found if not isinstance(cells, DamagedRow)]
 
 
 def context(data: bytes) -> SourceContext:
