@@ -5,6 +5,7 @@ BroadcastError
 │   ├── InvalidInputError      a body or setting; carries every fault with its path
 │   ├── TemplateError          a message text; carries the line
 │   ├── FileError              a file nobody can read; carries row and column where there is one
+│   │   └── NoNumbersError     it can be read, and has no phone numbers
 │   └── NumberError            a phone number; carries the reason
 ├── NotFoundError              no such broadcast, message, connection, upload, ...
 ├── ConflictError              not allowed in the present state
@@ -79,6 +80,10 @@ class FileError(InputError):
         self.reason = reason
         self.row = row
         self.column = column
+
+
+class NoNumbersError(FileError):
+    """A table without a column of phone numbers, or without any row."""
 
 
 class NumberError(InputError):

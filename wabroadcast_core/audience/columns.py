@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from operator import itemgetter
-from typing import NoReturn
+from statistics import median_low
 
 from wabroadcast_core.audience.cells import MARK, plain_cell
 from wabroadcast_core.audience.headers import (
@@ -23,7 +23,7 @@ from wabroadcast_core.audience.headers import (
     rank_number,
 )
 from wabroadcast_core.audience.numbers import is_mobile, parse_number
-from wabroadcast_core.errors import FileError, NumberError
+from wabroadcast_core.errors import FileError, NoNumbersError, NumberError
 from wabroadcast_core.models.contact import OWN_COLUMNS
 from wabroadcast_core.models.recipient import AudienceRow, RowFault, Scalar
 
@@ -166,20 +166,19 @@ def read_table(
 def _understand(
     sample: Sequence[tuple[int, Cells | DamagedRow]], *, region: str, mapping: Mapping[str, str] | None, shifts: bool
 ) -> Columns:
-    """:raises FileError: as :func:`find_columns`; where rows are damaged, the first of them is why."""
+    """:raises FileError: as :func:`find_columns`; damage may be why, so the first is told."""
     cells = [found.cells if isinstance(found, DamagedRow) else found for _, found in sample]
     try:
         return find_columns(cells, region=region, mapping=mapping, shifts=shifts)
-    except FileError:
-        for row, found in sample:
-            if isinstance(found, DamagedRow):
-                _raise_damage(found, row=row)
-        raise
+    except NoNumbersError as error:
+        damage = next((_damage(found, row=row) for row, found in sample if isinstance(found, DamagedRow)), None)
+        if damage is None:
+            raise
+        raise NoNumbersError(f"{error.reason}; {damage}") from None
 
 
-def _raise_damage(damaged: DamagedRow, *, row: int) -> NoReturn:
-    column = None if damaged.column is None else str(damaged.column + 1)
-    raise FileError(damaged.reason, row=row, column=column) from None
+def _damage(damaged: DamagedRow, *, row: int) -> FileError:
+    return FileError(damaged.reason, row=row, column=None if damaged.column is None else str(damaged.column + 1))
 
 
 def _read_rows(
@@ -207,10 +206,11 @@ def find_columns(
     :param mapping: what an operator says about columns, by header, slug or place (from 1): ``number``, ``name``,
         ``tags``, the name of a variable, or nothing to ignore the column.
     :param shifts: see :func:`read_table`.
-    :raises FileError: no row, no column with phone numbers, or the mapping names a column that is not there.
+    :raises NoNumbersError: no row, or no column with phone numbers.
+    :raises FileError: the mapping names a column that is not there.
     """
     if not any(map(_filled, rows)):
-        raise FileError("the file holds no rows")
+        raise NoNumbersError("the file holds no rows")
     mapping = mapping or {}
     phones = _Phones(rows, region)
     header_row = _find_header(rows, phones, mapping)
@@ -219,7 +219,7 @@ def find_columns(
     roles = _own_roles(headers) | _read_mapping(mapping, headers)
     numbers = _find_numbers(headers, roles, phones.below(header_row))
     if not numbers:
-        raise FileError(_no_number(headers))
+        raise NoNumbersError(_no_number(headers))
     names = _find_names(headers, roles, numbers, guess=None if header_row is not None else rows)
     taken = {numbers[0], *names, *_rejected_places(headers)} - _name_parts(headers, names)
     variables = _find_variables(headers, roles, taken=taken)
@@ -233,6 +233,8 @@ class _Phones:
         self._rows = rows[: max(1, _MOST_JUDGED // max(map(len, rows)))]
         numbers = [_numbers_in(cells, region) for cells in self._rows]
         self.found = [frozenset(found) for found in numbers]
+        widths = [len(_filled(cells)) for cells, found in zip(self._rows, self.found, strict=True) if found]
+        self.usual_width = median_low(widths) if widths else 0
         self._mobiles = [[at for at, number in found.items() if is_mobile(number)] for found in numbers]
 
     def below(self, header_row: int | None) -> dict[int, float]:
@@ -284,15 +286,12 @@ def _header_by_words(rows: Sequence[Cells], phones: _Phones) -> int | None:
             rows_with_phones += 1
         elif rows_with_phones <= 1 and (score := _count_header_words(cells)) > best_score:
             best, best_score = at, score
-    first = next((at for at, found in enumerate(phones.found) if found), None)
-    if best is not None and first is not None and best < first and _is_title(rows[best], above=rows[first]):
-        return None
-    return best
+    return None if best is not None and _is_title(rows[best], phones) else best
 
 
-def _is_title(cells: Cells, *, above: Cells) -> bool:
+def _is_title(cells: Cells, phones: _Phones) -> bool:
     """One cell above a wider table."""
-    return 2 * len(_filled(cells)) < len(_filled(above))
+    return 2 * len(_filled(cells)) < phones.usual_width
 
 
 def _count_header_words(cells: Cells) -> int:
@@ -306,7 +305,7 @@ def _header_by_place(rows: Sequence[Cells], phones: _Phones) -> int | None:
     if first is None:
         return next((at for at, cells in enumerate(rows) if _filled(cells) and not any(map(_has_digits, cells))), None)
     above = next((at for at in range(first - 1, -1, -1) if _filled(rows[at])), None)
-    return None if above is None or _is_title(rows[above], above=rows[first]) else above
+    return None if above is None or _is_title(rows[above], phones) else above
 
 
 def _has_digits(cell: str) -> bool:

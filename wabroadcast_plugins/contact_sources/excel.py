@@ -3,6 +3,11 @@
 Hooks: wab_contact_sources. Settings: uploadId, mapping, sheet.
 
 A child process opens the workbook, with a limit on memory and time, and streams its rows back.
+
+What counts: a number is the cell's number, however it is shown; a formula is its last result; a merged cell stands
+in every row it covers (but not in an .ods); hidden columns, and rows hidden by hand, are data like the others. Rows
+that a filter hides (.xlsx, .ods) are reported and nobody in them is sent to: whoever filters a list, and saves it,
+means the rest of it.
 """
 
 import json
@@ -14,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO, ClassVar
@@ -27,8 +33,11 @@ from wabroadcast_core import (
     AudienceRow,
     Columns,
     ContactSource,
+    DamagedRow,
     FileError,
     Model,
+    NoNumbersError,
+    Reading,
     SourceContext,
     file_kind,
     hookimpl,
@@ -38,14 +47,17 @@ from wabroadcast_core import (
 _CHILD = Path(__file__).with_name("workbook_child.py")
 _HEAD = 8
 _LONGEST_LINE = 8 * LONGEST_ROW  # bytes; a character takes at most 6 of them as JSON
+_MOST_SHEETS = 10  # that are searched for phone numbers
 
-Rows = Iterator[tuple[int, Sequence[str]]]
+Rows = Iterator[tuple[int, Sequence[str] | DamagedRow]]
 
 
 class ExcelSettings(Model):
     upload_id: str
     mapping: dict[str, str] = Field(default_factory=dict, description="Column (header or place) to its meaning.")
-    sheet: str | int | None = Field(None, description="Name or place (from 1); the first visible one if not given.")
+    sheet: str | int | None = Field(
+        None, description="Name or place (from 1); if not given, the first visible one with numbers."
+    )
 
 
 class ExcelSource:
@@ -58,15 +70,35 @@ class ExcelSource:
         self._context = context
         self.columns: Columns | None = None
         """What the columns were taken for, once the first row was read."""
+        self.reading: Reading | None = None
+        """How the file is read, from then on."""
 
     def read(self) -> Generator[AudienceRow, None, None]:
-        with (
-            self._context.open_upload(self._settings.upload_id) as upload,
-            _copy_workbook(upload) as path,
-            _open_workbook(path, self._settings.sheet, self._context) as table,
-        ):
-            self.columns, rows = read_table(table, region=self._context.region, mapping=self._settings.mapping)
-            yield from rows
+        with self._context.open_upload(self._settings.upload_id) as upload, _copy_workbook(upload) as path:
+            yield from self._read_sheets(path)
+
+    def _read_sheets(self, path: str) -> Generator[AudienceRow, None, None]:
+        """The sheet asked for; else the first one with phone numbers: one of instructions may come before it."""
+        wanted: list[str | int | None] = [self._settings.sheet]
+        nothing: NoNumbersError | None = None
+        while wanted:
+            with _open_sheet(path, wanted.pop(0), self._context) as sheet:
+                try:
+                    rows = self._understand(sheet)
+                except NoNumbersError as error:
+                    if nothing is None:
+                        nothing = error
+                        wanted += sheet.others
+                    continue
+                yield from rows
+                return
+        if nothing is not None:
+            raise nothing
+
+    def _understand(self, sheet: "_Sheet") -> Iterator[AudienceRow]:
+        self.columns, rows = read_table(sheet.rows, region=self._context.region, mapping=self._settings.mapping)
+        self.reading = Reading(sheet=sheet.name, header_row=self.columns.header_number)
+        return rows
 
 
 @hookimpl
@@ -89,8 +121,16 @@ def _copy_workbook(upload: BinaryIO) -> Iterator[str]:
         yield copy.name
 
 
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    name: str
+    others: Sequence[str]
+    """Where none was asked for, the visible ones behind it."""
+    rows: Rows
+
+
 @contextmanager
-def _open_workbook(path: str, sheet: str | int | None, context: SourceContext) -> Iterator[Rows]:
+def _open_sheet(path: str, sheet: str | int | None, context: SourceContext) -> Iterator[_Sheet]:
     task = {
         "path": path,
         "sheet": sheet,
@@ -106,25 +146,41 @@ def _open_workbook(path: str, sheet: str | int | None, context: SourceContext) -
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as child:
         try:
-            yield _read_rows(child, context)
+            lines = _read_lines(child, context)
+            opened = next(lines)
+            yield _Sheet(opened["sheet"], opened["others"][:_MOST_SHEETS], _read_rows(lines))
         finally:
             child.kill()
 
 
-def _read_rows(child: "subprocess.Popen[bytes]", context: SourceContext) -> Rows:
+def _read_lines(child: "subprocess.Popen[bytes]", context: SourceContext) -> Iterator[Any]:
+    """What the child says, up to its last line.
+
+    :raises FileError: it says that it cannot read the workbook, or dies.
+    """
     output = child.stdout
     if output is None:
         raise TypeError("the child needs a pipe")
     _await_opened(output, context.workbook_seconds)
     for line in iter(partial(output.readline, _LONGEST_LINE), b""):
-        item = _parse_line(line)
+        match _parse_line(line):
+            case {"error": reason}:
+                raise FileError(reason)
+            case {"rows": _}:
+                return
+            case None:
+                break
+            case item:
+                yield item
+    raise _explain_death(child.wait(), context)
+
+
+def _read_rows(lines: Iterator[Any]) -> Rows:
+    for item in lines:
         if isinstance(item, list):
             yield item.pop(), item
-        elif "error" in item:
-            raise FileError(item["error"], row=item.get("row"), column=item.get("column"))
-        elif "rows" in item:
-            return
-    raise _explain_death(child.wait(), context)
+        else:
+            yield item["row"], DamagedRow(item["cells"], item["damaged"], item["column"])
 
 
 def _await_opened(output: IO[bytes], seconds: float) -> None:
@@ -138,7 +194,7 @@ def _parse_line(line: bytes) -> Any:
     try:
         return json.loads(line)
     except ValueError:  # half a line: the child died while it wrote
-        return {}
+        return None
 
 
 def _explain_death(status: int, context: SourceContext) -> FileError:

@@ -3,19 +3,22 @@
 The reader may panic, and a damaged or hostile workbook may unfold without end: here that ends one small process.
 
 Input: one argument, a JSON object: path, sheet, megabytes, seconds, and the limits of a table.
-Output, lines of JSON: ``{"sheet": …}`` once the workbook is open; a row as a list of texts, its number in the sheet
-last; at the end ``{"rows": …}``, or ``{"error", "row", "column"}``. An output that just stops means that it died.
+Output, lines of JSON: ``{"sheet", "others"}`` once the workbook is open; a row as a list of texts, its number in the
+sheet last; a row of which nobody can be made as ``{"damaged", "row", "column", "cells"}``; at the end ``{"rows"}``, or
+``{"error"}``. An output that just stops means that it died.
 Its standard input closes when its parent is gone; then it ends as well.
 """
 
 import contextlib
 import json
 import os
+import posixpath
+import re
 import resource
 import sys
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import IO, Any, NoReturn
 
@@ -27,16 +30,18 @@ MOST_PARTS = 10_000
 SMALL_PART = 64 * MEGABYTE  # a part below this size may be packed as tightly as it likes
 TIGHTEST_RATIO = 200  # sheets of real workbooks unfold 5 to 50 times
 ENCRYPTED_FLAG = 0x1
+SHOWN = 1_000  # characters of a cell, where a row is far too large
+LONGEST_TAG = 4_096  # bytes
+MOST_ROWS = 1_048_576  # of a sheet
 
 ENCRYPTED = "the workbook is protected by a password; save it without one"
 DAMAGED = "the workbook is damaged and cannot be read"
 BOMB = "the workbook unfolds to far more than its size: a zip bomb"
+FILTERED = "hidden by a filter in the workbook"
 
 
 class RefusedError(Exception):
-    def __init__(self, reason: str, *, row: int | None = None, column: str | None = None) -> None:
-        super().__init__(reason)
-        self.row, self.column = row, column
+    """The workbook cannot be read, in words for its owner."""
 
 
 def main(task: dict[str, Any]) -> None:
@@ -69,7 +74,7 @@ def _run(task: dict[str, Any], out: IO[bytes]) -> dict[str, Any]:
         check_container(task["path"], most_bytes=2 * task["megabytes"] * MEGABYTE)
         return {"rows": _write_sheet(task, out)}
     except RefusedError as error:
-        return {"error": str(error), "row": error.row, "column": error.column}
+        return {"error": str(error)}
     except MemoryError:
         return {"error": f"the workbook needs more than {task['megabytes']:,} MB of memory"}
     except BrokenPipeError:
@@ -113,13 +118,15 @@ def _is_bomb(part: zipfile.ZipInfo) -> bool:
 
 
 def _write_sheet(task: dict[str, Any], out: IO[bytes]) -> int:
-    sheet = _find_sheet(task["path"], task["sheet"])
-    _write(out, {"sheet": sheet.name})
+    sheet, others = _find_sheet(task["path"], task["sheet"])
+    _write(out, {"sheet": sheet.name, "others": others})
     out.flush()
+    filtered = find_filtered(task["path"], sheet.name)
     count = 0
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-    for row, cells in _read_rows(sheet, task):
-        out.write(encode([*cells, row]).encode() + b"\n")
+    for row, cells in read_rows(sheet):
+        damage = _find_damage(cells, task) or ((FILTERED, None) if row in filtered else None)
+        out.write(encode([*cells, row] if damage is None else _damaged(cells, row, *damage, task)).encode() + b"\n")
         count += 1
     return count
 
@@ -128,18 +135,22 @@ def _write(out: IO[bytes], line: dict[str, Any]) -> None:
     out.write(json.dumps(line).encode() + b"\n")
 
 
-def _find_sheet(path: str, wanted: str | int | None) -> Any:
-    """The sheet asked for, or the first visible one that holds anything."""
+def _find_sheet(path: str, wanted: str | int | None) -> tuple[Any, list[str]]:
+    """The sheet asked for; else the first visible one that holds anything, and the names of those behind it."""
     from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
     workbook = CalamineWorkbook.from_path(path)
     if wanted is not None:
-        return workbook.get_sheet_by_name(_sheet_name(workbook.sheet_names, wanted))
-    for facts in workbook.sheets_metadata:
-        if facts.typ == SheetTypeEnum.WorkSheet and facts.visible == SheetVisibleEnum.Visible:
-            sheet = workbook.get_sheet_by_name(facts.name)
-            if sheet.start is not None:
-                return sheet
+        return workbook.get_sheet_by_name(_sheet_name(workbook.sheet_names, wanted)), []
+    visible = [
+        facts.name
+        for facts in workbook.sheets_metadata
+        if facts.typ == SheetTypeEnum.WorkSheet and facts.visible == SheetVisibleEnum.Visible
+    ]
+    for place, name in enumerate(visible, 1):
+        sheet = workbook.get_sheet_by_name(name)
+        if sheet.start is not None:
+            return sheet, visible[place:]
     raise RefusedError("the workbook is empty")
 
 
@@ -152,39 +163,63 @@ def _sheet_name(names: list[str], wanted: str | int) -> str:
     raise RefusedError(f"there is no sheet {wanted!r}; the workbook has {', '.join(names)}")
 
 
-def _read_rows(sheet: Any, task: dict[str, Any]) -> Iterator[tuple[int, list[str]]]:
+# --- rows ------------------------------------------------------------------------------------------------------
+
+
+def read_rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
     """The rows that hold anything. The reader leaves empty columns at the left out, but no empty rows above."""
     left = [""] * sheet.start[1] if sheet.start else []
+    merges = _Merges(sheet.merged_cell_ranges or ())
     for row, values in enumerate(sheet.iter_rows(), 1):
         cells = [value if type(value) is str else TEXTS[type(value)](value) for value in values]
         while cells and not cells[-1]:
             cells.pop()
         if cells:
-            cells = left + cells
-            _check_row(cells, row, task)
-            yield row, cells
+            yield row, merges.fill(row, left + cells)
 
 
-def _check_row(cells: list[str], row: int, task: dict[str, Any]) -> None:
+class _Merges:
+    """Cells merged downwards, as a header over two rows or a class beside its pupils. They stand in their first row."""
+
+    def __init__(self, ranges: Sequence[tuple[tuple[int, int], tuple[int, int]]]) -> None:
+        self._begins: dict[int, list[tuple[int, int]]] = {}
+        for (first, column), (last, _) in ranges:
+            if last > first:
+                self._begins.setdefault(first + 1, []).append((column, last + 1))
+        self._open: dict[int, tuple[int, str]] = {}  # by column: the last row, the text
+
+    def fill(self, row: int, cells: list[str]) -> list[str]:
+        if not self._begins:
+            return cells
+        for column, (last, text) in list(self._open.items()):
+            if row > last:
+                del self._open[column]
+            elif column >= len(cells):
+                cells += [*[""] * (column - len(cells)), text]
+            else:
+                cells[column] = cells[column] or text
+        for column, last in self._begins.get(row, ()):
+            if column < len(cells) and cells[column]:
+                self._open[column] = last, cells[column]
+        return cells
+
+
+def _find_damage(cells: list[str], task: dict[str, Any]) -> tuple[str, int | None] | None:
     if len(cells) > task["most_columns"]:
-        raise RefusedError(f"more than {task['most_columns']:,} columns", row=row, column=column_name(len(cells)))
+        return f"more than {task['most_columns']:,} columns", None
     if sum(map(len, cells)) <= task["longest_field"]:
-        return
-    for at, cell in enumerate(cells, 1):
-        if len(cell) > task["longest_field"]:
-            reason = f"a cell longer than {task['longest_field'] // 1024} KiB"
-            raise RefusedError(reason, row=row, column=column_name(at))
+        return None
+    long = next((at for at, cell in enumerate(cells) if len(cell) > task["longest_field"]), None)
+    if long is not None:
+        return f"a cell longer than {task['longest_field'] // 1024} KiB", long
     if sum(map(len, cells)) > task["longest_row"]:
-        raise RefusedError(f"longer than {task['longest_row'] // 1024:,} KiB", row=row)
+        return f"longer than {task['longest_row'] // 1024:,} KiB", None
+    return None
 
 
-def column_name(place: int) -> str:
-    """``1`` is ``A``, ``28`` is ``AB``."""
-    letters = ""
-    while place:
-        place, digit = divmod(place - 1, 26)
-        letters = chr(ord("A") + digit) + letters
-    return letters
+def _damaged(cells: list[str], row: int, reason: str, column: int | None, task: dict[str, Any]) -> dict[str, Any]:
+    shown = [cell[:SHOWN] for cell in cells[: task["most_columns"]]]
+    return {"damaged": reason, "row": row, "column": column, "cells": shown}
 
 
 def _float_text(value: float) -> str:
@@ -216,6 +251,114 @@ TEXTS: dict[type, Callable[[Any], str]] = {
     time: _time_text,
     timedelta: _duration_text,
 }
+
+
+# --- filters ---------------------------------------------------------------------------------------------------
+
+HIDDEN = re.compile(rb"""\bhidden=["'](?:1|true)["']""")
+ROW_TAG = re.compile(rb"<(?:\w+:)?row\s")
+ROW_NUMBER = re.compile(rb"""\sr=["'](\d+)["']""")
+FILTER = re.compile(rb"""<(?:\w+:)?filterColumn\b|\bfilterMode=["'](?:1|true)["']""")
+ODS_FILTER = b'table:visibility="filter"'
+
+
+def find_filtered(path: str, sheet: str) -> set[int]:
+    """The rows of a sheet that a filter hides, as .xlsx and .ods tell it; the reader does not."""
+    if not zipfile.is_zipfile(path):
+        return set()
+    with zipfile.ZipFile(path) as archive:
+        if "content.xml" in archive.namelist():
+            return _filtered_in_ods(archive, sheet)
+        return _filtered_in_xlsx(archive, sheet)
+
+
+def _filtered_in_xlsx(archive: zipfile.ZipFile, sheet: str) -> set[int]:
+    """Rows hidden by hand look the same: they count where a filter of the sheet, or of a table in it, is at work."""
+    part = _sheet_part(archive, sheet)
+    hidden: set[int] = set()
+    is_filtered = False
+    for text in _read_overlapping(archive, part) if part else ():
+        is_filtered = is_filtered or FILTER.search(text) is not None
+        hidden.update(_hidden_rows(text))
+    if part and hidden and not is_filtered:
+        tables = [target for target in _links_of(archive, part).values() if "/tables/" in target]
+        is_filtered = any(FILTER.search(archive.read(table)) for table in tables)
+    return hidden if is_filtered else set()
+
+
+def _hidden_rows(text: bytes) -> Iterator[int]:
+    for found in HIDDEN.finditer(text):
+        start, end = text.rfind(b"<", 0, found.start()), text.find(b">", found.end())
+        if start >= 0 and ROW_TAG.match(text, start) and (number := ROW_NUMBER.search(text, start, end)):
+            yield int(number[1])
+
+
+def _sheet_part(archive: zipfile.ZipFile, sheet: str) -> str | None:
+    for element in _parse(archive, "xl/workbook.xml"):
+        if element.tag.endswith("}sheet") and element.get("name") == sheet:
+            link = next((value for key, value in element.items() if key.endswith("}id")), "")
+            return _links_of(archive, "xl/workbook.xml").get(link)
+    return None
+
+
+def _links_of(archive: zipfile.ZipFile, part: str) -> dict[str, str]:
+    """The parts that a part names, by the names it has for them; only those that are there."""
+    folder, name = posixpath.split(part)
+    targets = {
+        element.get("Id"): posixpath.normpath(posixpath.join("/", folder, element.get("Target", ""))).lstrip("/")
+        for element in _parse(archive, f"{folder}/_rels/{name}.rels")
+    }
+    parts = set(archive.namelist())
+    return {link: target for link, target in targets.items() if target in parts}
+
+
+def _parse(archive: zipfile.ZipFile, part: str) -> Iterator[Any]:
+    """The elements of a part; none where it is not there, or is no XML: the reader says so if it minds."""
+    from xml.etree import ElementTree as ET
+
+    with contextlib.suppress(KeyError, ET.ParseError):
+        yield from ET.fromstring(archive.read(part)).iter()  # noqa: S314 - this process is limited for that
+
+
+def _filtered_in_ods(archive: zipfile.ZipFile, sheet: str) -> set[int]:
+    from xml.parsers import expat
+
+    if not any(ODS_FILTER in text for text in _read_overlapping(archive, "content.xml")):
+        return set()
+    rows = _OdsRows(sheet)
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = rows.start
+    with archive.open("content.xml") as file, contextlib.suppress(expat.ExpatError):
+        parser.ParseFile(file)
+    return rows.filtered
+
+
+class _OdsRows:
+    """Counts the rows of a sheet; equal ones are written once."""
+
+    def __init__(self, sheet: str) -> None:
+        self.filtered: set[int] = set()
+        self._sheet = sheet
+        self._row: int | None = None
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag == "table:table":
+            self._row = 0 if attributes.get("table:name") == self._sheet else None
+        elif tag == "table:table-row" and self._row is not None:
+            first = self._row + 1
+            self._row += min(int(attributes.get("table:number-rows-repeated", 1)), MOST_ROWS)
+            if attributes.get("table:visibility") == "filter":
+                self.filtered.update(range(first, self._row + 1))
+
+
+def _read_overlapping(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
+    """A part in pieces, each with the end of the one before, so that every tag is whole in one of them."""
+    rest = b""
+    with archive.open(part) as file:
+        while chunk := file.read(CHUNK):
+            yield rest + chunk
+            rest = chunk[-LONGEST_TAG:]
+
 
 if __name__ == "__main__":
     main(json.loads(sys.argv[1]))

@@ -279,6 +279,11 @@ FIELD = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], include_characters="\t\r\n", exclude_characters="\ufeff"),
     max_size=12,
 )
+WRITTEN = [
+    *({"quoting": csv.QUOTE_ALL, "lineterminator": end} for end in ("\r\n", "\n", "\r")),
+    {"quoting": csv.QUOTE_NONNUMERIC, "lineterminator": "\n"},
+    {"quoting": csv.QUOTE_MINIMAL, "lineterminator": "\r\n"},  # quotes no line ends but its own
+]
 
 
 @settings(max_examples=150, deadline=None)
@@ -286,14 +291,13 @@ FIELD = st.text(
     st.integers(1, 5).flatmap(lambda width: st.lists(st.lists(FIELD, min_size=width, max_size=width), max_size=8)),
     st.sampled_from(",;\t|"),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
-    st.sampled_from(["\r\n", "\n", "\r"]),
-    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC]),
+    st.sampled_from(WRITTEN),
 )
 def test_what_a_csv_writer_wrote_comes_back(
-    rows: list[list[str]], delimiter: str, encoding: str, end: str, quoting: Any
+    rows: list[list[str]], delimiter: str, encoding: str, written: dict[str, Any]
 ) -> None:
     out = io.StringIO(newline="")
-    csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows([["head"], *rows])
+    csv.writer(out, delimiter=delimiter, **written).writerows([["head"], *rows])
     file = io.BytesIO(out.getvalue().encode(encoding))
 
     assert cells_of(CsvTable(file, delimiter=delimiter)) == [["head"], *rows]

@@ -3,79 +3,39 @@ import io
 import os
 import re
 import select
-import struct
 import subprocess
 import sys
 import threading
 import tracemalloc
-import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.worksheet.filters import AutoFilter, FilterColumn, Filters
+from openpyxl.worksheet.table import Table
 
-from wabroadcast_core import AudienceRow, ContactSource, FileError, SourceContext
+from tests.corpus.workbooks import (
+    CONTENT_TYPES,
+    OLE_MAGIC,
+    SHEET,
+    old_workbook,
+    open_document,
+    raw_rows,
+    raw_workbook,
+    saved,
+    workbook,
+    zipped,
+)
+from wabroadcast_core import AudienceRow, ContactSource, FileError, Reading, RowFault, SourceContext
 from wabroadcast_plugins.contact_sources import excel
 from wabroadcast_plugins.contact_sources.excel import ExcelSettings, ExcelSource
 
 MEGABYTE = 1024 * 1024
-SCHEMAS = "http://schemas.openxmlformats.org"
 HEADER = ["Nama", "No. HP", "Kode"]
 BUDI = ["Budi", "0812 3456 7890", "A1"]
-CONTENT_TYPES = "[Content_Types].xml"
-SHEET = "xl/worksheets/sheet1.xml"
-OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-
-
-def workbook(rows: Iterable[Iterable[Any]]) -> bytes:
-    book = openpyxl.Workbook()
-    for cells in rows:
-        book.active.append(list(cells))
-    return saved(book)
-
-
-def saved(book: Any) -> bytes:
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
-def raw_rows(*rows: Iterable[str]) -> str:
-    """Rows as a sheet's XML has them."""
-    return "".join(
-        "<row>" + "".join(f'<c t="inlineStr"><is><t>{cell}</t></is></c>' for cell in cells) + "</row>" for cells in rows
-    )
-
-
-def raw_workbook(rows: str, *, before: str = "", after: str = "", strings: str = "") -> bytes:
-    """A workbook of one sheet, with whatever XML."""
-    main, package = f"{SCHEMAS}/spreadsheetml/2006/main", f"{SCHEMAS}/package/2006/relationships"
-    relation = f"{SCHEMAS}/officeDocument/2006/relationships"
-
-    def relate(kind: str, target: str) -> bytes:
-        link = f'<Relationship Id="r1" Type="{relation}/{kind}" Target="{target}"/>'
-        return f'<Relationships xmlns="{package}">{link}</Relationships>'.encode()
-
-    sheets = '<sheets><sheet name="A" sheetId="1" r:id="r1"/></sheets>'
-    parts = {
-        CONTENT_TYPES: b"<Types/>",
-        "_rels/.rels": relate("officeDocument", "xl/workbook.xml"),
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{relation}">{sheets}</workbook>'.encode(),
-        "xl/_rels/workbook.xml.rels": relate("worksheet", "worksheets/sheet1.xml"),
-        SHEET: f'<worksheet xmlns="{main}">{before}<sheetData>{rows}</sheetData>{after}</worksheet>'.encode(),
-    }
-    return zipped(parts | ({"xl/sharedStrings.xml": strings.encode()} if strings else {}))
-
-
-def zipped(parts: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return out.getvalue()
 
 
 def find_entry(data: bytes | bytearray, magic: bytes, name: bytes) -> int:
@@ -95,59 +55,6 @@ def encrypted_zip() -> bytes:
     data = bytearray(workbook([HEADER, BUDI]))
     data[data.index(b"PK\x01\x02") + 8] |= 1
     return bytes(data)
-
-
-def open_document(rows: list[list[str]]) -> bytes:
-    """A spreadsheet as LibreOffice lays it out."""
-    urn = "urn:oasis:names:tc:opendocument:xmlns"
-    names = " ".join(f'xmlns:{name}="{urn}:{name}:1.0"' for name in ("office", "table", "text"))
-    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
-    body = "".join(f"<table:table-row>{''.join(map(cell.format, cells))}</table:table-row>" for cells in rows)
-    sheet = f'<office:spreadsheet><table:table table:name="A">{body}</table:table></office:spreadsheet>'
-    content = f"<office:document-content {names}><office:body>{sheet}</office:body></office:document-content>"
-    return zipped(
-        {
-            "mimetype": b"application/vnd.oasis.opendocument.spreadsheet",
-            "content.xml": content.encode(),
-            "META-INF/manifest.xml": f'<manifest:manifest xmlns:manifest="{urn}:manifest:1.0"/>'.encode(),
-        }
-    )
-
-
-def old_workbook(rows: list[list[str]]) -> bytes:
-    """An .xls file: BIFF8 records in an OLE container of one stream."""
-    start, end = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 6)), record(0x000A, b"")
-    listed = len(start) + 4 + 8 + 1 + len(end)
-    sheet = record(0x0085, struct.pack("<IHBB", listed, 0, 1, 0) + b"A")
-    cells = b"".join(
-        record(0x0204, struct.pack("<HHHHB", row, column, 0, len(text), 0) + text.encode("latin-1"))
-        for row, texts in enumerate(rows)
-        for column, text in enumerate(texts)
-    )
-    page = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 6))
-    return ole_container("Workbook", start + sheet + end + page + cells + end)
-
-
-def record(kind: int, content: bytes) -> bytes:
-    return struct.pack("<HH", kind, len(content)) + content
-
-
-def ole_container(name: str, stream: bytes) -> bytes:
-    """Sectors of 512 bytes: the allocation table, the directory, then the stream."""
-    stream = stream.ljust(8 * 512, b"\0")  # shorter ones would need a mini stream
-    count = len(stream) // 512
-    chain = [0xFFFFFFFD, 0xFFFFFFFE, *range(3, 2 + count), 0xFFFFFFFE]
-    table = struct.pack(f"<{len(chain)}I", *chain).ljust(512, b"\xff")
-    header = OLE_MAGIC + b"\0" * 16 + struct.pack("<HHHHH6x", 0x3E, 3, 0xFFFE, 9, 6)
-    header += struct.pack("<IIIIIIIIII", 0, 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0, 0)
-    directory = ole_entry("Root Entry", 5, child=1, start=0xFFFFFFFE) + ole_entry(name, 2, start=2, size=len(stream))
-    return header.ljust(512, b"\xff") + table + directory.ljust(512, b"\0") + stream
-
-
-def ole_entry(name: str, kind: int, *, start: int, child: int = 0xFFFFFFFF, size: int = 0) -> bytes:
-    text = name.encode("utf-16-le")
-    links = struct.pack("<HBBIII", len(text) + 2, kind, 1, 0xFFFFFFFF, 0xFFFFFFFF, child)
-    return text.ljust(64, b"\0") + links + b"\0" * 36 + struct.pack("<IQ", start, size)
 
 
 def test_typed_cells_become_the_text_that_people_see() -> None:
@@ -192,15 +99,103 @@ def test_formulas_give_their_cached_value_and_errors_nothing() -> None:
     assert rows[-1] == AudienceRow("62813", "Cici", {}, row=3)
 
 
-def test_merged_cells_and_hidden_rows_are_ordinary_cells() -> None:
+def test_a_merged_cell_stands_in_every_row_it_covers() -> None:
     book = openpyxl.Workbook()
     sheet = book.active
-    for cells in (["Daftar"], HEADER, BUDI, ["Ani", "0813", "A2"]):
+    for cells in (
+        ["Daftar siswa"],
+        ["Nama", "Kontak", None, "Kelas"],
+        [None, "HP", "Surel", None],
+        ["Budi", "0811", "b@x", "5A"],
+        ["Ani", "0812"],
+        ["Cici", "0813", None, "5B"],
+    ):
         sheet.append(cells)
-    sheet.merge_cells("A1:C1")
-    sheet.row_dimensions[4].hidden = True
+    for merged in ("A1:D1", "A2:A3", "B2:C2", "D2:D3", "D4:D5", "D6:D9"):
+        sheet.merge_cells(merged)
 
-    assert [row.name for row in read(saved(book))] == ["Budi", "Ani"]
+    assert read(saved(book)) == [
+        AudienceRow("0811", "Budi", {"surel": "b@x", "kelas": "5A"}, row=4),
+        AudienceRow("0812", "Ani", {"kelas": "5A"}, row=5),
+        AudienceRow("0813", "Cici", {"kelas": "5B"}, row=6),
+    ]
+
+
+FILTERED = RowFault("hidden by a filter in the workbook")
+
+
+def hidden_row(*, filtered: bool = False, in_table: bool = False) -> bytes:
+    """A workbook whose last row but one is hidden, before a sheet without a filter."""
+    book = openpyxl.Workbook()
+    book.create_sheet("Lain & lagi")
+    sheet = book.active
+    for cells in (HEADER, BUDI, BUDI, BUDI):
+        sheet.append(cells)
+    sheet.row_dimensions[sheet.max_row - 1].hidden = True
+    whole = f"A1:C{sheet.max_row}"
+    criterion = FilterColumn(colId=0, filters=Filters(filter=["Budi"]))
+    if filtered:
+        sheet.auto_filter.ref = whole
+        sheet.auto_filter.filterColumn.append(criterion)
+    if in_table:
+        table = Table(displayName="Orang", ref=whole)
+        table.autoFilter = AutoFilter(ref=whole, filterColumn=[criterion])
+        sheet.add_table(table)
+    return saved(book)
+
+
+def hidden_far_down() -> bytes:
+    hidden = raw_rows(BUDI).replace("<row>", "<row r='52' spans='1:3' hidden='true'>")
+    rows = raw_rows(HEADER, *[["Budi", "0812 3456 7890", "x" * 30_000]] * 50)
+    return raw_workbook(rows + hidden, after='<autoFilter ref="A1:C52"><filterColumn colId="0"/></autoFilter>')
+
+
+@pytest.mark.parametrize(
+    ("make", "faults"),
+    [
+        pytest.param(hidden_row, [None, None, None], id="by-hand"),
+        pytest.param(lambda: hidden_row(filtered=True), [None, FILTERED, None], id="by-a-filter"),
+        pytest.param(lambda: hidden_row(in_table=True), [None, FILTERED, None], id="by-the-filter-of-a-table"),
+        pytest.param(hidden_far_down, [*[None] * 50, FILTERED], id="far-down"),
+        pytest.param(
+            lambda: open_document([HEADER, BUDI, BUDI, BUDI], hidden={3: "collapse"}), [None] * 3, id="ods-by-hand"
+        ),
+        pytest.param(
+            lambda: open_document([HEADER, BUDI, BUDI, BUDI], hidden={3: "filter"}),
+            [None, FILTERED, None],
+            id="ods-by-a-filter",
+        ),
+    ],
+)
+def test_rows_that_a_filter_hides_are_reported_and_those_hidden_by_hand_are_read(
+    make: Callable[[], bytes], faults: list[RowFault | None]
+) -> None:
+    rows = read(make())
+
+    assert [row.fault for row in rows] == faults
+
+
+def test_a_sheet_without_numbers_before_the_list_is_passed_over() -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "Petunjuk"
+    book.active.append(["Isi nomor WhatsApp di lembar berikut"])
+    book.create_sheet("Kosong")
+    page = book.create_sheet("Data")
+    for cells in (["Daftar"], HEADER, BUDI):
+        page.append(cells)
+    source = open_source(saved(book))
+
+    assert [row.name for row in source.read()] == ["Budi"]
+    assert source.reading == Reading(sheet="Data", header_row=2)
+
+
+def test_of_sheets_without_numbers_the_first_is_told() -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["Nama", "Alamat"])
+    book.create_sheet("Lain").append(["Kota"])
+
+    with pytest.raises(FileError, match="no column holds phone numbers; its columns are Nama, Alamat"):
+        read(saved(book))
 
 
 @pytest.mark.parametrize(
@@ -251,35 +246,35 @@ def test_older_and_open_formats_are_read(kind: str) -> None:
         pytest.param(lambda: zipped({SHEET: b"0" * (80 * MEGABYTE), CONTENT_TYPES: b""}), "a zip bomb", id="zip-bomb"),
         pytest.param(lambda: zipped({f"xl/{n}": b"" for n in range(10_001)}), "a zip bomb", id="bomb-of-parts"),
         pytest.param(
-            lambda: raw_workbook(raw_rows(HEADER, [*BUDI, *"x" * 998])),
-            "row 2, column ALM: more than 1,000 columns",
-            id="1001-columns",
-        ),
-        pytest.param(
-            lambda: raw_workbook(f'{raw_rows(HEADER, BUDI)}<row r="3"><c r="XFD3"><v>1</v></c></row>'),
-            "row 3, column XFD: more than 1,000 columns",
-            id="cell-far-right",
-        ),
-        pytest.param(
             lambda: raw_workbook(f'{raw_rows(HEADER, BUDI)}<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'),
             "a cell filled far off the table",
             id="cell-far-away",
-        ),
-        pytest.param(
-            lambda: raw_workbook(raw_rows(HEADER, ["Budi", "0811", "x" * 140_000])),
-            "row 2, column C: a cell longer than 128 KiB",
-            id="long-cell",
-        ),
-        pytest.param(
-            lambda: raw_workbook(raw_rows(HEADER, [*BUDI, *["x" * 120_000] * 9])),
-            "row 2: longer than 1,024 KiB",
-            id="long-row",
         ),
     ],
 )
 def test_a_workbook_that_cannot_be_read_is_one_clear_error(make: Callable[[], bytes], words: str) -> None:
     with pytest.raises(FileError, match=words):
         read(make())
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        pytest.param(raw_rows([*BUDI, *"x" * 998]), RowFault("more than 1,000 columns"), id="1001-columns"),
+        pytest.param('<row><c r="XFD2"><v>1</v></c></row>', RowFault("more than 1,000 columns"), id="cell-far-right"),
+        pytest.param(
+            raw_rows(["Budi", "0811", "x" * 140_000]), RowFault("a cell longer than 128 KiB", "Kode"), id="long-cell"
+        ),
+        pytest.param(raw_rows([*BUDI, *["x" * 120_000] * 9]), RowFault("longer than 1,024 KiB"), id="long-row"),
+    ],
+)
+def test_a_damaged_row_is_one_row_and_the_rest_is_read(row: str, fault: RowFault) -> None:
+    damaged, after = read(raw_workbook(raw_rows(HEADER) + row + raw_rows(BUDI)))
+
+    assert damaged == AudienceRow("", row=2, fault=fault)
+    assert damaged.cells is not None
+    assert max(map(len, damaged.cells)) <= 1_000
+    assert after == AudienceRow("0812 3456 7890", "Budi", {"kode": "A1"}, row=3)
 
 
 def test_a_missing_sheet_is_named_beside_those_that_exist() -> None:
@@ -351,7 +346,7 @@ def test_a_child_that_dies_is_one_clear_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fate: str, words: str
 ) -> None:
     child = tmp_path / "child.py"
-    child.write_text(f'import os, signal\nos.write(1, b\'{{"sheet": "A"}}\\n["HP",1]\\n\')\n{fate}\n')
+    child.write_text(f'import os, signal\nos.write(1, b\'{{"sheet": "A", "others": []}}\\n["HP",1]\\n\')\n{fate}\n')
     monkeypatch.setattr(excel, "_CHILD", child)
 
     with pytest.raises(FileError, match=words):
