@@ -11,7 +11,7 @@ _IS_MARKED = re.compile(f"{MARK}+{_STARTS}")
 
 def safe_cell(cell: object) -> str:
     """Text that no spreadsheet runs as a formula: an apostrophe goes before it where it is needed."""
-    text = "" if cell is None else str(cell).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    text = "" if cell is None else str(cell)
     return MARK + text if _RUNS.match(text) else text
 
 

@@ -33,5 +33,10 @@ def _cells(row: RowMapping, width: int) -> list[object]:
 
 def _lines(rows: Iterable[Sequence[object]]) -> bytes:
     lines = io.StringIO(newline="")
-    csv.writer(lines).writerows([safe_cell(cell) for cell in row] for row in rows)
+    csv.writer(lines).writerows([_readable(safe_cell(cell)) for cell in row] for row in rows)
     return lines.getvalue().encode(errors="replace")
+
+
+def _readable(text: str) -> str:
+    """A NUL byte would make the whole file unreadable; the row may be rejected for just that."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
