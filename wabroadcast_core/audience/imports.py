@@ -7,7 +7,6 @@ hand, the next reader goes on at the mark, and two readers at once cannot both m
 import dataclasses
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.columns import Columns
 from wabroadcast_core.audience.files import file_kind
+from wabroadcast_core.audience.locks import renewed
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.audience.sources import source_context
 from wabroadcast_core.context import Context
@@ -126,14 +126,10 @@ def _locked(context: Context, import_id: str) -> Iterator[bool]:
     if not held:
         yield held is None
         return
-    ended = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(lock, ended, seconds), name="wabroadcast-import-lock", daemon=True)
-    renewing.start()
     try:
-        yield True
+        with renewed(lock, seconds=seconds):
+            yield True
     finally:
-        ended.set()
-        renewing.join()
         with suppress(redis.RedisError):
             lock.release()
 
@@ -145,12 +141,6 @@ def _acquire(lock: Lock) -> bool | None:
     except redis.RedisError as error:
         log.warning("an import goes on without a lock (%s)", type(error).__name__)
         return None
-
-
-def _renew(lock: Lock, ended: threading.Event, seconds: float) -> None:
-    while not ended.wait(seconds / 3):
-        with suppress(redis.RedisError):  # should somebody else have it now, the mark decides
-            lock.extend(seconds, replace_ttl=True)
 
 
 class _Import:

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.judge import Judge, Judged
+from wabroadcast_core.audience.locks import renewed
 from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.audience.submission import INLINE_TYPE
 from wabroadcast_core.context import Context
@@ -37,7 +38,8 @@ READABLE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.P
 
 def prepare_broadcast(context: Context, broadcast_id: int) -> None:
     """Read a broadcast's audience into the store, from where it was left; may be called at any time, twice as well."""
-    lock = context.redis.lock(context.keys.preparing(broadcast_id), timeout=LOCK_SECONDS, blocking=False)
+    key = context.keys.preparing(broadcast_id)
+    lock = context.redis.lock(key, timeout=LOCK_SECONDS, blocking=False, thread_local=False)  # another thread renews it
     if not lock.acquire():
         return
     try:
@@ -128,14 +130,23 @@ class _Preparation:
         with database.read() as connection:
             copied = upload_store.find_upload(connection, upload_id) is not None
         if not copied:
-            with database.write() as connection:
-                upload_store.delete_upload(connection, upload_id)  # what a crash left of it
-            writer = UploadWriter(database, upload_id, now=self._context.clock.now(), content_type=INLINE_TYPE)
+            with renewed(self._lock, seconds=LOCK_SECONDS):  # a source may think for long before it gives a row
+                self._copy(source, upload_id)
+        return open_source(self._context, {"type": "inline", "uploadId": upload_id})
+
+    def _copy(self, source: ContactSource, upload_id: str) -> None:
+        database = self._context.database
+        with database.write() as connection:
+            upload_store.delete_upload(connection, upload_id)  # what a crash left of it
+        writer = UploadWriter(database, upload_id, now=self._context.clock.now(), content_type=INLINE_TYPE)
+        try:
             for row in source.read():
                 fields = {"number": row.number, "name": row.name, "variables": row.variables}
                 writer.write(to_json(fields) + b"\n")
             writer.close()
-        return open_source(self._context, {"type": "inline", "uploadId": upload_id})
+        except BaseException:
+            writer.discard()
+            raise
 
     def _store(self, judged: Judged, *, done: int, size: int, batch_size: int | None) -> bool:
         """Store a chunk and move the mark. :returns: whether to go on."""

@@ -1,0 +1,125 @@
+"""Sources that cannot be read twice: copied under a lock that lasts as long as they do, wholly or not at all."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import pytest
+import redis
+from pydantic import BaseModel
+from sqlalchemy import text
+
+from tests.conftest import wait_for
+from wabroadcast_core import AudienceRow, ContactSource, Settings, SourceContext, SourceError, hookimpl
+from wabroadcast_core.audience import prepare
+from wabroadcast_core.audience.locks import renewed
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.models.base import Model
+from wabroadcast_core.queue.embedded import EmbeddedValkey
+
+SECONDS = 0.6
+
+
+class NoSettings(Model):
+    """There is nothing to set."""
+
+
+class OnceSource:
+    """Gives two people, with a call before each."""
+
+    kind: ClassVar[str] = "once"
+    Settings: ClassVar[type[BaseModel]] = NoSettings
+    repeatable: ClassVar[bool] = False
+    call: ClassVar[Callable[[int], None]]
+
+    def __init__(self, settings: Any, context: SourceContext) -> None: ...
+
+    def read(self) -> Iterator[AudienceRow]:
+        for place in range(2):
+            type(self).call(place)
+            yield AudienceRow(f"0812000000{place:02}")
+
+
+class Once:
+    @hookimpl
+    def wab_contact_sources(self) -> list[type[ContactSource]]:
+        return [OnceSource]
+
+
+@pytest.fixture
+def database_url() -> None:
+    """One store is enough here: SQLite."""
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[Broadcaster]:
+    with Broadcaster(settings, plugins=[Once()]) as started:
+        yield started
+
+
+def submit(engine: Broadcaster) -> str:
+    draft = {"name": "Promo", "message": {"type": "text", "text": "Halo"}, "source": {"type": "once"}}
+    return engine.submit(draft).job_id
+
+
+def await_renewal(client: "redis.Redis", key: str) -> None:
+    """Return once the time that a lock has left grew."""
+    left: list[Any] = [client.pttl(key)]
+
+    def grew() -> bool:
+        left.append(client.pttl(key))
+        return bool(left[-1] > left[-2])
+
+    wait_for(grew, what="the renewal of the lock")
+
+
+def test_a_lock_is_renewed_until_its_block_ends(valkey: EmbeddedValkey) -> None:
+    with redis.Redis.from_url(valkey.url) as client:
+        lock = client.lock("renewed", timeout=SECONDS, thread_local=False)
+        lock.acquire()
+
+        with renewed(lock, seconds=SECONDS):
+            for _ in range(2):
+                await_renewal(client, "renewed")
+            assert lock.owned()
+
+        lock.release()
+    assert "wabroadcast-lock" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_source_that_thinks_for_long_keeps_its_lock(engine: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = engine.context.keys.preparing(1)
+    monkeypatch.setattr(prepare, "LOCK_SECONDS", SECONDS)
+    monkeypatch.setattr(OnceSource, "call", lambda _: await_renewal(engine.context.redis, key), raising=False)
+    job_id = submit(engine)
+
+    engine.handlers.prepare(1)
+
+    assert len(engine.messages(job_id).items) == 2
+    assert not engine.context.redis.exists(key)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (SourceError("the line is dead"), "the line is dead"),
+        (LookupError("a bug with +6281234567890 in it"), "the contact source failed: LookupError"),
+    ],
+)
+def test_a_copy_that_breaks_off_leaves_nothing(
+    engine: Broadcaster, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    def fail_at_the_second(place: int) -> None:
+        if place == 1:
+            raise error
+
+    monkeypatch.setattr(OnceSource, "call", fail_at_the_second, raising=False)
+    job_id = submit(engine)
+
+    engine.handlers.prepare(1)
+
+    found = engine.broadcast(job_id)
+    assert (found.status, found.status_reason, found.total) == ("failed", reason, 0)
+    with engine.context.database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM uploads")).scalar_one() == 0
+        assert connection.execute(text("SELECT count(*) FROM upload_chunks")).scalar_one() == 0

@@ -1,0 +1,31 @@
+"""Keeping a lock for as long as the work under it takes."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import redis
+from redis.lock import Lock
+
+
+@contextmanager
+def renewed(lock: Lock, *, seconds: float) -> Iterator[None]:
+    """Renew a lock that is held, from a thread of its own, until the block ends or this process dies.
+
+    :param lock: made without ``thread_local``.
+    :param seconds: how long it lasts without us.
+    """
+    ended = threading.Event()
+    renewing = threading.Thread(target=_renew, args=(lock, ended, seconds), name="wabroadcast-lock", daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        renewing.join()
+
+
+def _renew(lock: Lock, ended: threading.Event, seconds: float) -> None:
+    while not ended.wait(seconds / 3):
+        with suppress(redis.RedisError):  # should somebody else have it now, the mark of what was read decides
+            lock.extend(seconds, replace_ttl=True)
