@@ -62,7 +62,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Mypy, strictly, over the packages and their tests."""
-    install_group(session, "types", "-e", ".[postgres]")
+    install_group(session, "types", "-e", ".[mysql,postgres]")
     session.run("mypy")
 
 
@@ -70,7 +70,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The suite against the package as it installs: all of it, with coverage, on the first Python that is here; on the
     others without the slow tests. What judges times runs by itself, and is not measured meanwhile."""
-    install_group(session, "tests", ".[postgres]")
+    install_group(session, "tests", ".[mysql,postgres]")
     if session.python not in {*FOUND[:1], None}:
         session.run("pytest", *TOGETHER, "-m", "not slow", *session.posargs)
         return
@@ -82,7 +82,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """The benchmarks, with the machine's facts."""
-    install_group(session, "tests", ".[postgres]")
+    install_group(session, "tests", ".[mysql,postgres]")
     options = ("-s", "-o", "python_files=bench_*.py", "--timeout=3600")
     session.run("pytest", "tests/benchmarks", *options, *session.posargs)
 
@@ -90,7 +90,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def chaos(session: nox.Session) -> None:
     """Broadcasts while processes are killed at random, for long; the seed is printed."""
-    install_group(session, "tests", ".[postgres]")
+    install_group(session, "tests", ".[mysql,postgres]")
     session.run(
         "pytest", "-s", "-m", "chaos", "--timeout=7200", *session.posargs, env={"WABROADCAST_TEST_CHAOS": "long"}
     )
@@ -99,7 +99,7 @@ def chaos(session: nox.Session) -> None:
 @nox.session
 def door(session: nox.Session) -> None:
     """The limits as a clock at the provider's door sees them; wants a machine that does nothing else."""
-    install_group(session, "tests", ".[postgres]")
+    install_group(session, "tests", ".[mysql,postgres]")
     session.run("pytest", "-m", "door", *session.posargs)
 
 
@@ -114,5 +114,5 @@ def fix(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def fast(session: nox.Session) -> None:
     """The quick loop: one Python, no coverage, nothing slow, up to the first failure."""
-    install_group(session, "tests", "-e", ".[postgres]")
+    install_group(session, "tests", "-e", ".[mysql,postgres]")
     session.run("pytest", "-x", "-q", "-m", "not slow", *session.posargs)

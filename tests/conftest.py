@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -112,6 +113,70 @@ class PostgresCluster:
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._binaries / program), *arguments]
         subprocess.run(command, check=True, user=self._user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator["MariaServer"]:
+    if not MariaServer.PROGRAM.exists():
+        pytest.skip("MariaDB's server is not installed (Debian: mariadb-server)")
+    pytest.importorskip("pymysql", reason="the MySQL driver is not installed (wabroadcast[mysql])")
+    server = MariaServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+class MariaServer:
+    """A MariaDB of our own, on a Unix socket."""
+
+    PROGRAM = Path("/usr/sbin/mariadbd")
+
+    def __init__(self) -> None:
+        self._directory = Path("/tmp") / f"wab-my-{os.getpid()}"
+        self._user = "mysql" if os.getuid() == 0 else None  # MariaDB refuses to run as root
+        self._process: subprocess.Popen[bytes] | None = None
+        self._databases = 0
+
+    def start(self) -> None:
+        shutil.rmtree(self._directory, ignore_errors=True)
+        self._directory.mkdir(mode=0o755)
+        if self._user:
+            shutil.chown(self._directory, self._user)
+        data = ("--no-defaults", f"--datadir={self._directory / 'data'}")
+        install = ["mariadb-install-db", *data, "--auth-root-authentication-method=normal", "--skip-test-db"]
+        subprocess.run(install, check=True, user=self._user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        quick = ("--skip-log-bin", "--sync-frm=0", "--innodb-flush-method=nosync", "--innodb-file-per-table=0")
+        serve = [str(self.PROGRAM), *data, f"--socket={self._directory / 'socket'}", "--skip-networking", *quick]
+        with (self._directory / "log").open("wb") as log:
+            self._process = subprocess.Popen(serve, user=self._user, stdout=log, stderr=log)
+        wait_for(self._answers, what="MariaDB's start")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def new_database(self) -> str:
+        """:returns: the URL of an empty database."""
+        self._databases += 1
+        self.execute(f"CREATE DATABASE test_{self._databases} CHARACTER SET utf8mb4")
+        return self.url(f"test_{self._databases}")
+
+    def execute(self, statement: str) -> None:
+        engine = create_engine(self.url("mysql"), poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+    def url(self, database: str) -> str:
+        # to prepare for TLS takes the driver longer than most tests' queries
+        return f"mysql+pymysql://root@/{database}?unix_socket={self._directory / 'socket'}&ssl_disabled=true"
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as door:
+            return door.connect_ex(str(self._directory / "socket")) == 0
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

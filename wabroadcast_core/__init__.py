@@ -1,6 +1,6 @@
 """The WhatsApp broadcast engine: what hosts embed and what plugins build on. Every public name is here."""
 
-from wabroadcast_core.audience.columns import SAMPLE_ROWS, Columns, DamagedRow, find_columns, read_table
+from wabroadcast_core.audience.columns import SAMPLE_ROWS, Columns, DamagedRow, find_columns, find_variables, read_table
 from wabroadcast_core.audience.files import LONGEST_FIELD, LONGEST_ROW, MOST_COLUMNS, file_kind
 from wabroadcast_core.audience.numbers import mask_number, parse_number
 from wabroadcast_core.delivery.operations import NotRendered
@@ -10,6 +10,7 @@ from wabroadcast_core.errors import (
     BroadcastError,
     ConflictError,
     ConnectionDown,
+    Fault,
     FileError,
     InputError,
     InvalidInputError,
@@ -32,6 +33,7 @@ from wabroadcast_core.hookspecs import (
     Capabilities,
     ChecksConnection,
     ChecksNumbers,
+    ChecksSettings,
     ContactSource,
     FindsMessages,
     FinishedMessage,
@@ -51,6 +53,7 @@ from wabroadcast_core.models.pacing import Jitter, Quota, Rate
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 from wabroadcast_core.models.recipient import AudienceRow, Recipient, RowFault
 from wabroadcast_core.providers import Reply, ask, blank_numbers, error_of
+from wabroadcast_core.queries import NamedQuery
 from wabroadcast_core.settings import Settings
 
 __all__ = [
@@ -65,6 +68,7 @@ __all__ = [
     "Capabilities",
     "ChecksConnection",
     "ChecksNumbers",
+    "ChecksSettings",
     "Columns",
     "CompiledText",
     "ConflictError",
@@ -72,6 +76,7 @@ __all__ = [
     "ConnectionEvent",
     "ContactSource",
     "DamagedRow",
+    "Fault",
     "FileError",
     "FindsMessages",
     "FinishedMessage",
@@ -83,6 +88,7 @@ __all__ = [
     "Limits",
     "MediaFile",
     "Model",
+    "NamedQuery",
     "NoNumbersError",
     "NotFoundError",
     "NotRendered",
@@ -118,6 +124,7 @@ __all__ = [
     "error_of",
     "file_kind",
     "find_columns",
+    "find_variables",
     "fits",
     "hookimpl",
     "mask_number",

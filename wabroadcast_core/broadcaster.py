@@ -1,6 +1,7 @@
 """The broadcaster: what a host embeds. One method per use case, all synchronous, to be called from any thread."""
 
 import logging
+import os
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -55,6 +56,7 @@ from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.models.status import BroadcastStatus, ConnectionState, MessageStatus, Priority
 from wabroadcast_core.models.upload import UploadView
 from wabroadcast_core.plugins import Plugins, build_plugins
+from wabroadcast_core.queries import QueryView, load_queries
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.queue.handlers import Handlers
 from wabroadcast_core.queue.tasks import TaskQueue, create_huey
@@ -111,6 +113,7 @@ class Broadcaster:
         if self._context is not None:
             return self
         settings = self.settings
+        queries = load_queries(settings.queries, environment=os.environ) if settings.queries else {}
         database = self._open_database()
         vault_key = settings.secret_key
         vault = open_vault(vault_key.get_secret_value() if vault_key else None, data_dir=settings.data_dir)
@@ -128,6 +131,7 @@ class Broadcaster:
             clock=SystemClock(),
             plugins=self.plugins,
             vault=vault,
+            queries=queries,
             wakes=self.tasks,
             changed=self._changed,
         )
@@ -518,6 +522,13 @@ class Broadcaster:
         :raises InvalidInputError: it does not fit; nothing is changed.
         """
         return self.tag_book.tag(tagging if isinstance(tagging, Tagging) else parse_model(Tagging, tagging))
+
+    def queries(self) -> list[QueryView]:
+        """The queries that a broadcast may name as its audience, and what it has to give for them."""
+        return [
+            QueryView(name=name, description=query.description, parameters=query.parameters)
+            for name, query in self.context.queries.items()
+        ]
 
     # --- opt-outs ----------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """What the pieces of one application share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,7 @@ import redis.asyncio as async_redis
 from wabroadcast_core.clock import Clock
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.plugins import Plugins
+from wabroadcast_core.queries import NamedQuery
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.vault import Vault
@@ -35,5 +36,6 @@ class Context:
     clock: Clock
     plugins: Plugins
     vault: Vault
+    queries: Mapping[str, NamedQuery]  # by name: what the source `database` may run
     wakes: Wakes
     changed: Callable[[Sequence[int]], None]  # tells plugins and listeners which broadcasts have a new status

@@ -9,12 +9,14 @@ import httpx
 import pluggy
 from pydantic import BaseModel
 
+from wabroadcast_core.errors import Fault
 from wabroadcast_core.media import MediaFile
 from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.queries import NamedQuery
 
 NAMESPACE = "wabroadcast"
 hookspec = pluggy.HookspecMarker(NAMESPACE)
@@ -43,15 +45,17 @@ class SourceContext:
     workbook_megabytes: int = 2_048
     region: str = "ID"
     """The country of numbers that name none."""
+    queries: Mapping[str, NamedQuery] = field(default_factory=dict)
+    """What the operator lets broadcasts ask databases, by name."""
 
 
 @runtime_checkable
 class ContactSource(Protocol):
     """Yields the recipients of one broadcast.
 
-    Made anew for each read, in a worker. When a read is taken up again after a crash, the engine skips
-    the rows it has; a source whose order may change between two reads says ``repeatable = False`` and is
-    copied before it is used.
+    Made anew for each read, in a worker, and in the web process when a broadcast is submitted: making one asks
+    nobody. When a read is taken up again after a crash, the engine skips the rows it has; a source whose order may
+    change between two reads says ``repeatable = False`` and is copied before it is used.
     """
 
     kind: ClassVar[str]
@@ -66,6 +70,19 @@ class ContactSource(Protocol):
 
         :raises SourceError: the audience cannot be read (to its end); the broadcast fails with these words.
         :raises FileError: likewise, for a file.
+        """
+        ...
+
+
+@runtime_checkable
+class ChecksSettings(Protocol):
+    """A contact source that can say more about its settings than their model: it knows what it was lent."""
+
+    def check_settings(self) -> Sequence[Fault]:
+        """Called in the web process when a broadcast is submitted, and in a worker before it is read. Ask nobody: a
+        database or a provider that is slow would hold up the submit.
+
+        :returns: what does not fit, each path counted from the settings: ``parameters.city``. None: read may be called.
         """
         ...
 

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     default_region: str = Field("ID", pattern=r"^[A-Z]{2}$", description="Region of numbers without a country code.")
     timezone: TimeZone = Field("Asia/Jakarta", description="Zone of send windows that name none.")
     prepare_chunk: int = Field(5_000, ge=1, le=50_000, description="Recipients stored in one transaction.")
+    queries: Path | None = Field(None, description="TOML file of the queries that the source `database` may run.")
     workbook_seconds: float = Field(120, gt=0, description="Longest that opening one workbook may take.")
     workbook_megabytes: int = Field(2_048, gt=0, description="Most memory that reading one workbook may take.")
 

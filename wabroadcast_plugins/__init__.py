@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from wabroadcast_plugins.contact_sources import contacts, csv, excel, inline
+from wabroadcast_plugins.contact_sources import contacts, csv, database, excel, inline
 from wabroadcast_plugins.senders import evolution, fonnte, gowa, http_api, sandbox, wablas, waha, whatsapp_cloud, wuzapi
 
 PLUGINS: tuple[ModuleType, ...] = (
@@ -10,6 +10,7 @@ PLUGINS: tuple[ModuleType, ...] = (
     excel,
     inline,
     contacts,
+    database,
     whatsapp_cloud,
     evolution,
     waha,

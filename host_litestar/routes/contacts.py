@@ -28,6 +28,7 @@ from host_litestar.routes.parameters import (
     SearchText,
     TagText,
     read_mapping,
+    whole_list,
 )
 from host_litestar.routes.uploads import read_pieces
 from wabroadcast_core.broadcaster import Broadcaster
@@ -40,6 +41,7 @@ from wabroadcast_core.models.contact import (
     ImportReport,
 )
 from wabroadcast_core.models.page import Page
+from wabroadcast_core.queries import QueryView
 
 FileFormat = Literal["csv", "xlsx"]
 
@@ -187,12 +189,17 @@ class ContactController(Controller):
         headers = {"Content-Disposition": f'attachment; filename="import-{import_id}-errors.csv"'}
         return Stream(rows, media_type=FILE_TYPES["csv"], headers=headers)
 
-
-def _saved(broadcaster: Broadcaster, draft: ContactDraft | Mapping[str, Any], actor: str) -> Response[ContactView]:
-    contact, is_new = broadcaster.upsert_contact(draft, actor=actor)
-    return Response(contact, status_code=201 if is_new else 200)
+    @get("/queries", operation_id="ListQueries", sync_to_thread=True, responses=problems())
+    def queries(self, broadcaster: Engine) -> Page[QueryView]:
+        """The queries that a broadcast's source `database` may name, each with the parameters to give."""
+        return whole_list(broadcaster.queries())
 
 
 def _split_tags(tags: str | list[str]) -> list[str]:
     lists = [tags] if isinstance(tags, str) else tags
     return [tag.strip() for part in lists for tag in part.split(",") if tag.strip()]
+
+
+def _saved(broadcaster: Broadcaster, draft: ContactDraft | Mapping[str, Any], actor: str) -> Response[ContactView]:
+    contact, is_new = broadcaster.upsert_contact(draft, actor=actor)
+    return Response(contact, status_code=201 if is_new else 200)

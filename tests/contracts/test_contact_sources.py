@@ -1,17 +1,21 @@
+import contextlib
 import io
 import json
+import sqlite3
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import openpyxl
 import pytest
 from pydantic import BaseModel
 
-from wabroadcast_core import AudienceRow, SourceContext
+from wabroadcast_core import AudienceRow, Fault, NamedQuery, SourceContext
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.testing import ContactSourceContract, source_context
 from wabroadcast_plugins.contact_sources.contacts import ContactsSource
 from wabroadcast_plugins.contact_sources.csv import CsvSource
+from wabroadcast_plugins.contact_sources.database import DatabaseSource
 from wabroadcast_plugins.contact_sources.excel import ExcelSource
 from wabroadcast_plugins.contact_sources.inline import InlineSource
 
@@ -75,6 +79,28 @@ class TestContactsSource(ContactSourceContract):
         return source_context(contacts=zip(people, tags, strict=True))
 
 
+class TestDatabaseSource(ContactSourceContract):
+    source_class = DatabaseSource
+    settings: ClassVar[dict[str, Any]] = {"query": "people", "parameters": {"first": "A"}}
+    rows = len(PEOPLE)
+
+    @pytest.fixture(autouse=True)
+    def _shop(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "shop.db"
+        with contextlib.closing(sqlite3.connect(self.path)) as shop, shop:
+            shop.execute("CREATE TABLE people (name, phone, code)")
+            shop.executemany("INSERT INTO people VALUES (?, ?, ?)", PEOPLE)
+
+    def make_context(self) -> SourceContext:
+        query = {
+            "url": f"sqlite:///{self.path}",
+            "sql": "SELECT * FROM people WHERE code >= :first",
+            "parameters": {"first": "text"},
+            "columns": {"phone": "number", "name": "name"},
+        }
+        return source_context(queries={"people": NamedQuery.model_validate(query)})
+
+
 # the suite itself: a source with every fault is caught
 
 
@@ -89,6 +115,9 @@ class HoardingSource:
     def __init__(self, settings: Model, context: SourceContext) -> None:
         self._lent = settings, context
         type(self).reads += 1
+
+    def check_settings(self) -> list[Fault]:
+        return [Fault("mood", "bad")]
 
     def read(self) -> Iterable[AudienceRow]:
         return [AudienceRow(f"+6281234567{self.reads:02}", variables={"a": []}, row=row) for row in (2, 1)]  # type: ignore[dict-item]
@@ -105,6 +134,7 @@ class HoardingContract(ContactSourceContract):
     [
         HoardingContract.test_its_kind_is_a_short_plain_word,
         HoardingContract.test_it_yields_its_rows,
+        HoardingContract.test_its_check_finds_no_fault_in_settings_that_fit,
         HoardingContract.test_its_values_are_plain,
         HoardingContract.test_its_row_numbers_grow,
         HoardingContract.test_it_streams,

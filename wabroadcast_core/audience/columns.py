@@ -226,6 +226,14 @@ def find_columns(
     return Columns(headers, header_row, numbers, names, variables, _find_labels(headers, numbers))
 
 
+def find_variables(headers: Sequence[str], roles: Mapping[int, str]) -> Variables:
+    """The variables that the columns of a table become, each after the place of its column.
+
+    :param roles: what columns mean, by place: ``number``, ``name``, the name of a variable, or nothing to leave it out.
+    """
+    return _find_variables(headers, roles, taken=set())
+
+
 class _Phones:
     """Which cells hold phone numbers, row by row: judged once, and of a very wide table fewer rows, as it is dear."""
 

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import InvalidInputError
-from wabroadcast_core.hookspecs import ContactSource, SourceContext
+from wabroadcast_core.errors import Fault, InvalidInputError
+from wabroadcast_core.hookspecs import ChecksSettings, ContactSource, SourceContext
 from wabroadcast_core.models.base import faults_of
 from wabroadcast_core.store.contacts import read_contacts
 from wabroadcast_core.store.uploads import open_upload
@@ -25,13 +25,17 @@ def open_source(context: Context, source: Mapping[str, Any]) -> ContactSource:
         settings = kind.Settings.model_validate(fields)
     except ValidationError as error:
         raise InvalidInputError(faults_of(error, prefix="source")) from error
-    return kind(settings, source_context(context))
+    opened = kind(settings, source_context(context))
+    if isinstance(opened, ChecksSettings) and (faults := opened.check_settings()):
+        raise InvalidInputError([Fault(f"source.{fault.path}", fault.message) for fault in faults])
+    return opened
 
 
 def source_context(context: Context) -> SourceContext:
     return SourceContext(
         open_upload=functools.partial(open_upload, context.database),
         read_contacts=functools.partial(read_contacts, context.database),
+        queries=context.queries,
         region=context.settings.default_region,
         workbook_seconds=context.settings.workbook_seconds,
         workbook_megabytes=context.settings.workbook_megabytes,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from wabroadcast_core.audience.carriers import carriers_of, upload_faults
+from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.render import compile_content
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
@@ -113,19 +114,18 @@ class Submission:
         if has_recipients == (draft.source is not None):
             yield Fault("recipients", "give either recipients or source")
         elif draft.source is not None:
-            yield from self._source_faults(dict(draft.source))
+            yield from self._source_faults(draft.source)
 
-    def _source_faults(self, fields: dict[str, Any]) -> Iterator[Fault]:
+    def _source_faults(self, source: Mapping[str, Any]) -> Iterator[Fault]:
         try:
-            kind = self._context.plugins.contact_source(fields.pop("type"))
-            kind.Settings.model_validate(fields)
+            open_source(self._context, source)
         except NotFoundError as error:
             yield Fault("source.type", str(error))
             return
-        except ValidationError as error:
-            yield from faults_of(error, prefix="source")
+        except InvalidInputError as error:
+            yield from error.faults
             return
-        upload_id = fields.get("uploadId")
+        upload_id = source.get("uploadId")
         if isinstance(upload_id, str):
             with self._context.database.read() as connection:
                 if upload_store.find_upload(connection, upload_id) is None:

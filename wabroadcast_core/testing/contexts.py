@@ -12,6 +12,7 @@ from wabroadcast_core.hookspecs import SenderContext, SourceContext
 from wabroadcast_core.media import HEAD_BYTES, MediaFile, media_type
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
 from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.queries import NamedQuery
 
 News: TypeAlias = Receipt | Inbound | ConnectionEvent
 TaggedRow: TypeAlias = tuple[AudienceRow, Collection[str]]
@@ -70,9 +71,13 @@ def fake_sender_context(
 
 
 def source_context(
-    *, uploads: Mapping[str, bytes] | None = None, contacts: Iterable[TaggedRow] = (), region: str = "ID"
+    *,
+    uploads: Mapping[str, bytes] | None = None,
+    contacts: Iterable[TaggedRow] = (),
+    queries: Mapping[str, NamedQuery] | None = None,
+    region: str = "ID",
 ) -> SourceContext:
-    """A context with these uploads, and a contact book of these rows with their tags."""
+    """A context with these uploads and named queries, and a contact book of these rows with their tags."""
     files = uploads or {}
     book = list(contacts)
 
@@ -86,4 +91,4 @@ def source_context(
         chosen = ((row, has) for row, has in book if not tags or wanted(tag in has for tag in tags))
         return (row for row, has in chosen if not any(tag in has for tag in without))
 
-    return SourceContext(open_upload=open_upload, read_contacts=read_contacts, region=region)
+    return SourceContext(open_upload=open_upload, read_contacts=read_contacts, region=region, queries=queries or {})

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 from wabroadcast_core.errors import BroadcastError, SendError
-from wabroadcast_core.hookspecs import ContactSource, Sender, SenderContext, SourceContext
+from wabroadcast_core.hookspecs import ChecksSettings, ContactSource, Sender, SenderContext, SourceContext
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.testing.contexts import fake_sender_context, source_context
@@ -197,6 +197,11 @@ class ContactSourceContract(_PluginContract):
 
         assert len(rows) == self.rows
         assert all(isinstance(row, AudienceRow) for row in rows)
+
+    def test_its_check_finds_no_fault_in_settings_that_fit(self) -> None:
+        source = self.source_class(self.make_settings(), self.make_context())
+
+        assert not isinstance(source, ChecksSettings) or not source.check_settings()
 
     def test_its_values_are_plain(self) -> None:
         for row in self.read():

@@ -1,1 +1,1 @@
-"""Contact sources: who gets a broadcast, from a file, inline, or the contact book."""
+"""Contact sources: who gets a broadcast, from a file, inline, the contact book, or a database."""
