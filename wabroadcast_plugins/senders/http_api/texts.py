@@ -4,6 +4,7 @@ A text that is nothing but one name, ``{{ template.components }}``, keeps the ki
 there is none. Anywhere else what is absent is an empty text, but a variable that the recipient does not have.
 """
 
+import functools
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -145,13 +146,19 @@ def names_in(*trees: Tree) -> frozenset[str]:
 def _compile_one(source: str, place: str, *, names: Collection[str]) -> Text:
     before = f"{place}: " if place else ""
     try:
-        compiled = compile_text(source, longest=LONGEST_TEXT, groups=GROUPS.keys())
+        compiled = _compile_template(source)
     except TemplateError as error:
         raise ValueError(f"{before}{error}") from error
     lone = _LONE.fullmatch(source)
     if fault := _find_fault(compiled.names, names, is_lone=lone is not None):
         raise ValueError(f"{before}{fault}")
     return Text(place, compiled, lone[1] if lone else None)
+
+
+@functools.lru_cache(maxsize=MOST_TEXTS)
+def _compile_template(source: str) -> CompiledText:
+    """Kept, since settings are gone through again for each thing that they must fulfil."""
+    return compile_text(source, longest=LONGEST_TEXT, groups=GROUPS.keys())
 
 
 def _find_fault(asked: Collection[str], names: Collection[str], *, is_lone: bool) -> str | None:
