@@ -43,7 +43,7 @@ from wabroadcast_plugins.senders.shared.jids import is_for_many, is_one_person, 
 from wabroadcast_plugins.senders.shared.loose import fields_of, objects_in, read_json, text_of, time_of
 from wabroadcast_plugins.senders.shared.media import attach
 from wabroadcast_plugins.senders.shared.proofs import require_token, same_text
-from wabroadcast_plugins.senders.shared.refusals import find_refusal, late_failure, shown
+from wabroadcast_plugins.senders.shared.refusals import find_refusal, is_for_strangers, late_failure, shown
 
 SECONDS_BESIDE_TYPING: Final = 30.0  # at least; the gateway answers only after it has typed and sent
 RECONNECT_SECONDS: Final = 30.0
@@ -266,7 +266,8 @@ def _error_in(reply: Reply) -> SendError:
 
 
 def _error_in_words(words: str) -> SendError | None:
-    if refused := find_refusal(words, kind="evolution"):
+    refused = find_refusal(words, kind="evolution")
+    if is_for_strangers(refused):  # what else it throws may come after the message left
         return refused
     if _NOT_LOADED.search(words):
         return ConnectionDown("evolution_not_loaded", "the server has not started this instance: restart it there")

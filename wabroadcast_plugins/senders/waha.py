@@ -31,7 +31,6 @@ from wabroadcast_core import (
     SenderContext,
     SendError,
     Temporary,
-    Throttled,
     WebhookRequest,
     ask,
     error_of,
@@ -47,7 +46,7 @@ from wabroadcast_plugins.senders.shared.jids import (
 from wabroadcast_plugins.senders.shared.loose import fields_of, read_json, seconds_of, text_of, time_of
 from wabroadcast_plugins.senders.shared.media import attach
 from wabroadcast_plugins.senders.shared.proofs import require_signature
-from wabroadcast_plugins.senders.shared.refusals import find_refusal, late_failure, shown
+from wabroadcast_plugins.senders.shared.refusals import find_refusal, is_for_strangers, late_failure, shown
 
 CHAT_KEPT_SECONDS: Final = 14 * 86_400.0
 TEXT_KEPT_SECONDS: Final = 3 * 86_400.0
@@ -218,7 +217,7 @@ class WahaSender:
 
     async def _failure_in(self, reply: Reply) -> SendError:
         error = _error_in(reply)
-        if isinstance(error, Throttled) and error.scope == "new_contacts":
+        if is_for_strangers(error):
             error.retry_after = await self._seconds_restricted()
         return error
 

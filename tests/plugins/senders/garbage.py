@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 # No deadline and no health check of speed: the first text ever drawn takes its time, and so does a busy machine.
 QUICK = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    PLAIN,
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )

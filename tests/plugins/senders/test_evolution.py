@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.plugins.senders.garbage import JSON, QUICK
+from tests.plugins.senders.garbage import JSON, PLAIN, QUICK
 from tests.plugins.senders.loopback import Loopback, always
 from wabroadcast_core import (
     Accepted,
@@ -275,6 +275,9 @@ def test_the_id_that_whatsapp_knows_the_person_by_is_kept(
         pytest.param(refused(None), OutcomeUnknown, "evolution_fault", id="no-words"),
         pytest.param(refused([7, {"exists": True}]), OutcomeUnknown, "evolution_fault", id="unknown-shape"),
         pytest.param(refused(["Error: server returned error 463"]), Throttled, "evolution_463", id="timelock"),
+        pytest.param(
+            refused(["Error: server returned error 479"]), OutcomeUnknown, "evolution_fault", id="another-refusal"
+        ),
         pytest.param(refused(["Error: server returned error 475"]), Throttled, "evolution_475", id="capping"),
         pytest.param(
             refused("Cannot read properties of undefined (reading 'textMessage')", status=500),
@@ -694,7 +697,7 @@ FIELDS = st.one_of(
     st.sampled_from(["message", "conversation", "messageTimestamp", "contextInfo", "messageStubParameters"]),
     st.sampled_from(["imageMessage", "extendedTextMessage", "text", "buttonsResponseMessage", "selectedButtonId"]),
 )
-VALUES = JSON | st.sampled_from(["ERROR", "READ", JID, "1@lid", "open", "close", "hi"])
+VALUES = PLAIN | st.sampled_from(["ERROR", "READ", JID, "1@lid", "open", "close", "hi"])
 ENTRIES = st.recursive(
     st.dictionaries(FIELDS, VALUES),
     lambda inner: st.dictionaries(FIELDS, inner | VALUES) | st.lists(inner),

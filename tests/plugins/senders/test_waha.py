@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.plugins.senders.garbage import JSON, QUICK
+from tests.plugins.senders.garbage import JSON, PLAIN, QUICK
 from tests.plugins.senders.loopback import Loopback, always
 from wabroadcast_core import (
     Accepted,
@@ -854,7 +854,7 @@ FIELDS = st.one_of(
     st.sampled_from(["id", "_serialized", "from", "fromMe", "ack", "error", "code", "status", "data"]),
     st.sampled_from(["body", "timestamp", "replyTo", "_data", "Info", "SenderAlt", "key", "remoteJidAlt"]),
 )
-VALUES = JSON | st.sampled_from([-1, 2, CHAT, "9988@lid", f"true_{CHAT}_ABC", "WORKING", "FAILED", "463"])
+VALUES = PLAIN | st.sampled_from([-1, 2, CHAT, "9988@lid", f"true_{CHAT}_ABC", "WORKING", "FAILED", "463"])
 PAYLOADS = st.recursive(
     st.dictionaries(FIELDS, VALUES),
     lambda inner: st.dictionaries(FIELDS, inner | VALUES) | st.lists(inner),

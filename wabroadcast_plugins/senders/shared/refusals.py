@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeGuard
 
 from wabroadcast_core import Rejected, SendError, Temporary, Throttled, blank_numbers
 
@@ -34,6 +34,11 @@ def refusal(code: str, *, kind: str, retry_after: float | None = None) -> Thrott
     if code == RATE_OVERLIMIT:
         return Throttled(reason, "WhatsApp told the gateway to slow down", retry_after=retry_after)
     return Temporary(reason, f"WhatsApp answered the gateway with error {code}", retry_after=retry_after)
+
+
+def is_for_strangers(error: SendError | None) -> TypeGuard[Throttled]:
+    """Whether WhatsApp refuses only people whom the account has never written to."""
+    return isinstance(error, Throttled) and error.scope == "new_contacts"
 
 
 def late_failure(code: object, *, kind: str) -> SendError:
