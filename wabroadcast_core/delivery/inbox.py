@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 500  # calls in one transaction
 STORE_RETRY_SECONDS = 0.5
 STOPPED_BY_REPLY = "wrote a stop word"
-DISCONNECTED = "disconnected"  # the reason of a connection that its provider says is down; up again, it goes on
+DISCONNECTED = "disconnected"  # the reason of a connection that its provider says is down
 
 
 @dataclass(slots=True)
@@ -178,4 +178,4 @@ class Inbox:
         if event.state == "down":
             await self._engine.ledger.pause_connection(brief.id, ConnectionDown(DISCONNECTED, event.reason))
         else:
-            await self._engine.ledger.resume_connection(brief.id, paused_for=DISCONNECTED)
+            await self._engine.ledger.resume_connection(brief.id)

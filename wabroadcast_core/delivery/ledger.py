@@ -137,12 +137,12 @@ class Ledger:
         )
         await self._announce(News(numbers=[number]))
 
-    async def resume_connection(self, connection_id: int, *, paused_for: str) -> None:
-        """Let a connection go on that the engine had stopped for this reason."""
+    async def resume_connection(self, connection_id: int) -> None:
+        """Let a connection go on that the engine had stopped; what a person paused has no reason, and stays so."""
 
         def work(unit: Unit) -> bool:
             row = connection_store.get_connection(unit.connection, connection_id)
-            if row is None or not (row["state_reason"] or "").startswith(paused_for):
+            if row is None or row["state_reason"] is None:
                 return False
             changed = connection_store.set_state(
                 unit.connection, connection_id, ConnectionState.ACTIVE, reason=None, now=unit.now

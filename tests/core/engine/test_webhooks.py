@@ -10,7 +10,7 @@ from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, number_of, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.errors import NotFoundError, OutcomeUnknown, WebhookRefusedError
+from wabroadcast_core.errors import ConnectionDown, NotFoundError, OutcomeUnknown, WebhookRefusedError
 from wabroadcast_core.hookspecs import hookimpl
 from wabroadcast_core.models.receipt import Inbound, WebhookRequest
 from wabroadcast_core.queue.worker import Worker
@@ -243,6 +243,20 @@ def test_a_connection_that_its_provider_says_is_down_waits_until_it_is_up(
 
     wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the rest")
     assert _state(broadcaster) == ("active", None)
+
+
+@ONE_STORE
+def test_a_connection_that_a_send_found_down_goes_on_once_its_provider_says_up(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    _connect(broadcaster)
+    provider.decide = lambda _connection, _message: ConnectionDown("logged_out") if len(provider.starts) == 1 else None
+    job_id = broadcaster.submit(text_to("main"), people(1)).job_id
+    wait_for(lambda: _state(broadcaster) == ("paused", "logged_out"), what="the pause")
+
+    _tell(broadcaster, {"of": "event", "state": "up"})
+
+    wait_for(lambda: broadcaster.status(job_id).counts.sent == 1, what="the second try")
 
 
 @ONE_STORE
