@@ -107,7 +107,10 @@ class ConnectionBook:
         with self._context.database.write() as connection:
             row = _found(connection, name)
             now = self._context.clock.now()
-            if not connection_store.set_state(connection, row["id"], state, reason=None, now=now):
+            changed = connection_store.set_state(connection, row["id"], state, reason=None, now=now)
+            if not changed and state is ConnectionState.PAUSED:
+                changed = connection_store.take_over_pause(connection, row["id"])
+            if not changed:
                 raise ConflictError(f"connection {name!r} is {state} already", status=state)
             act_store.note_act(connection, act=act, actor=actor, now=now, connection_id=row["id"])
         if state is ConnectionState.PAUSED:

@@ -1,8 +1,10 @@
 """Erasing a person: out of the contact book and out of every message, while all counts stay what they were."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 
+import redis
 from sqlalchemy import Connection
 
 from wabroadcast_core.audience.numbers import normal_number
@@ -13,6 +15,7 @@ from wabroadcast_core.models.contact import ErasureReport
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import contacts as contact_store
+from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.messages import Blanked, Changes
 
@@ -41,6 +44,7 @@ class Erasure:
         self._erase_sent_to()
         control.announce(self._context.redis, self._context.keys, News(numbers=[self._number]))
         self._erase_skipped()
+        self._forget_ids()
         if self._report.contact or self._report.messages:
             self._note(actor)
         return self._report
@@ -78,6 +82,13 @@ class Erasure:
         self._report.under_way += blanked.claimed
         self._report.pending += blanked.pending
         self._context.changed(changed)
+
+    def _forget_ids(self) -> None:
+        """What WhatsApp calls the person, and whether it found them."""
+        with self._context.database.write() as connection:
+            identity_store.forget_identities(connection, self._number)
+        with contextlib.suppress(redis.RedisError):  # it expires within days by itself
+            self._context.redis.delete(self._context.keys.presence(self._number))
 
     def _note(self, actor: str) -> None:
         """Keep that somebody was erased, not who."""

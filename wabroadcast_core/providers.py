@@ -108,7 +108,8 @@ logging.getLogger("httpx").addFilter(_Discreet())
 
 
 @contextmanager
-def _unlogged() -> Iterator[None]:
+def unlogged() -> Iterator[None]:
+    """Keep the addresses of requests out of httpx's log."""
     token = _UNLOGGED.set(True)
     try:
         yield
@@ -124,7 +125,7 @@ async def _exchange(
     if isinstance(http, SenderClient) and request.keys() <= _PLAIN:
         return await http.exchange(method, url, connect_seconds=connect_seconds, most=LONGEST_REPLY, **request)
     limits = httpx.Timeout(seconds, connect=connect_seconds)
-    with _unlogged():
+    with unlogged():
         async with http.stream(method, url, timeout=limits, **request) as answer:
             return answer.status_code, answer.headers, await _read_start(answer)
 

@@ -122,6 +122,7 @@ class Engine:
         self.spawn(listen(self._client, self.context.keys, heard=self._hear))
         self.spawn(self._beat_on())
         self.spawn(self._recover_on())
+        self.spawn(self._settle_on())
 
     async def end(self) -> None:
         """Claim nothing more, await what is under way, record it, leave."""
@@ -132,6 +133,7 @@ class Engine:
         if self._turn_tasks:
             await asyncio.wait(self._turn_tasks, timeout=self.settings.stop_seconds)
         await self.sending.finish(within=self.settings.stop_seconds)
+        await self.inbox.finish(within=self.settings.stop_seconds)
         with contextlib.suppress(TimeoutError, UnavailableError, redis.RedisError):  # else recover settles what is left
             async with asyncio.timeout(self.settings.stop_seconds):
                 await self.recorder.flush()
@@ -171,9 +173,20 @@ class Engine:
             try:
                 await self._recovery.run(worker_id=self.worker_id)
                 await self.holdings.give_back_strays(self.worker_id)
-                await self._settling.run()
             except (UnavailableError, redis.RedisError) as error:
                 log.warning("recover must wait: %s", type(error).__name__)
+            except Exception:  # it must go on whatever happens
+                log.exception("recover failed")
+            await asyncio.sleep(self.settings.recover_seconds)
+
+    async def _settle_on(self) -> None:
+        while not self.stopping:
+            try:
+                await self._settling.run()
+            except UnavailableError as error:
+                log.warning("unknown messages must wait: %s", type(error).__name__)
+            except Exception:
+                log.exception("unknown messages could not be asked for")
             await asyncio.sleep(self.settings.recover_seconds)
 
     # --- turns -------------------------------------------------------------------------------------------------
@@ -316,22 +329,17 @@ class Engine:
     def take_webhooks(self, connection_id: int) -> None:
         """Have the calls that wait for a connection worked through."""
         if not self.stopping:
-            self.spawn(self._take_webhooks(connection_id))
-
-    async def _take_webhooks(self, connection_id: int) -> None:
-        try:
-            await self.inbox.work_through(connection_id)
-        except UnavailableError as error:
-            log.warning("webhook calls of connection %d must wait: %s", connection_id, error)
+            self.inbox.start(self.inbox.work_through(connection_id))
 
     def _receive(self, connection_id: int, news: ProviderNews) -> None:
-        self.spawn(self.inbox.hear(connection_id, news))
+        self.inbox.start(self.inbox.hear(connection_id, news))
 
     def _hear(self, news: News) -> None:
         if news.wake is not None:
             for turn in self._turns.get(news.wake, ()):
                 turn.poked.set()
             return
+        self.sending.hear(news)
         for turns in self._turns.values():
             for turn in turns:
                 turn.hear(news)

@@ -130,7 +130,9 @@ def make_client(*, departed: Callable[[], None] | None = None, public_only: bool
             ssl=_certificates(),
             resolver=PublicResolver() if public_only else None,
         )
-        return aiohttp.ClientSession(connector=connector, trace_configs=[trace], cookie_jar=aiohttp.DummyCookieJar())
+        session = aiohttp.ClientSession(connector=connector, trace_configs=[trace], cookie_jar=aiohttp.DummyCookieJar())
+        session._retry_connection = False  # noqa: SLF001 - it would repeat a GET or PUT by itself: somebody is sent to twice
+        return session
 
     transport = Transport(client=make_session, verify=_certificates())
     timeout = httpx.Timeout(30, connect=10)
@@ -196,6 +198,8 @@ def is_public(address: str) -> bool:
     except (OSError, ValueError):
         return False
     inner = _inner_ipv4(parsed)
+    if any(parsed in network for network in _LOCAL if network.version == parsed.version):
+        return False
     return parsed.is_global and not parsed.is_multicast and (inner is None or inner.is_global)
 
 
@@ -213,3 +217,4 @@ def _inner_ipv4(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipadd
 
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_LOCAL = tuple(map(ipaddress.ip_network, ("fec0::/10", "64:ff9b:1::/48", "::/96")))  # some Pythons call them global

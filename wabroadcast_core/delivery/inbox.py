@@ -6,8 +6,10 @@ follows from it for others comes after.
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from wabroadcast_core.delivery import control
 from wabroadcast_core.delivery.briefs import ConnectionBrief
@@ -55,21 +57,51 @@ class Inbox:
         self._texts = {"stop": settings.stop_reply, "start": settings.start_reply}
         self._replies = Replies(engine)
         self._busy: dict[int, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def is_idle(self) -> bool:
-        return not any(lock.locked() for lock in self._busy.values())
+        return not self._tasks
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let :meth:`work_through` or :meth:`hear` run; a stop waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    async def finish(self, *, within: float) -> None:
+        """Wait for what is being taken in; calls that are left stay in the store."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("what a provider told could not be taken in", exc_info=error)
 
     async def work_through(self, connection_id: int) -> None:
         """Take in all calls that wait for a connection; one at a time in this process, in their order.
 
-        Where its sender cannot be made they stay where they are, for three days.
+        Where its sender cannot be made they stay where they are, for three days. One that cannot be stored must not
+        hold up those behind it: then they are taken one by one, and that one is dropped.
         """
         async with self._busy.setdefault(connection_id, asyncio.Lock()):
             brief = await self._engine.ledger.connection(connection_id)
             sender = None if brief is None else self._sender_of(brief)
+            most = AT_ONCE
             while brief is None or sender is not None:
-                heard = await self._engine.ledger.run(lambda unit: self._take_calls(unit, connection_id, sender))
+                take = partial(self._take_calls, connection_id=connection_id, sender=sender, most=most)
+                try:
+                    heard = await self._engine.ledger.run(take)
+                except UnavailableError as error:
+                    log.warning("webhook calls of connection %d must wait: %s", connection_id, error)
+                    return
+                except Exception:
+                    log.exception("webhook calls of connection %d cannot be stored", connection_id)
+                    if most == 1:
+                        await self._engine.ledger.run(partial(_drop_first, connection_id=connection_id))
+                    most = 1
+                    continue
                 if not heard.calls:
                     return
                 if brief is not None:
@@ -96,8 +128,8 @@ class Inbox:
 
     # --- in the store ------------------------------------------------------------------------------------------
 
-    def _take_calls(self, unit: Unit, connection_id: int, sender: object) -> Heard:
-        calls = call_store.take_calls(unit.connection, connection_id, amount=AT_ONCE)
+    def _take_calls(self, unit: Unit, *, connection_id: int, sender: object, most: int) -> Heard:
+        calls = call_store.take_calls(unit.connection, connection_id, amount=most)
         news: list[Receipt | Inbound | ConnectionEvent] = []
         if isinstance(sender, ParsesWebhooks):
             for _, request in calls:
@@ -155,13 +187,21 @@ class Inbox:
             news = ControlNews(numbers=heard.silent)
             await asyncio.to_thread(control.announce, engine.context.redis, engine.context.keys, news)
         for failure in heard.failures:
-            await self._follow_failure(brief, failure)
+            await self._see_to(self._follow_failure(brief, failure))
         for event in heard.events:
-            await self._follow_event(brief, event)
+            await self._see_to(self._follow_event(brief, event))
         for message in heard.inbound:
             await asyncio.to_thread(engine.context.plugins.inbound, message, connection=brief.name)
         for number, text in heard.replies:
             self._replies.send(brief, number, text)
+
+    @staticmethod
+    async def _see_to(follow: Coroutine[Any, Any, None]) -> None:
+        """One consequence that fails must not keep the others from happening."""
+        try:
+            await follow
+        except UnavailableError as error:
+            log.warning("what a provider told has no effect on others: %s", error)
 
     async def _follow_failure(self, brief: ConnectionBrief, failure: Failure) -> None:
         """A failure that comes late means for others what it would have meant at once."""
@@ -179,3 +219,8 @@ class Inbox:
             await self._engine.ledger.pause_connection(brief.id, ConnectionDown(DISCONNECTED, event.reason))
         else:
             await self._engine.ledger.resume_connection(brief.id)
+
+
+def _drop_first(unit: Unit, *, connection_id: int) -> None:
+    calls = call_store.take_calls(unit.connection, connection_id, amount=1)
+    call_store.delete_calls(unit.connection, [key for key, _ in calls])

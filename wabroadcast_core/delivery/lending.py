@@ -21,6 +21,7 @@ from wabroadcast_core.keys import Keys
 from wabroadcast_core.media import HEAD_BYTES, MediaFile, media_type
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
 from wabroadcast_core.plugins import Plugins
+from wabroadcast_core.providers import unlogged
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.uploads import find_upload, open_upload
 from wabroadcast_core.vault import Vault
@@ -30,6 +31,7 @@ News = Sequence[Receipt | Inbound | ConnectionEvent]
 LARGEST_MEDIUM = 100 * 1024 * 1024  # bytes; the most any provider takes
 MOST_HELD = 2 * LARGEST_MEDIUM  # bytes of media in memory
 FETCH_SECONDS = 60.0
+FRESH_SECONDS = 600.0  # before a linked file is fetched anew
 
 
 class Lending:
@@ -125,17 +127,22 @@ class MediaShelf:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._held: OrderedDict[str, asyncio.Task[MediaFile]] = OrderedDict()
+        self._fetched_at: dict[str, float] = {}  # of the loop's clock, for what may change where it lies
         self._web: httpx.AsyncClient | None = None
 
     async def load(self, source: Mapping[str, Any]) -> MediaFile:
         """:raises BadMessage: :raises Temporary: as :class:`SenderContext` says."""
         upload_id, url = source.get("uploadId"), source.get("url")
         name = f"upload:{upload_id}" if upload_id else f"url:{url}"
-        task = self._held.get(name)
-        if task is None or task.cancelled():
-            loading = self._read(str(upload_id)) if upload_id else self._fetch(str(url))
-            task = self._held[name] = asyncio.create_task(loading)
-            task.add_done_callback(_look_at)
+        task = None if self._is_stale(name) else self._held.get(name)
+        if task is not None and not task.cancelled():
+            self._held.move_to_end(name)
+            return await asyncio.shield(task)
+        loading = self._read(str(upload_id)) if upload_id else self._fetch(str(url))
+        task = self._held[name] = asyncio.create_task(loading)
+        task.add_done_callback(_look_at)
+        if not upload_id:
+            self._fetched_at[name] = asyncio.get_running_loop().time()
         self._held.move_to_end(name)
         try:
             found = await asyncio.shield(task)
@@ -154,6 +161,10 @@ class MediaShelf:
         if self._web is not None:
             await self._web.aclose()
 
+    def _is_stale(self, name: str) -> bool:
+        now = asyncio.get_running_loop().time()
+        return now - self._fetched_at.get(name, now) > FRESH_SECONDS
+
     def _make_room(self) -> None:
         sizes = {name: _size_of(task) for name, task in self._held.items()}
         total = sum(sizes.values())
@@ -163,6 +174,7 @@ class MediaShelf:
             if sizes[name]:
                 total -= sizes[name]
                 del self._held[name]
+                self._fetched_at.pop(name, None)
 
     async def _read(self, upload_id: str) -> MediaFile:
         try:
@@ -187,10 +199,11 @@ class MediaShelf:
         if self._web is None:
             self._web = make_client(public_only=True)
         try:
-            async with asyncio.timeout(FETCH_SECONDS), self._web.stream("GET", url) as answer:
-                if answer.status_code != httpx.codes.OK:
-                    raise _not_fetched(answer.status_code)
-                content = await _read_at_most(answer, LARGEST_MEDIUM)
+            with unlogged():
+                async with asyncio.timeout(FETCH_SECONDS), self._web.stream("GET", url) as answer:
+                    if answer.status_code != httpx.codes.OK:
+                        raise _not_fetched(answer.status_code)
+                    content = await _read_at_most(answer, LARGEST_MEDIUM)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
             if _is_refused(error):
                 raise BadMessage("media_not_public", "the media address is not one of the public internet") from error

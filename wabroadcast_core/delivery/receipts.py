@@ -40,12 +40,15 @@ def apply_receipts(unit: Unit, connection_id: int, receipts: Sequence[Receipt]) 
     parked, failures = [], []
     for receipt, key in zip(receipts, keys, strict=True):
         row = None if key is None else facts.get(key)
-        if row is not None and receipt.error is not None:
-            failures.append(Failure(broadcast_of(row["id"]), row["number"], receipt.error))
         if row is not None and row["status"] != MessageStatus.PROCESSING:
-            receipt_store.apply_receipt(unit.connection, row, _stored(receipt), changes=unit.changes)
-        elif row is not None or receipt.provider_id is not None:
-            parked.append(_parked_row(receipt, connection_id, key=key, now=unit.now))
+            values = receipt_store.apply_receipt(unit.connection, row, _stored(receipt), changes=unit.changes)
+            is_news = "status" in values  # a failure counts for others once, not with each copy of it
+        else:
+            is_news = row is not None
+            if is_news or receipt.provider_id is not None:
+                parked.append(_parked_row(receipt, connection_id, key=key, now=unit.now))
+        if row is not None and receipt.error is not None and is_news:
+            failures.append(Failure(broadcast_of(row["id"]), row["number"], receipt.error))
     receipt_store.park_receipts(unit.connection, parked)
     return failures
 

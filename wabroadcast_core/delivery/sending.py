@@ -8,12 +8,14 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from wabroadcast_core.delivery import outcomes
+from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.outcomes import Circumstances
 from wabroadcast_core.delivery.presence import Absent, Doubtful
 from wabroadcast_core.delivery.recorder import Result
 from wabroadcast_core.delivery.retry import OK, CircuitBreaker
 from wabroadcast_core.delivery.senders import STARTING, LiveConnection
-from wabroadcast_core.errors import BadMessage, ConnectionDown, SendError
+from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, SendError
+from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.status import SENT, MessageStatus, SkipReason
 from wabroadcast_core.store.messages import Outcome
 
@@ -25,6 +27,10 @@ log = logging.getLogger(__name__)
 
 MOST_BREAKERS = 1_000  # far more than broadcasts run at once
 UNPACED_WAIT = 1.0  # seconds of silence after a throttling, where there is no rate to lower
+
+
+class Dropped(Exception):  # noqa: N818 - an outcome of one message
+    """Control wants it not to be sent, and it has not left."""
 
 
 class Sending:
@@ -44,6 +50,7 @@ class Sending:
         self._pumping = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: dict[int, tuple[float, asyncio.Task[None]]] = {}  # by message key: start, its task
+        self._checking: dict[int, tuple[int, Ready]] = {}  # by message key: connection, whom it is asked for
         self._breakers: dict[int, CircuitBreaker] = {}
         self._fine: dict[int, int] = {}  # messages sent, of broadcasts without a failure so far
         self._looks_before_send = engine.context.plugins.looks_before_send
@@ -80,21 +87,24 @@ class Sending:
             STARTING.set((live, ready.slot, ready.shift))
         key = ready.claimed.key
         self._under_way[key] = (started_at, task)
+        left = False
         try:
             if live.checks_numbers:
-                await self._engine.presence.expect(live.sender, ready.message.number)
+                await self._expect(live, ready)
             if self._looks_before_send:
                 self._engine.context.plugins.before_send(ready.message)
-            answer = await live.sender.send(ready.message)
-        except asyncio.CancelledError:
-            outcome = outcomes.unknown("no_answer", self._circumstances(live, ready))
-        except (Absent, Doubtful) as error:
-            outcome = self._withhold(error, ready)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is sorted, and stops nobody else
-            outcome = self._sort(error, live, ready)
-        else:
+            left = True
+            answer = _as_accepted(await live.sender.send(ready.message))
             outcome = outcomes.accepted(answer, ready.claimed, connection_id=live.brief.id, started_at=started_at)
             self._note_identity(ready.message.number, answer.wa_id)
+        except asyncio.CancelledError:
+            outcome = outcomes.unknown("no_answer", self._circumstances(live, ready)) if left else self._not_left(ready)
+        except (Absent, Doubtful) as error:
+            outcome = self._withhold(error, ready)
+        except Dropped:
+            outcome = self._not_left(ready)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is sorted, and stops nobody else
+            outcome = self._sort(error, live, ready)
         live.in_flight -= 1
         del self._under_way[key]
         asked = outcome.connection_id is not None  # otherwise nothing left, and it counts as no start
@@ -117,6 +127,27 @@ class Sending:
         for started_at, task in list(self._under_way.values()):
             if started_at < before:
                 task.cancel()
+
+    async def _expect(self, live: LiveConnection, ready: "Ready") -> None:
+        """Ask for the person's presence, which takes a while: control may drop the message meanwhile.
+
+        :raises Absent: :raises Doubtful: :raises Dropped: it is not to be sent (now).
+        """
+        self._checking[ready.claimed.key] = (live.brief.id, ready)
+        try:
+            await self._engine.presence.expect(live.sender, ready.message.number)
+        finally:
+            del self._checking[ready.claimed.key]
+        if ready.dropped or self._engine.stopping:
+            raise Dropped
+
+    def hear(self, news: News) -> None:
+        """Drop what has not left yet and must not."""
+        for connection_id, ready in self._checking.values():
+            ready.dropped = ready.dropped or news.concerns(connection_id, ready.claimed)
+
+    def _not_left(self, ready: "Ready") -> Outcome:
+        return outcomes.given_back(ready.claimed, now=self._engine.clock.now())
 
     def _withhold(self, error: Absent | Doubtful, ready: "Ready") -> Outcome:
         """The person does not seem to be on WhatsApp: nothing was sent."""
@@ -193,3 +224,10 @@ class Sending:
             random=random.random(),  # noqa: S311 - spreads retries, no secret
             resend_after=self._engine.settings.resend_seconds,
         )
+
+
+def _as_accepted(answer: object) -> Accepted:
+    """:raises OutcomeUnknown: the sender says something that is no answer; the request may have left."""
+    if not isinstance(answer, Accepted):
+        raise OutcomeUnknown("bad_answer", f"its sender answered with {type(answer).__name__}")
+    return answer

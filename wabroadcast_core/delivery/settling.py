@@ -1,5 +1,6 @@
 """Messages whose outcome is unknown, settled by asking: for providers that take our ids and can be asked for them."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 RIPE_SECONDS: Final = 60.0  # a request that is still on its way must have arrived when we ask
 AGAIN_SECONDS: Final = 600.0  # from a question without answer to the next
+LONGEST_QUESTION: Final = 30.0
 MOST_ASKED: Final = 200  # of a connection at a time
 
 
@@ -68,8 +70,12 @@ class Settling:
             return
         self._ripe_at[message.key] = now + AGAIN_SECONDS
         try:
-            found = await sender.find_message(message.message_id, message.number)
-        except SendError:
+            async with asyncio.timeout(LONGEST_QUESTION):
+                found = await sender.find_message(message.message_id, message.number)
+        except (SendError, TimeoutError):
+            return
+        except Exception as error:  # noqa: BLE001 - a bug of a plugin leaves the message unknown
+            log.error("a sender failed to find a message: %s", type(error).__name__)  # noqa: TRY400 - its text may hold anything
             return
         if found is None:
             await self._engine.ledger.run(lambda unit: _release(unit, [message.key]))

@@ -66,6 +66,16 @@ def is_used(connection: Connection, key: int) -> bool:
     return connection.execute(statement.limit(1)).first() is not None
 
 
+def take_over_pause(connection: Connection, key: int) -> bool:
+    """Let a pause that the engine made be a person's from now on. :returns: whether it was the engine's."""
+    statement = update(connections).where(
+        connections.c.id == key,
+        connections.c.state == ConnectionState.PAUSED,
+        connections.c.state_reason.is_not(None),
+    )
+    return connection.execute(statement.values(state_reason=None)).rowcount == 1
+
+
 def set_state(connection: Connection, key: int, state: ConnectionState, *, reason: str | None, now: float) -> bool:
     """:returns: whether that changed anything."""
     statement = (

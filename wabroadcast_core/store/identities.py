@@ -5,7 +5,7 @@ Kept beside the numbers and never judged by the rules for numbers.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import identities
@@ -36,3 +36,7 @@ def numbers_of(connection: Connection, wa_ids: Iterable[str]) -> dict[str, str]:
 def ids_of(connection: Connection, number: str) -> Sequence[str]:
     """The ids that WhatsApp has for a number, where they differ from it."""
     return connection.execute(select(identities.c.wa_id).where(identities.c.number == number)).scalars().all()
+
+
+def forget_identities(connection: Connection, number: str) -> None:
+    connection.execute(delete(identities).where(identities.c.number == number))

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select
 
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.store.tables import webhook_calls
@@ -22,8 +23,9 @@ def insert_calls(connection: Connection, calls: Iterable[tuple[int, WebhookReque
         connection.execute(_INSERT, rows)
 
 
-_TAKE = (
-    select(webhook_calls)
+MOST_BYTES = 8 * 1024 * 1024  # of calls taken at once, but for a single one
+_FIRST = (
+    select(webhook_calls.c.id, func.length(webhook_calls.c.body))
     .where(webhook_calls.c.connection_id == bindparam("key"))
     .order_by(webhook_calls.c.id)
     .limit(bindparam("amount"))
@@ -33,8 +35,12 @@ _TAKE = (
 
 def take_calls(connection: Connection, connection_id: int, *, amount: int) -> list[tuple[int, WebhookRequest]]:
     """The oldest calls of a connection by their keys, held until the end of the transaction."""
-    rows = connection.execute(_TAKE, {"key": connection_id, "amount": amount}).mappings()
-    return [(row["id"], _request_of(row)) for row in rows]
+    sizes = connection.execute(_FIRST, {"key": connection_id, "amount": amount}).all()
+    totals = accumulate(size for _, size in sizes)
+    fitting = sum(total <= MOST_BYTES for total in totals)
+    keys = [key for key, _ in sizes[: max(1, fitting)]]
+    rows = connection.execute(select(webhook_calls).where(webhook_calls.c.id.in_(keys)).order_by(webhook_calls.c.id))
+    return [(row["id"], _request_of(row)) for row in rows.mappings()]
 
 
 def delete_calls(connection: Connection, keys: Sequence[int]) -> None:

@@ -107,6 +107,9 @@ def test_no_spelling_of_this_machine_is_public(provider: FakeProvider, host: str
         pytest.param("::ffff:10.0.0.1", False, id="mapped-private"),
         pytest.param("64:ff9b::7f00:1", False, id="nat64-loopback"),
         pytest.param("2002:7f00:1::", False, id="6to4-loopback"),
+        pytest.param("fec0::1", False, id="site-local"),
+        pytest.param("64:ff9b:1::7f00:1", False, id="local-nat64"),
+        pytest.param("::7f00:1", False, id="compatible-loopback"),
         pytest.param("not an address", False, id="none"),
     ],
 )
@@ -131,3 +134,19 @@ def test_a_redirect_to_this_machine_is_not_followed(provider: FakeProvider) -> N
 
     with pytest.raises(OSError, match="not a public address"):
         asyncio.run(run())
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_no_request_is_repeated_by_itself(provider: FakeProvider, method: str) -> None:
+    """The library would repeat what HTTP calls idempotent, once a kept connection breaks."""
+    provider.answering = lambda _: ProviderAnswer(200, {}, fault="drop" if len(provider.requests) > 1 else None)
+
+    async def run() -> None:
+        async with make_client() as http:
+            for _ in range(2):
+                await ask(http, method, provider.url, seconds=5)
+
+    with pytest.raises(OutcomeUnknown):
+        asyncio.run(run())
+
+    assert len(provider.requests) == 2

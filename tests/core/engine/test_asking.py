@@ -1,5 +1,6 @@
 """Senders that can be asked: who is on WhatsApp, before a send; what became of a message, after a lost answer."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -96,6 +97,40 @@ def test_a_check_that_finds_the_account_down_stops_the_connection(
     wait_for(lambda: broadcaster.connection("main").state == "paused", what="the pause")
     assert not provider.starts
     assert broadcaster.status(job_id).counts.sent == 0
+
+
+@ONE_STORE
+@pytest.mark.parametrize("act", ["pause", "cancel", "opt-out"])
+def test_what_is_stopped_while_it_is_asked_for_does_not_leave(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, act: str
+) -> None:
+    job_id = ""
+
+    def stop(number: str) -> bool:
+        match act:
+            case "pause":
+                broadcaster.pause(job_id)
+            case "cancel":
+                broadcaster.cancel(job_id)
+            case _:
+                broadcaster.block(number)
+        return True
+
+    def stop_and_wait(number: str) -> bool:
+        stopping = threading.Thread(target=stop, args=[number])
+        stopping.start()
+        stopping.join()
+        return True
+
+    provider.is_present = stop_and_wait
+    broadcaster.save_connection("main", {"sender": "asking"})
+    broadcaster.pause_connection("main")
+    job_id = broadcaster.submit(text_to("main"), people(1)).job_id
+    broadcaster.resume_connection("main")
+
+    wait_for(lambda: provider.asked, what="the question")
+    wait_for(lambda: broadcaster.status(job_id).counts.processing == 0, what="its end")
+    assert not provider.starts
 
 
 @ONE_STORE

@@ -152,6 +152,20 @@ def test_a_call_that_cannot_be_read_does_not_hold_up_the_others(broadcaster: Bro
     assert not _waits(broadcaster)
 
 
+@ONE_STORE
+def test_a_call_that_cannot_be_stored_is_dropped_and_the_others_are_taken(
+    broadcaster: Broadcaster, worker: Worker
+) -> None:
+    _connect(broadcaster)
+    half_a_character = {"of": "receipt", "kind": "delivered", "at": 7.0, "provider_id": "\ud800"}
+
+    _tell(broadcaster, half_a_character)
+    _tell(broadcaster, _wrote(3, "berhenti"))
+
+    wait_for(lambda: _blocked(broadcaster) == {number_of(3)}, what="the opt-out")
+    wait_for(lambda: not _waits(broadcaster), what="the end of the calls")
+
+
 # --- what people write -----------------------------------------------------------------------------------------
 
 
@@ -270,6 +284,19 @@ def test_a_connection_that_a_person_paused_stays_paused_when_its_provider_says_u
 
     wait_for(lambda: _blocked(broadcaster), what="the call")
     assert _state(broadcaster)[0] == "paused"
+
+
+@ONE_STORE
+def test_a_person_may_take_over_a_pause_of_the_engine(broadcaster: Broadcaster, worker: Worker) -> None:
+    _connect(broadcaster)
+    _tell(broadcaster, {"of": "event", "state": "down", "reason": "logged out"})
+    wait_for(lambda: _state(broadcaster)[0] == "paused", what="the pause")
+
+    broadcaster.pause_connection("main")
+    _tell(broadcaster, {"of": "event", "state": "up"}, _wrote(0, "stop"))
+
+    wait_for(lambda: _blocked(broadcaster), what="the call")
+    assert _state(broadcaster) == ("paused", None)
 
 
 @ONE_STORE
