@@ -255,10 +255,11 @@ TEXTS: dict[type, Callable[[Any], str]] = {
 
 # --- filters ---------------------------------------------------------------------------------------------------
 
-HIDDEN = re.compile(rb"""\bhidden=["'](?:1|true)["']""")
+HIDDEN = re.compile(rb"""hidden=["'](?:1|true)["']""")
 ROW_TAG = re.compile(rb"<(?:\w+:)?row\s")
 ROW_NUMBER = re.compile(rb"""\sr=["'](\d+)["']""")
-FILTER = re.compile(rb"""<(?:\w+:)?filterColumn\b|\bfilterMode=["'](?:1|true)["']""")
+FILTER_MODE = re.compile(rb"""filterMode=["'](?:1|true)["']""")
+FILTER_COLUMN = re.compile(rb"filterColumn[\s>/]")
 ODS_FILTER = b'table:visibility="filter"'
 
 
@@ -278,12 +279,16 @@ def _filtered_in_xlsx(archive: zipfile.ZipFile, sheet: str) -> set[int]:
     hidden: set[int] = set()
     is_filtered = False
     for text in _read_overlapping(archive, part) if part else ():
-        is_filtered = is_filtered or FILTER.search(text) is not None
+        is_filtered = is_filtered or _has_filter(text)
         hidden.update(_hidden_rows(text))
     if part and hidden and not is_filtered:
         tables = [target for target in _links_of(archive, part).values() if "/tables/" in target]
-        is_filtered = any(FILTER.search(archive.read(table)) for table in tables)
+        is_filtered = any(_has_filter(archive.read(table)) for table in tables)
     return hidden if is_filtered else set()
+
+
+def _has_filter(text: bytes) -> bool:
+    return FILTER_COLUMN.search(text) is not None or FILTER_MODE.search(text) is not None
 
 
 def _hidden_rows(text: bytes) -> Iterator[int]:
