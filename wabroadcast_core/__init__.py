@@ -1,8 +1,9 @@
 """The WhatsApp broadcast engine: what hosts embed and what plugins build on. Every public name is here."""
 
-from wabroadcast_core.audience.columns import SAMPLE_ROWS, Columns, DamagedRow, find_columns, find_variables, read_table
+from wabroadcast_core.audience.columns import Columns, find_columns, find_variables
 from wabroadcast_core.audience.files import LONGEST_FIELD, LONGEST_ROW, MOST_COLUMNS, file_kind
 from wabroadcast_core.audience.numbers import mask_number, parse_number
+from wabroadcast_core.audience.tables import SAMPLE_ROWS, DamagedRow, read_table
 from wabroadcast_core.delivery.operations import NotRendered
 from wabroadcast_core.delivery.template import CompiledText, compile_text
 from wabroadcast_core.errors import (

@@ -3,7 +3,7 @@
 import io
 import struct
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import openpyxl
@@ -69,17 +69,17 @@ def with_part(data: bytes, name: str, change: Callable[[bytes], bytes]) -> bytes
     return zipped(parts | {name: change(parts[name])})
 
 
-def open_document(rows: list[list[str]], *, hidden: Mapping[int, str] | None = None) -> bytes:
-    """A spreadsheet as LibreOffice lays it out."""
+def open_document(rows: Sequence[Sequence[str | float]], *, hidden: Mapping[int, str] | None = None) -> bytes:
+    """A spreadsheet as LibreOffice lays it out. ``hidden``: how, by row."""
     urn = "urn:oasis:names:tc:opendocument:xmlns"
     names = " ".join(f'xmlns:{name}="{urn}:{name}:1.0"' for name in ("office", "table", "text"))
-    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
     ways = {row: f' table:visibility="{how}"' for row, how in (hidden or {}).items()}
     body = "".join(
-        f"<table:table-row{ways.get(row, '')}>{''.join(map(cell.format, cells))}</table:table-row>"
+        f"<table:table-row{ways.get(row, '')}>{''.join(map(open_cell, cells))}</table:table-row>"
         for row, cells in enumerate(rows, 1)
     )
-    sheet = f'<office:spreadsheet><table:table table:name="A">{body}</table:table></office:spreadsheet>'
+    rest = '<table:table-row table:number-rows-repeated="1000"><table:table-cell/></table:table-row>'
+    sheet = f'<office:spreadsheet><table:table table:name="A">{body}{rest}</table:table></office:spreadsheet>'
     content = f"<office:document-content {names}><office:body>{sheet}</office:body></office:document-content>"
     return zipped(
         {
@@ -90,18 +90,29 @@ def open_document(rows: list[list[str]], *, hidden: Mapping[int, str] | None = N
     )
 
 
-def old_workbook(rows: list[list[str]]) -> bytes:
+def open_cell(value: str | float) -> str:
+    if value == "":
+        return "<table:table-cell/>"
+    kind = f'"float" office:value="{value!r}"' if isinstance(value, float) else '"string"'
+    return f"<table:table-cell office:value-type={kind}><text:p>{value}</text:p></table:table-cell>"
+
+
+def old_workbook(rows: Sequence[Sequence[str | float]]) -> bytes:
     """An .xls file: BIFF8 records in an OLE container of one stream."""
     start, end = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 6)), record(0x000A, b"")
     listed = len(start) + 4 + 8 + 1 + len(end)
     sheet = record(0x0085, struct.pack("<IHBB", listed, 0, 1, 0) + b"A")
     cells = b"".join(
-        record(0x0204, struct.pack("<HHHHB", row, column, 0, len(text), 0) + text.encode("latin-1"))
-        for row, texts in enumerate(rows)
-        for column, text in enumerate(texts)
+        old_cell(row, column, value) for row, values in enumerate(rows) for column, value in enumerate(values)
     )
     page = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 6))
     return ole_container("Workbook", start + sheet + end + page + cells + end)
+
+
+def old_cell(row: int, column: int, value: str | float) -> bytes:
+    if isinstance(value, float):
+        return record(0x0203, struct.pack("<HHHd", row, column, 0, value))
+    return record(0x0204, struct.pack("<HHHHB", row, column, 0, len(value), 0) + value.encode("latin-1"))
 
 
 def record(kind: int, content: bytes) -> bytes:

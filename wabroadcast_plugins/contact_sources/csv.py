@@ -64,7 +64,9 @@ class CsvSource:
                 table, region=self._context.region, mapping=self._settings.mapping, shifts=True
             )
             self.reading = Reading(
-                delimiter=table.delimiter, encoding=table.encoding, header_row=self.columns.header_number
+                delimiter=table.delimiter,
+                encoding=table.encoding.removesuffix("-sig"),
+                header_row=self.columns.header_number,
             )
             yield from rows
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wabroadcast_core.audience.columns import SAMPLE_ROWS, Columns, find_columns, read_table
+from wabroadcast_core.audience.columns import Columns, find_columns
 from wabroadcast_core.audience.headers import make_slug
+from wabroadcast_core.audience.tables import SAMPLE_ROWS, read_table
 from wabroadcast_core.errors import FileError
 from wabroadcast_core.models.contact import split_tags
 from wabroadcast_core.models.recipient import AudienceRow
@@ -27,7 +28,7 @@ def test_a_header_names_the_number_column(header: str) -> None:
 
     columns = find_columns(rows, region="ID")
 
-    assert (columns.header_row, columns.numbers[0]) == (0, 2)
+    assert (columns.header_row, columns.numbers.first) == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_a_header_names_the_number_column(header: str) -> None:
 def test_a_header_about_something_else_is_a_variable(header: str) -> None:
     columns = find_columns([[header, "HP"], ["081200000000", PHONE]], region="ID")
 
-    assert columns.numbers == (1,)
+    assert columns.numbers.places == (1,)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_a_table_is_understood_by_its_first_rows(
     columns = find_columns(rows, region="ID")
 
     assert columns.header_row == header_row
-    assert columns.numbers[0] == number
+    assert columns.numbers.first == number
     assert columns.names == (() if name is None else (name,))
 
 
