@@ -2,7 +2,7 @@
 
 from tests.corpus.sample import Unreadable
 from tests.corpus.texts import lines
-from tests.corpus.workbooks import OLE_MAGIC, workbook, zipped
+from tests.corpus.workbooks import OLE_MAGIC, old_workbook, workbook, zipped
 
 NUMBERS = workbook([["Nama", "No HP"], ["Budi", "081234567890"]])
 
@@ -21,6 +21,7 @@ UNREADABLE = [
         OLE_MAGIC + b"\0" * 1_000 + "EncryptedPackage".encode("utf-16-le") + b"\0" * 1_000,
         "protected by a password",
     ),
+    Unreadable("an-xls-with-a-password", old_workbook([["Nama", "HP"]], password=True), "protected by a password"),
     Unreadable("an-empty-workbook", workbook([]), "the workbook is empty"),
     Unreadable("no-numbers", b"Nama,Kota\nBudi,Solo\n", "no column holds phone numbers; its columns are Nama, Kota"),
     Unreadable(

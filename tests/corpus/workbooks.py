@@ -97,9 +97,10 @@ def open_cell(value: str | float) -> str:
     return f"<table:table-cell office:value-type={kind}><text:p>{value}</text:p></table:table-cell>"
 
 
-def old_workbook(rows: Sequence[Sequence[str | float]]) -> bytes:
-    """An .xls file: BIFF8 records in an OLE container of one stream."""
+def old_workbook(rows: Sequence[Sequence[str | float]], *, password: bool = False) -> bytes:
+    """An .xls file: BIFF8 records in an OLE container of one stream. ``password``: it says that it has one."""
     start, end = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 6)), record(0x000A, b"")
+    start += record(0x002F, struct.pack("<HHH48x", 1, 1, 1)) if password else b""
     listed = len(start) + 4 + 8 + 1 + len(end)
     sheet = record(0x0085, struct.pack("<IHBB", listed, 0, 1, 0) + b"A")
     cells = b"".join(

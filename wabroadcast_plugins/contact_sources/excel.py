@@ -45,7 +45,8 @@ from wabroadcast_core import (
 )
 
 _CHILD = Path(__file__).with_name("workbook_child.py")
-_HEAD = 8
+_OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_HEAD = len(_OLE_MAGIC)
 _LONGEST_LINE = 8 * LONGEST_ROW  # bytes; a character takes at most 6 of them as JSON
 _MOST_SHEETS = 10  # that are searched for phone numbers
 
@@ -114,7 +115,8 @@ def _copy_workbook(upload: BinaryIO) -> Iterator[str]:
         raise FileError("the file is empty")
     if file_kind(head) != "excel":
         raise FileError("this is no workbook")
-    with tempfile.NamedTemporaryFile(prefix="wabroadcast-") as copy:
+    suffix = ".xls" if head == _OLE_MAGIC else ""  # named so, the reader tells a password from damage
+    with tempfile.NamedTemporaryFile(prefix="wabroadcast-", suffix=suffix) as copy:
         upload.seek(0)
         shutil.copyfileobj(upload, copy)
         copy.flush()

@@ -4,6 +4,7 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 import threading
 import tracemalloc
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from typing import Any
 
 import openpyxl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from openpyxl.worksheet.filters import AutoFilter, FilterColumn, Filters
 from openpyxl.worksheet.table import Table
 
@@ -27,7 +30,7 @@ from tests.corpus.workbooks import (
     zipped,
 )
 from wabroadcast_core import AudienceRow, ContactSource, FileError, Reading, RowFault, SourceContext
-from wabroadcast_plugins.contact_sources import excel
+from wabroadcast_plugins.contact_sources import excel, workbook_child
 from wabroadcast_plugins.contact_sources.excel import ExcelSettings, ExcelSource
 
 MEGABYTE = 1024 * 1024
@@ -336,10 +339,48 @@ def test_memory_does_not_grow_with_the_rows() -> None:
     assert peak < 2 * MEGABYTE
 
 
-def test_it_is_a_contact_source_with_settings_in_camel_case() -> None:
-    settings = ExcelSettings.model_validate({"uploadId": "x", "sheet": "A", "mapping": {"B": "number"}})
+CELLS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**15) + 1, 10**15 - 1)
+    | st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 4))
+    | st.text(st.characters(categories=["L", "N", "P", "S", "Zs"], include_characters="\n"), max_size=12).filter(
+        lambda text: not text.startswith(("=", "#")) and "_x" not in text  # formulas, errors, escapes
+    )
+)
 
-    assert isinstance(ExcelSource(settings, open_context(b"")), ContactSource)
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(CELLS, max_size=5), max_size=6))
+def test_what_a_workbook_writer_wrote_comes_back_as_texts(rows: list[list[Any]]) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".xlsx") as file:
+        file.write(workbook([["head"], *rows]))
+        file.flush()
+        sheet, _ = workbook_child._find_sheet(file.name, None)
+        found = dict(workbook_child.read_rows(sheet))
+
+    shown = {row: trimmed([as_text(value) for value in cells]) for row, cells in enumerate([["head"], *rows], 1)}
+    assert found == {row: cells for row, cells in shown.items() if cells}
+
+
+def as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return f"{value:.15g}" if value % 1 else str(int(value))
+    return "" if value is None else str(value)
+
+
+def trimmed(cells: list[str]) -> list[str]:
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def test_it_is_a_contact_source_with_settings_in_camel_case() -> None:
+    made = ExcelSettings.model_validate({"uploadId": "x", "sheet": "A", "mapping": {"B": "number"}})
+
+    assert isinstance(ExcelSource(made, open_context(b"")), ContactSource)
 
 
 READ_ONE_ROW = """
