@@ -17,6 +17,7 @@ from wabroadcast_plugins.contact_sources.csv_forms import ESCAPES, HEAD, Dialect
 
 _SHOWN = 1_000  # characters of a cell, where a row is far too large
 _DOS_END = "\x1a"
+_QUOTE = '"'
 _BAD_BYTE = re.compile("[\udc80-\udcff]")  # as the decoder leaves a byte that is no UTF-8
 _PHONE = re.compile(r"[\"' ]*\+?(?:[ ().-]*\d){8,15}[\"' ]*")
 _ROW_ENDS = {"", "\r", "\n"}
@@ -86,7 +87,9 @@ class _Lines:
         self.row: list[str] = []
         """The lines of the present row."""
         self.odd = False
-        """Whether there are characters in it that no text has."""
+        """Whether there are characters in it that want a second look."""
+        self.wary = False
+        """Whether a quotation was torn, whose closing mark is still to come."""
         self._size = 0
 
     def __iter__(self) -> Iterator[str]:
@@ -100,7 +103,7 @@ class _Lines:
         self._size += len(line)
         if self._size > LONGEST_ROW:
             raise csv.Error(_LONG_ROW)
-        if "\0" in line or (self._may_escape and _BAD_BYTE.search(line)):
+        if "\0" in line or (self._may_escape and _BAD_BYTE.search(line)) or (self.wary and _QUOTE in line):
             self.odd = True
         return line
 
@@ -113,6 +116,7 @@ class _Lines:
         """Leave the present row its first line; the others begin rows of their own. :returns: that line."""
         first, *others = self.row
         self._again += reversed(others)
+        self.wary = first.count(_QUOTE) % 2 == 1  # marks within a quotation come in pairs
         return first
 
 
@@ -122,11 +126,15 @@ def _judge_row(cells: Sequence[str], lines: _Lines, dialect: Dialect) -> Sequenc
         return DamagedRow(_split(lines.take_back(), dialect), _OPEN_QUOTE)
     if len(cells) > MOST_COLUMNS:
         return DamagedRow(cells[:MOST_COLUMNS], _MANY_COLUMNS)
+    is_end = lines.wary and any(_QUOTE in line for line in lines.row)
+    lines.wary = lines.wary and not is_end
     for at, cell in enumerate(cells):
         if "\0" in cell:
             return DamagedRow(cells, _NUL, at)
         if lines.odd and _BAD_BYTE.search(cell):
             return DamagedRow(cells, _NO_TEXT, at)
+        if is_end and _QUOTE in cell:  # the rest of a row that was torn
+            return DamagedRow(cells, _LOOSE_QUOTE, at)
     return cells
 
 
@@ -151,11 +159,11 @@ def _refuse_row(lines: _Lines, dialect: Dialect, *, row: int) -> DamagedRow:
     """
     text = "".join(lines.row)
     reason, column = _find_fault(text, dialect)
-    if reason == _LOOSE_QUOTE:
-        return DamagedRow(_split(lines.take_back(), dialect), reason, column)
     if reason == _OPEN_QUOTE or len(text) > LONGEST_ROW:
         hint = f"{_LONG_CELL}: " if reason == _OPEN_QUOTE and len(text) > LONGEST_FIELD else ""
         raise FileError(f"{hint}{reason}", row=row, column=None if column is None else str(column + 1))
+    if reason == _LOOSE_QUOTE:
+        return DamagedRow(_split(lines.take_back(), dialect), reason, column)
     return DamagedRow([cell[:_SHOWN] for cell in _split(text, dialect)[:MOST_COLUMNS]], reason, column)
 
 

@@ -194,19 +194,32 @@ def test_a_damaged_row_is_one_row_and_the_rest_is_read(line: bytes, fault: RowFa
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "read_rows"),
     [
-        pytest.param(b'1,"Budi,0811\n2,Ani,0812\n3,"Cici",0813\n', id="up-to-the-next-quoted-cell"),
-        pytest.param(b'1,"Budi,0811\n2,Ani,0812\n3,"Cici"" x",0813\n', id="up-to-a-doubled-mark"),
-        pytest.param(b'1,"Budi,08110000000\n2,Ani,08120000000\n3,TV 14",08130000000\n', id="up-to-a-mark-at-an-end"),
+        pytest.param(b'1,"Budi,0811\n2,Ani,0812\n3,"Cici",0813\n', [3, 4], id="up-to-the-next-quoted-cell"),
+        pytest.param(b'1,"Budi,0811\n2,Ani,0812\n3,"Cici"" x",0813\n', [3], id="up-to-a-doubled-mark"),
+        pytest.param(
+            b'1,"Budi,08110000000\n2,Ani,08120000000\n3,TV 14",08130000000\n4,TV 14",0814\n',
+            [3, 5],
+            id="up-to-a-mark-that-may-close-it",
+        ),
+        pytest.param(b'1,"Jl. "A" 5\nRT 5, Kota D",0811\n2,Ani,0812\n', [4], id="with-its-rest-on-the-next-line"),
+        pytest.param(b'1,"Budi "A" S",0811\n2,TV 14",0812\n', [3], id="with-no-rest"),
     ],
 )
-def test_a_quotation_that_swallows_rows_costs_only_the_row_that_opens_it(data: bytes) -> None:
+def test_a_broken_quotation_costs_its_row_and_its_rest_and_glues_nobody(data: bytes, read_rows: list[int]) -> None:
     rows = read(b"No,Nama,HP\n" + data)
 
-    assert [row.row for row in rows if row.fault] == [2]
     assert rows[0].cells == data.decode().split("\n", 1)[0].split(",")
-    assert [(row.row, row.number[:4]) for row in rows if not row.fault] == [(3, "0812"), (4, "0813")]
+    assert [row.row for row in rows if row.fault is None] == read_rows
+    assert not [row for row in rows if "\n" in f"{row.number}{row.name}"]
+
+
+def test_a_torn_row_longer_than_any_may_be_ends_the_file() -> None:
+    torn = b'1,"Budi "A",' + b"x" * 1_100_000 + b",0811\n"
+
+    with pytest.raises(FileError, match="row 2, column 2"):
+        read(b"No,Nama,HP\n" + torn)
 
 
 def test_a_list_of_numbers_inside_a_quotation_swallows_nobody() -> None:
