@@ -125,8 +125,13 @@ def _write_sheet(task: dict[str, Any], out: IO[bytes]) -> int:
     count = 0
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     for row, cells in read_rows(sheet):
-        damage = _find_damage(cells, task) or ((FILTERED, None) if row in filtered else None)
-        out.write(encode([*cells, row] if damage is None else _damaged(cells, row, *damage, task)).encode() + b"\n")
+        if damage := _find_damage(cells, task):
+            line: Any = _damaged(_cut(cells, task), row, *damage)
+        elif row in filtered:
+            line = _damaged(cells, row, FILTERED, None)
+        else:
+            line = [*cells, row]
+        out.write(encode(line).encode() + b"\n")
         count += 1
     return count
 
@@ -217,9 +222,13 @@ def _find_damage(cells: list[str], task: dict[str, Any]) -> tuple[str, int | Non
     return None
 
 
-def _damaged(cells: list[str], row: int, reason: str, column: int | None, task: dict[str, Any]) -> dict[str, Any]:
-    shown = [cell[:SHOWN] for cell in cells[: task["most_columns"]]]
-    return {"damaged": reason, "row": row, "column": column, "cells": shown}
+def _cut(cells: list[str], task: dict[str, Any]) -> list[str]:
+    """What is shown of a row that is far too large."""
+    return [cell[:SHOWN] for cell in cells[: task["most_columns"]]]
+
+
+def _damaged(cells: list[str], row: int, reason: str, column: int | None) -> dict[str, Any]:
+    return {"damaged": reason, "row": row, "column": column, "cells": cells}
 
 
 def _float_text(value: float) -> str:
