@@ -21,6 +21,7 @@ from host_litestar.auth import is_loopback
 from host_litestar.children import FORCED_STOP_SECONDS, WEB_STOP_SECONDS
 from host_litestar.supervisor import Role, Supervisor
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.connection_book import FIRST_NAME
 from wabroadcast_core.errors import SetupError
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.settings import Settings
@@ -124,7 +125,8 @@ def first_command(settings: Settings, address: str) -> str:
     variables = [] if address == "http://127.0.0.1:3004" else [f"WABROADCAST_URL={address}"]
     if settings.api_keys:
         variables.append("WABROADCAST_API_KEY='<your key>'")
-    return " ".join([*variables, _program(), "send", shlex.quote(str(SAMPLE)), "--message", shlex.quote(FIRST_MESSAGE)])
+    sending = ["send", shlex.quote(str(SAMPLE)), "--connection", FIRST_NAME, "--message", shlex.quote(FIRST_MESSAGE)]
+    return " ".join([*variables, _program(), *sending])
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

@@ -182,19 +182,19 @@ def test_whoever_is_erased_while_a_broadcast_runs_is_not_sent_to(
 ) -> None:
     limits = {"rate": {"messages": 40, "perSeconds": 1}}
     broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
-    people = [{"number": f"0812{place:08d}"} for place in range(60)]
+    people = [{"number": f"0812{place:08d}"} for place in range(160)]
     message = {"type": "text", "text": "Halo"}
     job_id = broadcaster.submit({"name": "Promo", "connection": "main", "message": message}, people).job_id
     wait_for(gateway.arrivals, what="the first message")
     wait_for(lambda: broadcaster.status(job_id).prepared, what="the end of the audience")
 
-    for person in people[50:]:
+    for person in people[150:]:
         broadcaster.erase_contact(person["number"])
     wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
 
-    assert {arrival.number for arrival in gateway.arrivals()} == {f"+62812{place:08d}" for place in range(50)}
+    assert {arrival.number for arrival in gateway.arrivals()} == {f"+62812{place:08d}" for place in range(150)}
     counts = broadcaster.status(job_id).counts
-    assert (counts.sent, counts.cancelled) == (50, 10)
+    assert (counts.sent, counts.cancelled) == (150, 10)
     erased = broadcaster.messages(job_id, reason="erased").items
     assert [(view.number, view.status) for view in erased] == [("", "cancelled")] * 10
 

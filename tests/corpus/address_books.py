@@ -191,7 +191,7 @@ ADDRESS_BOOKS = [
                     "last_name": "Santoso",
                     "email": "b@example.com",
                     "accepts_email_marketing": "yes",
-                    "default_address_phone": "'+6281299990000",
+                    "default_address_phone": "+6281299990000",
                 },
                 ("vip", "grosir"),
             )

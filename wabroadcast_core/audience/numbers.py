@@ -120,7 +120,8 @@ def _parse_indonesian_mobile(raw: str) -> str | None:
 
 def _is_doubtful(raw: str) -> bool:
     """Separators that may be more than that: a decimal point, hidden digits, a remark behind the number."""
-    return raw.count(".") == 1 or ".." in raw or _LONE_TAIL.search(raw) is not None
+    behind = raw[raw.find("+") + 1 :]  # what stands before the plus is no part of the number
+    return behind.count(".") == 1 or ".." in raw or _LONE_TAIL.search(raw) is not None
 
 
 def parse_with_library(raw: str, *, region: str) -> str:

@@ -83,7 +83,9 @@ class Previewing:
     def _report(self, brief: BroadcastBrief, found: _Found) -> Preview:
         now = self._context.clock.now()
         starts_at = max(now, as_timestamp(brief.draft.scheduled_at) or now)
-        finishes_at = self._forecast(brief.draft, found.sendable, starts_at) if found.complete else None
+        finishes_at = (
+            self._forecast(brief.draft, found.sendable, starts_at) if found.complete and found.sendable else None
+        )
         return Preview(
             complete=found.complete,
             total=found.total,

@@ -136,7 +136,7 @@ class Submission:
             names = draft.pool or [row["name"] for row in connection_store.list_connections(connection)]
             keys = connection_store.connection_keys(connection, names)
         if not draft.pool and len(names) != 1:
-            return {}, [Fault("connection", f"say which one: there are {len(names)} connections")]
+            return {}, [Fault("connection", f"say which one, there are several: {', '.join(names) or 'none'}")]
         missing = [name for name in names if name not in keys]
         faults = [Fault("connection", f"there is no connection {name!r}") for name in missing]
         return {name: keys[name] for name in names if name in keys}, faults

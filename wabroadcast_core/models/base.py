@@ -1,5 +1,6 @@
 """What border models share: camelCase outside, snake_case inside, unknown fields refused, times with an offset."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +15,7 @@ class Model(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", serialize_by_alias=True)
 
 
+MESSAGE_TYPES = frozenset({"text", "image", "document", "audio", "video", "template"})
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
@@ -32,11 +34,17 @@ def faults_of(error: ValidationError, *, prefix: str = "") -> list[Fault]:
     """Every fault of a pydantic error with its dotted path; no input value is repeated, it may be a secret."""
     return [
         Fault(
-            path=".".join(part for part in (prefix, *map(str, detail["loc"])) if part),
+            path=".".join(part for part in (prefix, *_plain(detail["loc"])) if part),
             message=detail["msg"].removeprefix("Value error, "),
         )
         for detail in error.errors(include_url=False, include_context=False, include_input=False)
     ]
+
+
+def _plain(place: Sequence[int | str]) -> list[str]:
+    """A place as the body has it: without what pydantic adds for the type that a value was taken for."""
+    parts = [str(part) for part in place if part not in {"str", "list[str]"}]
+    return parts[:1] + parts[2:] if parts[:1] == ["message"] and parts[1:2] and parts[1] in MESSAGE_TYPES else parts
 
 
 def as_utc(timestamp: float | None) -> datetime | None:

@@ -5,7 +5,9 @@ SQLite (WAL, synchronous=FULL) has one writer at a time, so a write transaction 
 
 import contextlib
 import os
+import random
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,13 +62,14 @@ class Database:
 
     def transact(self, work: Callable[[Connection], Result]) -> Result:
         """Run ``work`` in a write transaction, again when the database asks for that after a deadlock."""
-        for _ in range(5):
+        for past in range(8):
             try:
                 with self.write() as connection:
                     return work(connection)
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) not in _DEADLOCK_CODES:
                     raise
+            time.sleep(random.uniform(0, 0.01 * 2**past))  # noqa: S311 - keeps those who met from meeting again
         with self.write() as connection:
             return work(connection)
 

@@ -55,9 +55,7 @@ def judge(source: CsvSource | ExcelSource, *, region: str) -> Chunk:
 def open_source(
     data: bytes, *, region: str = "ID", mapping: dict[str, str] | None = None, sheet: str | int | None = None
 ) -> CsvSource | ExcelSource:
-    context = SourceContext(
-        open_upload=lambda _: io.BytesIO(data), read_contacts=lambda *_: iter(()), region=region
-    )
+    context = SourceContext(open_upload=lambda _: io.BytesIO(data), read_contacts=lambda *_: iter(()), region=region)
     settings = {"uploadId": "x", "mapping": mapping or {}}
     if file_kind(data[:8]) == "csv":
         return CsvSource(CsvSource.Settings.model_validate(settings), context)  # type: ignore[arg-type]

@@ -26,6 +26,8 @@ from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.messages import message_key
 
+pytestmark = pytest.mark.alone
+
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
 Ending = Exception | Accepted | None
 
