@@ -177,6 +177,7 @@ class _Import:
         for chunk in judge.chunks(rows, first=self._done + 1, size=self._context.settings.prepare_chunk):
             if self._is_stopped() or not self._store(chunk, row, options=self._new_options(options, source)):
                 return False
+            del chunk  # before the next one is made
         if (kept := self._new_options(options, source)) is not None:  # a header alone
             with self._context.database.write() as connection:
                 import_store.keep_options(connection, self._id, kept)

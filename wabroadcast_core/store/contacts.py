@@ -1,9 +1,9 @@
-"""The contact book: people and their variables. Many come in by one statement, never a statement a person."""
+"""The contact book: people and their variables. Many come in by one call."""
 
 import heapq
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy import JSON, Connection, RowMapping, Select, cast, delete, func,
 from wabroadcast_core.models.recipient import AudienceRow, Scalar
 from wabroadcast_core.store import tags as tag_store
 from wabroadcast_core.store.database import Database
-from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, clean_text, dialects, json_columns
+from wabroadcast_core.store.sql import POST_ROWS, as_document, as_json, clean_text, dialects, json_columns
 from wabroadcast_core.store.tables import contact_tags, contacts, tags
 
 PAGE = 2_000
@@ -203,29 +203,25 @@ class NewContact:
     tags: tuple[str, ...] = ()
 
 
-_NEW_COLUMNS = json_columns(number="TEXT", name="TEXT", variables="TEXT")
+_SELECTED = "SELECT {columns}, :source, CAST(:now AS DOUBLE PRECISION), CAST(:now AS DOUBLE PRECISION) FROM {rows}"
+_COLUMNS = json_columns(number="TEXT", name="TEXT", variables="TEXT")
 _TAKE = dialects(
     """
-    {begin}
-    INSERT INTO contacts (number, name, variables, source, created_at, updated_at)
-    SELECT {columns}, :source, CAST(:now AS {double}), CAST(:now AS {double}) FROM {rows} WHERE true
+    {begin} INSERT INTO contacts (number, name, variables, source, created_at, updated_at)
+    {values}
     ON CONFLICT (number) DO UPDATE SET name = coalesce(excluded.name, contacts.name), variables = {merged},
       updated_at = excluded.updated_at
     {end}
     """,
     sqlite={
         "begin": "",
-        "columns": _NEW_COLUMNS[0],
-        "rows": LITE_ROWS,
-        "double": "REAL",
+        "values": "VALUES (?, ?, ?, ?, ?, ?)",
         "merged": "json_patch(contacts.variables, excluded.variables)",
         "end": "",
     },
     postgresql={
         "begin": "WITH taken AS (",
-        "columns": _NEW_COLUMNS[1],
-        "rows": POST_ROWS,
-        "double": "DOUBLE PRECISION",
+        "values": _SELECTED.format(columns=_COLUMNS[1], rows=POST_ROWS),
         "merged": "CAST(CAST(contacts.variables AS jsonb) || CAST(excluded.variables AS jsonb) AS TEXT)",
         "end": "RETURNING xmax = 0 AS is_new) SELECT count(*) FROM taken WHERE is_new",  # no former version
     },
@@ -240,8 +236,10 @@ def upsert_contacts(connection: Connection, people: Sequence[NewContact], *, sou
 
     :returns: how many were not in the book.
     """
-    rows = as_json([(person.number, person.name, person.variables) for person in people])
-    created = _take(connection, {"rows": rows, "source": source, "now": now})
+    if not people:
+        return 0
+    take = _take_lite if connection.dialect.name == "sqlite" else _take_post
+    created = take(connection, people, source=source, now=now)
     wanted: dict[tuple[str, ...], list[str]] = {}  # many have the same
     for person in people:
         wanted.setdefault(person.tags, []).append(person.number)
@@ -249,13 +247,24 @@ def upsert_contacts(connection: Connection, people: Sequence[NewContact], *, sou
     return created
 
 
-def _take(connection: Connection, asked: Mapping[str, Any]) -> int:
-    """:returns: how many are new; in SQLite the ids tell, as having every row back would cost a third more."""
-    if connection.dialect.name != "sqlite":
-        return int(connection.execute(_TAKE.of(connection), asked).scalar_one())
+def _take_lite(connection: Connection, people: Sequence[NewContact], *, source: str, now: float) -> int:
+    """Row by row: a statement that changes many keeps a copy of every page that it touches, and numbers touch many.
+
+    :returns: how many are new: ids count up, and a transaction that writes is alone.
+    """
     last = connection.execute(select(func.coalesce(func.max(contacts.c.id), 0))).scalar_one()
-    connection.execute(_TAKE.of(connection), asked)
+    rows = [
+        (person.number, person.name and clean_text(person.name), as_document(person.variables), source, now, now)
+        for person in people
+    ]
+    connection.exec_driver_sql(_TAKE.sqlite.text, rows)
     return int(connection.execute(_COUNT_NEWER, {"last": last}).scalar_one())
+
+
+def _take_post(connection: Connection, people: Sequence[NewContact], *, source: str, now: float) -> int:
+    rows = as_json([(person.number, person.name, person.variables) for person in people])
+    asked = {"rows": rows, "source": source, "now": now}
+    return int(connection.execute(_TAKE.of(connection), asked).scalar_one())
 
 
 def replace_contact(connection: Connection, number: str, *, now: float, **values: Any) -> None:

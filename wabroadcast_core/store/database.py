@@ -136,7 +136,7 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         f"busy_timeout={int(LOCK_WAIT_SECONDS * 1000)}",
-        "cache_size=-32768",
+        "cache_size=-16384",  # KiB, of each connection; what is not there comes from the system's own cache, quickly
         "temp_store=MEMORY",
         "wal_autocheckpoint=8192",  # pages: a checkpoint waits for the disk twice
         "journal_size_limit=134217728",

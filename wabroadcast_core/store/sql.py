@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import PydanticSerializationError, to_json
 from sqlalchemy import Connection, TextClause, text
 
 
@@ -28,7 +29,7 @@ def dialects(statement: str, *, sqlite: dict[str, str], postgresql: dict[str, st
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
-def as_json(rows: Sequence[Any]) -> str:
+def as_json(rows: Sequence[Any] | Mapping[str, Any]) -> str:
     """Rows as the one parameter that ``json_each`` or ``json_array_elements`` unfolds.
 
     What no database stores as text (NUL, half a surrogate pair) becomes a replacement character.
@@ -37,6 +38,15 @@ def as_json(rows: Sequence[Any]) -> str:
     if "\\u0000" in text:
         text = _NUL.sub("\\1\N{REPLACEMENT CHARACTER}", text)
     return text if text.isascii() else clean_text(text)
+
+
+def as_document(value: Mapping[str, Any]) -> str:
+    """One small JSON document, cleaned as :func:`as_json` does it, in a third of its time."""
+    try:
+        document = to_json(value).decode()
+    except PydanticSerializationError:  # half a surrogate pair
+        return as_json(value)
+    return as_json(value) if "\\u0000" in document else document
 
 
 def clean_text(text: str) -> str:
