@@ -11,7 +11,7 @@ from wabroadcast_core.audience.dry_run import try_import
 from wabroadcast_core.audience.export import export_csv
 from wabroadcast_core.audience.import_threads import ImportThreads
 from wabroadcast_core.audience.imports import ImportOptions, Understood, import_options, open_source
-from wabroadcast_core.audience.numbers import parse_number
+from wabroadcast_core.audience.numbers import mask_number, parse_number
 from wabroadcast_core.audience.rejected import write_rejected
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import FileError, NotFoundError, NumberError
@@ -179,15 +179,16 @@ class ContactBook:
         def transaction(connection: Connection) -> tuple[ContactView, bool]:
             now = self._context.clock.now()
             row = contact_store.find_contact(connection, number, lock=True)
+            created = 0
             if row is None:
                 person = NewContact(number, draft.name, draft.variables, tuple(draft.tags))
-                contact_store.upsert_contacts(connection, [person], source=actor, now=now)
+                created = contact_store.upsert_contacts(connection, [person], source=actor, now=now)
             else:
                 given = draft.model_dump(include=draft.model_fields_set & {"name", "variables"})
                 contact_store.replace_contact(connection, number, now=now, **given)
                 if "tags" in draft.model_fields_set:
                     contact_store.replace_tags(connection, row, draft.tags)
-            return _views(connection, [self._found(connection, number)])[0], row is None
+            return _views(connection, [self._found(connection, number)])[0], bool(created)
 
         return self._context.database.transact(transaction)
 
@@ -221,10 +222,10 @@ class ContactBook:
             try:
                 parsed = parse_number(number, region=self._context.settings.default_region)
             except NumberError:
-                raise NotFoundError("contact", number) from None
+                raise NotFoundError("contact", mask_number(number)) from None
             row = contact_store.find_contact(connection, parsed)
         if row is None:
-            raise NotFoundError("contact", number)
+            raise NotFoundError("contact", mask_number(number))
         return row
 
 

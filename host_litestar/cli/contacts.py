@@ -116,6 +116,8 @@ def erase(number: str) -> None:
     with Client() as client:
         erased = client.call("DELETE", _path(number), params={"erase": "true"})
     click.echo(f"erased from {erased['messages']} messages, {erased['cancelled']} of them cancelled")
+    if erased["underWay"]:
+        click.echo(f"{erased['underWay']} were just being sent: they are dropped unless they had left")
     if erased["pending"]:
         click.echo(f"{erased['pending']} keep the number until their audience is read: erase again then")
 
