@@ -53,7 +53,7 @@ from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 from wabroadcast_core.models.recipient import AudienceRow, Recipient, RowFault
-from wabroadcast_core.providers import Reply, ask, blank_numbers, error_of
+from wabroadcast_core.providers import Reply, ask, blank_numbers, error_of, read_json
 from wabroadcast_core.queries import NamedQuery
 from wabroadcast_core.settings import Settings
 
@@ -131,6 +131,7 @@ __all__ = [
     "mask_number",
     "media_type",
     "parse_number",
+    "read_json",
     "read_table",
     "split_tags",
 ]

@@ -15,9 +15,10 @@ from wabroadcast_core.models.contact import ErasureReport
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import contacts as contact_store
+from wabroadcast_core.store import erased as erased_store
 from wabroadcast_core.store import identities as identity_store
-from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store.messages import Blanked, Changes
+from wabroadcast_core.store.erased import Blanked
+from wabroadcast_core.store.messages import Changes
 
 STEP = 1_000  # messages in one transaction
 
@@ -58,7 +59,7 @@ class Erasure:
 
     def _keys_after(self, after: int) -> Sequence[int]:
         with self._context.database.read() as connection:
-            return message_store.keys_to(connection, self._number, after=after, limit=STEP)
+            return erased_store.keys_to(connection, self._number, after=after, limit=STEP)
 
     def _erase_skipped(self) -> None:
         """The messages that were never to be tried, broadcast by broadcast."""
@@ -66,14 +67,14 @@ class Erasure:
             broadcasts = broadcast_store.with_skipped(connection)
         for broadcast_id in broadcasts:
             with self._context.database.read() as connection:
-                keys = message_store.skipped_keys_to(connection, self._number, broadcast_id=broadcast_id)
+                keys = erased_store.skipped_keys_to(connection, self._number, broadcast_id=broadcast_id)
             for start in range(0, len(keys), STEP):
                 self._blank(keys[start : start + STEP])
 
     def _blank(self, keys: Sequence[int]) -> None:
         def transaction(connection: Connection) -> tuple[Blanked, list[int]]:
             changes: Changes = Counter()
-            blanked = message_store.blank_messages(connection, keys, changes=changes)
+            blanked = erased_store.blank_messages(connection, keys, changes=changes)
             return blanked, broadcast_store.apply_changes(connection, changes, now=self._context.clock.now())
 
         blanked, changed = self._context.database.transact(transaction)

@@ -72,7 +72,7 @@ async def ask(http: httpx.AsyncClient, method: str, url: str, *, seconds: float 
         raise ConnectionDown("bad_address", type(error).__name__) from error
     except (httpx.HTTPError, TimeoutError, OSError) as error:
         raise OutcomeUnknown("no_answer", type(error).__name__) from error
-    return Reply(status, headers, content, _read_document(content))
+    return Reply(status, headers, content, read_json(content))
 
 
 def error_of(reply: Reply) -> SendError:
@@ -141,7 +141,8 @@ async def _read_start(answer: httpx.Response) -> bytes:
     return b"".join(parts)
 
 
-def _read_document(content: bytes) -> Any:
+def read_json(content: bytes | str) -> Any:
+    """A JSON document; None where it is none."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError):

@@ -13,6 +13,7 @@ from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.contact import ErasureReport
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store import unknown as unknown_store
 from wabroadcast_core.store.messages import ANY_ROUTE, NewMessage, Outcome, message_key
 
 M = MessageStatus
@@ -149,7 +150,7 @@ def test_nobody_who_was_erased_is_tried_again(broadcaster: Broadcaster, bench: B
     broadcaster.retry(bench.broadcast(failed)["job_id"])
     broadcaster.retry(bench.broadcast(unknown)["job_id"], status=M.UNKNOWN)
     with bench.unit() as unit:
-        assert message_store.release_unknown(unit.connection, now=bench.now, limit=10, changes=unit.changes) == 0
+        assert unknown_store.release_unknown(unit.connection, now=bench.now, limit=10, changes=unit.changes) == 0
 
     statuses = {key: bench.message(message_key(key, 0))["status"] for key in (failed, unknown, crashed)}
     assert statuses == {failed: M.FAILED, unknown: M.UNKNOWN, crashed: M.UNKNOWN}

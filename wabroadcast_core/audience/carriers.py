@@ -3,9 +3,9 @@
 Asked when a broadcast is taken in and when it is previewed; lengths also for each recipient, whose text is known then.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import Fault
@@ -17,6 +17,17 @@ from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.uploads import open_upload
 
 MEGABYTE = 1024 * 1024
+
+
+class Look(NamedTuple):
+    """A file's size, and its MIME type by its content."""
+
+    size: int
+    content_type: str
+
+
+Looks: TypeAlias = Mapping[str, Look | None]
+"""The uploads that a message names, by id; None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,33 +42,30 @@ class Carrier:
         """Characters of the text, or of the caption, that it takes with such a message."""
         return self.can.caption_length if isinstance(content, MediaContent) else self.can.text_length
 
-    def faults(self, context: Context, content: Content) -> Iterator[Fault]:
+    def faults(self, content: Content, looks: Looks) -> Iterator[Fault]:
         """Why it cannot send this to anybody."""
         if content.type not in self.can.types:
             yield Fault("message.type", f"{self} cannot send {content.type}")
             return
         yield from self._length_faults(content)
         if isinstance(content, MediaContent) and content.media.upload_id is not None:
-            yield from self._file_faults(context, content.type, content.media.upload_id, path="message.media.uploadId")
+            look = looks[content.media.upload_id]
+            if look is not None:  # that there is none is said once, not for each connection
+                yield from self._file_faults(content.type, look, path="message.media.uploadId")
 
     def _length_faults(self, content: Content) -> Iterator[Fault]:
         text, path = _fixed_text(content)
         if text is not None and len(text) > self.longest_text(content):
             yield Fault(path, f"{self} takes {self.longest_text(content)} characters")
 
-    def _file_faults(self, context: Context, kind: str, upload_id: str, *, path: str) -> Iterator[Fault]:
-        found = look_at_upload(context, upload_id)
-        if found is None:
-            return  # said once, not for each connection
-        size, content_type = found
+    def _file_faults(self, kind: str, look: Look, *, path: str) -> Iterator[Fault]:
         largest, allowed = self.can.media_bytes.get(kind), self.can.media_types.get(kind)
-        if largest is not None and size > largest:
-            yield Fault(
-                path, f"{self} takes {kind} files up to {largest / MEGABYTE:g} MB, this has {size / MEGABYTE:.1f}"
-            )
-        if allowed is not None and not fits(content_type, allowed):
+        if largest is not None and look.size > largest:
+            most, has = largest / MEGABYTE, look.size / MEGABYTE
+            yield Fault(path, f"{self} takes {kind} files up to {most:g} MB, this has {has:.1f}")
+        if allowed is not None and not fits(look.content_type, allowed):
             known = ", ".join(sorted(allowed))
-            yield Fault(path, f"{self} sends {known} as {kind}, and by its content this is {content_type}")
+            yield Fault(path, f"{self} sends {known} as {kind}, and by its content this is {look.content_type}")
 
     def __str__(self) -> str:
         return f"connection {self.connection!r} ({self.kind})"
@@ -82,21 +90,25 @@ def longest_text(carriers: Sequence[Carrier], content: Content) -> int | None:
     return min((carrier.longest_text(content) for carrier in carriers), default=None)
 
 
-def upload_faults(context: Context, content: Content) -> Iterator[Fault]:
+def look_at_uploads(context: Context, content: Content) -> Looks:
+    """Look once into each upload that a message names."""
+    return {upload_id: _look_at(context, upload_id) for upload_id in {key for _, key in _named_uploads(content)}}
+
+
+def upload_faults(content: Content, looks: Looks) -> Iterator[Fault]:
     """Uploads that a message names and that are not there."""
     for path, upload_id in _named_uploads(content):
-        if look_at_upload(context, upload_id) is None:
+        if looks[upload_id] is None:
             yield Fault(path, f"there is no upload {upload_id!r}")
 
 
-def look_at_upload(context: Context, upload_id: str) -> tuple[int, str] | None:
-    """The size of an upload and its MIME type by its content; None: there is none."""
+def _look_at(context: Context, upload_id: str) -> Look | None:
     with context.database.read() as connection:
         row = upload_store.find_upload(connection, upload_id)
     if row is None:
         return None
     with open_upload(context.database, upload_id) as file:
-        return row["size"], media_type(file.read(HEAD_BYTES), filename=row["filename"])
+        return Look(row["size"], media_type(file.read(HEAD_BYTES), filename=row["filename"]))
 
 
 def _named_uploads(content: Content) -> Iterator[tuple[str, str]]:

@@ -8,19 +8,18 @@ import dataclasses
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 
 import phonenumbers
 import redis
 from pydantic import Field, ValidationError
-from redis.lock import Lock
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.columns import Columns
 from wabroadcast_core.audience.files import file_kind
-from wabroadcast_core.audience.locks import renewed
+from wabroadcast_core.audience.locks import held_alone
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.audience.sources import source_context
 from wabroadcast_core.context import Context
@@ -83,7 +82,13 @@ def run_import(context: Context, import_id: str, *, is_stopped: Callable[[], boo
 
     :param is_stopped: whether to leave the rest to somebody else; asked between two chunks.
     """
-    with _locked(context, import_id) as mine:
+    key, seconds = context.keys.importing(import_id), context.settings.lease_seconds
+    with ExitStack() as lock:
+        try:
+            mine = lock.enter_context(held_alone(context.redis, key, seconds=seconds))
+        except redis.RedisError as error:
+            log.warning("an import goes on without a lock (%s)", type(error).__name__)
+            mine = True  # the mark alone keeps two readers apart
         if mine:
             _Import(context, import_id, is_stopped=is_stopped).run()
 
@@ -109,38 +114,6 @@ def understood(source: ContactSource) -> Understood | None:
         return None
     reading: Reading | None = getattr(source, "reading", None)
     return Understood(columns=columns.understood(), titles=columns.titles(), reading=reading)
-
-
-@contextmanager
-def _locked(context: Context, import_id: str) -> Iterator[bool]:
-    """Keeps a second reader away: the lock is renewed as long as this process lives.
-
-    Without Redis there is no lock: then the mark alone keeps two readers apart.
-
-    :returns: whether this import may be run here.
-    """
-    seconds = context.settings.lease_seconds
-    key = context.keys.importing(import_id)
-    lock = context.redis.lock(key, timeout=seconds, blocking=False, thread_local=False)  # another thread renews it
-    held = _acquire(lock)
-    if not held:
-        yield held is None
-        return
-    try:
-        with renewed(lock, seconds=seconds):
-            yield True
-    finally:
-        with suppress(redis.RedisError):
-            lock.release()
-
-
-def _acquire(lock: Lock) -> bool | None:
-    """:returns: whether nobody else has it; None: Redis is away."""
-    try:
-        return bool(lock.acquire())
-    except redis.RedisError as error:
-        log.warning("an import goes on without a lock (%s)", type(error).__name__)
-        return None
 
 
 class _Import:

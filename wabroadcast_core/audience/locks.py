@@ -1,4 +1,4 @@
-"""Keeping a lock for as long as the work under it takes."""
+"""Work that one process at a time does: under a lock that lasts as long as the work."""
 
 import threading
 from collections.abc import Iterator
@@ -6,6 +6,26 @@ from contextlib import contextmanager, suppress
 
 import redis
 from redis.lock import Lock
+
+
+@contextmanager
+def held_alone(client: redis.Redis, key: str, *, seconds: float) -> Iterator[bool]:
+    """Hold a lock for the block, or until this process dies.
+
+    :param seconds: how long it lasts without us.
+    :returns: whether it is ours; otherwise somebody else has it.
+    :raises redis.RedisError: Redis is away.
+    """
+    lock = client.lock(key, timeout=seconds, blocking=False, thread_local=False)  # another thread renews it
+    if not lock.acquire():
+        yield False
+        return
+    try:
+        with renewed(lock, seconds=seconds):
+            yield True
+    finally:
+        with suppress(redis.RedisError):  # it runs out by itself
+            lock.release()
 
 
 @contextmanager

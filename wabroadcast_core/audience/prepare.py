@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.judge import Judge, Judged
-from wabroadcast_core.audience.locks import renewed
+from wabroadcast_core.audience.locks import held_alone
 from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.audience.submission import INLINE_TYPE
 from wabroadcast_core.context import Context
@@ -38,28 +38,15 @@ READABLE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.P
 
 def prepare_broadcast(context: Context, broadcast_id: int) -> None:
     """Read a broadcast's audience into the store, from where it was left; may be called at any time, twice as well."""
-    key = context.keys.preparing(broadcast_id)
-    lock = context.redis.lock(key, timeout=LOCK_SECONDS, blocking=False, thread_local=False)  # another thread renews it
-    if not lock.acquire():
-        return
-    try:
-        _Preparation(context, broadcast_id, lock).run()
-    finally:
-        _release(lock)
-
-
-def _release(lock: "redis.lock.Lock") -> None:
-    try:
-        lock.release()
-    except redis.RedisError:
-        log.debug("the lock of a preparation ran out by itself")
+    with held_alone(context.redis, context.keys.preparing(broadcast_id), seconds=LOCK_SECONDS) as mine:
+        if mine:
+            _Preparation(context, broadcast_id).run()
 
 
 class _Preparation:
-    def __init__(self, context: Context, broadcast_id: int, lock: "redis.lock.Lock") -> None:
+    def __init__(self, context: Context, broadcast_id: int) -> None:
         self._context = context
         self._id = broadcast_id
-        self._lock = lock
         self._woken = False
 
     def run(self) -> None:
@@ -113,7 +100,6 @@ class _Preparation:
             if not self._store(judged, done=done, size=len(chunk), batch_size=batching.size if batching else None):
                 return
             done += len(chunk)
-            self._lock.extend(LOCK_SECONDS, replace_ttl=True)
             self._wake(pool, brief)
         self._end(brief)
         self._woken = False
@@ -130,8 +116,7 @@ class _Preparation:
         with database.read() as connection:
             copied = upload_store.find_upload(connection, upload_id) is not None
         if not copied:
-            with renewed(self._lock, seconds=LOCK_SECONDS):  # a source may think for long before it gives a row
-                self._copy(source, upload_id)
+            self._copy(source, upload_id)
         return open_source(self._context, {"type": "inline", "uploadId": upload_id})
 
     def _copy(self, source: ContactSource, upload_id: str) -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from wabroadcast_core.audience.carriers import carriers_of, upload_faults
+from wabroadcast_core.audience.carriers import carriers_of, look_at_uploads, upload_faults
 from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.render import compile_content
@@ -144,9 +144,10 @@ class Submission:
     def _carrier_faults(self, draft: BroadcastDraft, names: Sequence[str]) -> Iterator[Fault]:
         carriers, faults = carriers_of(self._context, names)
         yield from faults
-        yield from upload_faults(self._context, draft.message)
+        looks = look_at_uploads(self._context, draft.message)
+        yield from upload_faults(draft.message, looks)
         for carrier in carriers:
-            yield from carrier.faults(self._context, draft.message)
+            yield from carrier.faults(draft.message, looks)
 
     # --- storing -----------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from wabroadcast_core.delivery.holdings import Holdings
 from wabroadcast_core.delivery.identity import Identity
 from wabroadcast_core.delivery.inbox import Inbox
 from wabroadcast_core.delivery.intents import Intents, LostError, SealedError
+from wabroadcast_core.delivery.kept import RedisKept
 from wabroadcast_core.delivery.lanes import Lanes
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.lending import Lending
@@ -74,7 +75,7 @@ class Engine:
         self.recorder = Recorder(self._committer, recorded=self._recorded)
         lending = Lending(context.database, self._client, context.keys, departed=note_departure(self.clock.now))
         self.senders = Senders(context.plugins, context.vault, lending, receive=self._receive)
-        self.presence = Presence(self._client, context.keys, now=self.clock.now)
+        self.presence = Presence(RedisKept(self._client, context.keys.presence), now=self.clock.now)
         self.inbox = Inbox(self)
         self._settling = Settling(self)
         self.sending = Sending(self, ended=self._send_ended)

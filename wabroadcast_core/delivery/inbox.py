@@ -6,7 +6,7 @@ follows from it for others comes after.
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -190,10 +190,14 @@ class Inbox:
             await self._see_to(self._follow_failure(brief, failure))
         for event in heard.events:
             await self._see_to(self._follow_event(brief, event))
-        for message in heard.inbound:
-            await asyncio.to_thread(engine.context.plugins.inbound, message, connection=brief.name)
+        if heard.inbound:
+            await asyncio.to_thread(self._tell_plugins, heard.inbound, brief.name)
         for number, text in heard.replies:
             self._replies.send(brief, number, text)
+
+    def _tell_plugins(self, inbound: Sequence[Inbound], connection: str) -> None:
+        for message in inbound:
+            self._engine.context.plugins.inbound(message, connection=connection)
 
     @staticmethod
     async def _see_to(follow: Coroutine[Any, Any, None]) -> None:

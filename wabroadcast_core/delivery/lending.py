@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.http_client import NotPublicError, make_client
+from wabroadcast_core.delivery.kept import RedisKept
 from wabroadcast_core.errors import BadMessage, ConnectionDown, NotFoundError, SetupError, Temporary, UnavailableError
 from wabroadcast_core.hookspecs import Sender, SenderContext
 from wabroadcast_core.keys import Keys
@@ -100,25 +101,11 @@ def make_sender(plugins: Plugins, vault: Vault, brief: ConnectionBrief, context:
         raise ConnectionDown("no_sender", f"{brief.sender}: {type(error).__name__}") from error
 
 
-class RedisKept:
-    """Without Redis nothing is remembered, and nothing fails for that."""
-
-    def __init__(self, client: redis.asyncio.Redis, key_of: Callable[[str], str]) -> None:
-        self._client = client
-        self._key_of = key_of
-
-    async def get(self, key: str) -> str | None:
-        try:
-            value = await self._client.get(self._key_of(key))
-        except redis.RedisError:
-            return None
-        return value.decode() if isinstance(value, bytes) else value
-
-    async def put(self, key: str, value: str, *, seconds: float) -> None:
-        try:
-            await self._client.set(self._key_of(key), value, px=max(1, int(seconds * 1_000)))
-        except redis.RedisError:
-            return
+async def close_sender(sender: Sender) -> None:
+    """Let a sender let go of what it holds, if it can."""
+    closing = getattr(sender, "aclose", None)
+    if closing is not None:
+        await closing()
 
 
 class MediaShelf:

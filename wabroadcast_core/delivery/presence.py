@@ -7,19 +7,16 @@ question; two of them end this message, and nothing is ever concluded about the 
 from collections.abc import Callable
 from typing import Final
 
-import redis.asyncio
-
 from wabroadcast_core.errors import ConnectionDown, SendError, Throttled
-from wabroadcast_core.hookspecs import ChecksNumbers, Sender
-from wabroadcast_core.keys import Keys
+from wabroadcast_core.hookspecs import ChecksNumbers, Kept, Sender
 
 KNOWN_SECONDS: Final = 7 * 86_400  # that a "yes" is believed
 ABSENT_SECONDS: Final = 86_400  # that two "no" are
 DOUBT_SECONDS: Final = 3_600  # that one "no" is remembered
 AGAIN_SECONDS: Final = 60.0  # from the first "no" to the second question
 
-_PRESENT: Final = b"yes"
-_ABSENT: Final = b"no"
+_PRESENT: Final = "yes"
+_ABSENT: Final = "no"
 
 
 class Absent(Exception):  # noqa: N818 - an outcome of one recipient
@@ -35,9 +32,10 @@ class Doubtful(Exception):  # noqa: N818 - an outcome of one recipient
 
 
 class Presence:
-    def __init__(self, client: redis.asyncio.Redis, keys: Keys, *, now: Callable[[], float]) -> None:
-        self._client = client
-        self._keys = keys
+    """:param kept: by number, what was found out of late."""
+
+    def __init__(self, kept: Kept, *, now: Callable[[], float]) -> None:
+        self._kept = kept
         self._now = now
 
     async def expect(self, sender: Sender, number: str) -> None:
@@ -48,7 +46,7 @@ class Presence:
         """
         if not isinstance(sender, ChecksNumbers):
             return
-        known = await self._recall(number)
+        known = await self._kept.get(number)
         if known == _PRESENT:
             return
         if known == _ABSENT:
@@ -63,26 +61,13 @@ class Presence:
 
     async def _conclude(self, number: str, *, present: bool, doubted: bool) -> None:
         if present:
-            await self._remember(number, _PRESENT, KNOWN_SECONDS)
+            await self._kept.put(number, _PRESENT, seconds=KNOWN_SECONDS)
         elif doubted:
-            await self._remember(number, _ABSENT, ABSENT_SECONDS)
+            await self._kept.put(number, _ABSENT, seconds=ABSENT_SECONDS)
             raise Absent
         else:
-            await self._remember(number, f"{self._now():.3f}".encode(), DOUBT_SECONDS)
+            await self._kept.put(number, f"{self._now():.3f}", seconds=DOUBT_SECONDS)
             raise Doubtful(AGAIN_SECONDS)
-
-    async def _recall(self, number: str) -> bytes | None:
-        try:
-            value = await self._client.get(self._keys.presence(number))
-        except redis.RedisError:
-            return None
-        return value.encode() if isinstance(value, str) else value
-
-    async def _remember(self, number: str, value: bytes, seconds: float) -> None:
-        try:
-            await self._client.set(self._keys.presence(number), value, ex=int(seconds))
-        except redis.RedisError:
-            return
 
 
 async def _ask(sender: ChecksNumbers, number: str) -> bool | None:

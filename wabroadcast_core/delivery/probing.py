@@ -2,7 +2,7 @@
 
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.briefs import ConnectionBrief
-from wabroadcast_core.delivery.lending import Lending, make_sender
+from wabroadcast_core.delivery.lending import Lending, close_sender, make_sender
 from wabroadcast_core.errors import SendError
 from wabroadcast_core.hookspecs import ChecksConnection, Sender
 from wabroadcast_core.models.connection import ConnectionTest
@@ -31,6 +31,4 @@ async def _ask(sender: Sender) -> ConnectionTest:
         found = await sender.check_connection()
         return ConnectionTest(state=found.state, reason=found.reason or "the provider says so")
     finally:
-        close = getattr(sender, "aclose", None)
-        if close is not None:
-            await close()
+        await close_sender(sender)

@@ -22,6 +22,7 @@ from wabroadcast_core.store import imports as import_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store import starts as start_store
+from wabroadcast_core.store import unknown as unknown_store
 from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.store import workers as worker_store
 
@@ -123,7 +124,7 @@ class Recovery:
             await _in_thread(wakes.import_contacts, import_id)
 
     def _tidy_up(self, unit: Unit) -> None:
-        message_store.release_unknown(unit.connection, now=unit.now, limit=CHUNK, changes=unit.changes)
+        unknown_store.release_unknown(unit.connection, now=unit.now, limit=CHUNK, changes=unit.changes)
         apply_overtaken(unit)
         receipt_store.forget_parked(unit.connection, before=unit.now - PARKED_SECONDS)
         call_store.forget_calls(unit.connection, before=unit.now - PARKED_SECONDS)

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from wabroadcast_core.delivery.briefs import ConnectionBrief
-from wabroadcast_core.delivery.lending import Lending, News, make_sender
+from wabroadcast_core.delivery.lending import Lending, News, close_sender, make_sender
 from wabroadcast_core.delivery.pace import Lateness
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.plugins import Plugins
@@ -75,9 +75,7 @@ class Senders:
 
     async def close(self) -> None:
         for live in self._live.values():
-            closing = getattr(live.sender, "aclose", None)
-            if closing is not None:
-                await closing()
+            await close_sender(live.sender)
         await self._lending.close()
 
     def _make(self, brief: ConnectionBrief) -> Sender:

@@ -12,8 +12,8 @@ from wabroadcast_core.errors import ConnectionDown, SendError
 from wabroadcast_core.hookspecs import FindsMessages
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.receipt import Receipt
-from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store.messages import Unsettled
+from wabroadcast_core.store import unknown as unknown_store
+from wabroadcast_core.store.unknown import Unsettled
 
 if TYPE_CHECKING:
     from wabroadcast_core.delivery.engine import Engine
@@ -40,7 +40,7 @@ class Settling:
         """
         seen: set[int] = set()
         for connection_id in await self._engine.ledger.run(
-            lambda unit: message_store.unsettled_connections(unit.connection)
+            lambda unit: unknown_store.unsettled_connections(unit.connection)
         ):
             seen |= await self._settle_connection(connection_id)
         self._ripe_at = {key: at for key, at in self._ripe_at.items() if key in seen}
@@ -52,7 +52,7 @@ class Settling:
         if not isinstance(sender, FindsMessages):
             return set()
         unsettled = await self._engine.ledger.run(
-            lambda unit: message_store.unsettled_messages(unit.connection, connection_id, limit=MOST_ASKED)
+            lambda unit: unknown_store.unsettled_messages(unit.connection, connection_id, limit=MOST_ASKED)
         )
         for message in unsettled:
             await self._settle(sender, connection_id, message)
@@ -86,7 +86,7 @@ class Settling:
 
 
 def _release(unit: Unit, keys: Sequence[int]) -> None:
-    message_store.release_now(unit.connection, keys, now=unit.now)
+    unknown_store.release_now(unit.connection, keys, now=unit.now)
 
 
 def _receipt_of(message: Unsettled, found: Accepted, *, at: float) -> Receipt:

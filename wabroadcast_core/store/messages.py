@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, RowMapping, func, or_, select, text
 
 from wabroadcast_core.models.status import SENT, MessageStatus
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
-from wabroadcast_core.store.tables import attempts, broadcasts, messages
+from wabroadcast_core.store.tables import attempts, messages
 
 POSITION_BITS = 32
 MOST_DIGITS = 10  # of a position
@@ -549,59 +549,6 @@ def batch_exists(connection: Connection, *, broadcast_id: int, batch: int) -> bo
     return connection.execute(first, {"low": low, "high": high, "batch": batch}).first() is not None
 
 
-_IS_UNKNOWN = text("messages.status = 'unknown'")  # as the partial index has it
-
-
-def release_unknown(connection: Connection, *, now: float, limit: int, changes: Changes) -> int:
-    """Send again what stayed unknown for as long as its broadcast said. :returns: how many."""
-    statement = text(
-        """
-        UPDATE messages SET status = 'retry', due_at = CAST(:now AS DOUBLE PRECISION)
-        WHERE id IN (
-          SELECT id FROM messages
-          WHERE status = 'unknown' AND due_at IS NOT NULL AND due_at <= :now AND number IS NOT NULL
-          AND broadcast_id NOT IN (SELECT id FROM broadcasts WHERE status IN ('cancelled', 'failed')) LIMIT :limit
-        ) AND status = 'unknown'
-        RETURNING id, status
-        """
-    )
-    rows = connection.execute(statement, {"now": now, "limit": limit}).fetchall()
-    count_moves(changes, rows, away_from="unknown")
-    return len(rows)
-
-
-class Unsettled(NamedTuple):
-    """A message of which nobody knows whether it arrived."""
-
-    key: int
-    message_id: str  # the public one
-    number: str
-
-
-def unsettled_connections(connection: Connection) -> Sequence[int]:
-    """The connections through which messages went whose outcome is unknown."""
-    statement = select(messages.c.connection_id).where(_IS_UNKNOWN, messages.c.connection_id.is_not(None)).distinct()
-    return [key for key in connection.execute(statement).scalars() if key is not None]
-
-
-def unsettled_messages(connection: Connection, connection_id: int, *, limit: int) -> list[Unsettled]:
-    statement = (
-        select(messages.c.id, broadcasts.c.job_id, messages.c.number)
-        .join(broadcasts, broadcasts.c.id == messages.c.broadcast_id)
-        .where(_IS_UNKNOWN, messages.c.connection_id == connection_id, messages.c.number.is_not(None))
-        .order_by(messages.c.id)
-        .limit(limit)
-    )
-    rows = connection.execute(statement)
-    return [Unsettled(key, f"{job_id}-{position_of(key)}", number) for key, job_id, number in rows]
-
-
-def release_now(connection: Connection, keys: Sequence[int], *, now: float) -> None:
-    """Let unknown messages that never arrived be tried again: :func:`release_unknown` takes them up."""
-    statement = messages.update().where(messages.c.id.in_(keys), messages.c.status == MessageStatus.UNKNOWN)
-    connection.execute(statement.values(due_at=now))
-
-
 # --- reading them ----------------------------------------------------------------------------------------------
 
 
@@ -639,73 +586,3 @@ def list_messages(
 def attempts_of(connection: Connection, key: int) -> Sequence[RowMapping]:
     statement = select(attempts).where(attempts.c.message_id == key).order_by(attempts.c.id)
     return connection.execute(statement).mappings().all()
-
-
-# --- erasing a person ------------------------------------------------------------------------------------------
-
-ERASED = "erased"  # the reason
-_WAITING = (MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED)
-
-
-def keys_to(connection: Connection, number: str, *, after: int, limit: int) -> Sequence[int]:
-    """The messages to a number, from after a key on."""
-    statement = select(messages.c.id).where(messages.c.number == number, messages.c.id > after)
-    return connection.execute(statement.order_by(messages.c.id).limit(limit)).scalars().all()
-
-
-def skipped_keys_to(connection: Connection, number: str, *, broadcast_id: int) -> Sequence[int]:
-    """The messages of a broadcast that were never to be tried: their number stands in ``raw``, which has no index."""
-    low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
-    statement = select(messages.c.id).where(messages.c.id >= low, messages.c.id < high, messages.c.raw == number)
-    return connection.execute(statement.where(messages.c.status == MessageStatus.SKIPPED)).scalars().all()
-
-
-_BLANK = dialects(
-    """
-    UPDATE messages SET
-      status = CASE WHEN status IN ('queued', 'retry', 'paused') THEN 'cancelled' ELSE status END,
-      reason = CASE WHEN status IN ('queued', 'retry', 'paused') THEN :reason ELSE reason END,
-      wanted = CASE WHEN status = 'processing' THEN 'cancelled' END,
-      number = CASE WHEN NOT EXISTS (
-        SELECT 1 FROM broadcasts AS reading
-        WHERE reading.id = messages.broadcast_id AND NOT reading.prepared
-          AND reading.status NOT IN ('cancelled', 'failed')
-      ) THEN NULL ELSE number END,
-      raw = NULL, name = NULL, variables = NULL, provider_id = NULL, due_at = NULL
-    WHERE id IN (SELECT CAST(each.value AS BIGINT) FROM {keys})
-    RETURNING number
-    """,
-    sqlite={"keys": "json_each(:keys) AS each"},
-    postgresql={"keys": "json_array_elements_text(CAST(:keys AS json)) AS each(value)"},
-)
-
-
-class Blanked(NamedTuple):
-    """How many messages were blanked, and how many of them waited, were claimed, still have their number."""
-
-    messages: int
-    cancelled: int
-    claimed: int
-    pending: int
-
-
-def blank_messages(connection: Connection, keys: Sequence[int], *, changes: Changes) -> Blanked:
-    """Take the person out of messages: number, name, variables, and the provider's id, as WhatsApp's hold the number.
-
-    Those that wait are cancelled; claimed ones are once they come back unsent. While the audience of a broadcast is
-    read, the number stays: it keeps a second row with it from being sent to.
-    """
-    held = select(messages.c.id, messages.c.status).where(messages.c.id.in_(keys)).order_by(messages.c.id)
-    present = connection.execute(held.with_for_update()).all()
-    asked = {"keys": as_json([key for key, _ in present]), "reason": ERASED}
-    numbers = connection.execute(_BLANK.of(connection), asked).scalars().all()
-    for waiting in _WAITING:
-        moved = [(key, MessageStatus.CANCELLED.value) for key, status in present if status == waiting]
-        count_moves(changes, moved, away_from=waiting)
-    before = Counter(status for _, status in present)
-    return Blanked(
-        messages=len(numbers),
-        cancelled=sum(before[waiting] for waiting in _WAITING),
-        claimed=before[MessageStatus.PROCESSING],
-        pending=sum(number is not None for number in numbers),
-    )

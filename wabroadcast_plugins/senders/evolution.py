@@ -23,7 +23,6 @@ from wabroadcast_core import (
     ConnectionDown,
     ConnectionEvent,
     Inbound,
-    Model,
     OutcomeUnknown,
     OutgoingMessage,
     Receipt,
@@ -38,9 +37,11 @@ from wabroadcast_core import (
     ask,
     error_of,
     hookimpl,
+    read_json,
 )
+from wabroadcast_plugins.senders.shared.gateway import GatewaySettings
 from wabroadcast_plugins.senders.shared.jids import is_for_many, is_one_person, number_of, wa_id_of
-from wabroadcast_plugins.senders.shared.loose import fields_of, objects_in, read_json, text_of, time_of
+from wabroadcast_plugins.senders.shared.loose import fields_of, objects_in, text_of, time_of
 from wabroadcast_plugins.senders.shared.media import attach
 from wabroadcast_plugins.senders.shared.proofs import require_token, same_text
 from wabroadcast_plugins.senders.shared.refusals import find_refusal, is_for_strangers, late_failure, shown
@@ -65,10 +66,7 @@ _WRAPPERS: Final = ("ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", 
 _MEDIA: Final = ("imageMessage", "videoMessage", "documentMessage", "audioMessage", "stickerMessage")
 
 
-class EvolutionSettings(Model):
-    base_url: str = Field(
-        pattern=r"^https?://\S+$", max_length=2_048, description="Address of the server, with its path if it has one."
-    )
+class EvolutionSettings(GatewaySettings):
     instance: str = Field(min_length=1, max_length=255, description="Name of the instance that sends.")
     api_key: SecretStr = Field(
         min_length=1, description="The instance's own key, which its webhook calls carry too; or the server's."
@@ -218,7 +216,7 @@ class EvolutionSender:
         return await ask(
             self._context.http,
             method,
-            f"{settings.base_url.rstrip('/')}/{path}/{quote(settings.instance, safe='')}",
+            settings.address_of(f"{path}/{quote(settings.instance, safe='')}"),
             seconds=seconds or settings.timeout_seconds,
             headers={"apikey": settings.api_key.get_secret_value()},
             **request,

@@ -22,7 +22,6 @@ from wabroadcast_core import (
     ConnectionDown,
     ConnectionEvent,
     Inbound,
-    Model,
     OutcomeUnknown,
     OutgoingMessage,
     Receipt,
@@ -37,6 +36,7 @@ from wabroadcast_core import (
     error_of,
     hookimpl,
 )
+from wabroadcast_plugins.senders.shared.gateway import GatewaySettings
 from wabroadcast_plugins.senders.shared.jids import number_of
 from wabroadcast_plugins.senders.shared.loose import as_text, document_in, objects_in, time_of
 from wabroadcast_plugins.senders.shared.media import load_file
@@ -75,7 +75,7 @@ _STATES: Final[Mapping[str, Literal["up", "down"]]] = {"connect": "up", "disconn
 _NO_TEXT: Final = frozenset({"non-text message", "non text message"})  # Fonnte's words for a picture and the like
 
 
-class FonnteSettings(Model):
+class FonnteSettings(GatewaySettings):
     base_url: str = Field(
         "https://api.fonnte.com", pattern=r"^https?://\S+$", max_length=2_048, description="Address of the API."
     )
@@ -86,7 +86,6 @@ class FonnteSettings(Model):
         pattern=r"^\d{1,4}(-\d{1,4})?$",
         description="Seconds that Fonnte waits before it sends, or a range to choose from: 5-10.",
     )
-    timeout_seconds: float = Field(30, gt=0, le=600, description="How long an answer may take.")
     webhook_token: SecretStr | None = Field(
         None, description="Made up by you: the webhook addresses set at Fonnte end in ?token= and this."
     )
@@ -163,7 +162,7 @@ class FonnteSender:
         return await ask(
             self._context.http,
             "POST",
-            f"{settings.base_url.rstrip('/')}/{call}",
+            settings.address_of(call),
             seconds=settings.timeout_seconds,
             headers={"Authorization": settings.token.get_secret_value()},
             **request,

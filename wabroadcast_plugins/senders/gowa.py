@@ -19,7 +19,6 @@ from wabroadcast_core import (
     ConnectionDown,
     ConnectionEvent,
     Inbound,
-    Model,
     OutcomeUnknown,
     OutgoingMessage,
     Receipt,
@@ -31,11 +30,12 @@ from wabroadcast_core import (
     Temporary,
     WebhookRequest,
     ask,
-    error_of,
     hookimpl,
+    read_json,
 )
+from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, error_by_status
 from wabroadcast_plugins.senders.shared.jids import is_one_person, number_of
-from wabroadcast_plugins.senders.shared.loose import fields_of, read_json, text_of, texts_in, time_of
+from wabroadcast_plugins.senders.shared.loose import fields_of, text_of, texts_in, time_of
 from wabroadcast_plugins.senders.shared.media import check_message, load_file
 from wabroadcast_plugins.senders.shared.proofs import require_signature
 from wabroadcast_plugins.senders.shared.refusals import REACHOUT_TIMELOCK, find_refusal, refusal, shown
@@ -61,12 +61,7 @@ _Part = tuple[str | None, str | bytes] | tuple[str | None, str | bytes, str]
 """A field of a multipart form: a file's name or None, the value, and a file's type."""
 
 
-class GowaSettings(Model):
-    base_url: str = Field(
-        pattern=r"^https?://\S+$",
-        max_length=2_048,
-        description="Address of the gateway, with its base path if it has one.",
-    )
+class GowaSettings(GatewaySettings):
     username: str = Field("", description="Of its basic authentication (APP_BASIC_AUTH), where that is on.")
     password: SecretStr = Field(SecretStr(""), description="Of its basic authentication.")
     device_id: str = Field(
@@ -75,7 +70,6 @@ class GowaSettings(Model):
     webhook_secret: SecretStr = Field(
         SecretStr(""), description="The gateway's WHATSAPP_WEBHOOK_SECRET; calls that it does not sign are refused."
     )
-    timeout_seconds: float = Field(30, gt=0, le=600, description="How long the gateway may take to answer.")
 
     @field_validator("webhook_secret")
     @classmethod
@@ -199,8 +193,9 @@ class GowaSender:
             request["auth"] = (settings.username, settings.password.get_secret_value())
         if settings.device_id:
             request["headers"] = {"X-Device-Id": settings.device_id}
-        url = settings.base_url.rstrip("/") + path
-        reply = await ask(self._context.http, method, url, seconds=settings.timeout_seconds, **request)
+        reply = await ask(
+            self._context.http, method, settings.address_of(path), seconds=settings.timeout_seconds, **request
+        )
         if not reply.is_success:
             raise _error_in(reply, attempt=attempt)
         return reply
@@ -236,7 +231,7 @@ def _error_in(reply: Reply, *, attempt: int) -> SendError:
             return _no_file()
     if code in _DOWN:
         return ConnectionDown(_DOWN[code], detail)
-    return _error_in_words(text) or _error_by_status(reply, is_gateways=bool(code))
+    return _error_in_words(text) or error_by_status(reply, kind="gowa", is_gateways=bool(code))
 
 
 def _not_on_whatsapp(detail: str, *, attempt: int) -> SendError:
@@ -261,15 +256,6 @@ def _error_in_words(text: str) -> SendError | None:
 def _no_file() -> Temporary:
     """The gateway's own words would show the addresses of a file, with what grants access to them."""
     return Temporary("gowa_media", "the gateway could not fetch, prepare or upload the file")
-
-
-def _error_by_status(reply: Reply, *, is_gateways: bool) -> SendError:
-    match reply.status:
-        case 404 if not is_gateways:
-            return ConnectionDown("gowa_not_found", "there is no such gateway at this address")
-        case 413:
-            return BadMessage("gowa_too_large", "the gateway takes no request of this size")
-    return error_of(reply)
 
 
 def _receipts_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Receipt]:

@@ -22,7 +22,6 @@ from wabroadcast_core import (
     ConnectionDown,
     ConnectionEvent,
     Inbound,
-    Model,
     OutcomeUnknown,
     OutgoingMessage,
     Receipt,
@@ -38,6 +37,7 @@ from wabroadcast_core import (
     error_of,
     hookimpl,
 )
+from wabroadcast_plugins.senders.shared.gateway import GatewaySettings
 from wabroadcast_plugins.senders.shared.jids import number_of
 from wabroadcast_plugins.senders.shared.loose import as_text, document_in, objects_in, time_of
 from wabroadcast_plugins.senders.shared.media import check_message, load_file
@@ -66,7 +66,7 @@ _RECEIPTS: Final[Mapping[str, Literal["sent", "delivered", "read"]]] = {
 _FAILURES: Final = frozenset({"cancel", "reject"})
 
 
-class WablasSettings(Model):
+class WablasSettings(GatewaySettings):
     base_url: str = Field(
         pattern=r"^https?://\S+$",
         max_length=2_048,
@@ -74,7 +74,6 @@ class WablasSettings(Model):
     )
     token: SecretStr = Field(min_length=1, description="From the device's settings at Wablas.")
     secret_key: SecretStr | None = Field(None, description="From the same place, where the account has one.")
-    timeout_seconds: float = Field(30, gt=0, le=600, description="How long an answer may take.")
     webhook_token: SecretStr | None = Field(
         None, description="Made up by you: the webhook and tracking URL set at Wablas end in ?token= and this."
     )
@@ -171,7 +170,7 @@ class WablasSender:
         return await ask(
             self._context.http,
             method,
-            f"{settings.base_url.rstrip('/')}/api/{call}",
+            settings.address_of(f"api/{call}"),
             seconds=settings.timeout_seconds,
             headers={"Authorization": token},
             **request,

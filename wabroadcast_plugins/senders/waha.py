@@ -22,7 +22,6 @@ from wabroadcast_core import (
     ConnectionDown,
     ConnectionEvent,
     Inbound,
-    Model,
     OutcomeUnknown,
     OutgoingMessage,
     Receipt,
@@ -35,7 +34,9 @@ from wabroadcast_core import (
     ask,
     error_of,
     hookimpl,
+    read_json,
 )
+from wabroadcast_plugins.senders.shared.gateway import GatewaySettings
 from wabroadcast_plugins.senders.shared.jids import (
     is_for_many,
     is_one_person,
@@ -43,7 +44,7 @@ from wabroadcast_plugins.senders.shared.jids import (
     number_of,
     wa_id_of,
 )
-from wabroadcast_plugins.senders.shared.loose import fields_of, read_json, seconds_of, text_of, time_of
+from wabroadcast_plugins.senders.shared.loose import fields_of, seconds_of, text_of, time_of
 from wabroadcast_plugins.senders.shared.media import attach
 from wabroadcast_plugins.senders.shared.proofs import require_signature
 from wabroadcast_plugins.senders.shared.refusals import find_refusal, is_for_strangers, late_failure, shown
@@ -61,10 +62,7 @@ _RECEIPTS: Final[Mapping[object, Any]] = {-1: "failed", 1: "sent", 2: "delivered
 _DOWN: Final = frozenset({"STOPPED", "FAILED", "SCAN_QR_CODE", "PASSKEY_REQUIRED", "PASSKEY_CONFIRMATION_REQUIRED"})
 
 
-class WahaSettings(Model):
-    base_url: str = Field(
-        pattern=r"^https?://\S+$", max_length=2_048, description="Address of the server, with its path if it has one."
-    )
+class WahaSettings(GatewaySettings):
     session: str = Field("default", min_length=1, max_length=255, description="Name of the session that sends.")
     api_key: SecretStr = Field(SecretStr(""), description="The server's key (WAHA_API_KEY), or one for this session.")
     webhook_secret: SecretStr = Field(
@@ -252,7 +250,7 @@ class WahaSender:
         return await ask(
             self._context.http,
             method,
-            f"{settings.base_url.rstrip('/')}/{path}",
+            settings.address_of(path),
             seconds=settings.timeout_seconds,
             headers={"X-Api-Key": key} if key else {},
             **request,

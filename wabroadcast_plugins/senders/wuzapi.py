@@ -20,7 +20,6 @@ from wabroadcast_core import (
     ConnectionDown,
     ConnectionEvent,
     Inbound,
-    Model,
     OutcomeUnknown,
     OutgoingMessage,
     Receipt,
@@ -33,11 +32,12 @@ from wabroadcast_core import (
     WebhookRefusedError,
     WebhookRequest,
     ask,
-    error_of,
     hookimpl,
+    read_json,
 )
+from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, error_by_status
 from wabroadcast_plugins.senders.shared.jids import is_one_person, message_id_of, number_of
-from wabroadcast_plugins.senders.shared.loose import fields_of, objects_in, read_json, text_of, texts_in, time_of
+from wabroadcast_plugins.senders.shared.loose import fields_of, objects_in, text_of, texts_in, time_of
 from wabroadcast_plugins.senders.shared.media import check_message, data_uri, in_base64, load_file
 from wabroadcast_plugins.senders.shared.proofs import require_signature, same_text
 from wabroadcast_plugins.senders.shared.refusals import find_refusal, shown
@@ -63,17 +63,11 @@ _SAID_IN: Final = tuple(
 )
 
 
-class WuzapiSettings(Model):
-    base_url: str = Field(
-        pattern=r"^https?://\S+$",
-        max_length=2_048,
-        description="Address of the gateway, with its base path if it has one.",
-    )
+class WuzapiSettings(GatewaySettings):
     token: SecretStr = Field(min_length=1, description="The token of the gateway's user whose account sends.")
     webhook_secret: SecretStr = Field(
         SecretStr(""), description="The user's HMAC key, where it has one; then only signed webhook calls are taken."
     )
-    timeout_seconds: float = Field(30, gt=0, le=600, description="How long the gateway may take to answer.")
 
     @field_validator("token")
     @classmethod
@@ -180,8 +174,14 @@ class WuzapiSender:
         """Make one request. :raises SendError: it is not answered, or not with a success."""
         settings = self._settings
         headers = {"token": settings.token.get_secret_value()}
-        url = settings.base_url.rstrip("/") + path
-        reply = await ask(self._context.http, method, url, seconds=settings.timeout_seconds, headers=headers, **request)
+        reply = await ask(
+            self._context.http,
+            method,
+            settings.address_of(path),
+            seconds=settings.timeout_seconds,
+            headers=headers,
+            **request,
+        )
         if not reply.is_success or fields_of(reply.document).get("success") is False:
             raise _error_in(reply)
         return reply
@@ -200,7 +200,11 @@ def _error_in(reply: Reply) -> SendError:
     """What a reply that is no success means: by the gateway's words, then by its status."""
     text = text_of(fields_of(reply.document).get("error"))
     detail = shown(text) or reply.summary
-    return _error_in_words(text, detail, status=reply.status) or _error_by_status(reply, detail, is_gateways=bool(text))
+    if error := _error_in_words(text, detail, status=reply.status):
+        return error
+    if reply.is_success:
+        return OutcomeUnknown("wuzapi_no_success", detail)
+    return error_by_status(reply, kind="wuzapi", is_gateways=bool(text))
 
 
 def _error_in_words(text: str, detail: str, *, status: int) -> SendError | None:
@@ -216,17 +220,6 @@ def _error_in_words(text: str, detail: str, *, status: int) -> SendError | None:
     if status == httpx.codes.BAD_REQUEST and any(words in said for words in _UNREADABLE):
         return BadMessage("wuzapi_message", detail)
     return find_refusal(text, kind="wuzapi")
-
-
-def _error_by_status(reply: Reply, detail: str, *, is_gateways: bool) -> SendError:
-    if reply.is_success:
-        return OutcomeUnknown("wuzapi_no_success", detail)
-    match reply.status:
-        case 404 if not is_gateways:
-            return ConnectionDown("wuzapi_not_found", "there is no such gateway at this address")
-        case 413:
-            return BadMessage("wuzapi_too_large", "the gateway takes no request of this size")
-    return error_of(reply)
 
 
 def _findings_in(users: object) -> Iterator[tuple[str, bool]]:

@@ -23,6 +23,7 @@ from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store import unknown as unknown_store
 from wabroadcast_core.store.messages import Claimed, Outcome, broadcast_of, message_key, position_of
 
 M = MessageStatus
@@ -349,7 +350,7 @@ class Statuses(RuleBasedStateMachine):
         """Time passes, and recover looks for unknown messages that are to be sent again."""
         self.bench.now += seconds
         with self.bench.unit() as unit:
-            message_store.release_unknown(unit.connection, now=self.bench.now, limit=100, changes=unit.changes)
+            unknown_store.release_unknown(unit.connection, now=self.bench.now, limit=100, changes=unit.changes)
         for message, status in self.status.items():
             cancelled = self.state[broadcast_of(message)] is BroadcastStatus.CANCELLED
             if status is M.UNKNOWN and self.due.get(message, float("inf")) <= self.bench.now and not cancelled:

@@ -1,5 +1,6 @@
 """Where something stands in a JSON document: ``messages.0.id``."""
 
+import functools
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ class Path:
     steps: tuple[str, ...]
 
     @classmethod
+    @functools.lru_cache(maxsize=1_024)  # the same few, for each answer and each call
     def parse(cls, text: str, *, many: bool = False) -> Self:
         """:param many: whether ``*`` may stand for every item of a list.
 

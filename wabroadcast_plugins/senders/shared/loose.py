@@ -1,23 +1,14 @@
 """JSON that may be anything: what a provider sends is read as far as it makes sense, and never raises."""
 
-import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from wabroadcast_core import WebhookRequest
+from wabroadcast_core import WebhookRequest, read_json
 
 EARLIEST, LATEST = 946_684_800, 4_102_444_800  # the years 2000 and 2100; Go writes the year 1 where it has no time
 MILLISECONDS: Final = 1_000  # in a second
-
-
-def read_json(text: bytes | str) -> Any:
-    """A JSON document; None where it is none."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def document_in(request: WebhookRequest) -> Any:

@@ -28,11 +28,16 @@ def require_token(request: WebhookRequest, token: SecretStr | None) -> None:
         )
 
 
+def hmac_of(request: WebhookRequest, secret: str, algorithm: Algorithm = "sha256") -> str:
+    """The HMAC of a call's body, in small hexadecimal digits."""
+    return hmac.new(secret.encode(), request.body, algorithm).hexdigest()
+
+
 def is_signed(
     request: WebhookRequest, secret: str, *, header: str, prefix: str = "", algorithm: Algorithm = "sha256"
 ) -> bool:
     """Whether a header of a call is the hexadecimal HMAC of its body. :param prefix: stands before the digits."""
-    expected = prefix + hmac.new(secret.encode(), request.body, algorithm).hexdigest()
+    expected = prefix + hmac_of(request, secret, algorithm)
     return same_text(request.headers.get(header.lower(), "").lower(), expected.lower())
 
 

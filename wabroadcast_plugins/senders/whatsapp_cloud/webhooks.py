@@ -1,8 +1,5 @@
 """What Meta calls back with: the proof that it is Meta, then receipts, messages of people, news of the account."""
 
-import hashlib
-import hmac
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias
@@ -15,7 +12,9 @@ from wabroadcast_core import (
     SendError,
     WebhookRefusedError,
     WebhookRequest,
+    read_json,
 )
+from wabroadcast_plugins.senders.shared.proofs import hmac_of, same_text
 from wabroadcast_plugins.senders.whatsapp_cloud.errors import MetaError, classify
 
 News: TypeAlias = Receipt | Inbound | ConnectionEvent
@@ -51,7 +50,7 @@ def check_handshake(query: Mapping[str, str], *, verify_token: str) -> str:
     """:returns: the challenge to answer with. :raises WebhookRefusedError: it is not Meta's."""
     if not verify_token:
         raise WebhookRefusedError("no verify token is set: set verifyToken to the one given to Meta")
-    if query.get("hub.mode") != "subscribe" or not _equal(query.get("hub.verify_token", ""), verify_token):
+    if query.get("hub.mode") != "subscribe" or not same_text(query.get("hub.verify_token", ""), verify_token):
         raise WebhookRefusedError("the verify token is not that of this connection")
     if "hub.challenge" not in query:
         raise WebhookRefusedError("there is no challenge to answer")
@@ -62,13 +61,8 @@ def check_signature(request: WebhookRequest, *, app_secret: str) -> None:
     """:raises WebhookRefusedError: the body is not signed by Meta."""
     if not app_secret:
         raise WebhookRefusedError("no app secret is set: set appSecret to that of the Meta app")
-    digest = hmac.new(app_secret.encode(), request.body, hashlib.sha256).hexdigest()
-    if not _equal(request.headers.get("x-hub-signature-256", ""), f"sha256={digest}"):
+    if not same_text(request.headers.get("x-hub-signature-256", ""), f"sha256={hmac_of(request, app_secret)}"):
         raise WebhookRefusedError("the signature is not that of this connection's Meta app")
-
-
-def _equal(given: str, right: str) -> bool:
-    return hmac.compare_digest(given.encode(errors="replace"), right.encode())
 
 
 # --- what it says ------------------------------------------------------------------------------------------------
@@ -76,10 +70,7 @@ def _equal(given: str, right: str) -> bool:
 
 def read_news(body: bytes, *, phone_number_id: str) -> list[News]:
     """Everything that concerns this phone number; what is of another shape than known yields nothing."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return []
+    document = read_json(body)
     changes = [change for entry in _parts(document, "entry") for change in _parts(entry, "changes")]
     return [news for change in changes for news in _read_change(change, phone_number_id)]
 

@@ -1,0 +1,62 @@
+"""Messages of which nobody knows whether they arrived."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select, text
+
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.store.messages import Changes, count_moves, position_of
+from wabroadcast_core.store.tables import broadcasts, messages
+
+_IS_UNKNOWN = text("messages.status = 'unknown'")  # as the partial index has it
+
+
+def release_unknown(connection: Connection, *, now: float, limit: int, changes: Changes) -> int:
+    """Send again what stayed unknown for as long as its broadcast said. :returns: how many."""
+    statement = text(
+        """
+        UPDATE messages SET status = 'retry', due_at = CAST(:now AS DOUBLE PRECISION)
+        WHERE id IN (
+          SELECT id FROM messages
+          WHERE status = 'unknown' AND due_at IS NOT NULL AND due_at <= :now AND number IS NOT NULL
+          AND broadcast_id NOT IN (SELECT id FROM broadcasts WHERE status IN ('cancelled', 'failed')) LIMIT :limit
+        ) AND status = 'unknown'
+        RETURNING id, status
+        """
+    )
+    rows = connection.execute(statement, {"now": now, "limit": limit}).fetchall()
+    count_moves(changes, rows, away_from="unknown")
+    return len(rows)
+
+
+class Unsettled(NamedTuple):
+    """A message of which nobody knows whether it arrived."""
+
+    key: int
+    message_id: str  # the public one
+    number: str
+
+
+def unsettled_connections(connection: Connection) -> Sequence[int]:
+    """The connections through which messages went whose outcome is unknown."""
+    statement = select(messages.c.connection_id).where(_IS_UNKNOWN, messages.c.connection_id.is_not(None)).distinct()
+    return [key for key in connection.execute(statement).scalars() if key is not None]
+
+
+def unsettled_messages(connection: Connection, connection_id: int, *, limit: int) -> list[Unsettled]:
+    statement = (
+        select(messages.c.id, broadcasts.c.job_id, messages.c.number)
+        .join(broadcasts, broadcasts.c.id == messages.c.broadcast_id)
+        .where(_IS_UNKNOWN, messages.c.connection_id == connection_id, messages.c.number.is_not(None))
+        .order_by(messages.c.id)
+        .limit(limit)
+    )
+    rows = connection.execute(statement)
+    return [Unsettled(key, f"{job_id}-{position_of(key)}", number) for key, job_id, number in rows]
+
+
+def release_now(connection: Connection, keys: Sequence[int], *, now: float) -> None:
+    """Let unknown messages that never arrived be tried again: :func:`release_unknown` takes them up."""
+    statement = messages.update().where(messages.c.id.in_(keys), messages.c.status == MessageStatus.UNKNOWN)
+    connection.execute(statement.values(due_at=now))
