@@ -18,6 +18,7 @@ from wabroadcast_core.store.messages import Changes
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+Told = TypeVar("Told", int, str)
 MOST_TOGETHER = 64
 
 
@@ -28,6 +29,8 @@ class Unit:
     connection: Connection
     now: float
     changes: Changes = field(default_factory=Counter)
+    silenced: list[str] = field(default_factory=list)
+    """Numbers that must not be messaged any more: turns that run are told after the commit."""
 
 
 @dataclass(slots=True)
@@ -41,14 +44,22 @@ class Committer:
     """Runs pieces of work for one event loop.
 
     :param completed: told from a store thread which broadcasts were completed by a transaction, after its commit.
+    :param silenced: told likewise which numbers must not be messaged any more, before anybody's work counts as done.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, *, threads: int, completed: Callable[[list[int]], None]
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        threads: int,
+        completed: Callable[[list[int]], None],
+        silenced: Callable[[list[str]], None],
     ) -> None:
         self._database = database
         self._clock = clock
         self._completed = completed
+        self._silenced = silenced
         self._waiting: deque[_Piece] = deque()
         self._changed = threading.Condition()
         self._stopping = False
@@ -103,24 +114,27 @@ class Committer:
                 _fail(piece, error)
 
     def _commit(self, pieces: list[_Piece]) -> None:
-        def transaction(connection: Connection) -> list[int]:
+        def transaction(connection: Connection) -> tuple[list[int], list[str]]:
             unit = Unit(connection, now=self._clock.now())
             for piece in pieces:
                 piece.result = piece.work(unit)
-            return apply_changes(connection, unit.changes, now=unit.now)
+            return apply_changes(connection, unit.changes, now=unit.now), unit.silenced
 
-        completed = self._database.transact(transaction)
+        completed, silenced = self._database.transact(transaction)
+        if silenced:
+            _tell(self._silenced, silenced)
         for loop in {piece.future.get_loop() for piece in pieces}:
             _call(loop, _resolve, [piece for piece in pieces if piece.future.get_loop() is loop])
         if completed:
-            self._tell(completed)
+            _tell(self._completed, completed)
 
-    def _tell(self, completed: list[int]) -> None:
-        """What fails here fails after the commit: it must not have the pieces run again."""
-        try:
-            self._completed(completed)
-        except Exception:
-            log.exception("the end of broadcasts %s was not told", completed)
+
+def _tell(hear: Callable[[list[Told]], None], news: list[Told]) -> None:
+    """What fails here fails after the commit: it must not have the pieces run again."""
+    try:
+        hear(news)
+    except Exception:
+        log.exception("what %d changes in the store mean for others was not told", len(news))
 
 
 def _resolve(pieces: list[_Piece]) -> None:

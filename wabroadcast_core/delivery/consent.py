@@ -1,4 +1,4 @@
-"""What a person's message says about being messaged: stop, start, or nothing.
+"""Whether a person wants to be messaged: what a message or a failure says of it, and what follows.
 
 Only a message that is, as a whole, one of the words counts: "don't stop" opts nobody out.
 """
@@ -9,7 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from wabroadcast_core.delivery.committer import Unit
+from wabroadcast_core.errors import Rejected, SendError
 from wabroadcast_core.models.receipt import Inbound
+from wabroadcast_core.store import blacklist as blacklist_store
+
+INBOUND = "inbound"  # the source of what people say
 
 Consent: TypeAlias = Literal["stop", "start"]
 
@@ -47,3 +52,29 @@ def plain_words(text: str) -> str:
     """Words in small letters with one space between them: ``"  *STOP!* 🙏"`` is ``stop``."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return _NO_WORD.sub(" ", folded).strip()
+
+
+def asks_for_silence(error: SendError | None) -> bool:
+    return isinstance(error, Rejected) and error.opt_out
+
+
+def silence(unit: Unit, number: str, *, reason: str, at: float | None = None, source: str = INBOUND) -> bool:
+    """Let nobody message this number any more, on any connection; running turns are told after the commit.
+
+    :param at: when the person said so, if not now.
+    :returns: whether that is new.
+    """
+    said = unit.now if at is None else min(at, unit.now)
+    unit.silenced.append(number)
+    added = blacklist_store.add_numbers(unit.connection, [number], reason=reason, source=source, now=said)
+    if not added:
+        blacklist_store.renew_number(unit.connection, number, now=said)
+    return bool(added)
+
+
+def welcome_back(unit: Unit, number: str, *, at: float) -> bool:
+    """Let a number be messaged again, unless it was listed after the person said so: news come in any order.
+
+    :returns: whether it was listed.
+    """
+    return blacklist_store.remove_number(unit.connection, number, source=INBOUND, now=unit.now, listed_until=at)

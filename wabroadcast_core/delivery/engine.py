@@ -15,7 +15,7 @@ from wabroadcast_core.delivery import outcomes
 from wabroadcast_core.delivery.briefs import BroadcastBrief, ConnectionBrief
 from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.committer import Committer
-from wabroadcast_core.delivery.control import News
+from wabroadcast_core.delivery.control import News, announce
 from wabroadcast_core.delivery.holdings import Holdings
 from wabroadcast_core.delivery.identity import Identity
 from wabroadcast_core.delivery.inbox import Inbox
@@ -65,6 +65,7 @@ class Engine:
             self.clock,
             threads=STORE_THREADS[context.database.engine.dialect.name],
             completed=context.changed,
+            silenced=self._announce_silence,
         )
         self.intents = Intents(self._client, context.keys)
         self.pace = Pace(self._client, context.keys)
@@ -334,6 +335,9 @@ class Engine:
 
     def _receive(self, connection_id: int, news: ProviderNews) -> None:
         self.inbox.start(self.inbox.hear(connection_id, news))
+
+    def _announce_silence(self, numbers: Sequence[str]) -> None:
+        announce(self.context.redis, self.context.keys, News(numbers=numbers))
 
     def _hear(self, news: News) -> None:
         if news.wake is not None:

@@ -11,18 +11,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from wabroadcast_core.delivery import control
 from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.committer import Unit
-from wabroadcast_core.delivery.consent import ConsentWords
-from wabroadcast_core.delivery.control import News as ControlNews
+from wabroadcast_core.delivery.consent import ConsentWords, asks_for_silence, silence, welcome_back
 from wabroadcast_core.delivery.lending import News
 from wabroadcast_core.delivery.receipts import Failure, apply_receipts
 from wabroadcast_core.delivery.replies import Replies
-from wabroadcast_core.errors import BadMessage, ConnectionDown, Rejected, Throttled, UnavailableError
+from wabroadcast_core.errors import BadMessage, ConnectionDown, Throttled, UnavailableError
 from wabroadcast_core.hookspecs import ParsesWebhooks
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
-from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import webhook_calls as call_store
 
@@ -45,7 +42,6 @@ class Heard:
     failures: list[Failure] = field(default_factory=list)
     inbound: list[Inbound] = field(default_factory=list)
     events: list[ConnectionEvent] = field(default_factory=list)
-    silent: list[str] = field(default_factory=list)  # numbers that opted out
     replies: list[tuple[str, str]] = field(default_factory=list)  # number, text
 
 
@@ -155,37 +151,25 @@ class Inbox:
     def _note_consent(self, unit: Unit, heard: Heard) -> None:
         """Opt out and in who asked for it, in the order of asking, and whom a failure says to leave alone."""
         for failure in heard.failures:
-            if isinstance(failure.error, Rejected) and failure.error.opt_out and failure.number is not None:
-                self._silence(unit, heard, failure.number, reason=failure.error.reason)
+            if asks_for_silence(failure.error) and failure.number is not None:
+                silence(unit, failure.number, reason=failure.error.reason)
         said = [(message, self._words.read(message)) for message in heard.inbound]
         known = identity_store.numbers_of(unit.connection, {message.number[1:] for message, word in said if word})
         for message, word in said:
             number = known.get(message.number[1:], message.number)
             if word == "stop":
-                changed = self._silence(unit, heard, number, reason=STOPPED_BY_REPLY)
+                changed = silence(unit, number, reason=STOPPED_BY_REPLY, at=message.at)
             elif word == "start":
-                changed = blacklist_store.remove_number(unit.connection, number, source="inbound", now=unit.now)
+                changed = welcome_back(unit, number, at=message.at)
             else:
                 continue
             text = self._texts[word]
             if changed and text and message.preference is None:
                 heard.replies.append((message.number, text))
 
-    @staticmethod
-    def _silence(unit: Unit, heard: Heard, number: str, *, reason: str) -> bool:
-        """:returns: whether that is new."""
-        heard.silent.append(number)
-        return bool(
-            blacklist_store.add_numbers(unit.connection, [number], reason=reason, source="inbound", now=unit.now)
-        )
-
     # --- after it ----------------------------------------------------------------------------------------------
 
     async def _follow(self, brief: ConnectionBrief, heard: Heard) -> None:
-        engine = self._engine
-        if heard.silent:
-            news = ControlNews(numbers=heard.silent)
-            await asyncio.to_thread(control.announce, engine.context.redis, engine.context.keys, news)
         for failure in heard.failures:
             await self._see_to(self._follow_failure(brief, failure))
         for event in heard.events:

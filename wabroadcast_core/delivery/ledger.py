@@ -13,6 +13,7 @@ from wabroadcast_core.delivery import control
 from wabroadcast_core.delivery.briefs import BroadcastBrief, ConnectionBrief
 from wabroadcast_core.delivery.claims import Claims, Outlook
 from wabroadcast_core.delivery.committer import Committer, Unit
+from wabroadcast_core.delivery.consent import silence
 from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.pace import Memory
 from wabroadcast_core.errors import ConflictError, ConnectionDown
@@ -130,12 +131,7 @@ class Ledger:
 
     async def opt_out(self, number: str, *, reason: str, source: str) -> None:
         """Let nobody message this number any more, on any connection."""
-        await self._committer.run(
-            lambda unit: blacklist_store.add_numbers(
-                unit.connection, [number], reason=reason, source=source, now=unit.now
-            )
-        )
-        await self._announce(News(numbers=[number]))
+        await self._committer.run(lambda unit: silence(unit, number, reason=reason, source=source))
 
     async def resume_connection(self, connection_id: int) -> None:
         """Let a connection go on that the engine had stopped; what a person paused has no reason, and stays so."""

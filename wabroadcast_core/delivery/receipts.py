@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.delivery.committer import Unit
+from wabroadcast_core.delivery.consent import asks_for_silence, silence
 from wabroadcast_core.errors import SendError
 from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.models.status import MessageStatus
@@ -62,7 +63,10 @@ def apply_parked(unit: Unit, stored: Mapping[int, str | None], *, connection_id:
     found = [(parked["message_id"] or keys[parked["provider_id"]], parked) for parked in taken]
     facts = receipt_store.lock_facts(unit.connection, {key for key, _ in found})
     for key, parked in found:
+        number = facts[key]["number"]
         receipt_store.apply_receipt(unit.connection, facts[key], _from_parked(parked), changes=unit.changes)
+        if parked["opt_out"] and number is not None:
+            silence(unit, number, reason=parked["reason"])
 
 
 def apply_overtaken(unit: Unit) -> None:
@@ -115,6 +119,7 @@ def _parked_row(receipt: Receipt, connection_id: int, *, key: int | None, now: f
         "at": stored.at,
         "reason": stored.reason,
         "detail": stored.detail,
+        "opt_out": key is None and asks_for_silence(receipt.error),  # of a known message it is followed at once
         "parked_at": now,
     }
 

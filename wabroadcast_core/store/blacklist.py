@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, RowMapping, delete, func, select, text
+from sqlalchemy import Connection, RowMapping, delete, func, select, text, update
 
 from wabroadcast_core.store.sql import Dialects, as_json, dialects
 from wabroadcast_core.store.tables import acts, blacklist
@@ -49,13 +49,31 @@ def add_numbers(
     return len(new)
 
 
+def renew_number(connection: Connection, number: str, *, now: float, connection_id: int = EVERY_CONNECTION) -> None:
+    """Let a number that is listed count as listed then, if that is later than it was."""
+    listed = (blacklist.c.number == number) & (blacklist.c.connection_id == connection_id)
+    connection.execute(update(blacklist).where(listed, blacklist.c.created_at < now).values(created_at=now))
+
+
 def remove_number(
-    connection: Connection, number: str, *, source: str, now: float, connection_id: int | None = None
+    connection: Connection,
+    number: str,
+    *,
+    source: str,
+    now: float,
+    connection_id: int | None = None,
+    listed_until: float | None = None,
 ) -> bool:
-    """Take a number off one connection's list, or off all. :returns: whether it was listed."""
+    """Take a number off one connection's list, or off all.
+
+    :param listed_until: leave what was listed later.
+    :returns: whether it was listed.
+    """
     statement = delete(blacklist).where(blacklist.c.number == number).returning(blacklist.c.connection_id)
     if connection_id is not None:
         statement = statement.where(blacklist.c.connection_id == connection_id)
+    if listed_until is not None:
+        statement = statement.where(blacklist.c.created_at <= listed_until)
     removed = connection.execute(statement).scalars().all()
     for key in removed:
         _note(connection, [number], act=OPT_IN, remark="", source=source, now=now, connection_id=key)

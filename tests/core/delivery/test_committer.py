@@ -8,15 +8,22 @@ import pytest
 from tests.core.store.bench import Bench
 from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.delivery.committer import Committer, Unit
+from wabroadcast_core.delivery.consent import silence
 from wabroadcast_core.models.status import BroadcastStatus
+from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
 
 
-def _run_all(bench: Bench, pieces: list[Callable[[Unit], str]], completed: Callable[[list[int]], None]) -> list[object]:
+def _run_all(
+    bench: Bench,
+    pieces: list[Callable[[Unit], str]],
+    completed: Callable[[list[int]], None] = lambda _: None,
+    silenced: Callable[[list[str]], None] = lambda _: None,
+) -> list[object]:
     async def run() -> list[object]:
-        committer = Committer(bench.database, SystemClock(), threads=1, completed=completed)
+        committer = Committer(bench.database, SystemClock(), threads=1, completed=completed, silenced=silenced)
         try:
             return await asyncio.gather(*(committer.run(piece) for piece in pieces), return_exceptions=True)
         finally:
@@ -73,3 +80,32 @@ def test_what_hears_of_an_end_and_fails_has_no_work_done_twice(bench: Bench) -> 
     assert answers == ["skipped", "looked"]
     assert sorted(runs) == ["look", "skip"]
     assert bench.broadcast(key)["status"] == BroadcastStatus.COMPLETED
+
+
+@ONE_STORE
+def test_who_is_silenced_is_told_once_that_is_stored_and_before_it_counts_as_done(bench: Bench) -> None:
+    told: list[tuple[list[str], bool]] = []
+
+    def opt_out(unit: Unit) -> str:
+        silence(unit, "+6281200000001", reason="wrote a stop word")
+        return str(len(told))
+
+    def fail(unit: Unit) -> str:
+        silence(unit, "+6281200000002", reason="wrote a stop word")
+        raise ValueError("nothing of this is stored")
+
+    def hear(numbers: list[str]) -> None:
+        with bench.database.read() as connection:
+            told.append((numbers, bool(blacklist_store.listed_reasons(connection, numbers))))
+
+    async def told_by_then() -> int:
+        committer = Committer(bench.database, SystemClock(), threads=1, completed=lambda _: None, silenced=hear)
+        try:
+            await committer.run(opt_out)
+            return len(told)
+        finally:
+            await asyncio.to_thread(committer.close)
+
+    assert asyncio.run(told_by_then()) == 1
+    _run_all(bench, [fail], silenced=hear)
+    assert told == [(["+6281200000001"], True)]

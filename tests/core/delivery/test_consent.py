@@ -1,11 +1,16 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.core.store.bench import Bench
 from wabroadcast_core import Settings
-from wabroadcast_core.delivery.consent import Consent, ConsentWords, plain_words
+from wabroadcast_core.delivery.consent import Consent, ConsentWords, plain_words, silence, welcome_back
 from wabroadcast_core.models.receipt import Inbound
+from wabroadcast_core.store import blacklist as blacklist_store
 
+NUMBER = "+6281200000000"
 WORDS = ConsentWords.of(stop=Settings().stop_words, start=Settings().start_words)
 
 
@@ -63,3 +68,30 @@ def test_a_stop_word_among_others_stops_nothing(before: str, after: str) -> None
     meaning = _read(f"{before} stop {after}")
 
     assert meaning is None or not around or " ".join([*around, "stop"]) in WORDS.stop | {"stop all", "stop promo"}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([("stop", 1.0), ("start", 2.0), ("stop", 3.0)])))
+def test_whoever_said_stop_last_is_left_alone_in_whatever_order_that_comes(
+    bench: Bench, order: tuple[tuple[str, float], ...]
+) -> None:
+    bench.now = 100.0
+    for word, at in order:
+        with bench.unit() as unit:
+            if word == "stop":
+                silence(unit, NUMBER, reason="wrote a stop word", at=at)
+            else:
+                welcome_back(unit, NUMBER, at=at)
+
+    with bench.database.read() as connection:
+        assert blacklist_store.listed_reasons(connection, [NUMBER])
+
+
+def test_a_start_lifts_what_was_said_before_and_no_clock_in_the_future_keeps_it_from_that(bench: Bench) -> None:
+    bench.now = 100.0
+    with bench.unit() as unit:
+        assert silence(unit, NUMBER, reason="wrote a stop word", at=9e9)
+        assert not silence(unit, NUMBER, reason="wrote a stop word", at=50.0)
+
+    with bench.unit() as unit:
+        assert not welcome_back(unit, NUMBER, at=99.0)
+        assert welcome_back(unit, NUMBER, at=100.0)

@@ -18,6 +18,7 @@ from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.queue.worker import Worker
+from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.messages import Outcome, message_key
 
@@ -174,6 +175,27 @@ def test_a_receipt_that_was_parked_too_late_is_found_by_recover(bench: Bench, by
 
     assert bench.message(outcome.key)["delivered_at"] == 7.0
     bench.check_counters(key)
+
+
+@pytest.mark.parametrize("seen", ["with-our-record", "by-recover"])
+def test_an_opt_out_that_is_faster_than_our_record_is_kept_too(bench: Bench, seen: str) -> None:
+    _, outcome = _claimed(bench)
+    number = str(bench.message(outcome.key)["number"])
+    _tell(bench, Receipt("failed", 7.0, provider_id="p0", error=Rejected("131050", "no more", opt_out=True)))
+
+    with bench.unit() as unit:
+        _record(unit, outcome)
+        if seen == "with-our-record":
+            apply_parked(unit, {outcome.key: outcome.provider_id}, connection_id=bench.connections[0])
+        silenced = list(unit.silenced)
+    if seen == "by-recover":
+        with bench.unit() as unit:
+            apply_overtaken(unit)
+            silenced = list(unit.silenced)
+
+    with bench.database.read() as connection:
+        assert blacklist_store.listed_reasons(connection, [number]) == {number: "131050"}
+    assert silenced == [number]
 
 
 def _claimed(bench: Bench) -> tuple[int, Outcome]:
