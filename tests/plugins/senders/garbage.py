@@ -1,5 +1,8 @@
 """What nobody would send: documents in which nothing is what it should be. And how many of them a test looks at."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
@@ -12,3 +15,15 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
+
+
+def json_like(fields: Sequence[str], words: Sequence[str]) -> st.SearchStrategy[Any]:
+    """JSON with the fields and words of a provider, and nothing where it belongs."""
+    return st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(st.sampled_from(fields), inner | st.sampled_from(words), max_size=6)
+        ),
+        max_leaves=12,
+    )

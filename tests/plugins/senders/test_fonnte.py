@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.plugins.senders.garbage import QUICK
+from tests.plugins.senders.garbage import QUICK, json_like
 from tests.plugins.senders.loopback import Loopback, always
 from wabroadcast_core import (
     Accepted,
@@ -429,17 +429,9 @@ def test_an_odd_entry_does_not_lose_the_others() -> None:
     assert told([good, 7, {"id": {"a": 1}, "status": []}, None, good]) == [Receipt("sent", AT, provider_id="1")] * 2
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(["id", "stateid", "status", "state", "sender", "member", "message", "timestamp", "device"]),
-            inner | st.sampled_from(["sent", "connect", "6281234567801"]),
-            max_size=6,
-        )
-    ),
-    max_leaves=12,
+JSON = json_like(
+    ["id", "stateid", "status", "state", "sender", "member", "message", "timestamp", "device"],
+    ["sent", "connect", "6281234567801"],
 )
 
 
