@@ -1,11 +1,12 @@
 """The blacklist, as operators see and change it: who opts out is dropped from running turns at once."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Unpack
 
 from sqlalchemy import Connection, RowMapping
 
-from wabroadcast_core.audience.imports import import_options, open_source, understood
+from wabroadcast_core.audience.imports import ReadingChoices, import_options, open_source, understood
 from wabroadcast_core.audience.number_file import SHOWN_REJECTIONS, NumberChunk, number_chunks
 from wabroadcast_core.audience.numbers import mask_number, normal_number
 from wabroadcast_core.context import Context
@@ -70,21 +71,20 @@ class BlacklistBook:
         self,
         upload_id: str,
         *,
-        mapping: Mapping[str, str] | None = None,
-        region: str | None = None,
         reason: str,
         connection: str | None,
         actor: str,
+        **choices: Unpack[ReadingChoices],
     ) -> BlacklistReport:
         """As :meth:`block`, for the numbers of an uploaded CSV file or workbook, which streams.
 
         What was listed before a file turned out to be broken stays listed; the same file again changes nothing.
 
-        :param mapping: what a column (by header or place) means, where it would be understood otherwise.
+        :param choices: how the file is read, where it would be understood otherwise.
         :raises NotFoundError: no such upload or connection. :raises InvalidInputError: an option does not fit.
         :raises FileError: nothing of the file can be read.
         """
-        options = import_options(self._context, mapping=mapping, region=region)
+        options = import_options(self._context, **choices)
         with self._context.database.read() as database:
             _connection_id(database, connection)
             upload = find_upload(database, upload_id)

@@ -6,7 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, Unpack
 
 import redis
 import redis.asyncio as async_redis
@@ -16,6 +16,7 @@ from redis.retry import Retry as RedisRetry
 from sqlalchemy import Connection, Engine, RowMapping, text
 
 from wabroadcast_core.audience.files import file_kind
+from wabroadcast_core.audience.imports import ReadingChoices
 from wabroadcast_core.audience.preview import Previewing
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.blacklist_book import BlacklistBook
@@ -436,10 +437,9 @@ class Broadcaster:
         upload_id: str,
         *,
         tags: Iterable[str] = (),
-        mapping: Mapping[str, str] | None = None,
-        region: str | None = None,
         dry_run: bool = False,
         wait_seconds: float = 10.0,
+        **choices: Unpack[ReadingChoices],
     ) -> ImportReport:
         """Take the people of an uploaded file into the contact book, as :meth:`ContactBook.import_contacts` says.
 
@@ -448,7 +448,7 @@ class Broadcaster:
         :raises FileError: nothing of the file can be read.
         """
         return self.contact_book.import_contacts(
-            upload_id, tags=tags, mapping=mapping, region=region, dry_run=dry_run, wait_seconds=wait_seconds
+            upload_id, tags=tags, dry_run=dry_run, wait_seconds=wait_seconds, **choices
         )
 
     def import_report(self, import_id: str) -> ImportReport:
@@ -559,20 +559,17 @@ class Broadcaster:
         self,
         upload_id: str,
         *,
-        mapping: Mapping[str, str] | None = None,
-        region: str | None = None,
         reason: str = DEFAULT_REASON,
         connection: str | None = None,
         actor: str = API,
+        **choices: Unpack[ReadingChoices],
     ) -> BlacklistReport:
         """As :meth:`block`, for the numbers of an uploaded file, as :meth:`BlacklistBook.block_file` says.
 
         :raises NotFoundError: no such upload or connection. :raises InvalidInputError: an option does not fit.
         :raises FileError: nothing of the file can be read.
         """
-        return self.blacklist_book.block_file(
-            upload_id, mapping=mapping, region=region, reason=reason, connection=connection, actor=actor
-        )
+        return self.blacklist_book.block_file(upload_id, reason=reason, connection=connection, actor=actor, **choices)
 
     def blacklist_history(self, number: str) -> Sequence[BlacklistAct]:
         """How a number was listed and taken off, the oldest first. :raises NumberError: this is no number."""

@@ -2,15 +2,21 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, Unpack
 
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.dry_run import try_import
 from wabroadcast_core.audience.export import export_csv
 from wabroadcast_core.audience.import_threads import ImportThreads
-from wabroadcast_core.audience.imports import ImportOptions, Understood, import_options, open_source
+from wabroadcast_core.audience.imports import (
+    ImportOptions,
+    ReadingChoices,
+    Understood,
+    import_options,
+    open_source,
+)
 from wabroadcast_core.audience.numbers import mask_number, parse_number
 from wabroadcast_core.audience.rejected import write_rejected
 from wabroadcast_core.context import Context
@@ -50,24 +56,22 @@ class ContactBook:
         upload_id: str,
         *,
         tags: Iterable[str] = (),
-        mapping: Mapping[str, str] | None = None,
-        region: str | None = None,
         dry_run: bool = False,
         wait_seconds: float = 10.0,
+        **choices: Unpack[ReadingChoices],
     ) -> ImportReport:
         """Take the people of an uploaded CSV file or workbook into the book.
 
         It runs in this process, in a thread; should the process die, a worker goes on where it stood.
 
         :param tags: added to everyone, beside those in a column of tags.
-        :param mapping: what a column (by header or place) means, where it would be understood otherwise.
-        :param region: the country of numbers that name none.
         :param dry_run: store nothing, and say what would happen.
+        :param choices: how the file is read, where it would be understood otherwise.
         :returns: the report; its status is ``running`` if it takes longer than ``wait_seconds``.
         :raises NotFoundError: there is no such upload. :raises InvalidInputError: an option does not fit.
         :raises FileError: nothing of the file can be read.
         """
-        options = import_options(self._context, tags=tags, mapping=mapping, region=region)
+        options = import_options(self._context, tags=tags, **choices)
         if dry_run:
             return self._try(upload_id, options, seconds=wait_seconds)
         open_source(self._context, upload_id, options)

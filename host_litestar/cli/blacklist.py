@@ -1,6 +1,5 @@
 """``blacklist``: who must not be messaged."""
 
-import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -8,8 +7,8 @@ from urllib.parse import quote
 import rich_click as click
 
 from host_litestar.cli.client import Client, given
+from host_litestar.cli.contact_file import as_form, contact_file, reading_options
 from host_litestar.cli.output import json_option, print_json, print_table
-from host_litestar.cli.send import ColumnType, contact_file
 from wabroadcast_core.models.blacklist import BlacklistReport
 
 reason_option = click.option("--reason", help="Why. [opted out]")
@@ -60,18 +59,17 @@ def remove(number: str, **fields: str | None) -> None:
 
 @blacklist.command("import")
 @contact_file
-@click.option("--column", "columns", type=ColumnType(), multiple=True, help='What a column is, as "HP Ibu=number".')
+@reading_options
 @click.option("--region", help="Country of numbers without a country code, as ID.")
 @reason_option
 @connection_option
-def import_numbers(file: Path, columns: tuple[tuple[str, str], ...], **fields: str | None) -> int:
+def import_numbers(file: Path, **fields: Any) -> int:
     """Never message the numbers of FILE (CSV or Excel) again.
 
     Exit status: 0 when every row was taken, 1 when some were not, 2 when it was refused.
     """
-    form = given(fields) | ({"mapping": json.dumps(dict(columns))} if columns else {})
     with Client() as client, file.open("rb") as content:
-        answer = client.call("POST", "/blacklist/import", data=form, files={"file": (file.name, content)})
+        answer = client.call("POST", "/blacklist/import", data=as_form(fields), files={"file": (file.name, content)})
     found = BlacklistReport.model_validate(answer)
     if found.reason:
         click.echo(f"the file could not be read to its end: {found.reason}")

@@ -1,6 +1,5 @@
 """``import`` and ``contacts``: people into the contact book, out of it, and what is known of them."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,8 @@ from urllib.parse import quote
 import rich_click as click
 
 from host_litestar.cli.client import Client, given
+from host_litestar.cli.contact_file import as_form, contact_file, reading_options
 from host_litestar.cli.output import json_option, print_json, print_table
-from host_litestar.cli.send import ColumnType, contact_file
 from wabroadcast_core.models.contact import OPEN_IMPORTS, ImportReport
 
 LOOK_SECONDS = 1.0
@@ -24,21 +23,39 @@ search_option = click.option("--search", "q", help="Part of a name or a number."
 @click.command("import")
 @contact_file
 @click.option("--tag", "tags", multiple=True, help="Tag for all of them; may be repeated.")
-@click.option("--column", "columns", type=ColumnType(), multiple=True, help='What a column is, as "HP Ibu=number".')
+@reading_options
 @click.option("--region", help="Country of numbers without a country code, as ID.")
-def import_contacts(file: Path, tags: tuple[str, ...], columns: tuple[tuple[str, str], ...], region: str | None) -> int:
+@click.option("--dry-run", is_flag=True, help="Store nothing: show how the file is understood.")
+def import_contacts(file: Path, tags: tuple[str, ...], *, dry_run: bool, **choices: Any) -> int:
     """Import the contacts of FILE (CSV or Excel).
 
     Exit status: 0 when every row was taken, 1 when some were not, 2 when it was refused.
     """
-    form = {"tags": ",".join(tags), "mapping": json.dumps(dict(columns)) if columns else "", "region": region or ""}
+    form = {"tags": ",".join(tags), "dryRun": str(dry_run).lower(), **as_form(choices)}
     with Client() as client, file.open("rb") as content:
         answer = client.call("POST", "/contacts/import", data=form, files={"file": (file.name, content)})
-        while (found := ImportReport.model_validate(answer)).status in OPEN_IMPORTS:
+        while (found := ImportReport.model_validate(answer)).status in OPEN_IMPORTS and not dry_run:
             time.sleep(LOOK_SECONDS)
             answer = client.call("GET", f"/contacts/imports/{found.import_id}")
+    if dry_run:
+        _print_understood(found)
     _print_report(found)
     return 1 if found.rejected or found.status == "failed" else 0
+
+
+def _print_understood(found: ImportReport) -> None:
+    reading = found.reading.model_dump(exclude_none=True, by_alias=False) if found.reading else {}
+    for name, value in reading.items():
+        click.echo(f"{name.replace('_', ' ')}: {value!r}")
+    print_table(("COLUMN", "IS TAKEN FOR"), list(found.columns.items()))
+    variables = list(dict.fromkeys(name for sample in found.samples for name in sample.variables))
+    rows = [
+        (sample.number, sample.name, ", ".join(sample.tags), *(sample.variables.get(name) for name in variables))
+        for sample in found.samples
+    ]
+    print_table(("NUMBER", "NAME", "TAGS", *variables), rows)
+    if found.status in OPEN_IMPORTS:
+        click.echo("the file is long: this is what its first rows say")
 
 
 def _print_report(found: ImportReport) -> None:
@@ -48,7 +65,7 @@ def _print_report(found: ImportReport) -> None:
     for row in found.rejections:
         place = f"row {row.row}" if row.column is None else f"row {row.row}, {row.column}"
         click.echo(f"  {place}: {row.reason}")
-    if found.rejected > len(found.rejections):
+    if found.import_id and found.rejected > len(found.rejections):
         click.echo(f"  all of them as CSV: GET /contacts/imports/{found.import_id}/errors")
 
 

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import rich_click as click
 from rich.console import Console
 
+from host_litestar.cli.client import given
+from host_litestar.cli.contact_file import CHOICES, contact_file, reading_options
 from host_litestar.cli.errors import RefusedError
 from host_litestar.cli.preview import show_preview
 from host_litestar.cli.progress import Engine, follow, report
@@ -47,21 +49,6 @@ class MomentType(click.ParamType[datetime]):
             self.fail(f"{value!r} is no time: write 2026-12-01T08:00+07:00", param, ctx)
 
 
-class ColumnType(click.ParamType[tuple[str, str]]):
-    """``HP Ibu=number``: what a column is."""
-
-    name = "column=meaning"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        column, separator, meaning = str(value).rpartition("=")
-        if not (separator and column.strip() and meaning.strip()):
-            self.fail(f"{value!r}: write COLUMN=MEANING", param, ctx)
-        return column.strip(), meaning.strip()
-
-
-contact_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
-
-
 @click.command()
 @contact_file
 @click.option("--message", "-m", required=True, help="The text; {{ column }} is filled in. @FILE reads it from a file.")
@@ -72,7 +59,7 @@ contact_file = click.argument("file", type=click.Path(exists=True, dir_okay=Fals
 @click.option("--at", "moment", type=MomentType(), help="Start at a time, as 2026-12-01T08:00+07:00.")
 @click.option("--batch-size", type=click.IntRange(1), help="Send in batches of so many.")
 @click.option("--batch-interval", type=float, default=600, show_default=True, help="Seconds between batches.")
-@click.option("--column", "columns", type=ColumnType(), multiple=True, help='What a column is, as "HP Ibu=number".')
+@reading_options
 @click.option("--preview", is_flag=True, help="Send nothing: show who would get it, how it looks, who not and why.")
 @click.option("--detach", is_flag=True, help="Submit and leave; exit status 0 then means accepted.")
 @click.option("--local", is_flag=True, help="Send from this process, without a server.")
@@ -81,7 +68,6 @@ def send(
     file: Path,
     message: str,
     moment: datetime | None,
-    columns: tuple[tuple[str, str], ...],
     data_dir: Path | None,
     *,
     preview: bool,
@@ -95,12 +81,12 @@ def send(
     """
     if detach and local:
         raise click.UsageError("--local works only while it runs: leave out --detach")
+    choices = given({name: options.pop(name) for name in CHOICES})
     draft = make_draft(file, text=read_message(message), moment=moment, **options)
     console = Console()
     with open_engine(local=local, data_dir=data_dir) as engine:
         upload = engine.upload(file)
-        source: dict[str, Any] = {"type": upload.kind, "uploadId": upload.upload_id}
-        draft["source"] = source | ({"mapping": dict(columns)} if columns else {})
+        draft["source"] = {"type": upload.kind, "uploadId": upload.upload_id, **choices}
         if preview:
             return show_preview(engine.preview(draft))
         job_id = engine.submit(draft, key=str(uuid.uuid4())).job_id

@@ -4,21 +4,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from litestar import Controller, delete, get, post
-from litestar.datastructures import UploadFile
 from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody
 from msgspec import Meta
 
 from host_litestar.problems import problems
-from host_litestar.routes.parameters import (
-    Actor,
-    Engine,
-    PageNumber,
-    PageSize,
-    SearchText,
-    read_mapping,
-    whole_list,
-)
-from host_litestar.routes.uploads import read_pieces
+from host_litestar.routes.parameters import Actor, Engine, PageNumber, PageSize, SearchText, whole_list
+from host_litestar.routes.uploads import ContactFileForm, read_pieces
 from wabroadcast_core.models.blacklist import (
     DEFAULT_REASON,
     LONGEST_REASON,
@@ -31,12 +22,9 @@ from wabroadcast_core.models.page import Page
 
 
 @dataclass
-class BlacklistForm:
-    """A file of numbers. ``mapping``: JSON, from column to meaning; ``connection``: every one if not given."""
+class BlacklistForm(ContactFileForm):
+    """A file of numbers. ``connection``: every one if not given."""
 
-    file: UploadFile
-    mapping: str = ""
-    region: str | None = None
     reason: Annotated[str, Meta(min_length=1, max_length=LONGEST_REASON)] = DEFAULT_REASON
     connection: str | None = None
 
@@ -60,17 +48,16 @@ class BlacklistController(Controller):
     @post("/import", status_code=200, operation_id="ImportBlacklist", sync_to_thread=True, responses=problems(404, 413))
     def import_file(self, data: MultipartBody[BlacklistForm], broadcaster: Engine, actor: Actor) -> BlacklistReport:
         """Never message the numbers of a CSV or Excel file again."""
-        mapping = read_mapping(data.mapping)
+        choices = data.choices()
         upload = broadcaster.save_upload(
             read_pieces(data.file), filename=data.file.filename, content_type=data.file.content_type
         )
         return broadcaster.block_file(
             upload.upload_id,
-            mapping=mapping,
-            region=data.region or None,
             reason=data.reason,
             connection=data.connection or None,
             actor=actor,
+            **choices,
         )
 
     @get("/{number:str}/history", operation_id="GetBlacklistHistory", sync_to_thread=True, responses=problems())

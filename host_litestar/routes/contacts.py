@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from litestar import Controller, Response, delete, get, post, put
-from litestar.datastructures import UploadFile
 from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody, QueryParameter
 from litestar.response import Stream
 
@@ -27,10 +26,9 @@ from host_litestar.routes.parameters import (
     PageSize,
     SearchText,
     TagText,
-    read_mapping,
     whole_list,
 )
-from host_litestar.routes.uploads import read_pieces
+from host_litestar.routes.uploads import ContactFileForm, read_pieces
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.contact import (
     OPEN_IMPORTS,
@@ -47,13 +45,10 @@ FileFormat = Literal["csv", "xlsx"]
 
 
 @dataclass
-class ImportForm:
-    """A contact file. ``tags``: comma-separated or repeated; ``mapping``: JSON, from column to meaning."""
+class ImportForm(ContactFileForm):
+    """A contact file. ``tags``: comma-separated or repeated."""
 
-    file: UploadFile
     tags: str | list[str] = ""
-    mapping: str = ""
-    region: str | None = None
     dryRun: bool = False  # noqa: N815 - the field's name in the form
 
 
@@ -158,16 +153,15 @@ class ContactController(Controller):
     )
     def import_file(self, data: MultipartBody[ImportForm], broadcaster: Engine) -> Response[ImportReport]:
         """Take over the contacts of a CSV or Excel file: 200 when done at once, 202 when it goes on."""
-        mapping = read_mapping(data.mapping)
+        choices = data.choices()
         upload = broadcaster.save_upload(
             read_pieces(data.file), filename=data.file.filename, content_type=data.file.content_type
         )
         report = broadcaster.import_contacts(
             upload.upload_id,
             tags=_split_tags(data.tags),
-            mapping=mapping,
-            region=data.region or None,
             dry_run=data.dryRun,
+            **choices,
         )
         return Response(report, status_code=202 if report.status in OPEN_IMPORTS else 200)
 

@@ -1,6 +1,5 @@
 """Parameters that several routes share."""
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Annotated, TypeAlias, TypeVar
@@ -9,7 +8,6 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.page import Page
 
 Item = TypeVar("Item")
@@ -41,16 +39,3 @@ def whole_list(items: Sequence[Item]) -> Page[Item]:
 def read_tag(name: TagName) -> str:
     """The tag that a path names: its own slashes stand escaped twice there, as routes are found by the plain path."""
     return _SLASH.sub("/", name)
-
-
-def read_mapping(text: str) -> dict[str, str] | None:
-    """The field ``mapping`` of a form: JSON, from column to meaning. :raises InvalidInputError: it is none."""
-    if not text.strip():
-        return None
-    try:
-        mapping = json.loads(text)
-    except ValueError as error:
-        raise InvalidInputError([Fault("mapping", f"not JSON: {error}")]) from None
-    if not (isinstance(mapping, dict) and all(isinstance(role, str) for role in mapping.values())):
-        raise InvalidInputError([Fault("mapping", "must be a JSON object of texts, column to meaning")])
-    return mapping

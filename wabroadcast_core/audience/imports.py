@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TypedDict, Unpack
 
 import phonenumbers
 import redis
@@ -52,21 +53,35 @@ class Understood(Model):
     reading: Reading | None = None
 
 
+class ReadingChoices(TypedDict, total=False):
+    """How a file is to be read, where it would be understood otherwise. None chooses nothing."""
+
+    mapping: Mapping[str, str] | None  # column (header or place) to its meaning
+    region: str | None  # the country of numbers that name none
+    sheet: str | int | None  # of a workbook: its name, or its place from 1
+    delimiter: str | None  # of a text file
+    encoding: str | None  # of a text file
+
+
 class ImportOptions(Model):
     """How a file is read, and once it was begun, what it was understood as."""
 
     tags: list[str] = Field(default_factory=list)
     mapping: dict[str, str] = Field(default_factory=dict)
     region: str
+    sheet: str | int | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
     understood: Understood | None = None
 
 
-def import_options(
-    context: Context, *, tags: Iterable[str] = (), mapping: Mapping[str, str] | None, region: str | None
-) -> ImportOptions:
+_OF_SOME_KINDS = frozenset({"sheet", "delimiter", "encoding"})
+
+
+def import_options(context: Context, *, tags: Iterable[str] = (), **choices: Unpack[ReadingChoices]) -> ImportOptions:
     """The options as an operator gives them. :raises InvalidInputError: one does not fit."""
     cleaned = list(dict.fromkeys(tag for text in tags for tag in split_tags(text)))
-    country = (region or context.settings.default_region).upper()
+    country = (choices.get("region") or context.settings.default_region).upper()
     faults = []
     if any(len(tag) > LONGEST_TAG for tag in cleaned):
         faults.append(Fault("tags", f"a tag is longer than {LONGEST_TAG} characters"))
@@ -74,7 +89,14 @@ def import_options(
         faults.append(Fault("region", f"no country is called {country!r}: two letters, as in ID"))
     if faults:
         raise InvalidInputError(faults)
-    return ImportOptions(tags=cleaned, mapping=dict(mapping or {}), region=country)
+    return ImportOptions(
+        tags=cleaned,
+        mapping=dict(choices.get("mapping") or {}),
+        region=country,
+        sheet=choices.get("sheet"),
+        delimiter=choices.get("delimiter"),
+        encoding=choices.get("encoding"),
+    )
 
 
 def run_import(context: Context, import_id: str, *, is_stopped: Callable[[], bool] = bool) -> None:
@@ -96,12 +118,15 @@ def run_import(context: Context, import_id: str, *, is_stopped: Callable[[], boo
 def open_source(context: Context, upload_id: str, options: ImportOptions) -> ContactSource:
     """The contact source that reads an upload, chosen by what the file holds.
 
-    :raises NotFoundError: there is no such upload. :raises InvalidInputError: the mapping does not fit.
+    :raises NotFoundError: there is no such upload. :raises InvalidInputError: an option does not fit.
     """
     with open_upload(context.database, upload_id) as file:
         kind = context.plugins.contact_source(file_kind(file.read(_HEAD)))
+    chosen = options.model_dump(include=set(_OF_SOME_KINDS), exclude_none=True)
+    if foreign := [name for name in chosen if name not in kind.Settings.model_fields]:
+        raise InvalidInputError([Fault(name, f"the file is of kind {kind.kind}, which has none") for name in foreign])
     try:
-        settings = kind.Settings.model_validate({"uploadId": upload_id, "mapping": options.mapping})
+        settings = kind.Settings.model_validate({"uploadId": upload_id, "mapping": options.mapping, **chosen})
     except ValidationError as error:
         raise InvalidInputError(faults_of(error)) from error
     return kind(settings, dataclasses.replace(source_context(context), region=options.region))

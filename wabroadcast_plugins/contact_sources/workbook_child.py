@@ -160,11 +160,13 @@ def _find_sheet(path: str, wanted: str | int | None) -> tuple[Any, list[str]]:
 
 
 def _sheet_name(names: list[str], wanted: str | int) -> str:
-    if isinstance(wanted, int) and 0 < wanted <= len(names):
-        return names[wanted - 1]
-    for name in names:
-        if name.strip().casefold() == str(wanted).strip().casefold():
+    """By name, else by place; a form or a command line gives a place as text."""
+    text = str(wanted).strip().casefold()
+    for name in names if isinstance(wanted, str) else ():
+        if name.strip().casefold() == text:
             return name
+    if text.isdecimal() and 0 < int(text) <= len(names):
+        return names[int(text) - 1]
     raise RefusedError(f"there is no sheet {wanted!r}; the workbook has {', '.join(names)}")
 
 

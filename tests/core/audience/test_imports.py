@@ -177,6 +177,45 @@ def test_a_mapping_and_a_region_overrule_what_would_be_understood(broadcaster: B
     assert people(broadcaster) == {"+84987654321": (None, {"panggilan": "Ana"}, [])}
 
 
+def test_how_a_text_file_is_read_can_be_said(broadcaster: Broadcaster) -> None:
+    file = "Nama^HP\nJosé, Ibu^0812-3456-7890\n".encode("cp437")
+
+    report = broadcaster.import_contacts(upload(broadcaster, file), delimiter="^", encoding="cp437")
+
+    assert report.reading == Reading(delimiter="^", encoding="cp437", header_row=1)
+    assert {number: name for number, (name, *_) in people(broadcaster).items()} == {"+6281234567890": "José, Ibu"}
+
+
+@pytest.mark.parametrize("sheet", ["lama", "2", 2, "3"])
+def test_the_sheet_of_a_workbook_can_be_said_by_name_and_place(broadcaster: Broadcaster, sheet: str | int) -> None:
+    book = Workbook()
+    for title, number in (("Baru", "0812-1111-1111"), ("3", "0812-2222-2222"), ("Lama", "0812-3333-3333")):
+        page = book.create_sheet(title)
+        for cells in (["Nama", "HP"], ["Budi", number]):
+            page.append(cells)
+    book.remove(book.worksheets[0])
+    file = io.BytesIO()
+    book.save(file)
+
+    broadcaster.import_contacts(upload(broadcaster, file.getvalue()), sheet=sheet)
+
+    expected = "+6281233333333" if sheet == "lama" else "+6281222222222"  # a sheet may be called like a place
+    assert set(people(broadcaster)) == {expected}
+
+
+def test_a_workbook_has_no_delimiter_and_names_the_sheets_it_has(broadcaster: Broadcaster) -> None:
+    file = io.BytesIO()
+    Workbook().save(file)
+    workbook = upload(broadcaster, file.getvalue())
+
+    with pytest.raises(InvalidInputError) as refused:
+        broadcaster.import_contacts(workbook, delimiter=",", dry_run=True)
+    with pytest.raises(FileError, match="no sheet 'Data'; the workbook has Sheet"):
+        broadcaster.import_contacts(workbook, sheet="Data", dry_run=True)
+
+    assert [fault.path for fault in refused.value.faults] == ["delimiter"]
+
+
 @pytest.mark.parametrize(
     "file",
     [
@@ -211,6 +250,9 @@ def test_a_file_that_breaks_in_the_middle_keeps_what_came_before(broadcaster: Br
     [
         pytest.param({"tags": ["x" * 101]}, "tags", id="tag"),
         pytest.param({"region": "XX"}, "region", id="region"),
+        pytest.param({"sheet": "A"}, "sheet", id="sheet-of-a-text-file"),
+        pytest.param({"encoding": "klingon"}, "encoding", id="encoding"),
+        pytest.param({"delimiter": ";;"}, "delimiter", id="delimiter"),
     ],
 )
 def test_options_that_do_not_fit_are_named(broadcaster: Broadcaster, options: dict[str, object], path: str) -> None:

@@ -55,6 +55,20 @@ def test_people_go_in_and_out_of_the_contact_book(command: Command, tmp_path: Pa
     assert (deleted.returncode, again.returncode) == (0, 2)
 
 
+def test_a_dry_run_shows_how_a_file_is_understood(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("Nama\tKontak\tKota, Provinsi\nBudi\t0812-6000-0001\tSolo, Jateng\nX\t12\t\n")
+    options = ["--delimiter", "tab", "--encoding", "utf-8", "--column", "Kontak=number"]
+
+    tried = command("import", str(tmp_path / "in.csv"), *options, "--dry-run", "--tag", "coba")
+
+    assert tried.returncode == 1
+    lines = tried.stdout.splitlines()
+    assert lines[:3] == ["delimiter: '\\t'", "encoding: 'utf-8'", "header row: 1"]
+    assert {"Kontak\tnumber", "Nama\tname", "+6281260000001\tBudi\tcoba\tSolo, Jateng"} <= set(lines)
+    assert lines[-2:] == ["2 rows: 1 new, 0 known, 1 not taken", "  row 3, number: too short"]
+    assert command("contacts", "show", "081260000001").returncode == 2
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
 def test_an_exported_file_can_be_imported(command: Command, tmp_path: Path, suffix: str) -> None:
     (tmp_path / "in.csv").write_text(f"{HEADER}Budi;0812-2000-0001;Solo;keluar\n")
@@ -133,6 +147,8 @@ def test_the_blacklist_is_looked_after(command: Command, tmp_path: Path) -> None
         pytest.param(["tags", "delete", "gone"], "gone", id="no-tag"),
         pytest.param(["blacklist", "add", "12"], "too short", id="no-number"),
         pytest.param(["blacklist", "import", "gone.csv"], "gone.csv", id="no-file"),
+        pytest.param(["import", __file__, "--delimiter", ";;"], "one character, or tab", id="no-delimiter"),
+        pytest.param(["import", __file__, "--sheet", "1"], "sheet", id="no-workbook"),
     ],
 )
 def test_what_is_refused_is_one_line_and_exit_status_2(command: Command, arguments: list[str], words: str) -> None:

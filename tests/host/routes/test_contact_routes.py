@@ -52,6 +52,17 @@ def test_tags_may_be_repeated_and_columns_named(api: Any) -> None:
     assert (contact["name"], sorted(contact["tags"])) == ("Budi", ["x", "y", "z"])
 
 
+def test_how_a_file_is_read_can_be_said(api: Any) -> None:
+    file = "Nama^HP\nJosé^0812-0000-1001\n".encode("cp437")
+
+    answer = import_file(api, file, delimiter="^", encoding="cp437", dryRun="true").json()
+    refused = import_file(api, file, sheet="1")
+
+    assert answer["reading"] == {"delimiter": "^", "encoding": "cp437", "sheet": None, "headerRow": 1}
+    assert [sample["name"] for sample in answer["samples"]] == ["José"]
+    assert (refused.status_code, [fault["path"] for fault in refused.json()["errors"]]) == (400, ["sheet"])
+
+
 def test_without_a_worker_a_long_import_is_answered_202(still_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Broadcaster.import_contacts
     monkeypatch.setattr(
