@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Told = TypeVar("Told", int, str)
 MOST_TOGETHER = 64
+PATIENCE = 0.01  # seconds that work which can wait does so, for other work to share a transaction with
 
 
 @dataclass(slots=True)
@@ -61,6 +62,7 @@ class Committer:
         self._completed = completed
         self._silenced = silenced
         self._waiting: deque[_Piece] = deque()
+        self._patient: deque[_Piece] = deque()
         self._changed = threading.Condition()
         self._stopping = False
         self._threads = [
@@ -70,14 +72,15 @@ class Committer:
         for thread in self._threads:
             thread.start()
 
-    async def run(self, work: Callable[[Unit], Result]) -> Result:
+    async def run(self, work: Callable[[Unit], Result], *, patient: bool = False) -> Result:
         """Run ``work`` in a transaction, maybe with others'; it may be run again after a failure of theirs.
 
+        :param patient: it waits a moment for others, as each transaction waits for the disk.
         :raises UnavailableError: the store cannot be reached; nothing was stored.
         """
         piece = _Piece(work, asyncio.get_running_loop().create_future())
         with self._changed:
-            self._waiting.append(piece)
+            (self._patient if patient else self._waiting).append(piece)
             self._changed.notify()
         result: Result = await piece.future
         return result
@@ -102,9 +105,11 @@ class Committer:
 
     def _next_pieces(self) -> list[_Piece]:
         with self._changed:
-            while not self._waiting and not self._stopping:
-                self._changed.wait()
-            return [self._waiting.popleft() for _ in range(min(MOST_TOGETHER, len(self._waiting)))]
+            while not self._stopping and not self._waiting:
+                if not self._changed.wait(PATIENCE if self._patient else None) and self._patient:
+                    break
+            pieces = [self._patient.popleft() for _ in range(min(MOST_TOGETHER, len(self._patient)))]
+            return pieces + [self._waiting.popleft() for _ in range(min(MOST_TOGETHER, len(self._waiting)))]
 
     def _commit_singly(self, pieces: list[_Piece]) -> None:
         for piece in pieces:

@@ -124,7 +124,7 @@ class Pace:
         :raises redis.RedisError: Redis cannot be asked: send nothing.
         """
         spacing = Spacing.of(limits.rate)
-        paced = _is_paced(limits)
+        paced = is_paced(limits)
         keys, candidates = self._candidates(rivals)
         ask = {
             "op": "reserve",
@@ -156,7 +156,7 @@ class Pace:
 
     async def tell(self, connection_id: int, limits: Limits, report: Report) -> None:
         """Say what became of slots, and take none. :raises ColdPaceError: :raises redis.RedisError: as above."""
-        if report and _is_paced(limits):
+        if report and is_paced(limits):
             await self.reserve(connection_id, limits, count=0, report=report)
 
     async def prime(self, connection_id: int, limits: Limits, memory: Memory, *, now: float) -> None:
@@ -199,7 +199,8 @@ class Pace:
         return await self._script(keys=keys, args=[json.dumps(given)])
 
 
-def _is_paced(limits: Limits) -> bool:
+def is_paced(limits: Limits) -> bool:
+    """Whether there is a pace to keep at all."""
     return bool(limits.rate or limits.jitter or limits.quotas)
 
 

@@ -17,6 +17,7 @@ from wabroadcast_core.store.messages import Claimed, Outcome, position_of
 
 log = logging.getLogger(__name__)
 
+MOST_AT_A_STRETCH = 64  # messages rendered before others on the loop get their turn: some have slots to meet
 PLUGIN_WAIT = 30.0  # seconds before a message is tried again whose blacklist could not be asked
 
 
@@ -47,7 +48,9 @@ class Readying:
             return []
         ready = []
         documents = json.loads(f"[{','.join(message.variables or '{}' for message, _ in claimed)}]")  # at once: faster
-        for (message, brief), variables in zip(claimed, documents, strict=True):
+        for place, ((message, brief), variables) in enumerate(zip(claimed, documents, strict=True), 1):
+            if place % MOST_AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
             reason = blocked.get(message.number)
             if reason is not None:
                 self._put_aside(message, outcomes.skipped(message, SkipReason.BLACKLISTED, reason))

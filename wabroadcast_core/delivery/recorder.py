@@ -84,7 +84,7 @@ class Recorder:
         waited = False
         while True:
             try:
-                await self._committer.run(lambda unit: _record(unit, batch))
+                await self._committer.run(lambda unit: _record(unit, batch), patient=True)
             except UnavailableError:
                 if not waited:
                     log.warning("the store is away: %d outcomes are kept until it is back", self._unstored)

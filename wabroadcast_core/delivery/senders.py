@@ -23,7 +23,7 @@ class LiveConnection:
     late: tuple[float, float] | None = None  # what the limiter is told of the latest start: slot, shift asked for
 
     @property
-    def is_paced(self) -> bool:
+    def has_rate(self) -> bool:
         return self.brief.limits.rate is not None
 
     @property

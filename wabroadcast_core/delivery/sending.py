@@ -82,7 +82,7 @@ class Sending:
 
     async def _send(self, live: LiveConnection, ready: "Ready", task: asyncio.Task[None]) -> None:
         started_at = self._engine.clock.now()
-        if live.is_paced:
+        if live.has_rate:
             live.note_start(ready.slot, ready.shift, at=started_at)
             STARTING.set((live, ready.slot, ready.shift))
         key = ready.claimed.key

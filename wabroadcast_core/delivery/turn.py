@@ -1,8 +1,9 @@
 """One short run of work for one connection: take slots, claim messages for them, start each on its slot.
 
-Two coroutines work hand in hand. The planner reserves the slots of the next moment and claims just as many messages,
-so that priority is decided as late as possible. The starter writes the intents and starts each message on its slot;
-a message that comes too late for its slot gives it up and is given another one.
+Coroutines work hand in hand. The planner reserves the slots of the next moment and claims just as many messages, so
+that priority is decided as late as possible; where no pace is to be kept there are two of them, and one makes its
+messages ready while the other's are claimed. The starter writes the intents and starts each message on its slot; a
+message that comes too late for its slot gives it up and is given another one.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.intents import SealedError
-from wabroadcast_core.delivery.pace import LATEST, ColdPaceError, Lateness, Report, Slots
+from wabroadcast_core.delivery.pace import LATEST, ColdPaceError, Lateness, Report, Slots, is_paced
 from wabroadcast_core.delivery.senders import LiveConnection
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.models.message import OutgoingMessage
@@ -33,7 +34,9 @@ log = logging.getLogger(__name__)
 
 AHEAD = 0.15  # seconds: more slots are taken when the next one is nearer than this
 TOGETHER = 0.005  # seconds: messages whose slots lie this close share one writing of intents
-MOST_TOGETHER = 256
+MOST_TOGETHER = 512
+UNPACED_PLANNERS = 2
+LEAST_ROOM = 8  # an eighth of the room must be free before more is claimed: a claim of few costs what one of many does
 LONGEST_HOLD = 1.0  # seconds that a claimed message may wait for its start before it is claimed anew
 NEAR = 5.0  # seconds: for work that is due sooner the turn waits, otherwise it comes back by the queue
 IDLE_LOOK = 0.2  # seconds before looking again where work was seen but could not be claimed
@@ -64,7 +67,9 @@ class Turn:
         self.waiting: dict[int, Ready] = {}  # claimed and not started, by key
         self._order: deque[Ready] = deque()
         self._late: deque[Ready] = deque()  # gave up their slots
-        self._heard: list[News] = []  # since the last claim was asked for
+        self._asked = 0  # for so many messages slots or claims are asked for
+        self._filling = 0  # how many claims are under way
+        self._heard: list[News] = []  # since the first of them was asked for
         self._filled = asyncio.Event()
         self.looks_on = False  # whether it will still see what is stored now
         self._live: LiveConnection | None = None
@@ -90,7 +95,7 @@ class Turn:
         self.looks_on = True
         starter = asyncio.create_task(self._start_all())
         try:
-            outlook = await self._plan(outlook)
+            outlook = await self._plan_together(outlook)
         finally:
             self.looks_on = False
             self._filled.set()
@@ -117,12 +122,22 @@ class Turn:
         live = self._live
         if live is None:
             return
-        if live.is_paced:
+        if live.has_rate:
             await asyncio.sleep(LATEST)
         with contextlib.suppress(redis.RedisError, ColdPaceError):
             await self._engine.pace.tell(self.connection_id, live.brief.limits, self._take_report())
 
     # --- the planner -------------------------------------------------------------------------------------------
+
+    async def _plan_together(self, outlook: Outlook) -> Outlook:
+        paced = outlook.connection is not None and is_paced(outlook.connection.limits)
+        planners = [self._plan(outlook) for _ in range(1 if paced else UNPACED_PLANNERS)]
+        ends = await asyncio.gather(*planners, return_exceptions=True)  # none is left behind where another fails
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+            outlook = end
+        return outlook
 
     async def _plan(self, outlook: Outlook) -> Outlook:
         ends_at = self._now() + self._engine.settings.turn_seconds
@@ -153,9 +168,16 @@ class Turn:
             self._far_slot = self._next_slot
             return outlook
         await self._rest(self._next_slot - AHEAD - self._now())
-        room = await self._room()
+        count = min(self._engine.settings.claim_size, await self._room())
+        self._asked += count
         try:
-            slots = await self._reserve(outlook, min(self._engine.settings.claim_size, room))
+            return await self._take(outlook, count)
+        finally:
+            self._asked -= count
+
+    async def _take(self, outlook: Outlook, count: int) -> Outlook:
+        try:
+            slots = await self._reserve(outlook, count)
         except redis.RedisError as error:
             log.warning("nothing is sent while Redis cannot be asked: %s", error)
             await self._rest(REDIS_RETRY)
@@ -164,7 +186,13 @@ class Turn:
         if not slots.times:
             return outlook
         self._last_slot = slots.times[-1]
-        return await self._fill(outlook, slots)
+        if not self._filling:
+            self._heard.clear()
+        self._filling += 1
+        try:
+            return await self._fill(outlook, slots)
+        finally:
+            self._filling -= 1
 
     async def _reserve(self, outlook: Outlook, count: int) -> Slots:
         connection = outlook.connection
@@ -188,7 +216,6 @@ class Turn:
         if not times or connection is None:
             return outlook
         caps = _count(slots.rivals) if any(slots.rivals) else None
-        self._heard.clear()
         try:
             claimed, taken, outlook = await self._engine.claim(connection, len(times), caps)
         except UnavailableError:
@@ -224,12 +251,13 @@ class Turn:
         self._filled.set()
 
     async def _room(self) -> int:
-        """How many more requests this connection may have under way here; waits until there is one."""
+        """How many more requests this connection may have under way here; waits until there are some."""
+        most = self._engine.settings.in_flight
         while True:
             live = self._live
-            taken = len(self.waiting) + (live.in_flight if live else 0)
-            if taken < self._engine.settings.in_flight:
-                return self._engine.settings.in_flight - taken
+            room = most - self._asked - len(self.waiting) - (live.in_flight if live else 0)
+            if room >= max(1, most // LEAST_ROOM):
+                return room
             await self._engine.finished_some(self.connection_id)
 
     async def _look_again(self, outlook: Outlook) -> Outlook:

@@ -71,7 +71,7 @@ class OutgoingMessage:
     attempt: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Accepted:
     """The provider took the message. ``wa_id``: the id it knows the person by, if it said so."""
 

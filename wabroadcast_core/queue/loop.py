@@ -13,7 +13,7 @@ from wabroadcast_core.delivery.engine import Engine
 log = logging.getLogger(__name__)
 
 OPEN_FILES = 65_536  # every open request is one
-SWITCH_SECONDS = 0.001  # how long another thread may keep the interpreter while the loop has a slot to meet
+SWITCH_SECONDS = 0.00005  # how long a thread may keep the interpreter while the loop or the store waits for it
 
 
 class EngineLoop:

@@ -13,7 +13,7 @@ from sqlalchemy import JSON, Connection, RowMapping, Select, cast, delete, func,
 from wabroadcast_core.models.recipient import AudienceRow, Scalar
 from wabroadcast_core.store import tags as tag_store
 from wabroadcast_core.store.database import Database
-from wabroadcast_core.store.sql import POST_ROWS, as_document, as_json, clean_text, dialects, json_columns
+from wabroadcast_core.store.sql import POST_ROWS, as_json, clean_text, dialects, json_columns
 from wabroadcast_core.store.tables import contact_tags, contacts, tags
 
 PAGE = 2_000
@@ -254,7 +254,7 @@ def _take_lite(connection: Connection, people: Sequence[NewContact], *, source: 
     """
     last = connection.execute(select(func.coalesce(func.max(contacts.c.id), 0))).scalar_one()
     rows = [
-        (person.number, person.name and clean_text(person.name), as_document(person.variables), source, now, now)
+        (person.number, person.name and clean_text(person.name), as_json(person.variables), source, now, now)
         for person in people
     ]
     connection.exec_driver_sql(_TAKE.sqlite.text, rows)

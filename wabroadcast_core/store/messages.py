@@ -4,6 +4,7 @@ Counters belong to the broadcast and change in the same transaction: every funct
 returns or applies the change.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 from sqlalchemy import Connection, Row, RowMapping, func, or_, select, text
 
 from wabroadcast_core.models.status import SENT, MessageStatus
-from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
+from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, Dialects, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import attempts, messages
 
 POSITION_BITS = 32
@@ -123,37 +124,53 @@ class Claimed(NamedTuple):
     connection_id: int
 
 
-_CLAIM = """
-    UPDATE messages SET status = 'processing', worker_id = :worker_id, connection_id = :connection_id, due_at = NULL
-    WHERE id {among} ({picked})
-    RETURNING id, broadcast_id, number, name, variables, attempts, batch, worker_id, connection_id
-    """
-_PICK_LITE = {"among": "IN", "locking": ""}
-_PICK_POST = {"among": "= ANY (ARRAY", "locking": "FOR UPDATE SKIP LOCKED)"}  # an array is made once, a list may not be
-_CLAIM_QUEUED = dialects(
-    _CLAIM.format(
-        among="{among}",
-        picked="""
-        SELECT id FROM messages
+_PICK_QUEUED = """
+        SELECT {columns} FROM messages
         WHERE broadcast_id = :broadcast_id AND route = :route AND status = 'queued' AND batch <= :released_batch
-        ORDER BY batch, id LIMIT :amount {locking}
-        """,
-    ),
-    sqlite=_PICK_LITE,
-    postgresql=_PICK_POST,
-)
-_CLAIM_RETRY = dialects(
-    _CLAIM.format(
-        among="{among}",
-        picked="""
-        SELECT id FROM messages
+        ORDER BY batch, id LIMIT :amount
+        """
+_PICK_RETRY = """
+        SELECT {columns} FROM messages
         WHERE broadcast_id = :broadcast_id AND status = 'retry' AND due_at <= :now AND route = :route
-        ORDER BY due_at LIMIT :amount {locking}
-        """,
-    ),
-    sqlite=_PICK_LITE,
-    postgresql=_PICK_POST,
-)
+        ORDER BY due_at LIMIT :amount
+        """
+_TAKEN = "id, broadcast_id, number, name, variables, attempts, batch"
+_TAKE = """
+    UPDATE messages SET status = 'processing', worker_id = :worker_id, connection_id = :connection_id, due_at = NULL
+    WHERE id {among}
+    """
+
+
+def _claim(pick: str) -> Dialects:
+    """SQLite's rows come as one document, and are taken by a second statement: its driver lets go of the interpreter
+    for each row it steps to, and a busy event loop is slow to give it back. Nobody else writes meanwhile.
+    """
+    picked = pick.format(columns="id")
+    return Dialects(
+        sqlite=text(
+            f"SELECT json_group_array(json_array({_TAKEN}, :worker_id, :connection_id))"  # noqa: S608 - no user's text
+            f" FROM ({pick.format(columns=_TAKEN)})"
+        ),
+        postgresql=text(  # an array is made once, a list may not be
+            f"{_TAKE.format(among=f'= ANY (ARRAY({picked} FOR UPDATE SKIP LOCKED))')}"
+            f" RETURNING {_TAKEN}, worker_id, connection_id"
+        ),
+    )
+
+
+_CLAIM_QUEUED = _claim(_PICK_QUEUED)
+_CLAIM_RETRY = _claim(_PICK_RETRY)
+_TAKE_PICKED = text(_TAKE.format(among="IN (SELECT value FROM json_each(:keys))"))
+
+
+def _take(connection: Connection, claim: Dialects, asked: dict[str, Any]) -> list[Claimed]:
+    found = connection.execute(claim.of(connection), asked)
+    if connection.dialect.name != "sqlite":
+        return sorted(map(Claimed._make, found))
+    taken = sorted(map(Claimed._make, json.loads(found.scalar_one())))
+    if taken:
+        connection.execute(_TAKE_PICKED, {**asked, "keys": as_json([message.key for message in taken])})
+    return taken
 
 
 def claim_messages(
@@ -182,18 +199,16 @@ def claim_messages(
         "released_batch": released_batch,
     }
     taken: list[Claimed] = []
-    for source, statement, route in [
+    for source, claim, route in [
         *(("retry", _CLAIM_RETRY, route) for route in (routes if retry_waits else ())),
         *(("queued", _CLAIM_QUEUED, route) for route in routes),
     ]:
         if len(taken) >= amount:
             break
-        rows = connection.execute(
-            statement.of(connection), {**asked, "route": route, "amount": amount - len(taken)}
-        ).fetchall()
-        changes[broadcast_id, source] -= len(rows)
-        changes[broadcast_id, "processing"] += len(rows)
-        taken += sorted(map(Claimed._make, rows))
+        found = _take(connection, claim, {**asked, "route": route, "amount": amount - len(taken)})
+        changes[broadcast_id, source] -= len(found)
+        changes[broadcast_id, "processing"] += len(found)
+        taken += found
     return taken
 
 

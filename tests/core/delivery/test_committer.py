@@ -7,6 +7,7 @@ import pytest
 
 from tests.core.store.bench import Bench
 from wabroadcast_core.clock import SystemClock
+from wabroadcast_core.delivery import committer as committer_module
 from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.delivery.consent import silence
 from wabroadcast_core.models.status import BroadcastStatus
@@ -109,3 +110,39 @@ def test_who_is_silenced_is_told_once_that_is_stored_and_before_it_counts_as_don
     assert asyncio.run(told_by_then()) == 1
     _run_all(bench, [fail], silenced=hear)
     assert told == [(["+6281200000001"], True)]
+
+
+@ONE_STORE
+def test_what_can_wait_shares_the_transaction_of_what_comes_after(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer_module, "PATIENCE", 60.0)
+
+    async def run() -> tuple[Unit, Unit]:
+        committer = Committer(bench.database, SystemClock(), threads=1, completed=print, silenced=print)
+        patient = asyncio.create_task(committer.run(lambda unit: unit, patient=True))
+        await asyncio.sleep(0)  # it is handed over
+        units = await committer.run(lambda unit: unit), await patient
+        await asyncio.to_thread(committer.close)
+        return units
+
+    eager, patient = asyncio.run(run())
+
+    assert eager is patient
+
+
+@ONE_STORE
+@pytest.mark.parametrize("patience", [0.0, 60.0], ids=["its-time-is-up", "the-committer-closes"])
+def test_what_can_wait_is_not_left_behind(bench: Bench, monkeypatch: pytest.MonkeyPatch, patience: float) -> None:
+    monkeypatch.setattr(committer_module, "PATIENCE", patience)
+
+    async def run() -> str:
+        committer = Committer(bench.database, SystemClock(), threads=1, completed=print, silenced=print)
+        waiting = asyncio.create_task(committer.run(lambda _: "done", patient=True))
+        await asyncio.sleep(0)
+        if not patience:
+            await waiting
+        await asyncio.to_thread(committer.close)
+        return await waiting
+
+    assert asyncio.run(run()) == "done"
