@@ -7,7 +7,9 @@ import subprocess
 import sys
 from typing import Self
 
-ANSWER = b'{"messaging_product":"whatsapp","contacts":[{"input":"62","wa_id":"62"}],"messages":[{"id":"wamid.%d"}]}'
+ANSWER = (
+    b'{"messaging_product":"whatsapp","contacts":[{"input":"+%s","wa_id":"%s"}],"messages":[{"id":"wamid.%d"}]}'
+)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
 
@@ -47,13 +49,14 @@ class _Conversation(asyncio.Protocol):
         if not found or len(body) < _length_of(head):
             return
         self._received = b""
+        number = body.partition(b'"to": "+')[2].partition(b'"')[0]
         if self._latency:
-            asyncio.get_running_loop().call_later(self._latency, self._answer)
+            asyncio.get_running_loop().call_later(self._latency, self._answer, number)
         else:
-            self._answer()
+            self._answer(number)
 
-    def _answer(self) -> None:
-        body = ANSWER % next(self.numbers)
+    def _answer(self, number: bytes) -> None:
+        body = ANSWER % (number, number, next(self.numbers))
         if isinstance(self._transport, asyncio.Transport):
             self._transport.write(HEAD % len(body) + body)
 
