@@ -1,8 +1,10 @@
 """What providers say later, on its way into the store: in any order, twice, before our own record, or not ours."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
@@ -38,11 +40,13 @@ def apply_receipts(unit: Unit, connection_id: int, receipts: Sequence[Receipt]) 
     """
     keys = _keys_of(unit.connection, connection_id, receipts)
     facts = receipt_store.lock_facts(unit.connection, {key for key in keys if key is not None})
+    changed: dict[int, dict[str, Any]] = defaultdict(dict)
     parked, failures = [], []
     for receipt, key in zip(receipts, keys, strict=True):
         row = None if key is None else facts.get(key)
         if row is not None and row["status"] != MessageStatus.PROCESSING:
-            values = receipt_store.apply_receipt(unit.connection, row, _stored(receipt), changes=unit.changes)
+            values = receipt_store.apply_receipt(row, _stored(receipt), changes=unit.changes)
+            changed[row["id"]] |= values
             is_news = "status" in values  # a failure counts for others once, not with each copy of it
         else:
             is_news = row is not None
@@ -50,6 +54,7 @@ def apply_receipts(unit: Unit, connection_id: int, receipts: Sequence[Receipt]) 
                 parked.append(_parked_row(receipt, connection_id, key=key, now=unit.now))
         if row is not None and receipt.error is not None and is_news:
             failures.append(Failure(broadcast_of(row["id"]), row["number"], receipt.error))
+    receipt_store.store_changed(unit.connection, changed)
     receipt_store.park_receipts(unit.connection, parked)
     return failures
 
@@ -62,11 +67,13 @@ def apply_parked(unit: Unit, stored: Mapping[int, str | None], *, connection_id:
     )
     found = [(parked["message_id"] or keys[parked["provider_id"]], parked) for parked in taken]
     facts = receipt_store.lock_facts(unit.connection, {key for key, _ in found})
+    changed: dict[int, dict[str, Any]] = defaultdict(dict)
     for key, parked in found:
         number = facts[key]["number"]
-        receipt_store.apply_receipt(unit.connection, facts[key], _from_parked(parked), changes=unit.changes)
+        changed[key] |= receipt_store.apply_receipt(facts[key], _from_parked(parked), changes=unit.changes)
         if parked["opt_out"] and number is not None:
             silence(unit, number, reason=parked["reason"])
+    receipt_store.store_changed(unit.connection, changed)
 
 
 def apply_overtaken(unit: Unit) -> None:

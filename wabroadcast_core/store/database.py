@@ -24,6 +24,7 @@ from wabroadcast_core.errors import InputError, SetupError, UnavailableError
 
 MIGRATION_LOCK = 3_004_062  # any number that is ours alone, for PostgreSQL's advisory lock
 LOCK_WAIT_SECONDS = 30.0
+LOCK_LOOK_SECONDS = 0.001
 POSTGRESQL_CONNECT = {
     "connect_timeout": 10,
     # A host that froze in the middle of a transaction must not hold everyone's rows for ever.
@@ -135,7 +136,7 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        f"busy_timeout={int(LOCK_WAIT_SECONDS * 1000)}",
+        _patience(LOCK_WAIT_SECONDS),
         "cache_size=-16384",  # KiB, of each connection; what is not there comes from the system's own cache, quickly
         "temp_store=MEMORY",
         "wal_autocheckpoint=8192",  # pages: a checkpoint waits for the disk twice
@@ -144,9 +145,40 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _patience(seconds: float) -> str:
+    return f"busy_timeout={int(seconds * 1000)}"
+
+
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("wab_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    """Begin, to write only when it is our turn.
+
+    SQLite's own wait for the lock looks again more and more seldom: whoever writes one transaction after the other, as
+    a busy worker does, would keep all others out. So the looks are evenly spaced here.
+    """
+    if not connection.get_execution_options().get("wab_write", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver: Any = connection.connection.driver_connection
+    ends_at = time.monotonic() + LOCK_WAIT_SECONDS
+    driver.execute(f"PRAGMA {_patience(0)}")
+    try:
+        while not _took_lock(driver):
+            if time.monotonic() > ends_at:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails again, and says so in SQLAlchemy's way
+                break
+            time.sleep(LOCK_LOOK_SECONDS)
+    finally:
+        driver.execute(f"PRAGMA {_patience(LOCK_WAIT_SECONDS)}")
+
+
+def _took_lock(driver: Any) -> bool:
+    try:
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            return False
+        raise
+    return True
 
 
 @contextlib.contextmanager

@@ -1,10 +1,10 @@
 """What providers said later: facts beside a message's status, each counted once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, text, update
 
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store.messages import Changes, broadcast_of
@@ -54,8 +54,8 @@ def keys_by_provider_id(connection: Connection, provider_ids: Iterable[str], *, 
     return {provider_id: key for provider_id, key in connection.execute(statement) if provider_id is not None}
 
 
-def apply_receipt(connection: Connection, row: Facts, receipt: StoredReceipt, *, changes: Changes) -> dict[str, Any]:
-    """Note a receipt; one that says nothing new changes nothing.
+def apply_receipt(row: Facts, receipt: StoredReceipt, *, changes: Changes) -> dict[str, Any]:
+    """What a receipt changes of a message, for :func:`store_changed`; one that says nothing new changes nothing.
 
     ``read`` without ``delivered`` means delivered too; a receipt settles ``unknown``; a failure turns ``sent`` into
     ``failed`` unless the person has it already; what comes after a failure undoes it, except that ``sent`` says less.
@@ -72,8 +72,20 @@ def apply_receipt(connection: Connection, row: Facts, receipt: StoredReceipt, *,
         values["due_at"] = None
     _count(changes, row, values)
     row |= {name: value for name, value in values.items() if name in row}
-    connection.execute(update(messages).where(messages.c.id == row["id"]).values(values))
     return values
+
+
+_BY_KEY = update(messages).where(messages.c.id == bindparam("key"))
+
+
+def store_changed(connection: Connection, changed: Mapping[int, dict[str, Any]]) -> None:
+    """Store what changed of messages, by key. Those of which the same columns changed go together."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for key, values in sorted(changed.items()):
+        if values:
+            alike.setdefault(tuple(sorted(values)), []).append({"key": key, **values})
+    for rows in alike.values():
+        connection.execute(_BY_KEY, rows)
 
 
 def _failure(row: Facts, receipt: StoredReceipt) -> dict[str, Any]:
