@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import JSON, Connection, RowMapping, Select, cast, delete, func, or_, select, text
@@ -207,7 +208,7 @@ _SELECTED = "SELECT {columns}, :source, CAST(:now AS DOUBLE PRECISION), CAST(:no
 _COLUMNS = json_columns(number="TEXT", name="TEXT", variables="TEXT")
 _TAKE = dialects(
     """
-    {begin} INSERT INTO contacts (number, name, variables, source, created_at, updated_at)
+    {begin} INSERT INTO contacts ({id} number, name, variables, source, created_at, updated_at)
     {values}
     ON CONFLICT (number) DO UPDATE SET name = coalesce(excluded.name, contacts.name), variables = {merged},
       updated_at = excluded.updated_at
@@ -215,12 +216,14 @@ _TAKE = dialects(
     """,
     sqlite={
         "begin": "",
-        "values": "VALUES (?, ?, ?, ?, ?, ?)",
+        "id": "id,",
+        "values": "VALUES (?, ?, ?, ?, ?, ?, ?)",
         "merged": "json_patch(contacts.variables, excluded.variables)",
         "end": "",
     },
     postgresql={
         "begin": "WITH taken AS (",
+        "id": "",
         "values": _SELECTED.format(columns=_COLUMNS[1], rows=POST_ROWS),
         "merged": "CAST(CAST(contacts.variables AS jsonb) || CAST(excluded.variables AS jsonb) AS TEXT)",
         "end": "RETURNING xmax = 0 AS is_new) SELECT count(*) FROM taken WHERE is_new",  # no former version
@@ -250,13 +253,18 @@ def upsert_contacts(connection: Connection, people: Sequence[NewContact], *, sou
 def _take_lite(connection: Connection, people: Sequence[NewContact], *, source: str, now: float) -> int:
     """Row by row: a statement that changes many keeps a copy of every page that it touches, and numbers touch many.
 
-    :returns: how many are new: ids count up, and a transaction that writes is alone.
+    Numbers in their order touch each page of their index once; ids keep the order in which people came in.
+
+    :returns: how many are new: a transaction that writes is alone, so ids count up.
     """
     last = connection.execute(select(func.coalesce(func.max(contacts.c.id), 0))).scalar_one()
-    rows = [
-        (person.number, person.name and clean_text(person.name), as_json(person.variables), source, now, now)
-        for person in people
-    ]
+    rows = sorted(
+        (
+            (place, person.number, person.name and clean_text(person.name), as_json(person.variables), source, now, now)
+            for place, person in enumerate(people, last + 1)
+        ),
+        key=itemgetter(1),
+    )
     connection.exec_driver_sql(_TAKE.sqlite.text, rows)
     return int(connection.execute(_COUNT_NEWER, {"last": last}).scalar_one())
 

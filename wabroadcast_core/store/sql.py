@@ -43,6 +43,8 @@ def as_json(value: Sequence[Any] | Mapping[str, Any]) -> str:
 
 def clean_text(text: str) -> str:
     """``text`` with replacement characters for what no database stores."""
+    if text.isascii() and "\0" not in text:
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:
