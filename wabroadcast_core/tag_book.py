@@ -85,9 +85,9 @@ class TagBook:
 
     def _tag_some(self, numbers: Sequence[str], tagging: Tagging, report: TaggingReport) -> None:
         def transaction(connection: Connection) -> tuple[int, int, int]:
-            known = len(contact_store.known_numbers(connection, numbers))
-            added = tag_store.add_tags(connection, {tuple(tagging.add): numbers})
-            return known, added, tag_store.remove_tags(connection, tagging.remove, numbers)
+            ids = contact_store.ids_of(connection, numbers).values()
+            added = tag_store.add_tags(connection, {tuple(tagging.add): ids})
+            return len(ids), added, tag_store.remove_tags(connection, tagging.remove, ids)
 
         known, added, removed = self._context.database.transact(transaction)
         report.contacts += known

@@ -53,7 +53,7 @@ def try_import(context: Context, upload_id: str, options: ImportOptions, *, seco
 def _count(context: Context, found: DryRun, chunk: Chunk, newcomers: Newcomers) -> None:
     numbers = list(chunk.people)
     with context.database.read() as connection:
-        known = contact_store.known_numbers(connection, numbers)
+        known = contact_store.ids_of(connection, numbers)
     created = newcomers.add([number for number in numbers if number not in known])
     found.rows += chunk.rows
     found.created += created

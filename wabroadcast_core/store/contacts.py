@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import JSON, Connection, RowMapping, Select, cast, delete, func, or_, select, text
 
@@ -102,16 +102,16 @@ def find_contact(connection: Connection, number: str, *, lock: bool = False) -> 
     return connection.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
 
 
-_KNOWN = dialects(
-    "SELECT number FROM contacts WHERE number IN (SELECT each.value FROM {rows})",
+_IDS = dialects(
+    "SELECT number, id FROM contacts WHERE number IN (SELECT each.value FROM {rows})",
     sqlite={"rows": "json_each(:numbers) AS each"},
     postgresql={"rows": "json_array_elements_text(CAST(:numbers AS json)) AS each(value)"},
 )
 
 
-def known_numbers(connection: Connection, numbers: Sequence[str]) -> set[str]:
-    """Those among ``numbers`` that are in the book."""
-    return set(connection.execute(_KNOWN.of(connection), {"numbers": as_json(numbers)}).scalars())
+def ids_of(connection: Connection, numbers: Sequence[str]) -> dict[str, int]:
+    """The ids of those among ``numbers`` that are in the book."""
+    return dict(connection.execute(_IDS.of(connection), {"numbers": as_json(numbers)}).all())
 
 
 # --- everyone of a kind, page by page --------------------------------------------------------------------------
@@ -226,7 +226,7 @@ _TAKE = dialects(
         "id": "",
         "values": _SELECTED.format(columns=_COLUMNS[1], rows=POST_ROWS),
         "merged": "CAST(CAST(contacts.variables AS jsonb) || CAST(excluded.variables AS jsonb) AS TEXT)",
-        "end": "RETURNING xmax = 0 AS is_new) SELECT count(*) FROM taken WHERE is_new",  # no former version
+        "end": "RETURNING number, id, xmax = 0 AS is_new) SELECT * FROM taken",  # new: it has no former version
     },
 )
 _COUNT_NEWER = text("SELECT count(*) FROM contacts WHERE id > :last")
@@ -242,20 +242,23 @@ def upsert_contacts(connection: Connection, people: Sequence[NewContact], *, sou
     if not people:
         return 0
     take = _take_lite if connection.dialect.name == "sqlite" else _take_post
-    created = take(connection, people, source=source, now=now)
-    wanted: dict[tuple[str, ...], list[str]] = {}  # many have the same
+    ids, created = take(connection, people, source=source, now=now)
+    wanted: dict[tuple[str, ...], list[int]] = {}  # many have the same
     for person in people:
-        wanted.setdefault(person.tags, []).append(person.number)
+        wanted.setdefault(person.tags, []).append(ids[person.number])
     tag_store.add_tags(connection, wanted)
     return created
 
 
-def _take_lite(connection: Connection, people: Sequence[NewContact], *, source: str, now: float) -> int:
+_Taken: TypeAlias = tuple[dict[str, int], int]
+"""The ids of people by their numbers, and how many of them are new."""
+
+
+def _take_lite(connection: Connection, people: Sequence[NewContact], *, source: str, now: float) -> _Taken:
     """Row by row: a statement that changes many keeps a copy of every page that it touches, and numbers touch many.
 
-    Numbers in their order touch each page of their index once; ids keep the order in which people came in.
-
-    :returns: how many are new: a transaction that writes is alone, so ids count up.
+    Numbers in their order touch each page of their index once; ids keep the order in which people came in. They count
+    up, as a transaction that writes is alone.
     """
     last = connection.execute(select(func.coalesce(func.max(contacts.c.id), 0))).scalar_one()
     rows = sorted(
@@ -266,13 +269,17 @@ def _take_lite(connection: Connection, people: Sequence[NewContact], *, source: 
         key=itemgetter(1),
     )
     connection.exec_driver_sql(_TAKE.sqlite.text, rows)
-    return int(connection.execute(_COUNT_NEWER, {"last": last}).scalar_one())
+    created = int(connection.execute(_COUNT_NEWER, {"last": last}).scalar_one())
+    if created == len(people):
+        return {number: key for key, number, *_ in rows}, created
+    return ids_of(connection, [person.number for person in people]), created
 
 
-def _take_post(connection: Connection, people: Sequence[NewContact], *, source: str, now: float) -> int:
+def _take_post(connection: Connection, people: Sequence[NewContact], *, source: str, now: float) -> _Taken:
     rows = as_json([(person.number, person.name, person.variables) for person in people])
     asked = {"rows": rows, "source": source, "now": now}
-    return int(connection.execute(_TAKE.of(connection), asked).scalar_one())
+    taken = connection.execute(_TAKE.of(connection), asked).all()
+    return {number: key for number, key, _ in taken}, sum(is_new for _, _, is_new in taken)
 
 
 def replace_contact(connection: Connection, number: str, *, now: float, **values: Any) -> None:
@@ -287,7 +294,7 @@ def replace_contact(connection: Connection, number: str, *, now: float, **values
 def replace_tags(connection: Connection, row: RowMapping, names: Iterable[str]) -> None:
     """Let a contact, whose row the caller holds, have these tags and no others."""
     tag_store.remove_all_tags(connection, row["id"])
-    tag_store.add_tags(connection, {tuple(names): [row["number"]]})
+    tag_store.add_tags(connection, {tuple(names): [row["id"]]})
 
 
 def delete_contact(connection: Connection, number: str) -> bool:

@@ -45,8 +45,8 @@ def lock_tags(connection: Connection, names: Iterable[str]) -> dict[str, int]:
 
 # --- tagging ---------------------------------------------------------------------------------------------------
 
-_LITE_TEXTS = "json_each(:{name}) AS each"
-_POST_TEXTS = "json_array_elements_text(CAST(:{name} AS json)) AS each(value)"
+_POST_NAMES = "json_array_elements_text(CAST(:names AS json)) AS each(value)"
+_POST_IDS = "ARRAY (SELECT CAST(each.value AS BIGINT) FROM json_array_elements_text(CAST(:ids AS json)) AS each(value))"
 
 # What does nothing to a tag that is there still holds its row.
 _MAKE_TAGS = dialects(
@@ -54,51 +54,48 @@ _MAKE_TAGS = dialects(
     INSERT INTO tags (name) SELECT each.value FROM {names} WHERE true
     ON CONFLICT (name) DO UPDATE SET contacts = tags.contacts RETURNING name, id
     """,
-    sqlite={"names": _LITE_TEXTS.format(name="names")},
-    postgresql={"names": _POST_TEXTS.format(name="names")},
+    sqlite={"names": "json_each(:names) AS each"},
+    postgresql={"names": _POST_NAMES},
 )
 _TAG = dialects(
     """
     INSERT INTO contact_tags (tag_id, contact_id)
-    SELECT :tag_id, contacts.id FROM contacts WHERE contacts.number IN (SELECT each.value FROM {numbers}) {locking}
-    ON CONFLICT DO NOTHING
+    SELECT :tag_id, {ids} ON CONFLICT DO NOTHING
     """,
-    sqlite={"numbers": _LITE_TEXTS.format(name="numbers"), "locking": ""},
-    postgresql={"numbers": _POST_TEXTS.format(name="numbers"), "locking": "FOR KEY SHARE"},
+    sqlite={"ids": "each.value FROM json_each(:ids) AS each WHERE true"},
+    postgresql={"ids": f"id FROM contacts WHERE id = ANY ({_POST_IDS}) FOR KEY SHARE"},  # some may just be deleted
 )
 _UNTAG = dialects(
     """
-    DELETE FROM contact_tags WHERE tag_id = :tag_id AND contact_id IN (
-      SELECT contacts.id FROM contacts WHERE contacts.number IN (SELECT each.value FROM {numbers})
-    )
+    DELETE FROM contact_tags WHERE tag_id = :tag_id AND contact_id {among}
     """,
-    sqlite={"numbers": _LITE_TEXTS.format(name="numbers")},
-    postgresql={"numbers": _POST_TEXTS.format(name="numbers")},
+    sqlite={"among": "IN (SELECT each.value FROM json_each(:ids) AS each)"},
+    postgresql={"among": f"= ANY ({_POST_IDS})"},
 )
 
 
-def add_tags(connection: Connection, wanted: Mapping[tuple[str, ...], Sequence[str]]) -> int:
-    """Add tags (which need not exist) to contacts by their numbers. :returns: how many contacts got one, tag by tag."""
-    by_name: dict[str, set[str]] = {}
-    for names, numbers in wanted.items():
+def add_tags(connection: Connection, wanted: Mapping[tuple[str, ...], Iterable[int]]) -> int:
+    """Add tags (which need not exist) to contacts by their ids. :returns: how many contacts got one, tag by tag."""
+    by_name: dict[str, set[int]] = {}
+    for names, keys in wanted.items():
         for name in names:
-            by_name.setdefault(name, set()).update(numbers)
+            by_name.setdefault(name, set()).update(keys)
     if not by_name:
         return 0
     made = connection.execute(_MAKE_TAGS.of(connection), {"names": as_json(sorted(by_name))}).all()
     added: dict[int, int] = {}
     for name, tag_id in made:
-        asked = {"tag_id": tag_id, "numbers": as_json(sorted(by_name[name]))}
+        asked = {"tag_id": tag_id, "ids": as_json(sorted(by_name[name]))}
         added[tag_id] = connection.execute(_TAG.of(connection), asked).rowcount
     _count_tags(connection, added)
     return sum(added.values())
 
 
-def remove_tags(connection: Connection, names: Iterable[str], numbers: Sequence[str]) -> int:
-    """Take tags off contacts by their numbers. :returns: how many contacts lost one, tag by tag."""
-    listed = as_json(numbers)
+def remove_tags(connection: Connection, names: Iterable[str], keys: Iterable[int]) -> int:
+    """Take tags off contacts by their ids. :returns: how many contacts lost one, tag by tag."""
+    listed = as_json(sorted(keys))
     removed = {
-        tag_id: connection.execute(_UNTAG.of(connection), {"tag_id": tag_id, "numbers": listed}).rowcount
+        tag_id: connection.execute(_UNTAG.of(connection), {"tag_id": tag_id, "ids": listed}).rowcount
         for tag_id in lock_tags(connection, names).values()
     }
     _count_tags(connection, {tag_id: -amount for tag_id, amount in removed.items()})

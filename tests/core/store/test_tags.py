@@ -67,9 +67,11 @@ def test_adding_and_removing_say_how_many_changed(database: Database) -> None:
     everyone = [number(place) for place in range(4)]  # the last one is not in the book
 
     with database.write() as connection:
-        added = tag_store.add_tags(connection, {("a", "new"): everyone})
-        removed = tag_store.remove_tags(connection, ["a", "gone"], everyone[:2])
-        again = tag_store.remove_tags(connection, ["a"], everyone[:2])
+        ids = contact_store.ids_of(connection, everyone)
+        first_two = [ids[number(0)], ids[number(1)]]
+        added = tag_store.add_tags(connection, {("a", "new"): ids.values()})
+        removed = tag_store.remove_tags(connection, ["a", "gone"], first_two)
+        again = tag_store.remove_tags(connection, ["a"], first_two)
 
     assert (added, removed, again) == (4, 2, 0)
     assert counts(database) == {"a": 1, "new": 3}
@@ -136,7 +138,8 @@ def _delete(connection: Connection, chance: random.Random) -> None:
 
 
 def _tag(connection: Connection, chance: random.Random) -> None:
-    people = [number(place) for place in chance.sample(range(PEOPLE), 6)]
+    numbers = [number(place) for place in chance.sample(range(PEOPLE), 6)]
+    people = list(contact_store.ids_of(connection, numbers).values())
     tag_store.add_tags(connection, {tuple(chance.sample(TAGS, 2)): people})
     tag_store.remove_tags(connection, chance.sample(TAGS, 1), people[:3])
 
@@ -198,7 +201,7 @@ def test_whoever_is_tagged_just_before_a_merge_is_merged_too(database: Database)
         dissolve(database, "a", into="b", limit=100)
 
     with database.write() as connection:
-        tag_store.add_tags(connection, {("a",): [number(1)]})
+        tag_store.add_tags(connection, {("a",): contact_store.ids_of(connection, [number(1)]).values()})
         merging = threading.Thread(target=merge)
         merging.start()
         began.wait()
