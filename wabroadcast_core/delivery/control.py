@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 LIVE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING)
 WAITING = (MessageStatus.QUEUED, MessageStatus.RETRY)
+_BROKEN_OFF = frozenset({BroadcastStatus.CANCELLED, BroadcastStatus.FAILED})
 _PAST = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
 SWEEP_SIZE = 20_000  # messages closed in one transaction
 
@@ -163,7 +164,7 @@ def retry_broadcast(
     """
     if status not in {MessageStatus.FAILED, MessageStatus.UNKNOWN}:
         raise ConflictError("only failed and unknown messages can be tried again", status=row["status"])
-    if row["status"] in {BroadcastStatus.CANCELLED, BroadcastStatus.FAILED}:
+    if row["status"] in _BROKEN_OFF:
         raise _refused("tried again", row)
     moved = message_store.move_messages(
         connection,
@@ -267,9 +268,11 @@ def control_message(
 ) -> None:
     """Pause, resume or cancel one message. One that is claimed changes once it comes back unsent.
 
-    :raises ConflictError: its status does not allow that.
+    :raises ConflictError: its status, or its broadcast's, does not allow that.
     """
     key = message["id"]
+    if act == "resume" and row["status"] in _BROKEN_OFF:  # it would only end as the others do
+        raise _refused(_PAST[act], row)
     if act == "resume":
         done = message_store.resume_one(connection, key, now=now, changes=changes) or (
             message["wanted"] is not None and message_store.want_one(connection, key, status=None)

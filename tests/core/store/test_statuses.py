@@ -284,6 +284,7 @@ class Statuses(RuleBasedStateMachine):
         message = data.draw(st.sampled_from(list(self.status)))
         key = broadcast_of(message)
         allowed = self._obeys(message, act) or (self.status[message] is M.PROCESSING and act != "resume")
+        allowed = allowed and not (act == "resume" and self.state[key] is BroadcastStatus.CANCELLED)
         with self.bench.unit() as unit:
             row, present = self.bench.broadcast(key), self.bench.message(message)
             arguments: dict[str, Any] = {
@@ -439,3 +440,34 @@ def test_the_statuses_follow_the_model(bench: Bench, request: pytest.FixtureRequ
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_no_message_of_a_cancelled_broadcast_is_resumed(bench: Bench, swept: bool) -> None:  # noqa: FBT001 - a parameter
+    key = bench.add_broadcast()
+    bench.add_messages(key, [0, 1])
+    bench.end_preparing(key)
+    (claimed,) = bench.claim(key, 1, worker_id=1)
+    waiting = message_key(key, 1 - position_of(claimed.key))
+    _control_one(bench, waiting, "pause")
+    with bench.unit() as unit:
+        control.cancel_broadcast(unit.connection, bench.broadcast(key), now=bench.now, actor="budi")
+        if swept:
+            control.sweep_broadcast(unit.connection, key, changes=unit.changes)
+
+    for message in (claimed.key, waiting):
+        with pytest.raises(ConflictError, match="cancelled"):
+            _control_one(bench, message, "resume")
+
+
+def _control_one(bench: Bench, key: int, act: str) -> None:
+    with bench.unit() as unit:
+        control.control_message(
+            unit.connection,
+            bench.broadcast(broadcast_of(key)),
+            act,
+            message=bench.message(key),
+            now=bench.now,
+            actor="budi",
+            changes=unit.changes,
+        )
