@@ -69,15 +69,22 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=FOUND or None)
 def tests(session: nox.Session) -> None:
-    """The suite against the package as it installs: all of it, with coverage, on the first Python that is here; on the
-    others without the slow tests. What judges times runs by itself, and is not measured meanwhile."""
+    """The suite against the package as it installs: all of it on the first Python that is here; on the others without
+    what starts processes or a database server, which is the same there. What judges times runs by itself."""
     install_group(session, "tests", ".[mysql,postgres]")
     if session.python not in {*FOUND[:1], None}:
-        session.run("pytest", *TOGETHER, *AGAIN, "-m", "not slow", *session.posargs)
+        session.run("pytest", *TOGETHER, "-m", "not slow", "-k", "not postgresql and not mariadb", *session.posargs)
         return
+    session.run("pytest", *TOGETHER, *AGAIN, "-m", "not alone and not door", *session.posargs)
+    session.run("pytest", *AGAIN, "-m", "alone and not door", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Which lines and branches the suite goes through, but for what judges times: measuring takes its own."""
+    install_group(session, "tests", ".[mysql,postgres]")
     shown = ("--cov", "--cov-report=term-missing:skip-covered")
     session.run("pytest", *TOGETHER, *AGAIN, *shown, "-m", "not alone and not door", *session.posargs)
-    session.run("pytest", *AGAIN, "-m", "alone and not door", *session.posargs)
 
 
 @nox.session
