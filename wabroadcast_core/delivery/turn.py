@@ -216,6 +216,7 @@ class Turn:
         if not times or connection is None:
             return outlook
         caps = _count(slots.rivals) if any(slots.rivals) else None
+        before = len(self._heard)  # what was heard until now, the claim sees in the store
         try:
             claimed, taken, outlook = await self._engine.claim(connection, len(times), caps)
         except UnavailableError:
@@ -238,7 +239,7 @@ class Turn:
             self._report.tail = (times[0], times[-1])
         for ready in filled:
             self._enqueue(ready, ready.slot, shift=slots.shift)
-        for news in self._heard:
+        for news in self._heard[before:]:
             self._obey(news)
         if not taken:
             await self._rest(IDLE_LOOK)
@@ -251,14 +252,18 @@ class Turn:
         self._filled.set()
 
     async def _room(self) -> int:
-        """How many more requests this connection may have under way here; waits until there are some."""
+        """How many more requests this connection may have under way here; waits until there are some.
+
+        Those that gave up their slots are counted already, and wait for nothing but other slots.
+        """
         most = self._engine.settings.in_flight
-        while True:
+        while not self._late:
             live = self._live
             room = most - self._asked - len(self.waiting) - (live.in_flight if live else 0)
             if room >= max(1, most // LEAST_ROOM):
                 return room
             await self._engine.finished_some(self.connection_id)
+        return len(self._late)
 
     async def _look_again(self, outlook: Outlook) -> Outlook:
         try:

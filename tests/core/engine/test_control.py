@@ -14,6 +14,8 @@ from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, number_of, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.delivery.engine import Engine
+from wabroadcast_core.delivery.turn import Ready
 from wabroadcast_core.errors import ConflictError, NotFoundError, Temporary, Throttled
 from wabroadcast_core.hookspecs import hookimpl
 from wabroadcast_core.models.broadcast import BroadcastSummary
@@ -223,6 +225,43 @@ class SlowBlacklist:
     @hookimpl
     def wab_blacklisted(self, numbers: list[str]) -> dict[str, str]:  # noqa: ARG002 - the hook's
         self.gate.wait(20)
+        return {}
+
+
+def test_a_pause_that_was_taken_back_drops_nothing_that_is_claimed_later(
+    settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a pace, claims overlap: there is no moment at which none is under way."""
+    dropped: list[Ready] = []
+    give_back = Engine.give_back
+
+    def note(engine: Engine, ready: Ready, **how: Any) -> None:
+        dropped.append(ready)
+        give_back(engine, ready, **how)
+
+    monkeypatch.setattr(Engine, "give_back", note)
+    patient = settings.model_copy(update={"claim_size": 20, "turn_seconds": 10.0})
+    with Broadcaster(patient, plugins=[provider, SleepyBlacklist()]) as broadcaster:
+        broadcaster.save_connection("main", {"sender": "scripted"})
+        job_id = broadcaster.submit(text_to("main"), people(1_000)).job_id
+        worker = Worker(broadcaster)
+        worker.start()
+        wait_for(lambda: len(provider.starts) > 100, what="the first messages")
+        broadcaster.pause(job_id)
+        broadcaster.resume(job_id)
+        _await_status(broadcaster, job_id, "completed")
+        worker.stop()
+
+    assert len(dropped) <= 4 * 20  # what was claimed when it was paused
+    assert set(provider.counts().values()) == {1}
+
+
+class SleepyBlacklist:
+    """A plugin whose answer takes a moment."""
+
+    @hookimpl
+    def wab_blacklisted(self, numbers: list[str]) -> dict[str, str]:  # noqa: ARG002 - the hook's
+        time.sleep(0.05)
         return {}
 
 

@@ -1,9 +1,16 @@
 """From submit to the provider's door, on both stores."""
 
+import asyncio
+import itertools
+from collections.abc import Sequence
+
 import pytest
 
 from tests.conftest import wait_for
+from tests.scripted import ScriptedProvider, people, text_to
+from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.delivery.engine import Engine
 from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing.gateway import Gateway
 
@@ -12,11 +19,11 @@ pytestmark = pytest.mark.alone
 
 def test_everyone_gets_one_personal_message(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> None:
     broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}})
-    people = [{"number": f"0812{n:08d}", "name": f"Orang {n}", "variables": {"code": n}} for n in range(300)]
+    recipients = [{"number": f"0812{n:08d}", "name": f"Orang {n}", "variables": {"code": n}} for n in range(300)]
 
     job = broadcaster.submit(
         {"name": "Promo", "connection": "main", "message": {"type": "text", "text": "Halo {{ name }}, {{ code }}"}},
-        people,
+        recipients,
     )
     wait_for(lambda: broadcaster.status(job.job_id).status == "completed", what="completion")
 
@@ -38,3 +45,28 @@ def test_a_connection_whose_next_slot_is_far_away_rests_until_then(broadcaster: 
 
     asked = broadcaster.context.redis.info("commandstats")["cmdstat_evalsha"]["calls"] - before
     assert asked < 150  # a heartbeat three times a second, and a few for two turns
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_messages_that_gave_up_their_slots_do_not_wait_for_room(
+    settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are all that may be under way, and what they need is other slots."""
+    mark, calls = Engine.mark_intents, itertools.count()
+
+    async def mark_slowly(engine: Engine, keys: Sequence[int]) -> None:
+        if next(calls) == 2:
+            await asyncio.sleep(0.7)
+        await mark(engine, keys)
+
+    monkeypatch.setattr(Engine, "mark_intents", mark_slowly)
+    narrow = settings.model_copy(update={"in_flight": 2, "turn_seconds": 600.0})
+    with Broadcaster(narrow, plugins=[provider]) as broadcaster:
+        broadcaster.save_connection("main", {"sender": "scripted", "rate": {"messages": 20, "perSeconds": 1}})
+        job_id = broadcaster.submit(text_to("main"), people(20)).job_id
+        worker = Worker(broadcaster)
+        worker.start()
+        wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
+        worker.stop()
+
+    assert set(provider.counts().values()) == {1}
