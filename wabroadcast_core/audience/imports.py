@@ -80,6 +80,8 @@ _OF_SOME_KINDS = frozenset({"sheet", "delimiter", "encoding"})
 
 def import_options(context: Context, *, tags: Iterable[str] = (), **choices: Unpack[ReadingChoices]) -> ImportOptions:
     """The options as an operator gives them. :raises InvalidInputError: one does not fit."""
+    if unknown := choices.keys() - ReadingChoices.__annotations__.keys():
+        raise TypeError(f"there is no option {min(unknown)!r}")
     cleaned = list(dict.fromkeys(tag for text in tags for tag in split_tags(text)))
     country = (choices.get("region") or context.settings.default_region).upper()
     faults = []

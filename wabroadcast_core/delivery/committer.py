@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -105,9 +106,16 @@ class Committer:
 
     def _next_pieces(self) -> list[_Piece]:
         with self._changed:
+            due_at: float | None = None  # when what can wait has waited long enough
             while not self._stopping and not self._waiting:
-                if not self._changed.wait(PATIENCE if self._patient else None) and self._patient:
+                now = time.monotonic()
+                if not self._patient:
+                    due_at = None
+                elif due_at is None:
+                    due_at = now + PATIENCE
+                elif now >= due_at:
                     break
+                self._changed.wait(None if due_at is None else max(0.0, due_at - now))
             pieces = [self._patient.popleft() for _ in range(min(MOST_TOGETHER, len(self._patient)))]
             return pieces + [self._waiting.popleft() for _ in range(min(MOST_TOGETHER, len(self._waiting)))]
 

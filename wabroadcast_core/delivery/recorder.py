@@ -88,10 +88,13 @@ class Recorder:
             except UnavailableError:
                 if not waited:
                     log.warning("the store is away: %d outcomes are kept until it is back", self._unstored)
-                waited = True
-                await asyncio.sleep(STORE_RETRY_SECONDS)
+            except Exception:  # whatever it is, outcomes are not thrown away
+                if not waited:
+                    log.exception("%d outcomes could not be stored; they are tried again", self._unstored)
             else:
                 return
+            waited = True
+            await asyncio.sleep(STORE_RETRY_SECONDS)
 
 
 def _record(unit: Unit, batch: Sequence[Result]) -> None:

@@ -133,11 +133,12 @@ class Turn:
         paced = outlook.connection is not None and is_paced(outlook.connection.limits)
         planners = [self._plan(outlook) for _ in range(1 if paced else UNPACED_PLANNERS)]
         ends = await asyncio.gather(*planners, return_exceptions=True)  # none is left behind where another fails
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
-            outlook = end
-        return outlook
+        failures = [end for end in ends if isinstance(end, BaseException)]
+        for failure in failures:
+            if len(failures) == len(ends) or not isinstance(failure, UnavailableError | redis.RedisError):
+                raise failure
+            log.warning("a claim of connection %d broke off: %s", self.connection_id, type(failure).__name__)
+        return next(end for end in ends if isinstance(end, Outlook))
 
     async def _plan(self, outlook: Outlook) -> Outlook:
         ends_at = self._now() + self._engine.settings.turn_seconds

@@ -162,23 +162,21 @@ def _begin_sqlite(connection: Connection) -> None:
     ends_at = time.monotonic() + LOCK_WAIT_SECONDS
     driver.execute(f"PRAGMA {_patience(0)}")
     try:
-        while not _took_lock(driver):
-            if time.monotonic() > ends_at:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails again, and says so in SQLAlchemy's way
-                break
+        while _is_locked(connection.dialect.loaded_dbapi, driver) and time.monotonic() < ends_at:
             time.sleep(LOCK_LOOK_SECONDS)
+        if not driver.in_transaction:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails again, and says so in SQLAlchemy's way
     finally:
         driver.execute(f"PRAGMA {_patience(LOCK_WAIT_SECONDS)}")
 
 
-def _took_lock(driver: Any) -> bool:
+def _is_locked(dbapi: Any, driver: Any) -> bool:
+    """Try to begin. :returns: whether somebody else writes, or mends what a crash left."""
     try:
         driver.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            return False
-        raise
-    return True
+    except dbapi.Error as error:
+        return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_BUSY) & 0xFF == sqlite3.SQLITE_BUSY  # of all its kinds
+    return False
 
 
 @contextlib.contextmanager

@@ -52,7 +52,7 @@ class CsvTable:
     def _read_start(self) -> str:
         try:
             start = self._text.read(HEAD)
-        except UnicodeDecodeError:
+        except UnicodeError:
             raise FileError(f"not {self.encoding} text") from None
         if not start.strip():
             raise FileError("the file is empty")
@@ -71,7 +71,7 @@ class CsvTable:
                 return
             except csv.Error:
                 cells = _refuse_row(lines, dialect, row=row)
-            except UnicodeDecodeError:
+            except UnicodeError:
                 raise FileError(f"not {self.encoding} text", row=row) from None
             yield row, cells
             lines.begin_row()

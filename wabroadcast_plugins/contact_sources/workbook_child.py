@@ -33,6 +33,7 @@ ENCRYPTED_FLAG = 0x1
 SHOWN = 1_000  # characters of a cell, where a row is far too large
 LONGEST_TAG = 4_096  # bytes
 MOST_ROWS = 1_048_576  # of a sheet
+LONGEST_PLACE = 10  # digits of a sheet's place
 
 ENCRYPTED = "the workbook is protected by a password; save it without one"
 DAMAGED = "the workbook is damaged and cannot be read"
@@ -160,13 +161,14 @@ def _find_sheet(path: str, wanted: str | int | None) -> tuple[Any, list[str]]:
 
 
 def _sheet_name(names: list[str], wanted: str | int) -> str:
-    """By name, else by place; a form or a command line gives a place as text."""
+    """By name, else by place, as a form or a command line gives a place as text; a number is a place first."""
     text = str(wanted).strip().casefold()
-    for name in names if isinstance(wanted, str) else ():
-        if name.strip().casefold() == text:
-            return name
-    if text.isdecimal() and 0 < int(text) <= len(names):
-        return names[int(text) - 1]
+    by_name = [name for name in names if name.strip().casefold() == text]
+    place = int(text) if text.isdecimal() and len(text) < LONGEST_PLACE else 0
+    by_place = names[place - 1 : place] if place else []
+    found = by_place + by_name if isinstance(wanted, int) else by_name + by_place
+    if found:
+        return found[0]
     raise RefusedError(f"there is no sheet {wanted!r}; the workbook has {', '.join(names)}")
 
 

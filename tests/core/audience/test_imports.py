@@ -186,10 +186,22 @@ def test_how_a_text_file_is_read_can_be_said(broadcaster: Broadcaster) -> None:
     assert {number: name for number, (name, *_) in people(broadcaster).items()} == {"+6281234567890": "José, Ibu"}
 
 
-@pytest.mark.parametrize("sheet", ["lama", "2", 2, "3"])
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_encoding_that_the_file_is_not_in_is_one_clear_error(broadcaster: Broadcaster, dry_run: bool) -> None:  # noqa: FBT001 - a parameter
+    with pytest.raises(FileError, match="not utf-16 text"):
+        broadcaster.import_contacts(upload(broadcaster, SMALL_FILE), encoding="utf-16", dry_run=dry_run)
+
+
+def test_an_option_that_does_not_exist_is_a_mistake_of_the_program(broadcaster: Broadcaster) -> None:
+    with pytest.raises(TypeError, match="'maping'"):
+        broadcaster.import_contacts(upload(broadcaster, SMALL_FILE), maping={"HP": "number"})  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("sheet", ["lama", "2", 2, "3", 2024])
 def test_the_sheet_of_a_workbook_can_be_said_by_name_and_place(broadcaster: Broadcaster, sheet: str | int) -> None:
     book = Workbook()
-    for title, number in (("Baru", "0812-1111-1111"), ("3", "0812-2222-2222"), ("Lama", "0812-3333-3333")):
+    numbers = ("0812-1111-1111", "0812-2222-2222", "0812-3333-3333", "0812-4444-4444")
+    for title, number in zip(("Baru", "3", "Lama", "2024"), numbers, strict=True):
         page = book.create_sheet(title)
         for cells in (["Nama", "HP"], ["Budi", number]):
             page.append(cells)
@@ -199,8 +211,8 @@ def test_the_sheet_of_a_workbook_can_be_said_by_name_and_place(broadcaster: Broa
 
     broadcaster.import_contacts(upload(broadcaster, file.getvalue()), sheet=sheet)
 
-    expected = "+6281233333333" if sheet == "lama" else "+6281222222222"  # a sheet may be called like a place
-    assert set(people(broadcaster)) == {expected}
+    expected = {"lama": "+6281233333333", 2024: "+6281244444444"}
+    assert set(people(broadcaster)) == {expected.get(sheet, "+6281222222222")}  # a sheet may be called like a place
 
 
 def test_a_workbook_has_no_delimiter_and_names_the_sheets_it_has(broadcaster: Broadcaster) -> None:

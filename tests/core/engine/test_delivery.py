@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery.engine import Engine
 from wabroadcast_core.queue.worker import Worker
+from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.testing.gateway import Gateway
 
 pytestmark = pytest.mark.alone
@@ -69,4 +71,25 @@ def test_messages_that_gave_up_their_slots_do_not_wait_for_room(
         wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
         worker.stop()
 
+    assert set(provider.counts().values()) == {1}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_outcomes_that_cannot_be_stored_are_tried_again_whatever_it_was(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, calls = message_store.record_outcomes, itertools.count()
+
+    def fail_first(*arguments: Any, **options: Any) -> set[int]:
+        if next(calls) < 2:
+            raise ValueError("nobody thought of this")
+        return record(*arguments, **options)
+
+    monkeypatch.setattr(message_store, "record_outcomes", fail_first)
+    broadcaster.save_connection("main", {"sender": "scripted"})
+
+    job_id = broadcaster.submit(text_to("main"), people(20)).job_id
+    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
+
+    assert broadcaster.status(job_id).counts.sent == 20
     assert set(provider.counts().values()) == {1}

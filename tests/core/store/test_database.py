@@ -129,6 +129,19 @@ def test_a_damaged_file_is_unavailable(tmp_path: Path, content: bytes) -> None:
     database.close()
 
 
+def test_a_file_that_is_damaged_while_it_is_in_use_is_unavailable(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.db"
+    database = open_database(None, sqlite_path=path)
+    database.migrate()
+    database.close()
+    path.write_bytes(b"no database at all, only some text" * 200)
+    damaged = open_database(None, sqlite_path=path)
+
+    with pytest.raises(UnavailableError), damaged.write():
+        pass
+    damaged.close()
+
+
 def test_a_store_that_somebody_else_keeps_locked_is_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
