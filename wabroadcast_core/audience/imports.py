@@ -75,9 +75,6 @@ class ImportOptions(Model):
     understood: Understood | None = None
 
 
-_OF_SOME_KINDS = frozenset({"sheet", "delimiter", "encoding"})
-
-
 def import_options(context: Context, *, tags: Iterable[str] = (), **choices: Unpack[ReadingChoices]) -> ImportOptions:
     """The options as an operator gives them. :raises InvalidInputError: one does not fit."""
     if unknown := choices.keys() - ReadingChoices.__annotations__.keys():
@@ -124,7 +121,7 @@ def open_source(context: Context, upload_id: str, options: ImportOptions) -> Con
     """
     with open_upload(context.database, upload_id) as file:
         kind = context.plugins.contact_source(file_kind(file.read(_HEAD)))
-    chosen = options.model_dump(include=set(_OF_SOME_KINDS), exclude_none=True)
+    chosen = options.model_dump(include={"sheet", "delimiter", "encoding"}, exclude_none=True)
     if foreign := [name for name in chosen if name not in kind.Settings.model_fields]:
         raise InvalidInputError([Fault(name, f"the file is of kind {kind.kind}, which has none") for name in foreign])
     try:

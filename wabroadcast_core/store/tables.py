@@ -197,8 +197,8 @@ parked_receipts = Table(
     Column("at", Double, nullable=False),
     Column("reason", Text),
     Column("detail", Text),
-    Column("opt_out", Boolean, nullable=False, server_default=text("false")),
     Column("parked_at", Double, nullable=False, index=True),
+    Column("opt_out", Boolean, nullable=False, server_default=text("false")),
 )
 
 webhook_calls = Table(

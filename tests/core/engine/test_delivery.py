@@ -12,6 +12,7 @@ from tests.scripted import ScriptedProvider, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery.engine import Engine
+from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.testing.gateway import Gateway
@@ -92,4 +93,28 @@ def test_outcomes_that_cannot_be_stored_are_tried_again_whatever_it_was(
     wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
 
     assert broadcaster.status(job_id).counts.sent == 20
+    assert set(provider.counts().values()) == {1}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_claim_that_breaks_off_leaves_the_rest_to_the_next_turn(
+    settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, calls = Engine.claim, itertools.count()
+
+    async def fail_once(engine: Engine, *asked: Any) -> Any:
+        if next(calls) == 2:
+            raise UnavailableError("away for a moment")
+        return await claim(engine, *asked)
+
+    monkeypatch.setattr(Engine, "claim", fail_once)
+    alone = settings.model_copy(update={"claim_size": 5, "turn_seconds": 0.1, "recover_seconds": 600.0})
+    with Broadcaster(alone, plugins=[provider]) as broadcaster:
+        broadcaster.save_connection("main", {"sender": "scripted"})
+        job_id = broadcaster.submit(text_to("main"), people(2_000)).job_id
+        worker = Worker(broadcaster)
+        worker.start()
+        wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
+        worker.stop()
+
     assert set(provider.counts().values()) == {1}

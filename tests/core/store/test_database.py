@@ -5,7 +5,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
@@ -14,6 +16,7 @@ from tests.core.store.bench import Bench
 from wabroadcast_core.errors import SetupError, UnavailableError
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import database as database_module
+from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store.database import Database, open_database
 from wabroadcast_core.store.tables import metadata
 
@@ -51,6 +54,23 @@ def _definitions(database: Database) -> dict[str, str]:
     with database.read() as connection:
         found = {name: definition.replace('"', "") for name, definition in connection.execute(text(statement))}
     return {name: definition for name, definition in found.items() if not name.startswith("alembic")}
+
+
+def test_a_store_of_an_earlier_version_keeps_what_it_holds(bench: Bench) -> None:
+    with bench.database.write() as connection:
+        config = Config()
+        config.set_main_option("script_location", "wabroadcast_core.store:migrations")
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+        columns = "connection_id, provider_id, kind, at, parked_at"
+        connection.exec_driver_sql(f"INSERT INTO parked_receipts ({columns}) VALUES (1, 'a', 'read', 1, 1)")
+
+    bench.database.migrate()
+
+    with bench.database.write() as connection:
+        taken = receipt_store.take_parked(connection, keys=[], provider_ids=["a"], connection_id=1)
+    assert [(row["kind"], row["opt_out"]) for row in taken] == [("read", False)]
 
 
 def test_several_processes_may_bring_the_tables_up_to_date_at_once(database_url: str | None, tmp_path: Path) -> None:

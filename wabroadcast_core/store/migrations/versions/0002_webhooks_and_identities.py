@@ -1,4 +1,4 @@
-"""Webhook calls on their way in, the ids that WhatsApp gives people, opt-outs by receipts, what is unknown where."""
+"""Webhook calls on their way in, the ids that WhatsApp gives people, and what is unknown by connection."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,8 +26,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_identities_number"), "identities", ["number"], unique=False)
-    with op.batch_alter_table("parked_receipts", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("opt_out", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.create_index(
         "ix_messages_unsettled",
         "messages",
@@ -40,7 +38,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_messages_unsettled", table_name="messages")
-    with op.batch_alter_table("parked_receipts", schema=None) as batch_op:
-        batch_op.drop_column("opt_out")
     op.drop_table("identities")
     op.drop_table("webhook_calls")
