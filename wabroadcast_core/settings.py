@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     turns: int = Field(512, ge=1, description="Turns that one worker process carries at once.")
     turn_seconds: float = Field(3, gt=0, description="Length of a turn before its connection goes back to the queue.")
     claim_size: int = Field(1_000, ge=1, le=5_000, description="Most messages claimed at once.")
-    in_flight: int = Field(2_048, ge=1, description="Most requests under way on one connection in one process.")
+    in_flight: int = Field(4_096, ge=1, description="Most requests under way on one connection in one process.")
     heartbeat_seconds: float = Field(2, gt=0, description="How often a worker says that it lives.")
     lease_seconds: float = Field(10, gt=0, description="Silence after which a worker counts as dead.")
     recover_seconds: float = Field(30, gt=0, description="How often lost work is looked for.")

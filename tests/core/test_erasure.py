@@ -12,9 +12,12 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.contact import ErasureReport
 from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import unknown as unknown_store
-from wabroadcast_core.store.messages import ANY_ROUTE, NewMessage, Outcome, message_key
+from wabroadcast_core.store.claims import ANY_ROUTE
+from wabroadcast_core.store.messages import NewMessage, message_key
+from wabroadcast_core.store.outcomes import Outcome
 
 M = MessageStatus
 PERSON, OTHER = "+6281200000000", "+6281200000001"
@@ -145,7 +148,7 @@ def test_nobody_who_was_erased_is_tried_again(broadcaster: Broadcaster, bench: B
     broadcaster.erase_contact(PERSON)
     with bench.unit() as unit:
         lost = [(message_key(crashed, 0), M.UNKNOWN, "crash", bench.now)]
-        message_store.settle_claims(unit.connection, lost, worker_id=1, changes=unit.changes)
+        claim_store.settle_claims(unit.connection, lost, worker_id=1, changes=unit.changes)
 
     broadcaster.retry(bench.broadcast(failed)["job_id"])
     broadcaster.retry(bench.broadcast(unknown)["job_id"], status=M.UNKNOWN)

@@ -19,7 +19,8 @@ from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.status import MessageStatus, SkipReason
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store.messages import ANY_ROUTE, NewMessage, message_key
+from wabroadcast_core.store.claims import ANY_ROUTE
+from wabroadcast_core.store.messages import NewMessage, message_key
 
 LONGEST_RAW = 100  # characters kept of what stood in the place of a number
 

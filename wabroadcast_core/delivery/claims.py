@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, zip_longest
+from itertools import chain, groupby, zip_longest
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -12,9 +12,9 @@ from wabroadcast_core.delivery.committer import Unit
 from wabroadcast_core.delivery.pace import Rival
 from wabroadcast_core.delivery.windows import next_opening_of_all
 from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import connections as connection_store
-from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store.messages import ANY_ROUTE, Claimed
+from wabroadcast_core.store.claims import ANY_ROUTE, Claimed, Taken
 
 NEVER = float("inf")
 
@@ -67,8 +67,8 @@ class Claims:
         worker_id: int,
         amount: int,
         caps: Mapping[int, int] | None = None,
-    ) -> tuple[list[Claimed], Outlook]:
-        """Take up to ``amount`` messages, and look again.
+    ) -> tuple[dict[int, list[Taken]], Outlook]:
+        """Take up to ``amount`` messages, and look again. They are for :func:`in_order_of_sending`.
 
         :param caps: most messages by broadcast, where slots were given to broadcasts; others get none. Without it,
             broadcasts with a rate of their own get none: they have no slots.
@@ -76,13 +76,13 @@ class Claims:
         outlook = self.look(unit, connection.id)
         if caps is None:
             caps = {rival.broadcast_id: amount for rival in outlook.rivals if rival.rate is None}
-        taken: dict[int, list[Claimed]] = {}
+        taken: dict[int, list[Taken]] = {}
         if outlook.connection is None or not outlook.rivals:
-            return [], outlook
+            return taken, outlook
 
         def take(rival: Rival, want: int) -> int:
             row = outlook.rows[rival.broadcast_id]
-            found = message_store.claim_messages(
+            found = claim_store.claim_messages(
                 unit.connection,
                 broadcast_id=row.id,
                 routes=self._routes(unit.connection, row.id, connection),
@@ -95,12 +95,12 @@ class Claims:
                 changes=unit.changes,
             )
             taken.setdefault(row.id, []).extend(found)
-            return len(found)
+            return sum(one.amount for one in found)
 
         served = share_out(outlook.rivals, amount, take, caps=caps)
         if len(outlook.rivals) > 1:
             broadcast_store.mark_served(unit.connection, served, now=unit.now)
-        return interleave(outlook.rivals, taken), outlook
+        return taken, outlook
 
     def _look_at(self, unit: Unit, outlook: Outlook, row: Row[Any], brief: BroadcastBrief) -> None:
         connection = outlook.connection
@@ -131,7 +131,7 @@ class Claims:
             return unit.now
         dues: list[float | None] = [row.next_release_at] if row.queued else []
         if row.retry:
-            dues += [message_store.next_retry_at(unit.connection, row.id, route=route) for route in routes]
+            dues += [claim_store.next_retry_at(unit.connection, row.id, route=route) for route in routes]
         return min((due for due in dues if due is not None), default=NEVER)
 
     def _release(self, unit: Unit, row: Row[Any], brief: BroadcastBrief) -> Row[Any]:
@@ -149,9 +149,7 @@ class Claims:
     def _has_released(self, connection: Connection, row: Row[Any], brief: BroadcastBrief, routes: list[int]) -> bool:
         if brief.draft.batching is None and not brief.is_shared:
             return True
-        return message_store.has_queued(
-            connection, broadcast_id=row.id, routes=routes, released_batch=row.released_batch
-        )
+        return claim_store.has_queued(connection, broadcast_id=row.id, routes=routes, released_batch=row.released_batch)
 
     def _routes(self, connection: Connection, broadcast_id: int, mine: ConnectionBrief) -> list[int]:
         """Whose messages this connection may take: its own, anybody's, and those of members that are down."""
@@ -161,8 +159,13 @@ class Claims:
         return [mine.id, ANY_ROUTE, *(key for key in connection_store.inactive_keys(connection) if key != mine.id)]
 
 
+def in_order_of_sending(rivals: Sequence[Rival], taken: Mapping[int, Sequence[Taken]]) -> list[Claimed]:
+    """The messages taken, by broadcast: a rank after the one above, inside a rank one of each broadcast in turn."""
+    messages = {key: list(chain.from_iterable(one.unpack() for one in found)) for key, found in taken.items()}
+    return next(iter(messages.values())) if len(messages) == 1 else interleave(rivals, messages)
+
+
 def interleave(rivals: Sequence[Rival], taken: Mapping[int, list[Claimed]]) -> list[Claimed]:
-    """What was taken in the order of sending: a rank after the one above, inside a rank one of each in turn."""
     ordered: list[Claimed] = []
     for _, group in groupby(rivals, key=lambda rival: rival.rank):
         rows = [taken.get(rival.broadcast_id, []) for rival in group]

@@ -18,7 +18,8 @@ from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store.messages import Changes, Claimed
+from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.store.messages import Changes
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import redis
 from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery import outcomes
-from wabroadcast_core.delivery.briefs import BroadcastBrief, ConnectionBrief
+from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.committer import Committer
 from wabroadcast_core.delivery.control import News, announce
@@ -25,23 +25,25 @@ from wabroadcast_core.delivery.lanes import Lanes
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.lending import Lending
 from wabroadcast_core.delivery.lending import News as ProviderNews
+from wabroadcast_core.delivery.line import Ready
 from wabroadcast_core.delivery.listener import listen
 from wabroadcast_core.delivery.pace import Pace
 from wabroadcast_core.delivery.pairs import Pairs
 from wabroadcast_core.delivery.presence import Presence
-from wabroadcast_core.delivery.readying import Readying
+from wabroadcast_core.delivery.readying import Prepared, Readying
 from wabroadcast_core.delivery.recorder import Recorder, Result
 from wabroadcast_core.delivery.recover import Recovery
 from wabroadcast_core.delivery.senders import Senders, note_departure
 from wabroadcast_core.delivery.sending import Sending
 from wabroadcast_core.delivery.settling import Settling
 from wabroadcast_core.delivery.strangers import Strangers
-from wabroadcast_core.delivery.turn import Ready, Turn
+from wabroadcast_core.delivery.turn import Turn
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.hookspecs import FinishedMessage
-from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.models.status import OPEN_MESSAGES, SENT, MessageStatus
-from wabroadcast_core.store.messages import Claimed, Outcome, position_of
+from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.store.messages import position_of
+from wabroadcast_core.store.outcomes import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +133,7 @@ class Engine:
         self.stopping = True
         for turns in self._turns.values():
             for turn in turns:
-                turn.poked.set()
+                turn.poke()
         if self._turn_tasks:
             await asyncio.wait(self._turn_tasks, timeout=self.settings.stop_seconds)
         await self.sending.finish(within=self.settings.stop_seconds)
@@ -242,13 +244,13 @@ class Engine:
 
     async def claim(
         self, connection: ConnectionBrief, amount: int, caps: Mapping[int, int] | None
-    ) -> tuple[list[tuple[Claimed, BroadcastBrief, OutgoingMessage]], int, Outlook]:
+    ) -> tuple[list[Prepared], int, Outlook]:
         """Claim messages and make them ready. :returns: them, how many were claimed, and the outlook."""
-        taken, listed, outlook = await self.ledger.claim(connection, worker_id=self.worker_id, amount=amount, caps=caps)
+        taken, outlook = await self.ledger.claim(connection, worker_id=self.worker_id, amount=amount, caps=caps)
         self.holdings.take(message.key for message in taken)
         allowed = await self.strangers.hold_back(connection.id, taken)
         claimed = [(message, self.ledger.brief(message.broadcast_id)) for message in allowed]
-        return await self._readying.make_ready(claimed, listed=listed), len(taken), outlook
+        return await self._readying.make_ready(claimed), len(taken), outlook
 
     async def prime_pace(self, connection: ConnectionBrief) -> None:
         now = self.clock.now()
@@ -304,7 +306,7 @@ class Engine:
         for connection_id, due in dues.items():
             looking = [turn for turn in self._turns.get(connection_id, ()) if turn.looks_on]
             for turn in looking:
-                turn.poked.set()
+                turn.poke()
             if not looking:
                 self.spawn(self._wake(connection_id, rank=0, due=due))
 
@@ -342,7 +344,7 @@ class Engine:
     def _hear(self, news: News) -> None:
         if news.wake is not None:
             for turn in self._turns.get(news.wake, ()):
-                turn.poked.set()
+                turn.poke()
             return
         self.sending.hear(news)
         for turns in self._turns.values():

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.delivery.intents import Intents
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store import claims as claim_store
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Holdings:
         :param at_once: nothing is being claimed any more; otherwise only those that an earlier look saw too.
         """
         claims = await self._committer.run(
-            lambda unit: message_store.claims_of(unit.connection, worker_id, limit=MOST_CLAIMS)
+            lambda unit: claim_store.claims_of(unit.connection, worker_id, limit=MOST_CLAIMS)
         )
         strays = {claim.id: claim for claim in claims if claim.id not in self._held}
         ripe = [claim for key, claim in strays.items() if at_once or key in self._suspects]
@@ -50,7 +50,7 @@ class Holdings:
 
     def _settle(self, unit: Unit, claims: Sequence[Row[Any]], worker_id: int) -> None:
         rows = [self._settled(claim, now=unit.now) for claim in claims]
-        message_store.settle_claims(unit.connection, rows, worker_id=worker_id, changes=unit.changes)
+        claim_store.settle_claims(unit.connection, rows, worker_id=worker_id, changes=unit.changes)
 
     def _settled(self, claim: Row[Any], *, now: float) -> tuple[int, MessageStatus, str | None, float | None]:
         if self._intents.holds(claim.id):

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery import control
 from wabroadcast_core.delivery.briefs import BroadcastBrief, ConnectionBrief
-from wabroadcast_core.delivery.claims import Claims, Outlook
+from wabroadcast_core.delivery.claims import Claims, Outlook, in_order_of_sending
 from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.delivery.consent import silence
 from wabroadcast_core.delivery.control import News
@@ -19,13 +19,12 @@ from wabroadcast_core.delivery.pace import Memory
 from wabroadcast_core.errors import ConflictError, ConnectionDown
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.store import acts as act_store
-from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import starts as start_store
-from wabroadcast_core.store.messages import Claimed
+from wabroadcast_core.store.claims import Claimed
 
 log = logging.getLogger(__name__)
 
@@ -51,16 +50,12 @@ class Ledger:
 
     async def claim(
         self, connection: ConnectionBrief, *, worker_id: int, amount: int, caps: Mapping[int, int] | None
-    ) -> tuple[list[Claimed], Mapping[str, str], Outlook]:
-        """Claim messages. :returns: them, the reasons of those on the blacklist by number, and the outlook."""
-
-        def work(unit: Unit) -> tuple[list[Claimed], Mapping[str, str], Outlook]:
-            taken, outlook = self._claims.claim(unit, connection, worker_id=worker_id, amount=amount, caps=caps)
-            numbers = [message.number for message in taken]
-            listed = blacklist_store.listed_reasons(unit.connection, numbers, connection_id=connection.id)
-            return taken, listed, outlook
-
-        return await self._committer.run(work)
+    ) -> tuple[list[Claimed], Outlook]:
+        """Claim messages. :returns: them in the order of sending, and the outlook."""
+        taken, outlook = await self._committer.run(
+            lambda unit: self._claims.claim(unit, connection, worker_id=worker_id, amount=amount, caps=caps)
+        )
+        return in_order_of_sending(outlook.rivals, taken), outlook
 
     def brief(self, broadcast_id: int) -> BroadcastBrief:
         """The brief of a broadcast that was claimed from."""

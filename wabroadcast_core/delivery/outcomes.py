@@ -16,7 +16,8 @@ from wabroadcast_core.errors import (
 )
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.status import SENT, MessageStatus
-from wabroadcast_core.store.messages import Claimed, Outcome
+from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.store.outcomes import Outcome
 
 PAIR_WAIT = 6.0  # seconds; the Cloud API takes one message per 6 s to the same person
 STRANGER_WAIT = 3_600.0  # seconds, where a gateway does not say how long new contacts are closed

@@ -4,7 +4,7 @@
 --
 -- KEYS[1]   hash of the connection; KEYS[2..] one hash for each broadcast that has a rate of its own
 -- ARGV[1]   JSON; op is one of
---   reserve  {count, horizon, lead, interval, margin, quotas: [[messages, seconds]], jitter: [min, max], randoms,
+--   reserve  {count, lead, horizon, reach, interval, margin, quotas: [[messages, seconds]], jitter: [min, max], randoms,
 --             candidates: [{rank, key, interval, margin, fresh}],
 --             unused: [slot...], tail: [first, last], late: {slot, shift}}
 --             -> {now, [slot...], [candidate of each slot...], next time a slot could be had, factor, shift}
@@ -54,7 +54,7 @@ local function open_quota(messages, seconds)
   local quota = {messages = messages, length = seconds * STRETCH / BUCKETS, counts = {}, added = {}}
   quota.prefix = 'q' .. string.format('%.6g', seconds) .. ':'
   local oldest = math.floor(now / quota.length) - BUCKETS - 1
-  local newest = math.floor((now + ask.lead + ask.horizon) / quota.length) + 1
+  local newest = math.floor((now + ask.reach) / quota.length) + 1
   local fields = {}
   for bucket = oldest, newest do fields[#fields + 1] = quota.prefix .. string.format('%d', bucket) end
   for place, value in ipairs(redis.call('HMGET', hash, unpack(fields))) do
@@ -149,7 +149,7 @@ local function open_candidates()
     candidate.given, candidate.next = 0, 0
     if candidate.key > 0 then
       -- Lost with Redis' keys: slots given before the loss may lie as far ahead as slots ever do.
-      local after_loss = now + ask.lead + ask.horizon + candidate.interval
+      local after_loss = now + ask.reach + candidate.interval
       candidate.next = number_of(KEYS[candidate.key], 'next') or (candidate.fresh and 0 or after_loss)
     end
   end

@@ -22,8 +22,10 @@ from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Rate
 
-HORIZON = 0.25  # seconds ahead that slots are given out
-LEAD = 0.03  # seconds from asking to the first slot: time to claim
+LEAD = 0.03  # seconds from asking to the first slot, at least: time to claim and make ready
+LONGEST_LEAD = 0.5
+HORIZON = 0.25  # seconds after the lead that slots are given out; with a longer lead, as long as that
+REACH = LONGEST_LEAD + max(HORIZON, LONGEST_LEAD)  # seconds: no slot that was given out lies further ahead
 MARGIN_SHARE = 0.022  # of the rate's window
 LONGEST_MARGIN = 0.25  # seconds; what happens on the way does not grow with the window
 LATEST = 0.25  # seconds after its slot that a message may start at all
@@ -115,11 +117,13 @@ class Pace:
         count: int,
         rivals: Sequence[Rival] = (),
         report: Report | None = None,
+        lead: float = LEAD,
     ) -> Slots:
-        """Take up to ``count`` slots of the next quarter of a second.
+        """Take up to ``count`` of the slots that come next after the lead.
 
         :param rivals: given when any broadcast has a rate of its own: then each slot is for one of them.
         :param report: of slots taken before.
+        :param lead: seconds that it takes to have messages ready, at most LONGEST_LEAD.
         :raises ColdPaceError: prime first.
         :raises redis.RedisError: Redis cannot be asked: send nothing.
         """
@@ -129,8 +133,9 @@ class Pace:
         ask = {
             "op": "reserve",
             "count": count,
-            "horizon": HORIZON,
-            "lead": LEAD if paced or candidates else 0,
+            "horizon": max(HORIZON, lead),
+            "lead": lead if paced or candidates else 0,
+            "reach": REACH,
             "interval": spacing.interval,
             "quotas": [[quota.messages, quota.per_seconds] for quota in limits.quotas],
             "jitter": [limits.jitter.min_seconds, limits.jitter.max_seconds] if limits.jitter else None,
@@ -166,8 +171,8 @@ class Pace:
             {"seconds": quota.per_seconds, "buckets": _buckets(memory.starts, quota.per_seconds, now=now)}
             for quota in limits.quotas
         ]
-        # Whoever holds slots from before the loss may start up to the end of their horizon.
-        first = now if memory.last_at is None else min(memory.last_at, now) + LEAD + HORIZON + interval
+        # Whoever holds slots from before the loss may start at them yet.
+        first = now if memory.last_at is None else min(memory.last_at, now) + REACH + interval
         ask = {"op": "prime", "next": first, "quotas": quotas}
         await self._call([self._keys.pace(connection_id)], ask)
 
@@ -234,6 +239,6 @@ def _buckets(starts: Mapping[float, int], seconds: float, *, now: float) -> dict
     buckets: dict[str, int] = {}
     for ended, count in starts.items():
         if ended > now - seconds * STRETCH:
-            bucket = str(int((ended if ended < now else now + LEAD + HORIZON) // length))
+            bucket = str(int((ended if ended < now else now + REACH) // length))
             buckets[bucket] = buckets.get(bucket, 0) + count
     return buckets

@@ -1,10 +1,11 @@
 """From claimed to ready: the blacklist is asked once more, the text is filled in."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
+
+from pydantic_core import from_json
 
 from wabroadcast_core.delivery import outcomes
 from wabroadcast_core.delivery.briefs import BroadcastBrief
@@ -13,12 +14,18 @@ from wabroadcast_core.errors import PluginError
 from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.plugins import Plugins
-from wabroadcast_core.store.messages import Claimed, Outcome, position_of
+from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.store.messages import position_of
+from wabroadcast_core.store.outcomes import Outcome
 
 log = logging.getLogger(__name__)
 
 MOST_AT_A_STRETCH = 64  # messages rendered before others on the loop get their turn: some have slots to meet
 PLUGIN_WAIT = 30.0  # seconds before a message is tried again whose blacklist could not be asked
+
+
+Prepared: TypeAlias = tuple[Claimed, OutgoingMessage, BroadcastBrief]
+"""A message that may be sent."""
 
 
 class Readying:
@@ -31,34 +38,29 @@ class Readying:
         self._now = now
         self._put_aside = put_aside
 
-    async def make_ready(
-        self, claimed: Sequence[tuple[Claimed, BroadcastBrief]], *, listed: Mapping[str, str]
-    ) -> list[tuple[Claimed, BroadcastBrief, OutgoingMessage]]:
-        """Render what may be sent; the rest is put aside with its reason.
-
-        :param listed: reason by number, for those on the store's blacklist.
-        """
+    async def make_ready(self, claimed: Sequence[tuple[Claimed, BroadcastBrief]]) -> list[Prepared]:
+        """Render what may be sent; the rest is put aside with its reason."""
         try:
-            blocked = {**listed, **await self._blocked_by_plugins([message.number for message, _ in claimed])}
+            blocked = await self._blocked_by_plugins([message.number for message, _ in claimed])
         except PluginError as error:
             log.error("nothing is sent while a blacklist cannot be asked: %s", error)  # noqa: TRY400 - it names the plugin and the error
             for message, _ in claimed:
                 outcome = outcomes.given_back(message, now=self._now(), wait=PLUGIN_WAIT, reason="blacklist_away")
                 self._put_aside(message, outcome)
             return []
-        ready = []
-        documents = json.loads(f"[{','.join(message.variables or '{}' for message, _ in claimed)}]")  # at once: faster
+        ready: list[Prepared] = []
+        documents = from_json(f"[{','.join([message.variables or '{}' for message, _ in claimed])}]")  # at once: faster
         for place, ((message, brief), variables) in enumerate(zip(claimed, documents, strict=True), 1):
             if place % MOST_AT_A_STRETCH == 0:
                 await asyncio.sleep(0)
-            reason = blocked.get(message.number)
+            reason = message.blocked or blocked.get(message.number)
             if reason is not None:
                 self._put_aside(message, outcomes.skipped(message, SkipReason.BLACKLISTED, reason))
             elif (outgoing := self._render(message, brief, variables)) is not None:
-                ready.append((message, brief, outgoing))
+                ready.append((message, outgoing, brief))
         return ready
 
-    async def _blocked_by_plugins(self, numbers: list[str]) -> dict[str, str]:
+    async def _blocked_by_plugins(self, numbers: list[str]) -> Mapping[str, str]:
         if not self._plugins.has_blacklists:
             return {}
         return await asyncio.to_thread(self._plugins.blacklisted, list(dict.fromkeys(numbers)))

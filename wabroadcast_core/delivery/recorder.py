@@ -5,16 +5,20 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 
 from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.delivery.receipts import apply_parked
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.status import SENT, MessageStatus
 from wabroadcast_core.store import broadcasts as broadcast_store
-from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store import starts as start_store
-from wabroadcast_core.store.messages import Claimed, Outcome
+from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.store.outcomes import NotHeldError, Outcome, Sent
+from wabroadcast_core.store.starts import StartCounts
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +85,13 @@ class Recorder:
         self._task = None
 
     async def _store(self, batch: list[Result]) -> None:
-        waited = False
+        waited, shares = False, _shares_of(batch, packed=True)
         while True:
             try:
-                await self._committer.run(lambda unit: _record(unit, batch), patient=True)
+                await self._committer.run(partial(_record, shares), patient=True)
+            except NotHeldError:
+                shares = _shares_of(batch, packed=False)
+                continue
             except UnavailableError:
                 if not waited:
                     log.warning("the store is away: %d outcomes are kept until it is back", self._unstored)
@@ -97,25 +104,56 @@ class Recorder:
             await asyncio.sleep(STORE_RETRY_SECONDS)
 
 
-def _record(unit: Unit, batch: Sequence[Result]) -> None:
-    for worker_id in {result.claimed.worker_id for result in batch}:
-        mine = [result for result in batch if result.claimed.worker_id == worker_id]
-        stored = message_store.record_outcomes(
-            unit.connection, [result.outcome for result in mine], worker_id=worker_id, changes=unit.changes
-        )
-        _record_beside(unit, [result for result in mine if result.outcome.key in stored])
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """The results of one worker: those that were plainly sent are packed, where that may be tried."""
+
+    worker_id: int
+    plain: Sequence[Result]
+    others: Sequence[Result]
+    sent: Sent
+    starts: StartCounts  # of the plain ones
+
+    @classmethod
+    def of(cls, results: Sequence[Result], worker_id: int, *, packed: bool) -> "_Share":
+        """Done on the event loop: what the store's thread does for each message holds up both."""
+        plain = [result for result in results if result.outcome.is_plainly_sent] if packed else []
+        others = [result for result in results if not (packed and result.outcome.is_plainly_sent)]
+        return cls(worker_id, plain, others, Sent.of([result.outcome for result in plain]), _starts_of(plain))
 
 
-def _record_beside(unit: Unit, results: Sequence[Result]) -> None:
-    """What is kept beside the messages themselves: starts, failed attempts, reasons of skips, early receipts."""
-    starts: Counter[tuple[int, int]] = Counter()
-    for result in results:
-        if result.started_at is not None and result.outcome.connection_id is not None:
-            starts[result.outcome.connection_id, start_store.span_end(result.started_at)] += 1
-    start_store.count_starts(unit.connection, starts)
-    _record_unsent(unit, [result for result in results if result.outcome.status is not SENT])
+def _shares_of(batch: Sequence[Result], *, packed: bool) -> list[_Share]:
+    by_worker: dict[int, list[Result]] = {}
+    for result in batch:
+        by_worker.setdefault(result.claimed.worker_id, []).append(result)
+    return [_Share.of(results, worker_id, packed=packed) for worker_id, results in by_worker.items()]
+
+
+def _starts_of(results: Sequence[Result]) -> StartCounts:
+    return start_store.count_by_span(
+        [(result.claimed.connection_id, result.started_at) for result in results if result.started_at is not None]
+    )
+
+
+def _record(shares: Sequence[_Share], unit: Unit) -> None:
+    """Store outcomes, and what is kept beside them: starts, failed attempts, reasons of skips, early receipts.
+
+    :raises NotHeldError: what was packed is not all held by its worker any more; the transaction is to be given up.
+    """
+    stored: list[Result] = []
+    for share in shares:
+        if share.plain:
+            outcome_store.record_sent(unit.connection, share.sent, worker_id=share.worker_id, changes=unit.changes)
+        if share.others:
+            outcomes = [result.outcome for result in share.others]
+            keys = outcome_store.record_outcomes(
+                unit.connection, outcomes, worker_id=share.worker_id, changes=unit.changes
+            )
+            stored += [result for result in share.others if result.outcome.key in keys]
+    start_store.add_starts(unit.connection, sum((share.starts for share in shares), _starts_of(stored)))
+    _record_unsent(unit, [result for result in stored if result.outcome.status is not SENT])
     if receipt_store.has_parked(unit.connection):
-        _apply_parked(unit, results)
+        _apply_parked(unit, [*stored, *chain.from_iterable(share.plain for share in shares)])
 
 
 def _record_unsent(unit: Unit, results: Sequence[Result]) -> None:
@@ -131,7 +169,7 @@ def _record_unsent(unit: Unit, results: Sequence[Result]) -> None:
         for result in results
         if result.started_at is not None and result.outcome.status in _WITH_ATTEMPT
     ]
-    message_store.insert_attempts(unit.connection, attempts)
+    outcome_store.insert_attempts(unit.connection, attempts)
     skips: dict[int, Counter[str]] = {}
     for result in results:
         if result.outcome.status is MessageStatus.SKIPPED:

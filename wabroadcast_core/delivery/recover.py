@@ -18,6 +18,7 @@ from wabroadcast_core.delivery.intents import Intents
 from wabroadcast_core.delivery.receipts import PARKED_SECONDS, apply_overtaken, apply_parked
 from wabroadcast_core.models.status import MessageStatus, Rank
 from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import imports as import_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import receipts as receipt_store
@@ -83,9 +84,9 @@ class Recovery:
         return [worker for worker in open_workers if worker != mine and not await self._intents.is_alive(worker)]
 
     def _settle_some(self, unit: Unit, *, worker_id: int, whole: bool, intents: set[int]) -> int:
-        claims = message_store.claims_of(unit.connection, worker_id, limit=CHUNK)
+        claims = claim_store.claims_of(unit.connection, worker_id, limit=CHUNK)
         rows = [self._settled(unit, claim, left=not whole or claim.id in intents) for claim in claims]
-        message_store.settle_claims(unit.connection, rows, worker_id=worker_id, changes=unit.changes)
+        claim_store.settle_claims(unit.connection, rows, worker_id=worker_id, changes=unit.changes)
         by_connection: dict[int, dict[int, str | None]] = {}
         for claim in claims:
             by_connection.setdefault(claim.connection_id, {})[claim.id] = None

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.lending import Lending, News, close_sender, make_sender
-from wabroadcast_core.delivery.pace import Lateness
+from wabroadcast_core.delivery.pace import LEAD, LONGEST_LEAD, Lateness
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.vault import Vault
+
+SPARE = 1.25
+REMEMBERED = 0.9
 
 
 @dataclass(slots=True)
@@ -20,6 +23,7 @@ class LiveConnection:
     sender: Sender
     lateness: Lateness
     in_flight: int = 0
+    lead: float = LEAD  # seconds from asking for slots to having messages ready for them, as learned
     late: tuple[float, float] | None = None  # what the limiter is told of the latest start: slot, shift asked for
 
     @property
@@ -30,6 +34,10 @@ class LiveConnection:
     def checks_numbers(self) -> bool:
         """Whether it is asked who is on WhatsApp before a send."""
         return self.brief.limits.check_numbers and self.sender.capabilities.number_check
+
+    def learn_lead(self, seconds: float) -> None:
+        """It took so long now: leave a little more the next time, and never much less than before."""
+        self.lead = min(max(LEAD, SPARE * seconds, REMEMBERED * self.lead), LONGEST_LEAD)
 
     def note_start(self, slot: float, shift: float, *, at: float) -> None:
         """A message leaves now. What leaves later than the margin bears shifts the connection's row of slots."""

@@ -17,11 +17,11 @@ from wabroadcast_core.delivery.senders import STARTING, LiveConnection
 from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, SendError
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.status import SENT, MessageStatus, SkipReason
-from wabroadcast_core.store.messages import Outcome
+from wabroadcast_core.store.outcomes import Outcome
 
 if TYPE_CHECKING:
     from wabroadcast_core.delivery.engine import Engine
-    from wabroadcast_core.delivery.turn import Ready
+    from wabroadcast_core.delivery.line import Ready
 
 log = logging.getLogger(__name__)
 

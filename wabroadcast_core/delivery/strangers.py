@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from wabroadcast_core.delivery import outcomes
 from wabroadcast_core.delivery.ledger import Ledger
-from wabroadcast_core.store.messages import Claimed, Outcome
+from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.store.outcomes import Outcome
 
 REASON = "new_contacts_closed"
 

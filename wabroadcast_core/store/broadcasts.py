@@ -113,31 +113,28 @@ def pools_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]
 
 _CHANGE_COLUMNS = json_columns(id="BIGINT", **dict.fromkeys(COUNTERS, "BIGINT"))
 _ADDED = ", ".join(f"{name} = broadcasts.{name} + change.{name}" for name in COUNTERS)
+_OPEN = "broadcasts.queued + broadcasts.processing + broadcasts.retry + broadcasts.paused"
 _APPLY_CHANGES = dialects(
-    "UPDATE broadcasts SET {added} FROM (SELECT {columns} FROM {rows}) AS change WHERE broadcasts.id = change.id",
-    sqlite={"added": _ADDED, "columns": _CHANGE_COLUMNS[0], "rows": LITE_ROWS},
-    postgresql={"added": _ADDED, "columns": _CHANGE_COLUMNS[1], "rows": POST_ROWS},
+    """
+    UPDATE broadcasts SET {added} FROM (SELECT {columns} FROM {rows}) AS change WHERE broadcasts.id = change.id
+    RETURNING broadcasts.id, broadcasts.status, broadcasts.prepared, broadcasts.mark_at, {open} AS open
+    """,
+    sqlite={"added": _ADDED, "columns": _CHANGE_COLUMNS[0], "rows": LITE_ROWS, "open": _OPEN},
+    postgresql={"added": _ADDED, "columns": _CHANGE_COLUMNS[1], "rows": POST_ROWS, "open": _OPEN},
 )
 _MARK_RATE = text(
     """
     UPDATE broadcasts SET earlier_mark_at = mark_at, earlier_mark_sent = mark_sent, mark_at = :now, mark_sent = sent
-    WHERE id = :id AND (mark_at IS NULL OR mark_at <= :before)
+    WHERE id = :id
     """
 )
 _COMPLETE = text(
-    """
+    f"""
     UPDATE broadcasts SET status = 'completed', finished_at = :now
-    WHERE id = :id AND status = 'processing' AND prepared AND queued + processing + retry + paused = 0
-    """
+    WHERE id = :id AND status = 'processing' AND prepared AND {_OPEN} = 0
+    """  # noqa: S608 - fixed parts only
 )
-
-
-_REVIVE = text(
-    """
-    UPDATE broadcasts SET status = 'processing', finished_at = NULL
-    WHERE id = :id AND status = 'completed' AND queued + processing + retry + paused > 0
-    """
-)
+_REVIVE = text("UPDATE broadcasts SET status = 'processing', finished_at = NULL WHERE id = :id")
 
 
 def apply_changes(connection: Connection, changes: Changes, *, now: float) -> list[int]:
@@ -153,25 +150,24 @@ def apply_changes(connection: Connection, changes: Changes, *, now: float) -> li
     if not by_broadcast:
         return []
     keys = sorted(by_broadcast)
-    if connection.dialect.name != "sqlite":
+    if len(keys) > 1 and connection.dialect.name != "sqlite":
         connection.execute(
             select(broadcasts.c.id).where(broadcasts.c.id.in_(keys)).order_by(broadcasts.c.id).with_for_update()
         )
     rows = [[key, *(by_broadcast[key].get(name, 0) for name in COUNTERS)] for key in keys]
-    connection.execute(_APPLY_CHANGES.of(connection), {"rows": as_json(rows)})
-    return _finish(connection, by_broadcast, now=now)
+    changed = connection.execute(_APPLY_CHANGES.of(connection), {"rows": as_json(rows)}).fetchall()
+    for row in changed:
+        if by_broadcast[row.id].get("sent") and (row.mark_at is None or row.mark_at <= now - RATE_SECONDS):
+            connection.execute(_MARK_RATE, {"id": row.id, "now": now})
+    return [row.id for row in changed if _settle_status(connection, row, now=now)]
 
 
-def _finish(connection: Connection, changed: dict[int, dict[str, int]], *, now: float) -> list[int]:
-    done: list[int] = []
-    for key, counters in changed.items():
-        if counters.get("sent"):
-            connection.execute(_MARK_RATE, {"id": key, "now": now, "before": now - RATE_SECONDS})
-        if any(counters.get(name, 0) < 0 for name in ("processing", "queued", "retry", "paused")):
-            done += [key] if complete_broadcast(connection, key, now=now) else []
-        if any(counters.get(name, 0) > 0 for name in ("queued", "retry", "paused")):
-            done += [key] if connection.execute(_REVIVE, {"id": key}).rowcount else []
-    return done
+def _settle_status(connection: Connection, row: Row[Any], *, now: float) -> bool:
+    """Complete a broadcast by its last message, or let it go on. :returns: whether its status is another now."""
+    if row.open and row.status == BroadcastStatus.COMPLETED:
+        connection.execute(_REVIVE, {"id": row.id})
+        return True
+    return not row.open and row.prepared and complete_broadcast(connection, row.id, now=now)
 
 
 def complete_broadcast(connection: Connection, key: int, *, now: float) -> bool:

@@ -1,12 +1,17 @@
 """How many messages each connection started lately: what the limiter is given when Redis lost its keys."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable
+from typing import TypeAlias
 
 from sqlalchemy import Connection, delete, func, select, text
 
 from wabroadcast_core.store.tables import connection_starts, messages
 
 START_SPAN = 10  # seconds
+
+StartCounts: TypeAlias = Counter[tuple[int, int]]
+"""Starts by connection and :func:`span_end`."""
 
 _ADD = text(
     """
@@ -20,8 +25,13 @@ def span_end(started_at: float) -> int:
     return (int(started_at) // START_SPAN + 1) * START_SPAN
 
 
-def count_starts(connection: Connection, starts: Mapping[tuple[int, int], int]) -> None:
-    """Add starts, counted by connection and :func:`span_end`."""
+def count_by_span(starts: Iterable[tuple[int, float]]) -> StartCounts:
+    """:param starts: the connection and the time of each."""
+    spans = Counter([(connection_id, started_at // START_SPAN) for connection_id, started_at in starts])
+    return Counter({(key, span_end(span * START_SPAN)): amount for (key, span), amount in spans.items()})
+
+
+def add_starts(connection: Connection, starts: StartCounts) -> None:
     for (connection_id, ended_at), amount in sorted(starts.items()):
         connection.execute(_ADD, {"connection_id": connection_id, "ended_at": ended_at, "amount": amount})
 

@@ -14,7 +14,7 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery.engine import Engine
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.queue.worker import Worker
-from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.testing.gateway import Gateway
 
 pytestmark = pytest.mark.alone
@@ -79,14 +79,14 @@ def test_messages_that_gave_up_their_slots_do_not_wait_for_room(
 def test_outcomes_that_cannot_be_stored_are_tried_again_whatever_it_was(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record, calls = message_store.record_outcomes, itertools.count()
+    record, calls = outcome_store.record_sent, itertools.count()
 
-    def fail_first(*arguments: Any, **options: Any) -> set[int]:
+    def fail_first(*arguments: Any, **options: Any) -> None:
         if next(calls) < 2:
             raise ValueError("nobody thought of this")
-        return record(*arguments, **options)
+        record(*arguments, **options)
 
-    monkeypatch.setattr(message_store, "record_outcomes", fail_first)
+    monkeypatch.setattr(outcome_store, "record_sent", fail_first)
     broadcaster.save_connection("main", {"sender": "scripted"})
 
     job_id = broadcaster.submit(text_to("main"), people(20)).job_id

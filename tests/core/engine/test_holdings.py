@@ -76,7 +76,7 @@ def test_a_claim_without_slots_for_broadcasts_leaves_rated_ones_alone(broadcaste
         taken, _ = claims.claim(unit, outlook.connection, worker_id=1, amount=5)
 
     assert [rival.broadcast_id for rival in outlook.rivals] == [1]
-    assert taken == []
+    assert taken == {}
 
 
 def test_an_audience_that_changes_while_it_is_read_loses_nobody(

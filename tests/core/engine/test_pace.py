@@ -14,7 +14,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wabroadcast_core.delivery import pace as pace_module
-from wabroadcast_core.delivery.pace import ColdPaceError, Lateness, Memory, Pace, Report, Rival, Slots
+from wabroadcast_core.delivery.pace import (
+    LEAD,
+    LONGEST_LEAD,
+    ColdPaceError,
+    Lateness,
+    Memory,
+    Pace,
+    Report,
+    Rival,
+    Slots,
+)
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate
@@ -23,7 +33,7 @@ from wabroadcast_core.store.starts import span_end
 from wabroadcast_core.testing.gateway import most_in_window
 
 START = 1_800_000_000.0
-REACH = pace_module.LEAD + pace_module.HORIZON
+REACH = LEAD + pace_module.HORIZON  # of those that ask with the least lead
 A_MICROSECOND = 1e-6
 many = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _connections = itertools.count(1)
@@ -62,15 +72,22 @@ class Limiter:
         )
 
     async def reserve(
-        self, count: int, *, rivals: Sequence[Rival] = (), report: Report | None = None, memory: Memory | None = None
+        self,
+        count: int,
+        *,
+        rivals: Sequence[Rival] = (),
+        report: Report | None = None,
+        memory: Memory | None = None,
+        lead: float = LEAD,
     ) -> Slots:
         """Take slots; a cold limiter is primed, with ``memory`` of what went before."""
         await self.set_clock()
+        asked: dict[str, Any] = {"count": count, "rivals": rivals, "lead": lead}
         try:
-            given_slots = await self.pace.reserve(self.key, self.limits, count=count, rivals=rivals, report=report)
+            given_slots = await self.pace.reserve(self.key, self.limits, report=report, **asked)
         except ColdPaceError:
             await self.pace.prime(self.key, self.limits, memory or Memory(None), now=self.now)
-            given_slots = await self.pace.reserve(self.key, self.limits, count=count, rivals=rivals)
+            given_slots = await self.pace.reserve(self.key, self.limits, **asked)
         self.slots = [slot for slot in self.slots if report is None or slot not in report.unused]
         self.slots += given_slots.times
         return given_slots
@@ -127,17 +144,23 @@ def rates(draw: st.DrawFn) -> Rate:
 
 asks = st.lists(st.tuples(st.integers(1, 400), st.floats(0, 1.5)), min_size=1, max_size=25)
 """How many slots, and how long a pause until the next ask, in units that the test chooses."""
+leads = st.lists(st.floats(LEAD, LONGEST_LEAD), min_size=25, max_size=25)
+"""The lead of each ask: callers that differ share one row."""
 
 
 @many
-@given(rate=rates(), asks=asks)
+@given(rate=rates(), asks=asks, leads=leads)
 def test_no_window_of_a_rate_holds_more_slots_than_the_rate(
-    valkey: EmbeddedValkey, rate: Rate, asks: list[tuple[int, float]]
+    valkey: EmbeddedValkey, rate: Rate, asks: list[tuple[int, float]], leads: list[float]
 ) -> None:
     async def work(mine: Limiter) -> None:
-        for count, pause in asks:
-            given_slots = await mine.reserve(count)
-            assert all(mine.now < slot <= mine.now + REACH + A_MICROSECOND for slot in given_slots.times)
+        for (count, pause), lead in zip(asks, leads, strict=False):
+            given_slots = await mine.reserve(count, lead=lead)
+            sooner, later = (
+                mine.now + lead - A_MICROSECOND,
+                mine.now + lead + max(pace_module.HORIZON, lead) + A_MICROSECOND,
+            )
+            assert all(sooner <= slot <= later for slot in given_slots.times)
             mine.now += pause * max(0.2, rate.per_seconds / rate.messages)
 
         assert most_in_window(mine.slots, rate.per_seconds) <= rate.messages
@@ -160,13 +183,17 @@ def test_whoever_asks_in_time_is_given_nearly_the_whole_rate(valkey: EmbeddedVal
 
 
 @many
-@given(held=st.lists(quotas(), min_size=1, max_size=3), rate=st.none() | rates(), asks=asks)
+@given(held=st.lists(quotas(), min_size=1, max_size=3), rate=st.none() | rates(), asks=asks, leads=leads)
 def test_no_window_of_a_quota_holds_more_slots_than_the_quota(
-    valkey: EmbeddedValkey, held: list[Quota], rate: Rate | None, asks: list[tuple[int, float]]
+    valkey: EmbeddedValkey,
+    held: list[Quota],
+    rate: Rate | None,
+    asks: list[tuple[int, float]],
+    leads: list[float],
 ) -> None:
     async def work(mine: Limiter) -> None:
-        for count, pause in asks:
-            await mine.reserve(count)
+        for (count, pause), lead in zip(asks, leads, strict=False):
+            await mine.reserve(count, lead=lead)
             mine.now += pause * held[0].per_seconds / 4
 
         for quota in held:
@@ -372,7 +399,7 @@ def test_the_time_of_a_single_missed_slot_is_free_again(valkey: EmbeddedValkey) 
 
         again = await mine.reserve(1, report=Report([slot], (slot, slot)))
 
-        assert list(again.times) == pytest.approx([mine.now + pace_module.LEAD])
+        assert list(again.times) == pytest.approx([mine.now + LEAD])
 
     run(valkey, Limits(rate=Rate(messages=1, per_seconds=600)), work)
 

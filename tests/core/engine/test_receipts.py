@@ -19,8 +19,9 @@ from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store import blacklist as blacklist_store
-from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store.messages import Outcome, message_key
+from wabroadcast_core.store import outcomes as outcome_store
+from wabroadcast_core.store.messages import message_key
+from wabroadcast_core.store.outcomes import Outcome
 
 UNDELIVERABLE = Rejected("undeliverable", "no such phone")
 
@@ -214,7 +215,7 @@ def _early(by: str) -> Receipt:
 
 
 def _record(unit: Unit, outcome: Outcome) -> None:
-    message_store.record_outcomes(unit.connection, [outcome], worker_id=1, changes=unit.changes)
+    outcome_store.record_outcomes(unit.connection, [outcome], worker_id=1, changes=unit.changes)
 
 
 # --- not ours --------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from wabroadcast_core.errors import (
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.queue.worker import Worker
-from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store.messages import message_key
 
 pytestmark = pytest.mark.alone
@@ -54,7 +54,7 @@ def _first_try(*endings: Ending) -> Callable[[str, OutgoingMessage], Ending]:
 
 def _attempts(broadcaster: Broadcaster, place: int = 0) -> list[tuple[int, str, str | None]]:
     with broadcaster.context.database.read() as connection:
-        rows = message_store.attempts_of(connection, message_key(1, place))
+        rows = outcome_store.attempts_of(connection, message_key(1, place))
     assert all(abs(row["at"] - time.time()) < 60 for row in rows)
     return [(row["attempt"], row["reason"], row["detail"]) for row in rows]
 

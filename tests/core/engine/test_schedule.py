@@ -12,7 +12,7 @@ from tests.scripted import ScriptedProvider, number_of, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery.briefs import BroadcastBrief, ConnectionBrief
-from wabroadcast_core.delivery.claims import NEVER, Claims, Outlook
+from wabroadcast_core.delivery.claims import NEVER, Claims, Outlook, in_order_of_sending
 from wabroadcast_core.delivery.committer import Unit
 from wabroadcast_core.errors import ConflictError
 from wabroadcast_core.queue.worker import Worker
@@ -286,8 +286,8 @@ def _claim(broadcaster: Broadcaster, *, at: float, expect: int) -> None:
 
     def work(claims: Claims, unit: Unit) -> list[int]:
         worker_id = worker_store.insert_worker(unit.connection, now=unit.now)
-        taken, _ = claims.claim(unit, _connection(unit), worker_id=worker_id, amount=100)
-        return [position_of(message.key) for message in taken]
+        taken, outlook = claims.claim(unit, _connection(unit), worker_id=worker_id, amount=100)
+        return [position_of(message.key) for message in in_order_of_sending(outlook.rivals, taken)]
 
     positions = _in_unit(broadcaster, at, work)
     assert positions == list(range(positions[0], positions[0] + expect))

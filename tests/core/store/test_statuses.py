@@ -22,9 +22,12 @@ from wabroadcast_core.errors import ConflictError, NotFoundError
 from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
 from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import unknown as unknown_store
-from wabroadcast_core.store.messages import Claimed, Outcome, broadcast_of, message_key, position_of
+from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.store.messages import broadcast_of, message_key, position_of
+from wabroadcast_core.store.outcomes import Outcome
 
 M = MessageStatus
 OPEN = {M.QUEUED, M.PROCESSING, M.RETRY, M.PAUSED}
@@ -190,9 +193,9 @@ class Statuses(RuleBasedStateMachine):
     def settle(self, worker: int, started: set[int]) -> None:
         """A worker died: what it had started is unknown, the rest waits again."""
         with self.bench.unit() as unit:
-            claims = message_store.claims_of(unit.connection, worker, limit=100)
+            claims = claim_store.claims_of(unit.connection, worker, limit=100)
             rows = [(claim.id, *self._settled(claim.id, started=position_of(claim.id) in started)) for claim in claims]
-            message_store.settle_claims(unit.connection, rows, worker_id=worker, changes=unit.changes)
+            claim_store.settle_claims(unit.connection, rows, worker_id=worker, changes=unit.changes)
 
         held = {key for key, status in self.status.items() if status is M.PROCESSING and self.holder[key] == worker}
         assert {row[0] for row in rows} == held

@@ -1,0 +1,90 @@
+"""A blacklist that takes its time to answer costs time, and nobody's share of it."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import wait_for
+from tests.scripted import ScriptedProvider, Start, people, text_to
+from wabroadcast_core import Settings, hookimpl
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.delivery.pace import LEAD, LONGEST_LEAD, Lateness
+from wabroadcast_core.delivery.senders import LiveConnection
+from wabroadcast_core.models.connection import Limits
+from wabroadcast_core.queue.worker import Worker
+from wabroadcast_core.testing.gateway import most_in_window
+
+ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+class SleepyBlacklist:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    @hookimpl
+    def wab_blacklisted(self, numbers: list[str]) -> dict[str, str]:  # noqa: ARG002 - the hook's
+        time.sleep(self._seconds)
+        return {}
+
+
+@contextlib.contextmanager
+def at_work(settings: Settings, *plugins: object) -> Iterator[Broadcaster]:
+    with Broadcaster(settings, plugins=plugins) as broadcaster:
+        worker = Worker(broadcaster)
+        worker.start()
+        try:
+            yield broadcaster
+        finally:
+            worker.stop()
+
+
+def of_job(provider: ScriptedProvider, job_id: str) -> list[Start]:
+    return [start for start in list(provider.starts) if start.message_id.startswith(job_id)]
+
+
+@ONE_STORE
+@pytest.mark.parametrize("seconds", [0.06, 0.3])
+def test_a_broadcast_with_a_rate_of_its_own_gets_its_slots_beside_one_without(
+    settings: Settings, provider: ScriptedProvider, seconds: float
+) -> None:
+    small_claims = settings.model_copy(update={"claim_size": 50})
+    with at_work(small_claims, provider, SleepyBlacklist(seconds)) as broadcaster:
+        broadcaster.save_connection("main", {"sender": "scripted"})
+        unrated = broadcaster.submit(text_to("main"), people(20_000)).job_id
+        wait_for(lambda: of_job(provider, unrated), what="the first messages")
+        rated = broadcaster.submit(text_to("main", rate={"messages": 20}), people(30)).job_id
+        wait_for(lambda: broadcaster.status(rated).status == "completed", what="the end of the rated one")
+        other = broadcaster.status(unrated)
+        broadcaster.cancel(unrated)
+
+    assert other.status == "processing"
+    assert other.counts.sent > 0
+    assert most_in_window([start.moment for start in of_job(provider, rated)], 1.0) <= 20
+
+
+@ONE_STORE
+@pytest.mark.alone
+def test_a_pace_is_used_whole_where_the_blacklist_is_slow(settings: Settings, provider: ScriptedProvider) -> None:
+    rate, amount = 50, 400
+    with at_work(settings, provider, SleepyBlacklist(0.3)) as broadcaster:
+        broadcaster.save_connection("main", {"sender": "scripted", "rate": {"messages": rate}})
+        job_id = broadcaster.submit(text_to("main"), people(amount)).job_id
+        wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
+
+    moments = sorted(start.moment for start in provider.starts)[rate:]  # the first second is for learning
+    assert len(moments) - 1 >= 0.97 * rate * (moments[-1] - moments[0])
+    assert most_in_window(moments, 1.0) <= rate
+
+
+def test_a_lead_is_learned_at_once_and_forgotten_slowly() -> None:
+    live = LiveConnection(None, None, Lateness.of(Limits()))  # type: ignore[arg-type]  # not asked for them
+    leads = []
+
+    for seconds in (0.001, 0.32, 0.001, 60.0, *[0.001] * 100):
+        live.learn_lead(seconds)
+        leads.append(live.lead)
+
+    assert leads[:4] == pytest.approx([LEAD, 0.4, 0.36, LONGEST_LEAD])
+    assert leads[-1] == LEAD

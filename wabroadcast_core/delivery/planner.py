@@ -1,0 +1,192 @@
+"""Fills a turn's line: takes the slots of the next moment, and claims just as many messages for them.
+
+Priority is decided as late as possible so. How long it takes from asking to having messages ready, a slow blacklist
+included, is learned: slots are taken so far ahead that they are not missed.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+from collections import deque
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+import redis
+
+from wabroadcast_core.delivery.claims import NEVER, Outlook
+from wabroadcast_core.delivery.line import Line, Ready
+from wabroadcast_core.delivery.pace import LEAD, ColdPaceError, Report, Slots
+from wabroadcast_core.delivery.readying import Prepared
+from wabroadcast_core.errors import ConnectionDown, UnavailableError
+
+if TYPE_CHECKING:
+    from wabroadcast_core.delivery.engine import Engine
+
+log = logging.getLogger(__name__)
+
+AHEAD = 0.15  # seconds: more slots are taken when the next one is nearer than this, or than the lead
+LEAST_ROOM = 8  # an eighth of the room must be free before more is claimed: a claim of few costs what one of many does
+NEAR = 5.0  # seconds: for work that is due sooner the turn waits, otherwise it comes back by the queue
+IDLE_LOOK = 0.2  # seconds before looking again where work was seen but could not be claimed
+REDIS_RETRY = 0.5
+
+
+class Planner:
+    """One of a turn's planners. Where a pace is to be kept there is but one: slots come in their order."""
+
+    def __init__(self, engine: "Engine", line: Line) -> None:
+        self._engine = engine
+        self._line = line
+        self._bell = line.bell()
+        self._next_slot = 0.0  # not worth asking for one before
+        self.far_slot = 0.0  # the next one, where it is too far away to wait for
+
+    async def run(self, outlook: Outlook) -> Outlook:
+        """Work until the turn's time is up or nothing is due soon. :returns: the last outlook."""
+        ends_at = self._now() + self._engine.settings.turn_seconds
+        while self._now() < ends_at and not self._engine.stopping:
+            connection = outlook.connection
+            if connection is None or not connection.active:
+                break
+            if not outlook.rivals and not self._line.late:
+                if outlook.next_due > self._now() + NEAR:
+                    break
+                await self._rest(outlook.next_due - self._now())
+                outlook = await self._engine.look(connection.id)
+                continue
+            try:
+                self._line.live = self._engine.senders.of(connection)
+            except ConnectionDown as error:
+                await self._engine.pause_connection(connection.id, error)
+                break
+            outlook = await self._step(outlook)
+            if self.far_slot:
+                break
+        return outlook
+
+    async def _step(self, outlook: Outlook) -> Outlook:
+        """Take the next slots and fill them, or find that the next one is far away. :returns: the new outlook."""
+        await self._engine.recorder.has_room()
+        if self._next_slot - self._now() > NEAR:
+            self.far_slot = self._next_slot
+            return outlook
+        await self._rest(self._next_slot - max(AHEAD, self._lead) - self._now())
+        count = min(self._engine.settings.claim_size, await self._room())
+        with self._line.asking(count):
+            return await self._take(outlook, count)
+
+    async def _room(self) -> int:
+        """How many more requests this connection may have under way here; waits until there are some.
+
+        Those that gave up their slots are counted already, and wait for nothing but other slots.
+        """
+        line, most = self._line, self._engine.settings.in_flight
+        while not line.late:
+            room = most - len(line) - (line.live.in_flight if line.live else 0)
+            if room >= max(1, most // LEAST_ROOM):
+                return room
+            await self._engine.finished_some(line.connection_id)
+        return len(line.late)
+
+    async def _take(self, outlook: Outlook, count: int) -> Outlook:
+        asked_at = self._now()
+        try:
+            slots = await self._reserve(outlook, count)
+        except redis.RedisError as error:
+            log.warning("nothing is sent while Redis cannot be asked: %s", error)
+            await self._rest(REDIS_RETRY)
+            return await self._engine.look(self._line.connection_id)
+        self._next_slot = slots.next_at
+        if not slots.times:
+            return outlook
+        self._line.took(slots.times)
+        return await self._fill(outlook, slots, asked_at=asked_at)
+
+    async def _reserve(self, outlook: Outlook, count: int) -> Slots:
+        connection, late = outlook.connection, self._line.late
+        if connection is None:
+            return Slots([], [], NEVER, 1)
+        rivals = outlook.rivals if outlook.has_rates and not late else ()
+        count = min(count, len(late)) if late else count
+        report = self._line.take_report()
+        lead = LEAD if late else self._lead  # the late ones are ready
+        pace = self._engine.pace
+        try:
+            return await pace.reserve(
+                connection.id, connection.limits, count=count, rivals=rivals, report=report, lead=lead
+            )
+        except ColdPaceError:
+            await self._engine.prime_pace(connection)
+            return await pace.reserve(connection.id, connection.limits, count=count, rivals=rivals, lead=lead)
+
+    async def _fill(self, outlook: Outlook, slots: Slots, *, asked_at: float) -> Outlook:
+        times, late = deque(slots.times), self._line.late
+        while late and times and not any(slots.rivals):  # slots given to a broadcast are for its own
+            self._line.enqueue(late.popleft(), times.popleft(), shift=slots.shift)
+        connection = outlook.connection
+        if not times or connection is None:
+            return outlook
+        caps = _count(slots.rivals) if any(slots.rivals) else None
+        with self._line.listening() as heard:
+            try:
+                claimed, taken, outlook = await self._engine.claim(connection, len(times), caps)
+            except UnavailableError:
+                report = Report(list(times), (times[0], times[-1]))
+                await self._engine.pace.tell(connection.id, connection.limits, report)
+                raise
+            self._seat(claimed, times, slots, asked_at=asked_at)
+            self._line.obey(heard)
+        if not taken:
+            await self._rest(IDLE_LOOK)
+        return outlook
+
+    def _seat(self, claimed: Sequence[Prepared], times: deque[float], slots: Slots, *, asked_at: float) -> None:
+        """Give messages their slots, and back those that are left."""
+        now = self._now()
+        if self._line.live is not None:
+            self._line.live.learn_lead(now - asked_at)
+        if any(slots.rivals):
+            by_rival = _slots_by_rival(times, slots.rivals)
+            filled = [Ready(by_rival[one[0].broadcast_id].popleft(), now, *one) for one in claimed]
+            filled.sort(key=attrgetter("slot"))
+            self._line.free_slots(itertools.chain.from_iterable(by_rival.values()))
+        else:
+            filled = [Ready(times.popleft(), now, *one) for one in claimed]
+            if times:
+                self._line.free_tail(times)
+        for ready in filled:
+            self._line.enqueue(ready, ready.slot, shift=slots.shift)
+
+    @property
+    def _lead(self) -> float:
+        return LEAD if self._line.live is None else self._line.live.lead
+
+    async def _rest(self, seconds: float) -> None:
+        """Sleep, but wake when there is reason to look again."""
+        if seconds <= 0:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._bell.wait()
+        self._bell.clear()
+
+    def _now(self) -> float:
+        return self._engine.clock.now()
+
+
+def _count(rivals: Sequence[int | None]) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for rival in rivals:
+        if rival is not None:
+            counts[rival] = counts.get(rival, 0) + 1
+    return counts
+
+
+def _slots_by_rival(times: Sequence[float], rivals: Sequence[int | None]) -> dict[int, deque[float]]:
+    slots: dict[int, deque[float]] = {}
+    for time, rival in zip(times, rivals[-len(times) :], strict=True):
+        if rival is not None:
+            slots.setdefault(rival, deque()).append(time)
+    return slots

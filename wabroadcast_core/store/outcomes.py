@@ -1,0 +1,176 @@
+"""How claimed messages went on: recorded in sets, with the attempts that failed."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select
+
+from wabroadcast_core.models.status import SENT, MessageStatus
+from wabroadcast_core.store.messages import POSITION_BITS, WAITS_AS, Changes, count_moves
+from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
+from wabroadcast_core.store.tables import attempts
+
+
+class NotHeldError(Exception):
+    """A message that was to be recorded as sent is not this worker's any more: it was settled meanwhile."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a claimed message goes on. ``used``: whether an attempt was used up."""
+
+    key: int
+    status: MessageStatus
+    used: bool = False
+    reason: str | None = None
+    detail: str | None = None
+    connection_id: int | None = None
+    provider_id: str | None = None
+    sent_at: float | None = None
+    due_at: float | None = None
+
+    @property
+    def is_plainly_sent(self) -> bool:
+        """Whether there is nothing to say but when it was sent, and as what."""
+        return self.status is SENT and self.detail is None
+
+    def as_row(self) -> tuple[Any, ...]:
+        return (
+            self.key,
+            self.status,
+            1 if self.used else 0,
+            self.reason,
+            self.detail,
+            self.connection_id,
+            self.provider_id,
+            self.sent_at,
+            self.due_at,
+        )
+
+
+_OUTCOME_COLUMNS = json_columns(
+    id="BIGINT",
+    status="TEXT",
+    used="INTEGER",
+    reason="TEXT",
+    detail="TEXT",
+    connection_id="INTEGER",
+    provider_id="TEXT",
+    sent_at="DOUBLE PRECISION",
+    due_at="DOUBLE PRECISION",
+)
+
+# The + keeps SQLite on the primary key: its planner would rather walk the index of all claimed messages.
+_RECORD = """
+    UPDATE messages SET
+      status = CASE WHEN outcome.status IN ('queued', 'retry') THEN {waits_as} ELSE outcome.status END,
+      wanted = NULL, attempts = attempts + outcome.used, detail = outcome.detail,
+      reason = CASE WHEN outcome.status IN ('queued', 'retry') AND {erased} THEN 'erased' ELSE outcome.reason END,
+      connection_id = coalesce(outcome.connection_id, messages.connection_id),
+      provider_id = coalesce(outcome.provider_id, messages.provider_id),
+      sent_at = outcome.sent_at, due_at = outcome.due_at
+    FROM (SELECT {columns} FROM {rows}) AS outcome
+    WHERE messages.id = outcome.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = :present
+    RETURNING messages.id, messages.status
+    """
+_BACK = {"waits_as": WAITS_AS.format(status="outcome.status"), "erased": "messages.number IS NULL"}
+_RECORD_OUTCOMES = dialects(
+    _RECORD,
+    sqlite={"columns": _OUTCOME_COLUMNS[0], "rows": LITE_ROWS, "plus": "+", **_BACK},
+    postgresql={"columns": _OUTCOME_COLUMNS[1], "rows": POST_ROWS, "plus": "", **_BACK},
+)
+
+
+_SENT_COLUMNS = json_columns(id="BIGINT", provider_id="TEXT", sent_at="DOUBLE PRECISION")
+_RECORD_SENT = dialects(
+    """
+    UPDATE messages SET
+      status = 'sent', attempts = attempts + 1, provider_id = outcome.provider_id, sent_at = outcome.sent_at,
+      wanted = NULL, reason = NULL, detail = NULL
+    FROM (SELECT {columns} FROM {rows}) AS outcome
+    WHERE messages.id = outcome.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = 'processing'
+    """,
+    sqlite={"columns": _SENT_COLUMNS[0], "rows": LITE_ROWS, "plus": "+"},
+    postgresql={"columns": _SENT_COLUMNS[1], "rows": POST_ROWS, "plus": ""},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Messages of one worker that were sent and have nothing else to say, packed for the store."""
+
+    amount: int
+    by_broadcast: Counter[int]
+    rows: str
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> "Sent":
+        rows = [(outcome.key, outcome.provider_id, outcome.sent_at) for outcome in outcomes]
+        return cls(len(rows), Counter([row[0] >> POSITION_BITS for row in rows]), as_json(rows))
+
+
+def record_sent(connection: Connection, sent: Sent, *, worker_id: int, changes: Changes) -> None:
+    """Store messages that this worker holds as sent.
+
+    :raises NotHeldError: one of them is not held any more; the transaction is to be given up.
+    """
+    done = connection.execute(_RECORD_SENT.of(connection), {"rows": sent.rows, "worker_id": worker_id})
+    if done.rowcount != sent.amount:
+        raise NotHeldError
+    for broadcast_id, amount in sent.by_broadcast.items():
+        changes[broadcast_id, "processing"] -= amount
+        changes[broadcast_id, "sent"] += amount
+
+
+def record_outcomes(
+    connection: Connection, outcomes: Sequence[Outcome], *, worker_id: int, changes: Changes
+) -> set[int]:
+    """Store how claimed messages went on.
+
+    Only messages that this worker still holds are touched: what was settled meanwhile belongs to somebody else,
+    except that a message left as unknown may still learn its outcome.
+
+    :returns: the keys stored.
+    """
+    recorded: set[int] = set()
+    rest = list(outcomes)
+    for present in ("processing", "unknown"):
+        if not rest:
+            break
+        rows = connection.execute(
+            _RECORD_OUTCOMES.of(connection),
+            {"rows": as_json([outcome.as_row() for outcome in rest]), "worker_id": worker_id, "present": present},
+        ).fetchall()
+        count_moves(changes, rows, away_from=present)
+        recorded.update(row[0] for row in rows)
+        rest = [outcome for outcome in rest if outcome.key not in recorded and _settles(outcome)]
+    return recorded
+
+
+def _settles(outcome: Outcome) -> bool:
+    return outcome.status in {MessageStatus.SENT, MessageStatus.FAILED}
+
+
+_ATTEMPT_COLUMNS = json_columns(
+    message_id="BIGINT", attempt="INTEGER", at="DOUBLE PRECISION", connection_id="INTEGER", reason="TEXT", detail="TEXT"
+)
+_INSERT_ATTEMPTS = dialects(
+    "INSERT INTO attempts (message_id, attempt, at, connection_id, reason, detail) SELECT {columns} FROM {rows}",
+    sqlite={"columns": _ATTEMPT_COLUMNS[0], "rows": LITE_ROWS},
+    postgresql={"columns": _ATTEMPT_COLUMNS[1], "rows": POST_ROWS},
+)
+
+
+def insert_attempts(
+    connection: Connection, rows: Sequence[tuple[int, int, float, int | None, str, str | None]]
+) -> None:
+    """Keep what went wrong: message key, attempt, time, connection, reason, detail."""
+    if rows:
+        connection.execute(_INSERT_ATTEMPTS.of(connection), {"rows": as_json(rows)})
+
+
+def attempts_of(connection: Connection, key: int) -> Sequence[RowMapping]:
+    statement = select(attempts).where(attempts.c.message_id == key).order_by(attempts.c.id)
+    return connection.execute(statement).mappings().all()
