@@ -199,6 +199,7 @@ def settings(tmp_path: Path, valkey: EmbeddedValkey, database_url: str | None) -
 @pytest.fixture
 def broadcaster(settings: Settings) -> Iterator[Broadcaster]:
     with Broadcaster(settings, plugins=[gateway_plugin, null_plugin]) as started:
+        started.tasks.huey.storage.read_timeout = 0.2  # seconds; a worker that is stopped waits for it
         yield started
 
 

@@ -3,7 +3,6 @@
 import logging
 import os
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Literal, Self, Unpack
@@ -13,24 +12,22 @@ import redis.asyncio as async_redis
 from huey import Huey
 from redis.backoff import NoBackoff
 from redis.retry import Retry as RedisRetry
-from sqlalchemy import Connection, Engine, RowMapping, text
+from sqlalchemy import Engine, text
 
 from wabroadcast_core.audience.files import file_kind
 from wabroadcast_core.audience.imports import ReadingChoices
-from wabroadcast_core.audience.preview import Previewing
-from wabroadcast_core.audience.submission import AnyRecipient, Submission
+from wabroadcast_core.audience.submission import AnyRecipient
 from wabroadcast_core.blacklist_book import BlacklistBook
+from wabroadcast_core.broadcast_book import BroadcastBook
 from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.connection_book import ConnectionBook
 from wabroadcast_core.contact_book import ContactBook
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery import control
-from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.intake import Intake
 from wabroadcast_core.erasure import Erasure
-from wabroadcast_core.errors import BroadcastError, NotFoundError, SetupError, UnavailableError
+from wabroadcast_core.errors import BroadcastError, SetupError
 from wabroadcast_core.keys import Keys
-from wabroadcast_core.models.base import as_timestamp, parse_model
+from wabroadcast_core.models.base import parse_model
 from wabroadcast_core.models.blacklist import DEFAULT_REASON, BlacklistAct, BlacklistEntry, BlacklistReport
 from wabroadcast_core.models.broadcast import (
     BroadcastDetail,
@@ -62,16 +59,11 @@ from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.queue.handlers import Handlers
 from wabroadcast_core.queue.tasks import TaskQueue, create_huey
 from wabroadcast_core.settings import Settings
-from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
-from wabroadcast_core.store import connections as connection_store
-from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.database import Database, open_database
-from wabroadcast_core.store.messages import Changes
 from wabroadcast_core.store.uploads import UploadWriter
 from wabroadcast_core.tag_book import TagBook
 from wabroadcast_core.vault import open_vault
-from wabroadcast_core.views import detail_of, message_view, progress_of, summary_of
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +128,7 @@ class Broadcaster:
             wakes=self.tasks,
             changed=self._changed,
         )
-        self._submission = Submission(self._context, new_id=_new_id)
+        self.broadcast_book = BroadcastBook(self._context)
         self.connection_book = ConnectionBook(self._context)
         self.connection_book.ensure_first()
         self.contact_book = ContactBook(self._context)
@@ -193,12 +185,7 @@ class Broadcaster:
         :raises InvalidInputError: :raises TemplateError: it does not fit.
         :raises ConflictError: the key came with another body before.
         """
-        taken = self._submission.take(draft, recipients, idempotency_key=idempotency_key, actor=actor)
-        summary = self._summary(taken.key)
-        if taken.new:
-            self.plugins.broadcast_changed(summary)
-            self.tasks.prepare(taken.key, rank=summary.priority.rank, at=self._later(summary))
-        return summary
+        return self.broadcast_book.submit(draft, recipients, idempotency_key=idempotency_key, actor=actor)
 
     def preview(
         self,
@@ -213,23 +200,15 @@ class Broadcaster:
         :raises InvalidInputError: :raises TemplateError: the submit would be refused.
         :raises SourceError: :raises FileError: the audience cannot be read.
         """
-        return Previewing(self.context, self._submission).preview(draft, recipients, seconds=seconds)
+        return self.broadcast_book.preview(draft, recipients, seconds=seconds)
 
     def status(self, job_id: str) -> BroadcastProgress:
         """How far a broadcast is. :raises NotFoundError: there is none."""
-        with self.context.database.read() as connection:
-            row = _found(connection, job_id)
-            skips = broadcast_store.skips_of(connection, row["id"])
-        return progress_of(row, skips=skips, now=self.context.clock.now())
+        return self.broadcast_book.status(job_id)
 
     def broadcast(self, job_id: str) -> BroadcastDetail:
         """The whole of a broadcast. :raises NotFoundError: there is none."""
-        with self.context.database.read() as connection:
-            row = _found(connection, job_id)
-            skips = broadcast_store.skips_of(connection, row["id"])
-            acts = act_store.acts_on(connection, row["id"])
-            pool = broadcast_store.pools_of(connection, [row["id"]])[row["id"]]
-        return detail_of(row, pool, skips=skips, acts=acts)
+        return self.broadcast_book.get(job_id)
 
     def jobs(
         self,
@@ -242,40 +221,30 @@ class Broadcaster:
         page_size: int = 50,
     ) -> Page[BroadcastSummary]:
         """Broadcasts, newest first."""
-        with self.context.database.read() as database:
-            rows, total = broadcast_store.list_broadcasts(
-                database,
-                status=status,
-                rank=None if priority is None else priority.rank,
-                connection_name=connection,
-                query=query,
-                offset=(page - 1) * page_size,
-                limit=page_size,
-            )
-            pools = broadcast_store.pools_of(database, [row["id"] for row in rows])
-        items = [summary_of(row, pools[row["id"]]) for row in rows]
-        return Page(items=items, total=total, page=page, page_size=page_size)
+        return self.broadcast_book.list(
+            status=status, priority=priority, connection=connection, query=query, page=page, page_size=page_size
+        )
 
     def pause(self, job_id: str, *, batch: int | None = None, actor: str = API) -> BroadcastSummary:
         """Let nothing of a broadcast (or of one batch) start any more, until it is resumed.
 
         :raises NotFoundError: :raises ConflictError: it is paused or ended.
         """
-        return self._control(job_id, "pause", batch=batch, actor=actor)
+        return self.broadcast_book.steer(job_id, "pause", batch=batch, actor=actor)
 
     def resume(self, job_id: str, *, batch: int | None = None, actor: str = API) -> BroadcastSummary:
         """Go on with a paused broadcast or batch: nobody is sent to twice, nobody is forgotten.
 
         :raises NotFoundError: :raises ConflictError: it is not paused.
         """
-        return self._control(job_id, "resume", batch=batch, actor=actor)
+        return self.broadcast_book.steer(job_id, "resume", batch=batch, actor=actor)
 
     def cancel(self, job_id: str, *, batch: int | None = None, actor: str = API) -> BroadcastSummary:
         """End a broadcast (or one batch): what did not leave yet never will.
 
         :raises NotFoundError: :raises ConflictError: it has ended.
         """
-        return self._control(job_id, "cancel", batch=batch, actor=actor)
+        return self.broadcast_book.steer(job_id, "cancel", batch=batch, actor=actor)
 
     def retry(
         self, job_id: str, *, status: MessageStatus = MessageStatus.FAILED, code: str | None = None, actor: str = API
@@ -284,16 +253,7 @@ class Broadcaster:
 
         :raises NotFoundError: :raises ConflictError: the broadcast was cancelled or could not be read.
         """
-
-        def work(connection: Connection, row: RowMapping, changes: Changes) -> bool:
-            now = self.context.clock.now()
-            control.retry_broadcast(connection, row, status=status, code=code, now=now, actor=actor, changes=changes)
-            return False
-
-        summary = self._change(job_id, work)
-        self._wake(job_id)
-        self.plugins.broadcast_changed(summary)
-        return summary
+        return self.broadcast_book.retry(job_id, status=status, code=code, actor=actor)
 
     def reschedule(
         self, job_id: str, patch: BroadcastPatch | Mapping[str, Any], *, actor: str = API
@@ -304,22 +264,7 @@ class Broadcaster:
         :raises ConflictError: it has started.
         """
         wanted = patch if isinstance(patch, BroadcastPatch) else parse_model(BroadcastPatch, patch)
-
-        def work(connection: Connection, row: RowMapping, _: Changes) -> bool:
-            control.reschedule_broadcast(
-                connection,
-                row,
-                name=wanted.name,
-                scheduled_at=as_timestamp(wanted.scheduled_at),
-                now=self.context.clock.now(),
-                actor=actor,
-            )
-            return False
-
-        summary = self._change(job_id, work, lock=True)
-        self._prepare_again(job_id)
-        self.plugins.broadcast_changed(summary)
-        return summary
+        return self.broadcast_book.reschedule(job_id, wanted, actor=actor)
 
     # --- messages ----------------------------------------------------------------------------------------------
 
@@ -337,27 +282,21 @@ class Broadcaster:
 
         :raises NotFoundError: there is no such broadcast, or the cursor is not one of its messages.
         """
-        with self.context.database.read() as connection:
-            row = _found(connection, job_id)
-            after = None if cursor is None else _message_key(row, cursor)
-            rows = message_store.list_messages(
-                connection, row["id"], status=status, reason=reason, query=query, after=after, limit=limit + 1
-            )
-            names = _connection_names(connection)
-        views = [message_view(message, job_id=job_id, connections=names) for message in rows[:limit]]
-        return CursorPage(items=views, next_cursor=views[-1].message_id if len(rows) > limit else None)
+        return self.broadcast_book.messages(
+            job_id, status=status, reason=reason, query=query, cursor=cursor, limit=limit
+        )
 
     def pause_message(self, job_id: str, message_id: str, *, actor: str = API) -> MessageView:
         """:raises NotFoundError: :raises ConflictError: its status does not allow that."""
-        return self._control_message(job_id, message_id, "pause", actor=actor)
+        return self.broadcast_book.steer_message(job_id, message_id, "pause", actor=actor)
 
     def resume_message(self, job_id: str, message_id: str, *, actor: str = API) -> MessageView:
         """:raises NotFoundError: :raises ConflictError: it is not paused."""
-        return self._control_message(job_id, message_id, "resume", actor=actor)
+        return self.broadcast_book.steer_message(job_id, message_id, "resume", actor=actor)
 
     def cancel_message(self, job_id: str, message_id: str, *, actor: str = API) -> MessageView:
         """:raises NotFoundError: :raises ConflictError: its status does not allow that."""
-        return self._control_message(job_id, message_id, "cancel", actor=actor)
+        return self.broadcast_book.steer_message(job_id, message_id, "cancel", actor=actor)
 
     # --- connections -------------------------------------------------------------------------------------------
 
@@ -584,127 +523,9 @@ class Broadcaster:
 
     # --- helpers -----------------------------------------------------------------------------------------------
 
-    def _control(self, job_id: str, act: str, *, batch: int | None, actor: str) -> BroadcastSummary:
-        now = self.context.clock.now()
-
-        def work(connection: Connection, row: RowMapping, changes: Changes) -> bool:
-            if batch is not None:
-                control.control_batch(connection, row, act, batch=batch, now=now, actor=actor, changes=changes)
-                return False
-            match act:
-                case "pause":
-                    control.pause_broadcast(connection, row, now=now, actor=actor)
-                case "resume":
-                    control.resume_broadcast(connection, row, now=now, actor=actor)
-                case _:
-                    control.cancel_broadcast(connection, row, now=now, actor=actor)
-                    return True
-            return False
-
-        summary = self._change(job_id, work, lock=batch is None, news=None if act == "resume" else News(batch=batch))
-        if act == "resume":
-            self._prepare_again(job_id)
-            self._wake(job_id)
-        self.plugins.broadcast_changed(summary)
-        return summary
-
-    def _change(
-        self,
-        job_id: str,
-        work: Callable[[Connection, RowMapping, Changes], bool],
-        *,
-        lock: bool = False,
-        news: News | None = None,
-    ) -> BroadcastSummary:
-        """Change a broadcast in one transaction, then tell the turns.
-
-        :param work: says whether its open messages are to be swept then.
-        :param lock: hold the broadcast's row meanwhile; not where messages are changed: workers lock these first.
-        """
-
-        def transaction(connection: Connection) -> tuple[int, bool]:
-            changes: Changes = Counter()
-            row = _found(connection, job_id, lock=lock)
-            more = work(connection, row, changes)
-            broadcast_store.apply_changes(connection, changes, now=self.context.clock.now())
-            return row["id"], more
-
-        key, more = self.context.database.transact(transaction)
-        if news is not None:
-            told = News(broadcast=key, batch=news.batch, message=news.message)
-            control.announce(self.context.redis, self.context.keys, told)
-        if more:
-            self._sweep(key)
-        return self._summary(key)
-
-    def _sweep(self, key: int) -> None:
-        """Close what an ended broadcast left open: as much as one transaction takes at once, the rest in a worker."""
-        try:
-            more = self.handlers.sweep_some(key)
-        except UnavailableError:  # it has ended all the same: recover sweeps
-            more = True
-        if more:
-            self.tasks.sweep(key)
-
-    def _control_message(self, job_id: str, message_id: str, act: str, *, actor: str) -> MessageView:
-        now = self.context.clock.now()
-
-        def work(connection: Connection, row: RowMapping, changes: Changes) -> bool:
-            key = _message_key(row, message_id)
-            message = message_store.find_message(connection, key)
-            if message is None:
-                raise NotFoundError("message", message_id)
-            control.control_message(connection, row, act, message=message, now=now, actor=actor, changes=changes)
-            return False
-
-        position = _position(message_id)
-        summary = self._change(job_id, work)
-        with self.context.database.read() as connection:
-            row = _found(connection, summary.job_id)
-            key = message_store.message_key(row["id"], position)
-            message = message_store.find_message(connection, key)
-            names = _connection_names(connection)
-        if act == "resume":
-            self._wake(job_id)
-        else:
-            news = News(broadcast=row["id"], message=key)
-            control.announce(self.context.redis, self.context.keys, news)
-        if message is None:
-            raise NotFoundError("message", message_id)
-        return message_view(message, job_id=job_id, connections=names)
-
-    def _wake(self, job_id: str) -> None:
-        """Have the broadcast's connections look at once."""
-        with self.context.database.read() as connection:
-            row = _found(connection, job_id)
-            pool = broadcast_store.pools_of(connection, [row["id"]])[row["id"]]
-            keys = connection_store.connection_keys(connection, pool)
-        for key in keys.values():
-            self.tasks.turn(key, rank=row["rank"])
-
-    def _prepare_again(self, job_id: str) -> None:
-        """Put an audience that is still to be read back into the queue."""
-        with self.context.database.read() as connection:
-            row = _found(connection, job_id)
-        if not row["prepared"]:
-            later = self._later(self._summary(row["id"]))
-            self.tasks.prepare(row["id"], rank=row["rank"], at=later)
-
-    def _later(self, summary: BroadcastSummary) -> float | None:
-        return as_timestamp(summary.scheduled_at) if summary.status == BroadcastStatus.SCHEDULED else None
-
-    def _summary(self, key: int) -> BroadcastSummary:
-        with self.context.database.read() as connection:
-            row = broadcast_store.get_broadcast(connection, key)
-            pool = broadcast_store.pools_of(connection, [key])[key]
-        if row is None:
-            raise NotFoundError("broadcast", str(key))
-        return summary_of(row, pool)
-
     def _changed(self, keys: Sequence[int]) -> None:
         if self._context is not None:
-            for key in keys:
-                self.plugins.broadcast_changed(self._summary(key))
+            self.broadcast_book.tell_changed(keys)
 
     def _open_database(self) -> Database:
         if self._given_engine is not None:
@@ -744,31 +565,6 @@ class Broadcaster:
 
 def _new_id() -> str:
     return str(uuid.uuid4())
-
-
-def _found(connection: Connection, job_id: str, *, lock: bool = False) -> RowMapping:
-    row = broadcast_store.find_broadcast(connection, job_id, lock=lock)
-    if row is None:
-        raise NotFoundError("broadcast", job_id)
-    return row
-
-
-def _position(message_id: str) -> int:
-    position = message_store.read_position(message_id.rpartition("-")[2])
-    if position is None:
-        raise NotFoundError("message", message_id)
-    return position
-
-
-def _message_key(row: RowMapping, message_id: str) -> int:
-    """:raises NotFoundError: the id is not of this broadcast."""
-    if message_id.rpartition("-")[0] != row["job_id"]:
-        raise NotFoundError("message", message_id)
-    return message_store.message_key(row["id"], _position(message_id))
-
-
-def _connection_names(connection: Connection) -> dict[int, str]:
-    return {row["id"]: row["name"] for row in connection_store.list_connections(connection)}
 
 
 def _shared_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.messages import Changes
 
 log = logging.getLogger(__name__)
@@ -146,6 +147,21 @@ def sweep_broadcast(connection: Connection, broadcast_id: int, *, changes: Chang
         if left <= 0:
             return True
     return False
+
+
+def sweep_some(database: Database, broadcast_id: int, *, now: float) -> bool:
+    """Close open messages of a broadcast, if it has ended, in a transaction. :returns: whether more may be left."""
+
+    def some(connection: Connection) -> bool:
+        changes: Changes = Changes()
+        row = broadcast_store.get_broadcast(connection, broadcast_id)
+        if row is None or row["status"] not in _BROKEN_OFF:
+            return False
+        more = sweep_broadcast(connection, broadcast_id, changes=changes)
+        broadcast_store.apply_changes(connection, changes, now=now)
+        return more
+
+    return database.transact(some)
 
 
 def retry_broadcast(

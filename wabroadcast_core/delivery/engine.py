@@ -13,6 +13,7 @@ from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery import outcomes
 from wabroadcast_core.delivery.briefs import ConnectionBrief
+from wabroadcast_core.delivery.cancelling import cancel_all
 from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.committer import Committer
 from wabroadcast_core.delivery.control import News, announce
@@ -143,9 +144,7 @@ class Engine:
                 await self.recorder.flush()
                 await self.holdings.give_back_strays(self.worker_id, at_once=True)
                 await self._identity.end()
-        for task in [*self._background, *self._turn_tasks]:
-            task.cancel()
-        await asyncio.gather(*self._background, *self._turn_tasks, return_exceptions=True)
+        await cancel_all([*self._background, *self._turn_tasks])
         await self.senders.close()
         await asyncio.to_thread(self._committer.close)
         await self._client.aclose()

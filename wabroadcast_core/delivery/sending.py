@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from wabroadcast_core.delivery import outcomes
+from wabroadcast_core.delivery.cancelling import cancel_all
 from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.outcomes import Circumstances
 from wabroadcast_core.delivery.presence import Absent, Doubtful
@@ -117,9 +118,7 @@ class Sending:
         tasks = list(self._tasks)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=within)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await cancel_all(late)
 
     def give_up_older_than(self, seconds: float) -> None:
         """End sends whose sender never answers: nothing may hang for ever."""

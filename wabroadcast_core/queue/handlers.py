@@ -4,15 +4,11 @@ import logging
 import threading
 from collections.abc import Callable
 
-from sqlalchemy import Connection
-
 from wabroadcast_core.audience.imports import run_import
 from wabroadcast_core.audience.prepare import prepare_broadcast
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery.control import sweep_broadcast
+from wabroadcast_core.delivery.control import sweep_some
 from wabroadcast_core.queue.loop import EngineLoop
-from wabroadcast_core.store import broadcasts as broadcast_store
-from wabroadcast_core.store.messages import Changes
 
 log = logging.getLogger(__name__)
 
@@ -47,23 +43,9 @@ class Handlers:
 
     def sweep(self, broadcast_id: int) -> None:
         """Close the open messages of an ended broadcast, a transaction at a time."""
-        while self.sweep_some(broadcast_id):
-            pass
-
-    def sweep_some(self, broadcast_id: int) -> bool:
-        """Close as many as one transaction takes. :returns: whether more may be left."""
         context = self._context_of()
-
-        def some(connection: Connection) -> bool:
-            changes: Changes = Changes()
-            row = broadcast_store.get_broadcast(connection, broadcast_id)
-            if row is None or row["status"] not in {"cancelled", "failed"}:
-                return False
-            more = sweep_broadcast(connection, broadcast_id, changes=changes)
-            broadcast_store.apply_changes(connection, changes, now=context.clock.now())
-            return more
-
-        return context.database.transact(some)
+        while sweep_some(context.database, broadcast_id, now=context.clock.now()):
+            pass
 
     def take_webhooks(self, connection_id: int) -> None:
         self.loop.take_webhooks(connection_id)

@@ -50,6 +50,7 @@ class Worker:
             self._handlers.stop()
             consumer.shutdown_timeout = self._broadcaster.settings.stop_seconds
             consumer.stop(graceful=True)
+            self._handlers.stop()  # again: a task that was under way may have begun another engine
 
     def run(self, *, burst: bool = False, stop: threading.Event | None = None) -> None:
         """Work until ``stop`` is set; with ``burst`` until nothing is due any more, if that comes first."""

@@ -1,7 +1,9 @@
 """From submit to the provider's door, on both stores."""
 
 import asyncio
+import contextlib
 import itertools
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +13,10 @@ from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.delivery import engine as engine_module
 from wabroadcast_core.delivery.engine import Engine
 from wabroadcast_core.errors import UnavailableError
+from wabroadcast_core.queue.handlers import Handlers
 from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.testing.gateway import Gateway
@@ -94,6 +98,57 @@ def test_outcomes_that_cannot_be_stored_are_tried_again_whatever_it_was(
 
     assert broadcaster.status(job_id).counts.sent == 20
     assert set(provider.counts().values()) == {1}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_worker_stops_although_a_library_swallows_the_cancellation(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    async def listen_deafly(*_: Any, **__: Any) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            begun.set()
+            await asyncio.sleep(3_600)
+        await asyncio.sleep(3_600)
+
+    monkeypatch.setattr(engine_module, "listen", listen_deafly)
+    worker = Worker(broadcaster)
+    worker.start()
+    assert begun.wait(10)
+    stopping = threading.Thread(target=worker.stop, daemon=True)
+
+    stopping.start()
+    stopping.join(20)
+
+    assert not stopping.is_alive()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_task_that_comes_late_leaves_no_engine_behind(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was taken from the queue before the stop, and asks for the engine after it."""
+    taken, ended = threading.Event(), threading.Event()
+    start_turn = Handlers.start_turn
+
+    def start_late(handlers: Handlers, connection_id: int) -> None:
+        taken.set()
+        ended.wait(10)
+        start_turn(handlers, connection_id)
+
+    monkeypatch.setattr(Handlers, "start_turn", start_late)
+    with Broadcaster(settings) as broadcaster:
+        worker = Worker(broadcaster)
+        worker.start()
+        broadcaster.tasks.turn(1, rank=1)
+        assert taken.wait(10)
+        stopping = threading.Thread(target=worker.stop)
+
+        stopping.start()
+        wait_for(lambda: broadcaster.handlers._loop is None, what="the engine's end")
+        ended.set()
+        stopping.join(20)
+
+        assert broadcaster.handlers._loop is None
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
