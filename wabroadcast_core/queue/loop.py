@@ -8,6 +8,7 @@ import sys
 import threading
 
 from wabroadcast_core.context import Context
+from wabroadcast_core.delivery.cancelling import cancel_all
 from wabroadcast_core.delivery.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class EngineLoop:
         self._loop = asyncio.new_event_loop()
         self._engine: Engine | None = None
         self._begun = threading.Event()
+        self._failed = False
         self._thread = threading.Thread(target=self._run, args=(context,), name="wabroadcast-loop", daemon=True)
         self._thread.start()
         self._begun.wait()
@@ -37,7 +39,7 @@ class EngineLoop:
     @property
     def has_capacity(self) -> bool:
         """Whether this process can carry another turn; otherwise others shall take the work."""
-        return self.turns < self._capacity
+        return not self._failed and self.turns < self._capacity
 
     @property
     def is_idle(self) -> bool:
@@ -54,29 +56,38 @@ class EngineLoop:
 
     def stop(self) -> None:
         """End the engine gracefully, then the loop."""
-        if self._engine is not None and self._thread.is_alive():
-            asyncio.run_coroutine_threadsafe(self._engine.end(), self._loop).result()
-        if not self._loop.is_closed():
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
     def _run(self, context: Context) -> None:
         asyncio.set_event_loop(self._loop)
+        self._beginning = self._loop.create_task(self._begin(context))
+        self._beginning.add_done_callback(self._note_beginning)
         try:
-            self._loop.run_until_complete(self._begin(context))
             self._loop.run_forever()
-        except Exception:
-            log.exception("the engine's loop ended")
         finally:
-            self._begun.set()
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 
     async def _begin(self, context: Context) -> None:
-        self._engine = Engine(context)
-        context.clock = self._engine.clock
-        self._begun.set()
+        try:
+            self._engine = Engine(context)
+            context.clock = self._engine.clock
+        finally:
+            self._begun.set()
         await self._engine.begin()
+
+    def _note_beginning(self, beginning: asyncio.Task[None]) -> None:
+        if not beginning.cancelled() and (error := beginning.exception()) is not None:
+            self._failed = True
+            log.error("the engine cannot begin: this process takes no work", exc_info=error)
+
+    async def _end(self) -> None:
+        await cancel_all([self._beginning])
+        if self._engine is not None:
+            await self._engine.end()
 
 
 def _allow_open_files() -> None:

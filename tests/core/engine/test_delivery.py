@@ -125,6 +125,31 @@ def test_a_worker_stops_although_a_library_swallows_the_cancellation(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_worker_that_cannot_begin_takes_no_work_and_stops(
+    broadcaster: Broadcaster, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: Engine) -> None:
+        raise ValueError("nobody thought of this")
+
+    broadcaster.save_connection("main", {"sender": "scripted"})
+    with monkeypatch.context() as broken:
+        broken.setattr(Engine, "begin", fail)
+        worker = Worker(broadcaster)
+        worker.start()
+        wait_for(lambda: not broadcaster.handlers.loop.has_capacity, what="the failure")
+        job_id = broadcaster.submit(text_to("main"), people(3)).job_id
+        worker.stop()
+    waiting = broadcaster.tasks.huey.pending_count()
+    worker = Worker(broadcaster)
+    worker.start()
+    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
+    worker.stop()
+
+    assert waiting == 1
+    assert set(provider.counts().values()) == {1}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_task_that_comes_late_leaves_no_engine_behind(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was taken from the queue before the stop, and asks for the engine after it."""
     taken, ended = threading.Event(), threading.Event()
