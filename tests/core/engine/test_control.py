@@ -23,8 +23,6 @@ from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing.gateway import Arrival, Gateway
 
-pytestmark = pytest.mark.alone
-
 QUIET = 1.2  # seconds: what is paused may start for one second more, then it must be silent
 MANY = 50_000
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
@@ -104,6 +102,8 @@ ACTS: dict[str, tuple[Callable[[Broadcaster, str], object], Callable[[Broadcaste
 }
 
 
+@pytest.mark.alone
+@pytest.mark.alone
 @pytest.mark.parametrize("level", ACTS)
 def test_after_a_pause_nothing_starts_and_after_the_resume_everybody_gets_it_once(
     broadcaster: Broadcaster, gateway: Gateway, busy: str, level: str
@@ -431,6 +431,8 @@ def _tried_once(broadcaster: Broadcaster, provider: ScriptedProvider, make: Call
 # --- much ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
+@pytest.mark.alone
 def test_a_big_broadcast_is_cancelled_at_once_and_swept_to_its_end(broadcaster: Broadcaster) -> None:
     job_id = broadcaster.submit(text_to("main"), people(MANY)).job_id
     broadcaster.handlers.prepare(1)

@@ -21,8 +21,6 @@ from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.testing.gateway import Gateway
 
-pytestmark = pytest.mark.alone
-
 
 def test_everyone_gets_one_personal_message(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> None:
     broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}})
@@ -39,6 +37,7 @@ def test_everyone_gets_one_personal_message(broadcaster: Broadcaster, worker: Wo
     assert set(gateway.counts().values()) == {1}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_connection_whose_next_slot_is_far_away_rests_until_then(broadcaster: Broadcaster, worker: Worker) -> None:
     broadcaster.save_connection("slow", {"sender": "null", "rate": {"messages": 1, "perSeconds": 7}})
@@ -145,7 +144,7 @@ def test_a_worker_that_cannot_begin_takes_no_work_and_stops(
     wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
     worker.stop()
 
-    assert waiting == 1
+    assert waiting >= 1
     assert set(provider.counts().values()) == {1}
 
 

@@ -12,8 +12,6 @@ from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing.gateway import most_in_window
 
-pytestmark = pytest.mark.alone
-
 TEXT = {"type": "text", "text": "Halo"}
 
 
@@ -43,6 +41,7 @@ def test_a_claim_whose_commit_got_no_answer_goes_back(
     assert broadcaster.status(job_id).counts.sent == 20
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_broadcast_that_joins_a_running_turn_keeps_to_its_own_rate(broadcaster: Broadcaster, worker: Worker) -> None:
     broadcaster.save_connection("null", {"sender": "null", "rate": {"messages": 50}})

@@ -26,8 +26,6 @@ from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store.messages import message_key
 
-pytestmark = pytest.mark.alone
-
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
 Ending = Exception | Accepted | None
 
@@ -76,6 +74,7 @@ def test_attempts_are_kept_with_their_reasons_until_they_are_used_up(
     assert [start.attempt for start in provider.starts] == [1, 2, 3]
 
 
+@pytest.mark.alone
 @ONE_STORE
 @pytest.mark.parametrize(
     ("backoff", "gaps"),
@@ -95,6 +94,7 @@ def test_tries_are_spaced_by_the_interval(
     assert all(0.8 * gap <= wait < 1.2 * gap + 0.4 for wait, gap in zip(waits, gaps, strict=True))
 
 
+@pytest.mark.alone
 @ONE_STORE
 @pytest.mark.parametrize(
     ("error", "attempts"),

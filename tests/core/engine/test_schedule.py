@@ -21,8 +21,6 @@ from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import workers as worker_store
 from wabroadcast_core.store.messages import position_of
 
-pytestmark = pytest.mark.alone
-
 Found = TypeVar("Found")
 JAKARTA = "Asia/Jakarta"
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
@@ -50,6 +48,7 @@ def _await_end(broadcaster: Broadcaster, job_id: str) -> None:
 # --- a time ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_a_scheduled_broadcast_starts_within_two_seconds_of_its_time_and_not_before(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -64,6 +63,7 @@ def test_a_scheduled_broadcast_starts_within_two_seconds_of_its_time_and_not_bef
     assert 0 <= min(lateness) <= max(lateness) < 2
 
 
+@pytest.mark.alone
 @ONE_STORE
 def test_a_broadcast_that_is_put_forward_starts_at_its_new_time(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
@@ -125,6 +125,7 @@ def test_a_broadcast_that_has_started_cannot_be_put_off(
 # --- batches ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_each_batch_is_released_an_interval_after_the_one_before(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
