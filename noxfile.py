@@ -11,10 +11,9 @@ PYTHONS = ("3.11", "3.12", "3.13")
 LINTED = (".",)
 
 nox.needs_version = ">=2025.2.9"
-nox.options.sessions = ["lint", "types", "tests"]
 nox.options.error_on_missing_interpreters = False
 
-TOGETHER = ("-n", str(max(2, os.cpu_count() or 1)), "--dist", "worksteal")
+TOGETHER = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")  # most tests wait for processes
 AGAIN = ("--reruns", "2")  # a machine that stalls for seconds fails a test of times once, a defect fails it again
 
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -46,6 +45,9 @@ def _answers(path: Path) -> bool:
 
 
 FOUND = find_pythons()
+nox.options.sessions = ["lint", "types", *dict.fromkeys(f"tests-{version}" for version in (FOUND[:1] + FOUND[-1:]))]
+if not FOUND:
+    nox.options.sessions = ["lint", "types", "tests"]
 
 
 def install_group(session: nox.Session, group: str, *packages: str) -> None:

@@ -10,9 +10,11 @@ from tests.conftest import wait_for
 from tests.processes import start_worker
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.models.status import BroadcastStatus
 
 MESSAGES = 200_000
 NULL = {"sender": "null"}
+CONNECTIONS = 500
 TEXT = {"type": "text", "text": "Halo {{ name }}, kode Anda {{ code }}"}
 
 
@@ -53,6 +55,26 @@ def test_engine(broadcaster: Broadcaster, settings: Settings, database_url: str 
     print(f"\n{store}: prepare {MESSAGES / prepared:,.0f} recipients a second")
     print(f"{store}: engine alone {MESSAGES / took:,.0f} messages a second, {busy / MESSAGES * 1e6:.1f} us of CPU each")
     print(f"{store}: {redis_calls / MESSAGES:.4f} Redis calls a message, worker peak {resident:.0f} MB resident")
+
+
+def test_turns(broadcaster: Broadcaster, settings: Settings, database_url: str | None) -> None:
+    """Each connection has one message and a worker has not seen it before: what hardly more than a turn costs."""
+    names = [f"c{place}" for place in range(CONNECTIONS)]
+    for name in names:
+        broadcaster.save_connection(name, {"sender": "null", "rate": {"messages": 1}})
+    for key, name in enumerate(names, 1):
+        broadcaster.submit({"name": "bench", "connection": name, "message": TEXT}, people(1))
+        broadcaster.handlers.prepare(key)
+    broadcaster.context.redis.delete(broadcaster.tasks.huey.storage.queue_key)
+    with start_worker(settings) as worker:
+        began, busy = time.perf_counter(), cpu_seconds(worker.pid)
+        for key in range(1, CONNECTIONS + 2):  # the first one is the sandbox
+            broadcaster.tasks.turn(key, rank=1)
+        wait_for(lambda: broadcaster.jobs(status=BroadcastStatus.COMPLETED).total == CONNECTIONS, seconds=120)
+        took, busy = time.perf_counter() - began, cpu_seconds(worker.pid) - busy
+
+    store = "PostgreSQL" if database_url else "SQLite"
+    print(f"\n{store}: {CONNECTIONS / took:,.0f} turns a second, {busy / CONNECTIONS * 1e3:.1f} ms of CPU each")
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
