@@ -45,7 +45,8 @@ class Line:
         self._report = Report()
         self._last_slot = 0.0
 
-    def __len__(self) -> int:
+    @property
+    def load(self) -> int:
         """How many requests it will lead to: what waits, and what is asked for."""
         return self._asked + len(self._waiting)
 
@@ -91,12 +92,13 @@ class Line:
         """Drop what must not start any more; what is still being claimed is dropped once it is there."""
         for heard in self._claims.values():
             heard.append(news)
-        self.obey([news])
+        self.obey([news], self._waiting.values())
         self.poke()
 
-    def obey(self, heard: Iterable[News]) -> None:
+    def obey(self, heard: Iterable[News], among: Iterable[Ready]) -> None:
+        """Drop what news concern. What was claimed after them is not among: a pause may have been taken back."""
         for news in heard:
-            for ready in self._waiting.values():
+            for ready in among:
                 ready.dropped = ready.dropped or news.concerns(self.connection_id, ready.claimed)
 
     def end(self) -> None:

@@ -23,9 +23,9 @@ from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Rate
 
 LEAD = 0.03  # seconds from asking to the first slot, at least: time to claim and make ready
-LONGEST_LEAD = 0.5
+LONGEST_LEAD = 0.45
 HORIZON = 0.25  # seconds after the lead that slots are given out; with a longer lead, as long as that
-REACH = LONGEST_LEAD + max(HORIZON, LONGEST_LEAD)  # seconds: no slot that was given out lies further ahead
+REACH = LONGEST_LEAD + max(HORIZON, LONGEST_LEAD)  # seconds: no slot lies further ahead; control allows one second
 MARGIN_SHARE = 0.022  # of the rate's window
 LONGEST_MARGIN = 0.25  # seconds; what happens on the way does not grow with the window
 LATEST = 0.25  # seconds after its slot that a message may start at all

@@ -84,7 +84,7 @@ class Planner:
         """
         line, most = self._line, self._engine.settings.in_flight
         while not line.late:
-            room = most - len(line) - (line.live.in_flight if line.live else 0)
+            room = most - line.load - (line.live.in_flight if line.live else 0)
             if room >= max(1, most // LEAST_ROOM):
                 return room
             await self._engine.finished_some(line.connection_id)
@@ -136,13 +136,12 @@ class Planner:
                 report = Report(list(times), (times[0], times[-1]))
                 await self._engine.pace.tell(connection.id, connection.limits, report)
                 raise
-            self._seat(claimed, times, slots, asked_at=asked_at)
-            self._line.obey(heard)
+            self._line.obey(heard, self._seat(claimed, times, slots, asked_at=asked_at))
         if not taken:
             await self._rest(IDLE_LOOK)
         return outlook
 
-    def _seat(self, claimed: Sequence[Prepared], times: deque[float], slots: Slots, *, asked_at: float) -> None:
+    def _seat(self, claimed: Sequence[Prepared], times: deque[float], slots: Slots, *, asked_at: float) -> list[Ready]:
         """Give messages their slots, and back those that are left."""
         now = self._now()
         if self._line.live is not None:
@@ -158,6 +157,7 @@ class Planner:
                 self._line.free_tail(times)
         for ready in filled:
             self._line.enqueue(ready, ready.slot, shift=slots.shift)
+        return filled
 
     @property
     def _lead(self) -> float:
