@@ -129,6 +129,8 @@ class Line:
         self._waiting.pop(ready.claimed.key, None)
 
     def be_late(self, ready: Ready) -> None:
+        """It gives up its slot, and waits for another one."""
+        self.free_slot(ready.slot)
         self.late.append(ready)
         self.poke()
 

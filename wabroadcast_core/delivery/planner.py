@@ -111,8 +111,7 @@ class Planner:
         rivals = outlook.rivals if outlook.has_rates and not late else ()
         count = min(count, len(late)) if late else count
         report = self._line.take_report()
-        lead = LEAD if late else self._lead  # the late ones are ready
-        pace = self._engine.pace
+        lead, pace = self._lead, self._engine.pace
         try:
             return await pace.reserve(
                 connection.id, connection.limits, count=count, rivals=rivals, report=report, lead=lead
@@ -161,7 +160,8 @@ class Planner:
 
     @property
     def _lead(self) -> float:
-        return LEAD if self._line.live is None else self._line.live.lead
+        """How far ahead slots are asked for: those that gave theirs up are ready for others."""
+        return LEAD if self._line.late or self._line.live is None else self._line.live.lead
 
     async def _rest(self, seconds: float) -> None:
         """Sleep, but wake when there is reason to look again."""

@@ -53,7 +53,7 @@ class Readying:
         for place, ((message, brief), variables) in enumerate(zip(claimed, documents, strict=True), 1):
             if place % MOST_AT_A_STRETCH == 0:
                 await asyncio.sleep(0)
-            reason = message.blocked or blocked.get(message.number)
+            reason = blocked.get(message.number) if message.blocked is None else message.blocked
             if reason is not None:
                 self._put_aside(message, outcomes.skipped(message, SkipReason.BLACKLISTED, reason))
             elif (outgoing := self._render(message, brief, variables)) is not None:

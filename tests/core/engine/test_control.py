@@ -179,18 +179,19 @@ def test_one_message_is_paused_or_cancelled_while_the_others_are_sent(
 
 
 @ONE_STORE
+@pytest.mark.parametrize("reason", [pytest.param("wrote STOP", id="with-a-reason"), pytest.param("", id="without")])
 def test_whoever_opts_out_while_queued_is_not_sent_anything(
-    broadcaster: Broadcaster, gateway: Gateway, busy: str
+    broadcaster: Broadcaster, gateway: Gateway, busy: str, reason: str
 ) -> None:
     last = [number_of(place) for place in range(290, 300)]
 
-    broadcaster.block_numbers(last, reason="wrote STOP")
+    broadcaster.block_numbers(last, reason=reason)
     _await_status(broadcaster, busy, "completed")
 
     assert {arrival.number for arrival in _arrivals(gateway, busy)} == {number_of(place) for place in range(290)}
     _check_counts(broadcaster, busy, sent=290, skipped=10)
     assert broadcaster.status(busy).skipped_by == {"blacklisted": 10}
-    assert broadcaster.messages(busy, status=MessageStatus.SKIPPED).items[0].detail == "wrote STOP"
+    assert broadcaster.messages(busy, status=MessageStatus.SKIPPED).items[0].detail == reason
 
 
 @ONE_STORE

@@ -1,8 +1,10 @@
 """A blacklist that takes its time to answer costs time, and nobody's share of it."""
 
 import contextlib
+import itertools
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, Start, people, text_to
 from wabroadcast_core import Settings, hookimpl
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.delivery.pace import LEAD, LONGEST_LEAD, Lateness
+from wabroadcast_core.delivery.pace import LEAD, LONGEST_LEAD, Lateness, Pace, Slots
 from wabroadcast_core.delivery.senders import LiveConnection
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.queue.worker import Worker
@@ -20,12 +22,14 @@ ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class SleepyBlacklist:
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    """:param seconds: how long its answers take, in turn."""
+
+    def __init__(self, *seconds: float) -> None:
+        self._seconds = itertools.cycle(seconds)
 
     @hookimpl
     def wab_blacklisted(self, numbers: list[str]) -> dict[str, str]:  # noqa: ARG002 - the hook's
-        time.sleep(self._seconds)
+        time.sleep(next(self._seconds))
         return {}
 
 
@@ -76,6 +80,29 @@ def test_a_pace_is_used_whole_where_the_blacklist_is_slow(settings: Settings, pr
     moments = sorted(start.moment for start in provider.starts)[rate:]  # the first second is for learning
     assert len(moments) - 1 >= 0.97 * rate * (moments[-1] - moments[0])
     assert most_in_window(moments, 1.0) <= rate
+
+
+@ONE_STORE
+def test_messages_that_come_too_late_do_not_have_the_limiter_asked_over_and_over(
+    settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each third answer is too slow for any lead: its messages need other slots, and these lie behind those taken."""
+    asked: list[float] = []
+    reserve = Pace.reserve
+
+    async def note(pace: Pace, *arguments: Any, **options: Any) -> Slots:
+        asked.append(time.monotonic())
+        return await reserve(pace, *arguments, **options)
+
+    monkeypatch.setattr(Pace, "reserve", note)
+    with at_work(settings, provider, SleepyBlacklist(0.3, 0.3, 0.8)) as broadcaster:
+        connection = {"sender": "scripted", "rate": {"messages": 20}, "quotas": [{"messages": 60, "perSeconds": 3_600}]}
+        broadcaster.save_connection("main", connection)
+        job_id = broadcaster.submit(text_to("main"), people(100)).job_id
+        wait_for(lambda: len(provider.starts) == 60, what="the whole quota, late ones or not")
+        broadcaster.cancel(job_id)
+
+    assert len(asked) < 10 * (asked[-1] - asked[0] + 1)
 
 
 def test_a_lead_is_learned_at_once_and_forgotten_slowly() -> None:
