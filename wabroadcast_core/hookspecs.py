@@ -245,7 +245,8 @@ class Hooks:
         """Say which of these numbers must not be messaged, and why.
 
         Called in the worker, outside any transaction: per chunk while an audience is prepared, and again
-        for the messages about to be sent. What takes longer than 0.35 s there costs a connection some of its pace.
+        for the messages about to be sent. What takes longer than a tenth of a second there may cost a connection
+        some of its pace.
 
         :param numbers: E.164 numbers, at most 5,000, no doubles.
         :returns: reason by number, for the blocked ones only; what several plugins return is united.

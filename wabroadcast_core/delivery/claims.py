@@ -68,7 +68,7 @@ class Claims:
         amount: int,
         caps: Mapping[int, int] | None = None,
     ) -> tuple[dict[int, list[Taken]], Outlook]:
-        """Take up to ``amount`` messages, and look again. They are for :func:`in_order_of_sending`.
+        """Look, and take up to ``amount`` messages. They are for :func:`in_order_of_sending`.
 
         :param caps: most messages by broadcast, where slots were given to broadcasts; others get none. Without it,
             broadcasts with a rate of their own get none: they have no slots.

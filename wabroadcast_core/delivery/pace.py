@@ -23,12 +23,13 @@ from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Rate
 
 LEAD = 0.03  # seconds from asking to the first slot, at least: time to claim and make ready
-LONGEST_LEAD = 0.45
+LONGEST_LEAD = 0.37
 HORIZON = 0.25  # seconds after the lead that slots are given out; with a longer lead, as long as that
-REACH = LONGEST_LEAD + max(HORIZON, LONGEST_LEAD)  # seconds: no slot lies further ahead; control allows one second
+REACH = LONGEST_LEAD + max(HORIZON, LONGEST_LEAD)  # seconds: no slot lies further ahead
 MARGIN_SHARE = 0.022  # of the rate's window
 LONGEST_MARGIN = 0.25  # seconds; what happens on the way does not grow with the window
-LATEST = 0.25  # seconds after its slot that a message may start at all
+LATEST = 0.25  # seconds after its slot that a message may start at all; with REACH not more than control's one second
+SHIFT_ROOM = 0.72  # seconds of a rate's window in which a late start, and a late departure, becomes known
 SHORTEST_SHIFTED = 1.0  # seconds; windows shorter than this bear no shift
 LEAST_FACTOR = 0.05
 BUCKETS = 128  # as in pace.lua
@@ -207,6 +208,14 @@ class Pace:
 def is_paced(limits: Limits) -> bool:
     """Whether there is a pace to keep at all."""
     return bool(limits.rate or limits.jitter or limits.quotas)
+
+
+def longest_lead(limits: Limits) -> float:
+    """Seconds: with a rate, a late start must be known before the slots of the next window are given out."""
+    if limits.rate is None:
+        return LONGEST_LEAD
+    reach = limits.rate.per_seconds - SHIFT_ROOM
+    return min(max(LEAD, min(reach - HORIZON, reach / 2)), LONGEST_LEAD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.lending import Lending, News, close_sender, make_sender
-from wabroadcast_core.delivery.pace import LEAD, LONGEST_LEAD, Lateness
+from wabroadcast_core.delivery.pace import LEAD, LONGEST_LEAD, Lateness, longest_lead
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.vault import Vault
@@ -23,7 +23,7 @@ class LiveConnection:
     sender: Sender
     lateness: Lateness
     in_flight: int = 0
-    lead: float = LEAD  # seconds from asking for slots to having messages ready for them, as learned
+    learned_lead: float = LEAD  # seconds from asking for slots to having messages ready for them
     late: tuple[float, float] | None = None  # what the limiter is told of the latest start: slot, shift asked for
 
     @property
@@ -35,9 +35,14 @@ class LiveConnection:
         """Whether it is asked who is on WhatsApp before a send."""
         return self.brief.limits.check_numbers and self.sender.capabilities.number_check
 
+    @property
+    def lead(self) -> float:
+        """How far ahead slots are taken."""
+        return min(self.learned_lead, longest_lead(self.brief.limits))
+
     def learn_lead(self, seconds: float) -> None:
         """It took so long now: leave a little more the next time, and never much less than before."""
-        self.lead = min(max(LEAD, SPARE * seconds, REMEMBERED * self.lead), LONGEST_LEAD)
+        self.learned_lead = min(max(LEAD, SPARE * seconds, REMEMBERED * self.learned_lead), LONGEST_LEAD)
 
     def note_start(self, slot: float, shift: float, *, at: float) -> None:
         """A message leaves now. What leaves later than the margin bears shifts the connection's row of slots."""

@@ -54,16 +54,21 @@ class Turn:
         self.looks_on = True
         starter = asyncio.create_task(Starter(self._engine, self._line).run())
         try:
+            await self._work(planners, outlook)
+        finally:  # also where a planner failed: what waits in the line must hear of control until it has started
+            await starter
+            await self._tell_rest()
+
+    async def _work(self, planners: list[Planner], outlook: Outlook) -> None:
+        try:
             outlook = await self._plan(planners, outlook)
         finally:
             self.looks_on = False
             self._line.end()
             with contextlib.suppress(redis.RedisError):
-                await lanes.give_back(self.connection_id, self.name)
+                await self._engine.lanes.give_back(self.connection_id, self.name)
         outlook = await self._look_again(outlook)
         await self._engine.come_back(self.connection_id, outlook, slot=max(planner.far_slot for planner in planners))
-        await starter
-        await self._tell_rest()
 
     def hear(self, news: News) -> None:
         """Let nothing start any more that must not."""

@@ -42,6 +42,11 @@ class EngineLoop:
         return not self._failed and self.turns < self._capacity
 
     @property
+    def has_failed(self) -> bool:
+        """Whether the engine could not begin; the log says why."""
+        return self._failed
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing is under way and all outcomes are stored."""
         return self._engine is None or self._engine.is_idle

@@ -10,6 +10,7 @@ import redis
 from huey.consumer import Consumer
 from huey.consumer import Worker as HueyWorker
 
+from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.queue.handlers import Handlers
 
 if TYPE_CHECKING:
@@ -53,13 +54,18 @@ class Worker:
             self._handlers.stop()  # again: a task that was under way may have begun another engine
 
     def run(self, *, burst: bool = False, stop: threading.Event | None = None) -> None:
-        """Work until ``stop`` is set; with ``burst`` until nothing is due any more, if that comes first."""
+        """Work until ``stop`` is set; with ``burst`` until nothing is due any more, if that comes first.
+
+        :raises BroadcastError: the engine could not begin.
+        """
         stop = stop or threading.Event()
         _tune_collector()
         self.start()
         idle = 0
         try:
-            while not stop.wait(LOOK_SECONDS if burst else 60):
+            while not stop.wait(LOOK_SECONDS if burst else 1):
+                if self._handlers.loop.has_failed:
+                    raise BroadcastError("the engine cannot begin; the log says why")
                 idle = idle + 1 if burst and self._is_idle() else 0
                 if idle >= IDLE_LOOKS:
                     break

@@ -24,7 +24,9 @@ from wabroadcast_core.delivery.pace import (
     Report,
     Rival,
     Slots,
+    longest_lead,
 )
+from wabroadcast_core.delivery.planner import AHEAD
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate
@@ -506,6 +508,43 @@ def test_starts_that_come_late_and_are_reported_do_not_break_a_window(
             mine.now += pause * 0.4
 
         assert most_in_window(starts, rate.per_seconds) <= rate.messages
+
+    run(valkey, limits, work)
+
+
+@many
+@given(
+    rate=st.sampled_from([Rate(messages=4), Rate(messages=20), Rate(messages=80), Rate(messages=50, per_seconds=2)]),
+    first=st.integers(0, 120),
+    length=st.integers(1, 12),
+    late=st.floats(0, 0.5),
+)
+def test_starts_that_are_reported_only_once_they_are_late_do_not_break_a_window(
+    valkey: EmbeddedValkey, rate: Rate, first: int, length: int, late: float
+) -> None:
+    """A run of messages leaves late, by a slow connection, say; slots are taken as far ahead as they ever are."""
+    limits = Limits(rate=rate)
+    lead, free = longest_lead(limits), Lateness.of(limits).free
+
+    async def work(mine: Limiter) -> None:
+        starts: list[float] = []
+        unknown: list[tuple[float, float, float]] = []  # when it leaves, its slot, the shift that it asks for
+        next_at = 0.0
+        while mine.now < START + 5:
+            if next_at - max(AHEAD, lead) <= mine.now:
+                known = [news for news in unknown if news[0] <= mine.now]
+                unknown = [news for news in unknown if news[0] > mine.now]
+                latest = max(known, key=lambda news: news[2], default=None)
+                given_slots = await mine.reserve(400, report=Report(late=latest and latest[1:]), lead=lead)
+                next_at = given_slots.next_at
+                for slot in given_slots.times:
+                    lateness = late if first <= len(starts) < first + length else 0.0
+                    starts.append(slot + lateness)
+                    if lateness > free:
+                        unknown.append((slot + lateness, slot, given_slots.shift + lateness - free))
+            mine.now += 0.02
+
+        assert most_in_window(sorted(starts), rate.per_seconds) <= rate.messages
 
     run(valkey, limits, work)
 
