@@ -15,7 +15,7 @@ from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery import engine as engine_module
 from wabroadcast_core.delivery.engine import Engine
-from wabroadcast_core.errors import UnavailableError
+from wabroadcast_core.errors import BroadcastError, UnavailableError
 from wabroadcast_core.queue.handlers import Handlers
 from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store import outcomes as outcome_store
@@ -146,6 +146,20 @@ def test_a_worker_that_cannot_begin_takes_no_work_and_stops(
 
     assert waiting >= 1
     assert set(provider.counts().values()) == {1}
+
+
+@pytest.mark.parametrize("burst", [True, False])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_whoever_runs_a_worker_that_cannot_begin_is_told(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch, *, burst: bool
+) -> None:
+    async def fail(_: Engine) -> None:
+        raise ValueError("nobody thought of this")
+
+    monkeypatch.setattr(Engine, "begin", fail)
+
+    with pytest.raises(BroadcastError, match="the engine cannot begin"):
+        Worker(broadcaster).run(burst=burst)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
