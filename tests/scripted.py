@@ -1,5 +1,6 @@
 """A provider inside the test's process: it does what the test says, and writes down what started and when."""
 
+import itertools
 import json
 import threading
 import time
@@ -138,6 +139,18 @@ class ScriptedProvider:
             if place == held_after:
                 self.gate.wait(30)
             yield AudienceRow(number=number_of(place))
+
+
+class SleepyBlacklist:
+    """A plugin that lists nobody. :param seconds: how long its answers take, in turn."""
+
+    def __init__(self, *seconds: float) -> None:
+        self._seconds = itertools.cycle(seconds)
+
+    @hookimpl
+    def wab_blacklisted(self, numbers: list[str]) -> dict[str, str]:  # noqa: ARG002 - the hook's
+        time.sleep(next(self._seconds))
+        return {}
 
 
 def _news_of(item: dict[str, Any]) -> Receipt | Inbound | ConnectionEvent:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -127,7 +127,7 @@ class Planner:
         connection = outlook.connection
         if not times or connection is None:
             return outlook
-        caps = _count(slots.rivals) if any(slots.rivals) else None
+        caps = Counter(filter(None, slots.rivals)) if any(slots.rivals) else None
         with self._line.listening() as heard:
             try:
                 claimed, taken, outlook = await self._engine.claim(connection, len(times), caps)
@@ -174,14 +174,6 @@ class Planner:
 
     def _now(self) -> float:
         return self._engine.clock.now()
-
-
-def _count(rivals: Sequence[int | None]) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for rival in rivals:
-        if rival is not None:
-            counts[rival] = counts.get(rival, 0) + 1
-    return counts
 
 
 def _slots_by_rival(times: Sequence[float], rivals: Sequence[int | None]) -> dict[int, deque[float]]:

@@ -118,7 +118,11 @@ class _Share:
     def of(cls, results: Sequence[Result], worker_id: int, *, packed: bool) -> "_Share":
         """Done on the event loop: what the store's thread does for each message holds up both."""
         plain = [result for result in results if result.outcome.is_plainly_sent] if packed else []
-        others = [result for result in results if not (packed and result.outcome.is_plainly_sent)]
+        others = (
+            []
+            if len(plain) == len(results)
+            else [result for result in results if not (packed and result.outcome.is_plainly_sent)]
+        )
         return cls(worker_id, plain, others, Sent.of([result.outcome for result in plain]), _starts_of(plain))
 
 

@@ -27,7 +27,7 @@ class EngineLoop:
         self._loop = asyncio.new_event_loop()
         self._engine: Engine | None = None
         self._begun = threading.Event()
-        self._failed = False
+        self.has_failed = False  # the engine could not begin; the log says why
         self._thread = threading.Thread(target=self._run, args=(context,), name="wabroadcast-loop", daemon=True)
         self._thread.start()
         self._begun.wait()
@@ -39,12 +39,7 @@ class EngineLoop:
     @property
     def has_capacity(self) -> bool:
         """Whether this process can carry another turn; otherwise others shall take the work."""
-        return not self._failed and self.turns < self._capacity
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether the engine could not begin; the log says why."""
-        return self._failed
+        return not self.has_failed and self.turns < self._capacity
 
     @property
     def is_idle(self) -> bool:
@@ -86,7 +81,7 @@ class EngineLoop:
 
     def _note_beginning(self, beginning: asyncio.Task[None]) -> None:
         if not beginning.cancelled() and (error := beginning.exception()) is not None:
-            self._failed = True
+            self.has_failed = True
             log.error("the engine cannot begin: this process takes no work", exc_info=error)
 
     async def _end(self) -> None:

@@ -99,6 +99,8 @@ def _take(connection: Connection, claim: Dialects, asked: dict[str, Any]) -> Tak
         rows = found.fetchall()
         return Taken(len(rows), rows)
     document, keys = found.one()
+    if keys == "[]":
+        return Taken(0, document)
     return Taken(connection.execute(_TAKE_PICKED, {**asked, "keys": keys}).rowcount, document)
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.conftest import wait_for
-from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.scripted import ScriptedProvider, SleepyBlacklist, number_of, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery.engine import Engine
@@ -242,7 +242,7 @@ def test_a_pause_that_was_taken_back_drops_nothing_that_is_claimed_later(
 
     monkeypatch.setattr(Engine, "give_back", note)
     patient = settings.model_copy(update={"claim_size": 20, "turn_seconds": 10.0})
-    with Broadcaster(patient, plugins=[provider, SleepyBlacklist()]) as broadcaster:
+    with Broadcaster(patient, plugins=[provider, SleepyBlacklist(0.05)]) as broadcaster:
         broadcaster.save_connection("main", {"sender": "scripted"})
         job_id = broadcaster.submit(text_to("main"), people(1_000)).job_id
         worker = Worker(broadcaster)
@@ -255,15 +255,6 @@ def test_a_pause_that_was_taken_back_drops_nothing_that_is_claimed_later(
 
     assert len(dropped) <= 4 * 20  # what was claimed when it was paused
     assert set(provider.counts().values()) == {1}
-
-
-class SleepyBlacklist:
-    """A plugin whose answer takes a moment."""
-
-    @hookimpl
-    def wab_blacklisted(self, numbers: list[str]) -> dict[str, str]:  # noqa: ARG002 - the hook's
-        time.sleep(0.05)
-        return {}
 
 
 # --- before anything is sent -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from tests.scripted import ScriptedProvider, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery import engine as engine_module
+from wabroadcast_core.delivery import pace as pace_module
+from wabroadcast_core.delivery.control import News, announce
 from wabroadcast_core.delivery.engine import Engine
 from wabroadcast_core.errors import BroadcastError, UnavailableError
 from wabroadcast_core.queue.handlers import Handlers
@@ -160,6 +163,37 @@ def test_whoever_runs_a_worker_that_cannot_begin_is_told(
 
     with pytest.raises(BroadcastError, match="the engine cannot begin"):
         Worker(broadcaster).run(burst=burst)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_a_broken_turn_left_in_its_line_hears_of_a_pause(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, calls, broken = Engine.claim, itertools.count(), threading.Event()
+
+    async def break_off(engine: Engine, *asked: Any) -> Any:
+        if next(calls):
+            broken.set()
+            raise UnavailableError("away")
+        return await claim(engine, *asked)
+
+    def has_broken() -> bool:
+        announce(broadcaster.context.redis, broadcaster.context.keys, News(wake=2))  # the turn looks again
+        return broken.is_set()
+
+    monkeypatch.setattr(Engine, "claim", break_off)
+    monkeypatch.setattr(pace_module, "HORIZON", 0.9)
+    broadcaster.save_connection("main", {"sender": "scripted", "rate": {"messages": 50}})
+    job_id = broadcaster.submit(text_to("main"), people(40)).job_id
+    wait_for(lambda: provider.starts, what="the first start")
+    wait_for(has_broken, what="the failure")
+
+    broadcaster.pause(job_id)
+    paused_at = time.monotonic()
+    wait_for(lambda: broadcaster.status(job_id).counts.processing == 0, what="all to go back")
+
+    assert [start.moment - paused_at for start in provider.starts if start.moment > paused_at + 0.1] == []
+    assert len(provider.starts) < 40
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

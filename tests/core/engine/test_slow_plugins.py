@@ -1,7 +1,6 @@
 """A blacklist that takes its time to answer costs time, and nobody's share of it."""
 
 import contextlib
-import itertools
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -10,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import wait_for
-from tests.scripted import ScriptedProvider, Start, people, text_to
-from wabroadcast_core import Settings, hookimpl
+from tests.scripted import ScriptedProvider, SleepyBlacklist, Start, people, text_to
+from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery.pace import LEAD, LONGEST_LEAD, Lateness, Pace, Slots
 from wabroadcast_core.delivery.senders import LiveConnection
@@ -21,18 +20,6 @@ from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing.gateway import most_in_window
 
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-
-class SleepyBlacklist:
-    """:param seconds: how long its answers take, in turn."""
-
-    def __init__(self, *seconds: float) -> None:
-        self._seconds = itertools.cycle(seconds)
-
-    @hookimpl
-    def wab_blacklisted(self, numbers: list[str]) -> dict[str, str]:  # noqa: ARG002 - the hook's
-        time.sleep(next(self._seconds))
-        return {}
 
 
 @contextlib.contextmanager
