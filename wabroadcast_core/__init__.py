@@ -4,8 +4,6 @@ from wabroadcast_core.audience.columns import Columns, find_columns, find_variab
 from wabroadcast_core.audience.files import LONGEST_FIELD, LONGEST_ROW, MOST_COLUMNS, file_kind
 from wabroadcast_core.audience.numbers import mask_number, parse_number
 from wabroadcast_core.audience.tables import SAMPLE_ROWS, DamagedRow, read_table
-from wabroadcast_core.delivery.operations import NotRendered
-from wabroadcast_core.delivery.template import CompiledText, compile_text
 from wabroadcast_core.errors import (
     BadMessage,
     BroadcastError,
@@ -55,6 +53,8 @@ from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, W
 from wabroadcast_core.models.recipient import AudienceRow, Recipient, RowFault
 from wabroadcast_core.providers import Reply, ask, blank_numbers, error_of, read_json
 from wabroadcast_core.queries import NamedQuery
+from wabroadcast_core.rendering.operations import NotRendered
+from wabroadcast_core.rendering.template import CompiledText, compile_text
 from wabroadcast_core.settings import Settings
 
 __all__ = [

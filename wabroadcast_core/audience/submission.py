@@ -12,12 +12,12 @@ from sqlalchemy.exc import IntegrityError
 from wabroadcast_core.audience.carriers import carriers_of, look_at_uploads, upload_faults
 from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery.render import compile_content
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
 from wabroadcast_core.models.base import as_timestamp, faults_of, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.recipient import Recipient
 from wabroadcast_core.models.status import BroadcastStatus
+from wabroadcast_core.rendering.content import compile_content
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store

@@ -6,11 +6,11 @@ from functools import lru_cache
 
 from sqlalchemy import RowMapping
 
-from wabroadcast_core.delivery.render import CompiledContent, compile_content
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Quota
 from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.rendering.content import CompiledContent, compile_content
 
 DAY = 86_400.0
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()

@@ -11,15 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wabroadcast_core.delivery.render import (
-    BadText,
-    CompiledContent,
-    MissingVariable,
-    NotRendered,
-    compile_content,
-    variables_of,
-)
-from wabroadcast_core.delivery.template import compile_text
 from wabroadcast_core.errors import TemplateError
 from wabroadcast_core.models.message import (
     LONGEST_CAPTION,
@@ -31,6 +22,15 @@ from wabroadcast_core.models.message import (
     TextContent,
 )
 from wabroadcast_core.models.recipient import Scalar
+from wabroadcast_core.rendering.content import (
+    BadText,
+    CompiledContent,
+    MissingVariable,
+    NotRendered,
+    compile_content,
+    variables_of,
+)
+from wabroadcast_core.rendering.template import compile_text
 
 JINJA = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)  # the one to be equal to
 LONG = 1_000_000  # characters, where the length is not what is tested

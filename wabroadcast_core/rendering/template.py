@@ -15,7 +15,9 @@ from jinja2 import meta, nodes
 from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
 
-from wabroadcast_core.delivery.operations import (
+from wabroadcast_core.errors import TemplateError
+from wabroadcast_core.models.recipient import Scalar
+from wabroadcast_core.rendering.operations import (
     BUDGET,
     ENVIRONMENT,
     FILTERS,
@@ -29,8 +31,6 @@ from wabroadcast_core.delivery.operations import (
     printed,
     run,
 )
-from wabroadcast_core.errors import TemplateError
-from wabroadcast_core.models.recipient import Scalar
 
 LONGEST_SOURCE: Final = 16_384  # characters
 DEEPEST: Final = 32  # expressions and blocks inside each other

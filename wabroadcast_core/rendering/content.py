@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from wabroadcast_core.delivery.operations import BadText, MissingVariable, NotRendered
-from wabroadcast_core.delivery.template import CompiledText, Values, compile_text
 from wabroadcast_core.errors import TemplateError
 from wabroadcast_core.models.message import (
     LONGEST_CAPTION,
@@ -16,6 +14,8 @@ from wabroadcast_core.models.message import (
     TemplateContent,
     TextContent,
 )
+from wabroadcast_core.rendering.operations import BadText, MissingVariable, NotRendered
+from wabroadcast_core.rendering.template import CompiledText, Values, compile_text
 
 __all__ = [
     "BadText",
