@@ -22,14 +22,11 @@ from wabroadcast_core.delivery.identity import Identity
 from wabroadcast_core.delivery.inbox import Inbox
 from wabroadcast_core.delivery.intents import Intents, LostError, SealedError
 from wabroadcast_core.delivery.kept import RedisKept
-from wabroadcast_core.delivery.lanes import Lanes
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.lending import Lending
 from wabroadcast_core.delivery.lending import News as ProviderNews
 from wabroadcast_core.delivery.line import Ready
 from wabroadcast_core.delivery.listener import listen
-from wabroadcast_core.delivery.pace import Pace
-from wabroadcast_core.delivery.pairs import Pairs
 from wabroadcast_core.delivery.presence import Presence
 from wabroadcast_core.delivery.readying import Prepared, Readying
 from wabroadcast_core.delivery.recorder import Recorder, Result
@@ -42,6 +39,9 @@ from wabroadcast_core.delivery.turn import Turn
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.hookspecs import FinishedMessage
 from wabroadcast_core.models.status import OPEN_MESSAGES, SENT, MessageStatus
+from wabroadcast_core.pacing.lanes import Lanes
+from wabroadcast_core.pacing.pace import Pace
+from wabroadcast_core.pacing.per_recipient import Pairs
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.store.outcomes import Outcome

@@ -15,9 +15,9 @@ from wabroadcast_core.delivery.claims import Claims, Outlook, in_order_of_sendin
 from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.delivery.consent import silence
 from wabroadcast_core.delivery.control import News
-from wabroadcast_core.delivery.pace import Memory
 from wabroadcast_core.errors import ConflictError, ConnectionDown
 from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.pacing.pace import Memory
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store

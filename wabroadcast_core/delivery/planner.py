@@ -17,9 +17,9 @@ import redis
 
 from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.line import Line, Ready
-from wabroadcast_core.delivery.pace import LEAD, ColdPaceError, Report, Slots
 from wabroadcast_core.delivery.readying import Prepared
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
+from wabroadcast_core.pacing.pace import LEAD, ColdPaceError, Report, Slots
 
 if TYPE_CHECKING:
     from wabroadcast_core.delivery.engine import Engine

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import redis
 
 from wabroadcast_core.delivery.briefs import ConnectionBrief
-from wabroadcast_core.delivery.pace import ColdPaceError
 from wabroadcast_core.errors import SendError, UnavailableError
 from wabroadcast_core.models.message import OutgoingMessage
+from wabroadcast_core.pacing.pace import ColdPaceError
 
 if TYPE_CHECKING:
     from wabroadcast_core.delivery.engine import Engine

@@ -11,9 +11,9 @@ import redis
 
 from wabroadcast_core.delivery.intents import SealedError
 from wabroadcast_core.delivery.line import Line, Ready
-from wabroadcast_core.delivery.pace import Lateness
 from wabroadcast_core.delivery.planner import REDIS_RETRY
 from wabroadcast_core.delivery.senders import LiveConnection
+from wabroadcast_core.pacing.pace import Lateness
 
 if TYPE_CHECKING:
     from wabroadcast_core.delivery.engine import Engine

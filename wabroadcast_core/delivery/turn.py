@@ -13,10 +13,10 @@ import redis
 from wabroadcast_core.delivery.claims import Outlook
 from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.line import Line
-from wabroadcast_core.delivery.pace import LATEST, ColdPaceError, is_paced
 from wabroadcast_core.delivery.planner import NEAR, Planner
 from wabroadcast_core.delivery.starter import Starter
 from wabroadcast_core.errors import UnavailableError
+from wabroadcast_core.pacing.pace import LATEST, ColdPaceError, is_paced
 
 if TYPE_CHECKING:
     from wabroadcast_core.delivery.engine import Engine

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wabroadcast_core.delivery.claims import share_out
-from wabroadcast_core.delivery.pace import Rival
+from wabroadcast_core.pacing.pace import Rival
 
 
 @st.composite

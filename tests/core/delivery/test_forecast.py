@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wabroadcast_core.delivery.forecast import forecast
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import HUMAN_PACE, Limits
+from wabroadcast_core.pacing.forecast import forecast
 
 MIDNIGHT = 1_800_000_000 - 1_800_000_000 % 86_400 - 7 * 3_600  # in Jakarta
 HOUR, DAY = 3_600.0, 86_400.0

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 import pytest
 import redis.asyncio
 
-from wabroadcast_core.delivery.pairs import MARGIN, Pairs
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.pacing import Rate
+from wabroadcast_core.pacing.per_recipient import MARGIN, Pairs
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
 BUDI, SITI = "+6281200000001", "+6281200000002"

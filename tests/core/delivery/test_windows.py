@@ -5,8 +5,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from wabroadcast_core.delivery.windows import is_open, next_opening, next_opening_of_all
 from wabroadcast_core.models.pacing import SendWindow
+from wabroadcast_core.pacing.send_windows import is_open, next_opening, next_opening_of_all
 
 ZONES = [
     "Asia/Jakarta",

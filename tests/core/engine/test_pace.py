@@ -13,8 +13,12 @@ import redis.asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wabroadcast_core.delivery import pace as pace_module
-from wabroadcast_core.delivery.pace import (
+from wabroadcast_core.delivery.planner import AHEAD
+from wabroadcast_core.keys import Keys
+from wabroadcast_core.models.connection import Limits
+from wabroadcast_core.models.pacing import Jitter, Quota, Rate
+from wabroadcast_core.pacing import pace as pace_module
+from wabroadcast_core.pacing.pace import (
     LEAD,
     LONGEST_LEAD,
     ColdPaceError,
@@ -26,10 +30,6 @@ from wabroadcast_core.delivery.pace import (
     Slots,
     longest_lead,
 )
-from wabroadcast_core.delivery.planner import AHEAD
-from wabroadcast_core.keys import Keys
-from wabroadcast_core.models.connection import Limits
-from wabroadcast_core.models.pacing import Jitter, Quota, Rate
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.store.starts import span_end
 from wabroadcast_core.testing.gateway import most_in_window

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from wabroadcast_core.delivery.windows import is_open
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Quota, SendWindow
+from wabroadcast_core.pacing.send_windows import is_open
 
 STEPS: Final = 200  # that the whole would take without windows and quotas
 LONGEST_STEP: Final = 300.0  # seconds

@@ -9,7 +9,7 @@ from redis.commands.core import AsyncScript
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.pacing import Rate
 
-_SCRIPT = files(__package__).joinpath("pairs.lua").read_text(encoding="utf-8")
+_SCRIPT = files(__package__).joinpath("per_recipient.lua").read_text(encoding="utf-8")
 
 
 MARGIN = 0.25  # seconds; the gap is kept at the provider's door, and the way there takes now longer, now shorter
