@@ -51,11 +51,11 @@ from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 from wabroadcast_core.models.recipient import AudienceRow, Recipient, RowFault
-from wabroadcast_core.providers import Reply, ask, blank_numbers, error_of, read_json
 from wabroadcast_core.queries import NamedQuery
 from wabroadcast_core.rendering.operations import NotRendered
 from wabroadcast_core.rendering.template import CompiledText, compile_text
 from wabroadcast_core.settings import Settings
+from wabroadcast_core.transport.http_requests import Reply, ask, blank_numbers, error_of, read_json
 
 __all__ = [
     "LONGEST_FIELD",

@@ -13,7 +13,6 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.delivery import control
 from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.control import News
-from wabroadcast_core.delivery.probing import probe
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.base import faults_of
@@ -30,6 +29,7 @@ from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
+from wabroadcast_core.transport.connection_test import probe
 from wabroadcast_core.views import connection_view
 
 log = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from wabroadcast_core.delivery.http_client import SenderClient, make_client
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, SendError, Temporary
-from wabroadcast_core.providers import LONGEST_REPLY, Reply, ask
 from wabroadcast_core.testing import FakeProvider, ProviderAnswer, ProviderRequest
+from wabroadcast_core.transport.http_client import SenderClient, make_client
+from wabroadcast_core.transport.http_requests import LONGEST_REPLY, Reply, ask
 
 Extra = dict[str, Any]
 SHORT: Extra = {}

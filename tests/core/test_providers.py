@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Rejected, SendError, Temporary, Throttled
-from wabroadcast_core.providers import Reply, blank_numbers, error_of, read_retry_after
+from wabroadcast_core.transport.http_requests import Reply, blank_numbers, error_of, read_retry_after
 
 
 def _reply(status: int, content: bytes = b"", **headers: str) -> Reply:

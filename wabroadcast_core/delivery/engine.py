@@ -21,17 +21,13 @@ from wabroadcast_core.delivery.holdings import Holdings
 from wabroadcast_core.delivery.identity import Identity
 from wabroadcast_core.delivery.inbox import Inbox
 from wabroadcast_core.delivery.intents import Intents, LostError, SealedError
-from wabroadcast_core.delivery.kept import RedisKept
 from wabroadcast_core.delivery.ledger import Ledger
-from wabroadcast_core.delivery.lending import Lending
-from wabroadcast_core.delivery.lending import News as ProviderNews
 from wabroadcast_core.delivery.line import Ready
 from wabroadcast_core.delivery.listener import listen
 from wabroadcast_core.delivery.presence import Presence
 from wabroadcast_core.delivery.readying import Prepared, Readying
 from wabroadcast_core.delivery.recorder import Recorder, Result
 from wabroadcast_core.delivery.recover import Recovery
-from wabroadcast_core.delivery.senders import Senders, note_departure
 from wabroadcast_core.delivery.sending import Sending
 from wabroadcast_core.delivery.settling import Settling
 from wabroadcast_core.delivery.strangers import Strangers
@@ -45,6 +41,10 @@ from wabroadcast_core.pacing.per_recipient import Pairs
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.store.outcomes import Outcome
+from wabroadcast_core.transport.cache import RedisKept
+from wabroadcast_core.transport.live_senders import Senders, note_departure
+from wabroadcast_core.transport.sender_contexts import Lending
+from wabroadcast_core.transport.sender_contexts import News as ProviderNews
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.delivery.control import News
-from wabroadcast_core.delivery.senders import LiveConnection
 from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.pacing.pace import Report
 from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.transport.live_senders import LiveConnection
 
 
 @dataclass(slots=True)

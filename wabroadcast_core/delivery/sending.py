@@ -14,11 +14,11 @@ from wabroadcast_core.delivery.outcomes import Circumstances
 from wabroadcast_core.delivery.presence import Absent, Doubtful
 from wabroadcast_core.delivery.recorder import Result
 from wabroadcast_core.delivery.retry import OK, CircuitBreaker
-from wabroadcast_core.delivery.senders import STARTING, LiveConnection
 from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, SendError
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.status import SENT, MessageStatus, SkipReason
 from wabroadcast_core.store.outcomes import Outcome
+from wabroadcast_core.transport.live_senders import STARTING, LiveConnection
 
 if TYPE_CHECKING:
     from wabroadcast_core.delivery.engine import Engine

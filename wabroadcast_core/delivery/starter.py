@@ -12,8 +12,8 @@ import redis
 from wabroadcast_core.delivery.intents import SealedError
 from wabroadcast_core.delivery.line import Line, Ready
 from wabroadcast_core.delivery.planner import REDIS_RETRY
-from wabroadcast_core.delivery.senders import LiveConnection
 from wabroadcast_core.pacing.pace import Lateness
+from wabroadcast_core.transport.live_senders import LiveConnection
 
 if TYPE_CHECKING:
     from wabroadcast_core.delivery.engine import Engine

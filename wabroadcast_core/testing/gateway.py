@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from wabroadcast_core.errors import OutcomeUnknown
 from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
-from wabroadcast_core.providers import ask, error_of
+from wabroadcast_core.transport.http_requests import ask, error_of
 
 START_SECONDS = 20.0
 

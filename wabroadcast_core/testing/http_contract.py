@@ -17,13 +17,13 @@ from typing import Any, ClassVar, Final
 import pytest
 from pydantic import BaseModel
 
-from wabroadcast_core.delivery.http_client import make_client
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, SendError, Temporary, Throttled
 from wabroadcast_core.hookspecs import SenderContext
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.testing.contexts import fake_sender_context
 from wabroadcast_core.testing.contracts import SenderContract
 from wabroadcast_core.testing.provider import FakeProvider, ProviderAnswer, ProviderRequest
+from wabroadcast_core.transport.http_client import make_client
 
 SHORT_SECONDS = 0.5
 FAULTS: Final[tuple[Any, ...]] = ("drop", "hang", "cut", "trickle")

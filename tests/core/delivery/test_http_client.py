@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from wabroadcast_core.delivery.http_client import is_numeric, is_public, make_client
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Temporary
-from wabroadcast_core.providers import ask
 from wabroadcast_core.testing import FakeProvider, ProviderAnswer
+from wabroadcast_core.transport.http_client import is_numeric, is_public, make_client
+from wabroadcast_core.transport.http_requests import ask
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Self, TypeVar
 
 from wabroadcast_core import OutgoingMessage, Sender
-from wabroadcast_core.delivery.http_client import make_client
 from wabroadcast_core.testing import FakeProvider, ProviderAnswer, fake_sender_context
 from wabroadcast_core.testing.provider import Answering
+from wabroadcast_core.transport.http_client import make_client
 
 NUMBER = "+628123456789"
 JID = "628123456789@s.whatsapp.net"

@@ -22,12 +22,12 @@ from wabroadcast_core import (
     Temporary,
     Throttled,
 )
-from wabroadcast_core.delivery.http_client import make_client
 from wabroadcast_core.hookspecs import ChecksConnection
 from wabroadcast_core.plugins import build_plugins
 from wabroadcast_core.testing import FakeProvider, ProviderAnswer, ProviderRequest, fake_sender_context, message_to
 from wabroadcast_core.testing.contexts import MemoryKept
 from wabroadcast_core.testing.http_contract import HttpSenderContract
+from wabroadcast_core.transport.http_client import make_client
 from wabroadcast_plugins.senders import whatsapp_cloud
 from wabroadcast_plugins.senders.whatsapp_cloud import WhatsAppCloudSender, WhatsAppCloudSettings, uploads
 from wabroadcast_plugins.senders.whatsapp_cloud.messages import build_body

@@ -19,8 +19,8 @@ from typing import Any, Final
 
 import httpx
 
-from wabroadcast_core.delivery.http_client import SenderClient
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Rejected, SendError, Temporary, Throttled
+from wabroadcast_core.transport.http_client import SenderClient
 
 LONGEST_REPLY: Final = 1024 * 1024  # bytes; what follows is not read
 LONGEST_CONNECT: Final = 10.0  # seconds

@@ -2,10 +2,10 @@
 
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.briefs import ConnectionBrief
-from wabroadcast_core.delivery.lending import Lending, close_sender, make_sender
 from wabroadcast_core.errors import SendError
 from wabroadcast_core.hookspecs import ChecksConnection, Sender
 from wabroadcast_core.models.connection import ConnectionTest
+from wabroadcast_core.transport.sender_contexts import Lending, close_sender, make_sender
 
 
 async def probe(context: Context, brief: ConnectionBrief) -> ConnectionTest:
