@@ -10,8 +10,8 @@ from wabroadcast_core.audience.imports import ReadingChoices, import_options, op
 from wabroadcast_core.audience.number_file import SHOWN_REJECTIONS, NumberChunk, number_chunks
 from wabroadcast_core.audience.numbers import mask_number, normal_number
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery import control
-from wabroadcast_core.delivery.control import News
+from wabroadcast_core.control import transitions as control
+from wabroadcast_core.control.transitions import News
 from wabroadcast_core.errors import Fault, InputError, InvalidInputError, NotFoundError, NumberError, SourceError
 from wabroadcast_core.models.base import as_utc
 from wabroadcast_core.models.blacklist import BlacklistAct, BlacklistEntry, BlacklistReport

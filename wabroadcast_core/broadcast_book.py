@@ -10,8 +10,8 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.audience.preview import Previewing
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery import control
-from wabroadcast_core.delivery.control import News
+from wabroadcast_core.control import transitions as control
+from wabroadcast_core.control.transitions import News
 from wabroadcast_core.errors import NotFoundError, UnavailableError
 from wabroadcast_core.models.base import as_timestamp
 from wabroadcast_core.models.broadcast import (

@@ -10,9 +10,9 @@ from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery import control
+from wabroadcast_core.control import transitions as control
+from wabroadcast_core.control.transitions import News
 from wabroadcast_core.delivery.briefs import ConnectionBrief
-from wabroadcast_core.delivery.control import News
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.base import faults_of

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from wabroadcast_core.audience.numbers import normal_number
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery import control
-from wabroadcast_core.delivery.control import News
+from wabroadcast_core.control import transitions as control
+from wabroadcast_core.control.transitions import News
 from wabroadcast_core.models.contact import ErasureReport
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store

@@ -11,19 +11,19 @@ import redis
 
 from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.context import Context
+from wabroadcast_core.control.announcements import listen
+from wabroadcast_core.control.transitions import News, announce
 from wabroadcast_core.delivery import outcomes
 from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.cancelling import cancel_all
 from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.committer import Committer
-from wabroadcast_core.delivery.control import News, announce
 from wabroadcast_core.delivery.holdings import Holdings
 from wabroadcast_core.delivery.identity import Identity
 from wabroadcast_core.delivery.inbox import Inbox
 from wabroadcast_core.delivery.intents import Intents, LostError, SealedError
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.line import Ready
-from wabroadcast_core.delivery.listener import listen
 from wabroadcast_core.delivery.presence import Presence
 from wabroadcast_core.delivery.readying import Prepared, Readying
 from wabroadcast_core.delivery.recorder import Recorder, Result

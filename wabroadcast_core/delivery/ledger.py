@@ -9,12 +9,12 @@ import redis.asyncio
 from sqlalchemy import Connection
 
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery import control
+from wabroadcast_core.control import transitions as control
+from wabroadcast_core.control.transitions import News
 from wabroadcast_core.delivery.briefs import BroadcastBrief, ConnectionBrief
 from wabroadcast_core.delivery.claims import Claims, Outlook, in_order_of_sending
 from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.delivery.consent import silence
-from wabroadcast_core.delivery.control import News
 from wabroadcast_core.errors import ConflictError, ConnectionDown
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.pacing.pace import Memory

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from wabroadcast_core.control.transitions import News
 from wabroadcast_core.delivery import outcomes
 from wabroadcast_core.delivery.cancelling import cancel_all
-from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.outcomes import Circumstances
 from wabroadcast_core.delivery.presence import Absent, Doubtful
 from wabroadcast_core.delivery.recorder import Result

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import redis
 
+from wabroadcast_core.control.transitions import News
 from wabroadcast_core.delivery.claims import Outlook
-from wabroadcast_core.delivery.control import News
 from wabroadcast_core.delivery.line import Line
 from wabroadcast_core.delivery.planner import NEAR, Planner
 from wabroadcast_core.delivery.starter import Starter

@@ -14,8 +14,8 @@ from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.control.transitions import News, announce
 from wabroadcast_core.delivery import engine as engine_module
-from wabroadcast_core.delivery.control import News, announce
 from wabroadcast_core.delivery.engine import Engine
 from wabroadcast_core.errors import BroadcastError, UnavailableError
 from wabroadcast_core.pacing import pace as pace_module

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 )
 
 from tests.core.store.bench import Bench
-from wabroadcast_core.delivery import control
+from wabroadcast_core.control import transitions as control
 from wabroadcast_core.delivery.receipts import apply_receipts
 from wabroadcast_core.errors import ConflictError, NotFoundError
 from wabroadcast_core.models.receipt import Receipt

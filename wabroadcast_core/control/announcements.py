@@ -7,7 +7,7 @@ from collections.abc import Callable
 import redis
 import redis.asyncio
 
-from wabroadcast_core.delivery.control import News
+from wabroadcast_core.control.transitions import News
 from wabroadcast_core.keys import Keys
 
 log = logging.getLogger(__name__)

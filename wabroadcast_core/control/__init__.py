@@ -1,0 +1,1 @@
+"""Pause, resume, cancel, retry; announcements to running turns."""
