@@ -13,7 +13,6 @@ from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import listen
 from wabroadcast_core.control.transitions import News, announce
-from wabroadcast_core.delivery import outcomes
 from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.cancelling import cancel_all
 from wabroadcast_core.delivery.claims import NEVER, Outlook
@@ -26,7 +25,6 @@ from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.line import Ready
 from wabroadcast_core.delivery.presence import Presence
 from wabroadcast_core.delivery.readying import Prepared, Readying
-from wabroadcast_core.delivery.recorder import Recorder, Result
 from wabroadcast_core.delivery.recover import Recovery
 from wabroadcast_core.delivery.sending import Sending
 from wabroadcast_core.delivery.settling import Settling
@@ -35,6 +33,8 @@ from wabroadcast_core.delivery.turn import Turn
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.hookspecs import FinishedMessage
 from wabroadcast_core.models.status import OPEN_MESSAGES, SENT, MessageStatus
+from wabroadcast_core.outcomes import classify as outcomes
+from wabroadcast_core.outcomes.recorder import Recorder, Result
 from wabroadcast_core.pacing.lanes import Lanes
 from wabroadcast_core.pacing.pace import Pace
 from wabroadcast_core.pacing.per_recipient import Pairs

@@ -8,15 +8,15 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from wabroadcast_core.control.transitions import News
-from wabroadcast_core.delivery import outcomes
 from wabroadcast_core.delivery.cancelling import cancel_all
-from wabroadcast_core.delivery.outcomes import Circumstances
 from wabroadcast_core.delivery.presence import Absent, Doubtful
-from wabroadcast_core.delivery.recorder import Result
-from wabroadcast_core.delivery.retry import OK, CircuitBreaker
 from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, SendError
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.status import SENT, MessageStatus, SkipReason
+from wabroadcast_core.outcomes import classify as outcomes
+from wabroadcast_core.outcomes.classify import Circumstances
+from wabroadcast_core.outcomes.recorder import Result
+from wabroadcast_core.outcomes.retry import OK, CircuitBreaker
 from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.transport.live_senders import STARTING, LiveConnection
 

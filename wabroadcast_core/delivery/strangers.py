@@ -5,8 +5,8 @@ WhatsApp closes linked devices to strangers like this. Each process learns it fr
 
 from collections.abc import Callable, Sequence
 
-from wabroadcast_core.delivery import outcomes
 from wabroadcast_core.delivery.ledger import Ledger
+from wabroadcast_core.outcomes import classify as outcomes
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.outcomes import Outcome
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from tests.core.store.bench import Bench
 from wabroadcast_core import Settings
-from wabroadcast_core.delivery.consent import Consent, ConsentWords, plain_words, silence, welcome_back
 from wabroadcast_core.models.receipt import Inbound
+from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords, plain_words, silence, welcome_back
 from wabroadcast_core.store import blacklist as blacklist_store
 
 NUMBER = "+6281200000000"

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wabroadcast_core.delivery.retry import LONGEST_INTERVAL, CircuitBreaker, next_delay
 from wabroadcast_core.models.pacing import Retry
+from wabroadcast_core.outcomes.retry import LONGEST_INTERVAL, CircuitBreaker, next_delay
 
 MIDDLE = 0.5  # of [0, 1): no jitter
 

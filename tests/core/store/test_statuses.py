@@ -17,10 +17,10 @@ from hypothesis.stateful import (
 
 from tests.core.store.bench import Bench
 from wabroadcast_core.control import transitions as control
-from wabroadcast_core.delivery.receipts import apply_receipts
 from wabroadcast_core.errors import ConflictError, NotFoundError
 from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
+from wabroadcast_core.outcomes.receipts import apply_receipts
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import messages as message_store

@@ -9,9 +9,9 @@ from functools import partial
 from itertools import chain
 
 from wabroadcast_core.delivery.committer import Committer, Unit
-from wabroadcast_core.delivery.receipts import apply_parked
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.status import SENT, MessageStatus
+from wabroadcast_core.outcomes.receipts import apply_parked
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store import receipts as receipt_store

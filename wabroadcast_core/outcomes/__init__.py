@@ -1,0 +1,1 @@
+"""What a send or a receipt means, and how it is recorded."""
