@@ -17,15 +17,11 @@ from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.cancelling import cancel_all
 from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.committer import Committer
-from wabroadcast_core.delivery.holdings import Holdings
-from wabroadcast_core.delivery.identity import Identity
 from wabroadcast_core.delivery.inbox import Inbox
-from wabroadcast_core.delivery.intents import Intents, LostError, SealedError
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.line import Ready
 from wabroadcast_core.delivery.presence import Presence
 from wabroadcast_core.delivery.readying import Prepared, Readying
-from wabroadcast_core.delivery.recover import Recovery
 from wabroadcast_core.delivery.sending import Sending
 from wabroadcast_core.delivery.settling import Settling
 from wabroadcast_core.delivery.strangers import Strangers
@@ -38,6 +34,10 @@ from wabroadcast_core.outcomes.recorder import Recorder, Result
 from wabroadcast_core.pacing.lanes import Lanes
 from wabroadcast_core.pacing.pace import Pace
 from wabroadcast_core.pacing.per_recipient import Pairs
+from wabroadcast_core.recovery.held_claims import Holdings
+from wabroadcast_core.recovery.intents import Intents, LostError, SealedError
+from wabroadcast_core.recovery.lease import Identity
+from wabroadcast_core.recovery.recover import Recovery
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.store.outcomes import Outcome

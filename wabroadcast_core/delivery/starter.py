@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from wabroadcast_core.delivery.intents import SealedError
 from wabroadcast_core.delivery.line import Line, Ready
 from wabroadcast_core.delivery.planner import REDIS_RETRY
 from wabroadcast_core.pacing.pace import Lateness
+from wabroadcast_core.recovery.intents import SealedError
 from wabroadcast_core.transport.live_senders import LiveConnection
 
 if TYPE_CHECKING:

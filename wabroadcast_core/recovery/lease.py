@@ -6,7 +6,7 @@ import time
 from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.committer import Committer
-from wabroadcast_core.delivery.intents import Beat, Intents, SealedError
+from wabroadcast_core.recovery.intents import Beat, Intents, SealedError
 from wabroadcast_core.store import workers as worker_store
 
 log = logging.getLogger(__name__)
