@@ -23,9 +23,9 @@ from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.connection_book import ConnectionBook
 from wabroadcast_core.contact_book import ContactBook
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery.intake import Intake
 from wabroadcast_core.erasure import Erasure
 from wabroadcast_core.errors import BroadcastError, SetupError
+from wabroadcast_core.inbound.intake import Intake
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.base import parse_model
 from wabroadcast_core.models.blacklist import DEFAULT_REASON, BlacklistAct, BlacklistEntry, BlacklistReport

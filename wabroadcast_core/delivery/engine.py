@@ -17,7 +17,6 @@ from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.cancelling import cancel_all
 from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.committer import Committer
-from wabroadcast_core.delivery.inbox import Inbox
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.line import Ready
 from wabroadcast_core.delivery.presence import Presence
@@ -28,6 +27,7 @@ from wabroadcast_core.delivery.strangers import Strangers
 from wabroadcast_core.delivery.turn import Turn
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.hookspecs import FinishedMessage
+from wabroadcast_core.inbound.processor import Inbox
 from wabroadcast_core.models.status import OPEN_MESSAGES, SENT, MessageStatus
 from wabroadcast_core.outcomes import classify as outcomes
 from wabroadcast_core.outcomes.recorder import Recorder, Result

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.committer import Unit
-from wabroadcast_core.delivery.replies import Replies
 from wabroadcast_core.errors import BadMessage, ConnectionDown, Throttled, UnavailableError
 from wabroadcast_core.hookspecs import ParsesWebhooks
+from wabroadcast_core.inbound.auto_replies import Replies
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
 from wabroadcast_core.outcomes.opt_outs import ConsentWords, asks_for_silence, silence, welcome_back
 from wabroadcast_core.outcomes.receipts import Failure, apply_receipts

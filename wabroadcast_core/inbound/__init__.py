@@ -1,0 +1,1 @@
+"""Provider webhooks: verified and stored, then processed; automatic replies to people."""
