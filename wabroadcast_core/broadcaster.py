@@ -23,6 +23,7 @@ from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.connection_book import ConnectionBook
 from wabroadcast_core.contact_book import ContactBook
 from wabroadcast_core.context import Context
+from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.erasure import Erasure
 from wabroadcast_core.errors import BroadcastError, SetupError
 from wabroadcast_core.inbound.intake import Intake
@@ -56,7 +57,6 @@ from wabroadcast_core.models.upload import UploadView
 from wabroadcast_core.plugins import Plugins, build_plugins
 from wabroadcast_core.queries import QueryView, load_queries
 from wabroadcast_core.queue.embedded import EmbeddedValkey
-from wabroadcast_core.queue.handlers import Handlers
 from wabroadcast_core.queue.tasks import TaskQueue, create_huey
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.store import broadcasts as broadcast_store

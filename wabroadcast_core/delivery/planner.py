@@ -22,7 +22,7 @@ from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.pacing.pace import LEAD, ColdPaceError, Report, Slots
 
 if TYPE_CHECKING:
-    from wabroadcast_core.delivery.engine import Engine
+    from wabroadcast_core.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.transport.live_senders import STARTING, LiveConnection
 
 if TYPE_CHECKING:
-    from wabroadcast_core.delivery.engine import Engine
     from wabroadcast_core.delivery.line import Ready
+    from wabroadcast_core.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from wabroadcast_core.recovery.intents import SealedError
 from wabroadcast_core.transport.live_senders import LiveConnection
 
 if TYPE_CHECKING:
-    from wabroadcast_core.delivery.engine import Engine
+    from wabroadcast_core.engine.engine import Engine
 
 TOGETHER = 0.005  # seconds: messages whose slots lie this close share one writing of intents
 MOST_TOGETHER = 512

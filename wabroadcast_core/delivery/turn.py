@@ -19,7 +19,7 @@ from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.pacing.pace import LATEST, ColdPaceError, is_paced
 
 if TYPE_CHECKING:
-    from wabroadcast_core.delivery.engine import Engine
+    from wabroadcast_core.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.pacing.pace import ColdPaceError
 
 if TYPE_CHECKING:
-    from wabroadcast_core.delivery.engine import Engine
+    from wabroadcast_core.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.transport.sender_contexts import News
 
 if TYPE_CHECKING:
-    from wabroadcast_core.delivery.engine import Engine
+    from wabroadcast_core.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import redis
 from huey.consumer import Consumer
 from huey.consumer import Worker as HueyWorker
 
+from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import BroadcastError
-from wabroadcast_core.queue.handlers import Handlers
 
 if TYPE_CHECKING:
     from wabroadcast_core.broadcaster import Broadcaster

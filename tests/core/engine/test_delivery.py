@@ -15,11 +15,11 @@ from tests.scripted import ScriptedProvider, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.control.transitions import News, announce
-from wabroadcast_core.delivery import engine as engine_module
-from wabroadcast_core.delivery.engine import Engine
+from wabroadcast_core.engine import engine as engine_module
+from wabroadcast_core.engine.engine import Engine
+from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import BroadcastError, UnavailableError
 from wabroadcast_core.pacing import pace as pace_module
-from wabroadcast_core.queue.handlers import Handlers
 from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.testing.gateway import Gateway

@@ -9,7 +9,7 @@ import threading
 
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.cancelling import cancel_all
-from wabroadcast_core.delivery.engine import Engine
+from wabroadcast_core.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 

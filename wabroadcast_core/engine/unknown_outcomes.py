@@ -16,7 +16,7 @@ from wabroadcast_core.store import unknown as unknown_store
 from wabroadcast_core.store.unknown import Unsettled
 
 if TYPE_CHECKING:
-    from wabroadcast_core.delivery.engine import Engine
+    from wabroadcast_core.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from wabroadcast_core.audience.imports import run_import
 from wabroadcast_core.audience.prepare import prepare_broadcast
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.transitions import sweep_some
-from wabroadcast_core.queue.loop import EngineLoop
+from wabroadcast_core.engine.loop import EngineLoop
 
 log = logging.getLogger(__name__)
 

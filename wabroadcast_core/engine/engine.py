@@ -22,9 +22,9 @@ from wabroadcast_core.delivery.line import Ready
 from wabroadcast_core.delivery.presence import Presence
 from wabroadcast_core.delivery.readying import Prepared, Readying
 from wabroadcast_core.delivery.sending import Sending
-from wabroadcast_core.delivery.settling import Settling
 from wabroadcast_core.delivery.strangers import Strangers
 from wabroadcast_core.delivery.turn import Turn
+from wabroadcast_core.engine.unknown_outcomes import Settling
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.hookspecs import FinishedMessage
 from wabroadcast_core.inbound.processor import Inbox
