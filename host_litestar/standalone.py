@@ -21,9 +21,9 @@ from host_litestar.auth import is_loopback
 from host_litestar.children import FORCED_STOP_SECONDS, WEB_STOP_SECONDS
 from host_litestar.supervisor import Role, Supervisor
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.connection_book import FIRST_NAME
 from wabroadcast_core.errors import SetupError
 from wabroadcast_core.queue.embedded import EmbeddedValkey
+from wabroadcast_core.services.connections import FIRST_NAME
 from wabroadcast_core.settings import Settings
 
 log = logging.getLogger(__name__)

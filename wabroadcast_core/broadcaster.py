@@ -17,14 +17,9 @@ from sqlalchemy import Engine, text
 from wabroadcast_core.audience.files import file_kind
 from wabroadcast_core.audience.imports import ReadingChoices
 from wabroadcast_core.audience.submission import AnyRecipient
-from wabroadcast_core.blacklist_book import BlacklistBook
-from wabroadcast_core.broadcast_book import BroadcastBook
 from wabroadcast_core.clock import SystemClock
-from wabroadcast_core.connection_book import ConnectionBook
-from wabroadcast_core.contact_book import ContactBook
 from wabroadcast_core.context import Context
 from wabroadcast_core.engine.handlers import Handlers
-from wabroadcast_core.erasure import Erasure
 from wabroadcast_core.errors import BroadcastError, SetupError
 from wabroadcast_core.inbound.intake import Intake
 from wabroadcast_core.keys import Keys
@@ -58,11 +53,16 @@ from wabroadcast_core.plugins import Plugins, build_plugins
 from wabroadcast_core.queries import QueryView, load_queries
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.queue.tasks import TaskQueue, create_huey
+from wabroadcast_core.services.blacklist import BlacklistBook
+from wabroadcast_core.services.broadcasts import BroadcastBook
+from wabroadcast_core.services.connections import ConnectionBook
+from wabroadcast_core.services.contacts import ContactBook
+from wabroadcast_core.services.erasure import Erasure
+from wabroadcast_core.services.tags import TagBook
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store.database import Database, open_database
 from wabroadcast_core.store.uploads import UploadWriter
-from wabroadcast_core.tag_book import TagBook
 from wabroadcast_core.vault import open_vault
 
 log = logging.getLogger(__name__)

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from wabroadcast_core import FileError, InvalidInputError, NotFoundError, NumberError, blacklist_book
+from wabroadcast_core import FileError, InvalidInputError, NotFoundError, NumberError
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.control import transitions as control
 from wabroadcast_core.control.transitions import News
+from wabroadcast_core.services import blacklist as blacklist_book
 
 FILE = "Nama;No HP\nBudi;0812-0000-0001\nSalah;12\nSiti;+62 812 0000 0002\nBudi lagi;+6281200000001\nKosong;\n"
 

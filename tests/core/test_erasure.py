@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import text
 
 from tests.core.store.bench import Bench
-from wabroadcast_core import NumberError, erasure, hookimpl
+from wabroadcast_core import NumberError, hookimpl
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.contact import ErasureReport
 from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.services import erasure
 from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import unknown as unknown_store

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from wabroadcast_core import ConflictError, InvalidInputError, NotFoundError, tag_book
+from wabroadcast_core import ConflictError, InvalidInputError, NotFoundError
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.contact import TagView
+from wabroadcast_core.services import tags as tag_book
 
 
 @pytest.fixture

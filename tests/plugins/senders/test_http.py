@@ -27,8 +27,8 @@ from wabroadcast_core import (
     Throttled,
     WebhookRequest,
 )
-from wabroadcast_core.connection_book import _secret_fields
 from wabroadcast_core.plugins import build_plugins
+from wabroadcast_core.services.connections import _secret_fields
 from wabroadcast_core.testing import ProviderAnswer, ProviderRequest, fake_sender_context, message_to
 from wabroadcast_core.testing.http_contract import HttpSenderContract
 from wabroadcast_plugins.senders import http_api

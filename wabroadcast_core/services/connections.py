@@ -26,11 +26,11 @@ from wabroadcast_core.models.connection import (
     Limits,
 )
 from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.services.views import connection_view
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.transport.connection_test import probe
-from wabroadcast_core.views import connection_view
 
 log = logging.getLogger(__name__)
 

@@ -25,12 +25,12 @@ from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
+from wabroadcast_core.services.views import detail_of, message_view, progress_of, summary_of
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.messages import Changes
-from wabroadcast_core.views import detail_of, message_view, progress_of, summary_of
 
 Act: TypeAlias = Literal["pause", "resume", "cancel"]
 

@@ -1,0 +1,1 @@
+"""Use cases of the broadcaster, one noun a file."""
