@@ -13,7 +13,6 @@ from wabroadcast_core.control import transitions as control
 from wabroadcast_core.control.transitions import News
 from wabroadcast_core.delivery.briefs import BroadcastBrief, ConnectionBrief
 from wabroadcast_core.delivery.claims import Claims, Outlook, in_order_of_sending
-from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.errors import ConflictError, ConnectionDown
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.outcomes.opt_outs import silence
@@ -25,6 +24,7 @@ from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import starts as start_store
 from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.store.group_commit import Committer, Unit
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,6 @@ from wabroadcast_core.control.transitions import News, announce
 from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.cancelling import cancel_all
 from wabroadcast_core.delivery.claims import NEVER, Outlook
-from wabroadcast_core.delivery.committer import Committer
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.line import Ready
 from wabroadcast_core.delivery.presence import Presence
@@ -39,6 +38,7 @@ from wabroadcast_core.recovery.intents import Intents, LostError, SealedError
 from wabroadcast_core.recovery.lease import Identity
 from wabroadcast_core.recovery.recover import Recovery
 from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.store.group_commit import Committer
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.transport.cache import RedisKept

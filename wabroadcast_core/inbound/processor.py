@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wabroadcast_core.delivery.briefs import ConnectionBrief
-from wabroadcast_core.delivery.committer import Unit
 from wabroadcast_core.errors import BadMessage, ConnectionDown, Throttled, UnavailableError
 from wabroadcast_core.hookspecs import ParsesWebhooks
 from wabroadcast_core.inbound.auto_replies import Replies
@@ -21,6 +20,7 @@ from wabroadcast_core.outcomes.opt_outs import ConsentWords, asks_for_silence, s
 from wabroadcast_core.outcomes.receipts import Failure, apply_receipts
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import webhook_calls as call_store
+from wabroadcast_core.store.group_commit import Unit
 from wabroadcast_core.transport.sender_contexts import News
 
 if TYPE_CHECKING:

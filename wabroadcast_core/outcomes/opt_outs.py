@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from wabroadcast_core.delivery.committer import Unit
 from wabroadcast_core.errors import Rejected, SendError
 from wabroadcast_core.models.receipt import Inbound
 from wabroadcast_core.store import blacklist as blacklist_store
+from wabroadcast_core.store.group_commit import Unit
 
 INBOUND = "inbound"  # the source of what people say
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
-from wabroadcast_core.delivery.committer import Unit
 from wabroadcast_core.errors import SendError
 from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.outcomes.opt_outs import asks_for_silence, silence
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import receipts as receipt_store
+from wabroadcast_core.store.group_commit import Unit
 from wabroadcast_core.store.messages import broadcast_of, message_key, read_position
 from wabroadcast_core.store.receipts import StoredReceipt
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
-from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.status import SENT, MessageStatus
 from wabroadcast_core.outcomes.receipts import apply_parked
@@ -17,6 +16,7 @@ from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store import starts as start_store
 from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.store.group_commit import Committer, Unit
 from wabroadcast_core.store.outcomes import NotHeldError, Outcome, Sent
 from wabroadcast_core.store.starts import StartCounts
 

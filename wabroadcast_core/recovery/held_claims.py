@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.recovery.intents import Intents
 from wabroadcast_core.store import claims as claim_store
+from wabroadcast_core.store.group_commit import Committer, Unit
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ import time
 
 from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery.committer import Committer
 from wabroadcast_core.recovery.intents import Beat, Intents, SealedError
 from wabroadcast_core.store import workers as worker_store
+from wabroadcast_core.store.group_commit import Committer
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ from sqlalchemy import Row
 
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.briefs import BroadcastBrief
-from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.models.status import MessageStatus, Rank
 from wabroadcast_core.outcomes.receipts import PARKED_SECONDS, apply_overtaken, apply_parked
 from wabroadcast_core.recovery.intents import Intents
@@ -26,6 +25,7 @@ from wabroadcast_core.store import starts as start_store
 from wabroadcast_core.store import unknown as unknown_store
 from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.store import workers as worker_store
+from wabroadcast_core.store.group_commit import Committer, Unit
 
 log = logging.getLogger(__name__)
 

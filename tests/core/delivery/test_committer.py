@@ -7,12 +7,12 @@ import pytest
 
 from tests.core.store.bench import Bench
 from wabroadcast_core.clock import SystemClock
-from wabroadcast_core.delivery import committer as committer_module
-from wabroadcast_core.delivery.committer import Committer, Unit
 from wabroadcast_core.models.status import BroadcastStatus
 from wabroadcast_core.outcomes.opt_outs import silence
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import group_commit as committer_module
+from wabroadcast_core.store.group_commit import Committer, Unit
 
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
 

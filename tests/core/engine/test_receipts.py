@@ -11,7 +11,6 @@ from tests.conftest import wait_for
 from tests.core.store.bench import Bench
 from tests.scripted import ScriptedProvider, number_of, people, text_to
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.delivery.committer import Unit
 from wabroadcast_core.errors import OutcomeUnknown, Rejected
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import Receipt
@@ -20,6 +19,7 @@ from wabroadcast_core.outcomes.receipts import apply_overtaken, apply_parked, ap
 from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import outcomes as outcome_store
+from wabroadcast_core.store.group_commit import Unit
 from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.store.outcomes import Outcome
 

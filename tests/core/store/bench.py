@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import RowMapping, text
 
-from wabroadcast_core.delivery.committer import Unit
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -18,6 +17,7 @@ from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store.claims import ANY_ROUTE, Claimed
 from wabroadcast_core.store.database import Database
+from wabroadcast_core.store.group_commit import Unit
 from wabroadcast_core.store.messages import NewMessage, message_key
 from wabroadcast_core.store.outcomes import NotHeldError, Outcome, Sent
 from wabroadcast_core.store.tables import metadata
