@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from wabroadcast_core.audience.imports import Chunk, ImportOptions, Judge, Understood, open_source, understood
-from wabroadcast_core.audience.newcomers import Newcomers, open_newcomers
+from wabroadcast_core.audience.seen_numbers import Newcomers, open_newcomers
 from wabroadcast_core.context import Context
 from wabroadcast_core.models.contact import SampleRow
 from wabroadcast_core.store import contacts as contact_store

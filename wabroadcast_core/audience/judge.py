@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pydantic_core import to_json
 
-from wabroadcast_core.audience.carriers import carriers_of, longest_text
+from wabroadcast_core.audience.capabilities import carriers_of, longest_text
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.delivery.briefs import BroadcastBrief

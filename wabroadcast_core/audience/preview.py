@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wabroadcast_core.audience.carriers import carriers_of
+from wabroadcast_core.audience.capabilities import carriers_of
 from wabroadcast_core.audience.judge import Judge, Judged
-from wabroadcast_core.audience.newcomers import Newcomers, open_newcomers
+from wabroadcast_core.audience.seen_numbers import Newcomers, open_newcomers
 from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from wabroadcast_core.audience.carriers import carriers_of, look_at_uploads, upload_faults
+from wabroadcast_core.audience.capabilities import carriers_of, look_at_uploads, upload_faults
 from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
