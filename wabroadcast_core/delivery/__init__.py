@@ -1,1 +1,1 @@
-"""How it is sent: turns, pace, rendering, retries, send windows, recovery, receipts."""
+"""One message from claim to provider: turns, planning, preflight, sends."""

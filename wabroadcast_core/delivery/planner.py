@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import redis
 
 from wabroadcast_core.delivery.claims import NEVER, Outlook
-from wabroadcast_core.delivery.line import Line, Ready
-from wabroadcast_core.delivery.readying import Prepared
+from wabroadcast_core.delivery.preflight import Prepared
+from wabroadcast_core.delivery.slot_queue import Line, Ready
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.pacing.pace import LEAD, ColdPaceError, Report, Slots
 

@@ -12,9 +12,9 @@ import redis
 
 from wabroadcast_core.control.transitions import News
 from wabroadcast_core.delivery.claims import Outlook
-from wabroadcast_core.delivery.line import Line
+from wabroadcast_core.delivery.dispatcher import Starter
 from wabroadcast_core.delivery.planner import NEAR, Planner
-from wabroadcast_core.delivery.starter import Starter
+from wabroadcast_core.delivery.slot_queue import Line
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.pacing.pace import LATEST, ColdPaceError, is_paced
 

@@ -17,11 +17,11 @@ from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.delivery.cancelling import cancel_all
 from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.ledger import Ledger
-from wabroadcast_core.delivery.line import Ready
-from wabroadcast_core.delivery.presence import Presence
-from wabroadcast_core.delivery.readying import Prepared, Readying
-from wabroadcast_core.delivery.sending import Sending
-from wabroadcast_core.delivery.strangers import Strangers
+from wabroadcast_core.delivery.new_contacts import Strangers
+from wabroadcast_core.delivery.number_check import Presence
+from wabroadcast_core.delivery.preflight import Prepared, Readying
+from wabroadcast_core.delivery.sends import Sending
+from wabroadcast_core.delivery.slot_queue import Ready
 from wabroadcast_core.delivery.turn import Turn
 from wabroadcast_core.engine.unknown_outcomes import Settling
 from wabroadcast_core.errors import ConnectionDown, UnavailableError

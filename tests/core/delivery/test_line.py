@@ -3,7 +3,7 @@
 from typing import Any
 
 from wabroadcast_core.control.transitions import News
-from wabroadcast_core.delivery.line import Line, Ready
+from wabroadcast_core.delivery.slot_queue import Line, Ready
 from wabroadcast_core.store.claims import Claimed
 
 

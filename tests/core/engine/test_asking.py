@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, number_of, people, text_to
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.delivery import presence
+from wabroadcast_core.delivery import number_check as presence
 from wabroadcast_core.engine import unknown_outcomes as settling
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Temporary, Throttled
 from wabroadcast_core.models.message import Accepted, OutgoingMessage

@@ -14,7 +14,7 @@ from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, SleepyBlacklist, number_of, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.delivery.line import Ready
+from wabroadcast_core.delivery.slot_queue import Ready
 from wabroadcast_core.engine.engine import Engine
 from wabroadcast_core.errors import ConflictError, NotFoundError, Temporary, Throttled
 from wabroadcast_core.hookspecs import hookimpl

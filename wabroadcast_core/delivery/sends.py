@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wabroadcast_core.control.transitions import News
 from wabroadcast_core.delivery.cancelling import cancel_all
-from wabroadcast_core.delivery.presence import Absent, Doubtful
+from wabroadcast_core.delivery.number_check import Absent, Doubtful
 from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, SendError
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.status import SENT, MessageStatus, SkipReason
@@ -21,7 +21,7 @@ from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.transport.live_senders import STARTING, LiveConnection
 
 if TYPE_CHECKING:
-    from wabroadcast_core.delivery.line import Ready
+    from wabroadcast_core.delivery.slot_queue import Ready
     from wabroadcast_core.engine.engine import Engine
 
 log = logging.getLogger(__name__)

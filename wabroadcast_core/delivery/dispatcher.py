@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from wabroadcast_core.delivery.line import Line, Ready
 from wabroadcast_core.delivery.planner import REDIS_RETRY
+from wabroadcast_core.delivery.slot_queue import Line, Ready
 from wabroadcast_core.pacing.pace import Lateness
 from wabroadcast_core.recovery.intents import SealedError
 from wabroadcast_core.transport.live_senders import LiveConnection
