@@ -15,8 +15,8 @@ from types import FrameType
 from host_litestar.logs import set_up_logging
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import BroadcastError
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.settings import Settings
+from wabroadcast_core.worker import Worker
 
 log = logging.getLogger("host_litestar.children")  # run as a program, its own name would be __main__
 

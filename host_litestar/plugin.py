@@ -18,8 +18,8 @@ from host_litestar.routes import HANDLERS
 from host_litestar.routes.webhooks import webhook_route
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.base import Model
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.settings import Settings
+from wabroadcast_core.worker import Worker
 
 
 class WABroadcastPlugin(InitPlugin):

@@ -16,10 +16,10 @@ from sqlalchemy import NullPool, create_engine, text
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing import gateway as gateway_plugin
 from wabroadcast_core.testing import senders as null_plugin
 from wabroadcast_core.testing.gateway import Gateway
+from wabroadcast_core.worker import Worker
 
 Found = TypeVar("Found")
 QUICK = {"heartbeat_seconds": 0.3, "lease_seconds": 1.5, "recover_seconds": 1.0, "stop_seconds": 5.0}

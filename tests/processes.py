@@ -16,9 +16,9 @@ from pydantic import SecretStr
 
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing import gateway as gateway_plugin
 from wabroadcast_core.testing import senders as null_plugin
+from wabroadcast_core.worker import Worker
 
 
 class WorkerProcess:

@@ -12,8 +12,8 @@ from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.models.upload import UploadView
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.settings import Settings
+from wabroadcast_core.worker import Worker
 
 PIECE = 1024 * 1024
 

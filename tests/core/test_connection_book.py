@@ -9,13 +9,13 @@ from pydantic import BaseModel, Field, SecretStr
 
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError
 from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.connection import HUMAN_PACE, Limits
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.pacing import Quota, Rate
+from wabroadcast_core.snapshots import ConnectionBrief
 from wabroadcast_core.store import connections as connection_store
 
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it

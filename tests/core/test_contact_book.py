@@ -7,8 +7,8 @@ import pytest
 from tests.conftest import wait_for
 from wabroadcast_core import InvalidInputError, NotFoundError, NumberError
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing.gateway import Gateway
+from wabroadcast_core.worker import Worker
 
 
 def test_a_contact_is_created_then_changed_in_part(broadcaster: Broadcaster) -> None:

@@ -12,11 +12,11 @@ from pydantic_core import to_json
 from wabroadcast_core.audience.capabilities import carriers_of, longest_text
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.errors import NumberError
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.status import MessageStatus, SkipReason
 from wabroadcast_core.rendering.content import BadText, MissingVariable, Rendered
+from wabroadcast_core.snapshots import BroadcastBrief
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.claims import ANY_ROUTE

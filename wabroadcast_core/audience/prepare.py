@@ -18,11 +18,11 @@ from wabroadcast_core.audience.locks import held_alone
 from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.audience.submission import INLINE_TYPE
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.errors import BroadcastError, InvalidInputError, SourceError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, SkipReason
+from wabroadcast_core.snapshots import BroadcastBrief
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store

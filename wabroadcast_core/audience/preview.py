@@ -16,7 +16,6 @@ from wabroadcast_core.audience.seen_numbers import Newcomers, open_newcomers
 from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery.briefs import BroadcastBrief, ConnectionBrief
 from wabroadcast_core.errors import InvalidInputError
 from wabroadcast_core.models.base import as_timestamp, as_utc, faults_of, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft
@@ -25,6 +24,7 @@ from wabroadcast_core.models.recipient import AudienceRow, Recipient
 from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.pacing.forecast import forecast
 from wabroadcast_core.rendering.content import compile_content
+from wabroadcast_core.snapshots import BroadcastBrief, ConnectionBrief
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.messages import NewMessage
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from wabroadcast_core.delivery.briefs import BroadcastBrief, ConnectionBrief
 from wabroadcast_core.pacing.pace import Rival
 from wabroadcast_core.pacing.send_windows import next_opening_of_all
+from wabroadcast_core.snapshots import BroadcastBrief, ConnectionBrief
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import connections as connection_store

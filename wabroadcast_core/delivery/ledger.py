@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 from wabroadcast_core.context import Context
 from wabroadcast_core.control import transitions as control
 from wabroadcast_core.control.transitions import News
-from wabroadcast_core.delivery.briefs import BroadcastBrief, ConnectionBrief
 from wabroadcast_core.delivery.claims import Claims, Outlook, in_order_of_sending
 from wabroadcast_core.errors import ConflictError, ConnectionDown
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.outcomes.opt_outs import silence
 from wabroadcast_core.pacing.pace import Memory
+from wabroadcast_core.snapshots import BroadcastBrief, ConnectionBrief
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store

@@ -7,13 +7,13 @@ from typing import Any, TypeAlias
 
 from pydantic_core import from_json
 
-from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.errors import PluginError
 from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.outcomes import classify as outcomes
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.rendering.content import BadText, MissingVariable
+from wabroadcast_core.snapshots import BroadcastBrief
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.store.outcomes import Outcome

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from wabroadcast_core.background import cancel_all
 from wabroadcast_core.control.transitions import News
-from wabroadcast_core.delivery.cancelling import cancel_all
 from wabroadcast_core.delivery.number_check import Absent, Doubtful
 from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, SendError
 from wabroadcast_core.models.message import Accepted

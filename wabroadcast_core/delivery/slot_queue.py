@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from wabroadcast_core.control.transitions import News
-from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.pacing.pace import Report
+from wabroadcast_core.snapshots import BroadcastBrief
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.transport.live_senders import LiveConnection
 

@@ -9,12 +9,11 @@ from typing import Any
 
 import redis
 
+from wabroadcast_core.background import cancel_all
 from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import listen
 from wabroadcast_core.control.transitions import News, announce
-from wabroadcast_core.delivery.briefs import ConnectionBrief
-from wabroadcast_core.delivery.cancelling import cancel_all
 from wabroadcast_core.delivery.claims import NEVER, Outlook
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.new_contacts import Strangers
@@ -37,6 +36,7 @@ from wabroadcast_core.recovery.held_claims import Holdings
 from wabroadcast_core.recovery.intents import Intents, LostError, SealedError
 from wabroadcast_core.recovery.lease import Identity
 from wabroadcast_core.recovery.recover import Recovery
+from wabroadcast_core.snapshots import ConnectionBrief
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.group_commit import Committer
 from wabroadcast_core.store.messages import position_of

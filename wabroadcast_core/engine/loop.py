@@ -7,8 +7,8 @@ import resource
 import sys
 import threading
 
+from wabroadcast_core.background import cancel_all
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery.cancelling import cancel_all
 from wabroadcast_core.engine.engine import Engine
 
 log = logging.getLogger(__name__)

@@ -5,12 +5,12 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.errors import ConnectionDown, SendError
 from wabroadcast_core.hookspecs import FindsMessages
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.outcomes.receipts import apply_receipts
+from wabroadcast_core.snapshots import ConnectionBrief
 from wabroadcast_core.store import unknown as unknown_store
 from wabroadcast_core.store.group_commit import Unit
 from wabroadcast_core.store.unknown import Unsettled

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.errors import SendError, UnavailableError
 from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.pacing.pace import ColdPaceError
+from wabroadcast_core.snapshots import ConnectionBrief
 
 if TYPE_CHECKING:
     from wabroadcast_core.engine.engine import Engine

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.errors import BroadcastError, ConnectionDown, NotFoundError, UnavailableError, WebhookRefusedError
 from wabroadcast_core.hookspecs import ParsesWebhooks
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.models.status import Rank
+from wabroadcast_core.snapshots import ConnectionBrief
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.transport.sender_contexts import Lending, make_sender

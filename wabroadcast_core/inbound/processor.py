@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.errors import BadMessage, ConnectionDown, Throttled, UnavailableError
 from wabroadcast_core.hookspecs import ParsesWebhooks
 from wabroadcast_core.inbound.auto_replies import Replies
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
 from wabroadcast_core.outcomes.opt_outs import ConsentWords, asks_for_silence, silence, welcome_back
 from wabroadcast_core.outcomes.receipts import Failure, apply_receipts
+from wabroadcast_core.snapshots import ConnectionBrief
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.store.group_commit import Unit

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.errors import (
     BadMessage,
     ConnectionDown,
@@ -16,6 +15,7 @@ from wabroadcast_core.errors import (
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.status import SENT, MessageStatus
 from wabroadcast_core.outcomes.retry import next_delay
+from wabroadcast_core.snapshots import BroadcastBrief
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.outcomes import Outcome
 

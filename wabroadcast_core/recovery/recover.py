@@ -12,10 +12,10 @@ import redis.asyncio
 from sqlalchemy import Row
 
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery.briefs import BroadcastBrief
 from wabroadcast_core.models.status import MessageStatus, Rank
 from wabroadcast_core.outcomes.receipts import PARKED_SECONDS, apply_overtaken, apply_parked
 from wabroadcast_core.recovery.intents import Intents
+from wabroadcast_core.snapshots import BroadcastBrief
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import imports as import_store

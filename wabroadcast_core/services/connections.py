@@ -12,7 +12,6 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.context import Context
 from wabroadcast_core.control import transitions as control
 from wabroadcast_core.control.transitions import News
-from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.base import faults_of
@@ -27,6 +26,7 @@ from wabroadcast_core.models.connection import (
 )
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.services.views import connection_view
+from wabroadcast_core.snapshots import ConnectionBrief
 from wabroadcast_core.store import acts as act_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store

@@ -1,10 +1,10 @@
 """Asking a provider about an account outside of any worker, on an event loop of its own."""
 
 from wabroadcast_core.context import Context
-from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.errors import SendError
 from wabroadcast_core.hookspecs import ChecksConnection, Sender
 from wabroadcast_core.models.connection import ConnectionTest
+from wabroadcast_core.snapshots import ConnectionBrief
 from wabroadcast_core.transport.sender_contexts import Lending, close_sender, make_sender
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.pacing.pace import LEAD, LONGEST_LEAD, Lateness, longest_lead
 from wabroadcast_core.plugins import Plugins
+from wabroadcast_core.snapshots import ConnectionBrief
 from wabroadcast_core.transport.sender_contexts import Lending, News, close_sender, make_sender
 from wabroadcast_core.vault import Vault
 

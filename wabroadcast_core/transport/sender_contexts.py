@@ -13,13 +13,13 @@ import httpx
 import redis.asyncio
 from pydantic import ValidationError
 
-from wabroadcast_core.delivery.briefs import ConnectionBrief
 from wabroadcast_core.errors import BadMessage, ConnectionDown, NotFoundError, SetupError, Temporary, UnavailableError
 from wabroadcast_core.hookspecs import Sender, SenderContext
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.media import HEAD_BYTES, MediaFile, media_type
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
 from wabroadcast_core.plugins import Plugins
+from wabroadcast_core.snapshots import ConnectionBrief
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.uploads import find_upload, open_upload
 from wabroadcast_core.transport.cache import RedisKept

@@ -18,9 +18,9 @@ from wabroadcast_core import AudienceRow, FileError, InvalidInputError, NotFound
 from wabroadcast_core.audience.imports import MOST_CHARACTERS, Judge, run_import
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.contact import ImportReport
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing import gateway as gateway_plugin
 from wabroadcast_core.testing import senders as null_plugin
+from wabroadcast_core.worker import Worker
 
 SMALL_FILE = "Nama;No. HP;Kota;Tag\nBudi;0812-3456-7890;Bandung;vip, lama\nSiti;+62 813 1111 2222;Bogor;\n"
 

@@ -14,9 +14,9 @@ from wabroadcast_core.errors import InvalidInputError, TemplateError
 from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store.tables import broadcasts, messages, uploads
 from wabroadcast_core.testing import senders as null_plugin
+from wabroadcast_core.worker import Worker
 
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 pytestmark = ONE_STORE

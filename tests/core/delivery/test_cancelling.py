@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from wabroadcast_core.delivery import cancelling
-from wabroadcast_core.delivery.cancelling import cancel_all
+from wabroadcast_core import background as cancelling
+from wabroadcast_core.background import cancel_all
 
 
 async def deaf(times: int) -> None:

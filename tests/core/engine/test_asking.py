@@ -12,7 +12,7 @@ from wabroadcast_core.delivery import number_check as presence
 from wabroadcast_core.engine import unknown_outcomes as settling
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Temporary, Throttled
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
-from wabroadcast_core.queue.worker import Worker
+from wabroadcast_core.worker import Worker
 
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -20,8 +20,8 @@ from wabroadcast_core.errors import ConflictError, NotFoundError, Temporary, Thr
 from wabroadcast_core.hookspecs import hookimpl
 from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing.gateway import Arrival, Gateway
+from wabroadcast_core.worker import Worker
 
 QUIET = 1.2  # seconds: what is paused may start for one second more, then it must be silent
 MANY = 50_000

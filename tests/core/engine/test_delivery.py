@@ -20,9 +20,9 @@ from wabroadcast_core.engine.engine import Engine
 from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import BroadcastError, UnavailableError
 from wabroadcast_core.pacing import pace as pace_module
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.testing.gateway import Gateway
+from wabroadcast_core.worker import Worker
 
 
 def test_everyone_gets_one_personal_message(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> None:

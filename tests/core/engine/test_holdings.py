@@ -8,9 +8,9 @@ from wabroadcast_core.audience.prepare import _Preparation
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery.claims import Claims
 from wabroadcast_core.delivery.ledger import Ledger
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store.group_commit import Unit
 from wabroadcast_core.testing.gateway import most_in_window
+from wabroadcast_core.worker import Worker
 
 TEXT = {"type": "text", "text": "Halo"}
 

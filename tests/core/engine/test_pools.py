@@ -10,7 +10,7 @@ from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import ConnectionDown, Temporary
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
-from wabroadcast_core.queue.worker import Worker
+from wabroadcast_core.worker import Worker
 
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
 POOL = ["red", "green"]

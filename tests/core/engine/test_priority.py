@@ -11,8 +11,8 @@ from tests.processes import running_workers
 from tests.stalls import StallWatch
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing.gateway import Arrival, Gateway, most_in_window
+from wabroadcast_core.worker import Worker
 
 pytestmark = pytest.mark.alone
 

@@ -16,12 +16,12 @@ from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.outcomes.receipts import apply_overtaken, apply_parked, apply_receipts
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store.group_commit import Unit
 from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.store.outcomes import Outcome
+from wabroadcast_core.worker import Worker
 
 UNDELIVERABLE = Rejected("undeliverable", "no such phone")
 

@@ -22,9 +22,9 @@ from wabroadcast_core.errors import (
 )
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store.messages import message_key
+from wabroadcast_core.worker import Worker
 
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
 Ending = Exception | Accepted | None

@@ -11,15 +11,15 @@ from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, number_of, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.delivery.briefs import BroadcastBrief, ConnectionBrief
 from wabroadcast_core.delivery.claims import NEVER, Claims, Outlook, in_order_of_sending
 from wabroadcast_core.errors import ConflictError
-from wabroadcast_core.queue.worker import Worker
+from wabroadcast_core.snapshots import BroadcastBrief, ConnectionBrief
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import workers as worker_store
 from wabroadcast_core.store.group_commit import Unit
 from wabroadcast_core.store.messages import position_of
+from wabroadcast_core.worker import Worker
 
 Found = TypeVar("Found")
 JAKARTA = "Asia/Jakarta"

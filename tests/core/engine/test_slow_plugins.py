@@ -15,9 +15,9 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Rate
 from wabroadcast_core.pacing.pace import LEAD, LONGEST_LEAD, Lateness, Pace, Slots
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.testing.gateway import most_in_window
 from wabroadcast_core.transport.live_senders import LiveConnection
+from wabroadcast_core.worker import Worker
 
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

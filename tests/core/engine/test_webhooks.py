@@ -13,9 +13,9 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import ConnectionDown, NotFoundError, OutcomeUnknown, WebhookRefusedError
 from wabroadcast_core.hookspecs import hookimpl
 from wabroadcast_core.models.receipt import Inbound, WebhookRequest
-from wabroadcast_core.queue.worker import Worker
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import webhook_calls as call_store
+from wabroadcast_core.worker import Worker
 
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 BURST = 3_000

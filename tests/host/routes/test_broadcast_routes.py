@@ -124,7 +124,7 @@ def test_failed_ones_are_tried_again_by_code(api: Any, submit: Submit, until: Ca
 
 def test_one_message_can_be_cancelled(still_api: Any, host_settings: Any, until: Callable[..., Any]) -> None:
     from wabroadcast_core.broadcaster import Broadcaster
-    from wabroadcast_core.queue.worker import Worker
+    from wabroadcast_core.worker import Worker
 
     job_id = still_api.post("/broadcast", json=body(batching={"size": 1, "intervalSeconds": 3600}, recipients=[
         {"number": "081200001001", "name": "A"}, {"number": "081200001002", "name": "B"}])).json()["jobId"]  # fmt: skip
