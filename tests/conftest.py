@@ -37,15 +37,6 @@ def wait_for(look: Callable[[], Found], *, seconds: float = 30, what: str = "it"
         time.sleep(every)
 
 
-SLOW = ("tests/core/engine/", "tests/host/cli/", "tests/host/test_standalone.py", "tests/test_readme.py")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if any(place in item.path.as_posix() for place in SLOW):
-            item.add_marker(pytest.mark.slow)
-
-
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
     server = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))

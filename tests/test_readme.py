@@ -19,6 +19,8 @@ from litestar.testing import TestClient
 
 from host_litestar.configuration import settings_table
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^(<!-- [^\n]* -->\n)?```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""A store of its own for tests that need no engine, and one that a module's tests share, empty for each of them."""
+"""A scripted provider beside the gateway; an empty store without an engine; a broadcaster that a module shares."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.core.store.bench import Bench
+from tests.scripted import ScriptedProvider
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.store.database import open_database
 from wabroadcast_core.store.tables import metadata
+from wabroadcast_core.testing import gateway as gateway_plugin
+from wabroadcast_core.testing import senders as null_plugin
 
 
 @pytest.fixture
@@ -44,3 +47,15 @@ def shared(started: Broadcaster) -> Broadcaster:
             connection.execute(table.delete())
     started.connection_book.ensure_first()
     return started
+
+
+@pytest.fixture
+def provider() -> ScriptedProvider:
+    return ScriptedProvider()
+
+
+@pytest.fixture
+def broadcaster(settings: Settings, provider: ScriptedProvider) -> Iterator[Broadcaster]:
+    with Broadcaster(settings, plugins=[gateway_plugin, null_plugin, provider]) as started:
+        started.tasks.huey.storage.read_timeout = 0.2  # seconds; a worker that is stopped waits for it
+        yield started

@@ -13,6 +13,8 @@ import pytest
 from host_litestar.standalone import address_of, check_door, environment_of, first_command, open_door
 from wabroadcast_core import Settings, SetupError
 
+pytestmark = pytest.mark.slow
+
 Serve = Callable[..., Any]
 Until = Callable[..., Any]
 

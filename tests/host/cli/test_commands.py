@@ -12,6 +12,8 @@ import pytest
 from host_litestar.cli import run
 from host_litestar.cli.progress import describe_seconds
 
+pytestmark = pytest.mark.slow
+
 TEXT = "Halo {{ name }}, kode {{ kode }}"
 
 

@@ -34,6 +34,8 @@ from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.store.starts import span_end
 from wabroadcast_core.testing.gateway import most_in_window
 
+pytestmark = pytest.mark.slow
+
 START = 1_800_000_000.0
 REACH = LEAD + pace_module.HORIZON  # of those that ask with the least lead
 A_MICROSECOND = 1e-6

@@ -26,6 +26,7 @@ from wabroadcast_core.testing import gateway as gateway_plugin
 from wabroadcast_core.testing.gateway import Gateway, most_in_window
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.door,
     pytest.mark.parametrize("database_url", [pytest.param(None, id="sqlite")]),  # pace is no matter of the store
 ]

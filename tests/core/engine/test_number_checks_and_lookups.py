@@ -14,6 +14,8 @@ from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Temporary, T
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.worker import Worker
 
+pytestmark = pytest.mark.slow
+
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 

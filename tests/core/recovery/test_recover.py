@@ -21,6 +21,8 @@ from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.testing import gateway as gateway_plugin
 from wabroadcast_core.testing.gateway import Gateway
 
+pytestmark = pytest.mark.slow
+
 TEXT = {"type": "text", "text": "Halo {{ name }}"}
 
 

@@ -24,6 +24,8 @@ from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.testing.gateway import Gateway
 from wabroadcast_core.worker import Worker
 
+pytestmark = pytest.mark.slow
+
 
 def test_everyone_gets_one_personal_message(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> None:
     broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}})

@@ -14,7 +14,7 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.testing.gateway import Arrival, Gateway, most_in_window
 from wabroadcast_core.worker import Worker
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 LITE = pytest.mark.parametrize("database_url", [pytest.param(None, id="sqlite")])
 

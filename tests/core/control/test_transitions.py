@@ -23,6 +23,8 @@ from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.testing.gateway import Arrival, Gateway
 from wabroadcast_core.worker import Worker
 
+pytestmark = pytest.mark.slow
+
 QUIET = 1.2  # seconds: what is paused may start for one second more, then it must be silent
 MANY = 50_000
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it

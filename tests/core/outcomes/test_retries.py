@@ -26,6 +26,8 @@ from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.worker import Worker
 
+pytestmark = pytest.mark.slow
+
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
 Ending = Exception | Accepted | None
 

@@ -19,6 +19,8 @@ from wabroadcast_core.testing.gateway import most_in_window
 from wabroadcast_core.transport.live_senders import LiveConnection
 from wabroadcast_core.worker import Worker
 
+pytestmark = pytest.mark.slow
+
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 

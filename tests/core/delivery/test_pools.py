@@ -12,6 +12,8 @@ from wabroadcast_core.errors import ConnectionDown, Temporary
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.worker import Worker
 
+pytestmark = pytest.mark.slow
+
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
 POOL = ["red", "green"]
 

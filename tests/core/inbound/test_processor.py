@@ -17,6 +17,8 @@ from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.worker import Worker
 
+pytestmark = pytest.mark.slow
+
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 BURST = 3_000
 

@@ -12,6 +12,8 @@ from wabroadcast_core.store.group_commit import Unit
 from wabroadcast_core.testing.gateway import most_in_window
 from wabroadcast_core.worker import Worker
 
+pytestmark = pytest.mark.slow
+
 TEXT = {"type": "text", "text": "Halo"}
 
 

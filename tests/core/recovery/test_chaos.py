@@ -31,7 +31,7 @@ LATENCY = 0.05  # seconds
 JUDGE_LATE = 0.05  # seconds that the gateway itself may be kept waiting while so much starts and dies
 IN_FLIGHT = 25  # requests that one kill may hide the outcome of: rate times latency, and what starts meanwhile
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(SECONDS * 4 + 240)]
+pytestmark = [pytest.mark.slow, pytest.mark.chaos, pytest.mark.timeout(SECONDS * 4 + 240)]
 
 
 class Chaos:
