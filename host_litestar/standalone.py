@@ -45,13 +45,13 @@ def serve(settings: Settings, *, say: Callable[[str], None]) -> int:
     :raises SetupError: it cannot start like this.
     """
     check_door(settings)
-    with open_door(settings.host, settings.port) as door, _running_engine(settings) as (environment, valkey):
+    with open_socket(settings.host, settings.port) as door, _running_engine(settings) as (environment, valkey):
         roles = [
             Role("web", ("web", str(door.fileno())), _WEB_STAGE, WEB_STOP_SECONDS + 1, fds=(door.fileno(),)),
             *_worker_roles(settings, settings.workers, burst=False),
         ]
         address = address_of(settings.host, door.getsockname()[1])
-        herald = _Herald(address, lambda: say(start_lines(settings, address)))
+        herald = _StartMessage(address, lambda: say(start_lines(settings, address)))
 
         def tend() -> None:
             valkey.tend()
@@ -79,7 +79,7 @@ def check_door(settings: Settings) -> None:
         )
 
 
-def open_door(host: str, port: int) -> socket.socket:
+def open_socket(host: str, port: int) -> socket.socket:
     """A listening socket. :raises SetupError: the port is taken or the address is not ours."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
@@ -206,7 +206,7 @@ class _Valkey:
             self._server.stop()
 
 
-class _Herald:
+class _StartMessage:
     """Speaks once, when the web process answers."""
 
     def __init__(self, address: str, speak: Callable[[], None]) -> None:

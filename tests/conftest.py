@@ -93,8 +93,8 @@ class PostgresCluster:
         self._databases += 1
         name = f"test_{self._databases}"
         engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
+        with engine.connect() as conn:
+            conn.execute(text(f"CREATE DATABASE {name}"))
         engine.dispose()
         return self._url(name)
 
@@ -158,8 +158,8 @@ class MariaServer:
 
     def execute(self, statement: str) -> None:
         engine = create_engine(self.url("mysql"), poolclass=NullPool)
-        with engine.connect() as connection:
-            connection.exec_driver_sql(statement)
+        with engine.connect() as conn:
+            conn.exec_driver_sql(statement)
 
     def url(self, database: str) -> str:
         # to prepare for TLS takes the driver longer than most tests' queries

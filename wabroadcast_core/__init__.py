@@ -29,6 +29,7 @@ from wabroadcast_core.errors import (
     WebhookRefusedError,
 )
 from wabroadcast_core.hookspecs import (
+    Cache,
     Capabilities,
     ChecksConnection,
     ChecksNumbers,
@@ -36,7 +37,6 @@ from wabroadcast_core.hookspecs import (
     ContactSource,
     FindsMessages,
     FinishedMessage,
-    Kept,
     ParsesWebhooks,
     Sender,
     SenderContext,
@@ -66,6 +66,7 @@ __all__ = [
     "AudienceRow",
     "BadMessage",
     "BroadcastError",
+    "Cache",
     "Capabilities",
     "ChecksConnection",
     "ChecksNumbers",
@@ -85,7 +86,6 @@ __all__ = [
     "InputError",
     "InvalidInputError",
     "Jitter",
-    "Kept",
     "Limits",
     "MediaFile",
     "Model",

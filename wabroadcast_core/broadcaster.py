@@ -21,7 +21,7 @@ from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.context import Context
 from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import BroadcastError, SetupError
-from wabroadcast_core.inbound.intake import Intake
+from wabroadcast_core.inbound.intake import WebhookIntake
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.base import parse_model
 from wabroadcast_core.models.blacklist import DEFAULT_REASON, BlacklistAct, BlacklistEntry, BlacklistReport
@@ -134,7 +134,7 @@ class Broadcaster:
         self.contact_book = ContactBook(self._context)
         self.tag_book = TagBook(self._context)
         self.blacklist_book = BlacklistBook(self._context)
-        self.intake = Intake(self._context)
+        self.intake = WebhookIntake(self._context)
         return self
 
     def close(self) -> None:
@@ -230,21 +230,21 @@ class Broadcaster:
 
         :raises NotFoundError: :raises ConflictError: it is paused or ended.
         """
-        return self.broadcast_book.steer(job_id, "pause", batch=batch, actor=actor)
+        return self.broadcast_book.transition(job_id, "pause", batch=batch, actor=actor)
 
     def resume(self, job_id: str, *, batch: int | None = None, actor: str = API) -> BroadcastSummary:
         """Go on with a paused broadcast or batch: nobody is sent to twice, nobody is forgotten.
 
         :raises NotFoundError: :raises ConflictError: it is not paused.
         """
-        return self.broadcast_book.steer(job_id, "resume", batch=batch, actor=actor)
+        return self.broadcast_book.transition(job_id, "resume", batch=batch, actor=actor)
 
     def cancel(self, job_id: str, *, batch: int | None = None, actor: str = API) -> BroadcastSummary:
         """End a broadcast (or one batch): what did not leave yet never will.
 
         :raises NotFoundError: :raises ConflictError: it has ended.
         """
-        return self.broadcast_book.steer(job_id, "cancel", batch=batch, actor=actor)
+        return self.broadcast_book.transition(job_id, "cancel", batch=batch, actor=actor)
 
     def retry(
         self, job_id: str, *, status: MessageStatus = MessageStatus.FAILED, code: str | None = None, actor: str = API
@@ -288,15 +288,15 @@ class Broadcaster:
 
     def pause_message(self, job_id: str, message_id: str, *, actor: str = API) -> MessageView:
         """:raises NotFoundError: :raises ConflictError: its status does not allow that."""
-        return self.broadcast_book.steer_message(job_id, message_id, "pause", actor=actor)
+        return self.broadcast_book.transition_message(job_id, message_id, "pause", actor=actor)
 
     def resume_message(self, job_id: str, message_id: str, *, actor: str = API) -> MessageView:
         """:raises NotFoundError: :raises ConflictError: it is not paused."""
-        return self.broadcast_book.steer_message(job_id, message_id, "resume", actor=actor)
+        return self.broadcast_book.transition_message(job_id, message_id, "resume", actor=actor)
 
     def cancel_message(self, job_id: str, message_id: str, *, actor: str = API) -> MessageView:
         """:raises NotFoundError: :raises ConflictError: its status does not allow that."""
-        return self.broadcast_book.steer_message(job_id, message_id, "cancel", actor=actor)
+        return self.broadcast_book.transition_message(job_id, message_id, "cancel", actor=actor)
 
     # --- connections -------------------------------------------------------------------------------------------
 
@@ -518,8 +518,8 @@ class Broadcaster:
 
     def has_due_work(self) -> bool:
         """Whether any message or audience is due just now."""
-        with self.context.database.read() as connection:
-            return broadcast_store.has_due_work(connection, now=self.context.clock.now())
+        with self.context.database.read() as conn:
+            return broadcast_store.has_due_work(conn, now=self.context.clock.now())
 
     # --- helpers -----------------------------------------------------------------------------------------------
 
@@ -551,8 +551,8 @@ class Broadcaster:
         return client, lambda: async_redis.Redis.from_url(address, max_connections=room)
 
     def _ask_store(self) -> None:
-        with self.context.database.read() as connection:
-            connection.execute(text("SELECT 1"))
+        with self.context.database.read() as conn:
+            conn.execute(text("SELECT 1"))
 
     @staticmethod
     def _try(ask: Callable[[], object]) -> str:

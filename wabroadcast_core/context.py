@@ -16,7 +16,7 @@ from wabroadcast_core.store.database import Database
 from wabroadcast_core.vault import Vault
 
 
-class Wakes(Protocol):
+class WorkQueue(Protocol):
     """Puts work into the queue; where Redis is away it answers False, and recover does it later."""
 
     def prepare(self, broadcast_id: int, *, rank: int, at: float | None = None) -> bool: ...
@@ -37,5 +37,5 @@ class Context:
     plugins: Plugins
     vault: Vault
     queries: Mapping[str, NamedQuery]  # by name: what the source `database` may run
-    wakes: Wakes
+    wakes: WorkQueue
     changed: Callable[[Sequence[int]], None]  # tells plugins and listeners which broadcasts have a new status

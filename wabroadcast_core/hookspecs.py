@@ -102,7 +102,7 @@ class Capabilities:
     number_check: bool = False
 
 
-class Kept(Protocol):
+class Cache(Protocol):
     """Short texts of one connection that all processes share. Any may be gone at any moment: it is a cache."""
 
     async def get(self, key: str) -> str | None: ...
@@ -125,7 +125,7 @@ class SenderContext:
     :raises BadMessage: there is no such upload, the address is not a public one, the file is too large.
     :raises Temporary: it cannot be fetched just now.
     """
-    kept: Kept
+    kept: Cache
 
 
 @runtime_checkable

@@ -33,9 +33,9 @@ from pydantic import (
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from wabroadcast_core.audience.headers import make_slug
 from wabroadcast_core.errors import Fault, InvalidInputError, SetupError
 from wabroadcast_core.models.base import Model, faults_of
+from wabroadcast_core.models.slug import make_slug
 
 LONGEST_SECONDS: Final = 86_400
 NUMBER, NAME = "number", "name"

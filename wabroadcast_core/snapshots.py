@@ -17,7 +17,7 @@ EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
-class BroadcastBrief:
+class BroadcastSnapshot:
     """The parts of a broadcast that never change once it was submitted."""
 
     id: int
@@ -26,7 +26,7 @@ class BroadcastBrief:
     content: CompiledContent
 
     @classmethod
-    def of(cls, row: RowMapping) -> "BroadcastBrief":
+    def of(cls, row: RowMapping) -> "BroadcastSnapshot":
         draft = BroadcastDraft.model_validate_json(row["draft"])
         return cls(row["id"], row["job_id"], draft, compile_content(draft.message))
 
@@ -36,7 +36,7 @@ class BroadcastBrief:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionBrief:
+class ConnectionSnapshot:
     """A connection as it was at a moment; ``revision`` tells whether its sender must be made anew."""
 
     id: int
@@ -48,7 +48,7 @@ class ConnectionBrief:
     sealed_settings: bytes
 
     @classmethod
-    def of(cls, row: RowMapping, *, now: float) -> "ConnectionBrief":
+    def of(cls, row: RowMapping, *, now: float) -> "ConnectionSnapshot":
         return cls(
             id=row["id"],
             name=row["name"],

@@ -1,4 +1,4 @@
-"""``jobs``, ``status``, ``pause``, ``resume``, ``cancel``, ``retry``: look at broadcasts and steer them."""
+"""``jobs``, ``status``, ``pause``, ``resume``, ``cancel``, ``retry``: look at broadcasts and transition them."""
 
 from typing import Any
 from urllib.parse import quote

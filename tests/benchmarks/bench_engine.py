@@ -31,8 +31,8 @@ def submit_prepared(
     broadcaster.pause_connection(name)
     job_id = broadcaster.submit({"name": "bench", "connection": name, "message": TEXT}, people(amount)).job_id
     broadcaster.context.redis.delete(broadcaster.tasks.huey.storage.queue_key)
-    with broadcaster.context.database.read() as connection:
-        key = connection.exec_driver_sql("SELECT max(id) FROM broadcasts").scalar_one()
+    with broadcaster.context.database.read() as conn:
+        key = conn.exec_driver_sql("SELECT max(id) FROM broadcasts").scalar_one()
     began = time.perf_counter()
     broadcaster.handlers.prepare(key)
     return job_id, time.perf_counter() - began

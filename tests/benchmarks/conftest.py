@@ -24,8 +24,8 @@ def settings(tmp_path: Path, valkey: EmbeddedValkey, database_url: str | None) -
     """An installation with the default patience: what runs in production."""
     if database_url is not None:
         engine = create_engine(database_url)
-        with engine.connect() as connection:
-            print("\n" + str(connection.execute(text("SHOW server_version")).scalar()), "PostgreSQL")
+        with engine.connect() as conn:
+            print("\n" + str(conn.execute(text("SHOW server_version")).scalar()), "PostgreSQL")
         engine.dispose()
     return Settings(
         data_dir=tmp_path, redis_url=valkey.url, namespace=f"b{abs(hash(tmp_path))}", database_url=database_url

@@ -42,9 +42,9 @@ def started(
 @pytest.fixture
 def shared(started: Broadcaster) -> Broadcaster:
     """The module's broadcaster with nothing in its store but the first connection."""
-    with started.context.database.write() as connection:
+    with started.context.database.write() as conn:
         for table in reversed(metadata.sorted_tables):
-            connection.execute(table.delete())
+            conn.execute(table.delete())
     started.connection_book.ensure_first()
     return started
 

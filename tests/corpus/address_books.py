@@ -101,7 +101,7 @@ ADDRESS_BOOKS = [
         reading=Reading(delimiter=",", encoding="utf-16", header_row=1),
     ),
     Sample(
-        "outlook",
+        "due_work",
         lines(
             OUTLOOK,
             ",Zoë,,Santoso,PT Maju,021-5550000,021-5551234,021-5559999,,081234567890,,VIP;Lama,z@example.com",
@@ -139,7 +139,7 @@ ADDRESS_BOOKS = [
         Reading(delimiter=",", encoding="windows-1252", header_row=1),
     ),
     Sample(
-        "outlook-in-indonesian",
+        "due_work-in-indonesian",
         lines(OUTLOOK_ID, ";René;;Wijaya;;;;0852 9999 8888;Pelanggan", ";Budi;;;;021-5551234;081234567890;;").encode(
             "cp1252"
         ),

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from host_litestar.standalone import address_of, check_door, environment_of, first_command, open_door
+from host_litestar.standalone import address_of, check_door, environment_of, first_command, open_socket
 from wabroadcast_core import Settings, SetupError
 
 pytestmark = pytest.mark.slow
@@ -182,8 +182,8 @@ def test_the_address_shown_is_one_that_can_be_reached(host: str, address: str) -
 
 
 def test_the_door_is_bound_before_anything_starts() -> None:
-    with open_door("localhost", 0) as door, pytest.raises(SetupError, match="is taken"):
-        open_door("localhost", door.getsockname()[1])
+    with open_socket("localhost", 0) as door, pytest.raises(SetupError, match="is taken"):
+        open_socket("localhost", door.getsockname()[1])
 
 
 def test_without_keys_a_name_for_this_machine_is_fine(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ Looks: TypeAlias = Mapping[str, Look | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
+class SenderCapabilities:
     """One connection and what its sender can do."""
 
     connection: str
@@ -71,13 +71,13 @@ class Carrier:
         return f"connection {self.connection!r} ({self.kind})"
 
 
-def carriers_of(context: Context, names: Sequence[str]) -> tuple[list[Carrier], list[Fault]]:
+def carriers_of(context: Context, names: Sequence[str]) -> tuple[list[SenderCapabilities], list[Fault]]:
     """The carriers of a pool, and the faults of those whose sender is not installed."""
-    with context.database.read() as connection:
-        rows = connection_store.find_connections(connection, names)
+    with context.database.read() as conn:
+        rows = connection_store.find_connections(conn, names)
     senders = context.plugins.senders
     found = [
-        Carrier(row["name"], row["sender"], senders[row["sender"]].capabilities)
+        SenderCapabilities(row["name"], row["sender"], senders[row["sender"]].capabilities)
         for row in rows
         if row["sender"] in senders
     ]
@@ -85,7 +85,7 @@ def carriers_of(context: Context, names: Sequence[str]) -> tuple[list[Carrier], 
     return found, [Fault("connection", f"the sender of connection {name!r} is not installed") for name in missing]
 
 
-def longest_text(carriers: Sequence[Carrier], content: Content) -> int | None:
+def longest_text(carriers: Sequence[SenderCapabilities], content: Content) -> int | None:
     """The longest text that each of these connections takes."""
     return min((carrier.longest_text(content) for carrier in carriers), default=None)
 
@@ -103,8 +103,8 @@ def upload_faults(content: Content, looks: Looks) -> Iterator[Fault]:
 
 
 def _look_at(context: Context, upload_id: str) -> Look | None:
-    with context.database.read() as connection:
-        row = upload_store.find_upload(connection, upload_id)
+    with context.database.read() as conn:
+        row = upload_store.find_upload(conn, upload_id)
     if row is None:
         return None
     with open_upload(context.database, upload_id) as file:

@@ -11,7 +11,6 @@ from wabroadcast_core.audience.headers import (
     is_name,
     is_nickname,
     is_tags,
-    make_slug,
     name_part,
     named_exactly,
     rank_number,
@@ -20,6 +19,7 @@ from wabroadcast_core.audience.number_columns import Cells, NumberColumns, Phone
 from wabroadcast_core.errors import FileError, NoNumbersError
 from wabroadcast_core.models.contact import OWN_COLUMNS
 from wabroadcast_core.models.recipient import AudienceRow, Scalar
+from wabroadcast_core.models.slug import make_slug
 
 REJECTED_HEADERS = ("row", "reason")  # what a file of rejected rows has behind the columns it came with
 

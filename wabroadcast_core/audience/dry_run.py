@@ -4,8 +4,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from wabroadcast_core.audience.imports import Chunk, ImportOptions, Judge, Understood, open_source, understood
-from wabroadcast_core.audience.seen_numbers import Newcomers, open_newcomers
+from wabroadcast_core.audience.import_rows import Chunk, ContactReader
+from wabroadcast_core.audience.imports import ImportOptions, Understood, open_import_source, understood
+from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_newcomers
 from wabroadcast_core.context import Context
 from wabroadcast_core.models.contact import SampleRow
 from wabroadcast_core.store import contacts as contact_store
@@ -35,9 +36,9 @@ def try_import(context: Context, upload_id: str, options: ImportOptions, *, seco
     :raises FileError: :raises InvalidInputError: :raises NotFoundError: it would fail.
     """
     deadline = time.monotonic() + seconds
-    source = open_source(context, upload_id, options)
+    source = open_import_source(context, upload_id, options)
     found = DryRun()
-    judge = Judge(region=options.region, tags=options.tags)
+    judge = ContactReader(region=options.region, tags=options.tags)
     with open_newcomers() as newcomers:
         for chunk in judge.chunks(source.read(), first=1, size=context.settings.prepare_chunk):
             _count(context, found, chunk, newcomers)
@@ -50,10 +51,10 @@ def try_import(context: Context, upload_id: str, options: ImportOptions, *, seco
     return found
 
 
-def _count(context: Context, found: DryRun, chunk: Chunk, newcomers: Newcomers) -> None:
+def _count(context: Context, found: DryRun, chunk: Chunk, newcomers: SeenNumbers) -> None:
     numbers = list(chunk.people)
-    with context.database.read() as connection:
-        known = contact_store.ids_of(connection, numbers)
+    with context.database.read() as conn:
+        known = contact_store.ids_of(conn, numbers)
     created = newcomers.add([number for number in numbers if number not in known])
     found.rows += chunk.rows
     found.created += created

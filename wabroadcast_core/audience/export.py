@@ -32,8 +32,8 @@ def contact_table(database: Database, *, tag: str | None, query: str | None) -> 
 
     :raises ConflictError: they have more variables than a file has columns.
     """
-    with database.read() as connection:
-        found = contact_store.variable_names(connection, tag=tag, query=query, limit=MOST_COLUMNS)
+    with database.read() as conn:
+        found = contact_store.variable_names(conn, tag=tag, query=query, limit=MOST_COLUMNS)
     names = sorted(found.difference(OWN_COLUMNS))
     if len(names) > MOST_VARIABLES:
         raise ConflictError(
@@ -45,8 +45,8 @@ def contact_table(database: Database, *, tag: str | None, query: str | None) -> 
 def _rows(database: Database, names: Sequence[str], *, tag: str | None, query: str | None) -> Iterator[list[Row]]:
     yield [[*OWN_COLUMNS, *map(exact_header, names)]]
     for page in contact_store.contact_pages(database, tag=tag, query=query):
-        with database.read() as connection:
-            tags = tag_store.tags_of(connection, [row["id"] for row in page])
+        with database.read() as conn:
+            tags = tag_store.tags_of(conn, [row["id"] for row in page])
         yield [_cells(row, tags, names) for row in page]
 
 

@@ -1,14 +1,13 @@
 """What the header of a column means, in Indonesian and English and in the exports of address books."""
 
 import re
-import unicodedata
 from enum import IntEnum
 from functools import lru_cache
 
+from wabroadcast_core.models.slug import make_slug
+
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_A-Za-z]+")
 _SPLIT_BRAND = re.compile(r"whats[ _-]?app", re.IGNORECASE)
-_NO_WORD = re.compile(r"[\W_]+")
-_ACCENTS = re.compile("[\u0300-\u036f]")
 _IN_BRACES = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 
 _LONGEST = 100  # characters of a header that are looked at
@@ -76,15 +75,6 @@ _NAME_PARTS = {
     "surname": 2,
     "nama belakang": 2,
 }
-
-
-def make_slug(header: str) -> str:
-    """The variable name of a header: ``No. Kamar`` is ``no_kamar``. Empty where none can be made."""
-    folded = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", header[:_LONGEST])))
-    slug = _NO_WORD.sub("_", folded.lower()).strip("_")
-    if slug[:1].isdecimal():
-        slug = f"column_{slug}"
-    return slug if slug.isidentifier() else ""
 
 
 def exact_header(variable: str) -> str:

@@ -52,6 +52,6 @@ class ImportThreads:
             self._threads.discard(threading.current_thread())
 
     def _is_open(self, import_id: str) -> bool:
-        with self._context.database.read() as connection:
-            row = import_store.find_import(connection, import_id)
+        with self._context.database.read() as conn:
+            row = import_store.find_import(conn, import_id)
         return row is not None and row["status"] in OPEN_IMPORTS

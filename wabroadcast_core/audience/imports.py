@@ -5,11 +5,9 @@ hand, the next reader goes on at the mark, and two readers at once cannot both m
 """
 
 import dataclasses
-import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypedDict, Unpack
 
@@ -20,28 +18,21 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.columns import Columns
 from wabroadcast_core.audience.files import file_kind
+from wabroadcast_core.audience.import_rows import Chunk, ContactReader
 from wabroadcast_core.audience.locks import held_alone
-from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.audience.sources import source_context
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError, NumberError, UnavailableError
+from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.base import Model, faults_of
-from wabroadcast_core.models.contact import LONGEST_NAME, LONGEST_TAG, ImportStatus, Reading, split_tags
-from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.models.contact import LONGEST_TAG, ImportStatus, Reading, split_tags
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import imports as import_store
-from wabroadcast_core.store.contacts import NewContact
-from wabroadcast_core.store.imports import Rejection
-from wabroadcast_core.store.sql import clean_text
 from wabroadcast_core.store.uploads import open_upload
 
 log = logging.getLogger(__name__)
 
-MOST_CHARACTERS = 4_000_000  # of a chunk: rows may be long
-TAGS = "tags"  # the variable that holds a row's tags
 _HEAD = 8
-_KNOWN_CELLS = 10_000  # different cells of tags that are remembered
 
 
 class Understood(Model):
@@ -114,7 +105,7 @@ def run_import(context: Context, import_id: str, *, is_stopped: Callable[[], boo
             _Import(context, import_id, is_stopped=is_stopped).run()
 
 
-def open_source(context: Context, upload_id: str, options: ImportOptions) -> ContactSource:
+def open_import_source(context: Context, upload_id: str, options: ImportOptions) -> ContactSource:
     """The contact source that reads an upload, chosen by what the file holds.
 
     :raises NotFoundError: there is no such upload. :raises InvalidInputError: an option does not fit.
@@ -148,8 +139,8 @@ class _Import:
         self._done = 0
 
     def run(self) -> None:
-        with self._context.database.write() as connection:
-            row = import_store.begin_import(connection, self._id)
+        with self._context.database.write() as conn:
+            row = import_store.begin_import(conn, self._id)
         if row is None:
             return
         self._done = row["rows"]
@@ -167,17 +158,17 @@ class _Import:
     def _read_all(self, row: RowMapping) -> bool:
         """:returns: whether the file was read to its end."""
         options = ImportOptions.model_validate_json(row["options"])
-        source = open_source(self._context, row["upload_id"], options)
+        source = open_import_source(self._context, row["upload_id"], options)
         rows = iter(source.read())
         next(islice(rows, self._done, self._done), None)  # passes over what was taken before
-        judge = Judge(region=options.region, tags=options.tags)
+        judge = ContactReader(region=options.region, tags=options.tags)
         for chunk in judge.chunks(rows, first=self._done + 1, size=self._context.settings.prepare_chunk):
             if self._is_stopped() or not self._store(chunk, row, options=self._new_options(options, source)):
                 return False
             del chunk  # before the next one is made
         if (kept := self._new_options(options, source)) is not None:  # a header alone
-            with self._context.database.write() as connection:
-                import_store.keep_options(connection, self._id, kept)
+            with self._context.database.write() as conn:
+                import_store.keep_options(conn, self._id, kept)
         return True
 
     def _new_options(self, options: ImportOptions, source: ContactSource) -> str | None:
@@ -191,16 +182,16 @@ class _Import:
         """Store a chunk and move the mark. :returns: whether to go on."""
         now, source = self._context.clock.now(), row["filename"] or "file"
 
-        def transaction(connection: Connection) -> bool:
-            if not import_store.move_mark(connection, self._id, present=self._done, rows=self._done + chunk.rows):
+        def transaction(conn: Connection) -> bool:
+            if not import_store.move_mark(conn, self._id, present=self._done, rows=self._done + chunk.rows):
                 return False
-            created = contact_store.upsert_contacts(connection, list(chunk.people.values()), source=source, now=now)
-            import_store.insert_rejections(connection, self._id, chunk.rejections)
+            created = contact_store.upsert_contacts(conn, list(chunk.people.values()), source=source, now=now)
+            import_store.insert_rejections(conn, self._id, chunk.rejections)
             rejected = len(chunk.rejections)
             updated = chunk.rows - rejected - created
-            import_store.count_rows(connection, self._id, created=created, updated=updated, rejected=rejected)
+            import_store.count_rows(conn, self._id, created=created, updated=updated, rejected=rejected)
             if options is not None:
-                import_store.keep_options(connection, self._id, options)
+                import_store.keep_options(conn, self._id, options)
             return True
 
         moved = self._context.database.transact(transaction)
@@ -209,103 +200,10 @@ class _Import:
         return moved
 
     def _end(self, status: ImportStatus, reason: str | None = None) -> None:
-        with self._context.database.write() as connection:
+        with self._context.database.write() as conn:
             now = self._context.clock.now()
-            import_store.end_import(connection, self._id, present=self._done, status=status, reason=reason, now=now)
+            import_store.end_import(conn, self._id, present=self._done, status=status, reason=reason, now=now)
         log.info("import %s: %s after %d rows", self._id, status, self._done)
 
 
 # --- judging ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Chunk:
-    """Some rows on their way into the book. A number that comes twice is one person, and counts for each row."""
-
-    people: dict[str, NewContact] = field(default_factory=dict)
-    rejections: list[Rejection] = field(default_factory=list)
-    rows: int = 0
-    characters: int = 0
-
-
-class _RejectedError(Exception):
-    def __init__(self, column: str | None, reason: str) -> None:
-        super().__init__(reason)
-        self.column = column
-        self.reason = reason
-
-
-class Judge:
-    """Makes contacts of rows, and says what is wrong with those that are none.
-
-    :param tags: what everyone of this import is tagged with.
-    """
-
-    def __init__(self, *, region: str, tags: Sequence[str]) -> None:
-        self._region = region
-        self._tags = tuple(tags)
-        self._cells: dict[str, tuple[str, ...] | None] = {}
-
-    def chunks(self, rows: Iterable[AudienceRow], *, first: int, size: int) -> Iterator[Chunk]:
-        """:param first: the place of the first row: its number where the source gives none."""
-        chunk = Chunk()
-        try:
-            for place, row in enumerate(rows, first):
-                self._add(chunk, row, place)
-                if chunk.rows >= size or chunk.characters >= MOST_CHARACTERS:
-                    yield chunk
-                    chunk = Chunk()
-        except BroadcastError:  # what came before the fault is taken
-            if chunk.rows:
-                yield chunk
-            raise
-        if chunk.rows:
-            yield chunk
-
-    def _add(self, chunk: Chunk, row: AudienceRow, place: int) -> None:
-        chunk.rows += 1
-        chunk.characters += len("".join(map(str, row.variables.values())))
-        try:
-            person = self._judge(row)
-        except _RejectedError as fault:
-            at, cells = place if row.row is None else row.row, _cells_of(row)
-            chunk.rejections.append((at, fault.column, fault.reason, cells))
-            chunk.characters += len(cells)
-            return
-        present = chunk.people.setdefault(person.number, person)
-        if present is not person:
-            present.name = person.name or present.name
-            present.variables |= person.variables
-            present.tags = tuple(dict.fromkeys((*present.tags, *person.tags)))
-
-    def _judge(self, row: AudienceRow) -> NewContact:
-        """:raises _RejectedError: it cannot be taken."""
-        if row.fault is not None:
-            raise _RejectedError(row.fault.column, row.fault.reason)
-        try:
-            number = parse_number(row.number, region=self._region)
-        except NumberError as error:
-            raise _RejectedError("number", error.reason) from None
-        if row.name is not None and len(row.name) > LONGEST_NAME:
-            raise _RejectedError("name", f"longer than {LONGEST_NAME} characters")
-        tags = self._tags_of(row.variables.get(TAGS))
-        if tags is None:
-            raise _RejectedError(TAGS, f"a tag longer than {LONGEST_TAG} characters")
-        row.variables.pop(TAGS, None)
-        return NewContact(number, row.name, row.variables, tags)
-
-    def _tags_of(self, cell: object) -> tuple[str, ...] | None:
-        """The tags of a row and of the import; None: one is too long. Few cells differ, so they are remembered."""
-        text = str(cell or "")
-        if text not in self._cells:
-            if len(self._cells) >= _KNOWN_CELLS:
-                self._cells.clear()
-            tags = tuple(dict.fromkeys((*self._tags, *split_tags(clean_text(text)))))
-            self._cells[text] = None if any(len(tag) > LONGEST_TAG for tag in tags) else tags
-        return self._cells[text]
-
-
-def _cells_of(row: AudienceRow) -> str:
-    """A row's cells, to hand it back as it came."""
-    cells = [row.number, row.name] if row.cells is None else row.cells
-    return json.dumps(cells, ensure_ascii=False, separators=(",", ":"))

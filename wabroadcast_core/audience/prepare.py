@@ -13,8 +13,8 @@ import redis
 from pydantic_core import to_json
 from sqlalchemy import Connection, RowMapping
 
-from wabroadcast_core.audience.judge import Judge, Judged
 from wabroadcast_core.audience.locks import held_alone
+from wabroadcast_core.audience.row_classifier import ClassifiedRow, RowClassifier
 from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.audience.submission import INLINE_TYPE
 from wabroadcast_core.context import Context
@@ -22,7 +22,7 @@ from wabroadcast_core.errors import BroadcastError, InvalidInputError, SourceErr
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, SkipReason
-from wabroadcast_core.snapshots import BroadcastBrief
+from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
@@ -70,13 +70,13 @@ class _Preparation:
     def _begin(self) -> RowMapping | None:
         """The broadcast, now processing, if its audience is to be read now."""
         now = self._context.clock.now()
-        with self._context.database.write() as connection:
-            row = broadcast_store.get_broadcast(connection, self._id, lock=True)
+        with self._context.database.write() as conn:
+            row = broadcast_store.get_broadcast(conn, self._id, lock=True)
             if row is None or row["prepared"] or row["status"] not in READABLE or (row["scheduled_at"] or 0) > now:
                 return None
             batching = BroadcastDraft.model_validate_json(row["draft"]).batching
             begun = broadcast_store.update_broadcast(
-                connection,
+                conn,
                 self._id,
                 where_status=(BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED),
                 status=BroadcastStatus.PROCESSING,
@@ -88,41 +88,41 @@ class _Preparation:
         return row
 
     def _read_all(self, row: RowMapping) -> None:
-        brief = BroadcastBrief.of(row)
-        batching = brief.draft.batching
-        with self._context.database.read() as connection:
-            pool = list(connection_store.connection_keys(connection, brief.draft.pool).values())
-        judge = Judge(self._context, brief, pool)
+        snapshot = BroadcastSnapshot.of(row)
+        batching = snapshot.draft.batching
+        with self._context.database.read() as conn:
+            pool = list(connection_store.connection_keys(conn, snapshot.draft.pool).values())
+        judge = RowClassifier(self._context, snapshot, pool)
         done = row["prepared_rows"]
-        rows = islice(iter(self._source(brief).read()), done, None)
+        rows = islice(iter(self._source(snapshot).read()), done, None)
         while chunk := list(islice(rows, self._context.settings.prepare_chunk)):
             judged = judge.judge(chunk, first=done)
             if not self._store(judged, done=done, size=len(chunk), batch_size=batching.size if batching else None):
                 return
             done += len(chunk)
-            self._wake(pool, brief)
-        self._end(brief)
+            self._wake(pool, snapshot)
+        self._end(snapshot)
         self._woken = False
-        self._wake(pool, brief)
+        self._wake(pool, snapshot)
 
-    def _source(self, brief: BroadcastBrief) -> ContactSource:
-        source = open_source(self._context, brief.draft.source or {})
-        return source if source.repeatable else self._copied(source, brief)
+    def _source(self, snapshot: BroadcastSnapshot) -> ContactSource:
+        source = open_source(self._context, snapshot.draft.source or {})
+        return source if source.repeatable else self._copied(source, snapshot)
 
-    def _copied(self, source: ContactSource, brief: BroadcastBrief) -> ContactSource:
+    def _copied(self, source: ContactSource, snapshot: BroadcastSnapshot) -> ContactSource:
         """A copy of an audience whose order may change: a second read goes on where the first one stood."""
-        upload_id = f"audience-{brief.job_id}"
+        upload_id = f"audience-{snapshot.job_id}"
         database = self._context.database
-        with database.read() as connection:
-            copied = upload_store.find_upload(connection, upload_id) is not None
+        with database.read() as conn:
+            copied = upload_store.find_upload(conn, upload_id) is not None
         if not copied:
             self._copy(source, upload_id)
         return open_source(self._context, {"type": "inline", "uploadId": upload_id})
 
     def _copy(self, source: ContactSource, upload_id: str) -> None:
         database = self._context.database
-        with database.write() as connection:
-            upload_store.delete_upload(connection, upload_id)  # what a crash left of it
+        with database.write() as conn:
+            upload_store.delete_upload(conn, upload_id)  # what a crash left of it
         writer = UploadWriter(database, upload_id, now=self._context.clock.now(), content_type=INLINE_TYPE)
         try:
             for row in source.read():
@@ -133,48 +133,48 @@ class _Preparation:
             writer.discard()
             raise
 
-    def _store(self, judged: Judged, *, done: int, size: int, batch_size: int | None) -> bool:
+    def _store(self, judged: ClassifiedRow, *, done: int, size: int, batch_size: int | None) -> bool:
         """Store a chunk and move the mark. :returns: whether to go on."""
 
-        def transaction(connection: Connection) -> bool:
-            if not broadcast_store.move_mark(connection, self._id, present=done, rows=done + size):
+        def transaction(conn: Connection) -> bool:
+            if not broadcast_store.move_mark(conn, self._id, present=done, rows=done + size):
                 return False
             changes: Changes = Counter()
             good = _in_batches(judged.good.values(), batch_size)
-            stored = message_store.insert_messages(connection, good)
+            stored = message_store.insert_messages(conn, good)
             again = [_repeated(message) for message in good if message.id not in stored]
             bad = [*judged.bad, *again]
-            message_store.insert_messages(connection, bad)
+            message_store.insert_messages(conn, bad)
             changes[self._id, "queued"] += len(stored)
             changes[self._id, "skipped"] += len(bad)
             changes[self._id, "total"] += size
-            broadcast_store.count_skips(connection, self._id, dict(Counter(str(message.reason) for message in bad)))
-            broadcast_store.apply_changes(connection, changes, now=self._context.clock.now())
+            broadcast_store.count_skips(conn, self._id, dict(Counter(str(message.reason) for message in bad)))
+            broadcast_store.apply_changes(conn, changes, now=self._context.clock.now())
             return True
 
         return self._context.database.transact(transaction)
 
-    def _wake(self, pool: Sequence[int], brief: BroadcastBrief) -> None:
+    def _wake(self, pool: Sequence[int], snapshot: BroadcastSnapshot) -> None:
         if not self._woken:
             for connection_id in pool:
-                self._context.wakes.turn(connection_id, rank=brief.draft.priority.rank)
+                self._context.wakes.turn(connection_id, rank=snapshot.draft.priority.rank)
         self._woken = True
 
-    def _end(self, brief: BroadcastBrief) -> None:
+    def _end(self, snapshot: BroadcastSnapshot) -> None:
         now = self._context.clock.now()
-        with self._context.database.write() as connection:
-            broadcast_store.update_broadcast(connection, self._id, where_status=_NOT_FAILED, prepared=True)
-            completed = broadcast_store.complete_broadcast(connection, self._id, now=now)
-        log.info("broadcast %s: its audience is read", brief.job_id)
+        with self._context.database.write() as conn:
+            broadcast_store.update_broadcast(conn, self._id, where_status=_NOT_FAILED, prepared=True)
+            completed = broadcast_store.complete_broadcast(conn, self._id, now=now)
+        log.info("broadcast %s: its audience is read", snapshot.job_id)
         if completed:
             self._context.changed([self._id])
 
     def _fail(self, reason: str) -> None:
         now = self._context.clock.now()
 
-        def transaction(connection: Connection) -> bool:
+        def transaction(conn: Connection) -> bool:
             return broadcast_store.update_broadcast(
-                connection,
+                conn,
                 self._id,
                 where_status=READABLE,
                 status=BroadcastStatus.FAILED,

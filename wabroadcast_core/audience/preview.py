@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from wabroadcast_core.audience.capabilities import carriers_of
-from wabroadcast_core.audience.judge import Judge, Judged
-from wabroadcast_core.audience.seen_numbers import Newcomers, open_newcomers
+from wabroadcast_core.audience.row_classifier import ClassifiedRow, RowClassifier
+from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_newcomers
 from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
@@ -24,7 +24,7 @@ from wabroadcast_core.models.recipient import AudienceRow, Recipient
 from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.pacing.forecast import forecast
 from wabroadcast_core.rendering.content import compile_content
-from wabroadcast_core.snapshots import BroadcastBrief, ConnectionBrief
+from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.messages import NewMessage
 
@@ -61,15 +61,15 @@ class Previewing:
         draft = draft if isinstance(draft, BroadcastDraft) else parse_model(BroadcastDraft, draft)
         pool = self._submission.check(draft, has_recipients=recipients is not None)
         draft = draft.model_copy(update={"connection": list(pool)})
-        brief = BroadcastBrief(0, "preview", draft, compile_content(draft.message))
+        snapshot = BroadcastSnapshot(0, "preview", draft, compile_content(draft.message))
         rows = self._rows(draft) if recipients is None else _inline_rows(recipients)
-        found = self._judge_all(Judge(self._context, brief, list(pool.values())), rows, seconds=seconds)
-        return self._report(brief, found)
+        found = self._judge_all(RowClassifier(self._context, snapshot, list(pool.values())), rows, seconds=seconds)
+        return self._report(snapshot, found)
 
     def _rows(self, draft: BroadcastDraft) -> Iterator[AudienceRow]:
         return iter(open_source(self._context, draft.source or {}).read())
 
-    def _judge_all(self, judge: Judge, rows: Iterator[AudienceRow], *, seconds: float) -> _Found:
+    def _judge_all(self, judge: RowClassifier, rows: Iterator[AudienceRow], *, seconds: float) -> _Found:
         deadline = time.monotonic() + seconds
         found = _Found()
         with open_newcomers() as newcomers:
@@ -80,11 +80,11 @@ class Previewing:
                     break
         return found
 
-    def _report(self, brief: BroadcastBrief, found: _Found) -> Preview:
+    def _report(self, snapshot: BroadcastSnapshot, found: _Found) -> Preview:
         now = self._context.clock.now()
-        starts_at = max(now, as_timestamp(brief.draft.scheduled_at) or now)
+        starts_at = max(now, as_timestamp(snapshot.draft.scheduled_at) or now)
         finishes_at = (
-            self._forecast(brief.draft, found.sendable, starts_at) if found.complete and found.sendable else None
+            self._forecast(snapshot.draft, found.sendable, starts_at) if found.complete and found.sendable else None
         )
         return Preview(
             complete=found.complete,
@@ -93,17 +93,17 @@ class Previewing:
             skipped=found.total - found.sendable,
             skipped_by=dict(found.skipped_by.most_common()),
             missing_variables=dict(found.missing.most_common()),
-            variables=sorted(brief.content.variables),
-            messages=[_rendered(brief, message) for message in found.first],
-            limits=self._limits(brief.draft),
+            variables=sorted(snapshot.content.variables),
+            messages=[_rendered(snapshot, message) for message in found.first],
+            limits=self._limits(snapshot.draft),
             starts_at=as_utc(starts_at),
             finishes_at=as_utc(finishes_at),
         )
 
     def _forecast(self, draft: BroadcastDraft, amount: int, starts_at: float) -> float | None:
-        with self._context.database.read() as connection:
-            rows = connection_store.find_connections(connection, draft.pool)
-        limits = [ConnectionBrief.of(row, now=starts_at).limits for row in rows]
+        with self._context.database.read() as conn:
+            rows = connection_store.find_connections(conn, draft.pool)
+        limits = [ConnectionSnapshot.of(row, now=starts_at).limits for row in rows]
         return forecast(amount, limits, draft, start=starts_at, default_zone=self._context.settings.timezone)
 
     def _limits(self, draft: BroadcastDraft) -> list[CarrierLimits]:
@@ -119,7 +119,7 @@ class Previewing:
         ]
 
 
-def _count(found: _Found, judged: Judged, newcomers: Newcomers, *, rows: int) -> None:
+def _count(found: _Found, judged: ClassifiedRow, newcomers: SeenNumbers, *, rows: int) -> None:
     fresh = newcomers.add(list(judged.good))
     found.skipped_by.update(str(message.reason) for message in judged.bad)
     if repeated := len(judged.good) - fresh:
@@ -130,9 +130,9 @@ def _count(found: _Found, judged: Judged, newcomers: Newcomers, *, rows: int) ->
     found.sendable += fresh
 
 
-def _rendered(brief: BroadcastBrief, message: NewMessage) -> PreviewMessage:
+def _rendered(snapshot: BroadcastSnapshot, message: NewMessage) -> PreviewMessage:
     number, variables = message.number or "", json.loads(message.variables or "{}")
-    rendered = brief.content.render(number=number, name=message.name, variables=variables)
+    rendered = snapshot.content.render(number=number, name=message.name, variables=variables)
     return PreviewMessage(number=number, name=message.name, text=rendered.text, content=rendered.content)
 
 

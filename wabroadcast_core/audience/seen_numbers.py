@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 
-class Newcomers:
+class SeenNumbers:
     """Numbers, each counted once."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -20,9 +20,9 @@ class Newcomers:
 
 
 @contextmanager
-def open_newcomers() -> Iterator[Newcomers]:
+def open_newcomers() -> Iterator[SeenNumbers]:
     connection = sqlite3.connect("", isolation_level=None)  # a file without a name, gone when it is closed
     try:
-        yield Newcomers(connection)
+        yield SeenNumbers(connection)
     finally:
         connection.close()

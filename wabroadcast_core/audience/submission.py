@@ -18,7 +18,7 @@ from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.recipient import Recipient
 from wabroadcast_core.models.status import BroadcastStatus
 from wabroadcast_core.rendering.content import compile_content
-from wabroadcast_core.store import acts as act_store
+from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import uploads as upload_store
@@ -32,7 +32,7 @@ AnyRecipient = Mapping[str, Any] | Recipient
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Submitted:
     """What a submit left in the store. ``new``: it was not there before."""
 
     key: int
@@ -54,7 +54,7 @@ class Submission:
         *,
         idempotency_key: str | None,
         actor: str,
-    ) -> Taken:
+    ) -> Submitted:
         """Store a broadcast.
 
         :raises InvalidInputError: it does not fit; all faults are named.
@@ -72,10 +72,8 @@ class Submission:
             draft = draft.model_copy(update={"source": {"type": "inline", "uploadId": upload_id}})
         draft = draft.model_copy(update={"connection": list(pool)})
 
-        def insert(connection: Connection) -> Taken:
-            return self._insert(
-                connection, draft, pool, key=idempotency_key, fingerprint=digest.hexdigest(), actor=actor
-            )
+        def insert(conn: Connection) -> Submitted:
+            return self._insert(conn, draft, pool, key=idempotency_key, fingerprint=digest.hexdigest(), actor=actor)
 
         try:
             taken = self._insert_once(insert)
@@ -86,7 +84,7 @@ class Submission:
             self._discard(upload_id)
         return taken
 
-    def _insert_once(self, insert: Callable[[Connection], Taken]) -> Taken:
+    def _insert_once(self, insert: Callable[[Connection], Submitted]) -> Submitted:
         try:
             return self._context.database.transact(insert)
         except IntegrityError:  # the same key came a second time while the first was being stored
@@ -127,14 +125,14 @@ class Submission:
             return
         upload_id = source.get("uploadId")
         if isinstance(upload_id, str):
-            with self._context.database.read() as connection:
-                if upload_store.find_upload(connection, upload_id) is None:
+            with self._context.database.read() as conn:
+                if upload_store.find_upload(conn, upload_id) is None:
                     yield Fault("source.uploadId", f"there is no upload {upload_id!r}")
 
     def _find_pool(self, draft: BroadcastDraft) -> tuple[dict[str, int], list[Fault]]:
-        with self._context.database.read() as connection:
-            names = draft.pool or [row["name"] for row in connection_store.list_connections(connection)]
-            keys = connection_store.connection_keys(connection, names)
+        with self._context.database.read() as conn:
+            names = draft.pool or [row["name"] for row in connection_store.list_connections(conn)]
+            keys = connection_store.connection_keys(conn, names)
         if not draft.pool and len(names) != 1:
             return {}, [Fault("connection", f"say which one, there are several: {', '.join(names) or 'none'}")]
         missing = [name for name in names if name not in keys]
@@ -169,19 +167,19 @@ class Submission:
 
     def _insert(
         self,
-        connection: Connection,
+        conn: Connection,
         draft: BroadcastDraft,
         pool: Mapping[str, int],
         *,
         key: str | None,
         fingerprint: str,
         actor: str,
-    ) -> Taken:
+    ) -> Submitted:
         now = self._context.clock.now()
-        if key is not None and (present := broadcast_store.find_submission(connection, key)) is not None:
+        if key is not None and (present := broadcast_store.find_submission(conn, key)) is not None:
             if present["fingerprint"] != fingerprint:
                 raise ConflictError("this Idempotency-Key came with another body before", status=present["status"])
-            return Taken(present["id"], new=False, connection_ids=list(pool.values()))
+            return Submitted(present["id"], new=False, connection_ids=list(pool.values()))
         scheduled_at = as_timestamp(draft.scheduled_at)
         later = scheduled_at is not None and scheduled_at > now
         values = {
@@ -195,14 +193,14 @@ class Submission:
             "idempotency_key": key,
             "fingerprint": fingerprint,
         }
-        row_id = broadcast_store.insert_broadcast(connection, values, connection_ids=pool.values())
-        act_store.note_act(connection, act="submit", actor=actor, now=now, broadcast_id=row_id)
-        return Taken(row_id, new=True, connection_ids=list(pool.values()))
+        row_id = broadcast_store.insert_broadcast(conn, values, connection_ids=pool.values())
+        audit_log.record_act(conn, act="submit", actor=actor, now=now, broadcast_id=row_id)
+        return Submitted(row_id, new=True, connection_ids=list(pool.values()))
 
     def _discard(self, upload_id: str | None) -> None:
         if upload_id is not None:
-            with self._context.database.write() as connection:
-                upload_store.delete_upload(connection, upload_id)
+            with self._context.database.write() as conn:
+                upload_store.delete_upload(conn, upload_id)
 
 
 def _refuse_nobody(size: int) -> None:

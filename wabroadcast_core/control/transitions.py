@@ -3,22 +3,16 @@
 The store is written first, then the news is published. Whoever misses the news sees the store at the next claim.
 """
 
-import json
 import logging
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
 from typing import Any
 
-import redis
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.errors import ConflictError, NotFoundError
-from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
-from wabroadcast_core.store import acts as act_store
+from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.messages import Changes
 
@@ -31,53 +25,13 @@ _PAST = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
 SWEEP_SIZE = 20_000  # messages closed in one transaction
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """What running turns must drop, or that a connection has new work. Unset parts mean: any."""
-
-    broadcast: int | None = None
-    batch: int | None = None
-    message: int | None = None
-    connection: int | None = None
-    numbers: Collection[str] = ()
-    wake: int | None = None
-
-    def concerns(self, connection_id: int, claimed: Claimed) -> bool:
-        """Whether a message that a connection has claimed must not start."""
-        return (
-            self.connection in {None, connection_id}
-            and self.broadcast in {None, claimed.broadcast_id}
-            and self.batch in {None, claimed.batch}
-            and self.message in {None, claimed.key}
-            and (not self.numbers or claimed.number in self.numbers)
-        )
-
-    def as_json(self) -> str:
-        return json.dumps({**asdict(self), "numbers": list(self.numbers)})
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> "News":
-        fields = json.loads(text)
-        return cls(**{**fields, "numbers": frozenset(fields.get("numbers", ()))})
-
-
-def announce(client: "redis.Redis", keys: Keys, news: News) -> None:
-    """Tell all turns. While Redis is away nobody sends, and the store tells whoever claims later."""
-    try:
-        client.publish(keys.control, news.as_json())
-    except redis.RedisError as error:
-        log.warning("control was not announced (%s): turns see it at their next claim", type(error).__name__)
-
-
 # --- a broadcast -----------------------------------------------------------------------------------------------
 
 
-def pause_broadcast(
-    connection: Connection, row: RowMapping, *, now: float, actor: str, reason: str | None = None
-) -> None:
+def pause_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: str, reason: str | None = None) -> None:
     """:raises ConflictError: it is paused or ended."""
     changed = broadcast_store.update_broadcast(
-        connection,
+        conn,
         row["id"],
         where_status=LIVE,
         status=BroadcastStatus.PAUSED,
@@ -86,10 +40,10 @@ def pause_broadcast(
     )
     if not changed:
         raise _refused("paused", row)
-    act_store.note_act(connection, act="pause", actor=actor, now=now, broadcast_id=row["id"], detail=reason)
+    audit_log.record_act(conn, act="pause", actor=actor, now=now, broadcast_id=row["id"], detail=reason)
 
 
-def resume_broadcast(connection: Connection, row: RowMapping, *, now: float, actor: str) -> BroadcastStatus:
+def resume_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: str) -> BroadcastStatus:
     """Go on where it stood; batches not released yet are shifted by the length of the pause.
 
     :raises ConflictError: it is not paused.
@@ -100,26 +54,26 @@ def resume_broadcast(connection: Connection, row: RowMapping, *, now: float, act
     release = row["next_release_at"]
     status = _status_to_resume(row, now)
     broadcast_store.update_broadcast(
-        connection,
+        conn,
         row["id"],
         status=status,
         status_reason=None,
         paused_at=None,
         next_release_at=None if release is None else release + (now - row["paused_at"]),
     )
-    act_store.note_act(connection, act="resume", actor=actor, now=now, broadcast_id=row["id"])
-    if broadcast_store.complete_broadcast(connection, row["id"], now=now):
+    audit_log.record_act(conn, act="resume", actor=actor, now=now, broadcast_id=row["id"])
+    if broadcast_store.complete_broadcast(conn, row["id"], now=now):
         return BroadcastStatus.COMPLETED
     return status
 
 
-def cancel_broadcast(connection: Connection, row: RowMapping, *, now: float, actor: str) -> None:
+def cancel_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: str) -> None:
     """End a broadcast: nothing of it is claimed any more. What did not leave yet is swept in later transactions.
 
     :raises ConflictError: it has ended.
     """
     changed = broadcast_store.update_broadcast(
-        connection,
+        conn,
         row["id"],
         where_status=(*LIVE, BroadcastStatus.PAUSED),
         status=BroadcastStatus.CANCELLED,
@@ -128,16 +82,16 @@ def cancel_broadcast(connection: Connection, row: RowMapping, *, now: float, act
     )
     if not changed:
         raise _refused("cancelled", row)
-    act_store.note_act(connection, act="cancel", actor=actor, now=now, broadcast_id=row["id"])
+    audit_log.record_act(conn, act="cancel", actor=actor, now=now, broadcast_id=row["id"])
 
 
-def sweep_broadcast(connection: Connection, broadcast_id: int, *, changes: Changes) -> bool:
+def sweep_broadcast(conn: Connection, broadcast_id: int, *, changes: Changes) -> bool:
     """Close open messages of an ended broadcast, as many as one transaction takes. :returns: whether to go on."""
-    message_store.want(connection, status=MessageStatus.CANCELLED, broadcast_id=broadcast_id)
+    message_store.set_wanted_status(conn, status=MessageStatus.CANCELLED, broadcast_id=broadcast_id)
     left = SWEEP_SIZE
     for present in (MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED):
         left -= message_store.move_messages(
-            connection,
+            conn,
             broadcast_id=broadcast_id,
             present=present,
             status=MessageStatus.CANCELLED,
@@ -152,20 +106,20 @@ def sweep_broadcast(connection: Connection, broadcast_id: int, *, changes: Chang
 def sweep_some(database: Database, broadcast_id: int, *, now: float) -> bool:
     """Close open messages of a broadcast, if it has ended, in a transaction. :returns: whether more may be left."""
 
-    def some(connection: Connection) -> bool:
+    def some(conn: Connection) -> bool:
         changes: Changes = Changes()
-        row = broadcast_store.get_broadcast(connection, broadcast_id)
+        row = broadcast_store.get_broadcast(conn, broadcast_id)
         if row is None or row["status"] not in _BROKEN_OFF:
             return False
-        more = sweep_broadcast(connection, broadcast_id, changes=changes)
-        broadcast_store.apply_changes(connection, changes, now=now)
+        more = sweep_broadcast(conn, broadcast_id, changes=changes)
+        broadcast_store.apply_changes(conn, changes, now=now)
         return more
 
     return database.transact(some)
 
 
 def retry_broadcast(
-    connection: Connection,
+    conn: Connection,
     row: RowMapping,
     *,
     status: MessageStatus,
@@ -184,7 +138,7 @@ def retry_broadcast(
     if row["status"] in _BROKEN_OFF:
         raise _refused("tried again", row)
     moved = message_store.move_messages(
-        connection,
+        conn,
         broadcast_id=row["id"],
         present=status,
         status=MessageStatus.QUEUED,
@@ -193,12 +147,12 @@ def retry_broadcast(
         again=True,
     )
     detail = f"{moved} {status}" + (f" with {code}" if code else "")
-    act_store.note_act(connection, act="retry", actor=actor, now=now, broadcast_id=row["id"], detail=detail)
+    audit_log.record_act(conn, act="retry", actor=actor, now=now, broadcast_id=row["id"], detail=detail)
     return moved
 
 
 def reschedule_broadcast(
-    connection: Connection,
+    conn: Connection,
     row: RowMapping,
     *,
     name: str | None,
@@ -218,8 +172,8 @@ def reschedule_broadcast(
         values["scheduled_at"] = scheduled_at
         if row["status"] != BroadcastStatus.PAUSED:
             values["status"] = BroadcastStatus.SCHEDULED if scheduled_at > now else BroadcastStatus.QUEUED
-    broadcast_store.update_broadcast(connection, row["id"], **values)
-    act_store.note_act(connection, act="change", actor=actor, now=now, broadcast_id=row["id"], detail=", ".join(values))
+    broadcast_store.update_broadcast(conn, row["id"], **values)
+    audit_log.record_act(conn, act="change", actor=actor, now=now, broadcast_id=row["id"], detail=", ".join(values))
 
 
 def _status_to_resume(row: RowMapping, now: float) -> BroadcastStatus:
@@ -238,7 +192,7 @@ def _refused(what: str, row: RowMapping) -> ConflictError:
 
 
 def control_batch(
-    connection: Connection, row: RowMapping, act: str, *, batch: int, now: float, actor: str, changes: Changes
+    conn: Connection, row: RowMapping, act: str, *, batch: int, now: float, actor: str, changes: Changes
 ) -> None:
     """Pause, resume or cancel one batch.
 
@@ -249,19 +203,19 @@ def control_batch(
         raise _refused(f"{_PAST[act]} in part", row)
     if not row["prepared"]:
         raise ConflictError("the audience is still being read: its batches are not complete", status=row["status"])
-    if not message_store.batch_exists(connection, broadcast_id=row["id"], batch=batch):
+    if not message_store.batch_exists(conn, broadcast_id=row["id"], batch=batch):
         raise NotFoundError("batch", str(batch))
     if act == "resume":
-        done = message_store.resume_batch(connection, broadcast_id=row["id"], batch=batch, now=now, changes=changes)
-        done += message_store.want(connection, status=None, broadcast_id=row["id"], batch=batch)
+        done = message_store.resume_batch(conn, broadcast_id=row["id"], batch=batch, now=now, changes=changes)
+        done += message_store.set_wanted_status(conn, status=None, broadcast_id=row["id"], batch=batch)
     else:
-        done = sum(_stop_batch(connection, row["id"], act, batch=batch, changes=changes) for _ in range(2))
+        done = sum(_stop_batch(conn, row["id"], act, batch=batch, changes=changes) for _ in range(2))
     if not done:
         raise ConflictError(f"batch {batch} has no message that can be {_PAST[act]}", status=row["status"])
-    act_store.note_act(connection, act=act, actor=actor, now=now, broadcast_id=row["id"], detail=f"batch {batch}")
+    audit_log.record_act(conn, act=act, actor=actor, now=now, broadcast_id=row["id"], detail=f"batch {batch}")
 
 
-def _stop_batch(connection: Connection, broadcast_id: int, act: str, *, batch: int, changes: Changes) -> int:
+def _stop_batch(conn: Connection, broadcast_id: int, act: str, *, batch: int, changes: Changes) -> int:
     """Pause or cancel what waits of a batch, and what is claimed once it is back; done twice: some may just be moving.
 
     :returns: how many messages it concerns.
@@ -270,18 +224,18 @@ def _stop_batch(connection: Connection, broadcast_id: int, act: str, *, batch: i
     among = (*WAITING, MessageStatus.PAUSED) if act == "cancel" else WAITING
     moved = sum(
         message_store.move_messages(
-            connection, broadcast_id=broadcast_id, present=present, status=status, changes=changes, batch=batch
+            conn, broadcast_id=broadcast_id, present=present, status=status, changes=changes, batch=batch
         )
         for present in among
     )
-    return moved + message_store.want(connection, status=status, broadcast_id=broadcast_id, batch=batch)
+    return moved + message_store.set_wanted_status(conn, status=status, broadcast_id=broadcast_id, batch=batch)
 
 
 # --- one message -----------------------------------------------------------------------------------------------
 
 
 def control_message(
-    connection: Connection, row: RowMapping, act: str, *, message: RowMapping, now: float, actor: str, changes: Changes
+    conn: Connection, row: RowMapping, act: str, *, message: RowMapping, now: float, actor: str, changes: Changes
 ) -> None:
     """Pause, resume or cancel one message. One that is claimed changes once it comes back unsent.
 
@@ -291,16 +245,16 @@ def control_message(
     if act == "resume" and row["status"] in _BROKEN_OFF:  # it would only end as the others do
         raise _refused(_PAST[act], row)
     if act == "resume":
-        done = message_store.resume_one(connection, key, now=now, changes=changes) or (
-            message["wanted"] is not None and message_store.want_one(connection, key, status=None)
+        done = message_store.resume_one(conn, key, now=now, changes=changes) or (
+            message["wanted"] is not None and message_store.set_wanted_status_of(conn, key, status=None)
         )
     else:
         status = MessageStatus.PAUSED if act == "pause" else MessageStatus.CANCELLED
         among = (*WAITING, MessageStatus.PAUSED) if act == "cancel" else WAITING
         done = message_store.move_one(
-            connection, key, among=among, status=status, changes=changes
-        ) or message_store.want_one(connection, key, status=status)
+            conn, key, among=among, status=status, changes=changes
+        ) or message_store.set_wanted_status_of(conn, key, status=status)
     if not done:
         raise ConflictError(f"a message that is {message['status']} cannot be {_PAST[act]}", status=message["status"])
     position = message_store.position_of(key)
-    act_store.note_act(connection, act=act, actor=actor, now=now, broadcast_id=row["id"], detail=f"message {position}")
+    audit_log.record_act(conn, act=act, actor=actor, now=now, broadcast_id=row["id"], detail=f"message {position}")

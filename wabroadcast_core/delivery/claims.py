@@ -7,24 +7,24 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from wabroadcast_core.pacing.pace import Rival
+from wabroadcast_core.pacing.pace import Candidate
 from wabroadcast_core.pacing.send_windows import next_opening_of_all
-from wabroadcast_core.snapshots import BroadcastBrief, ConnectionBrief
+from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import connections as connection_store
-from wabroadcast_core.store.claims import ANY_ROUTE, Claimed, Taken
-from wabroadcast_core.store.group_commit import Unit
+from wabroadcast_core.store.claims import ANY_ROUTE, Claimed, ClaimedRows
+from wabroadcast_core.store.group_commit import UnitOfWork
 
 NEVER = float("inf")
 
 
 @dataclass(slots=True)
-class Outlook:
+class DueWork:
     """What a connection has to do: who has due work now, and when the next work is due otherwise."""
 
-    connection: ConnectionBrief | None  # unset: it is gone
-    rivals: list[Rival] = field(default_factory=list)
+    connection: ConnectionSnapshot | None  # unset: it is gone
+    rivals: list[Candidate] = field(default_factory=list)
     rows: dict[int, Row[Any]] = field(default_factory=dict)  # of the rivals
     next_due: float = NEVER
     top_rank: int = 0
@@ -37,55 +37,57 @@ class Outlook:
 class Claims:
     """Looks and claims for connections, inside the store's transactions.
 
-    :param brief_of: the brief of a broadcast, read through the given database connection when it is not known yet.
+    :param snapshot_of: the snapshot of a broadcast, read through the given handle when it is not cached.
     """
 
-    def __init__(self, *, brief_of: Callable[[Connection, int], BroadcastBrief | None], default_zone: str) -> None:
-        self._brief_of = brief_of
+    def __init__(
+        self, *, snapshot_of: Callable[[Connection, int], BroadcastSnapshot | None], default_zone: str
+    ) -> None:
+        self._snapshot_of = snapshot_of
         self._default_zone = default_zone
 
-    def look(self, unit: Unit, connection_id: int) -> Outlook:
+    def look(self, unit: UnitOfWork, connection_id: int) -> DueWork:
         """What is due for a connection; batches whose time has come are released by it."""
-        row = connection_store.get_connection(unit.connection, connection_id)
+        row = connection_store.get_connection(unit.conn, connection_id)
         if row is None:
-            return Outlook(None)
-        connection = ConnectionBrief.of(row, now=unit.now)
+            return DueWork(None)
+        connection = ConnectionSnapshot.of(row, now=unit.now)
         if not connection.active:
-            return Outlook(connection)
-        outlook = Outlook(connection)
-        for candidate in broadcast_store.candidates(unit.connection, connection_id):
-            brief = self._brief_of(unit.connection, candidate.id)
-            if brief is not None:
-                self._look_at(unit, outlook, candidate, brief)
-        return outlook
+            return DueWork(connection)
+        due_work = DueWork(connection)
+        for candidate in broadcast_store.candidates(unit.conn, connection_id):
+            snapshot = self._snapshot_of(unit.conn, candidate.id)
+            if snapshot is not None:
+                self._look_at(unit, due_work, candidate, snapshot)
+        return due_work
 
     def claim(
         self,
-        unit: Unit,
-        connection: ConnectionBrief,
+        unit: UnitOfWork,
+        connection: ConnectionSnapshot,
         *,
         worker_id: int,
         amount: int,
         caps: Mapping[int, int] | None = None,
-    ) -> tuple[dict[int, list[Taken]], Outlook]:
+    ) -> tuple[dict[int, list[ClaimedRows]], DueWork]:
         """Look, and take up to ``amount`` messages. They are for :func:`in_order_of_sending`.
 
         :param caps: most messages by broadcast, where slots were given to broadcasts; others get none. Without it,
             broadcasts with a rate of their own get none: they have no slots.
         """
-        outlook = self.look(unit, connection.id)
+        due_work = self.look(unit, connection.id)
         if caps is None:
-            caps = {rival.broadcast_id: amount for rival in outlook.rivals if rival.rate is None}
-        taken: dict[int, list[Taken]] = {}
-        if outlook.connection is None or not outlook.rivals:
-            return taken, outlook
+            caps = {rival.broadcast_id: amount for rival in due_work.rivals if rival.rate is None}
+        taken: dict[int, list[ClaimedRows]] = {}
+        if due_work.connection is None or not due_work.rivals:
+            return taken, due_work
 
-        def take(rival: Rival, want: int) -> int:
-            row = outlook.rows[rival.broadcast_id]
+        def take(rival: Candidate, want: int) -> int:
+            row = due_work.rows[rival.broadcast_id]
             found = claim_store.claim_messages(
-                unit.connection,
+                unit.conn,
                 broadcast_id=row.id,
-                routes=self._routes(unit.connection, row.id, connection),
+                routes=self._routes(unit.conn, row.id, connection),
                 released_batch=row.released_batch,
                 amount=want,
                 now=unit.now,
@@ -97,75 +99,79 @@ class Claims:
             taken.setdefault(row.id, []).extend(found)
             return sum(one.amount for one in found)
 
-        served = share_out(outlook.rivals, amount, take, caps=caps)
-        if len(outlook.rivals) > 1:
-            broadcast_store.mark_served(unit.connection, served, now=unit.now)
-        return taken, outlook
+        served = share_out(due_work.rivals, amount, take, caps=caps)
+        if len(due_work.rivals) > 1:
+            broadcast_store.mark_served(unit.conn, served, now=unit.now)
+        return taken, due_work
 
-    def _look_at(self, unit: Unit, outlook: Outlook, row: Row[Any], brief: BroadcastBrief) -> None:
-        connection = outlook.connection
+    def _look_at(self, unit: UnitOfWork, due_work: DueWork, row: Row[Any], snapshot: BroadcastSnapshot) -> None:
+        connection = due_work.connection
         if connection is None:
             return
-        outlook.top_rank = max(outlook.top_rank, row.rank)
-        opens = self._opens_at(unit.now, brief, connection)
+        due_work.top_rank = max(due_work.top_rank, row.rank)
+        opens = self._opens_at(unit.now, snapshot, connection)
         if opens <= unit.now:
-            row = self._release(unit, row, brief)
-            opens = self._due_at(unit, row, brief, connection)
+            row = self._release(unit, row, snapshot)
+            opens = self._due_at(unit, row, snapshot, connection)
         if opens <= unit.now:
-            outlook.rivals.append(Rival(row.id, row.rank, brief.draft.rate, fresh=row.sent == 0))
-            outlook.rows[row.id] = row
+            due_work.rivals.append(Candidate(row.id, row.rank, snapshot.draft.rate, fresh=row.sent == 0))
+            due_work.rows[row.id] = row
         else:
-            outlook.next_due = min(outlook.next_due, opens)
+            due_work.next_due = min(due_work.next_due, opens)
 
-    def _opens_at(self, now: float, brief: BroadcastBrief, connection: ConnectionBrief) -> float:
-        windows = [window for window in (brief.draft.send_window, connection.limits.send_window) if window is not None]
+    def _opens_at(self, now: float, snapshot: BroadcastSnapshot, connection: ConnectionSnapshot) -> float:
+        windows = [
+            window for window in (snapshot.draft.send_window, connection.limits.send_window) if window is not None
+        ]
         if not windows:
             return now
         opens = next_opening_of_all(windows, now, default_zone=self._default_zone)
         return NEVER if opens is None else opens
 
-    def _due_at(self, unit: Unit, row: Row[Any], brief: BroadcastBrief, connection: ConnectionBrief) -> float:
+    def _due_at(
+        self, unit: UnitOfWork, row: Row[Any], snapshot: BroadcastSnapshot, connection: ConnectionSnapshot
+    ) -> float:
         """When this broadcast, its windows being open, has a message for this connection: now, or later."""
-        routes = self._routes(unit.connection, row.id, connection)
-        if row.queued and self._has_released(unit.connection, row, brief, routes):
+        routes = self._routes(unit.conn, row.id, connection)
+        if row.queued and self._has_released(unit.conn, row, snapshot, routes):
             return unit.now
         dues: list[float | None] = [row.next_release_at] if row.queued else []
         if row.retry:
-            dues += [claim_store.next_retry_at(unit.connection, row.id, route=route) for route in routes]
+            dues += [claim_store.next_retry_at(unit.conn, row.id, route=route) for route in routes]
         return min((due for due in dues if due is not None), default=NEVER)
 
-    def _release(self, unit: Unit, row: Row[Any], brief: BroadcastBrief) -> Row[Any]:
+    def _release(self, unit: UnitOfWork, row: Row[Any], snapshot: BroadcastSnapshot) -> Row[Any]:
         """Release the next batch when its time has come: counted from the release before it, one at a time."""
-        batching = brief.draft.batching
+        batching = snapshot.draft.batching
         if batching is None or row.next_release_at is None or row.next_release_at > unit.now:
             return row
         return broadcast_store.release_batch(
-            unit.connection,
+            unit.conn,
             row.id,
             batch=row.released_batch + 1,
             next_release_at=unit.now + batching.interval_seconds,
         )
 
-    def _has_released(self, connection: Connection, row: Row[Any], brief: BroadcastBrief, routes: list[int]) -> bool:
-        if brief.draft.batching is None and not brief.is_shared:
+    def _has_released(self, conn: Connection, row: Row[Any], snapshot: BroadcastSnapshot, routes: list[int]) -> bool:
+        if snapshot.draft.batching is None and not snapshot.is_shared:
             return True
-        return claim_store.has_queued(connection, broadcast_id=row.id, routes=routes, released_batch=row.released_batch)
+        return claim_store.has_queued(conn, broadcast_id=row.id, routes=routes, released_batch=row.released_batch)
 
-    def _routes(self, connection: Connection, broadcast_id: int, mine: ConnectionBrief) -> list[int]:
+    def _routes(self, conn: Connection, broadcast_id: int, mine: ConnectionSnapshot) -> list[int]:
         """Whose messages this connection may take: its own, anybody's, and those of members that are down."""
-        brief = self._brief_of(connection, broadcast_id)
-        if brief is None or not brief.is_shared:
+        snapshot = self._snapshot_of(conn, broadcast_id)
+        if snapshot is None or not snapshot.is_shared:
             return [ANY_ROUTE]
-        return [mine.id, ANY_ROUTE, *(key for key in connection_store.inactive_keys(connection) if key != mine.id)]
+        return [mine.id, ANY_ROUTE, *(key for key in connection_store.inactive_keys(conn) if key != mine.id)]
 
 
-def in_order_of_sending(rivals: Sequence[Rival], taken: Mapping[int, Sequence[Taken]]) -> list[Claimed]:
+def in_order_of_sending(rivals: Sequence[Candidate], taken: Mapping[int, Sequence[ClaimedRows]]) -> list[Claimed]:
     """The messages taken, by broadcast: a rank after the one above, inside a rank one of each broadcast in turn."""
     messages = {key: list(chain.from_iterable(one.unpack() for one in found)) for key, found in taken.items()}
     return next(iter(messages.values())) if len(messages) == 1 else interleave(rivals, messages)
 
 
-def interleave(rivals: Sequence[Rival], taken: Mapping[int, list[Claimed]]) -> list[Claimed]:
+def interleave(rivals: Sequence[Candidate], taken: Mapping[int, list[Claimed]]) -> list[Claimed]:
     ordered: list[Claimed] = []
     for _, group in groupby(rivals, key=lambda rival: rival.rank):
         rows = [taken.get(rival.broadcast_id, []) for rival in group]
@@ -174,9 +180,9 @@ def interleave(rivals: Sequence[Rival], taken: Mapping[int, list[Claimed]]) -> l
 
 
 def share_out(
-    rivals: Sequence[Rival],
+    rivals: Sequence[Candidate],
     amount: int,
-    take: Callable[[Rival, int], int],
+    take: Callable[[Candidate, int], int],
     *,
     caps: Mapping[int, int] | None = None,
 ) -> list[int]:
@@ -193,7 +199,7 @@ def share_out(
         hungry = [(rival, room) for rival, room in rooms if room > 0]
         while amount > 0 and hungry:
             share, extra = divmod(amount, len(hungry))
-            still: list[tuple[Rival, int]] = []
+            still: list[tuple[Candidate, int]] = []
             for place, (rival, room) in enumerate(hungry):
                 want = min(room, share + (1 if place < extra else 0))
                 got = take(rival, want) if want else 0

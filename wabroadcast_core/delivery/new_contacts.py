@@ -6,14 +6,14 @@ WhatsApp closes linked devices to strangers like this. Each process learns it fr
 from collections.abc import Callable, Sequence
 
 from wabroadcast_core.delivery.ledger import Ledger
-from wabroadcast_core.outcomes import classify as outcomes
+from wabroadcast_core.outcomes import classify
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.outcomes import Outcome
 
 REASON = "new_contacts_closed"
 
 
-class Strangers:
+class NewContactGate:
     """:param put_aside: takes the outcome of a message that has to wait."""
 
     def __init__(
@@ -37,5 +37,5 @@ class Strangers:
         known = await self._ledger.reached(connection_id, [message.number for message in claimed])
         for message in claimed:
             if message.number not in known:
-                self._put_aside(message, outcomes.given_back(message, now=self._now(), wait=wait, reason=REASON))
+                self._put_aside(message, classify.given_back(message, now=self._now(), wait=wait, reason=REASON))
         return [message for message in claimed if message.number in known]

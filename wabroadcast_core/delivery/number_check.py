@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from wabroadcast_core.errors import ConnectionDown, SendError, Throttled
-from wabroadcast_core.hookspecs import ChecksNumbers, Kept, Sender
+from wabroadcast_core.hookspecs import Cache, ChecksNumbers, Sender
 
 KNOWN_SECONDS: Final = 7 * 86_400  # that a "yes" is believed
 ABSENT_SECONDS: Final = 86_400  # that two "no" are
@@ -19,11 +19,11 @@ _PRESENT: Final = "yes"
 _ABSENT: Final = "no"
 
 
-class Absent(Exception):  # noqa: N818 - an outcome of one recipient
+class NotOnWhatsApp(Exception):  # noqa: N818 - an outcome of one recipient
     """The provider said twice that nobody uses WhatsApp at this number."""
 
 
-class Doubtful(Exception):  # noqa: N818 - an outcome of one recipient
+class NotFoundYet(Exception):  # noqa: N818 - an outcome of one recipient
     """The provider said so once. ``wait``: seconds until it is worth asking again."""
 
     def __init__(self, wait: float) -> None:
@@ -31,17 +31,17 @@ class Doubtful(Exception):  # noqa: N818 - an outcome of one recipient
         self.wait = wait
 
 
-class Presence:
+class NumberCheck:
     """:param kept: by number, what was found out of late."""
 
-    def __init__(self, kept: Kept, *, now: Callable[[], float]) -> None:
+    def __init__(self, kept: Cache, *, now: Callable[[], float]) -> None:
         self._kept = kept
         self._now = now
 
     async def expect(self, sender: Sender, number: str) -> None:
         """Return if a message to this number makes sense as far as is known.
 
-        :raises Absent: :raises Doubtful: it does not (yet).
+        :raises NotOnWhatsApp: :raises NotFoundYet: it does not (yet).
         :raises ConnectionDown: :raises Throttled: what the provider said instead; nothing was sent.
         """
         if not isinstance(sender, ChecksNumbers):
@@ -50,10 +50,10 @@ class Presence:
         if known == _PRESENT:
             return
         if known == _ABSENT:
-            raise Absent
+            raise NotOnWhatsApp
         since = 0.0 if known is None else float(known)
         if since and (wait := since + AGAIN_SECONDS - self._now()) > 0:
-            raise Doubtful(wait)
+            raise NotFoundYet(wait)
         found = await _ask(sender, number)
         if found is None:
             return
@@ -64,10 +64,10 @@ class Presence:
             await self._kept.put(number, _PRESENT, seconds=KNOWN_SECONDS)
         elif doubted:
             await self._kept.put(number, _ABSENT, seconds=ABSENT_SECONDS)
-            raise Absent
+            raise NotOnWhatsApp
         else:
             await self._kept.put(number, f"{self._now():.3f}", seconds=DOUBT_SECONDS)
-            raise Doubtful(AGAIN_SECONDS)
+            raise NotFoundYet(AGAIN_SECONDS)
 
 
 async def _ask(sender: ChecksNumbers, number: str) -> bool | None:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from wabroadcast_core.delivery.claims import NEVER, Outlook
+from wabroadcast_core.delivery.claims import NEVER, DueWork
 from wabroadcast_core.delivery.preflight import Prepared
-from wabroadcast_core.delivery.slot_queue import Line, Ready
+from wabroadcast_core.delivery.slot_queue import PendingSend, SlotQueue
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
-from wabroadcast_core.pacing.pace import LEAD, ColdPaceError, Report, Slots
+from wabroadcast_core.pacing.pace import LEAD, ColdPaceError, SlotReport, Slots
 
 if TYPE_CHECKING:
     from wabroadcast_core.engine.engine import Engine
@@ -36,46 +36,46 @@ REDIS_RETRY = 0.5
 class Planner:
     """One of a turn's planners. Where a pace is to be kept there is but one: slots come in their order."""
 
-    def __init__(self, engine: "Engine", line: Line) -> None:
+    def __init__(self, engine: "Engine", line: SlotQueue) -> None:
         self._engine = engine
         self._line = line
         self._bell = line.bell()
         self._next_slot = 0.0  # not worth asking for one before
         self.far_slot = 0.0  # the next one, where it is too far away to wait for
 
-    async def run(self, outlook: Outlook) -> Outlook:
-        """Work until the turn's time is up or nothing is due soon. :returns: the last outlook."""
+    async def run(self, due_work: DueWork) -> DueWork:
+        """Work until the turn's time is up or nothing is due soon. :returns: the last due_work."""
         ends_at = self._now() + self._engine.settings.turn_seconds
         while self._now() < ends_at and not self._engine.stopping:
-            connection = outlook.connection
+            connection = due_work.connection
             if connection is None or not connection.active:
                 break
-            if not outlook.rivals and not self._line.late:
-                if outlook.next_due > self._now() + NEAR:
+            if not due_work.rivals and not self._line.late:
+                if due_work.next_due > self._now() + NEAR:
                     break
-                await self._rest(outlook.next_due - self._now())
-                outlook = await self._engine.look(connection.id)
+                await self._rest(due_work.next_due - self._now())
+                due_work = await self._engine.look(connection.id)
                 continue
             try:
                 self._line.live = self._engine.senders.of(connection)
             except ConnectionDown as error:
                 await self._engine.pause_connection(connection.id, error)
                 break
-            outlook = await self._step(outlook)
+            due_work = await self._step(due_work)
             if self.far_slot:
                 break
-        return outlook
+        return due_work
 
-    async def _step(self, outlook: Outlook) -> Outlook:
-        """Take the next slots and fill them, or find that the next one is far away. :returns: the new outlook."""
+    async def _step(self, due_work: DueWork) -> DueWork:
+        """Take the next slots and fill them, or find that the next one is far away. :returns: the new due_work."""
         await self._engine.recorder.has_room()
         if self._next_slot - self._now() > NEAR:
             self.far_slot = self._next_slot
-            return outlook
+            return due_work
         await self._rest(self._next_slot - max(AHEAD, self._lead) - self._now())
         count = min(self._engine.settings.claim_size, await self._room())
         with self._line.asking(count):
-            return await self._take(outlook, count)
+            return await self._take(due_work, count)
 
     async def _room(self) -> int:
         """How many more requests this connection may have under way here; waits until there are some.
@@ -90,25 +90,25 @@ class Planner:
             await self._engine.finished_some(line.connection_id)
         return len(line.late)
 
-    async def _take(self, outlook: Outlook, count: int) -> Outlook:
+    async def _take(self, due_work: DueWork, count: int) -> DueWork:
         asked_at = self._now()
         try:
-            slots = await self._reserve(outlook, count)
+            slots = await self._reserve(due_work, count)
         except redis.RedisError as error:
             log.warning("nothing is sent while Redis cannot be asked: %s", error)
             await self._rest(REDIS_RETRY)
             return await self._engine.look(self._line.connection_id)
         self._next_slot = slots.next_at
         if not slots.times:
-            return outlook
+            return due_work
         self._line.took(slots.times)
-        return await self._fill(outlook, slots, asked_at=asked_at)
+        return await self._fill(due_work, slots, asked_at=asked_at)
 
-    async def _reserve(self, outlook: Outlook, count: int) -> Slots:
-        connection, late = outlook.connection, self._line.late
+    async def _reserve(self, due_work: DueWork, count: int) -> Slots:
+        connection, late = due_work.connection, self._line.late
         if connection is None:
             return Slots([], [], NEVER, 1)
-        rivals = outlook.rivals if outlook.has_rates and not late else ()
+        rivals = due_work.rivals if due_work.has_rates and not late else ()
         count = min(count, len(late)) if late else count
         report = self._line.take_report()
         lead, pace = self._lead, self._engine.pace
@@ -120,38 +120,40 @@ class Planner:
             await self._engine.prime_pace(connection)
             return await pace.reserve(connection.id, connection.limits, count=count, rivals=rivals, lead=lead)
 
-    async def _fill(self, outlook: Outlook, slots: Slots, *, asked_at: float) -> Outlook:
+    async def _fill(self, due_work: DueWork, slots: Slots, *, asked_at: float) -> DueWork:
         times, late = deque(slots.times), self._line.late
         while late and times and not any(slots.rivals):  # slots given to a broadcast are for its own
             self._line.enqueue(late.popleft(), times.popleft(), shift=slots.shift)
-        connection = outlook.connection
+        connection = due_work.connection
         if not times or connection is None:
-            return outlook
+            return due_work
         caps = Counter(filter(None, slots.rivals)) if any(slots.rivals) else None
         with self._line.listening() as heard:
             try:
-                claimed, taken, outlook = await self._engine.claim(connection, len(times), caps)
+                claimed, taken, due_work = await self._engine.claim(connection, len(times), caps)
             except UnavailableError:
-                report = Report(list(times), (times[0], times[-1]))
+                report = SlotReport(list(times), (times[0], times[-1]))
                 await self._engine.pace.tell(connection.id, connection.limits, report)
                 raise
             self._line.obey(heard, self._seat(claimed, times, slots, asked_at=asked_at))
         if not taken:
             await self._rest(IDLE_LOOK)
-        return outlook
+        return due_work
 
-    def _seat(self, claimed: Sequence[Prepared], times: deque[float], slots: Slots, *, asked_at: float) -> list[Ready]:
+    def _seat(
+        self, claimed: Sequence[Prepared], times: deque[float], slots: Slots, *, asked_at: float
+    ) -> list[PendingSend]:
         """Give messages their slots, and back those that are left."""
         now = self._now()
         if self._line.live is not None:
             self._line.live.learn_lead(now - asked_at)
         if any(slots.rivals):
             by_rival = _slots_by_rival(times, slots.rivals)
-            filled = [Ready(by_rival[one[0].broadcast_id].popleft(), now, *one) for one in claimed]
+            filled = [PendingSend(by_rival[one[0].broadcast_id].popleft(), now, *one) for one in claimed]
             filled.sort(key=attrgetter("slot"))
             self._line.free_slots(itertools.chain.from_iterable(by_rival.values()))
         else:
-            filled = [Ready(times.popleft(), now, *one) for one in claimed]
+            filled = [PendingSend(times.popleft(), now, *one) for one in claimed]
             if times:
                 self._line.free_tail(times)
         for ready in filled:

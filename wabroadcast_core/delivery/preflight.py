@@ -10,10 +10,10 @@ from pydantic_core import from_json
 from wabroadcast_core.errors import PluginError
 from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.models.status import SkipReason
-from wabroadcast_core.outcomes import classify as outcomes
+from wabroadcast_core.outcomes import classify
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.rendering.content import BadText, MissingVariable
-from wabroadcast_core.snapshots import BroadcastBrief
+from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.store.outcomes import Outcome
@@ -24,11 +24,11 @@ MOST_AT_A_STRETCH = 64  # messages rendered before others on the loop get their 
 PLUGIN_WAIT = 30.0  # seconds before a message is tried again whose blacklist could not be asked
 
 
-Prepared: TypeAlias = tuple[Claimed, OutgoingMessage, BroadcastBrief]
+Prepared: TypeAlias = tuple[Claimed, OutgoingMessage, BroadcastSnapshot]
 """A message that may be sent."""
 
 
-class Readying:
+class Preflight:
     """:param put_aside: takes the outcome of a message that will not be sent now."""
 
     def __init__(
@@ -38,26 +38,26 @@ class Readying:
         self._now = now
         self._put_aside = put_aside
 
-    async def make_ready(self, claimed: Sequence[tuple[Claimed, BroadcastBrief]]) -> list[Prepared]:
+    async def check_and_render(self, claimed: Sequence[tuple[Claimed, BroadcastSnapshot]]) -> list[Prepared]:
         """Render what may be sent; the rest is put aside with its reason."""
         try:
             blocked = await self._blocked_by_plugins([message.number for message, _ in claimed])
         except PluginError as error:
             log.error("nothing is sent while a blacklist cannot be asked: %s", error)  # noqa: TRY400 - it names the plugin and the error
             for message, _ in claimed:
-                outcome = outcomes.given_back(message, now=self._now(), wait=PLUGIN_WAIT, reason="blacklist_away")
+                outcome = classify.given_back(message, now=self._now(), wait=PLUGIN_WAIT, reason="blacklist_away")
                 self._put_aside(message, outcome)
             return []
         ready: list[Prepared] = []
         documents = from_json(f"[{','.join([message.variables or '{}' for message, _ in claimed])}]")  # at once: faster
-        for place, ((message, brief), variables) in enumerate(zip(claimed, documents, strict=True), 1):
+        for place, ((message, snapshot), variables) in enumerate(zip(claimed, documents, strict=True), 1):
             if place % MOST_AT_A_STRETCH == 0:
                 await asyncio.sleep(0)
             reason = blocked.get(message.number) if message.blocked is None else message.blocked
             if reason is not None:
-                self._put_aside(message, outcomes.skipped(message, SkipReason.BLACKLISTED, reason))
-            elif (outgoing := self._render(message, brief, variables)) is not None:
-                ready.append((message, outgoing, brief))
+                self._put_aside(message, classify.skipped(message, SkipReason.BLACKLISTED, reason))
+            elif (outgoing := self._render(message, snapshot, variables)) is not None:
+                ready.append((message, outgoing, snapshot))
         return ready
 
     async def _blocked_by_plugins(self, numbers: list[str]) -> Mapping[str, str]:
@@ -65,18 +65,20 @@ class Readying:
             return {}
         return await asyncio.to_thread(self._plugins.blacklisted, list(dict.fromkeys(numbers)))
 
-    def _render(self, message: Claimed, brief: BroadcastBrief, variables: dict[str, Any]) -> OutgoingMessage | None:
+    def _render(
+        self, message: Claimed, snapshot: BroadcastSnapshot, variables: dict[str, Any]
+    ) -> OutgoingMessage | None:
         try:
-            rendered = brief.content.render(number=message.number, name=message.name, variables=variables)
+            rendered = snapshot.content.render(number=message.number, name=message.name, variables=variables)
         except MissingVariable as error:
-            self._put_aside(message, outcomes.skipped(message, SkipReason.MISSING_VARIABLE, str(error)))
+            self._put_aside(message, classify.skipped(message, SkipReason.MISSING_VARIABLE, str(error)))
         except BadText as error:
-            self._put_aside(message, outcomes.skipped(message, SkipReason.BAD_TEXT, str(error)))
+            self._put_aside(message, classify.skipped(message, SkipReason.BAD_TEXT, str(error)))
         else:
             return OutgoingMessage(
-                f"{brief.job_id}-{position_of(message.key)}",
+                f"{snapshot.job_id}-{position_of(message.key)}",
                 message.number,
-                brief.content.type,
+                snapshot.content.type,
                 rendered.text,
                 rendered.content,
                 message.name,

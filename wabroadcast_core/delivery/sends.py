@@ -8,20 +8,20 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from wabroadcast_core.background import cancel_all
-from wabroadcast_core.control.transitions import News
-from wabroadcast_core.delivery.number_check import Absent, Doubtful
+from wabroadcast_core.control.announcements import Announcement
+from wabroadcast_core.delivery.number_check import NotFoundYet, NotOnWhatsApp
 from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, SendError
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.status import SENT, MessageStatus, SkipReason
-from wabroadcast_core.outcomes import classify as outcomes
+from wabroadcast_core.outcomes import classify
+from wabroadcast_core.outcomes.circuit_breaker import OK, CircuitBreaker
 from wabroadcast_core.outcomes.classify import Circumstances
 from wabroadcast_core.outcomes.recorder import Result
-from wabroadcast_core.outcomes.retry import OK, CircuitBreaker
 from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.transport.live_senders import STARTING, LiveConnection
 
 if TYPE_CHECKING:
-    from wabroadcast_core.delivery.slot_queue import Ready
+    from wabroadcast_core.delivery.slot_queue import PendingSend
     from wabroadcast_core.engine.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Dropped(Exception):  # noqa: N818 - an outcome of one message
     """Control wants it not to be sent, and it has not left."""
 
 
-class Sending:
+class SendTasks:
     """All sends of one engine that are under way.
 
     A send runs in a task, but a task is made only when no other is free to go on with it: where a sender answers
@@ -47,11 +47,11 @@ class Sending:
         self._engine = engine
         self._ended = ended
         self._loop = asyncio.get_running_loop()
-        self._begun: deque[tuple[LiveConnection, Ready]] = deque()
+        self._begun: deque[tuple[LiveConnection, PendingSend]] = deque()
         self._pumping = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: dict[int, tuple[float, asyncio.Task[None]]] = {}  # by message key: start, its task
-        self._checking: dict[int, tuple[int, Ready]] = {}  # by message key: connection, whom it is asked for
+        self._checking: dict[int, tuple[int, PendingSend]] = {}  # by message key: connection, whom it is asked for
         self._breakers: dict[int, CircuitBreaker] = {}
         self._fine: dict[int, int] = {}  # messages sent, of broadcasts without a failure so far
         self._looks_before_send = engine.context.plugins.looks_before_send
@@ -60,7 +60,7 @@ class Sending:
     def is_idle(self) -> bool:
         return not self._begun and not self._tasks
 
-    def start(self, live: LiveConnection, ready: "Ready") -> None:
+    def start(self, live: LiveConnection, ready: "PendingSend") -> None:
         live.in_flight += 1
         self._begun.append((live, ready))
         if not self._pumping:
@@ -81,7 +81,7 @@ class Sending:
         while self._begun and task is not None:
             await self._send(*self._begun.popleft(), task)
 
-    async def _send(self, live: LiveConnection, ready: "Ready", task: asyncio.Task[None]) -> None:
+    async def _send(self, live: LiveConnection, ready: "PendingSend", task: asyncio.Task[None]) -> None:
         started_at = self._engine.clock.now()
         if live.has_rate:
             live.note_start(ready.slot, ready.shift, at=started_at)
@@ -96,11 +96,11 @@ class Sending:
                 self._engine.context.plugins.before_send(ready.message)
             left = True
             answer = _as_accepted(await live.sender.send(ready.message))
-            outcome = outcomes.accepted(answer, ready.claimed, connection_id=live.brief.id, started_at=started_at)
+            outcome = classify.accepted(answer, ready.claimed, connection_id=live.snapshot.id, started_at=started_at)
             self._note_identity(ready.message.number, answer.wa_id)
         except asyncio.CancelledError:
-            outcome = outcomes.unknown("no_answer", self._circumstances(live, ready)) if left else self._not_left(ready)
-        except (Absent, Doubtful) as error:
+            outcome = classify.unknown("no_answer", self._circumstances(live, ready)) if left else self._not_left(ready)
+        except (NotOnWhatsApp, NotFoundYet) as error:
             outcome = self._withhold(error, ready)
         except Dropped:
             outcome = self._not_left(ready)
@@ -110,7 +110,7 @@ class Sending:
         del self._under_way[key]
         asked = outcome.connection_id is not None  # otherwise nothing left, and it counts as no start
         self._engine.recorder.add(Result(ready.claimed, outcome, started_at if asked else None))
-        self._ended(live.brief.id)
+        self._ended(live.snapshot.id)
         self._watch(ready, outcome)
 
     async def finish(self, *, within: float) -> None:
@@ -127,12 +127,12 @@ class Sending:
             if started_at < before:
                 task.cancel()
 
-    async def _expect(self, live: LiveConnection, ready: "Ready") -> None:
+    async def _expect(self, live: LiveConnection, ready: "PendingSend") -> None:
         """Ask for the person's presence, which takes a while: control may drop the message meanwhile.
 
-        :raises Absent: :raises Doubtful: :raises Dropped: it is not to be sent (now).
+        :raises NotOnWhatsApp: :raises NotFoundYet: :raises Dropped: it is not to be sent (now).
         """
-        self._checking[ready.claimed.key] = (live.brief.id, ready)
+        self._checking[ready.claimed.key] = (live.snapshot.id, ready)
         try:
             await self._engine.presence.expect(live.sender, ready.message.number)
         finally:
@@ -140,55 +140,55 @@ class Sending:
         if ready.dropped or self._engine.stopping:
             raise Dropped
 
-    def hear(self, news: News) -> None:
+    def hear(self, news: Announcement) -> None:
         """Drop what has not left yet and must not."""
         for connection_id, ready in self._checking.values():
             ready.dropped = ready.dropped or news.concerns(connection_id, ready.claimed)
 
-    def _not_left(self, ready: "Ready") -> Outcome:
-        return outcomes.given_back(ready.claimed, now=self._engine.clock.now())
+    def _not_left(self, ready: "PendingSend") -> Outcome:
+        return classify.given_back(ready.claimed, now=self._engine.clock.now())
 
-    def _withhold(self, error: Absent | Doubtful, ready: "Ready") -> Outcome:
+    def _withhold(self, error: NotOnWhatsApp | NotFoundYet, ready: "PendingSend") -> Outcome:
         """The person does not seem to be on WhatsApp: nothing was sent."""
-        if isinstance(error, Absent):
-            return outcomes.skipped(ready.claimed, SkipReason.NOT_ON_WHATSAPP)
+        if isinstance(error, NotOnWhatsApp):
+            return classify.skipped(ready.claimed, SkipReason.NOT_ON_WHATSAPP)
         now = self._engine.clock.now()
-        return outcomes.given_back(ready.claimed, now=now, wait=error.wait, reason="not_found_yet")
+        return classify.given_back(ready.claimed, now=now, wait=error.wait, reason="not_found_yet")
 
     def _note_identity(self, number: str, wa_id: str | None) -> None:
         """Keep the id that WhatsApp knows a person by, where it is not the number itself."""
         if wa_id is not None and wa_id != number[1:]:
             self._engine.spawn(self._engine.ledger.note_identity(wa_id, number))
 
-    def _sort(self, error: Exception, live: LiveConnection, ready: "Ready") -> Outcome:
+    def _sort(self, error: Exception, live: LiveConnection, ready: "PendingSend") -> Outcome:
         if not isinstance(error, SendError):
-            log.error("sender %s failed: %s", live.brief.sender, type(error).__name__)
-        ending = outcomes.not_accepted(error, self._circumstances(live, ready))
+            log.error("sender %s failed: %s", live.snapshot.sender, type(error).__name__)
+        ending = classify.not_accepted(error, self._circumstances(live, ready))
         follow: Coroutine[Any, Any, None] | None = None
         match ending.consequence:
             case "slow_down":
-                wait = ending.wait or (None if live.brief.limits.rate else UNPACED_WAIT)
-                follow = self._engine.slow_down(live.brief.id, slot=ready.slot, wait=wait)
+                wait = ending.wait or (None if live.snapshot.limits.rate else UNPACED_WAIT)
+                follow = self._engine.slow_down(live.snapshot.id, slot=ready.slot, wait=wait)
             case "close_to_strangers":
-                self._engine.strangers.close(live.brief.id, seconds=ending.wait or 0)
+                self._engine.strangers.close(live.snapshot.id, seconds=ending.wait or 0)
             case "pause_broadcast" if isinstance(error, BadMessage):
-                follow = self._engine.ledger.pause_broadcast(ready.brief.id, reason=str(error))
+                follow = self._engine.ledger.pause_broadcast(ready.snapshot.id, reason=str(error))
             case "pause_connection" if isinstance(error, ConnectionDown):
-                follow = self._engine.ledger.pause_connection(live.brief.id, error)
+                follow = self._engine.ledger.pause_connection(live.snapshot.id, error)
             case "opt_out":
                 follow = self._engine.ledger.opt_out(
-                    ready.claimed.number, reason=ending.outcome.reason or "opt_out", source=live.brief.name
+                    ready.claimed.number, reason=ending.outcome.reason or "opt_out", source=live.snapshot.name
                 )
         if follow is not None:
             self._engine.spawn(follow)
         return ending.outcome
 
-    def _watch(self, ready: "Ready", outcome: Outcome) -> None:
+    def _watch(self, ready: "PendingSend", outcome: Outcome) -> None:
         """Let the broadcast's circuit breaker hear of outcomes that are the recipient's own.
 
         A breaker is made with the first failure: until then it is enough to count.
         """
-        broadcast_id = ready.brief.id
+        broadcast_id = ready.snapshot.id
         breaker = self._breakers.get(broadcast_id)
         if outcome.status is SENT:
             if breaker is None:
@@ -214,11 +214,11 @@ class Sending:
             why = f"circuit breaker: too many messages fail alike ({reason})"
             self._engine.spawn(self._engine.ledger.pause_broadcast(broadcast_id, reason=why))
 
-    def _circumstances(self, live: LiveConnection, ready: "Ready") -> Circumstances:
+    def _circumstances(self, live: LiveConnection, ready: "PendingSend") -> Circumstances:
         return Circumstances(
-            brief=ready.brief,
+            snapshot=ready.snapshot,
             claimed=ready.claimed,
-            connection_id=live.brief.id,
+            connection_id=live.snapshot.id,
             now=self._engine.clock.now(),
             random=random.random(),  # noqa: S311 - spreads retries, no secret
             resend_after=self._engine.settings.resend_seconds,

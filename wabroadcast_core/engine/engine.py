@@ -12,39 +12,38 @@ import redis
 from wabroadcast_core.background import cancel_all
 from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.context import Context
-from wabroadcast_core.control.announcements import listen
-from wabroadcast_core.control.transitions import News, announce
-from wabroadcast_core.delivery.claims import NEVER, Outlook
+from wabroadcast_core.control.announcements import Announcement, announce, listen
+from wabroadcast_core.delivery.claims import NEVER, DueWork
 from wabroadcast_core.delivery.ledger import Ledger
-from wabroadcast_core.delivery.new_contacts import Strangers
-from wabroadcast_core.delivery.number_check import Presence
-from wabroadcast_core.delivery.preflight import Prepared, Readying
-from wabroadcast_core.delivery.sends import Sending
-from wabroadcast_core.delivery.slot_queue import Ready
+from wabroadcast_core.delivery.new_contacts import NewContactGate
+from wabroadcast_core.delivery.number_check import NumberCheck
+from wabroadcast_core.delivery.preflight import Preflight, Prepared
+from wabroadcast_core.delivery.sends import SendTasks
+from wabroadcast_core.delivery.slot_queue import PendingSend
 from wabroadcast_core.delivery.turn import Turn
-from wabroadcast_core.engine.unknown_outcomes import Settling
+from wabroadcast_core.engine.unknown_outcomes import UnknownOutcomes
 from wabroadcast_core.errors import ConnectionDown, UnavailableError
 from wabroadcast_core.hookspecs import FinishedMessage
-from wabroadcast_core.inbound.processor import Inbox
+from wabroadcast_core.inbound.processor import InboundProcessor
+from wabroadcast_core.models.receipt import ProviderEvents
 from wabroadcast_core.models.status import OPEN_MESSAGES, SENT, MessageStatus
-from wabroadcast_core.outcomes import classify as outcomes
+from wabroadcast_core.outcomes import classify
 from wabroadcast_core.outcomes.recorder import Recorder, Result
 from wabroadcast_core.pacing.lanes import Lanes
 from wabroadcast_core.pacing.pace import Pace
-from wabroadcast_core.pacing.per_recipient import Pairs
-from wabroadcast_core.recovery.held_claims import Holdings
+from wabroadcast_core.pacing.per_recipient import RecipientGaps
+from wabroadcast_core.recovery.held_claims import HeldClaims
 from wabroadcast_core.recovery.intents import Intents, LostError, SealedError
-from wabroadcast_core.recovery.lease import Identity
+from wabroadcast_core.recovery.lease import WorkerLease
 from wabroadcast_core.recovery.recover import Recovery
-from wabroadcast_core.snapshots import ConnectionBrief
+from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store.claims import Claimed
-from wabroadcast_core.store.group_commit import Committer
+from wabroadcast_core.store.group_commit import GroupCommit
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.store.outcomes import Outcome
-from wabroadcast_core.transport.cache import RedisKept
-from wabroadcast_core.transport.live_senders import Senders, note_departure
-from wabroadcast_core.transport.sender_contexts import Lending
-from wabroadcast_core.transport.sender_contexts import News as ProviderNews
+from wabroadcast_core.transport.cache import RedisCache
+from wabroadcast_core.transport.live_senders import LiveSenders, note_departure
+from wabroadcast_core.transport.sender_contexts import SenderContexts
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +62,7 @@ class Engine:
         self.clock = RedisClock()
         self.stopping = False
         self._client = context.async_redis()
-        self._committer = Committer(
+        self._committer = GroupCommit(
             context.database,
             self.clock,
             threads=STORE_THREADS[context.database.engine.dialect.name],
@@ -72,26 +71,26 @@ class Engine:
         )
         self.intents = Intents(self._client, context.keys)
         self.pace = Pace(self._client, context.keys)
-        self.pairs = Pairs(self._client, context.keys)
+        self.pairs = RecipientGaps(self._client, context.keys)
         self.lanes = Lanes(self._client, context.keys)
         self.ledger = Ledger(context, self._committer, self._client)
-        self.holdings = Holdings(self._committer, self.intents)
+        self.held_claims = HeldClaims(self._committer, self.intents)
         self.recorder = Recorder(self._committer, recorded=self._recorded)
-        lending = Lending(context.database, self._client, context.keys, departed=note_departure(self.clock.now))
-        self.senders = Senders(context.plugins, context.vault, lending, receive=self._receive)
-        self.presence = Presence(RedisKept(self._client, context.keys.presence), now=self.clock.now)
-        self.inbox = Inbox(self)
-        self._settling = Settling(self)
-        self.sending = Sending(self, ended=self._send_ended)
-        self._readying = Readying(context.plugins, now=self.clock.now, put_aside=self.put_aside)
-        self.strangers = Strangers(self.ledger, now=self.clock.now, put_aside=self.put_aside)
-        self._identity = Identity(context, self._committer, self.intents, self.clock)
+        lending = SenderContexts(context.database, self._client, context.keys, departed=note_departure(self.clock.now))
+        self.senders = LiveSenders(context.plugins, context.vault, lending, receive=self._receive)
+        self.presence = NumberCheck(RedisCache(self._client, context.keys.presence), now=self.clock.now)
+        self.inbox = InboundProcessor(self)
+        self._settling = UnknownOutcomes(self)
+        self.sending = SendTasks(self, ended=self._send_ended)
+        self._readying = Preflight(context.plugins, now=self.clock.now, put_aside=self.put_aside)
+        self.strangers = NewContactGate(self.ledger, now=self.clock.now, put_aside=self.put_aside)
+        self._identity = WorkerLease(context, self._committer, self.intents, self.clock)
         self._recovery = Recovery(
             context,
             self._committer,
             self.intents,
             self._client,
-            brief_of=lambda unit, key: self.ledger.read_brief(unit.connection, key),
+            snapshot_of=lambda unit, key: self.ledger.read_snapshot(unit.conn, key),
         )
         self._turns: dict[int, set[Turn]] = {}
         self._turn_tasks: set[asyncio.Task[None]] = set()
@@ -134,7 +133,7 @@ class Engine:
         self.stopping = True
         for turns in self._turns.values():
             for turn in turns:
-                turn.poke()
+                turn.wake()
         if self._turn_tasks:
             await asyncio.wait(self._turn_tasks, timeout=self.settings.stop_seconds)
         await self.sending.finish(within=self.settings.stop_seconds)
@@ -142,7 +141,7 @@ class Engine:
         with contextlib.suppress(TimeoutError, UnavailableError, redis.RedisError):  # else recover settles what is left
             async with asyncio.timeout(self.settings.stop_seconds):
                 await self.recorder.flush()
-                await self.holdings.give_back_strays(self.worker_id, at_once=True)
+                await self.held_claims.give_back_strays(self.worker_id, at_once=True)
                 await self._identity.end()
         await cancel_all([*self._background, *self._turn_tasks])
         await self.senders.close()
@@ -175,7 +174,7 @@ class Engine:
         while not self.stopping:
             try:
                 await self._recovery.run(worker_id=self.worker_id)
-                await self.holdings.give_back_strays(self.worker_id)
+                await self.held_claims.give_back_strays(self.worker_id)
             except (UnavailableError, redis.RedisError) as error:
                 log.warning("recover must wait: %s", type(error).__name__)
             except Exception:  # it must go on whatever happens
@@ -217,41 +216,41 @@ class Engine:
             if not turns:
                 del self._turns[turn.connection_id]
 
-    async def come_back(self, connection_id: int, outlook: Outlook, *, slot: float = 0) -> None:
+    async def requeue(self, connection_id: int, due_work: DueWork, *, slot: float = 0) -> None:
         """Put the connection's next turn into the queue: at once, or when its next work is due.
 
         :param slot: its next slot, where that is far away: the turn begins a little before.
         """
-        if outlook.connection is None or not outlook.connection.active or self.stopping:
+        if due_work.connection is None or not due_work.connection.active or self.stopping:
             return
-        due = max(0.0 if outlook.rivals else outlook.next_due, slot - WAKE_EARLY)
+        due = max(0.0 if due_work.rivals else due_work.next_due, slot - WAKE_EARLY)
         if due != NEVER:
-            await self._wake(connection_id, rank=outlook.top_rank, due=due)
+            await self._wake(connection_id, rank=due_work.top_rank, due=due)
 
     async def _wake(self, connection_id: int, *, rank: int, due: float) -> None:
         at = None if due <= self.clock.now() + 1 else due
         await asyncio.to_thread(self.context.wakes.turn, connection_id, rank=rank, at=at)
 
-    async def poke(self, connection_id: int) -> None:
+    async def wake(self, connection_id: int) -> None:
         """All lanes are taken: whoever has one shall look again."""
-        await self._client.publish(self.context.keys.control, News(wake=connection_id).as_json())
+        await self._client.publish(self.context.keys.control, Announcement(wake=connection_id).as_json())
 
     # --- what turns ask for ------------------------------------------------------------------------------------
 
-    async def look(self, connection_id: int) -> Outlook:
+    async def look(self, connection_id: int) -> DueWork:
         return await self.ledger.look(connection_id)
 
     async def claim(
-        self, connection: ConnectionBrief, amount: int, caps: Mapping[int, int] | None
-    ) -> tuple[list[Prepared], int, Outlook]:
-        """Claim messages and make them ready. :returns: them, how many were claimed, and the outlook."""
-        taken, outlook = await self.ledger.claim(connection, worker_id=self.worker_id, amount=amount, caps=caps)
-        self.holdings.take(message.key for message in taken)
+        self, connection: ConnectionSnapshot, amount: int, caps: Mapping[int, int] | None
+    ) -> tuple[list[Prepared], int, DueWork]:
+        """Claim messages and make them ready. :returns: them, how many were claimed, and the due_work."""
+        taken, due_work = await self.ledger.claim(connection, worker_id=self.worker_id, amount=amount, caps=caps)
+        self.held_claims.take(message.key for message in taken)
         allowed = await self.strangers.hold_back(connection.id, taken)
-        claimed = [(message, self.ledger.brief(message.broadcast_id)) for message in allowed]
-        return await self._readying.make_ready(claimed), len(taken), outlook
+        claimed = [(message, self.ledger.snapshot(message.broadcast_id)) for message in allowed]
+        return await self._readying.check_and_render(claimed), len(taken), due_work
 
-    async def prime_pace(self, connection: ConnectionBrief) -> None:
+    async def prime_pace(self, connection: ConnectionSnapshot) -> None:
         now = self.clock.now()
         memory = await self.ledger.recent_starts(connection, now=now)
         await self.pace.prime(connection.id, connection.limits, memory, now=now)
@@ -281,14 +280,14 @@ class Engine:
     def put_aside(self, claimed: Claimed, outcome: Outcome) -> None:
         self.recorder.add(Result(claimed, outcome))
 
-    def give_back(self, ready: Ready, *, wait: float = 0, reason: str | None = None) -> None:
+    def give_back(self, ready: PendingSend, *, wait: float = 0, reason: str | None = None) -> None:
         """Return a claimed message that was not started. ``wait``: seconds before it may be claimed again."""
         now = self.clock.now()
-        self.put_aside(ready.claimed, outcomes.given_back(ready.claimed, now=now, wait=wait, reason=reason))
+        self.put_aside(ready.claimed, classify.given_back(ready.claimed, now=now, wait=wait, reason=reason))
 
     def _recorded(self, results: Sequence[Result]) -> None:
         self.intents.forget(result.outcome.key for result in results)
-        self.holdings.let_go(result.outcome.key for result in results)
+        self.held_claims.let_go(result.outcome.key for result in results)
         unsent = [result for result in results if result.outcome.status is not SENT]
         self._see_to_returned([result for result in unsent if result.outcome.status in WAITING])
         if self.context.plugins.hears_finished:
@@ -305,12 +304,12 @@ class Engine:
         for connection_id, due in dues.items():
             looking = [turn for turn in self._turns.get(connection_id, ()) if turn.looks_on]
             for turn in looking:
-                turn.poke()
+                turn.wake()
             if not looking:
                 self.spawn(self._wake(connection_id, rank=0, due=due))
 
     def _finished(self, result: Result) -> FinishedMessage:
-        job_id = self.ledger.brief(result.claimed.broadcast_id).job_id
+        job_id = self.ledger.snapshot(result.claimed.broadcast_id).job_id
         return FinishedMessage(
             message_id=f"{job_id}-{position_of(result.claimed.key)}",
             job_id=job_id,
@@ -334,16 +333,16 @@ class Engine:
         if not self.stopping:
             self.inbox.start(self.inbox.work_through(connection_id))
 
-    def _receive(self, connection_id: int, news: ProviderNews) -> None:
+    def _receive(self, connection_id: int, news: ProviderEvents) -> None:
         self.inbox.start(self.inbox.hear(connection_id, news))
 
     def _announce_silence(self, numbers: Sequence[str]) -> None:
-        announce(self.context.redis, self.context.keys, News(numbers=numbers))
+        announce(self.context.redis, self.context.keys, Announcement(numbers=numbers))
 
-    def _hear(self, news: News) -> None:
+    def _hear(self, news: Announcement) -> None:
         if news.wake is not None:
             for turn in self._turns.get(news.wake, ()):
-                turn.poke()
+                turn.wake()
             return
         self.sending.hear(news)
         for turns in self._turns.values():

@@ -10,9 +10,9 @@ from wabroadcast_core.hookspecs import FindsMessages
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.outcomes.receipts import apply_receipts
-from wabroadcast_core.snapshots import ConnectionBrief
+from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import unknown as unknown_store
-from wabroadcast_core.store.group_commit import Unit
+from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.store.unknown import Unsettled
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ LONGEST_QUESTION: Final = 30.0
 MOST_ASKED: Final = 200  # of a connection at a time
 
 
-class Settling:
+class UnknownOutcomes:
     """For one engine; what others ask meanwhile does no harm."""
 
     def __init__(self, engine: "Engine") -> None:
@@ -39,28 +39,26 @@ class Settling:
         :raises UnavailableError: the store cannot be reached.
         """
         seen: set[int] = set()
-        for connection_id in await self._engine.ledger.run(
-            lambda unit: unknown_store.unsettled_connections(unit.connection)
-        ):
+        for connection_id in await self._engine.ledger.run(lambda unit: unknown_store.unsettled_connections(unit.conn)):
             seen |= await self._settle_connection(connection_id)
         self._ripe_at = {key: at for key, at in self._ripe_at.items() if key in seen}
 
     async def _settle_connection(self, connection_id: int) -> set[int]:
         """:returns: the keys of what is unknown there and can be asked for."""
-        brief = await self._engine.ledger.connection(connection_id)
-        sender = None if brief is None or not brief.active else self._sender_of(brief)
+        snapshot = await self._engine.ledger.connection(connection_id)
+        sender = None if snapshot is None or not snapshot.active else self._sender_of(snapshot)
         if not isinstance(sender, FindsMessages):
             return set()
         unsettled = await self._engine.ledger.run(
-            lambda unit: unknown_store.unsettled_messages(unit.connection, connection_id, limit=MOST_ASKED)
+            lambda unit: unknown_store.unsettled_messages(unit.conn, connection_id, limit=MOST_ASKED)
         )
         for message in unsettled:
             await self._settle(sender, connection_id, message)
         return {message.key for message in unsettled}
 
-    def _sender_of(self, brief: ConnectionBrief) -> object:
+    def _sender_of(self, snapshot: ConnectionSnapshot) -> object:
         try:
-            return self._engine.senders.of(brief).sender
+            return self._engine.senders.of(snapshot).sender
         except ConnectionDown:
             return None
 
@@ -85,8 +83,8 @@ class Settling:
             await self._engine.ledger.run(lambda unit: apply_receipts(unit, connection_id, [receipt]))
 
 
-def _release(unit: Unit, keys: Sequence[int]) -> None:
-    unknown_store.release_now(unit.connection, keys, now=unit.now)
+def _release(unit: UnitOfWork, keys: Sequence[int]) -> None:
+    unknown_store.release_now(unit.conn, keys, now=unit.now)
 
 
 def _receipt_of(message: Unsettled, found: Accepted, *, at: float) -> Receipt:

@@ -18,10 +18,10 @@ from wabroadcast_core.errors import BroadcastError, ConnectionDown, NotFoundErro
 from wabroadcast_core.hookspecs import ParsesWebhooks
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.models.status import Rank
-from wabroadcast_core.snapshots import ConnectionBrief
+from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import webhook_calls as call_store
-from wabroadcast_core.transport.sender_contexts import Lending, make_sender
+from wabroadcast_core.transport.sender_contexts import SenderContexts, make_sender
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class _Call:
     answer: "Future[str | None]" = field(default_factory=Future)
 
 
-class Intake:
+class WebhookIntake:
     """One thread that takes calls in; started with the first one. :meth:`take` may be called from any thread."""
 
     def __init__(self, context: Context) -> None:
@@ -88,39 +88,43 @@ class Intake:
     def _take_all(self, calls: Sequence[_Call], verifiers: "Verifiers") -> None:
         waiting = [call for call in calls if call.answer.set_running_or_notify_cancel()]
         try:
-            briefs = self._find_connections({call.connection for call in waiting})
-            good = [(brief, call) for call in waiting if (brief := _verified(call, briefs, verifiers)) is not None]
+            snapshots = self._find_connections({call.connection for call in waiting})
+            good = [
+                (snapshot, call) for call in waiting if (snapshot := _verified(call, snapshots, verifiers)) is not None
+            ]
             self._store(good)
         except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits these calls
             for call in waiting:
                 if not call.answer.done():
                     call.answer.set_exception(error)
 
-    def _find_connections(self, names: set[str]) -> dict[str, ConnectionBrief]:
-        with self._context.database.read() as connection:
-            rows = connection_store.find_connections(connection, names)
-        return {row["name"]: ConnectionBrief.of(row, now=self._context.clock.now()) for row in rows}
+    def _find_connections(self, names: set[str]) -> dict[str, ConnectionSnapshot]:
+        with self._context.database.read() as conn:
+            rows = connection_store.find_connections(conn, names)
+        return {row["name"]: ConnectionSnapshot.of(row, now=self._context.clock.now()) for row in rows}
 
-    def _store(self, calls: Sequence[tuple[ConnectionBrief, _Call]]) -> None:
+    def _store(self, calls: Sequence[tuple[ConnectionSnapshot, _Call]]) -> None:
         if not calls:
             return
         now = self._context.clock.now()
-        with self._context.database.write() as connection:
-            call_store.insert_calls(connection, [(brief.id, call.request) for brief, call in calls], now=now)
+        with self._context.database.write() as conn:
+            call_store.insert_calls(conn, [(snapshot.id, call.request) for snapshot, call in calls], now=now)
         for _, call in calls:
             call.answer.set_result(None)
-        for key in {brief.id for brief, _ in calls}:
+        for key in {snapshot.id for snapshot, _ in calls}:
             self._context.wakes.webhooks(key, rank=Rank.HIGH)
 
 
-def _verified(call: _Call, briefs: Mapping[str, ConnectionBrief], verifiers: "Verifiers") -> ConnectionBrief | None:
+def _verified(
+    call: _Call, snapshots: Mapping[str, ConnectionSnapshot], verifiers: "Verifiers"
+) -> ConnectionSnapshot | None:
     """The connection of a call that is to be stored; all others are answered here."""
-    brief = briefs.get(call.connection)
-    if brief is None:
+    snapshot = snapshots.get(call.connection)
+    if snapshot is None:
         call.answer.set_exception(NotFoundError("connection", call.connection))
         return None
     try:
-        said = verifiers.verify(brief, call.request)
+        said = verifiers.verify(snapshot, call.request)
     except BroadcastError as error:
         call.answer.set_exception(error)
     except Exception as error:
@@ -128,7 +132,7 @@ def _verified(call: _Call, briefs: Mapping[str, ConnectionBrief], verifiers: "Ve
         call.answer.set_exception(WebhookRefusedError(f"the call cannot be verified: {type(error).__name__}"))
     else:
         if said is None and call.request.method == "POST":
-            return brief
+            return snapshot
         call.answer.set_result(said)
     return None
 
@@ -139,30 +143,30 @@ class Verifiers:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._loop = asyncio.new_event_loop()
-        self._lending = Lending(context.database, context.async_redis(), context.keys)
+        self._lending = SenderContexts(context.database, context.async_redis(), context.keys)
         self._made: dict[int, tuple[int, ParsesWebhooks]] = {}
 
-    def verify(self, brief: ConnectionBrief, request: WebhookRequest) -> str | None:
+    def verify(self, snapshot: ConnectionSnapshot, request: WebhookRequest) -> str | None:
         """:raises NotFoundError: its sender takes no calls. :raises WebhookRefusedError: :raises UnavailableError:"""
-        return self._sender_of(brief).verify_webhook(request)
+        return self._sender_of(snapshot).verify_webhook(request)
 
     def close(self) -> None:
         self._loop.run_until_complete(self._lending.close())
         self._loop.close()
 
-    def _sender_of(self, brief: ConnectionBrief) -> ParsesWebhooks:
-        made = self._made.get(brief.id)
-        if made is not None and made[0] == brief.revision:
+    def _sender_of(self, snapshot: ConnectionSnapshot) -> ParsesWebhooks:
+        made = self._made.get(snapshot.id)
+        if made is not None and made[0] == snapshot.revision:
             return made[1]
         try:
-            sender = self._loop.run_until_complete(self._make(brief))
+            sender = self._loop.run_until_complete(self._make(snapshot))
         except ConnectionDown as error:
-            raise UnavailableError(f"connection {brief.name!r} is not set up: {error}") from error
+            raise UnavailableError(f"connection {snapshot.name!r} is not set up: {error}") from error
         if not isinstance(sender, ParsesWebhooks):
-            raise NotFoundError("webhook of connection", brief.name)
-        self._made[brief.id] = (brief.revision, sender)
+            raise NotFoundError("webhook of connection", snapshot.name)
+        self._made[snapshot.id] = (snapshot.revision, sender)
         return sender
 
-    async def _make(self, brief: ConnectionBrief) -> object:
-        context = self._lending.context_for(brief, receive=lambda _key, _news: None)
-        return make_sender(self._context.plugins, self._context.vault, brief, context)
+    async def _make(self, snapshot: ConnectionSnapshot) -> object:
+        context = self._lending.context_for(snapshot, receive=lambda _key, _news: None)
+        return make_sender(self._context.plugins, self._context.vault, snapshot, context)

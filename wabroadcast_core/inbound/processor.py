@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from wabroadcast_core.errors import BadMessage, ConnectionDown, Throttled, UnavailableError
 from wabroadcast_core.hookspecs import ParsesWebhooks
-from wabroadcast_core.inbound.auto_replies import Replies
-from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
-from wabroadcast_core.outcomes.opt_outs import ConsentWords, asks_for_silence, silence, welcome_back
+from wabroadcast_core.inbound.auto_replies import AutoReplies
+from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, ProviderEvents, Receipt
+from wabroadcast_core.outcomes.opt_outs import ConsentWords, is_opt_out, opt_in, opt_out
 from wabroadcast_core.outcomes.receipts import Failure, apply_receipts
-from wabroadcast_core.snapshots import ConnectionBrief
+from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import webhook_calls as call_store
-from wabroadcast_core.store.group_commit import Unit
-from wabroadcast_core.transport.sender_contexts import News
+from wabroadcast_core.store.group_commit import UnitOfWork
 
 if TYPE_CHECKING:
     from wabroadcast_core.engine.engine import Engine
@@ -35,7 +34,7 @@ DISCONNECTED = "disconnected"  # the reason of a connection that its provider sa
 
 
 @dataclass(slots=True)
-class Heard:
+class InboundBatch:
     """What a transaction took in, for what follows after it."""
 
     calls: int = 0
@@ -45,13 +44,13 @@ class Heard:
     replies: list[tuple[str, str]] = field(default_factory=list)  # number, text
 
 
-class Inbox:
+class InboundProcessor:
     def __init__(self, engine: "Engine") -> None:
         settings = engine.settings
         self._engine = engine
         self._words = ConsentWords.of(stop=settings.stop_words, start=settings.start_words)
         self._texts = {"stop": settings.stop_reply, "start": settings.start_reply}
-        self._replies = Replies(engine)
+        self._replies = AutoReplies(engine)
         self._busy: dict[int, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -82,10 +81,10 @@ class Inbox:
         hold up those behind it: then they are taken one by one, and that one is dropped.
         """
         async with self._busy.setdefault(connection_id, asyncio.Lock()):
-            brief = await self._engine.ledger.connection(connection_id)
-            sender = None if brief is None else self._sender_of(brief)
+            snapshot = await self._engine.ledger.connection(connection_id)
+            sender = None if snapshot is None else self._sender_of(snapshot)
             most = AT_ONCE
-            while brief is None or sender is not None:
+            while snapshot is None or sender is not None:
                 take = partial(self._take_calls, connection_id=connection_id, sender=sender, most=most)
                 try:
                     heard = await self._engine.ledger.run(take)
@@ -100,32 +99,32 @@ class Inbox:
                     continue
                 if not heard.calls:
                     return
-                if brief is not None:
-                    await self._follow(brief, heard)
+                if snapshot is not None:
+                    await self._follow(snapshot, heard)
 
-    async def hear(self, connection_id: int, news: News) -> None:
+    async def hear(self, connection_id: int, news: ProviderEvents) -> None:
         """Take in what a sender heard by itself; it is kept here while the store is away."""
         while True:
             try:
                 heard = await self._engine.ledger.run(lambda unit: self._take_in(unit, connection_id, news))
-                brief = await self._engine.ledger.connection(connection_id)
+                snapshot = await self._engine.ledger.connection(connection_id)
                 break
             except UnavailableError:
                 await asyncio.sleep(STORE_RETRY_SECONDS)
-        if brief is not None:
-            await self._follow(brief, heard)
+        if snapshot is not None:
+            await self._follow(snapshot, heard)
 
-    def _sender_of(self, brief: ConnectionBrief) -> object:
+    def _sender_of(self, snapshot: ConnectionSnapshot) -> object:
         try:
-            return self._engine.senders.of(brief).sender
+            return self._engine.senders.of(snapshot).sender
         except ConnectionDown as error:
-            log.warning("connection %s: its webhook calls cannot be read: %s", brief.name, error)
+            log.warning("connection %s: its webhook calls cannot be read: %s", snapshot.name, error)
             return None
 
     # --- in the store ------------------------------------------------------------------------------------------
 
-    def _take_calls(self, unit: Unit, *, connection_id: int, sender: object, most: int) -> Heard:
-        calls = call_store.take_calls(unit.connection, connection_id, amount=most)
+    def _take_calls(self, unit: UnitOfWork, *, connection_id: int, sender: object, most: int) -> InboundBatch:
+        calls = call_store.take_calls(unit.conn, connection_id, amount=most)
         news: list[Receipt | Inbound | ConnectionEvent] = []
         if isinstance(sender, ParsesWebhooks):
             for _, request in calls:
@@ -134,12 +133,12 @@ class Inbox:
                 except Exception:
                     log.exception("a webhook call of connection %d cannot be read and is dropped", connection_id)
         heard = self._take_in(unit, connection_id, news)
-        call_store.delete_calls(unit.connection, [key for key, _ in calls])
+        call_store.delete_calls(unit.conn, [key for key, _ in calls])
         heard.calls = len(calls)
         return heard
 
-    def _take_in(self, unit: Unit, connection_id: int, news: News) -> Heard:
-        heard = Heard()
+    def _take_in(self, unit: UnitOfWork, connection_id: int, news: ProviderEvents) -> InboundBatch:
+        heard = InboundBatch()
         receipts = [item for item in news if isinstance(item, Receipt)]
         if receipts:
             heard.failures = apply_receipts(unit, connection_id, receipts)
@@ -148,19 +147,19 @@ class Inbox:
         self._note_consent(unit, heard)
         return heard
 
-    def _note_consent(self, unit: Unit, heard: Heard) -> None:
+    def _note_consent(self, unit: UnitOfWork, heard: InboundBatch) -> None:
         """Opt out and in who asked for it, in the order of asking, and whom a failure says to leave alone."""
         for failure in heard.failures:
-            if asks_for_silence(failure.error) and failure.number is not None:
-                silence(unit, failure.number, reason=failure.error.reason)
+            if is_opt_out(failure.error) and failure.number is not None:
+                opt_out(unit, failure.number, reason=failure.error.reason)
         said = [(message, self._words.read(message)) for message in heard.inbound]
-        known = identity_store.numbers_of(unit.connection, {message.number[1:] for message, word in said if word})
+        known = identity_store.numbers_of(unit.conn, {message.number[1:] for message, word in said if word})
         for message, word in said:
             number = known.get(message.number[1:], message.number)
             if word == "stop":
-                changed = silence(unit, number, reason=STOPPED_BY_REPLY, at=message.at)
+                changed = opt_out(unit, number, reason=STOPPED_BY_REPLY, at=message.at)
             elif word == "start":
-                changed = welcome_back(unit, number, at=message.at)
+                changed = opt_in(unit, number, at=message.at)
             else:
                 continue
             text = self._texts[word]
@@ -169,15 +168,15 @@ class Inbox:
 
     # --- after it ----------------------------------------------------------------------------------------------
 
-    async def _follow(self, brief: ConnectionBrief, heard: Heard) -> None:
+    async def _follow(self, snapshot: ConnectionSnapshot, heard: InboundBatch) -> None:
         for failure in heard.failures:
-            await self._see_to(self._follow_failure(brief, failure))
+            await self._see_to(self._follow_failure(snapshot, failure))
         for event in heard.events:
-            await self._see_to(self._follow_event(brief, event))
+            await self._see_to(self._follow_event(snapshot, event))
         if heard.inbound:
-            await asyncio.to_thread(self._tell_plugins, heard.inbound, brief.name)
+            await asyncio.to_thread(self._tell_plugins, heard.inbound, snapshot.name)
         for number, text in heard.replies:
-            self._replies.send(brief, number, text)
+            self._replies.send(snapshot, number, text)
 
     def _tell_plugins(self, inbound: Sequence[Inbound], connection: str) -> None:
         for message in inbound:
@@ -191,24 +190,24 @@ class Inbox:
         except UnavailableError as error:
             log.warning("what a provider told has no effect on others: %s", error)
 
-    async def _follow_failure(self, brief: ConnectionBrief, failure: Failure) -> None:
+    async def _follow_failure(self, snapshot: ConnectionSnapshot, failure: Failure) -> None:
         """A failure that comes late means for others what it would have meant at once."""
         ledger = self._engine.ledger
         match failure.error:
             case BadMessage() as error:
                 await ledger.pause_broadcast(failure.broadcast_id, reason=str(error))
             case ConnectionDown() as error:
-                await ledger.pause_connection(brief.id, error)
+                await ledger.pause_connection(snapshot.id, error)
             case Throttled(scope="connection") as error:
-                await self._engine.slow_down(brief.id, slot=self._engine.clock.now(), wait=error.retry_after)
+                await self._engine.slow_down(snapshot.id, slot=self._engine.clock.now(), wait=error.retry_after)
 
-    async def _follow_event(self, brief: ConnectionBrief, event: ConnectionEvent) -> None:
+    async def _follow_event(self, snapshot: ConnectionSnapshot, event: ConnectionEvent) -> None:
         if event.state == "down":
-            await self._engine.ledger.pause_connection(brief.id, ConnectionDown(DISCONNECTED, event.reason))
+            await self._engine.ledger.pause_connection(snapshot.id, ConnectionDown(DISCONNECTED, event.reason))
         else:
-            await self._engine.ledger.resume_connection(brief.id)
+            await self._engine.ledger.resume_connection(snapshot.id)
 
 
-def _drop_first(unit: Unit, *, connection_id: int) -> None:
-    calls = call_store.take_calls(unit.connection, connection_id, amount=1)
-    call_store.delete_calls(unit.connection, [key for key, _ in calls])
+def _drop_first(unit: UnitOfWork, *, connection_id: int) -> None:
+    calls = call_store.take_calls(unit.conn, connection_id, amount=1)
+    call_store.delete_calls(unit.conn, [key for key, _ in calls])

@@ -1,6 +1,6 @@
 """What providers say later: receipts, messages from people, news of a connection."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -51,3 +51,6 @@ class WebhookRequest:
     headers: Mapping[str, str]  # names in lower case
     body: bytes = b""
     form: Mapping[str, str] = field(default_factory=dict)
+
+
+ProviderEvents = Sequence[Receipt | Inbound | ConnectionEvent]

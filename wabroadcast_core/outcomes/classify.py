@@ -15,7 +15,7 @@ from wabroadcast_core.errors import (
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.status import SENT, MessageStatus
 from wabroadcast_core.outcomes.retry import next_delay
-from wabroadcast_core.snapshots import BroadcastBrief
+from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.outcomes import Outcome
 
@@ -39,7 +39,7 @@ class Ending:
 class Circumstances:
     """What decides beside the error."""
 
-    brief: BroadcastBrief
+    snapshot: BroadcastSnapshot
     claimed: Claimed
     connection_id: int
     now: float
@@ -88,7 +88,7 @@ def not_accepted(error: Exception, circumstances: Circumstances) -> Ending:  # n
 def unknown(reason: str, circumstances: Circumstances, *, detail: str = "") -> Outcome:
     """The request left and no answer came: held, or sent again after a while where the broadcast says so."""
     outcome = _outcome(circumstances, MessageStatus.UNKNOWN, reason, detail, used=True)
-    if circumstances.brief.draft.on_unknown == "resend":
+    if circumstances.snapshot.draft.on_unknown == "resend":
         outcome.due_at = circumstances.now + circumstances.resend_after
     return outcome
 
@@ -106,7 +106,7 @@ def skipped(claimed: Claimed, reason: str, detail: str | None = None) -> Outcome
 
 def _after_temporary(error: Temporary, circumstances: Circumstances) -> Outcome:
     delay = next_delay(
-        circumstances.brief.draft.retry,
+        circumstances.snapshot.draft.retry,
         attempt=circumstances.claimed.attempts + 1,
         retry_after=error.retry_after,
         random=circumstances.random,

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from wabroadcast_core.errors import Rejected, SendError
 from wabroadcast_core.models.receipt import Inbound
 from wabroadcast_core.store import blacklist as blacklist_store
-from wabroadcast_core.store.group_commit import Unit
+from wabroadcast_core.store.group_commit import UnitOfWork
 
 INBOUND = "inbound"  # the source of what people say
 
@@ -54,11 +54,11 @@ def plain_words(text: str) -> str:
     return _NO_WORD.sub(" ", folded).strip()
 
 
-def asks_for_silence(error: SendError | None) -> bool:
+def is_opt_out(error: SendError | None) -> bool:
     return isinstance(error, Rejected) and error.opt_out
 
 
-def silence(unit: Unit, number: str, *, reason: str, at: float | None = None, source: str = INBOUND) -> bool:
+def opt_out(unit: UnitOfWork, number: str, *, reason: str, at: float | None = None, source: str = INBOUND) -> bool:
     """Let nobody message this number any more, on any connection; running turns are told after the commit.
 
     :param at: when the person said so, if not now.
@@ -66,15 +66,15 @@ def silence(unit: Unit, number: str, *, reason: str, at: float | None = None, so
     """
     said = unit.now if at is None else min(at, unit.now)
     unit.silenced.append(number)
-    added = blacklist_store.add_numbers(unit.connection, [number], reason=reason, source=source, now=said)
+    added = blacklist_store.add_numbers(unit.conn, [number], reason=reason, source=source, now=said)
     if not added:
-        blacklist_store.renew_number(unit.connection, number, now=said)
+        blacklist_store.renew_number(unit.conn, number, now=said)
     return bool(added)
 
 
-def welcome_back(unit: Unit, number: str, *, at: float) -> bool:
+def opt_in(unit: UnitOfWork, number: str, *, at: float) -> bool:
     """Let a number be messaged again, unless it was listed after the person said so: news come in any order.
 
     :returns: whether it was listed.
     """
-    return blacklist_store.remove_number(unit.connection, number, source=INBOUND, now=unit.now, listed_until=at)
+    return blacklist_store.remove_number(unit.conn, number, source=INBOUND, now=unit.now, listed_until=at)

@@ -16,7 +16,7 @@ from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store import starts as start_store
 from wabroadcast_core.store.claims import Claimed
-from wabroadcast_core.store.group_commit import Committer, Unit
+from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
 from wabroadcast_core.store.outcomes import NotHeldError, Outcome, Sent
 from wabroadcast_core.store.starts import StartCounts
 
@@ -44,8 +44,8 @@ class Recorder:
     :param recorded: told on the event loop, after the commit, which results were stored.
     """
 
-    def __init__(self, committer: Committer, *, recorded: Callable[[Sequence[Result]], None]) -> None:
-        self._committer = committer
+    def __init__(self, group_commit: GroupCommit, *, recorded: Callable[[Sequence[Result]], None]) -> None:
+        self._committer = group_commit
         self._recorded = recorded
         self._waiting: list[Result] = []
         self._unstored = 0
@@ -139,7 +139,7 @@ def _starts_of(results: Sequence[Result]) -> StartCounts:
     )
 
 
-def _record(shares: Sequence[_Share], unit: Unit) -> None:
+def _record(shares: Sequence[_Share], unit: UnitOfWork) -> None:
     """Store outcomes, and what is kept beside them: starts, failed attempts, reasons of skips, early receipts.
 
     :raises NotHeldError: what was packed is not all held by its worker any more; the transaction is to be given up.
@@ -147,20 +147,18 @@ def _record(shares: Sequence[_Share], unit: Unit) -> None:
     stored: list[Result] = []
     for share in shares:
         if share.plain:
-            outcome_store.record_sent(unit.connection, share.sent, worker_id=share.worker_id, changes=unit.changes)
+            outcome_store.record_sent(unit.conn, share.sent, worker_id=share.worker_id, changes=unit.changes)
         if share.others:
             outcomes = [result.outcome for result in share.others]
-            keys = outcome_store.record_outcomes(
-                unit.connection, outcomes, worker_id=share.worker_id, changes=unit.changes
-            )
+            keys = outcome_store.record_outcomes(unit.conn, outcomes, worker_id=share.worker_id, changes=unit.changes)
             stored += [result for result in share.others if result.outcome.key in keys]
-    start_store.add_starts(unit.connection, sum((share.starts for share in shares), _starts_of(stored)))
+    start_store.add_starts(unit.conn, sum((share.starts for share in shares), _starts_of(stored)))
     _record_unsent(unit, [result for result in stored if result.outcome.status is not SENT])
-    if receipt_store.has_parked(unit.connection):
+    if receipt_store.has_parked(unit.conn):
         _apply_parked(unit, [*stored, *chain.from_iterable(share.plain for share in shares)])
 
 
-def _record_unsent(unit: Unit, results: Sequence[Result]) -> None:
+def _record_unsent(unit: UnitOfWork, results: Sequence[Result]) -> None:
     attempts = [
         (
             result.outcome.key,
@@ -173,16 +171,16 @@ def _record_unsent(unit: Unit, results: Sequence[Result]) -> None:
         for result in results
         if result.started_at is not None and result.outcome.status in _WITH_ATTEMPT
     ]
-    outcome_store.insert_attempts(unit.connection, attempts)
+    outcome_store.insert_attempts(unit.conn, attempts)
     skips: dict[int, Counter[str]] = {}
     for result in results:
         if result.outcome.status is MessageStatus.SKIPPED:
             skips.setdefault(result.claimed.broadcast_id, Counter())[result.outcome.reason or ""] += 1
     for broadcast_id, reasons in sorted(skips.items()):
-        broadcast_store.count_skips(unit.connection, broadcast_id, dict(reasons))
+        broadcast_store.count_skips(unit.conn, broadcast_id, dict(reasons))
 
 
-def _apply_parked(unit: Unit, results: Sequence[Result]) -> None:
+def _apply_parked(unit: UnitOfWork, results: Sequence[Result]) -> None:
     """A receipt may have been faster than our own record."""
     stored: dict[int, dict[int, str | None]] = {}
     for result in results:  # those without a connection were not sent this time, but maybe before

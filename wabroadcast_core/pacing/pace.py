@@ -55,7 +55,7 @@ class Spacing:
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class Candidate:
     """A broadcast with due work that competes for slots. ``rate``: its own, tighter one."""
 
     broadcast_id: int
@@ -76,7 +76,7 @@ class Slots:
 
 
 @dataclass(slots=True)
-class Report:
+class SlotReport:
     """What became of slots.
 
     ``unused``: nobody started at them. ``tail``: the first and last of those that were given out together, as the last.
@@ -92,7 +92,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class RecentStarts:
     """What the store knows of a connection's recent starts: how many in each span, by the span's end."""
 
     last_at: float | None
@@ -116,8 +116,8 @@ class Pace:
         limits: Limits,
         *,
         count: int,
-        rivals: Sequence[Rival] = (),
-        report: Report | None = None,
+        rivals: Sequence[Candidate] = (),
+        report: SlotReport | None = None,
         lead: float = LEAD,
     ) -> Slots:
         """Take up to ``count`` of the slots that come next after the lead.
@@ -160,12 +160,12 @@ class Pace:
             shift=float(answer[5]),
         )
 
-    async def tell(self, connection_id: int, limits: Limits, report: Report) -> None:
+    async def tell(self, connection_id: int, limits: Limits, report: SlotReport) -> None:
         """Say what became of slots, and take none. :raises ColdPaceError: :raises redis.RedisError: as above."""
         if report and is_paced(limits):
             await self.reserve(connection_id, limits, count=0, report=report)
 
-    async def prime(self, connection_id: int, limits: Limits, memory: Memory, *, now: float) -> None:
+    async def prime(self, connection_id: int, limits: Limits, memory: RecentStarts, *, now: float) -> None:
         """Give the limiter what the store remembers, unless somebody did already."""
         interval = Spacing.of(limits.rate).interval
         quotas = [
@@ -182,7 +182,7 @@ class Pace:
         ask = {"op": "slow", "slot": slot, "wait": wait or 0, "least": LEAST_FACTOR}
         await self._call([self._keys.pace(connection_id)], ask)
 
-    def _candidates(self, rivals: Sequence[Rival]) -> tuple[list[str], list[dict[str, Any]]]:
+    def _candidates(self, rivals: Sequence[Candidate]) -> tuple[list[str], list[dict[str, Any]]]:
         keys: list[str] = []
         candidates: list[dict[str, Any]] = []
         for rival in rivals:

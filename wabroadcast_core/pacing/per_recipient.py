@@ -15,7 +15,7 @@ _SCRIPT = files(__package__).joinpath("per_recipient.lua").read_text(encoding="u
 MARGIN = 0.25  # seconds; the gap is kept at the provider's door, and the way there takes now longer, now shorter
 
 
-class Pairs:
+class RecipientGaps:
     def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
         self._keys = keys
         self._script: AsyncScript = client.register_script(_SCRIPT)

@@ -12,16 +12,16 @@ from sqlalchemy import Row
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.recovery.intents import Intents
 from wabroadcast_core.store import claims as claim_store
-from wabroadcast_core.store.group_commit import Committer, Unit
+from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
 
 log = logging.getLogger(__name__)
 
 MOST_CLAIMS = 100_000
 
 
-class Holdings:
-    def __init__(self, committer: Committer, intents: Intents) -> None:
-        self._committer = committer
+class HeldClaims:
+    def __init__(self, group_commit: GroupCommit, intents: Intents) -> None:
+        self._committer = group_commit
         self._intents = intents
         self._held: set[int] = set()
         self._suspects: set[int] = set()
@@ -38,9 +38,7 @@ class Holdings:
 
         :param at_once: nothing is being claimed any more; otherwise only those that an earlier look saw too.
         """
-        claims = await self._committer.run(
-            lambda unit: claim_store.claims_of(unit.connection, worker_id, limit=MOST_CLAIMS)
-        )
+        claims = await self._committer.run(lambda unit: claim_store.claims_of(unit.conn, worker_id, limit=MOST_CLAIMS))
         strays = {claim.id: claim for claim in claims if claim.id not in self._held}
         ripe = [claim for key, claim in strays.items() if at_once or key in self._suspects]
         self._suspects = set(strays)
@@ -48,9 +46,9 @@ class Holdings:
             await self._committer.run(lambda unit: self._settle(unit, ripe, worker_id))
             log.warning("%d claims that nobody held went back", len(ripe))
 
-    def _settle(self, unit: Unit, claims: Sequence[Row[Any]], worker_id: int) -> None:
+    def _settle(self, unit: UnitOfWork, claims: Sequence[Row[Any]], worker_id: int) -> None:
         rows = [self._settled(claim, now=unit.now) for claim in claims]
-        claim_store.settle_claims(unit.connection, rows, worker_id=worker_id, changes=unit.changes)
+        claim_store.settle_claims(unit.conn, rows, worker_id=worker_id, changes=unit.changes)
 
     def _settled(self, claim: Row[Any], *, now: float) -> tuple[int, MessageStatus, str | None, float | None]:
         if self._intents.holds(claim.id):

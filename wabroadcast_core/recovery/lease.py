@@ -7,21 +7,21 @@ from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.context import Context
 from wabroadcast_core.recovery.intents import Beat, Intents, SealedError
 from wabroadcast_core.store import workers as worker_store
-from wabroadcast_core.store.group_commit import Committer
+from wabroadcast_core.store.group_commit import GroupCommit
 
 log = logging.getLogger(__name__)
 
 
-class Identity:
+class WorkerLease:
     def __init__(
         self,
         context: Context,
-        committer: Committer,
+        group_commit: GroupCommit,
         intents: Intents,
         clock: RedisClock,
     ) -> None:
         self._context = context
-        self._committer = committer
+        self._committer = group_commit
         self._intents = intents
         self._clock = clock
         self._epoch: float | None = None
@@ -29,9 +29,7 @@ class Identity:
 
     async def begin(self) -> None:
         """Take a number and say that we live, before the first claim."""
-        self.worker_id = await self._committer.run(
-            lambda unit: worker_store.insert_worker(unit.connection, now=unit.now)
-        )
+        self.worker_id = await self._committer.run(lambda unit: worker_store.insert_worker(unit.conn, now=unit.now))
         await self._intents.open(self.worker_id)
         await self.beat()
 
@@ -55,7 +53,7 @@ class Identity:
         :raises SealedError: the claims of this number were settled meanwhile.
         """
         worker_id = self.worker_id
-        if not await self._committer.run(lambda unit: worker_store.is_open(unit.connection, worker_id)):
+        if not await self._committer.run(lambda unit: worker_store.is_open(unit.conn, worker_id)):
             await self._begin_anew()
             raise SealedError
         await self._intents.open(worker_id)
@@ -63,7 +61,7 @@ class Identity:
     async def end(self) -> None:
         """Leave: all that was started is recorded."""
         worker_id = self.worker_id
-        await self._committer.run(lambda unit: worker_store.end_worker(unit.connection, worker_id, now=unit.now))
+        await self._committer.run(lambda unit: worker_store.end_worker(unit.conn, worker_id, now=unit.now))
         await self._intents.drop(worker_id)
 
     async def _begin_anew(self) -> None:

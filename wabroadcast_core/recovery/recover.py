@@ -15,7 +15,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.models.status import MessageStatus, Rank
 from wabroadcast_core.outcomes.receipts import PARKED_SECONDS, apply_overtaken, apply_parked
 from wabroadcast_core.recovery.intents import Intents
-from wabroadcast_core.snapshots import BroadcastBrief
+from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import imports as import_store
@@ -25,7 +25,7 @@ from wabroadcast_core.store import starts as start_store
 from wabroadcast_core.store import unknown as unknown_store
 from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.store import workers as worker_store
-from wabroadcast_core.store.group_commit import Committer, Unit
+from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -36,22 +36,22 @@ Settled = tuple[int, MessageStatus, str | None, float | None]
 
 
 class Recovery:
-    """:param brief_of: the brief of a broadcast, through the unit's connection."""
+    """:param snapshot_of: the snapshot of a broadcast, through the unit's connection."""
 
     def __init__(
         self,
         context: Context,
-        committer: Committer,
+        group_commit: GroupCommit,
         intents: Intents,
         client: redis.asyncio.Redis,
         *,
-        brief_of: Callable[[Unit, int], BroadcastBrief | None],
+        snapshot_of: Callable[[UnitOfWork, int], BroadcastSnapshot | None],
     ) -> None:
         self._context = context
-        self._committer = committer
+        self._committer = group_commit
         self._intents = intents
         self._client = client
-        self._brief_of = brief_of
+        self._snapshot_of = snapshot_of
 
     async def run(self, *, worker_id: int) -> None:
         """Settle what dead workers held, then put lost work back into the queue."""
@@ -69,7 +69,7 @@ class Recovery:
         settle = partial(self._settle_some, worker_id=worker_id, whole=whole, intents=intents)
         while rows := await self._committer.run(settle):
             settled += rows
-        await self._committer.run(lambda unit: worker_store.end_worker(unit.connection, worker_id, now=unit.now))
+        await self._committer.run(lambda unit: worker_store.end_worker(unit.conn, worker_id, now=unit.now))
         await self._intents.drop(worker_id)
         log.warning("worker %d is gone: %d of its claims were settled, %d intents", worker_id, settled, len(intents))
 
@@ -80,13 +80,13 @@ class Recovery:
         grace = self._context.settings.lease_seconds + 2 * self._context.settings.heartbeat_seconds
         if kept_since is None or seconds + micros / 1e6 - kept_since < grace:
             return []
-        open_workers = await self._committer.run(lambda unit: worker_store.claiming_workers(unit.connection))
+        open_workers = await self._committer.run(lambda unit: worker_store.claiming_workers(unit.conn))
         return [worker for worker in open_workers if worker != mine and not await self._intents.is_alive(worker)]
 
-    def _settle_some(self, unit: Unit, *, worker_id: int, whole: bool, intents: set[int]) -> int:
-        claims = claim_store.claims_of(unit.connection, worker_id, limit=CHUNK)
+    def _settle_some(self, unit: UnitOfWork, *, worker_id: int, whole: bool, intents: set[int]) -> int:
+        claims = claim_store.claims_of(unit.conn, worker_id, limit=CHUNK)
         rows = [self._settled(unit, claim, left=not whole or claim.id in intents) for claim in claims]
-        claim_store.settle_claims(unit.connection, rows, worker_id=worker_id, changes=unit.changes)
+        claim_store.settle_claims(unit.conn, rows, worker_id=worker_id, changes=unit.changes)
         by_connection: dict[int, dict[int, str | None]] = {}
         for claim in claims:
             by_connection.setdefault(claim.connection_id, {})[claim.id] = None
@@ -94,12 +94,12 @@ class Recovery:
             apply_parked(unit, keys, connection_id=connection_id)
         return len(rows)
 
-    def _settled(self, unit: Unit, claim: Row[tuple[int, int, int]], *, left: bool) -> Settled:
+    def _settled(self, unit: UnitOfWork, claim: Row[tuple[int, int, int]], *, left: bool) -> Settled:
         if not left:
             waits_as = MessageStatus.RETRY if claim.attempts else MessageStatus.QUEUED
             return (claim.id, waits_as, None, unit.now if claim.attempts else None)
-        brief = self._brief_of(unit, message_store.broadcast_of(claim.id))
-        resend = brief is not None and brief.draft.on_unknown == "resend"
+        snapshot = self._snapshot_of(unit, message_store.broadcast_of(claim.id))
+        resend = snapshot is not None and snapshot.draft.on_unknown == "resend"
         return (
             claim.id,
             MessageStatus.UNKNOWN,
@@ -110,8 +110,8 @@ class Recovery:
     async def _wake_work(self) -> None:
         await self._committer.run(self._tidy_up)  # on its own: what it lets go is work only once committed
         unprepared, turns, unswept = await self._committer.run(self._find_work)
-        imports = await self._committer.run(lambda unit: import_store.unfinished(unit.connection))
-        called = await self._committer.run(lambda unit: call_store.waiting_connections(unit.connection))
+        imports = await self._committer.run(lambda unit: import_store.unfinished(unit.conn))
+        called = await self._committer.run(lambda unit: call_store.waiting_connections(unit.conn))
         wakes = self._context.wakes
         for row in unprepared:
             await _in_thread(wakes.prepare, row.id, rank=row.rank)
@@ -124,19 +124,21 @@ class Recovery:
         for import_id in imports:
             await _in_thread(wakes.import_contacts, import_id)
 
-    def _tidy_up(self, unit: Unit) -> None:
-        unknown_store.release_unknown(unit.connection, now=unit.now, limit=CHUNK, changes=unit.changes)
+    def _tidy_up(self, unit: UnitOfWork) -> None:
+        unknown_store.release_unknown(unit.conn, now=unit.now, limit=CHUNK, changes=unit.changes)
         apply_overtaken(unit)
-        receipt_store.forget_parked(unit.connection, before=unit.now - PARKED_SECONDS)
-        call_store.forget_calls(unit.connection, before=unit.now - PARKED_SECONDS)
-        start_store.forget_starts(unit.connection, before=unit.now - KEEP_STARTS_SECONDS)
-        broadcast_store.complete_stranded(unit.connection, now=unit.now)
+        receipt_store.forget_parked(unit.conn, before=unit.now - PARKED_SECONDS)
+        call_store.forget_calls(unit.conn, before=unit.now - PARKED_SECONDS)
+        start_store.forget_starts(unit.conn, before=unit.now - KEEP_STARTS_SECONDS)
+        broadcast_store.complete_stranded(unit.conn, now=unit.now)
 
-    def _find_work(self, unit: Unit) -> tuple[Sequence[Row[tuple[int, int]]], list[tuple[int, int]], Sequence[int]]:
+    def _find_work(
+        self, unit: UnitOfWork
+    ) -> tuple[Sequence[Row[tuple[int, int]]], list[tuple[int, int]], Sequence[int]]:
         return (
-            broadcast_store.unprepared(unit.connection, now=unit.now),
-            broadcast_store.working_connections(unit.connection),
-            broadcast_store.unswept(unit.connection),
+            broadcast_store.unprepared(unit.conn, now=unit.now),
+            broadcast_store.working_connections(unit.conn),
+            broadcast_store.unswept(unit.conn),
         )
 
 

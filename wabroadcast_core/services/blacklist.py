@@ -6,12 +6,11 @@ from typing import Unpack
 
 from sqlalchemy import Connection, RowMapping
 
-from wabroadcast_core.audience.imports import ReadingChoices, import_options, open_source, understood
+from wabroadcast_core.audience.imports import ReadingChoices, import_options, open_import_source, understood
 from wabroadcast_core.audience.number_file import SHOWN_REJECTIONS, NumberChunk, number_chunks
 from wabroadcast_core.audience.numbers import mask_number, normal_number
 from wabroadcast_core.context import Context
-from wabroadcast_core.control import transitions as control
-from wabroadcast_core.control.transitions import News
+from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import Fault, InputError, InvalidInputError, NotFoundError, NumberError, SourceError
 from wabroadcast_core.models.base import as_utc
 from wabroadcast_core.models.blacklist import BlacklistAct, BlacklistEntry, BlacklistReport
@@ -31,11 +30,11 @@ class BlacklistBook:
 
     def list(self, *, query: str | None = None, page: int = 1, page_size: int = 50) -> Page[BlacklistEntry]:
         """Newest first. ``query``: part of a number."""
-        with self._context.database.read() as connection:
+        with self._context.database.read() as conn:
             rows, total = blacklist_store.list_numbers(
-                connection, query=query, offset=(page - 1) * page_size, limit=page_size
+                conn, query=query, offset=(page - 1) * page_size, limit=page_size
             )
-            items = _entries(connection, rows)
+            items = _entries(conn, rows)
         return Page(items=items, total=total, page=page, page_size=page_size)
 
     def block(self, number: str, *, reason: str, connection: str | None, actor: str) -> BlacklistEntry:
@@ -88,7 +87,7 @@ class BlacklistBook:
         with self._context.database.read() as database:
             _connection_id(database, connection)
             upload = find_upload(database, upload_id)
-        source = open_source(self._context, upload_id, options)
+        source = open_import_source(self._context, upload_id, options)
         report = BlacklistReport(filename=None if upload is None else upload["filename"])
         try:
             for chunk in number_chunks(source.read(), region=options.region, size=AT_ONCE):
@@ -143,7 +142,7 @@ class BlacklistBook:
 
         added = self._context.database.transact(transaction)
         for part in parts:
-            control.announce(self._context.redis, self._context.keys, News(numbers=part))
+            announce(self._context.redis, self._context.keys, Announcement(numbers=part))
         return added
 
     def _normal(self, number: str) -> str:

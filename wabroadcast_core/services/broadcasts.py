@@ -1,4 +1,4 @@
-"""The broadcasts, as those who send them see and steer them: submitted, looked at, paused, cancelled, tried again."""
+"""Use cases of broadcasts: submit, preview, list, pause, resume, cancel, retry, reschedule; their messages."""
 
 import uuid
 from collections import Counter
@@ -10,8 +10,8 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.audience.preview import Previewing
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
-from wabroadcast_core.control import transitions as control
-from wabroadcast_core.control.transitions import News
+from wabroadcast_core.control import transitions
+from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import NotFoundError, UnavailableError
 from wabroadcast_core.models.base import as_timestamp
 from wabroadcast_core.models.broadcast import (
@@ -26,7 +26,7 @@ from wabroadcast_core.models.page import CursorPage, Page
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
 from wabroadcast_core.services.views import detail_of, message_view, progress_of, summary_of
-from wabroadcast_core.store import acts as act_store
+from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
@@ -67,17 +67,17 @@ class BroadcastBook:
     # --- looking at them ---------------------------------------------------------------------------------------
 
     def status(self, job_id: str) -> BroadcastProgress:
-        with self._context.database.read() as connection:
-            row = _found(connection, job_id)
-            skips = broadcast_store.skips_of(connection, row["id"])
+        with self._context.database.read() as conn:
+            row = _found(conn, job_id)
+            skips = broadcast_store.skips_of(conn, row["id"])
         return progress_of(row, skips=skips, now=self._context.clock.now())
 
     def get(self, job_id: str) -> BroadcastDetail:
-        with self._context.database.read() as connection:
-            row = _found(connection, job_id)
-            skips = broadcast_store.skips_of(connection, row["id"])
-            acts = act_store.acts_on(connection, row["id"])
-            pool = broadcast_store.pools_of(connection, [row["id"]])[row["id"]]
+        with self._context.database.read() as conn:
+            row = _found(conn, job_id)
+            skips = broadcast_store.skips_of(conn, row["id"])
+            acts = audit_log.acts_on(conn, row["id"])
+            pool = broadcast_store.pools_of(conn, [row["id"]])[row["id"]]
         return detail_of(row, pool, skips=skips, acts=acts)
 
     def list(
@@ -114,74 +114,76 @@ class BroadcastBook:
         cursor: str | None,
         limit: int,
     ) -> CursorPage[MessageView]:
-        with self._context.database.read() as connection:
-            row = _found(connection, job_id)
+        with self._context.database.read() as conn:
+            row = _found(conn, job_id)
             after = None if cursor is None else _message_key(row, cursor)
             rows = message_store.list_messages(
-                connection, row["id"], status=status, reason=reason, query=query, after=after, limit=limit + 1
+                conn, row["id"], status=status, reason=reason, query=query, after=after, limit=limit + 1
             )
-            names = _connection_names(connection)
+            names = _connection_names(conn)
         views = [message_view(message, job_id=job_id, connections=names) for message in rows[:limit]]
         return CursorPage(items=views, next_cursor=views[-1].message_id if len(rows) > limit else None)
 
     # --- steering them -----------------------------------------------------------------------------------------
 
-    def steer(self, job_id: str, act: Act, *, batch: int | None, actor: str) -> BroadcastSummary:
+    def transition(self, job_id: str, act: Act, *, batch: int | None, actor: str) -> BroadcastSummary:
         """Pause, resume or cancel a broadcast, or one batch of it."""
         now = self._context.clock.now()
 
-        def work(connection: Connection, row: RowMapping, changes: Changes) -> bool:
+        def work(conn: Connection, row: RowMapping, changes: Changes) -> bool:
             if batch is not None:
-                control.control_batch(connection, row, act, batch=batch, now=now, actor=actor, changes=changes)
+                transitions.control_batch(conn, row, act, batch=batch, now=now, actor=actor, changes=changes)
                 return False
             match act:
                 case "pause":
-                    control.pause_broadcast(connection, row, now=now, actor=actor)
+                    transitions.pause_broadcast(conn, row, now=now, actor=actor)
                 case "resume":
-                    control.resume_broadcast(connection, row, now=now, actor=actor)
+                    transitions.resume_broadcast(conn, row, now=now, actor=actor)
                 case "cancel":
-                    control.cancel_broadcast(connection, row, now=now, actor=actor)
+                    transitions.cancel_broadcast(conn, row, now=now, actor=actor)
             return act == "cancel"
 
-        summary = self._change(job_id, work, lock=batch is None, news=None if act == "resume" else News(batch=batch))
+        summary = self._change(
+            job_id, work, lock=batch is None, news=None if act == "resume" else Announcement(batch=batch)
+        )
         if act == "resume":
             self._prepare_again(job_id)
             self._wake(job_id)
         self._context.plugins.broadcast_changed(summary)
         return summary
 
-    def steer_message(self, job_id: str, message_id: str, act: Act, *, actor: str) -> MessageView:
+    def transition_message(self, job_id: str, message_id: str, act: Act, *, actor: str) -> MessageView:
         """Pause, resume or cancel one message."""
         now = self._context.clock.now()
 
-        def work(connection: Connection, row: RowMapping, changes: Changes) -> bool:
+        def work(conn: Connection, row: RowMapping, changes: Changes) -> bool:
             key = _message_key(row, message_id)
-            message = message_store.find_message(connection, key)
+            message = message_store.find_message(conn, key)
             if message is None:
                 raise NotFoundError("message", message_id)
-            control.control_message(connection, row, act, message=message, now=now, actor=actor, changes=changes)
+            transitions.control_message(conn, row, act, message=message, now=now, actor=actor, changes=changes)
             return False
 
         position = _position(message_id)
         summary = self._change(job_id, work)
-        with self._context.database.read() as connection:
-            row = _found(connection, summary.job_id)
+        with self._context.database.read() as conn:
+            row = _found(conn, summary.job_id)
             key = message_store.message_key(row["id"], position)
-            message = message_store.find_message(connection, key)
-            names = _connection_names(connection)
+            message = message_store.find_message(conn, key)
+            names = _connection_names(conn)
         if act == "resume":
             self._wake(job_id)
         else:
-            news = News(broadcast=row["id"], message=key)
-            control.announce(self._context.redis, self._context.keys, news)
+            news = Announcement(broadcast=row["id"], message=key)
+            announce(self._context.redis, self._context.keys, news)
         if message is None:
             raise NotFoundError("message", message_id)
         return message_view(message, job_id=job_id, connections=names)
 
     def retry(self, job_id: str, *, status: MessageStatus, code: str | None, actor: str) -> BroadcastSummary:
-        def work(connection: Connection, row: RowMapping, changes: Changes) -> bool:
+        def work(conn: Connection, row: RowMapping, changes: Changes) -> bool:
             now = self._context.clock.now()
-            control.retry_broadcast(connection, row, status=status, code=code, now=now, actor=actor, changes=changes)
+            transitions.retry_broadcast(conn, row, status=status, code=code, now=now, actor=actor, changes=changes)
             return False
 
         summary = self._change(job_id, work)
@@ -190,9 +192,9 @@ class BroadcastBook:
         return summary
 
     def reschedule(self, job_id: str, patch: BroadcastPatch, *, actor: str) -> BroadcastSummary:
-        def work(connection: Connection, row: RowMapping, _: Changes) -> bool:
-            control.reschedule_broadcast(
-                connection,
+        def work(conn: Connection, row: RowMapping, _: Changes) -> bool:
+            transitions.reschedule_broadcast(
+                conn,
                 row,
                 name=patch.name,
                 scheduled_at=as_timestamp(patch.scheduled_at),
@@ -217,7 +219,7 @@ class BroadcastBook:
         work: Callable[[Connection, RowMapping, Changes], bool],
         *,
         lock: bool = False,
-        news: News | None = None,
+        news: Announcement | None = None,
     ) -> BroadcastSummary:
         """Change a broadcast in one transaction, then tell the turns.
 
@@ -225,17 +227,17 @@ class BroadcastBook:
         :param lock: hold the broadcast's row meanwhile; not where messages are changed: workers lock these first.
         """
 
-        def transaction(connection: Connection) -> tuple[int, bool]:
+        def transaction(conn: Connection) -> tuple[int, bool]:
             changes: Changes = Counter()
-            row = _found(connection, job_id, lock=lock)
-            more = work(connection, row, changes)
-            broadcast_store.apply_changes(connection, changes, now=self._context.clock.now())
+            row = _found(conn, job_id, lock=lock)
+            more = work(conn, row, changes)
+            broadcast_store.apply_changes(conn, changes, now=self._context.clock.now())
             return row["id"], more
 
         key, more = self._context.database.transact(transaction)
         if news is not None:
-            told = News(broadcast=key, batch=news.batch, message=news.message)
-            control.announce(self._context.redis, self._context.keys, told)
+            told = Announcement(broadcast=key, batch=news.batch, message=news.message)
+            announce(self._context.redis, self._context.keys, told)
         if more:
             self._sweep(key)
         return self._summary(key)
@@ -243,7 +245,7 @@ class BroadcastBook:
     def _sweep(self, key: int) -> None:
         """Close what an ended broadcast left open: as much as one transaction takes at once, the rest in a worker."""
         try:
-            more = control.sweep_some(self._context.database, key, now=self._context.clock.now())
+            more = transitions.sweep_some(self._context.database, key, now=self._context.clock.now())
         except UnavailableError:  # it has ended all the same: recover sweeps
             more = True
         if more:
@@ -251,24 +253,24 @@ class BroadcastBook:
 
     def _wake(self, job_id: str) -> None:
         """Have the broadcast's connections look at once."""
-        with self._context.database.read() as connection:
-            row = _found(connection, job_id)
-            pool = broadcast_store.pools_of(connection, [row["id"]])[row["id"]]
-            keys = connection_store.connection_keys(connection, pool)
+        with self._context.database.read() as conn:
+            row = _found(conn, job_id)
+            pool = broadcast_store.pools_of(conn, [row["id"]])[row["id"]]
+            keys = connection_store.connection_keys(conn, pool)
         for key in keys.values():
             self._context.wakes.turn(key, rank=row["rank"])
 
     def _prepare_again(self, job_id: str) -> None:
         """Put an audience that is still to be read back into the queue."""
-        with self._context.database.read() as connection:
-            row = _found(connection, job_id)
+        with self._context.database.read() as conn:
+            row = _found(conn, job_id)
         if not row["prepared"]:
             self._context.wakes.prepare(row["id"], rank=row["rank"], at=_later(self._summary(row["id"])))
 
     def _summary(self, key: int) -> BroadcastSummary:
-        with self._context.database.read() as connection:
-            row = broadcast_store.get_broadcast(connection, key)
-            pool = broadcast_store.pools_of(connection, [key])[key]
+        with self._context.database.read() as conn:
+            row = broadcast_store.get_broadcast(conn, key)
+            pool = broadcast_store.pools_of(conn, [key])[key]
         if row is None:
             raise NotFoundError("broadcast", str(key))
         return summary_of(row, pool)
@@ -278,8 +280,8 @@ def _later(summary: BroadcastSummary) -> float | None:
     return as_timestamp(summary.scheduled_at) if summary.status == BroadcastStatus.SCHEDULED else None
 
 
-def _found(connection: Connection, job_id: str, *, lock: bool = False) -> RowMapping:
-    row = broadcast_store.find_broadcast(connection, job_id, lock=lock)
+def _found(conn: Connection, job_id: str, *, lock: bool = False) -> RowMapping:
+    row = broadcast_store.find_broadcast(conn, job_id, lock=lock)
     if row is None:
         raise NotFoundError("broadcast", job_id)
     return row
@@ -299,5 +301,5 @@ def _message_key(row: RowMapping, message_id: str) -> int:
     return message_store.message_key(row["id"], _position(message_id))
 
 
-def _connection_names(connection: Connection) -> dict[int, str]:
-    return {row["id"]: row["name"] for row in connection_store.list_connections(connection)}
+def _connection_names(conn: Connection) -> dict[int, str]:
+    return {row["id"]: row["name"] for row in connection_store.list_connections(conn)}

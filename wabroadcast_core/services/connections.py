@@ -10,8 +10,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.context import Context
-from wabroadcast_core.control import transitions as control
-from wabroadcast_core.control.transitions import News
+from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.base import faults_of
@@ -26,8 +25,8 @@ from wabroadcast_core.models.connection import (
 )
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.services.views import connection_view
-from wabroadcast_core.snapshots import ConnectionBrief
-from wabroadcast_core.store import acts as act_store
+from wabroadcast_core.snapshots import ConnectionSnapshot
+from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.transport.connection_test import probe
@@ -44,22 +43,22 @@ class ConnectionBook:
     def ensure_first(self) -> None:
         """A fresh start has one connection, which plays a provider."""
 
-        def make(connection: Connection) -> None:
-            if not connection_store.list_connections(connection):
-                self._save(connection, FIRST_NAME, ConnectionDraft(sender="sandbox"), {})
+        def make(conn: Connection) -> None:
+            if not connection_store.list_connections(conn):
+                self._save(conn, FIRST_NAME, ConnectionDraft(sender="sandbox"), {})
 
         if FIRST_NAME in self._context.plugins.senders:
             self._context.database.transact(make)
 
     def list(self) -> list[ConnectionView]:
-        with self._context.database.read() as connection:
-            rows = connection_store.list_connections(connection)
+        with self._context.database.read() as conn:
+            rows = connection_store.list_connections(conn)
         return [self._view(row) for row in rows]
 
     def get(self, name: str) -> ConnectionView:
         """:raises NotFoundError: there is none."""
-        with self._context.database.read() as connection:
-            return self._view(_found(connection, name))
+        with self._context.database.read() as conn:
+            return self._view(_found(conn, name))
 
     def kinds(self) -> Sequence[ConnectionKind]:
         """The kinds of sender that are installed, each with the JSON schema of its settings."""
@@ -83,8 +82,8 @@ class ConnectionBook:
             raise InvalidInputError([Fault("sender", f"no sender is called {draft.sender!r}; there are: {known}")])
         settings = self._complete(name, draft, sender)
 
-        def transaction(connection: Connection) -> None:
-            self._save(connection, name, draft, settings)
+        def transaction(conn: Connection) -> None:
+            self._save(conn, name, draft, settings)
 
         self._context.database.transact(transaction)
         self._wake()
@@ -92,11 +91,11 @@ class ConnectionBook:
 
     def delete(self, name: str) -> None:
         """:raises NotFoundError: there is none. :raises ConflictError: broadcasts name it."""
-        with self._context.database.write() as connection:
-            row = _found(connection, name)
-            if connection_store.is_used(connection, row["id"]):
+        with self._context.database.write() as conn:
+            row = _found(conn, name)
+            if connection_store.is_used(conn, row["id"]):
                 raise ConflictError(f"broadcasts name connection {name!r}: pause it instead", status=row["state"])
-            connection_store.delete_connection(connection, name)
+            connection_store.delete_connection(conn, name)
 
     def set_state(self, name: str, state: ConnectionState, *, actor: str) -> ConnectionView:
         """Pause or resume a connection.
@@ -104,17 +103,17 @@ class ConnectionBook:
         :raises NotFoundError: there is none. :raises ConflictError: it is so already.
         """
         act = "pause" if state is ConnectionState.PAUSED else "resume"
-        with self._context.database.write() as connection:
-            row = _found(connection, name)
+        with self._context.database.write() as conn:
+            row = _found(conn, name)
             now = self._context.clock.now()
-            changed = connection_store.set_state(connection, row["id"], state, reason=None, now=now)
+            changed = connection_store.set_state(conn, row["id"], state, reason=None, now=now)
             if not changed and state is ConnectionState.PAUSED:
-                changed = connection_store.take_over_pause(connection, row["id"])
+                changed = connection_store.take_over_pause(conn, row["id"])
             if not changed:
                 raise ConflictError(f"connection {name!r} is {state} already", status=state)
-            act_store.note_act(connection, act=act, actor=actor, now=now, connection_id=row["id"])
+            audit_log.record_act(conn, act=act, actor=actor, now=now, connection_id=row["id"])
         if state is ConnectionState.PAUSED:
-            control.announce(self._context.redis, self._context.keys, News(connection=row["id"]))
+            announce(self._context.redis, self._context.keys, Announcement(connection=row["id"]))
         self._wake()
         return self.get(name)
 
@@ -123,13 +122,13 @@ class ConnectionBook:
 
         :raises NotFoundError: there is none.
         """
-        with self._context.database.read() as connection:
-            brief = ConnectionBrief.of(_found(connection, name), now=self._context.clock.now())
-        return asyncio.run(probe(self._context, brief))
+        with self._context.database.read() as conn:
+            snapshot = ConnectionSnapshot.of(_found(conn, name), now=self._context.clock.now())
+        return asyncio.run(probe(self._context, snapshot))
 
-    def _save(self, connection: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> None:
+    def _save(self, conn: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> None:
         connection_store.save_connection(
-            connection,
+            conn,
             name,
             sender=draft.sender,
             settings=self._context.vault.seal(settings),
@@ -147,8 +146,8 @@ class ConnectionBook:
     def _complete(self, name: str, draft: ConnectionDraft, sender: type[Sender]) -> dict[str, Any]:
         """The settings to keep: those given, and the secrets that stand already. :raises InvalidInputError: no fit."""
         settings = dict(draft.settings)
-        with self._context.database.read() as connection:
-            present = connection_store.find_connection(connection, name)
+        with self._context.database.read() as conn:
+            present = connection_store.find_connection(conn, name)
         if present is not None and present["sender"] == draft.sender:
             kept = self._context.vault.open(present["settings"])
             for names in _secret_fields(sender.Settings):
@@ -168,14 +167,14 @@ class ConnectionBook:
 
     def _wake(self) -> None:
         """Whoever may have work by a change takes a turn: the connection itself, or the others of its pools."""
-        with self._context.database.read() as connection:
-            working = broadcast_store.working_connections(connection)
+        with self._context.database.read() as conn:
+            working = broadcast_store.working_connections(conn)
         for key, rank in working:
             self._context.wakes.turn(key, rank=rank)
 
 
-def _found(connection: Connection, name: str) -> RowMapping:
-    row = connection_store.find_connection(connection, name)
+def _found(conn: Connection, name: str) -> RowMapping:
+    row = connection_store.find_connection(conn, name)
     if row is None:
         raise NotFoundError("connection", name)
     return row

@@ -15,7 +15,7 @@ from wabroadcast_core.audience.imports import (
     ReadingChoices,
     Understood,
     import_options,
-    open_source,
+    open_import_source,
 )
 from wabroadcast_core.audience.numbers import mask_number, parse_number
 from wabroadcast_core.audience.rejected import write_rejected
@@ -74,7 +74,7 @@ class ContactBook:
         options = import_options(self._context, tags=tags, **choices)
         if dry_run:
             return self._try(upload_id, options, seconds=wait_seconds)
-        open_source(self._context, upload_id, options)
+        open_import_source(self._context, upload_id, options)
         import_id = self._store_import(upload_id, options)
         self._threads.start(import_id, wait_seconds=wait_seconds)
         report = self.import_report(import_id)
@@ -84,11 +84,11 @@ class ContactBook:
 
     def import_report(self, import_id: str) -> ImportReport:
         """How far an import is, or what became of it. :raises NotFoundError: there is none."""
-        with self._context.database.read() as connection:
-            row = _found_import(connection, import_id)
+        with self._context.database.read() as conn:
+            row = _found_import(conn, import_id)
             understood = _understood(row)
-            rejections = import_store.rejections_of(connection, import_id, limit=SHOWN_REJECTIONS)
-            reasons = import_store.reasons_of(connection, import_id) if rejections else {}
+            rejections = import_store.rejections_of(conn, import_id, limit=SHOWN_REJECTIONS)
+            reasons = import_store.reasons_of(conn, import_id) if rejections else {}
         return ImportReport(
             import_id=row["id"],
             status=row["status"],
@@ -108,15 +108,15 @@ class ContactBook:
 
     def import_errors(self, import_id: str) -> Iterator[bytes]:
         """The rejected rows as CSV, each with its row number and reason. :raises NotFoundError: there is no import."""
-        with self._context.database.read() as connection:
-            row = _found_import(connection, import_id)
+        with self._context.database.read() as conn:
+            row = _found_import(conn, import_id)
         return write_rejected(self._rejections(import_id), _understood(row).titles)
 
     def _rejections(self, import_id: str) -> Iterator[Sequence[RowMapping]]:
         after = -1
         while True:
-            with self._context.database.read() as connection:
-                page = import_store.rejections_of(connection, import_id, after=after, limit=ERRORS_PAGE)
+            with self._context.database.read() as conn:
+                page = import_store.rejections_of(conn, import_id, after=after, limit=ERRORS_PAGE)
             if not page:
                 return
             yield page
@@ -124,12 +124,12 @@ class ContactBook:
 
     def _store_import(self, upload_id: str, options: ImportOptions) -> str:
         import_id = str(uuid.uuid4())
-        with self._context.database.write() as connection:
+        with self._context.database.write() as conn:
             import_store.insert_import(
-                connection,
+                conn,
                 import_id,
                 upload_id=upload_id,
-                filename=_filename(connection, upload_id),
+                filename=_filename(conn, upload_id),
                 options=options.model_dump_json(),
                 now=self._context.clock.now(),
             )
@@ -137,8 +137,8 @@ class ContactBook:
 
     def _try(self, upload_id: str, options: ImportOptions, *, seconds: float) -> ImportReport:
         found = try_import(self._context, upload_id, options, seconds=seconds, shown=SHOWN_REJECTIONS)
-        with self._context.database.read() as connection:
-            filename = _filename(connection, upload_id)
+        with self._context.database.read() as conn:
+            filename = _filename(conn, upload_id)
         return ImportReport(
             import_id=None,
             status=ImportStatus.DONE if found.whole else ImportStatus.RUNNING,
@@ -161,17 +161,17 @@ class ContactBook:
         self, *, tag: str | None = None, query: str | None = None, page: int = 1, page_size: int = 50
     ) -> Page[ContactView]:
         """Contacts in the order in which they came in. ``query``: part of a name or a number."""
-        with self._context.database.read() as connection:
+        with self._context.database.read() as conn:
             rows, total = contact_store.list_contacts(
-                connection, tag=tag, query=query, offset=(page - 1) * page_size, limit=page_size
+                conn, tag=tag, query=query, offset=(page - 1) * page_size, limit=page_size
             )
-            items = _views(connection, rows)
+            items = _views(conn, rows)
         return Page(items=items, total=total, page=page, page_size=page_size)
 
     def get(self, number: str) -> ContactView:
         """:raises NotFoundError: there is none."""
-        with self._context.database.read() as connection:
-            return _views(connection, [self._found(connection, number)])[0]
+        with self._context.database.read() as conn:
+            return _views(conn, [self._found(conn, number)])[0]
 
     def save(self, draft: ContactDraft, *, actor: str) -> tuple[ContactView, bool]:
         """Create or change a contact; what the draft leaves out stays as it is.
@@ -180,27 +180,27 @@ class ContactBook:
         """
         number = parse_number(draft.number, region=self._context.settings.default_region)
 
-        def transaction(connection: Connection) -> tuple[ContactView, bool]:
+        def transaction(conn: Connection) -> tuple[ContactView, bool]:
             now = self._context.clock.now()
-            row = contact_store.find_contact(connection, number, lock=True)
+            row = contact_store.find_contact(conn, number, lock=True)
             created = 0
             if row is None:
                 person = NewContact(number, draft.name, draft.variables, tuple(draft.tags))
-                created = contact_store.upsert_contacts(connection, [person], source=actor, now=now)
+                created = contact_store.upsert_contacts(conn, [person], source=actor, now=now)
             else:
                 given = draft.model_dump(include=draft.model_fields_set & {"name", "variables"})
-                contact_store.replace_contact(connection, number, now=now, **given)
+                contact_store.replace_contact(conn, number, now=now, **given)
                 if "tags" in draft.model_fields_set:
-                    contact_store.replace_tags(connection, row, draft.tags)
-            return _views(connection, [self._found(connection, number)])[0], bool(created)
+                    contact_store.replace_tags(conn, row, draft.tags)
+            return _views(conn, [self._found(conn, number)])[0], bool(created)
 
         return self._context.database.transact(transaction)
 
     def delete(self, number: str) -> None:
         """:raises NotFoundError: there is none."""
 
-        def transaction(connection: Connection) -> None:
-            contact_store.delete_contact(connection, self._found(connection, number)["number"])
+        def transaction(conn: Connection) -> None:
+            contact_store.delete_contact(conn, self._found(conn, number)["number"])
 
         self._context.database.transact(transaction)
 
@@ -219,22 +219,22 @@ class ContactBook:
 
         return export_workbook(self._context.database, tag=tag, query=query)
 
-    def _found(self, connection: Connection, number: str) -> RowMapping:
+    def _found(self, conn: Connection, number: str) -> RowMapping:
         """A contact by its number, as it is stored or as a person writes it."""
-        row = contact_store.find_contact(connection, number)
+        row = contact_store.find_contact(conn, number)
         if row is None:
             try:
                 parsed = parse_number(number, region=self._context.settings.default_region)
             except NumberError:
                 raise NotFoundError("contact", mask_number(number)) from None
-            row = contact_store.find_contact(connection, parsed)
+            row = contact_store.find_contact(conn, parsed)
         if row is None:
             raise NotFoundError("contact", mask_number(number))
         return row
 
 
-def _found_import(connection: Connection, import_id: str) -> RowMapping:
-    row = import_store.find_import(connection, import_id)
+def _found_import(conn: Connection, import_id: str) -> RowMapping:
+    row = import_store.find_import(conn, import_id)
     if row is None:
         raise NotFoundError("import", import_id)
     return row
@@ -244,13 +244,13 @@ def _understood(row: RowMapping) -> Understood:
     return ImportOptions.model_validate_json(row["options"]).understood or Understood()
 
 
-def _filename(connection: Connection, upload_id: str) -> str | None:
-    upload = find_upload(connection, upload_id)
+def _filename(conn: Connection, upload_id: str) -> str | None:
+    upload = find_upload(conn, upload_id)
     return None if upload is None else upload["filename"]
 
 
-def _views(connection: Connection, rows: Sequence[RowMapping]) -> list[ContactView]:
-    tags = tag_store.tags_of(connection, [row["id"] for row in rows])
+def _views(conn: Connection, rows: Sequence[RowMapping]) -> list[ContactView]:
+    tags = tag_store.tags_of(conn, [row["id"] for row in rows])
     return [
         ContactView(
             number=row["number"],

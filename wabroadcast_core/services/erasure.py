@@ -9,10 +9,9 @@ from sqlalchemy import Connection
 
 from wabroadcast_core.audience.numbers import normal_number
 from wabroadcast_core.context import Context
-from wabroadcast_core.control import transitions as control
-from wabroadcast_core.control.transitions import News
+from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.models.contact import ErasureReport
-from wabroadcast_core.store import acts as act_store
+from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import erased as erased_store
@@ -43,7 +42,7 @@ class Erasure:
             lambda connection: contact_store.delete_contact(connection, self._number)
         )
         self._erase_sent_to()
-        control.announce(self._context.redis, self._context.keys, News(numbers=[self._number]))
+        announce(self._context.redis, self._context.keys, Announcement(numbers=[self._number]))
         self._erase_skipped()
         self._forget_ids()
         if self._report.contact or self._report.messages:
@@ -58,24 +57,24 @@ class Erasure:
             after = keys[-1]
 
     def _keys_after(self, after: int) -> Sequence[int]:
-        with self._context.database.read() as connection:
-            return erased_store.keys_to(connection, self._number, after=after, limit=STEP)
+        with self._context.database.read() as conn:
+            return erased_store.keys_to(conn, self._number, after=after, limit=STEP)
 
     def _erase_skipped(self) -> None:
         """The messages that were never to be tried, broadcast by broadcast."""
-        with self._context.database.read() as connection:
-            broadcasts = broadcast_store.with_skipped(connection)
+        with self._context.database.read() as conn:
+            broadcasts = broadcast_store.with_skipped(conn)
         for broadcast_id in broadcasts:
-            with self._context.database.read() as connection:
-                keys = erased_store.skipped_keys_to(connection, self._number, broadcast_id=broadcast_id)
+            with self._context.database.read() as conn:
+                keys = erased_store.skipped_keys_to(conn, self._number, broadcast_id=broadcast_id)
             for start in range(0, len(keys), STEP):
                 self._blank(keys[start : start + STEP])
 
     def _blank(self, keys: Sequence[int]) -> None:
-        def transaction(connection: Connection) -> tuple[Blanked, list[int]]:
+        def transaction(conn: Connection) -> tuple[Blanked, list[int]]:
             changes: Changes = Counter()
-            blanked = erased_store.blank_messages(connection, keys, changes=changes)
-            return blanked, broadcast_store.apply_changes(connection, changes, now=self._context.clock.now())
+            blanked = erased_store.blank_messages(conn, keys, changes=changes)
+            return blanked, broadcast_store.apply_changes(conn, changes, now=self._context.clock.now())
 
         blanked, changed = self._context.database.transact(transaction)
         self._report.messages += blanked.messages
@@ -86,16 +85,16 @@ class Erasure:
 
     def _forget_ids(self) -> None:
         """What WhatsApp calls the person, and whether it found them."""
-        with self._context.database.write() as connection:
-            identity_store.forget_identities(connection, self._number)
+        with self._context.database.write() as conn:
+            identity_store.forget_identities(conn, self._number)
         with contextlib.suppress(redis.RedisError):  # it expires within days by itself
             self._context.redis.delete(self._context.keys.presence(self._number))
 
     def _note(self, actor: str) -> None:
         """Keep that somebody was erased, not who."""
-        with self._context.database.write() as connection:
-            act_store.note_act(
-                connection,
+        with self._context.database.write() as conn:
+            audit_log.record_act(
+                conn,
                 act="erase",
                 actor=actor,
                 now=self._context.clock.now(),

@@ -27,16 +27,16 @@ class TagBook:
 
     def list(self) -> Sequence[TagView]:
         """All tags by name, each with how many contacts it has."""
-        with self._context.database.read() as connection:
-            return [TagView(name=name, contacts=amount) for name, amount in tag_store.list_tags(connection)]
+        with self._context.database.read() as conn:
+            return [TagView(name=name, contacts=amount) for name, amount in tag_store.list_tags(conn)]
 
     def rename(self, name: str, *, to: str) -> TagView:
         """:raises NotFoundError: there is no such tag. :raises ConflictError: the other name is taken."""
 
-        def transaction(connection: Connection) -> TagView:
-            if not tag_store.rename_tag(connection, name, to=to):
+        def transaction(conn: Connection) -> TagView:
+            if not tag_store.rename_tag(conn, name, to=to):
                 raise NotFoundError("tag", name)
-            return _view(connection, to)
+            return _view(conn, to)
 
         try:
             return self._context.database.transact(transaction)
@@ -49,23 +49,23 @@ class TagBook:
         :raises NotFoundError: one of these tags is not there; nothing is changed.
         """
         names = [name for name in dict.fromkeys(sources) if name != into]
-        with self._context.database.read() as connection:
+        with self._context.database.read() as conn:
             for name in (into, *names):
-                _view(connection, name)
+                _view(conn, name)
         for name in names:
             self._dissolve(name, into=into)
-        with self._context.database.read() as connection:
-            return _view(connection, into)
+        with self._context.database.read() as conn:
+            return _view(conn, into)
 
     def delete(self, name: str) -> None:
         """Take a tag off all its contacts, who stay. :raises NotFoundError: there is none."""
-        with self._context.database.read() as connection:
-            _view(connection, name)
+        with self._context.database.read() as conn:
+            _view(conn, name)
         self._dissolve(name)
 
     def _dissolve(self, name: str, *, into: str | None = None) -> None:
-        def step(connection: Connection) -> bool:
-            return tag_store.dissolve_tag(connection, name, into=into, limit=STEP)
+        def step(conn: Connection) -> bool:
+            return tag_store.dissolve_tag(conn, name, into=into, limit=STEP)
 
         while self._context.database.transact(step):
             pass
@@ -84,10 +84,10 @@ class TagBook:
         return report
 
     def _tag_some(self, numbers: Sequence[str], tagging: Tagging, report: TaggingReport) -> None:
-        def transaction(connection: Connection) -> tuple[int, int, int]:
-            ids = contact_store.ids_of(connection, numbers).values()
-            added = tag_store.add_tags(connection, {tuple(tagging.add): ids})
-            return len(ids), added, tag_store.remove_tags(connection, tagging.remove, ids)
+        def transaction(conn: Connection) -> tuple[int, int, int]:
+            ids = contact_store.ids_of(conn, numbers).values()
+            added = tag_store.add_tags(conn, {tuple(tagging.add): ids})
+            return len(ids), added, tag_store.remove_tags(conn, tagging.remove, ids)
 
         known, added, removed = self._context.database.transact(transaction)
         report.contacts += known
@@ -119,8 +119,8 @@ class TagBook:
         return list(parsed)
 
 
-def _view(connection: Connection, name: str) -> TagView:
-    amount = tag_store.count_tag(connection, name)
+def _view(conn: Connection, name: str) -> TagView:
+    amount = tag_store.count_tag(conn, name)
     if amount is None:
         raise NotFoundError("tag", name)
     return TagView(name=name, contacts=amount)

@@ -32,7 +32,7 @@ _NOTE = dialects(
 
 
 def add_numbers(
-    connection: Connection,
+    conn: Connection,
     numbers: Iterable[str],
     *,
     reason: str,
@@ -43,20 +43,20 @@ def add_numbers(
     """List numbers; those that are listed keep their first reason. :returns: how many were not listed before."""
     listed = as_json(sorted(set(numbers)))
     asked = {"numbers": listed, "connection_id": connection_id, "reason": reason, "source": source, "now": now}
-    new = connection.execute(_ADD.of(connection), asked).scalars().all()
+    new = conn.execute(_ADD.of(conn), asked).scalars().all()
     if new:
-        _note(connection, new, act=OPT_OUT, remark=REMARK + reason, source=source, now=now, connection_id=connection_id)
+        _note(conn, new, act=OPT_OUT, remark=REMARK + reason, source=source, now=now, connection_id=connection_id)
     return len(new)
 
 
-def renew_number(connection: Connection, number: str, *, now: float, connection_id: int = EVERY_CONNECTION) -> None:
+def renew_number(conn: Connection, number: str, *, now: float, connection_id: int = EVERY_CONNECTION) -> None:
     """Let a number that is listed count as listed then, if that is later than it was."""
     listed = (blacklist.c.number == number) & (blacklist.c.connection_id == connection_id)
-    connection.execute(update(blacklist).where(listed, blacklist.c.created_at < now).values(created_at=now))
+    conn.execute(update(blacklist).where(listed, blacklist.c.created_at < now).values(created_at=now))
 
 
 def remove_number(
-    connection: Connection,
+    conn: Connection,
     number: str,
     *,
     source: str,
@@ -74,14 +74,14 @@ def remove_number(
         statement = statement.where(blacklist.c.connection_id == connection_id)
     if listed_until is not None:
         statement = statement.where(blacklist.c.created_at <= listed_until)
-    removed = connection.execute(statement).scalars().all()
+    removed = conn.execute(statement).scalars().all()
     for key in removed:
-        _note(connection, [number], act=OPT_IN, remark="", source=source, now=now, connection_id=key)
+        _note(conn, [number], act=OPT_IN, remark="", source=source, now=now, connection_id=key)
     return bool(removed)
 
 
 def _note(
-    connection: Connection,
+    conn: Connection,
     numbers: Sequence[str],
     *,
     act: str,
@@ -91,7 +91,7 @@ def _note(
     connection_id: int,
 ) -> None:
     asked = {"numbers": as_json(numbers), "connection_id": connection_id, "act": act, "remark": remark}
-    connection.execute(_NOTE.of(connection), {**asked, "source": source, "now": now})
+    conn.execute(_NOTE.of(conn), {**asked, "source": source, "now": now})
 
 
 _ANYBODY = text("SELECT 1 FROM blacklist LIMIT 1")
@@ -103,35 +103,35 @@ _LISTED_REASONS = Dialects(
 
 
 def listed_reasons(
-    connection: Connection, numbers: Sequence[str], *, connection_id: int = EVERY_CONNECTION
+    conn: Connection, numbers: Sequence[str], *, connection_id: int = EVERY_CONNECTION
 ) -> dict[str, str]:
     """Reason by number, for those among ``numbers`` that are listed everywhere or for this connection."""
-    if not numbers or connection.execute(_ANYBODY).first() is None:
+    if not numbers or conn.execute(_ANYBODY).first() is None:
         return {}
-    asked = as_json(numbers) if connection.dialect.name == "sqlite" else list(numbers)
-    rows = connection.execute(_LISTED_REASONS.of(connection), {"numbers": asked, "connection_id": connection_id})
+    asked = as_json(numbers) if conn.dialect.name == "sqlite" else list(numbers)
+    rows = conn.execute(_LISTED_REASONS.of(conn), {"numbers": asked, "connection_id": connection_id})
     return dict(rows.all())
 
 
-def find_number(connection: Connection, number: str, *, connection_id: int) -> RowMapping | None:
+def find_number(conn: Connection, number: str, *, connection_id: int) -> RowMapping | None:
     statement = select(blacklist).where(blacklist.c.number == number, blacklist.c.connection_id == connection_id)
-    return connection.execute(statement).mappings().one_or_none()
+    return conn.execute(statement).mappings().one_or_none()
 
 
 def list_numbers(
-    connection: Connection, *, query: str | None = None, offset: int = 0, limit: int = 50
+    conn: Connection, *, query: str | None = None, offset: int = 0, limit: int = 50
 ) -> tuple[Sequence[RowMapping], int]:
     """Newest first. :returns: the rows of the page, and how many there are in all."""
     chosen = select(blacklist)
     if query:
         chosen = chosen.where(blacklist.c.number.contains(query, autoescape=True))
-    total = connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
+    total = conn.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
     page = chosen.order_by(blacklist.c.created_at.desc(), blacklist.c.number).offset(offset).limit(limit)
-    return connection.execute(page).mappings().all(), total
+    return conn.execute(page).mappings().all(), total
 
 
-def history_of(connection: Connection, number: str) -> Sequence[RowMapping]:
+def history_of(conn: Connection, number: str) -> Sequence[RowMapping]:
     """How a number was listed and taken off, the oldest first; a reason follows the number in ``detail``."""
     told = (acts.c.detail == number) | acts.c.detail.startswith(number + REMARK, autoescape=True)
     statement = select(acts).where(acts.c.act.in_([OPT_OUT, OPT_IN]), told).order_by(acts.c.id)
-    return connection.execute(statement).mappings().all()
+    return conn.execute(statement).mappings().all()

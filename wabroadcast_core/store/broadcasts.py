@@ -17,33 +17,33 @@ RATE_SECONDS = 10.0  # the time between the marks that the present rate is read 
 # --- rows ------------------------------------------------------------------------------------------------------
 
 
-def insert_broadcast(connection: Connection, values: dict[str, Any], *, connection_ids: Iterable[int]) -> int:
+def insert_broadcast(conn: Connection, values: dict[str, Any], *, connection_ids: Iterable[int]) -> int:
     """Store a new broadcast and its pool. :returns: its id."""
-    key: int = connection.execute(insert(broadcasts).values(values).returning(broadcasts.c.id)).scalar_one()
-    connection.execute(
+    key: int = conn.execute(insert(broadcasts).values(values).returning(broadcasts.c.id)).scalar_one()
+    conn.execute(
         insert(broadcast_connections),
         [{"broadcast_id": key, "connection_id": connection_id} for connection_id in connection_ids],
     )
     return key
 
 
-def find_broadcast(connection: Connection, job_id: str, *, lock: bool = False) -> RowMapping | None:
+def find_broadcast(conn: Connection, job_id: str, *, lock: bool = False) -> RowMapping | None:
     statement = select(broadcasts).where(broadcasts.c.job_id == job_id)
-    return connection.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
+    return conn.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
 
 
-def get_broadcast(connection: Connection, key: int, *, lock: bool = False) -> RowMapping | None:
+def get_broadcast(conn: Connection, key: int, *, lock: bool = False) -> RowMapping | None:
     statement = select(broadcasts).where(broadcasts.c.id == key)
-    return connection.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
+    return conn.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
 
 
-def find_submission(connection: Connection, idempotency_key: str) -> RowMapping | None:
+def find_submission(conn: Connection, idempotency_key: str) -> RowMapping | None:
     statement = select(broadcasts).where(broadcasts.c.idempotency_key == idempotency_key)
-    return connection.execute(statement).mappings().one_or_none()
+    return conn.execute(statement).mappings().one_or_none()
 
 
 def list_broadcasts(
-    connection: Connection,
+    conn: Connection,
     *,
     status: str | None = None,
     rank: int | None = None,
@@ -67,22 +67,22 @@ def list_broadcasts(
             .where(connections.c.name == connection_name)
         )
         chosen = chosen.where(broadcasts.c.id.in_(pool))
-    total = connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
+    total = conn.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
     page = chosen.order_by(broadcasts.c.created_at.desc(), broadcasts.c.id.desc()).offset(offset).limit(limit)
-    return connection.execute(page).mappings().all(), total
+    return conn.execute(page).mappings().all(), total
 
 
 def update_broadcast(
-    connection: Connection, key: int, *, where_status: Iterable[BroadcastStatus] | None = None, **values: Any
+    conn: Connection, key: int, *, where_status: Iterable[BroadcastStatus] | None = None, **values: Any
 ) -> bool:
     """Change a broadcast. :returns: whether its status was one of ``where_status``."""
     statement = update(broadcasts).where(broadcasts.c.id == key).values(values)
     if where_status is not None:
         statement = statement.where(broadcasts.c.status.in_(list(where_status)))
-    return connection.execute(statement).rowcount == 1
+    return conn.execute(statement).rowcount == 1
 
 
-def move_mark(connection: Connection, key: int, *, present: int, rows: int) -> bool:
+def move_mark(conn: Connection, key: int, *, present: int, rows: int) -> bool:
     """Note that the audience was taken over up to ``rows``.
 
     :returns: whether the mark stood at ``present`` and the audience is still wanted.
@@ -92,10 +92,10 @@ def move_mark(connection: Connection, key: int, *, present: int, rows: int) -> b
         .where(broadcasts.c.id == key, broadcasts.c.prepared_rows == present, ~broadcasts.c.prepared)
         .where(broadcasts.c.status.in_([BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED]))
     )
-    return connection.execute(statement.values(prepared_rows=rows)).rowcount == 1
+    return conn.execute(statement.values(prepared_rows=rows)).rowcount == 1
 
 
-def pools_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
+def pools_of(conn: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
     """The names of each broadcast's connections."""
     statement = (
         select(broadcast_connections.c.broadcast_id, connections.c.name)
@@ -104,7 +104,7 @@ def pools_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]
         .order_by(connections.c.id)
     )
     pools: dict[int, list[str]] = {key: [] for key in keys}
-    for key, name in connection.execute(statement):
+    for key, name in conn.execute(statement):
         pools[key].append(name)
     return pools
 
@@ -137,7 +137,7 @@ _COMPLETE = text(
 _REVIVE = text("UPDATE broadcasts SET status = 'processing', finished_at = NULL WHERE id = :id")
 
 
-def apply_changes(connection: Connection, changes: Changes, *, now: float) -> list[int]:
+def apply_changes(conn: Connection, changes: Changes, *, now: float) -> list[int]:
     """Add what a transaction changed to the counters, as its last act: rows are locked in one order everywhere.
 
     :returns: the broadcasts that are complete by it, or no longer are.
@@ -150,29 +150,29 @@ def apply_changes(connection: Connection, changes: Changes, *, now: float) -> li
     if not by_broadcast:
         return []
     keys = sorted(by_broadcast)
-    if len(keys) > 1 and connection.dialect.name != "sqlite":
-        connection.execute(
+    if len(keys) > 1 and conn.dialect.name != "sqlite":
+        conn.execute(
             select(broadcasts.c.id).where(broadcasts.c.id.in_(keys)).order_by(broadcasts.c.id).with_for_update()
         )
     rows = [[key, *(by_broadcast[key].get(name, 0) for name in COUNTERS)] for key in keys]
-    changed = connection.execute(_APPLY_CHANGES.of(connection), {"rows": as_json(rows)}).fetchall()
+    changed = conn.execute(_APPLY_CHANGES.of(conn), {"rows": as_json(rows)}).fetchall()
     for row in changed:
         if by_broadcast[row.id].get("sent") and (row.mark_at is None or row.mark_at <= now - RATE_SECONDS):
-            connection.execute(_MARK_RATE, {"id": row.id, "now": now})
-    return [row.id for row in changed if _settle_status(connection, row, now=now)]
+            conn.execute(_MARK_RATE, {"id": row.id, "now": now})
+    return [row.id for row in changed if _settle_status(conn, row, now=now)]
 
 
-def _settle_status(connection: Connection, row: Row[Any], *, now: float) -> bool:
+def _settle_status(conn: Connection, row: Row[Any], *, now: float) -> bool:
     """Complete a broadcast by its last message, or let it go on. :returns: whether its status is another now."""
     if row.open and row.status == BroadcastStatus.COMPLETED:
-        connection.execute(_REVIVE, {"id": row.id})
+        conn.execute(_REVIVE, {"id": row.id})
         return True
-    return not row.open and row.prepared and complete_broadcast(connection, row.id, now=now)
+    return not row.open and row.prepared and complete_broadcast(conn, row.id, now=now)
 
 
-def complete_broadcast(connection: Connection, key: int, *, now: float) -> bool:
+def complete_broadcast(conn: Connection, key: int, *, now: float) -> bool:
     """End a broadcast that has nothing left to do. :returns: whether it had."""
-    return connection.execute(_COMPLETE, {"id": key, "now": now}).rowcount == 1
+    return conn.execute(_COMPLETE, {"id": key, "now": now}).rowcount == 1
 
 
 _ADD_SKIPS = text(
@@ -183,20 +183,20 @@ _ADD_SKIPS = text(
 )
 
 
-def count_skips(connection: Connection, key: int, reasons: dict[str, int]) -> None:
+def count_skips(conn: Connection, key: int, reasons: dict[str, int]) -> None:
     """Note why messages of a broadcast were skipped."""
     for reason, amount in sorted(reasons.items()):
-        connection.execute(_ADD_SKIPS, {"broadcast_id": key, "reason": reason, "amount": amount})
+        conn.execute(_ADD_SKIPS, {"broadcast_id": key, "reason": reason, "amount": amount})
 
 
-def skips_of(connection: Connection, key: int) -> dict[str, int]:
+def skips_of(conn: Connection, key: int) -> dict[str, int]:
     statement = select(skip_counts.c.reason, skip_counts.c.messages).where(skip_counts.c.broadcast_id == key)
-    return {reason: amount for reason, amount in connection.execute(statement) if amount}
+    return {reason: amount for reason, amount in conn.execute(statement) if amount}
 
 
-def with_skipped(connection: Connection) -> Sequence[int]:
+def with_skipped(conn: Connection) -> Sequence[int]:
     """Broadcasts that have messages which were never to be tried."""
-    return connection.execute(select(broadcasts.c.id).where(broadcasts.c.skipped > 0)).scalars().all()
+    return conn.execute(select(broadcasts.c.id).where(broadcasts.c.skipped > 0)).scalars().all()
 
 
 # --- what is due -----------------------------------------------------------------------------------------------
@@ -211,9 +211,9 @@ _CANDIDATES = text(
 )
 
 
-def candidates(connection: Connection, connection_id: int) -> list[Row[Any]]:
+def candidates(conn: Connection, connection_id: int) -> list[Row[Any]]:
     """The broadcasts that this connection may take messages from, in the order in which they are served."""
-    return list(connection.execute(_CANDIDATES, {"connection_id": connection_id}))
+    return list(conn.execute(_CANDIDATES, {"connection_id": connection_id}))
 
 
 _RELEASE = text(
@@ -224,32 +224,32 @@ _RELEASE = text(
 )
 
 
-def release_batch(connection: Connection, key: int, *, batch: int, next_release_at: float) -> Row[Any]:
+def release_batch(conn: Connection, key: int, *, batch: int, next_release_at: float) -> Row[Any]:
     """Let a batch go. :returns: the broadcast as in :func:`candidates`."""
-    return connection.execute(_RELEASE, {"id": key, "batch": batch, "next_release_at": next_release_at}).one()
+    return conn.execute(_RELEASE, {"id": key, "batch": batch, "next_release_at": next_release_at}).one()
 
 
-def mark_served(connection: Connection, keys: Iterable[int], *, now: float) -> None:
-    connection.execute(update(broadcasts).where(broadcasts.c.id.in_(list(keys))).values(served_at=now))
+def mark_served(conn: Connection, keys: Iterable[int], *, now: float) -> None:
+    conn.execute(update(broadcasts).where(broadcasts.c.id.in_(list(keys))).values(served_at=now))
 
 
-def unprepared(connection: Connection, *, now: float) -> list[Row[Any]]:
+def unprepared(conn: Connection, *, now: float) -> list[Row[Any]]:
     """Broadcasts whose audience should be on its way into the store: id, rank."""
     statement = select(broadcasts.c.id, broadcasts.c.rank).where(
         broadcasts.c.status.in_([BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING]),
         ~broadcasts.c.prepared,
         func.coalesce(broadcasts.c.scheduled_at, 0) <= now,
     )
-    return list(connection.execute(statement))
+    return list(conn.execute(statement))
 
 
-def unswept(connection: Connection) -> Sequence[int]:
+def unswept(conn: Connection) -> Sequence[int]:
     """Cancelled and failed broadcasts that still have open messages."""
     statement = select(broadcasts.c.id).where(
         broadcasts.c.status.in_([BroadcastStatus.CANCELLED, BroadcastStatus.FAILED]),
         broadcasts.c.queued + broadcasts.c.retry + broadcasts.c.paused > 0,
     )
-    return connection.execute(statement).scalars().all()
+    return conn.execute(statement).scalars().all()
 
 
 _WORKING = text(
@@ -263,20 +263,20 @@ _WORKING = text(
 )
 
 
-def working_connections(connection: Connection) -> list[tuple[int, int]]:
+def working_connections(conn: Connection) -> list[tuple[int, int]]:
     """Active connections with waiting messages, due or not, each with the highest rank among them."""
-    return [(key, rank) for key, rank in connection.execute(_WORKING)]
+    return [(key, rank) for key, rank in conn.execute(_WORKING)]
 
 
-def complete_stranded(connection: Connection, *, now: float) -> None:
+def complete_stranded(conn: Connection, *, now: float) -> None:
     """End broadcasts that have nothing left to do and did not notice."""
     statement = select(broadcasts.c.id).where(
         broadcasts.c.status == BroadcastStatus.PROCESSING,
         broadcasts.c.prepared,
         broadcasts.c.queued + broadcasts.c.processing + broadcasts.c.retry + broadcasts.c.paused == 0,
     )
-    for key in connection.execute(statement).scalars().all():
-        complete_broadcast(connection, key, now=now)
+    for key in conn.execute(statement).scalars().all():
+        complete_broadcast(conn, key, now=now)
 
 
 _HAS_DUE_WORK = text(
@@ -295,6 +295,6 @@ _HAS_DUE_WORK = text(
 )
 
 
-def has_due_work(connection: Connection, *, now: float) -> bool:
+def has_due_work(conn: Connection, *, now: float) -> bool:
     """Whether any audience is to be read or any message might start now, windows and limits left aside."""
-    return connection.execute(_HAS_DUE_WORK, {"now": now}).first() is not None
+    return conn.execute(_HAS_DUE_WORK, {"now": now}).first() is not None

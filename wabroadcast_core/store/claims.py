@@ -1,4 +1,4 @@
-"""Claims: messages that a worker took for sending. Taken in sets, and settled for a worker that is gone."""
+"""Claims: messages that a worker took for sending. ClaimedRows in sets, and settled for a worker that is gone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Claimed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ClaimedRows:
     """Messages that one statement claimed, as the driver gave them: whoever works with them unpacks them.
 
     A thread that talks to the database shares the interpreter with an event loop, so it does nothing for each message.
@@ -93,19 +93,19 @@ _CLAIM_RETRY = _claim(_PICK_RETRY)
 _TAKE_PICKED = text(_TAKE.format(among="IN (SELECT value FROM json_each(:keys))"))
 
 
-def _take(connection: Connection, claim: Dialects, asked: dict[str, Any]) -> Taken:
-    found = connection.execute(claim.of(connection), asked)
-    if connection.dialect.name != "sqlite":
+def _take(conn: Connection, claim: Dialects, asked: dict[str, Any]) -> ClaimedRows:
+    found = conn.execute(claim.of(conn), asked)
+    if conn.dialect.name != "sqlite":
         rows = found.fetchall()
-        return Taken(len(rows), rows)
+        return ClaimedRows(len(rows), rows)
     document, keys = found.one()
     if keys == "[]":
-        return Taken(0, document)
-    return Taken(connection.execute(_TAKE_PICKED, {**asked, "keys": keys}).rowcount, document)
+        return ClaimedRows(0, document)
+    return ClaimedRows(conn.execute(_TAKE_PICKED, {**asked, "keys": keys}).rowcount, document)
 
 
 def claim_messages(
-    connection: Connection,
+    conn: Connection,
     *,
     broadcast_id: int,
     routes: Sequence[int],
@@ -116,7 +116,7 @@ def claim_messages(
     connection_id: int,
     retry_waits: bool,
     changes: Changes,
-) -> list[Taken]:
+) -> list[ClaimedRows]:
     """Take up to ``amount`` due messages of one broadcast: retries that are due first, then released batches in order.
 
     :param routes: which connections' messages may be taken, the own one first.
@@ -129,12 +129,12 @@ def claim_messages(
         "now": now,
         "released_batch": released_batch,
     }
-    taken: list[Taken] = []
+    taken: list[ClaimedRows] = []
     for source, claim, route in [
         *(("retry", _CLAIM_RETRY, route) for route in (routes if retry_waits else ())),
         *(("queued", _CLAIM_QUEUED, route) for route in routes),
     ]:
-        found = _take(connection, claim, {**asked, "route": route, "amount": amount})
+        found = _take(conn, claim, {**asked, "route": route, "amount": amount})
         changes[broadcast_id, source] -= found.amount
         changes[broadcast_id, "processing"] += found.amount
         taken.append(found)
@@ -152,10 +152,10 @@ _HAS_QUEUED = text(
 )
 
 
-def has_queued(connection: Connection, *, broadcast_id: int, routes: Sequence[int], released_batch: int) -> bool:
+def has_queued(conn: Connection, *, broadcast_id: int, routes: Sequence[int], released_batch: int) -> bool:
     """Whether a released message waits that may take one of these routes."""
     asked = {"broadcast_id": broadcast_id, "released_batch": released_batch}
-    return any(connection.execute(_HAS_QUEUED, {**asked, "route": route}).first() for route in routes)
+    return any(conn.execute(_HAS_QUEUED, {**asked, "route": route}).first() for route in routes)
 
 
 _NEXT_RETRY = text(
@@ -163,9 +163,9 @@ _NEXT_RETRY = text(
 )
 
 
-def next_retry_at(connection: Connection, broadcast_id: int, *, route: int) -> float | None:
+def next_retry_at(conn: Connection, broadcast_id: int, *, route: int) -> float | None:
     """When the next message in retry of a route is due."""
-    return connection.execute(_NEXT_RETRY, {"broadcast_id": broadcast_id, "route": route}).scalar()
+    return conn.execute(_NEXT_RETRY, {"broadcast_id": broadcast_id, "route": route}).scalar()
 
 
 # --- settling them, for a worker that is gone ------------------------------------------------------------------
@@ -186,7 +186,7 @@ _SETTLE = dialects(
 )
 
 
-def claims_of(connection: Connection, worker_id: int, *, limit: int) -> Sequence[Row[Any]]:
+def claims_of(conn: Connection, worker_id: int, *, limit: int) -> Sequence[Row[Any]]:
     """The messages that a worker holds: id, connection_id, attempts."""
     statement = text(
         """
@@ -194,16 +194,16 @@ def claims_of(connection: Connection, worker_id: int, *, limit: int) -> Sequence
         WHERE worker_id = :worker_id AND status = 'processing' LIMIT :limit
         """
     )
-    return connection.execute(statement, {"worker_id": worker_id, "limit": limit}).fetchall()
+    return conn.execute(statement, {"worker_id": worker_id, "limit": limit}).fetchall()
 
 
 def settle_claims(
-    connection: Connection,
+    conn: Connection,
     rows: Sequence[tuple[int, MessageStatus, str | None, float | None]],
     *,
     worker_id: int,
     changes: Changes,
 ) -> None:
     """Take messages from a worker that is gone: each gets the status, reason and due time given."""
-    settled = connection.execute(_SETTLE.of(connection), {"rows": as_json(rows), "worker_id": worker_id}).fetchall()
+    settled = conn.execute(_SETTLE.of(conn), {"rows": as_json(rows), "worker_id": worker_id}).fetchall()
     count_moves(changes, settled, away_from="processing")

@@ -10,77 +10,77 @@ from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.store.tables import broadcast_connections, connections
 
 
-def find_connection(connection: Connection, name: str) -> RowMapping | None:
-    return connection.execute(select(connections).where(connections.c.name == name)).mappings().one_or_none()
+def find_connection(conn: Connection, name: str) -> RowMapping | None:
+    return conn.execute(select(connections).where(connections.c.name == name)).mappings().one_or_none()
 
 
-def find_connections(connection: Connection, names: Iterable[str]) -> Sequence[RowMapping]:
-    return connection.execute(select(connections).where(connections.c.name.in_(list(names)))).mappings().all()
+def find_connections(conn: Connection, names: Iterable[str]) -> Sequence[RowMapping]:
+    return conn.execute(select(connections).where(connections.c.name.in_(list(names)))).mappings().all()
 
 
 _GET = select(connections).where(connections.c.id == bindparam("key"))  # built once: each look and claim asks it
 
 
-def get_connection(connection: Connection, key: int) -> RowMapping | None:
-    return connection.execute(_GET, {"key": key}).mappings().one_or_none()
+def get_connection(conn: Connection, key: int) -> RowMapping | None:
+    return conn.execute(_GET, {"key": key}).mappings().one_or_none()
 
 
-def list_connections(connection: Connection) -> Sequence[RowMapping]:
-    return connection.execute(select(connections).order_by(connections.c.name)).mappings().all()
+def list_connections(conn: Connection) -> Sequence[RowMapping]:
+    return conn.execute(select(connections).order_by(connections.c.name)).mappings().all()
 
 
-def connection_keys(connection: Connection, names: Sequence[str]) -> dict[str, int]:
+def connection_keys(conn: Connection, names: Sequence[str]) -> dict[str, int]:
     """Ids by name, of those that exist."""
     statement = select(connections.c.name, connections.c.id).where(connections.c.name.in_(names))
-    return dict(connection.execute(statement).all())
+    return dict(conn.execute(statement).all())
 
 
-def inactive_keys(connection: Connection) -> list[int]:
+def inactive_keys(conn: Connection) -> list[int]:
     """Ids of the connections that do not send just now."""
     statement = select(connections.c.id).where(connections.c.state != ConnectionState.ACTIVE)
-    return list(connection.execute(statement).scalars())
+    return list(conn.execute(statement).scalars())
 
 
 def save_connection(
-    connection: Connection, name: str, *, sender: str, settings: bytes, limits: dict[str, Any], now: float
+    conn: Connection, name: str, *, sender: str, settings: bytes, limits: dict[str, Any], now: float
 ) -> bool:
     """Create or change a connection. :returns: whether it is new."""
-    present = find_connection(connection, name)
+    present = find_connection(conn, name)
     values = {"sender": sender, "settings": settings, "limits": json.dumps(limits)}
     if present is None:
         state = {"state": ConnectionState.ACTIVE, "state_since": now, "created_at": now}
-        connection.execute(insert(connections).values(name=name, **values, **state))
+        conn.execute(insert(connections).values(name=name, **values, **state))
         return True
     statement = update(connections).where(connections.c.id == present["id"])
-    connection.execute(statement.values(**values, revision=connections.c.revision + 1))
+    conn.execute(statement.values(**values, revision=connections.c.revision + 1))
     return False
 
 
-def delete_connection(connection: Connection, name: str) -> None:
-    connection.execute(delete(connections).where(connections.c.name == name))
+def delete_connection(conn: Connection, name: str) -> None:
+    conn.execute(delete(connections).where(connections.c.name == name))
 
 
-def is_used(connection: Connection, key: int) -> bool:
+def is_used(conn: Connection, key: int) -> bool:
     """Whether any broadcast, however old, names this connection."""
     statement = select(broadcast_connections.c.broadcast_id).where(broadcast_connections.c.connection_id == key)
-    return connection.execute(statement.limit(1)).first() is not None
+    return conn.execute(statement.limit(1)).first() is not None
 
 
-def take_over_pause(connection: Connection, key: int) -> bool:
+def take_over_pause(conn: Connection, key: int) -> bool:
     """Let a pause that the engine made be a person's from now on. :returns: whether it was the engine's."""
     statement = update(connections).where(
         connections.c.id == key,
         connections.c.state == ConnectionState.PAUSED,
         connections.c.state_reason.is_not(None),
     )
-    return connection.execute(statement.values(state_reason=None)).rowcount == 1
+    return conn.execute(statement.values(state_reason=None)).rowcount == 1
 
 
-def set_state(connection: Connection, key: int, state: ConnectionState, *, reason: str | None, now: float) -> bool:
+def set_state(conn: Connection, key: int, state: ConnectionState, *, reason: str | None, now: float) -> bool:
     """:returns: whether that changed anything."""
     statement = (
         update(connections)
         .where(connections.c.id == key, connections.c.state != state)
         .values(state=state, state_reason=reason, state_since=now)
     )
-    return connection.execute(statement).rowcount == 1
+    return conn.execute(statement).rowcount == 1

@@ -28,7 +28,7 @@ _NO_DIGIT = re.compile(r"\D+")
 
 
 def list_contacts(
-    connection: Connection, *, tag: str | None = None, query: str | None = None, offset: int = 0, limit: int = 50
+    conn: Connection, *, tag: str | None = None, query: str | None = None, offset: int = 0, limit: int = 50
 ) -> tuple[Sequence[RowMapping], int]:
     """In the order in which they came in. :returns: the rows of the page, and how many there are in all.
 
@@ -36,12 +36,12 @@ def list_contacts(
     """
     chosen, key = _chosen_ids(tag, query)
     if query:
-        keys, total = _search_page(connection, chosen, key, offset=offset, limit=limit)
+        keys, total = _search_page(conn, chosen, key, offset=offset, limit=limit)
     else:
-        total = _count_chosen(connection, chosen, tag)
+        total = _count_chosen(conn, chosen, tag)
         page = _page_of(chosen, key, total=total, offset=offset, limit=limit)
-        keys = connection.execute(page).scalars().all()
-    return _rows_of(connection, keys), total
+        keys = conn.execute(page).scalars().all()
+    return _rows_of(conn, keys), total
 
 
 def _chosen_ids(tag: str | None, query: str | None) -> tuple[Select[Any], Any]:
@@ -68,21 +68,21 @@ def _matches(query: str) -> Any:
 
 
 def _search_page(
-    connection: Connection, chosen: Select[Any], key: Any, *, offset: int, limit: int
+    conn: Connection, chosen: Select[Any], key: Any, *, offset: int, limit: int
 ) -> tuple[Sequence[int], int]:
     """A search reads everything, so it counts on the way. :returns: the ids of the page, and how many there are."""
     page = chosen.add_columns(func.count().over()).order_by(key).offset(offset).limit(limit)
-    found = connection.execute(page).all()
+    found = conn.execute(page).all()
     if found or not offset:
         return [row[0] for row in found], found[0][1] if found else 0
-    return [], _count_chosen(connection, chosen, None)
+    return [], _count_chosen(conn, chosen, None)
 
 
-def _count_chosen(connection: Connection, chosen: Select[Any], tag: str | None) -> int:
+def _count_chosen(conn: Connection, chosen: Select[Any], tag: str | None) -> int:
     """:param tag: given where it alone chooses: its own count tells."""
     if tag is None:
-        return connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
-    return tag_store.count_tag(connection, tag) or 0
+        return conn.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
+    return tag_store.count_tag(conn, tag) or 0
 
 
 def _page_of(chosen: Select[Any], key: Any, *, total: int, offset: int, limit: int) -> Select[Any]:
@@ -92,14 +92,14 @@ def _page_of(chosen: Select[Any], key: Any, *, total: int, offset: int, limit: i
     return chosen.order_by(key.desc()).offset(max(0, total - offset - limit)).limit(amount)
 
 
-def _rows_of(connection: Connection, keys: Sequence[int]) -> Sequence[RowMapping]:
+def _rows_of(conn: Connection, keys: Sequence[int]) -> Sequence[RowMapping]:
     statement = select(contacts).where(contacts.c.id.in_(keys)).order_by(contacts.c.id)
-    return connection.execute(statement).mappings().all()
+    return conn.execute(statement).mappings().all()
 
 
-def find_contact(connection: Connection, number: str, *, lock: bool = False) -> RowMapping | None:
+def find_contact(conn: Connection, number: str, *, lock: bool = False) -> RowMapping | None:
     statement = select(contacts).where(contacts.c.number == number)
-    return connection.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
+    return conn.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
 
 
 _IDS = dialects(
@@ -109,9 +109,9 @@ _IDS = dialects(
 )
 
 
-def ids_of(connection: Connection, numbers: Sequence[str]) -> dict[str, int]:
+def ids_of(conn: Connection, numbers: Sequence[str]) -> dict[str, int]:
     """The ids of those among ``numbers`` that are in the book."""
-    return dict(connection.execute(_IDS.of(connection), {"numbers": as_json(numbers)}).all())
+    return dict(conn.execute(_IDS.of(conn), {"numbers": as_json(numbers)}).all())
 
 
 # --- everyone of a kind, page by page --------------------------------------------------------------------------
@@ -125,9 +125,9 @@ def contact_pages(
     return _pages(database, _walk(database, chosen, key))
 
 
-def variable_names(connection: Connection, *, tag: str | None = None, query: str | None = None, limit: int) -> set[str]:
+def variable_names(conn: Connection, *, tag: str | None = None, query: str | None = None, limit: int) -> set[str]:
     """The names of the variables that these contacts have, at most ``limit`` of them."""
-    if connection.dialect.name == "sqlite":
+    if conn.dialect.name == "sqlite":
         each = func.json_each(contacts.c.variables).table_valued("key", name="each")
     else:
         each = func.json_object_keys(cast(contacts.c.variables, JSON)).table_valued("key", name="each")
@@ -135,7 +135,7 @@ def variable_names(connection: Connection, *, tag: str | None = None, query: str
     names = select(each.c.key).select_from(contacts.join(each, text("true"))).distinct().limit(limit)
     if tag is not None or query:
         names = names.where(contacts.c.id.in_(_chosen_ids(tag, query)[0]))
-    return set(connection.execute(names).scalars())
+    return set(conn.execute(names).scalars())
 
 
 def read_contacts(
@@ -153,8 +153,8 @@ def read_contacts(
 def _tagged_keys(database: Database, names: Sequence[str], match: str) -> Iterator[int]:
     """The ids of each tag come in order, so that they can be merged without holding them."""
     asked = set(names)
-    with database.read() as connection:
-        tag_ids = connection.execute(select(tags.c.id).where(tags.c.name.in_(asked))).scalars().all()
+    with database.read() as conn:
+        tag_ids = conn.execute(select(tags.c.id).where(tags.c.name.in_(asked))).scalars().all()
     wanted = len(asked) if match == "all" else 1
     column = contact_tags.c.contact_id
     streams = [_walk(database, select(column).where(contact_tags.c.tag_id == tag_id), column) for tag_id in tag_ids]
@@ -175,16 +175,16 @@ def _left_out(keys: Iterator[int], unwanted: Iterator[int]) -> Iterator[int]:
 
 def _pages(database: Database, keys: Iterator[int]) -> Iterator[Sequence[RowMapping]]:
     while page := list(islice(keys, PAGE)):
-        with database.read() as connection:
-            rows = _rows_of(connection, page)
+        with database.read() as conn:
+            rows = _rows_of(conn, page)
         yield rows
 
 
 def _walk(database: Database, chosen: Select[Any], column: Any) -> Iterator[int]:
     after = 0
     while True:
-        with database.read() as connection:
-            page = connection.execute(chosen.where(column > after).order_by(column).limit(PAGE)).scalars().all()
+        with database.read() as conn:
+            page = conn.execute(chosen.where(column > after).order_by(column).limit(PAGE)).scalars().all()
         yield from page
         if len(page) < PAGE:
             return
@@ -232,7 +232,7 @@ _TAKE = dialects(
 _COUNT_NEWER = text("SELECT count(*) FROM contacts WHERE id > :last")
 
 
-def upsert_contacts(connection: Connection, people: Sequence[NewContact], *, source: str, now: float) -> int:
+def upsert_contacts(conn: Connection, people: Sequence[NewContact], *, source: str, now: float) -> int:
     """Take people into the book, each number once.
 
     Whoever is there already keeps what the newcomer does not say: name and variables given win, tags are added.
@@ -241,12 +241,12 @@ def upsert_contacts(connection: Connection, people: Sequence[NewContact], *, sou
     """
     if not people:
         return 0
-    take = _take_lite if connection.dialect.name == "sqlite" else _take_post
-    ids, created = take(connection, people, source=source, now=now)
+    take = _take_lite if conn.dialect.name == "sqlite" else _take_post
+    ids, created = take(conn, people, source=source, now=now)
     wanted: dict[tuple[str, ...], list[int]] = {}  # many have the same
     for person in people:
         wanted.setdefault(person.tags, []).append(ids[person.number])
-    tag_store.add_tags(connection, wanted)
+    tag_store.add_tags(conn, wanted)
     return created
 
 
@@ -254,13 +254,13 @@ _Taken: TypeAlias = tuple[dict[str, int], int]
 """The ids of people by their numbers, and how many of them are new."""
 
 
-def _take_lite(connection: Connection, people: Sequence[NewContact], *, source: str, now: float) -> _Taken:
+def _take_lite(conn: Connection, people: Sequence[NewContact], *, source: str, now: float) -> _Taken:
     """Row by row: a statement that changes many keeps a copy of every page that it touches, and numbers touch many.
 
     Numbers in their order touch each page of their index once; ids keep the order in which people came in. They count
     up, as a transaction that writes is alone.
     """
-    last = connection.execute(select(func.coalesce(func.max(contacts.c.id), 0))).scalar_one()
+    last = conn.execute(select(func.coalesce(func.max(contacts.c.id), 0))).scalar_one()
     rows = sorted(
         (
             (place, person.number, person.name and clean_text(person.name), as_json(person.variables), source, now, now)
@@ -268,40 +268,40 @@ def _take_lite(connection: Connection, people: Sequence[NewContact], *, source: 
         ),
         key=itemgetter(1),
     )
-    connection.exec_driver_sql(_TAKE.sqlite.text, rows)
-    created = int(connection.execute(_COUNT_NEWER, {"last": last}).scalar_one())
+    conn.exec_driver_sql(_TAKE.sqlite.text, rows)
+    created = int(conn.execute(_COUNT_NEWER, {"last": last}).scalar_one())
     if created == len(people):
         return {number: key for key, number, *_ in rows}, created
-    return ids_of(connection, [person.number for person in people]), created
+    return ids_of(conn, [person.number for person in people]), created
 
 
-def _take_post(connection: Connection, people: Sequence[NewContact], *, source: str, now: float) -> _Taken:
+def _take_post(conn: Connection, people: Sequence[NewContact], *, source: str, now: float) -> _Taken:
     rows = as_json([(person.number, person.name, person.variables) for person in people])
     asked = {"rows": rows, "source": source, "now": now}
-    taken = connection.execute(_TAKE.of(connection), asked).all()
+    taken = conn.execute(_TAKE.of(conn), asked).all()
     return {number: key for number, key, _ in taken}, sum(is_new for _, _, is_new in taken)
 
 
-def replace_contact(connection: Connection, number: str, *, now: float, **values: Any) -> None:
+def replace_contact(conn: Connection, number: str, *, now: float, **values: Any) -> None:
     """Set ``name`` or ``variables`` (a dict) of a contact as they are given."""
     if values.get("name") is not None:
         values["name"] = clean_text(values["name"])
     if "variables" in values:
         values["variables"] = as_json(values["variables"])
-    connection.execute(contacts.update().where(contacts.c.number == number).values(**values, updated_at=now))
+    conn.execute(contacts.update().where(contacts.c.number == number).values(**values, updated_at=now))
 
 
-def replace_tags(connection: Connection, row: RowMapping, names: Iterable[str]) -> None:
+def replace_tags(conn: Connection, row: RowMapping, names: Iterable[str]) -> None:
     """Let a contact, whose row the caller holds, have these tags and no others."""
-    tag_store.remove_all_tags(connection, row["id"])
-    tag_store.add_tags(connection, {tuple(names): [row["id"]]})
+    tag_store.remove_all_tags(conn, row["id"])
+    tag_store.add_tags(conn, {tuple(names): [row["id"]]})
 
 
-def delete_contact(connection: Connection, number: str) -> bool:
+def delete_contact(conn: Connection, number: str) -> bool:
     """:returns: whether there was one."""
-    row = find_contact(connection, number, lock=True)  # whoever is just tagging it is done then
+    row = find_contact(conn, number, lock=True)  # whoever is just tagging it is done then
     if row is None:
         return False
-    tag_store.remove_all_tags(connection, row["id"])
-    connection.execute(delete(contacts).where(contacts.c.id == row["id"]))
+    tag_store.remove_all_tags(conn, row["id"])
+    conn.execute(delete(contacts).where(contacts.c.id == row["id"]))
     return True

@@ -50,8 +50,8 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A read transaction. :raises UnavailableError: the store cannot be reached."""
-        with _reachable(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with _reachable(), self.engine.connect() as conn, conn.begin():
+            yield conn
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
@@ -65,14 +65,14 @@ class Database:
         """Run ``work`` in a write transaction, again when the database asks for that after a deadlock."""
         for past in range(8):
             try:
-                with self.write() as connection:
-                    return work(connection)
+                with self.write() as conn:
+                    return work(conn)
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) not in _DEADLOCK_CODES:
                     raise
             time.sleep(random.uniform(0, 0.01 * 2**past))  # noqa: S311 - keeps those who met from meeting again
-        with self.write() as connection:
-            return work(connection)
+        with self.write() as conn:
+            return work(conn)
 
     def migrate(self) -> None:
         """Bring the tables to this version's shape; several processes may try at once.
@@ -81,10 +81,10 @@ class Database:
         :raises UnavailableError: it cannot be reached.
         """
         try:
-            with self.write() as connection:
+            with self.write() as conn:
                 if not self.is_sqlite:
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-                _upgrade(connection)
+                    conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+                _upgrade(conn)
         except ProgrammingError as error:
             if getattr(error.orig, "sqlstate", None) != MAY_NOT:
                 raise
@@ -149,23 +149,23 @@ def _patience(seconds: float) -> str:
     return f"busy_timeout={int(seconds * 1000)}"
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin_sqlite(conn: Connection) -> None:
     """Begin, to write only when it is our turn.
 
     SQLite's own wait for the lock looks again more and more seldom: whoever writes one transaction after the other, as
     a busy worker does, would keep all others out. So the looks are evenly spaced here.
     """
-    if not connection.get_execution_options().get("wab_write", False):
-        connection.exec_driver_sql("BEGIN")
+    if not conn.get_execution_options().get("wab_write", False):
+        conn.exec_driver_sql("BEGIN")
         return
-    driver: Any = connection.connection.driver_connection
+    driver: Any = conn.connection.driver_connection
     ends_at = time.monotonic() + LOCK_WAIT_SECONDS
     driver.execute(f"PRAGMA {_patience(0)}")
     try:
-        while _is_locked(connection.dialect.loaded_dbapi, driver) and time.monotonic() < ends_at:
+        while _is_locked(conn.dialect.loaded_dbapi, driver) and time.monotonic() < ends_at:
             time.sleep(LOCK_LOOK_SECONDS)
         if not driver.in_transaction:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails again, and says so in SQLAlchemy's way
+            conn.exec_driver_sql("BEGIN IMMEDIATE")  # fails again, and says so in SQLAlchemy's way
     finally:
         driver.execute(f"PRAGMA {_patience(LOCK_WAIT_SECONDS)}")
 
@@ -209,13 +209,13 @@ def _reason(error: DBAPIError) -> str:
     return str(error.orig).partition("\n")[0] or type(error.orig).__name__
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(conn: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", "wabroadcast_core.store:migrations")
     config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
+    config.attributes["connection"] = conn
     scripts = ScriptDirectory.from_config(config)
-    present = MigrationContext.configure(connection).get_current_revision()
+    present = MigrationContext.configure(conn).get_current_revision()
     if present == scripts.get_current_head():
         return
     if present is not None and present not in {script.revision for script in scripts.walk_revisions()}:

@@ -15,17 +15,17 @@ ERASED = "erased"  # the reason
 _WAITING = (MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED)
 
 
-def keys_to(connection: Connection, number: str, *, after: int, limit: int) -> Sequence[int]:
+def keys_to(conn: Connection, number: str, *, after: int, limit: int) -> Sequence[int]:
     """The messages to a number, from after a key on."""
     statement = select(messages.c.id).where(messages.c.number == number, messages.c.id > after)
-    return connection.execute(statement.order_by(messages.c.id).limit(limit)).scalars().all()
+    return conn.execute(statement.order_by(messages.c.id).limit(limit)).scalars().all()
 
 
-def skipped_keys_to(connection: Connection, number: str, *, broadcast_id: int) -> Sequence[int]:
+def skipped_keys_to(conn: Connection, number: str, *, broadcast_id: int) -> Sequence[int]:
     """The messages of a broadcast that were never to be tried: their number stands in ``raw``, which has no index."""
     low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
     statement = select(messages.c.id).where(messages.c.id >= low, messages.c.id < high, messages.c.raw == number)
-    return connection.execute(statement.where(messages.c.status == MessageStatus.SKIPPED)).scalars().all()
+    return conn.execute(statement.where(messages.c.status == MessageStatus.SKIPPED)).scalars().all()
 
 
 _BLANK = dialects(
@@ -57,16 +57,16 @@ class Blanked(NamedTuple):
     pending: int
 
 
-def blank_messages(connection: Connection, keys: Sequence[int], *, changes: Changes) -> Blanked:
+def blank_messages(conn: Connection, keys: Sequence[int], *, changes: Changes) -> Blanked:
     """Take the person out of messages: number, name, variables, and the provider's id, as WhatsApp's hold the number.
 
     Those that wait are cancelled; claimed ones are once they come back unsent. While the audience of a broadcast is
     read, the number stays: it keeps a second row with it from being sent to.
     """
     held = select(messages.c.id, messages.c.status).where(messages.c.id.in_(keys)).order_by(messages.c.id)
-    present = connection.execute(held.with_for_update()).all()
+    present = conn.execute(held.with_for_update()).all()
     asked = {"keys": as_json([key for key, _ in present]), "reason": ERASED}
-    numbers = connection.execute(_BLANK.of(connection), asked).scalars().all()
+    numbers = conn.execute(_BLANK.of(conn), asked).scalars().all()
     for waiting in _WAITING:
         moved = [(key, MessageStatus.CANCELLED.value) for key, status in present if status == waiting]
         count_moves(changes, moved, away_from=waiting)

@@ -25,10 +25,10 @@ PATIENCE = 0.01  # seconds that work which can wait does so, for other work to s
 
 
 @dataclass(slots=True)
-class Unit:
+class UnitOfWork:
     """One transaction: pieces of work share it, and its counter changes are applied once at its end."""
 
-    connection: Connection
+    conn: Connection
     now: float
     changes: Changes = field(default_factory=Counter)
     silenced: list[str] = field(default_factory=list)
@@ -37,12 +37,12 @@ class Unit:
 
 @dataclass(slots=True)
 class _Piece:
-    work: Callable[[Unit], Any]
+    work: Callable[[UnitOfWork], Any]
     future: asyncio.Future[Any]
     result: Any = None
 
 
-class Committer:
+class GroupCommit:
     """Runs pieces of work for one event loop.
 
     :param completed: told from a store thread which broadcasts were completed by a transaction, after its commit.
@@ -73,7 +73,7 @@ class Committer:
         for thread in self._threads:
             thread.start()
 
-    async def run(self, work: Callable[[Unit], Result], *, patient: bool = False) -> Result:
+    async def run(self, work: Callable[[UnitOfWork], Result], *, patient: bool = False) -> Result:
         """Run ``work`` in a transaction, maybe with others'; it may be run again after a failure of theirs.
 
         :param patient: it waits a moment for others, as each transaction waits for the disk.
@@ -127,11 +127,11 @@ class Committer:
                 _fail(piece, error)
 
     def _commit(self, pieces: list[_Piece]) -> None:
-        def transaction(connection: Connection) -> tuple[list[int], list[str]]:
-            unit = Unit(connection, now=self._clock.now())
+        def transaction(conn: Connection) -> tuple[list[int], list[str]]:
+            unit = UnitOfWork(conn, now=self._clock.now())
             for piece in pieces:
                 piece.result = piece.work(unit)
-            return apply_changes(connection, unit.changes, now=unit.now), unit.silenced
+            return apply_changes(conn, unit.changes, now=unit.now), unit.silenced
 
         completed, silenced = self._database.transact(transaction)
         if silenced:

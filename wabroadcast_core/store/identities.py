@@ -1,6 +1,6 @@
 """The ids by which WhatsApp knows people whose number is written otherwise: Brazil, Mexico, Argentina, hidden numbers.
 
-Kept beside the numbers and never judged by the rules for numbers.
+Cache beside the numbers and never judged by the rules for numbers.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,22 +21,22 @@ _NOTE = dialects(
 )
 
 
-def note_identities(connection: Connection, numbers: Mapping[str, str]) -> None:
+def note_identities(conn: Connection, numbers: Mapping[str, str]) -> None:
     """Keep numbers (E.164) by the ids that WhatsApp returned for them; the latest answer counts."""
     if numbers:
-        connection.execute(_NOTE.of(connection), {"rows": as_json(sorted(numbers.items()))})
+        conn.execute(_NOTE.of(conn), {"rows": as_json(sorted(numbers.items()))})
 
 
-def numbers_of(connection: Connection, wa_ids: Iterable[str]) -> dict[str, str]:
+def numbers_of(conn: Connection, wa_ids: Iterable[str]) -> dict[str, str]:
     """The numbers of those ids that are known, by id."""
     statement = select(identities.c.wa_id, identities.c.number).where(identities.c.wa_id.in_(list(wa_ids)))
-    return dict(connection.execute(statement).all())
+    return dict(conn.execute(statement).all())
 
 
-def ids_of(connection: Connection, number: str) -> Sequence[str]:
+def ids_of(conn: Connection, number: str) -> Sequence[str]:
     """The ids that WhatsApp has for a number, where they differ from it."""
-    return connection.execute(select(identities.c.wa_id).where(identities.c.number == number)).scalars().all()
+    return conn.execute(select(identities.c.wa_id).where(identities.c.number == number)).scalars().all()
 
 
-def forget_identities(connection: Connection, number: str) -> None:
-    connection.execute(delete(identities).where(identities.c.number == number))
+def forget_identities(conn: Connection, number: str) -> None:
+    conn.execute(delete(identities).where(identities.c.number == number))

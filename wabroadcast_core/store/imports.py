@@ -14,9 +14,9 @@ Rejection: TypeAlias = tuple[int, str | None, str, str]
 
 
 def insert_import(
-    connection: Connection, key: str, *, upload_id: str, filename: str | None, options: str, now: float
+    conn: Connection, key: str, *, upload_id: str, filename: str | None, options: str, now: float
 ) -> None:
-    connection.execute(
+    conn.execute(
         insert(imports).values(
             id=key,
             upload_id=upload_id,
@@ -28,22 +28,22 @@ def insert_import(
     )
 
 
-def find_import(connection: Connection, key: str) -> RowMapping | None:
-    return connection.execute(select(imports).where(imports.c.id == key)).mappings().one_or_none()
+def find_import(conn: Connection, key: str) -> RowMapping | None:
+    return conn.execute(select(imports).where(imports.c.id == key)).mappings().one_or_none()
 
 
-def begin_import(connection: Connection, key: str) -> RowMapping | None:
+def begin_import(conn: Connection, key: str) -> RowMapping | None:
     """:returns: the import, now running, unless it has ended."""
     statement = update(imports).where(imports.c.id == key, imports.c.status.in_(OPEN_IMPORTS))
     changed = statement.values(status=ImportStatus.RUNNING).returning(imports)
-    return connection.execute(changed).mappings().one_or_none()
+    return conn.execute(changed).mappings().one_or_none()
 
 
-def keep_options(connection: Connection, key: str, options: str) -> None:
-    connection.execute(update(imports).where(imports.c.id == key).values(options=options))
+def keep_options(conn: Connection, key: str, options: str) -> None:
+    conn.execute(update(imports).where(imports.c.id == key).values(options=options))
 
 
-def move_mark(connection: Connection, key: str, *, present: int, rows: int) -> bool:
+def move_mark(conn: Connection, key: str, *, present: int, rows: int) -> bool:
     """Note that the file was taken over up to ``rows``.
 
     :returns: whether the mark stood at ``present`` and the import is still running.
@@ -53,21 +53,21 @@ def move_mark(connection: Connection, key: str, *, present: int, rows: int) -> b
         .where(imports.c.id == key, imports.c.rows == present, imports.c.status == ImportStatus.RUNNING)
         .values(rows=rows)
     )
-    return connection.execute(statement).rowcount == 1
+    return conn.execute(statement).rowcount == 1
 
 
-def count_rows(connection: Connection, key: str, *, created: int, updated: int, rejected: int) -> None:
+def count_rows(conn: Connection, key: str, *, created: int, updated: int, rejected: int) -> None:
     """Add what a transaction did to the counts, under the lock that :func:`move_mark` took."""
     values = {
         "created": imports.c.created + created,
         "updated": imports.c.updated + updated,
         "rejected": imports.c.rejected + rejected,
     }
-    connection.execute(update(imports).where(imports.c.id == key).values(values))
+    conn.execute(update(imports).where(imports.c.id == key).values(values))
 
 
 def end_import(
-    connection: Connection, key: str, *, present: int, status: ImportStatus, reason: str | None, now: float
+    conn: Connection, key: str, *, present: int, status: ImportStatus, reason: str | None, now: float
 ) -> bool:
     """:returns: whether the mark stood at ``present``: otherwise somebody else works on it."""
     statement = (
@@ -75,13 +75,13 @@ def end_import(
         .where(imports.c.id == key, imports.c.rows == present, imports.c.status == ImportStatus.RUNNING)
         .values(status=status, reason=reason, finished_at=now)
     )
-    return connection.execute(statement).rowcount == 1
+    return conn.execute(statement).rowcount == 1
 
 
-def unfinished(connection: Connection) -> Sequence[str]:
+def unfinished(conn: Connection) -> Sequence[str]:
     """The imports that are waiting or on their way, the oldest first."""
     statement = select(imports.c.id).where(imports.c.status.in_(OPEN_IMPORTS)).order_by(imports.c.created_at)
-    return connection.execute(statement).scalars().all()
+    return conn.execute(statement).scalars().all()
 
 
 # --- what was rejected -----------------------------------------------------------------------------------------
@@ -98,12 +98,12 @@ _REJECT = dialects(
 )
 
 
-def insert_rejections(connection: Connection, key: str, rows: Sequence[Rejection]) -> None:
+def insert_rejections(conn: Connection, key: str, rows: Sequence[Rejection]) -> None:
     if rows:
-        connection.execute(_REJECT.of(connection), {"import_id": key, "rows": as_json(rows)})
+        conn.execute(_REJECT.of(conn), {"import_id": key, "rows": as_json(rows)})
 
 
-def rejections_of(connection: Connection, key: str, *, after: int = -1, limit: int) -> Sequence[RowMapping]:
+def rejections_of(conn: Connection, key: str, *, after: int = -1, limit: int) -> Sequence[RowMapping]:
     """In the order of the file."""
     statement = (
         select(import_rejections)
@@ -111,11 +111,11 @@ def rejections_of(connection: Connection, key: str, *, after: int = -1, limit: i
         .order_by(import_rejections.c.row)
         .limit(limit)
     )
-    return connection.execute(statement).mappings().all()
+    return conn.execute(statement).mappings().all()
 
 
-def reasons_of(connection: Connection, key: str) -> dict[str, int]:
+def reasons_of(conn: Connection, key: str) -> dict[str, int]:
     """How many rows were rejected, by reason."""
     column = import_rejections.c.reason
     statement = select(column, func.count()).where(import_rejections.c.import_id == key).group_by(column)
-    return dict(connection.execute(statement.order_by(func.count().desc(), column)).all())
+    return dict(conn.execute(statement.order_by(func.count().desc(), column)).all())

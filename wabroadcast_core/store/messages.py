@@ -86,15 +86,15 @@ _INSERT = dialects(
 )
 
 
-def insert_messages(connection: Connection, rows: Sequence[NewMessage]) -> set[int]:
+def insert_messages(conn: Connection, rows: Sequence[NewMessage]) -> set[int]:
     """Store new messages.
 
     :returns: the keys stored; a number that its broadcast has already is left out.
     """
-    return set(connection.execute(_INSERT.of(connection), {"rows": as_json(rows)}).scalars())
+    return set(conn.execute(_INSERT.of(conn), {"rows": as_json(rows)}).scalars())
 
 
-def last_connections(connection: Connection, numbers: Sequence[str], *, among: Sequence[int]) -> dict[str, int]:
+def last_connections(conn: Connection, numbers: Sequence[str], *, among: Sequence[int]) -> dict[str, int]:
     """The connection of this pool through which each number was reached last."""
     statement = (
         select(messages.c.number, messages.c.connection_id)
@@ -102,7 +102,7 @@ def last_connections(connection: Connection, numbers: Sequence[str], *, among: S
         .where(messages.c.connection_id.in_(among))
         .order_by(messages.c.sent_at)
     )
-    return {number: key for number, key in connection.execute(statement) if number is not None and key is not None}
+    return {number: key for number, key in conn.execute(statement) if number is not None and key is not None}
 
 
 # --- moving them in sets ---------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ _MOVE = """
 
 
 def move_messages(
-    connection: Connection,
+    conn: Connection,
     *,
     broadcast_id: int,
     present: MessageStatus,
@@ -166,12 +166,12 @@ def move_messages(
         present=present.value,
         condition=condition,
         also=", attempts = 0" if again else "",
-        locking="" if connection.dialect.name == "sqlite" else "FOR UPDATE",
+        locking="" if conn.dialect.name == "sqlite" else "FOR UPDATE",
     )
     low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
     values = {"broadcast_id": broadcast_id, "low": low, "high": high, "status": status, "reason": reason}
     optional = {"batch": batch, "with_reason": with_reason, "limit": limit}
-    rows = connection.execute(
+    rows = conn.execute(
         text(statement), {**values, **{name: value for name, value in optional.items() if value is not None}}
     ).fetchall()
     count_moves(changes, rows, away_from=present)
@@ -181,24 +181,26 @@ def move_messages(
 # --- control ---------------------------------------------------------------------------------------------------
 
 
-def want(connection: Connection, *, status: MessageStatus | None, broadcast_id: int, batch: int | None = None) -> int:
+def set_wanted_status(
+    conn: Connection, *, status: MessageStatus | None, broadcast_id: int, batch: int | None = None
+) -> int:
     """Say what becomes of a broadcast's claimed messages if they come back unsent. :returns: for how many it is new."""
     condition = (
         "broadcast_id = :broadcast_id AND status = 'processing' AND coalesce(wanted, '') != coalesce(:wanted, '')"
         + ("" if batch is None else " AND batch = :batch")
     )
     values = {"wanted": status, "broadcast_id": broadcast_id} | ({} if batch is None else {"batch": batch})
-    return connection.execute(text(f"UPDATE messages SET wanted = :wanted WHERE {condition}"), values).rowcount  # noqa: S608 - fixed parts only
+    return conn.execute(text(f"UPDATE messages SET wanted = :wanted WHERE {condition}"), values).rowcount  # noqa: S608 - fixed parts only
 
 
-def want_one(connection: Connection, key: int, *, status: MessageStatus | None) -> bool:
+def set_wanted_status_of(conn: Connection, key: int, *, status: MessageStatus | None) -> bool:
     """Say what becomes of one claimed message if it comes back unsent. :returns: whether it is claimed."""
     statement = text("UPDATE messages SET wanted = :wanted WHERE id = :key AND status = 'processing'")
-    return connection.execute(statement, {"wanted": status, "key": key}).rowcount == 1
+    return conn.execute(statement, {"wanted": status, "key": key}).rowcount == 1
 
 
 def move_one(
-    connection: Connection, key: int, *, among: Iterable[MessageStatus], status: MessageStatus, changes: Changes
+    conn: Connection, key: int, *, among: Iterable[MessageStatus], status: MessageStatus, changes: Changes
 ) -> bool:
     """Move one message. :returns: whether its status was among these."""
     for present in among:
@@ -208,7 +210,7 @@ def move_one(
             RETURNING id, status
             """
         )
-        rows = connection.execute(statement, {"status": status, "key": key, "present": present}).fetchall()
+        rows = conn.execute(statement, {"status": status, "key": key, "present": present}).fetchall()
         if rows:
             count_moves(changes, rows, away_from=present)
             return True
@@ -226,36 +228,36 @@ _RESUME_BATCH = text(_RESUME.format(scope="broadcast_id = :broadcast_id AND batc
 _RESUME_ONE = text(_RESUME.format(scope="id = :key"))
 
 
-def resume_batch(connection: Connection, *, broadcast_id: int, batch: int, now: float, changes: Changes) -> int:
+def resume_batch(conn: Connection, *, broadcast_id: int, batch: int, now: float, changes: Changes) -> int:
     """Let the paused messages of a batch wait again. :returns: how many."""
     values = {"broadcast_id": broadcast_id, "batch": batch, "now": now}
-    rows = connection.execute(_RESUME_BATCH, values).fetchall()
+    rows = conn.execute(_RESUME_BATCH, values).fetchall()
     count_moves(changes, rows, away_from="paused")
     return len(rows)
 
 
-def resume_one(connection: Connection, key: int, *, now: float, changes: Changes) -> bool:
+def resume_one(conn: Connection, key: int, *, now: float, changes: Changes) -> bool:
     """Let a paused message wait again. :returns: whether it was paused."""
-    rows = connection.execute(_RESUME_ONE, {"key": key, "now": now}).fetchall()
+    rows = conn.execute(_RESUME_ONE, {"key": key, "now": now}).fetchall()
     count_moves(changes, rows, away_from="paused")
     return bool(rows)
 
 
-def batch_exists(connection: Connection, *, broadcast_id: int, batch: int) -> bool:
+def batch_exists(conn: Connection, *, broadcast_id: int, batch: int) -> bool:
     first = text("SELECT 1 FROM messages WHERE id >= :low AND id < :high AND batch = :batch LIMIT 1")
     low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
-    return connection.execute(first, {"low": low, "high": high, "batch": batch}).first() is not None
+    return conn.execute(first, {"low": low, "high": high, "batch": batch}).first() is not None
 
 
 # --- reading them ----------------------------------------------------------------------------------------------
 
 
-def find_message(connection: Connection, key: int) -> RowMapping | None:
-    return connection.execute(select(messages).where(messages.c.id == key)).mappings().one_or_none()
+def find_message(conn: Connection, key: int) -> RowMapping | None:
+    return conn.execute(select(messages).where(messages.c.id == key)).mappings().one_or_none()
 
 
 def list_messages(
-    connection: Connection,
+    conn: Connection,
     broadcast_id: int,
     *,
     status: MessageStatus | None = None,
@@ -278,4 +280,4 @@ def list_messages(
                 func.lower(messages.c.name).contains(query.lower(), autoescape=True),
             )
         )
-    return connection.execute(chosen.order_by(messages.c.id).limit(limit)).mappings().all()
+    return conn.execute(chosen.order_by(messages.c.id).limit(limit)).mappings().all()

@@ -111,12 +111,12 @@ class Sent:
         return cls(len(rows), Counter([row[0] >> POSITION_BITS for row in rows]), as_json(rows))
 
 
-def record_sent(connection: Connection, sent: Sent, *, worker_id: int, changes: Changes) -> None:
+def record_sent(conn: Connection, sent: Sent, *, worker_id: int, changes: Changes) -> None:
     """Store messages that this worker holds as sent.
 
     :raises NotHeldError: one of them is not held any more; the transaction is to be given up.
     """
-    done = connection.execute(_RECORD_SENT.of(connection), {"rows": sent.rows, "worker_id": worker_id})
+    done = conn.execute(_RECORD_SENT.of(conn), {"rows": sent.rows, "worker_id": worker_id})
     if done.rowcount != sent.amount:
         raise NotHeldError
     for broadcast_id, amount in sent.by_broadcast.items():
@@ -124,9 +124,7 @@ def record_sent(connection: Connection, sent: Sent, *, worker_id: int, changes: 
         changes[broadcast_id, "sent"] += amount
 
 
-def record_outcomes(
-    connection: Connection, outcomes: Sequence[Outcome], *, worker_id: int, changes: Changes
-) -> set[int]:
+def record_outcomes(conn: Connection, outcomes: Sequence[Outcome], *, worker_id: int, changes: Changes) -> set[int]:
     """Store how claimed messages went on.
 
     Only messages that this worker still holds are touched: what was settled meanwhile belongs to somebody else,
@@ -139,8 +137,8 @@ def record_outcomes(
     for present in ("processing", "unknown"):
         if not rest:
             break
-        rows = connection.execute(
-            _RECORD_OUTCOMES.of(connection),
+        rows = conn.execute(
+            _RECORD_OUTCOMES.of(conn),
             {"rows": as_json([outcome.as_row() for outcome in rest]), "worker_id": worker_id, "present": present},
         ).fetchall()
         count_moves(changes, rows, away_from=present)
@@ -163,14 +161,12 @@ _INSERT_ATTEMPTS = dialects(
 )
 
 
-def insert_attempts(
-    connection: Connection, rows: Sequence[tuple[int, int, float, int | None, str, str | None]]
-) -> None:
+def insert_attempts(conn: Connection, rows: Sequence[tuple[int, int, float, int | None, str, str | None]]) -> None:
     """Keep what went wrong: message key, attempt, time, connection, reason, detail."""
     if rows:
-        connection.execute(_INSERT_ATTEMPTS.of(connection), {"rows": as_json(rows)})
+        conn.execute(_INSERT_ATTEMPTS.of(conn), {"rows": as_json(rows)})
 
 
-def attempts_of(connection: Connection, key: int) -> Sequence[RowMapping]:
+def attempts_of(conn: Connection, key: int) -> Sequence[RowMapping]:
     statement = select(attempts).where(attempts.c.message_id == key).order_by(attempts.c.id)
-    return connection.execute(statement).mappings().all()
+    return conn.execute(statement).mappings().all()

@@ -40,18 +40,18 @@ _UNDONE = frozenset(
 """What a receipt proves wrong: a message that waits may have been tried before, and its person has it already."""
 
 
-def lock_facts(connection: Connection, keys: Iterable[int]) -> dict[int, Facts]:
+def lock_facts(conn: Connection, keys: Iterable[int]) -> dict[int, Facts]:
     """The facts of messages by key, held until the end of the transaction: two receipts at once must not both count."""
     statement = select(*_FACTS).where(messages.c.id.in_(list(keys))).order_by(messages.c.id).with_for_update()
-    return {row["id"]: dict(row) for row in connection.execute(statement).mappings()}
+    return {row["id"]: dict(row) for row in conn.execute(statement).mappings()}
 
 
-def keys_by_provider_id(connection: Connection, provider_ids: Iterable[str], *, connection_id: int) -> dict[str, int]:
+def keys_by_provider_id(conn: Connection, provider_ids: Iterable[str], *, connection_id: int) -> dict[str, int]:
     """Message keys by the provider's ids, among what this connection sent."""
     statement = select(messages.c.provider_id, messages.c.id).where(
         messages.c.provider_id.in_(list(provider_ids)), messages.c.connection_id == connection_id
     )
-    return {provider_id: key for provider_id, key in connection.execute(statement) if provider_id is not None}
+    return {provider_id: key for provider_id, key in conn.execute(statement) if provider_id is not None}
 
 
 def apply_receipt(row: Facts, receipt: StoredReceipt, *, changes: Changes) -> dict[str, Any]:
@@ -78,14 +78,14 @@ def apply_receipt(row: Facts, receipt: StoredReceipt, *, changes: Changes) -> di
 _BY_KEY = update(messages).where(messages.c.id == bindparam("key"))
 
 
-def store_changed(connection: Connection, changed: Mapping[int, dict[str, Any]]) -> None:
+def store_changed(conn: Connection, changed: Mapping[int, dict[str, Any]]) -> None:
     """Store what changed of messages, by key. Those of which the same columns changed go together."""
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for key, values in sorted(changed.items()):
         if values:
             alike.setdefault(tuple(sorted(values)), []).append({"key": key, **values})
     for rows in alike.values():
-        connection.execute(_BY_KEY, rows)
+        conn.execute(_BY_KEY, rows)
 
 
 def _failure(row: Facts, receipt: StoredReceipt) -> dict[str, Any]:
@@ -116,26 +116,26 @@ def _count(changes: Changes, row: Facts, values: dict[str, Any]) -> None:
             changes[key, counter] += 1
 
 
-def park_receipts(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+def park_receipts(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Keep receipts that came before the record of their message."""
     if rows:
-        connection.execute(insert(parked_receipts), list(rows))
+        conn.execute(insert(parked_receipts), list(rows))
 
 
 def take_parked(
-    connection: Connection, *, keys: Sequence[int], provider_ids: Sequence[str], connection_id: int
+    conn: Connection, *, keys: Sequence[int], provider_ids: Sequence[str], connection_id: int
 ) -> Sequence[RowMapping]:
     """Take out the receipts that were parked for these messages, by our key or by the provider's id."""
     mine = parked_receipts.c.message_id.in_(keys) | (
         (parked_receipts.c.connection_id == connection_id) & parked_receipts.c.provider_id.in_(provider_ids)
     )
-    rows = connection.execute(select(parked_receipts).where(mine).order_by(parked_receipts.c.id)).mappings().all()
+    rows = conn.execute(select(parked_receipts).where(mine).order_by(parked_receipts.c.id)).mappings().all()
     if rows:
-        connection.execute(delete(parked_receipts).where(parked_receipts.c.id.in_([row["id"] for row in rows])))
+        conn.execute(delete(parked_receipts).where(parked_receipts.c.id.in_([row["id"] for row in rows])))
     return rows
 
 
-def overtaken_parked(connection: Connection, *, since: float) -> dict[int, dict[int, str | None]]:
+def overtaken_parked(conn: Connection, *, since: float) -> dict[int, dict[int, str | None]]:
     """Messages that are recorded and still have receipts parked since then: provider's id by key, by connection."""
     by_key = messages.c.id == parked_receipts.c.message_id
     by_provider_id = (messages.c.provider_id == parked_receipts.c.provider_id) & (
@@ -145,7 +145,7 @@ def overtaken_parked(connection: Connection, *, since: float) -> dict[int, dict[
     for mine in (by_key, by_provider_id):
         statement = select(parked_receipts.c.connection_id, messages.c.id, messages.c.provider_id).join(messages, mine)
         recorded = messages.c.status != MessageStatus.PROCESSING
-        for connection_id, key, provider_id in connection.execute(
+        for connection_id, key, provider_id in conn.execute(
             statement.where(parked_receipts.c.parked_at >= since, recorded)
         ):
             found.setdefault(connection_id, {})[key] = provider_id
@@ -155,9 +155,9 @@ def overtaken_parked(connection: Connection, *, since: float) -> dict[int, dict[
 _HAS_PARKED = text("SELECT 1 FROM parked_receipts LIMIT 1")  # plain: each record asks it
 
 
-def has_parked(connection: Connection) -> bool:
-    return connection.execute(_HAS_PARKED).first() is not None
+def has_parked(conn: Connection) -> bool:
+    return conn.execute(_HAS_PARKED).first() is not None
 
 
-def forget_parked(connection: Connection, *, before: float) -> None:
-    connection.execute(delete(parked_receipts).where(parked_receipts.c.parked_at < before))
+def forget_parked(conn: Connection, *, before: float) -> None:
+    conn.execute(delete(parked_receipts).where(parked_receipts.c.parked_at < before))

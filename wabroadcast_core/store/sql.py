@@ -17,8 +17,8 @@ class Dialects:
     sqlite: TextClause
     postgresql: TextClause
 
-    def of(self, connection: Connection) -> TextClause:
-        return self.sqlite if connection.dialect.name == "sqlite" else self.postgresql
+    def of(self, conn: Connection) -> TextClause:
+        return self.sqlite if conn.dialect.name == "sqlite" else self.postgresql
 
 
 def dialects(statement: str, *, sqlite: dict[str, str], postgresql: dict[str, str]) -> Dialects:

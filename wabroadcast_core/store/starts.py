@@ -31,25 +31,25 @@ def count_by_span(starts: Iterable[tuple[int, float]]) -> StartCounts:
     return Counter({(key, span_end(span * START_SPAN)): amount for (key, span), amount in spans.items()})
 
 
-def add_starts(connection: Connection, starts: StartCounts) -> None:
+def add_starts(conn: Connection, starts: StartCounts) -> None:
     for (connection_id, ended_at), amount in sorted(starts.items()):
-        connection.execute(_ADD, {"connection_id": connection_id, "ended_at": ended_at, "amount": amount})
+        conn.execute(_ADD, {"connection_id": connection_id, "ended_at": ended_at, "amount": amount})
 
 
-def recent_starts(connection: Connection, connection_id: int, *, since: float, now: float) -> dict[float, int]:
+def recent_starts(conn: Connection, connection_id: int, *, since: float, now: float) -> dict[float, int]:
     """Starts by the end of their span; what is claimed for it and not recorded yet counts as started just now."""
-    rows = connection.execute(
+    rows = conn.execute(
         select(connection_starts.c.ended_at, connection_starts.c.messages).where(
             connection_starts.c.connection_id == connection_id, connection_starts.c.ended_at > since
         )
     )
     starts: dict[float, int] = {float(ended_at): amount for ended_at, amount in rows}
     claimed = select(func.count()).select_from(messages).where(messages.c.status == "processing")
-    pending = connection.execute(claimed.where(messages.c.connection_id == connection_id)).scalar_one()
+    pending = conn.execute(claimed.where(messages.c.connection_id == connection_id)).scalar_one()
     if pending:
         starts[now] = starts.get(now, 0) + pending
     return starts
 
 
-def forget_starts(connection: Connection, *, before: float) -> None:
-    connection.execute(delete(connection_starts).where(connection_starts.c.ended_at < before))
+def forget_starts(conn: Connection, *, before: float) -> None:
+    conn.execute(delete(connection_starts).where(connection_starts.c.ended_at < before))

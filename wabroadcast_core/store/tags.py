@@ -13,17 +13,17 @@ from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, 
 from wabroadcast_core.store.tables import contact_tags, tags
 
 
-def list_tags(connection: Connection) -> Sequence[tuple[str, int]]:
+def list_tags(conn: Connection) -> Sequence[tuple[str, int]]:
     """All tags by name, each with how many contacts it has."""
-    return connection.execute(select(tags.c.name, tags.c.contacts).order_by(tags.c.name)).all()
+    return conn.execute(select(tags.c.name, tags.c.contacts).order_by(tags.c.name)).all()
 
 
-def count_tag(connection: Connection, name: str) -> int | None:
+def count_tag(conn: Connection, name: str) -> int | None:
     """How many contacts have a tag; None: there is none."""
-    return connection.execute(select(tags.c.contacts).where(tags.c.name == name)).scalar()
+    return conn.execute(select(tags.c.contacts).where(tags.c.name == name)).scalar()
 
 
-def tags_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
+def tags_of(conn: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
     """The tags of contacts by their ids."""
     statement = (
         select(contact_tags.c.contact_id, tags.c.name)
@@ -32,15 +32,15 @@ def tags_of(connection: Connection, keys: Sequence[int]) -> dict[int, list[str]]
         .order_by(tags.c.name)
     )
     found: dict[int, list[str]] = {key: [] for key in keys}
-    for key, name in connection.execute(statement):
+    for key, name in conn.execute(statement):
         found[key].append(name)
     return found
 
 
-def lock_tags(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+def lock_tags(conn: Connection, names: Iterable[str]) -> dict[str, int]:
     """The ids of those tags that exist, by name: held, so that nobody else tags with them meanwhile."""
     statement = select(tags.c.name, tags.c.id).where(tags.c.name.in_(list(names))).order_by(tags.c.id)
-    return dict(connection.execute(statement.with_for_update()).all())
+    return dict(conn.execute(statement.with_for_update()).all())
 
 
 # --- tagging ---------------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ _UNTAG = dialects(
 )
 
 
-def add_tags(connection: Connection, wanted: Mapping[tuple[str, ...], Iterable[int]]) -> int:
+def add_tags(conn: Connection, wanted: Mapping[tuple[str, ...], Iterable[int]]) -> int:
     """Add tags (which need not exist) to contacts by their ids. :returns: how many contacts got one, tag by tag."""
     by_name: dict[str, set[int]] = {}
     for names, keys in wanted.items():
@@ -82,30 +82,30 @@ def add_tags(connection: Connection, wanted: Mapping[tuple[str, ...], Iterable[i
             by_name.setdefault(name, set()).update(keys)
     if not by_name:
         return 0
-    made = connection.execute(_MAKE_TAGS.of(connection), {"names": as_json(sorted(by_name))}).all()
+    made = conn.execute(_MAKE_TAGS.of(conn), {"names": as_json(sorted(by_name))}).all()
     added: dict[int, int] = {}
     for name, tag_id in made:
         asked = {"tag_id": tag_id, "ids": as_json(sorted(by_name[name]))}
-        added[tag_id] = connection.execute(_TAG.of(connection), asked).rowcount
-    _count_tags(connection, added)
+        added[tag_id] = conn.execute(_TAG.of(conn), asked).rowcount
+    _count_tags(conn, added)
     return sum(added.values())
 
 
-def remove_tags(connection: Connection, names: Iterable[str], keys: Iterable[int]) -> int:
+def remove_tags(conn: Connection, names: Iterable[str], keys: Iterable[int]) -> int:
     """Take tags off contacts by their ids. :returns: how many contacts lost one, tag by tag."""
     listed = as_json(sorted(keys))
     removed = {
-        tag_id: connection.execute(_UNTAG.of(connection), {"tag_id": tag_id, "ids": listed}).rowcount
-        for tag_id in lock_tags(connection, names).values()
+        tag_id: conn.execute(_UNTAG.of(conn), {"tag_id": tag_id, "ids": listed}).rowcount
+        for tag_id in lock_tags(conn, names).values()
     }
-    _count_tags(connection, {tag_id: -amount for tag_id, amount in removed.items()})
+    _count_tags(conn, {tag_id: -amount for tag_id, amount in removed.items()})
     return sum(removed.values())
 
 
-def remove_all_tags(connection: Connection, key: int) -> None:
+def remove_all_tags(conn: Connection, key: int) -> None:
     """Take all tags off a contact, whose row the caller holds."""
     removed = delete(contact_tags).where(contact_tags.c.contact_id == key).returning(contact_tags.c.tag_id)
-    _count_tags(connection, dict.fromkeys(connection.execute(removed).scalars(), -1))
+    _count_tags(conn, dict.fromkeys(conn.execute(removed).scalars(), -1))
 
 
 _TAG_COUNTS = json_columns(id="BIGINT", contacts="BIGINT")
@@ -119,18 +119,18 @@ _COUNT_TAGS = dialects(
 )
 
 
-def _count_tags(connection: Connection, changes: Mapping[int, int]) -> None:
+def _count_tags(conn: Connection, changes: Mapping[int, int]) -> None:
     """Add to how many contacts each tag has."""
     if any(changes.values()):
-        connection.execute(_COUNT_TAGS.of(connection), {"rows": as_json(sorted(changes.items()))})
+        conn.execute(_COUNT_TAGS.of(conn), {"rows": as_json(sorted(changes.items()))})
 
 
 # --- tags themselves -------------------------------------------------------------------------------------------
 
 
-def rename_tag(connection: Connection, name: str, *, to: str) -> bool:
+def rename_tag(conn: Connection, name: str, *, to: str) -> bool:
     """:returns: whether there is such a tag. :raises IntegrityError: the other name is taken."""
-    return connection.execute(update(tags).where(tags.c.name == name).values(name=to)).rowcount == 1
+    return conn.execute(update(tags).where(tags.c.name == name).values(name=to)).rowcount == 1
 
 
 _MOVE = text(
@@ -142,28 +142,28 @@ _MOVE = text(
 )
 
 
-def dissolve_tag(connection: Connection, name: str, *, into: str | None = None, limit: int) -> bool:
+def dissolve_tag(conn: Connection, name: str, *, into: str | None = None, limit: int) -> bool:
     """Take a tag off the first ``limit`` of its contacts; one that has none is deleted.
 
     :param into: a tag that they get instead.
     :returns: whether there is more to do. :raises NotFoundError: the other tag is not there.
     """
-    held = lock_tags(connection, [name] if into is None else [name, into])
+    held = lock_tags(conn, [name] if into is None else [name, into])
     if name not in held:
         return False
     if into is not None and into not in held:
         raise NotFoundError("tag", into)
     tag_id = held[name]
     first = select(contact_tags.c.contact_id).where(contact_tags.c.tag_id == tag_id).order_by("contact_id").limit(limit)
-    last = connection.execute(select(func.max(first.subquery().c.contact_id))).scalar()
+    last = conn.execute(select(func.max(first.subquery().c.contact_id))).scalar()
     if last is None:
-        connection.execute(delete(tags).where(tags.c.id == tag_id))
+        conn.execute(delete(tags).where(tags.c.id == tag_id))
         return False
     changes: dict[int, int] = {}
     if into is not None:
         asked = {"tag_id": tag_id, "into": held[into], "last": last}
-        changes[held[into]] = connection.execute(_MOVE, asked).rowcount
+        changes[held[into]] = conn.execute(_MOVE, asked).rowcount
     gone = delete(contact_tags).where(contact_tags.c.tag_id == tag_id, contact_tags.c.contact_id <= last)
-    changes[tag_id] = -connection.execute(gone).rowcount
-    _count_tags(connection, changes)
+    changes[tag_id] = -conn.execute(gone).rowcount
+    _count_tags(conn, changes)
     return True

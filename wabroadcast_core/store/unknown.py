@@ -12,7 +12,7 @@ from wabroadcast_core.store.tables import broadcasts, messages
 _IS_UNKNOWN = text("messages.status = 'unknown'")  # as the partial index has it
 
 
-def release_unknown(connection: Connection, *, now: float, limit: int, changes: Changes) -> int:
+def release_unknown(conn: Connection, *, now: float, limit: int, changes: Changes) -> int:
     """Send again what stayed unknown for as long as its broadcast said. :returns: how many."""
     statement = text(
         """
@@ -25,7 +25,7 @@ def release_unknown(connection: Connection, *, now: float, limit: int, changes: 
         RETURNING id, status
         """
     )
-    rows = connection.execute(statement, {"now": now, "limit": limit}).fetchall()
+    rows = conn.execute(statement, {"now": now, "limit": limit}).fetchall()
     count_moves(changes, rows, away_from="unknown")
     return len(rows)
 
@@ -38,13 +38,13 @@ class Unsettled(NamedTuple):
     number: str
 
 
-def unsettled_connections(connection: Connection) -> Sequence[int]:
+def unsettled_connections(conn: Connection) -> Sequence[int]:
     """The connections through which messages went whose outcome is unknown."""
     statement = select(messages.c.connection_id).where(_IS_UNKNOWN, messages.c.connection_id.is_not(None)).distinct()
-    return [key for key in connection.execute(statement).scalars() if key is not None]
+    return [key for key in conn.execute(statement).scalars() if key is not None]
 
 
-def unsettled_messages(connection: Connection, connection_id: int, *, limit: int) -> list[Unsettled]:
+def unsettled_messages(conn: Connection, connection_id: int, *, limit: int) -> list[Unsettled]:
     statement = (
         select(messages.c.id, broadcasts.c.job_id, messages.c.number)
         .join(broadcasts, broadcasts.c.id == messages.c.broadcast_id)
@@ -52,11 +52,11 @@ def unsettled_messages(connection: Connection, connection_id: int, *, limit: int
         .order_by(messages.c.id)
         .limit(limit)
     )
-    rows = connection.execute(statement)
+    rows = conn.execute(statement)
     return [Unsettled(key, f"{job_id}-{position_of(key)}", number) for key, job_id, number in rows]
 
 
-def release_now(connection: Connection, keys: Sequence[int], *, now: float) -> None:
+def release_now(conn: Connection, keys: Sequence[int], *, now: float) -> None:
     """Let unknown messages that never arrived be tried again: :func:`release_unknown` takes them up."""
     statement = messages.update().where(messages.c.id.in_(keys), messages.c.status == MessageStatus.UNKNOWN)
-    connection.execute(statement.values(due_at=now))
+    conn.execute(statement.values(due_at=now))

@@ -12,35 +12,33 @@ from wabroadcast_core.store.tables import upload_chunks, uploads
 CHUNK_BYTES = 1024 * 1024
 
 
-def insert_upload(
-    connection: Connection, key: str, *, filename: str | None, content_type: str | None, now: float
-) -> None:
-    connection.execute(
+def insert_upload(conn: Connection, key: str, *, filename: str | None, content_type: str | None, now: float) -> None:
+    conn.execute(
         insert(uploads).values(
             id=key, filename=filename, content_type=content_type, chunk_size=CHUNK_BYTES, created_at=now
         )
     )
 
 
-def append_chunks(connection: Connection, key: str, chunks: Iterable[tuple[int, bytes]]) -> None:
+def append_chunks(conn: Connection, key: str, chunks: Iterable[tuple[int, bytes]]) -> None:
     """Add pieces by their position; every one but the last is ``CHUNK_BYTES`` long."""
     rows = [{"upload_id": key, "position": position, "data": data} for position, data in chunks]
     if rows:
-        connection.execute(insert(upload_chunks), rows)
+        conn.execute(insert(upload_chunks), rows)
 
 
-def complete_upload(connection: Connection, key: str, *, size: int) -> None:
-    connection.execute(update(uploads).where(uploads.c.id == key).values(size=size, complete=True))
+def complete_upload(conn: Connection, key: str, *, size: int) -> None:
+    conn.execute(update(uploads).where(uploads.c.id == key).values(size=size, complete=True))
 
 
-def delete_upload(connection: Connection, key: str) -> None:
-    connection.execute(delete(upload_chunks).where(upload_chunks.c.upload_id == key))
-    connection.execute(delete(uploads).where(uploads.c.id == key))
+def delete_upload(conn: Connection, key: str) -> None:
+    conn.execute(delete(upload_chunks).where(upload_chunks.c.upload_id == key))
+    conn.execute(delete(uploads).where(uploads.c.id == key))
 
 
-def find_upload(connection: Connection, key: str) -> RowMapping | None:
+def find_upload(conn: Connection, key: str) -> RowMapping | None:
     statement = select(uploads).where(uploads.c.id == key, uploads.c.complete)
-    return connection.execute(statement).mappings().one_or_none()
+    return conn.execute(statement).mappings().one_or_none()
 
 
 class UploadReader(io.RawIOBase):
@@ -48,8 +46,8 @@ class UploadReader(io.RawIOBase):
 
     def __init__(self, database: Database, key: str) -> None:
         """:raises NotFoundError: there is no such upload."""
-        with database.read() as connection:
-            row = find_upload(connection, key)
+        with database.read() as conn:
+            row = find_upload(conn, key)
         if row is None:
             raise NotFoundError("upload", key)
         self._database = database
@@ -87,8 +85,8 @@ class UploadReader(io.RawIOBase):
             statement = select(upload_chunks.c.data).where(
                 upload_chunks.c.upload_id == self._key, upload_chunks.c.position == position
             )
-            with self._database.read() as connection:
-                self._held = (position, bytes(connection.execute(statement).scalar_one()))
+            with self._database.read() as conn:
+                self._held = (position, bytes(conn.execute(statement).scalar_one()))
         return self._held[1]
 
 
@@ -108,8 +106,8 @@ class UploadWriter:
         self.size = 0
         self._position = 0
         self._held = bytearray()
-        with database.write() as connection:
-            insert_upload(connection, key, filename=filename, content_type=content_type, now=now)
+        with database.write() as conn:
+            insert_upload(conn, key, filename=filename, content_type=content_type, now=now)
 
     def write(self, data: bytes) -> None:
         self._held += data
@@ -120,12 +118,12 @@ class UploadWriter:
     def close(self) -> None:
         """Store the rest; only then the upload exists for others."""
         self._flush(whole=True)
-        with self._database.write() as connection:
-            complete_upload(connection, self.key, size=self.size)
+        with self._database.write() as conn:
+            complete_upload(conn, self.key, size=self.size)
 
     def discard(self) -> None:
-        with self._database.write() as connection:
-            delete_upload(connection, self.key)
+        with self._database.write() as conn:
+            delete_upload(conn, self.key)
 
     def _flush(self, *, whole: bool) -> None:
         pieces: list[tuple[int, bytes]] = []
@@ -133,5 +131,5 @@ class UploadWriter:
             pieces.append((self._position, bytes(self._held[:CHUNK_BYTES])))
             del self._held[:CHUNK_BYTES]
             self._position += 1
-        with self._database.write() as connection:
-            append_chunks(connection, self.key, pieces)
+        with self._database.write() as conn:
+            append_chunks(conn, self.key, pieces)

@@ -13,14 +13,14 @@ from wabroadcast_core.store.tables import webhook_calls
 _INSERT = insert(webhook_calls)
 
 
-def insert_calls(connection: Connection, calls: Iterable[tuple[int, WebhookRequest]], *, now: float) -> None:
+def insert_calls(conn: Connection, calls: Iterable[tuple[int, WebhookRequest]], *, now: float) -> None:
     """Keep calls, each with its connection's id."""
     rows = [
         {"connection_id": connection_id, "received_at": now, "facts": _facts_of(request), "body": request.body}
         for connection_id, request in calls
     ]
     if rows:
-        connection.execute(_INSERT, rows)
+        conn.execute(_INSERT, rows)
 
 
 MOST_BYTES = 8 * 1024 * 1024  # of calls taken at once, but for a single one
@@ -33,29 +33,29 @@ _FIRST = (
 )
 
 
-def take_calls(connection: Connection, connection_id: int, *, amount: int) -> list[tuple[int, WebhookRequest]]:
+def take_calls(conn: Connection, connection_id: int, *, amount: int) -> list[tuple[int, WebhookRequest]]:
     """The oldest calls of a connection by their keys, held until the end of the transaction."""
-    sizes = connection.execute(_FIRST, {"key": connection_id, "amount": amount}).all()
+    sizes = conn.execute(_FIRST, {"key": connection_id, "amount": amount}).all()
     totals = accumulate(size for _, size in sizes)
     fitting = sum(total <= MOST_BYTES for total in totals)
     keys = [key for key, _ in sizes[: max(1, fitting)]]
-    rows = connection.execute(select(webhook_calls).where(webhook_calls.c.id.in_(keys)).order_by(webhook_calls.c.id))
+    rows = conn.execute(select(webhook_calls).where(webhook_calls.c.id.in_(keys)).order_by(webhook_calls.c.id))
     return [(row["id"], _request_of(row)) for row in rows.mappings()]
 
 
-def delete_calls(connection: Connection, keys: Sequence[int]) -> None:
+def delete_calls(conn: Connection, keys: Sequence[int]) -> None:
     if keys:
-        connection.execute(delete(webhook_calls).where(webhook_calls.c.id.in_(keys)))
+        conn.execute(delete(webhook_calls).where(webhook_calls.c.id.in_(keys)))
 
 
-def forget_calls(connection: Connection, *, before: float) -> None:
+def forget_calls(conn: Connection, *, before: float) -> None:
     """Drop calls that nobody could read for so long."""
-    connection.execute(delete(webhook_calls).where(webhook_calls.c.received_at < before))
+    conn.execute(delete(webhook_calls).where(webhook_calls.c.received_at < before))
 
 
-def waiting_connections(connection: Connection) -> Sequence[int]:
+def waiting_connections(conn: Connection) -> Sequence[int]:
     """The connections that calls wait for."""
-    return connection.execute(select(webhook_calls.c.connection_id).distinct()).scalars().all()
+    return conn.execute(select(webhook_calls.c.connection_id).distinct()).scalars().all()
 
 
 def _facts_of(request: WebhookRequest) -> str:

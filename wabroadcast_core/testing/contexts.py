@@ -14,7 +14,7 @@ from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.queries import NamedQuery
 
-News: TypeAlias = Receipt | Inbound | ConnectionEvent
+ProviderEvents: TypeAlias = Receipt | Inbound | ConnectionEvent
 TaggedRow: TypeAlias = tuple[AudienceRow, Collection[str]]
 
 
@@ -22,7 +22,7 @@ def _nobody_answers(request: httpx.Request) -> httpx.Response:
     raise httpx.ConnectError("no provider answers in this test", request=request)
 
 
-class MemoryKept:
+class MemoryCache:
     """What a sender keeps, in a dict; it never expires."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class MemoryKept:
 
 def fake_sender_context(
     *,
-    received: list[News] | None = None,
+    received: list[ProviderEvents] | None = None,
     answer: Callable[[httpx.Request], httpx.Response] = _nobody_answers,
     http: httpx.AsyncClient | None = None,
     media: Mapping[str, bytes] | None = None,
@@ -66,7 +66,7 @@ def fake_sender_context(
         receive=heard.extend,
         log=logging.getLogger(f"wabroadcast.test.{connection}"),
         load_media=load_media,
-        kept=MemoryKept(),
+        kept=MemoryCache(),
     )
 
 

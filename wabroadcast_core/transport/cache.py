@@ -5,7 +5,7 @@ from collections.abc import Callable
 import redis.asyncio
 
 
-class RedisKept:
+class RedisCache:
     """Without Redis nothing is remembered, and nothing fails for that."""
 
     def __init__(self, client: redis.asyncio.Redis, key_of: Callable[[str], str]) -> None:

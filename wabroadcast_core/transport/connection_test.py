@@ -4,17 +4,17 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import SendError
 from wabroadcast_core.hookspecs import ChecksConnection, Sender
 from wabroadcast_core.models.connection import ConnectionTest
-from wabroadcast_core.snapshots import ConnectionBrief
-from wabroadcast_core.transport.sender_contexts import Lending, close_sender, make_sender
+from wabroadcast_core.snapshots import ConnectionSnapshot
+from wabroadcast_core.transport.sender_contexts import SenderContexts, close_sender, make_sender
 
 
-async def probe(context: Context, brief: ConnectionBrief) -> ConnectionTest:
+async def probe(context: Context, snapshot: ConnectionSnapshot) -> ConnectionTest:
     """What the provider says of the account; whatever goes wrong is an answer too."""
     client = context.async_redis()
-    lending = Lending(context.database, client, context.keys)
+    lending = SenderContexts(context.database, client, context.keys)
     try:
-        lent = lending.context_for(brief, receive=lambda _key, _news: None)
-        return await _ask(make_sender(context.plugins, context.vault, brief, lent))
+        lent = lending.context_for(snapshot, receive=lambda _key, _news: None)
+        return await _ask(make_sender(context.plugins, context.vault, snapshot, lent))
     except SendError as error:
         return ConnectionTest(state="down", reason=str(error))
     except Exception as error:  # noqa: BLE001 - a bug of a plugin, told to whoever tests the connection

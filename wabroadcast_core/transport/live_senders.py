@@ -5,10 +5,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from wabroadcast_core.hookspecs import Sender
+from wabroadcast_core.models.receipt import ProviderEvents
 from wabroadcast_core.pacing.pace import LEAD, LONGEST_LEAD, Lateness, longest_lead
 from wabroadcast_core.plugins import Plugins
-from wabroadcast_core.snapshots import ConnectionBrief
-from wabroadcast_core.transport.sender_contexts import Lending, News, close_sender, make_sender
+from wabroadcast_core.snapshots import ConnectionSnapshot
+from wabroadcast_core.transport.sender_contexts import SenderContexts, close_sender, make_sender
 from wabroadcast_core.vault import Vault
 
 SPARE = 1.25
@@ -19,7 +20,7 @@ REMEMBERED = 0.9
 class LiveConnection:
     """A connection in this process: its sender, and how many of its requests are under way."""
 
-    brief: ConnectionBrief
+    snapshot: ConnectionSnapshot
     sender: Sender
     lateness: Lateness
     in_flight: int = 0
@@ -28,17 +29,17 @@ class LiveConnection:
 
     @property
     def has_rate(self) -> bool:
-        return self.brief.limits.rate is not None
+        return self.snapshot.limits.rate is not None
 
     @property
     def checks_numbers(self) -> bool:
         """Whether it is asked who is on WhatsApp before a send."""
-        return self.brief.limits.check_numbers and self.sender.capabilities.number_check
+        return self.snapshot.limits.check_numbers and self.sender.capabilities.number_check
 
     @property
     def lead(self) -> float:
         """How far ahead slots are taken."""
-        return min(self.learned_lead, longest_lead(self.brief.limits))
+        return min(self.learned_lead, longest_lead(self.snapshot.limits))
 
     def learn_lead(self, seconds: float) -> None:
         """It took so long now: leave a little more the next time, and never much less than before."""
@@ -55,11 +56,11 @@ STARTING: ContextVar[tuple[LiveConnection, float, float] | None] = ContextVar("S
 """The message that is being sent here: its connection, its slot, and the shift of the row when that was given."""
 
 
-class Senders:
+class LiveSenders:
     """:param receive: takes what senders heard from their provider: connection id, news."""
 
     def __init__(
-        self, plugins: Plugins, vault: Vault, lending: Lending, *, receive: Callable[[int, News], None]
+        self, plugins: Plugins, vault: Vault, lending: SenderContexts, *, receive: Callable[[int, ProviderEvents], None]
     ) -> None:
         self._plugins = plugins
         self._vault = vault
@@ -67,33 +68,35 @@ class Senders:
         self._receive = receive
         self._live: dict[int, LiveConnection] = {}
 
-    def of(self, brief: ConnectionBrief) -> LiveConnection:
+    def of(self, snapshot: ConnectionSnapshot) -> LiveConnection:
         """The live connection, with a sender made from its present settings.
 
         :raises ConnectionDown: its kind is not installed, its settings do not fit, its secrets cannot be opened.
         """
-        live = self._live.get(brief.id)
+        live = self._live.get(snapshot.id)
         if live is None:
-            live = self._live[brief.id] = LiveConnection(brief, self._make(brief), Lateness.of(brief.limits))
-        elif live.brief.revision != brief.revision:
-            live.sender = self._make(brief)
-        if live.brief.limits is not brief.limits:
-            live.lateness = Lateness.of(brief.limits)
-        live.brief = brief
+            live = self._live[snapshot.id] = LiveConnection(
+                snapshot, self._make(snapshot), Lateness.of(snapshot.limits)
+            )
+        elif live.snapshot.revision != snapshot.revision:
+            live.sender = self._make(snapshot)
+        if live.snapshot.limits is not snapshot.limits:
+            live.lateness = Lateness.of(snapshot.limits)
+        live.snapshot = snapshot
         return live
 
     def name_of(self, connection_id: int) -> str:
         """The name of a connection that has a sender here."""
-        return self._live[connection_id].brief.name
+        return self._live[connection_id].snapshot.name
 
     async def close(self) -> None:
         for live in self._live.values():
             await close_sender(live.sender)
         await self._lending.close()
 
-    def _make(self, brief: ConnectionBrief) -> Sender:
-        context = self._lending.context_for(brief, receive=self._receive)
-        return make_sender(self._plugins, self._vault, brief, context)
+    def _make(self, snapshot: ConnectionSnapshot) -> Sender:
+        context = self._lending.context_for(snapshot, receive=self._receive)
+        return make_sender(self._plugins, self._vault, snapshot, context)
 
 
 def note_departure(now: Callable[[], float]) -> Callable[[], None]:

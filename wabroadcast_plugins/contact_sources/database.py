@@ -108,9 +108,9 @@ def _open_connection(query: NamedQuery) -> Iterator[Connection]:
     url = _read_only_url(make_url(query.url.get_secret_value()))
     options = _driver_options(url.get_driver_name(), query.seconds)
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
-    with engine.connect() as connection:
-        _begin(connection, query.seconds)
-        yield connection
+    with engine.connect() as conn:
+        _begin(conn, query.seconds)
+        yield conn
 
 
 def _read_only_url(url: URL) -> URL:
@@ -133,15 +133,15 @@ def _driver_options(driver: str, seconds: float) -> dict[str, Any]:
     return {}
 
 
-def _begin(connection: Connection, seconds: float) -> None:
-    run = connection.exec_driver_sql
+def _begin(conn: Connection, seconds: float) -> None:
+    run = conn.exec_driver_sql
     milliseconds = math.ceil(seconds * 1_000)
-    match connection.dialect.name:
+    match conn.dialect.name:
         case "postgresql":
             run("SET TRANSACTION READ ONLY")
             run(f"SET LOCAL statement_timeout = {milliseconds}")
         case "mysql" | "mariadb":
-            is_mariadb = getattr(connection.dialect, "is_mariadb", False)
+            is_mariadb = getattr(conn.dialect, "is_mariadb", False)
             limit = f"max_statement_time = {seconds}" if is_mariadb else f"max_execution_time = {milliseconds}"
             run(f"SET SESSION {limit}")
             run("SET SESSION TRANSACTION READ ONLY")  # for what ends our transaction by itself, as DROP TABLE does
@@ -149,22 +149,22 @@ def _begin(connection: Connection, seconds: float) -> None:
         case "sqlite":
             run("PRAGMA query_only = ON")
             deadline = time.monotonic() + seconds
-            driver: Any = connection.connection.driver_connection
+            driver: Any = conn.connection.driver_connection
             driver.set_progress_handler(lambda: time.monotonic() > deadline, _SQLITE_STEPS)
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def _read_rows(connection: Connection, query: NamedQuery, values: Mapping[str, Any]) -> Iterator[AudienceRow]:
+def _read_rows(conn: Connection, query: NamedQuery, values: Mapping[str, Any]) -> Iterator[AudienceRow]:
     streaming = {"stream_results": True, "yield_per": _ROWS_AT_ONCE}
-    result = connection.execute(_statement(query), values, execution_options=streaming)
+    result = conn.execute(_statement(query), values, execution_options=streaming)
     try:
         columns = _find_columns(result, query.columns)
         for place, cells in enumerate(result, 1):
             yield columns.read_row(cells, place)
     except BaseException:
-        _give_up(connection, result)
+        _give_up(conn, result)
         raise
 
 
@@ -174,7 +174,7 @@ def _statement(query: NamedQuery) -> TextClause:
     return text(query.sql).bindparams(*dates)
 
 
-def _give_up(connection: Connection, result: CursorResult[Any]) -> None:
+def _give_up(conn: Connection, result: CursorResult[Any]) -> None:
     """Let go of rows that nobody wants any more.
 
     PyMySQL would read them all first, which may take minutes, and would try to on a connection that is gone.
@@ -182,7 +182,7 @@ def _give_up(connection: Connection, result: CursorResult[Any]) -> None:
     unread: Any = getattr(result.cursor, "_result", None)
     if getattr(unread, "unbuffered_active", False):
         unread.unbuffered_active = False
-        connection.invalidate()
+        conn.invalidate()
     result.close()
 
 

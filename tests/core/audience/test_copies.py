@@ -120,6 +120,6 @@ def test_a_copy_that_breaks_off_leaves_nothing(
 
     found = engine.broadcast(job_id)
     assert (found.status, found.status_reason, found.total) == ("failed", reason, 0)
-    with engine.context.database.read() as connection:
-        assert connection.execute(text("SELECT count(*) FROM uploads")).scalar_one() == 0
-        assert connection.execute(text("SELECT count(*) FROM upload_chunks")).scalar_one() == 0
+    with engine.context.database.read() as conn:
+        assert conn.execute(text("SELECT count(*) FROM uploads")).scalar_one() == 0
+        assert conn.execute(text("SELECT count(*) FROM upload_chunks")).scalar_one() == 0

@@ -12,7 +12,7 @@ from tests.corpus.sheets import SHEETS
 from tests.corpus.texts import TEXTS
 from tests.corpus.unreadable import UNREADABLE
 from wabroadcast_core import FileError, SourceContext, file_kind
-from wabroadcast_core.audience.imports import Chunk, Judge
+from wabroadcast_core.audience.import_rows import Chunk, ContactReader
 from wabroadcast_plugins.contact_sources.csv import CsvSource
 from wabroadcast_plugins.contact_sources.excel import ExcelSource
 
@@ -48,7 +48,7 @@ def test_the_corpus_has_a_name_for_every_file() -> None:
 
 
 def judge(source: CsvSource | ExcelSource, *, region: str) -> Chunk:
-    (chunk,) = Judge(region=region, tags=()).chunks(source.read(), first=1, size=1_000)
+    (chunk,) = ContactReader(region=region, tags=()).chunks(source.read(), first=1, size=1_000)
     return chunk
 
 

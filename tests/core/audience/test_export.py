@@ -108,11 +108,11 @@ def test_what_a_sheet_cannot_hold_is_refused_and_leaves_nothing_behind(
 @pytest.mark.parametrize("started", ["sqlite"], indirect=True)
 def test_a_csv_file_takes_the_same_memory_whatever_its_length(broadcaster: Broadcaster) -> None:
     def peak(people: int) -> int:
-        with broadcaster.context.database.write() as connection:
+        with broadcaster.context.database.write() as conn:
             newcomers = [
                 NewContact(f"+62812{place:08d}", f"Orang {place}", {"kota": "Solo"}) for place in range(people)
             ]
-            contact_store.upsert_contacts(connection, newcomers, source="test", now=1.0)
+            contact_store.upsert_contacts(conn, newcomers, source="test", now=1.0)
         tracemalloc.start()
         size = sum(map(len, broadcaster.export_contacts()))
         taken = tracemalloc.get_traced_memory()[1]
@@ -159,9 +159,9 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broadcaster]:
 
 
 def empty(book: Broadcaster) -> None:
-    with book.context.database.write() as connection:
+    with book.context.database.write() as conn:
         for name in ("contact_tags", "tags", "contacts"):
-            connection.execute(sql(f"DELETE FROM {name}"))
+            conn.execute(sql(f"DELETE FROM {name}"))
 
 
 def everyone(book: Broadcaster) -> list[Person]:

@@ -15,7 +15,8 @@ from openpyxl import Workbook
 
 from tests.conftest import wait_for
 from wabroadcast_core import AudienceRow, FileError, InvalidInputError, NotFoundError, Reading, Settings
-from wabroadcast_core.audience.imports import MOST_CHARACTERS, Judge, run_import
+from wabroadcast_core.audience.import_rows import MOST_CHARACTERS, ContactReader
+from wabroadcast_core.audience.imports import run_import
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.contact import ImportReport
 from wabroadcast_core.testing import gateway as gateway_plugin
@@ -150,7 +151,7 @@ def rejected_rows(broadcaster: Broadcaster, file: str, **options: Any) -> list[l
 def test_a_chunk_ends_where_its_rejected_rows_are_long(broadcaster: Broadcaster) -> None:
     rows = [AudienceRow("", cells=["x" * (MOST_CHARACTERS // 4)]) for _ in range(10)]
 
-    sizes = [chunk.rows for chunk in Judge(region="ID", tags=()).chunks(rows, first=1, size=5_000)]
+    sizes = [chunk.rows for chunk in ContactReader(region="ID", tags=()).chunks(rows, first=1, size=5_000)]
 
     assert sizes == [4, 4, 2]
 
@@ -370,8 +371,8 @@ def killed_import(broadcaster: Broadcaster, settings: Settings, request: pytest.
     script = CRASH.format(module=module, function=function)
     ended = subprocess.run([sys.executable, "-c", script, json.dumps(plain), upload_id], check=False)
     assert ended.returncode == -9
-    with broadcaster.context.database.read() as connection:
-        return str(connection.exec_driver_sql("SELECT id FROM imports").scalar_one())
+    with broadcaster.context.database.read() as conn:
+        return str(conn.exec_driver_sql("SELECT id FROM imports").scalar_one())
 
 
 KILLED = pytest.mark.parametrize(

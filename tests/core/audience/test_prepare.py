@@ -11,8 +11,8 @@ def test_a_damaged_row_is_skipped_with_its_reason_and_the_others_are_sent_to(bro
     source = {"type": "csv", "uploadId": upload_id}
     job = broadcaster.submit({"name": "Promo", "connection": "sandbox", "message": message, "source": source})
 
-    with broadcaster.context.database.read() as connection:
-        broadcast_id = connection.exec_driver_sql("SELECT id FROM broadcasts").scalar_one()
+    with broadcaster.context.database.read() as conn:
+        broadcast_id = conn.exec_driver_sql("SELECT id FROM broadcasts").scalar_one()
     prepare_broadcast(broadcaster.context, broadcast_id)
 
     assert [(item.number, item.status, item.detail) for item in broadcaster.messages(job.job_id).items] == [

@@ -112,10 +112,9 @@ def test_it_shows_three_messages_of_real_recipients(engine: Broadcaster) -> None
 def test_nothing_is_left_behind(engine: Broadcaster) -> None:
     engine.preview(_draft(), _people())
 
-    with engine.context.database.read() as connection:
+    with engine.context.database.read() as conn:
         counts = [
-            connection.execute(select(func.count()).select_from(each)).scalar()
-            for each in (broadcasts, messages, uploads)
+            conn.execute(select(func.count()).select_from(each)).scalar() for each in (broadcasts, messages, uploads)
         ]
     assert counts == [0, 0, 0]
     assert not engine.has_due_work()

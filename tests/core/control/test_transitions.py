@@ -14,7 +14,7 @@ from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, SleepyBlacklist, number_of, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.delivery.slot_queue import Ready
+from wabroadcast_core.delivery.slot_queue import PendingSend
 from wabroadcast_core.engine.engine import Engine
 from wabroadcast_core.errors import ConflictError, NotFoundError, Temporary, Throttled
 from wabroadcast_core.hookspecs import hookimpl
@@ -235,10 +235,10 @@ def test_a_pause_that_was_taken_back_drops_nothing_that_is_claimed_later(
     settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a pace, claims overlap: there is no moment at which none is under way."""
-    dropped: list[Ready] = []
+    dropped: list[PendingSend] = []
     give_back = Engine.give_back
 
-    def note(engine: Engine, ready: Ready, **how: Any) -> None:
+    def note(engine: Engine, ready: PendingSend, **how: Any) -> None:
         dropped.append(ready)
         give_back(engine, ready, **how)
 
@@ -564,11 +564,11 @@ def _refusal_of(does: Callable[..., Any], *arguments: Any) -> ConflictError | No
 
 def _fresh(broadcaster: Broadcaster, status: str) -> str:
     """A broadcast of that status; earlier ones are forgotten, so that it is number 1 again."""
-    with broadcaster.context.database.write() as connection:
+    with broadcaster.context.database.write() as conn:
         for table in ("messages", "broadcast_connections", "skip_counts", "broadcasts"):
-            connection.execute(text(f"DELETE FROM {table}"))
+            conn.execute(text(f"DELETE FROM {table}"))
         if not broadcaster.context.database.is_sqlite:
-            connection.execute(text("ALTER SEQUENCE broadcasts_id_seq RESTART"))
+            conn.execute(text("ALTER SEQUENCE broadcasts_id_seq RESTART"))
     job_id = MAKE[status](broadcaster)
     assert broadcaster.status(job_id).status == status
     return job_id

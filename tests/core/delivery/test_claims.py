@@ -6,23 +6,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wabroadcast_core.delivery.claims import share_out
-from wabroadcast_core.pacing.pace import Rival
+from wabroadcast_core.pacing.pace import Candidate
 
 
 @st.composite
-def crowds(draw: st.DrawFn) -> tuple[list[Rival], dict[int, int]]:
+def crowds(draw: st.DrawFn) -> tuple[list[Candidate], dict[int, int]]:
     """Rivals, the highest rank first, and how many messages each of them really has."""
     ranks = sorted(draw(st.lists(st.integers(0, 2), min_size=1, max_size=8)), reverse=True)
-    rivals = [Rival(key, rank) for key, rank in enumerate(ranks)]
+    rivals = [Candidate(key, rank) for key, rank in enumerate(ranks)]
     return rivals, {rival.broadcast_id: draw(st.integers(0, 40)) for rival in rivals}
 
 
 def _share(
-    rivals: list[Rival], amount: int, has: dict[int, int], caps: dict[int, int] | None = None
+    rivals: list[Candidate], amount: int, has: dict[int, int], caps: dict[int, int] | None = None
 ) -> tuple[dict[int, int], list[int]]:
     got = dict.fromkeys(has, 0)
 
-    def take(rival: Rival, want: int) -> int:
+    def take(rival: Candidate, want: int) -> int:
         assert want > 0
         taken = min(want, has[rival.broadcast_id] - got[rival.broadcast_id])
         got[rival.broadcast_id] += taken
@@ -33,7 +33,9 @@ def _share(
 
 
 @given(crowds(), st.integers(0, 100))
-def test_all_slots_are_used_while_anybody_has_messages(crowd: tuple[list[Rival], dict[int, int]], amount: int) -> None:
+def test_all_slots_are_used_while_anybody_has_messages(
+    crowd: tuple[list[Candidate], dict[int, int]], amount: int
+) -> None:
     rivals, has = crowd
 
     got, _ = _share(rivals, amount, has)
@@ -43,7 +45,7 @@ def test_all_slots_are_used_while_anybody_has_messages(crowd: tuple[list[Rival],
 
 @given(crowds(), st.integers(0, 100))
 def test_a_lower_rank_gets_only_what_the_higher_ones_leave(
-    crowd: tuple[list[Rival], dict[int, int]], amount: int
+    crowd: tuple[list[Candidate], dict[int, int]], amount: int
 ) -> None:
     rivals, has = crowd
 
@@ -55,7 +57,7 @@ def test_a_lower_rank_gets_only_what_the_higher_ones_leave(
 
 
 @given(crowds(), st.integers(0, 100))
-def test_equal_ranks_share_evenly(crowd: tuple[list[Rival], dict[int, int]], amount: int) -> None:
+def test_equal_ranks_share_evenly(crowd: tuple[list[Candidate], dict[int, int]], amount: int) -> None:
     rivals, has = crowd
 
     got, served = _share(rivals, amount, has)
@@ -70,7 +72,7 @@ def test_equal_ranks_share_evenly(crowd: tuple[list[Rival], dict[int, int]], amo
 
 @given(crowds(), st.integers(0, 100), st.data())
 def test_slots_that_were_given_to_broadcasts_go_to_nobody_else(
-    crowd: tuple[list[Rival], dict[int, int]], amount: int, data: st.DataObject
+    crowd: tuple[list[Candidate], dict[int, int]], amount: int, data: st.DataObject
 ) -> None:
     rivals, has = crowd
     caps = data.draw(st.dictionaries(st.sampled_from(sorted(has)), st.integers(0, 20)))
@@ -82,6 +84,6 @@ def test_slots_that_were_given_to_broadcasts_go_to_nobody_else(
 
 
 def test_one_slot_passes_over_whoever_only_seemed_to_have_messages() -> None:
-    got, served = _share([Rival(1, 0), Rival(2, 0)], 1, {1: 0, 2: 5})
+    got, served = _share([Candidate(1, 0), Candidate(2, 0)], 1, {1: 0, 2: 5})
 
     assert (got, served) == ({1: 0, 2: 1}, [2])

@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from wabroadcast_core.control.transitions import News
-from wabroadcast_core.delivery.slot_queue import Line, Ready
+from wabroadcast_core.control.announcements import Announcement
+from wabroadcast_core.delivery.slot_queue import PendingSend, SlotQueue
 from wabroadcast_core.store.claims import Claimed
 
 
-def ready(key: int, *, broadcast_id: int = 1) -> Ready:
+def ready(key: int, *, broadcast_id: int = 1) -> PendingSend:
     anything: Any = None  # what the line does not look at
     claimed = Claimed(key, broadcast_id, f"+62812{key:08d}", None, None, 0, 1, 1, 1)
-    return Ready(0.0, 0.0, claimed, anything, anything)
+    return PendingSend(0.0, 0.0, claimed, anything, anything)
 
 
-def filled(*slots: float) -> tuple[Line, list[Ready]]:
-    line, messages = Line(1), [ready(key) for key in range(len(slots))]
+def filled(*slots: float) -> tuple[SlotQueue, list[PendingSend]]:
+    line, messages = SlotQueue(1), [ready(key) for key in range(len(slots))]
     line.took(slots)
     for message, slot in zip(messages, slots, strict=True):
         line.enqueue(message, slot, shift=0.0)
@@ -52,7 +52,7 @@ def test_messages_leave_in_the_order_of_their_slots_and_no_more_than_asked() -> 
 def test_news_drop_what_waits_and_what_was_being_claimed_but_nothing_that_was_claimed_later() -> None:
     line, [waiting] = filled(1.0)
     with line.listening() as heard:
-        line.hear(News(broadcast=1))
+        line.hear(Announcement(broadcast=1))
         claimed_later, other, claimed_before = ready(2), ready(3, broadcast_id=2), ready(4)
         line.enqueue(claimed_later, 2.0, shift=0.0)
 
@@ -63,10 +63,10 @@ def test_news_drop_what_waits_and_what_was_being_claimed_but_nothing_that_was_cl
 
 
 def test_whoever_looks_for_work_has_a_bell_of_its_own() -> None:
-    line = Line(1)
+    line = SlotQueue(1)
     first, second = line.bell(), line.bell()
 
-    line.poke()
+    line.wake()
     first.clear()
 
     assert second.is_set()

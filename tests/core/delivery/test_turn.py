@@ -14,7 +14,7 @@ from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.control.transitions import News, announce
+from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.engine import engine as engine_module
 from wabroadcast_core.engine.engine import Engine
 from wabroadcast_core.engine.handlers import Handlers
@@ -180,7 +180,7 @@ def test_what_a_broken_turn_left_in_its_line_hears_of_a_pause(
         return await claim(engine, *asked)
 
     def has_broken() -> bool:
-        announce(broadcaster.context.redis, broadcaster.context.keys, News(wake=2))  # the turn looks again
+        announce(broadcaster.context.redis, broadcaster.context.keys, Announcement(wake=2))  # the turn looks again
         return broken.is_set()
 
     monkeypatch.setattr(Engine, "claim", break_off)

@@ -60,8 +60,8 @@ def _done(broadcaster: Broadcaster, job_id: str) -> bool:
 
 
 def _waits(broadcaster: Broadcaster) -> bool:
-    with broadcaster.context.database.read() as connection:
-        return bool(call_store.waiting_connections(connection))
+    with broadcaster.context.database.read() as conn:
+        return bool(call_store.waiting_connections(conn))
 
 
 def _blocked(broadcaster: Broadcaster) -> set[str]:
@@ -92,8 +92,8 @@ def test_a_burst_of_calls_is_taken_without_loss(broadcaster: Broadcaster) -> Non
     answers = [broadcaster.take_webhook("main", call) for call in calls]
 
     assert all(answer.result(30) is None for answer in answers)
-    with broadcaster.context.database.write() as connection:
-        taken = call_store.take_calls(connection, 2, amount=BURST + 1)
+    with broadcaster.context.database.write() as conn:
+        taken = call_store.take_calls(conn, 2, amount=BURST + 1)
     assert [json.loads(request.body) for _, request in taken] == [json.loads(call.body) for call in calls]
 
 
@@ -207,8 +207,8 @@ def test_a_person_whom_whatsapp_knows_by_another_id_is_opted_out_by_the_number(
     broadcaster: Broadcaster, worker: Worker
 ) -> None:
     _connect(broadcaster)
-    with broadcaster.context.database.write() as connection:
-        identity_store.note_identities(connection, {"5215512345678": "+525512345678"})
+    with broadcaster.context.database.write() as conn:
+        identity_store.note_identities(conn, {"5215512345678": "+525512345678"})
 
     _tell(broadcaster, {"of": "inbound", "number": "+5215512345678", "text": "stop", "at": 7.0})
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.core.store.bench import Bench
 from wabroadcast_core import Settings
 from wabroadcast_core.models.receipt import Inbound
-from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords, plain_words, silence, welcome_back
+from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords, opt_in, opt_out, plain_words
 from wabroadcast_core.store import blacklist as blacklist_store
 
 NUMBER = "+6281200000000"
@@ -78,20 +78,20 @@ def test_whoever_said_stop_last_is_left_alone_in_whatever_order_that_comes(
     for word, at in order:
         with bench.unit() as unit:
             if word == "stop":
-                silence(unit, NUMBER, reason="wrote a stop word", at=at)
+                opt_out(unit, NUMBER, reason="wrote a stop word", at=at)
             else:
-                welcome_back(unit, NUMBER, at=at)
+                opt_in(unit, NUMBER, at=at)
 
-    with bench.database.read() as connection:
-        assert blacklist_store.listed_reasons(connection, [NUMBER])
+    with bench.database.read() as conn:
+        assert blacklist_store.listed_reasons(conn, [NUMBER])
 
 
 def test_a_start_lifts_what_was_said_before_and_no_clock_in_the_future_keeps_it_from_that(bench: Bench) -> None:
     bench.now = 100.0
     with bench.unit() as unit:
-        assert silence(unit, NUMBER, reason="wrote a stop word", at=9e9)
-        assert not silence(unit, NUMBER, reason="wrote a stop word", at=50.0)
+        assert opt_out(unit, NUMBER, reason="wrote a stop word", at=9e9)
+        assert not opt_out(unit, NUMBER, reason="wrote a stop word", at=50.0)
 
     with bench.unit() as unit:
-        assert not welcome_back(unit, NUMBER, at=99.0)
-        assert welcome_back(unit, NUMBER, at=100.0)
+        assert not opt_in(unit, NUMBER, at=99.0)
+        assert opt_in(unit, NUMBER, at=100.0)

@@ -18,7 +18,7 @@ from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.outcomes.receipts import apply_overtaken, apply_parked, apply_receipts
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import outcomes as outcome_store
-from wabroadcast_core.store.group_commit import Unit
+from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.worker import Worker
@@ -196,8 +196,8 @@ def test_an_opt_out_that_is_faster_than_our_record_is_kept_too(bench: Bench, see
             apply_overtaken(unit)
             silenced = list(unit.silenced)
 
-    with bench.database.read() as connection:
-        assert blacklist_store.listed_reasons(connection, [number]) == {number: "131050"}
+    with bench.database.read() as conn:
+        assert blacklist_store.listed_reasons(conn, [number]) == {number: "131050"}
     assert silenced == [number]
 
 
@@ -216,8 +216,8 @@ def _early(by: str) -> Receipt:
     return _receipt("delivered") if by == "our-id" else Receipt("delivered", 7.0, provider_id="p0")
 
 
-def _record(unit: Unit, outcome: Outcome) -> None:
-    outcome_store.record_outcomes(unit.connection, [outcome], worker_id=1, changes=unit.changes)
+def _record(unit: UnitOfWork, outcome: Outcome) -> None:
+    outcome_store.record_outcomes(unit.conn, [outcome], worker_id=1, changes=unit.changes)
 
 
 # --- not ours --------------------------------------------------------------------------------------------------

@@ -53,8 +53,8 @@ def _first_try(*endings: Ending) -> Callable[[str, OutgoingMessage], Ending]:
 
 
 def _attempts(broadcaster: Broadcaster, place: int = 0) -> list[tuple[int, str, str | None]]:
-    with broadcaster.context.database.read() as connection:
-        rows = outcome_store.attempts_of(connection, message_key(1, place))
+    with broadcaster.context.database.read() as conn:
+        rows = outcome_store.attempts_of(conn, message_key(1, place))
     assert all(abs(row["at"] - time.time()) < 60 for row in rows)
     return [(row["attempt"], row["reason"], row["detail"]) for row in rows]
 

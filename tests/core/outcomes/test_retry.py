@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wabroadcast_core.models.pacing import Retry
-from wabroadcast_core.outcomes.retry import LONGEST_INTERVAL, CircuitBreaker, next_delay
+from wabroadcast_core.outcomes.circuit_breaker import CircuitBreaker
+from wabroadcast_core.outcomes.retry import LONGEST_INTERVAL, next_delay
 
 MIDDLE = 0.5  # of [0, 1): no jitter
 

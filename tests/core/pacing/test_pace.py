@@ -21,12 +21,12 @@ from wabroadcast_core.pacing import pace as pace_module
 from wabroadcast_core.pacing.pace import (
     LEAD,
     LONGEST_LEAD,
+    Candidate,
     ColdPaceError,
     Lateness,
-    Memory,
     Pace,
-    Report,
-    Rival,
+    RecentStarts,
+    SlotReport,
     Slots,
     longest_lead,
 )
@@ -79,9 +79,9 @@ class Limiter:
         self,
         count: int,
         *,
-        rivals: Sequence[Rival] = (),
-        report: Report | None = None,
-        memory: Memory | None = None,
+        rivals: Sequence[Candidate] = (),
+        report: SlotReport | None = None,
+        memory: RecentStarts | None = None,
         lead: float = LEAD,
     ) -> Slots:
         """Take slots; a cold limiter is primed, with ``memory`` of what went before."""
@@ -90,7 +90,7 @@ class Limiter:
         try:
             given_slots = await self.pace.reserve(self.key, self.limits, report=report, **asked)
         except ColdPaceError:
-            await self.pace.prime(self.key, self.limits, memory or Memory(None), now=self.now)
+            await self.pace.prime(self.key, self.limits, memory or RecentStarts(None), now=self.now)
             given_slots = await self.pace.reserve(self.key, self.limits, **asked)
         self.slots = [slot for slot in self.slots if report is None or slot not in report.unused]
         self.slots += given_slots.times
@@ -316,8 +316,8 @@ def test_a_broadcast_with_a_rate_of_its_own_keeps_it_beside_others(
         for place, (count, pause) in enumerate(asks):
             if place == lost_after:
                 await mine.lose()
-            rivals = [Rival(key, 1, each, fresh=key not in started) for key, each in enumerate(own, start=1)]
-            memory = Memory(mine.slots[-1] if mine.slots else None)
+            rivals = [Candidate(key, 1, each, fresh=key not in started) for key, each in enumerate(own, start=1)]
+            memory = RecentStarts(mine.slots[-1] if mine.slots else None)
             given_slots = await mine.reserve(min(count, 50), rivals=rivals, memory=memory)
             for slot, rival in zip(given_slots.times, given_slots.rivals, strict=True):
                 started.setdefault(rival, []).append(slot)
@@ -335,7 +335,7 @@ def test_a_broadcast_with_a_rate_of_its_own_keeps_it_beside_others(
 def test_slots_go_to_the_higher_rank_and_evenly_inside_a_rank(valkey: EmbeddedValkey) -> None:
     async def work(mine: Limiter) -> None:
         slow, free = Rate(messages=40), None
-        rivals = [Rival(1, 2, slow, fresh=True), Rival(2, 1, free), Rival(3, 1, free)]
+        rivals = [Candidate(1, 2, slow, fresh=True), Candidate(2, 1, free), Candidate(3, 1, free)]
         given_slots = await mine.reserve(50, rivals=rivals)
 
         high, even, other = (sum(rival == key for rival in given_slots.rivals) for key in (1, 2, 3))
@@ -368,7 +368,7 @@ def test_unused_slots_are_used_again_without_breaking_a_window(
 
     async def work(mine: Limiter) -> None:
         for place, (count, pause) in enumerate(asks):
-            back = Report()
+            back = SlotReport()
             if place in unused and mine.slots:
                 amount, at_the_end = unused[place]
                 back.unused = mine.slots[-amount:] if at_the_end else mine.slots[-2 * amount : -amount]
@@ -387,7 +387,7 @@ def test_a_quota_gets_back_what_nobody_started(valkey: EmbeddedValkey) -> None:
         for _ in range(50):
             slots = (await mine.reserve(20)).times
             mine.now += 0.1
-            await mine.pace.tell(mine.key, mine.limits, Report(list(slots[1:]), (slots[1], slots[-1])))
+            await mine.pace.tell(mine.key, mine.limits, SlotReport(list(slots[1:]), (slots[1], slots[-1])))
             mine.slots = mine.slots[: 1 - len(slots)]
             mine.now += 60
 
@@ -401,7 +401,7 @@ def test_the_time_of_a_single_missed_slot_is_free_again(valkey: EmbeddedValkey) 
         slot = (await mine.reserve(1)).times[0]
         mine.now = slot + 1
 
-        again = await mine.reserve(1, report=Report([slot], (slot, slot)))
+        again = await mine.reserve(1, report=SlotReport([slot], (slot, slot)))
 
         assert list(again.times) == pytest.approx([mine.now + LEAD])
 
@@ -416,8 +416,8 @@ def test_a_limiter_that_knows_nothing_asks_to_be_primed_and_only_the_first_answe
         with pytest.raises(ColdPaceError):
             await mine.pace.reserve(mine.key, mine.limits, count=1)
 
-        await mine.pace.prime(mine.key, mine.limits, Memory(mine.now), now=mine.now)
-        await mine.pace.prime(mine.key, mine.limits, Memory(None), now=mine.now)
+        await mine.pace.prime(mine.key, mine.limits, RecentStarts(mine.now), now=mine.now)
+        await mine.pace.prime(mine.key, mine.limits, RecentStarts(None), now=mine.now)
 
         assert (await mine.reserve(1)).times == []
 
@@ -446,13 +446,13 @@ def test_lost_keys_never_give_a_burst_nor_a_quota_twice(
     run(valkey, limits, work)
 
 
-def remember(mine: Limiter) -> Memory:
+def remember(mine: Limiter) -> RecentStarts:
     """What the store would say: starts by their span's end; slots still ahead are messages claimed and not recorded."""
     starts: dict[float, int] = {}
     for slot in mine.slots:
         ended = float(span_end(slot)) if slot <= mine.now else mine.now
         starts[ended] = starts.get(ended, 0) + 1
-    return Memory(max(starts, default=None), starts)
+    return RecentStarts(max(starts, default=None), starts)
 
 
 def test_callers_at_once_share_one_row_of_slots(valkey: EmbeddedValkey) -> None:
@@ -472,7 +472,7 @@ def test_callers_at_once_share_one_row_of_slots(valkey: EmbeddedValkey) -> None:
     async def work() -> list[float]:
         client = redis.asyncio.Redis.from_url(valkey.url)
         key = next(_connections)
-        await Pace(client, Keys("pace-callers")).prime(key, Limits(rate=rate), Memory(None), now=0)
+        await Pace(client, Keys("pace-callers")).prime(key, Limits(rate=rate), RecentStarts(None), now=0)
         await client.aclose()
         return sorted(slot for taken in await asyncio.gather(*(call(key) for _ in range(4))) for slot in taken)
 
@@ -497,10 +497,10 @@ def test_starts_that_come_late_and_are_reported_do_not_break_a_window(
 
     async def work(mine: Limiter) -> None:
         starts: list[float] = []
-        report = Report()
+        report = SlotReport()
         for count, pause in asks:
             given_slots = await mine.reserve(min(count, 60), report=report)
-            report = Report()
+            report = SlotReport()
             for slot in given_slots.times:
                 late = next(latenesses)
                 starts.append(slot + late)
@@ -537,7 +537,7 @@ def test_starts_that_are_reported_only_once_they_are_late_do_not_break_a_window(
                 known = [news for news in unknown if news[0] <= mine.now]
                 unknown = [news for news in unknown if news[0] > mine.now]
                 latest = max(known, key=lambda news: news[2], default=None)
-                given_slots = await mine.reserve(400, report=Report(late=latest and latest[1:]), lead=lead)
+                given_slots = await mine.reserve(400, report=SlotReport(late=latest and latest[1:]), lead=lead)
                 next_at = given_slots.next_at
                 for slot in given_slots.times:
                     lateness = late if first <= len(starts) < first + length else 0.0

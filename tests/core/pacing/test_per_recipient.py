@@ -6,7 +6,7 @@ import redis.asyncio
 
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.pacing import Rate
-from wabroadcast_core.pacing.per_recipient import MARGIN, Pairs
+from wabroadcast_core.pacing.per_recipient import MARGIN, RecipientGaps
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
 BUDI, SITI = "+6281200000001", "+6281200000002"
@@ -22,7 +22,7 @@ def _admit(
 ) -> list[list[float]]:
     async def run() -> list[list[float]]:
         async with redis.asyncio.Redis.from_url(valkey.url) as client:
-            pairs = Pairs(client, keys)
+            pairs = RecipientGaps(client, keys)
             return [await pairs.admit(connection, Rate(messages=1, per_seconds=gap), group) for group in groups]
 
     return asyncio.run(run())
@@ -52,10 +52,10 @@ def test_connections_do_not_know_of_each_other(valkey: EmbeddedValkey, keys: Key
 def test_who_waited_is_let_through_and_nothing_is_kept_for_long(valkey: EmbeddedValkey, keys: Keys) -> None:
     waits = _admit(valkey, keys, [BUDI], [BUDI], gap=0.1)
 
-    async def come_back() -> tuple[list[float], int]:
+    async def requeue() -> tuple[list[float], int]:
         async with redis.asyncio.Redis.from_url(valkey.url) as client:
             await asyncio.sleep(waits[1][0])
-            again = await Pairs(client, keys).admit(1, Rate(messages=1, per_seconds=0.1), [BUDI])
+            again = await RecipientGaps(client, keys).admit(1, Rate(messages=1, per_seconds=0.1), [BUDI])
             return again, await client.zcard(keys.pairs(1))
 
-    assert asyncio.run(come_back()) == ([0], 1)
+    assert asyncio.run(requeue()) == ([0], 1)

@@ -11,13 +11,13 @@ from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, number_of, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.delivery.claims import NEVER, Claims, Outlook, in_order_of_sending
+from wabroadcast_core.delivery.claims import NEVER, Claims, DueWork, in_order_of_sending
 from wabroadcast_core.errors import ConflictError
-from wabroadcast_core.snapshots import BroadcastBrief, ConnectionBrief
+from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import workers as worker_store
-from wabroadcast_core.store.group_commit import Unit
+from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.worker import Worker
 
@@ -241,11 +241,11 @@ def test_a_claim_keeps_the_windows(
     at = _on_the_wall(clock)
     _prepared(broadcaster, FixedClock(at), **fields)
 
-    outlook = _look(broadcaster, at=at)
+    due_work = _look(broadcaster, at=at)
 
     expected = NEVER if opens is None else _on_the_wall(opens)
-    assert [rival.broadcast_id for rival in outlook.rivals] == ([1] if expected == at else [])
-    assert outlook.next_due == (NEVER if expected == at else expected)
+    assert [rival.broadcast_id for rival in due_work.rivals] == ([1] if expected == at else [])
+    assert due_work.next_due == (NEVER if expected == at else expected)
     if opens is not None:
         _claim(broadcaster, at=expected, expect=4)
 
@@ -280,38 +280,38 @@ def _prepared(broadcaster: Broadcaster, clock: FixedClock, *, people_count: int 
     return job_id
 
 
-def _look(broadcaster: Broadcaster, *, at: float) -> Outlook:
+def _look(broadcaster: Broadcaster, *, at: float) -> DueWork:
     return _in_unit(broadcaster, at, lambda claims, unit: claims.look(unit, _connection(unit).id))
 
 
 def _claim(broadcaster: Broadcaster, *, at: float, expect: int) -> None:
     """Claim all that is due: the next messages in the order of the audience."""
 
-    def work(claims: Claims, unit: Unit) -> list[int]:
-        worker_id = worker_store.insert_worker(unit.connection, now=unit.now)
-        taken, outlook = claims.claim(unit, _connection(unit), worker_id=worker_id, amount=100)
-        return [position_of(message.key) for message in in_order_of_sending(outlook.rivals, taken)]
+    def work(claims: Claims, unit: UnitOfWork) -> list[int]:
+        worker_id = worker_store.insert_worker(unit.conn, now=unit.now)
+        taken, due_work = claims.claim(unit, _connection(unit), worker_id=worker_id, amount=100)
+        return [position_of(message.key) for message in in_order_of_sending(due_work.rivals, taken)]
 
     positions = _in_unit(broadcaster, at, work)
     assert positions == list(range(positions[0], positions[0] + expect))
 
 
-def _in_unit(broadcaster: Broadcaster, at: float, work: Callable[[Claims, Unit], Found]) -> Found:
-    def brief_of(connection: object, key: int) -> BroadcastBrief | None:
-        row = broadcast_store.get_broadcast(unit.connection, key)
-        return None if row is None else BroadcastBrief.of(row)
+def _in_unit(broadcaster: Broadcaster, at: float, work: Callable[[Claims, UnitOfWork], Found]) -> Found:
+    def snapshot_of(connection: object, key: int) -> BroadcastSnapshot | None:
+        row = broadcast_store.get_broadcast(unit.conn, key)
+        return None if row is None else BroadcastSnapshot.of(row)
 
-    with broadcaster.context.database.write() as connection:
-        unit = Unit(connection, now=at)
-        found = work(Claims(brief_of=brief_of, default_zone=JAKARTA), unit)
-        broadcast_store.apply_changes(connection, unit.changes, now=at)
+    with broadcaster.context.database.write() as conn:
+        unit = UnitOfWork(conn, now=at)
+        found = work(Claims(snapshot_of=snapshot_of, default_zone=JAKARTA), unit)
+        broadcast_store.apply_changes(conn, unit.changes, now=at)
     return found
 
 
-def _connection(unit: Unit) -> ConnectionBrief:
-    row = connection_store.find_connection(unit.connection, "main")
+def _connection(unit: UnitOfWork) -> ConnectionSnapshot:
+    row = connection_store.find_connection(unit.conn, "main")
     assert row is not None
-    return ConnectionBrief.of(row, now=unit.now)
+    return ConnectionSnapshot.of(row, now=unit.now)
 
 
 @ONE_STORE
@@ -320,6 +320,6 @@ def test_share_out_is_asked_for_by_the_claim_in_the_order_of_rank(broadcaster: B
     broadcaster.submit(text_to("main", priority="high"), people(3))
     broadcaster.handlers.prepare(2)
 
-    outlook = _look(broadcaster, at=1_000.0)
+    due_work = _look(broadcaster, at=1_000.0)
 
-    assert [rival.broadcast_id for rival in outlook.rivals] == [2, 1]
+    assert [rival.broadcast_id for rival in due_work.rivals] == [2, 1]

@@ -8,7 +8,7 @@ from wabroadcast_core.audience.prepare import _Preparation
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery.claims import Claims
 from wabroadcast_core.delivery.ledger import Ledger
-from wabroadcast_core.store.group_commit import Unit
+from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.testing.gateway import most_in_window
 from wabroadcast_core.worker import Worker
 
@@ -65,18 +65,18 @@ def test_a_claim_without_slots_for_broadcasts_leaves_rated_ones_alone(broadcaste
     context = broadcaster.context
     broadcaster.handlers.prepare(1)
 
-    def read_brief(connection: object, key: int) -> object:
-        return Ledger(context, None, None).read_brief(connection, key)  # type: ignore[arg-type]  # only reads
+    def read_snapshot(connection: object, key: int) -> object:
+        return Ledger(context, None, None).read_snapshot(connection, key)  # type: ignore[arg-type]  # only reads
 
-    claims = Claims(brief_of=read_brief, default_zone="Asia/Jakarta")  # type: ignore[arg-type]  # as above
-    with context.database.write() as connection:
-        unit = Unit(connection, now=context.clock.now())
-        key = connection.exec_driver_sql("SELECT id FROM connections WHERE name = 'null'").scalar_one()
-        outlook = claims.look(unit, key)
-        assert outlook.connection is not None
-        taken, _ = claims.claim(unit, outlook.connection, worker_id=1, amount=5)
+    claims = Claims(snapshot_of=read_snapshot, default_zone="Asia/Jakarta")  # type: ignore[arg-type]  # as above
+    with context.database.write() as conn:
+        unit = UnitOfWork(conn, now=context.clock.now())
+        key = conn.exec_driver_sql("SELECT id FROM connections WHERE name = 'null'").scalar_one()
+        due_work = claims.look(unit, key)
+        assert due_work.connection is not None
+        taken, _ = claims.claim(unit, due_work.connection, worker_id=1, amount=5)
 
-    assert [rival.broadcast_id for rival in outlook.rivals] == [1]
+    assert [rival.broadcast_id for rival in due_work.rivals] == [1]
     assert taken == {}
 
 

@@ -9,8 +9,7 @@ from openpyxl import Workbook
 
 from wabroadcast_core import FileError, InvalidInputError, NotFoundError, NumberError
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.control import transitions as control
-from wabroadcast_core.control.transitions import News
+from wabroadcast_core.control.announcements import Announcement
 from wabroadcast_core.services import blacklist as blacklist_book
 
 FILE = "Nama;No HP\nBudi;0812-0000-0001\nSalah;12\nSiti;+62 812 0000 0002\nBudi lagi;+6281200000001\nKosong;\n"
@@ -65,8 +64,8 @@ def test_a_long_file_goes_chunk_by_chunk_each_announced(
 ) -> None:
     monkeypatch.setattr(blacklist_book, "AT_ONCE", 2)
     monkeypatch.setattr(blacklist_book, "SHOWN_REJECTIONS", 3)
-    told: list[News] = []
-    monkeypatch.setattr(control, "announce", lambda _client, _keys, news: told.append(news))
+    told: list[Announcement] = []
+    monkeypatch.setattr(blacklist_book, "announce", lambda _client, _keys, news: told.append(news))
     rows = "".join(f"0812{place:08d}\nx{place}\n" for place in range(5))
 
     report = broadcaster.block_file(upload(broadcaster, "HP\n" + rows))

@@ -15,7 +15,7 @@ from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.connection import HUMAN_PACE, Limits
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.pacing import Quota, Rate
-from wabroadcast_core.snapshots import ConnectionBrief
+from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import connections as connection_store
 
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
@@ -72,8 +72,8 @@ def _save(broadcaster: Broadcaster, **settings: Any) -> None:
 
 
 def _kept(broadcaster: Broadcaster) -> dict[str, Any]:
-    with broadcaster.context.database.read() as connection:
-        row = connection_store.find_connection(connection, "main")
+    with broadcaster.context.database.read() as conn:
+        row = connection_store.find_connection(conn, "main")
     assert row is not None
     assert b"s3cret" not in bytes(row["settings"])
     return broadcaster.context.vault.open(row["settings"])
@@ -266,15 +266,15 @@ def test_the_daily_cap_grows_with_the_age_of_the_number(
 ) -> None:
     steps = [step.model_dump(by_alias=True) for step in HUMAN_PACE.warm_up.steps] if HUMAN_PACE.warm_up else []
     limited.save_connection("phone", {"sender": "risky", "warmUp": {"since": since, "steps": steps}})
-    with limited.context.database.read() as connection:
-        row = connection_store.find_connection(connection, "phone")
+    with limited.context.database.read() as conn:
+        row = connection_store.find_connection(conn, "phone")
     assert row is not None
     midnight = row["created_at"] // DAY * DAY
 
-    brief = ConnectionBrief.of(row, now=midnight + age_days * DAY)
+    snapshot = ConnectionSnapshot.of(row, now=midnight + age_days * DAY)
 
-    assert Quota(messages=cap, per_seconds=DAY) in brief.limits.quotas
-    assert len(brief.limits.quotas) == 1
+    assert Quota(messages=cap, per_seconds=DAY) in snapshot.limits.quotas
+    assert len(snapshot.limits.quotas) == 1
 
 
 def test_a_connection_is_tested_without_a_send(limited: Broadcaster) -> None:

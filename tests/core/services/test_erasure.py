@@ -42,7 +42,7 @@ def add_broadcast(bench: Bench, *statuses: MessageStatus, prepared: bool = True)
     key = bench.add_broadcast()
     rows = [new_message(key, place, f"+62812{place:08d}") for place in range(len(statuses))]
     with bench.unit() as unit:
-        message_store.insert_messages(unit.connection, rows)
+        message_store.insert_messages(unit.conn, rows)
         unit.changes[key, "queued"] += len(rows)
         unit.changes[key, "total"] += len(rows)
     bring_to(bench, key, statuses)
@@ -77,7 +77,7 @@ def bring_to(bench: Bench, key: int, statuses: Sequence[MessageStatus]) -> None:
         for place, status in enumerate(statuses):
             if status is M.PAUSED:
                 message_store.move_one(
-                    unit.connection, message_key(key, place), among=[M.QUEUED], status=status, changes=unit.changes
+                    unit.conn, message_key(key, place), among=[M.QUEUED], status=status, changes=unit.changes
                 )
 
 
@@ -149,12 +149,12 @@ def test_nobody_who_was_erased_is_tried_again(broadcaster: Broadcaster, bench: B
     broadcaster.erase_contact(PERSON)
     with bench.unit() as unit:
         lost = [(message_key(crashed, 0), M.UNKNOWN, "crash", bench.now)]
-        claim_store.settle_claims(unit.connection, lost, worker_id=1, changes=unit.changes)
+        claim_store.settle_claims(unit.conn, lost, worker_id=1, changes=unit.changes)
 
     broadcaster.retry(bench.broadcast(failed)["job_id"])
     broadcaster.retry(bench.broadcast(unknown)["job_id"], status=M.UNKNOWN)
     with bench.unit() as unit:
-        assert unknown_store.release_unknown(unit.connection, now=bench.now, limit=10, changes=unit.changes) == 0
+        assert unknown_store.release_unknown(unit.conn, now=bench.now, limit=10, changes=unit.changes) == 0
 
     statuses = {key: bench.message(message_key(key, 0))["status"] for key in (failed, unknown, crashed)}
     assert statuses == {failed: M.FAILED, unknown: M.UNKNOWN, crashed: M.UNKNOWN}
@@ -170,8 +170,8 @@ def test_messages_that_were_never_to_be_tried_are_found_too(broadcaster: Broadca
     message = {"type": "text", "text": "Halo {{ name }}"}
     people = [{"number": PERSON, "name": "Budi"}, {"number": OTHER, "name": "Ani"}, {"number": "salah", "name": "X"}]
     job_id = broadcaster.submit({"name": "Test", "message": message}, people).job_id
-    with broadcaster.context.database.read() as connection:
-        broadcaster.handlers.prepare(connection.execute(text("SELECT max(id) FROM broadcasts")).scalar_one())
+    with broadcaster.context.database.read() as conn:
+        broadcaster.handlers.prepare(conn.execute(text("SELECT max(id) FROM broadcasts")).scalar_one())
     before = broadcaster.status(job_id)
 
     report = broadcaster.erase_contact(PERSON)
@@ -190,7 +190,7 @@ def test_while_an_audience_is_read_the_number_keeps_its_double_away(broadcaster:
     assert (first.messages, first.pending) == (1, 1)
     assert (row["number"], row["name"], row["variables"]) == (PERSON, None, None)
     with bench.unit() as unit:  # a later row with the same number
-        assert message_store.insert_messages(unit.connection, [new_message(key, 7, PERSON)]) == set()
+        assert message_store.insert_messages(unit.conn, [new_message(key, 7, PERSON)]) == set()
 
     bench.end_preparing(key)
     second = broadcaster.erase_contact(PERSON)
@@ -252,8 +252,8 @@ def test_erasing_is_noted_without_the_number_and_only_once(broadcaster: Broadcas
     broadcaster.erase_contact(PERSON, actor="dewi")
     again = broadcaster.erase_contact(PERSON, actor="dewi")
 
-    with broadcaster.context.database.read() as connection:
-        acts = connection.execute(text("SELECT act, actor, detail FROM acts WHERE act = 'erase'")).all()
+    with broadcaster.context.database.read() as conn:
+        acts = conn.execute(text("SELECT act, actor, detail FROM acts WHERE act = 'erase'")).all()
 
     assert [tuple(act) for act in acts] == [("erase", "dewi", "0 messages")]
     assert (again.contact, again.messages) == (False, 0)

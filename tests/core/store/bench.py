@@ -17,7 +17,7 @@ from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store.claims import ANY_ROUTE, Claimed
 from wabroadcast_core.store.database import Database
-from wabroadcast_core.store.group_commit import Unit
+from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.store.messages import NewMessage, message_key
 from wabroadcast_core.store.outcomes import NotHeldError, Outcome, Sent
 from wabroadcast_core.store.tables import metadata
@@ -35,32 +35,32 @@ class Bench:
 
     def clear(self, *, connections: int = 2) -> None:
         """Empty the store, then enter so many connections: ``c0``, ``c1``, ..."""
-        with self.database.write() as connection:
+        with self.database.write() as conn:
             for table in reversed(metadata.sorted_tables):
-                connection.execute(table.delete())
+                conn.execute(table.delete())
             self.connections = []
             for place in range(connections):
                 name = f"c{place}"
-                connection_store.save_connection(connection, name, sender="null", settings=b"", limits={}, now=self.now)
-                self.connections.append(connection_store.connection_keys(connection, [name])[name])
+                connection_store.save_connection(conn, name, sender="null", settings=b"", limits={}, now=self.now)
+                self.connections.append(connection_store.connection_keys(conn, [name])[name])
 
     @contextlib.contextmanager
-    def unit(self) -> Iterator[Unit]:
+    def unit(self) -> Iterator[UnitOfWork]:
         """One transaction as the engine makes them."""
-        with self.database.write() as connection:
-            unit = Unit(connection, self.now)
+        with self.database.write() as conn:
+            unit = UnitOfWork(conn, self.now)
             yield unit
-            broadcast_store.apply_changes(connection, unit.changes, now=self.now)
+            broadcast_store.apply_changes(conn, unit.changes, now=self.now)
 
     def add_broadcast(self, *, on_unknown: str = "hold", job_id: str = "") -> int:
         """A broadcast that is being prepared."""
         draft = BroadcastDraft.model_validate(
             {"name": "Test", "message": {"type": "text", "text": "Halo"}, "onUnknown": on_unknown, "connection": "c0"}
         )
-        with self.database.write() as connection:
-            count = connection.execute(text("SELECT count(*) FROM broadcasts")).scalar_one()
+        with self.database.write() as conn:
+            count = conn.execute(text("SELECT count(*) FROM broadcasts")).scalar_one()
             return broadcast_store.insert_broadcast(
-                connection,
+                conn,
                 {
                     "job_id": job_id or f"job{count}",
                     "name": "Test",
@@ -83,14 +83,14 @@ class Bench:
             for position in positions
         ]  # fmt: skip
         with self.unit() as unit:
-            stored = message_store.insert_messages(unit.connection, rows)
+            stored = message_store.insert_messages(unit.conn, rows)
             unit.changes[key, "queued"] += len(stored)
             unit.changes[key, "total"] += len(stored)
 
     def end_preparing(self, key: int) -> None:
-        with self.database.write() as connection:
-            broadcast_store.update_broadcast(connection, key, prepared=True)
-            broadcast_store.complete_broadcast(connection, key, now=self.now)
+        with self.database.write() as conn:
+            broadcast_store.update_broadcast(conn, key, prepared=True)
+            broadcast_store.complete_broadcast(conn, key, now=self.now)
 
     def claim(self, key: int, amount: int, *, worker_id: int = 1, connection: int = 0) -> list[Claimed]:
         """What the engine's claim takes of one broadcast."""
@@ -98,7 +98,7 @@ class Bench:
             if self.broadcast(key)["status"] != BroadcastStatus.PROCESSING:
                 return []
             taken = claim_store.claim_messages(
-                unit.connection,
+                unit.conn,
                 broadcast_id=key,
                 routes=[ANY_ROUTE],
                 released_batch=1_000_000,
@@ -115,30 +115,28 @@ class Bench:
         """As the engine does: the quick way first, where it may fit."""
         if all(outcome.is_plainly_sent for outcome in outcomes):
             with contextlib.suppress(NotHeldError), self.unit() as unit:
-                outcome_store.record_sent(unit.connection, Sent.of(outcomes), worker_id=worker_id, changes=unit.changes)
+                outcome_store.record_sent(unit.conn, Sent.of(outcomes), worker_id=worker_id, changes=unit.changes)
                 return {outcome.key for outcome in outcomes}
         with self.unit() as unit:
-            return outcome_store.record_outcomes(
-                unit.connection, list(outcomes), worker_id=worker_id, changes=unit.changes
-            )
+            return outcome_store.record_outcomes(unit.conn, list(outcomes), worker_id=worker_id, changes=unit.changes)
 
     def broadcast(self, key: int) -> RowMapping:
-        with self.database.read() as connection:
-            row = broadcast_store.get_broadcast(connection, key)
+        with self.database.read() as conn:
+            row = broadcast_store.get_broadcast(conn, key)
         assert row is not None
         return row
 
     def message(self, key: int) -> RowMapping:
-        with self.database.read() as connection:
-            row = message_store.find_message(connection, key)
+        with self.database.read() as conn:
+            row = message_store.find_message(conn, key)
         assert row is not None
         return row
 
     def check_counters(self, key: int) -> None:
         """The counters are the true numbers, and add up to the total."""
         row = self.broadcast(key)
-        with self.database.read() as connection:
-            statuses = connection.execute(
+        with self.database.read() as conn:
+            statuses = conn.execute(
                 text("SELECT status, delivered_at, read_at FROM messages WHERE broadcast_id = :key"), {"key": key}
             ).all()
         true = Counter(status for status, _, _ in statuses)

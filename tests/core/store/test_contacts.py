@@ -18,8 +18,8 @@ def database(shared: Broadcaster) -> Database:
 
 
 def fill(database: Database, *people: NewContact) -> int:
-    with database.write() as connection:
-        return contact_store.upsert_contacts(connection, people, source="test", now=1.0)
+    with database.write() as conn:
+        return contact_store.upsert_contacts(conn, people, source="test", now=1.0)
 
 
 def number(place: int) -> str:
@@ -27,8 +27,8 @@ def number(place: int) -> str:
 
 
 def listed(database: Database, **options: object) -> tuple[list[str], int]:
-    with database.read() as connection:
-        rows, total = contact_store.list_contacts(connection, **options)  # type: ignore[arg-type]  # a table of cases
+    with database.read() as conn:
+        rows, total = contact_store.list_contacts(conn, **options)  # type: ignore[arg-type]  # a table of cases
     return [row["number"] for row in rows], total
 
 
@@ -42,10 +42,10 @@ def test_what_is_said_wins_and_what_is_not_stays(database: Database) -> None:
     fill(database, NewContact(number(1), "Budi", {"kota": "Bogor", "poin": 7}, ("a",)))
     fill(database, NewContact(number(1), None, {"kota": "Solo", "aktif": True}, ("b", "a")))
 
-    with database.read() as connection:
-        row = contact_store.find_contact(connection, number(1))
+    with database.read() as conn:
+        row = contact_store.find_contact(conn, number(1))
         assert row is not None
-        tags = tag_store.tags_of(connection, [row["id"]])[row["id"]]
+        tags = tag_store.tags_of(conn, [row["id"]])[row["id"]]
     [(_, name, variables)] = [(r.number, r.name, r.variables) for r in contact_store.read_contacts(database, [], "any")]
     assert (name, variables, tags) == ("Budi", {"kota": "Solo", "poin": 7, "aktif": True}, ["a", "b"])
     assert row["created_at"] == 1.0
@@ -146,10 +146,10 @@ def test_the_names_of_variables_are_found_where_they_are(database: Database) -> 
         NewContact(number(3), "Siti"),
     )
 
-    with database.read() as connection:
+    with database.read() as conn:
         asked = {"everyone": {}, "tag": {"tag": "a"}, "search": {"query": "ani"}, "both": {"tag": "a", "query": "ani"}}
-        names = {name: contact_store.variable_names(connection, limit=10, **options) for name, options in asked.items()}
-        few = contact_store.variable_names(connection, limit=2)
+        names = {name: contact_store.variable_names(conn, limit=10, **options) for name, options in asked.items()}
+        few = contact_store.variable_names(conn, limit=2)
 
     assert names == {
         "everyone": {"kota", "orderId", "No. Kamar"},
@@ -165,29 +165,29 @@ def test_the_names_of_variables_are_found_where_they_are(database: Database) -> 
 
 def test_listed_numbers_are_found_everywhere_or_on_their_connection(database: Database) -> None:
     asked = [number(place) for place in range(5_000)]
-    with database.write() as connection:
-        assert blacklist_store.listed_reasons(connection, asked) == {}
+    with database.write() as conn:
+        assert blacklist_store.listed_reasons(conn, asked) == {}
         everywhere = [number(place) for place in range(0, 6_000, 2)]
-        assert blacklist_store.add_numbers(connection, everywhere, reason="stop", source="test", now=1.0) == 3_000
+        assert blacklist_store.add_numbers(conn, everywhere, reason="stop", source="test", now=1.0) == 3_000
         added = blacklist_store.add_numbers(
-            connection, [number(1), number(1)], reason="here", source="test", now=1.0, connection_id=7
+            conn, [number(1), number(1)], reason="here", source="test", now=1.0, connection_id=7
         )
         assert added == 1
 
-        assert blacklist_store.listed_reasons(connection, []) == {}
-        assert blacklist_store.listed_reasons(connection, asked) == dict.fromkeys(everywhere[:2_500], "stop")
-        assert blacklist_store.listed_reasons(connection, [number(1)], connection_id=7) == {number(1): "here"}
-        assert blacklist_store.listed_reasons(connection, [number(1)], connection_id=8) == {}
+        assert blacklist_store.listed_reasons(conn, []) == {}
+        assert blacklist_store.listed_reasons(conn, asked) == dict.fromkeys(everywhere[:2_500], "stop")
+        assert blacklist_store.listed_reasons(conn, [number(1)], connection_id=7) == {number(1): "here"}
+        assert blacklist_store.listed_reasons(conn, [number(1)], connection_id=8) == {}
 
 
 def test_opting_out_and_in_again_is_kept(database: Database) -> None:
-    with database.write() as connection:
+    with database.write() as conn:
         for _ in range(2):
-            blacklist_store.add_numbers(connection, [number(1)], reason="stop", source="reply", now=2.0)
-        assert blacklist_store.remove_number(connection, number(1), source="admin", now=3.0)
-        assert not blacklist_store.remove_number(connection, number(1), source="admin", now=4.0)
+            blacklist_store.add_numbers(conn, [number(1)], reason="stop", source="reply", now=2.0)
+        assert blacklist_store.remove_number(conn, number(1), source="admin", now=3.0)
+        assert not blacklist_store.remove_number(conn, number(1), source="admin", now=4.0)
 
-        kept = connection.execute(select(acts.c.act, acts.c.actor, acts.c.at, acts.c.detail).order_by(acts.c.id)).all()
+        kept = conn.execute(select(acts.c.act, acts.c.actor, acts.c.at, acts.c.detail).order_by(acts.c.id)).all()
 
     assert [tuple(row) for row in kept] == [
         ("opt_out", "reply", 2.0, f"{number(1)}: stop"),

@@ -28,18 +28,18 @@ OTHER_STORE = pytest.mark.parametrize("database_url", ["postgresql"], indirect=T
 
 
 def test_the_migrations_end_where_the_tables_are(bench: Bench) -> None:
-    with bench.database.read() as connection:
+    with bench.database.read() as conn:
         options = {"compare_type": True, "compare_server_default": True}
-        differences = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+        differences = compare_metadata(MigrationContext.configure(conn, opts=options), metadata)
 
     assert differences == []
 
 
 def test_the_migrations_make_the_indexes_of_the_tables_word_by_word(bench: Bench, tmp_path: Path) -> None:
     migrated = _definitions(bench.database)
-    with bench.database.write() as connection:
-        metadata.drop_all(connection)
-        metadata.create_all(connection)
+    with bench.database.write() as conn:
+        metadata.drop_all(conn)
+        metadata.create_all(conn)
 
     assert migrated == _definitions(bench.database)
 
@@ -51,25 +51,25 @@ def _definitions(database: Database) -> dict[str, str]:
         if database.is_sqlite
         else "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
     )
-    with database.read() as connection:
-        found = {name: definition.replace('"', "") for name, definition in connection.execute(text(statement))}
+    with database.read() as conn:
+        found = {name: definition.replace('"', "") for name, definition in conn.execute(text(statement))}
     return {name: definition for name, definition in found.items() if not name.startswith("alembic")}
 
 
 def test_a_store_of_an_earlier_version_keeps_what_it_holds(bench: Bench) -> None:
-    with bench.database.write() as connection:
+    with bench.database.write() as conn:
         config = Config()
         config.set_main_option("script_location", "wabroadcast_core.store:migrations")
         config.set_main_option("path_separator", "os")
-        config.attributes["connection"] = connection
+        config.attributes["connection"] = conn
         command.downgrade(config, "0002")
         columns = "connection_id, provider_id, kind, at, parked_at"
-        connection.exec_driver_sql(f"INSERT INTO parked_receipts ({columns}) VALUES (1, 'a', 'read', 1, 1)")
+        conn.exec_driver_sql(f"INSERT INTO parked_receipts ({columns}) VALUES (1, 'a', 'read', 1, 1)")
 
     bench.database.migrate()
 
-    with bench.database.write() as connection:
-        taken = receipt_store.take_parked(connection, keys=[], provider_ids=["a"], connection_id=1)
+    with bench.database.write() as conn:
+        taken = receipt_store.take_parked(conn, keys=[], provider_ids=["a"], connection_id=1)
     assert [(row["kind"], row["opt_out"]) for row in taken] == [("read", False)]
 
 
@@ -95,8 +95,8 @@ def test_several_processes_may_bring_the_tables_up_to_date_at_once(database_url:
 
 
 def test_a_database_of_a_newer_version_is_refused(bench: Bench) -> None:
-    with bench.database.write() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
+    with bench.database.write() as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
 
     with pytest.raises(SetupError, match="newer version"):
         bench.database.migrate()
@@ -173,8 +173,8 @@ def test_a_store_that_somebody_else_keeps_locked_is_unavailable(
 
     with pytest.raises(UnavailableError, match="locked"), database.write():
         pass
-    with database.read() as connection:  # readers go on
-        found = connection.execute(text("SELECT count(*) FROM messages")).scalar_one()
+    with database.read() as conn:  # readers go on
+        found = conn.execute(text("SELECT count(*) FROM messages")).scalar_one()
     other.close()
     database.close()
 
@@ -183,20 +183,20 @@ def test_a_store_that_somebody_else_keeps_locked_is_unavailable(
 
 @OTHER_STORE
 def test_a_connection_that_the_server_ends_is_unavailable_and_the_next_one_works(bench: Bench) -> None:
-    with pytest.raises(UnavailableError), bench.database.write() as connection:
-        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    with pytest.raises(UnavailableError), bench.database.write() as conn:
+        conn.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
-    with bench.database.read() as connection:
-        assert connection.execute(text("SELECT 1")).scalar_one() == 1
+    with bench.database.read() as conn:
+        assert conn.execute(text("SELECT 1")).scalar_one() == 1
 
 
 @OTHER_STORE
 def test_a_user_who_may_not_make_tables_is_told_so(bench: Bench, tmp_path: Path) -> None:
-    with bench.database.write() as connection:
-        metadata.drop_all(connection)
-        connection.execute(text("DROP TABLE alembic_version"))
-        connection.execute(text("DROP ROLE IF EXISTS guest"))
-        connection.execute(text("CREATE ROLE guest LOGIN"))
+    with bench.database.write() as conn:
+        metadata.drop_all(conn)
+        conn.execute(text("DROP TABLE alembic_version"))
+        conn.execute(text("DROP ROLE IF EXISTS guest"))
+        conn.execute(text("CREATE ROLE guest LOGIN"))
     url = bench.database.engine.url.set(username="guest").render_as_string(hide_password=False)
     database = open_database(url, sqlite_path=tmp_path / "unused.db")
 
@@ -206,9 +206,9 @@ def test_a_user_who_may_not_make_tables_is_told_so(bench: Bench, tmp_path: Path)
 
 
 def test_a_fault_of_ours_is_no_unavailability(bench: Bench) -> None:
-    def insert_twice(connection: Connection) -> None:
+    def insert_twice(conn: Connection) -> None:
         for _ in range(2):
-            connection.execute(text("INSERT INTO tags (name) VALUES ('vip')"))
+            conn.execute(text("INSERT INTO tags (name) VALUES ('vip')"))
 
     with pytest.raises(IntegrityError):
         bench.database.transact(insert_twice)
@@ -225,10 +225,10 @@ def test_work_that_was_chosen_to_end_a_deadlock_is_done_again(bench: Bench) -> N
     def rename(name: str, order: list[int]) -> None:
         first_time = True
 
-        def work(connection: Connection) -> None:
+        def work(conn: Connection) -> None:
             nonlocal first_time
             for place, key in enumerate(order):
-                broadcast_store.update_broadcast(connection, key, name=name)
+                broadcast_store.update_broadcast(conn, key, name=name)
                 if place == 0 and first_time:
                     first_time = False
                     meeting.wait(10)
@@ -252,8 +252,8 @@ def test_work_that_was_chosen_to_end_a_deadlock_is_done_again(bench: Bench) -> N
 def test_what_breaks_off_leaves_nothing(bench: Bench) -> None:
     key = bench.add_broadcast()
 
-    def break_off(connection: Connection) -> None:
-        broadcast_store.update_broadcast(connection, key, name="half")
+    def break_off(conn: Connection) -> None:
+        broadcast_store.update_broadcast(conn, key, name="half")
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -8,27 +8,27 @@ import pytest
 from tests.core.store.bench import Bench
 from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.models.status import BroadcastStatus
-from wabroadcast_core.outcomes.opt_outs import silence
+from wabroadcast_core.outcomes.opt_outs import opt_out
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import group_commit as committer_module
-from wabroadcast_core.store.group_commit import Committer, Unit
+from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
 
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
 
 
 def _run_all(
     bench: Bench,
-    pieces: list[Callable[[Unit], str]],
+    pieces: list[Callable[[UnitOfWork], str]],
     completed: Callable[[list[int]], None] = lambda _: None,
     silenced: Callable[[list[str]], None] = lambda _: None,
 ) -> list[object]:
     async def run() -> list[object]:
-        committer = Committer(bench.database, SystemClock(), threads=1, completed=completed, silenced=silenced)
+        group_commit = GroupCommit(bench.database, SystemClock(), threads=1, completed=completed, silenced=silenced)
         try:
-            return await asyncio.gather(*(committer.run(piece) for piece in pieces), return_exceptions=True)
+            return await asyncio.gather(*(group_commit.run(piece) for piece in pieces), return_exceptions=True)
         finally:
-            await asyncio.to_thread(committer.close)
+            await asyncio.to_thread(group_commit.close)
 
     return asyncio.run(run())
 
@@ -37,15 +37,15 @@ def _run_all(
 def test_a_piece_that_fails_takes_nobody_with_it(bench: Bench) -> None:
     key = bench.add_broadcast()
 
-    def rename(name: str) -> Callable[[Unit], str]:
-        def piece(unit: Unit) -> str:
-            broadcast_store.update_broadcast(unit.connection, key, name=name)
+    def rename(name: str) -> Callable[[UnitOfWork], str]:
+        def piece(unit: UnitOfWork) -> str:
+            broadcast_store.update_broadcast(unit.conn, key, name=name)
             return name
 
         return piece
 
-    def fail(unit: Unit) -> str:
-        broadcast_store.update_broadcast(unit.connection, key, name="half done")
+    def fail(unit: UnitOfWork) -> str:
+        broadcast_store.update_broadcast(unit.conn, key, name="half done")
         raise ValueError("mine alone")
 
     first, failed, last = _run_all(bench, [rename("first"), fail, rename("last")], lambda _: None)
@@ -59,17 +59,17 @@ def test_a_piece_that_fails_takes_nobody_with_it(bench: Bench) -> None:
 def test_what_hears_of_an_end_and_fails_has_no_work_done_twice(bench: Bench) -> None:
     key = bench.add_broadcast()
     bench.add_messages(key, [0])
-    with bench.database.write() as connection:
-        broadcast_store.update_broadcast(connection, key, prepared=True)
+    with bench.database.write() as conn:
+        broadcast_store.update_broadcast(conn, key, prepared=True)
     runs: list[str] = []
 
-    def skip(unit: Unit) -> str:
+    def skip(unit: UnitOfWork) -> str:
         runs.append("skip")
         unit.changes[key, "queued"] -= 1
         unit.changes[key, "skipped"] += 1
         return "skipped"
 
-    def look(unit: Unit) -> str:
+    def look(unit: UnitOfWork) -> str:
         runs.append("look")
         return "looked"
 
@@ -87,25 +87,25 @@ def test_what_hears_of_an_end_and_fails_has_no_work_done_twice(bench: Bench) -> 
 def test_who_is_silenced_is_told_once_that_is_stored_and_before_it_counts_as_done(bench: Bench) -> None:
     told: list[tuple[list[str], bool]] = []
 
-    def opt_out(unit: Unit) -> str:
-        silence(unit, "+6281200000001", reason="wrote a stop word")
+    def list_one(unit: UnitOfWork) -> str:
+        opt_out(unit, "+6281200000001", reason="wrote a stop word")
         return str(len(told))
 
-    def fail(unit: Unit) -> str:
-        silence(unit, "+6281200000002", reason="wrote a stop word")
+    def fail(unit: UnitOfWork) -> str:
+        opt_out(unit, "+6281200000002", reason="wrote a stop word")
         raise ValueError("nothing of this is stored")
 
     def hear(numbers: list[str]) -> None:
-        with bench.database.read() as connection:
-            told.append((numbers, bool(blacklist_store.listed_reasons(connection, numbers))))
+        with bench.database.read() as conn:
+            told.append((numbers, bool(blacklist_store.listed_reasons(conn, numbers))))
 
     async def told_by_then() -> int:
-        committer = Committer(bench.database, SystemClock(), threads=1, completed=lambda _: None, silenced=hear)
+        group_commit = GroupCommit(bench.database, SystemClock(), threads=1, completed=lambda _: None, silenced=hear)
         try:
-            await committer.run(opt_out)
+            await group_commit.run(list_one)
             return len(told)
         finally:
-            await asyncio.to_thread(committer.close)
+            await asyncio.to_thread(group_commit.close)
 
     assert asyncio.run(told_by_then()) == 1
     _run_all(bench, [fail], silenced=hear)
@@ -118,12 +118,12 @@ def test_what_can_wait_shares_the_transaction_of_what_comes_after(
 ) -> None:
     monkeypatch.setattr(committer_module, "PATIENCE", 60.0)
 
-    async def run() -> tuple[Unit, Unit]:
-        committer = Committer(bench.database, SystemClock(), threads=1, completed=print, silenced=print)
-        patient = asyncio.create_task(committer.run(lambda unit: unit, patient=True))
+    async def run() -> tuple[UnitOfWork, UnitOfWork]:
+        group_commit = GroupCommit(bench.database, SystemClock(), threads=1, completed=print, silenced=print)
+        patient = asyncio.create_task(group_commit.run(lambda unit: unit, patient=True))
         await asyncio.sleep(0)  # it is handed over
-        units = await committer.run(lambda unit: unit), await patient
-        await asyncio.to_thread(committer.close)
+        units = await group_commit.run(lambda unit: unit), await patient
+        await asyncio.to_thread(group_commit.close)
         return units
 
     eager, patient = asyncio.run(run())
@@ -132,17 +132,17 @@ def test_what_can_wait_shares_the_transaction_of_what_comes_after(
 
 
 @ONE_STORE
-@pytest.mark.parametrize("patience", [0.0, 60.0], ids=["its-time-is-up", "the-committer-closes"])
+@pytest.mark.parametrize("patience", [0.0, 60.0], ids=["its-time-is-up", "the-group_commit-closes"])
 def test_what_can_wait_is_not_left_behind(bench: Bench, monkeypatch: pytest.MonkeyPatch, patience: float) -> None:
     monkeypatch.setattr(committer_module, "PATIENCE", patience)
 
     async def run() -> str:
-        committer = Committer(bench.database, SystemClock(), threads=1, completed=print, silenced=print)
-        waiting = asyncio.create_task(committer.run(lambda _: "done", patient=True))
+        group_commit = GroupCommit(bench.database, SystemClock(), threads=1, completed=print, silenced=print)
+        waiting = asyncio.create_task(group_commit.run(lambda _: "done", patient=True))
         await asyncio.sleep(0)
         if not patience:
             await waiting
-        await asyncio.to_thread(committer.close)
+        await asyncio.to_thread(group_commit.close)
         return await waiting
 
     assert asyncio.run(run()) == "done"

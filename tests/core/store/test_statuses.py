@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 )
 
 from tests.core.store.bench import Bench
-from wabroadcast_core.control import transitions as control
+from wabroadcast_core.control import transitions
 from wabroadcast_core.errors import ConflictError, NotFoundError
 from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
@@ -193,9 +193,9 @@ class Statuses(RuleBasedStateMachine):
     def settle(self, worker: int, started: set[int]) -> None:
         """A worker died: what it had started is unknown, the rest waits again."""
         with self.bench.unit() as unit:
-            claims = claim_store.claims_of(unit.connection, worker, limit=100)
+            claims = claim_store.claims_of(unit.conn, worker, limit=100)
             rows = [(claim.id, *self._settled(claim.id, started=position_of(claim.id) in started)) for claim in claims]
-            claim_store.settle_claims(unit.connection, rows, worker_id=worker, changes=unit.changes)
+            claim_store.settle_claims(unit.conn, rows, worker_id=worker, changes=unit.changes)
 
         held = {key for key, status in self.status.items() if status is M.PROCESSING and self.holder[key] == worker}
         assert {row[0] for row in rows} == held
@@ -226,12 +226,12 @@ class Statuses(RuleBasedStateMachine):
         allowed = running if act == "pause" else self.state[key] is BroadcastStatus.PAUSED
         with self.bench.unit() as unit:
             row = self.bench.broadcast(key)
-            change = control.pause_broadcast if act == "pause" else control.resume_broadcast
+            change = transitions.pause_broadcast if act == "pause" else transitions.resume_broadcast
             if not allowed:
                 with pytest.raises(ConflictError):
-                    change(unit.connection, row, now=self.bench.now, actor="budi")
+                    change(unit.conn, row, now=self.bench.now, actor="budi")
                 return
-            change(unit.connection, row, now=self.bench.now, actor="budi")
+            change(unit.conn, row, now=self.bench.now, actor="budi")
         self.state[key] = BroadcastStatus.PAUSED if act == "pause" else BroadcastStatus.PROCESSING
 
     def _cancel(self, key: int, *, sweep: bool) -> None:
@@ -240,9 +240,9 @@ class Statuses(RuleBasedStateMachine):
             row = self.bench.broadcast(key)
             if not allowed:
                 with pytest.raises(ConflictError):
-                    control.cancel_broadcast(unit.connection, row, now=self.bench.now, actor="budi")
+                    transitions.cancel_broadcast(unit.conn, row, now=self.bench.now, actor="budi")
                 return
-            control.cancel_broadcast(unit.connection, row, now=self.bench.now, actor="budi")
+            transitions.cancel_broadcast(unit.conn, row, now=self.bench.now, actor="budi")
         self.state[key] = BroadcastStatus.CANCELLED
         if sweep:
             self._sweep(key)
@@ -254,7 +254,7 @@ class Statuses(RuleBasedStateMachine):
 
     def _sweep(self, key: int) -> None:
         with self.bench.unit() as unit:
-            assert not control.sweep_broadcast(unit.connection, key, changes=unit.changes)
+            assert not transitions.sweep_broadcast(unit.conn, key, changes=unit.changes)
         for message in self._of(key):
             if self.status[message] in {M.QUEUED, M.RETRY, M.PAUSED}:
                 self._move(message, M.CANCELLED)
@@ -276,9 +276,9 @@ class Statuses(RuleBasedStateMachine):
             }
             if not running or not moved:
                 with pytest.raises(refused):
-                    control.control_batch(unit.connection, row, act, **arguments)
+                    transitions.control_batch(unit.conn, row, act, **arguments)
                 return
-            control.control_batch(unit.connection, row, act, **arguments)
+            transitions.control_batch(unit.conn, row, act, **arguments)
         for message in moved:
             self._obey(message, act)
 
@@ -298,9 +298,9 @@ class Statuses(RuleBasedStateMachine):
             }
             if not allowed:
                 with pytest.raises(ConflictError):
-                    control.control_message(unit.connection, row, act, **arguments)
+                    transitions.control_message(unit.conn, row, act, **arguments)
                 return
-            control.control_message(unit.connection, row, act, **arguments)
+            transitions.control_message(unit.conn, row, act, **arguments)
         self._obey(message, act)
 
     def _obeys(self, message: int, act: str) -> bool:
@@ -338,9 +338,9 @@ class Statuses(RuleBasedStateMachine):
             row = self.bench.broadcast(key)
             if self.state[key] is BroadcastStatus.CANCELLED:
                 with pytest.raises(ConflictError):
-                    control.retry_broadcast(unit.connection, row, changes=unit.changes, **arguments)
+                    transitions.retry_broadcast(unit.conn, row, changes=unit.changes, **arguments)
                 return
-            moved = control.retry_broadcast(unit.connection, row, changes=unit.changes, **arguments)
+            moved = transitions.retry_broadcast(unit.conn, row, changes=unit.changes, **arguments)
         again = [message for message in self._of(key) if self.status[message] is status]
         assert moved == len(again)
         for message in again:
@@ -354,7 +354,7 @@ class Statuses(RuleBasedStateMachine):
         """Time passes, and recover looks for unknown messages that are to be sent again."""
         self.bench.now += seconds
         with self.bench.unit() as unit:
-            unknown_store.release_unknown(unit.connection, now=self.bench.now, limit=100, changes=unit.changes)
+            unknown_store.release_unknown(unit.conn, now=self.bench.now, limit=100, changes=unit.changes)
         for message, status in self.status.items():
             cancelled = self.state[broadcast_of(message)] is BroadcastStatus.CANCELLED
             if status is M.UNKNOWN and self.due.get(message, float("inf")) <= self.bench.now and not cancelled:
@@ -393,9 +393,9 @@ class Statuses(RuleBasedStateMachine):
             self._follow_completion(key)
             self.bench.check_counters(key)
             assert self.bench.broadcast(key)["status"] == self.state[key]
-            with self.bench.database.write() as connection:
-                broadcast_store.complete_stranded(connection, now=self.bench.now)  # there is nothing for it to do
-                stored = message_store.list_messages(connection, key)
+            with self.bench.database.write() as conn:
+                broadcast_store.complete_stranded(conn, now=self.bench.now)  # there is nothing for it to do
+                stored = message_store.list_messages(conn, key)
             assert self.bench.broadcast(key)["status"] == self.state[key]
             assert {message["id"]: message["status"] for message in stored} == {
                 message: self.status[message] for message in self._of(key)
@@ -454,9 +454,9 @@ def test_no_message_of_a_cancelled_broadcast_is_resumed(bench: Bench, swept: boo
     waiting = message_key(key, 1 - position_of(claimed.key))
     _control_one(bench, waiting, "pause")
     with bench.unit() as unit:
-        control.cancel_broadcast(unit.connection, bench.broadcast(key), now=bench.now, actor="budi")
+        transitions.cancel_broadcast(unit.conn, bench.broadcast(key), now=bench.now, actor="budi")
         if swept:
-            control.sweep_broadcast(unit.connection, key, changes=unit.changes)
+            transitions.sweep_broadcast(unit.conn, key, changes=unit.changes)
 
     for message in (claimed.key, waiting):
         with pytest.raises(ConflictError, match="cancelled"):
@@ -465,8 +465,8 @@ def test_no_message_of_a_cancelled_broadcast_is_resumed(bench: Bench, swept: boo
 
 def _control_one(bench: Bench, key: int, act: str) -> None:
     with bench.unit() as unit:
-        control.control_message(
-            unit.connection,
+        transitions.control_message(
+            unit.conn,
             bench.broadcast(broadcast_of(key)),
             act,
             message=bench.message(key),

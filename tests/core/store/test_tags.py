@@ -30,18 +30,18 @@ def number(place: int) -> str:
 
 def fill(database: Database, *tags_of_each: Sequence[str]) -> None:
     people = [NewContact(number(place), tags=tuple(tags)) for place, tags in enumerate(tags_of_each)]
-    with database.write() as connection:
-        contact_store.upsert_contacts(connection, people, source="test", now=1.0)
+    with database.write() as conn:
+        contact_store.upsert_contacts(conn, people, source="test", now=1.0)
 
 
 def counts(database: Database) -> dict[str, int]:
     """How many contacts each tag has, as it is kept; that it is true is checked."""
-    with database.read() as connection:
-        kept = dict(tag_store.list_tags(connection))
+    with database.read() as conn:
+        kept = dict(tag_store.list_tags(conn))
         true = "SELECT name, (SELECT count(*) FROM contact_tags WHERE tag_id = tags.id) FROM tags"
-        assert kept == dict(connection.execute(text(true)).all())
+        assert kept == dict(conn.execute(text(true)).all())
         orphans = "SELECT count(*) FROM contact_tags WHERE contact_id NOT IN (SELECT id FROM contacts)"
-        assert connection.execute(text(orphans)).scalar() == 0
+        assert conn.execute(text(orphans)).scalar() == 0
     return kept
 
 
@@ -52,12 +52,12 @@ def tagged(database: Database, tag: str) -> list[str]:
 def test_tags_count_their_contacts_through_every_change(database: Database) -> None:
     fill(database, ["a", "b"], ["a"])
     fill(database, ["a", "c"])
-    with database.write() as connection:
-        row = contact_store.find_contact(connection, number(1))
+    with database.write() as conn:
+        row = contact_store.find_contact(conn, number(1))
         assert row is not None
-        contact_store.replace_tags(connection, row, ["b", "d"])
-        assert contact_store.delete_contact(connection, number(0))
-        assert not contact_store.delete_contact(connection, number(0))
+        contact_store.replace_tags(conn, row, ["b", "d"])
+        assert contact_store.delete_contact(conn, number(0))
+        assert not contact_store.delete_contact(conn, number(0))
 
     assert counts(database) == {"a": 0, "b": 1, "c": 0, "d": 1}
 
@@ -66,12 +66,12 @@ def test_adding_and_removing_say_how_many_changed(database: Database) -> None:
     fill(database, ["a"], ["a"], [])
     everyone = [number(place) for place in range(4)]  # the last one is not in the book
 
-    with database.write() as connection:
-        ids = contact_store.ids_of(connection, everyone)
+    with database.write() as conn:
+        ids = contact_store.ids_of(conn, everyone)
         first_two = [ids[number(0)], ids[number(1)]]
-        added = tag_store.add_tags(connection, {("a", "new"): ids.values()})
-        removed = tag_store.remove_tags(connection, ["a", "gone"], first_two)
-        again = tag_store.remove_tags(connection, ["a"], first_two)
+        added = tag_store.add_tags(conn, {("a", "new"): ids.values()})
+        removed = tag_store.remove_tags(conn, ["a", "gone"], first_two)
+        again = tag_store.remove_tags(conn, ["a"], first_two)
 
     assert (added, removed, again) == (4, 2, 0)
     assert counts(database) == {"a": 1, "new": 3}
@@ -80,11 +80,11 @@ def test_adding_and_removing_say_how_many_changed(database: Database) -> None:
 def test_a_renamed_tag_keeps_its_contacts(database: Database) -> None:
     fill(database, ["a"], ["a", "b"])
 
-    with database.write() as connection:
-        assert tag_store.rename_tag(connection, "a", to="x")
-        assert not tag_store.rename_tag(connection, "a", to="y")
-    with pytest.raises(IntegrityError), database.write() as connection:
-        tag_store.rename_tag(connection, "x", to="b")
+    with database.write() as conn:
+        assert tag_store.rename_tag(conn, "a", to="x")
+        assert not tag_store.rename_tag(conn, "a", to="y")
+    with pytest.raises(IntegrityError), database.write() as conn:
+        tag_store.rename_tag(conn, "x", to="b")
 
     assert counts(database) == {"b": 1, "x": 2}
 
@@ -117,36 +117,36 @@ def test_a_tag_does_not_vanish_into_one_that_is_not_there(database: Database) ->
 # --- in company ------------------------------------------------------------------------------------------------
 
 
-def _upsert(connection: Connection, chance: random.Random) -> None:
+def _upsert(conn: Connection, chance: random.Random) -> None:
     people = chance.sample(range(PEOPLE), 4)
     contact_store.upsert_contacts(
-        connection,
+        conn,
         [NewContact(number(place), tags=tuple(chance.sample(TAGS, 2))) for place in people],
         source="",
         now=1,
     )
 
 
-def _replace(connection: Connection, chance: random.Random) -> None:
-    row = contact_store.find_contact(connection, number(chance.randrange(PEOPLE)), lock=True)
+def _replace(conn: Connection, chance: random.Random) -> None:
+    row = contact_store.find_contact(conn, number(chance.randrange(PEOPLE)), lock=True)
     if row is not None:
-        contact_store.replace_tags(connection, row, chance.sample(TAGS, 1))
+        contact_store.replace_tags(conn, row, chance.sample(TAGS, 1))
 
 
-def _delete(connection: Connection, chance: random.Random) -> None:
-    contact_store.delete_contact(connection, number(chance.randrange(PEOPLE)))
+def _delete(conn: Connection, chance: random.Random) -> None:
+    contact_store.delete_contact(conn, number(chance.randrange(PEOPLE)))
 
 
-def _tag(connection: Connection, chance: random.Random) -> None:
+def _tag(conn: Connection, chance: random.Random) -> None:
     numbers = [number(place) for place in chance.sample(range(PEOPLE), 6)]
-    people = list(contact_store.ids_of(connection, numbers).values())
-    tag_store.add_tags(connection, {tuple(chance.sample(TAGS, 2)): people})
-    tag_store.remove_tags(connection, chance.sample(TAGS, 1), people[:3])
+    people = list(contact_store.ids_of(conn, numbers).values())
+    tag_store.add_tags(conn, {tuple(chance.sample(TAGS, 2)): people})
+    tag_store.remove_tags(conn, chance.sample(TAGS, 1), people[:3])
 
 
-def _dissolve(connection: Connection, chance: random.Random) -> None:
+def _dissolve(conn: Connection, chance: random.Random) -> None:
     name, other = chance.sample(TAGS, 2)
-    tag_store.dissolve_tag(connection, name, into=chance.choice([None, other]), limit=3)
+    tag_store.dissolve_tag(conn, name, into=chance.choice([None, other]), limit=3)
 
 
 ACTS: tuple[Callable[[Connection, random.Random], None], ...] = (_upsert, _upsert, _replace, _delete, _tag, _dissolve)
@@ -156,9 +156,9 @@ ACTS: tuple[Callable[[Connection, random.Random], None], ...] = (_upsert, _upser
 def crowded(database: Database) -> Database:
     """A store that looks for deadlocks at once: here they are the rule."""
     if not database.is_sqlite:
-        with database.write() as connection:
-            name = connection.execute(text("SELECT current_database()")).scalar_one()
-            connection.execute(text(f"ALTER DATABASE {name} SET deadlock_timeout = '10ms'"))
+        with database.write() as conn:
+            name = conn.execute(text("SELECT current_database()")).scalar_one()
+            conn.execute(text(f"ALTER DATABASE {name} SET deadlock_timeout = '10ms'"))
         database.engine.dispose()
     return database
 
@@ -200,8 +200,8 @@ def test_whoever_is_tagged_just_before_a_merge_is_merged_too(database: Database)
         began.set()
         dissolve(database, "a", into="b", limit=100)
 
-    with database.write() as connection:
-        tag_store.add_tags(connection, {("a",): contact_store.ids_of(connection, [number(1)]).values()})
+    with database.write() as conn:
+        tag_store.add_tags(conn, {("a",): contact_store.ids_of(conn, [number(1)]).values()})
         merging = threading.Thread(target=merge)
         merging.start()
         began.wait()

@@ -72,6 +72,6 @@ def test_an_upload_that_is_given_up_leaves_nothing(bench: Bench, small_pieces: N
 
     writer.discard()
 
-    with bench.database.read() as connection:
-        assert upload_store.find_upload(connection, "half") is None
-        assert connection.exec_driver_sql("SELECT count(*) FROM upload_chunks").scalar_one() == 0
+    with bench.database.read() as conn:
+        assert upload_store.find_upload(conn, "half") is None
+        assert conn.exec_driver_sql("SELECT count(*) FROM upload_chunks").scalar_one() == 0

@@ -66,22 +66,22 @@ class Shop:
 
     def stock(self) -> None:
         """Have the customers that the tests expect, and no others."""
-        with self._engine.begin() as connection:
-            connection.execute(text("DROP TABLE IF EXISTS customers"))
-            connection.execute(text(TABLE))
-            connection.execute(text(INSERT), PEOPLE)
+        with self._engine.begin() as conn:
+            conn.execute(text("DROP TABLE IF EXISTS customers"))
+            conn.execute(text(TABLE))
+            conn.execute(text(INSERT), PEOPLE)
 
     def execute(self, statement: str, **values: Any) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(text(statement), values)
+        with self._engine.begin() as conn:
+            conn.execute(text(statement), values)
 
     def ask(self, statement: str) -> list[tuple[Any, ...]]:
-        with self._engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(statement))]
+        with self._engine.connect() as conn:
+            return [tuple(row) for row in conn.execute(text(statement))]
 
     def tables(self) -> list[str]:
-        with self._engine.connect() as connection:
-            return inspect(connection).get_table_names()
+        with self._engine.connect() as conn:
+            return inspect(conn).get_table_names()
 
     def add(self, phone: str, *, city: str = "", name: str = "") -> None:
         self.execute("INSERT INTO customers (phone, city, full_name) VALUES (:p, :c, :n)", p=phone, c=city, n=name)
@@ -608,5 +608,5 @@ def test_of_an_audience_that_breaks_off_nothing_is_kept_and_nobody_is_sent_to(
     found = engine.broadcast(job_id)
     assert (found.status, found.status_reason) == ("failed", f"query 'many': {LOST[shop.kind]}")
     assert (found.total, engine.messages(job_id).items) == (0, [])
-    with engine.context.database.read() as connection:
-        assert connection.execute(text("SELECT count(*) FROM uploads")).scalar_one() == 0
+    with engine.context.database.read() as conn:
+        assert conn.execute(text("SELECT count(*) FROM uploads")).scalar_one() == 0

@@ -16,7 +16,7 @@ from wabroadcast_core import (
 )
 from wabroadcast_core.plugins import build_plugins
 from wabroadcast_core.testing import fake_sender_context, message_to
-from wabroadcast_core.testing.contexts import News
+from wabroadcast_core.testing.contexts import ProviderEvents
 from wabroadcast_plugins.senders import sandbox
 from wabroadcast_plugins.senders.sandbox import SandboxSender, SandboxSettings
 
@@ -24,7 +24,7 @@ GOOD = "+628123456789"
 PATIENCE = 10.0  # seconds
 
 
-def make_sender(received: list[News] | None = None, **settings: float) -> SandboxSender:
+def make_sender(received: list[ProviderEvents] | None = None, **settings: float) -> SandboxSender:
     quick = {"latency_seconds": 0, "delivered_seconds": 0.01, "read_seconds": 0.02, "read_share": 1, **settings}
     return SandboxSender(SandboxSettings.model_validate(quick), fake_sender_context(received=received))
 
@@ -39,7 +39,7 @@ async def wait_until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-def kinds_in(received: list[News]) -> list[str]:
+def kinds_in(received: list[ProviderEvents]) -> list[str]:
     return [news.kind for news in received if isinstance(news, Receipt)]
 
 
@@ -48,7 +48,7 @@ def test_the_sandbox_is_found_as_a_plugin() -> None:
 
 
 def test_a_good_number_is_accepted_delivered_and_read() -> None:
-    received: list[News] = []
+    received: list[ProviderEvents] = []
 
     async def send() -> str | None:
         accepted = await make_sender(received).send(message_to(GOOD))
@@ -145,7 +145,7 @@ def test_what_is_throttled_is_accepted_when_it_comes_again_at_the_same_attempt(d
     ],
 )
 def test_the_last_digits_choose_the_receipts(digits: str, kinds: list[str]) -> None:
-    received: list[News] = []
+    received: list[ProviderEvents] = []
 
     async def send() -> None:
         sender = make_sender(received)
@@ -161,7 +161,7 @@ def test_the_last_digits_choose_the_receipts(digits: str, kinds: list[str]) -> N
 
 
 def test_without_receipts_nothing_is_heard() -> None:
-    received: list[News] = []
+    received: list[ProviderEvents] = []
 
     async def send() -> None:
         silent, loud = make_sender(received, receipts=False), make_sender(received)
@@ -177,7 +177,7 @@ def test_without_receipts_nothing_is_heard() -> None:
 
 def test_a_share_of_the_messages_is_read_always_the_same() -> None:
     async def read_ones() -> set[str | None]:
-        received: list[News] = []
+        received: list[ProviderEvents] = []
         sender = make_sender(received, read_share=0.5)
         for number in range(400):
             await sender.send(message_to(f"+62812{number:06}99"))
@@ -193,7 +193,7 @@ def test_a_share_of_the_messages_is_read_always_the_same() -> None:
 
 
 def test_thousands_of_receipts_share_one_timer_and_no_task() -> None:
-    received: list[News] = []
+    received: list[ProviderEvents] = []
 
     async def send() -> int:
         sender = make_sender(received)
@@ -232,7 +232,7 @@ def test_memory_of_throttled_messages_is_bounded(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_closed_sender_delivers_no_more_receipts() -> None:
-    received: list[News] = []
+    received: list[ProviderEvents] = []
 
     async def send_and_close() -> None:
         closed, open_one = make_sender(received), make_sender(received)
@@ -247,7 +247,7 @@ def test_a_closed_sender_delivers_no_more_receipts() -> None:
 
 
 def test_an_early_receipt_is_not_held_up_by_a_late_one() -> None:
-    received: list[News] = []
+    received: list[ProviderEvents] = []
 
     async def send() -> None:
         sender = make_sender(received, delivered_seconds=0.01, read_seconds=3_600)

@@ -25,7 +25,7 @@ from wabroadcast_core import (
 from wabroadcast_core.hookspecs import ChecksConnection
 from wabroadcast_core.plugins import build_plugins
 from wabroadcast_core.testing import FakeProvider, ProviderAnswer, ProviderRequest, fake_sender_context, message_to
-from wabroadcast_core.testing.contexts import MemoryKept
+from wabroadcast_core.testing.contexts import MemoryCache
 from wabroadcast_core.testing.http_contract import HttpSenderContract
 from wabroadcast_core.transport.http_client import make_client
 from wabroadcast_plugins.senders import whatsapp_cloud
@@ -516,10 +516,10 @@ def test_an_id_is_not_used_for_another_phone_number(meta: Meta) -> None:
 def test_an_id_is_kept_for_a_day_less_than_meta_knows_it(meta: Meta, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: dict[str, float] = {}
 
-    async def put(self: MemoryKept, key: str, value: str, *, seconds: float) -> None:
+    async def put(self: MemoryCache, key: str, value: str, *, seconds: float) -> None:
         kept[value] = seconds
 
-    monkeypatch.setattr(MemoryKept, "put", put)
+    monkeypatch.setattr(MemoryCache, "put", put)
     meta.send(upload_message())
 
     assert kept == {"media-1": 29 * 86_400}

@@ -513,7 +513,7 @@ def test_news_of_the_connection_are_passed_on(kind: str, event: ConnectionEvent)
         pytest.param({**RECEIPT, "state": "ReadSelf"}, id="read-by-us"),
         pytest.param({**RECEIPT, "state": ["Read"]}, id="state-is-no-text"),
         pytest.param({**RECEIPT, "event": {**RECEIPT["event"], "IsFromMe": True}}, id="receipt-of-our-own-devices"),
-        pytest.param({"type": "Presence", "event": {}}, id="presence"),
+        pytest.param({"type": "NumberCheck", "event": {}}, id="presence"),
         pytest.param({"type": ["Message"]}, id="type-is-no-text"),
         pytest.param([1], id="no-object"),
     ],

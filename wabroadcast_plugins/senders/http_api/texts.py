@@ -157,7 +157,7 @@ def _compile_one(source: str, place: str, *, names: Collection[str]) -> Text:
 
 @functools.lru_cache(maxsize=MOST_TEXTS)
 def _compile_template(source: str) -> CompiledText:
-    """Kept, since settings are gone through again for each thing that they must fulfil."""
+    """Cache, since settings are gone through again for each thing that they must fulfil."""
     return compile_text(source, longest=LONGEST_TEXT, groups=GROUPS.keys())
 
 

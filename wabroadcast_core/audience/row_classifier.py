@@ -16,7 +16,7 @@ from wabroadcast_core.errors import NumberError
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.status import MessageStatus, SkipReason
 from wabroadcast_core.rendering.content import BadText, MissingVariable, Rendered
-from wabroadcast_core.snapshots import BroadcastBrief
+from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.claims import ANY_ROUTE
@@ -26,7 +26,7 @@ LONGEST_RAW = 100  # characters kept of what stood in the place of a number
 
 
 @dataclass(slots=True)
-class Judged:
+class ClassifiedRow:
     """A chunk on its way into the store: the messages of it that may be sent, by number, and the others."""
 
     good: dict[str, NewMessage] = field(default_factory=dict)
@@ -35,22 +35,22 @@ class Judged:
     """How many lack each variable."""
 
 
-class Judge:
+class RowClassifier:
     """Says of each row of an audience what becomes of it.
 
     :param pool: the ids of the broadcast's connections.
     """
 
-    def __init__(self, context: Context, brief: BroadcastBrief, pool: Sequence[int]) -> None:
+    def __init__(self, context: Context, snapshot: BroadcastSnapshot, pool: Sequence[int]) -> None:
         self._context = context
-        self._brief = brief
+        self._brief = snapshot
         self._pool = pool
-        carriers, _ = carriers_of(context, brief.draft.pool)
-        self._longest_text = longest_text(carriers, brief.draft.message)
+        carriers, _ = carriers_of(context, snapshot.draft.pool)
+        self._longest_text = longest_text(carriers, snapshot.draft.message)
         self._region = context.settings.default_region
 
-    def judge(self, chunk: Sequence[AudienceRow], *, first: int) -> Judged:
-        judged = Judged()
+    def judge(self, chunk: Sequence[AudienceRow], *, first: int) -> ClassifiedRow:
+        judged = ClassifiedRow()
         for position, row in enumerate(chunk, start=first):
             self._judge_row(judged, row, message_key(self._brief.id, position))
         numbers = list(judged.good)
@@ -61,7 +61,7 @@ class Judge:
             self._route(judged)
         return judged
 
-    def _judge_row(self, judged: Judged, row: AudienceRow, key: int) -> None:
+    def _judge_row(self, judged: ClassifiedRow, row: AudienceRow, key: int) -> None:
         variables = to_json(row.variables).decode() if row.variables else None
         if row.fault is not None:
             judged.bad.append(self._bad(key, row.number, None, None, SkipReason.INVALID_NUMBER, row.fault.reason))
@@ -102,19 +102,19 @@ class Judge:
 
     def _blocked(self, numbers: Sequence[str]) -> dict[str, str]:
         only = self._pool[0] if len(self._pool) == 1 else blacklist_store.EVERY_CONNECTION
-        with self._context.database.read() as connection:
-            listed = blacklist_store.listed_reasons(connection, numbers, connection_id=only)
+        with self._context.database.read() as conn:
+            listed = blacklist_store.listed_reasons(conn, numbers, connection_id=only)
         return {**listed, **self._context.plugins.blacklisted(numbers)}
 
-    def _skip(self, judged: Judged, reasons: Mapping[str, str], reason: SkipReason) -> None:
+    def _skip(self, judged: ClassifiedRow, reasons: Mapping[str, str], reason: SkipReason) -> None:
         for number, detail in reasons.items():
             message = judged.good.pop(number, None)
             if message is not None:
                 judged.bad.append(self._bad(message.id, number, message.name, message.variables, reason, detail))
 
-    def _route(self, judged: Judged) -> None:
+    def _route(self, judged: ClassifiedRow) -> None:
         """Whoever was reached through a connection of the pool before is sent to through the same one."""
-        with self._context.database.read() as connection:
-            known = message_store.last_connections(connection, list(judged.good), among=self._pool)
+        with self._context.database.read() as conn:
+            known = message_store.last_connections(conn, list(judged.good), among=self._pool)
         for number, connection_id in known.items():
             judged.good[number] = judged.good[number]._replace(route=connection_id)

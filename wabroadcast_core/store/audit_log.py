@@ -7,8 +7,8 @@ from sqlalchemy import Connection, RowMapping, insert, select
 from wabroadcast_core.store.tables import acts
 
 
-def note_act(
-    connection: Connection,
+def record_act(
+    conn: Connection,
     *,
     act: str,
     actor: str,
@@ -19,9 +19,9 @@ def note_act(
 ) -> None:
     """Keep what somebody did to a broadcast or a connection."""
     values = {"broadcast_id": broadcast_id, "connection_id": connection_id, "detail": detail}
-    connection.execute(insert(acts).values(act=act, actor=actor, at=now, **values))
+    conn.execute(insert(acts).values(act=act, actor=actor, at=now, **values))
 
 
-def acts_on(connection: Connection, broadcast_id: int) -> Sequence[RowMapping]:
+def acts_on(conn: Connection, broadcast_id: int) -> Sequence[RowMapping]:
     statement = select(acts).where(acts.c.broadcast_id == broadcast_id).order_by(acts.c.id)
-    return connection.execute(statement).mappings().all()
+    return conn.execute(statement).mappings().all()
