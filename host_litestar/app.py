@@ -11,13 +11,13 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.settings import Settings
 
 
-def create_app(engine: Broadcaster | Settings | None = None, *, work: bool = False) -> Litestar:
+def create_app(broadcaster: Broadcaster | Settings | None = None, *, work: bool = False) -> Litestar:
     """The whole API as an ASGI application. Without API keys it serves callers on this machine only.
 
-    :param engine: a broadcaster, or the settings to make one of; from the environment without either.
+    :param broadcaster: a broadcaster, or the settings to make one of; from the environment without either.
     :param work: whether this process also sends.
     """
-    broadcaster = engine if isinstance(engine, Broadcaster) else Broadcaster(engine)
+    broadcaster = broadcaster if isinstance(broadcaster, Broadcaster) else Broadcaster(broadcaster)
     keys = broadcaster.settings.api_keys
     guard = KeyGuard(keys) if keys else LoopbackGuard()
     return Litestar(

@@ -27,7 +27,7 @@ class WABroadcastPlugin(InitPlugin):
 
     The engine starts and stops with the application.
 
-    :param engine: a broadcaster, or the settings to make one of; from the environment without either.
+    :param broadcaster: a broadcaster, or the settings to make one of; from the environment without either.
     :param guards: asked in front of every route but the probes, after the API key if the settings have keys.
         Without keys and guards whoever reaches the application reaches these routes.
     :param work: whether this process also sends; otherwise run ``wabroadcast worker`` beside it.
@@ -35,13 +35,13 @@ class WABroadcastPlugin(InitPlugin):
 
     def __init__(
         self,
-        engine: Broadcaster | Settings | None = None,
+        broadcaster: Broadcaster | Settings | None = None,
         *,
         path: str = "/wabroadcast",
         guards: Sequence[Guard] = (),
         work: bool = False,
     ) -> None:
-        self.broadcaster = engine if isinstance(engine, Broadcaster) else Broadcaster(engine)
+        self.broadcaster = broadcaster if isinstance(broadcaster, Broadcaster) else Broadcaster(broadcaster)
         self._path = path
         self._guards = guards
         self._work = work

@@ -17,7 +17,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from host_litestar.configuration import settings_table
+from host_litestar.settings_table import settings_table
 
 pytestmark = pytest.mark.slow
 
@@ -132,7 +132,7 @@ def test_the_mounted_application_serves_both(tmp_path: Path, monkeypatch: pytest
 def test_the_table_of_settings_is_what_the_settings_say() -> None:
     shown = README.partition("<!-- settings -->\n")[2].partition("\n<!-- /settings -->")[0]
 
-    assert shown == settings_table(), "python -m host_litestar.configuration prints the table anew"
+    assert shown == settings_table(), "python -m host_litestar.settings_table prints the table anew"
 
 
 def test_every_command_is_in_the_readme() -> None:

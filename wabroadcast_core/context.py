@@ -37,5 +37,5 @@ class Context:
     plugins: Plugins
     vault: Vault
     queries: Mapping[str, NamedQuery]  # by name: what the source `database` may run
-    wakes: WorkQueue
+    work_queue: WorkQueue
     changed: Callable[[Sequence[int]], None]  # tells plugins and listeners which broadcasts have a new status

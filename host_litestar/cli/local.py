@@ -18,7 +18,7 @@ from wabroadcast_core.worker import Worker
 PIECE = 1024 * 1024
 
 
-class LocalEngine:
+class LocalBackend:
     """The calls of :class:`host_litestar.cli.client.Client`, answered here."""
 
     def __init__(self, settings: Settings) -> None:
@@ -38,7 +38,7 @@ class LocalEngine:
     def upload(self, path: Path) -> UploadView:
         with path.open("rb") as file:
             pieces: Iterator[bytes] = iter(partial(file.read, PIECE), b"")
-            return self._broadcaster.save_upload(pieces, filename=path.name)
+            return self._broadcaster.uploads.save(pieces, filename=path.name)
 
     def preview(self, draft: Mapping[str, Any]) -> Preview:
         return self._broadcaster.preview(draft)

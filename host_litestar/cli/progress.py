@@ -25,7 +25,7 @@ _SHOWN = ("sent", "delivered", "failed", "unknown", "skipped", "retry", "paused"
 _NOT_SENT = ("failed", "unknown", "skipped", "cancelled")
 
 
-class Engine(Protocol):
+class Backend(Protocol):
     """A server, or the engine in this process."""
 
     def upload(self, path: Path) -> UploadView: ...
@@ -35,10 +35,10 @@ class Engine(Protocol):
     def messages(self, job_id: str, *, status: str, limit: int) -> list[MessageView]: ...
 
 
-def follow(engine: Engine, job_id: str, *, console: Console) -> BroadcastProgress:
+def follow(backend: Backend, job_id: str, *, console: Console) -> BroadcastProgress:
     """Show the progress until the broadcast has ended or is paused."""
     if not console.is_terminal:
-        return _poll(engine, job_id, show=_PlainLines(console).show)
+        return _poll(backend, job_id, show=_PlainLines(console).show)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[facts]}"))
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("preparing", total=None, facts="")
@@ -50,7 +50,7 @@ def follow(engine: Engine, job_id: str, *, console: Console) -> BroadcastProgres
                 task, description=progress.status.value, total=total, completed=done, facts=describe_progress(progress)
             )
 
-        return _poll(engine, job_id, show=show)
+        return _poll(backend, job_id, show=show)
 
 
 def describe_progress(progress: BroadcastProgress) -> str:
@@ -72,7 +72,7 @@ def describe_seconds(seconds: float) -> str:
     return f"{minutes} min {left % 60} s" if minutes else f"{left} s"
 
 
-def report(engine: Engine, progress: BroadcastProgress, *, console: Console) -> None:
+def report(backend: Backend, progress: BroadcastProgress, *, console: Console) -> None:
     """Say how it ended: who was not sent to, and why."""
     say = _plain_printer(console)
     say(f"{progress.counts.sent} of {progress.total} sent")
@@ -83,11 +83,11 @@ def report(engine: Engine, progress: BroadcastProgress, *, console: Console) -> 
         say(f"  skipped  {number:>7}  {reason}")
     for status in _NOT_SENT:
         if counts[status]:
-            _list_messages(engine, progress.job_id, status, total=counts[status], say=say)
+            _list_messages(backend, progress.job_id, status, total=counts[status], say=say)
 
 
-def _list_messages(engine: Engine, job_id: str, status: str, *, total: int, say: Callable[[str], None]) -> None:
-    messages = engine.messages(job_id, status=status, limit=1_000)
+def _list_messages(backend: Backend, job_id: str, status: str, *, total: int, say: Callable[[str], None]) -> None:
+    messages = backend.messages(job_id, status=status, limit=1_000)
     reasons = Counter(message.reason or "" for message in messages)
     if status != "skipped":  # those have exact counts
         about = "" if len(messages) == total else " of the first 1,000"
@@ -105,11 +105,11 @@ def _place_of(message: MessageView) -> int:
     return int(message.message_id.rpartition("-")[2]) + 1
 
 
-def _poll(engine: Engine, job_id: str, *, show: Callable[[BroadcastProgress], None]) -> BroadcastProgress:
+def _poll(backend: Backend, job_id: str, *, show: Callable[[BroadcastProgress], None]) -> BroadcastProgress:
     answered_at = time.monotonic()
     while True:
         try:
-            progress = engine.status(job_id)
+            progress = backend.status(job_id)
         except UnreachableError:
             if time.monotonic() - answered_at > PATIENCE_SECONDS:
                 raise

@@ -14,7 +14,7 @@ from host_litestar.cli.client import given
 from host_litestar.cli.contact_file import CHOICES, contact_file, reading_options
 from host_litestar.cli.errors import RefusedError
 from host_litestar.cli.preview import show_preview
-from host_litestar.cli.progress import Engine, follow, report
+from host_litestar.cli.progress import Backend, follow, report
 from host_litestar.cli.server import data_dir_option, read_settings
 from wabroadcast_core.models.broadcast import BroadcastProgress
 from wabroadcast_core.models.status import BroadcastStatus, Priority
@@ -84,16 +84,16 @@ def send(
     choices = given({name: options.pop(name) for name in CHOICES})
     draft = make_draft(file, text=read_message(message), moment=moment, **options)
     console = Console()
-    with open_engine(local=local, data_dir=data_dir) as engine:
-        upload = engine.upload(file)
+    with open_backend(local=local, data_dir=data_dir) as backend:
+        upload = backend.upload(file)
         draft["source"] = {"type": upload.kind, "uploadId": upload.upload_id, **choices}
         if preview:
-            return show_preview(engine.preview(draft))
-        job_id = engine.submit(draft, key=str(uuid.uuid4())).job_id
+            return show_preview(backend.preview(draft))
+        job_id = backend.submit(draft, key=str(uuid.uuid4())).job_id
         click.echo(f"broadcast {job_id}")
         if detach:
             return 0
-        return watch(engine, job_id, console=console, local=local)
+        return watch(backend, job_id, console=console, local=local)
 
 
 def make_draft(
@@ -134,26 +134,26 @@ def read_message(text: str) -> str:
         raise RefusedError(f"the message file {text[1:]} is not UTF-8 text") from error
 
 
-def open_engine(*, local: bool, data_dir: Path | None) -> AbstractContextManager[Engine]:
+def open_backend(*, local: bool, data_dir: Path | None) -> AbstractContextManager[Backend]:
     """A server, or the engine here."""
     if local:
-        from host_litestar.cli.local import LocalEngine
+        from host_litestar.cli.local import LocalBackend
 
-        return LocalEngine(read_settings(data_dir=data_dir))
+        return LocalBackend(read_settings(data_dir=data_dir))
     from host_litestar.cli.client import Client
 
     return Client()
 
 
-def watch(engine: Engine, job_id: str, *, console: Console, local: bool) -> int:
+def watch(backend: Backend, job_id: str, *, console: Console, local: bool) -> int:
     """Show a broadcast to its end. :returns: 0 when all were sent, 1 otherwise."""
     try:
-        progress = follow(engine, job_id, console=console)
+        progress = follow(backend, job_id, console=console)
     except KeyboardInterrupt:
         goes_on = "what was not sent waits for the next worker on this data" if local else "it goes on without you"
         click.echo(f"\n{goes_on}: `wabroadcast status {job_id}` shows it, `wabroadcast cancel {job_id}` ends it")
         return 1
-    report(engine, progress, console=console)
+    report(backend, progress, console=console)
     if progress.status == BroadcastStatus.PAUSED:
         click.echo(f"it is paused: `wabroadcast resume {job_id}` goes on with it")
     return 0 if _all_sent(progress) else 1

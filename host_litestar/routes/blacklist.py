@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody
 from msgspec import Meta
 
 from host_litestar.problems import problems
-from host_litestar.routes.parameters import Actor, Engine, PageNumber, PageSize, SearchText, whole_list
+from host_litestar.routes.parameters import Actor, BroadcasterDep, PageNumber, PageSize, SearchText, whole_list
 from host_litestar.routes.uploads import ContactFileForm, read_pieces
 from wabroadcast_core.models.blacklist import (
     DEFAULT_REASON,
@@ -35,24 +35,26 @@ class BlacklistController(Controller):
 
     @get(operation_id="ListBlacklist", sync_to_thread=True, responses=problems())
     def blacklist(
-        self, broadcaster: Engine, search: SearchText = None, page: PageNumber = 1, page_size: PageSize = 50
+        self, broadcaster: BroadcasterDep, search: SearchText = None, page: PageNumber = 1, page_size: PageSize = 50
     ) -> Page[BlacklistEntry]:
         """Numbers that must not be messaged, the latest first."""
-        return broadcaster.blacklist(query=search, page=page, page_size=page_size)
+        return broadcaster.blacklist.list(query=search, page=page, page_size=page_size)
 
     @post(operation_id="BlockNumber", sync_to_thread=True, responses=problems())
-    def block(self, data: JSONBody[BlacklistDraft], broadcaster: Engine, actor: Actor) -> BlacklistEntry:
+    def block(self, data: JSONBody[BlacklistDraft], broadcaster: BroadcasterDep, actor: Actor) -> BlacklistEntry:
         """Never message a number again, on all connections or on one; what is under way stops too."""
-        return broadcaster.block(data.number, reason=data.reason, connection=data.connection, actor=actor)
+        return broadcaster.blacklist.add(data.number, reason=data.reason, connection=data.connection, actor=actor)
 
     @post("/import", status_code=200, operation_id="ImportBlacklist", sync_to_thread=True, responses=problems(404, 413))
-    def import_file(self, data: MultipartBody[BlacklistForm], broadcaster: Engine, actor: Actor) -> BlacklistReport:
+    def import_file(
+        self, data: MultipartBody[BlacklistForm], broadcaster: BroadcasterDep, actor: Actor
+    ) -> BlacklistReport:
         """Never message the numbers of a CSV or Excel file again."""
         choices = data.choices()
-        upload = broadcaster.save_upload(
+        upload = broadcaster.uploads.save(
             read_pieces(data.file), filename=data.file.filename, content_type=data.file.content_type
         )
-        return broadcaster.block_file(
+        return broadcaster.blacklist.add_file(
             upload.upload_id,
             reason=data.reason,
             connection=data.connection or None,
@@ -61,13 +63,13 @@ class BlacklistController(Controller):
         )
 
     @get("/{number:str}/history", operation_id="GetBlacklistHistory", sync_to_thread=True, responses=problems())
-    def history(self, number: FromPath[str], broadcaster: Engine) -> Page[BlacklistAct]:
+    def history(self, number: FromPath[str], broadcaster: BroadcasterDep) -> Page[BlacklistAct]:
         """When a number opted out and in again, and who said so; the oldest first."""
-        return whole_list(broadcaster.blacklist_history(number))
+        return whole_list(broadcaster.blacklist.history(number))
 
     @delete("/{number:str}", operation_id="UnblockNumber", sync_to_thread=True, responses=problems(404))
     def unblock(
-        self, number: FromPath[str], broadcaster: Engine, actor: Actor, connection: FromQuery[str | None] = None
+        self, number: FromPath[str], broadcaster: BroadcasterDep, actor: Actor, connection: FromQuery[str | None] = None
     ) -> None:
         """Allow a number again."""
-        broadcaster.unblock(number, connection=connection, actor=actor)
+        broadcaster.blacklist.remove(number, connection=connection, actor=actor)

@@ -10,7 +10,7 @@ from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from host_litestar.openapi import SUMMARY_EXAMPLE, SubmitOperation, answers
 from host_litestar.problems import problems
-from host_litestar.routes.parameters import Actor, Batch, Engine, JobId, PageNumber, PageSize, SearchText
+from host_litestar.routes.parameters import Actor, Batch, BroadcasterDep, JobId, PageNumber, PageSize, SearchText
 from host_litestar.routes.submission import read_draft, read_recipients, spool_body
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.broadcast import BroadcastDetail, BroadcastPatch, BroadcastProgress, BroadcastSummary
@@ -36,7 +36,7 @@ class BroadcastController(Controller):
     async def submit(
         self,
         request: AnyRequest,
-        broadcaster: Engine,
+        broadcaster: BroadcasterDep,
         actor: Actor,
         idempotency_key: Annotated[
             str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255)
@@ -53,7 +53,7 @@ class BroadcastController(Controller):
         operation_class=SubmitOperation,
         responses=problems(413),
     )
-    async def preview(self, request: AnyRequest, broadcaster: Engine) -> Preview:
+    async def preview(self, request: AnyRequest, broadcaster: BroadcasterDep) -> Preview:
         """Say what a submit of this body would do: who would get it, who not and why, how it looks, when it would end.
 
         Nothing is stored, nothing is sent.
@@ -64,7 +64,7 @@ class BroadcastController(Controller):
     @get("/jobs", operation_id="ListBroadcasts", sync_to_thread=True, responses=problems())
     def jobs(
         self,
-        broadcaster: Engine,
+        broadcaster: BroadcasterDep,
         search: SearchText = None,
         status: FromQuery[BroadcastStatus | None] = None,
         priority: FromQuery[Priority | None] = None,
@@ -73,23 +73,23 @@ class BroadcastController(Controller):
         page_size: PageSize = 50,
     ) -> Page[BroadcastSummary]:
         """List broadcasts, newest first."""
-        return broadcaster.jobs(
+        return broadcaster.list(
             status=status, priority=priority, connection=connection, query=search, page=page, page_size=page_size
         )
 
     @get("/{jobId:str}", operation_id="GetBroadcast", sync_to_thread=True, responses=problems(404))
-    def show(self, job_id: JobId, broadcaster: Engine) -> BroadcastDetail:
+    def show(self, job_id: JobId, broadcaster: BroadcasterDep) -> BroadcastDetail:
         """The whole of a broadcast, with every act on it."""
-        return broadcaster.broadcast(job_id)
+        return broadcaster.get(job_id)
 
     @get("/{jobId:str}/status", operation_id="GetBroadcastStatus", sync_to_thread=True, responses=problems(404))
-    def status(self, job_id: JobId, broadcaster: Engine) -> BroadcastProgress:
+    def status(self, job_id: JobId, broadcaster: BroadcasterDep) -> BroadcastProgress:
         """How far a broadcast is, what came of whom so far, and when it ends."""
         return broadcaster.status(job_id)
 
     @patch("/{jobId:str}", operation_id="RescheduleBroadcast", sync_to_thread=True, responses=problems(404, 409))
     def reschedule(
-        self, job_id: JobId, data: JSONBody[BroadcastPatch], broadcaster: Engine, actor: Actor
+        self, job_id: JobId, data: JSONBody[BroadcastPatch], broadcaster: BroadcasterDep, actor: Actor
     ) -> BroadcastSummary:
         """Change the time or the name of a broadcast that has not started."""
         return broadcaster.reschedule(job_id, data, actor=actor)
@@ -101,7 +101,7 @@ class BroadcastController(Controller):
         sync_to_thread=True,
         responses=problems(404, 409),
     )
-    def pause(self, job_id: JobId, broadcaster: Engine, actor: Actor, batch: Batch = None) -> BroadcastSummary:
+    def pause(self, job_id: JobId, broadcaster: BroadcasterDep, actor: Actor, batch: Batch = None) -> BroadcastSummary:
         """Let nothing start any more until it is resumed."""
         return broadcaster.pause(job_id, batch=batch, actor=actor)
 
@@ -112,7 +112,7 @@ class BroadcastController(Controller):
         sync_to_thread=True,
         responses=problems(404, 409),
     )
-    def resume(self, job_id: JobId, broadcaster: Engine, actor: Actor, batch: Batch = None) -> BroadcastSummary:
+    def resume(self, job_id: JobId, broadcaster: BroadcasterDep, actor: Actor, batch: Batch = None) -> BroadcastSummary:
         """Go on: nobody is sent to twice, nobody is forgotten."""
         return broadcaster.resume(job_id, batch=batch, actor=actor)
 
@@ -123,7 +123,7 @@ class BroadcastController(Controller):
         sync_to_thread=True,
         responses=problems(404, 409),
     )
-    def cancel(self, job_id: JobId, broadcaster: Engine, actor: Actor, batch: Batch = None) -> BroadcastSummary:
+    def cancel(self, job_id: JobId, broadcaster: BroadcasterDep, actor: Actor, batch: Batch = None) -> BroadcastSummary:
         """End it: what has not left yet never will."""
         return broadcaster.cancel(job_id, batch=batch, actor=actor)
 
@@ -137,7 +137,7 @@ class BroadcastController(Controller):
     def retry(
         self,
         job_id: JobId,
-        broadcaster: Engine,
+        broadcaster: BroadcasterDep,
         actor: Actor,
         status: FromQuery[MessageStatus] = MessageStatus.FAILED,
         code: Annotated[str | None, QueryParameter(description="Only those with this reason.")] = None,

@@ -5,7 +5,7 @@ from litestar.params import FromPath, JSONBody
 
 from host_litestar.openapi import PutConnectionOperation
 from host_litestar.problems import problems
-from host_litestar.routes.parameters import Actor, Engine, whole_list
+from host_litestar.routes.parameters import Actor, BroadcasterDep, whole_list
 from wabroadcast_core.models.connection import ConnectionDraft, ConnectionKind, ConnectionTest, ConnectionView
 from wabroadcast_core.models.page import Page
 
@@ -15,19 +15,19 @@ class ConnectionController(Controller):
     tags = ("Connections",)
 
     @get(operation_id="ListConnections", sync_to_thread=True, responses=problems())
-    def connections(self, broadcaster: Engine) -> Page[ConnectionView]:
+    def connections(self, broadcaster: BroadcasterDep) -> Page[ConnectionView]:
         """All connections, without their secrets."""
-        return whole_list(broadcaster.connections())
+        return whole_list(broadcaster.connections.list())
 
     @get("/kinds", operation_id="ListConnectionKinds", sync_to_thread=True, responses=problems())
-    def kinds(self, broadcaster: Engine) -> Page[ConnectionKind]:
+    def kinds(self, broadcaster: BroadcasterDep) -> Page[ConnectionKind]:
         """The kinds of sender that are installed, each with the JSON schema of its settings."""
-        return whole_list(broadcaster.connection_kinds())
+        return whole_list(broadcaster.connections.kinds())
 
     @get("/{name:str}", operation_id="GetConnection", sync_to_thread=True, responses=problems(404))
-    def show(self, name: FromPath[str], broadcaster: Engine) -> ConnectionView:
+    def show(self, name: FromPath[str], broadcaster: BroadcasterDep) -> ConnectionView:
         """One connection, without its secrets."""
-        return broadcaster.connection(name)
+        return broadcaster.connections.get(name)
 
     @put(
         "/{name:str}",
@@ -36,14 +36,14 @@ class ConnectionController(Controller):
         sync_to_thread=True,
         responses=problems(),
     )
-    def save(self, name: FromPath[str], data: JSONBody[ConnectionDraft], broadcaster: Engine) -> ConnectionView:
+    def save(self, name: FromPath[str], data: JSONBody[ConnectionDraft], broadcaster: BroadcasterDep) -> ConnectionView:
         """Create a connection or change it; the change holds from the next message on."""
-        return broadcaster.save_connection(name, data)
+        return broadcaster.connections.save(name, data)
 
     @delete("/{name:str}", operation_id="DeleteConnection", sync_to_thread=True, responses=problems(404, 409))
-    def delete(self, name: FromPath[str], broadcaster: Engine) -> None:
+    def delete(self, name: FromPath[str], broadcaster: BroadcasterDep) -> None:
         """Forget a connection."""
-        broadcaster.delete_connection(name)
+        broadcaster.connections.delete(name)
 
     @post(
         "/{name:str}/pause",
@@ -52,9 +52,9 @@ class ConnectionController(Controller):
         sync_to_thread=True,
         responses=problems(404, 409),
     )
-    def pause(self, name: FromPath[str], broadcaster: Engine, actor: Actor) -> ConnectionView:
+    def pause(self, name: FromPath[str], broadcaster: BroadcasterDep, actor: Actor) -> ConnectionView:
         """Let nothing leave through this connection until it is resumed."""
-        return broadcaster.pause_connection(name, actor=actor)
+        return broadcaster.connections.pause(name, actor=actor)
 
     @post(
         "/{name:str}/resume",
@@ -63,9 +63,9 @@ class ConnectionController(Controller):
         sync_to_thread=True,
         responses=problems(404, 409),
     )
-    def resume(self, name: FromPath[str], broadcaster: Engine, actor: Actor) -> ConnectionView:
+    def resume(self, name: FromPath[str], broadcaster: BroadcasterDep, actor: Actor) -> ConnectionView:
         """Let it send again."""
-        return broadcaster.resume_connection(name, actor=actor)
+        return broadcaster.connections.resume(name, actor=actor)
 
     @post(
         "/{name:str}/test",
@@ -74,6 +74,6 @@ class ConnectionController(Controller):
         sync_to_thread=True,
         responses=problems(404),
     )
-    def test(self, name: FromPath[str], broadcaster: Engine) -> ConnectionTest:
+    def test(self, name: FromPath[str], broadcaster: BroadcasterDep) -> ConnectionTest:
         """Ask the provider whether the account can send; nothing is sent."""
-        return broadcaster.test_connection(name)
+        return broadcaster.connections.test(name)

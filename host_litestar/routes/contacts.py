@@ -20,7 +20,7 @@ from host_litestar.openapi import (
 from host_litestar.problems import problems
 from host_litestar.routes.parameters import (
     Actor,
-    Engine,
+    BroadcasterDep,
     ImportId,
     PageNumber,
     PageSize,
@@ -59,14 +59,14 @@ class ContactController(Controller):
     @get(operation_id="ListContacts", sync_to_thread=True, responses=problems())
     def contacts(
         self,
-        broadcaster: Engine,
+        broadcaster: BroadcasterDep,
         search: SearchText = None,
         tag: TagText = None,
         page: PageNumber = 1,
         page_size: PageSize = 50,
     ) -> Page[ContactView]:
         """The contact book, in the order in which people came in."""
-        return broadcaster.contacts(tag=tag, query=search, page=page, page_size=page_size)
+        return broadcaster.contacts.list(tag=tag, query=search, page=page, page_size=page_size)
 
     @post(
         status_code=201,
@@ -75,14 +75,14 @@ class ContactController(Controller):
         sync_to_thread=True,
         responses=problems() | answers(200, ContactView, CONTACT_EXAMPLE),
     )
-    def save(self, data: JSONBody[ContactDraft], broadcaster: Engine, actor: Actor) -> Response[ContactView]:
+    def save(self, data: JSONBody[ContactDraft], broadcaster: BroadcasterDep, actor: Actor) -> Response[ContactView]:
         """Create a contact (201) or change it (200); what is left out stays as it is."""
         return _saved(broadcaster, data, actor)
 
     @get("/{number:str}", operation_id="GetContact", sync_to_thread=True, responses=problems(404))
-    def show(self, number: FromPath[str], broadcaster: Engine) -> ContactView:
+    def show(self, number: FromPath[str], broadcaster: BroadcasterDep) -> ContactView:
         """One contact, with how and when it came in."""
-        return broadcaster.contact(number)
+        return broadcaster.contacts.get(number)
 
     @put(
         "/{number:str}",
@@ -92,7 +92,7 @@ class ContactController(Controller):
         responses=problems() | answers(201, ContactView, CONTACT_EXAMPLE),
     )
     def change(
-        self, number: FromPath[str], data: JSONBody[ContactPatch], broadcaster: Engine, actor: Actor
+        self, number: FromPath[str], data: JSONBody[ContactPatch], broadcaster: BroadcasterDep, actor: Actor
     ) -> Response[ContactView]:
         """Change a contact (200) or create it (201); what is left out stays as it is."""
         given = data.model_dump(include=data.model_fields_set)
@@ -108,7 +108,7 @@ class ContactController(Controller):
     def delete(
         self,
         number: FromPath[str],
-        broadcaster: Engine,
+        broadcaster: BroadcasterDep,
         actor: Actor,
         erase: Annotated[bool, QueryParameter(description="Erase the person from all messages too.")] = False,  # noqa: FBT002 - a query parameter
     ) -> Response[ErasureReport] | Response[None]:
@@ -118,8 +118,8 @@ class ContactController(Controller):
         broadcasts stay true. The blacklist keeps its entry: it holds the promise of silence.
         """
         if erase:
-            return Response(broadcaster.erase_contact(number, actor=actor), status_code=200)
-        broadcaster.delete_contact(number)
+            return Response(broadcaster.contacts.erase(number, actor=actor), status_code=200)
+        broadcaster.contacts.delete(number)
         return Response(None, status_code=204)
 
     @get(
@@ -131,7 +131,7 @@ class ContactController(Controller):
     )
     def export(
         self,
-        broadcaster: Engine,
+        broadcaster: BroadcasterDep,
         search: SearchText = None,
         tag: TagText = None,
         format: FromQuery[FileFormat] = "csv",  # noqa: A002 - the parameter's name
@@ -140,7 +140,7 @@ class ContactController(Controller):
 
         An import of the file gives the same contacts again.
         """
-        pieces = broadcaster.export_contacts(format, tag=tag, query=search)
+        pieces = broadcaster.contacts.export(format, tag=tag, query=search)
         headers = {"Content-Disposition": f'attachment; filename="contacts.{format}"'}
         return Stream(pieces, media_type=FILE_TYPES[format], headers=headers)
 
@@ -151,13 +151,13 @@ class ContactController(Controller):
         sync_to_thread=True,
         responses=problems(413) | answers(202, ImportReport),
     )
-    def import_file(self, data: MultipartBody[ImportForm], broadcaster: Engine) -> Response[ImportReport]:
+    def import_file(self, data: MultipartBody[ImportForm], broadcaster: BroadcasterDep) -> Response[ImportReport]:
         """Take over the contacts of a CSV or Excel file: 200 when done at once, 202 when it goes on."""
         choices = data.choices()
-        upload = broadcaster.save_upload(
+        upload = broadcaster.uploads.save(
             read_pieces(data.file), filename=data.file.filename, content_type=data.file.content_type
         )
-        report = broadcaster.import_contacts(
+        report = broadcaster.contacts.import_file(
             upload.upload_id,
             tags=_split_tags(data.tags),
             dry_run=data.dryRun,
@@ -166,9 +166,9 @@ class ContactController(Controller):
         return Response(report, status_code=202 if report.status in OPEN_IMPORTS else 200)
 
     @get("/imports/{importId:str}", operation_id="GetImport", sync_to_thread=True, responses=problems(404))
-    def report(self, import_id: ImportId, broadcaster: Engine) -> ImportReport:
+    def report(self, import_id: ImportId, broadcaster: BroadcasterDep) -> ImportReport:
         """How far an import is, and what became of the file."""
-        return broadcaster.import_report(import_id)
+        return broadcaster.contacts.import_report(import_id)
 
     @get(
         "/imports/{importId:str}/errors",
@@ -177,16 +177,16 @@ class ContactController(Controller):
         media_type="text/csv",
         responses=problems(404),
     )
-    def errors(self, import_id: ImportId, broadcaster: Engine) -> Stream:
+    def errors(self, import_id: ImportId, broadcaster: BroadcasterDep) -> Stream:
         """The rows that were not taken, each with its reason, as CSV."""
-        rows: Iterator[bytes] = broadcaster.import_errors(import_id)
+        rows: Iterator[bytes] = broadcaster.contacts.import_errors(import_id)
         headers = {"Content-Disposition": f'attachment; filename="import-{import_id}-errors.csv"'}
         return Stream(rows, media_type=FILE_TYPES["csv"], headers=headers)
 
     @get("/queries", operation_id="ListQueries", sync_to_thread=True, responses=problems())
-    def queries(self, broadcaster: Engine) -> Page[QueryView]:
+    def queries(self, broadcaster: BroadcasterDep) -> Page[QueryView]:
         """The queries that a broadcast's source `database` may name, each with the parameters to give."""
-        return whole_list(broadcaster.queries())
+        return whole_list(broadcaster.queries.list())
 
 
 def _split_tags(tags: str | list[str]) -> list[str]:
@@ -195,5 +195,5 @@ def _split_tags(tags: str | list[str]) -> list[str]:
 
 
 def _saved(broadcaster: Broadcaster, draft: ContactDraft | Mapping[str, Any], actor: str) -> Response[ContactView]:
-    contact, is_new = broadcaster.upsert_contact(draft, actor=actor)
+    contact, is_new = broadcaster.contacts.upsert(draft, actor=actor)
     return Response(contact, status_code=201 if is_new else 200)

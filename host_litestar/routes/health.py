@@ -7,7 +7,7 @@ from litestar import Controller, Response, get
 
 from host_litestar.auth import PUBLIC
 from host_litestar.openapi import answers
-from host_litestar.routes.parameters import Engine
+from host_litestar.routes.parameters import BroadcasterDep
 from wabroadcast_core.models.base import Model
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class HealthController(Controller):
         return Liveness()
 
     @get("/ready", operation_id="IsReady", sync_to_thread=True, responses=answers(503, Readiness))
-    def ready(self, broadcaster: Engine) -> Response[Readiness]:
+    def ready(self, broadcaster: BroadcasterDep) -> Response[Readiness]:
         """Whether the store and Redis answer: 503 while one does not."""
         found = broadcaster.check()
         for name, state in found.items():

@@ -6,7 +6,7 @@ from litestar import Controller, get, post
 from litestar.params import FromQuery, QueryParameter
 
 from host_litestar.problems import problems
-from host_litestar.routes.parameters import Actor, Engine, JobId, MessageId, SearchText
+from host_litestar.routes.parameters import Actor, BroadcasterDep, JobId, MessageId, SearchText
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage
 from wabroadcast_core.models.status import MessageStatus
@@ -20,7 +20,7 @@ class MessageController(Controller):
     def messages(
         self,
         job_id: JobId,
-        broadcaster: Engine,
+        broadcaster: BroadcasterDep,
         search: SearchText = None,
         status: FromQuery[MessageStatus | None] = None,
         reason: FromQuery[str | None] = None,
@@ -37,7 +37,7 @@ class MessageController(Controller):
         sync_to_thread=True,
         responses=problems(404, 409),
     )
-    def pause(self, job_id: JobId, message_id: MessageId, broadcaster: Engine, actor: Actor) -> MessageView:
+    def pause(self, job_id: JobId, message_id: MessageId, broadcaster: BroadcasterDep, actor: Actor) -> MessageView:
         """Hold one message back until it is resumed."""
         return broadcaster.pause_message(job_id, message_id, actor=actor)
 
@@ -48,7 +48,7 @@ class MessageController(Controller):
         sync_to_thread=True,
         responses=problems(404, 409),
     )
-    def resume(self, job_id: JobId, message_id: MessageId, broadcaster: Engine, actor: Actor) -> MessageView:
+    def resume(self, job_id: JobId, message_id: MessageId, broadcaster: BroadcasterDep, actor: Actor) -> MessageView:
         """Let one message go on."""
         return broadcaster.resume_message(job_id, message_id, actor=actor)
 
@@ -59,6 +59,6 @@ class MessageController(Controller):
         sync_to_thread=True,
         responses=problems(404, 409),
     )
-    def cancel(self, job_id: JobId, message_id: MessageId, broadcaster: Engine, actor: Actor) -> MessageView:
+    def cancel(self, job_id: JobId, message_id: MessageId, broadcaster: BroadcasterDep, actor: Actor) -> MessageView:
         """Never send one message."""
         return broadcaster.cancel_message(job_id, message_id, actor=actor)

@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 _SLASH = re.compile("%2f", re.IGNORECASE)
 
-Engine: TypeAlias = NamedDependency[Broadcaster]
+BroadcasterDep: TypeAlias = NamedDependency[Broadcaster]
 Actor: TypeAlias = NamedDependency[str]
 
 PageNumber: TypeAlias = Annotated[int, QueryParameter(name="page", ge=1, le=1_000_000_000)]

@@ -5,7 +5,7 @@ from litestar.params import JSONBody
 
 from host_litestar.openapi import TagContactsOperation
 from host_litestar.problems import problems
-from host_litestar.routes.parameters import Engine, TagName, read_tag, whole_list
+from host_litestar.routes.parameters import BroadcasterDep, TagName, read_tag, whole_list
 from wabroadcast_core.models.contact import Tagging, TaggingReport, TagMerge, TagPatch, TagView
 from wabroadcast_core.models.page import Page
 
@@ -15,9 +15,9 @@ class TagController(Controller):
     tags = ("Tags",)
 
     @get("/tags", operation_id="ListTags", sync_to_thread=True, responses=problems())
-    def tag_list(self, broadcaster: Engine) -> Page[TagView]:
+    def tag_list(self, broadcaster: BroadcasterDep) -> Page[TagView]:
         """All tags by name, each with how many contacts have it."""
-        return whole_list(broadcaster.tags())
+        return whole_list(broadcaster.tags.list())
 
     @post(
         "/tag",
@@ -27,14 +27,14 @@ class TagController(Controller):
         sync_to_thread=True,
         responses=problems(),
     )
-    def tag_contacts(self, data: JSONBody[Tagging], broadcaster: Engine) -> TaggingReport:
+    def tag_contacts(self, data: JSONBody[Tagging], broadcaster: BroadcasterDep) -> TaggingReport:
         """Put tags on contacts and take others off them, by their numbers or by a filter."""
-        return broadcaster.tag_contacts(data)
+        return broadcaster.tags.tag_contacts(data)
 
     @put("/tags/{tag:str}", operation_id="RenameTag", sync_to_thread=True, responses=problems(404, 409))
-    def rename(self, tag: TagName, data: JSONBody[TagPatch], broadcaster: Engine) -> TagView:
+    def rename(self, tag: TagName, data: JSONBody[TagPatch], broadcaster: BroadcasterDep) -> TagView:
         """Rename a tag. To a name that is taken: 409, merge the two instead."""
-        return broadcaster.rename_tag(read_tag(tag), to=data.name)
+        return broadcaster.tags.rename(read_tag(tag), to=data.name)
 
     @post(
         "/tags/{tag:str}/merge",
@@ -43,11 +43,11 @@ class TagController(Controller):
         sync_to_thread=True,
         responses=problems(404),
     )
-    def merge(self, tag: TagName, data: JSONBody[TagMerge], broadcaster: Engine) -> TagView:
+    def merge(self, tag: TagName, data: JSONBody[TagMerge], broadcaster: BroadcasterDep) -> TagView:
         """Let everyone who has one of the tags `from` have this one instead; those are gone then."""
-        return broadcaster.merge_tags(read_tag(tag), data.sources)
+        return broadcaster.tags.merge(read_tag(tag), data.sources)
 
     @delete("/tags/{tag:str}", operation_id="DeleteTag", sync_to_thread=True, responses=problems(404))
-    def delete(self, tag: TagName, broadcaster: Engine) -> None:
+    def delete(self, tag: TagName, broadcaster: BroadcasterDep) -> None:
         """Take a tag off everyone; the contacts stay."""
-        broadcaster.delete_tag(read_tag(tag))
+        broadcaster.tags.delete(read_tag(tag))

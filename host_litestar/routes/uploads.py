@@ -10,7 +10,7 @@ from litestar.datastructures import UploadFile
 from litestar.params import MultipartBody
 
 from host_litestar.problems import problems
-from host_litestar.routes.parameters import Engine
+from host_litestar.routes.parameters import BroadcasterDep
 from wabroadcast_core.audience.imports import ReadingChoices
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.upload import UploadView
@@ -53,9 +53,9 @@ class UploadController(Controller):
     tags = ("Uploads",)
 
     @post(operation_id="UploadFile", sync_to_thread=True, responses=problems(413))
-    def upload(self, data: MultipartBody[UploadForm], broadcaster: Engine) -> UploadView:
+    def upload(self, data: MultipartBody[UploadForm], broadcaster: BroadcasterDep) -> UploadView:
         """Keep a file; its uploadId names it in a broadcast's source or media."""
-        return broadcaster.save_upload(
+        return broadcaster.uploads.save(
             read_pieces(data.file), filename=data.file.filename, content_type=data.file.content_type
         )
 

@@ -54,7 +54,7 @@ def webhook_route(broadcaster: Broadcaster) -> ASGIRouteHandler:
 async def _serve(broadcaster: Broadcaster, scope: HTTPScope, receive: Receive, send: Send) -> None:
     try:
         call = await _read(scope, receive)
-        said = await Answers.of_loop().wait_for(broadcaster.take_webhook(scope["path"].strip("/"), call))
+        said = await Answers.of_loop().wait_for(broadcaster.webhooks.take(scope["path"].strip("/"), call))
     except (BroadcastError, NotAllowedError, TooLargeError) as error:
         problem = _problem_of(error)
         body = json.dumps(problem.model_dump(mode="json", by_alias=True, exclude_none=True))

@@ -38,9 +38,9 @@ directory, redis_url, act, argument = sys.argv[1:]
 with Broadcaster(Settings(data_dir=directory, redis_url=redis_url, namespace="bench")) as broadcaster:
     began, cpu_began = time.perf_counter(), time.process_time()
     if act == "import":
-        contacts = broadcaster.import_contacts(argument, tags=["semua"], wait_seconds=3600).created
+        contacts = broadcaster.contacts.import_file(argument, tags=["semua"], wait_seconds=3600).created
     else:
-        contacts = sum(piece.count(b"\\n") for piece in broadcaster.export_contacts(argument)) - 1
+        contacts = sum(piece.count(b"\\n") for piece in broadcaster.contacts.export(argument)) - 1
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 megabytes = int(peak.split()[1]) / 1024
@@ -64,7 +64,7 @@ class Store:
 
     def import_file(self, pieces: Iterator[bytes]) -> Found:
         with Broadcaster(self.settings) as broadcaster:
-            upload_id = broadcaster.save_upload(pieces).upload_id
+            upload_id = broadcaster.uploads.save(pieces).upload_id
         return self.run("import", upload_id)
 
     def run(self, act: str, argument: str) -> Found:
@@ -127,7 +127,7 @@ def test_a_workbook(tmp_path: Path, valkey: EmbeddedValkey) -> None:
 def test_pages(full: Store, tag: str | None) -> None:
     """Wherever they lie; the last one is one past the end."""
     with Broadcaster(full.settings) as broadcaster:
-        pages = broadcaster.contacts(tag=tag).total // PAGE
+        pages = broadcaster.contacts.list(tag=tag).total // PAGE
         seconds = {
             page: min(timeit.repeat(lambda page=page: list_page(broadcaster, tag, page), number=1, repeat=3))  # type: ignore[misc]
             for page in (1, pages // 4, pages // 2, 3 * pages // 4, pages, pages + 1)
@@ -139,13 +139,13 @@ def test_pages(full: Store, tag: str | None) -> None:
 
 
 def list_page(broadcaster: Broadcaster, tag: str | None, page: int) -> None:
-    broadcaster.contacts(tag=tag, page=page, page_size=PAGE)
+    broadcaster.contacts.list(tag=tag, page=page, page_size=PAGE)
 
 
 def test_a_search(full: Store) -> None:
     with Broadcaster(full.settings) as broadcaster:
         began = time.perf_counter()
-        total = broadcaster.contacts(query="orang 99999").total
+        total = broadcaster.contacts.list(query="orang 99999").total
         print(f"\na search that finds {total} of a million: {time.perf_counter() - began:.2f} s")
 
 

@@ -27,8 +27,8 @@ def submit_prepared(
 ) -> tuple[str, float]:
     """A broadcast whose audience is stored, on a paused connection. :returns: it, and the seconds of preparing."""
     name = name or f"null-{amount}"
-    broadcaster.save_connection(name, draft)
-    broadcaster.pause_connection(name)
+    broadcaster.connections.save(name, draft)
+    broadcaster.connections.pause(name)
     job_id = broadcaster.submit({"name": "bench", "connection": name, "message": TEXT}, people(amount)).job_id
     broadcaster.context.redis.delete(broadcaster.tasks.huey.storage.queue_key)
     with broadcaster.context.database.read() as conn:
@@ -44,7 +44,7 @@ def test_engine(broadcaster: Broadcaster, settings: Settings, database_url: str 
     with start_worker(settings) as worker:
         wait_for(lambda: _redis_calls(broadcaster) > calls + 20, what="the worker's start")
         before, began, busy = _redis_calls(broadcaster), time.perf_counter(), cpu_seconds(worker.pid)
-        broadcaster.resume_connection(f"null-{MESSAGES}")
+        broadcaster.connections.resume(f"null-{MESSAGES}")
         wait_for(lambda: broadcaster.status(job_id).status == "completed", seconds=300, every=0.1)
         took, busy = time.perf_counter() - began, cpu_seconds(worker.pid) - busy
         redis_calls = _redis_calls(broadcaster) - before
@@ -61,7 +61,7 @@ def test_turns(broadcaster: Broadcaster, settings: Settings, database_url: str |
     """Each connection has one message and a worker has not seen it before: what hardly more than a turn costs."""
     names = [f"c{place}" for place in range(CONNECTIONS)]
     for name in names:
-        broadcaster.save_connection(name, {"sender": "null", "rate": {"messages": 1}})
+        broadcaster.connections.save(name, {"sender": "null", "rate": {"messages": 1}})
     for key, name in enumerate(names, 1):
         broadcaster.submit({"name": "bench", "connection": name, "message": TEXT}, people(1))
         broadcaster.handlers.prepare(key)
@@ -70,7 +70,7 @@ def test_turns(broadcaster: Broadcaster, settings: Settings, database_url: str |
         began, busy = time.perf_counter(), cpu_seconds(worker.pid)
         for key in range(1, CONNECTIONS + 2):  # the first one is the sandbox
             broadcaster.tasks.turn(key, rank=1)
-        wait_for(lambda: broadcaster.jobs(status=BroadcastStatus.COMPLETED).total == CONNECTIONS, seconds=120)
+        wait_for(lambda: broadcaster.list(status=BroadcastStatus.COMPLETED).total == CONNECTIONS, seconds=120)
         took, busy = time.perf_counter() - began, cpu_seconds(worker.pid) - busy
 
     store = "PostgreSQL" if database_url else "SQLite"

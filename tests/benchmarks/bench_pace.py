@@ -37,7 +37,7 @@ def times_of(gateway: Gateway, connection: str = "main") -> list[float]:
 @pytest.mark.parametrize("rate", [1, 20, 80, 1_000])
 def test_pace(broadcaster: Broadcaster, settings: Settings, gateway: Gateway, rate: int, processes: int) -> None:
     connection = {"sender": "gateway", "settings": {"url": gateway.url}, "rate": {"messages": rate}, "lanes": processes}
-    broadcaster.save_connection("main", connection)
+    broadcaster.connections.save("main", connection)
     job_id = submit(broadcaster, rate * SECONDS)
     with running_workers(settings, processes):
         wait_for(lambda: broadcaster.status(job_id).status == "completed", seconds=6 * SECONDS, every=0.2)
@@ -54,7 +54,7 @@ def test_two_hundred_connections_at_one_a_second(
     names = [f"c{n}" for n in range(200)]
     for name in names:
         connection = {"sender": "gateway", "settings": {"url": gateway.url}, "rate": {"messages": 1}}
-        broadcaster.save_connection(name, connection)
+        broadcaster.connections.save(name, connection)
     jobs = [submit(broadcaster, SECONDS, connection=name, series=10 + n % 80) for n, name in enumerate(names)]
     with running_workers(settings, 2):
         wait_for(lambda: all(broadcaster.status(job).status == "completed" for job in jobs), seconds=120, every=1)
@@ -68,7 +68,7 @@ def test_two_hundred_connections_at_one_a_second(
 
 def test_pause_and_preemption(broadcaster: Broadcaster, settings: Settings, gateway: Gateway) -> None:
     connection = {"sender": "gateway", "settings": {"url": gateway.url}, "rate": {"messages": 80}}
-    broadcaster.save_connection("main", connection)
+    broadcaster.connections.save("main", connection)
     low = submit(broadcaster, 20_000, priority="low")
     with running_workers(settings, 1):
         wait_for(lambda: len(times_of(gateway)) > 100)
@@ -94,7 +94,7 @@ def test_pause_and_preemption(broadcaster: Broadcaster, settings: Settings, gate
 
 
 def test_schedules(broadcaster: Broadcaster, settings: Settings, gateway: Gateway) -> None:
-    broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}})
+    broadcaster.connections.save("main", {"sender": "gateway", "settings": {"url": gateway.url}})
     with running_workers(settings, 2):
         wanted = {}
         for series in range(20, 30):

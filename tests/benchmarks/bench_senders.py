@@ -32,7 +32,7 @@ def test_cloud_api(broadcaster: Broadcaster, settings: Settings, latency: float,
         job_id, _ = submit_prepared(broadcaster, MESSAGES, name="cloud", draft=draft)
         with start_worker(settings, module=WORKERS[loop]) as worker:
             began, busy = time.perf_counter(), cpu_seconds(worker.pid)
-            broadcaster.resume_connection("cloud")
+            broadcaster.connections.resume("cloud")
             wait_for(lambda: broadcaster.status(job_id).status == "completed", seconds=300, every=0.1)
             took, busy = time.perf_counter() - began, cpu_seconds(worker.pid) - busy
 

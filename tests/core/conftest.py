@@ -45,7 +45,7 @@ def shared(started: Broadcaster) -> Broadcaster:
     with started.context.database.write() as conn:
         for table in reversed(metadata.sorted_tables):
             conn.execute(table.delete())
-    started.connection_book.ensure_first()
+    started.connections.ensure_first()
     return started
 
 

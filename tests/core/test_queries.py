@@ -287,7 +287,7 @@ def settings(settings: Settings, tmp_path: Path) -> Settings:
 
 
 def test_the_engine_lists_its_queries_without_saying_where_or_how_they_run(broadcaster: Broadcaster) -> None:
-    (query,) = broadcaster.queries()
+    (query,) = broadcaster.queries.list()
 
     assert query.model_dump() == {
         "name": "in_city",
@@ -344,5 +344,5 @@ def test_a_query_that_went_away_before_the_broadcast_was_read_fails_it(
 
     broadcaster.handlers.prepare(1)
 
-    found = broadcaster.broadcast(job.job_id)
+    found = broadcaster.get(job.job_id)
     assert (found.status, found.status_reason) == ("failed", "source.query: there is no query 'in_city'")

@@ -55,7 +55,7 @@ def test_the_hosts_guards_stand_in_front(host_settings: Settings) -> None:
 def test_a_broadcaster_of_the_hosts_own_is_used(host_settings: Settings) -> None:
     broadcaster = Broadcaster(host_settings)
     with TestClient(Litestar([index], plugins=[WABroadcastPlugin(broadcaster)])) as client:
-        broadcaster.save_connection("mine", {"sender": "sandbox"})
+        broadcaster.connections.save("mine", {"sender": "sandbox"})
         answer = client.get("/wabroadcast/connections/mine")
 
     assert answer.json()["name"] == "mine"

@@ -157,7 +157,7 @@ class _Preparation:
     def _wake(self, pool: Sequence[int], snapshot: BroadcastSnapshot) -> None:
         if not self._woken:
             for connection_id in pool:
-                self._context.wakes.turn(connection_id, rank=snapshot.draft.priority.rank)
+                self._context.work_queue.turn(connection_id, rank=snapshot.draft.priority.rank)
         self._woken = True
 
     def _end(self, snapshot: BroadcastSnapshot) -> None:
@@ -183,7 +183,7 @@ class _Preparation:
             )
 
         if self._context.database.transact(transaction):
-            self._context.wakes.sweep(self._id)
+            self._context.work_queue.sweep(self._id)
         log.warning("broadcast %d failed: its audience cannot be read", self._id)
         self._context.changed([self._id])
 

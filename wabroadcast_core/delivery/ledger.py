@@ -173,7 +173,7 @@ class Ledger:
     async def _wake_working(self, chosen: Callable[[int], bool]) -> None:
         for key, rank in await self._committer.run(lambda unit: broadcast_store.working_connections(unit.conn)):
             if chosen(key):
-                await asyncio.to_thread(self._context.wakes.turn, key, rank=rank)
+                await asyncio.to_thread(self._context.work_queue.turn, key, rank=rank)
 
     async def _announce(self, news: Announcement) -> None:
         await asyncio.to_thread(announce, self._context.redis, self._context.keys, news)

@@ -229,7 +229,7 @@ class Engine:
 
     async def _wake(self, connection_id: int, *, rank: int, due: float) -> None:
         at = None if due <= self.clock.now() + 1 else due
-        await asyncio.to_thread(self.context.wakes.turn, connection_id, rank=rank, at=at)
+        await asyncio.to_thread(self.context.work_queue.turn, connection_id, rank=rank, at=at)
 
     async def wake(self, connection_id: int) -> None:
         """All lanes are taken: whoever has one shall look again."""

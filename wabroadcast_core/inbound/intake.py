@@ -112,7 +112,7 @@ class WebhookIntake:
         for _, call in calls:
             call.answer.set_result(None)
         for key in {snapshot.id for snapshot, _ in calls}:
-            self._context.wakes.webhooks(key, rank=Rank.HIGH)
+            self._context.work_queue.webhooks(key, rank=Rank.HIGH)
 
 
 def _verified(

@@ -15,6 +15,7 @@ class Model(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", serialize_by_alias=True)
 
 
+DEFAULT_ACTOR = "api"  # who acts, where the host does not say
 MESSAGE_TYPES = frozenset({"text", "image", "document", "audio", "video", "template"})
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 

@@ -28,7 +28,7 @@ class TaskHandlers(Protocol):
 
 
 class EngineHuey(Huey):  # type: ignore[misc]  # huey has no types
-    """Huey on the engine's clock, so that a host whose clock jumps still wakes work in time."""
+    """Huey on the engine's clock, so that scheduled work starts in time although the host's clock jumps."""
 
     clock: Clock | None = None
 

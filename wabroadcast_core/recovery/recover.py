@@ -112,17 +112,17 @@ class Recovery:
         unprepared, turns, unswept = await self._committer.run(self._find_work)
         imports = await self._committer.run(lambda unit: import_store.unfinished(unit.conn))
         called = await self._committer.run(lambda unit: call_store.waiting_connections(unit.conn))
-        wakes = self._context.wakes
+        work_queue = self._context.work_queue
         for row in unprepared:
-            await _in_thread(wakes.prepare, row.id, rank=row.rank)
+            await _in_thread(work_queue.prepare, row.id, rank=row.rank)
         for connection_id, rank in turns:
-            await _in_thread(wakes.turn, connection_id, rank=rank)
+            await _in_thread(work_queue.turn, connection_id, rank=rank)
         for broadcast_id in unswept:
-            await _in_thread(wakes.sweep, broadcast_id)
+            await _in_thread(work_queue.sweep, broadcast_id)
         for connection_id in called:
-            await _in_thread(wakes.webhooks, connection_id, rank=Rank.HIGH)
+            await _in_thread(work_queue.webhooks, connection_id, rank=Rank.HIGH)
         for import_id in imports:
-            await _in_thread(wakes.import_contacts, import_id)
+            await _in_thread(work_queue.import_contacts, import_id)
 
     def _tidy_up(self, unit: UnitOfWork) -> None:
         unknown_store.release_unknown(unit.conn, now=unit.now, limit=CHUNK, changes=unit.changes)

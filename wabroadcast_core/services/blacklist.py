@@ -12,9 +12,10 @@ from wabroadcast_core.audience.numbers import mask_number, normal_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import Fault, InputError, InvalidInputError, NotFoundError, NumberError, SourceError
-from wabroadcast_core.models.base import as_utc
-from wabroadcast_core.models.blacklist import BlacklistAct, BlacklistEntry, BlacklistReport
+from wabroadcast_core.models.base import DEFAULT_ACTOR, as_utc
+from wabroadcast_core.models.blacklist import DEFAULT_REASON, BlacklistAct, BlacklistEntry, BlacklistReport
 from wabroadcast_core.models.page import Page
+from wabroadcast_core.services.lookups import connection_names
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.blacklist import EVERY_CONNECTION, REMARK
@@ -24,7 +25,9 @@ AT_ONCE = 5_000  # numbers in one statement, and in one announcement
 MOST_FAULTS = 100
 
 
-class BlacklistBook:
+class Blacklist:
+    """``broadcaster.blacklist``: numbers that must not be messaged."""
+
     def __init__(self, context: Context) -> None:
         self._context = context
 
@@ -37,21 +40,30 @@ class BlacklistBook:
             items = _entries(conn, rows)
         return Page(items=items, total=total, page=page, page_size=page_size)
 
-    def block(self, number: str, *, reason: str, connection: str | None, actor: str) -> BlacklistEntry:
+    def add(
+        self, number: str, *, reason: str = DEFAULT_REASON, connection: str | None = None, actor: str = DEFAULT_ACTOR
+    ) -> BlacklistEntry:
         """Let nobody message a number any more, on any connection or on one. Listed already: the first reason stays.
 
         :raises NumberError: this is no number. :raises NotFoundError: there is no such connection.
         """
         normal = self._normal(number)
         self._add([normal], reason=reason, connection=connection, actor=actor)
-        with self._context.database.read() as database:
-            row = blacklist_store.find_number(database, normal, connection_id=_connection_id(database, connection))
+        with self._context.database.read() as conn:
+            row = blacklist_store.find_number(conn, normal, connection_id=_connection_id(conn, connection))
             if row is None:
                 raise NotFoundError("listed number", mask_number(normal))
-            return _entries(database, [row])[0]
+            return _entries(conn, [row])[0]
 
-    def block_numbers(self, numbers: Iterable[str], *, reason: str, connection: str | None, actor: str) -> int:
-        """As :meth:`block`, for many. :returns: how many were not listed before.
+    def add_many(
+        self,
+        numbers: Iterable[str],
+        *,
+        reason: str = DEFAULT_REASON,
+        connection: str | None = None,
+        actor: str = DEFAULT_ACTOR,
+    ) -> int:
+        """As :meth:`add`, for many. :returns: how many were not listed before.
 
         :raises InvalidInputError: some are no numbers: nobody is listed. :raises NotFoundError: no such connection.
         """
@@ -66,16 +78,16 @@ class BlacklistBook:
             raise InvalidInputError(faults[:MOST_FAULTS])
         return self._add(list(normal), reason=reason, connection=connection, actor=actor)
 
-    def block_file(
+    def add_file(
         self,
         upload_id: str,
         *,
-        reason: str,
-        connection: str | None,
-        actor: str,
+        reason: str = DEFAULT_REASON,
+        connection: str | None = None,
+        actor: str = DEFAULT_ACTOR,
         **choices: Unpack[ReadingChoices],
     ) -> BlacklistReport:
-        """As :meth:`block`, for the numbers of an uploaded CSV file or workbook, which streams.
+        """As :meth:`add`, for the numbers of an uploaded CSV file or workbook, which streams.
 
         What was listed before a file turned out to be broken stays listed; the same file again changes nothing.
 
@@ -84,9 +96,9 @@ class BlacklistBook:
         :raises FileError: nothing of the file can be read.
         """
         options = import_options(self._context, **choices)
-        with self._context.database.read() as database:
-            _connection_id(database, connection)
-            upload = find_upload(database, upload_id)
+        with self._context.database.read() as conn:
+            _connection_id(conn, connection)
+            upload = find_upload(conn, upload_id)
         source = open_import_source(self._context, upload_id, options)
         report = BlacklistReport(filename=None if upload is None else upload["filename"])
         try:
@@ -103,9 +115,9 @@ class BlacklistBook:
 
     def history(self, number: str) -> Sequence[BlacklistAct]:
         """How a number was listed and taken off, the oldest first. :raises NumberError: this is no number."""
-        with self._context.database.read() as database:
-            rows = blacklist_store.history_of(database, self._normal(number))
-            names = _connection_names(database)
+        with self._context.database.read() as conn:
+            rows = blacklist_store.history_of(conn, self._normal(number))
+            names = connection_names(conn)
         return [
             BlacklistAct(
                 at=as_utc(row["at"]),
@@ -117,26 +129,26 @@ class BlacklistBook:
             for row in rows
         ]
 
-    def unblock(self, number: str, *, connection: str | None, actor: str) -> None:
+    def remove(self, number: str, *, connection: str | None = None, actor: str = DEFAULT_ACTOR) -> None:
         """Allow a number again, on one connection or on all; that it opted in again is kept.
 
         :raises NotFoundError: it is not listed, or there is no such connection.
         """
         normal = self._normal(number)
-        with self._context.database.write() as database:
-            key = None if connection is None else _connection_id(database, connection)
+        with self._context.database.write() as conn:
+            key = None if connection is None else _connection_id(conn, connection)
             now = self._context.clock.now()
-            if not blacklist_store.remove_number(database, normal, source=actor, now=now, connection_id=key):
+            if not blacklist_store.remove_number(conn, normal, source=actor, now=now, connection_id=key):
                 raise NotFoundError("listed number", mask_number(normal))
 
     def _add(self, numbers: Sequence[str], *, reason: str, connection: str | None, actor: str) -> int:
         """Written first, announced then: turns that run drop these numbers, others find them listed."""
         parts = [numbers[start : start + AT_ONCE] for start in range(0, len(numbers), AT_ONCE)]
 
-        def transaction(database: Connection) -> int:
-            key, now = _connection_id(database, connection), self._context.clock.now()
+        def transaction(conn: Connection) -> int:
+            key, now = _connection_id(conn, connection), self._context.clock.now()
             return sum(
-                blacklist_store.add_numbers(database, part, reason=reason, source=actor, now=now, connection_id=key)
+                blacklist_store.add_numbers(conn, part, reason=reason, source=actor, now=now, connection_id=key)
                 for part in parts
             )
 
@@ -149,10 +161,10 @@ class BlacklistBook:
         return normal_number(number, region=self._context.settings.default_region)
 
 
-def _connection_id(database: Connection, name: str | None) -> int:
+def _connection_id(conn: Connection, name: str | None) -> int:
     if name is None:
         return EVERY_CONNECTION
-    row = connection_store.find_connection(database, name)
+    row = connection_store.find_connection(conn, name)
     if row is None:
         raise NotFoundError("connection", name)
     key: int = row["id"]
@@ -169,12 +181,8 @@ def _count(report: BlacklistReport, chunk: NumberChunk, *, added: int) -> None:
     report.rejections += chunk.rejections[: SHOWN_REJECTIONS - len(report.rejections)]
 
 
-def _connection_names(database: Connection) -> dict[int, str]:
-    return {row["id"]: row["name"] for row in connection_store.list_connections(database)}
-
-
-def _entries(database: Connection, rows: Sequence[RowMapping]) -> list[BlacklistEntry]:
-    names = _connection_names(database)
+def _entries(conn: Connection, rows: Sequence[RowMapping]) -> list[BlacklistEntry]:
+    names = connection_names(conn)
     return [
         BlacklistEntry(
             number=row["number"],

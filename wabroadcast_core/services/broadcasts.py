@@ -1,6 +1,7 @@
 """Use cases of broadcasts: submit, preview, list, pause, resume, cancel, retry, reschedule; their messages."""
 
 import uuid
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias
@@ -13,7 +14,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.control import transitions
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import NotFoundError, UnavailableError
-from wabroadcast_core.models.base import as_timestamp
+from wabroadcast_core.models.base import DEFAULT_ACTOR, as_timestamp, parse_model
 from wabroadcast_core.models.broadcast import (
     BroadcastDetail,
     BroadcastDraft,
@@ -25,6 +26,7 @@ from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
+from wabroadcast_core.services.lookups import broadcast_row, connection_names, message_key
 from wabroadcast_core.services.views import detail_of, message_view, progress_of, summary_of
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -35,46 +37,75 @@ from wabroadcast_core.store.messages import Changes
 Act: TypeAlias = Literal["pause", "resume", "cancel"]
 
 
-class BroadcastBook:
-    """What :class:`Broadcaster` offers for broadcasts and their messages, where it is said what each method raises."""
+class Broadcasts(ABC):
+    """The methods of :class:`Broadcaster` for broadcasts and their messages: it inherits them."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._submission = Submission(context, new_id=lambda: str(uuid.uuid4()))
+    @property
+    @abstractmethod
+    def context(self) -> Context:
+        """The parts that the services share."""
 
     # --- taking them in ----------------------------------------------------------------------------------------
 
     def submit(
         self,
         draft: BroadcastDraft | Mapping[str, Any],
-        recipients: Iterable[AnyRecipient] | None,
+        recipients: Iterable[AnyRecipient] | None = None,
         *,
-        idempotency_key: str | None,
-        actor: str,
+        idempotency_key: str | None = None,
+        actor: str = DEFAULT_ACTOR,
     ) -> BroadcastSummary:
-        taken = self._submission.take(draft, recipients, idempotency_key=idempotency_key, actor=actor)
-        summary = self._summary(taken.key)
-        if taken.new:
-            self._context.plugins.broadcast_changed(summary)
-            self._context.wakes.prepare(taken.key, rank=summary.priority.rank, at=_later(summary))
+        """Store a broadcast and queue its preparation. It is in the store when this returns, also while Redis is down.
+
+        :param recipients: the audience, streamed; without it the draft names a ``source``.
+        :param idempotency_key: the same key with the same body returns the same broadcast.
+        :raises InvalidInputError: a field does not fit.
+        :raises TemplateError: a text of the message cannot be rendered.
+        :raises ConflictError: the key came with another body before.
+        """
+        submitted = self._submission.take(draft, recipients, idempotency_key=idempotency_key, actor=actor)
+        summary = self._summary(submitted.key)
+        if submitted.new:
+            self.context.plugins.broadcast_changed(summary)
+            self.context.work_queue.prepare(submitted.key, rank=summary.priority.rank, at=_later(summary))
         return summary
 
     def preview(
-        self, draft: BroadcastDraft | Mapping[str, Any], recipients: Iterable[AnyRecipient] | None, *, seconds: float
+        self,
+        draft: BroadcastDraft | Mapping[str, Any],
+        recipients: Iterable[AnyRecipient] | None = None,
+        *,
+        seconds: float = 20.0,
     ) -> Preview:
-        return Previewing(self._context, self._submission).preview(draft, recipients, seconds=seconds)
+        """Return what a submit of this would do. Nothing is stored, nothing is sent.
+
+        :param seconds: how long the audience may be read; the preview shows what was counted by then.
+        :raises InvalidInputError: the submit would be refused.
+        :raises TemplateError: likewise, for a text of the message.
+        :raises SourceError: the audience cannot be read.
+        :raises FileError: likewise, for a file.
+        """
+        return Previewing(self.context, self._submission).preview(draft, recipients, seconds=seconds)
 
     # --- looking at them ---------------------------------------------------------------------------------------
 
     def status(self, job_id: str) -> BroadcastProgress:
-        with self._context.database.read() as conn:
-            row = _found(conn, job_id)
+        """Return the progress of a broadcast.
+
+        :raises NotFoundError: no broadcast has this id.
+        """
+        with self.context.database.read() as conn:
+            row = broadcast_row(conn, job_id)
             skips = broadcast_store.skips_of(conn, row["id"])
-        return progress_of(row, skips=skips, now=self._context.clock.now())
+        return progress_of(row, skips=skips, now=self.context.clock.now())
 
     def get(self, job_id: str) -> BroadcastDetail:
-        with self._context.database.read() as conn:
-            row = _found(conn, job_id)
+        """Return a broadcast as it was submitted, with its progress and history.
+
+        :raises NotFoundError: no broadcast has this id.
+        """
+        with self.context.database.read() as conn:
+            row = broadcast_row(conn, job_id)
             skips = broadcast_store.skips_of(conn, row["id"])
             acts = audit_log.acts_on(conn, row["id"])
             pool = broadcast_store.pools_of(conn, [row["id"]])[row["id"]]
@@ -83,16 +114,20 @@ class BroadcastBook:
     def list(
         self,
         *,
-        status: BroadcastStatus | None,
-        priority: Priority | None,
-        connection: str | None,
-        query: str | None,
-        page: int,
-        page_size: int,
+        status: BroadcastStatus | None = None,
+        priority: Priority | None = None,
+        connection: str | None = None,
+        query: str | None = None,
+        page: int = 1,
+        page_size: int = 50,
     ) -> Page[BroadcastSummary]:
-        with self._context.database.read() as database:
+        """Return a page of broadcasts, newest first.
+
+        :param query: part of a name or a job id.
+        """
+        with self.context.database.read() as conn:
             rows, total = broadcast_store.list_broadcasts(
-                database,
+                conn,
                 status=status,
                 rank=None if priority is None else priority.rank,
                 connection_name=connection,
@@ -100,7 +135,7 @@ class BroadcastBook:
                 offset=(page - 1) * page_size,
                 limit=page_size,
             )
-            pools = broadcast_store.pools_of(database, [row["id"] for row in rows])
+            pools = broadcast_store.pools_of(conn, [row["id"] for row in rows])
         items = [summary_of(row, pools[row["id"]]) for row in rows]
         return Page(items=items, total=total, page=page, page_size=page_size)
 
@@ -108,27 +143,79 @@ class BroadcastBook:
         self,
         job_id: str,
         *,
-        status: MessageStatus | None,
-        reason: str | None,
-        query: str | None,
-        cursor: str | None,
-        limit: int,
+        status: MessageStatus | None = None,
+        reason: str | None = None,
+        query: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
     ) -> CursorPage[MessageView]:
-        with self._context.database.read() as conn:
-            row = _found(conn, job_id)
-            after = None if cursor is None else _message_key(row, cursor)
+        """Return messages of a broadcast, in the order of its audience.
+
+        :param query: part of a number or a name.
+        :raises NotFoundError: no broadcast has this id, or the cursor is not one of its messages.
+        """
+        with self.context.database.read() as conn:
+            row = broadcast_row(conn, job_id)
+            after = None if cursor is None else message_key(row, cursor)
             rows = message_store.list_messages(
                 conn, row["id"], status=status, reason=reason, query=query, after=after, limit=limit + 1
             )
-            names = _connection_names(conn)
+            names = connection_names(conn)
         views = [message_view(message, job_id=job_id, connections=names) for message in rows[:limit]]
         return CursorPage(items=views, next_cursor=views[-1].message_id if len(rows) > limit else None)
 
-    # --- steering them -----------------------------------------------------------------------------------------
+    # --- control -----------------------------------------------------------------------------------------------
 
-    def transition(self, job_id: str, act: Act, *, batch: int | None, actor: str) -> BroadcastSummary:
-        """Pause, resume or cancel a broadcast, or one batch of it."""
-        now = self._context.clock.now()
+    def pause(self, job_id: str, *, batch: int | None = None, actor: str = DEFAULT_ACTOR) -> BroadcastSummary:
+        """Start no more messages of a broadcast, or of one batch, until it is resumed.
+
+        :raises NotFoundError: no broadcast has this id, or no batch this number.
+        :raises ConflictError: it is paused or ended.
+        """
+        return self._transition(job_id, "pause", batch=batch, actor=actor)
+
+    def resume(self, job_id: str, *, batch: int | None = None, actor: str = DEFAULT_ACTOR) -> BroadcastSummary:
+        """Continue a paused broadcast or batch: no message is sent twice, none is forgotten.
+
+        :raises NotFoundError: no broadcast has this id, or no batch this number.
+        :raises ConflictError: it is not paused.
+        """
+        return self._transition(job_id, "resume", batch=batch, actor=actor)
+
+    def cancel(self, job_id: str, *, batch: int | None = None, actor: str = DEFAULT_ACTOR) -> BroadcastSummary:
+        """End a broadcast, or one batch: messages that have not left are never sent.
+
+        :raises NotFoundError: no broadcast has this id, or no batch this number.
+        :raises ConflictError: it has ended.
+        """
+        return self._transition(job_id, "cancel", batch=batch, actor=actor)
+
+    def pause_message(self, job_id: str, message_id: str, *, actor: str = DEFAULT_ACTOR) -> MessageView:
+        """Hold one message back until it is resumed.
+
+        :raises NotFoundError: there is no such message.
+        :raises ConflictError: its status does not allow it.
+        """
+        return self._transition_message(job_id, message_id, "pause", actor=actor)
+
+    def resume_message(self, job_id: str, message_id: str, *, actor: str = DEFAULT_ACTOR) -> MessageView:
+        """Put one paused message back into the queue.
+
+        :raises NotFoundError: there is no such message.
+        :raises ConflictError: it is not paused, or its broadcast has ended.
+        """
+        return self._transition_message(job_id, message_id, "resume", actor=actor)
+
+    def cancel_message(self, job_id: str, message_id: str, *, actor: str = DEFAULT_ACTOR) -> MessageView:
+        """Never send one message that has not left.
+
+        :raises NotFoundError: there is no such message.
+        :raises ConflictError: its status does not allow it.
+        """
+        return self._transition_message(job_id, message_id, "cancel", actor=actor)
+
+    def _transition(self, job_id: str, act: Act, *, batch: int | None, actor: str) -> BroadcastSummary:
+        now = self.context.clock.now()
 
         def work(conn: Connection, row: RowMapping, changes: Changes) -> bool:
             if batch is not None:
@@ -149,69 +236,95 @@ class BroadcastBook:
         if act == "resume":
             self._prepare_again(job_id)
             self._wake(job_id)
-        self._context.plugins.broadcast_changed(summary)
+        self.context.plugins.broadcast_changed(summary)
         return summary
 
-    def transition_message(self, job_id: str, message_id: str, act: Act, *, actor: str) -> MessageView:
-        """Pause, resume or cancel one message."""
-        now = self._context.clock.now()
+    def _transition_message(self, job_id: str, message_id: str, act: Act, *, actor: str) -> MessageView:
+        now = self.context.clock.now()
 
         def work(conn: Connection, row: RowMapping, changes: Changes) -> bool:
-            key = _message_key(row, message_id)
+            key = message_key(row, message_id)
             message = message_store.find_message(conn, key)
             if message is None:
                 raise NotFoundError("message", message_id)
             transitions.control_message(conn, row, act, message=message, now=now, actor=actor, changes=changes)
             return False
 
-        position = _position(message_id)
-        summary = self._change(job_id, work)
-        with self._context.database.read() as conn:
-            row = _found(conn, summary.job_id)
-            key = message_store.message_key(row["id"], position)
+        self._change(job_id, work)
+        with self.context.database.read() as conn:
+            row = broadcast_row(conn, job_id)
+            key = message_key(row, message_id)
             message = message_store.find_message(conn, key)
-            names = _connection_names(conn)
+            names = connection_names(conn)
         if act == "resume":
             self._wake(job_id)
         else:
             news = Announcement(broadcast=row["id"], message=key)
-            announce(self._context.redis, self._context.keys, news)
+            announce(self.context.redis, self.context.keys, news)
         if message is None:
             raise NotFoundError("message", message_id)
         return message_view(message, job_id=job_id, connections=names)
 
-    def retry(self, job_id: str, *, status: MessageStatus, code: str | None, actor: str) -> BroadcastSummary:
+    def retry(
+        self,
+        job_id: str,
+        *,
+        status: MessageStatus = MessageStatus.FAILED,
+        code: str | None = None,
+        actor: str = DEFAULT_ACTOR,
+    ) -> BroadcastSummary:
+        """Try failed or unknown messages again.
+
+        :param code: only those that ended with this reason.
+        :raises NotFoundError: no broadcast has this id.
+        :raises ConflictError: it was cancelled, or its audience could not be read.
+        """
+
         def work(conn: Connection, row: RowMapping, changes: Changes) -> bool:
-            now = self._context.clock.now()
+            now = self.context.clock.now()
             transitions.retry_broadcast(conn, row, status=status, code=code, now=now, actor=actor, changes=changes)
             return False
 
         summary = self._change(job_id, work)
         self._wake(job_id)
-        self._context.plugins.broadcast_changed(summary)
+        self.context.plugins.broadcast_changed(summary)
         return summary
 
-    def reschedule(self, job_id: str, patch: BroadcastPatch, *, actor: str) -> BroadcastSummary:
+    def reschedule(
+        self, job_id: str, patch: BroadcastPatch | Mapping[str, Any], *, actor: str = DEFAULT_ACTOR
+    ) -> BroadcastSummary:
+        """Change the time or the name of a broadcast that has not started.
+
+        :raises NotFoundError: no broadcast has this id.
+        :raises InvalidInputError: the patch does not fit.
+        :raises ConflictError: it has started.
+        """
+        patch = patch if isinstance(patch, BroadcastPatch) else parse_model(BroadcastPatch, patch)
+
         def work(conn: Connection, row: RowMapping, _: Changes) -> bool:
             transitions.reschedule_broadcast(
                 conn,
                 row,
                 name=patch.name,
                 scheduled_at=as_timestamp(patch.scheduled_at),
-                now=self._context.clock.now(),
+                now=self.context.clock.now(),
                 actor=actor,
             )
             return False
 
         summary = self._change(job_id, work, lock=True)
         self._prepare_again(job_id)
-        self._context.plugins.broadcast_changed(summary)
+        self.context.plugins.broadcast_changed(summary)
         return summary
 
-    def tell_changed(self, keys: Iterable[int]) -> None:
-        """Tell the plugins that these broadcasts have a new status."""
+    @property
+    def _submission(self) -> Submission:
+        return Submission(self.context, new_id=lambda: str(uuid.uuid4()))
+
+    def _notify_changed(self, keys: Iterable[int]) -> None:
+        """Notify the plugins that these broadcasts have a new status."""
         for key in keys:
-            self._context.plugins.broadcast_changed(self._summary(key))
+            self.context.plugins.broadcast_changed(self._summary(key))
 
     def _change(
         self,
@@ -229,15 +342,15 @@ class BroadcastBook:
 
         def transaction(conn: Connection) -> tuple[int, bool]:
             changes: Changes = Counter()
-            row = _found(conn, job_id, lock=lock)
+            row = broadcast_row(conn, job_id, lock=lock)
             more = work(conn, row, changes)
-            broadcast_store.apply_changes(conn, changes, now=self._context.clock.now())
+            broadcast_store.apply_changes(conn, changes, now=self.context.clock.now())
             return row["id"], more
 
-        key, more = self._context.database.transact(transaction)
+        key, more = self.context.database.transact(transaction)
         if news is not None:
             told = Announcement(broadcast=key, batch=news.batch, message=news.message)
-            announce(self._context.redis, self._context.keys, told)
+            announce(self.context.redis, self.context.keys, told)
         if more:
             self._sweep(key)
         return self._summary(key)
@@ -245,30 +358,30 @@ class BroadcastBook:
     def _sweep(self, key: int) -> None:
         """Close what an ended broadcast left open: as much as one transaction takes at once, the rest in a worker."""
         try:
-            more = transitions.sweep_some(self._context.database, key, now=self._context.clock.now())
+            more = transitions.sweep_some(self.context.database, key, now=self.context.clock.now())
         except UnavailableError:  # it has ended all the same: recover sweeps
             more = True
         if more:
-            self._context.wakes.sweep(key)
+            self.context.work_queue.sweep(key)
 
     def _wake(self, job_id: str) -> None:
         """Have the broadcast's connections look at once."""
-        with self._context.database.read() as conn:
-            row = _found(conn, job_id)
+        with self.context.database.read() as conn:
+            row = broadcast_row(conn, job_id)
             pool = broadcast_store.pools_of(conn, [row["id"]])[row["id"]]
             keys = connection_store.connection_keys(conn, pool)
         for key in keys.values():
-            self._context.wakes.turn(key, rank=row["rank"])
+            self.context.work_queue.turn(key, rank=row["rank"])
 
     def _prepare_again(self, job_id: str) -> None:
         """Put an audience that is still to be read back into the queue."""
-        with self._context.database.read() as conn:
-            row = _found(conn, job_id)
+        with self.context.database.read() as conn:
+            row = broadcast_row(conn, job_id)
         if not row["prepared"]:
-            self._context.wakes.prepare(row["id"], rank=row["rank"], at=_later(self._summary(row["id"])))
+            self.context.work_queue.prepare(row["id"], rank=row["rank"], at=_later(self._summary(row["id"])))
 
     def _summary(self, key: int) -> BroadcastSummary:
-        with self._context.database.read() as conn:
+        with self.context.database.read() as conn:
             row = broadcast_store.get_broadcast(conn, key)
             pool = broadcast_store.pools_of(conn, [key])[key]
         if row is None:
@@ -278,28 +391,3 @@ class BroadcastBook:
 
 def _later(summary: BroadcastSummary) -> float | None:
     return as_timestamp(summary.scheduled_at) if summary.status == BroadcastStatus.SCHEDULED else None
-
-
-def _found(conn: Connection, job_id: str, *, lock: bool = False) -> RowMapping:
-    row = broadcast_store.find_broadcast(conn, job_id, lock=lock)
-    if row is None:
-        raise NotFoundError("broadcast", job_id)
-    return row
-
-
-def _position(message_id: str) -> int:
-    position = message_store.read_position(message_id.rpartition("-")[2])
-    if position is None:
-        raise NotFoundError("message", message_id)
-    return position
-
-
-def _message_key(row: RowMapping, message_id: str) -> int:
-    """:raises NotFoundError: the id is not of this broadcast."""
-    if message_id.rpartition("-")[0] != row["job_id"]:
-        raise NotFoundError("message", message_id)
-    return message_store.message_key(row["id"], _position(message_id))
-
-
-def _connection_names(conn: Connection) -> dict[int, str]:
-    return {row["id"]: row["name"] for row in connection_store.list_connections(conn)}

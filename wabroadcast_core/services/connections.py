@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
@@ -13,7 +13,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
 from wabroadcast_core.hookspecs import Sender
-from wabroadcast_core.models.base import faults_of
+from wabroadcast_core.models.base import DEFAULT_ACTOR, faults_of, parse_model
 from wabroadcast_core.models.connection import (
     CONNECTION_NAME,
     HUMAN_PACE,
@@ -36,7 +36,9 @@ log = logging.getLogger(__name__)
 FIRST_NAME = "sandbox"
 
 
-class ConnectionBook:
+class Connections:
+    """``broadcaster.connections``: the accounts that send."""
+
     def __init__(self, context: Context) -> None:
         self._context = context
 
@@ -67,13 +69,14 @@ class ConnectionBook:
             for kind, sender in sorted(self._context.plugins.senders.items())
         ]
 
-    def save(self, name: str, draft: ConnectionDraft) -> ConnectionView:
+    def save(self, name: str, draft: ConnectionDraft | Mapping[str, Any]) -> ConnectionView:
         """Create or change a connection; a change holds from the next claim on.
 
         A secret that is left out keeps its value.
 
         :raises InvalidInputError: the name, the sender or its settings do not fit.
         """
+        draft = draft if isinstance(draft, ConnectionDraft) else parse_model(ConnectionDraft, draft)
         if not re.fullmatch(CONNECTION_NAME, name):
             raise InvalidInputError([Fault("name", "small letters, digits, - and _ make a connection's name")])
         sender = self._context.plugins.senders.get(draft.sender)
@@ -97,11 +100,23 @@ class ConnectionBook:
                 raise ConflictError(f"broadcasts name connection {name!r}: pause it instead", status=row["state"])
             connection_store.delete_connection(conn, name)
 
-    def set_state(self, name: str, state: ConnectionState, *, actor: str) -> ConnectionView:
-        """Pause or resume a connection.
+    def pause(self, name: str, *, actor: str = DEFAULT_ACTOR) -> ConnectionView:
+        """Start nothing more through a connection until it is resumed.
 
-        :raises NotFoundError: there is none. :raises ConflictError: it is so already.
+        :raises NotFoundError: no connection has this name.
+        :raises ConflictError: a person paused it before.
         """
+        return self._set_state(name, ConnectionState.PAUSED, actor=actor)
+
+    def resume(self, name: str, *, actor: str = DEFAULT_ACTOR) -> ConnectionView:
+        """Send through a paused connection again.
+
+        :raises NotFoundError: no connection has this name.
+        :raises ConflictError: it is active already.
+        """
+        return self._set_state(name, ConnectionState.ACTIVE, actor=actor)
+
+    def _set_state(self, name: str, state: ConnectionState, *, actor: str) -> ConnectionView:
         act = "pause" if state is ConnectionState.PAUSED else "resume"
         with self._context.database.write() as conn:
             row = _found(conn, name)
@@ -170,7 +185,7 @@ class ConnectionBook:
         with self._context.database.read() as conn:
             working = broadcast_store.working_connections(conn)
         for key, rank in working:
-            self._context.wakes.turn(key, rank=rank)
+            self._context.work_queue.turn(key, rank=rank)
 
 
 def _found(conn: Connection, name: str) -> RowMapping:

@@ -2,8 +2,8 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, Unpack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, Unpack
 
 from sqlalchemy import Connection, RowMapping
 
@@ -21,15 +21,17 @@ from wabroadcast_core.audience.numbers import mask_number, parse_number
 from wabroadcast_core.audience.rejected import write_rejected
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import FileError, NotFoundError, NumberError
-from wabroadcast_core.models.base import as_utc
+from wabroadcast_core.models.base import DEFAULT_ACTOR, as_utc, parse_model
 from wabroadcast_core.models.contact import (
     ContactDraft,
     ContactView,
+    ErasureReport,
     ImportReport,
     ImportStatus,
     RejectedRow,
 )
 from wabroadcast_core.models.page import Page
+from wabroadcast_core.services.erasure import Erasure
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import imports as import_store
 from wabroadcast_core.store import tags as tag_store
@@ -40,7 +42,9 @@ SHOWN_REJECTIONS = 20
 ERRORS_PAGE = 1_000
 
 
-class ContactBook:
+class Contacts:
+    """``broadcaster.contacts``: the contact book, and the files that fill it."""
+
     def __init__(self, context: Context) -> None:
         self._context = context
         self._threads = ImportThreads(context)
@@ -51,7 +55,7 @@ class ContactBook:
 
     # --- imports -----------------------------------------------------------------------------------------------
 
-    def import_contacts(
+    def import_file(
         self,
         upload_id: str,
         *,
@@ -173,11 +177,19 @@ class ContactBook:
         with self._context.database.read() as conn:
             return _views(conn, [self._found(conn, number)])[0]
 
-    def save(self, draft: ContactDraft, *, actor: str) -> tuple[ContactView, bool]:
+    def save(self, draft: ContactDraft | Mapping[str, Any], *, actor: str = DEFAULT_ACTOR) -> ContactView:
         """Create or change a contact; what the draft leaves out stays as it is.
 
-        :returns: the contact, and whether it is new. :raises NumberError: nobody can be reached at its number.
+        :raises InvalidInputError: the draft does not fit.
+        :raises NumberError: its number cannot exist.
         """
+        return self.upsert(draft, actor=actor)[0]
+
+    def upsert(
+        self, draft: ContactDraft | Mapping[str, Any], *, actor: str = DEFAULT_ACTOR
+    ) -> tuple[ContactView, bool]:
+        """As :meth:`save`. :returns: the contact, and whether it is new."""
+        draft = draft if isinstance(draft, ContactDraft) else parse_model(ContactDraft, draft)
         number = parse_number(draft.number, region=self._context.settings.default_region)
 
         def transaction(conn: Connection) -> tuple[ContactView, bool]:
@@ -204,8 +216,17 @@ class ContactBook:
 
         self._context.database.transact(transaction)
 
+    def erase(self, number: str, *, actor: str = DEFAULT_ACTOR) -> ErasureReport:
+        """Erase a person from the contact book and from all messages; messages that wait are cancelled.
+
+        Counts stay as they are. The blacklist and its history stay too, so that the opt-out still holds.
+
+        :raises NumberError: this is not a phone number.
+        """
+        return Erasure(self._context, number).erase(actor=actor)
+
     def export(
-        self, file_format: Literal["csv", "xlsx"], *, tag: str | None = None, query: str | None = None
+        self, file_format: Literal["csv", "xlsx"] = "csv", *, tag: str | None = None, query: str | None = None
     ) -> Iterator[bytes]:
         """Everyone that :meth:`list` lists as a file, in pieces; an import of it gives the same contacts again.
 

@@ -35,7 +35,7 @@ class Erasure:
         self._number = normal_number(number, region=context.settings.default_region)
         self._report = ErasureReport(contact=False, messages=0, cancelled=0, under_way=0, pending=0)
 
-    def run(self, *, actor: str) -> ErasureReport:
+    def erase(self, *, actor: str) -> ErasureReport:
         """Erase, and tell running turns. What was not there any more is not counted."""
         database = self._context.database
         self._report.contact = database.transact(

@@ -4,8 +4,9 @@ What may concern a million contacts goes in steps, a transaction each: nobody wa
 true after each one, and what a crash leaves undone is done by asking again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -13,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, NumberError
-from wabroadcast_core.models.contact import ContactFilter, Tagging, TaggingReport, TagView
+from wabroadcast_core.models.base import parse_model
+from wabroadcast_core.models.contact import ContactFilter, Tagging, TaggingReport, TagPatch, TagView
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import tags as tag_store
 
@@ -21,7 +23,9 @@ STEP = 5_000  # contacts in one transaction
 MOST_FAULTS = 100
 
 
-class TagBook:
+class Tags:
+    """``broadcaster.tags``: what contacts are marked with."""
+
     def __init__(self, context: Context) -> None:
         self._context = context
 
@@ -31,7 +35,13 @@ class TagBook:
             return [TagView(name=name, contacts=amount) for name, amount in tag_store.list_tags(conn)]
 
     def rename(self, name: str, *, to: str) -> TagView:
-        """:raises NotFoundError: there is no such tag. :raises ConflictError: the other name is taken."""
+        """Give a tag another name.
+
+        :raises NotFoundError: no tag has this name.
+        :raises ConflictError: the other name is taken: merge the tags instead.
+        :raises InvalidInputError: the other name is empty or too long.
+        """
+        to = parse_model(TagPatch, {"name": to}).name
 
         def transaction(conn: Connection) -> TagView:
             if not tag_store.rename_tag(conn, name, to=to):
@@ -72,11 +82,12 @@ class TagBook:
 
     # --- many contacts -----------------------------------------------------------------------------------------
 
-    def tag(self, tagging: Tagging) -> TaggingReport:
+    def tag_contacts(self, tagging: Tagging | Mapping[str, Any]) -> TaggingReport:
         """Put tags on contacts and take others off them.
 
         :raises InvalidInputError: some are no numbers; nothing is changed.
         """
+        tagging = tagging if isinstance(tagging, Tagging) else parse_model(Tagging, tagging)
         report = TaggingReport(contacts=0, added=0, removed=0, unknown=0)
         steps = self._chosen(tagging.filter) if tagging.numbers is None else self._named(tagging.numbers)
         for numbers in steps:

@@ -13,7 +13,7 @@ from itertools import count
 from typing import BinaryIO, TextIO
 
 from wabroadcast_core import LONGEST_FIELD, LONGEST_ROW, MOST_COLUMNS, DamagedRow, FileError
-from wabroadcast_plugins.contact_sources.csv_forms import ESCAPES, HEAD, Dialect, choose_encoding, detect_dialect
+from wabroadcast_plugins.contact_sources.csv_dialect import ESCAPES, HEAD, Dialect, choose_encoding, detect_dialect
 
 _SHOWN = 1_000  # characters of a cell, where a row is far too large
 _DOS_END = "\x1a"

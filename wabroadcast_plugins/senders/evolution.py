@@ -41,10 +41,10 @@ from wabroadcast_core import (
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings
 from wabroadcast_plugins.senders.shared.jids import is_for_many, is_one_person, number_of, wa_id_of
-from wabroadcast_plugins.senders.shared.loose import fields_of, objects_in, text_of, time_of
+from wabroadcast_plugins.senders.shared.lenient_json import fields_of, objects_in, text_of, time_of
 from wabroadcast_plugins.senders.shared.media import attach
-from wabroadcast_plugins.senders.shared.proofs import require_token, same_text
 from wabroadcast_plugins.senders.shared.refusals import find_refusal, is_for_strangers, late_failure, shown
+from wabroadcast_plugins.senders.shared.signatures import require_token, same_text
 
 SECONDS_BESIDE_TYPING: Final = 30.0  # at least; the gateway answers only after it has typed and sent
 RECONNECT_SECONDS: Final = 30.0

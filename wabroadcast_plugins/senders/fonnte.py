@@ -38,10 +38,10 @@ from wabroadcast_core import (
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings
 from wabroadcast_plugins.senders.shared.jids import number_of
-from wabroadcast_plugins.senders.shared.loose import as_text, document_in, objects_in, time_of
+from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, objects_in, time_of
 from wabroadcast_plugins.senders.shared.media import load_file
-from wabroadcast_plugins.senders.shared.proofs import require_token
 from wabroadcast_plugins.senders.shared.refusals import shown
+from wabroadcast_plugins.senders.shared.signatures import require_token
 
 LARGEST_FILE: Final = 4 * 1024 * 1024  # bytes
 MOST_STATE_IDS: Final = 10_000

@@ -35,10 +35,10 @@ from wabroadcast_core import (
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, error_by_status
 from wabroadcast_plugins.senders.shared.jids import is_one_person, number_of
-from wabroadcast_plugins.senders.shared.loose import fields_of, text_of, texts_in, time_of
+from wabroadcast_plugins.senders.shared.lenient_json import fields_of, text_of, texts_in, time_of
 from wabroadcast_plugins.senders.shared.media import check_message, load_file
-from wabroadcast_plugins.senders.shared.proofs import require_signature
 from wabroadcast_plugins.senders.shared.refusals import REACHOUT_TIMELOCK, find_refusal, refusal, shown
+from wabroadcast_plugins.senders.shared.signatures import require_signature
 
 DEFAULT_SECRET: Final = "secret"  # noqa: S105 - the gateway's own default, which everybody knows
 

@@ -39,10 +39,10 @@ from wabroadcast_core import (
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings
 from wabroadcast_plugins.senders.shared.jids import number_of
-from wabroadcast_plugins.senders.shared.loose import as_text, document_in, objects_in, time_of
+from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, objects_in, time_of
 from wabroadcast_plugins.senders.shared.media import check_message, load_file
-from wabroadcast_plugins.senders.shared.proofs import require_token
 from wabroadcast_plugins.senders.shared.refusals import shown
+from wabroadcast_plugins.senders.shared.signatures import require_token
 
 LARGEST_FILE: Final = 2 * 1024 * 1024  # bytes
 STORED_SECONDS: Final = 6 * 3_600  # that a file's address at Wablas is used again

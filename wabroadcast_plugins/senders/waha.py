@@ -44,10 +44,10 @@ from wabroadcast_plugins.senders.shared.jids import (
     number_of,
     wa_id_of,
 )
-from wabroadcast_plugins.senders.shared.loose import fields_of, seconds_of, text_of, time_of
+from wabroadcast_plugins.senders.shared.lenient_json import fields_of, seconds_of, text_of, time_of
 from wabroadcast_plugins.senders.shared.media import attach
-from wabroadcast_plugins.senders.shared.proofs import require_signature
 from wabroadcast_plugins.senders.shared.refusals import find_refusal, is_for_strangers, late_failure, shown
+from wabroadcast_plugins.senders.shared.signatures import require_signature
 
 CHAT_KEPT_SECONDS: Final = 14 * 86_400.0
 TEXT_KEPT_SECONDS: Final = 3 * 86_400.0

@@ -37,10 +37,10 @@ from wabroadcast_core import (
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, error_by_status
 from wabroadcast_plugins.senders.shared.jids import is_one_person, message_id_of, number_of
-from wabroadcast_plugins.senders.shared.loose import fields_of, objects_in, text_of, texts_in, time_of
+from wabroadcast_plugins.senders.shared.lenient_json import fields_of, objects_in, text_of, texts_in, time_of
 from wabroadcast_plugins.senders.shared.media import check_message, data_uri, in_base64, load_file
-from wabroadcast_plugins.senders.shared.proofs import require_signature, same_text
 from wabroadcast_plugins.senders.shared.refusals import find_refusal, shown
+from wabroadcast_plugins.senders.shared.signatures import require_signature, same_text
 
 _MEGABYTE: Final = 1024 * 1024
 

@@ -52,14 +52,14 @@ def database_url() -> None:
 
 
 @pytest.fixture
-def engine(settings: Settings) -> Iterator[Broadcaster]:
+def broadcaster(settings: Settings) -> Iterator[Broadcaster]:
     with Broadcaster(settings, plugins=[Once()]) as started:
         yield started
 
 
-def submit(engine: Broadcaster) -> str:
+def submit(broadcaster: Broadcaster) -> str:
     draft = {"name": "Promo", "message": {"type": "text", "text": "Halo"}, "source": {"type": "once"}}
-    return engine.submit(draft).job_id
+    return broadcaster.submit(draft).job_id
 
 
 def await_renewal(client: "redis.Redis", key: str) -> None:
@@ -87,16 +87,18 @@ def test_a_lock_is_renewed_until_its_block_ends(valkey: EmbeddedValkey) -> None:
     assert "wabroadcast-lock" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_a_source_that_thinks_for_long_keeps_its_lock(engine: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = engine.context.keys.preparing(1)
+def test_a_source_that_thinks_for_long_keeps_its_lock(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = broadcaster.context.keys.preparing(1)
     monkeypatch.setattr(prepare, "LOCK_SECONDS", SECONDS)
-    monkeypatch.setattr(OnceSource, "call", lambda _: await_renewal(engine.context.redis, key), raising=False)
-    job_id = submit(engine)
+    monkeypatch.setattr(OnceSource, "call", lambda _: await_renewal(broadcaster.context.redis, key), raising=False)
+    job_id = submit(broadcaster)
 
-    engine.handlers.prepare(1)
+    broadcaster.handlers.prepare(1)
 
-    assert len(engine.messages(job_id).items) == 2
-    assert not engine.context.redis.exists(key)
+    assert len(broadcaster.messages(job_id).items) == 2
+    assert not broadcaster.context.redis.exists(key)
 
 
 @pytest.mark.parametrize(
@@ -107,19 +109,19 @@ def test_a_source_that_thinks_for_long_keeps_its_lock(engine: Broadcaster, monke
     ],
 )
 def test_a_copy_that_breaks_off_leaves_nothing(
-    engine: Broadcaster, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
     def fail_at_the_second(place: int) -> None:
         if place == 1:
             raise error
 
     monkeypatch.setattr(OnceSource, "call", fail_at_the_second, raising=False)
-    job_id = submit(engine)
+    job_id = submit(broadcaster)
 
-    engine.handlers.prepare(1)
+    broadcaster.handlers.prepare(1)
 
-    found = engine.broadcast(job_id)
+    found = broadcaster.get(job_id)
     assert (found.status, found.status_reason, found.total) == ("failed", reason, 0)
-    with engine.context.database.read() as conn:
+    with broadcaster.context.database.read() as conn:
         assert conn.execute(text("SELECT count(*) FROM uploads")).scalar_one() == 0
         assert conn.execute(text("SELECT count(*) FROM upload_chunks")).scalar_one() == 0

@@ -30,14 +30,14 @@ def broadcaster(shared: Broadcaster) -> Broadcaster:
 
 
 def table(broadcaster: Broadcaster, **options: Any) -> list[list[str]]:
-    data = b"".join(broadcaster.export_contacts(**options))
+    data = b"".join(broadcaster.contacts.export(**options))
     return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
 
 
 def test_everyone_is_a_row_and_every_variable_a_column(broadcaster: Broadcaster) -> None:
-    broadcaster.save_contact({"number": "081200000001", "name": "Budi", "tags": ["vip", "lama"]})
-    broadcaster.save_contact({"number": "081200000002", "variables": {"kota": "Solo", "poin": 7, "aktif": True}})
-    broadcaster.save_contact({"number": "081200000003", "variables": {"kota": None, "orderId": "A1", "kosong": ""}})
+    broadcaster.contacts.save({"number": "081200000001", "name": "Budi", "tags": ["vip", "lama"]})
+    broadcaster.contacts.save({"number": "081200000002", "variables": {"kota": "Solo", "poin": 7, "aktif": True}})
+    broadcaster.contacts.save({"number": "081200000003", "variables": {"kota": None, "orderId": "A1", "kosong": ""}})
 
     assert table(broadcaster) == [
         ["number", "name", "tags", "aktif", "kosong", "kota", "{{ orderId }}", "poin"],
@@ -52,7 +52,7 @@ def test_a_file_holds_what_its_list_shows(broadcaster: Broadcaster, monkeypatch:
     for place in range(7):
         tags = ["even"] if place % 2 == 0 else []
         fields = {"name": f"Orang {place}", "tags": tags, "variables": {f"v{place}": "x"}}
-        broadcaster.save_contact({"number": f"0812{place:08d}", **fields})
+        broadcaster.contacts.save({"number": f"0812{place:08d}", **fields})
 
     assert [row[1] for row in table(broadcaster)[1:]] == [f"Orang {place}" for place in range(7)]
     assert [row[1] for row in table(broadcaster, tag="even")[1:]] == ["Orang 0", "Orang 2", "Orang 4", "Orang 6"]
@@ -64,10 +64,10 @@ def test_a_file_holds_what_its_list_shows(broadcaster: Broadcaster, monkeypatch:
 
 
 def test_no_cell_is_a_formula_and_the_number_keeps_its_plus(broadcaster: Broadcaster) -> None:
-    broadcaster.save_contact({"number": "081200000001", "name": "=1+1", "tags": ["-x"], "variables": {"a": "@b"}})
+    broadcaster.contacts.save({"number": "081200000001", "name": "=1+1", "tags": ["-x"], "variables": {"a": "@b"}})
 
     (row,) = table(broadcaster)[1:]
-    book = openpyxl.load_workbook(io.BytesIO(b"".join(broadcaster.export_contacts("xlsx"))))
+    book = openpyxl.load_workbook(io.BytesIO(b"".join(broadcaster.contacts.export("xlsx"))))
 
     assert row == ["+6281200000001", "'=1+1", "'-x", "'@b"]
     cells = next(book.worksheets[0].iter_rows(min_row=2))
@@ -79,11 +79,11 @@ def test_more_variables_than_a_file_has_columns_are_refused_before_it_begins(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "MOST_VARIABLES", 2)
-    broadcaster.save_contact({"number": "081200000001", "tags": ["a"], "variables": {"a": 1, "b": 2}})
-    broadcaster.save_contact({"number": "081200000002", "variables": {"c": 3}})
+    broadcaster.contacts.save({"number": "081200000001", "tags": ["a"], "variables": {"a": 1, "b": 2}})
+    broadcaster.contacts.save({"number": "081200000002", "variables": {"c": 3}})
 
     with pytest.raises(ConflictError, match="more than 2 different variables"):
-        broadcaster.export_contacts()
+        broadcaster.contacts.export()
 
     assert len(table(broadcaster, tag="a")) == 2
 
@@ -96,10 +96,10 @@ def test_what_a_sheet_cannot_hold_is_refused_and_leaves_nothing_behind(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
     (tmp_path / "scratch").mkdir()
     for place in range(3):
-        broadcaster.save_contact({"number": f"0812{place:08d}", "name": "Budi"})
+        broadcaster.contacts.save({"number": f"0812{place:08d}", "name": "Budi"})
 
     with pytest.raises(ConflictError, match="CSV"):
-        broadcaster.export_contacts("xlsx")
+        broadcaster.contacts.export("xlsx")
 
     assert list((tmp_path / "scratch").iterdir()) == []
     assert len(table(broadcaster)) == 4
@@ -114,7 +114,7 @@ def test_a_csv_file_takes_the_same_memory_whatever_its_length(broadcaster: Broad
             ]
             contact_store.upsert_contacts(conn, newcomers, source="test", now=1.0)
         tracemalloc.start()
-        size = sum(map(len, broadcaster.export_contacts()))
+        size = sum(map(len, broadcaster.contacts.export()))
         taken = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert size > 20 * people
@@ -165,21 +165,21 @@ def empty(book: Broadcaster) -> None:
 
 
 def everyone(book: Broadcaster) -> list[Person]:
-    views = [item.model_dump(include={"number", "name", "tags", "variables"}) for item in book.contacts().items]
+    views = [item.model_dump(include={"number", "name", "tags", "variables"}) for item in book.contacts.list().items]
     return sorted(views, key=lambda person: str(person["number"]))
 
 
 def import_again(book: Broadcaster, data: bytes) -> None:
-    report = book.import_contacts(book.save_upload([data]).upload_id)
+    report = book.contacts.import_file(book.uploads.save([data]).upload_id)
     assert (report.status, report.rejected) == ("done", 0), report
 
 
 def check_there_and_back(book: Broadcaster, people: list[Person], file_format: Any) -> None:
     empty(book)
     for person in people:
-        book.save_contact(person)
+        book.contacts.save(person)
     before = everyone(book)
-    data = b"".join(book.export_contacts(file_format))
+    data = b"".join(book.contacts.export(file_format))
 
     import_again(book, data)
     assert everyone(book) == before  # into the same book
@@ -229,13 +229,13 @@ def test_values_that_files_are_known_to_spoil_survive(book: Broadcaster, value: 
 
 def test_values_of_other_kinds_come_back_as_texts(book: Broadcaster) -> None:
     empty(book)
-    book.save_contact({"number": "081200000001", "variables": {"poin": 7, "rata": 1.5, "aktif": True, "kosong": None}})
-    data = b"".join(book.export_contacts())
+    book.contacts.save({"number": "081200000001", "variables": {"poin": 7, "rata": 1.5, "aktif": True, "kosong": None}})
+    data = b"".join(book.contacts.export())
     empty(book)
 
     import_again(book, data)
 
-    assert book.contact("081200000001").variables == {"poin": "7", "rata": "1.5", "aktif": "True"}
+    assert book.contacts.get("081200000001").variables == {"poin": "7", "rata": "1.5", "aktif": "True"}
 
 
 def test_a_book_saved_anew_by_a_spreadsheet_is_still_understood(book: Broadcaster) -> None:

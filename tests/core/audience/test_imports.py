@@ -28,7 +28,7 @@ SMALL_FILE = "Nama;No. HP;Kota;Tag\nBudi;0812-3456-7890;Bandung;vip, lama\nSiti;
 
 def upload(broadcaster: Broadcaster, text: str | bytes, name: str = "people.csv") -> str:
     data = text.encode() if isinstance(text, str) else text
-    return broadcaster.save_upload([data], filename=name).upload_id
+    return broadcaster.uploads.save([data], filename=name).upload_id
 
 
 def rows(count: int, *, first: int = 0) -> str:
@@ -36,12 +36,12 @@ def rows(count: int, *, first: int = 0) -> str:
 
 
 def people(broadcaster: Broadcaster) -> dict[str, tuple[str | None, dict[str, object], list[str]]]:
-    page = broadcaster.contacts(page_size=1_000)
+    page = broadcaster.contacts.list(page_size=1_000)
     return {item.number: (item.name, dict(item.variables), item.tags) for item in page.items}
 
 
 def test_a_file_becomes_contacts(broadcaster: Broadcaster) -> None:
-    report = broadcaster.import_contacts(upload(broadcaster, SMALL_FILE), tags=["promo"])
+    report = broadcaster.contacts.import_file(upload(broadcaster, SMALL_FILE), tags=["promo"])
 
     assert (report.status, report.rows, report.created, report.updated, report.rejected) == ("done", 2, 2, 0, 0)
     assert report.columns == {"Nama": "name", "No. HP": "number", "Kota": "kota", "Tag": "tag, tags"}
@@ -50,8 +50,8 @@ def test_a_file_becomes_contacts(broadcaster: Broadcaster) -> None:
         "+6281234567890": ("Budi", {"kota": "Bandung", "tag": "vip, lama"}, ["lama", "promo", "vip"]),
         "+6281311112222": ("Siti", {"kota": "Bogor"}, ["promo"]),
     }
-    assert broadcaster.contact("081234567890").source == "people.csv"
-    assert {tag.name: tag.contacts for tag in broadcaster.tags()} == {"lama": 1, "promo": 2, "vip": 1}
+    assert broadcaster.contacts.get("081234567890").source == "people.csv"
+    assert {tag.name: tag.contacts for tag in broadcaster.tags.list()} == {"lama": 1, "promo": 2, "vip": 1}
 
 
 def test_a_workbook_becomes_contacts(broadcaster: Broadcaster) -> None:
@@ -61,16 +61,16 @@ def test_a_workbook_becomes_contacts(broadcaster: Broadcaster) -> None:
     file = io.BytesIO()
     book.save(file)
 
-    report = broadcaster.import_contacts(upload(broadcaster, file.getvalue(), "anything"))
+    report = broadcaster.contacts.import_file(upload(broadcaster, file.getvalue(), "anything"))
 
     assert (report.status, report.created) == ("done", 2)
     assert set(people(broadcaster)) == {"+6281234567890", "+6281311112222"}
 
 
 def test_a_second_file_changes_what_it_says_and_keeps_the_rest(broadcaster: Broadcaster) -> None:
-    broadcaster.import_contacts(upload(broadcaster, SMALL_FILE))
+    broadcaster.contacts.import_file(upload(broadcaster, SMALL_FILE))
 
-    report = broadcaster.import_contacts(
+    report = broadcaster.contacts.import_file(
         upload(broadcaster, "HP,Nama,Kota,Poin,Grup\n081234567890,,Jakarta,7,baru\n081399998888,Ani,,,\n")
     )
 
@@ -86,7 +86,7 @@ def test_a_number_that_comes_twice_is_one_person(broadcaster: Broadcaster, chunk
     broadcaster.settings.prepare_chunk = chunk
     file = "Nama,HP,Kota,Tag\nBudi,081234567890,Bandung,a\nAni,081300000001,,\n,+6281234567890,Bogor,b\n"
 
-    report = broadcaster.import_contacts(upload(broadcaster, file))
+    report = broadcaster.contacts.import_file(upload(broadcaster, file))
 
     assert (report.rows, report.created, report.updated, report.rejected) == (3, 2, 1, 0)
     assert people(broadcaster)["+6281234567890"] == ("Budi", {"kota": "Bogor", "tag": "b"}, ["a", "b"])
@@ -96,7 +96,7 @@ def test_damaged_rows_are_reported_and_the_rest_goes_on(broadcaster: Broadcaster
     long_ones = f"X;081200000001;{'t' * 101}\n{'n' * 513};081200000002;\n"
     file = f"Nama;HP;Tag\nBudi;081234567890;\nAni;hubungi kantor;\nTuti;;\n{long_ones}"
 
-    report = broadcaster.import_contacts(upload(broadcaster, file))
+    report = broadcaster.contacts.import_file(upload(broadcaster, file))
 
     assert (report.rows, report.created, report.rejected) == (5, 1, 4)
     assert [(row.row, row.column, row.reason) for row in report.rejections] == [
@@ -135,7 +135,7 @@ def test_rows_that_were_rejected_and_mended_come_in_without_their_reasons(broadc
     rows = rejected_rows(broadcaster, "Nama,HP,Kota\nBudi,0812345678x,Bogor\nAni,12,Solo\n")
     mended = "\n".join(map(",".join, rows)).replace("0812345678x", "081234567890")
 
-    report = broadcaster.import_contacts(upload(broadcaster, mended))
+    report = broadcaster.contacts.import_file(upload(broadcaster, mended))
 
     assert (report.created, report.rejected) == (1, 1)
     assert report.columns == {"Nama": "name", "HP": "number", "Kota": "kota", "row": "", "reason": ""}
@@ -143,8 +143,8 @@ def test_rows_that_were_rejected_and_mended_come_in_without_their_reasons(broadc
 
 
 def rejected_rows(broadcaster: Broadcaster, file: str, **options: Any) -> list[list[str]]:
-    report = broadcaster.import_contacts(upload(broadcaster, file), **options)
-    data = b"".join(broadcaster.import_errors(str(report.import_id)))
+    report = broadcaster.contacts.import_file(upload(broadcaster, file), **options)
+    data = b"".join(broadcaster.contacts.import_errors(str(report.import_id)))
     return list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
 
 
@@ -158,9 +158,9 @@ def test_a_chunk_ends_where_its_rejected_rows_are_long(broadcaster: Broadcaster)
 
 def test_many_rejected_rows_come_back_whole(broadcaster: Broadcaster) -> None:
     file = "HP,Nama\n081234567890,Budi\n" + "".join(f"x{n},Orang {n}\n" for n in range(2_500))
-    report = broadcaster.import_contacts(upload(broadcaster, file))
+    report = broadcaster.contacts.import_file(upload(broadcaster, file))
 
-    lines = b"".join(broadcaster.import_errors(str(report.import_id))).decode("utf-8-sig").splitlines()
+    lines = b"".join(broadcaster.contacts.import_errors(str(report.import_id))).decode("utf-8-sig").splitlines()
 
     assert report.rejected == 2_500
     assert len(report.rejections) == 20
@@ -170,7 +170,7 @@ def test_many_rejected_rows_come_back_whole(broadcaster: Broadcaster) -> None:
 def test_a_mapping_and_a_region_overrule_what_would_be_understood(broadcaster: Broadcaster) -> None:
     file = "A,B,C\n0912345678,0987654321,Ana\n"
 
-    report = broadcaster.import_contacts(
+    report = broadcaster.contacts.import_file(
         upload(broadcaster, file), mapping={"B": "number", "A": "", "C": "panggilan"}, region="vn"
     )
 
@@ -181,7 +181,7 @@ def test_a_mapping_and_a_region_overrule_what_would_be_understood(broadcaster: B
 def test_how_a_text_file_is_read_can_be_said(broadcaster: Broadcaster) -> None:
     file = "Nama^HP\nJosé, Ibu^0812-3456-7890\n".encode("cp437")
 
-    report = broadcaster.import_contacts(upload(broadcaster, file), delimiter="^", encoding="cp437")
+    report = broadcaster.contacts.import_file(upload(broadcaster, file), delimiter="^", encoding="cp437")
 
     assert report.reading == Reading(delimiter="^", encoding="cp437", header_row=1)
     assert {number: name for number, (name, *_) in people(broadcaster).items()} == {"+6281234567890": "José, Ibu"}
@@ -190,12 +190,12 @@ def test_how_a_text_file_is_read_can_be_said(broadcaster: Broadcaster) -> None:
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_an_encoding_that_the_file_is_not_in_is_one_clear_error(broadcaster: Broadcaster, dry_run: bool) -> None:  # noqa: FBT001 - a parameter
     with pytest.raises(FileError, match="not utf-16 text"):
-        broadcaster.import_contacts(upload(broadcaster, SMALL_FILE), encoding="utf-16", dry_run=dry_run)
+        broadcaster.contacts.import_file(upload(broadcaster, SMALL_FILE), encoding="utf-16", dry_run=dry_run)
 
 
 def test_an_option_that_does_not_exist_is_a_mistake_of_the_program(broadcaster: Broadcaster) -> None:
     with pytest.raises(TypeError, match="'maping'"):
-        broadcaster.import_contacts(upload(broadcaster, SMALL_FILE), maping={"HP": "number"})  # type: ignore[call-arg]
+        broadcaster.contacts.import_file(upload(broadcaster, SMALL_FILE), maping={"HP": "number"})  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("sheet", ["lama", "2", 2, "3", 2024])
@@ -210,7 +210,7 @@ def test_the_sheet_of_a_workbook_can_be_said_by_name_and_place(broadcaster: Broa
     file = io.BytesIO()
     book.save(file)
 
-    broadcaster.import_contacts(upload(broadcaster, file.getvalue()), sheet=sheet)
+    broadcaster.contacts.import_file(upload(broadcaster, file.getvalue()), sheet=sheet)
 
     expected = {"lama": "+6281233333333", 2024: "+6281244444444"}
     assert set(people(broadcaster)) == {expected.get(sheet, "+6281222222222")}  # a sheet may be called like a place
@@ -222,9 +222,9 @@ def test_a_workbook_has_no_delimiter_and_names_the_sheets_it_has(broadcaster: Br
     workbook = upload(broadcaster, file.getvalue())
 
     with pytest.raises(InvalidInputError) as refused:
-        broadcaster.import_contacts(workbook, delimiter=",", dry_run=True)
+        broadcaster.contacts.import_file(workbook, delimiter=",", dry_run=True)
     with pytest.raises(FileError, match="no sheet 'Data'; the workbook has Sheet"):
-        broadcaster.import_contacts(workbook, sheet="Data", dry_run=True)
+        broadcaster.contacts.import_file(workbook, sheet="Data", dry_run=True)
 
     assert [fault.path for fault in refused.value.faults] == ["delimiter"]
 
@@ -242,15 +242,15 @@ def test_a_file_that_cannot_be_read_is_one_clear_error(broadcaster: Broadcaster,
     upload_id = upload(broadcaster, file)
 
     with pytest.raises(FileError):
-        broadcaster.import_contacts(upload_id)
+        broadcaster.contacts.import_file(upload_id)
     with pytest.raises(FileError):
-        broadcaster.import_contacts(upload_id, dry_run=True)
+        broadcaster.contacts.import_file(upload_id, dry_run=True)
 
 
 def test_a_file_that_breaks_in_the_middle_keeps_what_came_before(broadcaster: Broadcaster) -> None:
     broadcaster.settings.prepare_chunk = 50
 
-    report = broadcaster.import_contacts(upload(broadcaster, "Nama,HP,Kode\n" + rows(120) + '"cut,0812'))
+    report = broadcaster.contacts.import_file(upload(broadcaster, "Nama,HP,Kode\n" + rows(120) + '"cut,0812'))
 
     assert report.status == "failed"
     assert "row 122" in str(report.reason)
@@ -272,13 +272,17 @@ def test_options_that_do_not_fit_are_named(broadcaster: Broadcaster, options: di
     upload_id = upload(broadcaster, SMALL_FILE)
 
     with pytest.raises(InvalidInputError) as caught:
-        broadcaster.import_contacts(upload_id, **options)  # type: ignore[arg-type]  # a table of cases
+        broadcaster.contacts.import_file(upload_id, **options)  # type: ignore[arg-type]  # a table of cases
 
     assert [fault.path for fault in caught.value.faults] == [path]
 
 
 def test_what_is_not_there_is_said(broadcaster: Broadcaster) -> None:
-    for ask in (broadcaster.import_contacts, broadcaster.import_report, broadcaster.import_errors):
+    for ask in (
+        broadcaster.contacts.import_file,
+        broadcaster.contacts.import_report,
+        broadcaster.contacts.import_errors,
+    ):
         with pytest.raises(NotFoundError):
             ask("gone")
 
@@ -290,7 +294,7 @@ def test_text_that_no_database_stores_does_not_stop_an_import(broadcaster: Broad
     file = io.BytesIO()
     book.save(file)
 
-    report = broadcaster.import_contacts(upload(broadcaster, file.getvalue()))
+    report = broadcaster.contacts.import_file(upload(broadcaster, file.getvalue()))
 
     assert (report.status, report.created) == ("done", 1)
 
@@ -300,11 +304,11 @@ def test_text_that_no_database_stores_does_not_stop_an_import(broadcaster: Broad
 
 def test_a_dry_run_says_what_would_happen_and_stores_nothing(broadcaster: Broadcaster) -> None:
     broadcaster.settings.prepare_chunk = 2
-    broadcaster.import_contacts(upload(broadcaster, SMALL_FILE))
+    broadcaster.contacts.import_file(upload(broadcaster, SMALL_FILE))
     before = people(broadcaster)
     file = "Nama,HP,Tag\nBudi,081234567890,x\nAni,081300000001,\nAni,081300000001,y\nTuti,12,\nAni,081300000001,\n"
 
-    tried = broadcaster.import_contacts(upload(broadcaster, file), tags=["promo"], dry_run=True)
+    tried = broadcaster.contacts.import_file(upload(broadcaster, file), tags=["promo"], dry_run=True)
 
     assert people(broadcaster) == before
     assert (tried.import_id, tried.status) == (None, "done")
@@ -312,7 +316,7 @@ def test_a_dry_run_says_what_would_happen_and_stores_nothing(broadcaster: Broadc
     assert tried.samples[0].model_dump() == {
         "number": "+6281234567890", "name": "Budi", "tags": ["promo", "x"], "variables": {"tag": "x"},
     }  # fmt: skip
-    done = broadcaster.import_contacts(upload(broadcaster, file), tags=["promo"])
+    done = broadcaster.contacts.import_file(upload(broadcaster, file), tags=["promo"])
     for name in ("rows", "created", "updated", "rejected", "reasons", "rejections", "columns", "reading", "filename"):
         assert getattr(tried, name) == getattr(done, name)
 
@@ -320,7 +324,9 @@ def test_a_dry_run_says_what_would_happen_and_stores_nothing(broadcaster: Broadc
 def test_a_dry_run_ends_when_its_time_is_up(broadcaster: Broadcaster) -> None:
     broadcaster.settings.prepare_chunk = 10
 
-    tried = broadcaster.import_contacts(upload(broadcaster, "Nama,HP,Kode\n" + rows(100)), dry_run=True, wait_seconds=0)
+    tried = broadcaster.contacts.import_file(
+        upload(broadcaster, "Nama,HP,Kode\n" + rows(100)), dry_run=True, wait_seconds=0
+    )
 
     assert (tried.status, tried.rows) == ("running", 10)
 
@@ -328,7 +334,7 @@ def test_a_dry_run_ends_when_its_time_is_up(broadcaster: Broadcaster) -> None:
 def test_a_header_alone_is_understood(broadcaster: Broadcaster) -> None:
     upload_id = upload(broadcaster, "Daftar\t\nNama\tHP\n")
 
-    for report in (broadcaster.import_contacts(upload_id, dry_run=dry_run) for dry_run in (True, False)):
+    for report in (broadcaster.contacts.import_file(upload_id, dry_run=dry_run) for dry_run in (True, False)):
         assert (report.status, report.rows) == ("done", 0)
         assert report.columns == {"Nama": "name", "HP": "number"}
         assert report.reading == Reading(delimiter="\t", encoding="utf-8", header_row=2)
@@ -354,7 +360,7 @@ def die_in_the_middle(*arguments, **options):
 
 victim.{function} = die_in_the_middle
 with Broadcaster(settings) as broadcaster:
-    broadcaster.import_contacts(sys.argv[2], tags=["promo"])
+    broadcaster.contacts.import_file(sys.argv[2], tags=["promo"])
 """
 
 
@@ -390,37 +396,37 @@ def check_whole(broadcaster: Broadcaster, report: ImportReport) -> None:
     assert (report.status, report.rows, report.created, report.updated, report.rejected) == ("done", 261, 250, 10, 1)
     found = people(broadcaster)
     assert found == {f"+62812{n:08d}": (f"Orang {n}", {"kode": f"K{n}"}, ["promo"]) for n in range(250)}
-    assert [(tag.name, tag.contacts) for tag in broadcaster.tags()] == [("promo", 250)]
+    assert [(tag.name, tag.contacts) for tag in broadcaster.tags.list()] == [("promo", 250)]
 
 
 @KILLED
 def test_a_killed_import_is_taken_up_again(broadcaster: Broadcaster, killed_import: str) -> None:
-    left = broadcaster.import_report(killed_import)
+    left = broadcaster.contacts.import_report(killed_import)
     assert (left.status, left.rows, left.created) == ("running", 150, 150)
 
     def done() -> bool:
         run_import(broadcaster.context, killed_import)  # no use until the dead process' lock has run out
-        return broadcaster.import_report(killed_import).status == "done"
+        return broadcaster.contacts.import_report(killed_import).status == "done"
 
     wait_for(done, what="the end of the import")
 
-    check_whole(broadcaster, broadcaster.import_report(killed_import))
+    check_whole(broadcaster, broadcaster.contacts.import_report(killed_import))
 
 
 @pytest.mark.parametrize("killed_import", [("imports", "count_rows")], indirect=True)
 def test_a_worker_takes_up_what_a_killed_process_left(
     broadcaster: Broadcaster, killed_import: str, worker: Worker
 ) -> None:
-    wait_for(lambda: broadcaster.import_report(killed_import).status == "done", what="the end of the import")
+    wait_for(lambda: broadcaster.contacts.import_report(killed_import).status == "done", what="the end of the import")
 
-    check_whole(broadcaster, broadcaster.import_report(killed_import))
+    check_whole(broadcaster, broadcaster.contacts.import_report(killed_import))
 
 
 def test_two_readers_at_once_double_nobody(broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
     broadcaster.settings.prepare_chunk = 20
-    monkeypatch.setattr(broadcaster.contact_book, "_threads", _NobodyRuns())
+    monkeypatch.setattr(broadcaster.contacts, "_threads", _NobodyRuns())
     text = "Nama,HP,Kode\n" + rows(400)
-    import_id = str(broadcaster.import_contacts(upload(broadcaster, text)).import_id)
+    import_id = str(broadcaster.contacts.import_file(upload(broadcaster, text)).import_id)
     monkeypatch.setattr(broadcaster.context.keys.__class__, "importing", _no_lock())
 
     readers = [threading.Thread(target=run_import, args=(broadcaster.context, import_id)) for _ in range(4)]
@@ -430,7 +436,7 @@ def test_two_readers_at_once_double_nobody(broadcaster: Broadcaster, monkeypatch
         reader.join()
 
     run_import(broadcaster.context, import_id)  # all but one gave up, and the last may have too
-    report = broadcaster.import_report(import_id)
+    report = broadcaster.contacts.import_report(import_id)
     assert (report.status, report.rows, report.created, report.updated) == ("done", 400, 400, 0)
     assert len(people(broadcaster)) == 400
 
@@ -449,18 +455,18 @@ def _no_lock() -> object:
 def test_an_import_that_another_process_runs_is_left_to_it(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcaster.contact_book, "_threads", _NobodyRuns())
-    import_id = str(broadcaster.import_contacts(upload(broadcaster, SMALL_FILE)).import_id)
+    monkeypatch.setattr(broadcaster.contacts, "_threads", _NobodyRuns())
+    import_id = str(broadcaster.contacts.import_file(upload(broadcaster, SMALL_FILE)).import_id)
     broadcaster.context.redis.set(broadcaster.context.keys.importing(import_id), "theirs")
 
     run_import(broadcaster.context, import_id)
 
-    assert broadcaster.import_report(import_id).status == "queued"
+    assert broadcaster.contacts.import_report(import_id).status == "queued"
 
 
 def test_a_file_comes_in_while_redis_is_away(tmp_path: Path) -> None:
     with Broadcaster(Settings(data_dir=tmp_path, redis_url="redis://127.0.0.1:1/0")) as broadcaster:
-        report = broadcaster.import_contacts(upload(broadcaster, SMALL_FILE))
+        report = broadcaster.contacts.import_file(upload(broadcaster, SMALL_FILE))
 
     assert (report.status, report.created) == ("done", 2)
 
@@ -469,23 +475,23 @@ def test_an_import_that_takes_long_goes_on_after_the_answer(broadcaster: Broadca
     broadcaster.settings.prepare_chunk = 50
     upload_id = upload(broadcaster, "Nama,HP,Kode\n" + rows(3_000))
 
-    first = broadcaster.import_contacts(upload_id, wait_seconds=0)
+    first = broadcaster.contacts.import_file(upload_id, wait_seconds=0)
     assert first.status in {"queued", "running"}
 
-    wait_for(lambda: broadcaster.import_report(str(first.import_id)).status == "done")
-    assert broadcaster.import_report(str(first.import_id)).created == 3_000
+    wait_for(lambda: broadcaster.contacts.import_report(str(first.import_id)).status == "done")
+    assert broadcaster.contacts.import_report(str(first.import_id)).created == 3_000
 
 
 def test_closing_stops_an_import_after_its_chunk_and_the_next_start_goes_on(settings: Settings) -> None:
     settings.prepare_chunk = 20
     with Broadcaster(settings, plugins=[gateway_plugin, null_plugin]) as broadcaster:
         upload_id = upload(broadcaster, "Nama,HP,Kode\n" + rows(5_000))
-        import_id = str(broadcaster.import_contacts(upload_id, wait_seconds=0.05).import_id)
+        import_id = str(broadcaster.contacts.import_file(upload_id, wait_seconds=0.05).import_id)
 
     with Broadcaster(settings, plugins=[gateway_plugin, null_plugin]) as broadcaster:
-        left = broadcaster.import_report(import_id)
+        left = broadcaster.contacts.import_report(import_id)
         run_import(broadcaster.context, import_id)
-        report = broadcaster.import_report(import_id)
+        report = broadcaster.contacts.import_report(import_id)
 
     assert left.rows < 5_000
     assert (report.status, report.rows, report.created) == ("done", 5_000, 5_000)

@@ -6,7 +6,7 @@ from wabroadcast_core.broadcaster import Broadcaster
 
 def test_a_damaged_row_is_skipped_with_its_reason_and_the_others_are_sent_to(broadcaster: Broadcaster) -> None:
     file = b'Nama,HP\nBudi,081234567890\n"Ani "A",081311112222\nTuti,12\nCici,081399998888\n'
-    upload_id = broadcaster.save_upload([file], filename="people.csv").upload_id
+    upload_id = broadcaster.uploads.save([file], filename="people.csv").upload_id
     message = {"type": "text", "text": "Halo {{ name }}"}
     source = {"type": "csv", "uploadId": upload_id}
     job = broadcaster.submit({"name": "Promo", "connection": "sandbox", "message": message, "source": source})

@@ -54,10 +54,10 @@ class SmallPlugin:
 
 
 @pytest.fixture
-def engine(settings: Settings) -> Any:
+def broadcaster(settings: Settings) -> Any:
     with Broadcaster(settings, plugins=[null_plugin, SmallPlugin()]) as started:
-        started.save_connection("main", {"sender": "null", "rate": {"messages": 10, "perSeconds": 1}})
-        started.save_connection("small", {"sender": "small"})
+        started.connections.save("main", {"sender": "null", "rate": {"messages": 10, "perSeconds": 1}})
+        started.connections.save("small", {"sender": "small"})
         yield started
 
 
@@ -81,19 +81,19 @@ def _people() -> list[dict[str, Any]]:
     ]
 
 
-def test_it_counts_as_the_preparation_does(engine: Broadcaster) -> None:
-    engine.block("081200000091")
+def test_it_counts_as_the_preparation_does(broadcaster: Broadcaster) -> None:
+    broadcaster.blacklist.add("081200000091")
 
-    preview = engine.preview(_draft(), _people())
-    job_id = engine.submit(_draft(), _people()).job_id
-    worker = Worker(engine)
+    preview = broadcaster.preview(_draft(), _people())
+    job_id = broadcaster.submit(_draft(), _people()).job_id
+    worker = Worker(broadcaster)
     worker.start()
     try:
-        wait_for(lambda: engine.status(job_id).status == "completed", what="the broadcast")
+        wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the broadcast")
     finally:
         worker.stop()
 
-    status = engine.status(job_id)
+    status = broadcaster.status(job_id)
     assert (preview.total, preview.sendable, preview.skipped) == (8, 4, 4)
     assert preview.skipped_by == status.skipped_by
     assert preview.sendable == status.counts.sent
@@ -101,70 +101,70 @@ def test_it_counts_as_the_preparation_does(engine: Broadcaster) -> None:
     assert preview.complete
 
 
-def test_it_shows_three_messages_of_real_recipients(engine: Broadcaster) -> None:
-    shown = engine.preview(_draft(), _people()).messages
+def test_it_shows_three_messages_of_real_recipients(broadcaster: Broadcaster) -> None:
+    shown = broadcaster.preview(_draft(), _people()).messages
 
     assert [(message.number, message.text) for message in shown] == [
         (f"+6281200000{place:03}", f"Halo Budi {place}, kode A{place}") for place in range(3)
     ]
 
 
-def test_nothing_is_left_behind(engine: Broadcaster) -> None:
-    engine.preview(_draft(), _people())
+def test_nothing_is_left_behind(broadcaster: Broadcaster) -> None:
+    broadcaster.preview(_draft(), _people())
 
-    with engine.context.database.read() as conn:
+    with broadcaster.context.database.read() as conn:
         counts = [
             conn.execute(select(func.count()).select_from(each)).scalar() for each in (broadcasts, messages, uploads)
         ]
     assert counts == [0, 0, 0]
-    assert not engine.has_due_work()
+    assert not broadcaster.has_due_work()
 
 
-def test_who_comes_again_in_a_later_chunk_is_counted_once(engine: Broadcaster) -> None:
-    engine.settings.prepare_chunk = 3
+def test_who_comes_again_in_a_later_chunk_is_counted_once(broadcaster: Broadcaster) -> None:
+    broadcaster.settings.prepare_chunk = 3
 
-    preview = engine.preview(_draft(), _people() * 2)
+    preview = broadcaster.preview(_draft(), _people() * 2)
 
     assert preview.sendable == 5
     assert preview.skipped_by["duplicate"] == 7
 
 
-def test_it_says_when_it_would_end(engine: Broadcaster) -> None:
-    preview = engine.preview(_draft(scheduledAt="2030-12-01T08:00:00+07:00"), _people())
+def test_it_says_when_it_would_end(broadcaster: Broadcaster) -> None:
+    preview = broadcaster.preview(_draft(scheduledAt="2030-12-01T08:00:00+07:00"), _people())
 
     assert preview.finishes_at is not None
     assert preview.starts_at.isoformat() == "2030-12-01T01:00:00+00:00"
     assert 0 < (preview.finishes_at - preview.starts_at).total_seconds() < 5
 
 
-def test_it_stops_reading_when_its_time_is_up(engine: Broadcaster) -> None:
-    engine.settings.prepare_chunk = 2
+def test_it_stops_reading_when_its_time_is_up(broadcaster: Broadcaster) -> None:
+    broadcaster.settings.prepare_chunk = 2
 
-    preview = engine.preview(_draft(), _people(), seconds=0)
+    preview = broadcaster.preview(_draft(), _people(), seconds=0)
 
     assert (preview.complete, preview.total, preview.finishes_at) == (False, 2, None)
 
 
-def test_what_a_submit_refuses_is_refused(engine: Broadcaster) -> None:
+def test_what_a_submit_refuses_is_refused(broadcaster: Broadcaster) -> None:
     with pytest.raises(InvalidInputError):
-        engine.preview(_draft(connection="nobody"), _people())
+        broadcaster.preview(_draft(connection="nobody"), _people())
     with pytest.raises(TemplateError):
-        engine.preview(_draft(message={"type": "text", "text": "{{"}), _people())
+        broadcaster.preview(_draft(message={"type": "text", "text": "{{"}), _people())
     with pytest.raises(InvalidInputError, match=r"recipients\.1"):
-        engine.preview(_draft(), [_people()[0], {"name": "no number"}])
+        broadcaster.preview(_draft(), [_people()[0], {"name": "no number"}])
 
 
 # --- what senders can carry ------------------------------------------------------------------------------------
 
 
-def test_a_text_that_is_too_long_for_one_person_skips_that_person(engine: Broadcaster) -> None:
+def test_a_text_that_is_too_long_for_one_person_skips_that_person(broadcaster: Broadcaster) -> None:
     people = [
         {"number": "081200000001", "name": "Budi"},
         {"number": "081200000002", "name": "Raden Mas Suryodiningrat"},
     ]
     draft = _draft(connection=["main", "small"], message={"type": "text", "text": "Halo {{ name }}"})
 
-    preview = engine.preview(draft, people)
+    preview = broadcaster.preview(draft, people)
 
     assert preview.skipped_by == {"bad_text": 1}
     assert {limit.connection: limit.text_length for limit in preview.limits} == {"main": 4_096, "small": 20}
@@ -174,11 +174,11 @@ def _image(upload_id: str, **fields: Any) -> dict[str, Any]:
     return _draft(connection="small", message={"type": "image", "media": {"uploadId": upload_id}, **fields})
 
 
-def test_a_file_is_judged_by_its_content_and_size_before_anything_starts(engine: Broadcaster) -> None:
-    upload_id = engine.save_upload([JPEG], filename="photo.png", content_type="image/png").upload_id
+def test_a_file_is_judged_by_its_content_and_size_before_anything_starts(broadcaster: Broadcaster) -> None:
+    upload_id = broadcaster.uploads.save([JPEG], filename="photo.png", content_type="image/png").upload_id
 
     with pytest.raises(InvalidInputError) as refused:
-        engine.submit(_image(upload_id), _people())
+        broadcaster.submit(_image(upload_id), _people())
 
     said = {(fault.path, fault.message.partition(" takes ")[2] or fault.message) for fault in refused.value.faults}
     assert {path for path, _ in said} == {"message.media.uploadId"}
@@ -200,21 +200,21 @@ def test_a_file_is_judged_by_its_content_and_size_before_anything_starts(engine:
     ],
 )
 def test_what_a_sender_cannot_carry_is_refused_with_its_path(
-    engine: Broadcaster, message: dict[str, Any], path: str
+    broadcaster: Broadcaster, message: dict[str, Any], path: str
 ) -> None:
-    for call in (engine.submit, engine.preview):
+    for call in (broadcaster.submit, broadcaster.preview):
         with pytest.raises(InvalidInputError) as refused:
             call(_draft(connection="small", message=message), _people())
 
         assert [fault.path for fault in refused.value.faults] == [path]
 
 
-def test_an_upload_that_a_template_names_must_be_there(engine: Broadcaster) -> None:
+def test_an_upload_that_a_template_names_must_be_there(broadcaster: Broadcaster) -> None:
     header = {"type": "header", "parameters": [{"type": "image", "image": {"uploadId": "gone"}}]}
     template = {"name": "promo", "language": "id", "components": [header]}
 
     with pytest.raises(InvalidInputError) as refused:
-        engine.submit(_draft(message={"type": "template", "template": template}), _people())
+        broadcaster.submit(_draft(message={"type": "template", "template": template}), _people())
 
     assert [fault.path for fault in refused.value.faults] == [
         "message.template.components.0.parameters.0.image.uploadId"

@@ -38,7 +38,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture(autouse=True)
 def connection(broadcaster: Broadcaster) -> None:
-    broadcaster.save_connection("main", {"sender": "scripted"})
+    broadcaster.connections.save("main", {"sender": "scripted"})
 
 
 def _await_status(broadcaster: Broadcaster, job_id: str, status: str) -> None:
@@ -87,7 +87,7 @@ def _counts(gateway: Gateway, job_id: str) -> Counter[str]:
 def busy(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> str:
     """A broadcast in the middle of 300 messages at 150 a second."""
     fields = {"url": gateway.url}
-    broadcaster.save_connection(
+    broadcaster.connections.save(
         "door", {"sender": "gateway", "settings": fields, "rate": {"messages": 150, "perSeconds": 1}}
     )
     job_id = broadcaster.submit(text_to("door", batching={"size": 100, "intervalSeconds": 0.01}), people(300)).job_id
@@ -96,10 +96,13 @@ def busy(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> str:
 
 
 ACTS: dict[str, tuple[Callable[[Broadcaster, str], object], Callable[[Broadcaster, str], object]]] = {
-    "the-broadcast": (lambda engine, job: engine.pause(job), lambda engine, job: engine.resume(job)),
+    "the-broadcast": (
+        lambda broadcaster, job: broadcaster.pause(job),
+        lambda broadcaster, job: broadcaster.resume(job),
+    ),
     "its-connection": (
-        lambda engine, _: engine.pause_connection("door"),
-        lambda engine, _: engine.resume_connection("door"),
+        lambda broadcaster, _: broadcaster.connections.pause("door"),
+        lambda broadcaster, _: broadcaster.connections.resume("door"),
     ),
 }
 
@@ -187,7 +190,7 @@ def test_whoever_opts_out_while_queued_is_not_sent_anything(
 ) -> None:
     last = [number_of(place) for place in range(290, 300)]
 
-    broadcaster.block_numbers(last, reason=reason)
+    broadcaster.blacklist.add_many(last, reason=reason)
     _await_status(broadcaster, busy, "completed")
 
     assert {arrival.number for arrival in _arrivals(gateway, busy)} == {number_of(place) for place in range(290)}
@@ -202,7 +205,7 @@ def test_a_pause_during_a_slow_look_at_the_blacklist_is_not_missed(
 ) -> None:
     slow = SlowBlacklist()
     with Broadcaster(settings, plugins=[provider, slow]) as broadcaster:
-        broadcaster.save_connection("main", {"sender": "scripted"})
+        broadcaster.connections.save("main", {"sender": "scripted"})
         job_id = broadcaster.submit(text_to("main"), people(5)).job_id
         broadcaster.handlers.prepare(1)
         slow.gate.clear()
@@ -245,7 +248,7 @@ def test_a_pause_that_was_taken_back_drops_nothing_that_is_claimed_later(
     monkeypatch.setattr(Engine, "give_back", note)
     patient = settings.model_copy(update={"claim_size": 20, "turn_seconds": 10.0})
     with Broadcaster(patient, plugins=[provider, SleepyBlacklist(0.05)]) as broadcaster:
-        broadcaster.save_connection("main", {"sender": "scripted"})
+        broadcaster.connections.save("main", {"sender": "scripted"})
         job_id = broadcaster.submit(text_to("main"), people(1_000)).job_id
         worker = Worker(broadcaster)
         worker.start()
@@ -312,7 +315,7 @@ def test_a_broadcast_paused_while_its_audience_is_read_is_read_on_and_sent_after
     settings: Settings, provider: ScriptedProvider, held_after: int
 ) -> None:
     with Broadcaster(settings.model_copy(update={"prepare_chunk": 10}), plugins=[provider]) as broadcaster:
-        broadcaster.save_connection("main", {"sender": "scripted"})
+        broadcaster.connections.save("main", {"sender": "scripted"})
         worker = Worker(broadcaster)
         worker.start()
         job_id = _held(broadcaster, provider, held_after=held_after)
@@ -350,7 +353,7 @@ def test_a_broadcast_cancelled_while_its_audience_is_read_sends_nothing_more(
     settings: Settings, provider: ScriptedProvider
 ) -> None:
     with Broadcaster(settings.model_copy(update={"prepare_chunk": 10}), plugins=[provider]) as broadcaster:
-        broadcaster.save_connection("main", {"sender": "scripted"})
+        broadcaster.connections.save("main", {"sender": "scripted"})
         worker = Worker(broadcaster)
         worker.start()
         job_id = _held(broadcaster, provider, held_after=25)
@@ -443,7 +446,7 @@ def test_a_big_broadcast_is_cancelled_at_once_and_swept_to_its_end(broadcaster: 
 
 
 def test_a_broadcast_in_full_flight_is_cancelled_at_once(broadcaster: Broadcaster, worker: Worker) -> None:
-    broadcaster.save_connection("fast", {"sender": "null"})
+    broadcaster.connections.save("fast", {"sender": "null"})
     job_id = broadcaster.submit(text_to("fast"), people(30_000)).job_id
     wait_for(lambda: broadcaster.status(job_id).counts.sent > 1_000, what="full flight")
 
@@ -512,7 +515,7 @@ def _completed(broadcaster: Broadcaster) -> str:
 
 @_makes("failed")
 def _failed(broadcaster: Broadcaster) -> str:
-    source = {"type": "csv", "uploadId": broadcaster.save_upload([b"\x00\x01"]).upload_id}
+    source = {"type": "csv", "uploadId": broadcaster.uploads.save([b"\x00\x01"]).upload_id}
     job_id = broadcaster.submit(text_to("main", source=source)).job_id
     broadcaster.handlers.prepare(1)
     return job_id
@@ -529,14 +532,14 @@ ALLOWED = {
     "cancel-batch": {"processing", "paused"},
 }
 DOES: dict[str, Callable[[Broadcaster, str], Any]] = {
-    "pause": lambda engine, job: engine.pause(job, actor="budi"),
-    "resume": lambda engine, job: engine.resume(job, actor="budi"),
-    "cancel": lambda engine, job: engine.cancel(job, actor="budi"),
-    "retry": lambda engine, job: engine.retry(job, actor="budi"),
-    "reschedule": lambda engine, job: engine.reschedule(job, {"scheduledAt": TOMORROW}, actor="budi"),
-    "pause-batch": lambda engine, job: engine.pause(job, batch=0, actor="budi"),
-    "resume-batch": lambda engine, job: engine.resume(job, batch=0, actor="budi"),
-    "cancel-batch": lambda engine, job: engine.cancel(job, batch=0, actor="budi"),
+    "pause": lambda broadcaster, job: broadcaster.pause(job, actor="budi"),
+    "resume": lambda broadcaster, job: broadcaster.resume(job, actor="budi"),
+    "cancel": lambda broadcaster, job: broadcaster.cancel(job, actor="budi"),
+    "retry": lambda broadcaster, job: broadcaster.retry(job, actor="budi"),
+    "reschedule": lambda broadcaster, job: broadcaster.reschedule(job, {"scheduledAt": TOMORROW}, actor="budi"),
+    "pause-batch": lambda broadcaster, job: broadcaster.pause(job, batch=0, actor="budi"),
+    "resume-batch": lambda broadcaster, job: broadcaster.resume(job, batch=0, actor="budi"),
+    "cancel-batch": lambda broadcaster, job: broadcaster.cancel(job, batch=0, actor="budi"),
 }
 
 
@@ -545,9 +548,9 @@ DOES: dict[str, Callable[[Broadcaster, str], Any]] = {
 def test_an_act_is_done_and_noted_or_refused_with_the_present_status(broadcaster: Broadcaster, status: str) -> None:
     for act, does in DOES.items():
         job_id = _fresh(broadcaster, status)
-        noted_before = len(broadcaster.broadcast(job_id).acts)
+        noted_before = len(broadcaster.get(job_id).acts)
         refusal = _refusal_of(does, broadcaster, job_id)
-        noted = broadcaster.broadcast(job_id).acts[noted_before:]
+        noted = broadcaster.get(job_id).acts[noted_before:]
         assert (refusal is None) is (status in ALLOWED[act]), act
         assert refusal is None or refusal.status == status, act
         assert [entry.actor for entry in noted] == ["budi"] * (refusal is None), act
@@ -587,7 +590,7 @@ def test_every_act_is_shown_with_its_time_and_its_actor(broadcaster: Broadcaster
     broadcaster.pause_message(job_id, f"{job_id}-2", actor="sari")
     broadcaster.cancel(job_id)
 
-    acts = broadcaster.broadcast(job_id).acts
+    acts = broadcaster.get(job_id).acts
     assert [(act.actor, act.act, act.detail) for act in acts] == [
         ("rina", "submit", None),
         ("budi", "pause", None),

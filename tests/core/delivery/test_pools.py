@@ -31,7 +31,7 @@ def connections(broadcaster: Broadcaster) -> None:
 
 def _save(broadcaster: Broadcaster, name: str, *, per_second: int) -> None:
     rate = {"messages": per_second, "perSeconds": 1}
-    broadcaster.save_connection(name, {"sender": "scripted", "rate": rate})
+    broadcaster.connections.save(name, {"sender": "scripted", "rate": rate})
 
 
 def _send(broadcaster: Broadcaster, connection: str | list[str], count: int) -> str:
@@ -67,7 +67,7 @@ def test_a_connection_that_goes_down_hands_its_share_over(
     provider.decide = decide
     job_id = _send(broadcaster, POOL, 150)
 
-    assert broadcaster.connection("red").state == "paused"
+    assert broadcaster.connections.get("red").state == "paused"
     assert broadcaster.status(job_id).counts.sent == 150
     assert {view.attempts for view in broadcaster.messages(job_id, limit=500).items} == {1}
     assert max(provider.counts().values()) <= 3  # those that the banned one refused
@@ -79,7 +79,7 @@ def test_a_connection_that_is_paused_by_hand_hands_its_share_over(
     job_id = broadcaster.submit(text_to(POOL), people(150)).job_id
     wait_for(lambda: len(provider.starts) > 30, what="the first messages")
 
-    broadcaster.pause_connection("green")
+    broadcaster.connections.pause("green")
     wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
 
     assert set(provider.counts().values()) == {1}
@@ -103,7 +103,7 @@ def test_a_person_of_a_paused_connection_is_taken_by_the_others(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     _send(broadcaster, "red", 5)
-    broadcaster.pause_connection("red")
+    broadcaster.connections.pause("red")
     provider.starts.clear()
 
     _send(broadcaster, POOL, 5)
@@ -115,7 +115,7 @@ def test_people_of_a_connection_wait_for_it_while_it_is_up_and_are_handed_over_o
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     _send(broadcaster, "red", 5)
-    broadcaster.save_connection(
+    broadcaster.connections.save(
         "red", {"sender": "scripted", "rate": {"messages": 1, "perSeconds": 600}}
     )  # its next slot is minutes away
     provider.starts.clear()
@@ -124,7 +124,7 @@ def test_people_of_a_connection_wait_for_it_while_it_is_up_and_are_handed_over_o
     wait_for(lambda: nobodys <= set(provider.counts()), what="the people of nobody")
     before = Counter(start.connection for start in provider.starts if start.number not in nobodys)
 
-    broadcaster.pause_connection("red")
+    broadcaster.connections.pause("red")
     wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
 
     assert before["green"] == 0
@@ -151,7 +151,7 @@ def test_a_retry_may_take_another_connection_of_the_pool(
 def test_the_blacklist_of_one_connection_binds_only_that_one(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
-    broadcaster.block_numbers([number_of(0)], connection="red")
+    broadcaster.blacklist.add_many([number_of(0)], connection="red")
 
     _send(broadcaster, "red", 1)
     _send(broadcaster, "green", 1)

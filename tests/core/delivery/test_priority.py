@@ -25,7 +25,7 @@ def people(amount: int, *, ending: str = "") -> Iterator[dict[str, str]]:
 
 def connect(broadcaster: Broadcaster, gateway: Gateway, *names: str, **limits: object) -> None:
     for name in names:
-        broadcaster.save_connection(name, {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
+        broadcaster.connections.save(name, {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
 
 
 def submit(

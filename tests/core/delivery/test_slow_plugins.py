@@ -46,7 +46,7 @@ def test_a_broadcast_with_a_rate_of_its_own_gets_its_slots_beside_one_without(
 ) -> None:
     small_claims = settings.model_copy(update={"claim_size": 50})
     with at_work(small_claims, provider, SleepyBlacklist(seconds)) as broadcaster:
-        broadcaster.save_connection("main", {"sender": "scripted"})
+        broadcaster.connections.save("main", {"sender": "scripted"})
         unrated = broadcaster.submit(text_to("main"), people(20_000)).job_id
         wait_for(lambda: of_job(provider, unrated), what="the first messages")
         rated = broadcaster.submit(text_to("main", rate={"messages": 20}), people(30)).job_id
@@ -64,7 +64,7 @@ def test_a_broadcast_with_a_rate_of_its_own_gets_its_slots_beside_one_without(
 def test_a_pace_is_used_whole_where_the_blacklist_is_slow(settings: Settings, provider: ScriptedProvider) -> None:
     rate, amount = 100, 400  # in two seconds
     with at_work(settings, provider, SleepyBlacklist(0.3)) as broadcaster:
-        broadcaster.save_connection("main", {"sender": "scripted", "rate": {"messages": rate, "perSeconds": 2}})
+        broadcaster.connections.save("main", {"sender": "scripted", "rate": {"messages": rate, "perSeconds": 2}})
         job_id = broadcaster.submit(text_to("main"), people(amount)).job_id
         wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
 
@@ -88,7 +88,7 @@ def test_messages_that_come_too_late_do_not_have_the_limiter_asked_over_and_over
     monkeypatch.setattr(Pace, "reserve", note)
     with at_work(settings, provider, SleepyBlacklist(0.3, 0.3, 0.8)) as broadcaster:
         connection = {"sender": "scripted", "rate": {"messages": 20}, "quotas": [{"messages": 60, "perSeconds": 3_600}]}
-        broadcaster.save_connection("main", connection)
+        broadcaster.connections.save("main", connection)
         job_id = broadcaster.submit(text_to("main"), people(100)).job_id
         wait_for(lambda: len(provider.starts) >= 55, what="nearly the whole quota, late ones or not")
         broadcaster.cancel(job_id)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_everyone_gets_one_personal_message(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> None:
-    broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}})
+    broadcaster.connections.save("main", {"sender": "gateway", "settings": {"url": gateway.url}})
     recipients = [{"number": f"0812{n:08d}", "name": f"Orang {n}", "variables": {"code": n}} for n in range(300)]
 
     job = broadcaster.submit(
@@ -45,7 +45,7 @@ def test_everyone_gets_one_personal_message(broadcaster: Broadcaster, worker: Wo
 @pytest.mark.alone
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_connection_whose_next_slot_is_far_away_rests_until_then(broadcaster: Broadcaster, worker: Worker) -> None:
-    broadcaster.save_connection("slow", {"sender": "null", "rate": {"messages": 1, "perSeconds": 7}})
+    broadcaster.connections.save("slow", {"sender": "null", "rate": {"messages": 1, "perSeconds": 7}})
     before = broadcaster.context.redis.info("commandstats")["cmdstat_evalsha"]["calls"]
 
     job = broadcaster.submit(
@@ -73,7 +73,7 @@ def test_messages_that_gave_up_their_slots_do_not_wait_for_room(
     monkeypatch.setattr(Engine, "mark_intents", mark_slowly)
     narrow = settings.model_copy(update={"in_flight": 2, "turn_seconds": 600.0})
     with Broadcaster(narrow, plugins=[provider]) as broadcaster:
-        broadcaster.save_connection("main", {"sender": "scripted", "rate": {"messages": 20, "perSeconds": 1}})
+        broadcaster.connections.save("main", {"sender": "scripted", "rate": {"messages": 20, "perSeconds": 1}})
         job_id = broadcaster.submit(text_to("main"), people(20)).job_id
         worker = Worker(broadcaster)
         worker.start()
@@ -95,7 +95,7 @@ def test_outcomes_that_cannot_be_stored_are_tried_again_whatever_it_was(
         record(*arguments, **options)
 
     monkeypatch.setattr(outcome_store, "record_sent", fail_first)
-    broadcaster.save_connection("main", {"sender": "scripted"})
+    broadcaster.connections.save("main", {"sender": "scripted"})
 
     job_id = broadcaster.submit(text_to("main"), people(20)).job_id
     wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
@@ -135,7 +135,7 @@ def test_a_worker_that_cannot_begin_takes_no_work_and_stops(
     async def fail(_: Engine) -> None:
         raise ValueError("nobody thought of this")
 
-    broadcaster.save_connection("main", {"sender": "scripted"})
+    broadcaster.connections.save("main", {"sender": "scripted"})
     with monkeypatch.context() as broken:
         broken.setattr(Engine, "begin", fail)
         worker = Worker(broadcaster)
@@ -185,7 +185,7 @@ def test_what_a_broken_turn_left_in_its_line_hears_of_a_pause(
 
     monkeypatch.setattr(Engine, "claim", break_off)
     monkeypatch.setattr(pace_module, "HORIZON", 0.9)
-    broadcaster.save_connection("main", {"sender": "scripted", "rate": {"messages": 50}})
+    broadcaster.connections.save("main", {"sender": "scripted", "rate": {"messages": 50}})
     job_id = broadcaster.submit(text_to("main"), people(40)).job_id
     wait_for(lambda: provider.starts, what="the first start")
     wait_for(has_broken, what="the failure")
@@ -239,7 +239,7 @@ def test_a_claim_that_breaks_off_leaves_the_rest_to_the_next_turn(
     monkeypatch.setattr(Engine, "claim", fail_once)
     alone = settings.model_copy(update={"claim_size": 5, "turn_seconds": 0.1, "recover_seconds": 600.0})
     with Broadcaster(alone, plugins=[provider]) as broadcaster:
-        broadcaster.save_connection("main", {"sender": "scripted"})
+        broadcaster.connections.save("main", {"sender": "scripted"})
         job_id = broadcaster.submit(text_to("main"), people(2_000)).job_id
         worker = Worker(broadcaster)
         worker.start()

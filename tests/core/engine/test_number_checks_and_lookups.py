@@ -27,7 +27,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _submit(broadcaster: Broadcaster, count: int, **limits: Any) -> str:
-    broadcaster.save_connection("main", {"sender": "asking", **limits})
+    broadcaster.connections.save("main", {"sender": "asking", **limits})
     return broadcaster.submit(text_to("main"), people(count)).job_id
 
 
@@ -97,7 +97,7 @@ def test_a_check_that_finds_the_account_down_stops_the_connection(
     provider.is_present = fail
     job_id = _submit(broadcaster, 2)
 
-    wait_for(lambda: broadcaster.connection("main").state == "paused", what="the pause")
+    wait_for(lambda: broadcaster.connections.get("main").state == "paused", what="the pause")
     assert not provider.starts
     assert broadcaster.status(job_id).counts.sent == 0
 
@@ -116,7 +116,7 @@ def test_what_is_stopped_while_it_is_asked_for_does_not_leave(
             case "cancel":
                 broadcaster.cancel(job_id)
             case _:
-                broadcaster.block(number)
+                broadcaster.blacklist.add(number)
         return True
 
     def stop_and_wait(number: str) -> bool:
@@ -126,10 +126,10 @@ def test_what_is_stopped_while_it_is_asked_for_does_not_leave(
         return True
 
     provider.is_present = stop_and_wait
-    broadcaster.save_connection("main", {"sender": "asking"})
-    broadcaster.pause_connection("main")
+    broadcaster.connections.save("main", {"sender": "asking"})
+    broadcaster.connections.pause("main")
     job_id = broadcaster.submit(text_to("main"), people(1)).job_id
-    broadcaster.resume_connection("main")
+    broadcaster.connections.resume("main")
 
     wait_for(lambda: provider.asked, what="the question")
     wait_for(lambda: broadcaster.status(job_id).counts.processing == 0, what="its end")
@@ -202,7 +202,7 @@ def test_what_cannot_be_said_stays_unknown(
 def test_two_broadcasts_do_not_meet_one_person_too_soon(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
-    broadcaster.save_connection("main", {"sender": "scripted", "perRecipient": {"messages": 1, "perSeconds": 0.5}})
+    broadcaster.connections.save("main", {"sender": "scripted", "perRecipient": {"messages": 1, "perSeconds": 0.5}})
     jobs = [broadcaster.submit(text_to("main"), people(3)).job_id for _ in range(2)]
 
     for job_id in jobs:
@@ -221,7 +221,7 @@ def test_two_broadcasts_do_not_meet_one_person_too_soon(
 def test_a_connection_closed_to_new_contacts_goes_on_with_those_it_knows(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
-    broadcaster.save_connection("main", {"sender": "scripted", "rate": {"messages": 50}})
+    broadcaster.connections.save("main", {"sender": "scripted", "rate": {"messages": 50}})
     _await_end(broadcaster, broadcaster.submit(text_to("main"), people(5)).job_id)
     provider.starts.clear()
 

@@ -41,11 +41,11 @@ def _wrote(place: int, text: str, **fields: Any) -> dict[str, Any]:
 
 
 def _tell(broadcaster: Broadcaster, *items: dict[str, Any]) -> None:
-    assert broadcaster.take_webhook("main", _call(*items)).result(10) is None
+    assert broadcaster.webhooks.take("main", _call(*items)).result(10) is None
 
 
 def _connect(broadcaster: Broadcaster, **fields: Any) -> None:
-    broadcaster.save_connection("main", {"sender": "scripted", **fields})
+    broadcaster.connections.save("main", {"sender": "scripted", **fields})
 
 
 def _sent(broadcaster: Broadcaster, count: int) -> str:
@@ -65,7 +65,7 @@ def _waits(broadcaster: Broadcaster) -> bool:
 
 
 def _blocked(broadcaster: Broadcaster) -> set[str]:
-    return {entry.number for entry in broadcaster.blacklist().items}
+    return {entry.number for entry in broadcaster.blacklist.list().items}
 
 
 # --- taking them in --------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def test_a_burst_of_calls_is_taken_without_loss(broadcaster: Broadcaster) -> Non
     _connect(broadcaster)
     calls = [_call(_receipt("delivered", f"job-{place}")) for place in range(BURST)]
 
-    answers = [broadcaster.take_webhook("main", call) for call in calls]
+    answers = [broadcaster.webhooks.take("main", call) for call in calls]
 
     assert all(answer.result(30) is None for answer in answers)
     with broadcaster.context.database.write() as conn:
@@ -128,7 +128,7 @@ def test_a_call_that_is_not_the_providers_is_refused_and_not_kept(
     _connect(broadcaster)
 
     with pytest.raises(error):
-        broadcaster.take_webhook(name, request_).result(10)
+        broadcaster.webhooks.take(name, request_).result(10)
 
     assert not _waits(broadcaster)
 
@@ -138,7 +138,7 @@ def test_a_handshake_is_answered_and_not_kept(broadcaster: Broadcaster) -> None:
     _connect(broadcaster)
     shake = WebhookRequest("GET", query={"challenge": "1158201444"}, headers={})
 
-    assert broadcaster.take_webhook("main", shake).result(10) == "1158201444"
+    assert broadcaster.webhooks.take("main", shake).result(10) == "1158201444"
     assert not _waits(broadcaster)
 
 
@@ -147,7 +147,7 @@ def test_a_call_that_cannot_be_read_does_not_hold_up_the_others(broadcaster: Bro
     _connect(broadcaster)
     broken = WebhookRequest("POST", query={}, headers={"x-proof": "right"}, body=b"not JSON")
 
-    assert broadcaster.take_webhook("main", broken).result(10) is None
+    assert broadcaster.webhooks.take("main", broken).result(10) is None
     _tell(broadcaster, _wrote(3, "berhenti"))
 
     wait_for(lambda: _blocked(broadcaster) == {number_of(3)}, what="the opt-out")
@@ -183,7 +183,7 @@ def test_a_stop_word_opts_out_once_and_is_answered_once(
     wait_for(lambda: not _waits(broadcaster), what="the end")
     assert _blocked(broadcaster) == {number_of(0)}
     assert provider.counts() == {number_of(0): 1}
-    entry = broadcaster.blacklist().items[0]
+    entry = broadcaster.blacklist.list().items[0]
     assert (entry.reason, entry.source) == ("wrote a stop word", "inbound")
 
 
@@ -241,7 +241,7 @@ def test_plugins_hear_what_people_write(settings: Settings, provider: ScriptedPr
 
 
 def _state(broadcaster: Broadcaster) -> tuple[str, str | None]:
-    view = broadcaster.connection("main")
+    view = broadcaster.connections.get("main")
     return view.state, view.state_reason
 
 
@@ -280,7 +280,7 @@ def test_a_connection_that_a_person_paused_stays_paused_when_its_provider_says_u
     broadcaster: Broadcaster, worker: Worker
 ) -> None:
     _connect(broadcaster)
-    broadcaster.pause_connection("main")
+    broadcaster.connections.pause("main")
 
     _tell(broadcaster, {"of": "event", "state": "up"}, _wrote(0, "stop"))
 
@@ -294,7 +294,7 @@ def test_a_person_may_take_over_a_pause_of_the_engine(broadcaster: Broadcaster, 
     _tell(broadcaster, {"of": "event", "state": "down", "reason": "logged out"})
     wait_for(lambda: _state(broadcaster)[0] == "paused", what="the pause")
 
-    broadcaster.pause_connection("main")
+    broadcaster.connections.pause("main")
     _tell(broadcaster, {"of": "event", "state": "up"}, _wrote(0, "stop"))
 
     wait_for(lambda: _blocked(broadcaster), what="the call")

@@ -252,7 +252,7 @@ def test_receipts_that_senders_hear_reach_their_messages(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     """0 is delivered; 1 fails late; 2 is read before our record of it; 3 is unknown and turns up; 4 stays unknown."""
-    broadcaster.save_connection("main", {"sender": "scripted"})
+    broadcaster.connections.save("main", {"sender": "scripted"})
 
     def decide(connection: str, message: OutgoingMessage) -> Exception | Accepted | None:
         if message.number == number_of(2):
@@ -281,7 +281,7 @@ def test_receipts_that_senders_hear_reach_their_messages(
 def test_a_receipt_settles_a_lost_answer_by_the_id_that_the_sender_chose(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
-    broadcaster.save_connection("main", {"sender": "scripted"})
+    broadcaster.connections.save("main", {"sender": "scripted"})
     provider.decide = lambda _connection, message: OutcomeUnknown("no_answer", provider_id=f"chosen.{message.attempt}")
     job_id = broadcaster.submit(text_to("main"), people(1)).job_id
     wait_for(lambda: broadcaster.status(job_id).counts.unknown == 1, what="the lost answer")

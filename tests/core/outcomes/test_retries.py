@@ -39,7 +39,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture(autouse=True)
 def connection(broadcaster: Broadcaster) -> None:
-    broadcaster.save_connection("main", {"sender": "scripted"})
+    broadcaster.connections.save("main", {"sender": "scripted"})
 
 
 def _await_status(broadcaster: Broadcaster, job_id: str, status: str) -> None:
@@ -134,7 +134,7 @@ def test_a_bad_message_pauses_the_broadcast_and_its_resume_sends_to_everybody(
     wait_for(lambda: not broadcaster.status(job_id).counts.processing, what="an end of what was under way")
 
     reason = broadcaster.status(job_id).status_reason
-    acts = [(act.actor, act.act, act.detail) for act in broadcaster.broadcast(job_id).acts]
+    acts = [(act.actor, act.act, act.detail) for act in broadcaster.get(job_id).acts]
     provider.decide = lambda _, __: None
     provider.starts.clear()
     broadcaster.resume(job_id)
@@ -151,12 +151,12 @@ def test_a_connection_that_is_down_is_paused_and_says_why(
 ) -> None:
     provider.decide = lambda _, __: ConnectionDown("token", "it has expired")
     job_id = broadcaster.submit(text_to("main"), people(20)).job_id
-    wait_for(lambda: broadcaster.connection("main").state == "paused", what="the pause of the connection")
+    wait_for(lambda: broadcaster.connections.get("main").state == "paused", what="the pause of the connection")
     wait_for(lambda: not broadcaster.status(job_id).counts.processing, what="an end of what was under way")
 
-    view = broadcaster.connection("main")
+    view = broadcaster.connections.get("main")
     provider.decide = lambda _, __: None
-    broadcaster.resume_connection("main")
+    broadcaster.connections.resume("main")
     _await_status(broadcaster, job_id, "completed")
 
     assert view.state_reason == "token: it has expired"
@@ -172,17 +172,17 @@ def test_settings_that_do_not_fit_any_more_pause_the_connection(
     with Broadcaster(settings) as without_the_plugin:
         worker = Worker(without_the_plugin)
         worker.start()
-        wait_for(lambda: broadcaster.connection("main").state == "paused", what="the pause of the connection")
+        wait_for(lambda: broadcaster.connections.get("main").state == "paused", what="the pause of the connection")
         worker.stop()
 
-    assert broadcaster.connection("main").state_reason == "no_sender: there is no sender kind 'scripted'"
+    assert broadcaster.connections.get("main").state_reason == "no_sender: there is no sender kind 'scripted'"
     assert broadcaster.status(job_id).counts.queued == 1
 
 
 def test_the_first_five_that_fail_alike_pause_the_broadcast(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
-    broadcaster.save_connection("slow", {"sender": "scripted", "rate": {"messages": 50, "perSeconds": 1}})
+    broadcaster.connections.save("slow", {"sender": "scripted", "rate": {"messages": 50, "perSeconds": 1}})
     provider.decide = lambda _, __: Rejected("not_on_whatsapp")
 
     job_id = broadcaster.submit(text_to("slow"), people(100)).job_id
@@ -198,7 +198,7 @@ def test_the_first_five_that_fail_alike_pause_the_broadcast(
 def test_half_of_the_last_fifty_that_fail_alike_pause_the_broadcast(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
-    broadcaster.save_connection("slow", {"sender": "scripted", "rate": {"messages": 200, "perSeconds": 1}})
+    broadcaster.connections.save("slow", {"sender": "scripted", "rate": {"messages": 200, "perSeconds": 1}})
     provider.decide = lambda _, message: Rejected("unreachable") if int(message.number[-4:]) >= 60 else None
 
     job_id = broadcaster.submit(text_to("slow"), people(300)).job_id
@@ -244,7 +244,7 @@ def test_whoever_opts_out_at_a_send_is_on_the_blacklist(
     provider.decide = _first_try(Rejected("user_stopped", opt_out=True))
     first = broadcaster.submit(text_to("main"), people(1)).job_id
     _await_status(broadcaster, first, "completed")
-    wait_for(lambda: broadcaster.blacklist().total == 1, what="the entry")
+    wait_for(lambda: broadcaster.blacklist.list().total == 1, what="the entry")
 
     second = broadcaster.submit(text_to("main"), people(1)).job_id
     _await_status(broadcaster, second, "completed")
@@ -272,7 +272,7 @@ def test_failed_messages_are_tried_again_by_their_code(
     assert [view.status for view in broadcaster.messages(job_id).items] == ["failed", "sent", "failed", "sent"]
     assert provider.counts() == {number_of(0): 1, number_of(1): 2, number_of(2): 1, number_of(3): 2}
     assert [start.attempt for start in provider.starts[4:]] == [1, 1]
-    act = broadcaster.broadcast(job_id).acts[-1]
+    act = broadcaster.get(job_id).acts[-1]
     assert (act.actor, act.act, act.detail) == ("budi", "retry", "2 failed with code_1")
 
 
@@ -307,7 +307,7 @@ def test_unknown_messages_are_sent_again_where_the_broadcast_says_so_although_it
     impatient = settings.model_copy(update={"recover_seconds": 0.2, "resend_seconds": 0.5})
     provider.decide = _first_try(OutcomeUnknown("no_answer"))
     with Broadcaster(impatient, plugins=[provider]) as broadcaster:
-        broadcaster.save_connection("main", {"sender": "scripted"})
+        broadcaster.connections.save("main", {"sender": "scripted"})
         worker = Worker(broadcaster)
         worker.start()
         job_id = broadcaster.submit(text_to("main", onUnknown="resend"), people(2)).job_id

@@ -72,7 +72,7 @@ def test_a_rate_holds_in_every_window_and_is_used(
     lanes = {20: 1, 200: processes}
     for rate, amount in lanes.items():
         connection = {"sender": "gateway", "settings": {"url": gateway.url}, "rate": {"messages": rate}}
-        broadcaster.save_connection(f"per-second-{rate}", {**connection, "lanes": amount})
+        broadcaster.connections.save(f"per-second-{rate}", {**connection, "lanes": amount})
 
     with running_workers(settings, processes):
         for _ in range(2):
@@ -92,7 +92,7 @@ def test_a_rate_holds_in_every_window_and_is_used(
 
 def test_a_quota_rolls_and_is_used(broadcaster: Broadcaster, settings: Settings, gateway: Gateway) -> None:
     limits = {"rate": {"messages": 200}, "quotas": [{"messages": 60, "perSeconds": 2}]}
-    broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
+    broadcaster.connections.save("main", {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
 
     with running_workers(settings, 2), StallWatch() as stalls:
         await_end(broadcaster, submit(broadcaster, 180))
@@ -107,7 +107,7 @@ def test_a_stalled_process_gives_its_slots_up_and_sends_no_bunch(
     broadcaster: Broadcaster, settings: Settings, gateway: Gateway
 ) -> None:
     connection = {"sender": "gateway", "settings": {"url": gateway.url}, "rate": {"messages": 100}}
-    broadcaster.save_connection("main", connection)
+    broadcaster.connections.save("main", connection)
 
     with running_workers(settings, 1) as [worker], StallWatch() as stalls:
         job_id = submit(broadcaster, 300)
@@ -138,7 +138,7 @@ def test_lost_keys_of_redis_cost_neither_the_rate_nor_the_quota(
         running_workers(settings, 2),
         StallWatch() as stalls,
     ):
-        broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
+        broadcaster.connections.save("main", {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
         job_id = submit(broadcaster, 120)
         for share in (20, 50, 90):
             await_arrivals(gateway, share)

@@ -36,7 +36,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture(autouse=True)
 def connection(broadcaster: Broadcaster) -> None:
-    broadcaster.save_connection("main", {"sender": "scripted"})
+    broadcaster.connections.save("main", {"sender": "scripted"})
 
 
 def _in(seconds: float) -> datetime:
@@ -92,7 +92,7 @@ def test_a_broadcast_that_is_put_off_does_not_start_at_its_old_time(
 
     assert set(provider.counts()) == {number_of(1)}
     assert broadcaster.status(put_off.job_id).status == "scheduled"
-    assert broadcaster.broadcast(put_off.job_id).name == "Later"
+    assert broadcaster.get(put_off.job_id).name == "Later"
 
 
 @ONE_STORE
@@ -135,7 +135,7 @@ def test_each_batch_is_released_an_interval_after_the_one_before(
     _await_end(broadcaster, job.job_id)
 
     firsts, lasts = _batch_times(provider, size=4)
-    released = broadcaster.broadcast(job.job_id).started_at  # the first batch goes with the start
+    released = broadcaster.get(job.job_id).started_at  # the first batch goes with the start
     assert released is not None
     lateness = [firsts[batch] - (released.timestamp() + 0.6 * batch) for batch in range(3)]
     assert all(0 <= late < 0.5 for late in lateness)
@@ -188,7 +188,7 @@ def test_nothing_starts_outside_a_window_and_the_next_turn_is_queued_for_its_ope
 ) -> None:
     window, opens = _closed_window()
     if place == "connection":
-        broadcaster.save_connection("main", {"sender": "scripted", "sendWindow": window})
+        broadcaster.connections.save("main", {"sender": "scripted", "sendWindow": window})
     fields = {"sendWindow": window} if place == "broadcast" else {}
 
     job = broadcaster.submit(text_to("main", **fields), people(3))
@@ -236,7 +236,7 @@ def test_a_claim_keeps_the_windows(
     opens: str | None,
 ) -> None:
     if connections is not None:
-        broadcaster.save_connection("main", {"sender": "scripted", "sendWindow": _window(connections)})
+        broadcaster.connections.save("main", {"sender": "scripted", "sendWindow": _window(connections)})
     fields: dict[str, Any] = {} if mine is None else {"sendWindow": _window(mine)}
     at = _on_the_wall(clock)
     _prepared(broadcaster, FixedClock(at), **fields)

@@ -142,7 +142,7 @@ def test_no_promise_is_broken_by_killing_at_random(
     ):
         for name in ("one", "two"):
             connection = {"sender": "gateway", "settings": {"url": gateway.url}, "rate": {"messages": RATE}}
-            broadcaster.save_connection(name, connection)
+            broadcaster.connections.save(name, connection)
         chaos = Chaos(mine, valkey, postgres, gateway, seed)
         try:
             chaos.run(broadcaster, seconds=SECONDS)

@@ -24,7 +24,7 @@ def people(amount: int, *, series: int = 12) -> list[dict[str, str]]:
 def test_a_claim_whose_commit_got_no_answer_goes_back(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch, worker: Worker
 ) -> None:
-    broadcaster.save_connection("null", {"sender": "null"})
+    broadcaster.connections.save("null", {"sender": "null"})
     claim = Ledger.claim
     lost: list[object] = []
 
@@ -46,7 +46,7 @@ def test_a_claim_whose_commit_got_no_answer_goes_back(
 @pytest.mark.alone
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_broadcast_that_joins_a_running_turn_keeps_to_its_own_rate(broadcaster: Broadcaster, worker: Worker) -> None:
-    broadcaster.save_connection("null", {"sender": "null", "rate": {"messages": 50}})
+    broadcaster.connections.save("null", {"sender": "null", "rate": {"messages": 50}})
     first = broadcaster.submit({"name": "A", "connection": "null", "message": TEXT}, people(400)).job_id
     wait_for(lambda: broadcaster.status(first).counts.sent > 60, what="sending")
 
@@ -60,7 +60,7 @@ def test_a_broadcast_that_joins_a_running_turn_keeps_to_its_own_rate(broadcaster
 
 
 def test_a_claim_without_slots_for_broadcasts_leaves_rated_ones_alone(broadcaster: Broadcaster) -> None:
-    broadcaster.save_connection("null", {"sender": "null"})
+    broadcaster.connections.save("null", {"sender": "null"})
     broadcaster.submit({"name": "B", "connection": "null", "message": TEXT, "rate": {"messages": 1}}, people(5))
     context = broadcaster.context
     broadcaster.handlers.prepare(1)
@@ -85,7 +85,7 @@ def test_an_audience_that_changes_while_it_is_read_loses_nobody(
 ) -> None:
     numbers = [f"+62812{n:08d}" for n in range(8)]
     for number in numbers:
-        broadcaster.save_contact({"number": number, "tags": ["t"]})
+        broadcaster.contacts.save({"number": number, "tags": ["t"]})
     broadcaster.settings.prepare_chunk = 2
     job_id = broadcaster.submit({"name": "A", "message": TEXT, "source": {"type": "contacts", "tags": ["t"]}}).job_id
     store = _Preparation._store
@@ -100,7 +100,7 @@ def test_an_audience_that_changes_while_it_is_read_loses_nobody(
     monkeypatch.setattr(_Preparation, "_store", fail_at_the_third)
     with pytest.raises(UnavailableError):
         broadcaster.handlers.prepare(1)
-    broadcaster.delete_contact(numbers[0])
+    broadcaster.contacts.delete(numbers[0])
     broadcaster.handlers.prepare(1)
 
     assert [view.number for view in broadcaster.messages(job_id).items] == numbers

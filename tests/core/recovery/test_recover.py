@@ -32,7 +32,7 @@ def people(amount: int) -> list[dict[str, str]]:
 
 def submit_paced(broadcaster: Broadcaster, gateway: Gateway, *, amount: int, rate: int) -> str:
     connection = {"sender": "gateway", "settings": {"url": gateway.url}, "rate": {"messages": rate, "perSeconds": 1}}
-    broadcaster.save_connection("main", connection)
+    broadcaster.connections.save("main", connection)
     draft = {"name": "Promo", "connection": "main", "message": TEXT}
     return broadcaster.submit(draft, people(amount)).job_id
 

@@ -21,19 +21,19 @@ def broadcaster(shared: Broadcaster) -> Broadcaster:
 
 
 def upload(broadcaster: Broadcaster, text: str | bytes, name: str = "stop.csv") -> str:
-    return broadcaster.save_upload([text.encode() if isinstance(text, str) else text], filename=name).upload_id
+    return broadcaster.uploads.save([text.encode() if isinstance(text, str) else text], filename=name).upload_id
 
 
 def listed(broadcaster: Broadcaster) -> dict[str, str]:
-    return {entry.number: entry.reason for entry in broadcaster.blacklist(page_size=500).items}
+    return {entry.number: entry.reason for entry in broadcaster.blacklist.list(page_size=500).items}
 
 
 def test_the_numbers_of_a_file_are_listed_and_the_report_says_what_became_of_each_row(
     broadcaster: Broadcaster,
 ) -> None:
-    broadcaster.block("081200000002", reason="before")
+    broadcaster.blacklist.add("081200000002", reason="before")
 
-    report = broadcaster.block_file(upload(broadcaster, FILE), reason="campaign", actor="dewi")
+    report = broadcaster.blacklist.add_file(upload(broadcaster, FILE), reason="campaign", actor="dewi")
 
     assert (report.filename, report.reason, report.columns) == ("stop.csv", None, {"Nama": "name", "No HP": "number"})
     assert (report.rows, report.added, report.known, report.rejected) == (5, 1, 2, 2)
@@ -43,7 +43,7 @@ def test_the_numbers_of_a_file_are_listed_and_the_report_says_what_became_of_eac
         (6, "number", "empty"),
     ]
     assert listed(broadcaster) == {"+6281200000001": "campaign", "+6281200000002": "before"}
-    assert broadcaster.blacklist(query="0001").items[0].source == "dewi"
+    assert broadcaster.blacklist.list(query="0001").items[0].source == "dewi"
 
 
 def test_a_workbook_and_ids_that_no_plan_knows_are_read(broadcaster: Broadcaster) -> None:
@@ -53,7 +53,7 @@ def test_a_workbook_and_ids_that_no_plan_knows_are_read(broadcaster: Broadcaster
     file = io.BytesIO()
     book.save(file)
 
-    report = broadcaster.block_file(upload(broadcaster, file.getvalue(), "stop.xlsx"))
+    report = broadcaster.blacklist.add_file(upload(broadcaster, file.getvalue(), "stop.xlsx"))
 
     assert (report.added, report.rejected) == (2, 0)
     assert set(listed(broadcaster)) == {"+6281200000001", "+551187654321"}
@@ -68,7 +68,7 @@ def test_a_long_file_goes_chunk_by_chunk_each_announced(
     monkeypatch.setattr(blacklist_book, "announce", lambda _client, _keys, news: told.append(news))
     rows = "".join(f"0812{place:08d}\nx{place}\n" for place in range(5))
 
-    report = broadcaster.block_file(upload(broadcaster, "HP\n" + rows))
+    report = broadcaster.blacklist.add_file(upload(broadcaster, "HP\n" + rows))
 
     assert (report.rows, report.added, report.rejected) == (10, 5, 5)
     assert (sum(report.reasons.values()), [row.row for row in report.rejections]) == (5, [3, 5, 7])
@@ -86,22 +86,22 @@ def test_a_long_file_goes_chunk_by_chunk_each_announced(
 def test_a_mapping_and_a_region_overrule_what_would_be_understood(
     broadcaster: Broadcaster, options: dict[str, Any], numbers: set[str]
 ) -> None:
-    report = broadcaster.block_file(upload(broadcaster, "A,B\n0912345678,0987654321\n"), **options)
+    report = broadcaster.blacklist.add_file(upload(broadcaster, "A,B\n0912345678,0987654321\n"), **options)
 
     assert report.rejected == 0
     assert set(listed(broadcaster)) == numbers
 
 
 def test_a_file_may_concern_one_connection(broadcaster: Broadcaster) -> None:
-    broadcaster.block_file(upload(broadcaster, FILE), connection="sandbox")
+    broadcaster.blacklist.add_file(upload(broadcaster, FILE), connection="sandbox")
 
-    assert {entry.connection for entry in broadcaster.blacklist().items} == {"sandbox"}
+    assert {entry.connection for entry in broadcaster.blacklist.list().items} == {"sandbox"}
 
 
 def test_what_comes_before_a_fault_of_a_file_is_listed(broadcaster: Broadcaster) -> None:
     rows = "".join(f"0812{place:08d},a\n" for place in range(60))
 
-    report = broadcaster.block_file(upload(broadcaster, f'HP,x\n{rows}"cut,'))
+    report = broadcaster.blacklist.add_file(upload(broadcaster, f'HP,x\n{rows}"cut,'))
 
     assert (report.added, report.rows) == (60, 60)
     assert "row 62" in str(report.reason)
@@ -121,28 +121,28 @@ def test_what_does_not_fit_lists_nobody(
     broadcaster: Broadcaster, file: str, options: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        broadcaster.block_file(upload(broadcaster, file), **options)
+        broadcaster.blacklist.add_file(upload(broadcaster, file), **options)
 
     assert listed(broadcaster) == {}
 
 
 def test_an_upload_that_is_not_there_is_not_found(broadcaster: Broadcaster) -> None:
     with pytest.raises(NotFoundError):
-        broadcaster.block_file("gone")
+        broadcaster.blacklist.add_file("gone")
 
 
 # --- history ---------------------------------------------------------------------------------------------------
 
 
 def test_the_history_of_a_number_says_who_did_what_when(broadcaster: Broadcaster) -> None:
-    broadcaster.block("081200000001", reason="asked: by mail", actor="dewi")
-    broadcaster.block("081200000001", reason="again")
-    broadcaster.block("081200000001", reason="here", connection="sandbox")
-    broadcaster.unblock("081200000001", actor="sari")
+    broadcaster.blacklist.add("081200000001", reason="asked: by mail", actor="dewi")
+    broadcaster.blacklist.add("081200000001", reason="again")
+    broadcaster.blacklist.add("081200000001", reason="here", connection="sandbox")
+    broadcaster.blacklist.remove("081200000001", actor="sari")
     for other in ("+628120000000", "+62812000000012", "+6281200000002"):
-        broadcaster.block(other)
+        broadcaster.blacklist.add(other)
 
-    acts = broadcaster.blacklist_history("0812-0000-0001")
+    acts = broadcaster.blacklist.history("0812-0000-0001")
 
     assert [(act.act, act.actor, act.connection, act.reason) for act in acts[:2]] == [
         ("opt_out", "dewi", None, "asked: by mail"),
@@ -157,7 +157,7 @@ def test_the_history_of_a_number_says_who_did_what_when(broadcaster: Broadcaster
 
 
 def test_a_number_that_was_never_listed_has_no_history(broadcaster: Broadcaster) -> None:
-    assert broadcaster.blacklist_history("081200000001") == []
+    assert broadcaster.blacklist.history("081200000001") == []
 
     with pytest.raises(NumberError):
-        broadcaster.blacklist_history("%")
+        broadcaster.blacklist.history("%")

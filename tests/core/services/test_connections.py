@@ -68,7 +68,7 @@ def broadcaster(settings: Settings) -> Iterator[Broadcaster]:
 
 
 def _save(broadcaster: Broadcaster, **settings: Any) -> None:
-    broadcaster.save_connection("main", {"sender": "vaulted", "settings": settings})
+    broadcaster.connections.save("main", {"sender": "vaulted", "settings": settings})
 
 
 def _kept(broadcaster: Broadcaster) -> dict[str, Any]:
@@ -84,9 +84,9 @@ def test_no_secret_is_ever_shown(broadcaster: Broadcaster, caplog: pytest.LogCap
 
     _save(broadcaster, **FULL)
 
-    shown = [broadcaster.connection("main"), *broadcaster.connections()]
+    shown = [broadcaster.connections.get("main"), *broadcaster.connections.list()]
     assert "s3cret" not in "".join(view.model_dump_json() + repr(view) for view in shown)
-    assert broadcaster.connection("main").settings == {"phone": "1055"}
+    assert broadcaster.connections.get("main").settings == {"phone": "1055"}
     assert "s3cret" not in caplog.text
     assert _kept(broadcaster) == FULL
 
@@ -97,7 +97,7 @@ def test_nothing_at_all_is_shown_of_a_sender_that_is_not_installed(
     _save(broadcaster, **FULL)
 
     with Broadcaster(settings) as without_it:
-        assert without_it.connection("main").settings == {}
+        assert without_it.connections.get("main").settings == {}
 
 
 def test_a_secret_that_is_left_out_keeps_its_value(broadcaster: Broadcaster) -> None:
@@ -133,7 +133,7 @@ def test_what_is_no_secret_is_not_kept_when_it_is_left_out(broadcaster: Broadcas
 def test_secrets_do_not_move_to_another_sender(broadcaster: Broadcaster) -> None:
     _save(broadcaster, **FULL)
 
-    broadcaster.save_connection("main", {"sender": "sandbox"})
+    broadcaster.connections.save("main", {"sender": "sandbox"})
 
     assert _kept(broadcaster) == {}
 
@@ -161,23 +161,23 @@ def test_settings_that_do_not_fit_are_named_without_their_values(
     broadcaster: Broadcaster, sender: str, fields: dict[str, Any], path: str
 ) -> None:
     with pytest.raises(InvalidInputError) as refusal:
-        broadcaster.save_connection("main", {"sender": sender, "settings": fields})
+        broadcaster.connections.save("main", {"sender": sender, "settings": fields})
 
     assert [fault.path for fault in refusal.value.faults] == [path]
     assert "s3cret" not in str(refusal.value)
     with pytest.raises(NotFoundError):
-        broadcaster.connection("main")
+        broadcaster.connections.get("main")
 
 
 def test_a_connection_is_paused_and_resumed_once(broadcaster: Broadcaster) -> None:
     _save(broadcaster, **FULL)
 
-    assert broadcaster.pause_connection("main").state == "paused"
+    assert broadcaster.connections.pause("main").state == "paused"
     with pytest.raises(ConflictError) as paused:
-        broadcaster.pause_connection("main")
-    assert broadcaster.resume_connection("main").state == "active"
+        broadcaster.connections.pause("main")
+    assert broadcaster.connections.resume("main").state == "active"
     with pytest.raises(ConflictError) as active:
-        broadcaster.resume_connection("main")
+        broadcaster.connections.resume("main")
 
     assert [paused.value.status, active.value.status] == ["paused", "active"]
 
@@ -188,10 +188,10 @@ def test_a_connection_that_broadcasts_name_is_not_deleted(broadcaster: Broadcast
     broadcaster.submit(draft, [{"number": "081234567890"}])
 
     with pytest.raises(ConflictError):
-        broadcaster.delete_connection("main")
-    broadcaster.delete_connection("sandbox")
+        broadcaster.connections.delete("main")
+    broadcaster.connections.delete("sandbox")
 
-    assert [view.name for view in broadcaster.connections()] == ["main"]
+    assert [view.name for view in broadcaster.connections.list()] == ["main"]
 
 
 # --- limits that nobody gave -----------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def limited(settings: Settings) -> Iterator[Broadcaster]:
 
 
 def test_a_connection_starts_with_what_is_usual_for_its_sender(limited: Broadcaster) -> None:
-    view = limited.save_connection("cloud", {"sender": "usual"})
+    view = limited.connections.save("cloud", {"sender": "usual"})
 
     assert view.rate == Rate(messages=80)
     assert view.per_recipient == Rate(messages=1, per_seconds=6)
@@ -231,7 +231,7 @@ def test_a_connection_starts_with_what_is_usual_for_its_sender(limited: Broadcas
 
 
 def test_a_gateway_that_can_cost_the_number_keeps_a_human_pace_by_default(limited: Broadcaster) -> None:
-    view = limited.save_connection("phone", {"sender": "risky"})
+    view = limited.connections.save("phone", {"sender": "risky"})
 
     assert view.jitter == HUMAN_PACE.jitter
     assert view.quotas == HUMAN_PACE.quotas
@@ -239,7 +239,7 @@ def test_a_gateway_that_can_cost_the_number_keeps_a_human_pace_by_default(limite
 
 
 def test_what_is_given_goes_before_what_is_usual_and_null_is_none(limited: Broadcaster) -> None:
-    view = limited.save_connection(
+    view = limited.connections.save(
         "phone", {"sender": "risky", "jitter": None, "quotas": [], "rate": {"messages": 1, "perSeconds": 2}}
     )
 
@@ -265,7 +265,7 @@ def test_the_daily_cap_grows_with_the_age_of_the_number(
     limited: Broadcaster, since: str | None, age_days: float, cap: int
 ) -> None:
     steps = [step.model_dump(by_alias=True) for step in HUMAN_PACE.warm_up.steps] if HUMAN_PACE.warm_up else []
-    limited.save_connection("phone", {"sender": "risky", "warmUp": {"since": since, "steps": steps}})
+    limited.connections.save("phone", {"sender": "risky", "warmUp": {"since": since, "steps": steps}})
     with limited.context.database.read() as conn:
         row = connection_store.find_connection(conn, "phone")
     assert row is not None
@@ -278,9 +278,9 @@ def test_the_daily_cap_grows_with_the_age_of_the_number(
 
 
 def test_a_connection_is_tested_without_a_send(limited: Broadcaster) -> None:
-    limited.save_connection("phone", {"sender": "risky"})
+    limited.connections.save("phone", {"sender": "risky"})
 
-    assert limited.test_connection("sandbox").state == "up"
-    assert limited.test_connection("phone").state == "unknown"
+    assert limited.connections.test("sandbox").state == "up"
+    assert limited.connections.test("phone").state == "unknown"
     with pytest.raises(NotFoundError):
-        limited.test_connection("nobody")
+        limited.connections.test("nobody")

@@ -12,7 +12,7 @@ from wabroadcast_core.worker import Worker
 
 
 def test_a_contact_is_created_then_changed_in_part(broadcaster: Broadcaster) -> None:
-    made = broadcaster.save_contact(
+    made = broadcaster.contacts.save(
         {
             "number": "0812-3456-7890",
             "name": "Budi",
@@ -21,38 +21,38 @@ def test_a_contact_is_created_then_changed_in_part(broadcaster: Broadcaster) -> 
         },
         actor="dewi",
     )
-    changed = broadcaster.save_contact({"number": "+6281234567890", "variables": {"kota": "Solo"}})
+    changed = broadcaster.contacts.save({"number": "+6281234567890", "variables": {"kota": "Solo"}})
 
     assert (made.number, made.name, made.tags, made.source) == ("+6281234567890", "Budi", ["vip"], "dewi")
     assert made.variables == {"poin": 7, "kosong": None}
     assert (changed.name, changed.tags, changed.variables) == ("Budi", ["vip"], {"kota": "Solo"})
     assert changed.created_at == made.created_at
-    assert broadcaster.contact("081234567890") == changed
-    assert broadcaster.save_contact({"number": "081234567890", "name": None, "tags": []}).tags == []
-    assert broadcaster.contact("081234567890").name is None
+    assert broadcaster.contacts.get("081234567890") == changed
+    assert broadcaster.contacts.save({"number": "081234567890", "name": None, "tags": []}).tags == []
+    assert broadcaster.contacts.get("081234567890").name is None
 
 
 def test_names_are_cleaned_as_a_file_would_have_them(broadcaster: Broadcaster) -> None:
-    contact = broadcaster.save_contact(
+    contact = broadcaster.contacts.save(
         {"number": "081234567890", "name": " Budi ", "tags": ["* vip"], "variables": {" No.  Kamar ": " 12 "}}
     )
 
     assert (contact.name, contact.tags, contact.variables) == ("Budi", ["vip"], {"No. Kamar": " 12 "})
-    assert broadcaster.save_contact({"number": "081234567890", "name": "  "}).name is None
+    assert broadcaster.contacts.save({"number": "081234567890", "name": "  "}).name is None
 
 
 def test_text_that_no_database_stores_does_not_spoil_a_contact(broadcaster: Broadcaster) -> None:
     for name in ("Budi", "Bu\0di"):  # created, then changed
-        contact = broadcaster.save_contact({"number": "081234567890", "name": name, "variables": {"a": "x\0y"}})
-    report = broadcaster.import_contacts(broadcaster.save_upload([b"HP,Kota\n081234567890,Solo\n"]).upload_id)
+        contact = broadcaster.contacts.save({"number": "081234567890", "name": name, "variables": {"a": "x\0y"}})
+    report = broadcaster.contacts.import_file(broadcaster.uploads.save([b"HP,Kota\n081234567890,Solo\n"]).upload_id)
 
     assert contact.name == "Bu\N{REPLACEMENT CHARACTER}di"
     assert (report.updated, report.rejected) == (1, 0)
-    assert broadcaster.contact("081234567890").variables == {"a": "x\N{REPLACEMENT CHARACTER}y", "kota": "Solo"}
+    assert broadcaster.contacts.get("081234567890").variables == {"a": "x\N{REPLACEMENT CHARACTER}y", "kota": "Solo"}
 
 
 def test_saving_says_whether_the_contact_is_new(broadcaster: Broadcaster) -> None:
-    saved = [broadcaster.upsert_contact({"number": number})[1] for number in ("081234567890", "+6281234567890")]
+    saved = [broadcaster.contacts.upsert({"number": number})[1] for number in ("081234567890", "+6281234567890")]
 
     assert saved == [True, False]
 
@@ -73,27 +73,27 @@ def test_saving_says_whether_the_contact_is_new(broadcaster: Broadcaster) -> Non
 )
 def test_a_contact_that_does_not_fit_is_refused(broadcaster: Broadcaster, fields: dict[str, object]) -> None:
     with pytest.raises((InvalidInputError, NumberError)):
-        broadcaster.save_contact(fields)
+        broadcaster.contacts.save(fields)
 
-    assert broadcaster.contacts().total == 0
+    assert broadcaster.contacts.list().total == 0
 
 
 def test_a_deleted_contact_is_gone(broadcaster: Broadcaster) -> None:
-    broadcaster.save_contact({"number": "081234567890", "tags": ["vip"]})
+    broadcaster.contacts.save({"number": "081234567890", "tags": ["vip"]})
 
-    broadcaster.delete_contact("0812 3456 7890")
+    broadcaster.contacts.delete("0812 3456 7890")
 
-    assert broadcaster.contacts().items == []
-    assert [(tag.name, tag.contacts) for tag in broadcaster.tags()] == [("vip", 0)]
+    assert broadcaster.contacts.list().items == []
+    assert [(tag.name, tag.contacts) for tag in broadcaster.tags.list()] == [("vip", 0)]
     for gone in ("+6281234567890", "nobody"):
         with pytest.raises(NotFoundError):
-            broadcaster.delete_contact(gone)
+            broadcaster.contacts.delete(gone)
 
 
 def test_contacts_are_listed_as_the_api_shows_them(broadcaster: Broadcaster) -> None:
-    broadcaster.save_contact({"number": "081234567890", "name": "Budi", "tags": ["vip"]})
+    broadcaster.contacts.save({"number": "081234567890", "name": "Budi", "tags": ["vip"]})
 
-    page = json.loads(broadcaster.contacts(tag="vip", query="bud").model_dump_json())
+    page = json.loads(broadcaster.contacts.list(tag="vip", query="bud").model_dump_json())
 
     assert page["total"] == page["page"] == 1
     assert set(page["items"][0]) == {"number", "name", "tags", "variables", "source", "createdAt", "updatedAt"}
@@ -103,73 +103,73 @@ def test_contacts_are_listed_as_the_api_shows_them(broadcaster: Broadcaster) -> 
 
 
 def test_blocking_lists_a_number_once_with_its_first_reason(broadcaster: Broadcaster) -> None:
-    first = broadcaster.block("0812-3456-7890", reason="asked by phone", actor="dewi")
-    again = broadcaster.block("+6281234567890", reason="other")
+    first = broadcaster.blacklist.add("0812-3456-7890", reason="asked by phone", actor="dewi")
+    again = broadcaster.blacklist.add("+6281234567890", reason="other")
 
     assert (first.number, first.connection, first.reason, first.source) == (
         "+6281234567890", None, "asked by phone", "dewi",
     )  # fmt: skip
     assert again == first
-    assert broadcaster.blacklist(query="3456").items == [first]
-    assert broadcaster.blacklist(query="999").items == []
+    assert broadcaster.blacklist.list(query="3456").items == [first]
+    assert broadcaster.blacklist.list(query="999").items == []
 
 
 def test_blocking_on_one_connection_is_beside_blocking_on_all(broadcaster: Broadcaster) -> None:
-    broadcaster.block("081234567890", connection="sandbox")
-    broadcaster.block("081234567890")
-    assert {entry.connection for entry in broadcaster.blacklist().items} == {None, "sandbox"}
+    broadcaster.blacklist.add("081234567890", connection="sandbox")
+    broadcaster.blacklist.add("081234567890")
+    assert {entry.connection for entry in broadcaster.blacklist.list().items} == {None, "sandbox"}
 
-    broadcaster.unblock("081234567890", connection="sandbox")
-    assert {entry.connection for entry in broadcaster.blacklist().items} == {None}
+    broadcaster.blacklist.remove("081234567890", connection="sandbox")
+    assert {entry.connection for entry in broadcaster.blacklist.list().items} == {None}
 
-    broadcaster.unblock("081234567890")
-    assert broadcaster.blacklist().total == 0
+    broadcaster.blacklist.remove("081234567890")
+    assert broadcaster.blacklist.list().total == 0
     with pytest.raises(NotFoundError) as caught:
-        broadcaster.unblock("081234567890")
+        broadcaster.blacklist.remove("081234567890")
     assert "81234567890" not in str(caught.value)
 
 
 def test_blocking_on_a_connection_that_is_not_there_blocks_nobody(broadcaster: Broadcaster) -> None:
     with pytest.raises(NotFoundError):
-        broadcaster.block("081234567890", connection="gone")
+        broadcaster.blacklist.add("081234567890", connection="gone")
 
-    assert broadcaster.blacklist().total == 0
+    assert broadcaster.blacklist.list().total == 0
 
 
 def test_many_are_blocked_together_or_not_at_all(broadcaster: Broadcaster) -> None:
     numbers = [f"0812{place:08d}" for place in range(12_000)]
 
     with pytest.raises(InvalidInputError) as caught:
-        broadcaster.block_numbers([*numbers, "12"])
+        broadcaster.blacklist.add_many([*numbers, "12"])
     assert [fault.path for fault in caught.value.faults] == ["numbers.12000"]
-    assert broadcaster.blacklist().total == 0
+    assert broadcaster.blacklist.list().total == 0
 
-    assert broadcaster.block_numbers([*numbers, numbers[0]]) == 12_000
-    assert broadcaster.block_numbers(numbers[:5]) == 0
-    assert broadcaster.blacklist(page=240, page_size=50).total == 12_000
+    assert broadcaster.blacklist.add_many([*numbers, numbers[0]]) == 12_000
+    assert broadcaster.blacklist.add_many(numbers[:5]) == 0
+    assert broadcaster.blacklist.list(page=240, page_size=50).total == 12_000
 
 
 def test_ids_that_whatsapp_gave_can_be_blocked_though_no_plan_knows_them(broadcaster: Broadcaster) -> None:
-    assert broadcaster.block("+551187654321").number == "+551187654321"
+    assert broadcaster.blacklist.add("+551187654321").number == "+551187654321"
 
-    broadcaster.unblock("+551187654321")
+    broadcaster.blacklist.remove("+551187654321")
 
     with pytest.raises(NumberError):
-        broadcaster.block("not a number")
+        broadcaster.blacklist.add("not a number")
 
 
 def test_whoever_opts_out_while_a_broadcast_runs_is_not_sent_to(
     broadcaster: Broadcaster, worker: Worker, gateway: Gateway
 ) -> None:
     limits = {"rate": {"messages": 20, "perSeconds": 1}}
-    broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
+    broadcaster.connections.save("main", {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
     people = [{"number": f"0812{place:08d}"} for place in range(60)]
     message = {"type": "text", "text": "Halo"}
     job = broadcaster.submit({"name": "Promo", "connection": "main", "message": message}, people)
     wait_for(gateway.arrivals, what="the first message")
 
     late = [person["number"] for person in people[40:]]
-    broadcaster.block_numbers(late)
+    broadcaster.blacklist.add_many(late)
     wait_for(lambda: broadcaster.status(job.job_id).status == "completed", what="completion")
 
     reached = {arrival.number for arrival in gateway.arrivals()}
@@ -181,7 +181,7 @@ def test_whoever_is_erased_while_a_broadcast_runs_is_not_sent_to(
     broadcaster: Broadcaster, worker: Worker, gateway: Gateway
 ) -> None:
     limits = {"rate": {"messages": 40, "perSeconds": 1}}
-    broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
+    broadcaster.connections.save("main", {"sender": "gateway", "settings": {"url": gateway.url}, **limits})
     people = [{"number": f"0812{place:08d}"} for place in range(160)]
     message = {"type": "text", "text": "Halo"}
     job_id = broadcaster.submit({"name": "Promo", "connection": "main", "message": message}, people).job_id
@@ -189,7 +189,7 @@ def test_whoever_is_erased_while_a_broadcast_runs_is_not_sent_to(
     wait_for(lambda: broadcaster.status(job_id).prepared, what="the end of the audience")
 
     for person in people[150:]:
-        broadcaster.erase_contact(person["number"])
+        broadcaster.contacts.erase(person["number"])
     wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
 
     assert {arrival.number for arrival in gateway.arrivals()} == {f"+62812{place:08d}" for place in range(150)}
@@ -200,9 +200,9 @@ def test_whoever_is_erased_while_a_broadcast_runs_is_not_sent_to(
 
 
 def test_contacts_by_tag_are_an_audience(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> None:
-    broadcaster.save_connection("main", {"sender": "gateway", "settings": {"url": gateway.url}})
+    broadcaster.connections.save("main", {"sender": "gateway", "settings": {"url": gateway.url}})
     for place, tags in enumerate((["vip"], ["vip", "lama"], ["lama"])):
-        broadcaster.save_contact({"number": f"0812{place:08d}", "name": f"Orang {place}", "tags": tags})
+        broadcaster.contacts.save({"number": f"0812{place:08d}", "name": f"Orang {place}", "tags": tags})
 
     job = broadcaster.submit(
         {

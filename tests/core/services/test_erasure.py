@@ -109,7 +109,7 @@ def test_a_message_is_blanked_and_cancelled_if_it_waits(
     key = add_broadcast(bench, status, status)
     mine, others = message_key(key, 0), message_key(key, 1)
 
-    done = broadcaster.erase_contact("0812-0000-0000")
+    done = broadcaster.contacts.erase("0812-0000-0000")
 
     nothing = {"contact": False, "messages": 1, "cancelled": 0, "under_way": 0, "pending": 0}
     assert done.model_dump(by_alias=False) == nothing | report
@@ -133,7 +133,7 @@ def test_a_message_that_was_being_sent_ends_as_it_ends(
     broadcaster: Broadcaster, bench: Bench, ending: MessageStatus, after: MessageStatus, reason: str | None
 ) -> None:
     key = add_broadcast(bench, M.PROCESSING, M.SENT)
-    broadcaster.erase_contact(PERSON)
+    broadcaster.contacts.erase(PERSON)
 
     bench.record(Outcome(message_key(key, 0), ending))
 
@@ -146,7 +146,7 @@ def test_a_message_that_was_being_sent_ends_as_it_ends(
 def test_nobody_who_was_erased_is_tried_again(broadcaster: Broadcaster, bench: Bench) -> None:
     failed, unknown = add_broadcast(bench, M.FAILED, M.FAILED), add_broadcast(bench, M.UNKNOWN, M.UNKNOWN)
     crashed = add_broadcast(bench, M.PROCESSING, M.SENT)
-    broadcaster.erase_contact(PERSON)
+    broadcaster.contacts.erase(PERSON)
     with bench.unit() as unit:
         lost = [(message_key(crashed, 0), M.UNKNOWN, "crash", bench.now)]
         claim_store.settle_claims(unit.conn, lost, worker_id=1, changes=unit.changes)
@@ -166,7 +166,7 @@ def test_nobody_who_was_erased_is_tried_again(broadcaster: Broadcaster, bench: B
 
 
 def test_messages_that_were_never_to_be_tried_are_found_too(broadcaster: Broadcaster) -> None:
-    broadcaster.block(PERSON, reason="asked by mail")
+    broadcaster.blacklist.add(PERSON, reason="asked by mail")
     message = {"type": "text", "text": "Halo {{ name }}"}
     people = [{"number": PERSON, "name": "Budi"}, {"number": OTHER, "name": "Ani"}, {"number": "salah", "name": "X"}]
     job_id = broadcaster.submit({"name": "Test", "message": message}, people).job_id
@@ -174,7 +174,7 @@ def test_messages_that_were_never_to_be_tried_are_found_too(broadcaster: Broadca
         broadcaster.handlers.prepare(conn.execute(text("SELECT max(id) FROM broadcasts")).scalar_one())
     before = broadcaster.status(job_id)
 
-    report = broadcaster.erase_contact(PERSON)
+    report = broadcaster.contacts.erase(PERSON)
 
     assert (report.messages, report.cancelled) == (1, 0)
     shown = [(view.number, view.name, view.reason) for view in broadcaster.messages(job_id).items]
@@ -185,7 +185,7 @@ def test_messages_that_were_never_to_be_tried_are_found_too(broadcaster: Broadca
 def test_while_an_audience_is_read_the_number_keeps_its_double_away(broadcaster: Broadcaster, bench: Bench) -> None:
     key = add_broadcast(bench, M.SENT, M.QUEUED, prepared=False)
 
-    first = broadcaster.erase_contact(PERSON)
+    first = broadcaster.contacts.erase(PERSON)
     row = bench.message(message_key(key, 0))
     assert (first.messages, first.pending) == (1, 1)
     assert (row["number"], row["name"], row["variables"]) == (PERSON, None, None)
@@ -193,7 +193,7 @@ def test_while_an_audience_is_read_the_number_keeps_its_double_away(broadcaster:
         assert message_store.insert_messages(unit.conn, [new_message(key, 7, PERSON)]) == set()
 
     bench.end_preparing(key)
-    second = broadcaster.erase_contact(PERSON)
+    second = broadcaster.contacts.erase(PERSON)
 
     assert (second.messages, second.pending) == (1, 0)
     assert is_blank(bench, message_key(key, 0))
@@ -203,7 +203,7 @@ def test_many_messages_go_step_by_step(broadcaster: Broadcaster, bench: Bench, m
     monkeypatch.setattr(erasure, "STEP", 2)
     keys = [add_broadcast(bench, M.QUEUED, M.QUEUED) for _ in range(5)]
 
-    report = broadcaster.erase_contact(PERSON)
+    report = broadcaster.contacts.erase(PERSON)
 
     assert (report.messages, report.cancelled) == (5, 5)
     for key in keys:
@@ -224,7 +224,7 @@ def test_a_broadcast_whose_last_message_is_erased_is_complete_and_plugins_hear_i
     broadcaster.plugins._manager.register(listener)
     key = add_broadcast(bench, M.QUEUED, M.SENT)
 
-    broadcaster.erase_contact(PERSON)
+    broadcaster.contacts.erase(PERSON)
     broadcaster.plugins._manager.unregister(listener)
 
     assert heard == ["completed"]
@@ -235,22 +235,22 @@ def test_a_broadcast_whose_last_message_is_erased_is_complete_and_plugins_hear_i
 
 
 def test_a_contact_is_gone_and_the_promise_of_silence_stays(broadcaster: Broadcaster) -> None:
-    broadcaster.save_contact({"number": PERSON, "name": "Budi", "tags": ["vip"]})
-    broadcaster.block(PERSON, reason="asked by mail")
+    broadcaster.contacts.save({"number": PERSON, "name": "Budi", "tags": ["vip"]})
+    broadcaster.blacklist.add(PERSON, reason="asked by mail")
 
-    report = broadcaster.erase_contact("0812 0000 0000", actor="dewi")
+    report = broadcaster.contacts.erase("0812 0000 0000", actor="dewi")
 
     assert report == ErasureReport(contact=True, messages=0, cancelled=0, under_way=0, pending=0)
-    assert broadcaster.contacts().total == 0
-    assert [(tag.name, tag.contacts) for tag in broadcaster.tags()] == [("vip", 0)]
-    assert [entry.reason for entry in broadcaster.blacklist(query=PERSON).items] == ["asked by mail"]
-    assert [act.act for act in broadcaster.blacklist_history(PERSON)] == ["opt_out"]
+    assert broadcaster.contacts.list().total == 0
+    assert [(tag.name, tag.contacts) for tag in broadcaster.tags.list()] == [("vip", 0)]
+    assert [entry.reason for entry in broadcaster.blacklist.list(query=PERSON).items] == ["asked by mail"]
+    assert [act.act for act in broadcaster.blacklist.history(PERSON)] == ["opt_out"]
 
 
 def test_erasing_is_noted_without_the_number_and_only_once(broadcaster: Broadcaster) -> None:
-    broadcaster.save_contact({"number": PERSON})
-    broadcaster.erase_contact(PERSON, actor="dewi")
-    again = broadcaster.erase_contact(PERSON, actor="dewi")
+    broadcaster.contacts.save({"number": PERSON})
+    broadcaster.contacts.erase(PERSON, actor="dewi")
+    again = broadcaster.contacts.erase(PERSON, actor="dewi")
 
     with broadcaster.context.database.read() as conn:
         acts = conn.execute(text("SELECT act, actor, detail FROM acts WHERE act = 'erase'")).all()
@@ -260,7 +260,7 @@ def test_erasing_is_noted_without_the_number_and_only_once(broadcaster: Broadcas
 
 
 def test_only_a_number_can_be_erased(broadcaster: Broadcaster) -> None:
-    assert not broadcaster.erase_contact("+551187654321").contact  # an id that WhatsApp gave
+    assert not broadcaster.contacts.erase("+551187654321").contact  # an id that WhatsApp gave
 
     with pytest.raises(NumberError):
-        broadcaster.erase_contact("nobody")
+        broadcaster.contacts.erase("nobody")

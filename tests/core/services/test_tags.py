@@ -21,7 +21,7 @@ def people(broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tag_book, "STEP", 2)
     for place in range(6):
         tags = [tag for tag, by in (("even", 2), ("third", 3)) if place % by == 0]
-        broadcaster.save_contact({"number": number(place), "name": f"Orang {place}", "tags": tags})
+        broadcaster.contacts.save({"number": number(place), "name": f"Orang {place}", "tags": tags})
 
 
 def number(place: int) -> str:
@@ -29,33 +29,33 @@ def number(place: int) -> str:
 
 
 def tagged(broadcaster: Broadcaster, tag: str) -> list[int]:
-    return [int(item.number[-8:]) for item in broadcaster.contacts(tag=tag).items]
+    return [int(item.number[-8:]) for item in broadcaster.contacts.list(tag=tag).items]
 
 
 def tags(broadcaster: Broadcaster) -> dict[str, int]:
-    return {tag.name: tag.contacts for tag in broadcaster.tags()}
+    return {tag.name: tag.contacts for tag in broadcaster.tags.list()}
 
 
 def test_a_tag_is_renamed(broadcaster: Broadcaster) -> None:
-    renamed = broadcaster.rename_tag("even", to=" genap ")
+    renamed = broadcaster.tags.rename("even", to=" genap ")
 
     assert renamed == TagView(name="genap", contacts=3)
     assert tags(broadcaster) == {"genap": 3, "third": 2}
     assert tagged(broadcaster, "genap") == [0, 2, 4]
-    assert broadcaster.rename_tag("genap", to="genap") == renamed
+    assert broadcaster.tags.rename("genap", to="genap") == renamed
 
 
 def test_a_name_that_is_taken_is_refused_with_the_way_out(broadcaster: Broadcaster) -> None:
     with pytest.raises(ConflictError, match="merge"):
-        broadcaster.rename_tag("even", to="third")
+        broadcaster.tags.rename("even", to="third")
 
     assert tags(broadcaster) == {"even": 3, "third": 2}
 
 
 def test_several_tags_become_one(broadcaster: Broadcaster) -> None:
-    broadcaster.save_contact({"number": number(6), "tags": ["other"]})
+    broadcaster.contacts.save({"number": number(6), "tags": ["other"]})
 
-    merged = broadcaster.merge_tags("third", ["even", "third", "other"])
+    merged = broadcaster.tags.merge("third", ["even", "third", "other"])
 
     assert merged == TagView(name="third", contacts=5)
     assert tags(broadcaster) == {"third": 5}
@@ -65,17 +65,17 @@ def test_several_tags_become_one(broadcaster: Broadcaster) -> None:
 @pytest.mark.parametrize(("into", "source"), [("gone", "even"), ("even", "gone")])
 def test_a_merge_with_a_tag_that_is_not_there_changes_nothing(broadcaster: Broadcaster, into: str, source: str) -> None:
     with pytest.raises(NotFoundError, match="gone"):
-        broadcaster.merge_tags(into, ["third", source])
+        broadcaster.tags.merge(into, ["third", source])
 
     assert tags(broadcaster) == {"even": 3, "third": 2}
 
 
 def test_a_deleted_tag_leaves_its_contacts(broadcaster: Broadcaster) -> None:
-    broadcaster.delete_tag("even")
+    broadcaster.tags.delete("even")
 
     assert tags(broadcaster) == {"third": 2}
-    assert broadcaster.contacts().total == 6
-    for act in (broadcaster.delete_tag, lambda name: broadcaster.rename_tag(name, to="x")):
+    assert broadcaster.contacts.list().total == 6
+    for act in (broadcaster.tags.delete, lambda name: broadcaster.tags.rename(name, to="x")):
         with pytest.raises(NotFoundError):
             act("even")
 
@@ -130,7 +130,7 @@ def test_a_deleted_tag_leaves_its_contacts(broadcaster: Broadcaster) -> None:
 def test_many_are_tagged_and_untagged_at_once(
     broadcaster: Broadcaster, chosen: dict[str, Any], report: dict[str, int], new: list[int], even: list[int]
 ) -> None:
-    done = broadcaster.tag_contacts({**chosen, "add": ["new"], "remove": ["even", "gone"]})
+    done = broadcaster.tags.tag_contacts({**chosen, "add": ["new"], "remove": ["even", "gone"]})
 
     assert done.model_dump() == report
     assert (tagged(broadcaster, "new"), tagged(broadcaster, "even")) == (new, even)
@@ -152,7 +152,7 @@ def test_a_tagging_that_does_not_fit_changes_nothing(
     broadcaster: Broadcaster, tagging: dict[str, Any], path: str
 ) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        broadcaster.tag_contacts(tagging)
+        broadcaster.tags.tag_contacts(tagging)
 
     assert [fault.path for fault in caught.value.faults] == [path]
     assert tags(broadcaster) == {"even": 3, "third": 2}

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import openpyxl
 import pytest
 
-from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.services.contacts import Contacts
 
 FILE = b"Nama;No. HP;Kota\nBudi;0812-0000-1001;Solo\nSiti;+62 812-0000-1002;Medan\nSalah;123;Bali\n"
 
@@ -64,9 +64,9 @@ def test_how_a_file_is_read_can_be_said(api: Any) -> None:
 
 
 def test_without_a_worker_a_long_import_is_answered_202(still_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Broadcaster.import_contacts
+    whole = Contacts.import_file
     monkeypatch.setattr(
-        Broadcaster, "import_contacts", lambda self, *given, **options: whole(self, *given, wait_seconds=0, **options)
+        Contacts, "import_file", lambda self, *given, **options: whole(self, *given, wait_seconds=0, **options)
     )
 
     answer = import_file(still_api)

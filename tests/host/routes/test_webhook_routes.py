@@ -58,7 +58,7 @@ def door(host_settings: Settings) -> Iterator[Api]:
     settings = host_settings.model_copy(update={"api_keys": [SecretStr("key")]})
     broadcaster = Broadcaster(settings, plugins=[EchoPlugin()])
     with TestClient(create_app(broadcaster), base_url=HERE, raise_server_exceptions=False) as client:
-        broadcaster.save_connection("main", {"sender": "echo"})
+        broadcaster.connections.save("main", {"sender": "echo"})
         yield client
 
 

@@ -567,7 +567,7 @@ class Watching:
 
 
 @pytest.fixture
-def engine(shop: Shop, tmp_path: Path, valkey: EmbeddedValkey) -> Iterator[Broadcaster]:
+def broadcaster(shop: Shop, tmp_path: Path, valkey: EmbeddedValkey) -> Iterator[Broadcaster]:
     """An engine whose operator wrote the queries ``customers`` and ``many``."""
     customers = "SELECT phone, full_name, city FROM customers WHERE city = :city"
     path = write_queries(
@@ -582,31 +582,31 @@ def engine(shop: Shop, tmp_path: Path, valkey: EmbeddedValkey) -> Iterator[Broad
         yield started
 
 
-def submit(engine: Broadcaster, **source: Any) -> str:
+def submit(broadcaster: Broadcaster, **source: Any) -> str:
     message = {"type": "text", "text": "Halo {{ name }} di {{ city }}"}
-    return engine.submit({"name": "Promo", "message": message, "source": source}).job_id
+    return broadcaster.submit({"name": "Promo", "message": message, "source": source}).job_id
 
 
-def test_a_broadcast_goes_to_whom_its_query_gives(engine: Broadcaster) -> None:
-    job_id = submit(engine, type="database", query="customers", parameters={"city": "Bandung"})
+def test_a_broadcast_goes_to_whom_its_query_gives(broadcaster: Broadcaster) -> None:
+    job_id = submit(broadcaster, type="database", query="customers", parameters={"city": "Bandung"})
 
-    engine.handlers.prepare(1)
+    broadcaster.handlers.prepare(1)
 
-    found = {message.number: message.name for message in engine.messages(job_id).items}
+    found = {message.number: message.name for message in broadcaster.messages(job_id).items}
     assert found == {"+6281234567890": "Budi", "+6281234567891": "Siti"}
 
 
 @on("postgresql", "mariadb")
 def test_of_an_audience_that_breaks_off_nothing_is_kept_and_nobody_is_sent_to(
-    engine: Broadcaster, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    broadcaster: Broadcaster, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(WatchedSource, "call", lambda: end_readers(shop), raising=False)
-    job_id = submit(engine, type="watched", query="many")
+    job_id = submit(broadcaster, type="watched", query="many")
 
-    engine.handlers.prepare(1)
+    broadcaster.handlers.prepare(1)
 
-    found = engine.broadcast(job_id)
+    found = broadcaster.get(job_id)
     assert (found.status, found.status_reason) == ("failed", f"query 'many': {LOST[shop.kind]}")
-    assert (found.total, engine.messages(job_id).items) == (0, [])
-    with engine.context.database.read() as conn:
+    assert (found.total, broadcaster.messages(job_id).items) == (0, [])
+    with broadcaster.context.database.read() as conn:
         assert conn.execute(text("SELECT count(*) FROM uploads")).scalar_one() == 0

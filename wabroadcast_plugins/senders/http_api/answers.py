@@ -24,7 +24,7 @@ from wabroadcast_core import (
 from wabroadcast_plugins.senders.http_api.calls import SendCall
 from wabroadcast_plugins.senders.http_api.matches import FailureRule, Match
 from wabroadcast_plugins.senders.http_api.paths import Path
-from wabroadcast_plugins.senders.shared.loose import as_text
+from wabroadcast_plugins.senders.shared.lenient_json import as_text
 
 LONGEST_WAIT = 7 * 86_400.0  # seconds
 

@@ -34,7 +34,7 @@ from wabroadcast_plugins.senders.http_api.requests import (
 )
 from wabroadcast_plugins.senders.http_api.settings import HttpSettings
 from wabroadcast_plugins.senders.http_api.texts import Facts
-from wabroadcast_plugins.senders.shared.loose import as_text
+from wabroadcast_plugins.senders.shared.lenient_json import as_text
 from wabroadcast_plugins.senders.shared.media import in_base64
 from wabroadcast_plugins.senders.shared.refusals import shown
 

@@ -17,9 +17,9 @@ from wabroadcast_plugins.senders.http_api.calls import HeaderName
 from wabroadcast_plugins.senders.http_api.matches import Condition
 from wabroadcast_plugins.senders.http_api.paths import ManyPathText, Path, PathText
 from wabroadcast_plugins.senders.shared.jids import number_of
-from wabroadcast_plugins.senders.shared.loose import as_text, document_in, time_of
-from wabroadcast_plugins.senders.shared.proofs import Algorithm, is_signed, same_text
+from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, time_of
 from wabroadcast_plugins.senders.shared.refusals import shown
+from wabroadcast_plugins.senders.shared.signatures import Algorithm, is_signed, same_text
 
 ReceiptKind = Literal["sent", "delivered", "read", "failed"]
 SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]

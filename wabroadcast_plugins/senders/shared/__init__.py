@@ -1,6 +1,6 @@
-"""What several senders do the same way. No plugin is here: nothing has hooks, each module is about one noun.
+"""Helpers that several senders share; none of them is a plugin.
 
-:mod:`loose` reads JSON that may be anything, :mod:`jids` WhatsApp's ids and numbers, :mod:`media` brings a message's
-file along, :mod:`refusals` knows WhatsApp's own refusals and what a detail may show, :mod:`proofs` tells whose a
-webhook call is.
+:mod:`lenient_json` reads JSON of any shape, :mod:`jids` converts WhatsApp ids and numbers, :mod:`media` loads a
+message's file, :mod:`refusals` classifies WhatsApp's own refusals and cleans details, :mod:`signatures` verifies
+webhook calls.
 """

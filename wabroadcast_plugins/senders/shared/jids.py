@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
-from wabroadcast_plugins.senders.shared.loose import as_text
+from wabroadcast_plugins.senders.shared.lenient_json import as_text
 
 JidKind: TypeAlias = Literal["person", "lid", "group", "channel", "broadcast", "unknown"]
 

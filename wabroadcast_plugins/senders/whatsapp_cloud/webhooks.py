@@ -14,7 +14,7 @@ from wabroadcast_core import (
     WebhookRequest,
     read_json,
 )
-from wabroadcast_plugins.senders.shared.proofs import hmac_of, same_text
+from wabroadcast_plugins.senders.shared.signatures import hmac_of, same_text
 from wabroadcast_plugins.senders.whatsapp_cloud.errors import MetaError, classify
 
 News: TypeAlias = Receipt | Inbound | ConnectionEvent

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.plugins.senders.garbage import QUICK
 from wabroadcast_core import WebhookRequest
-from wabroadcast_plugins.senders.shared.loose import (
+from wabroadcast_plugins.senders.shared.lenient_json import (
     EARLIEST,
     LATEST,
     as_text,

@@ -1,4 +1,4 @@
-"""The settings as a table, for the README: ``python -m host_litestar.configuration`` prints it."""
+"""The settings as a table, for the README: ``python -m host_litestar.settings_table`` prints it."""
 
 from collections.abc import Iterator
 

@@ -5,7 +5,13 @@ import pytest
 from pydantic import SecretStr
 
 from wabroadcast_core import WebhookRefusedError, WebhookRequest
-from wabroadcast_plugins.senders.shared.proofs import Algorithm, is_signed, require_signature, require_token, same_text
+from wabroadcast_plugins.senders.shared.signatures import (
+    Algorithm,
+    is_signed,
+    require_signature,
+    require_token,
+    same_text,
+)
 
 SECRET = "s3cr3t"
 BODY = b'{"a":  1}'

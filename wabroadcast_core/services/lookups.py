@@ -1,0 +1,36 @@
+"""Finding rows by the names and ids that hosts use, for several services."""
+
+from sqlalchemy import Connection, RowMapping
+
+from wabroadcast_core.errors import NotFoundError
+from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import connections as connection_store
+from wabroadcast_core.store import messages as message_store
+
+
+def broadcast_row(conn: Connection, job_id: str, *, lock: bool = False) -> RowMapping:
+    """Return the row of a broadcast.
+
+    :raises NotFoundError: no broadcast has this id.
+    """
+    row = broadcast_store.find_broadcast(conn, job_id, lock=lock)
+    if row is None:
+        raise NotFoundError("broadcast", job_id)
+    return row
+
+
+def message_key(row: RowMapping, message_id: str) -> int:
+    """Return the store's key of a message of the broadcast in ``row``.
+
+    :raises NotFoundError: the id is not of this broadcast.
+    """
+    job_id, _, place = message_id.rpartition("-")
+    position = message_store.read_position(place)
+    if job_id != row["job_id"] or position is None:
+        raise NotFoundError("message", message_id)
+    return message_store.message_key(row["id"], position)
+
+
+def connection_names(conn: Connection) -> dict[int, str]:
+    """Return the name of each connection by its key."""
+    return {row["id"]: row["name"] for row in connection_store.list_connections(conn)}
