@@ -24,14 +24,14 @@ class DueWork:
     """What a connection has to do: who has due work now, and when the next work is due otherwise."""
 
     connection: ConnectionSnapshot | None  # unset: it is gone
-    rivals: list[Candidate] = field(default_factory=list)
-    rows: dict[int, Row[Any]] = field(default_factory=dict)  # of the rivals
+    candidates: list[Candidate] = field(default_factory=list)
+    rows: dict[int, Row[Any]] = field(default_factory=dict)  # of the candidates
     next_due: float = NEVER
     top_rank: int = 0
 
     @property
     def has_rates(self) -> bool:
-        return any(rival.rate is not None for rival in self.rivals)
+        return any(candidate.rate is not None for candidate in self.candidates)
 
 
 class Claims:
@@ -55,10 +55,10 @@ class Claims:
         if not connection.active:
             return DueWork(connection)
         due_work = DueWork(connection)
-        for candidate in broadcast_store.candidates(unit.conn, connection_id):
-            snapshot = self._snapshot_of(unit.conn, candidate.id)
+        for broadcast in broadcast_store.active_broadcasts(unit.conn, connection_id):
+            snapshot = self._snapshot_of(unit.conn, broadcast.id)
             if snapshot is not None:
-                self._look_at(unit, due_work, candidate, snapshot)
+                self._look_at(unit, due_work, broadcast, snapshot)
         return due_work
 
     def claim(
@@ -77,13 +77,13 @@ class Claims:
         """
         due_work = self.look(unit, connection.id)
         if caps is None:
-            caps = {rival.broadcast_id: amount for rival in due_work.rivals if rival.rate is None}
+            caps = {candidate.broadcast_id: amount for candidate in due_work.candidates if candidate.rate is None}
         taken: dict[int, list[ClaimedRows]] = {}
-        if due_work.connection is None or not due_work.rivals:
+        if due_work.connection is None or not due_work.candidates:
             return taken, due_work
 
-        def take(rival: Candidate, want: int) -> int:
-            row = due_work.rows[rival.broadcast_id]
+        def take(candidate: Candidate, want: int) -> int:
+            row = due_work.rows[candidate.broadcast_id]
             found = claim_store.claim_messages(
                 unit.conn,
                 broadcast_id=row.id,
@@ -99,8 +99,8 @@ class Claims:
             taken.setdefault(row.id, []).extend(found)
             return sum(one.amount for one in found)
 
-        served = share_out(due_work.rivals, amount, take, caps=caps)
-        if len(due_work.rivals) > 1:
+        served = share_out(due_work.candidates, amount, take, caps=caps)
+        if len(due_work.candidates) > 1:
             broadcast_store.mark_served(unit.conn, served, now=unit.now)
         return taken, due_work
 
@@ -114,7 +114,7 @@ class Claims:
             row = self._release(unit, row, snapshot)
             opens = self._due_at(unit, row, snapshot, connection)
         if opens <= unit.now:
-            due_work.rivals.append(Candidate(row.id, row.rank, snapshot.draft.rate, fresh=row.sent == 0))
+            due_work.candidates.append(Candidate(row.id, row.rank, snapshot.draft.rate, fresh=row.sent == 0))
             due_work.rows[row.id] = row
         else:
             due_work.next_due = min(due_work.next_due, opens)
@@ -165,49 +165,49 @@ class Claims:
         return [mine.id, ANY_ROUTE, *(key for key in connection_store.inactive_keys(conn) if key != mine.id)]
 
 
-def in_order_of_sending(rivals: Sequence[Candidate], taken: Mapping[int, Sequence[ClaimedRows]]) -> list[Claimed]:
+def in_order_of_sending(candidates: Sequence[Candidate], taken: Mapping[int, Sequence[ClaimedRows]]) -> list[Claimed]:
     """The messages taken, by broadcast: a rank after the one above, inside a rank one of each broadcast in turn."""
     messages = {key: list(chain.from_iterable(one.unpack() for one in found)) for key, found in taken.items()}
-    return next(iter(messages.values())) if len(messages) == 1 else interleave(rivals, messages)
+    return next(iter(messages.values())) if len(messages) == 1 else interleave(candidates, messages)
 
 
-def interleave(rivals: Sequence[Candidate], taken: Mapping[int, list[Claimed]]) -> list[Claimed]:
+def interleave(candidates: Sequence[Candidate], taken: Mapping[int, list[Claimed]]) -> list[Claimed]:
     ordered: list[Claimed] = []
-    for _, group in groupby(rivals, key=lambda rival: rival.rank):
-        rows = [taken.get(rival.broadcast_id, []) for rival in group]
+    for _, group in groupby(candidates, key=lambda candidate: candidate.rank):
+        rows = [taken.get(candidate.broadcast_id, []) for candidate in group]
         ordered += (message for round_ in zip_longest(*rows) for message in round_ if message is not None)
     return ordered
 
 
 def share_out(
-    rivals: Sequence[Candidate],
+    candidates: Sequence[Candidate],
     amount: int,
     take: Callable[[Candidate, int], int],
     *,
     caps: Mapping[int, int] | None = None,
 ) -> list[int]:
-    """Share ``amount`` among rivals in their order: a rank gets what the rank above left, evenly inside a rank.
+    """Share ``amount`` among candidates in their order: a rank gets what the rank above left, evenly inside a rank.
 
-    :param take: takes up to so many messages of a rival and says how many it got; fewer means that it has no more.
+    :param take: takes up to so many messages of a candidate and says how many it got; fewer means that it has no more.
     :returns: the broadcasts that got more than another of their rank: next time that one comes first.
     """
     got_of: dict[int, int] = {}
     served: list[int] = []
-    for _, ranked in groupby(rivals, key=lambda rival: rival.rank):
+    for _, ranked in groupby(candidates, key=lambda candidate: candidate.rank):
         group = list(ranked)
-        rooms = [(rival, amount if caps is None else caps.get(rival.broadcast_id, 0)) for rival in group]
-        hungry = [(rival, room) for rival, room in rooms if room > 0]
+        rooms = [(candidate, amount if caps is None else caps.get(candidate.broadcast_id, 0)) for candidate in group]
+        hungry = [(candidate, room) for candidate, room in rooms if room > 0]
         while amount > 0 and hungry:
             share, extra = divmod(amount, len(hungry))
             still: list[tuple[Candidate, int]] = []
-            for place, (rival, room) in enumerate(hungry):
+            for place, (candidate, room) in enumerate(hungry):
                 want = min(room, share + (1 if place < extra else 0))
-                got = take(rival, want) if want else 0
+                got = take(candidate, want) if want else 0
                 amount -= got
-                got_of[rival.broadcast_id] = got_of.get(rival.broadcast_id, 0) + got
+                got_of[candidate.broadcast_id] = got_of.get(candidate.broadcast_id, 0) + got
                 if got == want and room > got:
-                    still.append((rival, room - got))
+                    still.append((candidate, room - got))
             hungry = still
-        shares = {rival.broadcast_id: got_of.get(rival.broadcast_id, 0) for rival in group}
+        shares = {candidate.broadcast_id: got_of.get(candidate.broadcast_id, 0) for candidate in group}
         served += [key for key, share in shares.items() if share > min(shares.values())]
     return served

@@ -40,22 +40,22 @@ class Ledger:
 
     def __init__(self, context: Context, group_commit: GroupCommit, client: redis.asyncio.Redis) -> None:
         self._context = context
-        self._committer = group_commit
+        self._group_commit = group_commit
         self._client = client
         self._snapshots: dict[int, BroadcastSnapshot] = {}
         self._claims = Claims(snapshot_of=self.read_snapshot, default_zone=context.settings.timezone)
 
     async def look(self, connection_id: int) -> DueWork:
-        return await self._committer.run(lambda unit: self._claims.look(unit, connection_id))
+        return await self._group_commit.run(lambda unit: self._claims.look(unit, connection_id))
 
     async def claim(
         self, connection: ConnectionSnapshot, *, worker_id: int, amount: int, caps: Mapping[int, int] | None
     ) -> tuple[list[Claimed], DueWork]:
         """Claim messages. :returns: them in the order of sending, and the due_work."""
-        taken, due_work = await self._committer.run(
+        taken, due_work = await self._group_commit.run(
             lambda unit: self._claims.claim(unit, connection, worker_id=worker_id, amount=amount, caps=caps)
         )
-        return in_order_of_sending(due_work.rivals, taken), due_work
+        return in_order_of_sending(due_work.candidates, taken), due_work
 
     def snapshot(self, broadcast_id: int) -> BroadcastSnapshot:
         """The snapshot of a broadcast that was claimed from."""
@@ -78,7 +78,7 @@ class Ledger:
         rate, quotas = connection.limits.rate, connection.limits.quotas
         spans = [quota.per_seconds for quota in quotas] + ([rate.per_seconds] if rate else [])
         since = now - min(max(spans, default=0) * 1.02 + start_store.START_SPAN, LONGEST_QUOTA)
-        starts = await self._committer.run(
+        starts = await self._group_commit.run(
             lambda unit: start_store.recent_starts(unit.conn, connection.id, since=since, now=now)
         )
         return RecentStarts(max(starts, default=None), starts)
@@ -101,7 +101,7 @@ class Ledger:
                 )
             return changed
 
-        if await self._committer.run(work):
+        if await self._group_commit.run(work):
             log.warning("connection %d is paused: %s", connection_id, error.reason)
             await self._announce(Announcement(connection=connection_id))
             await self._wake_working(lambda key: key != connection_id)  # the others of its pools take over
@@ -119,14 +119,14 @@ class Ledger:
                 return False  # many of its messages fail at once: the first one paused it
             return True
 
-        if await self._committer.run(work):
+        if await self._group_commit.run(work):
             log.warning("broadcast %d is paused: %s", broadcast_id, reason)
             await self._announce(Announcement(broadcast=broadcast_id))
             await asyncio.to_thread(self._context.changed, [broadcast_id])
 
     async def opt_out(self, number: str, *, reason: str, source: str) -> None:
         """Let nobody message this number any more, on any connection."""
-        await self._committer.run(lambda unit: opt_out(unit, number, reason=reason, source=source))
+        await self._group_commit.run(lambda unit: opt_out(unit, number, reason=reason, source=source))
 
     async def resume_connection(self, connection_id: int) -> None:
         """Let a connection go on that the engine had stopped; what a person paused has no reason, and stays so."""
@@ -142,7 +142,7 @@ class Ledger:
                 audit_log.record_act(unit.conn, act="resume", actor=ENGINE, now=unit.now, connection_id=connection_id)
             return changed
 
-        if await self._committer.run(work):
+        if await self._group_commit.run(work):
             log.info("connection %d goes on", connection_id)
             await self._wake_working(lambda _: True)
 
@@ -153,25 +153,25 @@ class Ledger:
             row = connection_store.get_connection(unit.conn, connection_id)
             return None if row is None else ConnectionSnapshot.of(row, now=unit.now)
 
-        return await self._committer.run(work)
+        return await self._group_commit.run(work)
 
     async def reached(self, connection_id: int, numbers: Sequence[str]) -> Collection[str]:
         """Those of the numbers that were sent to through a connection before."""
-        found = await self._committer.run(
+        found = await self._group_commit.run(
             lambda unit: message_store.last_connections(unit.conn, numbers, among=[connection_id])
         )
         return found.keys()
 
     async def note_identity(self, wa_id: str, number: str) -> None:
         """Keep the id by which WhatsApp knows a number, where it is another one."""
-        await self._committer.run(lambda unit: identity_store.note_identities(unit.conn, {wa_id: number}))
+        await self._group_commit.run(lambda unit: identity_store.note_identities(unit.conn, {wa_id: number}))
 
-    async def run(self, work: Callable[[UnitOfWork], Result]) -> Result:
+    async def transact(self, work: Callable[[UnitOfWork], Result]) -> Result:
         """Do work of somebody else's in a transaction."""
-        return await self._committer.run(work)
+        return await self._group_commit.run(work)
 
     async def _wake_working(self, chosen: Callable[[int], bool]) -> None:
-        for key, rank in await self._committer.run(lambda unit: broadcast_store.working_connections(unit.conn)):
+        for key, rank in await self._group_commit.run(lambda unit: broadcast_store.working_connections(unit.conn)):
             if chosen(key):
                 await asyncio.to_thread(self._context.work_queue.turn, key, rank=rank)
 

@@ -50,7 +50,7 @@ class Planner:
             connection = due_work.connection
             if connection is None or not connection.active:
                 break
-            if not due_work.rivals and not self._line.late:
+            if not due_work.candidates and not self._line.late:
                 if due_work.next_due > self._now() + NEAR:
                     break
                 await self._rest(due_work.next_due - self._now())
@@ -108,26 +108,26 @@ class Planner:
         connection, late = due_work.connection, self._line.late
         if connection is None:
             return Slots([], [], NEVER, 1)
-        rivals = due_work.rivals if due_work.has_rates and not late else ()
+        candidates = due_work.candidates if due_work.has_rates and not late else ()
         count = min(count, len(late)) if late else count
         report = self._line.take_report()
         lead, pace = self._lead, self._engine.pace
         try:
             return await pace.reserve(
-                connection.id, connection.limits, count=count, rivals=rivals, report=report, lead=lead
+                connection.id, connection.limits, count=count, candidates=candidates, report=report, lead=lead
             )
         except ColdPaceError:
             await self._engine.prime_pace(connection)
-            return await pace.reserve(connection.id, connection.limits, count=count, rivals=rivals, lead=lead)
+            return await pace.reserve(connection.id, connection.limits, count=count, candidates=candidates, lead=lead)
 
     async def _fill(self, due_work: DueWork, slots: Slots, *, asked_at: float) -> DueWork:
         times, late = deque(slots.times), self._line.late
-        while late and times and not any(slots.rivals):  # slots given to a broadcast are for its own
+        while late and times and not any(slots.candidates):  # slots given to a broadcast are for its own
             self._line.enqueue(late.popleft(), times.popleft(), shift=slots.shift)
         connection = due_work.connection
         if not times or connection is None:
             return due_work
-        caps = Counter(filter(None, slots.rivals)) if any(slots.rivals) else None
+        caps = Counter(filter(None, slots.candidates)) if any(slots.candidates) else None
         with self._line.listening() as heard:
             try:
                 claimed, taken, due_work = await self._engine.claim(connection, len(times), caps)
@@ -147,11 +147,11 @@ class Planner:
         now = self._now()
         if self._line.live is not None:
             self._line.live.learn_lead(now - asked_at)
-        if any(slots.rivals):
-            by_rival = _slots_by_rival(times, slots.rivals)
-            filled = [PendingSend(by_rival[one[0].broadcast_id].popleft(), now, *one) for one in claimed]
+        if any(slots.candidates):
+            by_candidate = _slots_by_candidate(times, slots.candidates)
+            filled = [PendingSend(by_candidate[one[0].broadcast_id].popleft(), now, *one) for one in claimed]
             filled.sort(key=attrgetter("slot"))
-            self._line.free_slots(itertools.chain.from_iterable(by_rival.values()))
+            self._line.free_slots(itertools.chain.from_iterable(by_candidate.values()))
         else:
             filled = [PendingSend(times.popleft(), now, *one) for one in claimed]
             if times:
@@ -178,9 +178,9 @@ class Planner:
         return self._engine.clock.now()
 
 
-def _slots_by_rival(times: Sequence[float], rivals: Sequence[int | None]) -> dict[int, deque[float]]:
+def _slots_by_candidate(times: Sequence[float], candidates: Sequence[int | None]) -> dict[int, deque[float]]:
     slots: dict[int, deque[float]] = {}
-    for time, rival in zip(times, rivals[-len(times) :], strict=True):
-        if rival is not None:
-            slots.setdefault(rival, deque()).append(time)
+    for time, candidate in zip(times, candidates[-len(times) :], strict=True):
+        if candidate is not None:
+            slots.setdefault(candidate, deque()).append(time)
     return slots

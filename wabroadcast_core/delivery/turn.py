@@ -42,7 +42,7 @@ class Turn:
         if due_work.connection is None or not due_work.connection.active:
             return
         lanes = self._engine.lanes
-        if not due_work.rivals and due_work.next_due > self._engine.clock.now() + NEAR:
+        if not due_work.candidates and due_work.next_due > self._engine.clock.now() + NEAR:
             await self._engine.requeue(self.connection_id, due_work)
             return
         seconds = self._engine.settings.turn_seconds + 2 * NEAR

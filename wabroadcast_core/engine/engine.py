@@ -62,10 +62,10 @@ class Engine:
         self.clock = RedisClock()
         self.stopping = False
         self._client = context.async_redis()
-        self._committer = GroupCommit(
+        self._group_commit = GroupCommit(
             context.database,
             self.clock,
-            threads=STORE_THREADS[context.database.engine.dialect.name],
+            threads=STORE_THREADS[context.database.db_engine.dialect.name],
             completed=context.changed,
             silenced=self._announce_silence,
         )
@@ -73,9 +73,9 @@ class Engine:
         self.pace = Pace(self._client, context.keys)
         self.pairs = RecipientGaps(self._client, context.keys)
         self.lanes = Lanes(self._client, context.keys)
-        self.ledger = Ledger(context, self._committer, self._client)
-        self.held_claims = HeldClaims(self._committer, self.intents)
-        self.recorder = Recorder(self._committer, recorded=self._recorded)
+        self.ledger = Ledger(context, self._group_commit, self._client)
+        self.held_claims = HeldClaims(self._group_commit, self.intents)
+        self.recorder = Recorder(self._group_commit, recorded=self._recorded)
         lending = SenderContexts(context.database, self._client, context.keys, departed=note_departure(self.clock.now))
         self.senders = LiveSenders(context.plugins, context.vault, lending, receive=self._receive)
         self.presence = NumberCheck(RedisCache(self._client, context.keys.presence), now=self.clock.now)
@@ -84,10 +84,10 @@ class Engine:
         self.sending = SendTasks(self, ended=self._send_ended)
         self._readying = Preflight(context.plugins, now=self.clock.now, put_aside=self.put_aside)
         self.strangers = NewContactGate(self.ledger, now=self.clock.now, put_aside=self.put_aside)
-        self._identity = WorkerLease(context, self._committer, self.intents, self.clock)
+        self._identity = WorkerLease(context, self._group_commit, self.intents, self.clock)
         self._recovery = Recovery(
             context,
-            self._committer,
+            self._group_commit,
             self.intents,
             self._client,
             snapshot_of=lambda unit, key: self.ledger.read_snapshot(unit.conn, key),
@@ -145,7 +145,7 @@ class Engine:
                 await self._identity.end()
         await cancel_all([*self._background, *self._turn_tasks])
         await self.senders.close()
-        await asyncio.to_thread(self._committer.close)
+        await asyncio.to_thread(self._group_commit.close)
         await self._client.aclose()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -223,7 +223,7 @@ class Engine:
         """
         if due_work.connection is None or not due_work.connection.active or self.stopping:
             return
-        due = max(0.0 if due_work.rivals else due_work.next_due, slot - WAKE_EARLY)
+        due = max(0.0 if due_work.candidates else due_work.next_due, slot - WAKE_EARLY)
         if due != NEVER:
             await self._wake(connection_id, rank=due_work.top_rank, due=due)
 

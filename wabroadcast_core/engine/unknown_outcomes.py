@@ -39,7 +39,9 @@ class UnknownOutcomes:
         :raises UnavailableError: the store cannot be reached.
         """
         seen: set[int] = set()
-        for connection_id in await self._engine.ledger.run(lambda unit: unknown_store.unsettled_connections(unit.conn)):
+        for connection_id in await self._engine.ledger.transact(
+            lambda unit: unknown_store.unsettled_connections(unit.conn)
+        ):
             seen |= await self._settle_connection(connection_id)
         self._ripe_at = {key: at for key, at in self._ripe_at.items() if key in seen}
 
@@ -49,7 +51,7 @@ class UnknownOutcomes:
         sender = None if snapshot is None or not snapshot.active else self._sender_of(snapshot)
         if not isinstance(sender, FindsMessages):
             return set()
-        unsettled = await self._engine.ledger.run(
+        unsettled = await self._engine.ledger.transact(
             lambda unit: unknown_store.unsettled_messages(unit.conn, connection_id, limit=MOST_ASKED)
         )
         for message in unsettled:
@@ -76,11 +78,11 @@ class UnknownOutcomes:
             log.error("a sender failed to find a message: %s", type(error).__name__)  # noqa: TRY400 - its text may hold anything
             return
         if found is None:
-            await self._engine.ledger.run(lambda unit: _release(unit, [message.key]))
+            await self._engine.ledger.transact(lambda unit: _release(unit, [message.key]))
             log.info("a message of unknown outcome never arrived and waits again")
         else:
             receipt = _receipt_of(message, found, at=now)
-            await self._engine.ledger.run(lambda unit: apply_receipts(unit, connection_id, [receipt]))
+            await self._engine.ledger.transact(lambda unit: apply_receipts(unit, connection_id, [receipt]))
 
 
 def _release(unit: UnitOfWork, keys: Sequence[int]) -> None:

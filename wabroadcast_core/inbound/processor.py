@@ -87,14 +87,14 @@ class InboundProcessor:
             while snapshot is None or sender is not None:
                 take = partial(self._take_calls, connection_id=connection_id, sender=sender, most=most)
                 try:
-                    heard = await self._engine.ledger.run(take)
+                    heard = await self._engine.ledger.transact(take)
                 except UnavailableError as error:
                     log.warning("webhook calls of connection %d must wait: %s", connection_id, error)
                     return
                 except Exception:
                     log.exception("webhook calls of connection %d cannot be stored", connection_id)
                     if most == 1:
-                        await self._engine.ledger.run(partial(_drop_first, connection_id=connection_id))
+                        await self._engine.ledger.transact(partial(_drop_first, connection_id=connection_id))
                     most = 1
                     continue
                 if not heard.calls:
@@ -106,7 +106,7 @@ class InboundProcessor:
         """Take in what a sender heard by itself; it is kept here while the store is away."""
         while True:
             try:
-                heard = await self._engine.ledger.run(lambda unit: self._take_in(unit, connection_id, news))
+                heard = await self._engine.ledger.transact(lambda unit: self._take_in(unit, connection_id, news))
                 snapshot = await self._engine.ledger.connection(connection_id)
                 break
             except UnavailableError:

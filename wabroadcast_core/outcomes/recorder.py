@@ -45,7 +45,7 @@ class Recorder:
     """
 
     def __init__(self, group_commit: GroupCommit, *, recorded: Callable[[Sequence[Result]], None]) -> None:
-        self._committer = group_commit
+        self._group_commit = group_commit
         self._recorded = recorded
         self._waiting: list[Result] = []
         self._unstored = 0
@@ -88,7 +88,7 @@ class Recorder:
         waited, shares = False, _shares_of(batch, packed=True)
         while True:
             try:
-                await self._committer.run(partial(_record, shares), patient=True)
+                await self._group_commit.run(partial(_record, shares), patient=True)
             except NotHeldError:
                 shares = _shares_of(batch, packed=False)
                 continue

@@ -66,10 +66,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """Start times (UNIX seconds on Redis' clock), each for one rival or for any."""
+    """Start times (UNIX seconds on Redis' clock), each for one candidate or for any."""
 
     times: Sequence[float]
-    rivals: Sequence[int | None]  # broadcast ids
+    candidates: Sequence[int | None]  # broadcast ids
     next_at: float  # when it is worth asking again
     factor: float
     shift: float = 0.0  # of the row so far
@@ -116,13 +116,13 @@ class Pace:
         limits: Limits,
         *,
         count: int,
-        rivals: Sequence[Candidate] = (),
+        candidates: Sequence[Candidate] = (),
         report: SlotReport | None = None,
         lead: float = LEAD,
     ) -> Slots:
         """Take up to ``count`` of the slots that come next after the lead.
 
-        :param rivals: given when any broadcast has a rate of its own: then each slot is for one of them.
+        :param candidates: given when any broadcast has a rate of its own: then each slot is for one of them.
         :param report: of slots taken before.
         :param lead: seconds that it takes to have messages ready, at most LONGEST_LEAD.
         :raises ColdPaceError: prime first.
@@ -130,18 +130,18 @@ class Pace:
         """
         spacing = Spacing.of(limits.rate)
         paced = is_paced(limits)
-        keys, candidates = self._candidates(rivals)
+        keys, competing = self._competing(candidates)
         ask = {
             "op": "reserve",
             "count": count,
             "horizon": max(HORIZON, lead),
-            "lead": lead if paced or candidates else 0,
+            "lead": lead if paced or competing else 0,
             "reach": REACH,
             "interval": spacing.interval,
             "quotas": [[quota.messages, quota.per_seconds] for quota in limits.quotas],
             "jitter": [limits.jitter.min_seconds, limits.jitter.max_seconds] if limits.jitter else None,
             "randoms": [random.random() for _ in range(count)] if limits.jitter else [],  # noqa: S311 - a human gap, no secret
-            "candidates": candidates,
+            "candidates": competing,
             "unused": report.unused if report and paced else [],
             "tail": report.tail if report and paced else None,
             "late": report.late if report and paced else None,
@@ -154,7 +154,7 @@ class Pace:
                 return Slots([float(start)] * count, [None] * count, float(start), 1.0)
         return Slots(
             times=[float(slot) for slot in answer[1]],
-            rivals=[rivals[place - 1].broadcast_id if place else None for place in answer[2]],
+            candidates=[candidates[place - 1].broadcast_id if place else None for place in answer[2]],
             next_at=float(answer[3]),
             factor=float(answer[4]),
             shift=float(answer[5]),
@@ -182,23 +182,23 @@ class Pace:
         ask = {"op": "slow", "slot": slot, "wait": wait or 0, "least": LEAST_FACTOR}
         await self._call([self._keys.pace(connection_id)], ask)
 
-    def _candidates(self, rivals: Sequence[Candidate]) -> tuple[list[str], list[dict[str, Any]]]:
+    def _competing(self, candidates: Sequence[Candidate]) -> tuple[list[str], list[dict[str, Any]]]:
         keys: list[str] = []
-        candidates: list[dict[str, Any]] = []
-        for rival in rivals:
-            spacing = Spacing.of(rival.rate)
-            if rival.rate is not None:
-                keys.append(self._keys.broadcast_pace(rival.broadcast_id))
-            candidates.append(
+        competing: list[dict[str, Any]] = []
+        for candidate in candidates:
+            spacing = Spacing.of(candidate.rate)
+            if candidate.rate is not None:
+                keys.append(self._keys.broadcast_pace(candidate.broadcast_id))
+            competing.append(
                 {
-                    "rank": rival.rank,
-                    "key": len(keys) + 1 if rival.rate is not None else 0,
+                    "rank": candidate.rank,
+                    "key": len(keys) + 1 if candidate.rate is not None else 0,
                     "interval": spacing.interval,
                     "margin": spacing.margin,
-                    "fresh": rival.fresh,
+                    "fresh": candidate.fresh,
                 }
             )
-        return keys, candidates
+        return keys, competing
 
     async def _call(self, keys: list[str], ask: dict[str, Any]) -> Any:
         given = {name: value for name, value in ask.items() if value is not None}  # Lua takes null for true

@@ -21,7 +21,7 @@ MOST_CLAIMS = 100_000
 
 class HeldClaims:
     def __init__(self, group_commit: GroupCommit, intents: Intents) -> None:
-        self._committer = group_commit
+        self._group_commit = group_commit
         self._intents = intents
         self._held: set[int] = set()
         self._suspects: set[int] = set()
@@ -38,12 +38,14 @@ class HeldClaims:
 
         :param at_once: nothing is being claimed any more; otherwise only those that an earlier look saw too.
         """
-        claims = await self._committer.run(lambda unit: claim_store.claims_of(unit.conn, worker_id, limit=MOST_CLAIMS))
+        claims = await self._group_commit.run(
+            lambda unit: claim_store.claims_of(unit.conn, worker_id, limit=MOST_CLAIMS)
+        )
         strays = {claim.id: claim for claim in claims if claim.id not in self._held}
         ripe = [claim for key, claim in strays.items() if at_once or key in self._suspects]
         self._suspects = set(strays)
         if ripe:
-            await self._committer.run(lambda unit: self._settle(unit, ripe, worker_id))
+            await self._group_commit.run(lambda unit: self._settle(unit, ripe, worker_id))
             log.warning("%d claims that nobody held went back", len(ripe))
 
     def _settle(self, unit: UnitOfWork, claims: Sequence[Row[Any]], worker_id: int) -> None:

@@ -21,7 +21,7 @@ class WorkerLease:
         clock: RedisClock,
     ) -> None:
         self._context = context
-        self._committer = group_commit
+        self._group_commit = group_commit
         self._intents = intents
         self._clock = clock
         self._epoch: float | None = None
@@ -29,7 +29,7 @@ class WorkerLease:
 
     async def begin(self) -> None:
         """Take a number and say that we live, before the first claim."""
-        self.worker_id = await self._committer.run(lambda unit: worker_store.insert_worker(unit.conn, now=unit.now))
+        self.worker_id = await self._group_commit.run(lambda unit: worker_store.insert_worker(unit.conn, now=unit.now))
         await self._intents.open(self.worker_id)
         await self.beat()
 
@@ -53,7 +53,7 @@ class WorkerLease:
         :raises SealedError: the claims of this number were settled meanwhile.
         """
         worker_id = self.worker_id
-        if not await self._committer.run(lambda unit: worker_store.is_open(unit.conn, worker_id)):
+        if not await self._group_commit.run(lambda unit: worker_store.is_open(unit.conn, worker_id)):
             await self._begin_anew()
             raise SealedError
         await self._intents.open(worker_id)
@@ -61,7 +61,7 @@ class WorkerLease:
     async def end(self) -> None:
         """Leave: all that was started is recorded."""
         worker_id = self.worker_id
-        await self._committer.run(lambda unit: worker_store.end_worker(unit.conn, worker_id, now=unit.now))
+        await self._group_commit.run(lambda unit: worker_store.end_worker(unit.conn, worker_id, now=unit.now))
         await self._intents.drop(worker_id)
 
     async def _begin_anew(self) -> None:

@@ -48,7 +48,7 @@ class Recovery:
         snapshot_of: Callable[[UnitOfWork, int], BroadcastSnapshot | None],
     ) -> None:
         self._context = context
-        self._committer = group_commit
+        self._group_commit = group_commit
         self._intents = intents
         self._client = client
         self._snapshot_of = snapshot_of
@@ -67,9 +67,9 @@ class Recovery:
         whole, intents = await self._intents.seal(worker_id)
         settled = 0
         settle = partial(self._settle_some, worker_id=worker_id, whole=whole, intents=intents)
-        while rows := await self._committer.run(settle):
+        while rows := await self._group_commit.run(settle):
             settled += rows
-        await self._committer.run(lambda unit: worker_store.end_worker(unit.conn, worker_id, now=unit.now))
+        await self._group_commit.run(lambda unit: worker_store.end_worker(unit.conn, worker_id, now=unit.now))
         await self._intents.drop(worker_id)
         log.warning("worker %d is gone: %d of its claims were settled, %d intents", worker_id, settled, len(intents))
 
@@ -80,7 +80,7 @@ class Recovery:
         grace = self._context.settings.lease_seconds + 2 * self._context.settings.heartbeat_seconds
         if kept_since is None or seconds + micros / 1e6 - kept_since < grace:
             return []
-        open_workers = await self._committer.run(lambda unit: worker_store.claiming_workers(unit.conn))
+        open_workers = await self._group_commit.run(lambda unit: worker_store.claiming_workers(unit.conn))
         return [worker for worker in open_workers if worker != mine and not await self._intents.is_alive(worker)]
 
     def _settle_some(self, unit: UnitOfWork, *, worker_id: int, whole: bool, intents: set[int]) -> int:
@@ -108,10 +108,10 @@ class Recovery:
         )
 
     async def _wake_work(self) -> None:
-        await self._committer.run(self._tidy_up)  # on its own: what it lets go is work only once committed
-        unprepared, turns, unswept = await self._committer.run(self._find_work)
-        imports = await self._committer.run(lambda unit: import_store.unfinished(unit.conn))
-        called = await self._committer.run(lambda unit: call_store.waiting_connections(unit.conn))
+        await self._group_commit.run(self._tidy_up)  # on its own: what it lets go is work only once committed
+        unprepared, turns, unswept = await self._group_commit.run(self._find_work)
+        imports = await self._group_commit.run(lambda unit: import_store.unfinished(unit.conn))
+        called = await self._group_commit.run(lambda unit: call_store.waiting_connections(unit.conn))
         work_queue = self._context.work_queue
         for row in unprepared:
             await _in_thread(work_queue.prepare, row.id, rank=row.rank)

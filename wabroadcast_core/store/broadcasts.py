@@ -211,7 +211,7 @@ _CANDIDATES = text(
 )
 
 
-def candidates(conn: Connection, connection_id: int) -> list[Row[Any]]:
+def active_broadcasts(conn: Connection, connection_id: int) -> list[Row[Any]]:
     """The broadcasts that this connection may take messages from, in the order in which they are served."""
     return list(conn.execute(_CANDIDATES, {"connection_id": connection_id}))
 

@@ -1,4 +1,4 @@
-"""The store's door: an engine, read and write transactions, migrations.
+"""The store's door: a SQLAlchemy engine, read and write transactions, migrations.
 
 SQLite (WAL, synchronous=FULL) has one writer at a time, so a write transaction takes its lock at the start.
 """
@@ -37,26 +37,26 @@ Result = TypeVar("Result")
 
 
 class Database:
-    """One engine. Safe to use from many threads."""
+    """One SQLAlchemy engine. Safe to use from many threads."""
 
-    def __init__(self, engine: Engine, *, owned: bool = True) -> None:
-        self.engine = engine
-        self.is_sqlite = engine.dialect.name == "sqlite"
+    def __init__(self, db_engine: Engine, *, owned: bool = True) -> None:
+        self.db_engine = db_engine
+        self.is_sqlite = db_engine.dialect.name == "sqlite"
         self._owned = owned
         if self.is_sqlite:
-            event.listen(engine, "connect", _configure_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
+            event.listen(db_engine, "connect", _configure_sqlite)
+            event.listen(db_engine, "begin", _begin_sqlite)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A read transaction. :raises UnavailableError: the store cannot be reached."""
-        with _reachable(), self.engine.connect() as conn, conn.begin():
+        with _reachable(), self.db_engine.connect() as conn, conn.begin():
             yield conn
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """A write transaction, committed at the end. :raises UnavailableError: the store cannot be reached."""
-        with _reachable(), self.engine.connect() as plain:
+        with _reachable(), self.db_engine.connect() as plain:
             connection = plain.execution_options(wab_write=True)
             with connection.begin():
                 yield connection
@@ -92,7 +92,7 @@ class Database:
 
     def close(self) -> None:
         if self._owned:
-            self.engine.dispose()
+            self.db_engine.dispose()
 
 
 def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> Database:
@@ -111,14 +111,14 @@ def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> 
             options: dict[str, Any] = {"connect_args": {"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}}
         else:
             options = {"pool_pre_ping": True, "connect_args": POSTGRESQL_CONNECT}
-        engine = create_engine(
+        db_engine = create_engine(
             parsed, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30, hide_parameters=True, **options
         )
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise SetupError("WABROADCAST_DATABASE_URL is not a database URL that SQLAlchemy knows") from error
     except ModuleNotFoundError as error:
         raise SetupError(f"the database driver {error.name} is missing: install wabroadcast[postgres]") from error
-    return Database(engine)
+    return Database(db_engine)
 
 
 def _make_directory(directory: Path) -> None:

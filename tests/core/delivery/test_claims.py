@@ -13,22 +13,22 @@ from wabroadcast_core.pacing.pace import Candidate
 def crowds(draw: st.DrawFn) -> tuple[list[Candidate], dict[int, int]]:
     """Rivals, the highest rank first, and how many messages each of them really has."""
     ranks = sorted(draw(st.lists(st.integers(0, 2), min_size=1, max_size=8)), reverse=True)
-    rivals = [Candidate(key, rank) for key, rank in enumerate(ranks)]
-    return rivals, {rival.broadcast_id: draw(st.integers(0, 40)) for rival in rivals}
+    candidates = [Candidate(key, rank) for key, rank in enumerate(ranks)]
+    return candidates, {candidate.broadcast_id: draw(st.integers(0, 40)) for candidate in candidates}
 
 
 def _share(
-    rivals: list[Candidate], amount: int, has: dict[int, int], caps: dict[int, int] | None = None
+    candidates: list[Candidate], amount: int, has: dict[int, int], caps: dict[int, int] | None = None
 ) -> tuple[dict[int, int], list[int]]:
     got = dict.fromkeys(has, 0)
 
-    def take(rival: Candidate, want: int) -> int:
+    def take(candidate: Candidate, want: int) -> int:
         assert want > 0
-        taken = min(want, has[rival.broadcast_id] - got[rival.broadcast_id])
-        got[rival.broadcast_id] += taken
+        taken = min(want, has[candidate.broadcast_id] - got[candidate.broadcast_id])
+        got[candidate.broadcast_id] += taken
         return taken
 
-    served = share_out(rivals, amount, take, caps=caps)
+    served = share_out(candidates, amount, take, caps=caps)
     return got, served
 
 
@@ -36,9 +36,9 @@ def _share(
 def test_all_slots_are_used_while_anybody_has_messages(
     crowd: tuple[list[Candidate], dict[int, int]], amount: int
 ) -> None:
-    rivals, has = crowd
+    candidates, has = crowd
 
-    got, _ = _share(rivals, amount, has)
+    got, _ = _share(candidates, amount, has)
 
     assert sum(got.values()) == min(amount, sum(has.values()))
 
@@ -47,23 +47,23 @@ def test_all_slots_are_used_while_anybody_has_messages(
 def test_a_lower_rank_gets_only_what_the_higher_ones_leave(
     crowd: tuple[list[Candidate], dict[int, int]], amount: int
 ) -> None:
-    rivals, has = crowd
+    candidates, has = crowd
 
-    got, _ = _share(rivals, amount, has)
+    got, _ = _share(candidates, amount, has)
 
-    lowest_served = min((rival.rank for rival in rivals if got[rival.broadcast_id]), default=2)
-    above = [rival.broadcast_id for rival in rivals if rival.rank > lowest_served]
+    lowest_served = min((candidate.rank for candidate in candidates if got[candidate.broadcast_id]), default=2)
+    above = [candidate.broadcast_id for candidate in candidates if candidate.rank > lowest_served]
     assert all(got[key] == has[key] for key in above)
 
 
 @given(crowds(), st.integers(0, 100))
 def test_equal_ranks_share_evenly(crowd: tuple[list[Candidate], dict[int, int]], amount: int) -> None:
-    rivals, has = crowd
+    candidates, has = crowd
 
-    got, served = _share(rivals, amount, has)
+    got, served = _share(candidates, amount, has)
 
-    for _, group in groupby(rivals, key=lambda rival: rival.rank):
-        keys = [rival.broadcast_id for rival in group]
+    for _, group in groupby(candidates, key=lambda candidate: candidate.rank):
+        keys = [candidate.broadcast_id for candidate in group]
         assert {key for key in keys if got[key] > min(got[other] for other in keys)} == set(served) & set(keys)
         hungry = [got[key] for key in keys if got[key] < has[key]]
         assert max(hungry, default=0) - min(hungry, default=0) <= len(keys)
@@ -74,10 +74,10 @@ def test_equal_ranks_share_evenly(crowd: tuple[list[Candidate], dict[int, int]],
 def test_slots_that_were_given_to_broadcasts_go_to_nobody_else(
     crowd: tuple[list[Candidate], dict[int, int]], amount: int, data: st.DataObject
 ) -> None:
-    rivals, has = crowd
+    candidates, has = crowd
     caps = data.draw(st.dictionaries(st.sampled_from(sorted(has)), st.integers(0, 20)))
 
-    got, _ = _share(rivals, amount, has, caps)
+    got, _ = _share(candidates, amount, has, caps)
 
     assert all(got[key] <= caps.get(key, 0) for key in has)
     assert sum(got.values()) == min(amount, sum(min(has[key], cap) for key, cap in caps.items()))

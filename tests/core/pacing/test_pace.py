@@ -79,14 +79,14 @@ class Limiter:
         self,
         count: int,
         *,
-        rivals: Sequence[Candidate] = (),
+        candidates: Sequence[Candidate] = (),
         report: SlotReport | None = None,
         memory: RecentStarts | None = None,
         lead: float = LEAD,
     ) -> Slots:
         """Take slots; a cold limiter is primed, with ``memory`` of what went before."""
         await self.set_clock()
-        asked: dict[str, Any] = {"count": count, "rivals": rivals, "lead": lead}
+        asked: dict[str, Any] = {"count": count, "candidates": candidates, "lead": lead}
         try:
             given_slots = await self.pace.reserve(self.key, self.limits, report=report, **asked)
         except ColdPaceError:
@@ -316,11 +316,11 @@ def test_a_broadcast_with_a_rate_of_its_own_keeps_it_beside_others(
         for place, (count, pause) in enumerate(asks):
             if place == lost_after:
                 await mine.lose()
-            rivals = [Candidate(key, 1, each, fresh=key not in started) for key, each in enumerate(own, start=1)]
+            candidates = [Candidate(key, 1, each, fresh=key not in started) for key, each in enumerate(own, start=1)]
             memory = RecentStarts(mine.slots[-1] if mine.slots else None)
-            given_slots = await mine.reserve(min(count, 50), rivals=rivals, memory=memory)
-            for slot, rival in zip(given_slots.times, given_slots.rivals, strict=True):
-                started.setdefault(rival, []).append(slot)
+            given_slots = await mine.reserve(min(count, 50), candidates=candidates, memory=memory)
+            for slot, candidate in zip(given_slots.times, given_slots.candidates, strict=True):
+                started.setdefault(candidate, []).append(slot)
             mine.now += pause / 4
 
         for key, each in enumerate(own, start=1):
@@ -335,14 +335,14 @@ def test_a_broadcast_with_a_rate_of_its_own_keeps_it_beside_others(
 def test_slots_go_to_the_higher_rank_and_evenly_inside_a_rank(valkey: EmbeddedValkey) -> None:
     async def work(mine: Limiter) -> None:
         slow, free = Rate(messages=40), None
-        rivals = [Candidate(1, 2, slow, fresh=True), Candidate(2, 1, free), Candidate(3, 1, free)]
-        given_slots = await mine.reserve(50, rivals=rivals)
+        candidates = [Candidate(1, 2, slow, fresh=True), Candidate(2, 1, free), Candidate(3, 1, free)]
+        given_slots = await mine.reserve(50, candidates=candidates)
 
-        high, even, other = (sum(rival == key for rival in given_slots.rivals) for key in (1, 2, 3))
+        high, even, other = (sum(candidate == key for candidate in given_slots.candidates) for key in (1, 2, 3))
         assert high == pytest.approx(0.25 * 40, abs=1)
         assert abs(even - other) <= 1
         assert high + even + other == len(given_slots.times)
-        assert given_slots.rivals[0] == 1
+        assert given_slots.candidates[0] == 1
 
     run(valkey, Limits(rate=Rate(messages=200)), work)
 

@@ -162,7 +162,7 @@ def test_a_pause_shifts_the_batches_that_are_not_released_yet(broadcaster: Broad
     clock.time = 5_000.0
     broadcaster.resume(job_id)
 
-    assert _look(broadcaster, at=5_000.0).rivals != []  # the first batch has not been sent
+    assert _look(broadcaster, at=5_000.0).candidates != []  # the first batch has not been sent
     _claim(broadcaster, at=5_001.0, expect=2)
     assert _look(broadcaster, at=5_029.0).next_due == 5_030.0
     _claim(broadcaster, at=5_030.0, expect=2)
@@ -244,7 +244,7 @@ def test_a_claim_keeps_the_windows(
     due_work = _look(broadcaster, at=at)
 
     expected = NEVER if opens is None else _on_the_wall(opens)
-    assert [rival.broadcast_id for rival in due_work.rivals] == ([1] if expected == at else [])
+    assert [candidate.broadcast_id for candidate in due_work.candidates] == ([1] if expected == at else [])
     assert due_work.next_due == (NEVER if expected == at else expected)
     if opens is not None:
         _claim(broadcaster, at=expected, expect=4)
@@ -290,7 +290,7 @@ def _claim(broadcaster: Broadcaster, *, at: float, expect: int) -> None:
     def work(claims: Claims, unit: UnitOfWork) -> list[int]:
         worker_id = worker_store.insert_worker(unit.conn, now=unit.now)
         taken, due_work = claims.claim(unit, _connection(unit), worker_id=worker_id, amount=100)
-        return [position_of(message.key) for message in in_order_of_sending(due_work.rivals, taken)]
+        return [position_of(message.key) for message in in_order_of_sending(due_work.candidates, taken)]
 
     positions = _in_unit(broadcaster, at, work)
     assert positions == list(range(positions[0], positions[0] + expect))
@@ -322,4 +322,4 @@ def test_share_out_is_asked_for_by_the_claim_in_the_order_of_rank(broadcaster: B
 
     due_work = _look(broadcaster, at=1_000.0)
 
-    assert [rival.broadcast_id for rival in due_work.rivals] == [2, 1]
+    assert [candidate.broadcast_id for candidate in due_work.candidates] == [2, 1]

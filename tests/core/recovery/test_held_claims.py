@@ -76,7 +76,7 @@ def test_a_claim_without_slots_for_broadcasts_leaves_rated_ones_alone(broadcaste
         assert due_work.connection is not None
         taken, _ = claims.claim(unit, due_work.connection, worker_id=1, amount=5)
 
-    assert [rival.broadcast_id for rival in due_work.rivals] == [1]
+    assert [candidate.broadcast_id for candidate in due_work.candidates] == [1]
     assert taken == {}
 
 

@@ -197,7 +197,7 @@ def test_a_user_who_may_not_make_tables_is_told_so(bench: Bench, tmp_path: Path)
         conn.execute(text("DROP TABLE alembic_version"))
         conn.execute(text("DROP ROLE IF EXISTS guest"))
         conn.execute(text("CREATE ROLE guest LOGIN"))
-    url = bench.database.engine.url.set(username="guest").render_as_string(hide_password=False)
+    url = bench.database.db_engine.url.set(username="guest").render_as_string(hide_password=False)
     database = open_database(url, sqlite_path=tmp_path / "unused.db")
 
     with pytest.raises(SetupError, match="may not make our tables"):

@@ -159,7 +159,7 @@ def crowded(database: Database) -> Database:
         with database.write() as conn:
             name = conn.execute(text("SELECT current_database()")).scalar_one()
             conn.execute(text(f"ALTER DATABASE {name} SET deadlock_timeout = '10ms'"))
-        database.engine.dispose()
+        database.db_engine.dispose()
     return database
 
 
