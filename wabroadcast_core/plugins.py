@@ -1,4 +1,4 @@
-"""The plugin manager: discovery, order, one typed method per hook, errors of plugins contained."""
+"""The plugin manager: finds plugins, orders them, calls their hooks and contains their errors."""
 
 import contextlib
 import logging
@@ -22,7 +22,7 @@ Kind = TypeVar("Kind", type[Sender], type[ContactSource])
 
 @dataclass(frozen=True, slots=True)
 class PluginFacts:
-    """One plugin as ``wabroadcast plugins`` lists it."""
+    """One plugin, as ``wabroadcast plugins`` lists it."""
 
     name: str
     origin: str
@@ -31,7 +31,7 @@ class PluginFacts:
 
 
 class Plugins:
-    """All plugins of one application. Built by :func:`build_plugins`."""
+    """All plugins of one application, with one typed method for each hook. Built by :func:`build_plugins`."""
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
         self._manager = manager
@@ -40,17 +40,25 @@ class Plugins:
         self._before_send = self._implementations("wab_before_send")
 
     def sender(self, kind: str) -> type[Sender]:
-        """:raises NotFoundError: no plugin brings this kind."""
+        """Return the sender class of a kind.
+
+        :raises NotFoundError: no plugin provides this kind.
+        """
         return _find(self.senders, kind, "sender")
 
     def contact_source(self, kind: str) -> type[ContactSource]:
-        """:raises NotFoundError: no plugin brings this kind."""
+        """Return the contact source class of a kind.
+
+        :raises NotFoundError: no plugin provides this kind.
+        """
         return _find(self.contact_sources, kind, "contact source")
 
     def blacklisted(self, numbers: Sequence[str]) -> dict[str, str]:
-        """Reason by number. Fatal to the caller when a plugin raises: when in doubt, nobody is messaged.
+        """Return the numbers that must not be messaged, each with the reason.
 
-        :raises PluginError: names the plugin that raised.
+        An exception of a plugin ends the call, so that no message is sent while a blacklist cannot answer.
+
+        :raises PluginError: a plugin raised; the text names it.
         """
         reasons: dict[str, str] = {}
         for name, call in self._implementations("wab_blacklisted"):
@@ -61,7 +69,10 @@ class Plugins:
         return reasons
 
     def validate_numbers(self, numbers: Sequence[str], *, connection: str) -> dict[str, str]:
-        """Reason by number that cannot be messaged; a plugin that raises is logged and left out."""
+        """Return the numbers that cannot be messaged, each with the reason.
+
+        A plugin that raises is logged, and its result is left out.
+        """
         reasons: dict[str, str] = {}
         for name, call in self._implementations("wab_validate_numbers"):
             with _contained(name, "wab_validate_numbers"):
@@ -69,34 +80,43 @@ class Plugins:
         return reasons
 
     @property
-    def looks_before_send(self) -> bool:
+    def has_before_send_hooks(self) -> bool:
+        """Whether any plugin implements ``wab_before_send``."""
         return bool(self._before_send)
 
     def before_send(self, message: OutgoingMessage) -> None:
-        """:raises SendError: a plugin decided how this message ends."""
+        """Pass a message to the plugins before it is sent; they may change it.
+
+        :raises SendError: a plugin ends this attempt, as if the sender had raised the error.
+        """
         for name, call in self._before_send:
             with _contained(name, "wab_before_send", passing=SendError):
                 call(message=message)
 
     @property
     def has_blacklists(self) -> bool:
+        """Whether any plugin implements ``wab_blacklisted``."""
         return bool(self._implementations("wab_blacklisted"))
 
     @property
-    def hears_finished(self) -> bool:
+    def has_finished_hooks(self) -> bool:
+        """Whether any plugin implements ``wab_messages_finished``."""
         return bool(self._implementations("wab_messages_finished"))
 
     def messages_finished(self, results: Sequence[FinishedMessage]) -> None:
+        """Notify the plugins that messages need no more work."""
         self._notify("wab_messages_finished", results=results)
 
     def broadcast_changed(self, broadcast: BroadcastSummary) -> None:
+        """Notify the plugins that a broadcast has a new status."""
         self._notify("wab_broadcast_changed", broadcast=broadcast)
 
     def inbound(self, message: Inbound, *, connection: str) -> None:
+        """Notify the plugins that a person wrote to a connection."""
         self._notify("wab_inbound", message=message, connection=connection)
 
     def facts(self) -> list[PluginFacts]:
-        """What is installed, blocked ones included, in the order of their calls."""
+        """Return the installed plugins by name, the blocked ones included."""
         installed = {entry.name: entry.value for entry in entry_points(group=NAMESPACE)}
         active = [
             PluginFacts(
@@ -130,7 +150,10 @@ class Plugins:
         for name, call in self._implementations(hook):
             for kind, plugin_class in _named_classes(name, hook, call):
                 if kind in found:
-                    raise PluginError(f"{what} kind {kind!r} is claimed by two plugins: {owners[kind]} and {name}")
+                    raise PluginError(
+                        f"two plugins provide the {what} kind {kind!r}: {owners[kind]} and {name}; "
+                        "block one of them with WABROADCAST_BLOCKED_PLUGINS"
+                    )
                 found[kind], owners[kind] = plugin_class, name
         return found
 
@@ -139,14 +162,19 @@ def _named_classes(plugin: str, hook: str, call: Callable[..., Any]) -> list[tup
     try:
         return [(plugin_class.kind, plugin_class) for plugin_class in call()]
     except Exception as error:
-        raise PluginError(f"plugin {plugin} failed in {hook}: {type(error).__name__}: {error}") from error
+        raise PluginError(
+            f"plugin {plugin} failed in {hook}: {type(error).__name__}: {error}; "
+            "repair it or block it with WABROADCAST_BLOCKED_PLUGINS"
+        ) from error
 
 
 def build_plugins(extra: Iterable[object] = (), *, blocked: Iterable[str] = (), discover: bool = True) -> Plugins:
     """Find the installed plugins (entry-point group ``wabroadcast``), add ``extra`` ones, and check them all.
 
+    :param extra: plugins beside the installed ones: modules or objects.
     :param blocked: names of plugins that must not run.
-    :raises PluginError: a hook that no specification has, one kind claimed twice, a plugin that cannot be imported.
+    :param discover: whether installed plugins are loaded.
+    :raises PluginError: a plugin has an unknown hook, two plugins provide one kind, or a plugin cannot be imported.
     """
     manager = pluggy.PluginManager(NAMESPACE)
     manager.add_hookspecs(Hooks)
@@ -170,7 +198,10 @@ def _load_entry_points(manager: pluggy.PluginManager) -> None:
         try:
             loaded = entry.load()
         except Exception as error:
-            raise PluginError(f"plugin {entry.name} cannot be imported: {type(error).__name__}: {error}") from error
+            raise PluginError(
+                f"plugin {entry.name} cannot be imported: {type(error).__name__}: {error}; "
+                "repair it or block it with WABROADCAST_BLOCKED_PLUGINS"
+            ) from error
         for plugin in getattr(loaded, "PLUGINS", (loaded,)):
             manager.register(plugin, name=entry.name if plugin is loaded else f"{entry.name}.{_short_name(plugin)}")
 
@@ -183,15 +214,15 @@ def _find(kinds: Mapping[str, Kind], kind: str, what: str) -> Kind:
     try:
         return kinds[kind]
     except KeyError:
-        raise NotFoundError(f"{what} kind", kind) from None
+        raise NotFoundError(f"{what} kind", kind, hint="`wabroadcast plugins` lists the installed plugins") from None
 
 
 @contextlib.contextmanager
 def _contained(plugin: str, hook: str, *, passing: type[Exception] | tuple[()] = ()) -> Iterator[None]:
-    """Log what a plugin raises with its name, and go on; only ``passing`` goes through."""
+    """Log an exception with the name of the plugin and suppress it, except for those of type ``passing``."""
     try:
         yield
     except passing:
         raise
     except Exception:
-        log.exception("plugin %s failed in %s", plugin, hook)
+        log.exception("plugin %s failed in %s and is skipped for this call", plugin, hook)

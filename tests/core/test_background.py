@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from wabroadcast_core import background as cancelling
+from wabroadcast_core import background
 from wabroadcast_core.background import cancel_all
 
 
@@ -33,7 +33,7 @@ def test_tasks_that_swallow_cancellations_end_all_the_same() -> None:
 def test_what_never_ends_is_given_up_and_named(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(cancelling, "LONGEST_SECONDS", 2 * cancelling.AGAIN_SECONDS)
+    monkeypatch.setattr(background, "LONGEST_CANCEL_SECONDS", 2 * background.CANCEL_AGAIN_SECONDS)
 
     async def work() -> None:
         task = asyncio.create_task(deaf(2))
@@ -44,10 +44,10 @@ def test_what_never_ends_is_given_up_and_named(
         assert not task.done()
         await cancel_all([task])
 
-    with caplog.at_level(logging.ERROR, logger=cancelling.__name__):
+    with caplog.at_level(logging.ERROR, logger=background.__name__):
         asyncio.run(work())
 
-    assert caplog.messages == ["1 tasks do not end although they were cancelled"]
+    assert caplog.messages == ["1 tasks did not end although they were cancelled"]
 
 
 def test_nothing_to_cancel_is_fine() -> None:

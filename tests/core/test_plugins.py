@@ -102,8 +102,7 @@ def test_every_hook_says_when_it_is_called_what_it_gets_and_what_it_returns(name
     assert "Called " in words
     assert [name for name in signature.parameters if name != "self" and f":param {name}:" not in words] == []
     assert (":returns:" in words) == (signature.return_annotation is not None)
-    takes = set(signature.parameters) - {"self"}
-    assert (":raises " in words) == bool(takes)  # those that are called at work say what an exception does
+    assert ":raises " in words
 
 
 def test_hooks_stand_in_the_order_a_broadcast_meets_them() -> None:
@@ -247,7 +246,7 @@ def test_every_other_raising_plugin_is_logged_by_name_and_left_out(caplog: pytes
     assert valid == {"+62811": "one on main"}
     hooks = ["validate_numbers", "before_send", "messages_finished", "broadcast_changed", "inbound"]
     assert [record.getMessage() for record in caplog.records] == [
-        f"plugin Broken failed in wab_{name}" for name in hooks
+        f"plugin Broken failed in wab_{name} and is skipped for this call" for name in hooks
     ]
 
 

@@ -9,12 +9,11 @@ from dataclasses import asdict, dataclass
 import redis
 import redis.asyncio
 
+from wabroadcast_core.background import RETRY_SECONDS
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.store.claims import Claimed
 
 log = logging.getLogger(__name__)
-
-AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ async def listen(client: redis.asyncio.Redis, keys: Keys, *, heard: Callable[[An
                 async for message in channel.listen():
                     _hand_over(message["data"], heard)
         except (redis.RedisError, OSError):
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 def _hand_over(data: bytes, heard: Callable[[Announcement], None]) -> None:

@@ -1,122 +1,125 @@
-"""Empties a turn's line: writes the intents of messages, and starts each on its slot.
+"""Empties a turn's slot queue: writes the intents of messages and starts each on its slot.
 
-A message that comes too late for its slot gives it up and is given another one.
+A message that is too late for its slot gives it up and gets another one.
 """
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import redis
 
-from wabroadcast_core.delivery.planner import REDIS_RETRY
+from wabroadcast_core.background import RETRY_SECONDS
+from wabroadcast_core.delivery.resources import TurnResources
 from wabroadcast_core.delivery.slot_queue import PendingSend, SlotQueue
 from wabroadcast_core.pacing.pace import Lateness
 from wabroadcast_core.recovery.intents import SealedError
 from wabroadcast_core.transport.live_senders import LiveConnection
 
-if TYPE_CHECKING:
-    from wabroadcast_core.engine.engine import Engine
-
 TOGETHER = 0.005  # seconds: messages whose slots lie this close share one writing of intents
 MOST_TOGETHER = 512
-LONGEST_HOLD = 1.0  # seconds that a claimed message may wait for its start before it is claimed anew
+LONGEST_HOLD = 1.0  # seconds that a ready message may wait for its start before it is claimed anew
 
 
 class Dispatcher:
-    def __init__(self, engine: "Engine", line: SlotQueue) -> None:
-        self._engine = engine
-        self._line = line
+    """The dispatcher of one turn."""
+
+    def __init__(self, resources: TurnResources, queue: SlotQueue) -> None:
+        self._resources = resources
+        self._queue = queue
         self._last_start = 0.0
 
-    async def run(self) -> None:
-        """Work until the line is empty and will not be filled any more."""
-        while (slot := await self._line.first_slot()) is not None:
+    async def dispatch(self) -> None:
+        """Start messages until the queue is empty and no more will come."""
+        while (slot := await self._queue.first_slot()) is not None:
             await self._sleep_until(slot - TOGETHER)
             group = self._next_group()
             if group and await self._mark(group) and (group := await self._admit(group)):
                 await self._start_group(group)
-        for ready in self._line.late:
-            self._give_back(ready)
+        for pending in self._queue.late:
+            self._give_back(pending)
 
     def _next_group(self) -> list[PendingSend]:
         now = self._now()
         group: list[PendingSend] = []
-        for ready in self._line.pop_until(now + 2 * TOGETHER, most=MOST_TOGETHER):
-            if ready.dropped or self._engine.stopping or self._is_stale(ready, now):
-                self._skip_slot(ready)
+        for pending in self._queue.pop_until(now + 2 * TOGETHER, most=MOST_TOGETHER):
+            if pending.dropped or self._resources.stopping.is_set() or self._is_stale(pending, now):
+                self._skip_slot(pending)
             else:
-                group.append(ready)
+                group.append(pending)
         return group
 
-    def _is_stale(self, ready: PendingSend, now: float) -> bool:
-        """Claimed too long ago, or under a number that was settled meanwhile."""
-        return now - ready.claimed_at > LONGEST_HOLD or ready.claimed.worker_id != self._engine.worker_id
+    def _is_stale(self, pending: PendingSend, now: float) -> bool:
+        """Return whether it was claimed too long ago, or under a worker id that was settled meanwhile."""
+        return now - pending.ready_at > LONGEST_HOLD or pending.claimed.worker_id != self._resources.lease.worker_id
 
     async def _mark(self, group: Sequence[PendingSend]) -> bool:
-        """Write the intents of a group. :returns: whether they stand; otherwise nothing of it may start."""
-        keys = [ready.claimed.key for ready in group]
+        """Write the intents of a group.
+
+        :returns: whether they are written; otherwise no message of the group may start.
+        """
+        keys = [pending.claimed.key for pending in group]
         try:
-            await self._engine.mark_intents(keys)
+            await self._resources.lease.mark_started(keys)
         except (SealedError, redis.RedisError):
-            self._engine.intents.forget(keys, started=False)
-            for ready in group:
-                self._skip_slot(ready)
+            self._resources.intents.forget(keys, started=False)
+            for pending in group:
+                self._skip_slot(pending)
             return False
         return True
 
     async def _admit(self, group: list[PendingSend]) -> list[PendingSend]:
-        """Those of a group whose person was not messaged too short a time ago; the others wait for that."""
-        live = self._line.live
+        """Return the messages whose recipient was not messaged too short a time ago; the others go back and wait."""
+        live = self._queue.live
         limit = live.snapshot.limits.per_recipient if live is not None else None
         if limit is None:
             return group
-        numbers = [ready.claimed.number for ready in group]
+        numbers = [pending.claimed.number for pending in group]
         try:
-            waits = await self._engine.pairs.admit(self._line.connection_id, limit, numbers)
+            waits = await self._resources.recipient_gaps.admit(self._queue.connection_id, limit, numbers)
         except redis.RedisError:
-            waits = [REDIS_RETRY] * len(group)
-        early = [(ready, wait) for ready, wait in zip(group, waits, strict=True) if wait > 0]
-        self._engine.intents.forget((ready.claimed.key for ready, _ in early), started=False)
-        for ready, wait in early:
-            self._skip_slot(ready, wait=wait, reason="recipient_pace")
-        return [ready for ready, wait in zip(group, waits, strict=True) if wait <= 0]
+            waits = [RETRY_SECONDS] * len(group)
+        early = [(pending, wait) for pending, wait in zip(group, waits, strict=True) if wait > 0]
+        self._resources.intents.forget((pending.claimed.key for pending, _ in early), started=False)
+        for pending, wait in early:
+            self._skip_slot(pending, wait=wait, reason="recipient_pace")
+        return [pending for pending, wait in zip(group, waits, strict=True) if wait <= 0]
 
     async def _start_group(self, group: Sequence[PendingSend]) -> None:
-        live = self._line.live
+        live = self._queue.live
         lateness = _lateness_of(live, group) if live is not None else {}
         unstarted: list[int] = []
-        for ready in group:
+        for pending in group:
             now = self._now()
-            if ready.slot > now:
-                await asyncio.sleep(ready.slot - now)
+            if pending.slot > now:
+                await asyncio.sleep(pending.slot - now)
                 now = self._now()
-            if not ready.dropped and live is not None and self._may_start(ready, lateness[ready.snapshot.id], now):
-                self._line.remove(ready)
-                self._engine.sending.start(live, ready)
+            if not pending.dropped and live is not None and self._may_start(pending, lateness, now):
+                self._queue.remove(pending)
+                self._resources.sends.start(live, pending)
                 continue
-            unstarted.append(ready.claimed.key)
-            if ready.dropped or live is None or ready.snapshot.draft.rate is not None:  # a rate's slots are its own
-                self._skip_slot(ready)
+            unstarted.append(pending.claimed.key)
+            has_own_slots = pending.broadcast.draft.rate is not None  # no other broadcast may use them
+            if pending.dropped or live is None or has_own_slots:
+                self._skip_slot(pending)
             else:
-                self._line.be_late(ready)
-        self._engine.intents.forget(unstarted, started=False)
+                self._queue.give_up_slot(pending)
+        self._resources.intents.forget(unstarted, started=False)
 
-    def _may_start(self, ready: PendingSend, lateness: Lateness, now: float) -> bool:
-        late = now - ready.slot
-        if late > lateness.most or (late > lateness.free and now - self._last_start < lateness.gap):
+    def _may_start(self, pending: PendingSend, lateness: dict[int, Lateness], now: float) -> bool:
+        allowed, late = lateness[pending.broadcast.id], now - pending.slot
+        if late > allowed.most or (late > allowed.free and now - self._last_start < allowed.gap):
             return False
         self._last_start = now
         return True
 
-    def _skip_slot(self, ready: PendingSend, *, wait: float = 0, reason: str | None = None) -> None:
-        """It does not start at its slot, and goes back."""
-        self._line.free_slot(ready.slot)
-        self._give_back(ready, wait=wait, reason=reason)
+    def _skip_slot(self, pending: PendingSend, *, wait: float = 0, reason: str | None = None) -> None:
+        """Return a message to the store and release its slot."""
+        self._queue.release_slot(pending.slot)
+        self._give_back(pending, wait=wait, reason=reason)
 
-    def _give_back(self, ready: PendingSend, *, wait: float = 0, reason: str | None = None) -> None:
-        self._line.remove(ready)
-        self._engine.give_back(ready, wait=wait, reason=reason)
+    def _give_back(self, pending: PendingSend, *, wait: float = 0, reason: str | None = None) -> None:
+        self._queue.remove(pending)
+        self._resources.recorder.give_back(pending.claimed, now=self._now(), wait=wait, reason=reason)
 
     async def _sleep_until(self, moment: float) -> None:
         wait = moment - self._now()
@@ -124,13 +127,13 @@ class Dispatcher:
             await asyncio.sleep(wait)
 
     def _now(self) -> float:
-        return self._engine.clock.now()
+        return self._resources.clock.now()
 
 
 def _lateness_of(live: LiveConnection, group: Sequence[PendingSend]) -> dict[int, Lateness]:
-    """How late messages may start, by broadcast."""
+    """Return how late messages may start, by broadcast."""
     lateness: dict[int, Lateness] = {}
-    for ready in group:
-        if ready.snapshot.id not in lateness:
-            lateness[ready.snapshot.id] = Lateness.of(live.snapshot.limits, ready.snapshot.draft.rate)
+    for pending in group:
+        if pending.broadcast.id not in lateness:
+            lateness[pending.broadcast.id] = Lateness.of(live.snapshot.limits, pending.broadcast.draft.rate)
     return lateness

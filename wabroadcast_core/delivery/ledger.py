@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
-import redis.asyncio
 from sqlalchemy import Connection
 
 from wabroadcast_core.context import Context
@@ -38,10 +37,9 @@ LONGEST_QUOTA = 32 * 86_400
 class Ledger:
     """The store as one engine sees it. Every method may raise UnavailableError: then nothing was stored."""
 
-    def __init__(self, context: Context, group_commit: GroupCommit, client: redis.asyncio.Redis) -> None:
+    def __init__(self, context: Context, group_commit: GroupCommit) -> None:
         self._context = context
         self._group_commit = group_commit
-        self._client = client
         self._snapshots: dict[int, BroadcastSnapshot] = {}
         self._claims = Claims(snapshot_of=self.read_snapshot, default_zone=context.settings.timezone)
 

@@ -1,6 +1,6 @@
-"""Connections that may not write to new contacts for a time: people they reached before are sent to, others wait.
+"""Connections that may not message new contacts for a time: people whom they reached before are sent to, others wait.
 
-WhatsApp closes linked devices to strangers like this. Each process learns it from its first refusal.
+WhatsApp restricts linked devices in this way. Each process learns of it from its first refusal.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,10 @@ REASON = "new_contacts_closed"
 
 
 class NewContactGate:
-    """:param put_aside: takes the outcome of a message that has to wait."""
+    """Holds back the messages to new contacts of connections that are closed to them.
+
+    :param put_aside: receives the outcome of a message that has to wait.
+    """
 
     def __init__(
         self, ledger: Ledger, *, now: Callable[[], float], put_aside: Callable[[Claimed, Outcome], None]
@@ -25,12 +28,15 @@ class NewContactGate:
         self._closed_until: dict[int, float] = {}
 
     def close(self, connection_id: int, *, seconds: float) -> None:
-        """The provider lets this connection write to nobody new for so long."""
+        """Send to no new contact through this connection for so many seconds."""
         until = self._now() + seconds
         self._closed_until[connection_id] = max(until, self._closed_until.get(connection_id, 0.0))
 
     async def hold_back(self, connection_id: int, claimed: Sequence[Claimed]) -> Sequence[Claimed]:
-        """Those of the claimed messages that may be sent; the others wait until the connection is open again."""
+        """Return the claimed messages that may be sent; the others wait until the connection is open again.
+
+        :raises UnavailableError: the store cannot be reached.
+        """
         wait = self._closed_until.get(connection_id, 0.0) - self._now()
         if wait <= 0 or not claimed:
             return claimed

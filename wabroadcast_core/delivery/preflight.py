@@ -1,12 +1,13 @@
-"""From claimed to ready: the blacklist is asked once more, the text is filled in."""
+"""The last checks of claimed messages, and their rendering."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from pydantic_core import from_json
 
+from wabroadcast_core.delivery.slot_queue import PendingSend
 from wabroadcast_core.errors import PluginError
 from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.models.status import SkipReason
@@ -20,16 +21,15 @@ from wabroadcast_core.store.outcomes import Outcome
 
 log = logging.getLogger(__name__)
 
-MOST_AT_A_STRETCH = 64  # messages rendered before others on the loop get their turn: some have slots to meet
+MOST_AT_A_STRETCH = 64  # messages rendered before other coroutines run: some have slots to meet
 PLUGIN_WAIT = 30.0  # seconds before a message is tried again whose blacklist could not be asked
 
 
-Prepared: TypeAlias = tuple[Claimed, OutgoingMessage, BroadcastSnapshot]
-"""A message that may be sent."""
-
-
 class Preflight:
-    """:param put_aside: takes the outcome of a message that will not be sent now."""
+    """Checks the blacklist plugins again and renders.
+
+    :param put_aside: receives the outcome of a message that will not be sent now.
+    """
 
     def __init__(
         self, plugins: Plugins, *, now: Callable[[], float], put_aside: Callable[[Claimed, Outcome], None]
@@ -38,8 +38,8 @@ class Preflight:
         self._now = now
         self._put_aside = put_aside
 
-    async def check_and_render(self, claimed: Sequence[tuple[Claimed, BroadcastSnapshot]]) -> list[Prepared]:
-        """Render what may be sent; the rest is put aside with its reason."""
+    async def check_and_render(self, claimed: Sequence[tuple[Claimed, BroadcastSnapshot]]) -> list[PendingSend]:
+        """Return the messages that may be sent; the others are put aside with their reasons."""
         try:
             blocked = await self._blocked_by_plugins([message.number for message, _ in claimed])
         except PluginError as error:
@@ -48,16 +48,17 @@ class Preflight:
                 outcome = classify.given_back(message, now=self._now(), wait=PLUGIN_WAIT, reason="blacklist_away")
                 self._put_aside(message, outcome)
             return []
-        ready: list[Prepared] = []
+        ready: list[PendingSend] = []
+        now = self._now()
         documents = from_json(f"[{','.join([message.variables or '{}' for message, _ in claimed])}]")  # at once: faster
-        for place, ((message, snapshot), variables) in enumerate(zip(claimed, documents, strict=True), 1):
+        for place, ((message, broadcast), variables) in enumerate(zip(claimed, documents, strict=True), 1):
             if place % MOST_AT_A_STRETCH == 0:
                 await asyncio.sleep(0)
             reason = blocked.get(message.number) if message.blocked is None else message.blocked
             if reason is not None:
                 self._put_aside(message, classify.skipped(message, SkipReason.BLACKLISTED, reason))
-            elif (outgoing := self._render(message, snapshot, variables)) is not None:
-                ready.append((message, outgoing, snapshot))
+            elif (outgoing := self._render(message, broadcast, variables)) is not None:
+                ready.append(PendingSend(message, outgoing, broadcast, now))
         return ready
 
     async def _blocked_by_plugins(self, numbers: list[str]) -> Mapping[str, str]:
@@ -66,19 +67,19 @@ class Preflight:
         return await asyncio.to_thread(self._plugins.blacklisted, list(dict.fromkeys(numbers)))
 
     def _render(
-        self, message: Claimed, snapshot: BroadcastSnapshot, variables: dict[str, Any]
+        self, message: Claimed, broadcast: BroadcastSnapshot, variables: dict[str, Any]
     ) -> OutgoingMessage | None:
         try:
-            rendered = snapshot.content.render(number=message.number, name=message.name, variables=variables)
+            rendered = broadcast.content.render(number=message.number, name=message.name, variables=variables)
         except MissingVariable as error:
             self._put_aside(message, classify.skipped(message, SkipReason.MISSING_VARIABLE, str(error)))
         except BadText as error:
             self._put_aside(message, classify.skipped(message, SkipReason.BAD_TEXT, str(error)))
         else:
             return OutgoingMessage(
-                f"{snapshot.job_id}-{position_of(message.key)}",
+                f"{broadcast.job_id}-{position_of(message.key)}",
                 message.number,
-                snapshot.content.type,
+                broadcast.content.type,
                 rendered.text,
                 rendered.content,
                 message.name,

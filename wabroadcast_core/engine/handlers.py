@@ -47,8 +47,8 @@ class Handlers:
         while sweep_some(context.database, broadcast_id, now=context.clock.now()):
             pass
 
-    def take_webhooks(self, connection_id: int) -> None:
-        self.loop.take_webhooks(connection_id)
+    def process_webhooks(self, connection_id: int) -> None:
+        self.loop.process_webhooks(connection_id)
 
     def import_contacts(self, import_id: str) -> None:
         run_import(self._context_of(), import_id)

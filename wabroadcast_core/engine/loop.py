@@ -50,9 +50,9 @@ class EngineLoop:
         if self._engine is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._engine.start_turn, connection_id)
 
-    def take_webhooks(self, connection_id: int) -> None:
+    def process_webhooks(self, connection_id: int) -> None:
         if self._engine is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._engine.take_webhooks, connection_id)
+            self._loop.call_soon_threadsafe(self._engine.process_webhooks, connection_id)
 
     def stop(self) -> None:
         """End the engine gracefully, then the loop."""

@@ -3,50 +3,52 @@
 import asyncio
 import logging
 import uuid
-from typing import TYPE_CHECKING
 
 import redis
 
+from wabroadcast_core.background import BackgroundTasks
+from wabroadcast_core.clock import Clock
+from wabroadcast_core.delivery.primed_pace import PrimedPace
 from wabroadcast_core.errors import SendError, UnavailableError
 from wabroadcast_core.models.message import OutgoingMessage
-from wabroadcast_core.pacing.pace import ColdPaceError
 from wabroadcast_core.snapshots import ConnectionSnapshot
-
-if TYPE_CHECKING:
-    from wabroadcast_core.engine.engine import Engine
+from wabroadcast_core.transport.live_senders import LiveSenders
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 600.0  # seconds; an answer that would come later is left out
+LONGEST_WAIT = 600.0  # seconds; a reply that would leave later is not sent
+LEAST_WAIT = 0.05  # seconds between two requests for a slot
 
 
 class AutoReplies:
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
+    """Sends replies through a connection's sender."""
 
-    def send(self, snapshot: ConnectionSnapshot, number: str, text: str) -> None:
-        """Answer a person; what goes wrong is logged, there is no second try."""
-        if snapshot.active:
-            self._engine.spawn(self._send(snapshot, number, text))
+    def __init__(
+        self, *, pace: PrimedPace, live_senders: LiveSenders, background: BackgroundTasks, clock: Clock
+    ) -> None:
+        self._pace = pace
+        self._live_senders = live_senders
+        self._background = background
+        self._clock = clock
 
-    async def _send(self, snapshot: ConnectionSnapshot, number: str, text: str) -> None:
+    def send(self, connection: ConnectionSnapshot, number: str, text: str) -> None:
+        """Send a reply in the background. A failure is logged; there is no second attempt."""
+        if connection.active:
+            self._background.spawn(self._send(connection, number, text))
+
+    async def _send(self, connection: ConnectionSnapshot, number: str, text: str) -> None:
         message = OutgoingMessage(f"reply-{uuid.uuid4()}", number, "text", text, {"previewUrl": False})
         try:
-            async with asyncio.timeout(PATIENCE):
-                await self._await_slot(snapshot)
-                await self._engine.senders.of(snapshot).sender.send(message)
+            async with asyncio.timeout(LONGEST_WAIT):
+                await self._wait_for_slot(connection)
+                await self._live_senders.of(connection).sender.send(message)
         except (SendError, UnavailableError, redis.RedisError, TimeoutError) as error:
-            log.warning("connection %s: a person got no answer: %s", snapshot.name, type(error).__name__)
+            log.warning("connection %s: an automatic reply was not sent: %s", connection.name, type(error).__name__)
 
-    async def _await_slot(self, snapshot: ConnectionSnapshot) -> None:
-        pace, clock = self._engine.pace, self._engine.clock
+    async def _wait_for_slot(self, connection: ConnectionSnapshot) -> None:
         while True:
-            try:
-                slots = await pace.reserve(snapshot.id, snapshot.limits, count=1)
-            except ColdPaceError:
-                await self._engine.prime_pace(snapshot)
-                continue
+            slots = await self._pace.reserve(connection, count=1)
             if slots.times:
-                await asyncio.sleep(max(0.0, slots.times[0] - clock.now()))
+                await asyncio.sleep(max(0.0, slots.times[0] - self._clock.now()))
                 return
-            await asyncio.sleep(max(0.05, slots.next_at - clock.now()))
+            await asyncio.sleep(max(LEAST_WAIT, slots.next_at - self._clock.now()))

@@ -1,41 +1,48 @@
-"""What providers told us, worked through: receipts, people's messages, news of connections.
+"""Processes what providers report: receipts, messages of people, events of connections.
 
-It comes by webhook, kept in the store, or straight from a sender. What changes the store is one transaction; what
-follows from it for others comes after.
+It comes by webhook, stored until then, or directly from a sender. The changes to the store are one transaction; what
+follows from them for others comes after it.
 """
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from wabroadcast_core.background import RETRY_SECONDS, BackgroundTasks
+from wabroadcast_core.clock import Clock
+from wabroadcast_core.delivery.ledger import Ledger
+from wabroadcast_core.delivery.primed_pace import PrimedPace
 from wabroadcast_core.errors import BadMessage, ConnectionDown, Throttled, UnavailableError
 from wabroadcast_core.hookspecs import ParsesWebhooks
 from wabroadcast_core.inbound.auto_replies import AutoReplies
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, ProviderEvents, Receipt
-from wabroadcast_core.outcomes.opt_outs import ConsentWords, is_opt_out, opt_in, opt_out
+from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords, is_opt_out, opt_in, opt_out
 from wabroadcast_core.outcomes.receipts import Failure, apply_receipts
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.store.group_commit import UnitOfWork
-
-if TYPE_CHECKING:
-    from wabroadcast_core.engine.engine import Engine
+from wabroadcast_core.transport.live_senders import LiveSenders
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 500  # calls in one transaction
-STORE_RETRY_SECONDS = 0.5
 STOPPED_BY_REPLY = "wrote a stop word"
-DISCONNECTED = "disconnected"  # the reason of a connection that its provider says is down
+DISCONNECTED = "disconnected"  # the reason of a connection that its provider reports as down
+
+
+class NotifiesInbound(Protocol):
+    """Passes a person's message to the plugins."""
+
+    def __call__(self, message: Inbound, *, connection: str) -> None: ...
 
 
 @dataclass(slots=True)
 class InboundBatch:
-    """What a transaction took in, for what follows after it."""
+    """What one transaction processed, for the work that follows it."""
 
     calls: int = 0
     failures: list[Failure] = field(default_factory=list)
@@ -45,116 +52,123 @@ class InboundBatch:
 
 
 class InboundProcessor:
-    def __init__(self, engine: "Engine") -> None:
-        settings = engine.settings
-        self._engine = engine
-        self._words = ConsentWords.of(stop=settings.stop_words, start=settings.start_words)
-        self._texts = {"stop": settings.stop_reply, "start": settings.start_reply}
-        self._replies = AutoReplies(engine)
+    """Processes provider events in one worker process.
+
+    :param words: the words by which people opt out and in.
+    :param reply_texts: the answer to each; without a text there is no answer.
+    :param notify: passes a person's message to the plugins.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        live_senders: LiveSenders,
+        pace: PrimedPace,
+        clock: Clock,
+        auto_replies: AutoReplies,
+        words: ConsentWords,
+        reply_texts: Mapping[Consent, str | None],
+        notify: NotifiesInbound,
+    ) -> None:
+        self._ledger = ledger
+        self._live_senders = live_senders
+        self._pace = pace
+        self._clock = clock
+        self._auto_replies = auto_replies
+        self._words = words
+        self._reply_texts = reply_texts
+        self._notify = notify
         self._busy: dict[int, asyncio.Lock] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks("processing what a provider reported")
 
     @property
     def is_idle(self) -> bool:
-        return not self._tasks
+        """Whether nothing is being processed."""
+        return self._tasks.is_idle
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let :meth:`work_through` or :meth:`hear` run; a stop waits for it."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        """Run :meth:`process_calls` or :meth:`process_events` in the background; a stop waits for it."""
+        self._tasks.spawn(work)
 
     async def finish(self, *, within: float) -> None:
-        """Wait for what is being taken in; calls that are left stay in the store."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=within)
+        """Wait at most so many seconds for what is being processed; calls that are left stay in the store."""
+        await self._tasks.wait(within=within)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("what a provider told could not be taken in", exc_info=error)
+    async def process_calls(self, connection_id: int) -> None:
+        """Process all webhook calls that wait for a connection, in their order, one run at a time in this process.
 
-    async def work_through(self, connection_id: int) -> None:
-        """Take in all calls that wait for a connection; one at a time in this process, in their order.
-
-        Where its sender cannot be made they stay where they are, for three days. One that cannot be stored must not
-        hold up those behind it: then they are taken one by one, and that one is dropped.
+        Where its sender cannot be made they stay in the store, for three days. A call that cannot be stored must not
+        block those behind it: then they are processed one by one, and that one is dropped.
         """
         async with self._busy.setdefault(connection_id, asyncio.Lock()):
-            snapshot = await self._engine.ledger.connection(connection_id)
-            sender = None if snapshot is None else self._sender_of(snapshot)
+            connection = await self._ledger.connection(connection_id)
+            sender = None if connection is None else self._live_senders.find_sender(connection)
             most = AT_ONCE
-            while snapshot is None or sender is not None:
+            while connection is None or sender is not None:
                 take = partial(self._take_calls, connection_id=connection_id, sender=sender, most=most)
                 try:
-                    heard = await self._engine.ledger.transact(take)
+                    batch = await self._ledger.transact(take)
                 except UnavailableError as error:
                     log.warning("webhook calls of connection %d must wait: %s", connection_id, error)
                     return
                 except Exception:
                     log.exception("webhook calls of connection %d cannot be stored", connection_id)
                     if most == 1:
-                        await self._engine.ledger.transact(partial(_drop_first, connection_id=connection_id))
+                        await self._ledger.transact(partial(_drop_first, connection_id=connection_id))
                     most = 1
                     continue
-                if not heard.calls:
+                if not batch.calls:
                     return
-                if snapshot is not None:
-                    await self._follow(snapshot, heard)
+                if connection is not None:
+                    await self._follow_up(connection, batch)
 
-    async def hear(self, connection_id: int, news: ProviderEvents) -> None:
-        """Take in what a sender heard by itself; it is kept here while the store is away."""
+    async def process_events(self, connection_id: int, events: ProviderEvents) -> None:
+        """Process what a sender received by itself; it is kept in memory while the store is away."""
         while True:
             try:
-                heard = await self._engine.ledger.transact(lambda unit: self._take_in(unit, connection_id, news))
-                snapshot = await self._engine.ledger.connection(connection_id)
+                batch = await self._ledger.transact(lambda unit: self._apply(unit, connection_id, events))
+                connection = await self._ledger.connection(connection_id)
                 break
             except UnavailableError:
-                await asyncio.sleep(STORE_RETRY_SECONDS)
-        if snapshot is not None:
-            await self._follow(snapshot, heard)
-
-    def _sender_of(self, snapshot: ConnectionSnapshot) -> object:
-        try:
-            return self._engine.senders.of(snapshot).sender
-        except ConnectionDown as error:
-            log.warning("connection %s: its webhook calls cannot be read: %s", snapshot.name, error)
-            return None
+                await asyncio.sleep(RETRY_SECONDS)
+        if connection is not None:
+            await self._follow_up(connection, batch)
 
     # --- in the store ------------------------------------------------------------------------------------------
 
     def _take_calls(self, unit: UnitOfWork, *, connection_id: int, sender: object, most: int) -> InboundBatch:
         calls = call_store.take_calls(unit.conn, connection_id, amount=most)
-        news: list[Receipt | Inbound | ConnectionEvent] = []
+        events: list[Receipt | Inbound | ConnectionEvent] = []
         if isinstance(sender, ParsesWebhooks):
             for _, request in calls:
                 try:
-                    news += sender.parse_webhook(request)
+                    events += sender.parse_webhook(request)
                 except Exception:
-                    log.exception("a webhook call of connection %d cannot be read and is dropped", connection_id)
-        heard = self._take_in(unit, connection_id, news)
+                    log.exception("a webhook call of connection %d cannot be parsed and is dropped", connection_id)
+        batch = self._apply(unit, connection_id, events)
         call_store.delete_calls(unit.conn, [key for key, _ in calls])
-        heard.calls = len(calls)
-        return heard
+        batch.calls = len(calls)
+        return batch
 
-    def _take_in(self, unit: UnitOfWork, connection_id: int, news: ProviderEvents) -> InboundBatch:
-        heard = InboundBatch()
-        receipts = [item for item in news if isinstance(item, Receipt)]
+    def _apply(self, unit: UnitOfWork, connection_id: int, events: ProviderEvents) -> InboundBatch:
+        batch = InboundBatch()
+        receipts = [event for event in events if isinstance(event, Receipt)]
         if receipts:
-            heard.failures = apply_receipts(unit, connection_id, receipts)
-        heard.events = [item for item in news if isinstance(item, ConnectionEvent)]
-        heard.inbound = [item for item in news if isinstance(item, Inbound)]
-        self._note_consent(unit, heard)
-        return heard
+            batch.failures = apply_receipts(unit, connection_id, receipts)
+        batch.events = [event for event in events if isinstance(event, ConnectionEvent)]
+        batch.inbound = [event for event in events if isinstance(event, Inbound)]
+        self._apply_consent(unit, batch)
+        return batch
 
-    def _note_consent(self, unit: UnitOfWork, heard: InboundBatch) -> None:
-        """Opt out and in who asked for it, in the order of asking, and whom a failure says to leave alone."""
-        for failure in heard.failures:
+    def _apply_consent(self, unit: UnitOfWork, batch: InboundBatch) -> None:
+        """Opt people out and in who asked for it, in the order of asking, and out whom a failure excludes."""
+        for failure in batch.failures:
             if is_opt_out(failure.error) and failure.number is not None:
                 opt_out(unit, failure.number, reason=failure.error.reason)
-        said = [(message, self._words.read(message)) for message in heard.inbound]
-        known = identity_store.numbers_of(unit.conn, {message.number[1:] for message, word in said if word})
-        for message, word in said:
+        consents = [(message, self._words.read(message)) for message in batch.inbound]
+        known = identity_store.numbers_of(unit.conn, {message.number[1:] for message, word in consents if word})
+        for message, word in consents:
             number = known.get(message.number[1:], message.number)
             if word == "stop":
                 changed = opt_out(unit, number, reason=STOPPED_BY_REPLY, at=message.at)
@@ -162,50 +176,49 @@ class InboundProcessor:
                 changed = opt_in(unit, number, at=message.at)
             else:
                 continue
-            text = self._texts[word]
+            text = self._reply_texts[word]
             if changed and text and message.preference is None:
-                heard.replies.append((message.number, text))
+                batch.replies.append((message.number, text))
 
     # --- after it ----------------------------------------------------------------------------------------------
 
-    async def _follow(self, snapshot: ConnectionSnapshot, heard: InboundBatch) -> None:
-        for failure in heard.failures:
-            await self._see_to(self._follow_failure(snapshot, failure))
-        for event in heard.events:
-            await self._see_to(self._follow_event(snapshot, event))
-        if heard.inbound:
-            await asyncio.to_thread(self._tell_plugins, heard.inbound, snapshot.name)
-        for number, text in heard.replies:
-            self._replies.send(snapshot, number, text)
+    async def _follow_up(self, connection: ConnectionSnapshot, batch: InboundBatch) -> None:
+        for failure in batch.failures:
+            await self._attempt(connection, self._follow_failure(connection, failure))
+        for event in batch.events:
+            await self._attempt(connection, self._follow_event(connection, event))
+        if batch.inbound:
+            await asyncio.to_thread(self._notify_plugins, batch.inbound, connection.name)
+        for number, text in batch.replies:
+            self._auto_replies.send(connection, number, text)
 
-    def _tell_plugins(self, inbound: Sequence[Inbound], connection: str) -> None:
+    def _notify_plugins(self, inbound: Sequence[Inbound], connection: str) -> None:
         for message in inbound:
-            self._engine.context.plugins.inbound(message, connection=connection)
+            self._notify(message, connection=connection)
 
     @staticmethod
-    async def _see_to(follow: Coroutine[Any, Any, None]) -> None:
-        """One consequence that fails must not keep the others from happening."""
+    async def _attempt(connection: ConnectionSnapshot, follow_up: Coroutine[Any, Any, None]) -> None:
+        """Do what follows from one event: its failure must not prevent the others."""
         try:
-            await follow
+            await follow_up
         except UnavailableError as error:
-            log.warning("what a provider told has no effect on others: %s", error)
+            log.warning("connection %s: the effect of a provider event is lost: %s", connection.name, error)
 
-    async def _follow_failure(self, snapshot: ConnectionSnapshot, failure: Failure) -> None:
-        """A failure that comes late means for others what it would have meant at once."""
-        ledger = self._engine.ledger
+    async def _follow_failure(self, connection: ConnectionSnapshot, failure: Failure) -> None:
+        """Apply to other messages what a late failure means for them, as an immediate one would."""
         match failure.error:
             case BadMessage() as error:
-                await ledger.pause_broadcast(failure.broadcast_id, reason=str(error))
+                await self._ledger.pause_broadcast(failure.broadcast_id, reason=str(error))
             case ConnectionDown() as error:
-                await ledger.pause_connection(snapshot.id, error)
+                await self._ledger.pause_connection(connection.id, error)
             case Throttled(scope="connection") as error:
-                await self._engine.slow_down(snapshot.id, slot=self._engine.clock.now(), wait=error.retry_after)
+                await self._pace.slow_down(connection.id, slot=self._clock.now(), wait=error.retry_after)
 
-    async def _follow_event(self, snapshot: ConnectionSnapshot, event: ConnectionEvent) -> None:
+    async def _follow_event(self, connection: ConnectionSnapshot, event: ConnectionEvent) -> None:
         if event.state == "down":
-            await self._engine.ledger.pause_connection(snapshot.id, ConnectionDown(DISCONNECTED, event.reason))
+            await self._ledger.pause_connection(connection.id, ConnectionDown(DISCONNECTED, event.reason))
         else:
-            await self._engine.ledger.resume_connection(snapshot.id)
+            await self._ledger.resume_connection(connection.id)
 
 
 def _drop_first(unit: UnitOfWork, *, connection_id: int) -> None:

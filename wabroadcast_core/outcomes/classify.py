@@ -20,10 +20,10 @@ from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.outcomes import Outcome
 
 PAIR_WAIT = 6.0  # seconds; the Cloud API takes one message per 6 s to the same person
-STRANGER_WAIT = 3_600.0  # seconds, where a gateway does not say how long new contacts are closed
+NEW_CONTACTS_WAIT = 3_600.0  # seconds, where a gateway does not say how long new contacts are closed
 LONGEST_DETAIL = 500
 
-Consequence = Literal["pause_broadcast", "pause_connection", "slow_down", "close_to_strangers", "opt_out"]
+Consequence = Literal["pause_broadcast", "pause_connection", "slow_down", "close_to_new_contacts", "opt_out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Ending:
 
     outcome: Outcome
     consequence: Consequence | None = None
-    wait: float | None = None  # seconds, with slow_down and close_to_strangers
+    wait: float | None = None  # seconds, with slow_down and close_to_new_contacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ def not_accepted(error: Exception, circumstances: Circumstances) -> Ending:  # n
                 _again(error, circumstances, wait=error.retry_after or PAIR_WAIT * (1 + circumstances.random))
             )
         case Throttled():
-            wait = error.retry_after or STRANGER_WAIT
-            return Ending(_again(error, circumstances, wait=wait), "close_to_strangers", wait)
+            wait = error.retry_after or NEW_CONTACTS_WAIT
+            return Ending(_again(error, circumstances, wait=wait), "close_to_new_contacts", wait)
         case ConnectionDown():
             return Ending(_again(error, circumstances, wait=0), "pause_connection")
         case OutcomeUnknown():

@@ -65,7 +65,7 @@ def opt_out(unit: UnitOfWork, number: str, *, reason: str, at: float | None = No
     :returns: whether that is new.
     """
     said = unit.now if at is None else min(at, unit.now)
-    unit.silenced.append(number)
+    unit.opted_out.append(number)
     added = blacklist_store.add_numbers(unit.conn, [number], reason=reason, source=source, now=said)
     if not added:
         blacklist_store.renew_number(unit.conn, number, now=said)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
+from wabroadcast_core.background import RETRY_SECONDS
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.status import SENT, MessageStatus
+from wabroadcast_core.outcomes.classify import given_back
 from wabroadcast_core.outcomes.receipts import apply_parked
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import outcomes as outcome_store
@@ -24,7 +26,6 @@ log = logging.getLogger(__name__)
 
 MOST_WAITING = 10_000  # outcomes; beyond that nothing new is claimed
 MOST_AT_ONCE = 2_000
-STORE_RETRY_SECONDS = 0.5
 
 _WITH_ATTEMPT = frozenset({MessageStatus.FAILED, MessageStatus.RETRY, MessageStatus.UNKNOWN})
 
@@ -60,6 +61,17 @@ class Recorder:
             self._eased.clear()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._store_all())
+
+    def put_aside(self, claimed: Claimed, outcome: Outcome) -> None:
+        """Add the outcome of a message for which no request was made."""
+        self.add(Result(claimed, outcome))
+
+    def give_back(self, claimed: Claimed, *, now: float, wait: float = 0, reason: str | None = None) -> None:
+        """Return a claimed message that was not started.
+
+        :param wait: seconds before it may be claimed again.
+        """
+        self.put_aside(claimed, given_back(claimed, now=now, wait=wait, reason=reason))
 
     @property
     def is_empty(self) -> bool:
@@ -101,7 +113,7 @@ class Recorder:
             else:
                 return
             waited = True
-            await asyncio.sleep(STORE_RETRY_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

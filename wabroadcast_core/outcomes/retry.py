@@ -1,4 +1,4 @@
-"""When a message is tried again, and when a broadcast is stopped because its messages all fail alike."""
+"""When a message is tried again."""
 
 import math
 from typing import Final

@@ -160,7 +160,7 @@ class Pace:
             shift=float(answer[5]),
         )
 
-    async def tell(self, connection_id: int, limits: Limits, report: SlotReport) -> None:
+    async def report(self, connection_id: int, limits: Limits, report: SlotReport) -> None:
         """Say what became of slots, and take none. :raises ColdPaceError: :raises redis.RedisError: as above."""
         if report and is_paced(limits):
             await self.reserve(connection_id, limits, count=0, report=report)

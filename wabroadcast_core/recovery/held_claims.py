@@ -1,6 +1,7 @@
-"""What this worker holds: claimed and not recorded yet. Held against the store, so that no claim is forgotten.
+"""The claims that this worker has taken and not yet recorded, compared with the store so that none is forgotten.
 
-A commit whose answer got lost leaves a claim in the store that nobody here knows of; at the second look it goes back.
+A commit whose answer got lost leaves a claim in the store that this worker does not know: an orphaned claim. It is
+given back when two looks in a row have found it.
 """
 
 import logging
@@ -20,33 +21,37 @@ MOST_CLAIMS = 100_000
 
 
 class HeldClaims:
+    """The claims of one worker process."""
+
     def __init__(self, group_commit: GroupCommit, intents: Intents) -> None:
         self._group_commit = group_commit
         self._intents = intents
         self._held: set[int] = set()
-        self._suspects: set[int] = set()
+        self._seen_orphaned: set[int] = set()
 
-    def take(self, keys: Iterable[int]) -> None:
+    def add(self, keys: Iterable[int]) -> None:
+        """Remember messages that were claimed."""
         self._held.update(keys)
 
-    def let_go(self, keys: Iterable[int]) -> None:
-        """These are recorded."""
+    def release(self, keys: Iterable[int]) -> None:
+        """Forget messages whose outcomes are recorded."""
         self._held.difference_update(keys)
 
-    async def give_back_strays(self, worker_id: int, *, at_once: bool = False) -> None:
-        """Settle claims of this worker that it does not hold.
+    async def give_back_orphaned(self, worker_id: int, *, at_once: bool = False) -> None:
+        """Settle the orphaned claims of this worker.
 
-        :param at_once: nothing is being claimed any more; otherwise only those that an earlier look saw too.
+        :param at_once: no claim is under way any more; otherwise only those that the look before found too.
+        :raises UnavailableError: the store cannot be reached.
         """
         claims = await self._group_commit.run(
             lambda unit: claim_store.claims_of(unit.conn, worker_id, limit=MOST_CLAIMS)
         )
-        strays = {claim.id: claim for claim in claims if claim.id not in self._held}
-        ripe = [claim for key, claim in strays.items() if at_once or key in self._suspects]
-        self._suspects = set(strays)
+        orphaned = {claim.id: claim for claim in claims if claim.id not in self._held}
+        ripe = [claim for key, claim in orphaned.items() if at_once or key in self._seen_orphaned]
+        self._seen_orphaned = set(orphaned)
         if ripe:
             await self._group_commit.run(lambda unit: self._settle(unit, ripe, worker_id))
-            log.warning("%d claims that nobody held went back", len(ripe))
+            log.warning("%d orphaned claims were given back", len(ripe))
 
     def _settle(self, unit: UnitOfWork, claims: Sequence[Row[Any]], worker_id: int) -> None:
         rows = [self._settled(claim, now=unit.now) for claim in claims]

@@ -53,7 +53,7 @@ class Recovery:
         self._client = client
         self._snapshot_of = snapshot_of
 
-    async def run(self, *, worker_id: int) -> None:
+    async def recover(self, *, worker_id: int) -> None:
         """Settle what dead workers held, then put lost work back into the queue."""
         for dead in await self._dead_workers(worker_id):
             await self.settle_worker(dead)

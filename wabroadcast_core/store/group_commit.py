@@ -31,7 +31,7 @@ class UnitOfWork:
     conn: Connection
     now: float
     changes: Changes = field(default_factory=Counter)
-    silenced: list[str] = field(default_factory=list)
+    opted_out: list[str] = field(default_factory=list)
     """Numbers that must not be messaged any more: turns that run are told after the commit."""
 
 
@@ -46,7 +46,7 @@ class GroupCommit:
     """Runs pieces of work for one event loop.
 
     :param completed: told from a store thread which broadcasts were completed by a transaction, after its commit.
-    :param silenced: told likewise which numbers must not be messaged any more, before anybody's work counts as done.
+    :param opted_out: told likewise which numbers must not be messaged any more, before anybody's work counts as done.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class GroupCommit:
         *,
         threads: int,
         completed: Callable[[list[int]], None],
-        silenced: Callable[[list[str]], None],
+        opted_out: Callable[[list[str]], None],
     ) -> None:
         self._database = database
         self._clock = clock
         self._completed = completed
-        self._silenced = silenced
+        self._opted_out = opted_out
         self._waiting: deque[_Piece] = deque()
         self._patient: deque[_Piece] = deque()
         self._changed = threading.Condition()
@@ -131,11 +131,11 @@ class GroupCommit:
             unit = UnitOfWork(conn, now=self._clock.now())
             for piece in pieces:
                 piece.result = piece.work(unit)
-            return apply_changes(conn, unit.changes, now=unit.now), unit.silenced
+            return apply_changes(conn, unit.changes, now=unit.now), unit.opted_out
 
-        completed, silenced = self._database.transact(transaction)
-        if silenced:
-            _tell(self._silenced, silenced)
+        completed, opted_out = self._database.transact(transaction)
+        if opted_out:
+            _tell(self._opted_out, opted_out)
         for loop in {piece.future.get_loop() for piece in pieces}:
             _call(loop, _resolve, [piece for piece in pieces if piece.future.get_loop() is loop])
         if completed:

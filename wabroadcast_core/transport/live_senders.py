@@ -1,9 +1,11 @@
 """The senders of one worker process: one a connection, made when it is first used, made anew when it changes."""
 
+import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from wabroadcast_core.errors import ConnectionDown
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.receipt import ProviderEvents
 from wabroadcast_core.pacing.pace import LEAD, LONGEST_LEAD, Lateness, longest_lead
@@ -11,6 +13,8 @@ from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.transport.sender_contexts import SenderContexts, close_sender, make_sender
 from wabroadcast_core.vault import Vault
+
+log = logging.getLogger(__name__)
 
 SPARE = 1.25
 REMEMBERED = 0.9
@@ -85,9 +89,13 @@ class LiveSenders:
         live.snapshot = snapshot
         return live
 
-    def name_of(self, connection_id: int) -> str:
-        """The name of a connection that has a sender here."""
-        return self._live[connection_id].snapshot.name
+    def find_sender(self, snapshot: ConnectionSnapshot) -> Sender | None:
+        """Return a connection's sender; None, with a line in the log, if it cannot be made."""
+        try:
+            return self.of(snapshot).sender
+        except ConnectionDown as error:
+            log.warning("connection %s: its sender cannot be made: %s", snapshot.name, error)
+            return None
 
     async def close(self) -> None:
         for live in self._live.values():

@@ -14,12 +14,12 @@ from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, SleepyBlacklist, number_of, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.delivery.slot_queue import PendingSend
-from wabroadcast_core.engine.engine import Engine
 from wabroadcast_core.errors import ConflictError, NotFoundError, Temporary, Throttled
 from wabroadcast_core.hookspecs import hookimpl
 from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.outcomes.recorder import Recorder
+from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.testing.gateway import Arrival, Gateway
 from wabroadcast_core.worker import Worker
 
@@ -238,14 +238,14 @@ def test_a_pause_that_was_taken_back_drops_nothing_that_is_claimed_later(
     settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a pace, claims overlap: there is no moment at which none is under way."""
-    dropped: list[PendingSend] = []
-    give_back = Engine.give_back
+    dropped: list[Claimed] = []
+    give_back = Recorder.give_back
 
-    def note(engine: Engine, ready: PendingSend, **how: Any) -> None:
-        dropped.append(ready)
-        give_back(engine, ready, **how)
+    def note(recorder: Recorder, claimed: Claimed, **how: Any) -> None:
+        dropped.append(claimed)
+        give_back(recorder, claimed, **how)
 
-    monkeypatch.setattr(Engine, "give_back", note)
+    monkeypatch.setattr(Recorder, "give_back", note)
     patient = settings.model_copy(update={"claim_size": 20, "turn_seconds": 10.0})
     with Broadcaster(patient, plugins=[provider, SleepyBlacklist(0.05)]) as broadcaster:
         broadcaster.connections.save("main", {"sender": "scripted"})

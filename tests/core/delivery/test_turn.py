@@ -15,11 +15,13 @@ from tests.scripted import ScriptedProvider, people, text_to
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.control.announcements import Announcement, announce
+from wabroadcast_core.delivery.claimer import Claimer
 from wabroadcast_core.engine import engine as engine_module
 from wabroadcast_core.engine.engine import Engine
 from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import BroadcastError, UnavailableError
 from wabroadcast_core.pacing import pace as pace_module
+from wabroadcast_core.recovery.lease import WorkerLease
 from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.testing.gateway import Gateway
 from wabroadcast_core.worker import Worker
@@ -63,14 +65,14 @@ def test_messages_that_gave_up_their_slots_do_not_wait_for_room(
     settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are all that may be under way, and what they need is other slots."""
-    mark, calls = Engine.mark_intents, itertools.count()
+    mark, calls = WorkerLease.mark_started, itertools.count()
 
-    async def mark_slowly(engine: Engine, keys: Sequence[int]) -> None:
+    async def mark_slowly(lease: WorkerLease, keys: Sequence[int]) -> None:
         if next(calls) == 2:
             await asyncio.sleep(0.7)
-        await mark(engine, keys)
+        await mark(lease, keys)
 
-    monkeypatch.setattr(Engine, "mark_intents", mark_slowly)
+    monkeypatch.setattr(WorkerLease, "mark_started", mark_slowly)
     narrow = settings.model_copy(update={"in_flight": 2, "turn_seconds": 600.0})
     with Broadcaster(narrow, plugins=[provider]) as broadcaster:
         broadcaster.connections.save("main", {"sender": "scripted", "rate": {"messages": 20, "perSeconds": 1}})
@@ -171,19 +173,19 @@ def test_whoever_runs_a_worker_that_cannot_begin_is_told(
 def test_what_a_broken_turn_left_in_its_line_hears_of_a_pause(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, calls, broken = Engine.claim, itertools.count(), threading.Event()
+    claim, calls, broken = Claimer.claim, itertools.count(), threading.Event()
 
-    async def break_off(engine: Engine, *asked: Any) -> Any:
+    async def break_off(claimer: Claimer, *asked: Any) -> Any:
         if next(calls):
             broken.set()
             raise UnavailableError("away")
-        return await claim(engine, *asked)
+        return await claim(claimer, *asked)
 
     def has_broken() -> bool:
         announce(broadcaster.context.redis, broadcaster.context.keys, Announcement(wake=2))  # the turn looks again
         return broken.is_set()
 
-    monkeypatch.setattr(Engine, "claim", break_off)
+    monkeypatch.setattr(Claimer, "claim", break_off)
     monkeypatch.setattr(pace_module, "HORIZON", 0.9)
     broadcaster.connections.save("main", {"sender": "scripted", "rate": {"messages": 50}})
     job_id = broadcaster.submit(text_to("main"), people(40)).job_id
@@ -229,14 +231,14 @@ def test_a_task_that_comes_late_leaves_no_engine_behind(settings: Settings, monk
 def test_a_claim_that_breaks_off_leaves_the_rest_to_the_next_turn(
     settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, calls = Engine.claim, itertools.count()
+    claim, calls = Claimer.claim, itertools.count()
 
-    async def fail_once(engine: Engine, *asked: Any) -> Any:
+    async def fail_once(claimer: Claimer, *asked: Any) -> Any:
         if next(calls) == 2:
             raise UnavailableError("away for a moment")
-        return await claim(engine, *asked)
+        return await claim(claimer, *asked)
 
-    monkeypatch.setattr(Engine, "claim", fail_once)
+    monkeypatch.setattr(Claimer, "claim", fail_once)
     alone = settings.model_copy(update={"claim_size": 5, "turn_seconds": 0.1, "recover_seconds": 600.0})
     with Broadcaster(alone, plugins=[provider]) as broadcaster:
         broadcaster.connections.save("main", {"sender": "scripted"})

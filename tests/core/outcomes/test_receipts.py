@@ -190,11 +190,11 @@ def test_an_opt_out_that_is_faster_than_our_record_is_kept_too(bench: Bench, see
         _record(unit, outcome)
         if seen == "with-our-record":
             apply_parked(unit, {outcome.key: outcome.provider_id}, connection_id=bench.connections[0])
-        silenced = list(unit.silenced)
+        silenced = list(unit.opted_out)
     if seen == "by-recover":
         with bench.unit() as unit:
             apply_overtaken(unit)
-            silenced = list(unit.silenced)
+            silenced = list(unit.opted_out)
 
     with bench.database.read() as conn:
         assert blacklist_store.listed_reasons(conn, [number]) == {number: "131050"}

@@ -80,7 +80,7 @@ def test_waits_never_get_shorter(retry: Retry, attempt: int) -> None:
 def trips_of(outcomes: list[str], *, finished: int = 0) -> list[int]:
     """The places at which a breaker that is told these outcomes trips."""
     breaker = CircuitBreaker(finished=finished)
-    return [place for place, outcome in enumerate(outcomes, 1) if breaker.tell(outcome)]
+    return [place for place, outcome in enumerate(outcomes, 1) if breaker.count(outcome)]
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_a_breaker_trips_on_failures_that_are_all_alike(outcomes: list[str], tri
 def test_a_breaker_names_the_reason() -> None:
     breaker = CircuitBreaker(first=2)
 
-    assert breaker.tell("template_paused") is None
-    assert breaker.tell("template_paused") == "template_paused"
+    assert breaker.count("template_paused") is None
+    assert breaker.count("template_paused") == "template_paused"
 
 
 def test_a_breaker_made_in_mid_broadcast_knows_no_first_five() -> None:
@@ -125,4 +125,4 @@ def test_a_breaker_trips_exactly_when_its_rule_says(outcomes: list[str], first: 
         told = outcomes[:count]
         alike_from_the_start = count == first <= last and set(told) == {outcome}
         enough = count >= last and Counter(told[-last:])[outcome] >= share * last
-        assert breaker.tell(outcome) == (outcome if outcome != "ok" and (alike_from_the_start or enough) else None)
+        assert breaker.count(outcome) == (outcome if outcome != "ok" and (alike_from_the_start or enough) else None)

@@ -387,7 +387,7 @@ def test_a_quota_gets_back_what_nobody_started(valkey: EmbeddedValkey) -> None:
         for _ in range(50):
             slots = (await mine.reserve(20)).times
             mine.now += 0.1
-            await mine.pace.tell(mine.key, mine.limits, SlotReport(list(slots[1:]), (slots[1], slots[-1])))
+            await mine.pace.report(mine.key, mine.limits, SlotReport(list(slots[1:]), (slots[1], slots[-1])))
             mine.slots = mine.slots[: 1 - len(slots)]
             mine.now += 60
 

@@ -66,7 +66,7 @@ def test_a_claim_without_slots_for_broadcasts_leaves_rated_ones_alone(broadcaste
     broadcaster.handlers.prepare(1)
 
     def read_snapshot(connection: object, key: int) -> object:
-        return Ledger(context, None, None).read_snapshot(connection, key)  # type: ignore[arg-type]  # only reads
+        return Ledger(context, None).read_snapshot(connection, key)  # type: ignore[arg-type]  # only reads
 
     claims = Claims(snapshot_of=read_snapshot, default_zone="Asia/Jakarta")  # type: ignore[arg-type]  # as above
     with context.database.write() as conn:

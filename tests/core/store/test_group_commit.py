@@ -21,10 +21,10 @@ def _run_all(
     bench: Bench,
     pieces: list[Callable[[UnitOfWork], str]],
     completed: Callable[[list[int]], None] = lambda _: None,
-    silenced: Callable[[list[str]], None] = lambda _: None,
+    opted_out: Callable[[list[str]], None] = lambda _: None,
 ) -> list[object]:
     async def run() -> list[object]:
-        group_commit = GroupCommit(bench.database, SystemClock(), threads=1, completed=completed, silenced=silenced)
+        group_commit = GroupCommit(bench.database, SystemClock(), threads=1, completed=completed, opted_out=opted_out)
         try:
             return await asyncio.gather(*(group_commit.run(piece) for piece in pieces), return_exceptions=True)
         finally:
@@ -84,7 +84,7 @@ def test_what_hears_of_an_end_and_fails_has_no_work_done_twice(bench: Bench) -> 
 
 
 @ONE_STORE
-def test_who_is_silenced_is_told_once_that_is_stored_and_before_it_counts_as_done(bench: Bench) -> None:
+def test_who_is_opted_out_is_told_once_that_is_stored_and_before_it_counts_as_done(bench: Bench) -> None:
     told: list[tuple[list[str], bool]] = []
 
     def list_one(unit: UnitOfWork) -> str:
@@ -100,7 +100,7 @@ def test_who_is_silenced_is_told_once_that_is_stored_and_before_it_counts_as_don
             told.append((numbers, bool(blacklist_store.listed_reasons(conn, numbers))))
 
     async def told_by_then() -> int:
-        group_commit = GroupCommit(bench.database, SystemClock(), threads=1, completed=lambda _: None, silenced=hear)
+        group_commit = GroupCommit(bench.database, SystemClock(), threads=1, completed=lambda _: None, opted_out=hear)
         try:
             await group_commit.run(list_one)
             return len(told)
@@ -108,7 +108,7 @@ def test_who_is_silenced_is_told_once_that_is_stored_and_before_it_counts_as_don
             await asyncio.to_thread(group_commit.close)
 
     assert asyncio.run(told_by_then()) == 1
-    _run_all(bench, [fail], silenced=hear)
+    _run_all(bench, [fail], opted_out=hear)
     assert told == [(["+6281200000001"], True)]
 
 
@@ -119,7 +119,7 @@ def test_what_can_wait_shares_the_transaction_of_what_comes_after(
     monkeypatch.setattr(committer_module, "PATIENCE", 60.0)
 
     async def run() -> tuple[UnitOfWork, UnitOfWork]:
-        group_commit = GroupCommit(bench.database, SystemClock(), threads=1, completed=print, silenced=print)
+        group_commit = GroupCommit(bench.database, SystemClock(), threads=1, completed=print, opted_out=print)
         patient = asyncio.create_task(group_commit.run(lambda unit: unit, patient=True))
         await asyncio.sleep(0)  # it is handed over
         units = await group_commit.run(lambda unit: unit), await patient
@@ -137,7 +137,7 @@ def test_what_can_wait_is_not_left_behind(bench: Bench, monkeypatch: pytest.Monk
     monkeypatch.setattr(committer_module, "PATIENCE", patience)
 
     async def run() -> str:
-        group_commit = GroupCommit(bench.database, SystemClock(), threads=1, completed=print, silenced=print)
+        group_commit = GroupCommit(bench.database, SystemClock(), threads=1, completed=print, opted_out=print)
         waiting = asyncio.create_task(group_commit.run(lambda _: "done", patient=True))
         await asyncio.sleep(0)
         if not patience:

@@ -1,0 +1,62 @@
+"""The limiter, primed from the store whenever it knows nothing of a connection."""
+
+import contextlib
+from collections.abc import Sequence
+
+import redis
+
+from wabroadcast_core.clock import Clock
+from wabroadcast_core.delivery.ledger import Ledger
+from wabroadcast_core.pacing.pace import LEAD, Candidate, ColdPaceError, Pace, SlotReport, Slots
+from wabroadcast_core.snapshots import ConnectionSnapshot
+
+
+class PrimedPace:
+    """Reserves slots; after Redis lost its keys it first gives the limiter the starts that the store remembers."""
+
+    def __init__(self, pace: Pace, *, ledger: Ledger, clock: Clock) -> None:
+        self._pace = pace
+        self._ledger = ledger
+        self._clock = clock
+
+    async def reserve(
+        self,
+        connection: ConnectionSnapshot,
+        *,
+        count: int,
+        candidates: Sequence[Candidate] = (),
+        report: SlotReport | None = None,
+        lead: float = LEAD,
+    ) -> Slots:
+        """Reserve up to ``count`` slots as :meth:`Pace.reserve` does.
+
+        :raises redis.RedisError: Redis cannot be reached: nothing may be sent.
+        :raises UnavailableError: the limiter is cold, and the store cannot be reached.
+        """
+        reserve, limits = self._pace.reserve, connection.limits
+        try:
+            return await reserve(connection.id, limits, count=count, candidates=candidates, report=report, lead=lead)
+        except ColdPaceError:
+            await self._prime(connection)
+            return await reserve(connection.id, limits, count=count, candidates=candidates, lead=lead)
+
+    async def report(self, connection: ConnectionSnapshot, report: SlotReport) -> None:
+        """Report what became of slots and reserve none. A limiter that lost its keys has no use for the report.
+
+        :raises redis.RedisError: Redis cannot be reached.
+        """
+        with contextlib.suppress(ColdPaceError):
+            await self._pace.report(connection.id, connection.limits, report)
+
+    async def slow_down(self, connection_id: int, *, slot: float, wait: float | None) -> None:
+        """Halve the connection's rate, and start nothing for ``wait`` seconds if they are given.
+
+        While Redis is away this does nothing: nothing is sent then.
+        """
+        with contextlib.suppress(redis.RedisError):
+            await self._pace.slow_down(connection_id, slot=slot, wait=wait)
+
+    async def _prime(self, connection: ConnectionSnapshot) -> None:
+        now = self._clock.now()
+        recent = await self._ledger.recent_starts(connection, now=now)
+        await self._pace.prime(connection.id, connection.limits, recent, now=now)

@@ -1,0 +1,97 @@
+"""The turns under way in one worker process."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Sequence
+
+import redis
+
+from wabroadcast_core.background import BackgroundTasks, cancel_all
+from wabroadcast_core.control.announcements import Announcement
+from wabroadcast_core.delivery.claims import NEVER
+from wabroadcast_core.delivery.resources import TurnResources
+from wabroadcast_core.delivery.turn import Turn
+from wabroadcast_core.errors import UnavailableError
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.outcomes.recorder import Result
+
+log = logging.getLogger(__name__)
+
+WAITING = frozenset({MessageStatus.QUEUED, MessageStatus.RETRY})
+
+
+class Turns:
+    """Starts turns and passes announcements and new work on to them."""
+
+    def __init__(self, resources: TurnResources, background: BackgroundTasks) -> None:
+        self._resources = resources
+        self._background = background
+        self._turns: dict[int, set[Turn]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._numbers = itertools.count(1)
+
+    def __len__(self) -> int:
+        """Return how many turns are under way, counting ended ones whose last sends are not started yet."""
+        return len(self._tasks)
+
+    def start(self, connection_id: int) -> None:
+        """Start a turn of a connection."""
+        if self._resources.stopping.is_set():
+            return
+        turn = Turn(self._resources, connection_id, next(self._numbers))
+        self._turns.setdefault(connection_id, set()).add(turn)
+        task = asyncio.get_running_loop().create_task(self._run(turn))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def on_announcement(self, announcement: Announcement) -> None:
+        """Pass an announcement on to the turns that it concerns."""
+        if announcement.wake is not None:
+            self._wake(announcement.wake)
+            return
+        for turns in self._turns.values():
+            for turn in turns:
+                turn.on_announcement(announcement)
+
+    def on_recorded(self, results: Sequence[Result]) -> None:
+        """See that messages which wait again get a turn: the one that claimed them may have stopped planning."""
+        dues: dict[int, float] = {}
+        for result in results:
+            if result.outcome.status in WAITING:
+                key = result.claimed.connection_id
+                dues[key] = min(dues.get(key, NEVER), result.outcome.due_at or 0.0)
+        for connection_id, due in dues.items():
+            planning = [turn for turn in self._turns.get(connection_id, ()) if turn.is_planning]
+            for turn in planning:
+                turn.wake()
+            if not planning:
+                self._background.spawn(self._resources.wakeups.queue_turn(connection_id, rank=0, due=due))
+
+    async def finish(self, *, within: float) -> None:
+        """Wait at most so many seconds for the turns to end, which they do soon once the process is stopping."""
+        for connection_id in self._turns:
+            self._wake(connection_id)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within)
+
+    async def cancel(self) -> None:
+        """Cancel the turns that are left."""
+        await cancel_all(self._tasks)
+
+    def _wake(self, connection_id: int) -> None:
+        for turn in self._turns.get(connection_id, ()):
+            turn.wake()
+
+    async def _run(self, turn: Turn) -> None:
+        try:
+            await turn.run()
+        except (UnavailableError, redis.RedisError) as error:
+            log.warning("a turn of connection %d broke off: %s", turn.connection_id, type(error).__name__)
+        except Exception:
+            log.exception("a turn of connection %d failed", turn.connection_id)
+        finally:
+            turns = self._turns[turn.connection_id]
+            turns.discard(turn)
+            if not turns:
+                del self._turns[turn.connection_id]
