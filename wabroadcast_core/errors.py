@@ -1,24 +1,24 @@
-"""The closed error tree. Callers branch on class or ``code``, never on the text.
+"""All errors of this package. The tree is closed: callers branch on the class or on ``code``, never on the text.
 
 BroadcastError
-├── InputError                 what was handed in does not fit
+├── InputError                 the caller's input is not valid
 │   ├── InvalidInputError      a body or setting; carries every fault with its path
 │   ├── TemplateError          a message text; carries the line
-│   ├── FileError              a file nobody can read; carries row and column where there is one
-│   │   └── NoNumbersError     it can be read, and has no phone numbers
+│   ├── FileError              a file that cannot be read; carries row and column where there is one
+│   │   └── NoNumbersError     the file can be read, but has no phone numbers
 │   └── NumberError            a phone number; carries the reason
 ├── NotFoundError              no such broadcast, message, connection, upload, ...
 ├── ConflictError              not allowed in the present state
 ├── SourceError                an audience could not be read to its end
-├── WebhookRefusedError        a call that is not the provider's
-├── PluginError                plugins that cannot work together or are missing
-├── SetupError                 this installation cannot start as configured
+├── WebhookRefusedError        a webhook call that does not come from the provider
+├── PluginError                plugins that cannot work together, fail or are missing
+├── SetupError                 this installation cannot start as it is configured
 ├── UnavailableError           the store or Redis cannot be reached
-└── SendError                  how one send ended, raised by senders
-    ├── Temporary              surely not accepted, may work later
-    ├── Rejected               this recipient never will
-    ├── BadMessage             this message never will, for anyone
-    ├── Throttled              too fast
+└── SendError                  how one send ended; raised by senders
+    ├── Temporary              certainly not accepted, may work later
+    ├── Rejected               this recipient cannot receive this message
+    ├── BadMessage             no recipient can receive this message
+    ├── Throttled              sent too fast
     ├── ConnectionDown         a person must act
     └── OutcomeUnknown         the request left, no answer came
 """
@@ -29,20 +29,23 @@ from typing import ClassVar, Literal
 
 
 class BroadcastError(Exception):
-    """Root of all errors that this package raises on purpose. The text is fit to show a user and holds no secret."""
+    """The root of all errors that this package raises on purpose. Their text may be shown to users: no secret is in it.
+
+    ``code`` is stable: programs may read it.
+    """
 
     code: ClassVar[str] = "error"
 
 
 class InputError(BroadcastError):
-    """What was handed in does not fit."""
+    """The caller's input is not valid."""
 
     code = "invalid_input"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that does not fit: where (``recipients.3.number``) and what."""
+    """One fault of an input: its place as a dotted path, such as ``recipients.3.number``, and a message."""
 
     path: str
     message: str
@@ -70,7 +73,7 @@ class TemplateError(InputError):
 
 
 class FileError(InputError):
-    """A file that cannot be read as an audience."""
+    """A file that cannot be read as an audience or as contacts. ``row`` counts from 1, the first line of the file."""
 
     code = "invalid_file"
 
@@ -87,7 +90,7 @@ class NoNumbersError(FileError):
 
 
 class NumberError(InputError):
-    """A phone number nobody can be reached at. The text names the reason, never the number."""
+    """A text that is no valid phone number. The error names the reason, never the number."""
 
     code = "invalid_number"
 
@@ -97,16 +100,21 @@ class NumberError(InputError):
 
 
 class NotFoundError(BroadcastError):
-    """There is no such thing."""
+    """An object that does not exist.
+
+    :param what: the kind of object: ``broadcast``, ``connection``, ``tag``.
+    :param name: the name or id that was not found.
+    :param hint: what the user can do.
+    """
 
     code = "not_found"
 
-    def __init__(self, what: str, name: str) -> None:
-        super().__init__(f"there is no {what} {name!r}")
+    def __init__(self, what: str, name: str, *, hint: str = "") -> None:
+        super().__init__(f"there is no {what} {name!r}" + (f": {hint}" if hint else ""))
 
 
 class ConflictError(BroadcastError):
-    """The present state does not allow this. ``status`` is that state, where there is one."""
+    """An action that the present state does not allow. ``status`` is that state, where there is one."""
 
     code = "conflict"
 
@@ -116,37 +124,41 @@ class ConflictError(BroadcastError):
 
 
 class SourceError(BroadcastError):
-    """An audience could not be read to its end; the broadcast fails with these words."""
+    """An audience could not be read to its end. The broadcast fails, with this text as its reason."""
 
     code = "audience_unreadable"
 
 
 class WebhookRefusedError(BroadcastError):
-    """A call to a webhook without the provider's proof. The text helps an operator, not an attacker."""
+    """A webhook call without the provider's proof. The text must help an operator, but not an attacker."""
 
     code = "webhook_refused"
 
 
 class PluginError(BroadcastError):
-    """Plugins that claim the same kind, have unknown hooks, or are not there."""
+    """Plugins that provide the same kind, have unknown hooks, fail or cannot be imported."""
 
     code = "plugin"
 
 
 class SetupError(BroadcastError):
-    """This installation cannot start as it is configured: one line that says what to change."""
+    """This installation cannot start as it is configured. The text is one line that says what to change."""
 
     code = "setup"
 
 
 class UnavailableError(BroadcastError):
-    """The store or Redis cannot be reached just now."""
+    """The store or Redis cannot be reached at the moment; the call may be repeated later."""
 
     code = "unavailable"
 
 
 class SendError(BroadcastError):
-    """How a send that was not accepted ended. ``detail`` is for people and holds no secret and no number."""
+    """A send that was not accepted. Senders raise one of its subclasses.
+
+    :param reason: a short stable code, such as the provider's error code; by default the class's ``code``.
+    :param detail: a text for people, without a secret and without a phone number.
+    """
 
     code = "send"
 
@@ -157,7 +169,10 @@ class SendError(BroadcastError):
 
 
 class Temporary(SendError):  # noqa: N818 - reads as the outcome it is
-    """Surely not accepted, may work later: retried, an attempt is used."""
+    """Certainly not accepted, but may work later. The message is retried; this uses one attempt.
+
+    :param retry_after: seconds until the provider accepts the message again, where it says so.
+    """
 
     code = "temporary"
 
@@ -167,7 +182,10 @@ class Temporary(SendError):  # noqa: N818 - reads as the outcome it is
 
 
 class Rejected(SendError):  # noqa: N818 - reads as the outcome it is
-    """This recipient never will get it: failed. ``opt_out``: the person asked for silence."""
+    """This recipient cannot receive this message. The message fails.
+
+    :param opt_out: whether the person does not want to be messaged; the number is then put on the blacklist.
+    """
 
     code = "rejected"
 
@@ -177,7 +195,7 @@ class Rejected(SendError):  # noqa: N818 - reads as the outcome it is
 
 
 class BadMessage(SendError):  # noqa: N818 - reads as the outcome it is
-    """Nobody ever will get this message: the broadcast is paused and says why."""
+    """No recipient can receive this message. The broadcast is paused, with this error as its reason."""
 
     code = "bad_message"
 
@@ -186,7 +204,11 @@ ThrottleScope = Literal["connection", "recipient", "new_contacts"]
 
 
 class Throttled(SendError):  # noqa: N818 - reads as the outcome it is
-    """Too fast: no attempt is used, the pace slows and recovers."""
+    """Sent too fast. The message is sent again without using an attempt; the pace slows down, then recovers.
+
+    :param retry_after: seconds to wait before the next send, where the provider says so.
+    :param scope: what is throttled: the ``connection``, the ``recipient``, or messages to ``new_contacts``.
+    """
 
     code = "throttled"
 
@@ -204,15 +226,21 @@ class Throttled(SendError):  # noqa: N818 - reads as the outcome it is
 
 
 class ConnectionDown(SendError):  # noqa: N818 - reads as the outcome it is
-    """A person must act before this connection sends again: it is paused and says why."""
+    """A person must act before this connection can send again. It is paused, with this error as its reason.
+
+    The message is sent later, without using an attempt.
+    """
 
     code = "connection_down"
 
 
 class OutcomeUnknown(SendError):  # noqa: N818 - reads as the outcome it is
-    """The request left and no answer came: never resent by itself.
+    """The request left and no answer came. The message becomes ``unknown``.
 
-    ``provider_id``: the id that the provider's receipts will name, where the sender chose it; one of them settles it.
+    It is not resent by itself, only by the broadcast's ``onUnknown`` policy or by a person.
+
+    :param provider_id: the id that the provider's receipts will carry, where the sender chose it; such a receipt
+        settles the outcome.
     """
 
     code = "outcome_unknown"

@@ -1,4 +1,9 @@
-"""The extension points, in the order a broadcast meets them: two kinds of plugin class, then the hooks."""
+"""The extension points of wabroadcast: first the protocols that plugin classes implement, then the hooks.
+
+A plugin is a module or an object with hook implementations (:data:`hookimpl`). A sender and a contact source are
+classes that a plugin names in ``wab_senders`` and ``wab_contact_sources``. The hooks stand in the order in which a
+broadcast meets them.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,51 +29,67 @@ hookimpl = pluggy.HookimplMarker(NAMESPACE)
 
 
 class ReadsContacts(Protocol):
-    """Streams contacts of the contact book in a stable order."""
+    """A function that streams contacts of the contact book in a stable order."""
 
     def __call__(self, tags: Sequence[str], match: str, without: Sequence[str] = (), /) -> Iterator[AudienceRow]:
-        """Those who have any or all of ``tags``, and none of ``without``. A tag that nobody has is no error.
+        """Yield the contacts that have any or all of ``tags`` and none of ``without``.
 
-        :param tags: none: everyone. :param match: ``any`` or ``all``.
+        A tag without contacts is no error.
+
+        :param tags: names of tags; an empty sequence selects every contact.
+        :param match: ``any`` or ``all``: how many of ``tags`` a contact must have.
+        :param without: names of tags that exclude a contact.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SourceContext:
-    """What the engine lends to a contact source."""
+    """The functions and settings that a contact source receives."""
 
     open_upload: Callable[[str], BinaryIO]
-    """Open an upload by its id as a seekable binary file. :raises NotFoundError: there is none."""
+    """Opens an upload by its id as a seekable binary file; raises NotFoundError if no upload has this id."""
     read_contacts: ReadsContacts
+    """Streams contacts of the contact book."""
     workbook_seconds: float = 120
+    """The longest time that opening one workbook may take, in seconds."""
     workbook_megabytes: int = 2_048
+    """The most memory that reading one workbook may take, in megabytes."""
     region: str = "ID"
-    """The country of numbers that name none."""
+    """The region (ISO 3166-1 alpha-2) of numbers without a country code."""
     queries: Mapping[str, NamedQuery] = field(default_factory=dict)
-    """What the operator lets broadcasts ask databases, by name."""
+    """The database queries that the operator allows to broadcasts, by name."""
 
 
 @runtime_checkable
 class ContactSource(Protocol):
-    """Yields the recipients of one broadcast.
+    """A plugin class that yields the recipients of one broadcast.
 
-    Made anew for each read, in a worker, and in the web process when a broadcast is submitted: making one asks
-    nobody. When a read is taken up again after a crash, the engine skips the rows it has; a source whose order may
-    change between two reads says ``repeatable = False`` and is copied before it is used.
+    A new instance is made for each read, in a worker, and also in the web process when a broadcast is submitted or
+    previewed. The constructor must therefore not call a database or a provider.
     """
 
     kind: ClassVar[str]
+    """The ``type`` that a broadcast's ``source`` names; unique among all installed contact sources."""
     Settings: ClassVar[type[BaseModel]]
     """The fields that a broadcast's ``source`` has beside ``type``."""
     repeatable: ClassVar[bool]
+    """Whether every read yields the same rows in the same order.
+
+    A read that continues after a crash skips the rows that are stored already. If the order may change between two
+    reads, set this to False: the audience is then copied before it is used.
+    """
 
     def __init__(self, settings: Any, context: SourceContext) -> None: ...
 
     def read(self) -> Iterable[AudienceRow]:
-        """Stream the rows; memory must not grow with their number.
+        """Stream the rows of the audience.
 
-        :raises SourceError: the audience cannot be read (to its end); the broadcast fails with these words.
+        Called in a worker, and in the web process for a preview. The memory used must not grow with the number of
+        rows.
+
+        :returns: the rows in the order of the source.
+        :raises SourceError: the audience cannot be read to its end; the broadcast fails with this text as its reason.
         :raises FileError: likewise, for a file.
         """
         ...
@@ -76,123 +97,165 @@ class ContactSource(Protocol):
 
 @runtime_checkable
 class ChecksSettings(Protocol):
-    """A contact source that can say more about its settings than their model: it knows what it was lent."""
+    """A contact source that can check more than its ``Settings`` model can, for example against its context."""
 
     def check_settings(self) -> Sequence[Fault]:
-        """Called in the web process when a broadcast is submitted, and in a worker before it is read. Ask nobody: a
-        database or a provider that is slow would hold up the submit.
+        """Check the settings of this source.
 
-        :returns: what does not fit, each path counted from the settings: ``parameters.city``. None: read may be called.
+        Called in the web process when a broadcast is submitted, and in a worker before the audience is read. Do not
+        call a database or a provider here: a slow answer would delay the submit.
+
+        :returns: the faults, each with its path relative to the settings, such as ``parameters.city``. If there are
+            none, the audience may be read; else the broadcast is refused.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a sender can do; checked before a broadcast starts."""
+    """What a sender can do. Broadcasts are checked against it when they are submitted."""
 
     types: frozenset[str] = frozenset({"text"})
     text_length: int = 4_096  # characters
-    caption_length: int = 1_024
-    media_bytes: Mapping[str, int] = field(default_factory=dict)  # largest file by media kind
-    media_types: Mapping[str, frozenset[str]] = field(default_factory=dict)  # MIME types by media kind; else any
-    limits: Limits = field(default_factory=Limits)  # of a new connection, where its operator gives none
+    caption_length: int = 1_024  # characters
+    media_bytes: Mapping[str, int] = field(default_factory=dict)  # largest file, in bytes, by media kind
+    media_types: Mapping[str, frozenset[str]] = field(default_factory=dict)  # MIME types by media kind; absent: any
+    limits: Limits = field(default_factory=Limits)  # of a new connection whose operator gives none
     ban_risk: bool = False  # an unofficial gateway: a human pace is on by default
-    client_message_ids: bool = False  # the provider takes our id and can be asked for it after a crash
-    number_check: bool = False
+    client_message_ids: bool = False  # the provider stores our message id and can look a message up by it after a crash
+    number_check: bool = False  # the sender implements ChecksNumbers
 
 
 class Cache(Protocol):
-    """Short texts of one connection that all processes share. Any may be gone at any moment: it is a cache."""
+    """Short texts of one connection that all processes share. Any entry may disappear at any moment."""
 
-    async def get(self, key: str) -> str | None: ...
-    async def put(self, key: str, value: str, *, seconds: float) -> None: ...
+    async def get(self, key: str) -> str | None:
+        """Return the value of ``key``, or None if the cache does not have it."""
+        ...
+
+    async def put(self, key: str, value: str, *, seconds: float) -> None:
+        """Store a value for at most ``seconds``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class SenderContext:
-    """What the engine lends to a sender: one per connection and process."""
+    """The clients and functions that a sender receives: one context for each connection and process."""
 
     connection: str
+    """The name of the connection."""
     http: httpx.AsyncClient
     """A shared client with keep-alive; its requests are made on the worker's event loop."""
     receive: Callable[[Sequence[Receipt | Inbound | ConnectionEvent]], None]
-    """Hand over what a provider told other than by a webhook; may be called from any thread."""
+    """Passes on events that the provider reports otherwise than by a webhook; may be called from any thread."""
     log: logging.Logger
+    """The logger of this kind of sender. Write no secret to it, and at INFO no phone number and no message text."""
     load_media: Callable[[Mapping[str, Any]], Awaitable[MediaFile]]
-    """The file that a message's ``content["media"]`` names, by uploadId or url; the same file is read once for many.
+    """Loads the file that a message's ``content["media"]`` names by uploadId or url; one file is read once for many
+    messages.
 
-    :raises BadMessage: there is no such upload, the address is not a public one, the file is too large.
-    :raises Temporary: it cannot be fetched just now.
+    :raises BadMessage: no upload has this id, the address is not a public one, or the file is too large.
+    :raises Temporary: the file cannot be fetched at the moment.
     """
     kept: Cache
+    """A cache that all processes share for this connection."""
 
 
 @runtime_checkable
 class Sender(Protocol):
-    """Talks to one provider for one connection."""
+    """A plugin class that sends through one provider, for one connection.
+
+    An instance is made in a worker for each connection, and again when the connection's settings change. It is also
+    made in the web process to verify webhooks and to test a connection. If it has an ``async def aclose(self)``, this
+    is called when the instance is no longer used.
+    """
 
     kind: ClassVar[str]
+    """The ``sender`` that a connection names; unique among all installed senders."""
     Settings: ClassVar[type[BaseModel]]
-    """Secrets as ``SecretStr``; they are encrypted at rest and never shown."""
+    """The fields of a connection's ``settings``. Declare secrets as ``SecretStr``: the settings are encrypted at rest,
+    and secrets are never shown."""
     capabilities: ClassVar[Capabilities]
 
     def __init__(self, settings: Any, context: SenderContext) -> None: ...
 
     async def send(self, message: OutgoingMessage) -> Accepted:
-        """Send one message, once: the engine decides about retries.
+        """Send one message, once. Do not retry here: the engine decides about retries.
 
         Called on the worker's event loop; must not block it.
 
+        :param message: the rendered message.
+        :returns: the provider's id of the message, where it has one.
         :raises SendError: one of Temporary, Rejected, BadMessage, Throttled, ConnectionDown, OutcomeUnknown.
-            Anything else counts as a bug of the plugin: the message fails with the exception's type.
+            Any other exception counts as a bug of the plugin: the message fails with the exception's type.
         """
         ...
 
 
 @runtime_checkable
 class ChecksNumbers(Protocol):
-    """A sender that can say who is on WhatsApp; its capabilities say ``number_check``."""
+    """A sender that can check which numbers are on WhatsApp; it sets ``number_check`` in its capabilities."""
 
     async def check_numbers(self, numbers: Sequence[str]) -> Mapping[str, bool]:
-        """Ask the provider. What it did not answer for is left out.
+        """Ask the provider which numbers are on WhatsApp.
+
+        Called on the worker's event loop before a send; must not block it.
 
         :param numbers: E.164 numbers, at most 50.
-        :raises SendError: it cannot be asked just now; nothing is concluded from that.
+        :returns: True or False by number; a number without an answer is left out.
+        :raises SendError: the provider cannot answer at the moment. ConnectionDown and Throttled end the send as if
+            ``send`` had raised them; after any other SendError the message is sent unchecked.
         """
         ...
 
 
 @runtime_checkable
 class FindsMessages(Protocol):
-    """A sender whose provider takes our ids and can be asked for one; its capabilities say ``client_message_ids``."""
+    """A sender whose provider stores our message ids and can look a message up by its id.
+
+    It sets ``client_message_ids`` in its capabilities.
+    """
 
     async def find_message(self, message_id: str, number: str) -> Accepted | None:
-        """Ask what became of a send whose answer got lost, a minute later or more. None: it surely never arrived.
+        """Look up a message whose outcome is unknown.
 
-        :raises SendError: it cannot be said just now.
+        Called on the worker's event loop, a minute or more after the send; must not block it.
+
+        :param message_id: our id of the message, as ``send`` received it.
+        :param number: the recipient's number in E.164.
+        :returns: what the provider knows of the message, or None if it certainly never arrived; it is then sent again.
+        :raises SendError: the provider cannot answer at the moment; the message stays unknown and is looked up again.
         """
         ...
 
 
 @runtime_checkable
 class ParsesWebhooks(Protocol):
-    """A sender whose provider calls back. Both methods are synchronous, quick, and ask nobody."""
+    """A sender whose provider calls our webhook.
+
+    Both methods are synchronous and must return quickly: they must not call a database or a provider.
+    """
 
     def verify_webhook(self, request: WebhookRequest) -> str | None:
-        """Called in the web process for each call, before it is taken: refuse whoever is not the provider.
+        """Check that a call comes from the provider.
 
-        Compare secrets in constant time, and signatures over the raw bytes.
+        Called in the web process for each call, before it is stored. Compare secrets in constant time, and compute
+        signatures over the raw bytes of the body.
 
-        :returns: the text to answer with, where the call is a handshake and nothing more; None: take it.
-        :raises WebhookRefusedError: it is not the provider's.
+        :param request: the call as it came.
+        :returns: the text to answer with if the call is only a handshake; None if the call is to be stored.
+        :raises WebhookRefusedError: the call does not come from the provider.
         """
         ...
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
-        """Called in a worker with what was taken. What is of no interest yields nothing; the provider's calls may be
-        repeated and out of order.
+        """Parse a stored call.
 
+        Called in a worker, inside a transaction, which may be repeated. The provider's calls may also be repeated,
+        and out of order.
+
+        :param request: the call as it came.
+        :returns: the events of the call; an empty list if it holds none of interest.
         :raises Exception: logged with the connection's name; the call is dropped.
         """
         ...
@@ -200,109 +263,129 @@ class ParsesWebhooks(Protocol):
 
 @runtime_checkable
 class ChecksConnection(Protocol):
-    """A sender that can say whether its account is able to send, without sending."""
+    """A sender that can check whether its account is able to send, without sending."""
 
     async def check_connection(self) -> ConnectionEvent:
-        """Ask the provider. :raises SendError: it cannot be reached, or refuses us."""
+        """Ask the provider for the state of the account.
+
+        Called in the web process when an operator tests the connection.
+
+        :returns: ``up`` or ``down``, with the reason.
+        :raises SendError: the provider cannot be reached or refuses the request; shown to the operator as ``down``.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedMessage:
-    """What became of one message, as plugins are told."""
+    """The end of one message, as :meth:`Hooks.wab_messages_finished` receives it."""
 
     message_id: str
     job_id: str
-    number: str
+    number: str  # E.164
     status: str
     reason: str | None
     connection: str | None
 
 
 class Hooks:
-    """The hooks, in the order a broadcast meets them."""
+    """The hooks, in the order in which a broadcast meets them.
+
+    A plugin implements any of them, marked with :data:`hookimpl`. All plugins that implement a hook are called, in
+    pluggy's order: use ``tryfirst`` and ``trylast``. Hooks are plain functions, not coroutines.
+    """
 
     @hookspec
     def wab_senders(self) -> Sequence[type[Sender]]:  # type: ignore[empty-body]  # a specification
-        """Name the sender classes of this plugin.
+        """Return the sender classes of this plugin.
 
-        Called once, when the plugin manager is built.
+        Called once in each process (web and worker), when the plugin manager is built, outside any transaction.
 
-        :returns: the classes; two plugins that claim one kind are an error that names both.
+        :returns: the classes; if two plugins claim one kind, the process does not start and the error names both.
+        :raises Exception: the process does not start; the error names the plugin.
         """
 
     @hookspec
     def wab_contact_sources(self) -> Sequence[type[ContactSource]]:  # type: ignore[empty-body]  # a specification
-        """Name the contact source classes of this plugin.
+        """Return the contact source classes of this plugin.
 
-        Called once, when the plugin manager is built.
+        Called once in each process (web and worker), when the plugin manager is built, outside any transaction.
 
-        :returns: the classes; two plugins that claim one kind are an error that names both.
+        :returns: the classes; if two plugins claim one kind, the process does not start and the error names both.
+        :raises Exception: the process does not start; the error names the plugin.
         """
 
     @hookspec
     def wab_blacklisted(self, numbers: Sequence[str]) -> Mapping[str, str]:  # type: ignore[empty-body]  # a specification
-        """Say which of these numbers must not be messaged, and why.
+        """Return the numbers that must not be messaged, each with the reason.
 
-        Called in the worker, outside any transaction: per chunk while an audience is prepared, and again
-        for the messages about to be sent. What takes longer than a tenth of a second there may cost a connection
-        some of its pace.
+        Called outside any transaction, on a thread: in the worker once per chunk while an audience is prepared, and
+        again for the messages that are about to be sent; in the web process once per chunk of a preview. Before a
+        send, an answer that takes longer than a tenth of a second may cost a connection some of its pace.
 
-        :param numbers: E.164 numbers, at most 5,000, no doubles.
-        :returns: reason by number, for the blocked ones only; what several plugins return is united.
-        :raises Exception: the chunk is not sent and tried again later: when in doubt, nobody is messaged.
+        :param numbers: distinct E.164 numbers: a chunk (``WABROADCAST_PREPARE_CHUNK``, by default at most 5,000) or
+            the messages of one claim (``WABROADCAST_CLAIM_SIZE``, by default at most 1,000).
+        :returns: reason by number, for the blocked numbers only; the results of all plugins are merged.
+        :raises Exception: the chunk is not stored, or the messages are not sent, and it is tried again later. So a
+            failing plugin blocks rather than sends. A preview fails with an error that names the plugin.
         """
 
     @hookspec
     def wab_validate_numbers(self, numbers: Sequence[str], connection: str) -> Mapping[str, str]:  # type: ignore[empty-body]  # a specification
-        """Say which of these numbers cannot be messaged, and why.
+        """Return the numbers that cannot be messaged, each with the reason.
 
-        Called in the worker, outside any transaction, per chunk while an audience is prepared.
+        Called outside any transaction, on a thread, once per chunk: in the worker while an audience is prepared, in
+        the web process for a preview.
 
-        :param numbers: E.164 numbers, at most 5,000, no doubles.
-        :param connection: the name of the connection, of the first one where a pool is used.
-        :returns: reason by number, for the unusable ones only; what several plugins return is united.
-        :raises Exception: logged with the plugin's name; its opinion is left out.
+        :param numbers: distinct E.164 numbers of a chunk (``WABROADCAST_PREPARE_CHUNK``, by default at most 5,000),
+            without those that are blacklisted.
+        :param connection: the name of the connection; of the first one if the broadcast has a pool.
+        :returns: reason by number, for the unusable numbers only; the results of all plugins are merged.
+        :raises Exception: logged with the plugin's name; the result of this plugin is left out.
         """
 
     @hookspec
     def wab_before_send(self, message: OutgoingMessage) -> None:
-        """Look at, or change, one rendered message just before it leaves.
+        """Inspect or change one rendered message immediately before it is sent.
 
-        Called in the worker's event loop for each message: return at once.
+        Called in the worker, on its event loop, outside any transaction, once for each attempt. The message has
+        its slot already, so return at once. Not called for automatic replies.
 
-        :param message: may be changed in place.
-        :raises SendError: the message ends as if its sender had raised this.
-        :raises Exception: logged with the plugin's name; the message goes on.
+        :param message: the rendered message; may be changed in place.
+        :raises SendError: the attempt ends as if the sender had raised this.
+        :raises Exception: logged with the plugin's name; the message is sent.
         """
 
     @hookspec
     def wab_messages_finished(self, results: Sequence[FinishedMessage]) -> None:
-        """Hear what became of messages.
+        """Receive the messages that need no more work.
 
-        Called in the worker after the outcomes were stored, per chunk; after a crash a chunk may be left out.
+        Called in the worker, on a thread, after the outcomes were committed, once for each group of outcomes that was
+        stored together. After a crash, a group may be missing. Messages that were skipped while the audience was
+        prepared, and messages that were cancelled, are not passed.
 
-        :param results: messages that reached a final status.
+        :param results: messages that are now sent, failed, skipped or unknown.
         :raises Exception: logged with the plugin's name.
         """
 
     @hookspec
     def wab_broadcast_changed(self, broadcast: BroadcastSummary) -> None:
-        """Hear that a broadcast has a new status.
+        """Receive a broadcast that has a new status.
 
-        Called after the change was stored, in the web process or the worker.
+        Called in the process that made the change (web or worker), on a thread, after the change was committed. The
+        caller waits, so return quickly.
 
-        :param broadcast: as it is now.
+        :param broadcast: the broadcast with its present status.
         :raises Exception: logged with the plugin's name.
         """
 
     @hookspec
     def wab_inbound(self, message: Inbound, connection: str) -> None:
-        """Hear what a person wrote.
+        """Receive a message that a person wrote to a connection.
 
-        Called in the worker after opt-outs were handled.
+        Called in the worker, on a thread, after the message was processed and an opt-out in it was committed.
 
         :param message: the person's message.
-        :param connection: the connection it came to.
+        :param connection: the name of the connection that received it.
         :raises Exception: logged with the plugin's name.
         """

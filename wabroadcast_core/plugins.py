@@ -2,18 +2,20 @@
 
 import contextlib
 import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pluggy
 
-from wabroadcast_core.errors import NotFoundError, PluginError, SendError
+from wabroadcast_core.errors import BroadcastError, NotFoundError, PluginError, SendError
 from wabroadcast_core.hookspecs import NAMESPACE, ContactSource, FinishedMessage, Hooks, Sender
 from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.models.receipt import Inbound
+from wabroadcast_core.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,15 @@ class PluginFacts:
     origin: str
     hooks: tuple[str, ...]
     blocked: bool
+    settings: tuple[str, ...] = ()
+    """Environment variables of the plugin; the first one turns it on."""
+
+    @property
+    def state(self) -> Literal["active", "off", "blocked"]:
+        """``off``: the setting that turns the plugin on is not given."""
+        if self.blocked:
+            return "blocked"
+        return "active" if self.hooks else "off"
 
 
 class Plugins:
@@ -65,7 +76,7 @@ class Plugins:
             try:
                 reasons.update(call(numbers=numbers) or {})
             except Exception as error:
-                raise PluginError(f"plugin {name} failed in wab_blacklisted: {type(error).__name__}") from error
+                raise PluginError(f"plugin {name} failed in wab_blacklisted: {_describe(error)}") from error
         return reasons
 
     def validate_numbers(self, numbers: Sequence[str], *, connection: str) -> dict[str, str]:
