@@ -45,6 +45,7 @@ from wabroadcast_core.hookspecs import (
 )
 from wabroadcast_core.media import MediaFile, fits, media_type
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.contact import Reading, split_tags
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
@@ -66,6 +67,7 @@ __all__ = [
     "AudienceRow",
     "BadMessage",
     "BroadcastError",
+    "BroadcastSummary",
     "Cache",
     "Capabilities",
     "ChecksConnection",

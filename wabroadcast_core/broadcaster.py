@@ -64,7 +64,7 @@ class Broadcaster(Broadcasts):
         plugins: Iterable[object] = (),
     ) -> None:
         self.settings = settings or Settings()
-        self.plugins: Plugins = build_plugins(plugins, blocked=self.settings.blocked_plugins)
+        self.plugins: Plugins = build_plugins(plugins, settings=self.settings, blocked=self.settings.blocked_plugins)
         self.handlers = Handlers(lambda: self.context)
         self._given_huey = huey
         self._given_db_engine = db_engine

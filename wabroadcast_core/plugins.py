@@ -129,22 +129,25 @@ class Plugins:
     def facts(self) -> list[PluginFacts]:
         """Return the installed plugins by name, the blocked ones included."""
         installed = {entry.name: entry.value for entry in entry_points(group=NAMESPACE)}
-        active = [
-            PluginFacts(
-                name=name,
-                origin=getattr(plugin, "__name__", type(plugin).__module__),
-                hooks=tuple(sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or [])),
-                blocked=False,
-            )
-            for name, plugin in self._manager.list_name_plugin()
-            if plugin is not None
+        present = [
+            self._facts_of(name, plugin) for name, plugin in self._manager.list_name_plugin() if plugin is not None
         ]
         blocked = [
             PluginFacts(name=name, origin=installed.get(name, ""), hooks=(), blocked=True)
             for name, plugin in self._manager.list_name_plugin()
             if plugin is None
         ]
-        return sorted(active + blocked, key=lambda fact: fact.name)
+        return sorted(present + blocked, key=lambda fact: fact.name)
+
+    def _facts_of(self, name: str, plugin: object) -> PluginFacts:
+        origin = getattr(plugin, "__name__", type(plugin).__module__)
+        return PluginFacts(
+            name=name,
+            origin=origin,
+            hooks=tuple(sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or [])),
+            blocked=False,
+            settings=tuple(getattr(sys.modules.get(origin), "SETTINGS", ())),
+        )
 
     def _implementations(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
         calls = getattr(self._manager.hook, hook).get_hookimpls()
@@ -179,13 +182,21 @@ def _named_classes(plugin: str, hook: str, call: Callable[..., Any]) -> list[tup
         ) from error
 
 
-def build_plugins(extra: Iterable[object] = (), *, blocked: Iterable[str] = (), discover: bool = True) -> Plugins:
+def build_plugins(
+    extra: Iterable[object] = (),
+    *,
+    settings: Settings | None = None,
+    blocked: Iterable[str] = (),
+    discover: bool = True,
+) -> Plugins:
     """Find the installed plugins (entry-point group ``wabroadcast``), add ``extra`` ones, and check them all.
 
     :param extra: plugins beside the installed ones: modules or objects.
+    :param settings: passed to the plugins that are created; by default those of the environment.
     :param blocked: names of plugins that must not run.
     :param discover: whether installed plugins are loaded.
     :raises PluginError: a plugin has an unknown hook, two plugins provide one kind, or a plugin cannot be imported.
+    :raises SetupError: a setting of a plugin does not fit.
     """
     manager = pluggy.PluginManager(NAMESPACE)
     manager.add_hookspecs(Hooks)
@@ -193,7 +204,7 @@ def build_plugins(extra: Iterable[object] = (), *, blocked: Iterable[str] = (), 
         manager.set_blocked(name)
     try:
         if discover:
-            _load_entry_points(manager)
+            _load_entry_points(manager, settings or Settings())
         for plugin in extra:
             manager.register(plugin)
         manager.check_pending()
@@ -202,7 +213,7 @@ def build_plugins(extra: Iterable[object] = (), *, blocked: Iterable[str] = (), 
     return Plugins(manager)
 
 
-def _load_entry_points(manager: pluggy.PluginManager) -> None:
+def _load_entry_points(manager: pluggy.PluginManager, settings: Settings) -> None:
     for entry in sorted(entry_points(group=NAMESPACE), key=lambda entry: entry.name):
         if manager.is_blocked(entry.name) or manager.has_plugin(entry.name):
             continue
@@ -214,11 +225,48 @@ def _load_entry_points(manager: pluggy.PluginManager) -> None:
                 "repair it or block it with WABROADCAST_BLOCKED_PLUGINS"
             ) from error
         for plugin in getattr(loaded, "PLUGINS", (loaded,)):
-            manager.register(plugin, name=entry.name if plugin is loaded else f"{entry.name}.{_short_name(plugin)}")
+            name = entry.name if plugin is loaded else f"{entry.name}.{_short_name(plugin)}"
+            if not manager.is_blocked(name):
+                manager.register(_create(name, plugin, settings), name=name)
+
+
+class _TurnedOff:
+    """Stands in the list of plugins for one that is off; it has no hooks."""
+
+    def __init__(self, plugin: object) -> None:
+        self.__name__ = getattr(plugin, "__name__", type(plugin).__module__)
+
+
+def _create(name: str, plugin: object, settings: Settings) -> object:
+    """Return a plugin as it is registered.
+
+    A plugin that needs settings has a function ``create_plugin(settings)``, which returns the object with the hooks,
+    or None to stay off. ``settings`` are those of the core; its own ones the plugin reads itself.
+
+    :raises PluginError: the function raises an error that is not one of ours.
+    """
+    create: Callable[[Settings], object | None] | None = getattr(plugin, "create_plugin", None)
+    if create is None:
+        return plugin
+    try:
+        created = create(settings)
+    except BroadcastError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"plugin {name} cannot be created: {_describe(error)}; repair it or block it with "
+            "WABROADCAST_BLOCKED_PLUGINS"
+        ) from error
+    return _TurnedOff(plugin) if created is None else created
 
 
 def _short_name(plugin: object) -> str:
     return str(getattr(plugin, "__name__", type(plugin).__name__)).rpartition(".")[2]
+
+
+def _describe(error: Exception) -> str:
+    """Return the type of an error, with the text of those that are made to be shown to users."""
+    return f"{type(error).__name__}: {error}" if isinstance(error, BroadcastError) else type(error).__name__
 
 
 def _find(kinds: Mapping[str, Kind], kind: str, what: str) -> Kind:

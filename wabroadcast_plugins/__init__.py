@@ -2,8 +2,11 @@
 
 from types import ModuleType
 
+from wabroadcast_plugins.blacklists import number_file
 from wabroadcast_plugins.contact_sources import contacts, csv, database, excel, inline
+from wabroadcast_plugins.observers import event_log
 from wabroadcast_plugins.senders import evolution, fonnte, gowa, http_api, sandbox, wablas, waha, whatsapp_cloud, wuzapi
+from wabroadcast_plugins.validators import countries, only_numbers
 
 PLUGINS: tuple[ModuleType, ...] = (
     csv,
@@ -20,4 +23,8 @@ PLUGINS: tuple[ModuleType, ...] = (
     wablas,
     http_api,
     sandbox,
+    number_file,
+    countries,
+    only_numbers,
+    event_log,
 )

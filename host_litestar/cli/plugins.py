@@ -1,4 +1,4 @@
-"""``plugins``: what is installed here."""
+"""``plugins``: the plugins of this installation."""
 
 import rich_click as click
 
@@ -9,10 +9,10 @@ from wabroadcast_core.plugins import build_plugins
 
 @click.command()
 def plugins() -> None:
-    """List the plugins of this installation, with the hooks they answer."""
-    found = build_plugins(blocked=read_settings().blocked_plugins)
+    """List the plugins of this installation, with their hooks and the settings that turn them on."""
+    settings = read_settings()
+    found = build_plugins(settings=settings, blocked=settings.blocked_plugins)
     rows = [
-        (fact.name, "blocked" if fact.blocked else "active", fact.origin, ", ".join(fact.hooks))
-        for fact in found.facts()
+        (fact.name, fact.state, fact.origin, ", ".join(fact.hooks), ", ".join(fact.settings)) for fact in found.facts()
     ]
-    print_table(("NAME", "STATE", "FROM", "HOOKS"), rows)
+    print_table(("NAME", "STATE", "FROM", "HOOKS", "SETTINGS"), rows)

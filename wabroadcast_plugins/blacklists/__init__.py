@@ -1,0 +1,1 @@
+"""Blacklists: numbers that must not be messaged."""

@@ -1,0 +1,1 @@
+"""Observers: record what happened elsewhere, and change nothing."""

@@ -1,0 +1,1 @@
+"""Validators: numbers that cannot, or may not, be messaged from this installation."""
