@@ -1,4 +1,4 @@
-"""What the pieces of one application share."""
+"""The parts that the services and the tasks of one application share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,25 +17,45 @@ from wabroadcast_core.vault import Vault
 
 
 class WorkQueue(Protocol):
-    """Puts work into the queue; where Redis is away it answers False, and recover does it later."""
+    """The queue of tasks for the workers.
 
-    def prepare(self, broadcast_id: int, *, rank: int, at: float | None = None) -> bool: ...
-    def turn(self, connection_id: int, *, rank: int, at: float | None = None) -> bool: ...
-    def sweep(self, broadcast_id: int) -> bool: ...
-    def webhooks(self, connection_id: int, *, rank: int) -> bool: ...
-    def import_contacts(self, import_id: str) -> bool: ...
+    Each method returns whether the task was queued. While Redis cannot be reached it returns False, and recover queues
+    the task later. ``at`` is a UNIX timestamp (seconds, UTC).
+    """
+
+    def prepare(self, broadcast_id: int, *, rank: int, at: float | None = None) -> bool:
+        """Queue the preparation of a broadcast."""
+        ...
+
+    def turn(self, connection_id: int, *, rank: int, at: float | None = None) -> bool:
+        """Queue a turn of a connection."""
+        ...
+
+    def sweep(self, broadcast_id: int) -> bool:
+        """Queue the closing of a cancelled broadcast's open messages."""
+        ...
+
+    def webhooks(self, connection_id: int, *, rank: int) -> bool:
+        """Queue the processing of a connection's webhook calls."""
+        ...
+
+    def import_contacts(self, import_id: str) -> bool:
+        """Queue the import of a contact file."""
+        ...
 
 
 @dataclass(slots=True)
 class Context:
+    """The shared parts, built when the broadcaster starts."""
+
     settings: Settings
     database: Database
     redis: redis.Redis
-    async_redis: Callable[[], async_redis.Redis]  # a new client for the event loop that asks
+    async_redis: Callable[[], async_redis.Redis]  # makes a new client for the calling event loop
     keys: Keys
     clock: Clock
     plugins: Plugins
     vault: Vault
-    queries: Mapping[str, NamedQuery]  # by name: what the source `database` may run
+    queries: Mapping[str, NamedQuery]  # by name: those that the source `database` may run
     work_queue: WorkQueue
-    changed: Callable[[Sequence[int]], None]  # tells plugins and listeners which broadcasts have a new status
+    changed: Callable[[Sequence[int]], None]  # notifies the plugins of broadcasts with a new status

@@ -1,4 +1,4 @@
-"""How one installation is set up: every name is also an environment variable, ``WABROADCAST_<NAME>``."""
+"""The settings of one installation. Each can be set by an environment variable, ``WABROADCAST_<NAME>``."""
 
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -33,55 +33,75 @@ Words: TypeAlias = Annotated[list[str], NoDecode]  # comma-separated in the envi
 
 
 class Settings(BaseSettings):
-    """Where things are and how patient the engine is. Durations are seconds."""
+    """The settings of one installation. Durations are in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="WABROADCAST_", extra="forbid", env_ignore_empty=True)
 
-    # where
-    data_dir: Path = Field(Path("wabroadcast-data"), description="Home of the embedded Valkey and SQLite.")
-    database_url: SecretStr | None = Field(None, description="SQLAlchemy URL; SQLite under data_dir without one.")
-    redis_url: SecretStr | None = Field(None, description="Redis or Valkey URL; the embedded Valkey without one.")
+    # places
+    data_dir: Path = Field(Path("wabroadcast-data"), description="Directory of the embedded Valkey and SQLite.")
+    database_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL of the database; SQLite in the data directory if not set."
+    )
+    redis_url: SecretStr | None = Field(
+        None, description="URL of Redis or Valkey; an embedded Valkey is started if not set."
+    )
     namespace: str = Field("wabroadcast", pattern=r"^[A-Za-z0-9_-]+$", description="Prefix of every Redis key.")
-    secret_key: SecretStr | None = Field(None, description="Encrypts secrets at rest; generated in data_dir if unset.")
+    secret_key: SecretStr | None = Field(
+        None, description="Key that encrypts secrets at rest; generated in the data directory if not set."
+    )
 
-    # the door
+    # the HTTP server
     host: str = Field("127.0.0.1", description="Address that `serve` listens on.")
     port: int = Field(3004, ge=0, le=65535, description="Port that `serve` listens on.")
-    api_keys: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list, description="Comma-separated.")
-    max_body_bytes: int = Field(256 * MEGABYTE, gt=0, description="Largest request body; beyond it 413.")
+    api_keys: Annotated[list[SecretStr], NoDecode] = Field(
+        default_factory=list, description="Keys that callers of the API must present, comma-separated."
+    )
+    max_body_bytes: int = Field(
+        256 * MEGABYTE, gt=0, description="Largest request body in bytes; a larger one is answered with 413."
+    )
 
     # the audience
     default_region: str = Field("ID", pattern=r"^[A-Z]{2}$", description="Region of numbers without a country code.")
-    timezone: TimeZone = Field("Asia/Jakarta", description="Zone of send windows that name none.")
+    timezone: TimeZone = Field("Asia/Jakarta", description="Time zone of send windows that name none.")
     prepare_chunk: int = Field(5_000, ge=1, le=50_000, description="Recipients stored in one transaction.")
     queries: Path | None = Field(None, description="TOML file of the queries that the source `database` may run.")
-    workbook_seconds: float = Field(120, gt=0, description="Longest that opening one workbook may take.")
+    workbook_seconds: float = Field(120, gt=0, description="Longest time that opening one workbook may take.")
     workbook_megabytes: int = Field(2_048, gt=0, description="Most memory that reading one workbook may take.")
 
     # the workers
     workers: int = Field(1, ge=0, description="Worker processes that `serve` starts.")
     threads: int = Field(4, ge=1, description="Huey threads in a worker process.")
-    turns: int = Field(512, ge=1, description="Turns that one worker process carries at once.")
+    turns: int = Field(512, ge=1, description="Most turns that one worker process runs at once.")
     turn_seconds: float = Field(3, gt=0, description="Length of a turn before its connection goes back to the queue.")
     claim_size: int = Field(1_000, ge=1, le=5_000, description="Most messages claimed at once.")
-    in_flight: int = Field(4_096, ge=1, description="Most requests under way on one connection in one process.")
-    heartbeat_seconds: float = Field(2, gt=0, description="How often a worker says that it lives.")
-    lease_seconds: float = Field(10, gt=0, description="Silence after which a worker counts as dead.")
-    recover_seconds: float = Field(30, gt=0, description="How often lost work is looked for.")
-    send_seconds: float = Field(120, gt=0, description="Longest that one send may take before it counts as unknown.")
-    resend_seconds: float = Field(
-        600, ge=0, description="Quiet time before an unknown message is sent again, if at all."
+    in_flight: int = Field(4_096, ge=1, description="Most requests in flight on one connection in one process.")
+    heartbeat_seconds: float = Field(2, gt=0, description="Interval at which a worker renews its lease.")
+    lease_seconds: float = Field(10, gt=0, description="Time without a renewal after which a worker counts as dead.")
+    recover_seconds: float = Field(30, gt=0, description="Interval at which lost work is searched for.")
+    send_seconds: float = Field(
+        120, gt=0, description="Longest time that one send may take; after it the outcome counts as unknown."
     )
-    stop_seconds: float = Field(20, gt=0, description="How long a stopping worker awaits its requests in flight.")
+    resend_seconds: float = Field(
+        600,
+        ge=0,
+        description="Time before an unknown message is sent again, where its broadcast has `onUnknown: resend`.",
+    )
+    stop_seconds: float = Field(
+        20, gt=0, description="Longest time that a stopping worker waits for its requests in flight."
+    )
 
-    # what people write
-    stop_words: Words = Field(list(STOP_WORDS), description="A message that is one of these opts out.")
-    start_words: Words = Field(list(START_WORDS), description="A message that is one of these opts in again.")
-    stop_reply: str | None = Field(None, max_length=4_096, description="Answer to whoever opts out.")
-    start_reply: str | None = Field(None, max_length=4_096, description="Answer to whoever opts in again.")
+    # messages from people
+    stop_words: Words = Field(list(STOP_WORDS), description="A person who writes exactly one of these is opted out.")
+    start_words: Words = Field(
+        list(START_WORDS), description="A person who writes exactly one of these is opted in again."
+    )
+    stop_reply: str | None = Field(None, max_length=4_096, description="Reply to a person who opts out.")
+    start_reply: str | None = Field(None, max_length=4_096, description="Reply to a person who opts in again.")
 
     # plugins
-    blocked_plugins: Words = Field(default_factory=list, description="Comma-separated.")
+    blocked_plugins: Words = Field(
+        default_factory=list, description="Names of plugins that must not run, comma-separated."
+    )
 
     @field_validator("api_keys", "blocked_plugins", "stop_words", "start_words", mode="before")
     @classmethod
@@ -90,4 +110,5 @@ class Settings(BaseSettings):
 
     @property
     def sqlite_path(self) -> Path:
+        """Where the SQLite database is, if no database URL is set."""
         return self.data_dir / "wabroadcast.db"
