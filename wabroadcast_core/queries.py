@@ -1,4 +1,4 @@
-"""The named queries that broadcasts may run for their audience: an operator writes them into a TOML file.
+"""The named database queries that broadcasts may use as their audience. The operator writes them into a TOML file.
 
     [queries.active_customers]
     description = "Active customers of a city"
@@ -7,7 +7,7 @@
     parameters = { city = "text" }
     columns = { phone = "number", full_name = "name" }
 
-The file is read once, when the engine starts, and whatever is wrong with it is said then.
+The file is read once, when the broadcaster starts; a fault in it is reported then.
 """
 
 import json
@@ -53,12 +53,12 @@ _DRIVERS: Final = {
 _EXTRAS: Final = {"psycopg": "wabroadcast[postgres]", "pymysql": "wabroadcast[mysql]"}
 _READERS: Final[Mapping[ParameterKind, TypeAdapter[Any]]] = {
     "text": TypeAdapter(str),
-    "integer": TypeAdapter(Annotated[int, Field(ge=-(2**63), lt=2**63)]),  # what databases call a big one
+    "integer": TypeAdapter(Annotated[int, Field(ge=-(2**63), lt=2**63)]),  # a BIGINT
     "number": TypeAdapter(Annotated[float, Field(allow_inf_nan=False)]),
     "boolean": TypeAdapter(bool),
     "date": TypeAdapter(date),
 }
-_NO_STATEMENT: Final = re.compile(
+_IGNORED_SQL: Final = re.compile(
     r"""
       --[^\n]*  |  /\*.*?\*/                                     # comments
     | '(?:[^'\\]|\\.)*'  |  "[^"]*"  |  `[^`]*`  |  (\$\w*\$).*?\1  # texts and names, as the databases quote them
@@ -68,7 +68,7 @@ _NO_STATEMENT: Final = re.compile(
 
 
 class NamedQuery(Model):
-    """One query: where it runs, what it asks, what its parameters and columns are."""
+    """One query: its database, its SQL, its parameters and the meaning of its columns."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,50 +76,57 @@ class NamedQuery(Model):
     url: SecretStr = Field(description="SQLAlchemy URL; ${NAME} stands for an environment variable.")
     parameters: dict[str, ParameterKind] = Field(default_factory=dict)
     columns: dict[str, str] = Field(
-        description="Column to meaning: number, name, a variable's name, or nothing to leave it out."
+        description="Meaning by column: number, name, the name of a variable, or an empty text to leave it out."
     )
-    seconds: float = Field(300, gt=0, le=LONGEST_SECONDS, description="Longest that the database may work on it.")
+    seconds: float = Field(300, gt=0, le=LONGEST_SECONDS, description="Longest time that the query may run.")
     sql: str
 
     @field_validator("url")
     @classmethod
-    def _is_usable(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+    def _complete_url(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
         environment: Mapping[str, str] = info.context or {}
         return SecretStr(_check_url(_fill_url(url.get_secret_value(), environment)))
 
     @field_validator("columns")
     @classmethod
-    def _mean_something(cls, columns: dict[str, str]) -> dict[str, str]:
+    def _check_columns(cls, columns: dict[str, str]) -> dict[str, str]:
         meanings = Counter(meaning for meaning in columns.values() if meaning)
         if NUMBER not in meanings:
-            raise ValueError(f'one column has to be "{NUMBER}"')
+            raise ValueError(f'no column is "{NUMBER}": set it for the column with the phone numbers')
         for meaning, count in meanings.items():
             if count > 1:
-                raise ValueError(f"two columns cannot both be {meaning!r}")
+                raise ValueError(f"{count} columns are {meaning!r}: only one may be")
             if make_slug(meaning) != meaning:
-                raise ValueError(f"{meaning!r} is no name of a variable: small letters, digits and _")
+                raise ValueError(
+                    f"{meaning!r} is no valid variable name: use small letters, digits and _, beginning with a letter"
+                )
         return columns
 
     @field_validator("sql")
     @classmethod
-    def _asks_one_thing(cls, sql: str, info: ValidationInfo) -> str:
-        _refuse_several(sql)
+    def _check_sql(cls, sql: str, info: ValidationInfo) -> str:
+        _check_one_statement(sql)
         if "parameters" in info.data:
             _compare_parameters(used=set(text(sql).compile().params), declared=set(info.data["parameters"]))
         return sql
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The values to run it with, by parameter.
+        """Return the values of the query's parameters, by name.
 
-        :raises InvalidInputError: one is missing, not known, or of another type.
+        :param given: the values of a broadcast, by name.
+        :raises InvalidInputError: a parameter is missing, unknown or of another type.
         """
-        faults = [Fault(f"parameters.{name}", "not known") for name in given if name not in self.parameters]
+        faults = [
+            Fault(f"parameters.{name}", "the query has no such parameter")
+            for name in given
+            if name not in self.parameters
+        ]
         values = {}
         for name, kind in self.parameters.items():
             try:
                 values[name] = _read_value(kind, given[name])
             except KeyError:
-                faults.append(Fault(f"parameters.{name}", f"required: {kind}"))
+                faults.append(Fault(f"parameters.{name}", f"missing: give a value of type {kind}"))
             except ValidationError as error:
                 faults += faults_of(error, prefix=f"parameters.{name}")
         if faults:
@@ -128,11 +135,11 @@ class NamedQuery(Model):
 
 
 class QueryView(Model):
-    """A query as a user may choose it: neither its SQL nor where it runs is shown."""
+    """A query as users see it. Its SQL and its database are not shown."""
 
     name: str
     description: str
-    parameters: dict[str, ParameterKind] = Field(description="What a broadcast has to give, each with its type.")
+    parameters: dict[str, ParameterKind] = Field(description="Parameters that a broadcast must give, with their types.")
 
 
 class _QueryFile(Model):
@@ -140,69 +147,85 @@ class _QueryFile(Model):
 
 
 def load_queries(path: Path, *, environment: Mapping[str, str]) -> dict[str, NamedQuery]:
-    """The queries of a file, by name.
+    """Return the queries of a file, by name.
 
-    :param environment: what ``${NAME}`` in a URL stands for.
-    :raises SetupError: the file cannot be used; one line names each query and what is wrong with it.
+    :param environment: the variables that ``${NAME}`` in a URL may name.
+    :raises SetupError: the file cannot be used; the text is one line with every fault and its place.
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
         return _QueryFile.model_validate(tables, context=environment).queries
     except OSError as error:
-        raise SetupError(f"the queries in {path} cannot be read: {error.strerror}") from error
+        raise SetupError(f"the query file {path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        raise SetupError(f"the queries in {path}: {InvalidInputError(faults_of(error))}") from None
+        raise SetupError(f"the query file {path}: {InvalidInputError(faults_of(error))}") from None
     except ValueError as error:
-        raise SetupError(f"the queries in {path} are no TOML: {error}") from error
+        raise SetupError(f"the query file {path} is not valid TOML: {error}") from error
 
 
 def _fill_url(url: str, environment: Mapping[str, str]) -> str:
-    """Put variables in. A password is taken as it is: in front of the @ nothing of it has to be percent-encoded."""
-    login, at, place = url.rpartition("@")
+    """Replace ``${NAME}`` by the variables of the environment.
+
+    Before the @, values are percent-encoded here: so a password is given as it is.
+    """
+    login, at, address = url.rpartition("@")
 
     def value_of(match: re.Match[str]) -> str:
         if match[1] not in environment:
-            raise ValueError(f"the environment has no variable {match[1]}")
+            raise ValueError(f"the environment variable {match[1]} is not set")
         return environment[match[1]]
 
-    return _VARIABLE.sub(lambda match: quote(value_of(match), safe=""), login) + at + _VARIABLE.sub(value_of, place)
+    return _VARIABLE.sub(lambda match: quote(value_of(match), safe=""), login) + at + _VARIABLE.sub(value_of, address)
 
 
 def _check_url(given: str) -> str:
-    """:returns: the URL with its driver. :raises ValueError: it cannot be used; the text does not repeat it."""
+    """Return the URL with its driver.
+
+    :raises ValueError: the URL cannot be used; the text does not repeat it, because it may hold a password.
+    """
     try:
         url = make_url(given)
         url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
         dialect = url.get_dialect()
         dialect.import_dbapi()
     except (ArgumentError, NoSuchModuleError, ValueError):
-        raise ValueError("no database URL that SQLAlchemy knows") from None
+        raise ValueError("not a database URL that SQLAlchemy knows") from None
     except ImportError as error:
         driver = error.name or "of this URL"
         raise ValueError(f"the driver {driver} is missing: install {_EXTRAS.get(driver, driver)}") from None
     if dialect.is_async:
-        raise ValueError("the driver is an asynchronous one; name another")
+        raise ValueError("the driver is asynchronous: name a synchronous one")
     if url.get_backend_name() == "sqlite" and (url.host or url.database in {None, "", ":memory:"}):
-        raise ValueError("SQLite wants the path of a file, as in sqlite:////var/lib/shop.db")
+        raise ValueError("the SQLite URL has no file path: write it as in sqlite:////var/lib/shop.db")
     return url.render_as_string(hide_password=False)
 
 
-def _refuse_several(sql: str) -> None:
-    """No driver runs several statements at once either; here it is said before any broadcast asks."""
-    bare = _NO_STATEMENT.sub(" ", sql).strip(" \t\r\n;")
+def _check_one_statement(sql: str) -> None:
+    """Check that there is exactly one statement.
+
+    The drivers refuse several statements too, but only when a broadcast runs the query.
+
+    :raises ValueError: there is none, or several.
+    """
+    bare = _IGNORED_SQL.sub(" ", sql).strip(" \t\r\n;")
     if not bare:
-        raise ValueError("it holds no statement")
+        raise ValueError("there is no statement in it")
     if ";" in bare:
-        raise ValueError("it holds several statements, one is wanted")
+        raise ValueError("there are several statements in it: keep one")
 
 
 def _compare_parameters(*, used: set[str], declared: set[str]) -> None:
     for name in sorted(used - declared):
-        raise ValueError(f"the parameter :{name} is not declared (a colon that begins none is written \\:)")
+        raise ValueError(
+            f"the parameter :{name} is not declared: add it to parameters, or write \\: for a colon that begins none"
+        )
     for name in sorted(declared - used):
-        raise ValueError(f"the parameter {name} is declared and not used")
+        raise ValueError(f"the parameter {name} is declared but not used: remove it, or write :{name} in the SQL")
 
 
 def _read_value(kind: ParameterKind, value: object) -> Any:
-    """A value as JSON has it, of just this type. :raises ValidationError: it is of another."""
+    """Return a JSON value as exactly this type.
+
+    :raises ValidationError: the value is of another type.
+    """
     return _READERS[kind].validate_json(json.dumps(value, default=str), strict=True)

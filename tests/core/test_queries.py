@@ -50,27 +50,27 @@ def test_a_file_without_queries_gives_none(tmp_path: Path) -> None:
     ("changes", "fault"),
     [
         pytest.param({"limit": 5}, "queries.shop.limit: Extra", id="an-unknown-key"),
-        pytest.param({"columns": {"full_name": "name"}}, 'columns: one column has to be "number"', id="no-number"),
-        pytest.param({"columns": {}}, 'columns: one column has to be "number"', id="no-column"),
-        pytest.param({"columns": {"a": "number", "b": "number"}}, "columns: two columns", id="two-numbers"),
-        pytest.param({"columns": {"a": "number", "b": "No. Kamar"}}, "columns: 'No. Kamar' is no name", id="no-name"),
+        pytest.param({"columns": {"full_name": "name"}}, 'columns: no column is "number"', id="no-number"),
+        pytest.param({"columns": {}}, 'columns: no column is "number"', id="no-column"),
+        pytest.param({"columns": {"a": "number", "b": "number"}}, "columns: 2 columns", id="two-numbers"),
+        pytest.param({"columns": {"a": "number", "b": "No. Kamar"}}, "columns: 'No. Kamar' is no valid", id="no-name"),
         pytest.param({"parameters": {}}, "sql: the parameter :city is not declared", id="an-undeclared-parameter"),
         pytest.param(
             {"parameters": {"city": "text", "age": "integer"}}, "sql: the parameter age is declared", id="an-unused-one"
         ),
         pytest.param({"parameters": {"city": "txt"}}, "parameters.city: Input should be 'text'", id="an-unknown-type"),
-        pytest.param({"sql": "SELECT :city; SELECT 2"}, "sql: it holds several statements", id="several-statements"),
-        pytest.param({"sql": " -- nothing\n;"}, "sql: it holds no statement", id="no-statement"),
+        pytest.param({"sql": "SELECT :city; SELECT 2"}, "sql: there are several statements", id="several-statements"),
+        pytest.param({"sql": " -- nothing\n;"}, "sql: there is no statement", id="no-statement"),
         pytest.param({"seconds": 0}, "seconds: Input should be greater than 0", id="no-time"),
-        pytest.param({"url": "s3cret"}, "url: no database URL", id="no-url"),
-        pytest.param({"url": "pigeon://me:s3cret@loft/1"}, "url: no database URL", id="no-dialect"),
-        pytest.param({"url": "mysql://me:s3cret@host:s3cret/db"}, "url: no database URL", id="no-port"),
+        pytest.param({"url": "s3cret"}, "url: not a database URL", id="no-url"),
+        pytest.param({"url": "pigeon://me:s3cret@loft/1"}, "url: not a database URL", id="no-dialect"),
+        pytest.param({"url": "mysql://me:s3cret@host:s3cret/db"}, "url: not a database URL", id="no-port"),
         pytest.param(
             {"url": "postgresql+pg8000://me:s3cret@host/db"}, "url: the driver pg8000 is missing", id="no-driver"
         ),
-        pytest.param({"url": "sqlite://"}, "url: SQLite wants the path of a file", id="sqlite-in-memory"),
-        pytest.param({"url": "sqlite://shop.db"}, "url: SQLite wants the path of a file", id="sqlite-too-few-slashes"),
-        pytest.param({"url": "mysql://me:${S3CRET}@host/db"}, "url: the environment has no variable", id="no-variable"),
+        pytest.param({"url": "sqlite://"}, "url: the SQLite URL has no file path", id="sqlite-in-memory"),
+        pytest.param({"url": "sqlite://shop.db"}, "url: the SQLite URL has no file path", id="sqlite-too-few-slashes"),
+        pytest.param({"url": "mysql://me:${S3CRET}@host/db"}, "url: the environment variable S3CRET", id="no-variable"),
     ],
 )
 def test_a_query_that_cannot_work_is_named_with_its_fault_on_one_line(
@@ -91,8 +91,8 @@ def test_a_query_that_cannot_work_is_named_with_its_fault_on_one_line(
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        pytest.param(b"[queries.a\n", "no TOML", id="no-toml"),
-        pytest.param(b"\xff\xfe", "no TOML", id="no-text"),
+        pytest.param(b"[queries.a\n", "not valid TOML", id="no-toml"),
+        pytest.param(b"\xff\xfe", "not valid TOML", id="no-text"),
         pytest.param(b"[querys.a]\n", "querys: Extra", id="another-table"),
         pytest.param(b"[queries.'a b']\n", "queries.a b.", id="a-name-with-a-space"),
         pytest.param(b"queries = 1\n", "queries: Input should be", id="no-table"),
@@ -248,9 +248,9 @@ def test_missing_and_unknown_parameters_are_all_named() -> None:
         query.bind({"c": 1, "a": 2})
 
     assert {fault.path: fault.message for fault in refusal.value.faults} == {
-        "parameters.c": "not known",
+        "parameters.c": "the query has no such parameter",
         "parameters.a": "Input should be a valid string",
-        "parameters.b": "required: date",
+        "parameters.b": "missing: give a value of type date",
     }
 
 
@@ -309,10 +309,17 @@ def test_the_engine_does_not_start_on_a_broken_file(settings: Settings, tmp_path
     ("source", "faults"),
     [
         pytest.param({"query": "gone"}, {"source.query": "there is no query 'gone'"}, id="no-such-query"),
-        pytest.param({"query": "in_city"}, {"source.parameters.city": "required: text"}, id="a-missing-parameter"),
+        pytest.param(
+            {"query": "in_city"},
+            {"source.parameters.city": "missing: give a value of type text"},
+            id="a-missing-parameter",
+        ),
         pytest.param(
             {"query": "in_city", "parameters": {"city": 5, "sql": "DROP"}},
-            {"source.parameters.city": "Input should be a valid string", "source.parameters.sql": "not known"},
+            {
+                "source.parameters.city": "Input should be a valid string",
+                "source.parameters.sql": "the query has no such parameter",
+            },
             id="a-mistyped-and-an-unknown-one",
         ),
         pytest.param(
