@@ -1,4 +1,4 @@
-"""The broadcaster: what a host embeds. Every method is synchronous and may be called from any thread."""
+"""The broadcaster: the object that a host embeds. All its methods are synchronous and may be called from any thread."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -31,19 +31,20 @@ from wabroadcast_core.vault import open_vault
 
 
 class Broadcaster(Broadcasts):
-    """The front door of the core.
+    """The API of the core for a host.
 
-    Its own methods are about broadcasts and their messages; everything else has a namespace, which is there once the
+    Its own methods are about broadcasts and their messages. Everything else has a namespace, which exists once the
     broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``queries``,
     ``webhooks``.
 
-    Nothing is connected before :meth:`start`.
+    Nothing is opened before :meth:`start`.
 
     :param settings: by default those of the environment.
-    :param huey: the host's Huey instance. Without it one is made, as are the two below.
-    :param db_engine: the host's SQLAlchemy engine.
-    :param redis_client: the host's Redis client, without ``decode_responses``.
-    :param plugins: further plugins, beside those that are installed.
+    :param huey: the host's Huey instance; by default one is created.
+    :param db_engine: the host's SQLAlchemy engine; by default one is created from the settings.
+    :param redis_client: the host's Redis client, without ``decode_responses``; by default one is created.
+    :param plugins: plugins beside the installed ones.
+    :raises PluginError: the plugins cannot be used.
     """
 
     connections: Connections
@@ -71,13 +72,16 @@ class Broadcaster(Broadcasts):
         self._given_redis = redis_client
         self._context: Context | None = None
 
-    # --- life --------------------------------------------------------------------------------------------------
+    # --- start and close ---------------------------------------------------------------------------------------
 
     def start(self) -> Self:
-        """Open the store and Redis (an embedded Valkey where no address is set), and migrate the tables.
+        """Open the store and Redis (or an embedded Valkey, if no address is set), and migrate the tables.
 
+        Redis need not be reachable: submitted broadcasts wait for it. A second call does nothing.
+
+        :returns: this broadcaster.
         :raises SetupError: this installation cannot start as it is configured.
-        :raises UnavailableError: the store cannot be reached. Redis may be away: submitted broadcasts wait for it.
+        :raises UnavailableError: the store cannot be reached.
         """
         if self._context is not None:
             return self
@@ -93,7 +97,7 @@ class Broadcaster(Broadcasts):
         return self
 
     def close(self) -> None:
-        """Stop what runs in this process, then close the store and Redis where they are ours."""
+        """Stop all work in this process, then close the store and Redis, except for those that the host passed in."""
         if self._context is None:
             return
         self.webhooks.close()
@@ -113,15 +117,15 @@ class Broadcaster(Broadcasts):
     def context(self) -> Context:
         """The parts that the services share.
 
-        :raises BroadcastError: before :meth:`start`.
+        :raises BroadcastError: the broadcaster has not been started.
         """
         if self._context is None:
             raise BroadcastError("the broadcaster is not started: call start() first, or use it as a context manager")
         return self._context
 
     def check(self) -> dict[str, str]:
-        """Return for ``store`` and ``redis`` the word ``ok``, or the error of a call to them."""
-        return {"store": _try(self._ask_store), "redis": _try(self.context.redis.ping)}
+        """Call the store and Redis; return ``ok`` or the error text for each of ``store`` and ``redis``."""
+        return {"store": _check(self._call_store), "redis": _check(self.context.redis.ping)}
 
     def has_due_work(self) -> bool:
         """Return whether any message or audience is due now."""
@@ -159,14 +163,14 @@ class Broadcaster(Broadcasts):
         if self._context is not None:
             self._notify_changed(keys)
 
-    def _ask_store(self) -> None:
+    def _call_store(self) -> None:
         with self.context.database.read() as conn:
             conn.execute(text("SELECT 1"))
 
 
-def _try(ask: Callable[[], object]) -> str:
+def _check(call: Callable[[], object]) -> str:
     try:
-        ask()
+        call()
     except (BroadcastError, redis.RedisError) as error:
         return str(error) or type(error).__name__
     return "ok"

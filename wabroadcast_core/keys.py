@@ -1,64 +1,69 @@
-"""Every Redis key and channel of one installation, in one place."""
+"""The names of all Redis keys and channels of one installation."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
+    """Builds the names of keys. Ids are those of the store."""
+
     namespace: str
 
     @property
     def epoch(self) -> str:
-        """Since when Redis has kept its keys: gone with them when they are lost."""
+        """Time since which Redis has its keys. If Redis loses its keys, this one is lost too."""
         return f"{self.namespace}:epoch"
 
     @property
     def control(self) -> str:
-        """Channel: pause, cancel and opt-out, for the turns that run."""
+        """Channel of announcements."""
         return f"{self.namespace}:control"
 
     def pace(self, connection_id: int) -> str:
+        """Hash: the limiter of a connection."""
         return f"{self.namespace}:pace:{connection_id}"
 
     def broadcast_pace(self, broadcast_id: int) -> str:
+        """Hash: the limiter of a broadcast's own rate."""
         return f"{self.namespace}:pace:broadcast:{broadcast_id}"
 
-    def pairs(self, connection_id: int) -> str:
-        """Whom a connection messaged just now."""
+    def per_recipient(self, connection_id: int) -> str:
+        """Sorted set: the numbers that a connection messaged recently, by time."""
         return f"{self.namespace}:pairs:{connection_id}"
 
     def lanes(self, connection_id: int) -> str:
+        """Sorted set: the turns that hold the lanes of a connection, by the end of their lease."""
         return f"{self.namespace}:lanes:{connection_id}"
 
-    def presence(self, number: str) -> str:
-        """Whether somebody is on WhatsApp, as providers said lately."""
+    def number_check(self, number: str) -> str:
+        """Text: whether a number is on WhatsApp, as a provider reported recently."""
         return f"{self.namespace}:presence:{number}"
 
-    def kept(self, connection_id: int, name: str) -> str:
-        """What the sender of a connection remembers for a time."""
+    def cache(self, connection_id: int, name: str) -> str:
+        """Text: an entry in the cache of a connection's sender."""
         return f"{self.namespace}:kept:{connection_id}:{name}"
 
     @property
     def workers(self) -> str:
-        """What the leases of workers are called, but for their number."""
+        """Prefix of the keys of all worker leases."""
         return f"{self.namespace}:worker:"
 
     def worker(self, worker_id: int) -> str:
-        """A worker's lease: it lives while this does."""
+        """Lease of a worker. A worker whose lease has expired counts as dead."""
         return f"{self.workers}{worker_id}"
 
     def intents(self, worker_id: int) -> str:
-        """Hash of the messages whose request may have left."""
+        """Hash: the messages of a worker whose request may have left."""
         return f"{self.namespace}:intents:{worker_id}"
 
     def sealed(self, worker_id: int) -> str:
-        """Set once a worker's claims are being settled: it may start nothing more."""
+        """Mark that a worker's claims are being settled: the worker must not start anything more."""
         return f"{self.namespace}:sealed:{worker_id}"
 
     def preparing(self, broadcast_id: int) -> str:
-        """Lock: one worker at a time reads an audience."""
+        """Lock: only one worker at a time reads an audience."""
         return f"{self.namespace}:preparing:{broadcast_id}"
 
     def importing(self, import_id: str) -> str:
-        """Lock: one process at a time reads a contact file."""
+        """Lock: only one process at a time reads a contact file."""
         return f"{self.namespace}:importing:{import_id}"

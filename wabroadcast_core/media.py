@@ -1,11 +1,11 @@
-"""Media: what kind of file something is, told by its first bytes and never by its name."""
+"""Media files, and how their MIME type is found: from the first bytes, not from the file name."""
 
 import codecs
 import re
 from dataclasses import dataclass
 from typing import Final
 
-HEAD_BYTES: Final = 4_096  # enough to tell
+HEAD_BYTES: Final = 4_096  # enough to recognise the type
 OTHER: Final = "application/octet-stream"
 
 _OPEN_XML: Final = "application/vnd.openxmlformats-officedocument"
@@ -31,7 +31,7 @@ _SIGNATURES: Final = tuple(
         (rb"PK\x03\x04.*xl/", f"{_OPEN_XML}.spreadsheetml.sheet"),
         (rb"PK\x03\x04.*ppt/", f"{_OPEN_XML}.presentationml.presentation"),
         (rb"PK\x03\x04", "application/zip"),
-        (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/msword"),  # or another of the old Office kinds
+        (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/msword"),  # or another of the old Office types
     )
 )
 _OLD_OFFICE: Final = {
@@ -42,9 +42,10 @@ _OLD_OFFICE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """A medium as a sender sends it: whole in memory, since providers take at most some 100 MB.
+    """A media file as a sender sends it. It is held whole in memory, because providers accept at most about 100 MB.
 
-    ``key`` is the same as long as the content is: what a provider made of it can be kept under that name.
+    ``key`` identifies the content: the same content has the same key. Use it to cache what a provider returned for
+    the file, such as its media id.
     """
 
     content: bytes
@@ -54,9 +55,10 @@ class MediaFile:
 
 
 def media_type(head: bytes, *, filename: str | None = None) -> str:
-    """The MIME type that a file's first :data:`HEAD_BYTES` tell.
+    """Return the MIME type of a file.
 
-    :param filename: decides only between kinds that share a container (old Office files).
+    :param head: the first :data:`HEAD_BYTES` of the file.
+    :param filename: only decides between types that share a container format (old Office files).
     """
     found = next((name for signature, name in _SIGNATURES if signature.match(head)), None)
     if found == "application/msword":
@@ -67,13 +69,13 @@ def media_type(head: bytes, *, filename: str | None = None) -> str:
 
 
 def fits(content_type: str, allowed: frozenset[str]) -> bool:
-    """Whether a MIME type is among those allowed; ``audio/ogg; codecs=opus`` is an ``audio/ogg`` too."""
+    """Return whether a MIME type is allowed. ``audio/ogg; codecs=opus`` also counts as ``audio/ogg``."""
     return content_type in allowed or content_type.partition(";")[0] in allowed
 
 
 def _is_text(head: bytes) -> bool:
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)  # its last character may be cut off
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # incremental: the last character may be cut off
     except UnicodeDecodeError:
         return False
     return bool(head) and b"\0" not in head

@@ -1,4 +1,4 @@
-"""Opens what a broadcaster stands on: the store, Redis or the embedded Valkey."""
+"""Opens the store and Redis (or the embedded Valkey) for a broadcaster."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,24 +18,24 @@ TIMEOUT_SECONDS = 5
 
 
 class RedisAccess:
-    """A Redis for all threads, and new clients for the event loops that ask for one.
+    """One Redis client for all threads, and a function that makes a new client for an event loop.
 
-    :param given: the host's own client, which the host closes; without it the address in the settings counts, and
-        without an address an embedded Valkey is started.
+    :param settings: the address of Redis; without one, an embedded Valkey is started.
+    :param given: the host's own client, used instead of the address; the host closes it.
     :raises SetupError: the host's client decodes answers, or the embedded Valkey does not start.
     """
 
     def __init__(self, settings: Settings, given: redis.Redis | None) -> None:
         self._valkey: EmbeddedValkey | None = None
         self._given = given is not None
-        room = 2 * settings.turns + 16  # connections: each turn may ask twice at once; 100 are the default
+        most = 2 * settings.turns + 16  # Redis connections: a turn may have two calls at once; the default is 100
         self.new_async: Callable[[], async_redis.Redis]
         if given is not None:
             options = given.connection_pool.connection_kwargs
             if options.get("decode_responses"):
-                raise SetupError("the Redis client handed in decodes answers: make it without decode_responses")
+                raise SetupError("the given Redis client decodes answers: create it without decode_responses")
             self.client = given
-            self.new_async = lambda: async_redis.Redis(**_shared_options(options), max_connections=room)
+            self.new_async = lambda: async_redis.Redis(**_shared_options(options), max_connections=most)
             return
         address = self._address(settings)
         self.client = redis.Redis.from_url(
@@ -44,10 +44,10 @@ class RedisAccess:
             socket_connect_timeout=TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 1),
         )
-        self.new_async = lambda: async_redis.Redis.from_url(address, max_connections=room)
+        self.new_async = lambda: async_redis.Redis.from_url(address, max_connections=most)
 
     def close(self) -> None:
-        """Close the client and stop the Valkey, where they are ours."""
+        """Close the client and stop the Valkey, except for those that the host passed in."""
         if not self._given:
             self.client.close()
         if self._valkey is not None:
@@ -62,7 +62,12 @@ class RedisAccess:
 
 
 def open_store(settings: Settings, given: Engine | None) -> Database:
-    """Open the store: the host's SQLAlchemy engine, the database in the settings, or SQLite in the data directory."""
+    """Open the store.
+
+    :param settings: the URL of the database; without one, SQLite in the data directory is used.
+    :param given: the host's own SQLAlchemy engine, used instead; the host disposes of it.
+    :raises SetupError: the URL is not valid, its driver is missing, or the data directory cannot be written.
+    """
     if given is not None:
         return Database(given, owned=False)
     url = settings.database_url
@@ -70,7 +75,7 @@ def open_store(settings: Settings, given: Engine | None) -> Database:
 
 
 def _shared_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that an event loop's client takes over from a host's own client."""
+    """Return the options of the host's client that the event loops' clients use too."""
     names = {"host", "port", "db", "username", "password", "path", "credential_provider"}
     shared = {name for name in options if name in names or name.startswith("ssl_")}
     found = {name: options[name] for name in shared if options[name] is not None}

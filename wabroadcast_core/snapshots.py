@@ -1,4 +1,4 @@
-"""What turns need to know of a broadcast and of a connection, read once and kept."""
+"""Snapshots: immutable copies of the row of a broadcast or a connection, as workers use them."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +18,7 @@ EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True, slots=True)
 class BroadcastSnapshot:
-    """The parts of a broadcast that never change once it was submitted."""
+    """The parts of a broadcast that do not change after its submit."""
 
     id: int
     job_id: str
@@ -27,17 +27,22 @@ class BroadcastSnapshot:
 
     @classmethod
     def of(cls, row: RowMapping) -> "BroadcastSnapshot":
+        """Build a snapshot from a row of the table ``broadcasts``."""
         draft = BroadcastDraft.model_validate_json(row["draft"])
         return cls(row["id"], row["job_id"], draft, compile_content(draft.message))
 
     @property
     def is_shared(self) -> bool:
+        """Whether several connections share the broadcast."""
         return len(self.draft.pool) > 1
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSnapshot:
-    """A connection as it was at a moment; ``revision`` tells whether its sender must be made anew."""
+    """A connection at one moment.
+
+    ``revision`` grows each time the connection is saved; its sender must then be built again.
+    """
 
     id: int
     name: str
@@ -49,6 +54,10 @@ class ConnectionSnapshot:
 
     @classmethod
     def of(cls, row: RowMapping, *, now: float) -> "ConnectionSnapshot":
+        """Build a snapshot from a row of the table ``connections``.
+
+        :param now: the present time (UNIX seconds, UTC); it decides the daily cap of a warm-up.
+        """
         return cls(
             id=row["id"],
             name=row["name"],
@@ -62,9 +71,13 @@ class ConnectionSnapshot:
 
 @lru_cache(maxsize=1_024)
 def _limits_of_day(text: str, first_day: float, today: float) -> Limits:
-    """Parsed limits, the daily cap of a warm-up among the quotas; the same text comes several times a second.
+    """Parse limits and add today's cap of the warm-up to the quotas.
 
-    :param first_day: of the connection: a number whose age nobody gives is taken to be as young.
+    Cached, because the same text is parsed several times a second.
+
+    :param first_day: the day on which the connection was created, as days since 1970; the first day of a number
+        whose warm-up has no ``since``.
+    :param today: the present day, as days since 1970.
     """
     limits = Limits.model_validate_json(text)
     if limits.warm_up is None:

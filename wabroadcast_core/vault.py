@@ -1,4 +1,4 @@
-"""Secrets at rest: settings of connections are sealed with a key that is not in the store."""
+"""Encryption of secrets at rest. The settings of connections are encrypted with a key that is not in the store."""
 
 import json
 import os
@@ -12,31 +12,45 @@ from wabroadcast_core.errors import SetupError
 
 
 class Vault:
-    """Seals and opens small JSON documents."""
+    """Encrypts and decrypts small JSON documents.
+
+    :param key: a Fernet key: 32 bytes in URL-safe base64.
+    :raises SetupError: the key is not valid.
+    """
 
     def __init__(self, key: str | bytes) -> None:
-        """:raises SetupError: this is no key."""
         try:
             self._fernet = Fernet(key)
         except ValueError as error:
-            raise SetupError("WABROADCAST_SECRET_KEY is no key: it takes 32 bytes in URL-safe base64") from error
+            raise SetupError(
+                "WABROADCAST_SECRET_KEY is not a valid key: set it to 32 random bytes in URL-safe base64"
+            ) from error
 
     def seal(self, document: dict[str, Any]) -> bytes:
+        """Encrypt a document."""
         return self._fernet.encrypt(json.dumps(document).encode())
 
     def open(self, sealed: bytes) -> dict[str, Any]:
-        """:raises SetupError: it was sealed with another key."""
+        """Decrypt a document.
+
+        :raises SetupError: it was encrypted with another key, or is damaged.
+        """
         try:
             document: dict[str, Any] = json.loads(self._fernet.decrypt(bytes(sealed)))
         except InvalidToken as error:
-            raise SetupError("the connections' secrets were sealed with another WABROADCAST_SECRET_KEY") from error
+            raise SetupError(
+                "the settings were encrypted with another key: set WABROADCAST_SECRET_KEY to the key that was used,"
+                " or save the connection again"
+            ) from error
         return document
 
 
 def open_vault(key: str | None, *, data_dir: Path) -> Vault:
-    """The vault with ``key``, or with the one in ``data_dir`` (made once, readable by its owner only).
+    """Return a vault with ``key``, or else with the key in ``data_dir``.
 
-    :raises SetupError: the directory cannot be written.
+    A missing key file is created; only its owner may read it.
+
+    :raises SetupError: the key is not valid, or the directory cannot be written.
     """
     return Vault(key or _stored_key(data_dir / "secret.key"))
 
@@ -51,14 +65,16 @@ def _stored_key(path: Path) -> bytes:
         with os.fdopen(descriptor, "wb") as file:
             file.write(key := Fernet.generate_key())
     except OSError as error:
-        raise SetupError(f"the data directory {path.parent} cannot be written to: {error.strerror}") from error
+        raise SetupError(f"the data directory {path.parent} cannot be written: {error.strerror}") from error
     return key
 
 
 def _read_whole_key(path: Path) -> bytes:
-    """Another process may be writing it this moment."""
+    """Read the key file; wait up to a second, because another process may be writing it at this moment."""
     for _ in range(100):
         if key := path.read_bytes():
             return key
         time.sleep(0.01)
-    raise SetupError(f"{path} is empty")
+    raise SetupError(
+        f"the key file {path} is empty: restore it from a backup, or delete it and save all connections again"
+    )
