@@ -138,7 +138,7 @@ SHEETS = [
         filtered(),
         NAME_AND_NUMBER,
         [Person(BUDI, "Budi"), Person(TUTI, "Tuti")],
-        [(3, None, "hidden by a filter in the workbook")],
+        [(3, None, "the row is hidden by a filter in the workbook: clear the filter to include it")],
         Reading(sheet="Data", header_row=1),
     ),
     Sample(
@@ -223,7 +223,7 @@ SHEETS = [
         ),
         NAME_AND_NUMBER,
         [Person(BUDI, "Żółć")],
-        [(4, None, "hidden by a filter in the workbook")],
+        [(4, None, "the row is hidden by a filter in the workbook: clear the filter to include it")],
         FIRST_A,
     ),
 ]

@@ -5,7 +5,7 @@ from wabroadcast_core import Reading
 
 BUDI, ANI, TUTI = "+6281234567890", "+6281311112222", "+6285299998888"
 TOO_WIDE = "more cells than the header has columns: is one with a separator in it not quoted?"
-LOOSE = "a quotation mark that is neither doubled nor at an end of its cell"
+LOOSE = "a quotation mark inside the cell is not doubled: write it twice"
 DAMAGED = "damaged by a spreadsheet: digits are missing"
 IN_PIECES = "in pieces that are no whole number"
 
@@ -409,7 +409,7 @@ DAMAGE = [
         lines("Nama;No HP", "Bu\0di;081234567890", "Ani;081311112222").encode(),
         NAME_AND_NUMBER,
         [Person(ANI, "Ani")],
-        [(2, "Nama", "a NUL byte: the file is damaged here")],
+        [(2, "Nama", "the cell holds a NUL byte: the file is damaged here")],
         SEMICOLON,
     ),
     Sample(
@@ -417,7 +417,7 @@ DAMAGE = [
         lines("No HP;Nama", "081234567890;Zoë", "081311112222;Renée", "085299998888;Bé").encode()[:-3],
         {"No HP": "number", "Nama": "name"},
         [Person(BUDI, "Zoë"), Person(ANI, "Renée")],
-        [(4, "Nama", "bytes that are no UTF-8 text")],
+        [(4, "Nama", "the cell holds bytes that are not UTF-8 text: save the file as UTF-8")],
         SEMICOLON,
     ),
     Sample(
@@ -425,7 +425,7 @@ DAMAGE = [
         lines("Nama;No HP;Foto", f"Budi;081234567890;{'QUJD' * 40_000}", "Ani;081311112222;").encode(),
         {"Nama": "name", "No HP": "number", "Foto": "foto"},
         [Person(ANI, "Ani")],
-        [(2, "Foto", "a cell longer than 128 KiB")],
+        [(2, "Foto", "the cell is longer than 128 KiB")],
         SEMICOLON,
     ),
     Sample(

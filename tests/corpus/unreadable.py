@@ -14,7 +14,7 @@ UNREADABLE = [
     Unreadable("vcards", b"BEGIN:VCARD\nTEL:+6281234567890\nEND:VCARD\n", "this is a file of vCards"),
     Unreadable("a-document", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "this is a PDF document"),
     Unreadable("a-picture", b"\x89PNG\r\n\x1a\n" + bytes(range(32)) * 8, "this is a binary file"),
-    Unreadable("text-in-a-zip", zipped({"kontak.csv": b"Nama,HP\n"}), "this is a zip archive, but no workbook"),
+    Unreadable("text-in-a-zip", zipped({"kontak.csv": b"Nama,HP\n"}), "this is a zip archive, but not a workbook"),
     Unreadable("a-workbook-cut-off", NUMBERS[:-200], "the workbook's zip archive is damaged or cut off"),
     Unreadable(
         "a-workbook-with-a-password",
@@ -22,7 +22,7 @@ UNREADABLE = [
         "protected by a password",
     ),
     Unreadable("an-xls-with-a-password", old_workbook([["Nama", "HP"]], password=True), "protected by a password"),
-    Unreadable("an-empty-workbook", workbook([]), "the workbook is empty"),
+    Unreadable("an-empty-workbook", workbook([]), "no visible sheet with content"),
     Unreadable("no-numbers", b"Nama,Kota\nBudi,Solo\n", "no column holds phone numbers; its columns are Nama, Kota"),
     Unreadable(
         "account-numbers-only",

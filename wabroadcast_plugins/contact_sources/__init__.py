@@ -1,1 +1,1 @@
-"""Contact sources: who gets a broadcast, from a file, inline, the contact book, or a database."""
+"""Contact sources: the recipients of a broadcast, from a file, the submit's body, the contact book or a database."""

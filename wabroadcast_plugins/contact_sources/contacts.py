@@ -1,4 +1,4 @@
-"""Recipients from the contact book, by their tags.
+"""Recipients from the contact book, selected by tag.
 
 Hooks: wab_contact_sources. Settings: tags, match, without.
 """
@@ -12,15 +12,23 @@ from wabroadcast_core import AudienceRow, ContactSource, Model, SourceContext, h
 
 
 class ContactsSettings(Model):
-    tags: list[str] = Field(default_factory=list, max_length=100, description="None: everyone.")
-    match: Literal["any", "all"] = Field("any", description="Whether one of the tags is enough.")
-    without: list[str] = Field(default_factory=list, max_length=100, description="Nobody who has one of these tags.")
+    """Which contacts are recipients."""
+
+    tags: list[str] = Field(
+        default_factory=list, max_length=100, description="Contacts with these tags; if empty, all contacts."
+    )
+    match: Literal["any", "all"] = Field("any", description="any: one of the tags is enough; all: every tag is needed.")
+    without: list[str] = Field(
+        default_factory=list, max_length=100, description="Contacts with one of these tags are left out."
+    )
 
 
 class ContactsSource:
+    """The contact source for the contact book."""
+
     kind: ClassVar[str] = "contacts"
     Settings: ClassVar[type[BaseModel]] = ContactsSettings
-    repeatable: ClassVar[bool] = False  # people come and go between two reads
+    repeatable: ClassVar[bool] = False  # contacts may be added or removed between two reads
 
     def __init__(self, settings: ContactsSettings, context: SourceContext) -> None:
         self._settings = settings

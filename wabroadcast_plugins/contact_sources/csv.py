@@ -1,4 +1,4 @@
-"""Recipients from a text table: CSV as Excel, Google Sheets and databases write it.
+"""Recipients from a text table, in the CSV dialects that Excel, Google Sheets and databases write.
 
 Hooks: wab_contact_sources. Settings: uploadId, mapping, delimiter, encoding.
 """
@@ -22,29 +22,41 @@ from wabroadcast_plugins.contact_sources.csv_table import CsvTable
 
 
 class CsvSettings(Model):
+    """Which upload to read, and how."""
+
     upload_id: str
-    mapping: dict[str, str] = Field(default_factory=dict, description="Column (header or place) to its meaning.")
-    delimiter: str | None = Field(None, min_length=1, max_length=1, description="Detected if not given.")
-    encoding: str | None = Field(None, description="Detected if not given.")
+    mapping: dict[str, str] = Field(
+        default_factory=dict,
+        description="What columns mean: from a header or a position (from 1) to number, name, tags, a variable's name, "
+        "or an empty text to ignore the column.",
+    )
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=1, description="Character between cells; detected if not given."
+    )
+    encoding: str | None = Field(None, description="Text encoding, such as utf-8; detected if not given.")
 
     @field_validator("encoding")
     @classmethod
-    def _known(cls, encoding: str | None) -> str | None:
+    def _check_encoding(cls, encoding: str | None) -> str | None:
         try:
             "".encode(encoding or "utf-8")
         except LookupError:
-            raise ValueError("no such text encoding") from None
+            raise ValueError("there is no such text encoding: give utf-8 or windows-1252, for example") from None
         return encoding
 
     @field_validator("delimiter")
     @classmethod
-    def _separates(cls, delimiter: str | None) -> str | None:
+    def _check_delimiter(cls, delimiter: str | None) -> str | None:
         if delimiter is not None and delimiter in '\r\n"\0':
-            raise ValueError("cannot be a line end or a quotation mark")
+            raise ValueError(
+                "the delimiter is a line end, a quotation mark or a NUL: give a comma, semicolon, tab or similar"
+            )
         return delimiter
 
 
 class CsvSource:
+    """The contact source for CSV files."""
+
     kind: ClassVar[str] = "csv"
     Settings: ClassVar[type[BaseModel]] = CsvSettings
     repeatable: ClassVar[bool] = True
@@ -53,9 +65,9 @@ class CsvSource:
         self._settings = settings
         self._context = context
         self.columns: Columns | None = None
-        """What the columns were taken for, once the first row was read."""
+        """The meaning of each column; set when the first row has been read."""
         self.reading: Reading | None = None
-        """How the file is read, from then on."""
+        """The delimiter, encoding and header row in use; set at the same moment."""
 
     def read(self) -> Generator[AudienceRow, None, None]:
         with self._context.open_upload(self._settings.upload_id) as file:

@@ -1,4 +1,8 @@
-"""The forms that text tables come in, told by their first characters: encoding, delimiter, blanks before quotations."""
+"""Detection of a text table's dialect: its encoding, its delimiter, and blanks before quotation marks.
+
+Delimiter and blanks are detected from the first ``HEAD`` characters, the encoding from the first ``HEAD`` bytes; where
+these leave it open whether the file is UTF-8, the whole file is read.
+"""
 
 import codecs
 import csv
@@ -15,15 +19,15 @@ from wabroadcast_core import SAMPLE_ROWS, FileError, file_kind
 
 ESCAPES = "surrogateescape"
 
-_DELIMITERS = ";\t|,"  # where they fit equally well the comma is last: it is a decimal comma too
-_TOLD_DELIMITER = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)  # Excel's own first line
-_OWN_HEADER = re.compile(r"number([,;\t|])name\1tags\b")  # of an exported contact book, saved anew or not
+_DELIMITERS = ";\t|,"  # of equally good candidates the first wins; the comma is last because it is a decimal comma too
+_SEP_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)  # the first line by which Excel declares the delimiter
+_EXPORT_HEADER = re.compile(r"number([,;\t|])name\1tags\b")  # of an exported contact book, also after saving it again
 
-HEAD = 64 * 1024  # bytes or characters that are looked at
-_CHUNK = 1024 * 1024
-_MARKS = (
+HEAD = 64 * 1024  # bytes or characters that the detection reads
+_CHUNK = 1024 * 1024  # bytes
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like the next one
+    (codecs.BOM_UTF32_LE, "utf-32"),  # starts with the UTF-16 mark, so it must be tested first
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
@@ -35,47 +39,61 @@ _OTHER_KINDS = (
 )
 _CONTROLS = [bytes([code]) for code in range(32) if code not in b"\t\n\v\f\r\x1a\x1b"]
 _CONTROL = re.compile(r"[\0-\x08\x0e-\x19\x1c-\x1f]")
-_FEW_CONTROLS = 3  # a stray NUL byte is a fault of its row; many, and a share, are another kind of file
-_MOST_CONTROLS = 0.02
-_MANY_ZEROS, _FEW_ZEROS = 0.4, 0.1  # of every second byte
+_FEW_CONTROLS = 3  # up to this many, each damages only its row
+_MOST_CONTROLS = 0.02  # more than this share of the bytes as well: the file is of a binary kind
+_MANY_ZEROS, _FEW_ZEROS = 0.4, 0.1  # shares among the bytes at odd or at even positions
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
 _NO_ASCII = re.compile(r"[^\0-\x7f]")
 
 
 @dataclass(frozen=True)
 class Dialect:
+    """How cells and quotations are written in one text table."""
+
     delimiter: str
     blanks: bool = False
     """Blanks stand between delimiters and quotation marks."""
     width: int = 0
-    """How many cells most rows have, if several."""
-    told: bool = False
-    """The first line says what the delimiter is, and is no row."""
+    """The number of cells that most rows have; 0 where no row has two or more."""
+    has_sep_line: bool = False
+    """The first line declares the delimiter (``sep=;``) and is not a row."""
 
     @cached_property
     def cell(self) -> re.Pattern[str]:
-        """One cell. ``mark`` is what closes its quotation, empty where nothing does, none where there is none."""
+        """The pattern of one cell.
+
+        Its group ``mark`` is the closing quotation mark, an empty text if the quotation is never closed, and None if
+        the cell is not quoted.
+        """
         blanks = " *" if self.blanks else ""
         quotation = r'"[^"]*+(?:""[^"]*+)*+(?P<mark>"?)'
         return re.compile(rf"{blanks}{quotation}|[^{re.escape(self.delimiter)}\r\n]*+")
 
 
 def detect_dialect(start: str, delimiter: str | None) -> Dialect:
-    """:param delimiter: what an operator says."""
-    told, own = _TOLD_DELIMITER.match(start), _OWN_HEADER.match(start)
-    choices = delimiter or (told[1] if told else own[1] if own else _DELIMITERS)
-    dialects = (Dialect(choice, blanks=_has_blanks(start, choice), told=told is not None) for choice in choices)
+    """Return the dialect of a table.
+
+    :param start: the first ``HEAD`` characters of the file.
+    :param delimiter: the operator's choice, which overrides the detection; None: detect it.
+    """
+    sep_line, export_header = _SEP_LINE.match(start), _EXPORT_HEADER.match(start)
+    choices = delimiter or (sep_line[1] if sep_line else export_header[1] if export_header else _DELIMITERS)
+    has_sep_line = sep_line is not None
+    dialects = (Dialect(choice, blanks=_has_blanks(start, choice), has_sep_line=has_sep_line) for choice in choices)
     return max((_rate(start, dialect) for dialect in dialects), key=itemgetter(0))[1]
 
 
 def _has_blanks(start: str, delimiter: str) -> bool:
-    """Whether quotations stand behind blanks; inside of another quotation their marks would be doubled."""
+    """Check whether blanks precede quotations. Within a quotation, such marks would be doubled and do not match."""
     escaped = re.escape(delimiter)
     return re.search(rf'(?:^|{escaped}) +"[^"]*"(?={escaped}|$)', start, re.MULTILINE) is not None
 
 
 def _rate(start: str, dialect: Dialect) -> tuple[tuple[int, int], Dialect]:
-    """In how many of the first rows a dialect makes the same number of cells, and how many; at least two."""
+    """Rate a dialect by the most frequent number of cells per row, among rows with two cells or more.
+
+    :returns: how many of the first rows have that number of cells, and the number; then the dialect with its width.
+    """
     lines = io.StringIO(start, newline="")
     reader = csv.reader(lines, delimiter=dialect.delimiter, skipinitialspace=dialect.blanks)
     rows = list(islice(reader, SAMPLE_ROWS))
@@ -86,13 +104,13 @@ def _rate(start: str, dialect: Dialect) -> tuple[tuple[int, int], Dialect]:
 
 
 def choose_encoding(file: BinaryIO, given: str | None) -> tuple[str, str]:
-    """The encoding to read ``file`` with, and what is done with bytes that do not fit. The file is left at its start.
+    """Return the encoding of ``file`` and the codec's error handler for invalid bytes. The file is left at its start.
 
-    :param given: what an operator says; a mark at the start of the file knows better.
-    :raises FileError: it is no text.
+    :param given: the operator's choice; a byte order mark in the file overrides it. None: detect the encoding.
+    :raises FileError: the file is not a text file.
     """
     head = file.read(HEAD)
-    marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
+    marked = next((name for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark)), None)
     wide = marked if marked in {"utf-16", "utf-32"} else None if marked or given else _guess_wide(head)
     _refuse_other_kinds(head, is_wide=wide is not None or given is not None)
     if given:
@@ -106,7 +124,7 @@ def choose_encoding(file: BinaryIO, given: str | None) -> tuple[str, str]:
 
 
 def _guess_wide(head: bytes) -> str | None:
-    """UTF-16 without a mark: in Latin text every second byte is zero."""
+    """Detect UTF-16 without a byte order mark: in Latin text every second byte is zero."""
     half = len(head) // 2
     for name, high, low in (("utf-16-le", head[1::2], head[::2]), ("utf-16-be", head[::2], head[1::2])):
         if high.count(0) > _MANY_ZEROS * half and low.count(0) < _FEW_ZEROS * half:
@@ -115,19 +133,20 @@ def _guess_wide(head: bytes) -> str | None:
 
 
 def _refuse_other_kinds(head: bytes, *, is_wide: bool) -> None:
+    """Raise FileError if the first bytes are those of another kind of file than a text table."""
     if file_kind(head) == "excel":
-        raise FileError("this is a workbook or a zip archive, not a CSV file")
+        raise FileError("this is a workbook or a zip archive, not a CSV file: use the excel source or save it as CSV")
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()[:64].lower()
-    for marks, what in _OTHER_KINDS:
+    for marks, kind in _OTHER_KINDS:
         if start.startswith(marks):
-            raise FileError(f"this is {what}, not a CSV file")
+            raise FileError(f"this is {kind}, not a CSV file: save the table as CSV")
     controls = 0 if is_wide else sum(head.count(control) for control in _CONTROLS)
     if controls > _FEW_CONTROLS and controls > _MOST_CONTROLS * len(head):
-        raise FileError("this is a binary file, not a CSV file")
+        raise FileError("this is a binary file, not a CSV file: save the table as CSV")
 
 
 def _choose_narrow(file: BinaryIO, head: bytes, *, marked: str | None) -> tuple[str, str]:
-    """UTF-8, even if a few of its characters are broken, as where a file was cut off; else what old Windows wrote."""
+    """Choose UTF-8 or Windows-1252. UTF-8 may have a few invalid bytes, as at the end of a file that was cut off."""
     if _is_utf8(file, head):
         return marked or "utf-8", "strict"
     file.seek(0)
@@ -136,7 +155,7 @@ def _choose_narrow(file: BinaryIO, head: bytes, *, marked: str | None) -> tuple[
 
 
 def _is_utf8(file: BinaryIO, head: bytes) -> bool:
-    """Look at the whole file: one name in Windows-1252 may stand in its last row."""
+    """Check the whole file, because the only name in Windows-1252 may stand in its last row."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         chunk = head
@@ -150,7 +169,7 @@ def _is_utf8(file: BinaryIO, head: bytes) -> bool:
 
 
 def _count_characters(file: BinaryIO) -> tuple[int, int]:
-    """How many characters beyond ASCII are UTF-8, and how many bytes are not."""
+    """Return how many characters beyond ASCII are valid UTF-8, and how many bytes are invalid."""
     decoder = codecs.getincrementaldecoder("utf-8")(ESCAPES)
     whole = broken = 0
     for chunk in chain(iter(partial(file.read, _CHUNK), b""), [b""]):

@@ -1,4 +1,4 @@
-"""Recipients from the main server's own database, by a query that its operator wrote and named.
+"""Recipients from an existing database, by a query that the operator wrote and named.
 
 Hooks: wab_contact_sources. Settings: query, parameters.
 
@@ -52,23 +52,27 @@ from wabroadcast_core import (
 
 _ROWS_AT_ONCE = 1_000
 _CONNECT_SECONDS = 10
-_SILENT_SECONDS = 10  # beyond the query's own limit, before a server that says nothing counts as gone
-_SQLITE_STEPS = 10_000  # of its virtual machine, between two looks at the clock
-_LONGEST_WORDS = 300  # characters
-_NEAR = re.compile(r" near '.*'(?= at line \d+)", re.DOTALL)  # MySQL repeats the statement, values and all
+_GRACE_SECONDS = 10  # after the query's own time limit, before a server that does not answer counts as gone
+_SQLITE_STEPS = 10_000  # of its virtual machine, between two checks of the time limit
+_LONGEST_MESSAGE = 300  # characters
+_NEAR = re.compile(r" near '.*'(?= at line \d+)", re.DOTALL)  # MySQL repeats the statement, with its values
 
 _Scalar: TypeAlias = str | int | float | bool | None
 
 
 class DatabaseSettings(Model):
-    query: str = Field(description="The name of a query that the operator set up.")
-    parameters: dict[str, Any] = Field(default_factory=dict, description="A value for each of its parameters.")
+    """Which query to run, and with which values."""
+
+    query: str = Field(description="Name of a query that the operator has set up.")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="A value for each parameter of the query.")
 
 
 class DatabaseSource:
+    """The contact source for queries to a database."""
+
     kind: ClassVar[str] = "database"
     Settings: ClassVar[type[BaseModel]] = DatabaseSettings
-    repeatable: ClassVar[bool] = False  # rows come and go, and without an ORDER BY in any order
+    repeatable: ClassVar[bool] = False  # rows may change between two reads; without ORDER BY, their order too
 
     def __init__(self, settings: DatabaseSettings, context: SourceContext) -> None:
         self._settings = settings
@@ -83,14 +87,18 @@ class DatabaseSource:
 
     def read(self) -> Generator[AudienceRow, None, None]:
         query, values = self._bind()
-        with _in_its_words(self._settings.query, query, values), _open_connection(query) as connection:
-            yield from _read_rows(connection, query, values)
+        with _as_source_errors(self._settings.query, query, values), _connect(query) as conn:
+            yield from _read_rows(conn, query, values)
 
     def _bind(self) -> tuple[NamedQuery, dict[str, Any]]:
-        """:raises InvalidInputError: there is no such query, or the parameters do not fit it."""
+        """Return the query, and the checked value of each parameter.
+
+        :raises InvalidInputError: there is no such query, or the parameters do not fit it.
+        """
         query = self._queries.get(self._settings.query)
         if query is None:
-            raise InvalidInputError([Fault("query", f"there is no query {self._settings.query!r}")])
+            message = f"there is no query {self._settings.query!r}: give the name of one that the operator has set up"
+            raise InvalidInputError([Fault("query", message)])
         return query, query.bind(self._settings.parameters)
 
 
@@ -103,12 +111,12 @@ def wab_contact_sources() -> list[type[ContactSource]]:
 
 
 @contextmanager
-def _open_connection(query: NamedQuery) -> Iterator[Connection]:
-    """A connection of its own, in a transaction that cannot write and is rolled back."""
+def _connect(query: NamedQuery) -> Iterator[Connection]:
+    """Open a database handle for one query, in a transaction that cannot write and is rolled back at the end."""
     url = _read_only_url(make_url(query.url.get_secret_value()))
     options = _driver_options(url.get_driver_name(), query.seconds)
-    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
-    with engine.connect() as conn:
+    db_engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
+    with db_engine.connect() as conn:
         _begin(conn, query.seconds)
         yield conn
 
@@ -127,13 +135,14 @@ def _driver_options(driver: str, seconds: float) -> dict[str, Any]:
             alive = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
             return {"connect_timeout": _CONNECT_SECONDS, **alive}
         case "pymysql":
-            return {"connect_timeout": _CONNECT_SECONDS, "read_timeout": seconds + _SILENT_SECONDS}
+            return {"connect_timeout": _CONNECT_SECONDS, "read_timeout": seconds + _GRACE_SECONDS}
         case "pysqlite":
-            return {"check_same_thread": False}  # a read that is given up may end on another thread
+            return {"check_same_thread": False}  # an abandoned read may be closed on another thread
     return {}
 
 
 def _begin(conn: Connection, seconds: float) -> None:
+    """Begin a read-only transaction, with a time limit for the query."""
     run = conn.exec_driver_sql
     milliseconds = math.ceil(seconds * 1_000)
     match conn.dialect.name:
@@ -144,7 +153,7 @@ def _begin(conn: Connection, seconds: float) -> None:
             is_mariadb = getattr(conn.dialect, "is_mariadb", False)
             limit = f"max_statement_time = {seconds}" if is_mariadb else f"max_execution_time = {milliseconds}"
             run(f"SET SESSION {limit}")
-            run("SET SESSION TRANSACTION READ ONLY")  # for what ends our transaction by itself, as DROP TABLE does
+            run("SET SESSION TRANSACTION READ ONLY")  # for statements that commit implicitly, such as DROP TABLE
             run("START TRANSACTION READ ONLY")
         case "sqlite":
             run("PRAGMA query_only = ON")
@@ -161,23 +170,23 @@ def _read_rows(conn: Connection, query: NamedQuery, values: Mapping[str, Any]) -
     result = conn.execute(_statement(query), values, execution_options=streaming)
     try:
         columns = _find_columns(result, query.columns)
-        for place, cells in enumerate(result, 1):
-            yield columns.read_row(cells, place)
+        for position, cells in enumerate(result, 1):
+            yield columns.read_row(cells, position)
     except BaseException:
-        _give_up(conn, result)
+        _abandon(conn, result)
         raise
 
 
 def _statement(query: NamedQuery) -> TextClause:
-    """SQLite knows no dates: SQLAlchemy writes them as text, where it is told that they are dates."""
+    """Return the statement, its date parameters declared as such: SQLite has no dates, so SQLAlchemy writes text."""
     dates = [bindparam(name, type_=Date()) for name, kind in query.parameters.items() if kind == "date"]
     return text(query.sql).bindparams(*dates)
 
 
-def _give_up(conn: Connection, result: CursorResult[Any]) -> None:
-    """Let go of rows that nobody wants any more.
+def _abandon(conn: Connection, result: CursorResult[Any]) -> None:
+    """Close a result without reading its remaining rows.
 
-    PyMySQL would read them all first, which may take minutes, and would try to on a connection that is gone.
+    PyMySQL would read them all first, which may take minutes, and would try that on a lost connection too.
     """
     unread: Any = getattr(result.cursor, "_result", None)
     if getattr(unread, "unbuffered_active", False):
@@ -188,16 +197,21 @@ def _give_up(conn: Connection, result: CursorResult[Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Which column of the result is what, by place."""
+    """The meaning of each column of the result. Indexes count from 0."""
 
     number: int
     name: int | None
     variables: Sequence[tuple[int, str]]
 
-    def read_row(self, cells: Sequence[Any], place: int) -> AudienceRow:
+    def read_row(self, cells: Sequence[Any], position: int) -> AudienceRow:
+        """Return one recipient.
+
+        :param position: of the row in the result, from 1, for the error.
+        :raises SourceError: the row is too long.
+        """
         values = [_plain(cell) for cell in cells]
         if sum(len(value) for value in values if isinstance(value, str)) > LONGEST_ROW:
-            raise SourceError(f"row {place:,} is longer than {LONGEST_ROW // 1024:,} KiB")
+            raise SourceError(f"row {position:,} is longer than {LONGEST_ROW // 1024:,} KiB: select fewer columns")
         name = None if self.name is None else values[self.name]
         return AudienceRow(
             number=_as_text(values[self.number]),
@@ -207,16 +221,20 @@ class _Columns:
 
 
 def _find_columns(result: CursorResult[Any], meanings: Mapping[str, str]) -> _Columns:
-    """:raises SourceError: what the operator said of columns does not fit what came."""
+    """Find the columns of a result.
+
+    :param meanings: ``number``, ``name`` or the name of a variable, by column, as the operator set them up.
+    :raises SourceError: the statement returns no rows, or not these columns.
+    """
     if not result.returns_rows:
-        raise SourceError("it gives no rows")
+        raise SourceError("its statement returns no rows: write a query such as SELECT")
     headers = list(result.keys())
     for column in meanings:
         if column not in headers:
-            raise SourceError(f"it gives no column {column!r}; its columns are {', '.join(headers)}")
-    places = {headers.index(column): meaning for column, meaning in meanings.items()}
-    by_meaning = {meaning: at for at, meaning in places.items()}
-    return _Columns(by_meaning["number"], by_meaning.get("name"), find_variables(headers, places))
+            raise SourceError(f"its result has no column {column!r}: it has {', '.join(headers)}")
+    roles = {headers.index(column): meaning for column, meaning in meanings.items()}
+    by_meaning = {meaning: at for at, meaning in roles.items()}
+    return _Columns(by_meaning["number"], by_meaning.get("name"), find_variables(headers, roles))
 
 
 # --- values ---------------------------------------------------------------------------------------------------------
@@ -224,7 +242,7 @@ def _find_columns(result: CursorResult[Any], meanings: Mapping[str, str]) -> _Co
 
 @singledispatch
 def _plain(value: Any) -> _Scalar:
-    """A value as a message can show it: what is not known, as UUIDs, intervals and addresses, as its text."""
+    """Return a value as a message can show it. Other types, such as UUIDs, intervals and addresses, become text."""
     return _plain(str(value))
 
 
@@ -245,7 +263,7 @@ def _(value: float) -> _Scalar:
 
 @_plain.register
 def _(value: Decimal) -> _Scalar:
-    """A number to reckon with, as long as it is just the same number."""
+    """Return a number if its value stays exactly the same, else its text."""
     if not value.is_finite():
         return None
     if value == value.to_integral_value():
@@ -261,7 +279,7 @@ def _(value: date | time_of_day) -> _Scalar:
 
 @_plain.register
 def _(value: bytes | bytearray | memoryview) -> _Scalar:
-    """Text, where that is what the bytes are: some columns give it so. Else hexadecimal digits."""
+    """Return the text if the bytes are one, as drivers return some text columns; else hexadecimal digits."""
     try:
         decoded = bytes(value).decode().strip()
     except UnicodeDecodeError:
@@ -275,7 +293,7 @@ def _(value: dict | list | tuple) -> _Scalar:  # type: ignore[type-arg]  # a reg
 
 
 def _as_text(value: _Scalar) -> str:
-    """A number or a name as text: a phone number may stand in a column of whole or of floating numbers."""
+    """Return a phone number or a name as text: the column of a phone number may hold integers or floats."""
     if value is None:
         return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
@@ -285,20 +303,20 @@ def _as_text(value: _Scalar) -> str:
 
 
 @contextmanager
-def _in_its_words(name: str, query: NamedQuery, values: Mapping[str, Any]) -> Iterator[None]:
-    """Whatever goes wrong is a :class:`SourceError` that says which query, and what the database said."""
+def _as_source_errors(name: str, query: NamedQuery, values: Mapping[str, Any]) -> Iterator[None]:
+    """Turn every error into a :class:`SourceError` with the query's name and the database's message."""
     try:
         yield
     except SourceError as error:
         raise SourceError(f"query {name!r}: {error}") from error
     except DBAPIError as error:
-        raise SourceError(f"query {name!r}: {_clean(_words_of(error), query, values)}") from None
-    except SQLAlchemyError as error:  # its text repeats the statement
-        raise SourceError(f"query {name!r}: it cannot be run ({type(error).__name__})") from None
+        raise SourceError(f"query {name!r}: {_redact(_database_message(error), query, values)}") from None
+    except SQLAlchemyError as error:  # its text repeats the statement, so only its type is shown
+        raise SourceError(f"query {name!r} cannot be run: {type(error).__name__}") from None
 
 
-def _words_of(error: DBAPIError) -> str:
-    """The database's own message: the drivers put the statement, codes and hints around it."""
+def _database_message(error: DBAPIError) -> str:
+    """Return the database's own message, without the statement, codes and hints that drivers add."""
     original: Any = error.orig
     if primary := getattr(getattr(original, "diag", None), "message_primary", None):
         return str(primary)
@@ -308,14 +326,14 @@ def _words_of(error: DBAPIError) -> str:
     return str(original)
 
 
-def _clean(words: str, query: NamedQuery, values: Mapping[str, Any]) -> str:
-    """A message without what is nobody's business: password, values, numbers."""
-    words = _NEAR.sub("", words).partition("\n")[0].strip()
+def _redact(message: str, query: NamedQuery, values: Mapping[str, Any]) -> str:
+    """Return a database's message without passwords, parameter values and phone numbers."""
+    message = _NEAR.sub("", message).partition("\n")[0].strip()
     for secret in _secrets_of(make_url(query.url.get_secret_value())):
-        words = words.replace(secret, "…")
+        message = message.replace(secret, "…")
     for value in values.values():
-        words = re.sub(rf"(?<!\w){re.escape(str(value))}(?!\w)", "…", words) if str(value) else words
-    return blank_numbers(words)[:_LONGEST_WORDS] or "the database gave no reason"
+        message = re.sub(rf"(?<!\w){re.escape(str(value))}(?!\w)", "…", message) if str(value) else message
+    return blank_numbers(message)[:_LONGEST_MESSAGE] or "the database gave no reason"
 
 
 def _secrets_of(url: URL) -> list[str]:

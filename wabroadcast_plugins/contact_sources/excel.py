@@ -4,10 +4,14 @@ Hooks: wab_contact_sources. Settings: uploadId, mapping, sheet.
 
 A child process opens the workbook, with a limit on memory and time, and streams its rows back.
 
-What counts: a number is the cell's number, however it is shown; a formula is its last result; a merged cell stands
-in every row it covers (but not in an .ods); hidden columns, and rows hidden by hand, are data like the others. Rows
-that a filter hides (.xlsx, .ods) are reported and nobody in them is sent to: whoever filters a list, and saves it,
-means the rest of it.
+How cells are read:
+
+- A number is the stored number, in whatever format the cell shows it.
+- A formula is its last calculated result.
+- A merged cell counts for every row that it covers (not in .ods files).
+- Hidden columns, and rows hidden by hand, are read like the others.
+- Rows that a filter hides (.xlsx, .ods) are reported and receive nothing: an operator who filters a list and saves it
+  means only the visible rows.
 """
 
 import json
@@ -48,20 +52,29 @@ _CHILD = Path(__file__).with_name("workbook_child.py")
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HEAD = len(_OLE_MAGIC)
 _LONGEST_LINE = 8 * LONGEST_ROW  # bytes; a character takes at most 6 of them as JSON
-_MOST_SHEETS = 10  # that are searched for phone numbers
+_MOST_SHEETS = 10  # searched for phone numbers
 
 Rows = Iterator[tuple[int, Sequence[str] | DamagedRow]]
 
 
 class ExcelSettings(Model):
+    """Which upload to read, and how."""
+
     upload_id: str
-    mapping: dict[str, str] = Field(default_factory=dict, description="Column (header or place) to its meaning.")
+    mapping: dict[str, str] = Field(
+        default_factory=dict,
+        description="What columns mean: from a header or a position (from 1) to number, name, tags, a variable's name, "
+        "or an empty text to ignore the column.",
+    )
     sheet: str | int | None = Field(
-        None, description="Name or place (from 1); if not given, the first visible one with numbers."
+        None,
+        description="Name or position (from 1) of the sheet; if not given, the first visible one with phone numbers.",
     )
 
 
 class ExcelSource:
+    """The contact source for workbooks."""
+
     kind: ClassVar[str] = "excel"
     Settings: ClassVar[type[BaseModel]] = ExcelSettings
     repeatable: ClassVar[bool] = True
@@ -70,33 +83,36 @@ class ExcelSource:
         self._settings = settings
         self._context = context
         self.columns: Columns | None = None
-        """What the columns were taken for, once the first row was read."""
+        """The meaning of each column; set when the first row has been read."""
         self.reading: Reading | None = None
-        """How the file is read, from then on."""
+        """The sheet and header row in use; set at the same moment."""
 
     def read(self) -> Generator[AudienceRow, None, None]:
         with self._context.open_upload(self._settings.upload_id) as upload, _copy_workbook(upload) as path:
             yield from self._read_sheets(path)
 
     def _read_sheets(self, path: str) -> Generator[AudienceRow, None, None]:
-        """The sheet asked for; else the first one with phone numbers: one of instructions may come before it."""
-        wanted: list[str | int | None] = [self._settings.sheet]
-        nothing: NoNumbersError | None = None
-        while wanted:
-            with _open_sheet(path, wanted.pop(0), self._context) as sheet:
+        """Yield the rows of the sheet in the settings; without one, of the first sheet with phone numbers.
+
+        The first sheet of a workbook may hold only instructions.
+        """
+        candidates: list[str | int | None] = [self._settings.sheet]
+        first_error: NoNumbersError | None = None
+        while candidates:
+            with _open_sheet(path, candidates.pop(0), self._context) as sheet:
                 try:
-                    rows = self._understand(sheet)
+                    rows = self._read_sheet(sheet)
                 except NoNumbersError as error:
-                    if nothing is None:
-                        nothing = error
-                        wanted += sheet.others
+                    if first_error is None:
+                        first_error = error
+                        candidates += sheet.others
                     continue
                 yield from rows
                 return
-        if nothing is not None:
-            raise nothing
+        if first_error is not None:
+            raise first_error
 
-    def _understand(self, sheet: "_Sheet") -> Iterator[AudienceRow]:
+    def _read_sheet(self, sheet: "_Sheet") -> Iterator[AudienceRow]:
         self.columns, rows = read_table(sheet.rows, region=self._context.region, mapping=self._settings.mapping)
         self.reading = Reading(sheet=sheet.name, header_row=self.columns.header_number)
         return rows
@@ -109,13 +125,17 @@ def wab_contact_sources() -> list[type[ContactSource]]:
 
 @contextmanager
 def _copy_workbook(upload: BinaryIO) -> Iterator[str]:
-    """A workbook is read from a file of its own: the child cannot see the store."""
+    """Copy the workbook to a temporary file, because the child process cannot access the store.
+
+    :returns: the path of the copy.
+    :raises FileError: the file is empty, or not a workbook.
+    """
     head = upload.read(_HEAD)
     if not head:
         raise FileError("the file is empty")
     if file_kind(head) != "excel":
-        raise FileError("this is no workbook")
-    suffix = ".xls" if head == _OLE_MAGIC else ""  # named so, the reader tells a password from damage
+        raise FileError("this is not a workbook: give an .xlsx, .xls, .xlsb or .ods file")
+    suffix = ".xls" if head == _OLE_MAGIC else ""  # with it, the reader distinguishes a password from damage
     with tempfile.NamedTemporaryFile(prefix="wabroadcast-", suffix=suffix) as copy:
         upload.seek(0)
         shutil.copyfileobj(upload, copy)
@@ -127,7 +147,7 @@ def _copy_workbook(upload: BinaryIO) -> Iterator[str]:
 class _Sheet:
     name: str
     others: Sequence[str]
-    """Where none was asked for, the visible ones behind it."""
+    """The visible sheets after this one; empty where the settings name a sheet."""
     rows: Rows
 
 
@@ -142,7 +162,7 @@ def _open_sheet(path: str, sheet: str | int | None, context: SourceContext) -> I
         "longest_field": LONGEST_FIELD,
         "longest_row": LONGEST_ROW,
     }
-    # -P: beside the child lies a csv.py that is not the one zipfile's friends mean
+    # -P: keeps the child's folder out of sys.path, where csv.py would hide the standard library's
     command = [sys.executable, "-P", str(_CHILD), json.dumps(task)]
     with subprocess.Popen(  # noqa: S603 - our own file, no shell
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -156,14 +176,14 @@ def _open_sheet(path: str, sheet: str | int | None, context: SourceContext) -> I
 
 
 def _read_lines(child: "subprocess.Popen[bytes]", context: SourceContext) -> Iterator[Any]:
-    """What the child says, up to its last line.
+    """Yield the lines of the child's output, parsed, without the last one.
 
-    :raises FileError: it says that it cannot read the workbook, or dies.
+    :raises FileError: the child reports that it cannot read the workbook, or dies.
     """
     output = child.stdout
     if output is None:
-        raise TypeError("the child needs a pipe")
-    _await_opened(output, context.workbook_seconds)
+        raise TypeError("the child process was started without a pipe for its output")
+    _wait_for_output(output, context.workbook_seconds)
     for line in iter(partial(output.readline, _LONGEST_LINE), b""):
         match _parse_line(line):
             case {"error": reason}:
@@ -174,7 +194,7 @@ def _read_lines(child: "subprocess.Popen[bytes]", context: SourceContext) -> Ite
                 break
             case item:
                 yield item
-    raise _explain_death(child.wait(), context)
+    raise _exit_error(child.wait(), context)
 
 
 def _read_rows(lines: Iterator[Any]) -> Rows:
@@ -185,7 +205,7 @@ def _read_rows(lines: Iterator[Any]) -> Rows:
             yield item["row"], DamagedRow(item["cells"], item["damaged"], item["column"])
 
 
-def _await_opened(output: IO[bytes], seconds: float) -> None:
+def _wait_for_output(output: IO[bytes], seconds: float) -> None:
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)
         if not selector.select(seconds):
@@ -195,18 +215,23 @@ def _await_opened(output: IO[bytes], seconds: float) -> None:
 def _parse_line(line: bytes) -> Any:
     try:
         return json.loads(line)
-    except ValueError:  # half a line: the child died while it wrote
+    except ValueError:  # half a line: the child died while it was writing
         return None
 
 
-def _explain_death(status: int, context: SourceContext) -> FileError:
+def _exit_error(status: int, context: SourceContext) -> FileError:
+    """Return the error for a child that died.
+
+    :param status: of the child's exit; negative: the number of the signal that ended it.
+    """
     if -status == signal.SIGXCPU:
         return FileError(_too_slow(context.workbook_seconds))
     limit = f"{context.workbook_megabytes:,} MB"
     return FileError(
-        f"the workbook is damaged, or needs more than {limit} of memory: is a cell filled far off the table?"
+        f"the workbook is damaged, or needs more than {limit} of memory: delete cells far outside the table, "
+        "or save it as CSV"
     )
 
 
 def _too_slow(seconds: float) -> str:
-    return f"the workbook could not be opened within {seconds:g} s"
+    return f"the workbook could not be opened within {seconds:g} s: save it as CSV"

@@ -1,4 +1,4 @@
-"""Recipients that came in the body of a submit, kept as an upload: one JSON object a line.
+"""Recipients from the body of a submit, which the core stores as an upload with one JSON object a line.
 
 Hooks: wab_contact_sources. Settings: uploadId.
 """
@@ -15,10 +15,14 @@ from wabroadcast_core import LONGEST_ROW, AudienceRow, ContactSource, FileError,
 
 
 class InlineSettings(Model):
+    """Where the core stored the recipients."""
+
     upload_id: str
 
 
 class InlineSource:
+    """The contact source for recipients in the body of a submit."""
+
     kind: ClassVar[str] = "inline"
     Settings: ClassVar[type[BaseModel]] = InlineSettings
     repeatable: ClassVar[bool] = True
@@ -44,4 +48,4 @@ def _parse_line(line: str, *, row: int) -> AudienceRow:
         recipient = json.loads(line)
         return AudienceRow(recipient["number"], recipient.get("name"), recipient.get("variables") or {}, row)
     except (ValueError, TypeError, LookupError, AttributeError):
-        raise FileError("no recipient", row=row) from None
+        raise FileError("the line is not a recipient: it must be a JSON object with a number", row=row) from None

@@ -1,12 +1,12 @@
-"""The child process that opens workbooks for the excel source; run by its path, imports nothing of ours.
+"""The child process that opens workbooks for the excel source. It is started by its path and imports none of our code.
 
-The reader may panic, and a damaged or hostile workbook may unfold without end: here that ends one small process.
+The reader may panic, and a damaged or hostile workbook may expand without limit: then only this small process ends.
 
-Input: one argument, a JSON object: path, sheet, megabytes, seconds, and the limits of a table.
-Output, lines of JSON: ``{"sheet", "others"}`` once the workbook is open; a row as a list of texts, its number in the
-sheet last; a row of which nobody can be made as ``{"damaged", "row", "column", "cells"}``; at the end ``{"rows"}``, or
-``{"error"}``. An output that just stops means that it died.
-Its standard input closes when its parent is gone; then it ends as well.
+Input: one argument, a JSON object with path, sheet, megabytes, seconds, and the limits of a table.
+Output, lines of JSON: ``{"sheet", "others"}`` when the workbook is open; a row as a list of texts, followed by its
+number in the sheet; a row that yields no recipient as ``{"damaged", "row", "column", "cells"}``; at the end
+``{"rows"}``, or ``{"error"}``. Output that ends without either means that the process died.
+The process ends when its standard input closes, which happens when its parent is gone.
 """
 
 import contextlib
@@ -26,33 +26,34 @@ OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED_MARK = "EncryptedPackage".encode("utf-16-le")
 MEGABYTE = 1024 * 1024
 CHUNK = MEGABYTE
-MOST_PARTS = 10_000
-SMALL_PART = 64 * MEGABYTE  # a part below this size may be packed as tightly as it likes
-TIGHTEST_RATIO = 200  # sheets of real workbooks unfold 5 to 50 times
+MOST_PARTS = 10_000  # of the zip archive
+SMALL_PART = 64 * MEGABYTE  # a part up to this size may have any compression ratio
+HIGHEST_RATIO = 200  # of size to compressed size; sheets of real workbooks have 5 to 50
 ENCRYPTED_FLAG = 0x1
-SHOWN = 1_000  # characters of a cell, where a row is far too large
+SHOWN_CHARACTERS = 1_000  # of each cell, in the report of a row that is too large
 LONGEST_TAG = 4_096  # bytes
 MOST_ROWS = 1_048_576  # of a sheet
-LONGEST_PLACE = 10  # digits of a sheet's place
+LONGEST_POSITION = 10  # digits of a sheet's position
 
-ENCRYPTED = "the workbook is protected by a password; save it without one"
-DAMAGED = "the workbook is damaged and cannot be read"
-BOMB = "the workbook unfolds to far more than its size: a zip bomb"
-FILTERED = "hidden by a filter in the workbook"
+ENCRYPTED = "the workbook is protected by a password: save it without one"
+DAMAGED = "the workbook is damaged and cannot be read: save it again, or as CSV"
+BOMB = "the workbook expands to far more than its file size, as a zip bomb does: save the table as CSV"
+FILTERED = "the row is hidden by a filter in the workbook: clear the filter to include it"
 
 
 class RefusedError(Exception):
-    """The workbook cannot be read, in words for its owner."""
+    """The workbook cannot be read; the text is for its owner."""
 
 
 def main(task: dict[str, Any]) -> None:
+    """Run the task of the command line, and end the process."""
     _limit_self(task)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     out = os.fdopen(os.dup(1), "wb", buffering=64 * 1024)
-    with contextlib.suppress(BrokenPipeError):  # the parent closed its end: nobody wants more
+    with contextlib.suppress(BrokenPipeError):  # the parent closed the pipe and needs no more rows
         _write(out, _run(task, out))
         out.flush()
-    os._exit(0)  # the watching thread would hold an orderly exit up
+    os._exit(0)  # the thread that watches the parent would block a normal exit
 
 
 def _limit_self(task: dict[str, Any]) -> None:
@@ -70,22 +71,25 @@ def _end_with_parent() -> NoReturn:
 
 
 def _run(task: dict[str, Any], out: IO[bytes]) -> dict[str, Any]:
-    """Everything, and the line that says how it ended."""
+    """Write all rows of the sheet, and return the last line of the output: the number of rows, or the error."""
     try:
         check_container(task["path"], most_bytes=2 * task["megabytes"] * MEGABYTE)
         return {"rows": _write_sheet(task, out)}
     except RefusedError as error:
         return {"error": str(error)}
     except MemoryError:
-        return {"error": f"the workbook needs more than {task['megabytes']:,} MB of memory"}
+        return {"error": f"the workbook needs more than {task['megabytes']:,} MB of memory: save it as CSV"}
     except BrokenPipeError:
         raise
-    except BaseException as error:  # noqa: BLE001 - the reader's panics derive from BaseException
+    except BaseException as error:  # noqa: BLE001 - panics of the reader derive from BaseException
         return {"error": ENCRYPTED if type(error).__name__ == "PasswordError" else DAMAGED}
 
 
 def check_container(path: str, *, most_bytes: int) -> None:
-    """Refuse what the reader should not even open."""
+    """Raise RefusedError for a file that is encrypted, damaged, not a workbook, or a zip bomb, before it is opened.
+
+    :param most_bytes: the largest total size of the expanded parts.
+    """
     with open(path, "rb") as file:  # noqa: PTH123 - pathlib would double this process' start-up
         if file.read(len(OLE_MAGIC)) == OLE_MAGIC:
             return _check_ole(file)
@@ -105,17 +109,17 @@ def _check_zip(file: IO[bytes], *, most_bytes: int) -> None:
         with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        raise RefusedError("the workbook's zip archive is damaged or cut off") from None
+        raise RefusedError("the workbook's zip archive is damaged or cut off: upload the file again") from None
     if any(part.flag_bits & ENCRYPTED_FLAG for part in parts):
         raise RefusedError(ENCRYPTED)
     if not any(part.filename.lower().startswith("xl/") or part.filename == "content.xml" for part in parts):
-        raise RefusedError("this is a zip archive, but no workbook")
+        raise RefusedError("this is a zip archive, but not a workbook: give an .xlsx, .xlsb or .ods file")
     if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > most_bytes or any(map(_is_bomb, parts)):
         raise RefusedError(BOMB)
 
 
 def _is_bomb(part: zipfile.ZipInfo) -> bool:
-    return part.file_size > SMALL_PART and part.file_size > TIGHTEST_RATIO * max(part.compress_size, 1)
+    return part.file_size > SMALL_PART and part.file_size > HIGHEST_RATIO * max(part.compress_size, 1)
 
 
 def _write_sheet(task: dict[str, Any], out: IO[bytes]) -> int:
@@ -127,7 +131,7 @@ def _write_sheet(task: dict[str, Any], out: IO[bytes]) -> int:
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     for row, cells in read_rows(sheet):
         if damage := _find_damage(cells, task):
-            line: Any = _damaged(_cut(cells, task), row, *damage)
+            line: Any = _damaged(_truncate(cells, task), row, *damage)
         elif row in filtered:
             line = _damaged(cells, row, FILTERED, None)
         else:
@@ -141,42 +145,49 @@ def _write(out: IO[bytes], line: dict[str, Any]) -> None:
     out.write(json.dumps(line).encode() + b"\n")
 
 
-def _find_sheet(path: str, wanted: str | int | None) -> tuple[Any, list[str]]:
-    """The sheet asked for; else the first visible one that holds anything, and the names of those behind it."""
+def _find_sheet(path: str, selected: str | int | None) -> tuple[Any, list[str]]:
+    """Return the selected sheet, else the first visible one that is not empty.
+
+    :param selected: its name or position (from 1); None: choose one.
+    :returns: the sheet, and the names of the visible sheets after it where none was selected.
+    """
     from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
     workbook = CalamineWorkbook.from_path(path)
-    if wanted is not None:
-        return workbook.get_sheet_by_name(_sheet_name(workbook.sheet_names, wanted)), []
+    if selected is not None:
+        return workbook.get_sheet_by_name(_sheet_name(workbook.sheet_names, selected)), []
     visible = [
-        facts.name
-        for facts in workbook.sheets_metadata
-        if facts.typ == SheetTypeEnum.WorkSheet and facts.visible == SheetVisibleEnum.Visible
+        metadata.name
+        for metadata in workbook.sheets_metadata
+        if metadata.typ == SheetTypeEnum.WorkSheet and metadata.visible == SheetVisibleEnum.Visible
     ]
-    for place, name in enumerate(visible, 1):
+    for position, name in enumerate(visible, 1):
         sheet = workbook.get_sheet_by_name(name)
         if sheet.start is not None:
-            return sheet, visible[place:]
-    raise RefusedError("the workbook is empty")
+            return sheet, visible[position:]
+    raise RefusedError("the workbook has no visible sheet with content")
 
 
-def _sheet_name(names: list[str], wanted: str | int) -> str:
-    """By name, else by place, as a form or a command line gives a place as text; a number is a place first."""
-    text = str(wanted).strip().casefold()
+def _sheet_name(names: list[str], selected: str | int) -> str:
+    """Return the name of the selected sheet.
+
+    A number is a position first, then a name; a text the reverse, since forms and command lines give only texts.
+    """
+    text = str(selected).strip().casefold()
     by_name = [name for name in names if name.strip().casefold() == text]
-    place = int(text) if text.isdecimal() and len(text) < LONGEST_PLACE else 0
-    by_place = names[place - 1 : place] if place else []
-    found = by_place + by_name if isinstance(wanted, int) else by_name + by_place
+    position = int(text) if text.isdecimal() and len(text) < LONGEST_POSITION else 0
+    by_position = names[position - 1 : position] if position else []
+    found = by_position + by_name if isinstance(selected, int) else by_name + by_position
     if found:
         return found[0]
-    raise RefusedError(f"there is no sheet {wanted!r}; the workbook has {', '.join(names)}")
+    raise RefusedError(f"there is no sheet {selected!r}: the workbook has {', '.join(names)}")
 
 
 # --- rows ------------------------------------------------------------------------------------------------------
 
 
 def read_rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
-    """The rows that hold anything. The reader leaves empty columns at the left out, but no empty rows above."""
+    """Yield the rows that are not empty. The reader omits empty columns at the left, but not empty rows at the top."""
     left = [""] * sheet.start[1] if sheet.start else []
     merges = _Merges(sheet.merged_cell_ranges or ())
     for row, values in enumerate(sheet.iter_rows(), 1):
@@ -188,17 +199,18 @@ def read_rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
 
 
 class _Merges:
-    """Cells merged downwards, as a header over two rows or a class beside its pupils. They stand in their first row."""
+    """Cells merged over several rows, such as a header of two. The reader gives their text in the first row only."""
 
     def __init__(self, ranges: Sequence[tuple[tuple[int, int], tuple[int, int]]]) -> None:
-        self._begins: dict[int, list[tuple[int, int]]] = {}
+        self._starts: dict[int, list[tuple[int, int]]] = {}  # by first row: column and last row
         for (first, column), (last, _) in ranges:
             if last > first:
-                self._begins.setdefault(first + 1, []).append((column, last + 1))
-        self._open: dict[int, tuple[int, str]] = {}  # by column: the last row, the text
+                self._starts.setdefault(first + 1, []).append((column, last + 1))
+        self._open: dict[int, tuple[int, str]] = {}  # by column: last row and text
 
     def fill(self, row: int, cells: list[str]) -> list[str]:
-        if not self._begins:
+        """Return a row with the texts of the merged cells that cover it. Call it for every row, in order."""
+        if not self._starts:
             return cells
         for column, (last, text) in list(self._open.items()):
             if row > last:
@@ -207,28 +219,29 @@ class _Merges:
                 cells += [*[""] * (column - len(cells)), text]
             else:
                 cells[column] = cells[column] or text
-        for column, last in self._begins.get(row, ()):
+        for column, last in self._starts.get(row, ()):
             if column < len(cells) and cells[column]:
                 self._open[column] = last, cells[column]
         return cells
 
 
 def _find_damage(cells: list[str], task: dict[str, Any]) -> tuple[str, int | None] | None:
+    """Return why a row is too large, and the column if one cell is the cause; None for a row of usual size."""
     if len(cells) > task["most_columns"]:
-        return f"more than {task['most_columns']:,} columns", None
+        return f"the row has more than {task['most_columns']:,} columns", None
     if sum(map(len, cells)) <= task["longest_field"]:
         return None
     long = next((at for at, cell in enumerate(cells) if len(cell) > task["longest_field"]), None)
     if long is not None:
-        return f"a cell longer than {task['longest_field'] // 1024} KiB", long
+        return f"the cell is longer than {task['longest_field'] // 1024} KiB", long
     if sum(map(len, cells)) > task["longest_row"]:
-        return f"longer than {task['longest_row'] // 1024:,} KiB", None
+        return f"the row is longer than {task['longest_row'] // 1024:,} KiB", None
     return None
 
 
-def _cut(cells: list[str], task: dict[str, Any]) -> list[str]:
-    """What is shown of a row that is far too large."""
-    return [cell[:SHOWN] for cell in cells[: task["most_columns"]]]
+def _truncate(cells: list[str], task: dict[str, Any]) -> list[str]:
+    """Return the part of a too large row that is reported."""
+    return [cell[:SHOWN_CHARACTERS] for cell in cells[: task["most_columns"]]]
 
 
 def _damaged(cells: list[str], row: int, reason: str, column: int | None) -> dict[str, Any]:
@@ -236,7 +249,7 @@ def _damaged(cells: list[str], row: int, reason: str, column: int | None) -> dic
 
 
 def _float_text(value: float) -> str:
-    return str(int(value)) if value.is_integer() else f"{value:.15g}"  # a spreadsheet keeps 15 digits
+    return str(int(value)) if value.is_integer() else f"{value:.15g}"  # spreadsheets store 15 digits
 
 
 def _moment_text(value: datetime) -> str:
@@ -277,7 +290,7 @@ ODS_FILTER = b'table:visibility="filter"'
 
 
 def find_filtered(path: str, sheet: str) -> set[int]:
-    """The rows of a sheet that a filter hides, as .xlsx and .ods tell it; the reader does not."""
+    """Return the numbers of the rows that a filter hides, from the XML of .xlsx and .ods; the reader omits this."""
     if not zipfile.is_zipfile(path):
         return set()
     with zipfile.ZipFile(path) as archive:
@@ -287,7 +300,7 @@ def find_filtered(path: str, sheet: str) -> set[int]:
 
 
 def _filtered_in_xlsx(archive: zipfile.ZipFile, sheet: str) -> set[int]:
-    """Rows hidden by hand look the same: they count where a filter of the sheet, or of a table in it, is at work."""
+    """Return the hidden rows if a filter of the sheet or a table in it is active: rows hidden by hand look the same."""
     part = _sheet_part(archive, sheet)
     hidden: set[int] = set()
     is_filtered = False
@@ -320,7 +333,7 @@ def _sheet_part(archive: zipfile.ZipFile, sheet: str) -> str | None:
 
 
 def _links_of(archive: zipfile.ZipFile, part: str) -> dict[str, str]:
-    """The parts that a part names, by the names it has for them; only those that are there."""
+    """Return the parts that a part refers to, by the ids it uses for them, without parts that do not exist."""
     folder, name = posixpath.split(part)
     targets = {
         element.get("Id"): posixpath.normpath(posixpath.join("/", folder, element.get("Target", ""))).lstrip("/")
@@ -331,11 +344,11 @@ def _links_of(archive: zipfile.ZipFile, part: str) -> dict[str, str]:
 
 
 def _parse(archive: zipfile.ZipFile, part: str) -> Iterator[Any]:
-    """The elements of a part; none where it is not there, or is no XML: the reader says so if it minds."""
+    """Yield the elements of a part; none if it does not exist or is not XML, which the reader reports if it matters."""
     from xml.etree import ElementTree as ET
 
     with contextlib.suppress(KeyError, ET.ParseError):
-        yield from ET.fromstring(archive.read(part)).iter()  # noqa: S314 - this process is limited for that
+        yield from ET.fromstring(archive.read(part)).iter()  # noqa: S314 - the limits of this process are for that
 
 
 def _filtered_in_ods(archive: zipfile.ZipFile, sheet: str) -> set[int]:
@@ -352,7 +365,7 @@ def _filtered_in_ods(archive: zipfile.ZipFile, sheet: str) -> set[int]:
 
 
 class _OdsRows:
-    """Counts the rows of a sheet; equal ones are written once."""
+    """Counts the rows of a sheet while it is parsed. The file stores equal rows once, with the number of repeats."""
 
     def __init__(self, sheet: str) -> None:
         self.filtered: set[int] = set()
@@ -360,6 +373,7 @@ class _OdsRows:
         self._row: int | None = None
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Handle the start of an element, as ``expat`` calls it."""
         if tag == "table:table":
             self._row = 0 if attributes.get("table:name") == self._sheet else None
         elif tag == "table:table-row" and self._row is not None:
@@ -370,7 +384,7 @@ class _OdsRows:
 
 
 def _read_overlapping(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
-    """A part in pieces, each with the end of the one before, so that every tag is whole in one of them."""
+    """Yield a part in chunks, each with the end of the one before, so that every tag is complete in one of them."""
     rest = b""
     with archive.open(part) as file:
         while chunk := file.read(CHUNK):

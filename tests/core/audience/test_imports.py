@@ -127,7 +127,7 @@ def test_rejected_rows_come_back_with_all_their_columns_as_they_were(broadcaster
         ["No", "First Name", "Last Name", "Kode", "Kode", "column 6", "HP", "HP Rumah", "row", "reason"],
         ["1", "Ani", "Ayu", "a", "b", "c", "12", "", "2", "too short"],
         ["2", "Budi", "Santoso", "a", "", "", "", "", "3", "empty"],
-        ["3", "Eka", "", "", "", "", "\ufffd", "", "4", "a NUL byte: the file is damaged here", "x"],
+        ["3", "Eka", "", "", "", "", "\ufffd", "", "4", "the cell holds a NUL byte: the file is damaged here", "x"],
     ]
 
 
@@ -223,7 +223,7 @@ def test_a_workbook_has_no_delimiter_and_names_the_sheets_it_has(broadcaster: Br
 
     with pytest.raises(InvalidInputError) as refused:
         broadcaster.contacts.import_file(workbook, delimiter=",", dry_run=True)
-    with pytest.raises(FileError, match="no sheet 'Data'; the workbook has Sheet"):
+    with pytest.raises(FileError, match="no sheet 'Data': the workbook has Sheet"):
         broadcaster.contacts.import_file(workbook, sheet="Data", dry_run=True)
 
     assert [fault.path for fault in refused.value.faults] == ["delimiter"]

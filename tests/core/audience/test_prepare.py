@@ -17,7 +17,7 @@ def test_a_damaged_row_is_skipped_with_its_reason_and_the_others_are_sent_to(bro
 
     assert [(item.number, item.status, item.detail) for item in broadcaster.messages(job.job_id).items] == [
         ("+6281234567890", "queued", None),
-        ("", "skipped", "a quotation mark that is neither doubled nor at an end of its cell"),
+        ("", "skipped", "a quotation mark inside the cell is not doubled: write it twice"),
         ("12", "skipped", "too short"),
         ("+6281399998888", "queued", None),
     ]

@@ -11,28 +11,28 @@ from wabroadcast_plugins.contact_sources.contacts import ContactsSettings, Conta
 
 
 @pytest.mark.parametrize(
-    ("settings", "asked"),
+    ("settings", "arguments"),
     [
-        pytest.param({}, ([], "any", []), id="everyone"),
+        pytest.param({}, ([], "any", []), id="all-contacts"),
         pytest.param({"tags": ["vip", "lama"], "match": "all"}, (["vip", "lama"], "all", []), id="all-of-two"),
         pytest.param({"tags": ["vip"], "without": ["lama"]}, (["vip"], "any", ["lama"]), id="one-without-another"),
-        pytest.param({"without": ["lama"]}, ([], "any", ["lama"]), id="everyone-without-one"),
+        pytest.param({"without": ["lama"]}, ([], "any", ["lama"]), id="all-without-one-tag"),
     ],
 )
-def test_the_contact_book_is_asked_by_tags(
-    settings: dict[str, object], asked: tuple[list[str], str, list[str]]
+def test_the_contact_book_is_read_by_tags(
+    settings: dict[str, object], arguments: tuple[list[str], str, list[str]]
 ) -> None:
-    heard = []
+    calls = []
 
     def read_contacts(tags: Sequence[str], match: str, without: Sequence[str] = ()) -> Iterator[AudienceRow]:
-        heard.append((tags, match, without))
+        calls.append((tags, match, without))
         return iter([AudienceRow("+628123456789", "Budi")])
 
     context = SourceContext(open_upload=lambda _: io.BytesIO(), read_contacts=read_contacts)
     source = ContactsSource(ContactsSettings.model_validate(settings), context)
 
     assert [row.name for row in source.read()] == ["Budi"]
-    assert heard == [asked]
+    assert calls == [arguments]
     assert isinstance(source, ContactSource)
 
 

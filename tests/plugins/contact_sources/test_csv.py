@@ -32,9 +32,9 @@ def text(delimiter: str = ",") -> str:
         pytest.param(text("|").encode(), id="pipe"),
         pytest.param(text(";").encode("utf-8-sig"), id="utf-8-with-mark"),
         pytest.param(text("\t").encode("utf-16"), id="utf-16"),
-        pytest.param(b"\xfe\xff" + text("\t").encode("utf-16-be"), id="utf-16-the-other-way-round"),
+        pytest.param(b"\xfe\xff" + text("\t").encode("utf-16-be"), id="utf-16-big-endian"),
         pytest.param(text(";").encode("utf-16-le"), id="utf-16-without-mark"),
-        pytest.param(text(",").encode("utf-16-be"), id="utf-16-without-mark-the-other-way-round"),
+        pytest.param(text(",").encode("utf-16-be"), id="utf-16-big-endian-without-mark"),
         pytest.param(text(",").encode("utf-32"), id="utf-32"),
         pytest.param(text(";").encode("cp1252"), id="windows-1252"),
         pytest.param('Nama, "No. HP", Kode\n"Büdi", "0812 3456 7890", "A1"\n'.encode(), id="blanks-before-quotations"),
@@ -51,7 +51,7 @@ def test_a_csv_file_is_read_as_real_programs_write_it(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [";", ",", "\t", "@"])
-def test_excels_first_line_tells_the_delimiter(delimiter: str) -> None:
+def test_the_sep_line_of_excel_declares_the_delimiter(delimiter: str) -> None:
     data = f"sep={delimiter}\r\n{text(delimiter)}".encode()
 
     (row,) = read(data)
@@ -91,7 +91,7 @@ def test_quoted_line_breaks_belong_to_their_field_and_rows_keep_their_number() -
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "message"),
     [
         pytest.param(b"", "the file is empty", id="empty"),
         pytest.param(b"\xef\xbb\xbf", "the file is empty", id="only-a-mark"),
@@ -104,16 +104,20 @@ def test_quoted_line_breaks_belong_to_their_field_and_rows_keep_their_number() -
         pytest.param(b"\n<HTML><table>", "web page", id="web-page-named-xls"),
         pytest.param(b"%PDF-1.7\n%\xe2\xe3", "PDF", id="pdf"),
         pytest.param(b"BEGIN:VCARD\nTEL:0811\n", "vCards", id="vcards"),
-        pytest.param(b"\0,Kota\nBudi,Jl. A\n", "row 1, column 1: a NUL byte", id="nul-byte-and-no-numbers"),
+        pytest.param(
+            b"\0,Kota\nBudi,Jl. A\n", "row 1, column 1: the cell holds a NUL byte", id="nul-byte-and-no-numbers"
+        ),
         pytest.param(b'a,HP\n1,"' + b"x\n" * 70_000, "row 2, column 2: .* never closed", id="long-open-quotation"),
         pytest.param(b'a,HP\n1,0811\n"x,0811\n', "row 3, column 1: .* never closed", id="short-open-quotation"),
-        pytest.param(b"," * 100_000 + b"\n", "row 1: more than 1,000 columns", id="100000-columns"),
-        pytest.param(b"a,HP\n" + b"x," * 600_000, "row 2: more than 1,000 columns", id="endless-columns"),
-        pytest.param(b"a,HP\n" + b",".join([b"x" * 9_000] * 150), "row 2: longer than 1,024 KiB", id="endless-row"),
+        pytest.param(b"," * 100_000 + b"\n", "row 1: the row has more than 1,000 columns", id="100000-columns"),
+        pytest.param(b"a,HP\n" + b"x," * 600_000, "row 2: the row has more than 1,000 columns", id="endless-columns"),
+        pytest.param(
+            b"a,HP\n" + b",".join([b"x" * 9_000] * 150), "row 2: the row is longer than 1,024 KiB", id="endless-row"
+        ),
     ],
 )
-def test_a_file_that_cannot_be_read_is_one_clear_error(data: bytes, words: str) -> None:
-    with pytest.raises(FileError, match=words):
+def test_a_file_that_cannot_be_read_is_one_clear_error(data: bytes, message: str) -> None:
+    with pytest.raises(FileError, match=message):
         read(data)
 
 
@@ -121,7 +125,7 @@ def test_a_long_file_without_numbers_leaves_nothing_open() -> None:
     file = io.BytesIO(b"Nama,Alamat\n" + b"Budi,Jl. A\n" * 500)
 
     with pytest.raises(FileError, match="no column holds phone numbers"):
-        list(CsvSource(CsvSettings(upload_id="x"), lending(lambda _: file)).read())
+        list(CsvSource(CsvSettings(upload_id="x"), context_of(lambda _: file)).read())
 
     gc.collect()
     assert file.closed
@@ -141,12 +145,17 @@ LONG = b"x" * 131_073
 @pytest.mark.parametrize(
     ("line", "fault", "cells"),
     [
-        pytest.param(b"Bu\0di,0811,A", RowFault("a NUL byte: the file is damaged here", "Nama"), None, id="nul-byte"),
+        pytest.param(
+            b"Bu\0di,0811,A",
+            RowFault("the cell holds a NUL byte: the file is damaged here", "Nama"),
+            None,
+            id="nul-byte",
+        ),
         pytest.param(
             b'"Budi "Kumis" S",0811,A',
-            RowFault("a quotation mark that is neither doubled nor at an end of its cell", "Nama"),
+            RowFault("a quotation mark inside the cell is not doubled: write it twice", "Nama"),
             ['"Budi "Kumis" S"', "0811", "A"],
-            id="loose-quotation-mark",
+            id="stray-quotation-mark",
         ),
         pytest.param(
             b"Budi, S.Pd,0811,A",
@@ -156,28 +165,31 @@ LONG = b"x" * 131_073
         ),
         pytest.param(
             b"Budi,0811" + b"," * 1_000,
-            RowFault("more than 1,000 columns"),
+            RowFault("the row has more than 1,000 columns"),
             ["Budi", "0811", *[""] * 998],
             id="columns",
         ),
         pytest.param(
             LONG + b",0811,A",
-            RowFault("a cell longer than 128 KiB", "Nama"),
+            RowFault("the cell is longer than 128 KiB", "Nama"),
             ["x" * 1_000, "0811", "A"],
             id="long-cell",
         ),
         pytest.param(
-            b'Budi,0811,"' + LONG + b'"', RowFault("a cell longer than 128 KiB", "Kode"), None, id="long-quoted-cell"
+            b'Budi,0811,"' + LONG + b'"',
+            RowFault("the cell is longer than 128 KiB", "Kode"),
+            None,
+            id="long-quoted-cell",
         ),
         pytest.param(
             b'"Jl. A\nNo. 5",0811,"' + LONG + b'"',
-            RowFault("a cell longer than 128 KiB", "Kode"),
+            RowFault("the cell is longer than 128 KiB", "Kode"),
             None,
             id="long-quoted-cell-after-several-lines",
         ),
         pytest.param(
             "Zoë".encode()[:-1] + b",0811,A",
-            RowFault("bytes that are no UTF-8 text", "Nama"),
+            RowFault("the cell holds bytes that are not UTF-8 text: save the file as UTF-8", "Nama"),
             None,
             id="broken-character",
         ),
@@ -201,13 +213,13 @@ def test_a_damaged_row_is_one_row_and_the_rest_is_read(line: bytes, fault: RowFa
         pytest.param(
             b'1,"Budi,08110000000\n2,Ani,08120000000\n3,TV 14",08130000000\n4,TV 14",0814\n',
             [3, 5],
-            id="up-to-a-mark-that-may-close-it",
+            id="up-to-a-mark-that-may-close-the-quotation",
         ),
         pytest.param(b'1,"Jl. "A" 5\nRT 5, Kota D",0811\n2,Ani,0812\n', [4], id="with-its-rest-on-the-next-line"),
         pytest.param(b'1,"Budi "A" S",0811\n2,TV 14",0812\n', [3], id="with-no-rest"),
     ],
 )
-def test_a_broken_quotation_costs_its_row_and_its_rest_and_glues_nobody(data: bytes, read_rows: list[int]) -> None:
+def test_a_broken_quotation_damages_only_its_lines_and_merges_no_rows(data: bytes, read_rows: list[int]) -> None:
     rows = read(b"No,Nama,HP\n" + data)
 
     assert rows[0].cells == data.decode().split("\n", 1)[0].split(",")
@@ -215,14 +227,14 @@ def test_a_broken_quotation_costs_its_row_and_its_rest_and_glues_nobody(data: by
     assert not [row for row in rows if "\n" in f"{row.number}{row.name}"]
 
 
-def test_a_torn_row_longer_than_any_may_be_ends_the_file() -> None:
-    torn = b'1,"Budi "A",' + b"x" * 1_100_000 + b",0811\n"
+def test_a_broken_quotation_in_a_row_over_the_size_limit_ends_the_file() -> None:
+    broken = b'1,"Budi "A",' + b"x" * 1_100_000 + b",0811\n"
 
     with pytest.raises(FileError, match="row 2, column 2"):
-        read(b"No,Nama,HP\n" + torn)
+        read(b"No,Nama,HP\n" + broken)
 
 
-def test_a_list_of_numbers_inside_a_quotation_swallows_nobody() -> None:
+def test_a_list_of_numbers_inside_a_quotation_is_one_cell() -> None:
     note = "Istri, 08120000001\nAnak, 08120000002"
 
     (row,) = read(f'Nama,HP,Catatan\nBudi,"08110000000\n08110000009","{note}"\n'.encode())
@@ -230,14 +242,14 @@ def test_a_list_of_numbers_inside_a_quotation_swallows_nobody() -> None:
     assert row == AudienceRow("08110000000\n08110000009", "Budi", {"catatan": note}, row=2)
 
 
-def test_how_a_file_was_read_is_told() -> None:
+def test_the_source_reports_how_the_file_was_read() -> None:
     source = CsvSource(CsvSettings(upload_id="x"), context("sep=;\nDaftar;\n\nNama;HP\nZoë;0811\n".encode("cp1252")))
 
     assert [row.name for row in source.read()] == ["Zoë"]
     assert source.reading == Reading(delimiter=";", encoding="windows-1252", header_row=4)
 
 
-def test_a_given_encoding_and_delimiter_win() -> None:
+def test_a_given_encoding_and_delimiter_override_the_detection() -> None:
     data = "Nama:HP\nBüdi:08123456789\n".encode("latin-1")
 
     rows = read(data, delimiter=":", encoding="latin-1")
@@ -279,7 +291,7 @@ def test_it_is_a_contact_source() -> None:
 @pytest.mark.parametrize("rows_read", [0, 1, 10])
 def test_the_upload_is_closed_when_the_reader_stops_early(rows_read: int) -> None:
     file = io.BytesIO(b"HP\n" + b"0811\n" * 100)
-    rows = CsvSource(CsvSettings(upload_id="x"), lending(lambda _: file)).read()
+    rows = CsvSource(CsvSettings(upload_id="x"), context_of(lambda _: file)).read()
 
     for _ in range(rows_read):
         next(rows)
@@ -292,10 +304,10 @@ FIELD = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], include_characters="\t\r\n", exclude_characters="\ufeff"),
     max_size=12,
 )
-WRITTEN = [
+WRITER_OPTIONS = [
     *({"quoting": csv.QUOTE_ALL, "lineterminator": end} for end in ("\r\n", "\n", "\r")),
     {"quoting": csv.QUOTE_NONNUMERIC, "lineterminator": "\n"},
-    {"quoting": csv.QUOTE_MINIMAL, "lineterminator": "\r\n"},  # quotes no line ends but its own
+    {"quoting": csv.QUOTE_MINIMAL, "lineterminator": "\r\n"},  # quotes only its own line ends
 ]
 
 
@@ -304,13 +316,13 @@ WRITTEN = [
     st.integers(1, 5).flatmap(lambda width: st.lists(st.lists(FIELD, min_size=width, max_size=width), max_size=8)),
     st.sampled_from(",;\t|"),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
-    st.sampled_from(WRITTEN),
+    st.sampled_from(WRITER_OPTIONS),
 )
-def test_what_a_csv_writer_wrote_comes_back(
-    rows: list[list[str]], delimiter: str, encoding: str, written: dict[str, Any]
+def test_the_output_of_a_csv_writer_is_read_back(
+    rows: list[list[str]], delimiter: str, encoding: str, options: dict[str, Any]
 ) -> None:
     out = io.StringIO(newline="")
-    csv.writer(out, delimiter=delimiter, **written).writerows([["head"], *rows])
+    csv.writer(out, delimiter=delimiter, **options).writerows([["head"], *rows])
     file = io.BytesIO(out.getvalue().encode(encoding))
 
     assert cells_of(CsvTable(file, delimiter=delimiter)) == [["head"], *rows]
@@ -325,8 +337,8 @@ WORD = st.text(st.characters(codec="cp1252", categories=["Lu", "Ll", "Nd"]), max
     st.sampled_from(",;\t|"),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]),
 )
-def test_the_form_of_a_table_is_found_out(rows: list[list[str]], delimiter: str, encoding: str) -> None:
-    head = [f"Kolom é {place}" for place in range(len(rows[0]) if rows else 2)]
+def test_delimiter_and_encoding_are_detected(rows: list[list[str]], delimiter: str, encoding: str) -> None:
+    head = [f"Kolom é {index}" for index in range(len(rows[0]) if rows else 2)]
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=delimiter).writerows([head, *rows])
 
@@ -350,7 +362,7 @@ def test_memory_does_not_grow_with_the_rows() -> None:
     file = Endless(b"Nama,HP,Kode,Kota\n", line * 100, repeats=600)
 
     with limited_memory(2 * MEGABYTE):
-        count = sum(1 for _ in CsvSource(CsvSettings(upload_id="x"), lending(lambda _: file)).read())
+        count = sum(1 for _ in CsvSource(CsvSettings(upload_id="x"), context_of(lambda _: file)).read())
 
     assert count == 60_000
 
@@ -368,7 +380,7 @@ def test_a_row_of_a_gigabyte_is_refused_in_bounded_memory(opening: bytes, chunk:
     file = Endless(opening, chunk * (MEGABYTE // len(chunk)), repeats=1024)
 
     with limited_memory(24 * MEGABYTE), pytest.raises(FileError, match="row 2"):
-        list(CsvSource(CsvSettings(upload_id="x"), lending(lambda _: file)).read())
+        list(CsvSource(CsvSettings(upload_id="x"), context_of(lambda _: file)).read())
 
 
 MEGABYTE = 1024 * 1024
@@ -386,7 +398,7 @@ def limited_memory(most: int) -> Iterator[None]:
 
 
 class Endless(io.RawIOBase):
-    """A file of one chunk repeated, which is never held in memory."""
+    """A file of one repeated chunk, which is never in memory as a whole."""
 
     def __init__(self, head: bytes, chunk: bytes, *, repeats: int) -> None:
         self._head, self._chunk, self._repeats = head, chunk, repeats
@@ -423,10 +435,10 @@ def cells_of(table: CsvTable) -> list[list[str]]:
 
 
 def context(data: bytes) -> SourceContext:
-    return lending(lambda _: io.BytesIO(data))
+    return context_of(lambda _: io.BytesIO(data))
 
 
-def lending(open_upload: Callable[[str], Any]) -> SourceContext:
+def context_of(open_upload: Callable[[str], Any]) -> SourceContext:
     return SourceContext(open_upload=open_upload, read_contacts=lambda *_: iter(()))
 
 

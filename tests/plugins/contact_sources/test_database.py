@@ -1,4 +1,4 @@
-"""The main server's own database: real ones, each in its own ways."""
+"""The database source, run against real databases of each supported kind."""
 
 import datetime as dt
 import gc
@@ -57,37 +57,37 @@ MEANINGS = {"phone": "number", "full_name": "name"}
 
 
 class Shop:
-    """A database with customers, as its owner sees it."""
+    """A database with customers, with the access that its owner has."""
 
     def __init__(self, kind: str, url: str) -> None:
         self.kind = kind
         self.url = url
-        self._engine = create_engine(url, poolclass=NullPool)
+        self._db_engine = create_engine(url, poolclass=NullPool)
 
-    def stock(self) -> None:
-        """Have the customers that the tests expect, and no others."""
-        with self._engine.begin() as conn:
+    def reset(self) -> None:
+        """Create the table anew with the customers that the tests expect."""
+        with self._db_engine.begin() as conn:
             conn.execute(text("DROP TABLE IF EXISTS customers"))
             conn.execute(text(TABLE))
             conn.execute(text(INSERT), PEOPLE)
 
     def execute(self, statement: str, **values: Any) -> None:
-        with self._engine.begin() as conn:
+        with self._db_engine.begin() as conn:
             conn.execute(text(statement), values)
 
-    def ask(self, statement: str) -> list[tuple[Any, ...]]:
-        with self._engine.connect() as conn:
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        with self._db_engine.connect() as conn:
             return [tuple(row) for row in conn.execute(text(statement))]
 
     def tables(self) -> list[str]:
-        with self._engine.connect() as conn:
+        with self._db_engine.connect() as conn:
             return inspect(conn).get_table_names()
 
     def add(self, phone: str, *, city: str = "", name: str = "") -> None:
         self.execute("INSERT INTO customers (phone, city, full_name) VALUES (:p, :c, :n)", p=phone, c=city, n=name)
 
     def source(self, sql: str, given: dict[str, Any] | None = None, **fields: Any) -> DatabaseSource:
-        """A source of the query ``shop``, which gives ``phone`` and ``full_name`` unless the fields say other."""
+        """Return a source for the query ``shop``, with the columns ``phone`` and ``full_name`` unless fields differ."""
         query = NamedQuery.model_validate({"url": self.url, "sql": sql, "columns": MEANINGS, **fields})
         settings = DatabaseSettings(query="shop", parameters=given or {})
         return DatabaseSource(settings, source_context(queries={"shop": query}))
@@ -103,7 +103,7 @@ def shops() -> dict[str, Shop]:
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def shop(request: pytest.FixtureRequest, shops: dict[str, Shop], tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """One of each kind serves all tests: a database is dear, its table is not."""
+    """Return a database of each kind; all tests share it, because creating one is slow, and each resets the table."""
     kind = request.param
     if kind not in shops:
         directory = tmp_path_factory.mktemp("shop")
@@ -111,7 +111,7 @@ def shop(request: pytest.FixtureRequest, shops: dict[str, Shop], tmp_path_factor
         is_file = kind == "sqlite"
         url = f"sqlite:///{directory / 'a%3F.db'}" if is_file else request.getfixturevalue(fixture[kind]).new_database()
         shops[kind] = Shop(kind, url)
-    shops[kind].stock()
+    shops[kind].reset()
     return shops[kind]
 
 
@@ -120,7 +120,7 @@ def on(*kinds: str) -> pytest.MarkDecorator:
 
 
 def on_each(names: str, **values: Any) -> pytest.MarkDecorator:
-    """A table with what each kind of database has: its kind comes first."""
+    """Parametrize a test with one row for each kind of database; the kind is its first value."""
     rows = [(kind, *(value if isinstance(value, tuple) else (value,))) for kind, value in values.items()]
     return pytest.mark.parametrize(f"shop, {names}", rows, indirect=["shop"], ids=list(values))
 
@@ -210,7 +210,7 @@ def test_columns_become_variables_by_the_rule_for_files(shop: Shop) -> None:
     assert row.variables == {"no_kamar": "Bandung", "a": "Bandung", "a_2": "Bandung", "name_2": "Budi", "biaya": 2}
 
 
-def test_texts_are_trimmed_and_what_is_empty_is_no_variable(shop: Shop) -> None:
+def test_texts_are_trimmed_and_an_empty_text_is_no_variable(shop: Shop) -> None:
     shop.add(" 0899 ", city="  ", name=" Ani ")
 
     (row,) = shop.source("SELECT phone, full_name, city, total FROM customers WHERE phone = ' 0899 '").read()
@@ -218,27 +218,29 @@ def test_texts_are_trimmed_and_what_is_empty_is_no_variable(shop: Shop) -> None:
     assert row == AudienceRow("0899", "Ani", {})
 
 
-def test_a_column_that_the_query_does_not_give_is_named(shop: Shop) -> None:
+def test_the_error_names_a_column_that_the_result_does_not_have(shop: Shop) -> None:
     source = shop.source("SELECT phone AS tel, city FROM customers")
 
-    assert failure(source) == "query 'shop': it gives no column 'phone'; its columns are tel, city"
+    assert failure(source) == "query 'shop': its result has no column 'phone': it has tel, city"
 
 
-def test_a_row_as_long_as_a_book_is_refused(shop: Shop) -> None:
+def test_a_row_over_the_size_limit_is_refused(shop: Shop) -> None:
     repeated = "replace(hex(zeroblob(:length)), '00', 'x')" if shop.kind == "sqlite" else "repeat('x', :length)"
     sql = f"SELECT '0812' AS phone, 'A' AS full_name, {repeated} AS description"
     kinds = {"length": "integer"}
 
     longest = LONGEST_ROW - len("0812A")
     assert len(list(shop.source(sql, {"length": longest}, parameters=kinds).read())) == 1
-    assert failure(shop.source(sql, {"length": longest + 1}, parameters=kinds)).endswith("is longer than 1,024 KiB")
+    assert failure(shop.source(sql, {"length": longest + 1}, parameters=kinds)).endswith(
+        "is longer than 1,024 KiB: select fewer columns"
+    )
 
 
 # --- values --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("value", "expected"),
     [
         (None, None),
         (True, True),
@@ -254,7 +256,7 @@ def test_a_row_as_long_as_a_book_is_refused(shop: Shop) -> None:
         (Decimal("0.1234567890123456789"), "0.1234567890123456789"),
         (Decimal("NaN"), None),
         (dt.date(2026, 12, 1), "2026-12-01"),
-        (dt.datetime(2026, 12, 1, 8, 0, 0, 999), "2026-12-01 08:00:00"),  # noqa: DTZ001 - most columns know no zone
+        (dt.datetime(2026, 12, 1, 8, 0, 0, 999), "2026-12-01 08:00:00"),  # noqa: DTZ001 - most columns have no zone
         (dt.datetime(2026, 12, 1, 8, tzinfo=dt.timezone(dt.timedelta(hours=7))), "2026-12-01 08:00:00+07:00"),
         (dt.time(8, 30), "08:30:00"),
         (dt.timedelta(hours=8, minutes=30), "8:30:00"),
@@ -269,10 +271,10 @@ def test_a_row_as_long_as_a_book_is_refused(shop: Shop) -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_value_is_what_a_message_shows(value: object, shown: object) -> None:
+def test_a_value_is_converted_to_what_a_message_shows(value: object, expected: object) -> None:
     found = database._plain(value)
 
-    assert (found, type(found)) == (shown, type(shown))
+    assert (found, type(found)) == (expected, type(expected))
 
 
 @given(
@@ -342,12 +344,14 @@ SQLITE_VALUES = [
 
 @on_each("values", sqlite=SQLITE_VALUES, postgresql=POSTGRESQL_VALUES, mariadb=MARIADB_VALUES)
 def test_the_types_of_each_database_are_shown(shop: Shop, values: Sequence[tuple[str, object]]) -> None:
-    columns = ", ".join(f"{expression} AS v{place}" for place, (expression, _) in enumerate(values))
+    columns = ", ".join(f"{expression} AS v{index}" for index, (expression, _) in enumerate(values))
     sql = f"SELECT '0812' AS phone, 'A' AS full_name, {columns}"
 
     (row,) = shop.source(re.sub(r"(?<!:):(?!:)", r"\\:", sql)).read()
 
-    assert row.variables == {f"v{place}": shown for place, (_, shown) in enumerate(values) if shown is not None}
+    assert row.variables == {
+        f"v{index}": expected for index, (_, expected) in enumerate(values) if expected is not None
+    }
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
@@ -355,7 +359,7 @@ def test_the_types_of_each_database_are_shown(shop: Shop, values: Sequence[tuple
 NO_WRITE = {
     "sqlite": "attempt to write a readonly database|no transaction is active",
     "postgresql": "read-only transaction|syntax error|must not contain data-modifying",
-    "mariadb": "Cannot execute statement in a READ ONLY transaction|gives no rows",
+    "mariadb": "Cannot execute statement in a READ ONLY transaction|returns no rows",
 }
 
 
@@ -371,13 +375,13 @@ NO_WRITE = {
         "COMMIT",
     ],
 )
-def test_a_query_that_writes_fails_in_the_databases_words_and_writes_nothing(shop: Shop, sql: str) -> None:
-    before = shop.ask("SELECT * FROM customers ORDER BY phone")
+def test_a_query_that_writes_fails_with_the_databases_message_and_writes_nothing(shop: Shop, sql: str) -> None:
+    before = shop.query("SELECT * FROM customers ORDER BY phone")
 
     assert re.search(NO_WRITE[shop.kind], failure(shop.source(sql)))
 
     assert shop.tables() == ["customers"]
-    assert shop.ask("SELECT * FROM customers ORDER BY phone") == before
+    assert shop.query("SELECT * FROM customers ORDER BY phone") == before
 
 
 @on_each(
@@ -390,7 +394,7 @@ def test_a_function_that_writes_fails_too(shop: Shop, function: str) -> None:
 
     assert re.search(NO_WRITE[shop.kind], failure(shop.source("SELECT phone, full_name, wipe() FROM customers")))
 
-    assert shop.ask("SELECT count(*) FROM customers") == [(3,)]
+    assert shop.query("SELECT count(*) FROM customers") == [(3,)]
 
 
 @on("postgresql")
@@ -399,30 +403,30 @@ def test_a_part_of_a_query_that_writes_fails_too(shop: Shop) -> None:
 
     assert re.search(NO_WRITE[shop.kind], failure(shop.source(sql)))
 
-    assert shop.ask("SELECT count(*) FROM customers") == [(3,)]
+    assert shop.query("SELECT count(*) FROM customers") == [(3,)]
 
 
 @on("sqlite")
-def test_a_file_that_is_not_there_is_not_made(shop: Shop, tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_and_is_not_created(shop: Shop, tmp_path: Path) -> None:
     source = shop.source("SELECT 1", url=f"sqlite:///{tmp_path / 'gone.db'}")
 
     assert failure(source) == "query 'shop': unable to open database file"
     assert not (tmp_path / "gone.db").exists()
 
 
-# --- what goes wrong -----------------------------------------------------------------------------------------------
+# --- errors --------------------------------------------------------------------------------------------------------
 
 
 @on_each(
-    "words",
+    "message",
     sqlite="no such column: shoe_size",
     postgresql='column "shoe_size" does not exist',
     mariadb="Unknown column 'shoe_size' in '(field list|SELECT)'",
 )
-def test_an_error_is_the_databases_own_sentence_and_nothing_else(shop: Shop, words: str) -> None:
+def test_an_error_is_only_the_message_of_the_database(shop: Shop, message: str) -> None:
     source = shop.source("SELECT shoe_size FROM customers WHERE city = :v", {"v": "Bandung"}, parameters={"v": "text"})
 
-    assert re.fullmatch(f"query 'shop': {words}", failure(source))
+    assert re.fullmatch(f"query 'shop': {message}", failure(source))
 
 
 @on_each("user, quote", postgresql=("postgres", '"'), mariadb=("app", "`"))
@@ -435,14 +439,14 @@ def test_a_password_in_an_error_is_blanked(shop: Shop, user: str, quote: str, re
     url = make_url(shop.url).set(username=user, password="s3cret-word").render_as_string(hide_password=False)
 
     assert "s3cret-word" in failure(shop.source(sql))
-    said = failure(shop.source(sql, url=url))
+    error = failure(shop.source(sql, url=url))
 
-    assert re.search("….* (does not|doesn't) exist", said)
-    assert "s3cret-word" not in said
+    assert re.search("….* (does not|doesn't) exist", error)
+    assert "s3cret-word" not in error
 
 
 @on("mariadb")
-def test_a_refused_login_is_told_without_its_password(shop: Shop) -> None:
+def test_a_refused_login_is_reported_without_its_password(shop: Shop) -> None:
     url = make_url(shop.url).set(username="nobody", password="s3cret-word").render_as_string(hide_password=False)
 
     assert failure(shop.source("SELECT 1", url=url)).startswith("query 'shop': Access denied for user 'nobody'")
@@ -450,36 +454,36 @@ def test_a_refused_login_is_told_without_its_password(shop: Shop) -> None:
 
 @pytest.mark.parametrize("url", ["postgresql://a:s3cret@127.0.0.1:1/shop", "mysql://a:s3cret@127.0.0.1:1/shop"])
 @on("sqlite")
-def test_a_server_that_is_not_there_is_told(shop: Shop, url: str) -> None:
-    said = failure(shop.source("SELECT 1", url=url))
+def test_an_unreachable_server_is_reported(shop: Shop, url: str) -> None:
+    error = failure(shop.source("SELECT 1", url=url))
 
-    assert re.search("refused|Can't connect", said)
-    assert "s3cret" not in said
+    assert re.search("refused|Can't connect", error)
+    assert "s3cret" not in error
 
 
 @on_each(
-    "sql, words",
+    "sql, message",
     sqlite=("SELECT phone, json_extract('{}', :v) FROM customers", "'…'"),
     postgresql=("SELECT CAST(CAST(:v AS TEXT) AS INTEGER)", 'invalid input syntax for type integer: "…"'),
     mariadb=("SELECT phone FROM customers WHERE city = :v AND", "the right syntax to use at line 1"),
 )
-def test_a_value_in_an_error_is_blanked(shop: Shop, sql: str, words: str) -> None:
-    said = failure(shop.source(sql, {"v": "Bandung"}, parameters={"v": "text"}))
+def test_a_value_in_an_error_is_blanked(shop: Shop, sql: str, message: str) -> None:
+    error = failure(shop.source(sql, {"v": "Bandung"}, parameters={"v": "text"}))
 
-    assert said.endswith(words)
-    assert "Bandung" not in said
-    assert "customers" not in said
+    assert error.endswith(message)
+    assert "Bandung" not in error
+    assert "customers" not in error
 
 
 @on("postgresql")
 def test_a_phone_number_in_an_error_is_blanked(shop: Shop) -> None:
-    said = failure(shop.source("SELECT CAST(phone AS INTEGER) FROM customers"))
+    error = failure(shop.source("SELECT CAST(phone AS INTEGER) FROM customers"))
 
-    assert said == "query 'shop': invalid input syntax for type integer: \"…\""
+    assert error == "query 'shop': invalid input syntax for type integer: \"…\""
 
 
 @on_each(
-    "sql, words",
+    "sql, message",
     sqlite=(
         "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
         "interrupted",
@@ -488,8 +492,8 @@ def test_a_phone_number_in_an_error_is_blanked(shop: Shop) -> None:
     mariadb=("SELECT SLEEP(60)", "max_statement_time exceeded"),
 )
 @pytest.mark.timeout(30)
-def test_a_query_that_takes_too_long_is_ended(shop: Shop, sql: str, words: str) -> None:
-    assert words in failure(shop.source(sql, seconds=0.1))
+def test_a_query_that_takes_too_long_is_ended(shop: Shop, sql: str, message: str) -> None:
+    assert message in failure(shop.source(sql, seconds=0.1))
 
 
 MANY = {
@@ -504,36 +508,36 @@ LOST = {
 
 
 def readers(shop: Shop) -> list[int]:
-    """The sessions that read in this database; those that are just leaving are not among them."""
+    """Return the database sessions that run a query, without those that are closing."""
     statement = {
         "postgresql": "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
         "mariadb": """SELECT id FROM information_schema.processlist
                       WHERE db = database() AND id <> connection_id() AND command = 'Query'""",
     }
-    return [session for (session,) in shop.ask(statement[shop.kind])]
+    return [session for (session,) in shop.query(statement[shop.kind])]
 
 
 def end_readers(shop: Shop) -> None:
-    """As an administrator does it."""
+    """End these sessions, as an administrator does."""
     ending = {"postgresql": "SELECT pg_terminate_backend({})", "mariadb": "KILL CONNECTION {}"}
     for session in readers(shop):
         shop.execute(ending[shop.kind].format(session))
 
 
 @on("postgresql", "mariadb")
-def test_a_connection_that_is_lost_in_the_midst_is_an_error(shop: Shop) -> None:
+def test_a_session_lost_while_rows_are_read_is_an_error(shop: Shop) -> None:
     rows = shop.source(MANY[shop.kind]).read()
     next(rows)
     end_readers(shop)
 
     with pytest.raises(SourceError, match=f"query 'shop': {LOST[shop.kind]}"):
         list(rows)
-    gc.collect()  # what the driver left behind complains now, if ever
+    gc.collect()  # warnings about unclosed resources of the driver appear now, if at all
 
 
-@pytest.mark.timeout(30)  # 100 million rows: whoever reads them to their end is not done by then
+@pytest.mark.timeout(30)  # reading all 100 million rows would take longer
 @on("mariadb")
-def test_rows_that_nobody_wants_any_more_are_not_read(shop: Shop) -> None:
+def test_closing_the_source_skips_the_remaining_rows(shop: Shop) -> None:
     rows = shop.source("SELECT seq AS phone, NULL AS full_name FROM seq_1_to_100000000").read()
     next(rows)
 
@@ -543,24 +547,24 @@ def test_rows_that_nobody_wants_any_more_are_not_read(shop: Shop) -> None:
     wait_for(lambda: not readers(shop), what="the end of the session")
 
 
-# --- in the engine -------------------------------------------------------------------------------------------------
+# --- in a worker ---------------------------------------------------------------------------------------------------
 
 
 class WatchedSource(DatabaseSource):
-    """Calls back after some rows."""
+    """Calls ``call`` after 5,000 rows."""
 
     kind: ClassVar[str] = "watched"
     Settings: ClassVar[type[BaseModel]] = DatabaseSettings
     call: ClassVar[Callable[[], None]]
 
     def read(self) -> Generator[AudienceRow, None, None]:
-        for place, row in enumerate(super().read()):
-            if place == 5_000:
+        for index, row in enumerate(super().read()):
+            if index == 5_000:
                 type(self).call()
             yield row
 
 
-class Watching:
+class WatchedSourcePlugin:
     @hookimpl
     def wab_contact_sources(self) -> list[type[ContactSource]]:
         return [WatchedSource]
@@ -568,7 +572,7 @@ class Watching:
 
 @pytest.fixture
 def broadcaster(shop: Shop, tmp_path: Path, valkey: EmbeddedValkey) -> Iterator[Broadcaster]:
-    """An engine whose operator wrote the queries ``customers`` and ``many``."""
+    """Return a broadcaster whose operator set up the queries ``customers`` and ``many``."""
     customers = "SELECT phone, full_name, city FROM customers WHERE city = :city"
     path = write_queries(
         tmp_path / "queries.toml",
@@ -578,7 +582,7 @@ def broadcaster(shop: Shop, tmp_path: Path, valkey: EmbeddedValkey) -> Iterator[
     settings = Settings(
         data_dir=tmp_path / "data", redis_url=valkey.url, namespace=f"t{abs(hash(tmp_path))}", queries=path
     )
-    with Broadcaster(settings, plugins=[Watching()]) as started:
+    with Broadcaster(settings, plugins=[WatchedSourcePlugin()]) as started:
         yield started
 
 
@@ -587,7 +591,7 @@ def submit(broadcaster: Broadcaster, **source: Any) -> str:
     return broadcaster.submit({"name": "Promo", "message": message, "source": source}).job_id
 
 
-def test_a_broadcast_goes_to_whom_its_query_gives(broadcaster: Broadcaster) -> None:
+def test_the_rows_of_a_query_are_the_recipients_of_a_broadcast(broadcaster: Broadcaster) -> None:
     job_id = submit(broadcaster, type="database", query="customers", parameters={"city": "Bandung"})
 
     broadcaster.handlers.prepare(1)
@@ -597,7 +601,7 @@ def test_a_broadcast_goes_to_whom_its_query_gives(broadcaster: Broadcaster) -> N
 
 
 @on("postgresql", "mariadb")
-def test_of_an_audience_that_breaks_off_nothing_is_kept_and_nobody_is_sent_to(
+def test_an_audience_that_cannot_be_read_to_its_end_leaves_no_messages_and_no_upload(
     broadcaster: Broadcaster, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(WatchedSource, "call", lambda: end_readers(shop), raising=False)

@@ -55,7 +55,7 @@ def encrypted_zip() -> bytes:
 
 def test_typed_cells_become_the_text_that_people_see() -> None:
     header = ["Nama", "HP", "Float", "Pecahan", "Tanggal", "Waktu", "Jam", "Lama", "Ya", "Bulat", "Kosong", "NIK"]
-    moment = dt.datetime(2026, 12, 1, 8, 30, 15)  # noqa: DTZ001 - a cell knows no zone
+    moment = dt.datetime(2026, 12, 1, 8, 30, 15)  # noqa: DTZ001 - a cell has no zone
     cells = ["Budi", 6281234567890.0, 3.0, 0.1 + 0.2, dt.date(2026, 12, 1), moment]
     cells += [dt.time(8, 30), dt.timedelta(hours=30), True, 7, None, 3201234567890123]
 
@@ -75,7 +75,7 @@ def test_typed_cells_become_the_text_that_people_see() -> None:
     }
 
 
-def test_a_table_may_stand_anywhere_in_its_sheet_and_rows_keep_their_number() -> None:
+def test_a_table_may_start_anywhere_in_its_sheet_and_rows_keep_their_number() -> None:
     rows = [[], [None, None, "Daftar"], [], [None, *HEADER], [None, *BUDI], [], [None, "Ani", "0813"]]
 
     read_rows = read(workbook(rows))
@@ -95,7 +95,7 @@ def test_formulas_give_their_cached_value_and_errors_nothing() -> None:
     assert rows[-1] == AudienceRow("62813", "Cici", {}, row=3)
 
 
-def test_a_merged_cell_stands_in_every_row_it_covers() -> None:
+def test_a_merged_cell_counts_for_every_row_it_covers() -> None:
     book = openpyxl.Workbook()
     sheet = book.active
     for cells in (
@@ -117,11 +117,11 @@ def test_a_merged_cell_stands_in_every_row_it_covers() -> None:
     ]
 
 
-FILTERED = RowFault("hidden by a filter in the workbook")
+FILTERED = RowFault("the row is hidden by a filter in the workbook: clear the filter to include it")
 
 
 def hidden_row(*, filtered: bool = False, in_table: bool = False) -> bytes:
-    """A workbook whose last row but one is hidden, before a sheet without a filter."""
+    """Return a workbook with two sheets; the last row but one of the first is hidden, the second has no filter."""
     book = openpyxl.Workbook()
     book.create_sheet("Lain & lagi")
     sheet = book.active
@@ -171,7 +171,7 @@ def test_rows_that_a_filter_hides_are_reported_and_those_hidden_by_hand_are_read
     assert [row.fault for row in rows] == faults
 
 
-def test_a_sheet_without_numbers_before_the_list_is_passed_over() -> None:
+def test_a_sheet_without_numbers_before_the_list_is_skipped() -> None:
     book = openpyxl.Workbook()
     book.active.title = "Petunjuk"
     book.active.append(["Isi nomor WhatsApp di lembar berikut"])
@@ -185,7 +185,7 @@ def test_a_sheet_without_numbers_before_the_list_is_passed_over() -> None:
     assert source.reading == Reading(sheet="Data", header_row=2)
 
 
-def test_of_sheets_without_numbers_the_first_is_told() -> None:
+def test_the_error_for_sheets_without_numbers_names_the_columns_of_the_first() -> None:
     book = openpyxl.Workbook()
     book.active.append(["Nama", "Alamat"])
     book.create_sheet("Lain").append(["Kota"])
@@ -197,11 +197,11 @@ def test_of_sheets_without_numbers_the_first_is_told() -> None:
 @pytest.mark.parametrize(
     ("sheet", "name"),
     [
-        pytest.param(None, "visible", id="the-first-visible-one-that-holds-anything"),
+        pytest.param(None, "visible", id="the-first-visible-one-with-content"),
         pytest.param("Kedua", "second", id="by-name"),
         pytest.param(" kedua ", "second", id="by-name-as-people-type"),
-        pytest.param("Rahasia", "hidden", id="a-hidden-one-if-asked-for"),
-        pytest.param(4, "second", id="by-place"),
+        pytest.param("Rahasia", "hidden", id="a-hidden-one-by-name"),
+        pytest.param(4, "second", id="by-position"),
     ],
 )
 def test_a_sheet_can_be_chosen(sheet: str | int | None, name: str) -> None:
@@ -224,15 +224,15 @@ def test_older_and_open_formats_are_read(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "words"),
+    ("make", "message"),
     [
         pytest.param(lambda: b"", "the file is empty", id="empty-file"),
-        pytest.param(lambda: b"Nama;HP\n", "no workbook", id="text"),
-        pytest.param(lambda: workbook([]), "the workbook is empty", id="empty-workbook"),
+        pytest.param(lambda: b"Nama;HP\n", "not a workbook", id="text"),
+        pytest.param(lambda: workbook([]), "no visible sheet with content", id="empty-workbook"),
         pytest.param(lambda: workbook([["Nama", "Alamat"], ["B", "Jl"]]), "no column holds phone", id="no-numbers"),
         pytest.param(lambda: workbook([HEADER, BUDI])[:-30], "archive is damaged", id="cut-off"),
         pytest.param(lambda: b"PK\x03\x04" + b"x" * 99, "archive is damaged", id="no-archive"),
-        pytest.param(lambda: zipped({"a.txt": b"x"}), "no workbook", id="zip-of-something-else"),
+        pytest.param(lambda: zipped({"a.txt": b"x"}), "not a workbook", id="zip-of-something-else"),
         pytest.param(lambda: zipped({"xl/workbook.xml": b"<workbook"}), "damaged and cannot", id="no-parts"),
         pytest.param(lambda: raw_workbook("<row><c"), "damaged and cannot", id="broken-xml"),
         pytest.param(lambda: with_flipped_bytes(workbook([HEADER, BUDI])), "damaged", id="flipped-bytes"),
@@ -241,20 +241,26 @@ def test_older_and_open_formats_are_read(kind: str) -> None:
         pytest.param(encrypted_zip, "protected by a password", id="encrypted-zip"),
     ],
 )
-def test_a_workbook_that_cannot_be_read_is_one_clear_error(make: Callable[[], bytes], words: str) -> None:
-    with pytest.raises(FileError, match=words):
+def test_a_workbook_that_cannot_be_read_is_one_clear_error(make: Callable[[], bytes], message: str) -> None:
+    with pytest.raises(FileError, match=message):
         read(make())
 
 
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
-        pytest.param(raw_rows([*BUDI, *"x" * 998]), RowFault("more than 1,000 columns"), id="1001-columns"),
-        pytest.param('<row><c r="XFD2"><v>1</v></c></row>', RowFault("more than 1,000 columns"), id="cell-far-right"),
+        pytest.param(raw_rows([*BUDI, *"x" * 998]), RowFault("the row has more than 1,000 columns"), id="1001-columns"),
         pytest.param(
-            raw_rows(["Budi", "0811", "x" * 140_000]), RowFault("a cell longer than 128 KiB", "Kode"), id="long-cell"
+            '<row><c r="XFD2"><v>1</v></c></row>', RowFault("the row has more than 1,000 columns"), id="cell-far-right"
         ),
-        pytest.param(raw_rows([*BUDI, *["x" * 120_000] * 9]), RowFault("longer than 1,024 KiB"), id="long-row"),
+        pytest.param(
+            raw_rows(["Budi", "0811", "x" * 140_000]),
+            RowFault("the cell is longer than 128 KiB", "Kode"),
+            id="long-cell",
+        ),
+        pytest.param(
+            raw_rows([*BUDI, *["x" * 120_000] * 9]), RowFault("the row is longer than 1,024 KiB"), id="long-row"
+        ),
     ],
 )
 def test_a_damaged_row_is_one_row_and_the_rest_is_read(row: str, fault: RowFault) -> None:
@@ -266,18 +272,18 @@ def test_a_damaged_row_is_one_row_and_the_rest_is_read(row: str, fault: RowFault
     assert after == AudienceRow("0812 3456 7890", "Budi", {"kode": "A1"}, row=3)
 
 
-def test_a_missing_sheet_is_named_beside_those_that_exist() -> None:
-    with pytest.raises(FileError, match="no sheet 'Juni'; the workbook has Sheet"):
+def test_the_error_for_a_missing_sheet_names_the_sheets_that_exist() -> None:
+    with pytest.raises(FileError, match="no sheet 'Juni': the workbook has Sheet"):
         read(workbook([HEADER, BUDI]), sheet="Juni")
 
 
-def test_a_workbook_that_takes_too_long_to_open_is_given_up() -> None:
+def test_a_workbook_that_takes_too_long_to_open_is_an_error() -> None:
     with pytest.raises(FileError, match=r"within 0.001 s"):
         read(workbook([HEADER, BUDI]), workbook_seconds=0.001)
 
 
 @pytest.mark.parametrize(
-    ("fate", "words"),
+    ("ending", "message"),
     [
         pytest.param("os.abort()", "damaged, or needs more than 2,048 MB", id="panic"),
         pytest.param("os.kill(os.getpid(), signal.SIGKILL)", "damaged, or needs more", id="out-of-memory-killer"),
@@ -286,17 +292,19 @@ def test_a_workbook_that_takes_too_long_to_open_is_given_up() -> None:
     ],
 )
 def test_a_child_that_dies_is_one_clear_error(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fate: str, words: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ending: str, message: str
 ) -> None:
     child = tmp_path / "child.py"
-    child.write_text(f'import os, signal\nos.write(1, b\'{{"sheet": "A", "others": []}}\\n["HP",1]\\n\')\n{fate}\n')
+    child.write_text(f'import os, signal\nos.write(1, b\'{{"sheet": "A", "others": []}}\\n["HP",1]\\n\')\n{ending}\n')
     monkeypatch.setattr(excel, "_CHILD", child)
 
-    with pytest.raises(FileError, match=words):
+    with pytest.raises(FileError, match=message):
         read(workbook([HEADER, BUDI]))
 
 
-def test_nothing_is_left_behind_when_the_reader_stops_early(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_file_and_no_process_remains_when_the_reader_stops_early(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     others = children()
     rows = open_source(raw_workbook(raw_rows(HEADER, *[BUDI] * 50_000))).read()
@@ -352,15 +360,15 @@ CELLS = (
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(CELLS, max_size=5), max_size=6))
-def test_what_a_workbook_writer_wrote_comes_back_as_texts(rows: list[list[Any]]) -> None:
+def test_the_output_of_a_workbook_writer_is_read_back_as_texts(rows: list[list[Any]]) -> None:
     with tempfile.NamedTemporaryFile(suffix=".xlsx") as file:
         file.write(workbook([["head"], *rows]))
         file.flush()
         sheet, _ = workbook_child._find_sheet(file.name, None)
         found = dict(workbook_child.read_rows(sheet))
 
-    shown = {row: trimmed([as_text(value) for value in cells]) for row, cells in enumerate([["head"], *rows], 1)}
-    assert found == {row: cells for row, cells in shown.items() if cells}
+    expected = {row: trimmed([as_text(value) for value in cells]) for row, cells in enumerate([["head"], *rows], 1)}
+    assert found == {row: cells for row, cells in expected.items() if cells}
 
 
 def as_text(value: Any) -> str:
@@ -378,9 +386,9 @@ def trimmed(cells: list[str]) -> list[str]:
 
 
 def test_it_is_a_contact_source_with_settings_in_camel_case() -> None:
-    made = ExcelSettings.model_validate({"uploadId": "x", "sheet": "A", "mapping": {"B": "number"}})
+    given = ExcelSettings.model_validate({"uploadId": "x", "sheet": "A", "mapping": {"B": "number"}})
 
-    assert isinstance(ExcelSource(made, open_context(b"")), ContactSource)
+    assert isinstance(ExcelSource(given, open_context(b"")), ContactSource)
 
 
 READ_ONE_ROW = """

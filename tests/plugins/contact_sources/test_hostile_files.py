@@ -1,4 +1,4 @@
-"""Files that would cost a lot, or everything: what reading each of them costs, measured in a process of its own."""
+"""Files that are made to exhaust memory or time. The cost of reading each is measured in a process of its own."""
 
 import functools
 import io
@@ -18,8 +18,8 @@ import pytest
 from tests.corpus.workbooks import CONTENT_TYPES, SHEET, open_document, raw_rows, raw_workbook, with_part, zipped
 
 MEGABYTE = 1024 * 1024
-CHILD_MEGABYTES = 256  # what the process that opens workbooks may take
-READER_MEGABYTES = 32  # what reading may add to the process that imports
+CHILD_MEGABYTES = 256  # memory limit of the process that opens workbooks
+READER_MEGABYTES = 32  # memory that reading may add to the importing process
 SECONDS = 15.0  # of processor time
 
 HEADER, BUDI = ["Nama", "No. HP"], ["Budi", "0812 3456 7890"]
@@ -32,11 +32,11 @@ BOOK = "xl/workbook.xml"
 class Hostile:
     make: Callable[[], bytes]
     error: str | None = None
-    """Words of it; None: what is hostile does not matter, and Budi is read."""
+    """A pattern of its text; None: the hostile part has no effect, and Budi is read."""
 
 
 def entities() -> str:
-    """A billion letters, if anybody unfolds them."""
+    """Return XML entities that expand to a billion letters."""
     chain = "".join(f'<!ENTITY {new} "{f"&{old};" * 10}">' for old, new in pairwise("abcdefghij"))
     return f'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">{chain}]>'
 
@@ -50,17 +50,17 @@ def cell_of_a_gigabyte() -> bytes:
         zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target,
     ):
         for name in source.namelist():
-            before, _, behind = source.read(name).partition(b"CELL")
+            before, _, after = source.read(name).partition(b"CELL")
             with target.open(name, "w") as part:
                 part.write(before)
-                for _ in range(1024 if behind else 0):
+                for _ in range(1024 if after else 0):
                     part.write(b"x" * MEGABYTE)
-                part.write(behind)
+                part.write(after)
     return out.getvalue()
 
 
 def with_small_size(data: bytes, part: str) -> bytes:
-    """An archive that says of one of its parts that it is 1,000 bytes."""
+    """Return the archive with a false size of 1,000 bytes for one of its parts."""
     changed = bytearray(data)
     for magic, offset in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
         name = data.rindex(part.encode()) if magic == b"PK\x01\x02" else data.index(part.encode())
@@ -92,8 +92,12 @@ FILES = {
     "zip-bomb": Hostile(lambda: zipped({SHEET: b"0" * (80 * MEGABYTE), CONTENT_TYPES: b""}), "a zip bomb"),
     "bomb-of-parts": Hostile(lambda: zipped({f"xl/{n}": b"" for n in range(10_001)}), "a zip bomb"),
     "cell-of-a-gigabyte": Hostile(cell_of_a_gigabyte, "a zip bomb"),
-    "cell-of-a-gigabyte-and-a-lie": Hostile(lambda: with_small_size(cell_of_a_gigabyte(), SHEET), "memory|damaged"),
-    "strings-and-a-lie": Hostile(lambda: with_small_size(strings(100_000), "xl/sharedStrings.xml"), "memory|damaged"),
+    "cell-of-a-gigabyte-with-a-false-size": Hostile(
+        lambda: with_small_size(cell_of_a_gigabyte(), SHEET), "memory|damaged"
+    ),
+    "strings-with-a-false-size": Hostile(
+        lambda: with_small_size(strings(100_000), "xl/sharedStrings.xml"), "memory|damaged"
+    ),
     "two-million-strings": Hostile(lambda: strings(2_000_000)),
     "entities-as-strings": Hostile(
         lambda: raw_workbook(ROWS, strings=f"{entities()}<sst><si><t>&j;</t></si></sst>"), "damaged"
@@ -104,21 +108,23 @@ FILES = {
     ),
     "100000-columns": Hostile(
         lambda: raw_workbook(raw_rows(["x"] * 100_000)),
-        "no column holds phone numbers.* row 1: more than 1,000 columns",
+        "no column holds phone numbers.* row 1: the row has more than 1,000 columns",
     ),
     "dimension-of-a-whole-sheet": Hostile(lambda: raw_workbook(ROWS, before='<dimension ref="A1:XFD1048576"/>')),
     "cell-in-the-last-corner": Hostile(
-        lambda: raw_workbook(f'{ROWS}<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'), "far off the table"
+        lambda: raw_workbook(f'{ROWS}<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'), "far outside the table"
     ),
     "50000-merged-ranges": Hostile(lambda: merged(50_000)),
     "300000-hidden-rows": Hostile(lambda: hidden_rows(300_000)),
     "a-billion-repeated-rows": Hostile(lambda: repeated_rows(10**9), "memory|damaged"),
-    "text-of-one-cell": Hostile(lambda: TEXT + b"x" * (8 * MEGABYTE), "row 3, column 1: a cell longer than 128 KiB"),
+    "text-of-one-cell": Hostile(
+        lambda: TEXT + b"x" * (8 * MEGABYTE), "row 3, column 1: the cell is longer than 128 KiB"
+    ),
     "text-of-one-quotation": Hostile(lambda: TEXT + b'"' + b"x" * (8 * MEGABYTE), "row 3, column 1: .* never closed"),
     "text-of-quotation-marks": Hostile(lambda: TEXT + b'"' * (4 * MEGABYTE), "row 3"),
-    "text-of-100000-columns": Hostile(lambda: b"," * 100_000, "row 1: more than 1,000 columns"),
+    "text-of-100000-columns": Hostile(lambda: b"," * 100_000, "row 1: the row has more than 1,000 columns"),
     "text-of-blank-lines": Hostile(lambda: TEXT + b"\n" * 200_000),
-    "text-of-torn-quotations": Hostile(lambda: TEXT + b'"a\n' * 100_000, "row 100002, column 1: .* never closed"),
+    "text-of-split-quotations": Hostile(lambda: TEXT + b'"a\n' * 100_000, "row 100002, column 1: .* never closed"),
     "text-of-zeros": Hostile(lambda: b"\0" * (8 * MEGABYTE), "binary file"),
 }
 
@@ -142,12 +148,12 @@ def read(path):
         return {"error": str(error), "names": []}
 
 def measure(path):
-    mine = functools.partial(resource.getrusage, resource.RUSAGE_SELF)
-    before = mine().ru_maxrss
+    own_usage = functools.partial(resource.getrusage, resource.RUSAGE_SELF)
+    before = own_usage().ru_maxrss
     found = read(path)
     child = resource.getrusage(resource.RUSAGE_CHILDREN)
-    found["seconds"] = mine().ru_utime + mine().ru_stime + child.ru_utime + child.ru_stime
-    found["reader"] = (mine().ru_maxrss - before) // 1024
+    found["seconds"] = own_usage().ru_utime + own_usage().ru_stime + child.ru_utime + child.ru_stime
+    found["reader"] = (own_usage().ru_maxrss - before) // 1024
     found["child"] = child.ru_maxrss // 1024
     return found
 
@@ -162,17 +168,17 @@ for path in sys.argv[2:]:
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What became of each file, read in a process of its own that is forked from one that imported all it needs."""
+    """Read each file in a process of its own, forked from one with all imports done, and return the measurements."""
     paths = []
     for name, hostile in FILES.items():
         paths.append(tmp_path_factory.mktemp("hostile") / name)
         paths[-1].write_bytes(hostile.make())
     command = [sys.executable, "-c", MEASURE, str(CHILD_MEGABYTES), *map(str, paths)]
     environment = os.environ | {"PYTHONPATH": ":".join(sys.path)}
-    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
+    finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
     for path in paths:
         path.unlink()
-    return dict(zip(FILES, map(json.loads, ended.stdout.splitlines()), strict=True))
+    return dict(zip(FILES, map(json.loads, finished.stdout.splitlines()), strict=True))
 
 
 @pytest.mark.parametrize("name", FILES)

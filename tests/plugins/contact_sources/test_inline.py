@@ -42,12 +42,12 @@ def test_rows_are_numbered_and_the_last_line_end_may_be_missing() -> None:
         pytest.param(b'{"number": "08', id="cut-off"),
     ],
 )
-def test_a_line_that_is_no_recipient_is_named(line: bytes) -> None:
-    with pytest.raises(FileError, match="row 2: no recipient"):
+def test_the_error_names_the_row_of_a_line_that_is_not_a_recipient(line: bytes) -> None:
+    with pytest.raises(FileError, match="row 2: the line is not a recipient"):
         list(source(b'{"number": "1"}\n' + line).read())
 
 
-def test_it_is_a_contact_source_and_an_empty_upload_has_nobody() -> None:
+def test_it_is_a_contact_source_and_an_empty_upload_yields_no_recipient() -> None:
     empty = source(b"")
 
     assert isinstance(empty, ContactSource)
