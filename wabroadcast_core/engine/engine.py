@@ -100,7 +100,7 @@ class Engine:
             clock=self.clock,
             ledger=self._ledger,
             recorder=self._recorder,
-            number_check=NumberCheck(RedisCache(self._client, context.keys.presence), now=now),
+            number_check=NumberCheck(RedisCache(self._client, context.keys.number_check), now=now),
             new_contacts=new_contacts,
             pace=self._pace,
             background=self._background,

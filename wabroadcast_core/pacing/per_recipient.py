@@ -27,5 +27,5 @@ class RecipientGaps:
         :raises redis.RedisError: Redis cannot be asked: start nothing.
         """
         gap = rate.per_seconds / rate.messages + MARGIN
-        answer = await self._script(keys=[self._keys.pairs(connection_id)], args=[f"{gap:.6f}", *numbers])
+        answer = await self._script(keys=[self._keys.per_recipient(connection_id)], args=[f"{gap:.6f}", *numbers])
         return [float(wait) for wait in answer]

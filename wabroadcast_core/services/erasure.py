@@ -88,7 +88,7 @@ class Erasure:
         with self._context.database.write() as conn:
             identity_store.forget_identities(conn, self._number)
         with contextlib.suppress(redis.RedisError):  # it expires within days by itself
-            self._context.redis.delete(self._context.keys.presence(self._number))
+            self._context.redis.delete(self._context.keys.number_check(self._number))
 
     def _note(self, actor: str) -> None:
         """Keep that somebody was erased, not who."""

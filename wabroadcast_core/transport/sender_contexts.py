@@ -61,7 +61,7 @@ class SenderContexts:
             receive=hand_over,
             log=logging.getLogger(f"wabroadcast.senders.{snapshot.sender}"),
             load_media=self._media.load,
-            kept=RedisCache(self._client, partial(self._keys.kept, snapshot.id)),
+            kept=RedisCache(self._client, partial(self._keys.cache, snapshot.id)),
         )
 
     async def close(self) -> None:

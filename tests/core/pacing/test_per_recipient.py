@@ -56,6 +56,6 @@ def test_who_waited_is_let_through_and_nothing_is_kept_for_long(valkey: Embedded
         async with redis.asyncio.Redis.from_url(valkey.url) as client:
             await asyncio.sleep(waits[1][0])
             again = await RecipientGaps(client, keys).admit(1, Rate(messages=1, per_seconds=0.1), [BUDI])
-            return again, await client.zcard(keys.pairs(1))
+            return again, await client.zcard(keys.per_recipient(1))
 
     assert asyncio.run(requeue()) == ([0], 1)
