@@ -1,4 +1,4 @@
-"""The WhatsApp broadcast engine: what hosts embed and what plugins build on. Every public name is here."""
+"""A WhatsApp broadcast engine: the API for hosts that embed it and for plugins. All public names are here."""
 
 from wabroadcast_core.audience.columns import Columns, find_columns, find_variables
 from wabroadcast_core.audience.files import LONGEST_FIELD, LONGEST_ROW, MOST_COLUMNS, file_kind
@@ -53,7 +53,7 @@ from wabroadcast_core.models.pacing import Jitter, Quota, Rate
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 from wabroadcast_core.models.recipient import AudienceRow, Recipient, RowFault
 from wabroadcast_core.queries import NamedQuery
-from wabroadcast_core.rendering.operations import NotRendered
+from wabroadcast_core.rendering.errors import NotRendered
 from wabroadcast_core.rendering.template import CompiledText, compile_text
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.transport.http_requests import Reply, ask, blank_numbers, error_of, read_json

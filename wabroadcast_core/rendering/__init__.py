@@ -1,1 +1,1 @@
-"""What a message says: templates and their filters."""
+"""The text of a message: templates, their filters, and the rendering for one recipient."""

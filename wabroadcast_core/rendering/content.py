@@ -1,4 +1,7 @@
-"""One recipient's message out of a broadcast's content: text, caption, file name, provider template."""
+"""The content of a broadcast, compiled once and rendered for each recipient.
+
+Its texts are the text or caption, the file name, and the texts in the components of a provider template.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +17,7 @@ from wabroadcast_core.models.message import (
     TemplateContent,
     TextContent,
 )
-from wabroadcast_core.rendering.operations import BadText, MissingVariable, NotRendered
+from wabroadcast_core.rendering.errors import BadText, MissingVariable, NotRendered
 from wabroadcast_core.rendering.template import CompiledText, Values, compile_text
 
 __all__ = [
@@ -27,9 +30,9 @@ __all__ = [
     "variables_of",
 ]
 
-LONGEST_FILENAME: Final = 255
+LONGEST_FILENAME: Final = 255  # characters
 MOST_COMPONENT_TEXTS: Final = 256
-DEEPEST_COMPONENTS: Final = 16
+DEEPEST_COMPONENTS: Final = 16  # levels of nested objects and lists
 
 _UNPRINTABLE: Final = {re.compile(r"[\x00-\x1f\x7f]"): "a line break or control character"}
 _REFUSED_BY_META: Final = {
@@ -41,7 +44,7 @@ _REFUSED_BY_META: Final = {
 
 @dataclass(slots=True)
 class Rendered:
-    """What goes into an :class:`OutgoingMessage`; each one's content is its own."""
+    """The rendered fields of one :class:`OutgoingMessage`; no two messages share a ``content``."""
 
     text: str | None
     content: dict[str, Any]
@@ -49,22 +52,22 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """One text of a message, its name in error texts, and what must not be in it."""
+    """One text of a message: its name in error texts, its template, and the patterns that it must not contain."""
 
     name: str
     template: CompiledText
     refused: Mapping[re.Pattern[str], str] = field(default_factory=dict)
 
-    def fill(self, values: Values) -> str:
+    def render(self, values: Values) -> str:
         try:
             text = self.template.fill(values)
         except BadText as error:
             raise BadText(f"{self.name}: {error}") from error
         if not text or text.isspace():
-            raise BadText(f"{self.name}: it is empty")
-        for pattern, what in self.refused.items():
+            raise BadText(f"{self.name}: the rendered text is empty")
+        for pattern, content in self.refused.items():
             if pattern.search(text):
-                raise BadText(f"{self.name}: it holds {what}")
+                raise BadText(f"{self.name}: the rendered text contains {content}")
         return text
 
 
@@ -74,7 +77,7 @@ def _compile_field(
     try:
         compiled = _Field(name, compile_text(source, longest=longest), refused or {})
         if not compiled.template.names:
-            compiled.fill({})  # the same for everyone, so its faults are the template's
+            compiled.render({})  # the same for every recipient, so its errors are errors of the template
     except TemplateError as error:
         reason = error.reason if name == "text" else f"{name}: {error.reason}"
         raise TemplateError(reason, line=error.line) from error
@@ -84,11 +87,11 @@ def _compile_field(
 
 
 Tree: TypeAlias = Any
-"""JSON with a :class:`_Field` in the place of each text."""
+"""JSON in which each text is replaced by a :class:`_Field`."""
 
 
 class CompiledContent:
-    """A broadcast's content, checked once and filled in for each recipient."""
+    """The content of a broadcast, checked and compiled once and rendered for each recipient."""
 
     def __init__(self, kind: str, *, text: _Field | None, content: dict[str, Tree]) -> None:
         self.type = kind
@@ -98,16 +101,19 @@ class CompiledContent:
         self.variables = frozenset(name for part in self._fields() for name in part.template.names)
 
     def render(self, *, number: str, name: str | None, variables: Values) -> Rendered:
-        """One recipient's message. ``number`` and ``name`` are variables too, and go before others so named.
+        """Render the message of one recipient.
 
-        :raises MissingVariable: the recipient has no such variable, or it is None.
-        :raises BadText: the result is empty, too long, or holds what may not be in it.
+        :param number: the recipient's number, available as the variable ``number``.
+        :param name: the recipient's name, available as the variable ``name``.
+        :param variables: the other variables; ``number`` and ``name`` take precedence over variables of these names.
+        :raises MissingVariable: the recipient does not have a variable that the template uses, or it is None.
+        :raises BadText: the result is empty or too long, contains what it must not, or cannot be computed.
         """
         values = {**variables, "number": number}
         if name is not None:
             values["name"] = name
-        text = None if self._text is None else self._text.fill(values)
-        return Rendered(text, self._content.copy() if self._fixed else _fill_tree(self._content, values))
+        text = None if self._text is None else self._text.render(values)
+        return Rendered(text, self._content.copy() if self._fixed else _render_tree(self._content, values))
 
     def _fields(self) -> Iterator[_Field]:
         if self._text is not None:
@@ -116,13 +122,13 @@ class CompiledContent:
 
 
 def compile_content(content: Content) -> CompiledContent:
-    """Check and compile what a broadcast says.
+    """Check and compile the content of a broadcast.
 
-    The content of what is rendered holds, as in the API: ``previewUrl`` for a text; ``media`` and, where
-    there is one, ``filename`` for media; ``template`` with ``name``, ``language`` and ``components``.
+    :attr:`Rendered.content` has the fields of the API: ``previewUrl`` for a text; ``media`` and, if it is given,
+    ``filename`` for media; ``template`` with ``name``, ``language`` and ``components`` for a provider template.
 
-    :raises TemplateError: a text that is no template or asks for too much, with its line; or one without variables
-        that could not be sent to anyone.
+    :raises TemplateError: a text is not a template, uses what templates may not use, or has no variables and cannot
+        be sent to any recipient; the error names the line.
     """
     match content:
         case TextContent():
@@ -135,9 +141,9 @@ def compile_content(content: Content) -> CompiledContent:
 
 
 def variables_of(content: Content) -> frozenset[str]:
-    """The names that its templates may ask for, ``name`` and ``number`` among them.
+    """Return the names of all variables that the templates of a content use, including ``name`` and ``number``.
 
-    :raises TemplateError: it cannot be compiled.
+    :raises TemplateError: the content cannot be compiled.
     """
     return compile_content(content).variables
 
@@ -154,14 +160,14 @@ def _compile_template(content: TemplateContent) -> CompiledContent:
     template = content.template
     components = _compile_tree(template.components, "components")
     if sum(1 for _ in _fields_in(components)) > MOST_COMPONENT_TEXTS:
-        raise TemplateError(f"components: there are more than {MOST_COMPONENT_TEXTS} texts", line=1)
+        raise TemplateError(f"components: they contain more than {MOST_COMPONENT_TEXTS} texts", line=1)
     tree = {"name": template.name, "language": template.language, "components": components}
     return CompiledContent(content.type, text=None, content={"template": tree})
 
 
 def _compile_tree(value: Any, path: str) -> Tree:
     if path.count(".") > DEEPEST_COMPONENTS:
-        raise TemplateError("components: they are nested too deeply", line=1)
+        raise TemplateError(f"components: they are nested more than {DEEPEST_COMPONENTS} levels deep", line=1)
     match value:
         case str():
             return _compile_field(path, value, longest=LONGEST_CAPTION, refused=_REFUSED_BY_META)
@@ -173,14 +179,14 @@ def _compile_tree(value: Any, path: str) -> Tree:
             return value
 
 
-def _fill_tree(tree: Tree, values: Values) -> Any:
+def _render_tree(tree: Tree, values: Values) -> Any:
     match tree:
         case _Field():
-            return tree.fill(values)
+            return tree.render(values)
         case dict():
-            return {key: _fill_tree(part, values) for key, part in tree.items()}
+            return {key: _render_tree(part, values) for key, part in tree.items()}
         case list():
-            return [_fill_tree(part, values) for part in tree]
+            return [_render_tree(part, values) for part in tree]
         case _:
             return tree
 

@@ -48,7 +48,7 @@ def nested(depth: int) -> Any:
         pytest.param({"send": {"body": {"to": "{{ digits"}}}, "settings.send.body: to: line 1: ", id="template"),
         pytest.param(
             {"send": {"body": {**TEXT_BODY, "a": [{"b": "\n{{ text.x }}"}]}}},
-            "settings.send.body: a.0.b: line 2: the attribute 'x' is outside the sandbox",
+            "settings.send.body: a.0.b: line 2: the attribute 'x' is not available",
             id="template-with-its-line",
         ),
         pytest.param(

@@ -1,0 +1,90 @@
+"""The Jinja environment of message texts: a sandbox with metered operations only."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import jinja2
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from wabroadcast_core.rendering.errors import BadText
+from wabroadcast_core.rendering.filters import FILTERS, TESTS
+from wabroadcast_core.rendering.methods import call_method
+from wabroadcast_core.rendering.operators import OPERATORS, compare, concatenate, get_item, get_slice, loop_items
+from wabroadcast_core.rendering.values import MeteredContext, Operation, UndefinedValue, check_size, to_text
+
+METERED_OPERATIONS: Mapping[str, Operation] = {
+    "_call": call_method,
+    "_compare": compare,
+    "_concatenate": concatenate,
+    "_item": get_item,
+    "_loop": loop_items,
+    "_slice": get_slice,
+}
+"""Filters that the compiler puts in the place of Jinja's own operations, which are not metered."""
+
+_OPERATION_ERRORS: Final = (
+    ArithmeticError,
+    AssertionError,  # raised by Jinja's truncate for a length that is shorter than its end
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    jinja2.TemplateError,
+)
+"""What an operation may raise on values that do not fit it."""
+
+
+class MessageEnvironment(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, reduced to the operations that messages need."""
+
+    intercepted_binops = frozenset(OPERATORS)
+
+    def __init__(self) -> None:
+        super().__init__(
+            undefined=UndefinedValue, autoescape=False, keep_trailing_newline=True, finalize=_finalize, cache_size=0
+        )
+        self.globals = {}
+        self.filters = {**FILTERS, **METERED_OPERATIONS}
+        self.tests = dict(TESTS)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Evaluate an arithmetic operator."""
+        assert isinstance(context, MeteredContext)  # noqa: S101 - narrows a type; render() creates no other context
+        context.charge(left, right)
+        return check_size(OPERATORS[operator](left, right))
+
+
+@pass_context
+def _finalize(context: MeteredContext, value: Any) -> str:
+    context.charge(value)
+    return to_text(value)
+
+
+ENVIRONMENT: Final = MessageEnvironment()
+
+
+def render(root: Callable[[Context], Iterable[str]], values: dict[str, Any], *, longest: int) -> str:
+    """Render a compiled template, and stop as soon as the text is longer than ``longest`` characters.
+
+    :param root: the root render function of the compiled template.
+    :param values: the variables; one that is absent counts as undefined.
+    :raises NotRendered: a variable is missing, the text is too long, or an operation failed.
+    """
+    pieces: list[str] = []
+    room = longest
+    try:
+        for piece in root(MeteredContext(ENVIRONMENT, values)):
+            room -= len(piece)
+            if room < 0:
+                raise too_long(longest)
+            pieces.append(piece)
+    except _OPERATION_ERRORS as error:
+        raise BadText(f"an operation cannot be applied to these values ({type(error).__name__})") from error
+    return "".join(pieces)
+
+
+def too_long(longest: int) -> BadText:
+    """Return the error for a rendered text of more than ``longest`` characters."""
+    return BadText(f"the rendered text is longer than {longest:,} characters")
