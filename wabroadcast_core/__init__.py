@@ -1,4 +1,11 @@
-"""A WhatsApp broadcast engine: the API for hosts that embed it and for plugins. All public names are here."""
+"""The WhatsApp broadcast engine. Every public name is here: what hosts embed and what plugins build on.
+
+The two front doors, :class:`Broadcaster` and :class:`Worker`, are imported when they are first used, so that a plugin
+loads neither Huey nor Alembic.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from wabroadcast_core.audience.columns import Columns, find_columns, find_variables
 from wabroadcast_core.audience.files import LONGEST_FIELD, LONGEST_ROW, MOST_COLUMNS, file_kind
@@ -58,6 +65,12 @@ from wabroadcast_core.rendering.template import CompiledText, compile_text
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.transport.http_requests import Reply, ask, blank_numbers, error_of, read_json
 
+if TYPE_CHECKING:
+    from wabroadcast_core.broadcaster import Broadcaster
+    from wabroadcast_core.worker import Worker
+
+_FRONT_DOORS = {"Broadcaster": "wabroadcast_core.broadcaster", "Worker": "wabroadcast_core.worker"}
+
 __all__ = [
     "LONGEST_FIELD",
     "LONGEST_ROW",
@@ -68,6 +81,7 @@ __all__ = [
     "BadMessage",
     "BroadcastError",
     "BroadcastSummary",
+    "Broadcaster",
     "Cache",
     "Capabilities",
     "ChecksConnection",
@@ -121,6 +135,7 @@ __all__ = [
     "UnavailableError",
     "WebhookRefusedError",
     "WebhookRequest",
+    "Worker",
     "ask",
     "blank_numbers",
     "compile_text",
@@ -137,3 +152,14 @@ __all__ = [
     "read_table",
     "split_tags",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FRONT_DOORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_FRONT_DOORS[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

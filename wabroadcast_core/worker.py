@@ -4,17 +4,14 @@ import gc
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import redis
 from huey.consumer import Consumer
 from huey.consumer import Worker as HueyWorker
 
+from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import BroadcastError
-
-if TYPE_CHECKING:
-    from wabroadcast_core.broadcaster import Broadcaster
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +23,7 @@ LOOK_SECONDS = 0.2
 class Worker:
     """Works for a started :class:`Broadcaster`, until it is stopped."""
 
-    def __init__(self, broadcaster: "Broadcaster") -> None:
+    def __init__(self, broadcaster: Broadcaster) -> None:
         self._broadcaster = broadcaster
         self._handlers: Handlers = broadcaster.handlers
         self._consumer: Consumer | None = None
