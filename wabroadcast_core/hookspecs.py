@@ -370,10 +370,12 @@ class Hooks:
 
     @hookspec
     def wab_broadcast_changed(self, broadcast: BroadcastSummary) -> None:
-        """Receive a broadcast that has a new status.
+        """Receive a broadcast that was submitted or changed.
 
-        Called in the process that made the change (web or worker), on a thread, after the change was committed. The
-        caller waits, so return quickly.
+        Called after a submit, after each pause, resume, cancel, retry and reschedule, and when the status changes by
+        itself: at the start, at the end, and when the engine pauses the broadcast. It is called in the process that
+        made the change (web or worker), on a thread, after the change was committed. The caller waits, so return
+        quickly.
 
         :param broadcast: the broadcast with its present status.
         :raises Exception: logged with the plugin's name.

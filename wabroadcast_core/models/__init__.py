@@ -1,1 +1,1 @@
-"""What crosses a border: HTTP, the queue, files, providers, plugins."""
+"""Data that crosses a border: HTTP, the queue, files, providers, plugins."""

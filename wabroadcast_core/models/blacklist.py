@@ -1,4 +1,4 @@
-"""A number that must not be messaged."""
+"""The blacklist: numbers that must not be messaged."""
 
 from datetime import datetime
 
@@ -12,38 +12,42 @@ LONGEST_REASON = 500
 
 
 class BlacklistDraft(Model):
+    """A number to put on the blacklist."""
+
     number: str = Field(max_length=64)
     reason: str = Field(DEFAULT_REASON, min_length=1, max_length=LONGEST_REASON)
-    connection: str | None = Field(None, description="Only on this connection; on every one if not given.")
+    connection: str | None = Field(None, description="The only connection on which it is blocked; all if not given.")
 
 
 class BlacklistEntry(Model):
+    """A number on the blacklist."""
+
     number: str
-    connection: str | None = Field(description="None: on every connection.")
+    connection: str | None = Field(description="The only connection on which it is blocked; null: all connections.")
     reason: str
-    source: str = Field(description="Who or what listed it.")
+    source: str = Field(description="The user, API key, file or component that added it.")
     created_at: datetime
 
 
 class BlacklistAct(Model):
-    """Somebody opted out, or in again."""
+    """An opt-out or opt-in of a number, in its history."""
 
     at: datetime
     act: str = Field(description="opt_out or opt_in.")
-    actor: str = Field(description="Who or what did it.")
-    connection: str | None = Field(description="None: on every connection.")
+    actor: str = Field(description="The user, API key or component that made the change.")
+    connection: str | None = Field(description="The only connection that it concerns; null: all connections.")
     reason: str | None
 
 
 class BlacklistReport(Model):
-    """What became of a file of numbers: rows are added, known or rejected, and nothing else."""
+    """The result of importing a file of numbers. Every row counts as added, known or rejected."""
 
     filename: str | None
     reason: str | None = Field(None, description="Why the file could not be read to its end.")
     rows: int = 0
     added: int = Field(0, description="Numbers that were not listed before.")
-    known: int = Field(0, description="Numbers that were listed already, or came before in the file.")
+    known: int = Field(0, description="Numbers that were listed already, or that occur earlier in the file.")
     rejected: int = 0
-    reasons: dict[str, int] = Field(default_factory=dict, description="How many rows were rejected, by reason.")
-    rejections: list[RejectedRow] = Field(default_factory=list, description="The first ones.")
-    columns: dict[str, str] = Field(default_factory=dict, description="What each column was understood as.")
+    reasons: dict[str, int] = Field(default_factory=dict, description="Number of rejected rows, by reason.")
+    rejections: list[RejectedRow] = Field(default_factory=list, description="The first rejected rows.")
+    columns: dict[str, str] = Field(default_factory=dict, description="The meaning of each column of the file.")

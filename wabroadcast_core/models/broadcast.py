@@ -1,4 +1,4 @@
-"""One submitted job: how it comes in, how it is shown."""
+"""Broadcasts: as they are submitted and as they are shown."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -14,16 +14,20 @@ LONGEST_NAME = 200
 
 
 class BroadcastDraft(Model):
-    """A broadcast as submitted, without its inline recipients: those stream beside it."""
+    """A broadcast as it is submitted, without inline recipients, which are streamed separately."""
 
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
     message: Content
-    source: dict[str, Any] | None = Field(None, description='Where the audience is: {"type": "csv", "uploadId": "…"}.')
-    connection: str | list[str] | None = Field(None, description="One connection, or a pool that shares the work.")
+    source: dict[str, Any] | None = Field(
+        None, description='The source of the audience: {"type": "csv", "uploadId": "…"}.'
+    )
+    connection: str | list[str] | None = Field(
+        None, description="The name of a connection, or a list of names: a pool that shares the broadcast."
+    )
     priority: Priority = Priority.NORMAL
     scheduled_at: Moment | None = None
     batching: Batching | None = None
-    rate: Rate | None = Field(None, description="Tightens the connection's rate, never loosens it.")
+    rate: Rate | None = Field(None, description="A rate of its own. It can only be slower than the connection's.")
     retry: Retry = Field(default_factory=Retry)
     send_window: SendWindow | None = None
     on_unknown: Literal["hold", "resend"] = "hold"
@@ -31,40 +35,41 @@ class BroadcastDraft(Model):
 
     @field_validator("source")
     @classmethod
-    def _names_a_type(cls, source: dict[str, Any] | None) -> dict[str, Any] | None:
+    def _check_type(cls, source: dict[str, Any] | None) -> dict[str, Any] | None:
         if source is not None and not isinstance(source.get("type"), str):
-            raise ValueError('a source needs a "type"')
+            raise ValueError('the source has no "type": give the kind of a contact source, such as "csv"')
         return source
 
     @field_validator("connection")
     @classmethod
-    def _pool_without_doubles(cls, connection: str | list[str] | None) -> str | list[str] | None:
+    def _check_pool(cls, connection: str | list[str] | None) -> str | list[str] | None:
         if isinstance(connection, list) and not 0 < len(set(connection)) == len(connection):
-            raise ValueError("a pool names at least one connection, each once")
+            raise ValueError("the list is empty or names a connection twice: give at least one, each once")
         return connection
 
     @property
     def pool(self) -> list[str]:
+        """The names of the connections; empty if none is given."""
         if self.connection is None:
             return []
         return [self.connection] if isinstance(self.connection, str) else self.connection
 
 
 class BroadcastPatch(Model):
-    """What may change before a scheduled broadcast starts."""
+    """The fields of a scheduled broadcast that may change before it starts."""
 
     name: str | None = Field(None, min_length=1, max_length=LONGEST_NAME)
     scheduled_at: Moment | None = None
 
     @model_validator(mode="after")
-    def _something(self) -> "BroadcastPatch":
+    def _check_change(self) -> "BroadcastPatch":
         if self.name is None and self.scheduled_at is None:
-            raise ValueError("give name or scheduledAt")
+            raise ValueError("there is nothing to change: give name or scheduledAt")
         return self
 
 
 class Counts(Model):
-    """How many messages stand where; the statuses add up to the total, delivered and read are facts beside them."""
+    """The number of messages by status. The statuses add up to the total; delivered and read are counted separately."""
 
     queued: int = 0
     processing: int = 0
@@ -80,7 +85,7 @@ class Counts(Model):
 
 
 class BroadcastSummary(Model):
-    """A broadcast in a list, and as submit and the control calls answer it."""
+    """A broadcast as lists show it, and as submit and the control calls return it."""
 
     job_id: str
     name: str
@@ -98,7 +103,7 @@ class BroadcastSummary(Model):
 
 
 class BroadcastProgress(Model):
-    """The answer to "how far is it?": one row read, whatever the audience's size."""
+    """The progress of a broadcast. It is read from one row, whatever the size of the audience."""
 
     job_id: str
     status: BroadcastStatus
@@ -107,13 +112,13 @@ class BroadcastProgress(Model):
     total: int
     counts: Counts
     skipped_by: dict[str, int]
-    progress: float = Field(description="Share of the known recipients that need no more work, 0 to 1.")
-    rate: float = Field(description="Messages sent per second, lately.")
-    eta: datetime | None = Field(description="When it ends at the present rate, where that can be said.")
+    progress: float = Field(description="Share of the known recipients that need no more work, from 0 to 1.")
+    rate: float = Field(description="Messages sent per second, recently.")
+    eta: datetime | None = Field(description="When it will end at the present rate; null if unknown.")
 
 
 class Act(Model):
-    """Something that was done to a broadcast: by whom, when."""
+    """An action on a broadcast, in its history."""
 
     at: datetime
     actor: str
@@ -122,13 +127,15 @@ class Act(Model):
 
 
 class BatchView(Model):
+    """One batch of a broadcast."""
+
     batch: int
     size: int
     state: Literal["waiting", "released", "paused", "cancelled"]
 
 
 class BroadcastDetail(BroadcastSummary):
-    """The whole of a broadcast."""
+    """A broadcast with everything that was submitted and its history."""
 
     prepared: bool
     message: dict[str, Any]

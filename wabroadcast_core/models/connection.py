@@ -1,4 +1,4 @@
-"""One WhatsApp account or number that can send."""
+"""Connections: WhatsApp accounts or numbers that can send."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -13,21 +13,26 @@ CONNECTION_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
 
 class Limits(Model):
-    """How fast and when a connection may send. Without ``rate`` it sends as fast as its sender answers."""
+    """The limits of a connection: how fast and when it may send.
+
+    Without ``rate`` it sends as fast as its sender answers.
+    """
 
     rate: Rate | None = None
     quotas: list[Quota] = Field(default_factory=list, max_length=8)
     jitter: Jitter | None = None
-    per_recipient: Rate | None = Field(None, description="For messages to the same person, over all broadcasts.")
-    warm_up: WarmUp | None = Field(None, description="A daily cap that grows with the age of the number.")
+    per_recipient: Rate | None = Field(None, description="Limit of messages to the same person, over all broadcasts.")
+    warm_up: WarmUp | None = Field(None, description="A daily limit that grows with the age of the number.")
     send_window: SendWindow | None = None
-    lanes: int = Field(1, ge=1, le=16, description="Turns at once over all processes.")
-    check_numbers: bool = Field(True, description="Ask who is on WhatsApp before a send, where the sender can say.")
+    lanes: int = Field(1, ge=1, le=16, description="Most turns at once, over all processes.")
+    check_numbers: bool = Field(
+        True, description="Whether a number is checked to be on WhatsApp before a send, if the sender can do that."
+    )
 
     @field_validator("quotas")
     @classmethod
-    def _each_window_once(cls, quotas: list[Quota]) -> list[Quota]:
-        """Of two quotas for one window the smaller one counts."""
+    def _keep_smallest(cls, quotas: list[Quota]) -> list[Quota]:
+        """Keep one quota for each length of window: the smallest."""
         smallest: dict[float, Quota] = {}
         for quota in quotas:
             known = smallest.get(quota.per_seconds)
@@ -49,18 +54,21 @@ HUMAN_PACE = Limits(
         ]
     ),
 )
-"""What a gateway starts with whose use can cost the number: the gaps, ceiling and steps that people report to hold."""
+"""The default limits of an unofficial gateway, whose use can get the number banned.
+
+The gaps, the quota and the steps are those that users of such gateways report as safe.
+"""
 
 
 class ConnectionDraft(Limits):
-    """A connection as an operator gives it. Limits that are left out are the sender's own; null means none."""
+    """A connection as an operator saves it. A limit that is left out is the sender's default; null means no limit."""
 
     sender: str
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
 class ConnectionView(Limits):
-    """A connection as it is shown: secrets are left out."""
+    """A connection as it is shown, without secrets."""
 
     name: str
     sender: str
@@ -71,14 +79,14 @@ class ConnectionView(Limits):
 
 
 class ConnectionKind(Model):
-    """A kind of sender that is installed."""
+    """An installed kind of sender, with the JSON schema of its settings."""
 
     kind: str
     settings_schema: dict[str, Any]
 
 
 class ConnectionTest(Model):
-    """What a provider says of an account just now."""
+    """The result of a connection test: the state of the account as its provider reports it now."""
 
     state: Literal["up", "down", "unknown"]
     reason: str

@@ -1,4 +1,4 @@
-"""A person in the contact book, their tags, and the files that people come in by."""
+"""Contacts: people in the contact book, their tags, and the import of contact files."""
 
 import re
 import unicodedata
@@ -16,31 +16,31 @@ LONGEST_TAG = 100
 LONGEST_VARIABLE = 200  # characters of a variable's name
 MOST_NUMBERS = 100_000  # in one call
 OWN_COLUMNS = ("number", "name", "tags")
-"""What a contact has beside variables: no variable is called so."""
+"""The fields of a contact beside its variables. No variable may have one of these names."""
 
-_BETWEEN_TAGS = re.compile(r":::|[,;|\n]")
+_TAG_SEPARATORS = re.compile(r":::|[,;|\n]")
 _GOOGLE_MARKS = re.compile(r"(?:\*\s+)+")
 
 
 def split_tags(text: str) -> list[str]:
-    """The tags in one cell, also as Google Contacts writes them: ``* myContacts ::: Friends``."""
-    return list(dict.fromkeys(filter(None, map(_plain_tag, _BETWEEN_TAGS.split(text)))))
+    """Return the tags in one cell, also as Google Contacts writes them: ``* myContacts ::: Friends``."""
+    return list(dict.fromkeys(filter(None, map(_strip_marks, _TAG_SEPARATORS.split(text)))))
 
 
-def _plain_tag(text: str) -> str:
+def _strip_marks(text: str) -> str:
     text = text.strip()
     marks = _GOOGLE_MARKS.match(text)
     return text[marks.end() :] if marks else text
 
 
 def _clean_tag(tag: str) -> str:
-    """Only what a cell of a file can hold as one tag: an exported book can be imported again."""
-    cleaned = _plain_tag(tag)
+    """Accept only what a cell of a file can hold as one tag, so that an exported book can be imported again."""
+    cleaned = _strip_marks(tag)
     if not cleaned:
-        raise ValueError("a tag is not empty")
-    if _BETWEEN_TAGS.search(cleaned):
-        raise ValueError("a comma, semicolon, bar or line break stands between tags, not in one")
-    return _without_controls(cleaned)
+        raise ValueError("the tag is empty")
+    if _TAG_SEPARATORS.search(cleaned):
+        raise ValueError("the tag contains a comma, semicolon, bar, ::: or line break: give each tag separately")
+    return _refuse_controls(cleaned)
 
 
 def _clean_name(name: str) -> str | None:
@@ -50,15 +50,15 @@ def _clean_name(name: str) -> str | None:
 def _clean_variable(name: str) -> str:
     cleaned = " ".join(name.split())
     if not cleaned:
-        raise ValueError("a variable has a name")
+        raise ValueError("the name of the variable is empty")
     if cleaned in OWN_COLUMNS:
-        raise ValueError(f"{cleaned} is no variable, a contact has its own")
-    return _without_controls(cleaned)
+        raise ValueError(f"{cleaned!r} is a field of the contact itself: set that field, or choose another name")
+    return _refuse_controls(cleaned)
 
 
-def _without_controls(text: str) -> str:
+def _refuse_controls(text: str) -> str:
     if any(unicodedata.category(character) == "Cc" for character in text):
-        raise ValueError("no control characters")
+        raise ValueError("the text contains a control character: remove it")
     return text
 
 
@@ -68,7 +68,7 @@ VariableName = Annotated[str, Field(max_length=LONGEST_VARIABLE), AfterValidator
 
 
 class ContactPatch(Model):
-    """A contact as given. When one is changed, what is left out stays as it is."""
+    """The fields of a contact that a caller sets. In a change, fields that are left out keep their values."""
 
     name: ContactName | None = None
     tags: list[Tag] = Field(default_factory=list, max_length=100)
@@ -76,93 +76,109 @@ class ContactPatch(Model):
 
 
 class ContactDraft(ContactPatch):
-    """A contact with its number."""
+    """A contact to create, with its number."""
 
     number: str = Field(max_length=64)
 
 
 class ContactView(Model):
+    """A contact as it is shown."""
+
     number: str
     name: str | None
     tags: list[str]
     variables: dict[str, Scalar]
-    source: str | None = Field(description="How the contact came in: a file's name, api, inbound.")
+    source: str | None = Field(description="Where the contact was created: the name of a file, api, or inbound.")
     created_at: datetime
     updated_at: datetime
 
 
 class ErasureReport(Model):
-    """What was erased of a person. What is not there any more is not counted again."""
+    """The result of erasing a person. Data that an earlier call erased is not counted again."""
 
     contact: bool = Field(description="Whether the number was in the contact book.")
-    messages: int = Field(description="Messages whose number, name and variables were blanked.")
-    cancelled: int = Field(description="Those among them that still waited, and will not be sent.")
-    under_way: int = Field(description="Those that were just being sent; they are dropped unless they had left.")
-    pending: int = Field(description="Those that keep the number until their audience is read: erase again then.")
+    messages: int = Field(description="Messages whose number, name and variables were deleted.")
+    cancelled: int = Field(description="Those of them that were waiting and will not be sent.")
+    under_way: int = Field(
+        description="Those of them that were being sent; they are dropped unless the request had left."
+    )
+    pending: int = Field(
+        description="Those of them that keep the number until their audience has been read: erase again after that."
+    )
 
 
 class TagView(Model):
+    """A tag as it is shown."""
+
     name: str
-    contacts: int = Field(description="How many contacts have it.")
+    contacts: int = Field(description="Number of contacts with this tag.")
 
 
 class TagPatch(Model):
+    """The change of a tag's name."""
+
     name: Tag = Field(description="The new name.")
 
 
 class TagMerge(Model):
-    """The tags that become one with another."""
+    """The tags to merge into another one."""
 
-    sources: list[str] = Field(alias="from", min_length=1, max_length=1_000, description="They are gone after it.")
+    sources: list[str] = Field(
+        alias="from", min_length=1, max_length=1_000, description="The tags to merge; they are deleted."
+    )
 
 
 class ContactFilter(Model):
-    """Contacts as a list chooses them; nothing given: everyone."""
+    """A selection of contacts. Without any field it selects all contacts."""
 
     tag: str | None = None
     query: str | None = Field(None, alias="q", max_length=200, description="Part of a name or a number.")
 
 
 class Tagging(Model):
-    """Tags to put on contacts, or to take off them."""
+    """Tags to add to contacts, or to remove from them."""
 
-    numbers: list[str] | None = Field(None, max_length=MOST_NUMBERS, description="Whose; or else give a filter.")
+    numbers: list[str] | None = Field(
+        None, max_length=MOST_NUMBERS, description="The numbers of the contacts; give either these or a filter."
+    )
     filter: ContactFilter | None = None
     add: list[Tag] = Field(default_factory=list, max_length=100)
     remove: list[str] = Field(default_factory=list, max_length=100)
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> "Tagging":
+    def _check_fields(self) -> "Tagging":
         if (self.numbers is None) == (self.filter is None):
             raise ValueError("give either numbers or filter")
         if not (self.add or self.remove):
-            raise ValueError("give tags to add or to remove")
+            raise ValueError("there are no tags: give tags to add or to remove")
         if both := set(self.add) & set(self.remove):
-            raise ValueError(f"to add and to remove: {', '.join(sorted(both))}")
+            raise ValueError(f"tags to add and to remove at once: {', '.join(sorted(both))}")
         return self
 
 
 class TaggingReport(Model):
-    """What a tagging did. A contact counts once for each tag it got or lost."""
+    """The result of a tagging. A contact counts once for each tag that it received or lost."""
 
-    contacts: int = Field(description="How many were meant.")
+    contacts: int = Field(description="Number of selected contacts.")
     added: int
     removed: int
     unknown: int = Field(description="Numbers that are not in the contact book.")
 
 
 class ImportStatus(StrEnum):
+    """The status of an import."""
+
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
-    FAILED = "failed"  # the file could not be read to its end; what was read before that is in the book
+    FAILED = "failed"  # the file could not be read to its end; the rows before that are in the contact book
 
 
 OPEN_IMPORTS = (ImportStatus.QUEUED, ImportStatus.RUNNING)
 
 
 class RejectedRow(Model):
-    """A row that could not be taken: its number in the file (the first line is 1), its column, the reason."""
+    """A row that could not be imported: its number in the file (the first line is 1), its column and the reason."""
 
     row: int
     column: str | None
@@ -170,7 +186,7 @@ class RejectedRow(Model):
 
 
 class SampleRow(Model):
-    """A row as it was understood."""
+    """A row of a file as it will be imported."""
 
     number: str
     name: str | None
@@ -179,29 +195,31 @@ class SampleRow(Model):
 
 
 class Reading(Model):
-    """How a contact file was read. What does not apply to its kind is None."""
+    """How a contact file was read. Fields that do not apply to its kind are null."""
 
     delimiter: str | None = None
     encoding: str | None = None
-    sheet: str | None = Field(None, description="Of a workbook.")
-    header_row: int | None = Field(None, description="The header's number in the file; None: it has none.")
+    sheet: str | None = Field(None, description="The sheet of a workbook.")
+    header_row: int | None = Field(None, description="The number of the header row in the file; null: no header.")
 
 
 class ImportReport(Model):
-    """What became of a contact file, or would: rows are created, updated or rejected, and nothing else."""
+    """The result of a contact import or of a dry run. Every row counts as created, updated or rejected."""
 
-    import_id: str | None = Field(description="None: a dry run, nothing was stored.")
-    status: str = Field(description="queued, running, done or failed; a dry run that is running saw the first rows.")
-    reason: str | None = Field(None, description="Why it failed.")
+    import_id: str | None = Field(description="Null for a dry run, which stores nothing.")
+    status: str = Field(
+        description="queued, running, done or failed; a dry run with running has read only the first rows."
+    )
+    reason: str | None = Field(None, description="Why the import failed.")
     filename: str | None
     rows: int
     created: int
     updated: int
     rejected: int
-    reasons: dict[str, int] = Field(default_factory=dict, description="How many rows were rejected, by reason.")
-    rejections: list[RejectedRow] = Field(description="The first ones; the rest are in the errors file.")
-    columns: dict[str, str] = Field(description="What each column of the file was understood as.")
-    reading: Reading | None = Field(None, description="How the file was read; None: not yet.")
+    reasons: dict[str, int] = Field(default_factory=dict, description="Number of rejected rows, by reason.")
+    rejections: list[RejectedRow] = Field(description="The first rejected rows; all of them are in the errors file.")
+    columns: dict[str, str] = Field(description="The meaning of each column of the file.")
+    reading: Reading | None = Field(None, description="How the file was read; null before it was read.")
     samples: list[SampleRow] = Field(default_factory=list, description="The first rows of a dry run.")
     created_at: datetime
     finished_at: datetime | None = None

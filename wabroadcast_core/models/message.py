@@ -1,4 +1,4 @@
-"""What is sent: the message of a broadcast as submitted, one person's message as listed, one as handed to a sender."""
+"""Messages: the content of a broadcast, one rendered message for a sender, one message as it is shown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,25 +16,29 @@ LONGEST_CAPTION = 1_024
 
 
 class TextContent(Model):
+    """A text message."""
+
     type: Literal["text"] = "text"
     text: str = Field(min_length=1, max_length=4 * LONGEST_TEXT, description="A Jinja template.")
     preview_url: bool = False
 
 
 class MediaSource(Model):
-    """A public link, or an earlier upload: exactly one of the two."""
+    """The file of a media message: a public URL or an upload, exactly one of them."""
 
     url: str | None = Field(None, pattern=r"^https?://\S+$", max_length=2_048)
     upload_id: str | None = None
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> "MediaSource":
+    def _check_one(self) -> "MediaSource":
         if (self.url is None) == (self.upload_id is None):
             raise ValueError("give either url or uploadId")
         return self
 
 
 class MediaContent(Model):
+    """A message with a file."""
+
     type: MediaKind
     media: MediaSource
     caption: str | None = Field(None, max_length=4 * LONGEST_CAPTION, description="A Jinja template.")
@@ -42,7 +46,7 @@ class MediaContent(Model):
 
 
 class TemplateName(Model):
-    """A message template registered with the provider; every text in ``components`` is a Jinja template."""
+    """A template that is registered with the provider. Every text in ``components`` is a Jinja template."""
 
     name: str = Field(pattern=r"^[a-z0-9_]{1,512}$")
     language: str = Field(pattern=r"^[A-Za-z]{2,3}(_[A-Za-z]{2,4})?$")
@@ -50,6 +54,8 @@ class TemplateName(Model):
 
 
 class TemplateContent(Model):
+    """A message from a template that is registered with the provider."""
+
     type: Literal["template"]
     template: TemplateName
 
@@ -59,29 +65,29 @@ Content: TypeAlias = Annotated[TextContent | MediaContent | TemplateContent, Fie
 
 @dataclass(slots=True)
 class OutgoingMessage:
-    """One person's message, rendered, as a sender gets it."""
+    """One rendered message, as a sender receives it."""
 
-    message_id: str  # ours: unique over all installations, at most 64 characters
-    number: str  # E.164 with the plus
+    message_id: str  # our id: unique over all installations, at most 64 characters
+    number: str  # E.164, with the plus sign
     type: str
     text: str | None = None  # the rendered text or caption
-    content: Mapping[str, Any] = field(default_factory=dict)  # the rendered rest: media, filename, template
+    content: Mapping[str, Any] = field(default_factory=dict)  # the other rendered fields: media, filename, template
     name: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
-    attempt: int = 1
+    attempt: int = 1  # counts from 1
 
 
 @dataclass(slots=True)
 class Accepted:
-    """The provider took the message. ``wa_id``: the id it knows the person by, if it said so."""
+    """The provider's acceptance of a message."""
 
-    provider_id: str | None = None
-    wa_id: str | None = None
-    state: str = "accepted"  # or what the provider calls a message it holds back
+    provider_id: str | None = None  # the provider's id of the message
+    wa_id: str | None = None  # the provider's id of the person, if it returns one
+    state: str = "accepted"  # or the provider's word for a message that it holds back
 
 
 class MessageView(Model):
-    """What happened to one recipient."""
+    """One message of a broadcast as it is shown."""
 
     message_id: str
     number: str

@@ -1,4 +1,4 @@
-"""Lists as the API shows them."""
+"""Pages of lists, as the API returns them."""
 
 from typing import Generic, TypeVar
 
@@ -8,6 +8,8 @@ Item = TypeVar("Item")
 
 
 class Page(Model, Generic[Item]):
+    """One page of a list, by its number from 1."""
+
     items: list[Item]
     total: int
     page: int
@@ -15,5 +17,7 @@ class Page(Model, Generic[Item]):
 
 
 class CursorPage(Model, Generic[Item]):
+    """One page of a long list, with the cursor of the next page. ``next_cursor`` is null on the last page."""
+
     items: list[Item]
     next_cursor: str | None

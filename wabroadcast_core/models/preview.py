@@ -1,4 +1,4 @@
-"""What a broadcast would do, before anything of it is stored or sent."""
+"""The preview of a broadcast, before anything is stored or sent."""
 
 from datetime import datetime
 from typing import Any
@@ -9,34 +9,36 @@ from wabroadcast_core.models.base import Model
 
 
 class PreviewMessage(Model):
-    """One real recipient's message as it would be sent."""
+    """The message of one real recipient, as it would be sent."""
 
     number: str
     name: str | None
     text: str | None = Field(description="The text or caption.")
-    content: dict[str, Any] = Field(description="The rest: media, file name, template.")
+    content: dict[str, Any] = Field(description="The other fields: media, file name, template.")
 
 
 class CarrierLimits(Model):
-    """What one connection of the pool can carry of such a message."""
+    """The limits of one connection of the pool for this type of message."""
 
     connection: str
     sender: str
-    text_length: int = Field(description="Characters of the text or caption.")
-    media_bytes: int | None = Field(description="Largest file; None: no limit is known, or there is no file.")
+    text_length: int = Field(description="Most characters of the text or caption.")
+    media_bytes: int | None = Field(
+        description="Size of the largest file, in bytes; null: no limit is known, or the message has no file."
+    )
 
 
 class Preview(Model):
-    """How many would get it, how many not and why."""
+    """The numbers of recipients that would and would not receive the message, with the reasons."""
 
-    complete: bool = Field(description="Whether the whole audience was looked at; otherwise time was up.")
+    complete: bool = Field(description="Whether the whole audience was read; false: the time was up before.")
     total: int
     sendable: int
     skipped: int
     skipped_by: dict[str, int]
-    missing_variables: dict[str, int] = Field(description="How many lack each variable.")
-    variables: list[str] = Field(description="The names that the message asks for.")
+    missing_variables: dict[str, int] = Field(description="Number of recipients without a value, by variable.")
+    variables: list[str] = Field(description="The variables that the message uses.")
     messages: list[PreviewMessage]
     limits: list[CarrierLimits]
     starts_at: datetime
-    finishes_at: datetime | None = Field(description="Under the present limits and windows, where that can be said.")
+    finishes_at: datetime | None = Field(description="The end under the present limits and windows; null if unknown.")

@@ -1,4 +1,4 @@
-"""What providers say later: receipts, messages from people, news of a connection."""
+"""Events that providers report: receipts, messages from people, changes of a connection's state."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,34 +9,35 @@ from wabroadcast_core.errors import SendError
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A message got on, or failed after all. ``at`` is a UNIX timestamp (seconds, UTC).
+    """A report that a message was sent, delivered or read, or that it failed later.
 
-    ``message_id`` is ours and ``provider_id`` theirs: at least one is there.
+    ``at`` is a UNIX timestamp (seconds, UTC). ``message_id`` is our id and ``provider_id`` the provider's: at least
+    one of them is set.
     """
 
     kind: Literal["sent", "delivered", "read", "failed"]
     at: float
     message_id: str | None = None
     provider_id: str | None = None
-    error: SendError | None = None  # why, with failed
+    error: SendError | None = None  # the reason, if the kind is failed
 
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A person wrote to a connection."""
+    """A message that a person wrote to a connection."""
 
     number: str  # E.164
     text: str
-    at: float
-    provider_id: str | None = None
-    reply_to: str | None = None  # the provider's id of the message answered
-    payload: str | None = None  # of a button
-    preference: Literal["stop", "resume"] | None = None  # set in WhatsApp itself
+    at: float  # UNIX timestamp (seconds, UTC)
+    provider_id: str | None = None  # the provider's id of this message
+    reply_to: str | None = None  # the provider's id of the message that the person answered
+    payload: str | None = None  # of a pressed button
+    preference: Literal["stop", "resume"] | None = None  # the person's marketing preference, set in WhatsApp itself
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionEvent:
-    """A connection came up or went down."""
+    """A report that a connection is up or down."""
 
     state: Literal["up", "down"]
     reason: str = ""
@@ -44,7 +45,7 @@ class ConnectionEvent:
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """A provider's call as it came: the signature is over ``body``, byte by byte."""
+    """A provider's webhook call as it came. ``body`` has its raw bytes, over which signatures are computed."""
 
     method: str
     query: Mapping[str, str]

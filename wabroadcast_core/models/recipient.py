@@ -1,4 +1,4 @@
-"""One number plus its variables, as a contact source yields it."""
+"""Recipients: a number with a name and variables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +13,8 @@ Variables: TypeAlias = Mapping[str, Scalar]
 
 
 class Recipient(Model):
+    """One recipient as a caller submits it."""
+
     number: str = Field(max_length=64)
     name: str | None = Field(None, max_length=512)
     variables: dict[str, Scalar] = Field(default_factory=dict)
@@ -20,7 +22,7 @@ class Recipient(Model):
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """Why nobody can be made of a row, and in which column that shows."""
+    """Why a row is not a valid recipient, and the column with the fault."""
 
     reason: str
     column: str | None = None
@@ -28,9 +30,9 @@ class RowFault:
 
 @dataclass(slots=True)
 class AudienceRow:
-    """One recipient as a contact source yields it: raw, not yet judged.
+    """One recipient as a contact source yields it, not yet checked.
 
-    ``row`` is its number in the file, the first line being 1; ``number`` may hold anything.
+    ``row`` is its row number in the file, where the first line is 1. ``number`` may hold any text.
     """
 
     number: str
@@ -38,6 +40,6 @@ class AudienceRow:
     variables: dict[str, Scalar] = field(default_factory=dict)
     row: int | None = None
     fault: RowFault | None = None
-    """The row is damaged: whatever else is here cannot be trusted."""
+    """Set if the row is damaged: the other fields may be wrong then."""
     cells: Sequence[str] | None = field(default=None, compare=False, repr=False)
-    """The row as it stands in its file, to hand it back."""
+    """The cells of the row as the file has them, for the file of rejected rows."""

@@ -1,10 +1,12 @@
-"""The words for where a broadcast or a message stands."""
+"""Statuses, priorities and reasons."""
 
 from enum import IntEnum, StrEnum
 from typing import Final
 
 
 class MessageStatus(StrEnum):
+    """The status of one message."""
+
     QUEUED = "queued"
     PROCESSING = "processing"
     RETRY = "retry"  # waits for its next attempt
@@ -13,19 +15,21 @@ class MessageStatus(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"  # the request left, the answer is not known
     CANCELLED = "cancelled"
-    SKIPPED = "skipped"  # never to be tried, with the reason
+    SKIPPED = "skipped"  # will never be tried; the reason is stored
 
 
 SENT: Final = MessageStatus.SENT
-"""For what runs for every message: the member itself is found faster than through its class."""
+"""For code that runs for every message: looking this name up is faster than looking up the member of the class."""
 
 OPEN_MESSAGES = frozenset({MessageStatus.QUEUED, MessageStatus.PROCESSING, MessageStatus.RETRY, MessageStatus.PAUSED})
-"""A broadcast with one of these left is not complete."""
+"""The statuses that keep a broadcast from being complete."""
 
 
 class BroadcastStatus(StrEnum):
+    """The status of a broadcast."""
+
     SCHEDULED = "scheduled"
-    QUEUED = "queued"  # accepted, its audience is not being read yet
+    QUEUED = "queued"  # accepted; reading of its audience has not begun
     PROCESSING = "processing"
     PAUSED = "paused"
     COMPLETED = "completed"
@@ -37,17 +41,20 @@ ENDED_BROADCASTS = frozenset({BroadcastStatus.COMPLETED, BroadcastStatus.CANCELL
 
 
 class Priority(StrEnum):
+    """The priority of a broadcast."""
+
     HIGH = "high"
     NORMAL = "normal"
     LOW = "low"
 
     @property
     def rank(self) -> "Rank":
+        """The number that orders this priority."""
         return Rank[self.name]
 
 
 class Rank(IntEnum):
-    """The order that priorities have in the store and in the queue: higher goes first."""
+    """The order of priorities in the store and in the queue: a higher rank goes first."""
 
     LOW = 0
     NORMAL = 1
@@ -55,16 +62,18 @@ class Rank(IntEnum):
 
 
 class SkipReason(StrEnum):
-    """Why a recipient is never tried."""
+    """Why a message is skipped."""
 
     INVALID_NUMBER = "invalid_number"
     DUPLICATE = "duplicate"
     BLACKLISTED = "blacklisted"
     MISSING_VARIABLE = "missing_variable"
-    BAD_TEXT = "bad_text"  # empty or too long once its variables are filled in
+    BAD_TEXT = "bad_text"  # empty or too long after rendering
     NOT_ON_WHATSAPP = "not_on_whatsapp"
 
 
 class ConnectionState(StrEnum):
+    """Whether a connection may send."""
+
     ACTIVE = "active"
     PAUSED = "paused"

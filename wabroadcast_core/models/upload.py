@@ -1,11 +1,13 @@
-"""A file that was handed in."""
+"""Uploads: files that are stored for later use."""
 
 from wabroadcast_core.models.base import Model
 
 
 class UploadView(Model):
+    """An upload as it is shown."""
+
     upload_id: str
     filename: str | None
     content_type: str | None
-    size: int
+    size: int  # bytes
     kind: str
