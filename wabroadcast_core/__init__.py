@@ -1,7 +1,7 @@
-"""The WhatsApp broadcast engine. Every public name is here: what hosts embed and what plugins build on.
+"""A WhatsApp broadcast engine: the public API for hosts that embed it and for plugins. All public names are here.
 
-The two front doors, :class:`Broadcaster` and :class:`Worker`, are imported when they are first used, so that a plugin
-loads neither Huey nor Alembic.
+:class:`Broadcaster` and :class:`Worker` are imported at their first use, so that a plugin loads neither Huey nor
+Alembic.
 """
 
 from importlib import import_module
