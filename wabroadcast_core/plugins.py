@@ -151,7 +151,7 @@ class Plugins:
 
     def _implementations(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
         calls = getattr(self._manager.hook, hook).get_hookimpls()
-        return [(call.plugin_name, call.function) for call in reversed(calls)]
+        return [(call.plugin_name, _take_arguments(call)) for call in reversed(calls)]
 
     def _notify(self, hook: str, **arguments: Any) -> None:
         for name, call in self._implementations(hook):
@@ -198,15 +198,16 @@ def build_plugins(
     :raises PluginError: a plugin has an unknown hook, two plugins provide one kind, or a plugin cannot be imported.
     :raises SetupError: a setting of a plugin does not fit.
     """
+    settings = settings or Settings()
     manager = pluggy.PluginManager(NAMESPACE)
     manager.add_hookspecs(Hooks)
     for name in blocked:
         manager.set_blocked(name)
     try:
         if discover:
-            _load_entry_points(manager, settings or Settings())
+            _load_entry_points(manager, settings)
         for plugin in extra:
-            manager.register(plugin)
+            manager.register(_create(_short_name(plugin), plugin, settings), name=getattr(plugin, "__name__", None))
         manager.check_pending()
     except (pluggy.PluginValidationError, ValueError) as error:  # a wrong signature or name; registered twice
         raise PluginError(str(error)) from error
@@ -258,6 +259,16 @@ def _create(name: str, plugin: object, settings: Settings) -> object:
             "WABROADCAST_BLOCKED_PLUGINS"
         ) from error
     return _TurnedOff(plugin) if created is None else created
+
+
+def _take_arguments(call: pluggy.HookImpl) -> Callable[..., Any]:
+    """Return a hook's function so that it can be called with all arguments of the hook: it may leave some out."""
+    names = call.argnames
+
+    def run(**arguments: Any) -> Any:
+        return call.function(*[arguments[name] for name in names])
+
+    return run
 
 
 def _short_name(plugin: object) -> str:

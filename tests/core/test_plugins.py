@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel
 
-from wabroadcast_core.errors import NotFoundError, PluginError, Rejected
+from wabroadcast_core.errors import NotFoundError, PluginError, Rejected, SetupError
 from wabroadcast_core.hookspecs import Capabilities, Hooks, Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import Inbound
 from wabroadcast_core.plugins import build_plugins
+from wabroadcast_core.settings import Settings
 
 HOOKS = {name: hook for name, hook in vars(Hooks).items() if name.startswith("wab_")}
 MESSAGE = OutgoingMessage(message_id="job-0", number="+6281234567890", type="text", text="Halo")
@@ -218,6 +219,60 @@ def test_what_several_plugins_say_is_united() -> None:
 
     assert plugins.blacklisted(["+62811", "+62812", "+62813"]) == {"+62811": "one", "+62812": "two"}
     assert plugins.validate_numbers(["+62811"], connection="main") == {"+62811": "one on main"}
+
+
+def test_a_hook_may_leave_out_arguments_that_it_does_not_use() -> None:
+    class Short:
+        @hookimpl
+        def wab_validate_numbers(self, numbers: Sequence[str]) -> Mapping[str, str]:
+            return dict.fromkeys(numbers, "short")
+
+        @hookimpl
+        def wab_blacklisted(self) -> Mapping[str, str]:
+            return {"+62812": "always"}
+
+    plugins = build_plugins([Short()], discover=False)
+
+    assert plugins.validate_numbers(["+62811"], connection="main") == {"+62811": "short"}
+    assert plugins.blacklisted(["+62811"]) == {"+62812": "always"}
+
+
+# --- plugins that are created ----------------------------------------------------------------------------------
+
+
+class Factory:
+    """Creates a plugin with the region of the settings; off for the region ``XX``; with a bug for ``YY``."""
+
+    __name__ = "factory"
+
+    def create_plugin(self, settings: Settings) -> Listed | None:
+        if settings.default_region == "YY":
+            raise LookupError("a bug")
+        if settings.default_region == "ZZ":
+            raise SetupError("FACTORY_FILE: no such file")
+        return None if settings.default_region == "XX" else Listed("+62811", settings.default_region)
+
+
+@pytest.mark.parametrize(("region", "reasons"), [("MY", {"+62811": "MY"}), ("XX", {})])
+def test_a_plugin_is_created_with_the_settings_or_stays_off(region: str, reasons: dict[str, str]) -> None:
+    settings = Settings(default_region=region)
+
+    plugins = build_plugins([Factory()], settings=settings, discover=False)
+
+    assert plugins.blacklisted(["+62811"]) == reasons
+    assert [(fact.name, fact.state) for fact in plugins.facts()] == [("factory", "active" if reasons else "off")]
+
+
+@pytest.mark.parametrize(
+    ("region", "error", "words"),
+    [
+        pytest.param("YY", PluginError, "plugin factory cannot be created: LookupError", id="a-bug"),
+        pytest.param("ZZ", SetupError, "FACTORY_FILE: no such file", id="a-setting-that-does-not-fit"),
+    ],
+)
+def test_a_plugin_that_cannot_be_created_is_refused(region: str, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        build_plugins([Factory()], settings=Settings(default_region=region), discover=False)
 
 
 # --- what is contained -----------------------------------------------------------------------------------------

@@ -250,7 +250,7 @@ class Engine:
             number=result.claimed.number,
             status=result.outcome.status,
             reason=result.outcome.reason,
-            connection=None,
+            connection=self._live_senders.name_of(result.claimed.connection_id),
         )
 
     def _receive(self, connection_id: int, events: ProviderEvents) -> None:

@@ -97,6 +97,11 @@ class LiveSenders:
             log.warning("connection %s: its sender cannot be made: %s", snapshot.name, error)
             return None
 
+    def name_of(self, connection_id: int) -> str | None:
+        """Return the name of a connection that sends in this process."""
+        live = self._live.get(connection_id)
+        return None if live is None else live.snapshot.name
+
     async def close(self) -> None:
         for live in self._live.values():
             await close_sender(live.sender)

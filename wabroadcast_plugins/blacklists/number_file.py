@@ -8,6 +8,9 @@ the file in one step (write a new file beside it, then rename it): a file that i
 
 A line that is no number is named in the log by its line number and blocks no number; the other lines still count. A
 file that is missing or unreadable raises an error, so that nothing is sent until it can be read again.
+
+To read a million lines takes seconds, in which messages wait, and minutes the first time if they are foreign numbers.
+A list that is that long and changes often belongs into the store: ``wabroadcast blacklist import``.
 """
 
 import io
@@ -88,7 +91,8 @@ class NumberFile:
             status = os.fstat(file.fileno())  # before the first byte: a change while it is read is noticed afterwards
             settled = abs(time.time() - status.st_mtime) > SETTLED_SECONDS
             self._check_encoding(file)
-            numbers, faults = self._parse_lines(io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace"))
+            with io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace") as lines:
+                numbers, faults = self._parse_lines(lines)
         self._log_faults(faults)
         return _Snapshot(_version_of(status), settled, numbers)
 
