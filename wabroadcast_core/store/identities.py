@@ -38,5 +38,5 @@ def ids_of(conn: Connection, number: str) -> Sequence[str]:
     return conn.execute(select(identities.c.wa_id).where(identities.c.number == number)).scalars().all()
 
 
-def forget_identities(conn: Connection, number: str) -> None:
+def delete_identities(conn: Connection, number: str) -> None:
     conn.execute(delete(identities).where(identities.c.number == number))
