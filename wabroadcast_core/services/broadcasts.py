@@ -13,7 +13,7 @@ from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
 from wabroadcast_core.control import transitions
 from wabroadcast_core.control.announcements import Announcement, announce
-from wabroadcast_core.errors import NotFoundError, UnavailableError
+from wabroadcast_core.errors import NotFoundError
 from wabroadcast_core.models.base import DEFAULT_ACTOR, as_timestamp, parse_model
 from wabroadcast_core.models.broadcast import (
     BroadcastDetail,
@@ -26,11 +26,11 @@ from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
+from wabroadcast_core.services.broadcast_work import queue_preparation, queue_turns, sweep_messages
 from wabroadcast_core.services.lookups import broadcast_row, connection_names, message_key
 from wabroadcast_core.services.views import detail_of, message_view, progress_of, summary_of
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
-from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.messages import Changes
 
@@ -70,7 +70,7 @@ class Broadcasts(ABC):
         summary = self._summary(submitted.key)
         if submitted.new:
             self.context.plugins.broadcast_changed(summary)
-            self.context.work_queue.prepare(submitted.key, rank=summary.priority.rank, at=_start_time(summary))
+            queue_preparation(self.context, submitted.key, summary)
         return summary
 
     def preview(
@@ -241,7 +241,7 @@ class Broadcasts(ABC):
         )
         if act == "resume":
             self._prepare_again(job_id)
-            self._wake(job_id)
+            queue_turns(self.context, job_id)
         self.context.plugins.broadcast_changed(summary)
         return summary
 
@@ -263,7 +263,7 @@ class Broadcasts(ABC):
             message = message_store.find_message(conn, key)
             names = connection_names(conn)
         if act == "resume":
-            self._wake(job_id)
+            queue_turns(self.context, job_id)
         else:
             announcement = Announcement(broadcast=row["id"], message=key)
             announce(self.context.redis, self.context.keys, announcement)
@@ -293,7 +293,7 @@ class Broadcasts(ABC):
             return False
 
         summary = self._change(job_id, work)
-        self._wake(job_id)
+        queue_turns(self.context, job_id)
         self.context.plugins.broadcast_changed(summary)
         return summary
 
@@ -364,33 +364,15 @@ class Broadcasts(ABC):
             complete = Announcement(broadcast=key, batch=announcement.batch, message=announcement.message)
             announce(self.context.redis, self.context.keys, complete)
         if more:
-            self._sweep(key)
+            sweep_messages(self.context, key)
         return self._summary(key)
-
-    def _sweep(self, key: int) -> None:
-        """Close the open messages of an ended broadcast: as many as fit one transaction here, the rest in a worker."""
-        try:
-            more = transitions.sweep_some(self.context.database, key, now=self.context.clock.now())
-        except UnavailableError:  # the broadcast has ended in any case; recover sweeps it later
-            more = True
-        if more:
-            self.context.work_queue.sweep(key)
-
-    def _wake(self, job_id: str) -> None:
-        """Queue a turn for each connection of the broadcast."""
-        with self.context.database.read() as conn:
-            row = broadcast_row(conn, job_id)
-            pool = broadcast_store.pools_of(conn, [row["id"]])[row["id"]]
-            keys = connection_store.connection_keys(conn, pool)
-        for key in keys.values():
-            self.context.work_queue.turn(key, rank=row["rank"])
 
     def _prepare_again(self, job_id: str) -> None:
         """Queue the preparation again if the audience has not been read to its end."""
         with self.context.database.read() as conn:
             row = broadcast_row(conn, job_id)
         if not row["prepared"]:
-            self.context.work_queue.prepare(row["id"], rank=row["rank"], at=_start_time(self._summary(row["id"])))
+            queue_preparation(self.context, row["id"], self._summary(row["id"]))
 
     def _summary(self, key: int) -> BroadcastSummary:
         with self.context.database.read() as conn:
@@ -399,7 +381,3 @@ class Broadcasts(ABC):
         if row is None:
             raise NotFoundError("broadcast", str(key))
         return summary_of(row, pool)
-
-
-def _start_time(summary: BroadcastSummary) -> float | None:
-    return as_timestamp(summary.scheduled_at) if summary.status == BroadcastStatus.SCHEDULED else None
