@@ -200,7 +200,7 @@ def test_a_user_who_may_not_make_tables_is_told_so(bench: Bench, tmp_path: Path)
     url = bench.database.db_engine.url.set(username="guest").render_as_string(hide_password=False)
     database = open_database(url, sqlite_path=tmp_path / "unused.db")
 
-    with pytest.raises(SetupError, match="may not make our tables"):
+    with pytest.raises(SetupError, match="may not create tables"):
         database.migrate()
     database.close()
 
