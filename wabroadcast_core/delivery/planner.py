@@ -142,7 +142,7 @@ class Planner:
     ) -> list[PendingSend]:
         """Put messages at their slots into the queue, and release the slots that are left."""
         if self._queue.live is not None:
-            self._queue.live.learn_lead(self._now() - requested_at)
+            self._queue.live.update_lead(self._now() - requested_at)
         if any(slots.candidates):
             by_candidate = _slots_by_candidate(times, slots.candidates)
             for pending in ready:
