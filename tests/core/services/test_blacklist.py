@@ -62,7 +62,7 @@ def test_a_workbook_and_ids_that_no_plan_knows_are_read(broadcaster: Broadcaster
 def test_a_long_file_goes_chunk_by_chunk_each_announced(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blacklist_book, "AT_ONCE", 2)
+    monkeypatch.setattr(blacklist_book, "MOST_AT_ONCE", 2)
     monkeypatch.setattr(blacklist_book, "SHOWN_REJECTIONS", 3)
     told: list[Announcement] = []
     monkeypatch.setattr(blacklist_book, "announce", lambda _client, _keys, news: told.append(news))
