@@ -1,4 +1,4 @@
-"""Claims that nobody holds, limits of a broadcast's own, audiences that change: found in reviews, kept found."""
+"""Regression tests: orphaned claims, a broadcast's own rate, an audience that changes while it is read."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def people(amount: int, *, series: int = 12) -> list[dict[str, str]]:
     return [{"number": f"08{series}{n:08d}"} for n in range(amount)]
 
 
-def test_a_claim_whose_commit_got_no_answer_goes_back(
+def test_a_claim_whose_commit_got_no_answer_returns_to_the_queue(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch, worker: Worker
 ) -> None:
     broadcaster.connections.save("null", {"sender": "null"})
@@ -29,10 +29,10 @@ def test_a_claim_whose_commit_got_no_answer_goes_back(
     lost: list[object] = []
 
     async def lose_one_answer(self: Ledger, *given: object, **options: object) -> object:
-        answer = await claim(self, *given, **options)  # type: ignore[arg-type]  # passed on as they came
+        answer = await claim(self, *given, **options)  # type: ignore[arg-type]  # passed on unchanged
         if answer[0] and not lost:
             lost.append(answer)
-            raise UnavailableError("the answer got lost")
+            raise UnavailableError("the answer was lost")
         return answer
 
     monkeypatch.setattr(Ledger, "claim", lose_one_answer)
@@ -45,7 +45,7 @@ def test_a_claim_whose_commit_got_no_answer_goes_back(
 
 @pytest.mark.alone
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_broadcast_that_joins_a_running_turn_keeps_to_its_own_rate(broadcaster: Broadcaster, worker: Worker) -> None:
+def test_a_broadcast_that_joins_a_running_turn_keeps_its_own_rate(broadcaster: Broadcaster, worker: Worker) -> None:
     broadcaster.connections.save("null", {"sender": "null", "rate": {"messages": 50}})
     first = broadcaster.submit({"name": "A", "connection": "null", "message": TEXT}, people(400)).job_id
     wait_for(lambda: broadcaster.status(first).counts.sent > 60, what="sending")
@@ -59,7 +59,7 @@ def test_a_broadcast_that_joins_a_running_turn_keeps_to_its_own_rate(broadcaster
     assert most_in_window(sent, 0.98) <= 2
 
 
-def test_a_claim_without_slots_for_broadcasts_leaves_rated_ones_alone(broadcaster: Broadcaster) -> None:
+def test_a_claim_without_slots_takes_no_messages_of_a_broadcast_with_its_own_rate(broadcaster: Broadcaster) -> None:
     broadcaster.connections.save("null", {"sender": "null"})
     broadcaster.submit({"name": "B", "connection": "null", "message": TEXT, "rate": {"messages": 1}}, people(5))
     context = broadcaster.context
@@ -80,7 +80,7 @@ def test_a_claim_without_slots_for_broadcasts_leaves_rated_ones_alone(broadcaste
     assert taken == {}
 
 
-def test_an_audience_that_changes_while_it_is_read_loses_nobody(
+def test_an_audience_that_changes_while_it_is_read_loses_no_recipient(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers = [f"+62812{n:08d}" for n in range(8)]
@@ -95,7 +95,7 @@ def test_an_audience_that_changes_while_it_is_read_loses_nobody(
         stored.append(given)
         if len(stored) == 3:
             raise UnavailableError("gone")
-        return store(self, *given, **options)  # type: ignore[arg-type]  # passed on as they came
+        return store(self, *given, **options)  # type: ignore[arg-type]  # passed on unchanged
 
     monkeypatch.setattr(_Preparation, "_store", fail_at_the_third)
     with pytest.raises(UnavailableError):
