@@ -1,0 +1,407 @@
+"""What providers report: stored in one transaction, then followed up for others; what fails stops nothing else."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests.core.fakes import FakeClock, FakeLedger, FakeLiveSenders, FakePace, FakeSender, WebhookSender
+from tests.core.rows import START, hold_messages, memory_store, number_of
+from tests.core.simulated import settle, simulated
+from tests.core.store.bench import Bench
+from wabroadcast_core.background import RETRY_SECONDS
+from wabroadcast_core.errors import BadMessage, ConnectionDown, Rejected, Throttled, UnavailableError
+from wabroadcast_core.inbound.processor import DISCONNECTED, STOPPED_BY_REPLY, InboundProcessor
+from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords
+from wabroadcast_core.snapshots import ConnectionSnapshot
+from wabroadcast_core.store import identities as identity_store
+from wabroadcast_core.store import tables
+from wabroadcast_core.store import webhook_calls as call_store
+from wabroadcast_core.store.outcomes import Outcome
+
+REPLIES: Mapping[Consent, str | None] = {"stop": "Baik, kami berhenti.", "start": "Selamat datang kembali."}
+UNSTORABLE = Receipt("delivered", at=START, provider_id="\ud800")  # half a character
+
+
+@pytest.fixture
+def store() -> Iterator[Bench]:
+    with memory_store() as store:
+        yield store
+
+
+class FakeReplies:
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str, str]] = []  # connection, number, text
+
+    def send(self, connection: ConnectionSnapshot, number: str, text: str) -> None:
+        self.sent.append((connection.name, number, text))
+
+
+class Processing:
+    """A processor among fakes.
+
+    :param events: what each webhook call holds, by its body; the connection 1 gets the calls in that order. A body
+        without events cannot be parsed.
+    """
+
+    def __init__(
+        self,
+        store: Bench,
+        events: Mapping[str, Sequence[Any]] | None = None,
+        *,
+        reply_texts: Mapping[Consent, str | None] = REPLIES,
+        error: Exception | None = None,
+    ) -> None:
+        self.store = store
+        self.ledger = FakeLedger(store)
+        self.clock = FakeClock()
+        self.pace = FakePace(self.clock)
+        self.replies = FakeReplies()
+        self.notified: list[tuple[str, str]] = []  # connection, text
+        self.senders = FakeLiveSenders(WebhookSender(events=events), error=error)
+        fakes: dict[str, Any] = {
+            "ledger": self.ledger,
+            "live_senders": self.senders,
+            "pace": self.pace,
+            "auto_replies": self.replies,
+            "clock": self.clock,
+        }
+        self.processor = InboundProcessor(
+            **fakes,
+            words=ConsentWords.of(stop=["stop"], start=["start"]),
+            reply_texts=reply_texts,
+            notify=self._notify,
+        )
+        self.add_calls(*(events or {}))
+
+    def add_calls(self, *bodies: str) -> None:
+        requests = [(1, WebhookRequest("POST", {}, {}, body.encode())) for body in bodies]
+        with self.store.unit() as unit:
+            call_store.insert_calls(unit.conn, requests, now=unit.now)
+
+    def calls_left(self) -> int:
+        with self.store.unit() as unit:
+            return len(unit.conn.execute(select(tables.webhook_calls.c.id)).all())
+
+    @property
+    def parsed(self) -> list[str]:
+        """The bodies of the calls that the sender parsed."""
+        parsed: list[str] = self.senders.sender.parsed
+        return parsed
+
+    @property
+    def effects(self) -> list[tuple[Any, ...]]:
+        return [*self.ledger.calls, *self.pace.calls]
+
+    def blacklisted(self) -> dict[str, str]:
+        """The blocked numbers with their reasons."""
+        with self.store.unit() as unit:
+            return dict(unit.conn.execute(select(tables.blacklist.c.number, tables.blacklist.c.reason)).all())
+
+    def _notify(self, message: Inbound, *, connection: str) -> None:
+        self.notified.append((connection, message.text))
+
+
+def wrote(text: str, *, place: int = 0, at: float = START, **fields: Any) -> Inbound:
+    return Inbound(number_of(place), text, at, **fields)
+
+
+def sent_message(store: Bench) -> str:
+    """:returns: the id of a message that was sent through connection 1."""
+    [message] = hold_messages(store, 1)
+    store.record(Outcome(message.key, MessageStatus.SENT, True, sent_at=START), worker_id=7)
+    return "job0-0"
+
+
+def failed(message_id: str, error: Any) -> Receipt:
+    return Receipt("failed", at=START, message_id=message_id, error=error)
+
+
+# --- calls -------------------------------------------------------------------------------------------------------
+
+
+@simulated
+async def test_all_calls_of_a_connection_are_processed_in_their_order(store: Bench) -> None:
+    processing = Processing(store, {"a": [wrote("one")], "b": [], "c": [wrote("two"), wrote("three")]})
+
+    await processing.processor.process_calls(1)
+
+    assert processing.parsed == ["a", "b", "c"]
+    assert processing.notified == [("c1", "one"), ("c1", "two"), ("c1", "three")]
+    assert processing.calls_left() == 0
+
+
+@simulated
+async def test_a_call_that_cannot_be_parsed_is_dropped_and_the_others_are_processed(
+    store: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    processing = Processing(store, {"a": [wrote("one")], "c": [wrote("two")]})
+    processing.add_calls("not-json", "c")
+
+    await processing.processor.process_calls(1)
+
+    assert [text for _, text in processing.notified] == ["one", "two", "two"]
+    assert processing.calls_left() == 0
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+@simulated
+async def test_a_call_that_cannot_be_stored_is_dropped_and_the_others_are_stored(store: Bench) -> None:
+    events: dict[str, list[Any]] = {
+        "a": [wrote("stop", place=0)],
+        "b": [UNSTORABLE, wrote("stop", place=1)],
+        "c": [wrote("stop", place=2)],
+    }
+    processing = Processing(store, events)
+
+    await processing.processor.process_calls(1)
+
+    assert processing.blacklisted().keys() == {number_of(0), number_of(2)}
+    assert processing.calls_left() == 0
+    assert [number for _, number, _ in processing.replies.sent] == [number_of(0), number_of(2)]
+
+
+@simulated
+async def test_calls_wait_in_the_store_while_it_is_away(store: Bench) -> None:
+    processing = Processing(store, {"a": [wrote("one")]})
+    processing.ledger.raises["transact"].append(UnavailableError("away"))
+
+    await processing.processor.process_calls(1)
+    assert (processing.notified, processing.calls_left()) == ([], 1)
+
+    await processing.processor.process_calls(1)
+    assert (processing.notified, processing.calls_left()) == ([("c1", "one")], 0)
+
+
+@simulated
+async def test_calls_wait_for_a_sender_that_can_parse_them(store: Bench) -> None:
+    processing = Processing(store, {"a": [wrote("one")]}, error=ConnectionDown("bad_settings"))
+
+    await processing.processor.process_calls(1)
+
+    assert processing.calls_left() == 1
+
+
+@simulated
+async def test_calls_of_a_connection_that_is_gone_are_dropped(store: Bench) -> None:
+    processing = Processing(store, {"a": [wrote("stop")]})
+    del processing.ledger.connections[1]
+
+    await processing.processor.process_calls(1)
+
+    assert processing.calls_left() == 0
+    assert processing.blacklisted() == {}
+
+
+@simulated
+async def test_calls_to_a_sender_that_has_no_webhooks_are_dropped(store: Bench) -> None:
+    processing = Processing(store, {"a": [wrote("stop")]})
+    processing.senders.sender = FakeSender()
+
+    await processing.processor.process_calls(1)
+
+    assert processing.calls_left() == 0
+
+
+@simulated
+async def test_two_runs_for_one_connection_do_not_overtake_each_other(store: Bench) -> None:
+    processing = Processing(store, {"a": [wrote("one")]})
+    processing.ledger.waiting = asyncio.Event()
+    for _ in range(2):
+        processing.processor.start(processing.processor.process_calls(1))
+    await settle()
+
+    assert processing.ledger.transactions_begun == 1
+
+    processing.ledger.waiting.set()
+    await processing.processor.finish(within=1)
+    assert processing.notified == [("c1", "one")]
+
+
+@simulated
+async def test_a_processor_is_idle_once_all_it_was_given_is_processed(store: Bench) -> None:
+    processing = Processing(store, {"a": [wrote("one")]})
+    processing.processor.start(processing.processor.process_calls(1))
+    assert not processing.processor.is_idle
+
+    await processing.processor.finish(within=1)
+
+    assert processing.processor.is_idle
+
+
+# --- events that a sender received by itself ---------------------------------------------------------------------
+
+
+@simulated
+async def test_events_of_a_sender_are_kept_while_the_store_is_away(store: Bench) -> None:
+    processing = Processing(store)
+    processing.ledger.raises["transact"].extend([UnavailableError("away"), UnavailableError("away")])
+
+    await processing.processor.process_events(1, [wrote("stop")])
+
+    assert processing.clock.now() == START + 2 * RETRY_SECONDS
+    assert processing.blacklisted() == {number_of(0): STOPPED_BY_REPLY}
+    assert processing.notified == [("c1", "stop")]
+
+
+@simulated
+async def test_events_of_a_connection_that_is_gone_are_stored_and_not_followed_up(store: Bench) -> None:
+    processing = Processing(store)
+
+    await processing.processor.process_events(9, [wrote("stop")])
+
+    assert processing.blacklisted() == {number_of(0): STOPPED_BY_REPLY}
+    assert processing.notified == []
+    assert processing.replies.sent == []
+
+
+# --- consent -----------------------------------------------------------------------------------------------------
+
+
+@simulated
+async def test_a_person_who_opts_out_is_blacklisted_announced_and_answered_once(store: Bench) -> None:
+    processing = Processing(store)
+
+    await processing.processor.process_events(1, [wrote("Stop!"), wrote("stop"), wrote("hello", place=1)])
+
+    assert processing.blacklisted() == {number_of(0): STOPPED_BY_REPLY}
+    assert set(processing.ledger.transactions.opted_out) == {number_of(0)}
+    assert processing.replies.sent == [("c1", number_of(0), "Baik, kami berhenti.")]
+
+
+@pytest.mark.parametrize(
+    ("said", "blocked", "answers"),
+    [
+        pytest.param(["stop", "start"], False, ["stop", "start"], id="out-and-in-again"),
+        pytest.param(["start", "stop"], True, ["stop"], id="in-and-out"),
+        pytest.param(["stop", "start", "stop"], True, ["stop", "start", "stop"], id="out-in-and-out"),
+    ],
+)
+@simulated
+async def test_people_are_opted_out_and_in_in_the_order_of_their_words(
+    *,
+    store: Bench,
+    said: list[str],
+    blocked: bool,
+    answers: list[Consent],
+) -> None:
+    processing = Processing(store)
+    store.now = START + len(said)
+
+    await processing.processor.process_events(1, [wrote(text, at=START + place) for place, text in enumerate(said)])
+
+    assert (number_of(0) in processing.blacklisted()) is blocked
+    assert [text for _, _, text in processing.replies.sent] == [REPLIES[answer] for answer in answers]
+
+
+@simulated
+async def test_a_person_whom_whatsapp_knows_by_another_id_is_opted_out_by_the_number_and_answered_at_the_id(
+    store: Bench,
+) -> None:
+    processing = Processing(store)
+    with store.unit() as unit:
+        identity_store.note_identities(unit.conn, {number_of(5)[1:]: number_of(0)})
+
+    await processing.processor.process_events(1, [wrote("stop", place=5)])
+
+    assert processing.blacklisted().keys() == {number_of(0)}
+    assert [number for _, number, _ in processing.replies.sent] == [number_of(5)]
+
+
+@pytest.mark.parametrize(
+    ("message", "texts"),
+    [
+        pytest.param(wrote("", preference="stop"), REPLIES, id="a-setting-in-whatsapp-is-not-answered"),
+        pytest.param(wrote("stop"), {"stop": None, "start": None}, id="no-text-is-set"),
+    ],
+)
+@simulated
+async def test_an_opt_out_without_an_answer_counts_too(
+    store: Bench, message: Inbound, texts: Mapping[Consent, str | None]
+) -> None:
+    processing = Processing(store, reply_texts=texts)
+
+    await processing.processor.process_events(1, [message])
+
+    assert processing.blacklisted().keys() == {number_of(0)}
+    assert processing.replies.sent == []
+
+
+@simulated
+async def test_a_failure_that_excludes_a_person_opts_the_number_out(store: Bench) -> None:
+    processing = Processing(store)
+    error = Rejected("131050", opt_out=True)
+
+    await processing.processor.process_events(1, [failed(sent_message(store), error)])
+
+    assert processing.blacklisted() == {number_of(0): "131050"}
+    assert processing.effects == []
+
+
+# --- what follows for others -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "effects"),
+    [
+        pytest.param(BadMessage("132001", "no template"), [("pause_broadcast", 1, "132001: no template")], id="bad"),
+        pytest.param(ConnectionDown("190"), [("pause_connection", 1, "190")], id="connection-down"),
+        pytest.param(Throttled("429", retry_after=9.0), [("slow_down", 1, START, 9.0)], id="throttled"),
+        pytest.param(Throttled("56", scope="recipient"), [], id="throttled-recipient"),
+        pytest.param(Rejected("131026"), [], id="rejected"),
+    ],
+)
+@simulated
+async def test_a_late_failure_has_the_effect_of_an_immediate_one(
+    store: Bench, error: Any, effects: list[tuple[Any, ...]]
+) -> None:
+    processing = Processing(store)
+
+    await processing.processor.process_events(1, [failed(sent_message(store), error)])
+
+    assert processing.effects == effects
+
+
+@simulated
+async def test_a_copy_of_a_failure_has_no_effect(store: Bench) -> None:
+    processing = Processing(store)
+    failure = failed(sent_message(store), BadMessage("132001"))
+
+    await processing.processor.process_events(1, [failure, failure])
+    await processing.processor.process_events(1, [failure])
+
+    assert processing.effects == [("pause_broadcast", 1, "132001")]
+
+
+@simulated
+async def test_a_connection_is_paused_and_resumed_as_its_provider_reports(store: Bench) -> None:
+    processing = Processing(store)
+
+    await processing.processor.process_events(1, [ConnectionEvent("down", "logged out"), ConnectionEvent("up")])
+
+    assert processing.effects == [
+        ("pause_connection", 1, f"{DISCONNECTED}: logged out"),
+        ("resume_connection", 1),
+    ]
+
+
+@simulated
+async def test_a_follow_up_that_fails_does_not_stop_the_others(store: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    processing = Processing(store)
+    processing.ledger.raises["pause_broadcast"].append(UnavailableError("away"))
+    processing.ledger.raises["pause_connection"].append(UnavailableError("away"))
+    failure = failed(sent_message(store), BadMessage("132001"))
+
+    await processing.processor.process_events(
+        1, [failure, ConnectionEvent("down"), ConnectionEvent("up"), wrote("stop")]
+    )
+
+    assert processing.effects == [("resume_connection", 1)]
+    assert processing.notified == [("c1", "stop")]
+    assert len(processing.replies.sent) == 1
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
