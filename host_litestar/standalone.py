@@ -23,7 +23,7 @@ from host_litestar.supervisor import Role, Supervisor
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import SetupError
 from wabroadcast_core.queue.embedded import EmbeddedValkey
-from wabroadcast_core.services.connections import FIRST_NAME
+from wabroadcast_core.services.connections import SANDBOX
 from wabroadcast_core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,8 @@ def open_socket(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             reason = f"port {port} on {host} is in use: stop the program that uses it, or choose another with --port"
         else:
-            reason = f"cannot listen on {host} port {port}: {error.strerror or error}: choose another with --host"
+            cause = str(error.strerror or error).partition(" (while")[0]  # Python adds the address here
+            reason = f"cannot listen on {host} port {port}: {cause}: choose another with --host"
         raise SetupError(reason) from error
 
 
@@ -135,7 +136,7 @@ def first_command(settings: Settings, address: str) -> str:
     variables = [] if address == "http://127.0.0.1:3004" else [f"WABROADCAST_URL={address}"]
     if settings.api_keys:
         variables.append("WABROADCAST_API_KEY='<your key>'")
-    arguments = ["send", shlex.quote(str(SAMPLE)), "--connection", FIRST_NAME, "--message", shlex.quote(FIRST_MESSAGE)]
+    arguments = ["send", shlex.quote(str(SAMPLE)), "--connection", SANDBOX, "--message", shlex.quote(FIRST_MESSAGE)]
     return " ".join([*variables, _program(), *arguments])
 
 

@@ -156,7 +156,7 @@ class Supervisor:
         for stage in sorted({child.role.stage for child in self._children}):
             children = [child for child in self._children if child.role.stage == stage and child.is_running]
             for child in children:
-                log.info("stopping %s (it has %g s)", child.role.name, child.role.stop_seconds)
+                log.info("stopping %s (within %g s)", child.role.name, child.role.stop_seconds)
                 _signal_child(child, signal.SIGTERM)
             self._await_end(children)
             self._kill(children)

@@ -21,7 +21,7 @@ def blacklist() -> None:
 
 
 @blacklist.command("list")
-@click.option("--search", "q", help="Part of a number.")
+@click.option("--search", "q", help="Only numbers that contain this text.")
 @click.option("--page", type=click.IntRange(1), default=1, show_default=True, help="Page of the list.")
 @json_option
 def list_numbers(*, as_json: bool, **filters: Any) -> None:
@@ -93,7 +93,7 @@ def history(number: str, *, as_json: bool) -> None:
         (item["at"][:19].replace("T", " "), item["act"], item["actor"], item["connection"], item["reason"])
         for item in response["items"]
     ]
-    print_table(("TIME", "ACTION", "ACTOR", "CONNECTION", "REASON"), rows)
+    print_table(("TIME (UTC)", "ACTION", "ACTOR", "CONNECTION", "REASON"), rows)
 
 
 def _path(number: str) -> str:

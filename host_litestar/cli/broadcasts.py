@@ -18,10 +18,14 @@ batch_option = click.option("--batch", type=click.IntRange(0), help="Only the ba
 
 
 @click.command()
-@click.option("--status", type=click.Choice([word.value for word in BroadcastStatus]), help="Only with this status.")
-@click.option("--priority", type=click.Choice([word.value for word in Priority]), help="Only with this priority.")
-@click.option("--connection", help="Only those that send through this connection.")
-@click.option("--search", "q", help="Part of the name or the job id.")
+@click.option(
+    "--status", type=click.Choice([word.value for word in BroadcastStatus]), help="Only broadcasts with this status."
+)
+@click.option(
+    "--priority", type=click.Choice([word.value for word in Priority]), help="Only broadcasts with this priority."
+)
+@click.option("--connection", help="Only broadcasts on this connection.")
+@click.option("--search", "q", help="Only broadcasts with this text in the name or the job id.")
 @click.option("--page", type=click.IntRange(1), default=1, show_default=True, help="Page of the list.")
 @json_option
 def jobs(*, as_json: bool, **filters: Any) -> None:
@@ -31,7 +35,7 @@ def jobs(*, as_json: bool, **filters: Any) -> None:
     if as_json:
         print_json(response)
         return
-    titles = ("JOB", "STATUS", "PRIORITY", "SENT", "TOTAL", "CREATED", "NAME")
+    titles = ("JOB", "STATUS", "PRIORITY", "SENT", "TOTAL", "CREATED (UTC)", "NAME")
     print_table(titles, [_job_row(job) for job in response["items"]])
 
 

@@ -35,8 +35,10 @@ class Client:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
             self._http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT, trust_env=False)
-        except (httpx.InvalidURL, UnicodeEncodeError) as error:
-            raise RefusedError(f"WABROADCAST_URL or WABROADCAST_API_KEY is not valid: {error}") from error
+        except httpx.InvalidURL as error:
+            raise RefusedError(f"WABROADCAST_URL is not a valid address: {error}") from error
+        except UnicodeEncodeError as error:
+            raise RefusedError("WABROADCAST_API_KEY is not valid: it has a character that is not ASCII") from error
 
     def __enter__(self) -> Self:
         return self
@@ -86,12 +88,12 @@ class Client:
             raise UnreachableError(
                 f"no server answers at {self.url}: start one with `wabroadcast serve`, or set WABROADCAST_URL"
             ) from error
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise RefusedError(f"WABROADCAST_URL ({self.url}) is not a valid address: {error}") from error
         except httpx.HTTPError as error:
             raise UnreachableError(
-                f"the request to {self.url} failed ({type(error).__name__}): see the log of the server, then try again"
+                f"the request to {self.url} failed ({type(error).__name__}): see the server's log, then try again"
             ) from error
-        except httpx.InvalidURL as error:
-            raise RefusedError(f"WABROADCAST_URL ({self.url}) is not a valid address: {error}") from error
 
     def upload(self, path: Path) -> UploadView:
         """Upload a file."""

@@ -17,7 +17,7 @@ FORMATS = {".csv": "csv", ".xlsx": "xlsx"}
 
 number_argument = click.argument("number")
 tag_option = click.option("--tag", help="Only contacts with this tag.")
-search_option = click.option("--search", "q", help="Part of a name or a number.")
+search_option = click.option("--search", "q", help="Only contacts with this text in the name or the number.")
 
 
 @click.command("import")
@@ -108,7 +108,7 @@ def show(number: str, *, as_json: bool) -> None:
         ("name", contact["name"]),
         ("tags", ", ".join(contact["tags"])),
         ("source", contact["source"]),
-        ("created", contact["createdAt"][:19].replace("T", " ")),
+        ("created (UTC)", contact["createdAt"][:19].replace("T", " ")),
         *contact["variables"].items(),
     ]
     print_table(("FIELD", "VALUE"), fields)
@@ -154,9 +154,10 @@ def tag(
 ) -> None:
     """Add and remove tags of contacts: those with the given numbers, or all that match --tag and --search."""
     given_filters = without_none(filters)
-    body: dict[str, Any] = {"add": add, "remove": remove}
-    body |= {"numbers": numbers} if numbers else {}
-    body |= {"filter": given_filters} if given_filters or everyone else {}
+    if bool(numbers) == bool(given_filters or everyone):
+        raise click.UsageError("choose the contacts either by numbers, or by --tag, --search or --everyone")
+    chosen: dict[str, Any] = {"numbers": numbers} if numbers else {"filter": given_filters}
+    body = {"add": add, "remove": remove, **chosen}
     with Client() as client:
         report = client.call("POST", "/contacts/tag", json=body)
     click.echo(f"{report['contacts']} contacts: {report['added']} tags added, {report['removed']} removed")

@@ -1,48 +1,44 @@
 """Fixtures of the host's tests: the API on a real store and a real Valkey, and the command in a process of its own."""
 
 import os
+import shutil
 import signal
 import subprocess
-import sys
-import time
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from host_litestar import __main__ as program
 from host_litestar.app import create_app
+from host_litestar.cli import main
+from tests.forked import ForkedProcess
+from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
-Found = TypeVar("Found")
 Api = TestClient[Litestar]
 
 HERE = "http://127.0.0.1"
 SAMPLE = Path(__file__).parents[2] / "host_litestar" / "samples" / "contacts.csv"
 
 
-def poll(check: Callable[[], Found], *, seconds: float = 30) -> Found:
-    """Return the first true result of ``check``; fail after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while not (found := check()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"was not true within {seconds:g} s")
-        time.sleep(0.05)
-    return found
-
-
 @pytest.fixture
 def until() -> Callable[..., Any]:
-    return poll
+    return wait_for
 
 
 @pytest.fixture
-def host_settings(tmp_path: Path, valkey: EmbeddedValkey) -> Settings:
+def host_settings(tmp_path: Path, valkey: EmbeddedValkey, sqlite_store: Path) -> Settings:
     """Settings of an installation of its own, on SQLite: the core's tests cover the other databases."""
-    return Settings(data_dir=tmp_path / "data", redis_url=valkey.url, namespace=f"h{abs(hash(tmp_path))}")
+    made = Settings(data_dir=tmp_path / "data", redis_url=valkey.url, namespace=f"h{abs(hash(tmp_path))}")
+    made.data_dir.mkdir()
+    shutil.copyfile(sqlite_store, made.sqlite_path)
+    return made
 
 
 @pytest.fixture
@@ -70,14 +66,15 @@ class Served:
         self.output = directory / "serve.out"
         self.environment = clean_environment(WABROADCAST_DATA_DIR=str(self.data)) | dict(environment or {})
         with self.log.open("wb") as log, self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "host_litestar", "serve", *arguments],
-                env=self.environment,
-                cwd=directory,
+            self.process = ForkedProcess(
+                main,
+                [program.__file__, "serve", *arguments],
+                environment=self.environment,
+                directory=directory,
                 stdout=output,
                 stderr=log,
             )
-        poll(lambda: "--message" in self.output.read_text() or self.process.poll() is not None, seconds=60)
+        wait_for(lambda: "--message" in self.output.read_text() or self.process.poll() is not None, seconds=60)
 
     @property
     def url(self) -> str:
@@ -143,15 +140,18 @@ def clean_environment(**variables: str) -> dict[str, str]:
 
 def run_command(*arguments: str, cwd: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run ``wabroadcast`` and wait for its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "host_litestar", *arguments],
-        env=clean_environment(**variables),
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    line = [program.__file__, *arguments]
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = ForkedProcess(
+            main, line, environment=clean_environment(**variables), directory=cwd, stdout=output, stderr=errors
+        )
+        try:
+            code = process.wait(timeout=100)
+        finally:
+            process.kill()
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(line, code, output.read(), errors.read())
 
 
 @pytest.fixture

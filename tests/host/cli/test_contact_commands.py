@@ -148,7 +148,7 @@ def test_numbers_are_added_to_listed_on_and_removed_from_the_blacklist(command: 
         pytest.param(["contacts", "show", "081299990000"], "081299…000", id="no-contact"),
         pytest.param(["contacts", "export", "out.pdf"], ".csv or .xlsx", id="export-to-another-kind"),
         pytest.param(["contacts", "export", "gone/out.csv"], "cannot be written", id="export-to-no-directory"),
-        pytest.param(["contacts", "tag", "--add", "x"], "numbers or filter", id="tagging-without-contacts"),
+        pytest.param(["contacts", "tag", "--add", "x"], "by numbers, or by --tag", id="tagging-without-contacts"),
         pytest.param(["tags", "delete", "gone"], "gone", id="no-tag"),
         pytest.param(["blacklist", "add", "12"], "too short", id="no-number"),
         pytest.param(["blacklist", "import", "gone.csv"], "gone.csv", id="no-file"),
