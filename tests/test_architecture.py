@@ -128,4 +128,4 @@ def test_the_front_doors_are_names_of_the_package() -> None:
 
     assert {Broadcaster.__name__, Settings.__name__, Worker.__name__} == {"Broadcaster", "Settings", "Worker"}
     with pytest.raises(ImportError):
-        from wabroadcast_core import Nothing  # type: ignore[attr-defined]  # noqa: F401 - what is tested
+        from wabroadcast_core import Nothing  # noqa: F401 - what is tested

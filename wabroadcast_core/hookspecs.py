@@ -157,7 +157,7 @@ class SenderContext:
     :raises BadMessage: no upload has this id, the address is not a public one, or the file is too large.
     :raises Temporary: the file cannot be fetched at the moment.
     """
-    kept: Cache
+    cache: Cache
     """A cache that all processes share for this connection."""
 
 

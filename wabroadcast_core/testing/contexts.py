@@ -68,7 +68,7 @@ def fake_sender_context(
         receive=events.extend,
         log=logging.getLogger(f"wabroadcast.test.{connection}"),
         load_media=load_media,
-        kept=MemoryCache(),
+        cache=MemoryCache(),
     )
 
 

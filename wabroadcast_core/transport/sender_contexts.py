@@ -66,7 +66,7 @@ class SenderContexts:
             receive=pass_on,
             log=logging.getLogger(f"wabroadcast.senders.{snapshot.sender}"),
             load_media=self._media.load,
-            kept=RedisCache(self._client, partial(self._keys.cache, snapshot.id)),
+            cache=RedisCache(self._client, partial(self._keys.cache, snapshot.id)),
         )
 
     async def close(self) -> None:

@@ -150,10 +150,10 @@ class WablasSender:
         file = await load_file(self._context, message, kind=self.kind, capabilities=self.capabilities)
         key = f"{message.type}:{file.key}"
         async with self._upload_lock:
-            if known := await self._context.kept.get(key):
+            if known := await self._context.cache.get(key):
                 return known
             url = await self._upload(message.type, (file.filename, file.content, file.content_type))
-            await self._context.kept.put(key, url, seconds=STORED_SECONDS)
+            await self._context.cache.put(key, url, seconds=STORED_SECONDS)
         return url
 
     async def _upload(self, kind: str, part: tuple[str, bytes, str]) -> str:

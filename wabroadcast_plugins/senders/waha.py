@@ -113,13 +113,13 @@ class WahaSender:
         action, body = await self._compose(message)
         own_id = body.get("id")
         if own_id:
-            await self._context.kept.put(f"text:{own_id}", "sent", seconds=TEXT_CACHE_SECONDS)
+            await self._context.cache.put(f"text:{own_id}", "sent", seconds=TEXT_CACHE_SECONDS)
         try:
             message_id, chat_id = await self._post(action, body)
         except OutcomeUnknown as error:  # the acks will carry our id in this case too
             raise OutcomeUnknown(error.reason, error.detail, provider_id=own_id) from error
         if message_id == own_id:
-            await self._context.kept.put(_FOUND_TEXT, message_id, seconds=TEXT_CACHE_SECONDS)
+            await self._context.cache.put(_FOUND_TEXT, message_id, seconds=TEXT_CACHE_SECONDS)
         return Accepted(provider_id=message_id, wa_id=wa_id_of(chat_id) or wa_id_of(body["chatId"]))
 
     async def find_message(self, message_id: str, number: str) -> Accepted | None:
@@ -133,8 +133,8 @@ class WahaSender:
         own_id = message_id_of(message_id)
         if await self._has_message(own_id):
             return Accepted(provider_id=own_id)
-        other_id = await self._context.kept.get(_FOUND_TEXT)
-        is_text = await self._context.kept.get(f"text:{own_id}") is not None
+        other_id = await self._context.cache.get(_FOUND_TEXT)
+        is_text = await self._context.cache.get(f"text:{own_id}") is not None
         if is_text and other_id is not None and await self._has_message(other_id):
             return None
         raise Temporary("waha_not_found", "the server does not find this message, but it may not store messages at all")
@@ -202,7 +202,7 @@ class WahaSender:
         return _ACTIONS[message.type], body
 
     async def _chat_id_for(self, number: str) -> str:
-        return await self._context.kept.get(f"chat:{number}") or f"{number.lstrip('+')}@c.us"
+        return await self._context.cache.get(f"chat:{number}") or f"{number.lstrip('+')}@c.us"
 
     async def _is_on_whatsapp(self, number: str) -> bool | None:
         query = {"phone": number.lstrip("+"), "session": self._settings.session}
@@ -214,7 +214,7 @@ class WahaSender:
         if found is True and is_one_person(chat_id):
             digits = wa_id_of(chat_id)  # requests accept a person's id only in the form <digits>@c.us
             chat = f"{digits}@c.us" if digits else text_of(chat_id)
-            await self._context.kept.put(f"chat:{number}", chat, seconds=CHAT_CACHE_SECONDS)
+            await self._context.cache.put(f"chat:{number}", chat, seconds=CHAT_CACHE_SECONDS)
         return found if isinstance(found, bool) else None
 
     async def _has_message(self, message_id: str) -> bool:

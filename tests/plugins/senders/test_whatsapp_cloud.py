@@ -529,8 +529,8 @@ def test_the_cache_is_read_again_after_a_while(meta: Meta, monkeypatch: pytest.M
 
     async def send_twice(sender: WhatsAppCloudSender) -> None:
         await sender.send(upload_message())
-        for key in list(sender._context.kept.values):  # type: ignore[attr-defined]  # the cache of the tests
-            await sender._context.kept.put(key, "media-of-another-process", seconds=1)
+        for key in list(sender._context.cache.values):  # type: ignore[attr-defined]  # the cache of the tests
+            await sender._context.cache.put(key, "media-of-another-process", seconds=1)
         await sender.send(upload_message())
 
     meta.run(send_twice)

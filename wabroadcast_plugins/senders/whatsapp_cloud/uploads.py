@@ -87,8 +87,8 @@ class Uploads:
         entry = self._entries.get(reference)
         if entry is not None and _has_result(entry.task) and entry.task.result() == uploaded:
             del self._entries[reference]
-        if await self._context.kept.get(uploaded.key) == uploaded.media_id:
-            await self._context.kept.put(uploaded.key, "", seconds=1)
+        if await self._context.cache.get(uploaded.key) == uploaded.media_id:
+            await self._context.cache.put(uploaded.key, "", seconds=1)
 
     async def close(self) -> None:
         """Cancel the uploads in progress."""
@@ -110,10 +110,10 @@ class Uploads:
         file = await self._context.load_media({"uploadId": reference.upload_id})
         _check_file(file, reference.kind)
         key = self._prefix + file.key
-        media_id = await self._context.kept.get(key)
+        media_id = await self._context.cache.get(key)
         if not media_id:
             media_id = await self._upload(file)
-            await self._context.kept.put(key, media_id, seconds=MEDIA_ID_SECONDS)
+            await self._context.cache.put(key, media_id, seconds=MEDIA_ID_SECONDS)
         return UploadedFile(media_id, file.filename, key)
 
     def _drop_failure(self, reference: UploadReference, task: asyncio.Task[UploadedFile]) -> None:
