@@ -1,10 +1,12 @@
 """Import of contact files into the contact book, on both stores."""
 
 import csv
+import functools
+import importlib
 import io
-import json
-import subprocess
-import sys
+import itertools
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
+from tests.forked import ForkedProcess
 from tests.waiting import wait_for
 from wabroadcast_core import AudienceRow, FileError, InvalidInputError, NotFoundError, Reading, Settings
 from wabroadcast_core.audience.import_rows import MOST_CHARACTERS, ContactReader
@@ -342,26 +345,20 @@ def test_the_columns_of_a_file_with_a_header_only_are_detected(broadcaster: Broa
 
 # --- crashes and several readers --------------------------------------------------------------------------------
 
-CRASH = """
-import json, os, signal, sys
-from wabroadcast_core import Settings
-from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.store import {module} as victim
 
-settings = Settings(**json.loads(sys.argv[1]))
-real, calls = victim.{function}, 0
+def import_and_crash(settings: Settings, upload_id: str, module: str, function: str) -> None:
+    """Import an upload, and kill this process at the fourth call of a function of the store."""
+    victim = importlib.import_module(f"wabroadcast_core.store.{module}")
+    real, calls = getattr(victim, function), itertools.count(1)
 
-def die_in_the_middle(*arguments, **options):
-    global calls
-    calls += 1
-    if calls == 4:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*arguments, **options)
+    def crash(*arguments: Any, **options: Any) -> Any:
+        if next(calls) == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **options)
 
-victim.{function} = die_in_the_middle
-with Broadcaster(settings) as broadcaster:
-    broadcaster.contacts.import_file(sys.argv[2], tags=["promo"])
-"""
+    setattr(victim, function, crash)
+    with Broadcaster(settings) as broadcaster:
+        broadcaster.contacts.import_file(upload_id, tags=["promo"])
 
 
 @pytest.fixture
@@ -369,14 +366,9 @@ def killed_import(broadcaster: Broadcaster, settings: Settings, request: pytest.
     """Return the id of an import whose process was killed in its fourth chunk."""
     module, function = request.param
     upload_id = upload(broadcaster, "Nama,HP,Kode\n" + rows(250) + "Ani,12,\n" + rows(10))
-    plain = settings.model_dump(mode="json", exclude={"database_url", "redis_url"}) | {
-        "prepare_chunk": 50,
-        "redis_url": settings.redis_url and settings.redis_url.get_secret_value(),
-        "database_url": settings.database_url and settings.database_url.get_secret_value(),
-    }
-    script = CRASH.format(module=module, function=function)
-    ended = subprocess.run([sys.executable, "-c", script, json.dumps(plain), upload_id], check=False)
-    assert ended.returncode == -9
+    slow = settings.model_copy(update={"prepare_chunk": 50})
+    process = ForkedProcess(functools.partial(import_and_crash, slow, upload_id, module, function))
+    assert process.wait(timeout=60) == -signal.SIGKILL
     with broadcaster.context.database.read() as conn:
         return str(conn.exec_driver_sql("SELECT id FROM imports").scalar_one())
 
