@@ -1,6 +1,6 @@
-"""Fakes for unit tests of the parts that carry a message: no engine, no Redis, no threads, no waiting.
+"""Fakes for unit tests of the parts that carry a message: without an engine, Redis, threads or real waiting.
 
-Each fake has the methods that its users call and records the calls. What it answers or raises, the test decides.
+Each fake has the methods that its users call, records the calls, and returns or raises what the test sets.
 """
 
 import asyncio
@@ -101,7 +101,7 @@ class FakeGroupCommit:
 
 
 class FakeLedger:
-    """The store as one engine sees it: records what it is asked to change.
+    """A ledger that records its calls.
 
     :param store: where :meth:`transact` works.
     """
@@ -178,7 +178,7 @@ class FakeLedger:
 
 
 class FakeRecorder:
-    """Keeps the results that it is given."""
+    """Collects the results that are added."""
 
     def __init__(self) -> None:
         self.results: list[Result] = []
@@ -240,7 +240,7 @@ class FakeSender:
 
 
 class AskedSender(FakeSender):
-    """A sender that can be asked who is on WhatsApp and what became of a message.
+    """A sender that can check numbers and look up messages.
 
     :param check: the answer to each question about a number; an exception is raised.
     :param found: the answer to each lookup; an exception is raised, an event waited for.
@@ -264,7 +264,7 @@ class AskedSender(FakeSender):
 
 
 class WebhookSender(FakeSender):
-    """A sender whose webhook calls name the events that the test has prepared; a call that names none is a fault."""
+    """A sender with webhooks: the body of a call is the name of prepared events; other bodies cannot be parsed."""
 
     def __init__(self, *answers: object, events: Mapping[str, Sequence[Any]] | None = None) -> None:
         super().__init__(*answers)
@@ -286,7 +286,7 @@ def live(sender: Any = None, *, of: ConnectionSnapshot | None = None) -> LiveCon
 
 
 class FakeLiveSenders:
-    """The senders of connections: all the same one.
+    """One sender for all connections.
 
     :param error: raised instead, as where a sender cannot be made.
     """
@@ -318,7 +318,7 @@ class FakeNumberCheck:
 
 
 class FakeNewContacts:
-    """A gate that is closed for no one: it records who closed it and holds back the positions given."""
+    """An open gate that holds back chosen messages and records the calls that close it."""
 
     def __init__(self) -> None:
         self.closed: list[tuple[int, float]] = []  # connection id, seconds
@@ -336,7 +336,7 @@ class FakeNewContacts:
 
 
 class FakeBlacklists:
-    """The plugins as the preflight sees them.
+    """The blacklists of the plugins.
 
     :param blocked: reasons by number; None: no plugin has a blacklist.
     """
@@ -373,10 +373,10 @@ class FakeCache:
 
 
 class FakePace:
-    """The primed limiter as its callers see it.
+    """The primed limiter.
 
-    :param answers: slots to hand out, or exceptions to raise, for each request in order; afterwards it hands out as
-        many slots as were asked for, all of them now.
+    :param answers: slots to return, or exceptions to raise, for each request in order; afterwards it returns as many
+        slots as were requested, all of them now.
     """
 
     def __init__(self, clock: FakeClock, *answers: Slots | Exception) -> None:
@@ -409,7 +409,7 @@ def slots(*times: float, next_at: float = START) -> Slots:
 
 
 class FakeLimiter:
-    """The limiter in Redis. It hands out slots once it was primed.
+    """The limiter in Redis. It gives slots once it is primed.
 
     :param cold: Redis lost its keys.
     """
@@ -604,7 +604,7 @@ class FakeSends:
 
 
 class FakeClaimer:
-    """:param claims: what each claim brings, in order: messages, or an exception; afterwards nothing is due."""
+    """:param claims: the messages of each claim in order, or an exception to raise; afterwards no work is due."""
 
     def __init__(self, *claims: Sequence[PendingSend] | Exception) -> None:
         self._claims = deque(claims)
@@ -624,7 +624,7 @@ class FakeClaimer:
 
 @dataclass
 class Parts:
-    """What turns share, all of it fake, and as :class:`TurnResources` want it."""
+    """Fakes of all parts that turns share."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     ledger: FakeLedger = field(default_factory=FakeLedger)

@@ -1,4 +1,4 @@
-"""What unit tests pass around: snapshots, claims, messages that are ready, and a store in memory."""
+"""Test data: snapshots, claims, pending sends, and a store in memory."""
 
 import contextlib
 import functools

@@ -1,4 +1,4 @@
-"""Async tests in simulated time: a test of minutes takes no time and always runs the same way."""
+"""Simulated time for async tests: a test of minutes takes no time, and each run is the same."""
 
 import asyncio
 import functools
@@ -27,7 +27,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 class SimulatedLoop(asyncio.SelectorEventLoop):
     """An event loop whose time stands still while code runs and jumps to the next timer when all tasks wait.
 
-    So a test of minutes takes no time and always runs the same way. Work for threads is done on the loop.
+    If all tasks wait and there is no timer, the test fails. Functions for threads run on the loop.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Tasks end, also those that do not hear a cancellation at once."""
+"""Background tasks: their failures are logged, and they end even if they ignore a cancellation at first."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""From due work to messages that are ready to be sent."""
+"""Claims: messages are claimed, held, filtered and rendered."""
 
 from collections.abc import Sequence
 from typing import Any

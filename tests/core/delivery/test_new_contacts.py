@@ -1,4 +1,4 @@
-"""Connections that may not message new contacts for a time."""
+"""The gate for new contacts: connections that may not message them for a time."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class Gate:
 
 
 @simulated
-async def test_an_open_connection_sends_to_everybody_and_asks_nothing() -> None:
+async def test_an_open_connection_sends_to_all_contacts_without_a_query() -> None:
     gate = Gate()
 
     assert await gate.gate.hold_back(1, MESSAGES) == MESSAGES
@@ -35,7 +35,7 @@ async def test_an_open_connection_sends_to_everybody_and_asks_nothing() -> None:
 
 
 @simulated
-async def test_a_closed_connection_sends_only_to_people_whom_it_reached_before() -> None:
+async def test_a_closed_connection_sends_only_to_contacts_that_it_reached_before() -> None:
     gate = Gate()
     gate.gate.close(1, seconds=90)
     gate.clock.move(30)
@@ -50,7 +50,7 @@ async def test_a_closed_connection_sends_only_to_people_whom_it_reached_before()
 
 
 @simulated
-async def test_one_connection_s_gate_does_not_close_another_s() -> None:
+async def test_closing_one_connection_leaves_another_open() -> None:
     gate = Gate()
     gate.gate.close(1, seconds=90)
 
@@ -77,7 +77,7 @@ async def test_a_shorter_time_does_not_open_a_connection_sooner() -> None:
 
 
 @simulated
-async def test_nothing_is_put_aside_when_the_store_cannot_be_asked() -> None:
+async def test_no_message_is_put_aside_while_the_store_is_away() -> None:
     gate = Gate()
     gate.gate.close(1, seconds=90)
     gate.ledger.raises["reached"].append(UnavailableError("away"))
@@ -88,7 +88,7 @@ async def test_nothing_is_put_aside_when_the_store_cannot_be_asked() -> None:
 
 
 @simulated
-async def test_the_store_is_not_asked_about_nobody() -> None:
+async def test_the_store_is_not_queried_for_an_empty_claim() -> None:
     gate = Gate()
     gate.gate.close(1, seconds=90)
 

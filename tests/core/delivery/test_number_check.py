@@ -1,4 +1,4 @@
-"""Who is on WhatsApp, as far as a provider says: one "no" is not believed, and a failure concludes nothing."""
+"""Number checks: two negative answers are needed, and a failed check has no effect."""
 
 import pytest
 
@@ -39,7 +39,7 @@ class Checks:
 
 
 @simulated
-async def test_a_yes_is_believed_for_a_time() -> None:
+async def test_a_positive_answer_is_cached_for_a_time() -> None:
     checks = Checks(check=True)
 
     assert [await checks.expect(), await checks.expect()] == ["fine", "fine"]
@@ -51,7 +51,7 @@ async def test_a_yes_is_believed_for_a_time() -> None:
 
 
 @simulated
-async def test_a_first_no_makes_a_message_wait_for_a_second_question() -> None:
+async def test_a_first_negative_answer_delays_the_message_until_a_second_check() -> None:
     checks = Checks(check=False)
 
     assert await checks.expect() == f"again in {AGAIN_SECONDS:g}"
@@ -62,7 +62,7 @@ async def test_a_first_no_makes_a_message_wait_for_a_second_question() -> None:
 
 
 @simulated
-async def test_two_no_end_a_message_and_are_believed_for_a_time() -> None:
+async def test_two_negative_answers_end_the_message_and_are_cached_for_a_time() -> None:
     checks = Checks(check=False)
     await checks.expect()
     checks.clock.move(AGAIN_SECONDS)
@@ -76,7 +76,7 @@ async def test_two_no_end_a_message_and_are_believed_for_a_time() -> None:
 
 
 @simulated
-async def test_a_yes_after_a_no_counts() -> None:
+async def test_a_positive_answer_after_a_negative_one_counts() -> None:
     checks = Checks(check=False)
     await checks.expect()
     checks.clock.move(AGAIN_SECONDS)
@@ -89,7 +89,7 @@ async def test_a_yes_after_a_no_counts() -> None:
 
 
 @simulated
-async def test_a_no_of_long_ago_is_a_first_one_again() -> None:
+async def test_an_expired_negative_answer_does_not_count() -> None:
     checks = Checks(check=False)
     await checks.expect()
     checks.clock.move(DOUBT_SECONDS)
@@ -98,7 +98,7 @@ async def test_a_no_of_long_ago_is_a_first_one_again() -> None:
 
 
 @simulated
-async def test_each_number_is_known_for_itself() -> None:
+async def test_each_number_has_its_own_answer() -> None:
     checks = Checks(check=True)
     await checks.expect()
     checks.sender.check = False
@@ -110,7 +110,7 @@ async def test_each_number_is_known_for_itself() -> None:
     "check", [pytest.param(None, id="left-out-of-the-answer"), pytest.param(Temporary("503"), id="failed")]
 )
 @simulated
-async def test_without_an_answer_a_message_is_sent_and_nothing_is_concluded(check: object) -> None:
+async def test_without_an_answer_the_message_is_sent_and_nothing_is_cached(check: object) -> None:
     checks = Checks(check=check)
 
     assert [await checks.expect(), await checks.expect()] == ["fine", "fine"]
@@ -124,13 +124,13 @@ async def test_without_an_answer_a_message_is_sent_and_nothing_is_concluded(chec
     "error", [pytest.param(ConnectionDown("190"), id="connection-down"), pytest.param(Throttled("429"), id="throttled")]
 )
 @simulated
-async def test_what_the_provider_says_of_the_connection_ends_the_send(error: SendError) -> None:
+async def test_an_error_of_the_whole_connection_ends_the_send(error: SendError) -> None:
     with pytest.raises(type(error)):
         await Checks(check=error).expect()
 
 
 @simulated
-async def test_a_sender_that_cannot_be_asked_sends_to_every_number() -> None:
+async def test_a_sender_without_number_checks_sends_to_every_number() -> None:
     clock = FakeClock()
 
     await NumberCheck(FakeCache(clock), now=clock.now).expect(FakeSender(), NUMBER)

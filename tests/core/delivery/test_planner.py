@@ -1,4 +1,4 @@
-"""What a planner does where there is nothing to plan with: no sender, no Redis, no time."""
+"""Planners without a sender, without Redis, or without time."""
 
 import redis
 
@@ -26,7 +26,7 @@ async def test_a_connection_whose_sender_cannot_be_made_is_paused() -> None:
 
 
 @simulated
-async def test_nothing_is_claimed_while_redis_hands_out_no_slots() -> None:
+async def test_no_message_is_claimed_while_redis_is_away() -> None:
     parts = Parts()
     parts.pace = FakePace(parts.clock, redis.ConnectionError(), redis.ConnectionError())
     parts.ledger.due_work = DUE
@@ -38,14 +38,13 @@ async def test_nothing_is_claimed_while_redis_hands_out_no_slots() -> None:
 
 
 @simulated
-async def test_a_planner_ends_with_the_time_of_its_turn() -> None:
+async def test_a_planner_ends_when_the_time_of_its_turn_is_up() -> None:
     parts = Parts()
-    parts.ledger.due_work = DueWork(connection(), next_due=START + 1_000)
+    parts.ledger.due_work = DUE
 
-    ended = await Planner(parts.resources(), SlotQueue(1)).plan(DueWork(connection(), next_due=START + 4))
-
-    assert ended.next_due == START + 1_000
-    assert parts.clock.now() == START + 4  # it waits for what is due soon, although its time is up before
+    assert await Planner(parts.resources(), SlotQueue(1)).plan(DueWork(connection(), next_due=START + 4)) is DUE
+    assert parts.clock.now() == START + 4  # work that is due soon is awaited beyond the turn's time
+    assert parts.claimer.amounts == []
 
 
 @simulated

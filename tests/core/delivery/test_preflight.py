@@ -1,4 +1,4 @@
-"""The last checks of claimed messages, and their rendering."""
+"""Preflight: the last checks of claimed messages, and their rendering."""
 
 import asyncio
 import json
@@ -71,7 +71,7 @@ async def test_a_number_that_a_plugin_blocks_is_skipped_with_its_reason() -> Non
 
 
 @simulated
-async def test_plugins_are_asked_once_for_all_and_for_each_number_once() -> None:
+async def test_plugins_are_called_once_for_a_claim_with_each_number_once() -> None:
     checking = Checking(FakeBlacklists({}))
 
     await checking.check(claimed(0), claimed(1), claimed(0, broadcast_id=2))
@@ -80,7 +80,7 @@ async def test_plugins_are_asked_once_for_all_and_for_each_number_once() -> None
 
 
 @simulated
-async def test_without_blacklists_no_plugin_is_asked() -> None:
+async def test_no_plugin_is_called_if_none_has_a_blacklist() -> None:
     checking = Checking()
 
     assert len(await checking.check(claimed(0))) == 1
@@ -88,7 +88,7 @@ async def test_without_blacklists_no_plugin_is_asked() -> None:
 
 
 @simulated
-async def test_nothing_is_sent_while_a_blacklist_fails(caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_message_is_sent_while_a_blacklist_fails(caplog: pytest.LogCaptureFixture) -> None:
     checking = Checking(FakeBlacklists(error=PluginError("plugin crm failed")))
 
     with caplog.at_level(logging.ERROR):
@@ -123,7 +123,7 @@ async def test_a_message_whose_text_is_empty_is_skipped() -> None:
 
 
 @simulated
-async def test_nothing_claimed_is_nothing_ready() -> None:
+async def test_an_empty_claim_yields_no_messages() -> None:
     assert await Checking().check() == []
 
 

@@ -38,7 +38,7 @@ async def test_a_limiter_that_knows_the_connection_is_not_primed() -> None:
 
 
 @simulated
-async def test_a_cold_limiter_is_given_the_recent_starts_before_it_hands_out_slots() -> None:
+async def test_a_cold_limiter_is_primed_with_the_recent_starts_before_it_gives_slots() -> None:
     priming = Priming(FakeLimiter(cold=True))
 
     slots = await priming.pace.reserve(connection(), count=3, report=REPORT)
@@ -57,7 +57,7 @@ async def test_a_primed_limiter_gets_no_report_of_slots_that_it_does_not_know() 
 
 
 @simulated
-async def test_a_cold_limiter_hands_out_nothing_while_the_store_is_away() -> None:
+async def test_a_cold_limiter_gives_no_slots_while_the_store_is_away() -> None:
     priming = Priming(FakeLimiter(cold=True))
     priming.ledger.raises["recent_starts"].append(UnavailableError("away"))
 
@@ -84,7 +84,7 @@ async def test_a_report_reaches_the_limiter_unless_it_lost_its_keys() -> None:
 
 
 @simulated
-async def test_a_connection_slows_down_and_no_slowing_is_needed_while_redis_is_away() -> None:
+async def test_slowing_down_reaches_the_limiter_and_does_nothing_while_redis_is_away() -> None:
     warm, away = Priming(FakeLimiter()), Priming(FakeLimiter(error=redis.ConnectionError()))
 
     await warm.pace.slow_down(1, slot=START, wait=9.0)

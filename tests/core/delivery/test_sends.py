@@ -1,4 +1,4 @@
-"""One send after the other: what a sender answers or raises, what is recorded, what follows for others."""
+"""Sends: the outcome of each answer and each error of a sender, and its effect on other messages."""
 
 import asyncio
 from collections.abc import Callable
@@ -61,7 +61,7 @@ class Sending:
         self.sends = SendTasks(**parts, resend_seconds=RESEND_SECONDS, before_send=before_send)
 
     async def send(self, through: LiveConnection, *messages: PendingSend) -> list[Outcome]:
-        """Send messages, and do what follows from them."""
+        """Send messages and wait for the effects of their outcomes."""
         for message in messages:
             self.sends.start(through, message)
         await self.finish()
@@ -74,7 +74,7 @@ class Sending:
 
     @property
     def effects(self) -> list[tuple[Any, ...]]:
-        """What was done to others: the calls of the store, of the limiter, and of the gate to new contacts."""
+        """The effects on other messages: calls to the store, the limiter and the gate for new contacts."""
         return [*self.ledger.calls, *self.pace.calls, *(("close", *closed) for closed in self.new_contacts.closed)]
 
 
@@ -95,7 +95,7 @@ async def test_an_accepted_message_is_sent_at_the_time_of_its_start() -> None:
 
 
 @simulated
-async def test_a_message_that_the_provider_holds_back_says_so() -> None:
+async def test_a_message_that_the_provider_holds_back_is_sent_with_that_detail() -> None:
     [outcome] = await Sending().send(live(FakeSender(Accepted("1", state="held_for_quality"))), pending())
 
     assert (outcome.status, outcome.detail) == (MessageStatus.SENT, "held_for_quality")
@@ -122,7 +122,7 @@ async def test_an_answer_of_a_wrong_type_is_unknown(answer: object) -> None:
     ],
 )
 @simulated
-async def test_the_id_that_whatsapp_has_for_a_person_is_noted_where_it_differs(
+async def test_the_id_by_which_whatsapp_knows_a_person_is_stored_if_it_differs_from_the_number(
     wa_id: str | None, noted: list[tuple[Any, ...]]
 ) -> None:
     sending = Sending()
@@ -309,7 +309,7 @@ async def test_a_number_that_is_not_found_gets_no_request(
 
 
 @simulated
-async def test_a_provider_that_cannot_be_asked_about_a_number_ends_the_send_as_if_it_had_refused_it() -> None:
+async def test_an_error_of_the_number_check_ends_the_send_as_an_error_of_the_sender_does() -> None:
     sending, sender = Sending(check=ConnectionDown("190")), FakeSender()
 
     [outcome] = await sending.send(live(sender), pending())
@@ -361,7 +361,7 @@ async def test_an_announcement_for_another_connection_drops_nothing() -> None:
 
 
 @simulated
-async def test_nothing_leaves_after_a_check_once_the_process_is_stopping() -> None:
+async def test_no_request_leaves_after_a_check_once_the_process_is_stopping() -> None:
     checked, sender = asyncio.Event(), FakeSender()
     sending = Sending(check=checked)
     sending.sends.start(live(sender), pending(attempts=1))
@@ -387,7 +387,7 @@ async def test_a_plugin_may_change_a_message_before_it_is_sent() -> None:
 
 
 @simulated
-async def test_a_plugin_may_end_a_send_as_if_the_sender_had() -> None:
+async def test_a_plugin_may_end_a_send_as_a_sender_does() -> None:
     def refuse(message: OutgoingMessage) -> None:
         raise Rejected("not_today")
 
@@ -421,7 +421,7 @@ async def test_a_send_without_an_answer_is_given_up_and_unknown() -> None:
 
 
 @simulated
-async def test_a_send_that_is_cancelled_before_its_request_left_goes_back() -> None:
+async def test_a_send_that_is_cancelled_before_its_request_left_is_given_back() -> None:
     sending, sender = Sending(check=asyncio.Event()), FakeSender()
     sending.sends.start(live(sender), pending())
     await settle()
@@ -481,7 +481,38 @@ async def test_a_send_that_waits_delays_no_other() -> None:
 
 
 @simulated
-async def test_the_end_of_a_send_wakes_those_who_wait_for_its_connection() -> None:
+async def test_one_task_sends_all_messages_that_are_answered_at_once() -> None:
+    tasks = set()
+
+    class CountingSender(FakeSender):
+        async def send(self, message: OutgoingMessage) -> Any:
+            tasks.add(asyncio.current_task())
+            return await super().send(message)
+
+    outcomes = await Sending().send(live(CountingSender()), *(pending(place) for place in range(20)))
+
+    assert [outcome.status for outcome in outcomes] == ["sent"] * 20
+    assert len(tasks) == 1
+
+
+@simulated
+async def test_a_send_is_not_given_up_for_the_age_of_the_one_before_it_in_its_task() -> None:
+    sending, answer = Sending(), asyncio.Event()
+    through = live(FakeSender(answer, asyncio.Event()))
+    sending.sends.start(through, pending(0))
+    await asyncio.sleep(100)
+
+    answer.set()
+    sending.sends.start(through, pending(1))
+    await settle()
+    sending.sends.give_up_older_than(60)
+    await settle()
+
+    assert [outcome.status for outcome in sending.recorder.outcomes] == ["sent"]
+
+
+@simulated
+async def test_the_end_of_a_send_wakes_the_waiters_of_its_connection() -> None:
     sending, answer = Sending(), asyncio.Event()
     sending.sends.start(live(FakeSender(answer), of=connection(1)), pending(0))
     waits = [asyncio.create_task(sending.sends.wait_for_end(key)) for key in (1, 2)]
@@ -496,7 +527,7 @@ async def test_the_end_of_a_send_wakes_those_who_wait_for_its_connection() -> No
 
 
 @simulated
-async def test_a_start_that_is_late_for_its_slot_is_noted_for_the_limiter() -> None:
+async def test_a_late_start_is_reported_to_the_limiter() -> None:
     sending, through = Sending(), live(of=PACED)
 
     await sending.send(through, pending(slot=START))

@@ -1,10 +1,10 @@
-"""One turn of a connection: when it works at all, and how it ends."""
+"""Turns: the conditions for one to claim messages, and how it ends."""
 
 import asyncio
 
 import pytest
 
-from tests.core.fakes import FakeClaimer, FakeLanes, Parts
+from tests.core.fakes import FakeClaimer, FakeLanes, FakePace, Parts, slots
 from tests.core.rows import START, connection, pending
 from tests.core.simulated import settle, simulated
 from wabroadcast_core.delivery.claims import NEVER, DueWork
@@ -14,6 +14,7 @@ from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Rate
 from wabroadcast_core.pacing.pace import Candidate
+from wabroadcast_core.snapshots import ConnectionSnapshot
 
 DUE = [Candidate(1, 1)]
 PACED = connection(limits=Limits(rate=Rate(messages=50)))
@@ -46,7 +47,7 @@ async def test_a_turn_of_a_connection_that_may_not_send_does_nothing(due_work: D
 
 
 @simulated
-async def test_a_turn_without_work_that_is_due_soon_comes_back_later() -> None:
+async def test_a_turn_without_work_that_is_due_soon_is_requeued() -> None:
     parts, due_work = Parts(), DueWork(connection(), next_due=START + NEAR + 1)
 
     await turn_with(parts, due_work).run()
@@ -56,7 +57,7 @@ async def test_a_turn_without_work_that_is_due_soon_comes_back_later() -> None:
 
 
 @simulated
-async def test_a_turn_without_a_lane_leaves_the_work_to_those_who_have_one() -> None:
+async def test_a_turn_without_a_lane_notifies_the_turns_that_hold_the_lanes() -> None:
     parts = Parts(lanes=FakeLanes(free=0))
 
     await turn_with(parts, DueWork(connection(), DUE)).run()
@@ -66,7 +67,7 @@ async def test_a_turn_without_a_lane_leaves_the_work_to_those_who_have_one() -> 
 
 
 @simulated
-async def test_a_turn_of_a_stopping_process_does_not_come_back() -> None:
+async def test_a_turn_of_a_stopping_process_is_not_requeued() -> None:
     parts = Parts()
     parts.stopping.set()
 
@@ -80,7 +81,7 @@ async def test_a_turn_of_a_stopping_process_does_not_come_back() -> None:
 
 
 @simulated
-async def test_a_turn_sends_what_it_claims_gives_its_lane_back_and_comes_back_for_the_rest() -> None:
+async def test_a_turn_sends_the_claimed_messages_gives_its_lane_back_and_is_requeued() -> None:
     parts = Parts(claimer=FakeClaimer([pending(0), pending(1)]))
     rest = DueWork(PACED, DUE)
 
@@ -121,20 +122,20 @@ async def test_a_claim_that_breaks_off_leaves_the_other_planner_at_work() -> Non
 
 @pytest.mark.parametrize("through", [pytest.param(connection(), id="two-planners"), pytest.param(PACED, id="one")])
 @simulated
-async def test_a_turn_whose_planners_all_fail_gives_its_lane_back_and_fails(through: object) -> None:
+async def test_a_turn_whose_planners_all_fail_gives_its_lane_back_and_fails(through: ConnectionSnapshot) -> None:
     parts = Parts(claimer=FakeClaimer(UnavailableError("away"), UnavailableError("away")))
-    due_work = DueWork(through, DUE)  # type: ignore[arg-type]  # a connection
 
     with pytest.raises(UnavailableError):
-        await turn_with(parts, due_work).run()
+        await turn_with(parts, DueWork(through, DUE)).run()
 
     assert (parts.lanes.names, parts.lanes.free) == (["7.1"], 1)
     assert parts.wakeups.calls == []
 
 
 @simulated
-async def test_a_turn_with_a_bug_in_a_planner_sends_what_the_other_one_claimed_before_it_fails() -> None:
+async def test_a_turn_with_a_bug_in_one_planner_sends_the_claims_of_the_other_before_it_fails() -> None:
     parts = Parts(claimer=FakeClaimer(ValueError("a bug"), [pending(0)]))
+    parts.pace = FakePace(parts.clock, slots(START + 0.5), slots(START + 0.5))
 
     with pytest.raises(ValueError, match="a bug"):
         await turn_with(parts, DueWork(connection(), DUE)).run()

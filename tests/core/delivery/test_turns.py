@@ -26,7 +26,7 @@ def turns_of(parts: Parts) -> Turns:
 
 
 def blocked_turns(parts: Parts, *connection_ids: int) -> tuple[Turns, list[Turn]]:
-    """Turns of these connections that are under way until they are cancelled: the store does not answer them."""
+    """Start turns that run until they are cancelled, because the store does not answer them."""
     parts.ledger.looking = asyncio.Event()
     turns = turns_of(parts)
     for connection_id in connection_ids:
@@ -148,7 +148,7 @@ async def test_a_pause_reaches_all_turns() -> None:
 
 
 @simulated
-async def test_messages_that_wait_again_are_left_to_a_turn_that_still_plans() -> None:
+async def test_messages_that_wait_again_wake_a_turn_that_still_plans() -> None:
     parts = Parts()
     turns, [turn] = blocked_turns(parts, 1)
     turn.is_planning = True
@@ -167,7 +167,7 @@ async def test_messages_that_wait_again_get_a_turn_when_the_first_of_them_is_due
     parts = Parts()
     turns, _ = blocked_turns(parts, 1)
 
-    turns.on_recorded([result(place, MessageStatus.RETRY, due_at=START + 9 - place) for place in range(3)])
+    turns.on_recorded([result(place, MessageStatus.RETRY, due_at=START + wait) for place, wait in enumerate((9, 7, 8))])
     await parts.background.wait(within=1)
 
     assert parts.wakeups.calls == [("queue_turn", 1, 0, START + 7)]
@@ -175,7 +175,7 @@ async def test_messages_that_wait_again_get_a_turn_when_the_first_of_them_is_due
 
 
 @simulated
-async def test_messages_that_are_over_need_no_turn() -> None:
+async def test_messages_with_a_final_status_need_no_turn() -> None:
     parts = Parts()
     over = (MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.SKIPPED)
 

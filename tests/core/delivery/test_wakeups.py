@@ -1,4 +1,4 @@
-"""When a connection's next turn is queued, and who is woken at once."""
+"""Wake-ups: when a connection's next turn is queued, and how its present turns are notified."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ async def test_the_next_turn_comes_when_its_work_is_due(
 
 
 @simulated
-async def test_the_turns_that_hold_the_lanes_are_told_to_look_again_in_all_processes() -> None:
+async def test_the_turns_that_hold_the_lanes_are_notified_in_all_processes() -> None:
     waking = Waking()
 
     await waking.wakeups.notify_lanes(3)

@@ -1,4 +1,4 @@
-"""Messages whose outcome is unknown are looked up with their provider; a lookup that fails changes nothing."""
+"""Unknown messages are looked up with their provider; a failed lookup changes nothing."""
 
 import asyncio
 import logging
@@ -61,7 +61,7 @@ async def test_a_message_is_looked_up_once_its_request_must_have_arrived(store: 
 
 
 @simulated
-async def test_a_message_that_the_provider_has_is_sent(store: Bench) -> None:
+async def test_a_message_that_the_provider_has_becomes_sent(store: Bench) -> None:
     lookups = Lookups(store, AskedSender(found=Accepted("wamid.1")))
 
     await lookups.settle()
@@ -72,13 +72,13 @@ async def test_a_message_that_the_provider_has_is_sent(store: Bench) -> None:
 
 
 @simulated
-async def test_a_message_that_never_arrived_is_sent_again(store: Bench) -> None:
+async def test_a_message_that_never_arrived_is_released_for_a_resend(store: Bench) -> None:
     lookups = Lookups(store, AskedSender(found=None))
 
     await lookups.settle()
     await lookups.settle(after=RIPE_SECONDS)
 
-    assert lookups.facts() == ("unknown", None, START + RIPE_SECONDS)  # recover takes up what is due
+    assert lookups.facts() == ("unknown", None, START + RIPE_SECONDS)  # recover queues unknown messages that are due
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ async def test_a_sender_with_a_bug_is_named_in_the_log(store: Bench, caplog: pyt
     ],
 )
 @simulated
-async def test_messages_of_a_connection_that_cannot_be_asked_stay_unknown(
-    store: Bench, changed: dict[str, Any]
+async def test_messages_of_a_connection_without_lookups_stay_unknown(
+    store: Bench, changed: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     sender = changed.get("sender", AskedSender(found=Accepted("wamid.1")))
     lookups = Lookups(store, sender, error=changed.get("error"))
@@ -143,11 +143,12 @@ async def test_messages_of_a_connection_that_cannot_be_asked_stay_unknown(
     await lookups.settle(after=RIPE_SECONDS)
 
     assert lookups.facts() == ("unknown", None, None)
+    assert caplog.records == []
 
 
 @simulated
 async def test_a_message_that_is_unknown_again_is_not_looked_up_at_once(store: Bench) -> None:
-    """Its request of this time may still be on its way."""
+    """The request of its second send may not have arrived yet."""
     sender = AskedSender(found=Temporary("503"))
     lookups = Lookups(store, sender)
     await lookups.settle()
@@ -162,7 +163,7 @@ async def test_a_message_that_is_unknown_again_is_not_looked_up_at_once(store: B
 
 
 @simulated
-async def test_without_the_store_nothing_is_looked_up(store: Bench) -> None:
+async def test_no_message_is_looked_up_while_the_store_is_away(store: Bench) -> None:
     sender = AskedSender(found=Accepted("wamid.1"))
     lookups = Lookups(store, sender)
     await lookups.settle()

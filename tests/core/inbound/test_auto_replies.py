@@ -1,4 +1,4 @@
-"""Single messages that answer a person: at the connection's pace, tried once."""
+"""Automatic replies wait for a slot and are tried once."""
 
 import asyncio
 import logging
@@ -77,12 +77,12 @@ async def test_a_reply_leaves_on_its_slot() -> None:
 
 
 @simulated
-async def test_a_reply_without_a_slot_asks_again_when_there_may_be_one() -> None:
+async def test_a_reply_without_a_slot_requests_one_again_when_the_next_is_available() -> None:
     replying = Replying(slots(next_at=START + 20), slots(next_at=START), slots(START + 20))
 
     await replying.reply()
 
-    assert [at for _, _, at in replying.pace.calls] == pytest.approx([START, START + 20, START + 20 + LEAST_WAIT])
+    assert [at - START for _, _, at in replying.pace.calls] == pytest.approx([0, 20, 20 + LEAST_WAIT])
     assert len(replying.sender.messages) == 1
 
 
@@ -132,7 +132,7 @@ async def test_a_reply_that_fails_is_not_tried_again_and_its_error_is_named(
 
 
 @simulated
-async def test_replies_wait_beside_each_other() -> None:
+async def test_replies_wait_for_their_slots_independently() -> None:
     replying = Replying(slots(START + 60), slots(START + 5))
     for place in range(2):
         replying.replies.send(connection(), number_of(place), "Baik.")

@@ -1,4 +1,4 @@
-"""What providers report: stored in one transaction, then followed up for others; what fails stops nothing else."""
+"""Provider events are stored, then their effects on other messages follow; a failure stops no other event."""
 
 import asyncio
 import logging
@@ -224,7 +224,7 @@ async def test_two_runs_for_one_connection_do_not_overtake_each_other(store: Ben
 
 
 @simulated
-async def test_a_processor_is_idle_once_all_it_was_given_is_processed(store: Bench) -> None:
+async def test_a_processor_is_idle_once_all_calls_are_processed(store: Bench) -> None:
     processing = Processing(store, {"a": [wrote("one")]})
     processing.processor.start(processing.processor.process_calls(1))
     assert not processing.processor.is_idle

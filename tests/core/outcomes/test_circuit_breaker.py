@@ -1,4 +1,4 @@
-"""The circuit breakers of all broadcasts of one worker; what makes a single one trip is in test_retry."""
+"""The circuit breakers of all broadcasts of one worker. ``test_retry`` tests when a single one trips."""
 
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.outcomes.circuit_breaker import CircuitBreakers
@@ -22,11 +22,11 @@ FAILED, SENT = MessageStatus.FAILED, MessageStatus.SENT
 TRIPPED = ["circuit breaker: too many messages fail alike (131026)"]
 
 
-def test_a_breaker_that_trips_says_why() -> None:
+def test_a_breaker_that_trips_returns_the_reason() -> None:
     assert Counting().count(1, *[FAILED] * 5) == TRIPPED
 
 
-def test_a_failure_without_a_reason_has_one_all_the_same() -> None:
+def test_a_failure_without_a_reason_counts_as_failed() -> None:
     assert Counting().count(1, *[FAILED] * 5, reason=None) == ["circuit breaker: too many messages fail alike (failed)"]
 
 
@@ -53,7 +53,7 @@ def test_only_final_outcomes_of_a_send_count() -> None:
     assert Counting().count(1, *others * 20) == []
 
 
-def test_a_breaker_that_tripped_begins_anew() -> None:
+def test_a_breaker_that_tripped_starts_again() -> None:
     counting = Counting()
     counting.count(1, *[FAILED] * 5)
 

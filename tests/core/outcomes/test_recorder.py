@@ -1,4 +1,4 @@
-"""Outcomes on their way into the store: none is lost, whatever the store does."""
+"""The recorder stores outcomes; no failure of the store loses one."""
 
 import asyncio
 import logging
@@ -69,7 +69,7 @@ def keys_of(messages: Sequence[Claimed]) -> list[int]:
 
 
 @simulated
-async def test_outcomes_are_recorded_in_the_order_of_their_coming_and_reported_after_the_commit() -> None:
+async def test_outcomes_are_recorded_in_the_order_in_which_they_were_added_and_reported_after_the_commit() -> None:
     recording, messages = Recording(), [claimed(place) for place in range(3)]
     for message in messages:
         recording.recorder.add(sent(message))
@@ -82,7 +82,7 @@ async def test_outcomes_are_recorded_in_the_order_of_their_coming_and_reported_a
 
 
 @simulated
-async def test_what_comes_during_a_commit_is_recorded_by_the_next() -> None:
+async def test_outcomes_that_are_added_during_a_commit_are_recorded_by_the_next() -> None:
     recording, messages = Recording(), [claimed(place) for place in range(3)]
     recording.recorder.add(sent(messages[0]))
     await asyncio.sleep(0)  # the commit has begun
@@ -98,7 +98,7 @@ async def test_what_comes_during_a_commit_is_recorded_by_the_next() -> None:
 
 
 @simulated
-async def test_a_recorder_goes_on_after_it_was_idle() -> None:
+async def test_a_recorder_continues_after_it_was_idle() -> None:
     recording = Recording()
 
     await recording.record(sent(claimed(0)))
@@ -135,14 +135,14 @@ async def test_outcomes_that_cannot_be_stored_are_kept_and_tried_until_they_are(
 
     await asyncio.sleep(RETRY_SECONDS)
     assert recording.recorded == [claimed(0).key]
-    assert [record.levelno for record in caplog.records] == [level]  # it is said once
+    assert [record.levelno for record in caplog.records] == [level]  # logged once
 
 
 # --- what is stored ----------------------------------------------------------------------------------------------
 
 
 @simulated
-async def test_each_outcome_is_stored_with_what_is_kept_beside_it(store: Bench) -> None:
+async def test_an_outcome_is_stored_with_its_failed_attempt_skip_reason_and_start(store: Bench) -> None:
     messages = hold_messages(store, 4)
     recording = Recording(store)
 
@@ -184,7 +184,7 @@ async def test_messages_of_two_worker_ids_are_recorded_each_under_its_own(store:
 
 
 @simulated
-async def test_a_message_that_is_given_back_waits_as_it_waited_before(store: Bench) -> None:
+async def test_a_message_that_is_given_back_waits_again_in_its_former_status(store: Bench) -> None:
     new, tried, early = hold_messages(store, 3)
     recording = Recording(store)
 
@@ -206,7 +206,7 @@ async def test_a_message_that_is_given_back_waits_as_it_waited_before(store: Ben
 
 
 @simulated
-async def test_nothing_more_is_claimed_while_the_store_is_far_behind() -> None:
+async def test_claims_wait_while_the_store_is_far_behind() -> None:
     recording = Recording(answers=[UnavailableError("away")] * 3)
     for place in range(MOST_WAITING - 1):
         recording.recorder.add(sent(claimed(place)))

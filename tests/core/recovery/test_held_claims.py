@@ -1,4 +1,4 @@
-"""Claims in the store that their worker does not know: settled when two comparisons in a row have found them."""
+"""Orphaned claims are settled when two comparisons in a row have found them."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The lease of a worker: its heartbeat, lost keys, and what happens when its claims were settled by others."""
+"""The lease of a worker: heartbeats, keys that Redis lost, and claims that were settled by others."""
 
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -33,7 +33,7 @@ class Leasing:
 
     @property
     def calls(self) -> list[tuple[Any, ...]]:
-        """What was asked of the intents but for heartbeats."""
+        """The calls of the intents, without heartbeats."""
         return [call for call in self.intents.calls if call[0] != "beat"]
 
 
@@ -108,7 +108,7 @@ async def test_messages_start_once_lost_intents_are_written_again() -> None:
 
     await leasing.lease.mark_started([1, 2])
 
-    assert leasing.calls == [("open", 7), ("open", 7)]  # which writes all intents, theirs too
+    assert leasing.calls == [("open", 7), ("open", 7)]  # it writes all intents, the new ones included
 
 
 @simulated
