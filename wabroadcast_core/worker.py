@@ -1,4 +1,4 @@
-"""A worker process: Huey's threads take tasks, the event loop carries the turns that these start."""
+"""A worker process: Huey's threads take tasks, and the turns that these start run on one event loop."""
 
 import gc
 import logging
@@ -15,13 +15,13 @@ from wabroadcast_core.errors import BroadcastError
 
 log = logging.getLogger(__name__)
 
-FULL_WAIT = 0.05  # seconds between looks for room while the process carries all the turns it can
-IDLE_LOOKS = 3  # looks in a row that find nothing to do, before a burst ends
-LOOK_SECONDS = 0.2
+FULL_WAIT = 0.05  # seconds between two checks for capacity while the process runs all the turns it can
+IDLE_CHECKS = 3  # checks in a row without work after which a burst ends
+CHECK_SECONDS = 0.2  # between two checks for work in a burst
 
 
 class Worker:
-    """Works for a started :class:`Broadcaster`, until it is stopped."""
+    """Does the work of a started :class:`Broadcaster` in this process, until it is stopped."""
 
     def __init__(self, broadcaster: Broadcaster) -> None:
         self._broadcaster = broadcaster
@@ -29,8 +29,8 @@ class Worker:
         self._consumer: Consumer | None = None
 
     def start(self) -> None:
-        """Begin to work, in threads; returns at once."""
-        loop = self._handlers.loop  # the engine recovers what others left before the first task comes
+        """Start to work, in threads; return at once."""
+        loop = self._handlers.loop  # the engine recovers the work of dead workers before the first task is taken
         huey = self._broadcaster.tasks.huey
         huey.clock = self._broadcaster.context.clock
         self._consumer = _EngineConsumer(
@@ -41,30 +41,32 @@ class Worker:
         self._consumer.start()
 
     def stop(self) -> None:
-        """Claim nothing more, await what is under way, record it."""
+        """Stop claiming messages, wait for the sends in progress and record their outcomes."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             consumer.stop_flag.set()
             self._handlers.stop()
             consumer.shutdown_timeout = self._broadcaster.settings.stop_seconds
             consumer.stop(graceful=True)
-            self._handlers.stop()  # again: a task that was under way may have begun another engine
+            self._handlers.stop()  # again: a task that was running may have started another engine
 
     def run(self, *, burst: bool = False, stop: threading.Event | None = None) -> None:
-        """Work until ``stop`` is set; with ``burst`` until nothing is due any more, if that comes first.
+        """Work until ``stop`` is set.
 
-        :raises BroadcastError: the engine could not begin.
+        :param burst: whether to end also when no more work is due.
+        :param stop: the event that ends the work; None: only ``burst`` or an exception ends it.
+        :raises BroadcastError: the engine could not start.
         """
         stop = stop or threading.Event()
-        _tune_collector()
+        _tune_garbage_collector()
         self.start()
         idle = 0
         try:
-            while not stop.wait(LOOK_SECONDS if burst else 1):
+            while not stop.wait(CHECK_SECONDS if burst else 1):
                 if self._handlers.loop.has_failed:
-                    raise BroadcastError("the engine cannot begin; the log says why")
+                    raise BroadcastError("the engine cannot start: see the error in the log")
                 idle = idle + 1 if burst and self._is_idle() else 0
-                if idle >= IDLE_LOOKS:
+                if idle >= IDLE_CHECKS:
                     break
         finally:
             self.stop()
@@ -74,18 +76,18 @@ class Worker:
             waiting = self._broadcaster.tasks.huey.pending_count()
         except redis.RedisError:
             return False
-        busy = bool(self._broadcaster.tasks.huey._tasks_in_flight)  # noqa: SLF001 - huey has no other way to say so
+        busy = bool(self._broadcaster.tasks.huey._tasks_in_flight)  # noqa: SLF001 - huey has no public attribute for this
         return not waiting and not busy and self._handlers.loop.is_idle and not self._broadcaster.has_due_work()
 
 
-def _tune_collector() -> None:
-    """Thousands of messages live for a moment: looking through them for cycles took a fifth of the time."""
+def _tune_garbage_collector() -> None:
+    """Collect garbage less often: checking thousands of short-lived messages for cycles took a fifth of the time."""
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
 
 
 class _CapacityWorker(HueyWorker):  # type: ignore[misc]  # huey has no types
-    """Takes no task while this process carries all the turns it can: others take them."""
+    """A Huey thread that takes no task while this process runs all the turns it can; other processes take them."""
 
     @staticmethod
     def has_capacity() -> bool:
@@ -102,4 +104,4 @@ class _EngineConsumer(Consumer):  # type: ignore[misc]  # huey has no types
     worker_class = _CapacityWorker
 
     def _set_signal_handlers(self) -> None:
-        """Signals belong to the program around us."""
+        """Install no signal handlers: the program that uses this class has its own."""

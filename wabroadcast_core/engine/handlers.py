@@ -1,4 +1,4 @@
-"""What the tasks do, in whatever process runs them: prepare here, turns on this process' event loop."""
+"""The handlers of Huey's tasks: turns run on the event loop of this process, all other work in the task's thread."""
 
 import logging
 import threading
@@ -14,7 +14,10 @@ log = logging.getLogger(__name__)
 
 
 class Handlers:
-    """:param context_of: the application's context, once it is started."""
+    """Does the work of the tasks, in any process that runs them.
+
+    :param context_of: returns the application's context; called only after the application has started.
+    """
 
     def __init__(self, context_of: Callable[[], Context]) -> None:
         self._context_of = context_of
@@ -23,32 +26,37 @@ class Handlers:
 
     @property
     def loop(self) -> EngineLoop:
-        """This process' engine, started with the first turn: a host may run the tasks in a consumer of its own."""
+        """The engine of this process, started when first used: a host may run a Huey consumer of its own."""
         with self._lock:
             if self._loop is None:
                 self._loop = EngineLoop(self._context_of())
             return self._loop
 
     def stop(self) -> None:
+        """Stop the engine of this process, if it was started."""
         with self._lock:
             loop, self._loop = self._loop, None
         if loop is not None:
             loop.stop()
 
     def prepare(self, broadcast_id: int) -> None:
+        """Prepare the audience of a broadcast."""
         prepare_broadcast(self._context_of(), broadcast_id)
 
     def start_turn(self, connection_id: int) -> None:
+        """Start a turn of a connection on the event loop."""
         self.loop.start_turn(connection_id)
 
     def sweep(self, broadcast_id: int) -> None:
-        """Close the open messages of an ended broadcast, a transaction at a time."""
+        """Close the open messages of an ended broadcast, in several transactions."""
         context = self._context_of()
         while sweep_some(context.database, broadcast_id, now=context.clock.now()):
             pass
 
     def process_webhooks(self, connection_id: int) -> None:
+        """Process the stored webhook calls of a connection on the event loop."""
         self.loop.process_webhooks(connection_id)
 
     def import_contacts(self, import_id: str) -> None:
+        """Import a contact file."""
         run_import(self._context_of(), import_id)

@@ -1,1 +1,1 @@
-"""Provider webhooks: verified and stored, then processed; automatic replies to people."""
+"""Webhook calls of providers: verified and stored, then processed; automatic replies to people."""

@@ -1,7 +1,7 @@
-"""Webhook calls as they come in: verified and stored before they are answered, many in one transaction.
+"""The intake of webhook calls: they are verified and stored before they are answered, many in one transaction.
 
-What they say is worked through later, in a worker. So an answer is quick, a burst waits in the store, and what a
-provider was told is kept outlives every process.
+A worker processes them later. So an answer is quick, a burst waits in the store, and no call that was answered is lost
+when a process ends.
 """
 
 import asyncio
@@ -25,18 +25,18 @@ from wabroadcast_core.transport.sender_contexts import SenderContexts, make_send
 
 log = logging.getLogger(__name__)
 
-MOST_TOGETHER = 500
+MOST_TOGETHER = 500  # calls stored in one transaction
 
 
 @dataclass(slots=True)
 class _Call:
-    connection: str
+    connection: str  # its name
     request: WebhookRequest
     answer: "Future[str | None]" = field(default_factory=Future)
 
 
 class WebhookIntake:
-    """One thread that takes calls in; started with the first one. :meth:`take` may be called from any thread."""
+    """Verifies and stores webhook calls in a thread of its own, which is started by the first call."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -45,11 +45,12 @@ class WebhookIntake:
         self._thread: threading.Thread | None = None
 
     def take(self, connection: str, request: WebhookRequest) -> "Future[str | None]":
-        """Take a provider's call.
+        """Verify and store a provider's call. May be called from any thread.
 
-        :returns: a future: the text to answer a handshake with; None once a call is stored. It raises NotFoundError
-            (no such connection, or its sender takes no calls), WebhookRefusedError, or UnavailableError: the provider
-            shall try again.
+        :param connection: the name of the connection that is called.
+        :returns: a future. Its result is the text to answer a handshake with, or None once the call is stored. It
+            raises NotFoundError if there is no such connection or its sender accepts no calls, WebhookRefusedError if
+            the call is not the provider's, and UnavailableError if the provider should try again later.
         """
         call = _Call(connection, request)
         with self._lock:
@@ -60,7 +61,7 @@ class WebhookIntake:
         return call.answer
 
     def close(self) -> None:
-        """Finish what was taken, then end the thread."""
+        """Finish the calls that were taken, then end the thread."""
         self._calls.put(None)
         if self._thread is not None:
             self._thread.join()
@@ -68,10 +69,10 @@ class WebhookIntake:
     def _work(self) -> None:
         with closing(Verifiers(self._context)) as verifiers:
             while calls := self._next_calls():
-                self._take_all(calls, verifiers)
+                self._process(calls, verifiers)
 
     def _next_calls(self) -> list[_Call]:
-        """All that wait, at least one; empty: no more will come."""
+        """Wait for a call. Return it with the others that wait, or an empty list if the intake is closed."""
         first = self._calls.get()
         calls = [] if first is None else [first]
         while calls and len(calls) < MOST_TOGETHER:
@@ -80,20 +81,20 @@ class WebhookIntake:
             except Empty:
                 break
             if call is None:
-                self._calls.put(None)  # seen again once these are done
+                self._calls.put(None)  # for the next round, after these calls
                 break
             calls.append(call)
         return calls
 
-    def _take_all(self, calls: Sequence[_Call], verifiers: "Verifiers") -> None:
+    def _process(self, calls: Sequence[_Call], verifiers: "Verifiers") -> None:
         waiting = [call for call in calls if call.answer.set_running_or_notify_cancel()]
         try:
             snapshots = self._find_connections({call.connection for call in waiting})
-            good = [
-                (snapshot, call) for call in waiting if (snapshot := _verified(call, snapshots, verifiers)) is not None
+            verified = [
+                (snapshot, call) for call in waiting if (snapshot := _verify(call, snapshots, verifiers)) is not None
             ]
-            self._store(good)
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits these calls
+            self._store(verified)
+        except Exception as error:  # noqa: BLE001 - raised in the callers that wait for these calls
             for call in waiting:
                 if not call.answer.done():
                     call.answer.set_exception(error)
@@ -115,58 +116,72 @@ class WebhookIntake:
             self._context.work_queue.webhooks(key, rank=Rank.HIGH)
 
 
-def _verified(
+def _verify(
     call: _Call, snapshots: Mapping[str, ConnectionSnapshot], verifiers: "Verifiers"
 ) -> ConnectionSnapshot | None:
-    """The connection of a call that is to be stored; all others are answered here."""
+    """Verify a call.
+
+    :returns: the connection, if the call is to be stored. If not, the call is answered here, and None is returned.
+    """
     snapshot = snapshots.get(call.connection)
     if snapshot is None:
         call.answer.set_exception(NotFoundError("connection", call.connection))
         return None
     try:
-        said = verifiers.verify(snapshot, call.request)
+        answer = verifiers.verify(snapshot, call.request)
     except BroadcastError as error:
         call.answer.set_exception(error)
     except Exception as error:
-        log.exception("the sender of connection %s failed to verify a webhook", call.connection)
-        call.answer.set_exception(WebhookRefusedError(f"the call cannot be verified: {type(error).__name__}"))
+        log.exception("connection %s: its sender failed to verify a webhook call; the call is refused", snapshot.name)
+        reason = f"the call cannot be verified, because the sender failed: {type(error).__name__}"
+        call.answer.set_exception(WebhookRefusedError(reason))
     else:
-        if said is None and call.request.method == "POST":
+        if answer is None and call.request.method == "POST":
             return snapshot
-        call.answer.set_result(said)
+        call.answer.set_result(answer)
     return None
 
 
 class Verifiers:
-    """The senders that verify calls: one a connection, made anew when it changes. For one thread; they ask nobody."""
+    """The senders that verify calls: one for each connection, made again when the connection changes.
+
+    For one thread. The senders make no requests here; the event loop is only needed to create them.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._loop = asyncio.new_event_loop()
-        self._lending = SenderContexts(context.database, context.async_redis(), context.keys)
-        self._made: dict[int, tuple[int, ParsesWebhooks]] = {}
+        self._contexts = SenderContexts(context.database, context.async_redis(), context.keys)
+        self._senders: dict[int, tuple[int, ParsesWebhooks]] = {}  # revision and sender, by connection id
 
     def verify(self, snapshot: ConnectionSnapshot, request: WebhookRequest) -> str | None:
-        """:raises NotFoundError: its sender takes no calls. :raises WebhookRefusedError: :raises UnavailableError:"""
+        """Check that a call comes from the connection's provider.
+
+        :returns: the text to answer a handshake with; None for any other call.
+        :raises NotFoundError: the sender accepts no webhook calls.
+        :raises WebhookRefusedError: the call does not come from the provider.
+        :raises UnavailableError: the sender cannot be made.
+        """
         return self._sender_of(snapshot).verify_webhook(request)
 
     def close(self) -> None:
-        self._loop.run_until_complete(self._lending.close())
+        """Close the senders' contexts and the event loop."""
+        self._loop.run_until_complete(self._contexts.close())
         self._loop.close()
 
     def _sender_of(self, snapshot: ConnectionSnapshot) -> ParsesWebhooks:
-        made = self._made.get(snapshot.id)
-        if made is not None and made[0] == snapshot.revision:
-            return made[1]
+        known = self._senders.get(snapshot.id)
+        if known is not None and known[0] == snapshot.revision:
+            return known[1]
         try:
             sender = self._loop.run_until_complete(self._make(snapshot))
         except ConnectionDown as error:
-            raise UnavailableError(f"connection {snapshot.name!r} is not set up: {error}") from error
+            raise UnavailableError(f"the sender of connection {snapshot.name!r} cannot be made: {error}") from error
         if not isinstance(sender, ParsesWebhooks):
-            raise NotFoundError("webhook of connection", snapshot.name)
-        self._made[snapshot.id] = (snapshot.revision, sender)
+            raise NotFoundError("webhook of connection", snapshot.name, hint="its sender accepts no webhook calls")
+        self._senders[snapshot.id] = (snapshot.revision, sender)
         return sender
 
     async def _make(self, snapshot: ConnectionSnapshot) -> object:
-        context = self._lending.context_for(snapshot, receive=lambda _key, _news: None)
+        context = self._contexts.context_for(snapshot, receive=lambda _key, _events: None)
         return make_sender(self._context.plugins, self._context.vault, snapshot, context)

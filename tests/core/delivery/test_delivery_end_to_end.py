@@ -1,4 +1,4 @@
-"""From submit to the provider's door, on both stores."""
+"""Broadcasts from submit to the provider, and workers that fail or stop, on both stores."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ from wabroadcast_core.worker import Worker
 pytestmark = pytest.mark.slow
 
 
-def test_everyone_gets_one_personal_message(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> None:
+def test_each_recipient_gets_one_personal_message(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> None:
     broadcaster.connections.save("main", {"sender": "gateway", "settings": {"url": gateway.url}})
     recipients = [{"number": f"0812{n:08d}", "name": f"Orang {n}", "variables": {"code": n}} for n in range(300)]
 
@@ -46,7 +46,7 @@ def test_everyone_gets_one_personal_message(broadcaster: Broadcaster, worker: Wo
 
 @pytest.mark.alone
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_connection_whose_next_slot_is_far_away_rests_until_then(broadcaster: Broadcaster, worker: Worker) -> None:
+def test_a_connection_makes_no_requests_to_redis_until_a_distant_slot(broadcaster: Broadcaster, worker: Worker) -> None:
     broadcaster.connections.save("slow", {"sender": "null", "rate": {"messages": 1, "perSeconds": 7}})
     before = broadcaster.context.redis.info("commandstats")["cmdstat_evalsha"]["calls"]
 
@@ -56,15 +56,15 @@ def test_a_connection_whose_next_slot_is_far_away_rests_until_then(broadcaster: 
     )
     wait_for(lambda: broadcaster.status(job.job_id).status == "completed", what="completion")
 
-    asked = broadcaster.context.redis.info("commandstats")["cmdstat_evalsha"]["calls"] - before
-    assert asked < 150  # a heartbeat three times a second, and a few for two turns
+    requests = broadcaster.context.redis.info("commandstats")["cmdstat_evalsha"]["calls"] - before
+    assert requests < 150  # a heartbeat three times a second, and a few for two turns
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_messages_that_gave_up_their_slots_do_not_wait_for_room(
+def test_messages_that_gave_up_their_slots_do_not_wait_for_sends_to_end(
     settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are all that may be under way, and what they need is other slots."""
+    """They are all that may be in flight, and they need new slots, not the end of another send."""
     mark, calls = WorkerLease.mark_started, itertools.count()
 
     async def mark_slowly(lease: WorkerLease, keys: Sequence[int]) -> None:
@@ -86,14 +86,14 @@ def test_messages_that_gave_up_their_slots_do_not_wait_for_room(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_outcomes_that_cannot_be_stored_are_tried_again_whatever_it_was(
+def test_outcomes_are_stored_again_after_any_exception(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record, calls = outcome_store.record_sent, itertools.count()
 
     def fail_first(*arguments: Any, **options: Any) -> None:
         if next(calls) < 2:
-            raise ValueError("nobody thought of this")
+            raise ValueError("an unexpected error")
         record(*arguments, **options)
 
     monkeypatch.setattr(outcome_store, "record_sent", fail_first)
@@ -107,18 +107,18 @@ def test_outcomes_that_cannot_be_stored_are_tried_again_whatever_it_was(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_worker_stops_although_a_library_swallows_the_cancellation(
+def test_a_worker_stops_although_a_library_swallows_a_cancellation(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = threading.Event()
 
-    async def listen_deafly(*_: Any, **__: Any) -> None:
+    async def swallow_cancellation(*_: Any, **__: Any) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             begun.set()
             await asyncio.sleep(3_600)
         await asyncio.sleep(3_600)
 
-    monkeypatch.setattr(engine_module, "listen", listen_deafly)
+    monkeypatch.setattr(engine_module, "listen", swallow_cancellation)
     worker = Worker(broadcaster)
     worker.start()
     assert begun.wait(10)
@@ -131,11 +131,11 @@ def test_a_worker_stops_although_a_library_swallows_the_cancellation(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_worker_that_cannot_begin_takes_no_work_and_stops(
+def test_a_worker_that_cannot_start_takes_no_work_and_stops(
     broadcaster: Broadcaster, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(_: Engine) -> None:
-        raise ValueError("nobody thought of this")
+        raise ValueError("an unexpected error")
 
     broadcaster.connections.save("main", {"sender": "scripted"})
     with monkeypatch.context() as broken:
@@ -157,52 +157,52 @@ def test_a_worker_that_cannot_begin_takes_no_work_and_stops(
 
 @pytest.mark.parametrize("burst", [True, False])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_whoever_runs_a_worker_that_cannot_begin_is_told(
+def test_running_a_worker_that_cannot_start_raises(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch, *, burst: bool
 ) -> None:
     async def fail(_: Engine) -> None:
-        raise ValueError("nobody thought of this")
+        raise ValueError("an unexpected error")
 
     monkeypatch.setattr(Engine, "begin", fail)
 
-    with pytest.raises(BroadcastError, match="the engine cannot begin"):
+    with pytest.raises(BroadcastError, match="the engine cannot start"):
         Worker(broadcaster).run(burst=burst)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_a_broken_turn_left_in_its_line_hears_of_a_pause(
+def test_messages_in_the_slot_queue_of_a_failed_turn_obey_a_pause(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, calls, broken = Claimer.claim, itertools.count(), threading.Event()
+    claim, calls, failed = Claimer.claim, itertools.count(), threading.Event()
 
-    async def break_off(claimer: Claimer, *asked: Any) -> Any:
+    async def fail_after_first(claimer: Claimer, *arguments: Any) -> Any:
         if next(calls):
-            broken.set()
+            failed.set()
             raise UnavailableError("away")
-        return await claim(claimer, *asked)
+        return await claim(claimer, *arguments)
 
-    def has_broken() -> bool:
+    def has_failed() -> bool:
         announce(broadcaster.context.redis, broadcaster.context.keys, Announcement(wake=2))  # the turn looks again
-        return broken.is_set()
+        return failed.is_set()
 
-    monkeypatch.setattr(Claimer, "claim", break_off)
+    monkeypatch.setattr(Claimer, "claim", fail_after_first)
     monkeypatch.setattr(pace_module, "HORIZON", 0.9)
     broadcaster.connections.save("main", {"sender": "scripted", "rate": {"messages": 50}})
     job_id = broadcaster.submit(text_to("main"), people(40)).job_id
     wait_for(lambda: provider.starts, what="the first start")
-    wait_for(has_broken, what="the failure")
+    wait_for(has_failed, what="the failure")
 
     broadcaster.pause(job_id)
     paused_at = time.monotonic()
-    wait_for(lambda: broadcaster.status(job_id).counts.processing == 0, what="all to go back")
+    wait_for(lambda: broadcaster.status(job_id).counts.processing == 0, what="the return of the messages")
 
     assert [start.moment - paused_at for start in provider.starts if start.moment > paused_at + 0.1] == []
     assert len(provider.starts) < 40
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_task_that_comes_late_leaves_no_engine_behind(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was taken from the queue before the stop, and asks for the engine after it."""
+def test_a_task_that_runs_after_the_stop_leaves_no_engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was taken from the queue before the stop, and uses the engine after it."""
     taken, ended = threading.Event(), threading.Event()
     start_turn = Handlers.start_turn
 
@@ -220,7 +220,7 @@ def test_a_task_that_comes_late_leaves_no_engine_behind(settings: Settings, monk
         stopping = threading.Thread(target=worker.stop)
 
         stopping.start()
-        wait_for(lambda: broadcaster.handlers._loop is None, what="the engine's end")
+        wait_for(lambda: broadcaster.handlers._loop is None, what="the end of the engine")
         ended.set()
         stopping.join(20)
 
@@ -228,19 +228,19 @@ def test_a_task_that_comes_late_leaves_no_engine_behind(settings: Settings, monk
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_claim_that_breaks_off_leaves_the_rest_to_the_next_turn(
+def test_after_a_claim_fails_the_next_turn_sends_the_rest(
     settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim, calls = Claimer.claim, itertools.count()
 
-    async def fail_once(claimer: Claimer, *asked: Any) -> Any:
+    async def fail_once(claimer: Claimer, *arguments: Any) -> Any:
         if next(calls) == 2:
             raise UnavailableError("away for a moment")
-        return await claim(claimer, *asked)
+        return await claim(claimer, *arguments)
 
     monkeypatch.setattr(Claimer, "claim", fail_once)
-    alone = settings.model_copy(update={"claim_size": 5, "turn_seconds": 0.1, "recover_seconds": 600.0})
-    with Broadcaster(alone, plugins=[provider]) as broadcaster:
+    impatient = settings.model_copy(update={"claim_size": 5, "turn_seconds": 0.1, "recover_seconds": 600.0})
+    with Broadcaster(impatient, plugins=[provider]) as broadcaster:
         broadcaster.connections.save("main", {"sender": "scripted"})
         job_id = broadcaster.submit(text_to("main"), people(2_000)).job_id
         worker = Worker(broadcaster)

@@ -1,4 +1,4 @@
-"""A broadcast that several connections share. Recover is too rare here to help out."""
+"""Broadcasts that several connections share. Recover runs too rarely here to hide a fault."""
 
 from collections import Counter
 
@@ -12,9 +12,7 @@ from wabroadcast_core.errors import ConnectionDown, Temporary
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.worker import Worker
 
-pytestmark = pytest.mark.slow
-
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
+ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the store makes no difference
 POOL = ["red", "green"]
 
 
@@ -44,7 +42,7 @@ def _shares(provider: ScriptedProvider) -> Counter[str]:
     return Counter(start.connection for start in list(provider.starts))
 
 
-def test_a_pool_shares_a_broadcast_by_whoever_has_a_free_slot(
+def test_the_connections_of_a_pool_share_a_broadcast_by_their_free_slots(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     _save(broadcaster, "green", per_second=200)
@@ -58,7 +56,7 @@ def test_a_pool_shares_a_broadcast_by_whoever_has_a_free_slot(
     assert Counter(view.connection for view in broadcaster.messages(job_id, limit=500).items) == shares
 
 
-def test_a_connection_that_goes_down_hands_its_share_over(
+def test_the_others_take_the_share_of_a_connection_that_goes_down(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     def decide(connection: str, _: OutgoingMessage) -> Exception | Accepted | None:
@@ -70,10 +68,10 @@ def test_a_connection_that_goes_down_hands_its_share_over(
     assert broadcaster.connections.get("red").state == "paused"
     assert broadcaster.status(job_id).counts.sent == 150
     assert {view.attempts for view in broadcaster.messages(job_id, limit=500).items} == {1}
-    assert max(provider.counts().values()) <= 3  # those that the banned one refused
+    assert max(provider.counts().values()) <= 3  # those that the banned connection refused
 
 
-def test_a_connection_that_is_paused_by_hand_hands_its_share_over(
+def test_the_others_take_the_share_of_a_connection_that_a_person_paused(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     job_id = broadcaster.submit(text_to(POOL), people(150)).job_id
@@ -86,7 +84,7 @@ def test_a_connection_that_is_paused_by_hand_hands_its_share_over(
     assert _shares(provider)["red"] > 75
 
 
-def test_whoever_was_reached_through_a_connection_before_is_sent_to_through_the_same_one(
+def test_a_person_is_sent_to_through_the_same_connection_as_before(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     _send(broadcaster, "red", 30)
@@ -99,7 +97,7 @@ def test_whoever_was_reached_through_a_connection_before_is_sent_to_through_the_
     assert "green" in {reached[number_of(place)] for place in range(30, 60)}
 
 
-def test_a_person_of_a_paused_connection_is_taken_by_the_others(
+def test_a_person_of_a_paused_connection_is_sent_to_through_the_others(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     _send(broadcaster, "red", 5)
@@ -111,7 +109,7 @@ def test_a_person_of_a_paused_connection_is_taken_by_the_others(
     assert _shares(provider) == {"green": 5}
 
 
-def test_people_of_a_connection_wait_for_it_while_it_is_up_and_are_handed_over_once_it_is_not(
+def test_people_of_a_connection_wait_for_it_until_it_is_paused(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     _send(broadcaster, "red", 5)
@@ -120,9 +118,9 @@ def test_people_of_a_connection_wait_for_it_while_it_is_up_and_are_handed_over_o
     )  # its next slot is minutes away
     provider.starts.clear()
     job_id = broadcaster.submit(text_to(POOL), people(8)).job_id
-    nobodys = {number_of(place) for place in range(5, 8)}
-    wait_for(lambda: nobodys <= set(provider.counts()), what="the people of nobody")
-    before = Counter(start.connection for start in provider.starts if start.number not in nobodys)
+    unassigned = {number_of(place) for place in range(5, 8)}
+    wait_for(lambda: unassigned <= set(provider.counts()), what="the people without a connection")
+    before = Counter(start.connection for start in provider.starts if start.number not in unassigned)
 
     broadcaster.connections.pause("red")
     wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
@@ -148,7 +146,7 @@ def test_a_retry_may_take_another_connection_of_the_pool(
 
 
 @ONE_STORE
-def test_the_blacklist_of_one_connection_binds_only_that_one(
+def test_the_blacklist_of_one_connection_applies_only_to_it(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     broadcaster.blacklist.add_many([number_of(0)], connection="red")

@@ -1,4 +1,4 @@
-"""Who goes first at a connection, and that connections do not wait for each other."""
+"""Priority at a connection, and the independence of connections."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -64,11 +64,11 @@ def test_a_high_broadcast_overtakes_a_low_one_at_once(
     ranks = [arrival.message_id.startswith(f"{high}-") for arrival in arrivals]
     first, last = ranks.index(True), len(ranks) - 1 - ranks[::-1].index(True)
     assert arrivals[first].at - arrivals[before].at < 1
-    assert ranks[first : last + 1].count(False) <= 12  # at most what had been claimed already
+    assert ranks[first : last + 1].count(False) <= 12  # at most the messages that were claimed already
     broadcaster.cancel(low)
 
 
-def test_broadcasts_of_one_rank_share_a_connection_evenly_all_the_way(
+def test_broadcasts_of_one_rank_share_a_connection_evenly_at_every_moment(
     broadcaster: Broadcaster, worker: Worker, gateway: Gateway
 ) -> None:
     connect(broadcaster, gateway, "main", rate={"messages": 100})
@@ -80,12 +80,14 @@ def test_broadcasts_of_one_rank_share_a_connection_evenly_all_the_way(
     counts = dict.fromkeys(jobs, 0)
     for arrival in gateway.arrivals()[begun:]:
         counts[arrival.message_id.rpartition("-")[0]] += 1
-        assert max(counts.values()) - min(counts.values()) <= 25, counts  # a claim: what is late starts in the next
+        assert max(counts.values()) - min(counts.values()) <= 25, (
+            counts
+        )  # one claim: a message that is late starts in the next
     for job_id in jobs:
         broadcaster.cancel(job_id)
 
 
-def test_a_small_broadcast_does_not_wait_for_the_end_of_a_big_one(
+def test_a_small_broadcast_does_not_wait_for_the_end_of_a_large_one(
     broadcaster: Broadcaster, worker: Worker, gateway: Gateway
 ) -> None:
     connect(broadcaster, gateway, "main", rate={"messages": 100})
@@ -93,7 +95,7 @@ def test_a_small_broadcast_does_not_wait_for_the_end_of_a_big_one(
     await_arrivals(gateway, 50)
 
     small = submit(broadcaster, 50)
-    wait_for(lambda: broadcaster.status(small).status == "completed", seconds=10, what="the end of the small one")
+    wait_for(lambda: broadcaster.status(small).status == "completed", seconds=10, what="the end of the small broadcast")
 
     arrivals = gateway.arrivals()
     mine = of_job(arrivals, small)
@@ -131,7 +133,7 @@ def test_a_connection_does_not_wait_for_one_that_is_slow_hangs_or_fails(
 def test_many_slow_connections_all_keep_their_pace(
     broadcaster: Broadcaster, settings: Settings, gateway: Gateway
 ) -> None:
-    names = [f"line-{number}" for number in range(40)]
+    names = [f"slow-{number}" for number in range(40)]
     connect(broadcaster, gateway, *names, rate={"messages": 1})
     for name in names:
         submit(broadcaster, 30, connection=name)
@@ -139,10 +141,10 @@ def test_many_slow_connections_all_keep_their_pace(
     with running_workers(settings, 2), StallWatch() as stalls:
         await_arrivals(gateway, 8 * len(names))
 
-    by_line: dict[str, list[float]] = {name: [] for name in names}
+    by_connection: dict[str, list[float]] = {name: [] for name in names}
     for arrival in gateway.arrivals():
-        by_line[arrival.connection].append(arrival.at)
-    for times in by_line.values():
+        by_connection[arrival.connection].append(arrival.at)
+    for times in by_connection.values():
         assert most_in_window(times, 1 - stalls.slack) <= 1
         assert (times[-1] - times[0]) / (len(times) - 1) < 1.05 or not stalls.is_calm
 

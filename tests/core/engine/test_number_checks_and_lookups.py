@@ -1,4 +1,4 @@
-"""Senders that can be asked: who is on WhatsApp, before a send; what became of a message, after a lost answer."""
+"""Number checks before a send, lookups of unknown messages, gaps per recipient, and new contacts."""
 
 import threading
 from typing import Any
@@ -8,22 +8,20 @@ import pytest
 from tests.scripted import ScriptedProvider, number_of, people, text_to
 from tests.waiting import wait_for
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.delivery import number_check as presence
-from wabroadcast_core.engine import unknown_outcomes as settling
+from wabroadcast_core.delivery import number_check
+from wabroadcast_core.engine import unknown_outcomes
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Temporary, Throttled
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.worker import Worker
-
-pytestmark = pytest.mark.slow
 
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A minute is too long for a test."""
-    monkeypatch.setattr(presence, "AGAIN_SECONDS", 0.3)
-    monkeypatch.setattr(settling, "RIPE_SECONDS", 0.3)
+    """Shorten the waits, which are a minute and too long for a test."""
+    monkeypatch.setattr(number_check, "AGAIN_SECONDS", 0.3)
+    monkeypatch.setattr(unknown_outcomes, "RIPE_SECONDS", 0.3)
 
 
 def _submit(broadcaster: Broadcaster, count: int, **limits: Any) -> str:
@@ -36,10 +34,10 @@ def _await_end(broadcaster: Broadcaster, job_id: str) -> Any:
     return broadcaster.status(job_id)
 
 
-# --- who is on WhatsApp ----------------------------------------------------------------------------------------
+# --- number checks ---------------------------------------------------------------------------------------------
 
 
-def test_who_is_not_on_whatsapp_is_asked_for_twice_and_skipped(
+def test_a_number_that_is_not_on_whatsapp_is_checked_twice_and_skipped(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     provider.is_present = lambda number: number != number_of(1)
@@ -52,7 +50,7 @@ def test_who_is_not_on_whatsapp_is_asked_for_twice_and_skipped(
 
 
 @ONE_STORE
-def test_one_no_is_not_believed(broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider) -> None:
+def test_one_no_does_not_skip_a_message(broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider) -> None:
     answers = iter([False, True])
     provider.is_present = lambda _number: next(answers)
 
@@ -64,19 +62,19 @@ def test_one_no_is_not_believed(broadcaster: Broadcaster, worker: Worker, provid
 
 
 @ONE_STORE
-def test_what_was_answered_is_remembered(broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider) -> None:
+def test_the_results_of_checks_are_cached(broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider) -> None:
     provider.is_present = lambda number: number == number_of(0)
     _await_end(broadcaster, _submit(broadcaster, 2))
-    asked = len(provider.asked)
+    checks = len(provider.asked)
 
     status = _await_end(broadcaster, _submit(broadcaster, 2))
 
-    assert len(provider.asked) == asked
+    assert len(provider.asked) == checks
     assert (status.counts.sent, status.counts.skipped) == (1, 1)
 
 
 @ONE_STORE
-def test_a_check_that_fails_concludes_nothing(
+def test_a_message_whose_check_fails_is_sent(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     def fail(_number: str) -> bool:
@@ -88,7 +86,7 @@ def test_a_check_that_fails_concludes_nothing(
 
 
 @ONE_STORE
-def test_a_check_that_finds_the_account_down_stops_the_connection(
+def test_a_check_that_finds_the_account_down_pauses_the_connection(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     def fail(_number: str) -> bool:
@@ -104,7 +102,7 @@ def test_a_check_that_finds_the_account_down_stops_the_connection(
 
 @ONE_STORE
 @pytest.mark.parametrize("act", ["pause", "cancel", "opt-out"])
-def test_what_is_stopped_while_it_is_asked_for_does_not_leave(
+def test_a_message_that_is_stopped_during_its_check_is_not_sent(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, act: str
 ) -> None:
     job_id = ""
@@ -131,13 +129,13 @@ def test_what_is_stopped_while_it_is_asked_for_does_not_leave(
     job_id = broadcaster.submit(text_to("main"), people(1)).job_id
     broadcaster.connections.resume("main")
 
-    wait_for(lambda: provider.asked, what="the question")
-    wait_for(lambda: broadcaster.status(job_id).counts.processing == 0, what="its end")
+    wait_for(lambda: provider.asked, what="the check")
+    wait_for(lambda: broadcaster.status(job_id).counts.processing == 0, what="the end of the send")
     assert not provider.starts
 
 
 @ONE_STORE
-def test_a_connection_may_be_told_not_to_ask(
+def test_a_connection_without_number_checks_makes_none(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     provider.is_present = lambda _number: False
@@ -146,7 +144,7 @@ def test_a_connection_may_be_told_not_to_ask(
     assert not provider.asked
 
 
-# --- what became of it -----------------------------------------------------------------------------------------
+# --- lookups ---------------------------------------------------------------------------------------------------
 
 
 def _lose_first_answers(provider: ScriptedProvider) -> None:
@@ -156,7 +154,7 @@ def _lose_first_answers(provider: ScriptedProvider) -> None:
     provider.decide = decide
 
 
-def test_a_lost_answer_is_asked_for_and_found(
+def test_a_message_with_a_lost_answer_is_looked_up_and_found(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     _lose_first_answers(provider)
@@ -164,12 +162,14 @@ def test_a_lost_answer_is_asked_for_and_found(
 
     job_id = _submit(broadcaster, 2)
 
-    wait_for(lambda: broadcaster.status(job_id).counts.sent == 2, what="the settling")
+    wait_for(lambda: broadcaster.status(job_id).counts.sent == 2, what="the result of the lookups")
     assert set(provider.counts().values()) == {1}
     assert broadcaster.messages(job_id).items[0].provider_id == f"found.{job_id}-0"
 
 
-def test_what_never_arrived_is_sent_again(broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider) -> None:
+def test_a_message_that_never_arrived_is_sent_again(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
     _lose_first_answers(provider)
 
     job_id = _submit(broadcaster, 2)
@@ -179,7 +179,7 @@ def test_what_never_arrived_is_sent_again(broadcaster: Broadcaster, worker: Work
 
 
 @ONE_STORE
-def test_what_cannot_be_said_stays_unknown(
+def test_a_message_whose_lookup_fails_stays_unknown(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     def fail(_message_id: str) -> Accepted | None:
@@ -189,7 +189,7 @@ def test_what_cannot_be_said_stays_unknown(
     provider.find = fail
     job_id = _submit(broadcaster, 1)
 
-    wait_for(lambda: f"{job_id}-0" in provider.asked, what="the question")
+    wait_for(lambda: f"{job_id}-0" in provider.asked, what="the lookup")
     status = broadcaster.status(job_id)
     assert (status.counts.unknown, status.counts.sent) == (1, 0)
     assert provider.counts() == {number_of(0): 1}
@@ -199,7 +199,7 @@ def test_what_cannot_be_said_stays_unknown(
 
 
 @ONE_STORE
-def test_two_broadcasts_do_not_meet_one_person_too_soon(
+def test_two_broadcasts_keep_the_gap_of_one_recipient(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     broadcaster.connections.save("main", {"sender": "scripted", "perRecipient": {"messages": 1, "perSeconds": 0.5}})
@@ -218,7 +218,7 @@ def test_two_broadcasts_do_not_meet_one_person_too_soon(
 
 
 @ONE_STORE
-def test_a_connection_closed_to_new_contacts_goes_on_with_those_it_knows(
+def test_a_connection_closed_to_new_contacts_still_sends_to_known_ones(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     broadcaster.connections.save("main", {"sender": "scripted", "rate": {"messages": 50}})
@@ -230,12 +230,12 @@ def test_a_connection_closed_to_new_contacts_goes_on_with_those_it_knows(
         return None if known else Throttled("timelock", scope="new_contacts", retry_after=60)
 
     provider.decide = decide
-    strangers_first = [*({"number": number_of(place)} for place in range(100, 300)), *people(5)]
-    job_id = broadcaster.submit(text_to("main"), strangers_first).job_id
+    new_contacts_first = [*({"number": number_of(place)} for place in range(100, 300)), *people(5)]
+    job_id = broadcaster.submit(text_to("main"), new_contacts_first).job_id
 
-    wait_for(lambda: broadcaster.status(job_id).counts.sent == 5, what="those it knows")
+    wait_for(lambda: broadcaster.status(job_id).counts.sent == 5, what="the known contacts")
     status = broadcaster.status(job_id)
-    tried = [start for start in provider.starts if start.number not in {number_of(place) for place in range(5)}]
+    attempted = [start for start in provider.starts if start.number not in {number_of(place) for place in range(5)}]
     assert status.counts.retry == 200
-    assert len(tried) < 100  # what was claimed before the first refusal, no more
+    assert len(attempted) < 100  # at most those claimed before the first refusal
     assert {message.attempts for message in broadcaster.messages(job_id, limit=300).items} == {0, 1}
