@@ -84,7 +84,7 @@ def tests(session: nox.Session) -> None:
     what starts processes or a database server, which is the same there. What judges times runs by itself."""
     install_group(session, "tests", ".[mysql,postgres]")
     if session.python not in {*FOUND[:1], None}:
-        run_pytest(session, *TOGETHER, "-m", "not slow", "-k", "not postgresql and not mariadb")
+        run_pytest(session, *TOGETHER, "-m", "not slow and not alone", "-k", "not postgresql and not mariadb")
         return
     run_pytest(session, *TOGETHER, "-m", "not alone and not door")
     run_pytest(session, *RERUN, "-m", "alone and not door")

@@ -17,6 +17,15 @@ from wabroadcast_core.testing.gateway import Gateway
 from wabroadcast_core.worker import Worker
 
 QUICK = {"heartbeat_seconds": 0.3, "lease_seconds": 1.5, "recover_seconds": 1.0, "stop_seconds": 5.0}
+SLOW_FIXTURES = {"worker", "server", "serve", "served", "command"}  # they start a worker or programs
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests as slow by the fixtures they use; tests that start processes themselves have the mark written."""
+    for item in items:
+        if isinstance(item, pytest.Function) and not SLOW_FIXTURES.isdisjoint(item.fixturenames):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")

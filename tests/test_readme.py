@@ -21,8 +21,6 @@ from litestar.testing import TestClient
 from host_litestar.settings_table import settings_table
 from wabroadcast_core import Broadcaster
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^(<!-- [^\n]* -->\n)?```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
@@ -105,6 +103,7 @@ def test_the_shell_blocks_work_against_a_server(served: tuple[Path, int], block:
     assert "problem" not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "output"),
     [

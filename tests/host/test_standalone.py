@@ -12,8 +12,6 @@ import pytest
 from host_litestar.standalone import address_of, check_access, environment_of, first_command, open_socket
 from wabroadcast_core import Settings, SetupError
 
-pytestmark = pytest.mark.slow
-
 Serve = Callable[..., Any]
 Until = Callable[..., Any]
 

@@ -23,8 +23,6 @@ from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.testing.gateway import Arrival, Gateway
 from wabroadcast_core.worker import Worker
 
-pytestmark = pytest.mark.slow
-
 QUIET = 1.2  # seconds; paused messages may start for one second more, but not later
 MANY = 50_000
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the store makes no difference
@@ -198,6 +196,7 @@ def test_a_person_who_opts_out_while_queued_is_sent_no_message(
     assert broadcaster.messages(busy, status=MessageStatus.SKIPPED).items[0].detail == reason
 
 
+@pytest.mark.slow
 @ONE_STORE
 def test_a_pause_during_a_slow_blacklist_plugin_is_not_missed(settings: Settings, provider: ScriptedProvider) -> None:
     slow = SlowBlacklist()
@@ -231,6 +230,7 @@ class SlowBlacklist:
         return {}
 
 
+@pytest.mark.slow
 def test_a_pause_that_was_resumed_drops_no_message_that_is_claimed_later(
     settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,6 +288,7 @@ def test_a_scheduled_broadcast_resumed_before_its_time_waits_for_it(broadcaster:
     assert broadcaster.resume(job_id).status == "scheduled"
 
 
+@pytest.mark.slow
 @ONE_STORE
 def test_a_broadcast_paused_before_a_worker_starts_is_sent_after_its_resume(
     broadcaster: Broadcaster, provider: ScriptedProvider
@@ -306,6 +307,7 @@ def test_a_broadcast_paused_before_a_worker_starts_is_sent_after_its_resume(
     assert set(provider.counts().values()) == {1}
 
 
+@pytest.mark.slow
 @ONE_STORE
 @pytest.mark.parametrize("held_after", [pytest.param(0, id="before-the-first"), pytest.param(25, id="in-the-middle")])
 def test_a_broadcast_paused_while_its_audience_is_read_is_sent_whole_after_its_resume(
@@ -345,6 +347,7 @@ def test_a_resume_while_the_audience_is_read_continues_the_reading(
     assert provider.counts() == {number_of(place): 1 for place in range(40)}
 
 
+@pytest.mark.slow
 @ONE_STORE
 def test_a_broadcast_cancelled_while_its_audience_is_read_sends_no_more_messages(
     settings: Settings, provider: ScriptedProvider

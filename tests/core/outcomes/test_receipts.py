@@ -23,8 +23,6 @@ from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.worker import Worker
 
-pytestmark = pytest.mark.slow
-
 UNDELIVERABLE = Rejected("undeliverable", "no such phone")
 
 

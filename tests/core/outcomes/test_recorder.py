@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -22,9 +22,8 @@ from wabroadcast_core.store.outcomes import Outcome
 
 
 @pytest.fixture
-def store() -> Iterator[Bench]:
-    with memory_store() as store:
-        yield store
+def store() -> Bench:
+    return memory_store()
 
 
 class Recording:

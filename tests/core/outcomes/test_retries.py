@@ -26,8 +26,6 @@ from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.worker import Worker
 
-pytestmark = pytest.mark.slow
-
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the store makes no difference
 Ending = Exception | Accepted | None
 
@@ -166,6 +164,7 @@ def test_a_connection_that_is_down_is_paused_with_the_reason(
     assert broadcaster.status(job_id).counts.sent == 20
 
 
+@pytest.mark.slow
 @ONE_STORE
 def test_a_connection_whose_sender_is_missing_is_paused(
     broadcaster: Broadcaster, settings: Settings, provider: ScriptedProvider
@@ -296,6 +295,7 @@ def test_unknown_messages_are_held_until_a_person_retries_them(
     assert broadcaster.status(job_id).counts.sent == 3
 
 
+@pytest.mark.slow
 @ONE_STORE
 @pytest.mark.parametrize("status", [MessageStatus.SENT, MessageStatus.SKIPPED, MessageStatus.CANCELLED])
 def test_only_failed_and_unknown_messages_can_be_retried(broadcaster: Broadcaster, status: MessageStatus) -> None:

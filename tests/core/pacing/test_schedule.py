@@ -21,8 +21,6 @@ from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.worker import Worker
 
-pytestmark = pytest.mark.slow
-
 Found = TypeVar("Found")
 JAKARTA = "Asia/Jakarta"
 ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the tests do not depend on the store

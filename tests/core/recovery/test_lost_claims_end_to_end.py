@@ -12,8 +12,6 @@ from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.testing.gateway import most_in_window
 from wabroadcast_core.worker import Worker
 
-pytestmark = pytest.mark.slow
-
 TEXT = {"type": "text", "text": "Halo"}
 
 

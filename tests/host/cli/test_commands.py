@@ -12,8 +12,6 @@ import pytest
 from host_litestar.cli import run
 from host_litestar.cli.progress import describe_seconds
 
-pytestmark = pytest.mark.slow
-
 TEXT = "Halo {{ name }}, kode {{ kode }}"
 
 

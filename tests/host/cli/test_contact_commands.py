@@ -9,8 +9,6 @@ import pytest
 
 from host_litestar.cli import run
 
-pytestmark = pytest.mark.slow
-
 HEADER = "Nama;No. HP;Kota;Tag\n"
 
 
