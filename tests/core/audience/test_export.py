@@ -187,7 +187,7 @@ def check_round_trip(book: Broadcaster, people: list[Person], file_format: Any) 
     assert everyone(book) == before  # imported into an empty book
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
 @given(people=PEOPLE)
 def test_an_exported_csv_file_restores_the_book(book: Broadcaster, people: list[Person]) -> None:
     check_round_trip(book, people, "csv")

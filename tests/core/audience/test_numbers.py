@@ -227,7 +227,7 @@ def spelled_numbers(draw: st.DrawFn) -> str:
     return draw(SEPARATORS) + "".join(pieces) + draw(st.sampled_from(["", "", ".0", ".00", ".", " ", ".12"]))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(spelled_numbers())
 @example("62811223344")
 @example("628123456789.0")
@@ -239,7 +239,7 @@ def test_the_fast_parser_equals_the_library_on_separated_digits(raw: str) -> Non
     assert _read(raw) == _read_long(raw)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="0123456789+-. ()/,;:eExX@\u00a0\u200b\u0668ab\n'", max_size=24))
 def test_the_fast_parser_equals_the_library_on_any_text(raw: str) -> None:
     assert _read(raw) == _read_long(raw)

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.slow
 START = 1_800_000_000.0
 REACH = LEAD + pace_module.HORIZON  # with the least lead
 A_MICROSECOND = 1e-6
-many = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _connections = itertools.count(1)
 
 

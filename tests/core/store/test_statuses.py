@@ -424,7 +424,7 @@ class Statuses(RuleBasedStateMachine):
         self.due.pop(message, None)
 
 
-EXAMPLES = {"sqlite": 16, "postgresql": 5}
+EXAMPLES = {"sqlite": 10, "postgresql": 5}
 
 
 def test_the_statuses_follow_the_model(bench: Bench, request: pytest.FixtureRequest) -> None:

@@ -313,7 +313,7 @@ WRITER_OPTIONS = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(
     st.integers(1, 5).flatmap(lambda width: st.lists(st.lists(FIELD, min_size=width, max_size=width), max_size=8)),
     st.sampled_from(",;\t|"),
@@ -333,7 +333,7 @@ def test_the_output_of_a_csv_writer_is_read_back(
 WORD = st.text(st.characters(codec="cp1252", categories=["Lu", "Ll", "Nd"]), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(
     st.integers(2, 5).flatmap(lambda width: st.lists(st.lists(WORD, min_size=width, max_size=width), max_size=60)),
     st.sampled_from(",;\t|"),
@@ -349,7 +349,7 @@ def test_delimiter_and_encoding_are_detected(rows: list[list[str]], delimiter: s
     assert (table.delimiter, cells_of(table)) == (delimiter, [head, *rows])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_rows_or_one_clear_error(data: bytes) -> None:
     try:
