@@ -37,8 +37,13 @@ def until() -> Callable[..., Any]:
 @pytest.fixture
 def host_settings(tmp_path: Path, valkey: EmbeddedValkey, sqlite_store: Path) -> Settings:
     """Settings of an installation of its own, on SQLite: the core's tests cover the other databases."""
-    made = Settings(data_dir=tmp_path / "data", redis_url=valkey.url, namespace=f"h{abs(hash(tmp_path))}")
-    made.data_dir.mkdir()
+    return install(tmp_path / "data", valkey, sqlite_store)
+
+
+def install(directory: Path, valkey: EmbeddedValkey, sqlite_store: Path) -> Settings:
+    """Create a data directory with an empty store, and return the settings of an installation there."""
+    made = Settings(data_dir=directory, redis_url=valkey.url, namespace=f"h{abs(hash(directory))}")
+    directory.mkdir()
     shutil.copyfile(sqlite_store, made.sqlite_path)
     return made
 

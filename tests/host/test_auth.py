@@ -1,6 +1,7 @@
 """Access control: API keys if they are set, otherwise only callers on this machine."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,14 +10,16 @@ from pydantic import SecretStr
 
 from host_litestar.app import create_app
 from host_litestar.auth import is_loopback
-from wabroadcast_core import Settings
+from tests.host.conftest import install
+from wabroadcast_core.queue.embedded import EmbeddedValkey
 
 KEY = "a-key-for-tests"
 
 
-@pytest.fixture
-def keyed_api(host_settings: Settings) -> Iterator[Any]:
-    settings = host_settings.model_copy(update={"api_keys": [SecretStr("another"), SecretStr(KEY)]})
+@pytest.fixture(scope="module")
+def keyed_api(tmp_path_factory: pytest.TempPathFactory, valkey: EmbeddedValkey, sqlite_store: Path) -> Iterator[Any]:
+    settings = install(tmp_path_factory.mktemp("keyed") / "data", valkey, sqlite_store)
+    settings.api_keys = [SecretStr("another"), SecretStr(KEY)]
     with TestClient(create_app(settings), base_url="http://api.example", raise_server_exceptions=False) as client:
         yield client
 
