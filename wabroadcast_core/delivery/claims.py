@@ -214,7 +214,7 @@ def share_out(
 
     Each rank gets the messages that the rank above left. Inside a rank they are shared evenly.
 
-    :param candidates: the broadcasts, highest rank first; the first of a rank gets the rest of a division.
+    :param candidates: the broadcasts, highest rank first; the first ones of a rank get the remainder of a division.
     :param take: takes up to so many messages of a candidate and returns how many it has taken; fewer than requested
         means that the candidate has no more.
     :param caps: the most messages by broadcast id; other broadcasts get none.

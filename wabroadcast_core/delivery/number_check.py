@@ -1,4 +1,4 @@
-"""The number check: whether a number is on WhatsApp, asked of the provider before a send and cached for a time.
+"""The number check: before a send, the provider is asked whether the number is on WhatsApp. Its answers are cached.
 
 Providers make mistakes: some report a number as absent after a network fault. So the first "no" only makes the message
 wait for a second check. The second "no" ends this message, but changes nothing about the contact.
@@ -46,7 +46,7 @@ class NumberCheck:
         self._now = now
 
     async def expect(self, sender: Sender, number: str) -> None:
-        """Check that a number is on WhatsApp. Return if it is, or if the sender cannot tell.
+        """Check that a number is on WhatsApp. Return if it is, or if it cannot be checked.
 
         :raises NotOnWhatsApp: the provider answered "no" twice.
         :raises NotFoundYet: the provider answered "no" once.

@@ -59,7 +59,7 @@ def accepted(answer: Accepted, claimed: Claimed, *, connection_id: int, started_
 def not_accepted(error: Exception, circumstances: Circumstances) -> Ending:  # noqa: PLR0911 - one return a row of the table
     """Classify an exception that a sender raised.
 
-    An exception that is no SendError is a bug of the plugin: the message fails with the exception's type.
+    An exception that is not a SendError is a bug of the plugin: the message fails with the exception's type.
     """
     match error:
         case Temporary():

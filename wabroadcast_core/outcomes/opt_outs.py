@@ -59,7 +59,7 @@ def plain_words(text: str) -> str:
 
 
 def is_opt_out(error: SendError | None) -> bool:
-    """Return whether a failure says that the person does not want to be messaged."""
+    """Return whether a failure means that the person does not want to be messaged."""
     return isinstance(error, Rejected) and error.opt_out
 
 

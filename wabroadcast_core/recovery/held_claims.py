@@ -17,7 +17,7 @@ from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
 
 log = logging.getLogger(__name__)
 
-MOST_CLAIMS = 100_000
+MOST_CLAIMS = 100_000  # read in one comparison
 
 
 class HeldClaims:
@@ -58,7 +58,10 @@ class HeldClaims:
         self._seen_orphaned = set(orphaned)
         if confirmed:
             await self._group_commit.run(lambda unit: self._settle(unit, confirmed, worker_id))
-            log.warning("%d orphaned claims of this worker were settled: their messages wait again", len(confirmed))
+            log.warning(
+                "%d orphaned claims were settled: their messages wait again, or are unknown if their send had begun",
+                len(confirmed),
+            )
 
     def _settle(self, unit: UnitOfWork, claims: Sequence[Row[Any]], worker_id: int) -> None:
         rows = [self._settled_row(claim, now=unit.now) for claim in claims]

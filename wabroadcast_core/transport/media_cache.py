@@ -64,7 +64,7 @@ class MediaCache:
         return file
 
     async def close(self) -> None:
-        """Cancel what is being loaded, empty the cache and close the HTTP client."""
+        """Cancel the loads in progress, empty the cache and close the HTTP client."""
         for task in self._cached.values():
             task.cancel()
         await asyncio.gather(*self._cached.values(), return_exceptions=True)
@@ -101,7 +101,7 @@ class MediaCache:
         with self._database.read() as conn:
             row = find_upload(conn, upload_id)
         if row is None:
-            raise NotFoundError("upload", upload_id)
+            raise NotFoundError("upload", upload_id, hint="upload the file and use its new id")
         if row["size"] > MAX_FILE_BYTES:
             raise _too_large()
         with open_upload(self._database, upload_id) as file:
@@ -149,7 +149,8 @@ def _status_error(status: int) -> BadMessage | Temporary:
 
 
 def _too_large() -> BadMessage:
-    return BadMessage("media_too_large", f"the file is larger than {MAX_MEGABYTES} MB, which no provider accepts")
+    detail = f"the file is larger than {MAX_MEGABYTES} MB, which no provider accepts: use a smaller file"
+    return BadMessage("media_too_large", detail)
 
 
 async def _read_limited(answer: httpx.Response, limit: int) -> bytes:
