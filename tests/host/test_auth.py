@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from host_litestar.app import create_app
 from host_litestar.auth import is_loopback
-from tests.host.conftest import install
+from tests.host.installations import install
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
 KEY = "a-key-for-tests"

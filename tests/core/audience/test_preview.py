@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 from sqlalchemy import func, select
 
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -18,8 +19,7 @@ from wabroadcast_core.store.tables import broadcasts, messages, uploads
 from wabroadcast_core.testing import senders as null_plugin
 from wabroadcast_core.worker import Worker
 
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-pytestmark = ONE_STORE
+pytestmark = ON_SQLITE
 
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(2_000)
 

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.scripted import ScriptedProvider, SleepyBlacklist, number_of, people, text_to
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -25,7 +26,6 @@ from wabroadcast_core.worker import Worker
 
 QUIET = 1.2  # seconds; paused messages may start for one second more, but not later
 MANY = 50_000
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the store makes no difference
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
@@ -151,7 +151,7 @@ def test_a_paused_batch_waits_while_the_others_are_sent(broadcaster: Broadcaster
     assert _counts(gateway, busy) == {f"{busy}-{place}": 1 for place in range(300)}
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_cancelled_batch_is_never_sent(broadcaster: Broadcaster, gateway: Gateway, busy: str) -> None:
     broadcaster.pause(busy, batch=1)
     broadcaster.cancel(busy, batch=1)
@@ -163,7 +163,7 @@ def test_a_cancelled_batch_is_never_sent(broadcaster: Broadcaster, gateway: Gate
     _check_counts(broadcaster, busy, sent=len(arrived), cancelled=300 - len(arrived))
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_one_message_is_paused_or_cancelled_while_the_others_are_sent(
     broadcaster: Broadcaster, gateway: Gateway, busy: str
 ) -> None:
@@ -180,7 +180,7 @@ def test_one_message_is_paused_or_cancelled_while_the_others_are_sent(
     _check_counts(broadcaster, busy, sent=299, cancelled=1)
 
 
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize("reason", [pytest.param("wrote STOP", id="with-a-reason"), pytest.param("", id="without")])
 def test_a_person_who_opts_out_while_queued_is_sent_no_message(
     broadcaster: Broadcaster, gateway: Gateway, busy: str, reason: str
@@ -197,7 +197,7 @@ def test_a_person_who_opts_out_while_queued_is_sent_no_message(
 
 
 @pytest.mark.slow
-@ONE_STORE
+@ON_SQLITE
 def test_a_pause_during_a_slow_blacklist_plugin_is_not_missed(settings: Settings, provider: ScriptedProvider) -> None:
     slow = SlowBlacklist()
     with Broadcaster(settings, plugins=[provider, slow]) as broadcaster:
@@ -262,7 +262,7 @@ def test_a_pause_that_was_resumed_drops_no_message_that_is_claimed_later(
 # --- before the first send -------------------------------------------------------------------------------------
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_paused_scheduled_broadcast_starts_only_after_its_resume(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -280,7 +280,7 @@ def test_a_paused_scheduled_broadcast_starts_only_after_its_resume(
     assert set(provider.counts().values()) == {1}
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_scheduled_broadcast_resumed_before_its_time_waits_for_it(broadcaster: Broadcaster) -> None:
     job_id = broadcaster.submit(text_to("main", scheduledAt=TOMORROW), people(1)).job_id
     broadcaster.pause(job_id)
@@ -289,7 +289,7 @@ def test_a_scheduled_broadcast_resumed_before_its_time_waits_for_it(broadcaster:
 
 
 @pytest.mark.slow
-@ONE_STORE
+@ON_SQLITE
 def test_a_broadcast_paused_before_a_worker_starts_is_sent_after_its_resume(
     broadcaster: Broadcaster, provider: ScriptedProvider
 ) -> None:
@@ -308,7 +308,7 @@ def test_a_broadcast_paused_before_a_worker_starts_is_sent_after_its_resume(
 
 
 @pytest.mark.slow
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize("held_after", [pytest.param(0, id="before-the-first"), pytest.param(25, id="in-the-middle")])
 def test_a_broadcast_paused_while_its_audience_is_read_is_sent_whole_after_its_resume(
     settings: Settings, provider: ScriptedProvider, held_after: int
@@ -332,7 +332,7 @@ def test_a_broadcast_paused_while_its_audience_is_read_is_sent_whole_after_its_r
         assert provider.counts() == {number_of(place): 1 for place in range(40)}
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_resume_while_the_audience_is_read_continues_the_reading(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -348,7 +348,7 @@ def test_a_resume_while_the_audience_is_read_continues_the_reading(
 
 
 @pytest.mark.slow
-@ONE_STORE
+@ON_SQLITE
 def test_a_broadcast_cancelled_while_its_audience_is_read_sends_no_more_messages(
     settings: Settings, provider: ScriptedProvider
 ) -> None:
@@ -386,7 +386,7 @@ FIRST_ATTEMPTS: dict[str, Callable[[], Exception]] = {
 }
 
 
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize("why", FIRST_ATTEMPTS)
 def test_a_message_that_waits_for_its_next_attempt_is_paused_too(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, why: str
@@ -404,7 +404,7 @@ def test_a_message_that_waits_for_its_next_attempt_is_paused_too(
     _check_counts(broadcaster, job_id, sent=1)
 
 
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize("why", FIRST_ATTEMPTS)
 def test_a_message_that_waits_for_its_next_attempt_is_cancelled_too(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, why: str
@@ -542,7 +542,7 @@ ACTIONS: dict[str, Callable[[Broadcaster, str], Any]] = {
 }
 
 
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize("status", MAKE)
 def test_an_action_is_done_and_logged_or_refused_with_the_present_status(broadcaster: Broadcaster, status: str) -> None:
     for name, action in ACTIONS.items():
@@ -576,7 +576,7 @@ def _fresh(broadcaster: Broadcaster, status: str) -> str:
     return job_id
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_every_action_is_shown_with_its_time_and_its_actor(broadcaster: Broadcaster) -> None:
     job_id = broadcaster.submit(
         text_to("main", batching={"size": 1, "intervalSeconds": 60}), people(3), actor="rina"
@@ -601,7 +601,7 @@ def test_every_action_is_shown_with_its_time_and_its_actor(broadcaster: Broadcas
     assert [act.at for act in acts] == sorted(act.at for act in acts)
 
 
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize("act", ["pause", "resume", "cancel"])
 def test_an_unknown_broadcast_batch_or_message_is_not_found(broadcaster: Broadcaster, act: str) -> None:
     job_id = _processing(broadcaster)
@@ -619,7 +619,7 @@ def test_an_unknown_broadcast_batch_or_message_is_not_found(broadcaster: Broadca
             call(*arguments, **options)
 
 
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("first", "refused", "status"),
     [
@@ -643,7 +643,7 @@ def test_a_message_refuses_actions_that_its_status_does_not_allow(
     assert refusal.value.status == status
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_plugins_are_notified_of_every_new_status(broadcaster: Broadcaster, settings: Settings) -> None:
     statuses: list[str] = []
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.scripted import ScriptedProvider, people, text_to
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -45,7 +46,7 @@ def test_each_recipient_gets_one_personal_message(broadcaster: Broadcaster, work
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_connection_makes_no_requests_to_redis_until_a_distant_slot(broadcaster: Broadcaster, worker: Worker) -> None:
     broadcaster.connections.save("slow", {"sender": "null", "rate": {"messages": 1, "perSeconds": 7}})
     before = broadcaster.context.redis.info("commandstats")["cmdstat_evalsha"]["calls"]
@@ -60,7 +61,7 @@ def test_a_connection_makes_no_requests_to_redis_until_a_distant_slot(broadcaste
     assert requests < 150  # a heartbeat three times a second, and a few for two turns
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_messages_that_gave_up_their_slots_do_not_wait_for_sends_to_end(
     settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,7 +86,7 @@ def test_messages_that_gave_up_their_slots_do_not_wait_for_sends_to_end(
     assert set(provider.counts().values()) == {1}
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_outcomes_are_stored_again_after_any_exception(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +107,7 @@ def test_outcomes_are_stored_again_after_any_exception(
     assert set(provider.counts().values()) == {1}
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_worker_stops_although_a_library_swallows_a_cancellation(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,7 +131,7 @@ def test_a_worker_stops_although_a_library_swallows_a_cancellation(
     assert not stopping.is_alive()
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_worker_that_cannot_start_takes_no_work_and_stops(
     broadcaster: Broadcaster, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +157,7 @@ def test_a_worker_that_cannot_start_takes_no_work_and_stops(
 
 
 @pytest.mark.parametrize("burst", [True, False])
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_running_a_worker_that_cannot_start_raises(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch, *, burst: bool
 ) -> None:
@@ -169,7 +170,7 @@ def test_running_a_worker_that_cannot_start_raises(
         Worker(broadcaster).run(burst=burst)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_messages_in_the_slot_queue_of_a_failed_turn_obey_a_pause(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,7 +201,7 @@ def test_messages_in_the_slot_queue_of_a_failed_turn_obey_a_pause(
     assert len(provider.starts) < 40
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_task_that_runs_after_the_stop_leaves_no_engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was taken from the queue before the stop, and uses the engine after it."""
     taken, ended = threading.Event(), threading.Event()
@@ -227,7 +228,7 @@ def test_a_task_that_runs_after_the_stop_leaves_no_engine(settings: Settings, mo
         assert broadcaster.handlers._loop is None
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_after_a_claim_fails_the_next_turn_sends_the_rest(
     settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -12,7 +13,6 @@ from wabroadcast_core.errors import ConnectionDown, Temporary
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.worker import Worker
 
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the store makes no difference
 POOL = ["red", "green"]
 
 
@@ -130,7 +130,7 @@ def test_people_of_a_connection_wait_for_it_until_it_is_paused(
     assert set(provider.counts().values()) == {1}
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_retry_may_take_another_connection_of_the_pool(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -145,7 +145,7 @@ def test_a_retry_may_take_another_connection_of_the_pool(
     assert {view.connection for view in broadcaster.messages(job_id).items} == {"green"}
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_the_blacklist_of_one_connection_applies_only_to_it(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:

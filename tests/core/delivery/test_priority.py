@@ -8,6 +8,7 @@ import pytest
 
 from tests.processes import running_workers
 from tests.stalls import StallWatch
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -15,8 +16,6 @@ from wabroadcast_core.testing.gateway import Arrival, Gateway, most_in_window
 from wabroadcast_core.worker import Worker
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow]
-
-LITE = pytest.mark.parametrize("database_url", [pytest.param(None, id="sqlite")])
 
 
 def people(amount: int, *, ending: str = "") -> Iterator[dict[str, str]]:
@@ -104,7 +103,7 @@ def test_a_small_broadcast_does_not_wait_for_the_end_of_a_large_one(
     broadcaster.cancel(big)
 
 
-@LITE
+@ON_SQLITE
 def test_a_connection_does_not_wait_for_one_that_is_slow_hangs_or_fails(
     broadcaster: Broadcaster, settings: Settings, tmp_path: Path
 ) -> None:
@@ -129,7 +128,7 @@ def test_a_connection_does_not_wait_for_one_that_is_slow_hangs_or_fails(
         assert times[-1] - times[0] < 4 or not stalls.is_calm
 
 
-@LITE
+@ON_SQLITE
 def test_many_slow_connections_all_keep_their_pace(
     broadcaster: Broadcaster, settings: Settings, gateway: Gateway
 ) -> None:
@@ -149,7 +148,7 @@ def test_many_slow_connections_all_keep_their_pace(
         assert (times[-1] - times[0]) / (len(times) - 1) < 1.05 or not stalls.is_calm
 
 
-@LITE
+@ON_SQLITE
 def test_two_lanes_work_at_one_connection_from_two_processes(
     broadcaster: Broadcaster, settings: Settings, gateway: Gateway
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.scripted import ScriptedProvider, SleepyBlacklist, Start, people, text_to
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -20,8 +21,6 @@ from wabroadcast_core.transport.live_senders import LiveConnection
 from wabroadcast_core.worker import Worker
 
 pytestmark = pytest.mark.slow
-
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @contextlib.contextmanager
@@ -39,7 +38,7 @@ def of_job(provider: ScriptedProvider, job_id: str) -> list[Start]:
     return [start for start in list(provider.starts) if start.message_id.startswith(job_id)]
 
 
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize("seconds", [0.06, 0.3])
 def test_a_broadcast_with_a_rate_of_its_own_gets_its_slots_beside_one_without(
     settings: Settings, provider: ScriptedProvider, seconds: float
@@ -59,7 +58,7 @@ def test_a_broadcast_with_a_rate_of_its_own_gets_its_slots_beside_one_without(
     assert most_in_window([start.moment for start in of_job(provider, rated)], 1.0) <= 20
 
 
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.alone
 def test_a_pace_is_used_whole_where_the_blacklist_is_slow(settings: Settings, provider: ScriptedProvider) -> None:
     rate, amount = 100, 400  # in two seconds
@@ -73,7 +72,7 @@ def test_a_pace_is_used_whole_where_the_blacklist_is_slow(settings: Settings, pr
     assert most_in_window(moments, 2.0) <= rate
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_messages_that_come_too_late_do_not_have_the_limiter_asked_over_and_over(
     settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery import number_check
@@ -13,8 +14,6 @@ from wabroadcast_core.engine import unknown_outcomes
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Temporary, Throttled
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.worker import Worker
-
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +48,7 @@ def test_a_number_that_is_not_on_whatsapp_is_checked_twice_and_skipped(
     assert provider.asked.count(number_of(1)) == 2
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_one_no_does_not_skip_a_message(broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider) -> None:
     answers = iter([False, True])
     provider.is_present = lambda _number: next(answers)
@@ -61,7 +60,7 @@ def test_one_no_does_not_skip_a_message(broadcaster: Broadcaster, worker: Worker
     assert broadcaster.messages(job_id).items[0].attempts == 1
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_the_results_of_checks_are_cached(broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider) -> None:
     provider.is_present = lambda number: number == number_of(0)
     _await_end(broadcaster, _submit(broadcaster, 2))
@@ -73,7 +72,7 @@ def test_the_results_of_checks_are_cached(broadcaster: Broadcaster, worker: Work
     assert (status.counts.sent, status.counts.skipped) == (1, 1)
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_message_whose_check_fails_is_sent(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -85,7 +84,7 @@ def test_a_message_whose_check_fails_is_sent(
     assert _await_end(broadcaster, _submit(broadcaster, 2)).counts.sent == 2
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_check_that_finds_the_account_down_pauses_the_connection(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -100,7 +99,7 @@ def test_a_check_that_finds_the_account_down_pauses_the_connection(
     assert broadcaster.status(job_id).counts.sent == 0
 
 
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize("act", ["pause", "cancel", "opt-out"])
 def test_a_message_that_is_stopped_during_its_check_is_not_sent(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, act: str
@@ -134,7 +133,7 @@ def test_a_message_that_is_stopped_during_its_check_is_not_sent(
     assert not provider.starts
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_connection_without_number_checks_makes_none(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -178,7 +177,7 @@ def test_a_message_that_never_arrived_is_sent_again(
     assert set(provider.counts().values()) == {2}
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_message_whose_lookup_fails_stays_unknown(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -198,7 +197,7 @@ def test_a_message_whose_lookup_fails_stays_unknown(
 # --- one person, several broadcasts ----------------------------------------------------------------------------
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_two_broadcasts_keep_the_gap_of_one_recipient(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -217,7 +216,7 @@ def test_two_broadcasts_keep_the_gap_of_one_recipient(
 # --- new contacts ----------------------------------------------------------------------------------------------
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_connection_closed_to_new_contacts_still_sends_to_known_ones(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -17,7 +18,6 @@ from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.worker import Worker
 
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 BURST = 3_000
 
 
@@ -81,7 +81,7 @@ def test_receipts_of_a_call_are_counted(broadcaster: Broadcaster, worker: Worker
     assert (counts.sent, counts.failed, counts.delivered, counts.read) == (2, 1, 2, 1)
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_burst_of_calls_is_stored_without_loss(broadcaster: Broadcaster) -> None:
     """No worker processes them yet: they wait in the store."""
     _connect(broadcaster)
@@ -96,7 +96,7 @@ def test_a_burst_of_calls_is_stored_without_loss(broadcaster: Broadcaster) -> No
 
 
 @pytest.mark.slow
-@ONE_STORE
+@ON_SQLITE
 def test_a_call_that_was_stored_before_the_worker_started_is_processed(
     broadcaster: Broadcaster, provider: ScriptedProvider
 ) -> None:
@@ -112,7 +112,7 @@ def test_a_call_that_was_stored_before_the_worker_started_is_processed(
         worker.stop()
 
 
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("name", "request_", "error"),
     [
@@ -132,7 +132,7 @@ def test_a_call_that_does_not_come_from_the_provider_is_refused_and_not_stored(
     assert not _waits(broadcaster)
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_handshake_is_answered_and_not_stored(broadcaster: Broadcaster) -> None:
     _connect(broadcaster)
     handshake = WebhookRequest("GET", query={"challenge": "1158201444"}, headers={})
@@ -141,7 +141,7 @@ def test_a_handshake_is_answered_and_not_stored(broadcaster: Broadcaster) -> Non
     assert not _waits(broadcaster)
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_call_that_cannot_be_parsed_does_not_delay_the_others(broadcaster: Broadcaster, worker: Worker) -> None:
     _connect(broadcaster)
     broken = WebhookRequest("POST", query={}, headers={"x-proof": "right"}, body=b"not JSON")
@@ -153,7 +153,7 @@ def test_a_call_that_cannot_be_parsed_does_not_delay_the_others(broadcaster: Bro
     assert not _waits(broadcaster)
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_call_whose_events_cannot_be_stored_is_dropped_and_the_others_are_processed(
     broadcaster: Broadcaster, worker: Worker
 ) -> None:
@@ -201,7 +201,7 @@ def test_a_person_who_opted_out_is_skipped_and_one_who_opted_in_again_is_not(
     assert (status.counts.sent, status.skipped_by) == (2, {"blacklisted": 1})
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_person_whom_whatsapp_knows_by_another_id_is_opted_out_by_the_number(
     broadcaster: Broadcaster, worker: Worker
 ) -> None:
@@ -215,7 +215,7 @@ def test_a_person_whom_whatsapp_knows_by_another_id_is_opted_out_by_the_number(
 
 
 @pytest.mark.slow
-@ONE_STORE
+@ON_SQLITE
 def test_plugins_receive_the_messages_from_people(settings: Settings, provider: ScriptedProvider) -> None:
     received: list[tuple[str, str]] = []
 
@@ -245,7 +245,7 @@ def _state(broadcaster: Broadcaster) -> tuple[str, str | None]:
     return view.state, view.state_reason
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_connection_that_its_provider_reports_down_waits_until_it_is_up(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -261,7 +261,7 @@ def test_a_connection_that_its_provider_reports_down_waits_until_it_is_up(
     assert _state(broadcaster) == ("active", None)
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_connection_that_a_send_found_down_continues_when_its_provider_reports_up(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -275,7 +275,7 @@ def test_a_connection_that_a_send_found_down_continues_when_its_provider_reports
     wait_for(lambda: broadcaster.status(job_id).counts.sent == 1, what="the second attempt")
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_connection_that_a_person_paused_stays_paused_when_its_provider_reports_up(
     broadcaster: Broadcaster, worker: Worker
 ) -> None:
@@ -288,7 +288,7 @@ def test_a_connection_that_a_person_paused_stays_paused_when_its_provider_report
     assert _state(broadcaster)[0] == "paused"
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_person_can_take_over_a_pause_by_the_engine(broadcaster: Broadcaster, worker: Worker) -> None:
     _connect(broadcaster)
     _call_webhook(broadcaster, {"of": "event", "state": "down", "reason": "logged out"})
@@ -301,7 +301,7 @@ def test_a_person_can_take_over_a_pause_by_the_engine(broadcaster: Broadcaster, 
     assert _state(broadcaster) == ("paused", None)
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_call_and_the_answer_to_the_send_may_race(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -26,7 +27,6 @@ from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.worker import Worker
 
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the store makes no difference
 Ending = Exception | Accepted | None
 
 
@@ -75,7 +75,7 @@ def test_attempts_are_stored_with_their_reasons_until_they_are_used_up(
 
 
 @pytest.mark.alone
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("backoff", "gaps"),
     [pytest.param("fixed", [0.3, 0.3], id="fixed"), pytest.param("exponential", [0.3, 0.6], id="exponential")],
@@ -95,7 +95,7 @@ def test_attempts_are_spaced_by_the_interval(
 
 
 @pytest.mark.alone
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("error", "attempts"),
     [
@@ -165,7 +165,7 @@ def test_a_connection_that_is_down_is_paused_with_the_reason(
 
 
 @pytest.mark.slow
-@ONE_STORE
+@ON_SQLITE
 def test_a_connection_whose_sender_is_missing_is_paused(
     broadcaster: Broadcaster, settings: Settings, provider: ScriptedProvider
 ) -> None:
@@ -197,7 +197,7 @@ def test_five_first_failures_alike_pause_the_broadcast(
     assert 5 <= progress.counts.failed < 50
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_failures_alike_in_half_of_the_last_fifty_pause_the_broadcast(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -212,7 +212,7 @@ def test_failures_alike_in_half_of_the_last_fifty_pause_the_broadcast(
     assert (counts.sent, 25 <= counts.failed < 150) == (60, True)
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_failures_of_different_kinds_do_not_stop_a_broadcast(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -224,7 +224,7 @@ def test_failures_of_different_kinds_do_not_stop_a_broadcast(
     assert broadcaster.status(job_id).counts.failed == 80
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_bug_in_a_plugin_fails_only_its_message(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -240,7 +240,7 @@ def test_a_bug_in_a_plugin_fails_only_its_message(
     assert broadcaster.status(job_id).counts.sent == 19
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_send_that_fails_with_an_opt_out_blacklists_the_number(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -296,7 +296,7 @@ def test_unknown_messages_are_held_until_a_person_retries_them(
 
 
 @pytest.mark.slow
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize("status", [MessageStatus.SENT, MessageStatus.SKIPPED, MessageStatus.CANCELLED])
 def test_only_failed_and_unknown_messages_can_be_retried(broadcaster: Broadcaster, status: MessageStatus) -> None:
     job_id = broadcaster.submit(text_to("main"), people(1)).job_id

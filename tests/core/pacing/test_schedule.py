@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -23,7 +24,6 @@ from wabroadcast_core.worker import Worker
 
 Found = TypeVar("Found")
 JAKARTA = "Asia/Jakarta"
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the tests do not depend on the store
 SOON = 0.7  # seconds
 
 
@@ -64,7 +64,7 @@ def test_a_scheduled_broadcast_starts_within_two_seconds_of_its_time_and_not_bef
 
 
 @pytest.mark.alone
-@ONE_STORE
+@ON_SQLITE
 def test_a_broadcast_with_an_earlier_time_starts_at_its_new_time(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -77,7 +77,7 @@ def test_a_broadcast_with_an_earlier_time_starts_at_its_new_time(
     assert 0 <= provider.starts[0].at - scheduled_at.timestamp() < 2
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_postponed_broadcast_does_not_start_at_its_old_time(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -93,7 +93,7 @@ def test_a_postponed_broadcast_does_not_start_at_its_old_time(
     assert broadcaster.get(postponed.job_id).name == "Later"
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_time_in_the_past_starts_a_broadcast_at_once(broadcaster: Broadcaster, worker: Worker) -> None:
     job = broadcaster.submit(text_to("main", scheduledAt=_in(3_600)), people(1))
 
@@ -103,7 +103,7 @@ def test_a_time_in_the_past_starts_a_broadcast_at_once(broadcaster: Broadcaster,
     assert changed.status == "queued"
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_broadcast_that_has_started_cannot_be_postponed(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -179,7 +179,7 @@ def test_batches_that_were_missed_are_released_one_at_a_time(broadcaster: Broadc
 # --- windows ---------------------------------------------------------------------------------------------------
 
 
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize("place", ["broadcast", "connection"])
 def test_no_message_starts_outside_a_window_and_a_turn_is_queued_for_its_opening(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, place: str
@@ -210,7 +210,7 @@ def _queued_turns(broadcaster: Broadcaster) -> list[datetime]:
     return [task.eta.replace(tzinfo=UTC) for task in tasks if task.name == "wab_turn"]
 
 
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("mine", "connections", "clock", "opens"),
     [
@@ -312,7 +312,7 @@ def _connection(unit: UnitOfWork) -> ConnectionSnapshot:
     return ConnectionSnapshot.of(row, now=unit.now)
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_claim_takes_the_broadcasts_in_the_order_of_their_rank(broadcaster: Broadcaster) -> None:
     _prepared(broadcaster, FixedClock(1_000.0), priority="low")
     broadcaster.submit(text_to("main", priority="high"), people(3))

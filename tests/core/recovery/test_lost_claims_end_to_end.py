@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import UnavailableError
 from wabroadcast_core.audience.prepare import _Preparation
@@ -42,7 +43,7 @@ def test_a_claim_whose_commit_got_no_answer_returns_to_the_queue(
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_broadcast_that_joins_a_running_turn_keeps_its_own_rate(broadcaster: Broadcaster, worker: Worker) -> None:
     broadcaster.connections.save("null", {"sender": "null", "rate": {"messages": 50}})
     first = broadcaster.submit({"name": "A", "connection": "null", "message": TEXT}, people(400)).job_id

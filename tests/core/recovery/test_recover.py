@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from tests.processes import start_worker
 from tests.servers import PostgresCluster
+from tests.stores import ON_POSTGRESQL, ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -97,7 +98,7 @@ def test_when_one_of_two_workers_is_killed_the_other_continues(
         check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=20)
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite's lock may be frozen with the worker
+@ON_POSTGRESQL  # SQLite's lock may be frozen with the worker
 def test_a_frozen_worker_sends_no_message_that_another_worker_took(
     broadcaster: Broadcaster, settings: Settings, tmp_path: Path
 ) -> None:
@@ -137,7 +138,7 @@ def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
     server.stop()
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 @pytest.mark.parametrize("with_file", [True, False], ids=["data-file-kept", "data-file-deleted"])
 def test_a_killed_valkey_loses_and_duplicates_no_message(
     settings: Settings, own_valkey: EmbeddedValkey, tmp_path: Path, *, with_file: bool
@@ -155,7 +156,7 @@ def test_a_killed_valkey_loses_and_duplicates_no_message(
         check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=0)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_no_message_is_sent_while_redis_is_away_and_all_are_sent_when_it_is_back(
     settings: Settings, own_valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
@@ -176,7 +177,7 @@ def test_no_message_is_sent_while_redis_is_away_and_all_are_sent_when_it_is_back
         check_none_lost_or_duplicated(broadcaster, gateway, submitted, in_flight=0)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_work_is_queued_again_when_all_redis_keys_are_deleted(
     settings: Settings, own_valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
@@ -191,7 +192,7 @@ def test_work_is_queued_again_when_all_redis_keys_are_deleted(
         check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=0)
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@ON_POSTGRESQL
 def test_outcomes_are_recorded_after_the_store_was_away(
     settings: Settings, tmp_path: Path, postgres: PostgresCluster
 ) -> None:

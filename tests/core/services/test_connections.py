@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel, Field, SecretStr
 
+from tests.stores import ON_SQLITE
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError
@@ -18,8 +19,7 @@ from wabroadcast_core.models.pacing import Quota, Rate
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import connections as connection_store
 
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other store makes no difference
-pytestmark = ONE_STORE
+pytestmark = ON_SQLITE
 
 
 class Proxy(BaseModel):

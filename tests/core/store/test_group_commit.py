@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.core.store.bench import Bench
+from tests.stores import ON_SQLITE
 from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.models.status import BroadcastStatus
 from wabroadcast_core.outcomes.opt_outs import opt_out
@@ -13,8 +14,6 @@ from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import group_commit as committer_module
 from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
-
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
 
 
 def _run_all(
@@ -33,7 +32,7 @@ def _run_all(
     return asyncio.run(run())
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_a_piece_that_fails_takes_nobody_with_it(bench: Bench) -> None:
     key = bench.add_broadcast()
 
@@ -55,7 +54,7 @@ def test_a_piece_that_fails_takes_nobody_with_it(bench: Bench) -> None:
     assert bench.broadcast(key)["name"] == "last"
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_what_hears_of_an_end_and_fails_has_no_work_done_twice(bench: Bench) -> None:
     key = bench.add_broadcast()
     bench.add_messages(key, [0])
@@ -83,7 +82,7 @@ def test_what_hears_of_an_end_and_fails_has_no_work_done_twice(bench: Bench) -> 
     assert bench.broadcast(key)["status"] == BroadcastStatus.COMPLETED
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_who_is_opted_out_is_told_once_that_is_stored_and_before_it_counts_as_done(bench: Bench) -> None:
     told: list[tuple[list[str], bool]] = []
 
@@ -112,7 +111,7 @@ def test_who_is_opted_out_is_told_once_that_is_stored_and_before_it_counts_as_do
     assert told == [(["+6281200000001"], True)]
 
 
-@ONE_STORE
+@ON_SQLITE
 def test_what_can_wait_shares_the_transaction_of_what_comes_after(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,7 +130,7 @@ def test_what_can_wait_shares_the_transaction_of_what_comes_after(
     assert eager is patient
 
 
-@ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize("patience", [0.0, 60.0], ids=["its-time-is-up", "the-group_commit-closes"])
 def test_what_can_wait_is_not_left_behind(bench: Bench, monkeypatch: pytest.MonkeyPatch, patience: float) -> None:
     monkeypatch.setattr(committer_module, "PATIENCE", patience)

@@ -8,7 +8,7 @@ from litestar.testing import TestClient
 from pydantic import BaseModel, SecretStr
 
 from host_litestar.app import create_app
-from tests.host.conftest import HERE, Api
+from tests.host.installations import HERE, Api
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import WebhookRefusedError

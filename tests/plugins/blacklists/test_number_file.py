@@ -11,6 +11,7 @@ import pytest
 
 from tests.plugins.conftest import AtWork
 from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import PluginError, Settings, parse_number
 from wabroadcast_core.plugins import build_plugins
@@ -251,7 +252,7 @@ def listed_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_broadcast_skips_the_numbers_of_the_file(
     listed_file: Path, at_work: AtWork, provider: ScriptedProvider
 ) -> None:
@@ -267,7 +268,7 @@ def test_a_broadcast_skips_the_numbers_of_the_file(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_number_that_is_listed_after_the_audience_was_prepared_is_not_sent_to(
     listed_file: Path, at_work: AtWork, provider: ScriptedProvider
 ) -> None:
@@ -285,7 +286,7 @@ def test_a_number_that_is_listed_after_the_audience_was_prepared_is_not_sent_to(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_nothing_is_sent_while_the_file_is_missing(
     listed_file: Path, at_work: AtWork, provider: ScriptedProvider, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.plugins.conftest import AtWork
 from tests.scripted import number_of, people, text_to
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import BroadcastSummary, FinishedMessage, Inbound, WebhookRequest
 from wabroadcast_core.models.broadcast import Counts
@@ -301,7 +302,7 @@ def test_a_named_pipe_without_a_reader_does_not_hold_up_the_caller(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_broadcast_and_a_reply_are_in_the_log(file: Path, at_work: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WABROADCAST_EVENT_LOG", str(file))
     body = json.dumps([{"of": "inbound", "number": number_of(0), "text": "terima kasih", "at": 1_700_000_000.0}])
@@ -325,7 +326,7 @@ def test_a_broadcast_and_a_reply_are_in_the_log(file: Path, at_work: AtWork, mon
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_broadcast_ends_although_its_events_cannot_be_written(
     tmp_path: Path, at_work: AtWork, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.plugins.conftest import AtWork
 from tests.scripted import ScriptedProvider, text_to
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core.plugins import build_plugins
 from wabroadcast_plugins.validators.countries import AllowedCountries
@@ -52,7 +53,7 @@ def test_the_countries_are_those_of_the_environment(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_broadcast_skips_other_countries_and_says_why(
     at_work: AtWork, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

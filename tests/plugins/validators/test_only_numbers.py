@@ -4,6 +4,7 @@ import pytest
 
 from tests.plugins.conftest import AtWork
 from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import OutgoingMessage, Rejected, SetupError
 from wabroadcast_core.plugins import build_plugins
@@ -45,7 +46,7 @@ def test_an_entry_that_is_no_number_is_named_by_its_place(monkeypatch: pytest.Mo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_broadcast_reaches_the_listed_numbers_only(
     at_work: AtWork, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,7 +62,7 @@ def test_a_broadcast_reaches_the_listed_numbers_only(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_messages_that_were_prepared_without_the_guard_do_not_leave_with_it(
     at_work: AtWork, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
