@@ -24,7 +24,8 @@ SLOW_FIXTURES = {"worker", "server", "serve", "served", "command"}  # they start
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests as slow by the fixtures they use; tests that start processes themselves have the mark written."""
     for item in items:
-        if isinstance(item, pytest.Function) and not SLOW_FIXTURES.isdisjoint(item.fixturenames):
+        uses_slow = isinstance(item, pytest.Function) and not SLOW_FIXTURES.isdisjoint(item.fixturenames)
+        if uses_slow and item.get_closest_marker("slow") is None:
             item.add_marker("slow")
 
 
