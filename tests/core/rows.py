@@ -1,9 +1,7 @@
 """Test data: snapshots, claims, pending sends, and a store in memory."""
 
-import contextlib
 import functools
 import sqlite3
-from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import StaticPool, create_engine
@@ -67,26 +65,22 @@ def pending(
 
 
 @functools.cache
-def _empty_tables() -> bytes:
-    db_engine = create_engine("sqlite://", poolclass=StaticPool)
-    tables.metadata.create_all(db_engine)
-    with contextlib.closing(db_engine.raw_connection()) as handle:
-        driver: Any = handle.driver_connection
-        image: bytes = driver.serialize()
-    db_engine.dispose()
-    return image
-
-
-@contextlib.contextmanager
-def memory_store() -> Iterator[Bench]:
-    """A store in this process' memory, with the connections 1 and 2."""
-    handle = sqlite3.connect(":memory:", check_same_thread=False)
-    handle.deserialize(_empty_tables())
+def _memory() -> tuple[Database, sqlite3.Connection, sqlite3.Connection]:
+    """Return a database in this process' memory, its only connection, and a copy of its first content."""
+    handle, copy = (sqlite3.connect(":memory:", check_same_thread=False) for _ in range(2))
     database = Database(create_engine("sqlite://", poolclass=StaticPool, creator=lambda: handle))
-    bench = Bench(database, now=START)
-    bench.clear()
-    yield bench
-    database.close()
+    with database.write() as conn:
+        tables.metadata.create_all(conn)
+    Bench(database, now=START).clear()
+    handle.backup(copy)
+    return database, handle, copy
+
+
+def memory_store() -> Bench:
+    """Return a store in this process' memory that holds only the connections 1 and 2."""
+    database, handle, copy = _memory()
+    copy.backup(handle)
+    return Bench(database, now=START, connections=[1, 2])
 
 
 def hold_messages(store: Bench, amount: int, *, worker_id: int = WORKER) -> list[Claimed]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,9 +18,8 @@ from wabroadcast_core.store.outcomes import Outcome
 
 
 @pytest.fixture
-def store() -> Iterator[Bench]:
-    with memory_store() as store:
-        yield store
+def store() -> Bench:
+    return memory_store()
 
 
 class Lookups:

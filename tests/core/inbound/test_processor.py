@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -29,9 +29,8 @@ UNSTORABLE = Receipt("delivered", at=START, provider_id="\ud800")  # half a char
 
 
 @pytest.fixture
-def store() -> Iterator[Bench]:
-    with memory_store() as store:
-        yield store
+def store() -> Bench:
+    return memory_store()
 
 
 class FakeReplies:

@@ -1,6 +1,5 @@
 """Orphaned claims are settled when two comparisons in a row have found them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,9 +14,8 @@ from wabroadcast_core.store.claims import Claimed
 
 
 @pytest.fixture
-def store() -> Iterator[Bench]:
-    with memory_store() as store:
-        yield store
+def store() -> Bench:
+    return memory_store()
 
 
 class Holding:
@@ -73,6 +71,9 @@ async def test_two_comparisons_that_are_not_in_a_row_do_not_count(store: Bench) 
     await holding.claims.give_back_orphaned(WORKER)
 
     assert holding.statuses() == ["processing"] * 3
+
+    await holding.claims.give_back_orphaned(WORKER)
+    assert holding.statuses() == ["queued"] * 3
 
 
 @simulated
