@@ -36,7 +36,8 @@ class Announcement:
         :param connection_id: the connection that has claimed the message.
         """
         return (
-            self.connection in {None, connection_id}
+            self.wake is None
+            and self.connection in {None, connection_id}
             and self.broadcast in {None, claimed.broadcast_id}
             and self.batch in {None, claimed.batch}
             and self.message in {None, claimed.key}

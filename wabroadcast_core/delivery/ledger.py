@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 ENGINE = "engine"  # the actor of automatic actions in the audit log
-MOST_SNAPSHOTS = 512  # of broadcasts, in memory
+MOST_SNAPSHOTS = 4_096  # of broadcasts in memory: more than one worker has messages of at once
 LONGEST_QUOTA = 32 * 86_400  # seconds; starts are stored for this time
 
 
@@ -71,14 +71,15 @@ class Ledger:
 
     def read_snapshot(self, conn: Connection, broadcast_id: int) -> BroadcastSnapshot | None:
         """Return the snapshot of a broadcast, from memory or else from the store; None if it does not exist."""
-        snapshot = self._snapshots.get(broadcast_id)
+        snapshot = self._snapshots.pop(broadcast_id, None)
         if snapshot is None:
             row = broadcast_store.get_broadcast(conn, broadcast_id)
             if row is None:
                 return None
             if len(self._snapshots) >= MOST_SNAPSHOTS:
                 self._snapshots = dict(list(self._snapshots.items())[MOST_SNAPSHOTS // 2 :])
-            snapshot = self._snapshots[broadcast_id] = BroadcastSnapshot.of(row)
+            snapshot = BroadcastSnapshot.of(row)
+        self._snapshots[broadcast_id] = snapshot  # the last used is the last to be dropped
         return snapshot
 
     async def recent_starts(self, connection: ConnectionSnapshot, *, now: float) -> RecentStarts:
