@@ -71,15 +71,14 @@ class Ledger:
 
     def read_snapshot(self, conn: Connection, broadcast_id: int) -> BroadcastSnapshot | None:
         """Return the snapshot of a broadcast, from memory or else from the store; None if it does not exist."""
-        snapshot = self._snapshots.pop(broadcast_id, None)
+        snapshot = self._snapshots.get(broadcast_id)
         if snapshot is None:
             row = broadcast_store.get_broadcast(conn, broadcast_id)
             if row is None:
                 return None
             if len(self._snapshots) >= MOST_SNAPSHOTS:
                 self._snapshots = dict(list(self._snapshots.items())[MOST_SNAPSHOTS // 2 :])
-            snapshot = BroadcastSnapshot.of(row)
-        self._snapshots[broadcast_id] = snapshot  # the last used is the last to be dropped
+            snapshot = self._snapshots[broadcast_id] = BroadcastSnapshot.of(row)
         return snapshot
 
     async def recent_starts(self, connection: ConnectionSnapshot, *, now: float) -> RecentStarts:
