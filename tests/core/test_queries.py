@@ -301,9 +301,9 @@ def test_the_broadcaster_does_not_start_with_an_invalid_file(settings: Settings,
     broken = write_queries(tmp_path / "broken.toml", in_city=GOOD | {"columns": {}})
 
     with pytest.raises(SetupError, match=r"queries\.in_city\.columns"):
-        Broadcaster(settings.model_copy(update={"queries": broken})).start()
+        Broadcaster(settings.model_copy(update={"queries": broken, "data_dir": tmp_path / "new"})).start()
 
-    assert not settings.sqlite_path.exists()
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(

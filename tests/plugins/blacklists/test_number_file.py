@@ -91,7 +91,7 @@ def test_faulty_lines_are_named_once_and_the_others_still_block(
 
     assert found == [{FIRST, SECOND}, {FIRST, SECOND}, {FIRST, SECOND, THIRD}]
     assert len(caplog.records) == 1
-    assert "line 3 (no phone number in it), line 5 (letters among the digits)" in caplog.text
+    assert "line 3 (contains no phone number), line 5 (letters among the digits)" in caplog.text
     assert "0812" not in caplog.text
 
 
@@ -102,7 +102,7 @@ def test_a_thousand_faulty_lines_make_one_log_line(
 
     assert blocked_by(blacklist) == set()
     assert len(caplog.records) == 1
-    assert caplog.text.endswith("line 20 (no phone number in it), 980 more\n")
+    assert caplog.text.endswith("line 20 (contains no phone number), 980 more\n")
 
 
 # --- when it reads it again ------------------------------------------------------------------------------------
