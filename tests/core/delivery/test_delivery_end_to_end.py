@@ -45,7 +45,6 @@ def test_each_recipient_gets_one_personal_message(broadcaster: Broadcaster, work
     assert set(gateway.counts().values()) == {1}
 
 
-@pytest.mark.alone
 @ON_SQLITE
 def test_a_connection_makes_no_requests_to_redis_until_a_distant_slot(broadcaster: Broadcaster, worker: Worker) -> None:
     broadcaster.connections.save("slow", {"sender": "null", "rate": {"messages": 1, "perSeconds": 7}})

@@ -138,7 +138,7 @@ def test_many_slow_connections_all_keep_their_pace(
         submit(broadcaster, 30, connection=name)
 
     with running_workers(settings, 2), StallWatch() as stalls:
-        await_arrivals(gateway, 8 * len(names))
+        await_arrivals(gateway, 6 * len(names))
 
     by_connection: dict[str, list[float]] = {name: [] for name in names}
     for arrival in gateway.arrivals():

@@ -61,7 +61,7 @@ def test_a_broadcast_with_a_rate_of_its_own_gets_its_slots_beside_one_without(
 @ON_SQLITE
 @pytest.mark.alone
 def test_a_pace_is_used_whole_where_the_blacklist_is_slow(settings: Settings, provider: ScriptedProvider) -> None:
-    rate, amount = 100, 400  # in two seconds
+    rate, amount = 100, 300  # in two seconds
     with at_work(settings, provider, SleepyBlacklist(0.3)) as broadcaster:
         broadcaster.connections.save("main", {"sender": "scripted", "rate": {"messages": rate, "perSeconds": 2}})
         job_id = broadcaster.submit(text_to("main"), people(amount)).job_id
