@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.store.bench import Bench
+from tests.core.store.harness import StoreHarness
 from tests.scripted import ScriptedProvider
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -19,10 +19,10 @@ from wabroadcast_core.testing import senders as null_plugin
 
 
 @pytest.fixture
-def bench(database_url: str | None, sqlite_store: Path, tmp_path: Path) -> Iterator[Bench]:
-    path = shutil.copyfile(sqlite_store, tmp_path / "bench.db")
+def harness(database_url: str | None, sqlite_store: Path, tmp_path: Path) -> Iterator[StoreHarness]:
+    path = shutil.copyfile(sqlite_store, tmp_path / "harness.db")
     database = open_database(database_url, sqlite_path=path)
-    made = Bench(database)
+    made = StoreHarness(database)
     made.clear()
     yield made
     database.close()

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from tests.core.rows import START, WORKER, broadcast, connection
-from tests.core.store.bench import Bench
+from tests.core.store.harness import StoreHarness
 from wabroadcast_core.background import BackgroundTasks
 from wabroadcast_core.control.announcements import Announcement
 from wabroadcast_core.delivery.claims import NEVER, DueWork
@@ -65,7 +65,7 @@ class FakeClock:
 class _Transactions:
     """Runs pieces of work at once: each in a transaction of the store, or with the next of the answers instead."""
 
-    def __init__(self, store: Bench | None = None, *, answers: Iterable[object] = ()) -> None:
+    def __init__(self, store: StoreHarness | None = None, *, answers: Iterable[object] = ()) -> None:
         self.store = store
         self.answers = deque(answers)
         self.opted_out: list[str] = []
@@ -89,7 +89,7 @@ class FakeGroupCommit:
     :param answers: exceptions to raise or values to return instead of doing the next pieces of work; None does it.
     """
 
-    def __init__(self, store: Bench | None = None, *, answers: Iterable[object] = ()) -> None:
+    def __init__(self, store: StoreHarness | None = None, *, answers: Iterable[object] = ()) -> None:
         self.transactions = _Transactions(store, answers=answers)
         self.works: list[Callable[[UnitOfWork], Any]] = []
 
@@ -106,7 +106,7 @@ class FakeLedger:
     :param store: where :meth:`transact` works.
     """
 
-    def __init__(self, store: Bench | None = None) -> None:
+    def __init__(self, store: StoreHarness | None = None) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.raises: dict[str, deque[Exception]] = defaultdict(deque)  # by method: raised by its next calls
         self.transactions = _Transactions(store)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import StaticPool, create_engine
 
-from tests.core.store.bench import Bench
+from tests.core.store.harness import StoreHarness
 from wabroadcast_core.delivery.slot_queue import PendingSend
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import Limits
@@ -71,19 +71,19 @@ def _memory() -> tuple[Database, sqlite3.Connection, sqlite3.Connection]:
     database = Database(create_engine("sqlite://", poolclass=StaticPool, creator=lambda: handle))
     with database.write() as conn:
         tables.metadata.create_all(conn)
-    Bench(database, now=START).clear()
+    StoreHarness(database, now=START).clear()
     handle.backup(copy)
     return database, handle, copy
 
 
-def memory_store() -> Bench:
+def memory_store() -> StoreHarness:
     """Return a store in this process' memory that holds only the connections 1 and 2."""
     database, handle, copy = _memory()
     copy.backup(handle)
-    return Bench(database, now=START, connections=[1, 2])
+    return StoreHarness(database, now=START, connections=[1, 2])
 
 
-def hold_messages(store: Bench, amount: int, *, worker_id: int = WORKER) -> list[Claimed]:
+def hold_messages(store: StoreHarness, amount: int, *, worker_id: int = WORKER) -> list[Claimed]:
     """Store a broadcast whose messages are all claimed by one worker, for the connection 1."""
     key = store.add_broadcast()
     store.add_messages(key, range(amount))

@@ -9,7 +9,7 @@ import pytest
 from tests.core.fakes import AskedSender, FakeClock, FakeLedger, FakeLiveSenders, FakeSender
 from tests.core.rows import START, connection, hold_messages, memory_store
 from tests.core.simulated import simulated
-from tests.core.store.bench import Bench
+from tests.core.store.harness import StoreHarness
 from wabroadcast_core.engine.unknown_outcomes import AGAIN_SECONDS, LONGEST_LOOKUP, RIPE_SECONDS, UnknownOutcomes
 from wabroadcast_core.errors import ConnectionDown, Temporary, UnavailableError
 from wabroadcast_core.models.message import Accepted
@@ -18,14 +18,16 @@ from wabroadcast_core.store.outcomes import Outcome
 
 
 @pytest.fixture
-def store() -> Bench:
+def store() -> StoreHarness:
     return memory_store()
 
 
 class Lookups:
     """Messages that are unknown, and lookups of them with one sender."""
 
-    def __init__(self, store: Bench, sender: FakeSender, *, amount: int = 1, error: Exception | None = None) -> None:
+    def __init__(
+        self, store: StoreHarness, sender: FakeSender, *, amount: int = 1, error: Exception | None = None
+    ) -> None:
         self.store = store
         self.clock = FakeClock()
         self.ledger = FakeLedger(store)
@@ -46,7 +48,7 @@ class Lookups:
 
 
 @simulated
-async def test_a_message_is_looked_up_once_its_request_must_have_arrived(store: Bench) -> None:
+async def test_a_message_is_looked_up_once_its_request_must_have_arrived(store: StoreHarness) -> None:
     sender = AskedSender(found=Accepted("wamid.1"))
     lookups = Lookups(store, sender)
 
@@ -59,7 +61,7 @@ async def test_a_message_is_looked_up_once_its_request_must_have_arrived(store: 
 
 
 @simulated
-async def test_a_message_that_the_provider_has_becomes_sent(store: Bench) -> None:
+async def test_a_message_that_the_provider_has_becomes_sent(store: StoreHarness) -> None:
     lookups = Lookups(store, AskedSender(found=Accepted("wamid.1")))
 
     await lookups.settle()
@@ -70,7 +72,7 @@ async def test_a_message_that_the_provider_has_becomes_sent(store: Bench) -> Non
 
 
 @simulated
-async def test_a_message_that_never_arrived_is_released_for_a_resend(store: Bench) -> None:
+async def test_a_message_that_never_arrived_is_released_for_a_resend(store: StoreHarness) -> None:
     lookups = Lookups(store, AskedSender(found=None))
 
     await lookups.settle()
@@ -90,7 +92,7 @@ async def test_a_message_that_never_arrived_is_released_for_a_resend(store: Benc
 )
 @simulated
 async def test_a_lookup_that_fails_leaves_its_message_unknown_for_a_while_and_the_others_go_on(
-    store: Bench, fault: object, caplog: pytest.LogCaptureFixture
+    store: StoreHarness, fault: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     sender = AskedSender(found=asyncio.Event() if fault == "no answer" else fault)
     lookups = Lookups(store, sender, amount=2)
@@ -110,7 +112,7 @@ async def test_a_lookup_that_fails_leaves_its_message_unknown_for_a_while_and_th
 
 
 @simulated
-async def test_a_sender_with_a_bug_is_named_in_the_log(store: Bench, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_sender_with_a_bug_is_named_in_the_log(store: StoreHarness, caplog: pytest.LogCaptureFixture) -> None:
     lookups = Lookups(store, AskedSender(found=KeyError("x")))
 
     await lookups.settle()
@@ -131,7 +133,7 @@ async def test_a_sender_with_a_bug_is_named_in_the_log(store: Bench, caplog: pyt
 )
 @simulated
 async def test_messages_of_a_connection_without_lookups_stay_unknown(
-    store: Bench, changed: dict[str, Any], caplog: pytest.LogCaptureFixture
+    store: StoreHarness, changed: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     sender = changed.get("sender", AskedSender(found=Accepted("wamid.1")))
     lookups = Lookups(store, sender, error=changed.get("error"))
@@ -145,7 +147,7 @@ async def test_messages_of_a_connection_without_lookups_stay_unknown(
 
 
 @simulated
-async def test_a_message_that_is_unknown_again_is_not_looked_up_at_once(store: Bench) -> None:
+async def test_a_message_that_is_unknown_again_is_not_looked_up_at_once(store: StoreHarness) -> None:
     """The request of its second send may not have arrived yet."""
     sender = AskedSender(found=Temporary("503"))
     lookups = Lookups(store, sender)
@@ -161,7 +163,7 @@ async def test_a_message_that_is_unknown_again_is_not_looked_up_at_once(store: B
 
 
 @simulated
-async def test_no_message_is_looked_up_while_the_store_is_away(store: Bench) -> None:
+async def test_no_message_is_looked_up_while_the_store_is_away(store: StoreHarness) -> None:
     sender = AskedSender(found=Accepted("wamid.1"))
     lookups = Lookups(store, sender)
     await lookups.settle()
@@ -172,6 +174,6 @@ async def test_no_message_is_looked_up_while_the_store_is_away(store: Bench) -> 
     assert sender.asked == []
 
 
-def _set_status(store: Bench, key: int, status: MessageStatus) -> None:
+def _set_status(store: StoreHarness, key: int, status: MessageStatus) -> None:
     with store.unit() as unit:
         unit.conn.exec_driver_sql("UPDATE messages SET status = ? WHERE id = ?", (status, key))

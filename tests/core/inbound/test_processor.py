@@ -11,7 +11,7 @@ from sqlalchemy import select
 from tests.core.fakes import FakeClock, FakeLedger, FakeLiveSenders, FakePace, FakeSender, WebhookSender
 from tests.core.rows import START, hold_messages, memory_store, number_of
 from tests.core.simulated import settle, simulated
-from tests.core.store.bench import Bench
+from tests.core.store.harness import StoreHarness
 from wabroadcast_core.background import RETRY_SECONDS
 from wabroadcast_core.errors import BadMessage, ConnectionDown, Rejected, Throttled, UnavailableError
 from wabroadcast_core.inbound.processor import DISCONNECTED, STOPPED_BY_REPLY, InboundProcessor
@@ -29,7 +29,7 @@ UNSTORABLE = Receipt("delivered", at=START, provider_id="\ud800")  # half a char
 
 
 @pytest.fixture
-def store() -> Bench:
+def store() -> StoreHarness:
     return memory_store()
 
 
@@ -50,7 +50,7 @@ class Processing:
 
     def __init__(
         self,
-        store: Bench,
+        store: StoreHarness,
         events: Mapping[str, Sequence[Any]] | None = None,
         *,
         reply_texts: Mapping[Consent, str | None] = REPLIES,
@@ -110,7 +110,7 @@ def wrote(text: str, *, place: int = 0, at: float = START, **fields: Any) -> Inb
     return Inbound(number_of(place), text, at, **fields)
 
 
-def sent_message(store: Bench) -> str:
+def sent_message(store: StoreHarness) -> str:
     """:returns: the id of a message that was sent through connection 1."""
     [message] = hold_messages(store, 1)
     store.record(Outcome(message.key, MessageStatus.SENT, True, sent_at=START), worker_id=7)
@@ -125,7 +125,7 @@ def failed(message_id: str, error: Any) -> Receipt:
 
 
 @simulated
-async def test_all_calls_of_a_connection_are_processed_in_their_order(store: Bench) -> None:
+async def test_all_calls_of_a_connection_are_processed_in_their_order(store: StoreHarness) -> None:
     processing = Processing(store, {"a": [wrote("one")], "b": [], "c": [wrote("two"), wrote("three")]})
 
     await processing.processor.process_calls(1)
@@ -137,7 +137,7 @@ async def test_all_calls_of_a_connection_are_processed_in_their_order(store: Ben
 
 @simulated
 async def test_a_call_that_cannot_be_parsed_is_dropped_and_the_others_are_processed(
-    store: Bench, caplog: pytest.LogCaptureFixture
+    store: StoreHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     processing = Processing(store, {"a": [wrote("one")], "c": [wrote("two")]})
     processing.add_calls("not-json", "c")
@@ -150,7 +150,7 @@ async def test_a_call_that_cannot_be_parsed_is_dropped_and_the_others_are_proces
 
 
 @simulated
-async def test_a_call_that_cannot_be_stored_is_dropped_and_the_others_are_stored(store: Bench) -> None:
+async def test_a_call_that_cannot_be_stored_is_dropped_and_the_others_are_stored(store: StoreHarness) -> None:
     events: dict[str, list[Any]] = {
         "a": [wrote("stop", place=0)],
         "b": [UNSTORABLE, wrote("stop", place=1)],
@@ -166,7 +166,7 @@ async def test_a_call_that_cannot_be_stored_is_dropped_and_the_others_are_stored
 
 
 @simulated
-async def test_calls_wait_in_the_store_while_it_is_away(store: Bench) -> None:
+async def test_calls_wait_in_the_store_while_it_is_away(store: StoreHarness) -> None:
     processing = Processing(store, {"a": [wrote("one")]})
     processing.ledger.raises["transact"].append(UnavailableError("away"))
 
@@ -178,7 +178,7 @@ async def test_calls_wait_in_the_store_while_it_is_away(store: Bench) -> None:
 
 
 @simulated
-async def test_calls_wait_for_a_sender_that_can_parse_them(store: Bench) -> None:
+async def test_calls_wait_for_a_sender_that_can_parse_them(store: StoreHarness) -> None:
     processing = Processing(store, {"a": [wrote("one")]}, error=ConnectionDown("bad_settings"))
 
     await processing.processor.process_calls(1)
@@ -187,7 +187,7 @@ async def test_calls_wait_for_a_sender_that_can_parse_them(store: Bench) -> None
 
 
 @simulated
-async def test_calls_of_a_connection_that_is_gone_are_dropped(store: Bench) -> None:
+async def test_calls_of_a_connection_that_is_gone_are_dropped(store: StoreHarness) -> None:
     processing = Processing(store, {"a": [wrote("stop")]})
     del processing.ledger.connections[1]
 
@@ -198,7 +198,7 @@ async def test_calls_of_a_connection_that_is_gone_are_dropped(store: Bench) -> N
 
 
 @simulated
-async def test_calls_to_a_sender_that_has_no_webhooks_are_dropped(store: Bench) -> None:
+async def test_calls_to_a_sender_that_has_no_webhooks_are_dropped(store: StoreHarness) -> None:
     processing = Processing(store, {"a": [wrote("stop")]})
     processing.senders.sender = FakeSender()
 
@@ -208,7 +208,7 @@ async def test_calls_to_a_sender_that_has_no_webhooks_are_dropped(store: Bench) 
 
 
 @simulated
-async def test_two_runs_for_one_connection_do_not_overtake_each_other(store: Bench) -> None:
+async def test_two_runs_for_one_connection_do_not_overtake_each_other(store: StoreHarness) -> None:
     processing = Processing(store, {"a": [wrote("one")]})
     processing.ledger.waiting = asyncio.Event()
     for _ in range(2):
@@ -223,7 +223,7 @@ async def test_two_runs_for_one_connection_do_not_overtake_each_other(store: Ben
 
 
 @simulated
-async def test_a_processor_is_idle_once_all_calls_are_processed(store: Bench) -> None:
+async def test_a_processor_is_idle_once_all_calls_are_processed(store: StoreHarness) -> None:
     processing = Processing(store, {"a": [wrote("one")]})
     processing.processor.start(processing.processor.process_calls(1))
     assert not processing.processor.is_idle
@@ -237,7 +237,7 @@ async def test_a_processor_is_idle_once_all_calls_are_processed(store: Bench) ->
 
 
 @simulated
-async def test_events_of_a_sender_are_kept_while_the_store_is_away(store: Bench) -> None:
+async def test_events_of_a_sender_are_kept_while_the_store_is_away(store: StoreHarness) -> None:
     processing = Processing(store)
     processing.ledger.raises["transact"].extend([UnavailableError("away"), UnavailableError("away")])
 
@@ -249,7 +249,7 @@ async def test_events_of_a_sender_are_kept_while_the_store_is_away(store: Bench)
 
 
 @simulated
-async def test_events_of_a_connection_that_is_gone_are_stored_and_not_followed_up(store: Bench) -> None:
+async def test_events_of_a_connection_that_is_gone_are_stored_and_not_followed_up(store: StoreHarness) -> None:
     processing = Processing(store)
 
     await processing.processor.process_events(9, [wrote("stop")])
@@ -263,7 +263,7 @@ async def test_events_of_a_connection_that_is_gone_are_stored_and_not_followed_u
 
 
 @simulated
-async def test_a_person_who_opts_out_is_blacklisted_announced_and_answered_once(store: Bench) -> None:
+async def test_a_person_who_opts_out_is_blacklisted_announced_and_answered_once(store: StoreHarness) -> None:
     processing = Processing(store)
 
     await processing.processor.process_events(1, [wrote("Stop!"), wrote("stop"), wrote("hello", place=1)])
@@ -284,7 +284,7 @@ async def test_a_person_who_opts_out_is_blacklisted_announced_and_answered_once(
 @simulated
 async def test_people_are_opted_out_and_in_in_the_order_of_their_words(
     *,
-    store: Bench,
+    store: StoreHarness,
     said: list[str],
     blocked: bool,
     answers: list[Consent],
@@ -300,7 +300,7 @@ async def test_people_are_opted_out_and_in_in_the_order_of_their_words(
 
 @simulated
 async def test_a_person_whom_whatsapp_knows_by_another_id_is_opted_out_by_the_number_and_answered_at_the_id(
-    store: Bench,
+    store: StoreHarness,
 ) -> None:
     processing = Processing(store)
     with store.unit() as unit:
@@ -321,7 +321,7 @@ async def test_a_person_whom_whatsapp_knows_by_another_id_is_opted_out_by_the_nu
 )
 @simulated
 async def test_an_opt_out_without_an_answer_counts_too(
-    store: Bench, message: Inbound, texts: Mapping[Consent, str | None]
+    store: StoreHarness, message: Inbound, texts: Mapping[Consent, str | None]
 ) -> None:
     processing = Processing(store, reply_texts=texts)
 
@@ -332,7 +332,7 @@ async def test_an_opt_out_without_an_answer_counts_too(
 
 
 @simulated
-async def test_a_failure_that_excludes_a_person_opts_the_number_out(store: Bench) -> None:
+async def test_a_failure_that_excludes_a_person_opts_the_number_out(store: StoreHarness) -> None:
     processing = Processing(store)
     error = Rejected("131050", opt_out=True)
 
@@ -357,7 +357,7 @@ async def test_a_failure_that_excludes_a_person_opts_the_number_out(store: Bench
 )
 @simulated
 async def test_a_late_failure_has_the_effect_of_an_immediate_one(
-    store: Bench, error: Any, effects: list[tuple[Any, ...]]
+    store: StoreHarness, error: Any, effects: list[tuple[Any, ...]]
 ) -> None:
     processing = Processing(store)
 
@@ -367,7 +367,7 @@ async def test_a_late_failure_has_the_effect_of_an_immediate_one(
 
 
 @simulated
-async def test_a_copy_of_a_failure_has_no_effect(store: Bench) -> None:
+async def test_a_copy_of_a_failure_has_no_effect(store: StoreHarness) -> None:
     processing = Processing(store)
     failure = failed(sent_message(store), BadMessage("132001"))
 
@@ -378,7 +378,7 @@ async def test_a_copy_of_a_failure_has_no_effect(store: Bench) -> None:
 
 
 @simulated
-async def test_a_connection_is_paused_and_resumed_as_its_provider_reports(store: Bench) -> None:
+async def test_a_connection_is_paused_and_resumed_as_its_provider_reports(store: StoreHarness) -> None:
     processing = Processing(store)
 
     await processing.processor.process_events(1, [ConnectionEvent("down", "logged out"), ConnectionEvent("up")])
@@ -390,7 +390,9 @@ async def test_a_connection_is_paused_and_resumed_as_its_provider_reports(store:
 
 
 @simulated
-async def test_a_follow_up_that_fails_does_not_stop_the_others(store: Bench, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_follow_up_that_fails_does_not_stop_the_others(
+    store: StoreHarness, caplog: pytest.LogCaptureFixture
+) -> None:
     processing = Processing(store)
     processing.ledger.raises["pause_broadcast"].append(UnavailableError("away"))
     processing.ledger.raises["pause_connection"].append(UnavailableError("away"))

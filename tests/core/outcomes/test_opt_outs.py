@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.store.bench import Bench
+from tests.core.store.harness import StoreHarness
 from wabroadcast_core import Settings
 from wabroadcast_core.models.receipt import Inbound
 from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords, opt_in, opt_out, plain_words
@@ -73,25 +73,27 @@ def test_a_stop_word_among_other_words_is_no_opt_out(before: str, after: str) ->
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations([("stop", 1.0), ("start", 2.0), ("stop", 3.0)])))
-def test_a_last_stop_counts_in_any_order_of_arrival(bench: Bench, order: tuple[tuple[str, float], ...]) -> None:
-    bench.now = 100.0
+def test_a_last_stop_counts_in_any_order_of_arrival(
+    harness: StoreHarness, order: tuple[tuple[str, float], ...]
+) -> None:
+    harness.now = 100.0
     for word, at in order:
-        with bench.unit() as unit:
+        with harness.unit() as unit:
             if word == "stop":
                 opt_out(unit, NUMBER, reason="wrote a stop word", at=at)
             else:
                 opt_in(unit, NUMBER, at=at)
 
-    with bench.database.read() as conn:
+    with harness.database.read() as conn:
         assert blacklist_store.listed_reasons(conn, [NUMBER])
 
 
-def test_an_opt_in_ends_earlier_opt_outs_also_those_with_a_time_in_the_future(bench: Bench) -> None:
-    bench.now = 100.0
-    with bench.unit() as unit:
+def test_an_opt_in_ends_earlier_opt_outs_also_those_with_a_time_in_the_future(harness: StoreHarness) -> None:
+    harness.now = 100.0
+    with harness.unit() as unit:
         assert opt_out(unit, NUMBER, reason="wrote a stop word", at=9e9)
         assert not opt_out(unit, NUMBER, reason="wrote a stop word", at=50.0)
 
-    with bench.unit() as unit:
+    with harness.unit() as unit:
         assert not opt_in(unit, NUMBER, at=99.0)
         assert opt_in(unit, NUMBER, at=100.0)

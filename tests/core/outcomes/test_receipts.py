@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.core.store.bench import Bench
+from tests.core.store.harness import StoreHarness
 from tests.scripted import ScriptedProvider, number_of, people, text_to
 from tests.waiting import wait_for
 from wabroadcast_core.broadcaster import Broadcaster
@@ -31,29 +31,29 @@ def _receipt(kind: str, place: int = 0, *, at: float = 7.0, job: str = "job0") -
     return Receipt(kind, at, message_id=f"{job}-{place}", error=error)  # type: ignore[arg-type]  # the table's words
 
 
-def _apply(bench: Bench, *receipts: Receipt, connection: int = 0) -> None:
-    with bench.unit() as unit:
-        apply_receipts(unit, bench.connections[connection], receipts)
+def _apply(harness: StoreHarness, *receipts: Receipt, connection: int = 0) -> None:
+    with harness.unit() as unit:
+        apply_receipts(unit, harness.connections[connection], receipts)
 
 
-def _sent(bench: Bench, *, count: int = 1, status: MessageStatus = MessageStatus.SENT) -> int:
+def _sent(harness: StoreHarness, *, count: int = 1, status: MessageStatus = MessageStatus.SENT) -> int:
     """Add a broadcast whose messages were sent, or ended with another status. Return its key."""
-    key = bench.add_broadcast()
-    bench.add_messages(key, range(count))
-    bench.end_preparing(key)
+    key = harness.add_broadcast()
+    harness.add_messages(key, range(count))
+    harness.end_preparing(key)
     outcomes = [
         Outcome(
             message.key,
             status,
             used=True,
-            connection_id=bench.connections[0],
+            connection_id=harness.connections[0],
             provider_id=f"p{position}" if status is MessageStatus.SENT else None,
             sent_at=5.0 if status is MessageStatus.SENT else None,
             reason=None if status is MessageStatus.SENT else "reason",
         )
-        for position, message in enumerate(bench.claim(key, count))
+        for position, message in enumerate(harness.claim(key, count))
     ]
-    bench.record(*outcomes)
+    harness.record(*outcomes)
     return key
 
 
@@ -84,129 +84,129 @@ def _sent(bench: Bench, *, count: int = 1, status: MessageStatus = MessageStatus
     ],
 )
 def test_receipts_move_a_message_and_the_counts_follow(
-    bench: Bench, before: str, kinds: Sequence[str], status: str, delivered: float | None, read: float | None
+    harness: StoreHarness, before: str, kinds: Sequence[str], status: str, delivered: float | None, read: float | None
 ) -> None:
-    key = _sent(bench, status=MessageStatus(before))
+    key = _sent(harness, status=MessageStatus(before))
 
     for at, kind in enumerate(kinds, start=1):
-        _apply(bench, _receipt(kind, at=float(at)))
+        _apply(harness, _receipt(kind, at=float(at)))
 
-    message = bench.message(message_key(key, 0))
+    message = harness.message(message_key(key, 0))
     assert (message["status"], message["delivered_at"], message["read_at"]) == (status, delivered, read)
-    bench.check_counters(key)
+    harness.check_counters(key)
 
 
-def test_receipts_in_any_order_have_the_same_result(bench: Bench) -> None:
+def test_receipts_in_any_order_have_the_same_result(harness: StoreHarness) -> None:
     kinds = ["sent", "delivered", "read", "delivered"]
     orders = sorted(set(itertools.permutations(kinds)))
-    key = _sent(bench, count=len(orders))
+    key = _sent(harness, count=len(orders))
 
-    _apply(bench, *(_receipt(kind, place) for place, order in enumerate(orders) for kind in order))
+    _apply(harness, *(_receipt(kind, place) for place, order in enumerate(orders) for kind in order))
 
-    row = bench.broadcast(key)
+    row = harness.broadcast(key)
     assert (row["sent"], row["delivered"], row["read"]) == (len(orders),) * 3
-    bench.check_counters(key)
+    harness.check_counters(key)
 
 
-def test_receipts_that_several_processes_apply_at_once_count_once(bench: Bench) -> None:
-    key = _sent(bench, count=30)
+def test_receipts_that_several_processes_apply_at_once_count_once(harness: StoreHarness) -> None:
+    key = _sent(harness, count=30)
 
     def apply(worker: int) -> None:
         for place in range(30):
             _apply(
-                bench, *(_receipt(kind, place) for kind in (("read", "delivered") if worker % 2 else ("delivered",)))
+                harness, *(_receipt(kind, place) for kind in (("read", "delivered") if worker % 2 else ("delivered",)))
             )
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(apply, range(4)))
 
-    row = bench.broadcast(key)
+    row = harness.broadcast(key)
     assert (row["delivered"], row["read"]) == (30, 30)
-    bench.check_counters(key)
+    harness.check_counters(key)
 
 
-def test_a_late_failure_keeps_its_reason_and_the_time_of_the_send(bench: Bench) -> None:
-    key = _sent(bench)
+def test_a_late_failure_keeps_its_reason_and_the_time_of_the_send(harness: StoreHarness) -> None:
+    key = _sent(harness)
 
-    _apply(bench, _receipt("failed"))
-    failed = bench.message(message_key(key, 0))
-    _apply(bench, _receipt("delivered", at=9.0))
-    delivered = bench.message(message_key(key, 0))
+    _apply(harness, _receipt("failed"))
+    failed = harness.message(message_key(key, 0))
+    _apply(harness, _receipt("delivered", at=9.0))
+    delivered = harness.message(message_key(key, 0))
 
     assert (failed["reason"], failed["detail"], failed["sent_at"]) == ("undeliverable", "no such phone", 5.0)
     assert (delivered["reason"], delivered["detail"], delivered["sent_at"]) == (None, None, 5.0)
 
 
-def test_a_receipt_with_a_provider_id_counts_only_on_the_connection_that_sent(bench: Bench) -> None:
-    key = _sent(bench)
+def test_a_receipt_with_a_provider_id_counts_only_on_the_connection_that_sent(harness: StoreHarness) -> None:
+    key = _sent(harness)
 
-    _apply(bench, Receipt("delivered", 7.0, provider_id="p0"), connection=1)
-    elsewhere = bench.broadcast(key)["delivered"]
-    _apply(bench, Receipt("delivered", 7.0, provider_id="p0"), connection=0)
+    _apply(harness, Receipt("delivered", 7.0, provider_id="p0"), connection=1)
+    elsewhere = harness.broadcast(key)["delivered"]
+    _apply(harness, Receipt("delivered", 7.0, provider_id="p0"), connection=0)
 
-    assert (elsewhere, bench.broadcast(key)["delivered"]) == (0, 1)
+    assert (elsewhere, harness.broadcast(key)["delivered"]) == (0, 1)
 
 
 # --- before the outcome is recorded ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("by", ["our-id", "provider-id"])
-def test_a_receipt_before_the_record_waits_for_it(bench: Bench, by: str) -> None:
-    key, outcome = _claimed(bench)
+def test_a_receipt_before_the_record_waits_for_it(harness: StoreHarness, by: str) -> None:
+    key, outcome = _claimed(harness)
 
-    _apply(bench, _early(by))
-    waiting = bench.message(outcome.key)
-    with bench.unit() as unit:
+    _apply(harness, _early(by))
+    waiting = harness.message(outcome.key)
+    with harness.unit() as unit:
         _record(unit, outcome)
-        apply_parked(unit, {outcome.key: outcome.provider_id}, connection_id=bench.connections[0])
+        apply_parked(unit, {outcome.key: outcome.provider_id}, connection_id=harness.connections[0])
 
     assert (waiting["status"], waiting["delivered_at"]) == ("processing", None)
-    assert bench.message(outcome.key)["delivered_at"] == 7.0
-    bench.check_counters(key)
+    assert harness.message(outcome.key)["delivered_at"] == 7.0
+    harness.check_counters(key)
 
 
 @pytest.mark.parametrize("by", ["our-id", "provider-id"])
-def test_a_receipt_that_was_parked_too_late_is_applied_by_recover(bench: Bench, by: str) -> None:
-    key, outcome = _claimed(bench)
-    _apply(bench, _early(by))
+def test_a_receipt_that_was_parked_too_late_is_applied_by_recover(harness: StoreHarness, by: str) -> None:
+    key, outcome = _claimed(harness)
+    _apply(harness, _early(by))
 
-    with bench.unit() as unit:  # the record, by a transaction that saw no parked receipt
+    with harness.unit() as unit:  # the record, by a transaction that saw no parked receipt
         _record(unit, outcome)
     for _ in range(2):
-        with bench.unit() as unit:
+        with harness.unit() as unit:
             apply_overtaken(unit)
 
-    assert bench.message(outcome.key)["delivered_at"] == 7.0
-    bench.check_counters(key)
+    assert harness.message(outcome.key)["delivered_at"] == 7.0
+    harness.check_counters(key)
 
 
 @pytest.mark.parametrize("applied", ["with-the-record", "by-recover"])
-def test_an_opt_out_before_the_record_is_stored(bench: Bench, applied: str) -> None:
-    _, outcome = _claimed(bench)
-    number = str(bench.message(outcome.key)["number"])
-    _apply(bench, Receipt("failed", 7.0, provider_id="p0", error=Rejected("131050", "no more", opt_out=True)))
+def test_an_opt_out_before_the_record_is_stored(harness: StoreHarness, applied: str) -> None:
+    _, outcome = _claimed(harness)
+    number = str(harness.message(outcome.key)["number"])
+    _apply(harness, Receipt("failed", 7.0, provider_id="p0", error=Rejected("131050", "no more", opt_out=True)))
 
-    with bench.unit() as unit:
+    with harness.unit() as unit:
         _record(unit, outcome)
         if applied == "with-the-record":
-            apply_parked(unit, {outcome.key: outcome.provider_id}, connection_id=bench.connections[0])
+            apply_parked(unit, {outcome.key: outcome.provider_id}, connection_id=harness.connections[0])
         opted_out = list(unit.opted_out)
     if applied == "by-recover":
-        with bench.unit() as unit:
+        with harness.unit() as unit:
             apply_overtaken(unit)
             opted_out = list(unit.opted_out)
 
-    with bench.database.read() as conn:
+    with harness.database.read() as conn:
         assert blacklist_store.listed_reasons(conn, [number]) == {number: "131050"}
     assert opted_out == [number]
 
 
-def _claimed(bench: Bench) -> tuple[int, Outcome]:
-    key = bench.add_broadcast()
-    bench.add_messages(key, [0])
-    bench.end_preparing(key)
-    (claimed,) = bench.claim(key, 1)
-    connection_id = bench.connections[0]
+def _claimed(harness: StoreHarness) -> tuple[int, Outcome]:
+    key = harness.add_broadcast()
+    harness.add_messages(key, [0])
+    harness.end_preparing(key)
+    (claimed,) = harness.claim(key, 1)
+    connection_id = harness.connections[0]
     return key, Outcome(
         claimed.key, MessageStatus.SENT, used=True, connection_id=connection_id, provider_id="p0", sent_at=5.0
     )
@@ -235,14 +235,14 @@ def _record(unit: UnitOfWork, outcome: Outcome) -> None:
         pytest.param("", id="nothing"),
     ],
 )
-def test_receipts_of_messages_that_are_not_ours_change_nothing(bench: Bench, message_id: str) -> None:
-    key = _sent(bench)
-    other = _sent(bench)
+def test_receipts_of_messages_that_are_not_ours_change_nothing(harness: StoreHarness, message_id: str) -> None:
+    key = _sent(harness)
+    other = _sent(harness)
 
-    _apply(bench, Receipt("read", 7.0, message_id=message_id), Receipt("read", 7.0, provider_id="foreign"))
+    _apply(harness, Receipt("read", 7.0, message_id=message_id), Receipt("read", 7.0, provider_id="foreign"))
 
-    assert bench.broadcast(key)["read"] == bench.broadcast(other)["read"] == 0
-    bench.check_counters(key)
+    assert harness.broadcast(key)["read"] == harness.broadcast(other)["read"] == 0
+    harness.check_counters(key)
 
 
 # --- through the engine ----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from tests.core.fakes import FakeGroupCommit
 from tests.core.rows import START, claimed, hold_messages, memory_store
 from tests.core.simulated import settle, simulated
-from tests.core.store.bench import Bench
+from tests.core.store.harness import StoreHarness
 from wabroadcast_core.background import RETRY_SECONDS
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.status import MessageStatus
@@ -22,7 +22,7 @@ from wabroadcast_core.store.outcomes import Outcome
 
 
 @pytest.fixture
-def store() -> Bench:
+def store() -> StoreHarness:
     return memory_store()
 
 
@@ -33,7 +33,7 @@ class Recording:
     :param answers: of the group commit.
     """
 
-    def __init__(self, store: Bench | None = None, *, answers: Sequence[object] = ()) -> None:
+    def __init__(self, store: StoreHarness | None = None, *, answers: Sequence[object] = ()) -> None:
         self.commits = FakeGroupCommit(store, answers=answers)
         self.batches: list[Sequence[Result]] = []
         commits: Any = self.commits
@@ -141,7 +141,7 @@ async def test_outcomes_that_cannot_be_stored_are_kept_and_tried_until_they_are(
 
 
 @simulated
-async def test_an_outcome_is_stored_with_its_failed_attempt_skip_reason_and_start(store: Bench) -> None:
+async def test_an_outcome_is_stored_with_its_failed_attempt_skip_reason_and_start(store: StoreHarness) -> None:
     messages = hold_messages(store, 4)
     recording = Recording(store)
 
@@ -161,7 +161,9 @@ async def test_an_outcome_is_stored_with_its_failed_attempt_skip_reason_and_star
 
 
 @simulated
-async def test_a_message_that_was_settled_meanwhile_is_left_alone_and_the_others_are_stored(store: Bench) -> None:
+async def test_a_message_that_was_settled_meanwhile_is_left_alone_and_the_others_are_stored(
+    store: StoreHarness,
+) -> None:
     messages = hold_messages(store, 3)
     _settle(store, messages[1])
     recording = Recording(store)
@@ -174,7 +176,7 @@ async def test_a_message_that_was_settled_meanwhile_is_left_alone_and_the_others
 
 
 @simulated
-async def test_messages_of_two_worker_ids_are_recorded_each_under_its_own(store: Bench) -> None:
+async def test_messages_of_two_worker_ids_are_recorded_each_under_its_own(store: StoreHarness) -> None:
     old, new = hold_messages(store, 1, worker_id=6), hold_messages(store, 1, worker_id=7)
 
     await Recording(store).record(sent(old[0]), sent(new[0]))
@@ -183,7 +185,7 @@ async def test_messages_of_two_worker_ids_are_recorded_each_under_its_own(store:
 
 
 @simulated
-async def test_a_message_that_is_given_back_waits_again_in_its_former_status(store: Bench) -> None:
+async def test_a_message_that_is_given_back_waits_again_in_its_former_status(store: StoreHarness) -> None:
     new, tried, early = hold_messages(store, 3)
     recording = Recording(store)
 
@@ -222,24 +224,24 @@ async def test_claims_wait_while_the_store_is_far_behind() -> None:
     await recording.recorder.flush()
 
 
-def _attempts(store: Bench) -> list[tuple[int, int, str]]:
+def _attempts(store: StoreHarness) -> list[tuple[int, int, str]]:
     found = tables.attempts.c
     with store.database.read() as conn:
         return [tuple(row) for row in conn.execute(select(found.message_id, found.attempt, found.reason))]
 
 
-def _starts(store: Bench) -> int:
+def _starts(store: StoreHarness) -> int:
     with store.database.read() as conn:
         return sum(conn.execute(select(tables.connection_starts.c.messages)).scalars())
 
 
-def _skips(store: Bench) -> dict[str, int]:
+def _skips(store: StoreHarness) -> dict[str, int]:
     found = tables.skip_counts.c
     with store.database.read() as conn:
         return dict(conn.execute(select(found.reason, found.messages)).all())
 
 
-def _settle(store: Bench, message: Claimed) -> None:
+def _settle(store: StoreHarness, message: Claimed) -> None:
     """Take a message from its worker, as recovery does."""
     with store.unit() as unit:
         unit.conn.exec_driver_sql("UPDATE messages SET status = 'queued' WHERE id = ?", (message.key,))

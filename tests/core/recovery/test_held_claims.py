@@ -7,21 +7,21 @@ import pytest
 from tests.core.fakes import FakeGroupCommit, FakeIntents
 from tests.core.rows import START, WORKER, hold_messages, memory_store
 from tests.core.simulated import simulated
-from tests.core.store.bench import Bench
+from tests.core.store.harness import StoreHarness
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.recovery.held_claims import HeldClaims
 from wabroadcast_core.store.claims import Claimed
 
 
 @pytest.fixture
-def store() -> Bench:
+def store() -> StoreHarness:
     return memory_store()
 
 
 class Holding:
     """The claims of the worker under test, of which the store has three."""
 
-    def __init__(self, store: Bench) -> None:
+    def __init__(self, store: StoreHarness) -> None:
         self.store = store
         self.messages = hold_messages(store, 3)
         self.intents = FakeIntents()
@@ -38,7 +38,7 @@ class Holding:
 
 
 @simulated
-async def test_a_claim_is_settled_by_the_second_comparison_that_finds_it_orphaned(store: Bench) -> None:
+async def test_a_claim_is_settled_by_the_second_comparison_that_finds_it_orphaned(store: StoreHarness) -> None:
     holding = Holding(store)
     holding.hold(*holding.messages[1:])
 
@@ -50,7 +50,7 @@ async def test_a_claim_is_settled_by_the_second_comparison_that_finds_it_orphane
 
 
 @simulated
-async def test_a_claim_that_becomes_known_in_between_is_left_alone(store: Bench) -> None:
+async def test_a_claim_that_becomes_known_in_between_is_left_alone(store: StoreHarness) -> None:
     holding = Holding(store)
     await holding.claims.give_back_orphaned(WORKER)
 
@@ -61,7 +61,7 @@ async def test_a_claim_that_becomes_known_in_between_is_left_alone(store: Bench)
 
 
 @simulated
-async def test_two_comparisons_that_are_not_in_a_row_do_not_count(store: Bench) -> None:
+async def test_two_comparisons_that_are_not_in_a_row_do_not_count(store: StoreHarness) -> None:
     holding = Holding(store)
     await holding.claims.give_back_orphaned(WORKER)
     holding.hold(*holding.messages)
@@ -77,7 +77,7 @@ async def test_two_comparisons_that_are_not_in_a_row_do_not_count(store: Bench) 
 
 
 @simulated
-async def test_orphaned_claims_are_settled_at_once_where_no_claim_is_being_made(store: Bench) -> None:
+async def test_orphaned_claims_are_settled_at_once_where_no_claim_is_being_made(store: StoreHarness) -> None:
     holding = Holding(store)
 
     await holding.claims.give_back_orphaned(WORKER, at_once=True)
@@ -86,7 +86,7 @@ async def test_orphaned_claims_are_settled_at_once_where_no_claim_is_being_made(
 
 
 @simulated
-async def test_an_orphaned_message_is_unknown_if_it_may_have_left_and_else_waits_as_before(store: Bench) -> None:
+async def test_an_orphaned_message_is_unknown_if_it_may_have_left_and_else_waits_as_before(store: StoreHarness) -> None:
     holding = Holding(store)
     left, tried, new = holding.messages
     holding.intents.held = {left.key}
@@ -102,7 +102,7 @@ async def test_an_orphaned_message_is_unknown_if_it_may_have_left_and_else_waits
 
 
 @simulated
-async def test_the_claims_of_other_workers_are_left_alone(store: Bench) -> None:
+async def test_the_claims_of_other_workers_are_left_alone(store: StoreHarness) -> None:
     holding = Holding(store)
 
     await holding.claims.give_back_orphaned(WORKER + 1, at_once=True)
@@ -111,7 +111,7 @@ async def test_the_claims_of_other_workers_are_left_alone(store: Bench) -> None:
 
 
 @simulated
-async def test_a_comparison_without_the_store_does_not_count(store: Bench) -> None:
+async def test_a_comparison_without_the_store_does_not_count(store: StoreHarness) -> None:
     holding = Holding(store)
     holding.commits.transactions.answers.append(UnavailableError("away"))
 

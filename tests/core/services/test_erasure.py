@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import text
 
-from tests.core.store.bench import Bench
+from tests.core.store.harness import StoreHarness
 from wabroadcast_core import NumberError, hookimpl
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.broadcast import BroadcastSummary
@@ -31,23 +31,23 @@ def broadcaster(shared: Broadcaster) -> Broadcaster:
 
 
 @pytest.fixture
-def bench(broadcaster: Broadcaster) -> Bench:
-    made = Bench(broadcaster.context.database)
+def harness(broadcaster: Broadcaster) -> StoreHarness:
+    made = StoreHarness(broadcaster.context.database)
     made.clear()
     return made
 
 
-def add_broadcast(bench: Bench, *statuses: MessageStatus, prepared: bool = True) -> int:
+def add_broadcast(harness: StoreHarness, *statuses: MessageStatus, prepared: bool = True) -> int:
     """Add a broadcast to the person and to others, whose messages have these statuses in this order."""
-    key = bench.add_broadcast()
+    key = harness.add_broadcast()
     rows = [new_message(key, place, f"+62812{place:08d}") for place in range(len(statuses))]
-    with bench.unit() as unit:
+    with harness.unit() as unit:
         message_store.insert_messages(unit.conn, rows)
         unit.changes[key, "queued"] += len(rows)
         unit.changes[key, "total"] += len(rows)
-    bring_to(bench, key, statuses)
+    bring_to(harness, key, statuses)
     if prepared:
-        bench.end_preparing(key)
+        harness.end_preparing(key)
     return key
 
 
@@ -58,22 +58,22 @@ def new_message(key: int, place: int, number: str) -> NewMessage:
     )  # fmt: skip
 
 
-def bring_to(bench: Bench, key: int, statuses: Sequence[MessageStatus]) -> None:
+def bring_to(harness: StoreHarness, key: int, statuses: Sequence[MessageStatus]) -> None:
     moved = {place: status for place, status in enumerate(statuses) if status not in {M.QUEUED, M.PAUSED}}
     if moved:
-        claimed = bench.claim(key, len(statuses))
+        claimed = harness.claim(key, len(statuses))
         outcomes = [
             Outcome(
                 claim.key,
                 moved.get(message_store.position_of(claim.key), M.QUEUED),
                 provider_id=f"wamid.{claim.key}",
-                due_at=bench.now,
+                due_at=harness.now,
             )
             for claim in claimed
             if moved.get(message_store.position_of(claim.key)) is not M.PROCESSING
         ]
-        bench.record(*outcomes)
-    with bench.unit() as unit:
+        harness.record(*outcomes)
+    with harness.unit() as unit:
         for place, status in enumerate(statuses):
             if status is M.PAUSED:
                 message_store.move_one(
@@ -81,8 +81,8 @@ def bring_to(bench: Bench, key: int, statuses: Sequence[MessageStatus]) -> None:
                 )
 
 
-def is_blank(bench: Bench, key: int) -> bool:
-    row = bench.message(key)
+def is_blank(harness: StoreHarness, key: int) -> bool:
+    row = harness.message(key)
     return not any(row[name] for name in PRIVATE)
 
 
@@ -104,20 +104,20 @@ def is_blank(bench: Bench, key: int) -> bool:
     ],
 )
 def test_a_message_is_blanked_and_a_waiting_one_is_cancelled(
-    broadcaster: Broadcaster, bench: Bench, status: MessageStatus, after: MessageStatus, report: dict[str, int]
+    broadcaster: Broadcaster, harness: StoreHarness, status: MessageStatus, after: MessageStatus, report: dict[str, int]
 ) -> None:
-    key = add_broadcast(bench, status, status)
+    key = add_broadcast(harness, status, status)
     mine, others = message_key(key, 0), message_key(key, 1)
 
     done = broadcaster.contacts.erase("0812-0000-0000")
 
     nothing = {"contact": False, "messages": 1, "cancelled": 0, "under_way": 0, "pending": 0}
     assert done.model_dump(by_alias=False) == nothing | report
-    assert is_blank(bench, mine)
-    assert bench.message(mine)["status"] == after
-    assert bench.message(mine)["reason"] == ("erased" if "cancelled" in report else None)
-    assert (bench.message(others)["number"], bench.message(others)["status"]) == (OTHER, status)
-    bench.check_counters(key)
+    assert is_blank(harness, mine)
+    assert harness.message(mine)["status"] == after
+    assert harness.message(mine)["reason"] == ("erased" if "cancelled" in report else None)
+    assert (harness.message(others)["number"], harness.message(others)["status"]) == (OTHER, status)
+    harness.check_counters(key)
 
 
 @pytest.mark.parametrize(
@@ -130,39 +130,41 @@ def test_a_message_is_blanked_and_a_waiting_one_is_cancelled(
     ],
 )
 def test_a_message_that_was_being_sent_keeps_its_outcome(
-    broadcaster: Broadcaster, bench: Bench, ending: MessageStatus, after: MessageStatus, reason: str | None
+    broadcaster: Broadcaster, harness: StoreHarness, ending: MessageStatus, after: MessageStatus, reason: str | None
 ) -> None:
-    key = add_broadcast(bench, M.PROCESSING, M.SENT)
+    key = add_broadcast(harness, M.PROCESSING, M.SENT)
     broadcaster.contacts.erase(PERSON)
 
-    bench.record(Outcome(message_key(key, 0), ending))
+    harness.record(Outcome(message_key(key, 0), ending))
 
-    row = bench.message(message_key(key, 0))
+    row = harness.message(message_key(key, 0))
     assert (row["status"], row["reason"], row["number"]) == (after, reason, None)
-    bench.check_counters(key)
-    assert bench.broadcast(key)["status"] == "completed"
+    harness.check_counters(key)
+    assert harness.broadcast(key)["status"] == "completed"
 
 
-def test_messages_of_an_erased_person_are_not_sent_again(broadcaster: Broadcaster, bench: Bench) -> None:
-    failed, unknown = add_broadcast(bench, M.FAILED, M.FAILED), add_broadcast(bench, M.UNKNOWN, M.UNKNOWN)
-    crashed = add_broadcast(bench, M.PROCESSING, M.SENT)
+def test_messages_of_an_erased_person_are_not_sent_again(broadcaster: Broadcaster, harness: StoreHarness) -> None:
+    failed, unknown = add_broadcast(harness, M.FAILED, M.FAILED), add_broadcast(harness, M.UNKNOWN, M.UNKNOWN)
+    crashed = add_broadcast(harness, M.PROCESSING, M.SENT)
     broadcaster.contacts.erase(PERSON)
-    with bench.unit() as unit:
-        lost = [(message_key(crashed, 0), M.UNKNOWN, "crash", bench.now)]
+    with harness.unit() as unit:
+        lost = [(message_key(crashed, 0), M.UNKNOWN, "crash", harness.now)]
         claim_store.settle_claims(unit.conn, lost, worker_id=1, changes=unit.changes)
 
-    broadcaster.retry(bench.broadcast(failed)["job_id"])
-    broadcaster.retry(bench.broadcast(unknown)["job_id"], status=M.UNKNOWN)
-    with bench.unit() as unit:
-        assert unknown_store.release_unknown(unit.conn, now=bench.now, limit=10, changes=unit.changes) == 0
+    broadcaster.retry(harness.broadcast(failed)["job_id"])
+    broadcaster.retry(harness.broadcast(unknown)["job_id"], status=M.UNKNOWN)
+    with harness.unit() as unit:
+        assert unknown_store.release_unknown(unit.conn, now=harness.now, limit=10, changes=unit.changes) == 0
 
-    statuses = {key: bench.message(message_key(key, 0))["status"] for key in (failed, unknown, crashed)}
+    statuses = {key: harness.message(message_key(key, 0))["status"] for key in (failed, unknown, crashed)}
     assert statuses == {failed: M.FAILED, unknown: M.UNKNOWN, crashed: M.UNKNOWN}
     assert (
-        bench.message(message_key(failed, 1))["status"] == bench.message(message_key(unknown, 1))["status"] == "queued"
+        harness.message(message_key(failed, 1))["status"]
+        == harness.message(message_key(unknown, 1))["status"]
+        == "queued"
     )
     for key in statuses:
-        bench.check_counters(key)
+        harness.check_counters(key)
 
 
 def test_messages_that_the_preparation_skipped_are_found_too(broadcaster: Broadcaster) -> None:
@@ -183,37 +185,39 @@ def test_messages_that_the_preparation_skipped_are_found_too(broadcaster: Broadc
 
 
 def test_the_number_stays_while_the_audience_is_read_to_refuse_a_duplicate(
-    broadcaster: Broadcaster, bench: Bench
+    broadcaster: Broadcaster, harness: StoreHarness
 ) -> None:
-    key = add_broadcast(bench, M.SENT, M.QUEUED, prepared=False)
+    key = add_broadcast(harness, M.SENT, M.QUEUED, prepared=False)
 
     first = broadcaster.contacts.erase(PERSON)
-    row = bench.message(message_key(key, 0))
+    row = harness.message(message_key(key, 0))
     assert (first.messages, first.pending) == (1, 1)
     assert (row["number"], row["name"], row["variables"]) == (PERSON, None, None)
-    with bench.unit() as unit:  # a later row with the same number
+    with harness.unit() as unit:  # a later row with the same number
         assert message_store.insert_messages(unit.conn, [new_message(key, 7, PERSON)]) == set()
 
-    bench.end_preparing(key)
+    harness.end_preparing(key)
     second = broadcaster.contacts.erase(PERSON)
 
     assert (second.messages, second.pending) == (1, 0)
-    assert is_blank(bench, message_key(key, 0))
+    assert is_blank(harness, message_key(key, 0))
 
 
-def test_messages_are_erased_in_steps(broadcaster: Broadcaster, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_are_erased_in_steps(
+    broadcaster: Broadcaster, harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(erasure, "STEP", 2)
-    keys = [add_broadcast(bench, M.QUEUED, M.QUEUED) for _ in range(5)]
+    keys = [add_broadcast(harness, M.QUEUED, M.QUEUED) for _ in range(5)]
 
     report = broadcaster.contacts.erase(PERSON)
 
     assert (report.messages, report.cancelled) == (5, 5)
     for key in keys:
-        bench.check_counters(key)
+        harness.check_counters(key)
 
 
 def test_a_broadcast_whose_last_message_is_erased_is_complete_and_plugins_are_notified(
-    broadcaster: Broadcaster, bench: Bench
+    broadcaster: Broadcaster, harness: StoreHarness
 ) -> None:
     statuses: list[str] = []
 
@@ -224,13 +228,13 @@ def test_a_broadcast_whose_last_message_is_erased_is_complete_and_plugins_are_no
 
     listener = Listener()
     broadcaster.plugins._manager.register(listener)
-    key = add_broadcast(bench, M.QUEUED, M.SENT)
+    key = add_broadcast(harness, M.QUEUED, M.SENT)
 
     broadcaster.contacts.erase(PERSON)
     broadcaster.plugins._manager.unregister(listener)
 
     assert statuses == ["completed"]
-    assert bench.broadcast(key)["status"] == "completed"
+    assert harness.broadcast(key)["status"] == "completed"
 
 
 # --- the person ------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from tests.core.store.bench import Bench
+from tests.core.store.harness import StoreHarness
 from tests.servers import PostgresCluster
 from tests.stores import ON_POSTGRESQL
 from wabroadcast_core.errors import SetupError, UnavailableError
@@ -34,11 +34,11 @@ def database_url(request: pytest.FixtureRequest) -> str | None:
 
 
 @pytest.fixture
-def bench(database_url: str | None, tmp_path: Path) -> Iterator[Bench]:
+def harness(database_url: str | None, tmp_path: Path) -> Iterator[StoreHarness]:
     """A store whose migrations have just run."""
-    database = open_database(database_url, sqlite_path=tmp_path / "bench.db")
+    database = open_database(database_url, sqlite_path=tmp_path / "harness.db")
     database.migrate()
-    made = Bench(database)
+    made = StoreHarness(database)
     made.clear()
     yield made
     database.close()
@@ -47,21 +47,21 @@ def bench(database_url: str | None, tmp_path: Path) -> Iterator[Bench]:
 # --- migrations ------------------------------------------------------------------------------------------------
 
 
-def test_the_migrations_match_the_tables(bench: Bench) -> None:
-    with bench.database.read() as conn:
+def test_the_migrations_match_the_tables(harness: StoreHarness) -> None:
+    with harness.database.read() as conn:
         options = {"compare_type": True, "compare_server_default": True}
         differences = compare_metadata(MigrationContext.configure(conn, opts=options), metadata)
 
     assert differences == []
 
 
-def test_the_migrations_create_exactly_the_indexes_of_the_tables(bench: Bench, tmp_path: Path) -> None:
-    migrated = _definitions(bench.database)
-    with bench.database.write() as conn:
+def test_the_migrations_create_exactly_the_indexes_of_the_tables(harness: StoreHarness, tmp_path: Path) -> None:
+    migrated = _definitions(harness.database)
+    with harness.database.write() as conn:
         metadata.drop_all(conn)
         metadata.create_all(conn)
 
-    assert migrated == _definitions(bench.database)
+    assert migrated == _definitions(harness.database)
 
 
 def _definitions(database: Database) -> dict[str, str]:
@@ -76,8 +76,8 @@ def _definitions(database: Database) -> dict[str, str]:
     return {name: definition for name, definition in found.items() if not name.startswith("alembic")}
 
 
-def test_a_store_of_an_earlier_version_keeps_its_rows(bench: Bench) -> None:
-    with bench.database.write() as conn:
+def test_a_store_of_an_earlier_version_keeps_its_rows(harness: StoreHarness) -> None:
+    with harness.database.write() as conn:
         config = Config()
         config.set_main_option("script_location", "wabroadcast_core.store:migrations")
         config.set_main_option("path_separator", "os")
@@ -86,9 +86,9 @@ def test_a_store_of_an_earlier_version_keeps_its_rows(bench: Bench) -> None:
         columns = "connection_id, provider_id, kind, at, parked_at"
         conn.exec_driver_sql(f"INSERT INTO parked_receipts ({columns}) VALUES (1, 'a', 'read', 1, 1)")
 
-    bench.database.migrate()
+    harness.database.migrate()
 
-    with bench.database.write() as conn:
+    with harness.database.write() as conn:
         taken = receipt_store.take_parked(conn, keys=[], provider_ids=["a"], connection_id=1)
     assert [(row["kind"], row["opt_out"]) for row in taken] == [("read", False)]
 
@@ -114,12 +114,12 @@ def test_several_processes_may_migrate_at_once(database_url: str | None, tmp_pat
     assert failures == []
 
 
-def test_a_database_of_a_newer_version_is_refused(bench: Bench) -> None:
-    with bench.database.write() as conn:
+def test_a_database_of_a_newer_version_is_refused(harness: StoreHarness) -> None:
+    with harness.database.write() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
 
     with pytest.raises(SetupError, match="newer version"):
-        bench.database.migrate()
+        harness.database.migrate()
 
 
 # --- translated errors -----------------------------------------------------------------------------------------
@@ -202,22 +202,24 @@ def test_a_store_that_another_process_keeps_locked_is_unavailable(
 
 
 @ON_POSTGRESQL
-def test_a_closed_database_connection_is_unavailable_and_the_next_one_works(bench: Bench) -> None:
-    with pytest.raises(UnavailableError), bench.database.write() as conn:
+def test_a_closed_database_connection_is_unavailable_and_the_next_one_works(harness: StoreHarness) -> None:
+    with pytest.raises(UnavailableError), harness.database.write() as conn:
         conn.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
-    with bench.database.read() as conn:
+    with harness.database.read() as conn:
         assert conn.execute(text("SELECT 1")).scalar_one() == 1
 
 
 @ON_POSTGRESQL
-def test_a_user_without_the_right_to_create_tables_is_an_error_that_says_so(bench: Bench, tmp_path: Path) -> None:
-    with bench.database.write() as conn:
+def test_a_user_without_the_right_to_create_tables_is_an_error_that_says_so(
+    harness: StoreHarness, tmp_path: Path
+) -> None:
+    with harness.database.write() as conn:
         metadata.drop_all(conn)
         conn.execute(text("DROP TABLE alembic_version"))
         conn.execute(text("DROP ROLE IF EXISTS guest"))
         conn.execute(text("CREATE ROLE guest LOGIN"))
-    url = bench.database.db_engine.url.set(username="guest").render_as_string(hide_password=False)
+    url = harness.database.db_engine.url.set(username="guest").render_as_string(hide_password=False)
     database = open_database(url, sqlite_path=tmp_path / "unused.db")
 
     with pytest.raises(SetupError, match="may not create tables"):
@@ -225,21 +227,21 @@ def test_a_user_without_the_right_to_create_tables_is_an_error_that_says_so(benc
     database.close()
 
 
-def test_a_bug_is_not_reported_as_unavailable(bench: Bench) -> None:
+def test_a_bug_is_not_reported_as_unavailable(harness: StoreHarness) -> None:
     def insert_twice(conn: Connection) -> None:
         for _ in range(2):
             conn.execute(text("INSERT INTO tags (name) VALUES ('vip')"))
 
     with pytest.raises(IntegrityError):
-        bench.database.transact(insert_twice)
+        harness.database.transact(insert_twice)
 
 
 # --- transactions ----------------------------------------------------------------------------------------------
 
 
 @ON_POSTGRESQL
-def test_work_that_is_rolled_back_by_a_deadlock_is_run_again(bench: Bench) -> None:
-    keys = [bench.add_broadcast(), bench.add_broadcast()]
+def test_work_that_is_rolled_back_by_a_deadlock_is_run_again(harness: StoreHarness) -> None:
+    keys = [harness.add_broadcast(), harness.add_broadcast()]
     meeting = threading.Barrier(2)
 
     def rename(name: str, order: list[int]) -> None:
@@ -253,7 +255,7 @@ def test_work_that_is_rolled_back_by_a_deadlock_is_run_again(bench: Bench) -> No
                     first_time = False
                     meeting.wait(10)
 
-        bench.database.transact(work)
+        harness.database.transact(work)
 
     threads = [
         threading.Thread(target=rename, args=("a", keys)),
@@ -264,19 +266,19 @@ def test_work_that_is_rolled_back_by_a_deadlock_is_run_again(bench: Bench) -> No
     for thread in threads:
         thread.join()
 
-    names = {bench.broadcast(key)["name"] for key in keys}
+    names = {harness.broadcast(key)["name"] for key in keys}
     assert len(names) == 1
     assert names <= {"a", "b"}
 
 
-def test_a_failed_transaction_changes_nothing(bench: Bench) -> None:
-    key = bench.add_broadcast()
+def test_a_failed_transaction_changes_nothing(harness: StoreHarness) -> None:
+    key = harness.add_broadcast()
 
     def break_off(conn: Connection) -> None:
         broadcast_store.update_broadcast(conn, key, name="half")
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        bench.database.transact(break_off)
+        harness.database.transact(break_off)
 
-    assert bench.broadcast(key)["name"] == "Test"
+    assert harness.broadcast(key)["name"] == "Test"

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.core.store.bench import Bench
+from tests.core.store.harness import StoreHarness
 from wabroadcast_core.control import transitions
 from wabroadcast_core.errors import ConflictError, NotFoundError
 from wabroadcast_core.models.receipt import Receipt
@@ -44,7 +44,7 @@ BATCH_SIZE = 3
 class Statuses(RuleBasedStateMachine):
     """The model has the status of every message and the worker that claimed it. The store must agree with it."""
 
-    bench: Bench
+    harness: StoreHarness
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Statuses(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """Add a prepared broadcast, and one that is being prepared."""
-        self.bench.clear()
+        self.harness.clear()
         first, second = self._submit(resend=False), self._submit(resend=True)
         self._prepare(first, range(4))
         self._prepare(second, range(2))
@@ -72,7 +72,7 @@ class Statuses(RuleBasedStateMachine):
     # --- the audience ------------------------------------------------------------------------------------------
 
     def _submit(self, *, resend: bool) -> int:
-        key = self.bench.add_broadcast(on_unknown="resend" if resend else "hold")
+        key = self.harness.add_broadcast(on_unknown="resend" if resend else "hold")
         self.state[key] = BroadcastStatus.PROCESSING
         if resend:
             self.resends.add(key)
@@ -88,7 +88,7 @@ class Statuses(RuleBasedStateMachine):
         return [key for key in self._in(BroadcastStatus.PROCESSING) if key not in self.prepared]
 
     def _prepare(self, key: int, places: Iterable[int]) -> None:
-        self.bench.add_messages(key, sorted(places), batch_size=BATCH_SIZE)
+        self.harness.add_messages(key, sorted(places), batch_size=BATCH_SIZE)
         for place in places:
             self.status.setdefault(message_key(key, place), M.QUEUED)
             self.tried.setdefault(message_key(key, place), 0)
@@ -99,7 +99,7 @@ class Statuses(RuleBasedStateMachine):
         self._end_preparing(data.draw(st.sampled_from(self._unread())))
 
     def _end_preparing(self, key: int) -> None:
-        self.bench.end_preparing(key)
+        self.harness.end_preparing(key)
         self.prepared.add(key)
 
     # --- workers -----------------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ class Statuses(RuleBasedStateMachine):
         return [key for key in self.state if any(self._is_due(message) for message in self._of(key))]
 
     def _claim(self, key: int, worker: int, amount: int) -> None:
-        claimed = self.bench.claim(key, amount, worker_id=worker)
+        claimed = self.harness.claim(key, amount, worker_id=worker)
 
         due = [message for message in self._of(key) if self._is_due(message)]
         running = self.state[key] is BroadcastStatus.PROCESSING
@@ -129,7 +129,7 @@ class Statuses(RuleBasedStateMachine):
 
     def _is_due(self, message: int) -> bool:
         status = self.status[message]
-        return status is M.QUEUED or (status is M.RETRY and self.due[message] <= self.bench.now)
+        return status is M.QUEUED or (status is M.RETRY and self.due[message] <= self.harness.now)
 
     @precondition(lambda self: any(self.held.values()))
     @rule(data=st.data(), ending=ENDINGS)
@@ -140,7 +140,7 @@ class Statuses(RuleBasedStateMachine):
         self._record(worker, keys, ending)
 
     def _record(self, worker: int, keys: set[int], ending: MessageStatus) -> None:
-        stored = self.bench.record(*(self._outcome(key, ending) for key in sorted(keys)), worker_id=worker)
+        stored = self.harness.record(*(self._outcome(key, ending) for key in sorted(keys)), worker_id=worker)
 
         for key in keys:
             del self.held[worker][key]
@@ -159,10 +159,10 @@ class Statuses(RuleBasedStateMachine):
         used = ending in {M.SENT, M.FAILED, M.UNKNOWN} or (ending is M.RETRY and key % 2 == 0)
         due_at: float | None = None
         if ending is M.RETRY:
-            due_at = self.bench.now + 10
+            due_at = self.harness.now + 10
         elif ending is M.UNKNOWN and broadcast_of(key) in self.resends:
-            due_at = self.bench.now + RESEND_AFTER
-        return Outcome(key, ending, used=used, connection_id=self.bench.connections[0], due_at=due_at, reason="why")
+            due_at = self.harness.now + RESEND_AFTER
+        return Outcome(key, ending, used=used, connection_id=self.harness.connections[0], due_at=due_at, reason="why")
 
     def _end(self, key: int, ending: MessageStatus) -> None:
         outcome = self._outcome(key, ending)
@@ -192,7 +192,7 @@ class Statuses(RuleBasedStateMachine):
     @rule(worker=WORKERS, started=st.sets(PLACES))
     def settle(self, worker: int, started: set[int]) -> None:
         """Settle the claims of a dead worker: started messages become unknown, the others wait again."""
-        with self.bench.unit() as unit:
+        with self.harness.unit() as unit:
             claims = claim_store.claims_of(unit.conn, worker, limit=100)
             rows = [(claim.id, *self._settled(claim.id, started=position_of(claim.id) in started)) for claim in claims]
             claim_store.settle_claims(unit.conn, rows, worker_id=worker, changes=unit.changes)
@@ -208,8 +208,8 @@ class Statuses(RuleBasedStateMachine):
     def _settled(self, key: int, *, started: bool) -> tuple[MessageStatus, str | None, float | None]:
         if started:
             resend = broadcast_of(key) in self.resends
-            return M.UNKNOWN, "crash", self.bench.now + RESEND_AFTER if resend else None
-        return (M.RETRY, None, self.bench.now) if self.tried[key] else (M.QUEUED, None, None)
+            return M.UNKNOWN, "crash", self.harness.now + RESEND_AFTER if resend else None
+        return (M.RETRY, None, self.harness.now) if self.tried[key] else (M.QUEUED, None, None)
 
     # --- operators ---------------------------------------------------------------------------------------------
 
@@ -224,25 +224,25 @@ class Statuses(RuleBasedStateMachine):
     def _pause_or_resume(self, key: int, act: str) -> None:
         running = self.state[key] is BroadcastStatus.PROCESSING
         allowed = running if act == "pause" else self.state[key] is BroadcastStatus.PAUSED
-        with self.bench.unit() as unit:
-            row = self.bench.broadcast(key)
+        with self.harness.unit() as unit:
+            row = self.harness.broadcast(key)
             change = transitions.pause_broadcast if act == "pause" else transitions.resume_broadcast
             if not allowed:
                 with pytest.raises(ConflictError):
-                    change(unit.conn, row, now=self.bench.now, actor="budi")
+                    change(unit.conn, row, now=self.harness.now, actor="budi")
                 return
-            change(unit.conn, row, now=self.bench.now, actor="budi")
+            change(unit.conn, row, now=self.harness.now, actor="budi")
         self.state[key] = BroadcastStatus.PAUSED if act == "pause" else BroadcastStatus.PROCESSING
 
     def _cancel(self, key: int, *, sweep: bool) -> None:
         allowed = self.state[key] in {BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED}
-        with self.bench.unit() as unit:
-            row = self.bench.broadcast(key)
+        with self.harness.unit() as unit:
+            row = self.harness.broadcast(key)
             if not allowed:
                 with pytest.raises(ConflictError):
-                    transitions.cancel_broadcast(unit.conn, row, now=self.bench.now, actor="budi")
+                    transitions.cancel_broadcast(unit.conn, row, now=self.harness.now, actor="budi")
                 return
-            transitions.cancel_broadcast(unit.conn, row, now=self.bench.now, actor="budi")
+            transitions.cancel_broadcast(unit.conn, row, now=self.harness.now, actor="budi")
         self.state[key] = BroadcastStatus.CANCELLED
         if sweep:
             self._sweep(key)
@@ -253,7 +253,7 @@ class Statuses(RuleBasedStateMachine):
         self._sweep(data.draw(st.sampled_from(self._in(BroadcastStatus.CANCELLED))))
 
     def _sweep(self, key: int) -> None:
-        with self.bench.unit() as unit:
+        with self.harness.unit() as unit:
             assert not transitions.sweep_broadcast(unit.conn, key, changes=unit.changes)
         for message in self._of(key):
             if self.status[message] in {M.QUEUED, M.RETRY, M.PAUSED}:
@@ -266,11 +266,11 @@ class Statuses(RuleBasedStateMachine):
         running = self.state[key] in {BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED} and key in self.prepared
         moved = [message for message in mine if self._concerns(message, act)]
         refused = ConflictError if mine or not running else NotFoundError
-        with self.bench.unit() as unit:
-            row = self.bench.broadcast(key)
+        with self.harness.unit() as unit:
+            row = self.harness.broadcast(key)
             arguments: dict[str, Any] = {
                 "batch": batch,
-                "now": self.bench.now,
+                "now": self.harness.now,
                 "actor": "budi",
                 "changes": unit.changes,
             }
@@ -288,11 +288,11 @@ class Statuses(RuleBasedStateMachine):
         key = broadcast_of(message)
         allowed = self._concerns(message, act) or (self.status[message] is M.PROCESSING and act != "resume")
         allowed = allowed and not (act == "resume" and self.state[key] is BroadcastStatus.CANCELLED)
-        with self.bench.unit() as unit:
-            row, present = self.bench.broadcast(key), self.bench.message(message)
+        with self.harness.unit() as unit:
+            row, present = self.harness.broadcast(key), self.harness.message(message)
             arguments: dict[str, Any] = {
                 "message": present,
-                "now": self.bench.now,
+                "now": self.harness.now,
                 "actor": "budi",
                 "changes": unit.changes,
             }
@@ -321,7 +321,7 @@ class Statuses(RuleBasedStateMachine):
             self.wanted.pop(message, None)
         elif act == "resume":
             self._move(message, M.RETRY if self.tried[message] else M.QUEUED)
-            self.due[message] = self.bench.now
+            self.due[message] = self.harness.now
         elif claimed:
             self.wanted[message] = M.PAUSED if act == "pause" else M.CANCELLED
         else:
@@ -333,9 +333,9 @@ class Statuses(RuleBasedStateMachine):
         ended = [message for message, status in self.status.items() if status in {M.FAILED, M.UNKNOWN}]
         message = data.draw(st.sampled_from(ended))
         key, status = broadcast_of(message), self.status[message]
-        arguments: dict[str, Any] = {"status": status, "code": None, "now": self.bench.now, "actor": "budi"}
-        with self.bench.unit() as unit:
-            row = self.bench.broadcast(key)
+        arguments: dict[str, Any] = {"status": status, "code": None, "now": self.harness.now, "actor": "budi"}
+        with self.harness.unit() as unit:
+            row = self.harness.broadcast(key)
             if self.state[key] is BroadcastStatus.CANCELLED:
                 with pytest.raises(ConflictError):
                     transitions.retry_broadcast(unit.conn, row, changes=unit.changes, **arguments)
@@ -352,24 +352,24 @@ class Statuses(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1.0, 11.0, 60.0]))
     def pass_time(self, seconds: float) -> None:
         """Advance the time, and release unknown messages as recover does."""
-        self.bench.now += seconds
-        with self.bench.unit() as unit:
-            unknown_store.release_unknown(unit.conn, now=self.bench.now, limit=100, changes=unit.changes)
+        self.harness.now += seconds
+        with self.harness.unit() as unit:
+            unknown_store.release_unknown(unit.conn, now=self.harness.now, limit=100, changes=unit.changes)
         for message, status in self.status.items():
             cancelled = self.state[broadcast_of(message)] is BroadcastStatus.CANCELLED
-            if status is M.UNKNOWN and self.due.get(message, float("inf")) <= self.bench.now and not cancelled:
+            if status is M.UNKNOWN and self.due.get(message, float("inf")) <= self.harness.now and not cancelled:
                 self.status[message] = M.RETRY
-                self.due[message] = self.bench.now
+                self.due[message] = self.harness.now
 
     @precondition(lambda self: bool(self._claimed_before()))
     @rule(data=st.data(), kind=st.sampled_from(["sent", "delivered", "read", "failed"]))
     def receive(self, data: st.DataObject, kind: str) -> None:
         """Apply a receipt for a message that was claimed before and is not claimed now."""
         message = data.draw(st.sampled_from(self._claimed_before()))
-        job_id = self.bench.broadcast(broadcast_of(message))["job_id"]
-        with self.bench.unit() as unit:
-            receipt = Receipt(kind, self.bench.now, message_id=f"{job_id}-{position_of(message)}")  # type: ignore[arg-type]  # drawn
-            apply_receipts(unit, self.bench.connections[0], [receipt])
+        job_id = self.harness.broadcast(broadcast_of(message))["job_id"]
+        with self.harness.unit() as unit:
+            receipt = Receipt(kind, self.harness.now, message_id=f"{job_id}-{position_of(message)}")  # type: ignore[arg-type]  # drawn
+            apply_receipts(unit, self.harness.connections[0], [receipt])
         status = self.status[message]
         if kind == "failed":
             if status in {M.SENT, M.UNKNOWN} and message not in self.delivered:
@@ -391,12 +391,12 @@ class Statuses(RuleBasedStateMachine):
     def the_store_agrees_with_the_model(self) -> None:
         for key in self.state:
             self._follow_completion(key)
-            self.bench.check_counters(key)
-            assert self.bench.broadcast(key)["status"] == self.state[key]
-            with self.bench.database.write() as conn:
-                broadcast_store.complete_stranded(conn, now=self.bench.now)  # it must change nothing
+            self.harness.check_counters(key)
+            assert self.harness.broadcast(key)["status"] == self.state[key]
+            with self.harness.database.write() as conn:
+                broadcast_store.complete_stranded(conn, now=self.harness.now)  # it must change nothing
                 stored = message_store.list_messages(conn, key)
-            assert self.bench.broadcast(key)["status"] == self.state[key]
+            assert self.harness.broadcast(key)["status"] == self.state[key]
             assert {message["id"]: message["status"] for message in stored} == {
                 message: self.status[message] for message in self._of(key)
             }
@@ -427,12 +427,12 @@ class Statuses(RuleBasedStateMachine):
 EXAMPLES = {"sqlite": 10, "postgresql": 5}
 
 
-def test_the_statuses_follow_the_model(bench: Bench, request: pytest.FixtureRequest) -> None:
+def test_the_statuses_follow_the_model(harness: StoreHarness, request: pytest.FixtureRequest) -> None:
     class Here(Statuses):
         pass
 
-    Here.bench = bench
-    store = "sqlite" if bench.database.is_sqlite else "postgresql"
+    Here.harness = harness
+    store = "sqlite" if harness.database.is_sqlite else "postgresql"
 
     run_state_machine_as_test(
         Here,
@@ -446,31 +446,31 @@ def test_the_statuses_follow_the_model(bench: Bench, request: pytest.FixtureRequ
 
 
 @pytest.mark.parametrize("swept", [False, True])
-def test_no_message_of_a_cancelled_broadcast_is_resumed(bench: Bench, swept: bool) -> None:  # noqa: FBT001 - a parameter
-    key = bench.add_broadcast()
-    bench.add_messages(key, [0, 1])
-    bench.end_preparing(key)
-    (claimed,) = bench.claim(key, 1, worker_id=1)
+def test_no_message_of_a_cancelled_broadcast_is_resumed(harness: StoreHarness, swept: bool) -> None:  # noqa: FBT001 - a parameter
+    key = harness.add_broadcast()
+    harness.add_messages(key, [0, 1])
+    harness.end_preparing(key)
+    (claimed,) = harness.claim(key, 1, worker_id=1)
     waiting = message_key(key, 1 - position_of(claimed.key))
-    _control_one(bench, waiting, "pause")
-    with bench.unit() as unit:
-        transitions.cancel_broadcast(unit.conn, bench.broadcast(key), now=bench.now, actor="budi")
+    _control_one(harness, waiting, "pause")
+    with harness.unit() as unit:
+        transitions.cancel_broadcast(unit.conn, harness.broadcast(key), now=harness.now, actor="budi")
         if swept:
             transitions.sweep_broadcast(unit.conn, key, changes=unit.changes)
 
     for message in (claimed.key, waiting):
         with pytest.raises(ConflictError, match="cancelled"):
-            _control_one(bench, message, "resume")
+            _control_one(harness, message, "resume")
 
 
-def _control_one(bench: Bench, key: int, act: str) -> None:
-    with bench.unit() as unit:
+def _control_one(harness: StoreHarness, key: int, act: str) -> None:
+    with harness.unit() as unit:
         transitions.control_message(
             unit.conn,
-            bench.broadcast(broadcast_of(key)),
+            harness.broadcast(broadcast_of(key)),
             act,
-            message=bench.message(key),
-            now=bench.now,
+            message=harness.message(key),
+            now=harness.now,
             actor="budi",
             changes=unit.changes,
         )

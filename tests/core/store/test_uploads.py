@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.core.store.bench import Bench
+from tests.core.store.harness import StoreHarness
 from wabroadcast_core.errors import NotFoundError
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.uploads import UploadReader, UploadWriter, open_upload
@@ -24,8 +24,8 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload_store, "CHUNK_BYTES", CHUNK)
 
 
-def _write(bench: Bench, key: str, chunks: list[bytes]) -> UploadWriter:
-    writer = UploadWriter(bench.database, key, now=1.0)
+def _write(harness: StoreHarness, key: str, chunks: list[bytes]) -> UploadWriter:
+    writer = UploadWriter(harness.database, key, now=1.0)
     for chunk in chunks:
         writer.write(chunk)
     writer.close()
@@ -35,15 +35,15 @@ def _write(bench: Bench, key: str, chunks: list[bytes]) -> UploadWriter:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chunks=st.lists(st.binary(max_size=40), max_size=6), acts=st.lists(READS | SEEKS, max_size=8))
 def test_an_upload_reads_and_seeks_like_the_file_it_was(
-    bench: Bench, small_chunks: None, chunks: list[bytes], acts: list[tuple[str, int, int]]
+    harness: StoreHarness, small_chunks: None, chunks: list[bytes], acts: list[tuple[str, int, int]]
 ) -> None:
     content = b"".join(chunks)
     key = os.urandom(8).hex()
-    writer = _write(bench, key, chunks)
+    writer = _write(harness, key, chunks)
     original = io.BytesIO(content)
 
     assert writer.size == len(content)
-    with open_upload(bench.database, key) as upload:
+    with open_upload(harness.database, key) as upload:
         for act, amount, whence in acts:
             if act == "read":
                 assert upload.read(amount) == original.read(amount)
@@ -54,24 +54,24 @@ def test_an_upload_reads_and_seeks_like_the_file_it_was(
         assert upload.read() == content
 
 
-def test_an_upload_is_visible_only_once_it_is_complete(bench: Bench, small_chunks: None) -> None:
-    writer = UploadWriter(bench.database, "half", now=1.0)
+def test_an_upload_is_visible_only_once_it_is_complete(harness: StoreHarness, small_chunks: None) -> None:
+    writer = UploadWriter(harness.database, "half", now=1.0)
     writer.write(b"x" * 100)
 
     with pytest.raises(NotFoundError):
-        UploadReader(bench.database, "half")
+        UploadReader(harness.database, "half")
     writer.close()
 
-    with open_upload(bench.database, "half") as upload:
+    with open_upload(harness.database, "half") as upload:
         assert upload.read() == b"x" * 100
 
 
-def test_a_discarded_upload_leaves_nothing(bench: Bench, small_chunks: None) -> None:
-    writer = UploadWriter(bench.database, "half", now=1.0)
+def test_a_discarded_upload_leaves_nothing(harness: StoreHarness, small_chunks: None) -> None:
+    writer = UploadWriter(harness.database, "half", now=1.0)
     writer.write(b"x" * 100)
 
     writer.discard()
 
-    with bench.database.read() as conn:
+    with harness.database.read() as conn:
         assert upload_store.find_upload(conn, "half") is None
         assert conn.exec_driver_sql("SELECT count(*) FROM upload_chunks").scalar_one() == 0

@@ -26,7 +26,7 @@ WAITING = (MessageStatus.QUEUED, MessageStatus.RETRY)
 
 
 @dataclass
-class Bench:
+class StoreHarness:
     """A store and the transactions that an engine makes.
 
     :param now: the time of the next transaction; only a test changes it.
