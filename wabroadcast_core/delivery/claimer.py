@@ -43,6 +43,10 @@ class Claimer:
             connection, worker_id=self._lease.worker_id, amount=amount, caps=caps
         )
         self._held_claims.add(message.key for message in claimed)
-        allowed = await self._new_contacts.hold_back(connection.id, claimed)
-        with_broadcast = [(message, self._ledger.snapshot(message.broadcast_id)) for message in allowed]
-        return await self._preflight.check_and_render(with_broadcast), len(claimed), due_work
+        try:
+            allowed = await self._new_contacts.hold_back(connection.id, claimed)
+            with_broadcast = [(message, self._ledger.snapshot(message.broadcast_id)) for message in allowed]
+            return await self._preflight.check_and_render(with_broadcast), len(claimed), due_work
+        except BaseException:
+            self._held_claims.release(message.key for message in claimed)  # orphaned: they are given back
+            raise

@@ -11,6 +11,7 @@ import redis
 from wabroadcast_core.background import RETRY_SECONDS
 from wabroadcast_core.delivery.resources import TurnResources
 from wabroadcast_core.delivery.slot_queue import PendingSend, SlotQueue
+from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.pacing.pace import Lateness
 from wabroadcast_core.recovery.intents import SealedError
 from wabroadcast_core.transport.live_senders import LiveConnection
@@ -60,7 +61,7 @@ class Dispatcher:
         keys = [pending.claimed.key for pending in group]
         try:
             await self._resources.lease.mark_started(keys)
-        except (SealedError, redis.RedisError):
+        except (SealedError, UnavailableError, redis.RedisError):
             self._resources.intents.forget(keys, started=False)
             for pending in group:
                 self._skip_slot(pending)

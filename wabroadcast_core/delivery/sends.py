@@ -104,10 +104,16 @@ class SendTasks:
 
     async def finish(self, *, within: float) -> None:
         """Wait for the sends under way; those that take longer than ``within`` seconds become unknown."""
+        await self._all_begun()
         tasks = list(self._tasks)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=within)
             await cancel_all(late)
+
+    async def _all_begun(self) -> None:
+        """Wait until every send that was started runs in a task."""
+        for _ in range(len(self._begun) + 1):  # each step of the loop starts one at least
+            await asyncio.sleep(0)
 
     def give_up_older_than(self, seconds: float) -> None:
         """Cancel sends whose sender does not answer for so long: they become unknown."""
@@ -139,6 +145,7 @@ class SendTasks:
 
     async def _send(self, live: LiveConnection, pending: PendingSend, task: asyncio.Task[None]) -> None:
         started_at = self._clock.now()
+        CURRENT_START.set(None)
         if live.has_rate:
             live.note_start(pending.slot, pending.shift, at=started_at)
             CURRENT_START.set((live, pending.slot, pending.shift))

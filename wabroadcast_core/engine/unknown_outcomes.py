@@ -70,7 +70,7 @@ class UnknownOutcomes:
         self._ripe_at[message.key] = now + AGAIN_SECONDS
         try:
             async with asyncio.timeout(LONGEST_LOOKUP):
-                found = await sender.find_message(message.message_id, message.number)
+                found: object = await sender.find_message(message.message_id, message.number)
         except (SendError, TimeoutError):
             return
         except Exception as error:  # noqa: BLE001 - a bug of a plugin leaves the message unknown
@@ -80,9 +80,11 @@ class UnknownOutcomes:
         if found is None:
             await self._ledger.transact(lambda unit: _release(unit, [message.key]))
             log.info("message %s never reached the provider: it is queued again", message.message_id)
-        else:
+        elif isinstance(found, Accepted):
             receipt = _receipt_of(message, found, at=now)
             await self._ledger.transact(lambda unit: apply_receipts(unit, connection_id, [receipt]))
+        else:
+            log.error("the sender of connection %d answered a lookup with %s", connection_id, type(found).__name__)
 
 
 def _release(unit: UnitOfWork, keys: Sequence[int]) -> None:

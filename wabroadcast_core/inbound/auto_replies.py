@@ -44,6 +44,9 @@ class AutoReplies:
                 await self._live_senders.of(connection).sender.send(message)
         except (SendError, UnavailableError, redis.RedisError, TimeoutError) as error:
             log.warning("connection %s: an automatic reply was not sent: %s", connection.name, type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a bug of the sender, whose text may hold anything
+            name = type(error).__name__
+            log.error("connection %s: its sender has a bug, an automatic reply was not sent: %s", connection.name, name)  # noqa: TRY400 - as above
 
     async def _wait_for_slot(self, connection: ConnectionSnapshot) -> None:
         while True:

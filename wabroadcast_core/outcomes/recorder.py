@@ -93,8 +93,15 @@ class Recorder:
             self._unstored -= len(batch)
             if self._unstored < MOST_WAITING // 2:
                 self._eased.set()
-            self._recorded(batch)
+            self._notify(batch)
         self._task = None
+
+    def _notify(self, batch: Sequence[Result]) -> None:
+        """Report what was stored; a failure of what follows must not end the recording."""
+        try:
+            self._recorded(batch)
+        except Exception:
+            log.exception("what follows from %d recorded outcomes failed", len(batch))
 
     async def _store(self, batch: list[Result]) -> None:
         waited, shares = False, _shares_of(batch, packed=True)

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from tests.core.fakes import FakeBlacklists, FakeHeldClaims, FakeLease, FakeLedger, FakeNewContacts, FakeRecorder
 from tests.core.rows import START, WORKER, broadcast, claimed, connection
 from tests.core.simulated import simulated
 from wabroadcast_core.delivery.claimer import Claimer
 from wabroadcast_core.delivery.preflight import Preflight
 from wabroadcast_core.delivery.slot_queue import PendingSend
+from wabroadcast_core.errors import UnavailableError
 
 
 class Claiming:
@@ -69,3 +72,15 @@ async def test_messages_that_may_not_be_sent_now_count_as_claimed_and_are_held()
     assert keys_of(ready) == [open_.key]
     assert amount == 3
     assert claiming.held_claims.keys == {blocked.key, closed.key, open_.key}
+
+
+@simulated
+async def test_claims_are_not_held_when_a_claim_breaks_off_after_its_commit() -> None:
+    claiming = Claiming()
+    claiming.ledger.claims = [claimed(0), claimed(1)]
+    claiming.new_contacts.error = UnavailableError("away")
+
+    with pytest.raises(UnavailableError):
+        await claiming.claimer.claim(connection(), 50, None)
+
+    assert claiming.held_claims.keys == set()

@@ -12,6 +12,7 @@ from wabroadcast_core.background import RETRY_SECONDS
 from wabroadcast_core.control.announcements import Announcement
 from wabroadcast_core.delivery.dispatcher import LONGEST_HOLD, MOST_TOGETHER, TOGETHER, Dispatcher
 from wabroadcast_core.delivery.slot_queue import PendingSend, SlotQueue
+from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Rate
 from wabroadcast_core.recovery.intents import SealedError
@@ -324,3 +325,12 @@ async def test_recipients_are_not_checked_without_a_gap() -> None:
     await dispatch(parts, pending(0), through=connection())
 
     assert started(parts) == [key(0)]
+
+
+@simulated
+async def test_messages_go_back_while_lost_intents_cannot_be_written_again() -> None:
+    parts = Parts(lease=FakeLease(UnavailableError("away")))
+
+    await dispatch(parts, pending(0), pending(1), pending(2, slot=START + 0.5))
+
+    assert given_back(parts) == [key(0), key(1)]

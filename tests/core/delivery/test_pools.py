@@ -13,6 +13,8 @@ from wabroadcast_core.errors import ConnectionDown, Temporary
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.worker import Worker
 
+pytestmark = pytest.mark.alone  # judges who is faster
+
 POOL = ["red", "green"]
 
 

@@ -39,7 +39,7 @@ from wabroadcast_core.models.pacing import Rate
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.outcomes.classify import NEW_CONTACTS_WAIT, RECIPIENT_WAIT
 from wabroadcast_core.store.outcomes import Outcome
-from wabroadcast_core.transport.live_senders import LiveConnection
+from wabroadcast_core.transport.live_senders import CURRENT_START, LiveConnection
 
 RESEND_SECONDS = 600.0
 PACED = connection(limits=Limits(rate=Rate(messages=50)))
@@ -566,3 +566,32 @@ async def test_failures_of_one_broadcast_do_not_count_for_another() -> None:
     await sending.send(through, *(pending(place, of=broadcast(1 + place % 2)) for place in range(8)))
 
     assert sending.effects == []
+
+
+@simulated
+async def test_a_stop_waits_for_sends_that_have_only_just_begun() -> None:
+    sending = Sending()
+    through = live(FakeSender(asyncio.Event()))
+    for place in range(3):
+        sending.sends.start(through, pending(place))
+
+    await sending.sends.finish(within=5)
+
+    assert [outcome.status for outcome in sending.recorder.outcomes] == ["unknown"] * 3
+
+
+@simulated
+async def test_a_send_without_a_rate_is_no_start_of_the_connection_before() -> None:
+    sending, seen = Sending(), []
+
+    class LookingSender(FakeSender):
+        async def send(self, message: OutgoingMessage) -> Accepted:
+            del message
+            seen.append(CURRENT_START.get())
+            return Accepted()
+
+    sending.sends.start(live(of=PACED), pending(0))
+    sending.sends.start(live(LookingSender(), of=connection(2)), pending(1))
+    await sending.finish()
+
+    assert seen == [None]

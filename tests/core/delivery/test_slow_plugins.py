@@ -20,7 +20,7 @@ from wabroadcast_core.testing.gateway import most_in_window
 from wabroadcast_core.transport.live_senders import LiveConnection
 from wabroadcast_core.worker import Worker
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]  # judges how fast a broadcast is sent
 
 
 @contextlib.contextmanager

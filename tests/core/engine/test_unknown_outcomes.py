@@ -177,3 +177,16 @@ async def test_no_message_is_looked_up_while_the_store_is_away(store: StoreHarne
 def _set_status(store: StoreHarness, key: int, status: MessageStatus) -> None:
     with store.unit() as unit:
         unit.conn.exec_driver_sql("UPDATE messages SET status = ? WHERE id = ?", (status, key))
+
+
+@simulated
+async def test_an_answer_of_a_wrong_type_leaves_its_message_unknown_and_the_others_are_looked_up(
+    store: StoreHarness,
+) -> None:
+    sender = AskedSender(found={"id": "x"})
+    lookups = Lookups(store, sender, amount=2)
+
+    await lookups.settle()
+    await lookups.settle(after=RIPE_SECONDS)
+
+    assert sender.asked == ["job0-0", "job0-1"]

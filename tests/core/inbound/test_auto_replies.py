@@ -141,3 +141,11 @@ async def test_replies_wait_for_their_slots_independently() -> None:
     await asyncio.sleep(10)
 
     assert [message.number for message in replying.sender.messages] == [number_of(1)]
+
+
+@simulated
+async def test_the_log_of_a_bug_hides_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    await Replying(sender=FakeSender(ValueError("token=secret"))).reply()
+
+    assert "ValueError" in caplog.text
+    assert "secret" not in caplog.text

@@ -406,3 +406,18 @@ async def test_a_follow_up_that_fails_does_not_stop_the_others(
     assert processing.notified == [("c1", "stop")]
     assert len(processing.replies.sent) == 1
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+
+
+@simulated
+async def test_the_log_of_a_call_that_cannot_be_parsed_hides_its_text(
+    store: StoreHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    class LeakySender(WebhookSender):
+        def parse_webhook(self, request: WebhookRequest) -> list[Any]:
+            raise ValueError(f"token=secret {request.body!r}")
+
+    processing = Processing(store, {"a": []})
+    processing.senders.sender = LeakySender()
+    await processing.processor.process_calls(1)
+
+    assert "secret" not in caplog.text

@@ -247,3 +247,19 @@ def _settle(store: StoreHarness, message: Claimed) -> None:
         unit.conn.exec_driver_sql("UPDATE messages SET status = 'queued' WHERE id = ?", (message.key,))
         unit.changes[message.broadcast_id, "processing"] -= 1
         unit.changes[message.broadcast_id, "queued"] += 1
+
+
+@simulated
+async def test_recording_goes_on_after_what_follows_from_it_failed() -> None:
+    commits: Any = FakeGroupCommit()
+
+    def fail(batch: object) -> None:
+        raise KeyError(str(batch))
+
+    recorder = Recorder(commits, recorded=fail)
+    recorder.add(sent(claimed(0)))
+    await settle()
+    recorder.add(sent(claimed(1)))
+    await settle()
+
+    assert recorder.is_empty

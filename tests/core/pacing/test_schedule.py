@@ -22,6 +22,8 @@ from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.worker import Worker
 
+pytestmark = pytest.mark.alone  # judges when things start
+
 Found = TypeVar("Found")
 JAKARTA = "Asia/Jakarta"
 SOON = 0.7  # seconds
@@ -48,7 +50,6 @@ def _await_end(broadcaster: Broadcaster, job_id: str) -> None:
 # --- a time ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.alone
 def test_a_scheduled_broadcast_starts_within_two_seconds_of_its_time_and_not_before(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
@@ -63,7 +64,6 @@ def test_a_scheduled_broadcast_starts_within_two_seconds_of_its_time_and_not_bef
     assert 0 <= min(lateness) <= max(lateness) < 2
 
 
-@pytest.mark.alone
 @ON_SQLITE
 def test_a_broadcast_with_an_earlier_time_starts_at_its_new_time(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
@@ -125,7 +125,6 @@ def test_a_broadcast_that_has_started_cannot_be_postponed(
 # --- batches ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.alone
 def test_each_batch_is_released_an_interval_after_the_one_before(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
