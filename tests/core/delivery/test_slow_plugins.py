@@ -49,7 +49,7 @@ def test_a_broadcast_with_a_rate_of_its_own_gets_its_slots_beside_one_without(
         unrated = broadcaster.submit(text_to("main"), people(20_000)).job_id
         wait_for(lambda: of_job(provider, unrated), what="the first messages")
         rated = broadcaster.submit(text_to("main", rate={"messages": 20}), people(30)).job_id
-        wait_for(lambda: broadcaster.status(rated).status == "completed", what="the end of the rated one")
+        wait_for(lambda: broadcaster.status(rated).status == "completed", what="the end of the rated one", seconds=90)
         other = broadcaster.status(unrated)
         broadcaster.cancel(unrated)
 
