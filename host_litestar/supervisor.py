@@ -58,6 +58,7 @@ class Child:
 
     @property
     def is_running(self) -> bool:
+        """Whether the process runs."""
         return self.process is not None and self.process.poll() is None
 
 

@@ -55,6 +55,7 @@ class Recorder:
         self._eased.set()
 
     def add(self, result: Result) -> None:
+        """Store a result soon."""
         self._waiting.append(result)
         self._unstored += 1
         if self._unstored >= MOST_WAITING:
@@ -75,6 +76,7 @@ class Recorder:
 
     @property
     def is_empty(self) -> bool:
+        """Whether every result is stored."""
         return self._unstored == 0
 
     async def has_room(self) -> None:

@@ -29,9 +29,11 @@ class MemoryCache:
         self.values: dict[str, str] = {}
 
     async def get(self, key: str) -> str | None:
+        """Return a value, or None."""
         return self.values.get(key)
 
     async def put(self, key: str, value: str, *, seconds: float) -> None:
+        """Store a value; it does not expire."""
         del seconds
         self.values[key] = value
 

@@ -128,6 +128,7 @@ class GatewaySender:
         self._context = context
 
     async def send(self, message: OutgoingMessage) -> Accepted:
+        """Send the message to the gateway."""
         body = {"number": message.number, "messageId": message.message_id, "text": message.text}
         url = f"{self._settings.url}/{self._context.connection}"
         reply = await ask(self._context.http, "POST", url, json=body, seconds=self._settings.timeout)

@@ -30,6 +30,7 @@ class NullSender:
         pass
 
     async def send(self, message: OutgoingMessage) -> Accepted:
+        """Accept the message without a request."""
         return Accepted(provider_id=message.message_id)
 
 
