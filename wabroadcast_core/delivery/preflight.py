@@ -49,7 +49,6 @@ class Preflight:
                 self._put_aside(message, outcome)
             return []
         ready: list[PendingSend] = []
-        now = self._now()
         documents = from_json(f"[{','.join([message.variables or '{}' for message, _ in claimed])}]")  # at once: faster
         for place, ((message, broadcast), variables) in enumerate(zip(claimed, documents, strict=True), 1):
             if place % MOST_AT_A_STRETCH == 0:
@@ -58,7 +57,10 @@ class Preflight:
             if reason is not None:
                 self._put_aside(message, classify.skipped(message, SkipReason.BLACKLISTED, reason))
             elif (outgoing := self._render(message, broadcast, variables)) is not None:
-                ready.append(PendingSend(message, outgoing, broadcast, now))
+                ready.append(PendingSend(message, outgoing, broadcast, ready_at=0.0))
+        rendered_at = self._now()
+        for pending in ready:
+            pending.ready_at = rendered_at
         return ready
 
     async def _blocked_by_plugins(self, numbers: list[str]) -> Mapping[str, str]:
