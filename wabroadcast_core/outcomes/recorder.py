@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 MOST_WAITING = 10_000  # outcomes; beyond that nothing new is claimed
 MOST_AT_ONCE = 2_000
+FULL_BATCH = 250  # outcomes that are worth a transaction of their own
 
 _WITH_ATTEMPT = frozenset({MessageStatus.FAILED, MessageStatus.RETRY, MessageStatus.UNKNOWN})
 
@@ -100,7 +101,7 @@ class Recorder:
         waited, shares = False, _shares_of(batch, packed=True)
         while True:
             try:
-                await self._group_commit.run(partial(_record, shares), patient=True)
+                await self._group_commit.run(partial(_record, shares), patient=len(batch) < FULL_BATCH)
             except NotHeldError:
                 shares = _shares_of(batch, packed=False)
                 continue

@@ -5,9 +5,10 @@
 -- KEYS[1]   hash of the connection; KEYS[2..] one hash for each broadcast that has a rate of its own
 -- ARGV[1]   JSON; op is one of
 --   reserve  {count, lead, horizon, reach, interval, margin, quotas: [[messages, seconds]], jitter: [min, max], randoms,
---             candidates: [{rank, key, interval, margin, fresh}],
+--             candidates: [{rank, key, interval, margin, fresh, ready}],
 --             unused: [slot...], tail: [first, last], late: {slot, shift}}
---             -> {now, [slot...], [candidate of each slot...], next time a slot could be had, factor, shift}
+--             -> {now, [slot...], [candidate of each slot...], next time a slot could be had, factor, shift,
+--                 [the earliest slot that each candidate's own rate allows...]}
 --             -> {now, false} when the hash is cold: prime it first
 --             unused are slots that nobody started at: quotas get them back. tail says which of them lie together;
 --             when its last is the last slot given at all, the row goes on from its first.
@@ -135,7 +136,9 @@ local function choose(candidates, t)
   local best, soonest
   for place, candidate in ipairs(candidates) do
     if best and candidates[best].rank > candidate.rank then break end
-    if candidate.next <= t then
+    if candidate.given >= candidate.ready then
+      -- it has no message for another slot
+    elseif candidate.next <= t then
       if not best or candidate.given < candidates[best].given then best = place end
     elseif not soonest or candidate.next < soonest then
       soonest = candidate.next
@@ -193,6 +196,7 @@ local function reserve()
     if t > now + ask.lead + ask.horizon then break end
     local chosen, soonest = 0, nil
     if #candidates > 0 then chosen, soonest = choose(candidates, t) end
+    if not chosen and not soonest then break end  -- no candidate can use another slot
     if chosen then
       slots[#slots + 1], whose[#whose + 1] = string.format('%.6f', t), chosen
       if chosen > 0 then give(candidates[chosen], t) end
@@ -204,6 +208,9 @@ local function reserve()
     end
   end
 
+  if ask.count == 0 then
+    for _, quota in ipairs(quotas) do t = allowed_from(quota, t) end
+  end
   if #slots > 0 then
     set(hash, 'next', free)
     redis.call('HSET', hash, 'last', slots[#slots])
@@ -216,7 +223,9 @@ local function reserve()
       redis.call('EXPIRE', KEYS[candidate.key], KEEP_SECONDS)
     end
   end
-  return {string.format('%.6f', now), slots, whose, string.format('%.6f', t), tostring(factor), tostring(shift)}
+  local nexts = {}
+  for place, candidate in ipairs(candidates) do nexts[place] = string.format('%.6f', candidate.next) end
+  return {string.format('%.6f', now), slots, whose, string.format('%.6f', t), tostring(factor), tostring(shift), nexts}
 end
 
 local function prime()

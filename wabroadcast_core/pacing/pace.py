@@ -22,16 +22,17 @@ from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Rate
 
-LEAD = 0.03  # seconds from asking to the first slot, at least: time to claim and make ready
-LONGEST_LEAD = 0.37
-HORIZON = 0.25  # seconds after the lead that slots are given out; with a longer lead, as long as that
-REACH = LONGEST_LEAD + max(HORIZON, LONGEST_LEAD)  # seconds: no slot lies further ahead
+LEAD = 0.02  # seconds from the reservation to the first slot, beside what the calls to Redis take
+LONGEST_LEAD = 0.65  # seconds
+HORIZON = 0.25  # seconds after the lead that slots are given out
+REACH = LONGEST_LEAD + HORIZON  # seconds: no slot lies further ahead
 MARGIN_SHARE = 0.022  # of the rate's window
 LONGEST_MARGIN = 0.25  # seconds; what happens on the way does not grow with the window
-LATEST = 0.25  # seconds after its slot that a message may start at all; with REACH not more than control's one second
+LATEST = 0.25  # seconds after its slot that a message may start at all
 SHIFT_ROOM = 0.72  # seconds of a rate's window in which a late start, and a late departure, becomes known
 SHORTEST_SHIFTED = 1.0  # seconds; windows shorter than this bear no shift
 LEAST_FACTOR = 0.05
+UNLIMITED = 1_000_000  # slots: more than one call ever asks for
 BUCKETS = 128  # as in pace.lua
 STRETCH = 1.01  # as in pace.lua
 CAUGHT_UP = 0.4  # as in pace.lua
@@ -62,6 +63,7 @@ class Candidate:
     rank: int
     rate: Rate | None = None
     fresh: bool = False  # nothing of it was sent yet
+    ready: int | None = None  # the most slots that it can use; unset: any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Slots:
     next_at: float  # when it is worth asking again
     factor: float
     shift: float = 0.0  # of the row so far
+    next_of: Mapping[int, float] = field(default_factory=dict)  # by broadcast id: what its own rate allows
 
 
 @dataclass(slots=True)
@@ -134,7 +137,7 @@ class Pace:
         ask = {
             "op": "reserve",
             "count": count,
-            "horizon": max(HORIZON, lead),
+            "horizon": HORIZON,
             "lead": lead if paced or competing else 0,
             "reach": REACH,
             "interval": spacing.interval,
@@ -158,6 +161,7 @@ class Pace:
             next_at=float(answer[3]),
             factor=float(answer[4]),
             shift=float(answer[5]),
+            next_of={one.broadcast_id: float(at) for one, at in zip(candidates, answer[6], strict=True)},
         )
 
     async def report(self, connection_id: int, limits: Limits, report: SlotReport) -> None:
@@ -196,6 +200,7 @@ class Pace:
                     "interval": spacing.interval,
                     "margin": spacing.margin,
                     "fresh": candidate.fresh,
+                    "ready": UNLIMITED if candidate.ready is None else candidate.ready,
                 }
             )
         return keys, competing
@@ -214,8 +219,7 @@ def longest_lead(limits: Limits) -> float:
     """Seconds: with a rate, a late start must be known before the slots of the next window are given out."""
     if limits.rate is None:
         return LONGEST_LEAD
-    reach = limits.rate.per_seconds - SHIFT_ROOM
-    return min(max(LEAD, min(reach - HORIZON, reach / 2)), LONGEST_LEAD)
+    return min(max(LEAD, limits.rate.per_seconds - SHIFT_ROOM - HORIZON), LONGEST_LEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +231,12 @@ class Lateness:
     gap: float  # least seconds from the start before: whoever is late does not follow at once
 
     @classmethod
-    def of(cls, limits: Limits, own: Rate | None = None) -> "Lateness":
-        """:param own: the rate of the message's broadcast."""
+    def of(cls, limits: Limits, own: Rate | None = None, *, lead: float = LEAD) -> "Lateness":
+        """Return how late messages of a connection may start.
+
+        :param own: the rate of the message's broadcast.
+        :param lead: seconds ahead that slots are reserved: the longer, the less time is left to shift the row.
+        """
         slacks = [(STRETCH - 1) * quota.per_seconds / 2 for quota in limits.quotas]
         if own is not None:
             slacks.append((1 - CAUGHT_UP) * Spacing.of(own).margin / 2)
@@ -238,7 +246,8 @@ class Lateness:
         spacing = Spacing.of(limits.rate)
         free = min(most, spacing.margin / 2)
         # The shift must be known before the slots of the next window are given out.
-        shifted = LATEST if limits.rate.per_seconds >= SHORTEST_SHIFTED else free
+        room = LATEST - max(0.0, lead - longest_lead(limits))
+        shifted = room if limits.rate.per_seconds >= SHORTEST_SHIFTED else free
         return cls(free, min(most, max(free, shifted)), spacing.interval / 2)
 
 

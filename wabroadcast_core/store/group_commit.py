@@ -1,4 +1,8 @@
-"""Store work of the event loop: short pieces on a few threads, and what waits at one moment is committed together."""
+"""Group commit: pieces of store work run on a few threads, and those that wait at one moment share a transaction.
+
+A piece that is not urgent waits for company, the longer the more a commit costs just then. Where the database lets
+transactions run beside each other, one thread is for urgent pieces only: a claim never waits behind a record.
+"""
 
 import asyncio
 import logging
@@ -19,9 +23,12 @@ from wabroadcast_core.store.messages import Changes
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-Told = TypeVar("Told", int, str)
+Item = TypeVar("Item", int, str)
 MOST_TOGETHER = 64
-PATIENCE = 0.01  # seconds that work which can wait does so, for other work to share a transaction with
+LEAST_PATIENCE = 0.08  # seconds that work which is not urgent waits for company
+MOST_PATIENCE = 0.25
+COMMITS_OF_PATIENCE = 10  # it waits as long as so many commits take
+FOLLOWED = 0.2  # of what the last commit took
 
 
 @dataclass(slots=True)
@@ -45,8 +52,9 @@ class _Piece:
 class GroupCommit:
     """Runs pieces of work for one event loop.
 
-    :param completed: told from a store thread which broadcasts were completed by a transaction, after its commit.
-    :param opted_out: told likewise which numbers must not be messaged any more, before anybody's work counts as done.
+    :param threads: with more than one, the first takes urgent work only.
+    :param completed: called in a store thread with the broadcasts that a transaction completed, after its commit.
+    :param opted_out: called likewise with numbers that must not be messaged any more, before the pieces are resolved.
     """
 
     def __init__(
@@ -66,23 +74,26 @@ class GroupCommit:
         self._patient: deque[_Piece] = deque()
         self._changed = threading.Condition()
         self._stopping = False
+        self._commit_seconds = 0.0  # what a commit takes, smoothed
         self._threads = [
-            threading.Thread(target=self._work, name=f"wabroadcast-store-{number}", daemon=True)
+            threading.Thread(
+                target=self._work, args=(threads > 1 and number == 0,), name=f"wabroadcast-store-{number}", daemon=True
+            )
             for number in range(threads)
         ]
         for thread in self._threads:
             thread.start()
 
     async def run(self, work: Callable[[UnitOfWork], Result], *, patient: bool = False) -> Result:
-        """Run ``work`` in a transaction, maybe with others'; it may be run again after a failure of theirs.
+        """Run ``work`` in a transaction, which it may share; it may run again after another piece failed.
 
-        :param patient: it waits a moment for others, as each transaction waits for the disk.
+        :param patient: it is not urgent and waits for company, as each transaction waits for the disk.
         :raises UnavailableError: the store cannot be reached; nothing was stored.
         """
         piece = _Piece(work, asyncio.get_running_loop().create_future())
         with self._changed:
             (self._patient if patient else self._waiting).append(piece)
-            self._changed.notify()
+            self._changed.notify_all()
         result: Result = await piece.future
         return result
 
@@ -94,8 +105,8 @@ class GroupCommit:
         for thread in self._threads:
             thread.join()
 
-    def _work(self) -> None:
-        while pieces := self._next_pieces():
+    def _work(self, urgent_only: bool) -> None:  # noqa: FBT001 - a thread's argument
+        while pieces := self._next_pieces(urgent_only=urgent_only):
             try:
                 self._commit(pieces)
             except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits these pieces
@@ -104,20 +115,27 @@ class GroupCommit:
                 else:
                     self._commit_singly(pieces)
 
-    def _next_pieces(self) -> list[_Piece]:
+    def _next_pieces(self, *, urgent_only: bool) -> list[_Piece]:
+        """Wait for pieces that share the next transaction; none: the work is over."""
         with self._changed:
-            due_at: float | None = None  # when what can wait has waited long enough
+            if urgent_only:
+                self._changed.wait_for(lambda: self._waiting or self._stopping)
+                return _pop(self._waiting)
+            due_at: float | None = None  # when patient pieces have waited long enough
             while not self._stopping and not self._waiting:
                 now = time.monotonic()
                 if not self._patient:
                     due_at = None
                 elif due_at is None:
-                    due_at = now + PATIENCE
+                    due_at = now + self._patience
                 elif now >= due_at:
                     break
                 self._changed.wait(None if due_at is None else max(0.0, due_at - now))
-            pieces = [self._patient.popleft() for _ in range(min(MOST_TOGETHER, len(self._patient)))]
-            return pieces + [self._waiting.popleft() for _ in range(min(MOST_TOGETHER, len(self._waiting)))]
+            return _pop(self._patient) + _pop(self._waiting)
+
+    @property
+    def _patience(self) -> float:
+        return min(max(LEAST_PATIENCE, COMMITS_OF_PATIENCE * self._commit_seconds), MOST_PATIENCE)
 
     def _commit_singly(self, pieces: list[_Piece]) -> None:
         for piece in pieces:
@@ -133,21 +151,27 @@ class GroupCommit:
                 piece.result = piece.work(unit)
             return apply_changes(conn, unit.changes, now=unit.now), unit.opted_out
 
+        began = time.monotonic()
         completed, opted_out = self._database.transact(transaction)
+        self._commit_seconds += FOLLOWED * (time.monotonic() - began - self._commit_seconds)
         if opted_out:
-            _tell(self._opted_out, opted_out)
+            _notify(self._opted_out, opted_out)
         for loop in {piece.future.get_loop() for piece in pieces}:
             _call(loop, _resolve, [piece for piece in pieces if piece.future.get_loop() is loop])
         if completed:
-            _tell(self._completed, completed)
+            _notify(self._completed, completed)
 
 
-def _tell(hear: Callable[[list[Told]], None], news: list[Told]) -> None:
-    """What fails here fails after the commit: it must not have the pieces run again."""
+def _pop(pieces: deque[_Piece]) -> list[_Piece]:
+    return [pieces.popleft() for _ in range(min(MOST_TOGETHER, len(pieces)))]
+
+
+def _notify(callback: Callable[[list[Item]], None], items: list[Item]) -> None:
+    """Call ``callback`` after a commit: its failure must not make the pieces run again."""
     try:
-        hear(news)
+        callback(items)
     except Exception:
-        log.exception("what %d changes in the store mean for others was not told", len(news))
+        log.exception("a notification of %d changes in the store failed; recovery repeats what matters", len(items))
 
 
 def _resolve(pieces: list[_Piece]) -> None:

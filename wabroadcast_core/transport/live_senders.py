@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wabroadcast_core.errors import ConnectionDown
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.receipt import ProviderEvents
-from wabroadcast_core.pacing.pace import LEAD, LONGEST_LEAD, Lateness, longest_lead
+from wabroadcast_core.pacing.learned_delay import LearnedDelay
+from wabroadcast_core.pacing.pace import LEAD, Lateness
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.transport.sender_contexts import SenderContexts, close_sender, make_sender
@@ -16,8 +17,12 @@ from wabroadcast_core.vault import Vault
 
 log = logging.getLogger(__name__)
 
-SPARE = 1.25
-REMEMBERED = 0.9
+LONGEST_CLAIM = 2.5  # seconds that a claim with its checks may take without cost to the pace
+LONGEST_REDIS = 0.3  # seconds that a call to Redis may take without cost to the pace
+
+
+def _redis_delay() -> LearnedDelay:
+    return LearnedDelay(least=0.002, most=LONGEST_REDIS)
 
 
 @dataclass(slots=True)
@@ -28,7 +33,9 @@ class LiveConnection:
     sender: Sender
     lateness: Lateness
     in_flight: int = 0
-    learned_lead: float = LEAD  # seconds from asking for slots to having messages ready for them
+    claiming: LearnedDelay = field(default_factory=lambda: LearnedDelay(least=0.01, most=LONGEST_CLAIM))
+    reserving: LearnedDelay = field(default_factory=_redis_delay)
+    marking: LearnedDelay = field(default_factory=_redis_delay)
     late: tuple[float, float] | None = None  # what the limiter is told of the latest start: slot, shift asked for
 
     @property
@@ -40,14 +47,9 @@ class LiveConnection:
         """Whether it is asked who is on WhatsApp before a send."""
         return self.snapshot.limits.check_numbers and self.sender.capabilities.number_check
 
-    @property
-    def lead(self) -> float:
-        """How far ahead slots are taken."""
-        return min(self.learned_lead, longest_lead(self.snapshot.limits))
-
-    def learn_lead(self, seconds: float) -> None:
-        """It took so long now: leave a little more the next time, and never much less than before."""
-        self.learned_lead = min(max(LEAD, SPARE * seconds, REMEMBERED * self.learned_lead), LONGEST_LEAD)
+    def lead(self, now: float) -> float:
+        """Return how many seconds ahead slots are reserved: until they are known, and the intents written."""
+        return LEAD + self.reserving.expect(now) + self.marking.expect(now)
 
     def note_start(self, slot: float, shift: float, *, at: float) -> None:
         """A message leaves now. What leaves later than the margin bears shifts the connection's row of slots."""
