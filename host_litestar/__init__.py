@@ -1,1 +1,1 @@
-"""The reference host: REST API, command line and stand-alone server around :mod:`wabroadcast_core`."""
+"""The reference host: REST API, command line and stand-alone server on top of :mod:`wabroadcast_core`."""

@@ -1,4 +1,4 @@
-"""``python -m host_litestar`` is ``wabroadcast``."""
+"""Makes ``python -m host_litestar`` run the command ``wabroadcast``."""
 
 from host_litestar.cli import main
 

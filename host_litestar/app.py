@@ -1,4 +1,4 @@
-"""The stand-alone application: the routes at the root, with the API reference."""
+"""The stand-alone application: the API routes at the root path, and the API reference under ``/schema``."""
 
 from litestar import Litestar
 from litestar.plugins.pydantic import PydanticPlugin
@@ -12,10 +12,13 @@ from wabroadcast_core.settings import Settings
 
 
 def create_app(broadcaster: Broadcaster | Settings | None = None, *, work: bool = False) -> Litestar:
-    """The whole API as an ASGI application. Without API keys it serves callers on this machine only.
+    """Create an ASGI application that serves the whole API.
 
-    :param broadcaster: a broadcaster, or the settings to make one of; from the environment without either.
-    :param work: whether this process also sends.
+    If the settings have no API keys, it serves only callers on this machine.
+
+    :param broadcaster: the broadcaster, or the settings to create one from. By default the settings come from the
+        environment.
+    :param work: also run a worker in this process, so that the application sends messages itself.
     """
     broadcaster = broadcaster if isinstance(broadcaster, Broadcaster) else Broadcaster(broadcaster)
     keys = broadcaster.settings.api_keys

@@ -1,4 +1,4 @@
-"""The door: Bearer API keys, or, where there are none, callers on this machine only."""
+"""Access control: Bearer API keys or, if no key is set, callers on this machine only."""
 
 import hashlib
 import hmac
@@ -12,48 +12,65 @@ from litestar.exceptions import NotAuthorizedException, PermissionDeniedExceptio
 from litestar.handlers import BaseRouteHandler
 from pydantic import SecretStr
 
-PUBLIC = {"public": True}  # a route's opt: needs no key
-NO_KEY = "api"  # who acts where no key says so
-_ACTOR_LENGTH = 6
+PUBLIC = {"public": True}  # the ``opt`` of a route that needs no key
+ACTOR_WITHOUT_KEY = "api"  # the actor in the audit log of a request that has no key
+_ACTOR_LENGTH = 6  # hexadecimal digits
 
-AnyConnection = ASGIConnection[Any, Any, Any, Any]
+AnyRequest = ASGIConnection[Any, Any, Any, Any]
 
 
 class KeyGuard:
-    """Asks for a known key on every route that is not public. The key's digest names the actor, never the key."""
+    """Guard that requires a known API key on every route that is not public.
+
+    The first digits of the key's digest become the actor of the request, so that the key itself is never stored.
+    """
 
     def __init__(self, keys: Iterable[SecretStr]) -> None:
         self._digests = [_digest(key.get_secret_value()) for key in keys]
 
-    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
+    async def __call__(self, request: AnyRequest, handler: BaseRouteHandler) -> None:
+        """Check the key of a request.
+
+        :raises NotAuthorizedException: the key is missing or unknown.
+        """
         if handler.opt.get("public"):
             return
-        scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
-            raise _refusal("this needs an API key: send Authorization: Bearer <key>")
+            raise _not_authorized("the request has no API key: send the header Authorization: Bearer <key>")
         digest = _digest(key.strip())
-        matches = [hmac.compare_digest(digest, known) for known in self._digests]  # all of them: no timing to read
+        # compared with every key, so that the time of the answer does not show which key matched
+        matches = [hmac.compare_digest(digest, known) for known in self._digests]
         if not any(matches):
-            raise _refusal("the API key is not known", ', error="invalid_token"')
-        connection.scope["auth"] = digest[:_ACTOR_LENGTH]
+            raise _not_authorized("the API key is unknown: send a key of this server", ', error="invalid_token"')
+        request.scope["auth"] = digest[:_ACTOR_LENGTH]
 
 
 class LoopbackGuard:
-    """Without keys: no caller that was led here from elsewhere, by a web page or through a proxy."""
+    """Guard of a server without API keys: it serves only callers on this machine.
 
-    async def __call__(self, connection: AnyConnection, handler: BaseRouteHandler) -> None:
+    The server listens on a loopback address then, but a web page (DNS rebinding, cross-site requests) or a proxy can
+    still forward requests to it. The headers ``Host`` and ``Origin`` of such a request name another machine.
+    """
+
+    async def __call__(self, request: AnyRequest, handler: BaseRouteHandler) -> None:
+        """Check the headers ``Host`` and ``Origin`` of a request.
+
+        :raises PermissionDeniedException: one of them names another machine.
+        """
         if handler.opt.get("public"):
             return
-        host = urlsplit(f"//{connection.headers.get('host', '')}").hostname
-        origin = connection.headers.get("origin")
+        host = urlsplit(f"//{request.headers.get('host', '')}").hostname
+        origin = request.headers.get("origin")
         if not is_loopback(host) or (origin is not None and not is_loopback(urlsplit(origin).hostname)):
             raise PermissionDeniedException(
-                "without API keys only callers on this machine are served: set WABROADCAST_API_KEYS"
+                "the header Host or Origin of the request names another machine, and without API keys the server serves"
+                " only this one: set WABROADCAST_API_KEYS to serve others"
             )
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a host name or address can only mean this machine."""
+    """Return whether a host name or an address can only mean this machine."""
     if host is None:
         return False
     if host == "localhost" or host.endswith(".localhost"):
@@ -64,14 +81,14 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def provide_actor(request: AnyConnection) -> str:
-    """Who acts: part of the key's digest, as the record of acts shows it."""
-    return str(request.scope.get("auth") or NO_KEY)
+def provide_actor(request: AnyRequest) -> str:
+    """Return the actor of a request for the audit log: the first digits of its key's digest, or ``api``."""
+    return str(request.scope.get("auth") or ACTOR_WITHOUT_KEY)
 
 
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _refusal(detail: str, more: str = "") -> NotAuthorizedException:
-    return NotAuthorizedException(detail, headers={"WWW-Authenticate": f'Bearer realm="wabroadcast"{more}'})
+def _not_authorized(detail: str, parameters: str = "") -> NotAuthorizedException:
+    return NotAuthorizedException(detail, headers={"WWW-Authenticate": f'Bearer realm="wabroadcast"{parameters}'})

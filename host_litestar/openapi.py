@@ -1,4 +1,7 @@
-"""The OpenAPI document: its facts, the examples, and the bodies that stream past the framework."""
+"""The OpenAPI document: its metadata, its examples, and request bodies that are documented by hand.
+
+A body is documented by hand where the route reads it as a stream, or where its schema gets examples.
+"""
 
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -110,14 +113,14 @@ CONNECTION_EXAMPLE = {
 
 
 class SubmitBody(BroadcastDraft):
-    """A broadcast as it is sent: what is drafted, and its recipients, which stream."""
+    """The body of a submit: the fields of a draft, and the recipients."""
 
-    recipients: list[Recipient] | None = Field(None, description="Who gets it; or else name a source.")
+    recipients: list[Recipient] | None = Field(None, description="The audience; without it, `source` names one.")
 
 
 @dataclass
 class SubmitOperation(Operation):
-    """Says what the submit takes: the framework never sees that body."""
+    """Operation with the body of a submit, which the route reads as a stream."""
 
     def __post_init__(self) -> None:
         self.request_body = _body_of(SubmitBody, {"inline": SUBMIT_EXAMPLE, "file": FILE_EXAMPLE})
@@ -125,31 +128,39 @@ class SubmitOperation(Operation):
 
 @dataclass
 class PutConnectionOperation(Operation):
+    """Operation with the body of a connection."""
+
     def __post_init__(self) -> None:
         self.request_body = _body_of(ConnectionDraft, {"sandbox": CONNECTION_EXAMPLE})
 
 
 @dataclass
 class SaveContactOperation(Operation):
+    """Operation with the body of a contact, its number included."""
+
     def __post_init__(self) -> None:
         self.request_body = _body_of(ContactDraft, {"contact": {"number": "0812-3456-7890", **CONTACT_FIELDS_EXAMPLE}})
 
 
 @dataclass
 class PutContactOperation(Operation):
+    """Operation with the body of a contact whose number is in the path."""
+
     def __post_init__(self) -> None:
         self.request_body = _body_of(ContactPatch, {"contact": CONTACT_FIELDS_EXAMPLE})
 
 
 @dataclass
 class TagContactsOperation(Operation):
+    """Operation with the body of a tagging, by numbers and by a filter."""
+
     def __post_init__(self) -> None:
         self.request_body = _body_of(Tagging, TAGGING_EXAMPLES)
 
 
 @dataclass
 class ExportOperation(Operation):
-    """Says what kinds of file the answer may be."""
+    """Operation whose response is a file, with the media types that it may have."""
 
     def __post_init__(self) -> None:
         file = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
@@ -158,17 +169,26 @@ class ExportOperation(Operation):
 
 
 def answers(status: int, model: type[Model], example: dict[str, Any] | None = None) -> dict[int, ResponseSpec]:
-    """Declare one more answer of a route."""
+    """Declare a further response of a route.
+
+    :param status: the HTTP status of the response.
+    :param model: the model of its body; the first line of the model's docstring becomes the description.
+    :returns: an entry for the route's ``responses``.
+    """
     examples = None if example is None else [Example(summary="example", value=example)]
     return {status: ResponseSpec(model, generate_examples=False, description=_first_line(model), examples=examples)}
 
 
 def no_content(description: str) -> dict[int, ResponseSpec]:
-    """Declare that a route may also answer 204."""
+    """Declare a further response of a route: status 204 without a body."""
     return {204: ResponseSpec(None, generate_examples=False, description=description)}
 
 
 def openapi_config(*, has_keys: bool) -> OpenAPIConfig:
+    """Create the configuration of the OpenAPI document.
+
+    :param has_keys: whether every call needs an API key.
+    """
     schemes: dict[str, SecurityScheme | Reference] = {
         KEY_SCHEME: SecurityScheme(type="http", scheme="bearer", description="An API key.")
     }
@@ -193,7 +213,10 @@ def _body_of(model: type[Model], examples: dict[str, dict[str, Any]]) -> Request
 
 
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    """The schema with its references replaced: it stands alone, wherever it is put. No model here contains itself."""
+    """Return the schema with each reference replaced by what it refers to, so that the schema needs no other document.
+
+    This ends because no model here contains itself.
+    """
     if isinstance(schema, list):
         return [_inlined(item, definitions) for item in schema]
     if not isinstance(schema, dict):

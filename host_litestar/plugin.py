@@ -1,4 +1,4 @@
-"""The routes as a plugin of a Litestar application: mounted under a path, with the engine's life tied to the app's."""
+"""The API as a plugin of a Litestar application: routes under a path; the broadcaster starts and stops with it."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -23,14 +23,18 @@ from wabroadcast_core.worker import Worker
 
 
 class WABroadcastPlugin(InitPlugin):
-    """Mounts the API under ``path`` of a Litestar application.
+    """Litestar plugin that adds the API to an application.
 
-    The engine starts and stops with the application.
+    The broadcaster starts and stops with the application.
 
-    :param broadcaster: a broadcaster, or the settings to make one of; from the environment without either.
-    :param guards: asked in front of every route but the probes, after the API key if the settings have keys.
-        Without keys and guards whoever reaches the application reaches these routes.
-    :param work: whether this process also sends; otherwise run ``wabroadcast worker`` beside it.
+    :param broadcaster: the broadcaster, or the settings to create one from. By default the settings come from the
+        environment.
+    :param path: the path that all routes start with.
+    :param guards: the application's own access control. They run before every route, after the check of the API key if
+        the settings have keys. The probes and the webhooks, which need no key, have ``public`` in their ``opt``: a
+        guard can let their callers pass. Without keys and guards, every caller that can reach the application can use
+        these routes.
+    :param work: also run a worker in this process. Otherwise run ``wabroadcast worker`` beside the application.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class WABroadcastPlugin(InitPlugin):
         self._work = work
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Add the routes and the life of the broadcaster to the application."""
         app_config.route_handlers.append(self._router())
         app_config.lifespan = [*(app_config.lifespan or []), self._run]
         return app_config
@@ -82,8 +87,8 @@ class WABroadcastPlugin(InitPlugin):
 
 
 def _key_guards(keys: Iterable[SecretStr]) -> list[Guard]:
-    known = list(keys)
-    return [KeyGuard(known)] if known else []
+    given = list(keys)
+    return [KeyGuard(given)] if given else []
 
 
 def _encode(model: Model) -> Any:

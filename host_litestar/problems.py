@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents. One handler serves all routes; programs branch on ``code``."""
+"""Errors as RFC 9457 problem documents. One handler serves all routes; programs branch on the stable ``code``."""
 
 import logging
 import re
@@ -45,9 +45,9 @@ _CODES = {
 
 
 class FaultView(Model):
-    """One thing that does not fit."""
+    """One fault of a request."""
 
-    path: str = Field(description="Where, dotted: recipients.3.number.")
+    path: str = Field(description="Dotted path of the field or parameter, as in recipients.3.number.")
     message: str
 
 
@@ -57,21 +57,25 @@ class Problem(Model):
     type: str = "about:blank"
     title: str
     status: int = Field(description="The HTTP status.")
-    code: str = Field(description="Stable: programs read this one.")
+    code: str = Field(description="Stable name of the kind of error, for programs.")
     detail: str
-    errors: list[FaultView] | None = Field(None, description="Every fault of a body or of parameters.")
-    line: int | None = Field(None, description="Where in a message text.")
-    row: int | None = Field(None, description="Where in a file; the first line is 1.")
-    column: str | None = Field(None, description="Where in a file.")
-    current_status: str | None = Field(None, description="What stands in the way of a transition.")
+    errors: list[FaultView] | None = Field(None, description="Every fault of the body or of the parameters.")
+    line: int | None = Field(None, description="Line of the message text at fault; the first line is 1.")
+    row: int | None = Field(None, description="Row of the file at fault; the first line is 1.")
+    column: str | None = Field(None, description="Column of the file at fault.")
+    current_status: str | None = Field(None, description="The present status, which does not allow this call.")
 
 
-def problem_of(status: int, code: str, detail: str, **more: Any) -> Problem:
-    return Problem(title=HTTPStatus(status).phrase, status=status, code=code, detail=detail, **more)
+def problem_of(status: int, code: str, detail: str, **fields: Any) -> Problem:
+    """Create a problem document whose title is the phrase of its HTTP status."""
+    return Problem(title=HTTPStatus(status).phrase, status=status, code=code, detail=detail, **fields)
 
 
 def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
-    """Answer any error that a route or the framework raised."""
+    """Create the response to an error that a route or the framework raised.
+
+    An error of our own (status 500) is logged with its traceback. A 503 has the header ``Retry-After``.
+    """
     problem = describe(error)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s %s failed", request.method, _route_of(request), exc_info=error)
@@ -88,9 +92,12 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
 
 @singledispatch
 def describe(error: Exception) -> Problem:
-    """What the caller may know of an error: of a failure of ours, nothing but that it happened."""
+    """Return the problem document of an error.
+
+    For an error of our own, which has no entry below, it holds no details: they are only in the log.
+    """
     del error
-    return problem_of(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "something went wrong here; the log says what")
+    return problem_of(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "internal error: the server's log has the cause")
 
 
 @describe.register
@@ -149,7 +156,7 @@ def _(error: HTTPException) -> Problem:
 
 @describe.register
 def _(error: ValidationException) -> Problem:
-    """Litestar's own check of parameters and bodies."""
+    """Describe the faults that Litestar found in parameters and bodies."""
     faults = [_read_fault(extra) for extra in error.extra or [] if isinstance(extra, dict)]
     if not faults:
         return problem_of(HTTPStatus.BAD_REQUEST, InputError.code, error.detail)
@@ -164,15 +171,19 @@ def _read_fault(extra: dict[str, Any]) -> Fault:
 
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """Declare problem answers for OpenAPI: those that every call may give, and ``statuses``."""
+    """Declare the problem responses of a route for OpenAPI.
+
+    :param statuses: HTTP statuses beside 400, 401 and 503, which every route has.
+    :returns: entries for the route's ``responses``.
+    """
     texts = {
-        HTTPStatus.BAD_REQUEST: "What was sent does not fit; every fault is named.",
-        HTTPStatus.UNAUTHORIZED: "An API key is missing or not known.",
-        HTTPStatus.FORBIDDEN: "The call does not carry the provider's proof.",
-        HTTPStatus.NOT_FOUND: "There is no such thing.",
-        HTTPStatus.CONFLICT: "The present state does not allow this; currentStatus says which it is.",
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is over the size limit.",
-        HTTPStatus.SERVICE_UNAVAILABLE: "The store or Redis cannot be reached just now.",
+        HTTPStatus.BAD_REQUEST: "The request is not valid; `errors` lists each fault of a body or of parameters.",
+        HTTPStatus.UNAUTHORIZED: "The API key is missing or unknown.",
+        HTTPStatus.FORBIDDEN: "The provider's signature or token is missing or wrong.",
+        HTTPStatus.NOT_FOUND: "The broadcast, connection, contact or other object that the call names does not exist.",
+        HTTPStatus.CONFLICT: "The call conflicts with the present state; `currentStatus` names it, where there is one.",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than the server's limit.",
+        HTTPStatus.SERVICE_UNAVAILABLE: "The store or Redis cannot be reached; try again after `Retry-After` seconds.",
     }
     always = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE)
     declared = {*always, *map(HTTPStatus, statuses)}
@@ -183,5 +194,5 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
 
 
 def _route_of(request: Request[Any, Any, Any]) -> str:
-    """The path with its parameters' names: a value may be a phone number."""
+    """Return the path with the names of its parameters, not their values: a value may be a phone number."""
     return str(request.scope.get("path_template") or "")

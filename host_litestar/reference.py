@@ -1,4 +1,4 @@
-"""The API reference as one plain page: no scripts, nothing from elsewhere, so that it works without the internet."""
+"""The API reference as one HTML page. It has no scripts and loads no other file, so it works without the internet."""
 
 import json
 from pathlib import Path
@@ -13,6 +13,8 @@ _TEMPLATE = Path(__file__).with_name("reference.html")
 
 
 class ReferencePage(OpenAPIRenderPlugin):
+    """Litestar plugin that renders the OpenAPI document as that page."""
+
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         del request
         template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
@@ -22,7 +24,7 @@ class ReferencePage(OpenAPIRenderPlugin):
 
 
 def list_calls(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every call in the order of its tag and path, with what the page shows of it."""
+    """Return what the page shows of each call, ordered by tag, path and method."""
     calls = [
         {
             "tag": (operation.get("tags") or [""])[0],

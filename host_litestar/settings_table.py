@@ -1,19 +1,20 @@
-"""The settings as a table, for the README: ``python -m host_litestar.settings_table`` prints it."""
+"""The settings as the table in the README: ``python -m host_litestar.settings_table`` prints it."""
 
 from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
 from wabroadcast_core.settings import Settings
+from wabroadcast_plugins.settings import PluginSettings
 
 
 def settings_table() -> str:
-    """Every setting in Markdown: its environment name, what it is without one, what it is for."""
+    """Return a Markdown table of all settings: environment variable, default, meaning."""
     return "\n".join(["| environment variable | default | meaning |", "| --- | --- | --- |", *_rows()])
 
 
 def _rows() -> Iterator[str]:
-    for name, field in Settings.model_fields.items():
+    for name, field in {**Settings.model_fields, **PluginSettings.model_fields}.items():
         yield f"| `WABROADCAST_{name.upper()}` | {_default_of(field)} | {field.description or ''} |"
 
 
@@ -25,4 +26,4 @@ def _default_of(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    print(settings_table())  # noqa: T201 - printing is its purpose
+    print(settings_table())  # noqa: T201 - the module is run to print it

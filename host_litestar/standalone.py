@@ -1,4 +1,4 @@
-"""The stand-alone server: an embedded Valkey where none is named, one web process, worker processes, supervised."""
+"""The stand-alone server: a web process and worker processes under a supervisor, and an embedded Valkey if needed."""
 
 import contextlib
 import errno
@@ -18,119 +18,130 @@ from pydantic import SecretStr
 from pydantic_core import to_jsonable_python
 
 from host_litestar.auth import is_loopback
-from host_litestar.children import FORCED_STOP_SECONDS, WEB_STOP_SECONDS
+from host_litestar.child_processes import FORCED_STOP_SECONDS, WEB_STOP_SECONDS
 from host_litestar.supervisor import Role, Supervisor
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import SetupError
 from wabroadcast_core.queue.embedded import EmbeddedValkey
-from wabroadcast_core.services.connections import FIRST_NAME
+from wabroadcast_core.services.connections import SANDBOX
 from wabroadcast_core.settings import Settings
 
 log = logging.getLogger(__name__)
 
 SAMPLE = Path(__file__).with_name("samples") / "contacts.csv"
 FIRST_MESSAGE = "Halo {{ name }}, kode Anda {{ kode }}"
-BACKLOG = 2_048
-ANSWER_SECONDS = 0.5
-VALKEY_PAUSE = 1.0
-_WEB_STAGE, _WORKER_STAGE = 0, 1
+BACKLOG = 2_048  # TCP connections that may wait to be accepted
+PROBE_SECONDS = 0.5  # time for the web process to answer a probe
+VALKEY_RESTART_SECONDS = 1.0  # least time between two attempts to restart the embedded Valkey
+_WEB_STAGE, _WORKER_STAGE = 0, 1  # the web process stops first
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, not bound
 
 
-def serve(settings: Settings, *, say: Callable[[str], None]) -> int:
-    """Run everything until a signal comes.
+def serve(settings: Settings, *, echo: Callable[[str], None]) -> int:
+    """Run the web process and the workers until a signal comes.
 
-    :param say: gets the start lines.
+    :param echo: prints the start lines, once the web process answers.
     :returns: the exit status.
-    :raises SetupError: it cannot start like this.
+    :raises SetupError: the server cannot start with these settings.
     """
-    check_door(settings)
-    with open_socket(settings.host, settings.port) as door, _running_engine(settings) as (environment, valkey):
+    check_access(settings)
+    with open_socket(settings.host, settings.port) as listener, _running_services(settings) as (environment, valkey):
         roles = [
-            Role("web", ("web", str(door.fileno())), _WEB_STAGE, WEB_STOP_SECONDS + 1, fds=(door.fileno(),)),
+            Role("web", ("web", str(listener.fileno())), _WEB_STAGE, WEB_STOP_SECONDS + 1, fds=(listener.fileno(),)),
             *_worker_roles(settings, settings.workers, burst=False),
         ]
-        address = address_of(settings.host, door.getsockname()[1])
-        herald = _StartMessage(address, lambda: say(start_lines(settings, address)))
+        address = address_of(settings.host, listener.getsockname()[1])
+        start_message = _StartMessage(address, lambda: echo(start_lines(settings, address)))
 
-        def tend() -> None:
-            valkey.tend()
-            herald.look()
+        def on_poll() -> None:
+            valkey.restart_if_ended()
+            start_message.print_when_ready()
 
-        return Supervisor(roles, environment=environment, tend=tend, on_stop=door.close).run()
+        return Supervisor(roles, environment=environment, on_poll=on_poll, on_stop=listener.close).run()
 
 
 def work(settings: Settings, *, processes: int, burst: bool) -> int:
-    """Run worker processes until a signal comes, or with ``burst`` until nothing is due.
+    """Run worker processes until a signal comes.
 
-    :raises SetupError: they cannot start like this.
+    :param processes: number of worker processes.
+    :param burst: end earlier, as soon as no work is due.
+    :returns: the exit status.
+    :raises SetupError: the workers cannot start with these settings.
     """
-    with _running_engine(settings) as (environment, valkey):
+    with _running_services(settings) as (environment, valkey):
         roles = _worker_roles(settings, processes, burst=burst)
-        return Supervisor(roles, environment=environment, tend=valkey.tend).run()
+        return Supervisor(roles, environment=environment, on_poll=valkey.restart_if_ended).run()
 
 
-def check_door(settings: Settings) -> None:
-    """:raises SetupError: strangers could reach a server that asks for no key."""
+def check_access(settings: Settings) -> None:
+    """Check that only callers on this machine can reach a server without API keys.
+
+    :raises SetupError: the host can be reached from other machines, and no API key is set.
+    """
     if not settings.api_keys and not is_loopback(settings.host):
         raise SetupError(
-            f"without API keys {settings.host} is not served: set WABROADCAST_API_KEYS (or --api-key),"
-            " or leave --host at 127.0.0.1"
+            f"no API key is set, and other machines could reach the server on {settings.host}: set"
+            " WABROADCAST_API_KEYS (or --api-key), or leave --host at 127.0.0.1"
         )
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """A listening socket. :raises SetupError: the port is taken or the address is not ours."""
+    """Open a listening socket.
+
+    :param port: the port; 0 picks a free one.
+    :raises SetupError: the port is in use, or the address does not belong to this machine.
+    """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            reason = f"port {port} on {host} is taken: stop what uses it, or choose another with --port"
+            reason = f"port {port} on {host} is in use: stop the program that uses it, or choose another with --port"
         else:
-            reason = f"{host} port {port} cannot be listened on: {error.strerror or error}"
+            cause = str(error.strerror or error).partition(" (while")[0]  # Python adds the address here
+            reason = f"cannot listen on {host} port {port}: {cause}: choose another with --host"
         raise SetupError(reason) from error
 
 
 def address_of(host: str, port: int) -> str:
-    """The address to reach the server at from this machine."""
+    """Return the URL at which programs on this machine reach the server."""
     reachable = _WILDCARDS.get(host, host)
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def start_lines(settings: Settings, address: str) -> str:
-    """What a person needs to know once everything runs."""
-    keys = (
+    """Return the lines that ``serve`` prints when everything runs: addresses, data, access, a first command."""
+    access = (
         f"{len(settings.api_keys)} API key(s): send Authorization: Bearer <key>"
         if settings.api_keys
-        else "no API key: only this machine is served (set WABROADCAST_API_KEYS to serve others)"
+        else "no API key is set: only this machine has access (set WABROADCAST_API_KEYS to serve others)"
     )
-    store = "the database of WABROADCAST_DATABASE_URL" if settings.database_url else settings.data_dir.resolve()
+    store = "the database in WABROADCAST_DATABASE_URL" if settings.database_url else settings.data_dir.resolve()
     return "\n".join(
         [
-            f"wabroadcast {version('wabroadcast')} is running; Ctrl-C stops it",
+            f"wabroadcast {version('wabroadcast')} is running; press Ctrl-C to stop it",
             f"  API      {address}",
             f"  docs     {address}/schema",
             f"  data     {store}",
-            f"  door     {keys}",
+            f"  access   {access}",
             f"  workers  {settings.workers}",
-            "Send a first broadcast, through a sandbox that reaches nobody. Paste into another terminal:",
+            "To send a first broadcast (to the sandbox, which reaches no real phone), paste into another terminal:",
             f"  {first_command(settings, address)}",
         ]
     )
 
 
 def first_command(settings: Settings, address: str) -> str:
-    """A shell line that sends the bundled sample, whatever the working directory and the path are."""
+    """Return a shell line that sends the bundled sample; it works in any working directory, with any ``PATH``."""
     variables = [] if address == "http://127.0.0.1:3004" else [f"WABROADCAST_URL={address}"]
     if settings.api_keys:
         variables.append("WABROADCAST_API_KEY='<your key>'")
-    sending = ["send", shlex.quote(str(SAMPLE)), "--connection", FIRST_NAME, "--message", shlex.quote(FIRST_MESSAGE)]
-    return " ".join([*variables, _program(), *sending])
+    arguments = ["send", shlex.quote(str(SAMPLE)), "--connection", SANDBOX, "--message", shlex.quote(FIRST_MESSAGE)]
+    return " ".join([*variables, _program(), *arguments])
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """The environment in which :class:`Settings` reads these very settings."""
+    """Return the environment variables from which :class:`Settings` reads exactly these settings."""
     given = {name: getattr(settings, name) for name in settings.model_fields_set}
     given["data_dir"] = settings.data_dir.resolve()
     return {f"WABROADCAST_{name.upper()}": _as_text(value) for name, value in given.items() if value is not None}
@@ -145,42 +156,47 @@ def _as_text(value: object) -> str:
 
 
 def _worker_roles(settings: Settings, processes: int, *, burst: bool) -> list[Role]:
-    patience = settings.stop_seconds + FORCED_STOP_SECONDS
+    stop_seconds = settings.stop_seconds + FORCED_STOP_SECONDS
     options = ("burst",) if burst else ()
     return [
-        Role(f"worker {number}", ("worker", str(number), *options), _WORKER_STAGE, patience, once=burst)
+        Role(f"worker {number}", ("worker", str(number), *options), _WORKER_STAGE, stop_seconds, once=burst)
         for number in range(1, processes + 1)
     ]
 
 
 def _program() -> str:
-    """How this program was called, so that the line to paste finds it too."""
-    called = Path(sys.argv[0])
-    if called.name != "wabroadcast":
+    """Return how a shell runs this program: its name if ``PATH`` has it, otherwise its full path."""
+    program = Path(sys.argv[0])
+    if program.name != "wabroadcast":
         return f"{shlex.quote(sys.executable)} -m host_litestar"
-    return "wabroadcast" if shutil.which("wabroadcast") == str(called.resolve()) else shlex.quote(str(called.resolve()))
+    full_path = str(program.resolve())
+    return "wabroadcast" if shutil.which("wabroadcast") == full_path else shlex.quote(full_path)
 
 
 @contextlib.contextmanager
-def _running_engine(settings: Settings) -> Iterator[tuple[dict[str, str], "_Valkey"]]:
-    """Redis and the tables are there: yields the children's environment. Redis ends last."""
+def _running_services(settings: Settings) -> Iterator[tuple[dict[str, str], "_Valkey"]]:
+    """Start the embedded Valkey if needed, and migrate the store; on exit, stop the Valkey, after the child processes.
+
+    Yields the environment of the child processes, and the Valkey.
+    """
     valkey = _Valkey(settings)
     valkey.start()
     try:
-        found = settings if valkey.url is None else settings.model_copy(update={"redis_url": SecretStr(valkey.url)})
-        with Broadcaster(found):  # says now, and once, what would keep every child from starting
+        if valkey.url is not None:
+            settings = settings.model_copy(update={"redis_url": SecretStr(valkey.url)})
+        with Broadcaster(settings):  # a fault of the settings is reported here, once, before any child process starts
             pass
-        yield {**os.environ, **environment_of(found)}, valkey
+        yield {**os.environ, **environment_of(settings)}, valkey
     finally:
         valkey.stop()
 
 
 class _Valkey:
-    """The embedded server, if the settings name none: kept running."""
+    """The embedded Valkey, if the settings have no Redis address; it is restarted when it ends."""
 
     def __init__(self, settings: Settings) -> None:
         self._server = EmbeddedValkey(settings.data_dir) if settings.redis_url is None else None
-        self._next_look = 0.0
+        self._next_attempt_at = 0.0
 
     @property
     def url(self) -> str | None:
@@ -190,16 +206,16 @@ class _Valkey:
         if self._server is not None:
             self._server.start()
 
-    def tend(self) -> None:
-        if self._server is None or self._server.is_running() or time.monotonic() < self._next_look:
+    def restart_if_ended(self) -> None:
+        if self._server is None or self._server.is_running() or time.monotonic() < self._next_attempt_at:
             return
-        self._next_look = time.monotonic() + VALKEY_PAUSE
+        self._next_attempt_at = time.monotonic() + VALKEY_RESTART_SECONDS
         if self._server.is_owned:
-            log.warning("the embedded Valkey ended; it starts again")
+            log.warning("the embedded Valkey has ended: restarting it")
         try:
             self._server.start()
         except SetupError as error:
-            log.error("%s", error)  # noqa: TRY400 - the text says it all
+            log.error("%s", error)  # noqa: TRY400 - the text is enough, a traceback adds nothing
 
     def stop(self) -> None:
         if self._server is not None:
@@ -207,21 +223,21 @@ class _Valkey:
 
 
 class _StartMessage:
-    """Speaks once, when the web process answers."""
+    """The start lines, printed once, when the web process answers its probe."""
 
-    def __init__(self, address: str, speak: Callable[[], None]) -> None:
-        self._place = address.removeprefix("http://")
-        self._speak: Callable[[], None] | None = speak
+    def __init__(self, address: str, print_lines: Callable[[], None]) -> None:
+        self._host_and_port = address.removeprefix("http://")
+        self._print_lines: Callable[[], None] | None = print_lines
 
-    def look(self) -> None:
-        if self._speak is not None and self._answers():
-            self._speak()
-            self._speak = None
+    def print_when_ready(self) -> None:
+        if self._print_lines is not None and self._answers():
+            self._print_lines()
+            self._print_lines = None
 
     def _answers(self) -> bool:
-        with contextlib.closing(http.client.HTTPConnection(self._place, timeout=ANSWER_SECONDS)) as connection:
+        with contextlib.closing(http.client.HTTPConnection(self._host_and_port, timeout=PROBE_SECONDS)) as client:
             try:
-                connection.request("GET", "/health/live")
-                return connection.getresponse().status == http.HTTPStatus.OK
+                client.request("GET", "/health/live")
+                return client.getresponse().status == http.HTTPStatus.OK
             except (OSError, http.client.HTTPException):
                 return False

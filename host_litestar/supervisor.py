@@ -1,7 +1,8 @@
-"""Keeps child processes running: starts them, restarts what crashes, stops everything in order.
+"""The supervisor: starts child processes, restarts those that crash, and stops all of them in order.
 
-Children are started in sessions of their own, so that Ctrl-C reaches only the supervisor, and each holds the read end
-of a pipe whose write end only the supervisor has: when the supervisor is gone, however it went, the pipe says so.
+Each child process is started in a session of its own, so that Ctrl-C reaches only the supervisor. Each has the read end
+of a pipe whose write end only the supervisor has: when the supervisor ends, for any reason, a read of the pipe returns
+and the child process stops.
 """
 
 import logging
@@ -17,16 +18,24 @@ from types import FrameType
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.1
-FIRST_PAUSE = 0.5  # before a crashed child starts again; doubled while it keeps crashing
-LONGEST_PAUSE = 10.0
-STEADY_SECONDS = 10.0  # a child that lived so long starts anew without history
-INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
+POLL_SECONDS = 0.1
+FIRST_DELAY = 0.5  # seconds before a crashed child is restarted; doubled with each crash that follows
+LONGEST_DELAY = 10.0  # seconds
+STABLE_SECONDS = 10.0  # after a run of this length, the next crash counts as the first one
+INTERRUPTED = 130  # exit status of a program that was ended by Ctrl-C
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a child is. ``stage``: the lower ones stop first; ``once``: it ends by itself and stays ended."""
+    """Description of one child process.
+
+    :param name: its name in the log.
+    :param arguments: its arguments, after those that every child process gets.
+    :param stage: order of the stop: lower stages stop first.
+    :param stop_seconds: how long it may take to stop before it is killed.
+    :param fds: file descriptors that it inherits.
+    :param once: it ends by itself, and is not restarted then.
+    """
 
     name: str
     arguments: tuple[str, ...]
@@ -38,12 +47,14 @@ class Role:
 
 @dataclass(slots=True)
 class Child:
+    """The state of one child process."""
+
     role: Role
     process: subprocess.Popen[bytes] | None = None
     crashes: int = 0
     started_at: float = 0.0
     start_after: float = 0.0
-    codes: list[int] = field(default_factory=list)
+    codes: list[int] = field(default_factory=list)  # exit codes so far, as ``Popen.returncode`` gives them
 
     @property
     def is_running(self) -> bool:
@@ -51,8 +62,11 @@ class Child:
 
 
 class Supervisor:
-    """:param tend: called at every look, for what else must be kept alive.
-    :param on_stop: called before the children are asked to stop.
+    """Runs child processes, one for each role.
+
+    :param environment: environment variables of the child processes.
+    :param on_poll: called at each poll, for other things that must be kept running.
+    :param on_stop: called before the child processes are stopped.
     """
 
     def __init__(
@@ -60,65 +74,68 @@ class Supervisor:
         roles: Sequence[Role],
         *,
         environment: Mapping[str, str],
-        tend: Callable[[], None] = lambda: None,
+        on_poll: Callable[[], None] = lambda: None,
         on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._children = [Child(role) for role in roles]
         self._environment = dict(environment)
-        self._tend = tend
+        self._on_poll = on_poll
         self._on_stop = on_stop
         self._wake = threading.Event()
         self._signals = 0
-        self._lifeline, self._held_end = os.pipe()
+        self._pipe_read_end, self._pipe_write_end = os.pipe()
 
     def run(self) -> int:
-        """Run until a signal, or until all children that end by themselves have ended. :returns: the exit status."""
+        """Run until a signal comes, or until all child processes have ended if all are to run once.
+
+        :returns: the exit status: 1 if a process that runs once failed, 130 after a second signal, otherwise 0.
+        """
         previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             while not self._signals and not self._is_done():
-                self._look()
-                self._wake.wait(LOOK_SECONDS)
+                self._poll()
+                self._wake.wait(POLL_SECONDS)
             self._on_stop()
             self._stop_all()
         finally:
             self._kill(self._children)
-            os.close(self._held_end)
-            os.close(self._lifeline)
+            os.close(self._pipe_write_end)
+            os.close(self._pipe_read_end)
             for number, handler in previous.items():
                 signal.signal(number, handler)
         return self._exit_status()
 
-    # --- keeping alive -----------------------------------------------------------------------------------------
+    # --- running -----------------------------------------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         now = time.monotonic()
         for child in self._children:
             if child.process is None:
                 if now >= child.start_after and not (child.role.once and child.codes):
                     self._start(child, now)
             elif (code := child.process.poll()) is not None:
-                self._note_end(child, code, now)
-        self._tend()
+                self._record_exit(child, code, now)
+        self._on_poll()
 
     def _start(self, child: Child, now: float) -> None:
         child.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "host_litestar.children", str(self._lifeline), *child.role.arguments],
+            [sys.executable, "-m", "host_litestar.child_processes", str(self._pipe_read_end), *child.role.arguments],
             env=self._environment,
             stdin=subprocess.DEVNULL,
-            pass_fds=(self._lifeline, *child.role.fds),
+            pass_fds=(self._pipe_read_end, *child.role.fds),
             start_new_session=True,
         )
         child.started_at = now
 
-    def _note_end(self, child: Child, code: int, now: float) -> None:
+    def _record_exit(self, child: Child, code: int, now: float) -> None:
         child.process = None
         child.codes.append(code)
         if child.role.once:
             return
-        child.crashes = 1 if now - child.started_at > STEADY_SECONDS else child.crashes + 1
-        pause = min(FIRST_PAUSE * 2 ** (child.crashes - 1), LONGEST_PAUSE)
-        child.start_after = now + pause
-        log.warning("%s ended (%s); it starts again in %g s", child.role.name, _describe_end(code), pause)
+        child.crashes = 1 if now - child.started_at > STABLE_SECONDS else child.crashes + 1
+        delay = min(FIRST_DELAY * 2 ** (child.crashes - 1), LONGEST_DELAY)
+        child.start_after = now + delay
+        log.warning("%s has ended (%s): restarting it in %g s", child.role.name, _describe_exit(code), delay)
 
     def _is_done(self) -> bool:
         return all(child.role.once and child.codes for child in self._children)
@@ -139,27 +156,27 @@ class Supervisor:
         for stage in sorted({child.role.stage for child in self._children}):
             children = [child for child in self._children if child.role.stage == stage and child.is_running]
             for child in children:
-                log.info("%s is asked to stop", child.role.name)
+                log.info("stopping %s (within %g s)", child.role.name, child.role.stop_seconds)
                 _signal_child(child, signal.SIGTERM)
             self._await_end(children)
             self._kill(children)
 
     def _await_end(self, children: Sequence[Child]) -> None:
         deadline = time.monotonic() + max((child.role.stop_seconds for child in children), default=0.0)
-        while any(child.is_running for child in children) and time.monotonic() < deadline and self._signals < 2:  # noqa: PLR2004 - a second signal means at once
-            time.sleep(LOOK_SECONDS / 2)
+        while any(child.is_running for child in children) and time.monotonic() < deadline and self._signals < 2:  # noqa: PLR2004 - a second signal ends the wait
+            time.sleep(POLL_SECONDS / 2)
 
     @staticmethod
     def _kill(children: Sequence[Child]) -> None:
         for child in children:
             if child.process is not None and child.is_running:
-                log.warning("%s did not stop in time and is killed", child.role.name)
+                log.warning("%s has not stopped in time: killing it", child.role.name)
                 _signal_child(child, signal.SIGKILL)
                 child.process.wait()
 
 
 def _signal_child(child: Child, number: signal.Signals) -> None:
-    """To the child and all it started."""
+    """Send a signal to a child process; SIGKILL also to all processes that it started."""
     if child.process is not None:
         try:
             if number == signal.SIGKILL:
@@ -170,5 +187,5 @@ def _signal_child(child: Child, number: signal.Signals) -> None:
             pass
 
 
-def _describe_end(code: int) -> str:
+def _describe_exit(code: int) -> str:
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"

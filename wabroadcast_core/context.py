@@ -32,7 +32,7 @@ class WorkQueue(Protocol):
         ...
 
     def sweep(self, broadcast_id: int) -> bool:
-        """Queue the closing of a cancelled broadcast's open messages."""
+        """Queue the closing of an ended broadcast's open messages."""
         ...
 
     def webhooks(self, connection_id: int, *, rank: int) -> bool:

@@ -1,8 +1,8 @@
 """The extension points of wabroadcast: first the protocols that plugin classes implement, then the hooks.
 
-A plugin is a module or an object with hook implementations (:data:`hookimpl`). A sender and a contact source are
-classes that a plugin names in ``wab_senders`` and ``wab_contact_sources``. The hooks stand in the order in which a
-broadcast meets them.
+A plugin is a module or an object with hook implementations (:data:`hookimpl`). A module that needs settings has a
+function ``create_plugin(settings)`` instead, which returns that object, or None to stay off. A sender and a contact
+source are classes that a plugin names in ``wab_senders`` and ``wab_contact_sources``.
 """
 
 import logging
@@ -285,14 +285,15 @@ class FinishedMessage:
     number: str  # E.164
     status: str
     reason: str | None
-    connection: str | None
+    connection: str | None  # the name of the connection, where it is known
 
 
 class Hooks:
     """The hooks, in the order in which a broadcast meets them.
 
     A plugin implements any of them, marked with :data:`hookimpl`. All plugins that implement a hook are called, in
-    pluggy's order: use ``tryfirst`` and ``trylast``. Hooks are plain functions, not coroutines.
+    pluggy's order: use ``tryfirst`` and ``trylast``. An implementation may leave out arguments that it does not need.
+    Hooks are plain functions, not coroutines.
     """
 
     @hookspec
@@ -337,8 +338,7 @@ class Hooks:
         Called outside any transaction, on a thread, once per chunk: in the worker while an audience is prepared, in
         the web process for a preview.
 
-        :param numbers: distinct E.164 numbers of a chunk (``WABROADCAST_PREPARE_CHUNK``, by default at most 5,000),
-            without those that are blacklisted.
+        :param numbers: distinct E.164 numbers of a chunk (``WABROADCAST_PREPARE_CHUNK``, by default at most 5,000).
         :param connection: the name of the connection; of the first one if the broadcast has a pool.
         :returns: reason by number, for the unusable numbers only; the results of all plugins are merged.
         :raises Exception: logged with the plugin's name; the result of this plugin is left out.

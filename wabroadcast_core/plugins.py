@@ -196,7 +196,7 @@ def build_plugins(
     :param blocked: names of plugins that must not run.
     :param discover: whether installed plugins are loaded.
     :raises PluginError: a plugin has an unknown hook, two plugins provide one kind, or a plugin cannot be imported.
-    :raises SetupError: a setting of a plugin does not fit.
+    :raises SetupError: a setting of a plugin is not valid.
     """
     settings = settings or Settings()
     manager = pluggy.PluginManager(NAMESPACE)
@@ -232,19 +232,19 @@ def _load_entry_points(manager: pluggy.PluginManager, settings: Settings) -> Non
 
 
 class _TurnedOff:
-    """Stands in the list of plugins for one that is off; it has no hooks."""
+    """The entry of a plugin that is off in the list of plugins. It has no hooks."""
 
     def __init__(self, plugin: object) -> None:
         self.__name__ = getattr(plugin, "__name__", type(plugin).__module__)
 
 
 def _create(name: str, plugin: object, settings: Settings) -> object:
-    """Return a plugin as it is registered.
+    """Return the object to register for a plugin.
 
     A plugin that needs settings has a function ``create_plugin(settings)``, which returns the object with the hooks,
-    or None to stay off. ``settings`` are those of the core; its own ones the plugin reads itself.
+    or None to stay off. ``settings`` are those of the core; the plugin reads its own settings itself.
 
-    :raises PluginError: the function raises an error that is not one of ours.
+    :raises PluginError: the function raised an error that is no BroadcastError.
     """
     create: Callable[[Settings], object | None] | None = getattr(plugin, "create_plugin", None)
     if create is None:
@@ -262,7 +262,7 @@ def _create(name: str, plugin: object, settings: Settings) -> object:
 
 
 def _take_arguments(call: pluggy.HookImpl) -> Callable[..., Any]:
-    """Return a hook's function so that it can be called with all arguments of the hook: it may leave some out."""
+    """Return a function that accepts all arguments of the hook and passes on those that the implementation has."""
     names = call.argnames
 
     def run(**arguments: Any) -> Any:
@@ -276,7 +276,7 @@ def _short_name(plugin: object) -> str:
 
 
 def _describe(error: Exception) -> str:
-    """Return the type of an error, with the text of those that are made to be shown to users."""
+    """Return the type of an error, and the text if it may be shown to users."""
     return f"{type(error).__name__}: {error}" if isinstance(error, BroadcastError) else type(error).__name__
 
 

@@ -23,16 +23,16 @@ class PluginSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", env_ignore_empty=True)
 
     blacklist_file: Path | None = Field(
-        None, description="Text file of numbers that must not be messaged, one a line. If it is unreadable, none is."
+        None, description="Text file of numbers that must not be messaged, one on each line."
     )
     allowed_countries: Entries = Field(
-        None, description="Comma-separated, as in `ID,MY`: numbers of other countries are skipped."
+        None, description="Countries that may be messaged, comma-separated, as in `ID,MY`; others are skipped."
     )
     only_numbers: Entries = Field(
-        None, description="Comma-separated, for test systems: no other number gets a message of a broadcast."
+        None, description="For test systems: the only numbers that broadcasts are sent to, comma-separated."
     )
     event_log: Path | None = Field(
-        None, description="JSON-lines file of finished messages, broadcasts' new statuses and replies without text."
+        None, description="File to which finished messages, changed broadcasts and received messages are logged."
     )
     event_log_numbers: Literal["masked", "full"] = Field(
         "masked", description="How the event log shows phone numbers: `masked` or `full`."

@@ -1,4 +1,4 @@
-"""``blacklist``: who must not be messaged."""
+"""``blacklist``: the numbers that must not be messaged."""
 
 from pathlib import Path
 from typing import Any
@@ -6,32 +6,32 @@ from urllib.parse import quote
 
 import rich_click as click
 
-from host_litestar.cli.client import Client, given
+from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.contact_file import as_form, contact_file, reading_options
 from host_litestar.cli.output import json_option, print_json, print_table
 from wabroadcast_core.models.blacklist import BlacklistReport
 
-reason_option = click.option("--reason", help="Why. [opted out]")
-connection_option = click.option("--connection", help="Only on this connection.")
+reason_option = click.option("--reason", help="Reason for the entry. [default: opted out]")
+connection_option = click.option("--connection", help="Only for this connection. [default: all]")
 
 
 @click.group()
 def blacklist() -> None:
-    """See and change who must not be messaged."""
+    """List and change the numbers that must not be messaged."""
 
 
 @blacklist.command("list")
-@click.option("--search", "q", help="Part of a number.")
-@click.option("--page", type=click.IntRange(1), default=1)
+@click.option("--search", "q", help="Only numbers that contain this text.")
+@click.option("--page", type=click.IntRange(1), default=1, show_default=True, help="Page of the list.")
 @json_option
 def list_numbers(*, as_json: bool, **filters: Any) -> None:
-    """List the numbers, the latest first."""
+    """List the numbers on the blacklist, the newest first."""
     with Client() as client:
-        answer = client.call("GET", "/blacklist", params=given(filters))
+        response = client.call("GET", "/blacklist", params=without_none(filters))
     if as_json:
-        print_json(answer)
+        print_json(response)
         return
-    rows = [(item["number"], item["connection"], item["reason"], item["source"]) for item in answer["items"]]
+    rows = [(item["number"], item["connection"], item["reason"], item["source"]) for item in response["items"]]
     print_table(("NUMBER", "CONNECTION", "REASON", "SOURCE"), rows)
 
 
@@ -40,21 +40,21 @@ def list_numbers(*, as_json: bool, **filters: Any) -> None:
 @reason_option
 @connection_option
 def add(numbers: tuple[str, ...], **fields: str | None) -> None:
-    """Never message these numbers again; what is under way to them stops too."""
+    """Put numbers on the blacklist. Messages to them that have not left yet are not sent."""
     with Client() as client:
         for number in numbers:
-            entry = client.call("POST", "/blacklist", json={"number": number, **given(fields)})
-            click.echo(f"{entry['number']} is listed: {entry['reason']}")
+            entry = client.call("POST", "/blacklist", json={"number": number, **without_none(fields)})
+            click.echo(f"{entry['number']} is on the blacklist: {entry['reason']}")
 
 
 @blacklist.command()
 @click.argument("number")
 @connection_option
 def remove(number: str, **fields: str | None) -> None:
-    """Allow a number again."""
+    """Remove a number from the blacklist."""
     with Client() as client:
-        client.call("DELETE", _path(number), params=given(fields))
-    click.echo(f"{number} may be messaged again")
+        client.call("DELETE", _path(number), params=without_none(fields))
+    click.echo(f"{number} was removed from the blacklist")
 
 
 @blacklist.command("import")
@@ -64,36 +64,36 @@ def remove(number: str, **fields: str | None) -> None:
 @reason_option
 @connection_option
 def import_numbers(file: Path, **fields: Any) -> int:
-    """Never message the numbers of FILE (CSV or Excel) again.
+    """Put the numbers in FILE (CSV or Excel) on the blacklist.
 
-    Exit status: 0 when every row was taken, 1 when some were not, 2 when it was refused.
+    Exit status: 0 if every row was accepted, 1 if some rows were rejected, 2 if the command failed.
     """
     with Client() as client, file.open("rb") as content:
-        answer = client.call("POST", "/blacklist/import", data=as_form(fields), files={"file": (file.name, content)})
-    found = BlacklistReport.model_validate(answer)
-    if found.reason:
-        click.echo(f"the file could not be read to its end: {found.reason}")
-    click.echo(f"{found.rows} rows: {found.added} added, {found.known} known, {found.rejected} not taken")
-    for row in found.rejections:
+        response = client.call("POST", "/blacklist/import", data=as_form(fields), files={"file": (file.name, content)})
+    report = BlacklistReport.model_validate(response)
+    if report.reason:
+        click.echo(f"the file could not be read to its end: {report.reason}")
+    click.echo(f"{report.rows} rows: {report.added} added, {report.known} already listed, {report.rejected} rejected")
+    for row in report.rejections:
         click.echo(f"  row {row.row}: {row.reason}")
-    return 1 if found.rejected or found.reason else 0
+    return 1 if report.rejected or report.reason else 0
 
 
 @blacklist.command()
 @click.argument("number")
 @json_option
 def history(number: str, *, as_json: bool) -> None:
-    """Show when a number opted out and in again, and who said so."""
+    """Show when a number opted out and in again, and who recorded it."""
     with Client() as client:
-        answer = client.call("GET", f"{_path(number)}/history")
+        response = client.call("GET", f"{_path(number)}/history")
     if as_json:
-        print_json(answer)
+        print_json(response)
         return
     rows = [
         (item["at"][:19].replace("T", " "), item["act"], item["actor"], item["connection"], item["reason"])
-        for item in answer["items"]
+        for item in response["items"]
     ]
-    print_table(("AT", "ACT", "ACTOR", "CONNECTION", "REASON"), rows)
+    print_table(("TIME (UTC)", "ACTION", "ACTOR", "CONNECTION", "REASON"), rows)
 
 
 def _path(number: str) -> str:

@@ -1,4 +1,4 @@
-"""``jobs``, ``status``, ``pause``, ``resume``, ``cancel``, ``retry``: look at broadcasts and transition them."""
+"""``jobs``, ``status``, ``pause``, ``resume``, ``cancel``, ``retry``: list, show and control broadcasts."""
 
 from typing import Any
 from urllib.parse import quote
@@ -6,7 +6,7 @@ from urllib.parse import quote
 import rich_click as click
 from rich.console import Console
 
-from host_litestar.cli.client import Client
+from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.output import json_option, print_json, print_table
 from host_litestar.cli.progress import describe_progress, report
 from host_litestar.cli.send import watch
@@ -14,34 +14,39 @@ from wabroadcast_core.models.broadcast import BroadcastProgress
 from wabroadcast_core.models.status import BroadcastStatus, Priority
 
 job_argument = click.argument("job_id", metavar="JOB")
-batch_option = click.option("--batch", type=click.IntRange(0), help="One batch only, by its number.")
+batch_option = click.option("--batch", type=click.IntRange(0), help="Only the batch with this number.")
 
 
 @click.command()
-@click.option("--status", type=click.Choice([word.value for word in BroadcastStatus]))
-@click.option("--priority", type=click.Choice([word.value for word in Priority]))
-@click.option("--connection", help="Only those that send through it.")
-@click.option("--search", "q", help="Part of the name.")
-@click.option("--page", type=click.IntRange(1), default=1)
+@click.option(
+    "--status", type=click.Choice([word.value for word in BroadcastStatus]), help="Only broadcasts with this status."
+)
+@click.option(
+    "--priority", type=click.Choice([word.value for word in Priority]), help="Only broadcasts with this priority."
+)
+@click.option("--connection", help="Only broadcasts on this connection.")
+@click.option("--search", "q", help="Only broadcasts with this text in the name or the job id.")
+@click.option("--page", type=click.IntRange(1), default=1, show_default=True, help="Page of the list.")
 @json_option
 def jobs(*, as_json: bool, **filters: Any) -> None:
-    """List broadcasts, newest first."""
+    """List broadcasts, the newest first."""
     with Client() as client:
-        given = {name: value for name, value in filters.items() if value is not None}
-        answer = client.call("GET", "/broadcast/jobs", params=given)
+        response = client.call("GET", "/broadcast/jobs", params=without_none(filters))
     if as_json:
-        print_json(answer)
+        print_json(response)
         return
-    titles = ("JOB", "STATUS", "PRIORITY", "SENT", "TOTAL", "CREATED", "NAME")
-    print_table(titles, [_job_row(job) for job in answer["items"]])
+    titles = ("JOB", "STATUS", "PRIORITY", "SENT", "TOTAL", "CREATED (UTC)", "NAME")
+    print_table(titles, [_job_row(job) for job in response["items"]])
 
 
 @click.command()
 @job_argument
-@click.option("--watch", "keep_watching", is_flag=True, help="Stay until it ends; exit status as of `send`.")
+@click.option(
+    "--watch", "keep_watching", is_flag=True, help="Wait until the broadcast ends; the exit status is that of `send`."
+)
 @json_option
 def status(job_id: str, *, keep_watching: bool, as_json: bool) -> int:
-    """Show how far a broadcast is, and why some were not sent."""
+    """Show the progress of a broadcast, and why messages were not sent."""
     console = Console()
     with Client() as client:
         if keep_watching:
@@ -59,40 +64,46 @@ def status(job_id: str, *, keep_watching: bool, as_json: bool) -> int:
 @job_argument
 @batch_option
 def pause(job_id: str, batch: int | None) -> None:
-    """Let nothing of a broadcast start until it is resumed."""
-    _steer("pause", job_id, batch=batch)
+    """Pause a broadcast: no message of it starts until it is resumed."""
+    _control("pause", job_id, batch=batch)
 
 
 @click.command()
 @job_argument
 @batch_option
 def resume(job_id: str, batch: int | None) -> None:
-    """Go on with a paused broadcast."""
-    _steer("resume", job_id, batch=batch)
+    """Continue a paused broadcast."""
+    _control("resume", job_id, batch=batch)
 
 
 @click.command()
 @job_argument
 @batch_option
 def cancel(job_id: str, batch: int | None) -> None:
-    """End a broadcast: what has not left never will."""
-    _steer("cancel", job_id, batch=batch)
+    """End a broadcast: messages that have not left yet are never sent."""
+    _control("cancel", job_id, batch=batch)
 
 
 @click.command()
 @job_argument
-@click.option("--status", type=click.Choice(["failed", "unknown"]), default="failed", show_default=True)
-@click.option("--code", help="Only those that failed for this reason.")
+@click.option(
+    "--status",
+    type=click.Choice(["failed", "unknown"]),
+    default="failed",
+    show_default=True,
+    help="Status of the messages to send again.",
+)
+@click.option("--code", help="Only messages with this reason.")
 def retry(job_id: str, status: str, code: str | None) -> None:
-    """Try again those that failed, or whose outcome is not known."""
-    _steer("retry", job_id, status=status, code=code)
+    """Send messages of a broadcast again that failed, or whose outcome is unknown."""
+    _control("retry", job_id, status=status, code=code)
 
 
-def _steer(act: str, job_id: str, **parameters: Any) -> None:
-    given = {name: value for name, value in parameters.items() if value is not None}
+def _control(verb: str, job_id: str, **parameters: Any) -> None:
     with Client() as client:
-        answer = client.call("POST", f"/broadcast/{act}/{quote(job_id, safe='')}", params=given)
-    click.echo(f"{answer['jobId']} is {answer['status']}")
+        path = f"/broadcast/{verb}/{quote(job_id, safe='')}"
+        response = client.call("POST", path, params=without_none(parameters))
+    click.echo(f"{response['jobId']} is {response['status']}")
 
 
 def _job_row(job: dict[str, Any]) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""Talks to a server: WABROADCAST_URL and WABROADCAST_API_KEY."""
+"""HTTP client of the commands, for the server at WABROADCAST_URL with the key WABROADCAST_API_KEY."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -17,12 +17,17 @@ from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.upload import UploadView
 
 DEFAULT_URL = "http://127.0.0.1:3004"
-TIMEOUT = httpx.Timeout(30, read=120)
-DOWNLOAD_TIMEOUT = httpx.Timeout(30, read=600)  # a workbook is made before its first byte comes
+TIMEOUT = httpx.Timeout(30, read=120)  # seconds
+DOWNLOAD_TIMEOUT = httpx.Timeout(30, read=600)  # the server writes a whole workbook before it sends the first byte
 
 
 class Client:
-    """One method per call that the commands need; what the server refuses is raised as one line."""
+    """A server, called over HTTP. An error response is raised as an error with a text of one line.
+
+    :param url: address of the server; by default WABROADCAST_URL.
+    :param key: API key; by default WABROADCAST_API_KEY.
+    :raises RefusedError: the address or the key cannot be used.
+    """
 
     def __init__(self, url: str | None = None, key: str | None = None) -> None:
         self.url = (url or os.environ.get("WABROADCAST_URL") or DEFAULT_URL).rstrip("/")
@@ -30,8 +35,10 @@ class Client:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
             self._http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT, trust_env=False)
-        except (httpx.InvalidURL, UnicodeEncodeError) as error:
-            raise RefusedError(f"WABROADCAST_URL or WABROADCAST_API_KEY cannot be used: {error}") from error
+        except httpx.InvalidURL as error:
+            raise RefusedError(f"WABROADCAST_URL is not a valid address: {error}") from error
+        except UnicodeEncodeError as error:
+            raise RefusedError("WABROADCAST_API_KEY is not valid: it has a character that is not ASCII") from error
 
     def __enter__(self) -> Self:
         return self
@@ -40,24 +47,33 @@ class Client:
         self._http.close()
 
     def call(self, method: str, path: str, **options: Any) -> Any:
-        """:raises RefusedError: the server refused; :raises UnreachableError: it does not answer."""
-        with self._translated():
-            return _read_answer(self._http.request(method, path, **options))
+        """Make a request.
+
+        :returns: the JSON of the response, or None if it has no body.
+        :raises RefusedError: the server responds with an error.
+        :raises UnreachableError: the server does not answer, or cannot reach its store or Redis.
+        """
+        with self._translate_errors():
+            return _read_response(self._http.request(method, path, **options))
 
     def download(self, path: str, to: Path, **options: Any) -> None:
-        """Write an answer into a file, which is there once it is whole. Raises as :meth:`call`."""
+        """Download a response into a file. The file exists only once it is complete.
+
+        :raises RefusedError: the server responds with an error, or the file cannot be written.
+        :raises UnreachableError: the server does not answer, or cannot reach its store or Redis.
+        """
         part = to.with_name(f"{to.name}.part")
         try:
             with (
                 part.open("wb") as file,
-                self._translated(),
-                self._http.stream("GET", path, timeout=DOWNLOAD_TIMEOUT, **options) as answer,
+                self._translate_errors(),
+                self._http.stream("GET", path, timeout=DOWNLOAD_TIMEOUT, **options) as response,
             ):
-                if not answer.is_success:
-                    answer.read()
-                    _read_answer(answer)
-                for piece in answer.iter_bytes():
-                    file.write(piece)
+                if not response.is_success:
+                    response.read()
+                    _read_response(response)
+                for chunk in response.iter_bytes():
+                    file.write(chunk)
             part.replace(to)
         except OSError as error:
             raise RefusedError(f"{to} cannot be written: {error.strerror}") from error
@@ -65,53 +81,64 @@ class Client:
             part.unlink(missing_ok=True)
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise UnreachableError(
                 f"no server answers at {self.url}: start one with `wabroadcast serve`, or set WABROADCAST_URL"
             ) from error
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise RefusedError(f"WABROADCAST_URL ({self.url}) is not a valid address: {error}") from error
         except httpx.HTTPError as error:
-            raise UnreachableError(f"the server at {self.url} broke off ({type(error).__name__})") from error
-        except httpx.InvalidURL as error:
-            raise RefusedError(f"{self.url} is no address of a server: {error}") from error
+            raise UnreachableError(
+                f"the request to {self.url} failed ({type(error).__name__}): see the server's log, then try again"
+            ) from error
 
     def upload(self, path: Path) -> UploadView:
+        """Upload a file."""
         with path.open("rb") as file:
             return UploadView.model_validate(self.call("POST", "/uploads", files={"file": (path.name, file)}))
 
     def preview(self, draft: Mapping[str, Any]) -> Preview:
+        """Preview a submit of this draft."""
         return Preview.model_validate(self.call("POST", "/broadcast/preview", json=dict(draft)))
 
     def submit(self, draft: Mapping[str, Any], *, key: str) -> BroadcastSummary:
-        answer = self.call("POST", "/broadcast", json=dict(draft), headers={"Idempotency-Key": key})
-        return BroadcastSummary.model_validate(answer)
+        """Submit a broadcast.
+
+        :param key: the idempotency key.
+        """
+        response = self.call("POST", "/broadcast", json=dict(draft), headers={"Idempotency-Key": key})
+        return BroadcastSummary.model_validate(response)
 
     def status(self, job_id: str) -> BroadcastProgress:
+        """Return the progress of a broadcast."""
         return BroadcastProgress.model_validate(self.call("GET", f"/broadcast/{quote(job_id, safe='')}/status"))
 
     def messages(self, job_id: str, *, status: str, limit: int) -> list[MessageView]:
+        """Return the first messages of a broadcast that have this status."""
         path = f"/broadcast/{quote(job_id, safe='')}/messages"
-        answer = self.call("GET", path, params={"status": status, "limit": limit})
-        return CursorPage[MessageView].model_validate(answer).items
+        response = self.call("GET", path, params={"status": status, "limit": limit})
+        return CursorPage[MessageView].model_validate(response).items
 
 
-def given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were given, as parameters or fields of a call."""
+def without_none(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given on the command line, as parameters or fields of a request."""
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _read_answer(answer: httpx.Response) -> Any:
-    if answer.is_success:
-        return answer.json() if answer.content else None
-    if answer.status_code == httpx.codes.UNAUTHORIZED:
-        raise RefusedError("the server wants an API key it knows: set WABROADCAST_API_KEY")
+def _read_response(response: httpx.Response) -> Any:
+    if response.is_success:
+        return response.json() if response.content else None
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        raise RefusedError("the server does not accept the API key: set WABROADCAST_API_KEY to one of its keys")
     try:
-        problem = answer.json()
+        problem = response.json()
         text = str(problem["detail"])
     except (ValueError, KeyError, TypeError):
-        text = f"{answer.request.url} answers {answer.status_code}: is that a wabroadcast server?"
-    if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        url = response.request.url
+        text = f"{url} has the status {response.status_code}: check that WABROADCAST_URL is a wabroadcast server"
+    if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
         raise UnreachableError(text)
     raise RefusedError(text)

@@ -1,4 +1,4 @@
-"""``connections``: the accounts that send."""
+"""``connections``: the WhatsApp accounts that send."""
 
 import json
 from typing import IO
@@ -15,37 +15,39 @@ from host_litestar.cli.output import json_option, print_json, print_table
 @json_option
 @click.pass_context
 def connections(context: click.Context, *, as_json: bool) -> None:
-    """List the connections; create, change, test, pause and resume them."""
+    """List connections; create, change, test, pause, resume and delete them."""
     if context.invoked_subcommand is not None:
         return
     with Client() as client:
-        answer = client.call("GET", "/connections")
+        response = client.call("GET", "/connections")
     if as_json:
-        print_json(answer)
+        print_json(response)
         return
-    rows = [(item["name"], item["sender"], item["state"], _rate(item), item["stateReason"]) for item in answer["items"]]
+    rows = [
+        (item["name"], item["sender"], item["state"], _rate(item), item["stateReason"]) for item in response["items"]
+    ]
     print_table(("NAME", "SENDER", "STATE", "RATE", "REASON"), rows)
 
 
 @connections.command()
 @click.argument("name")
 def pause(name: str) -> None:
-    """Let nothing leave through a connection until it is resumed."""
-    _steer("pause", name)
+    """Pause a connection: no message starts through it until it is resumed."""
+    _control("pause", name)
 
 
 @connections.command()
 @click.argument("name")
 def resume(name: str) -> None:
-    """Let a connection send again."""
-    _steer("resume", name)
+    """Resume a paused connection, so that it sends again."""
+    _control("resume", name)
 
 
 @connections.command("set")
 @click.argument("name")
 @click.argument("file", type=click.File("rb"))
 def save(name: str, file: IO[bytes]) -> None:
-    """Create or change a connection from a JSON FILE (- for standard input), as PUT /connections takes it.
+    """Create or change a connection from a JSON FILE (- for standard input), which is the body of PUT /connections.
 
     Secrets that are left out of a change keep their values.
     """
@@ -54,8 +56,8 @@ def save(name: str, file: IO[bytes]) -> None:
     except ValueError as error:
         raise RefusedError(f"{file.name} is not JSON: {error}") from None
     with Client() as client:
-        answer = client.call("PUT", _path(name), json=document)
-    click.echo(f"{answer['name']} ({answer['sender']}) is {answer['state']}")
+        response = client.call("PUT", _path(name), json=document)
+    click.echo(f"{response['name']} ({response['sender']}) is {response['state']}")
 
 
 @connections.command()
@@ -69,32 +71,35 @@ def show(name: str) -> None:
 @connections.command()
 @click.argument("name")
 def test(name: str) -> int:
-    """Ask the provider whether a connection can send; nothing is sent. Exit status 1 where it cannot."""
+    """Check with the provider whether a connection can send. No message is sent.
+
+    Exit status: 0 if it can send, 1 if it cannot, 2 if the command failed.
+    """
     with Client() as client:
-        answer = client.call("POST", f"{_path(name)}/test")
-    click.echo(f"{name} is {answer['state']}: {answer['reason']}")
-    return int(answer["state"] == "down")
+        response = client.call("POST", f"{_path(name)}/test")
+    click.echo(f"{name} is {response['state']}: {response['reason']}")
+    return int(response["state"] == "down")
 
 
 @connections.command()
 @click.argument("name")
 def delete(name: str) -> None:
-    """Forget a connection that no broadcast names."""
+    """Delete a connection that no broadcast uses."""
     with Client() as client:
         client.call("DELETE", _path(name))
-    click.echo(f"{name} is gone")
+    click.echo(f"connection {name} was deleted")
 
 
 @connections.command()
 @json_option
 def kinds(*, as_json: bool) -> None:
-    """List the kinds of sender that are installed, with their settings."""
+    """List the installed kinds of sender, with the names of their settings."""
     with Client() as client:
-        answer = client.call("GET", "/connections/kinds")
+        response = client.call("GET", "/connections/kinds")
     if as_json:
-        print_json(answer)
+        print_json(response)
         return
-    rows = [(kind["kind"], ", ".join(kind["settingsSchema"].get("properties", ()))) for kind in answer["items"]]
+    rows = [(kind["kind"], ", ".join(kind["settingsSchema"].get("properties", ()))) for kind in response["items"]]
     print_table(("KIND", "SETTINGS"), rows)
 
 
@@ -102,10 +107,10 @@ def _path(name: str) -> str:
     return f"/connections/{quote(name, safe='')}"
 
 
-def _steer(act: str, name: str) -> None:
+def _control(verb: str, name: str) -> None:
     with Client() as client:
-        answer = client.call("POST", f"{_path(name)}/{act}")
-    click.echo(f"{answer['name']} is {answer['state']}")
+        response = client.call("POST", f"{_path(name)}/{verb}")
+    click.echo(f"{response['name']} is {response['state']}")
 
 
 def _rate(connection: dict[str, dict[str, float]]) -> str:

@@ -1,4 +1,4 @@
-"""Contact files on the command line: which file, and how it is read where it would be understood otherwise."""
+"""Contact files on the command line: the file, and options for how to read it."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
-from host_litestar.cli.client import given
+from host_litestar.cli.client import without_none
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
@@ -15,26 +15,26 @@ CHOICES = ("mapping", "sheet", "delimiter", "encoding")
 
 
 class ColumnType(click.ParamType[tuple[str, str]]):
-    """``HP Ibu=number``: what a column is."""
+    """A column and its meaning, as ``HP Ibu=number``."""
 
     name = "column=meaning"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
         column, separator, meaning = str(value).rpartition("=")
         if not (separator and column.strip() and meaning.strip()):
-            self.fail(f"{value!r}: write COLUMN=MEANING", param, ctx)
+            self.fail(f"{value!r} is not a column with its meaning: write COLUMN=MEANING", param, ctx)
         return column.strip(), meaning.strip()
 
 
 class DelimiterType(click.ParamType[str]):
-    """One character, or the word ``tab``, which no shell likes to be given."""
+    """One character, or the word ``tab``, because a tab is hard to type in a shell."""
 
     name = "character"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         character = "\t" if value in {"tab", r"\t"} else str(value)
         if len(character) != 1:
-            self.fail(f"{value!r}: write one character, or tab", param, ctx)
+            self.fail(f"{value!r} is not a delimiter: write one character, or tab", param, ctx)
         return character
 
 
@@ -42,18 +42,21 @@ contact_file = click.argument("file", type=click.Path(exists=True, dir_okay=Fals
 
 
 def reading_options(command: AnyFunction) -> AnyFunction:
-    """Options that the command gets under the names in :data:`CHOICES`; None where one is not given."""
+    """Add the options for reading a contact file to a command.
+
+    The command gets them under the names in :data:`CHOICES`, as None if they are not given.
+    """
     for option in (
-        click.option("--encoding", help="Of a text file, as cp1252. [found out]"),
-        click.option("--delimiter", type=DelimiterType(), help="Of a text file: a character, or tab. [found out]"),
-        click.option("--sheet", help="Of a workbook: name or place. [the first with numbers]"),
+        click.option("--encoding", help="Encoding of a text file, as cp1252. [default: detected]"),
+        click.option("--delimiter", type=DelimiterType(), help="Delimiter of a text file, or tab. [default: detected]"),
+        click.option("--sheet", help="Sheet of a workbook, by name or position. [default: first with numbers]"),
         click.option(
             "--column",
             "mapping",
             type=ColumnType(),
             multiple=True,
             callback=lambda _context, _option, columns: dict(columns) or None,
-            help='What a column is, as "HP Ibu=number"; may be repeated.',
+            help='Meaning of a column, as "HP Ibu=number"; may be repeated.',
         ),
     ):
         command = option(command)
@@ -61,6 +64,6 @@ def reading_options(command: AnyFunction) -> AnyFunction:
 
 
 def as_form(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were given as the fields of a form."""
-    fields = given(options)
+    """Return the options that were given as the fields of a form."""
+    fields = without_none(options)
     return fields | ({"mapping": json.dumps(fields["mapping"])} if "mapping" in fields else {})

@@ -1,11 +1,11 @@
-"""How a command says that it cannot."""
+"""Errors that end a command."""
 
-REFUSED = 2  # the exit status of what was called wrongly or was refused
+REFUSED = 2  # exit status of a wrong command line, or a call that was refused
 
 
 class RefusedError(Exception):
-    """Ends a command with one line and exit status 2."""
+    """The command cannot be done. Its text is printed as one line; the exit status is 2."""
 
 
 class UnreachableError(RefusedError):
-    """No server answers just now."""
+    """The server does not answer at the moment."""

@@ -1,4 +1,4 @@
-"""Does in this process what a server would do: the engine and a worker, on a data directory."""
+"""The backend of ``send --local``: a broadcaster and a worker in this process."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -15,11 +15,11 @@ from wabroadcast_core.models.upload import UploadView
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.worker import Worker
 
-PIECE = 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
 
 
 class LocalBackend:
-    """The calls of :class:`host_litestar.cli.client.Client`, answered here."""
+    """Backend with the methods of :class:`host_litestar.cli.client.Client`, without a server."""
 
     def __init__(self, settings: Settings) -> None:
         logging.getLogger("wabroadcast_core").setLevel(logging.WARNING)
@@ -36,18 +36,26 @@ class LocalBackend:
         self._broadcaster.close()
 
     def upload(self, path: Path) -> UploadView:
+        """Store a file."""
         with path.open("rb") as file:
-            pieces: Iterator[bytes] = iter(partial(file.read, PIECE), b"")
-            return self._broadcaster.uploads.save(pieces, filename=path.name)
+            chunks: Iterator[bytes] = iter(partial(file.read, CHUNK_BYTES), b"")
+            return self._broadcaster.uploads.save(chunks, filename=path.name)
 
     def preview(self, draft: Mapping[str, Any]) -> Preview:
+        """Preview a submit of this draft."""
         return self._broadcaster.preview(draft)
 
     def submit(self, draft: Mapping[str, Any], *, key: str) -> BroadcastSummary:
+        """Submit a broadcast.
+
+        :param key: the idempotency key.
+        """
         return self._broadcaster.submit(draft, idempotency_key=key)
 
     def status(self, job_id: str) -> BroadcastProgress:
+        """Return the progress of a broadcast."""
         return self._broadcaster.status(job_id)
 
     def messages(self, job_id: str, *, status: str, limit: int) -> list[MessageView]:
+        """Return the first messages of a broadcast that have this status."""
         return self._broadcaster.messages(job_id, status=MessageStatus(status), limit=limit).items

@@ -1,4 +1,4 @@
-"""What commands print: tables for people, tab-separated lines where a program reads, JSON on request."""
+"""The output of commands: a table on a terminal, tab-separated lines otherwise, JSON with ``--json``."""
 
 import json
 from collections.abc import Sequence
@@ -9,15 +9,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the server's answer as JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the response of the server as JSON.")
 
 
-def print_json(answer: Any) -> None:
-    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """On a terminal a table, elsewhere a line per row with tabs between, the titles first."""
+    """Print a table on a terminal; otherwise the titles and each row as a line with tabs between the cells."""
     console = Console()
     cells = [[_as_text(cell) for cell in row] for row in rows]
     if not console.is_terminal:

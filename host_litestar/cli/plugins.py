@@ -1,4 +1,4 @@
-"""``plugins``: the plugins of this installation."""
+"""``plugins``: the installed plugins."""
 
 import rich_click as click
 
@@ -9,10 +9,11 @@ from wabroadcast_core.plugins import build_plugins
 
 @click.command()
 def plugins() -> None:
-    """List the plugins of this installation, with their hooks and the settings that turn them on."""
+    """List the installed plugins, with the hooks that each implements and the settings that turn it on."""
     settings = read_settings()
-    found = build_plugins(settings=settings, blocked=settings.blocked_plugins)
+    manager = build_plugins(settings=settings, blocked=settings.blocked_plugins)
     rows = [
-        (fact.name, fact.state, fact.origin, ", ".join(fact.hooks), ", ".join(fact.settings)) for fact in found.facts()
+        (fact.name, fact.state, fact.origin, ", ".join(fact.hooks), ", ".join(fact.settings))
+        for fact in manager.facts()
     ]
     print_table(("NAME", "STATE", "FROM", "HOOKS", "SETTINGS"), rows)

@@ -1,4 +1,4 @@
-"""Shows how a broadcast goes: a bar on a terminal, else plain lines; in the end who was not sent to, and why."""
+"""The progress of a broadcast, as a bar on a terminal or as plain lines; at the end, why messages were not sent."""
 
 import time
 from collections import Counter
@@ -17,16 +17,16 @@ from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus
 from wabroadcast_core.models.upload import UploadView
 
-LOOK_SECONDS = 0.25
-LINE_SECONDS = 5.0  # between plain lines
-PATIENCE_SECONDS = 60.0  # with a server that went away while we look
+POLL_SECONDS = 0.25
+LINE_SECONDS = 5.0  # least time between two plain lines
+UNREACHABLE_SECONDS = 60.0  # how long the server may be away before the command fails
 MOST_LISTED = 20
 _SHOWN = ("sent", "delivered", "failed", "unknown", "skipped", "retry", "paused", "cancelled")
 _NOT_SENT = ("failed", "unknown", "skipped", "cancelled")
 
 
 class Backend(Protocol):
-    """A server, or the engine in this process."""
+    """What ``send`` works with: a server, or a broadcaster in this process."""
 
     def upload(self, path: Path) -> UploadView: ...
     def preview(self, draft: dict[str, Any]) -> Preview: ...
@@ -36,7 +36,12 @@ class Backend(Protocol):
 
 
 def follow(backend: Backend, job_id: str, *, console: Console) -> BroadcastProgress:
-    """Show the progress until the broadcast has ended or is paused."""
+    """Show the progress of a broadcast until it has ended or is paused.
+
+    :returns: the last progress.
+    :raises RefusedError: the server responds with an error.
+    :raises UnreachableError: the server does not answer for a minute.
+    """
     if not console.is_terminal:
         return _poll(backend, job_id, show=_PlainLines(console).show)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[facts]}"))
@@ -54,7 +59,7 @@ def follow(backend: Backend, job_id: str, *, console: Console) -> BroadcastProgr
 
 
 def describe_progress(progress: BroadcastProgress) -> str:
-    """Counts by status, the rate and the time left, in one line."""
+    """Return counts by status, the rate and the time left as one line."""
     counts = progress.counts.model_dump()
     parts = [f"{counts[name]} {name}" for name in _SHOWN if counts[name]] or ["nothing sent yet"]
     if progress.rate:
@@ -65,6 +70,7 @@ def describe_progress(progress: BroadcastProgress) -> str:
 
 
 def describe_seconds(seconds: float) -> str:
+    """Return a duration for people, as ``2 h 1 min``; a negative one is 0 s."""
     left = max(0, round(seconds))
     hours, minutes = divmod(left // 60, 60)
     if hours:
@@ -73,35 +79,37 @@ def describe_seconds(seconds: float) -> str:
 
 
 def report(backend: Backend, progress: BroadcastProgress, *, console: Console) -> None:
-    """Say how it ended: who was not sent to, and why."""
-    say = _plain_printer(console)
-    say(f"{progress.counts.sent} of {progress.total} sent")
+    """Print the result of a broadcast: how many messages were sent, which were not, and why."""
+    print_line = _plain_printer(console)
+    print_line(f"{progress.counts.sent} of {progress.total} sent")
     if progress.status_reason:
-        say(f"{progress.status.value}: {progress.status_reason}")
+        print_line(f"{progress.status.value}: {progress.status_reason}")
     counts = progress.counts.model_dump()
-    for reason, number in sorted(progress.skipped_by.items()):
-        say(f"  skipped  {number:>7}  {reason}")
+    for reason, count in sorted(progress.skipped_by.items()):
+        print_line(f"  skipped  {count:>7}  {reason}")
     for status in _NOT_SENT:
         if counts[status]:
-            _list_messages(backend, progress.job_id, status, total=counts[status], say=say)
+            _list_messages(backend, progress.job_id, status, total=counts[status], print_line=print_line)
 
 
-def _list_messages(backend: Backend, job_id: str, status: str, *, total: int, say: Callable[[str], None]) -> None:
+def _list_messages(
+    backend: Backend, job_id: str, status: str, *, total: int, print_line: Callable[[str], None]
+) -> None:
     messages = backend.messages(job_id, status=status, limit=1_000)
     reasons = Counter(message.reason or "" for message in messages)
-    if status != "skipped":  # those have exact counts
-        about = "" if len(messages) == total else " of the first 1,000"
-        for reason, number in reasons.most_common():
-            say(f"  {status:<8} {number:>7}  {reason}{about}")
+    if status != "skipped":  # the caller has printed the exact counts of these
+        part = "" if len(messages) == total else " (of the first 1,000)"
+        for reason, count in reasons.most_common():
+            print_line(f"  {status:<8} {count:>7}  {reason}{part}")
     for message in messages[:MOST_LISTED]:
-        why = ": ".join(part for part in (message.reason, message.detail) if part)
-        say(f"    recipient {_place_of(message)}, {message.number or 'no number'}: {why or status}")
+        cause = ": ".join(text for text in (message.reason, message.detail) if text)
+        print_line(f"    recipient {_position_of(message)}, {message.number or 'no number'}: {cause or status}")
     if total > MOST_LISTED:
-        say(f"    and {total - MOST_LISTED} more {status}")
+        print_line(f"    and {total - MOST_LISTED} more {status}")
 
 
-def _place_of(message: MessageView) -> int:
-    """Its place in the audience, counted from 1: message ids end with it."""
+def _position_of(message: MessageView) -> int:
+    """Return the position in the audience, from 1. A message id ends with the position from 0."""
     return int(message.message_id.rpartition("-")[2]) + 1
 
 
@@ -111,21 +119,21 @@ def _poll(backend: Backend, job_id: str, *, show: Callable[[BroadcastProgress], 
         try:
             progress = backend.status(job_id)
         except UnreachableError:
-            if time.monotonic() - answered_at > PATIENCE_SECONDS:
+            if time.monotonic() - answered_at > UNREACHABLE_SECONDS:
                 raise
         else:
             answered_at = time.monotonic()
             show(progress)
             if progress.status in ENDED_BROADCASTS or progress.status == BroadcastStatus.PAUSED:
                 return progress
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 class _PlainLines:
-    """A line when something changed, at most one in a while."""
+    """Prints a line when the progress has changed, at most one every ``LINE_SECONDS``, and one at the end."""
 
     def __init__(self, console: Console) -> None:
-        self._say = _plain_printer(console)
+        self._print_line = _plain_printer(console)
         self._last = ""
         self._next_at = 0.0
 
@@ -133,11 +141,11 @@ class _PlainLines:
         line = f"{progress.status.value}: {describe_progress(progress)}"
         ended = progress.status in ENDED_BROADCASTS
         if line != self._last and (ended or time.monotonic() >= self._next_at):
-            self._say(line)
+            self._print_line(line)
             self._last = line
             self._next_at = time.monotonic() + LINE_SECONDS
 
 
 def _plain_printer(console: Console) -> Callable[[str], None]:
-    """Text as it is: no markup is read in it, no line is broken."""
+    """Return a function that prints a text unchanged: without markup and without line breaks."""
     return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""``send``: a contact file and a message, delivered while you watch."""
+"""``send``: send a message to the people in a contact file, and show the progress."""
 
 import uuid
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import rich_click as click
 from rich.console import Console
 
-from host_litestar.cli.client import given
+from host_litestar.cli.client import without_none
 from host_litestar.cli.contact_file import CHOICES, contact_file, reading_options
 from host_litestar.cli.errors import RefusedError
 from host_litestar.cli.preview import show_preview
@@ -21,7 +21,7 @@ from wabroadcast_core.models.status import BroadcastStatus, Priority
 
 
 class RateType(click.ParamType[dict[str, float]]):
-    """``20`` or ``20/s`` a second, ``100/m``, ``1000/h``, or ``100/30``: so many in so many seconds."""
+    """A rate: ``20`` or ``20/s``, ``100/m``, ``1000/h``, ``5000/d``, or ``100/30`` for 100 in 30 seconds."""
 
     name = "rate"
     _UNITS: ClassVar[Mapping[str, float]] = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
@@ -34,11 +34,11 @@ class RateType(click.ParamType[dict[str, float]]):
             seconds = self._UNITS[unit] if unit in self._UNITS else float(unit)
             return {"messages": int(messages), "perSeconds": seconds}
         except ValueError:
-            self.fail(f"{value!r} is no rate: write 20/s, 100/m, 1000/h", param, ctx)
+            self.fail(f"{value!r} is not a rate: write it as 20/s, 100/m or 1000/h", param, ctx)
 
 
 class MomentType(click.ParamType[datetime]):
-    """A time as in ``2026-12-01T08:00+07:00``; without an offset it is this machine's."""
+    """A time, as ``2026-12-01T08:00+07:00``; without an offset it is in the time zone of this machine."""
 
     name = "time"
 
@@ -46,22 +46,51 @@ class MomentType(click.ParamType[datetime]):
         try:
             return datetime.fromisoformat(str(value)).astimezone()
         except ValueError:
-            self.fail(f"{value!r} is no time: write 2026-12-01T08:00+07:00", param, ctx)
+            self.fail(f"{value!r} is not a time: write it as 2026-12-01T08:00+07:00", param, ctx)
 
 
 @click.command()
 @contact_file
-@click.option("--message", "-m", required=True, help="The text; {{ column }} is filled in. @FILE reads it from a file.")
-@click.option("--name", help="Name of the broadcast. [the file's name]")
-@click.option("--connection", "-c", "connections", multiple=True, help="Connection to send through; several share it.")
-@click.option("--priority", type=click.Choice([word.value for word in Priority]), default="normal", show_default=True)
-@click.option("--rate", type=RateType(), help="At most so many, as 20/s or 100/m.")
-@click.option("--at", "moment", type=MomentType(), help="Start at a time, as 2026-12-01T08:00+07:00.")
-@click.option("--batch-size", type=click.IntRange(1), help="Send in batches of so many.")
-@click.option("--batch-interval", type=float, default=600, show_default=True, help="Seconds between batches.")
+@click.option(
+    "--message",
+    "-m",
+    required=True,
+    help="Text of the message; {{ column }} is replaced by the value of a column. @FILE reads the text from FILE.",
+)
+@click.option("--name", help="Name of the broadcast. [default: name of the file]")
+@click.option(
+    "--connection",
+    "-c",
+    "connections",
+    multiple=True,
+    help="Connection to send through; if repeated, they share the broadcast.",
+)
+@click.option(
+    "--priority",
+    type=click.Choice([word.value for word in Priority]),
+    default="normal",
+    show_default=True,
+    help="Priority among broadcasts.",
+)
+@click.option("--rate", type=RateType(), help="Highest rate, as 20/s or 100/m.")
+@click.option("--at", "moment", type=MomentType(), help="Time to start, as 2026-12-01T08:00+07:00.")
+@click.option("--batch-size", type=click.IntRange(1), help="Send in batches of this size.")
+@click.option(
+    "--batch-interval",
+    type=float,
+    default=600,
+    show_default=True,
+    help="Seconds from the start of a batch to the next.",
+)
 @reading_options
-@click.option("--preview", is_flag=True, help="Send nothing: show who would get it, how it looks, who not and why.")
-@click.option("--detach", is_flag=True, help="Submit and leave; exit status 0 then means accepted.")
+@click.option(
+    "--preview",
+    is_flag=True,
+    help="Send nothing; show how many would get a message, how it looks, and who is left out and why.",
+)
+@click.option(
+    "--detach", is_flag=True, help="Submit and exit; exit status 0 then means that the broadcast was accepted."
+)
 @click.option("--local", is_flag=True, help="Send from this process, without a server.")
 @data_dir_option
 def send(
@@ -75,13 +104,13 @@ def send(
     local: bool,
     **options: Any,
 ) -> int:
-    """Send a message to everyone in FILE (CSV or Excel) and watch it.
+    """Send a message to each person in FILE (CSV or Excel), and show the progress.
 
-    Exit status: 0 when all were sent, 1 when some were not, 2 when it was refused.
+    Exit status: 0 if all messages were sent, 1 if some were not, 2 if the command failed.
     """
     if detach and local:
-        raise click.UsageError("--local works only while it runs: leave out --detach")
-    choices = given({name: options.pop(name) for name in CHOICES})
+        raise click.UsageError("--local sends only while the command runs: leave out --detach")
+    choices = without_none({name: options.pop(name) for name in CHOICES})
     draft = make_draft(file, text=read_message(message), moment=moment, **options)
     console = Console()
     with open_backend(local=local, data_dir=data_dir) as backend:
@@ -108,7 +137,10 @@ def make_draft(
     batch_size: int | None,
     batch_interval: float,
 ) -> dict[str, Any]:
-    """The submit's body, without its source."""
+    """Create the body of a submit, without its source.
+
+    :param batch_interval: seconds.
+    """
     batching = None if batch_size is None else {"size": batch_size, "intervalSeconds": batch_interval}
     draft = {
         "name": name or file.name[:200],
@@ -123,7 +155,10 @@ def make_draft(
 
 
 def read_message(text: str) -> str:
-    """The text itself, or of ``@file`` what the file holds."""
+    """Return the text itself, or for ``@FILE`` the content of that file.
+
+    :raises RefusedError: the file cannot be read, or is not UTF-8 text.
+    """
     if not text.startswith("@"):
         return text
     try:
@@ -135,7 +170,7 @@ def read_message(text: str) -> str:
 
 
 def open_backend(*, local: bool, data_dir: Path | None) -> AbstractContextManager[Backend]:
-    """A server, or the engine here."""
+    """Return the backend to send with: a server, or a broadcaster in this process."""
     if local:
         from host_litestar.cli.local import LocalBackend
 
@@ -146,22 +181,30 @@ def open_backend(*, local: bool, data_dir: Path | None) -> AbstractContextManage
 
 
 def watch(backend: Backend, job_id: str, *, console: Console, local: bool) -> int:
-    """Show a broadcast to its end. :returns: 0 when all were sent, 1 otherwise."""
+    """Show the progress of a broadcast until it ends, then its result.
+
+    :param local: whether this process sends, without a server.
+    :returns: the exit status: 0 if all messages were sent, 1 otherwise.
+    """
     try:
         progress = follow(backend, job_id, console=console)
     except KeyboardInterrupt:
-        goes_on = "what was not sent waits for the next worker on this data" if local else "it goes on without you"
-        click.echo(f"\n{goes_on}: `wabroadcast status {job_id}` shows it, `wabroadcast cancel {job_id}` ends it")
+        where = "in this data directory, with its next worker" if local else "on the server"
+        click.echo(
+            f"\nthe broadcast continues {where}: see `wabroadcast status {job_id}`,"
+            f" or end it with `wabroadcast cancel {job_id}`"
+        )
         return 1
     report(backend, progress, console=console)
     if progress.status == BroadcastStatus.PAUSED:
-        click.echo(f"it is paused: `wabroadcast resume {job_id}` goes on with it")
+        click.echo(f"the broadcast is paused: continue it with `wabroadcast resume {job_id}`")
     return 0 if _all_sent(progress) else 1
 
 
 def _all_sent(progress: BroadcastProgress) -> bool:
     sent = progress.counts.sent
-    return progress.status == BroadcastStatus.COMPLETED and sent == progress.total > 0  # nobody is not everybody
+    # an empty audience is not a success
+    return progress.status == BroadcastStatus.COMPLETED and sent == progress.total > 0
 
 
 COMMANDS = (send,)

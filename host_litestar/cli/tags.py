@@ -12,22 +12,22 @@ from host_litestar.cli.output import json_option, print_json, print_table
 @json_option
 @click.pass_context
 def tags(context: click.Context, *, as_json: bool) -> None:
-    """List the tags with how many contacts have them; rename, merge and delete them."""
+    """List tags with the number of their contacts; rename, merge and delete tags."""
     if context.invoked_subcommand is not None:
         return
     with Client() as client:
-        answer = client.call("GET", "/contacts/tags")
+        response = client.call("GET", "/contacts/tags")
     if as_json:
-        print_json(answer)
+        print_json(response)
         return
-    print_table(("TAG", "CONTACTS"), [(item["name"], item["contacts"]) for item in answer["items"]])
+    print_table(("TAG", "CONTACTS"), [(item["name"], item["contacts"]) for item in response["items"]])
 
 
 @tags.command()
 @click.argument("tag")
 @click.argument("name")
 def rename(tag: str, name: str) -> None:
-    """Give TAG another NAME."""
+    """Rename TAG to NAME."""
     with Client() as client:
         _print_tag(client.call("PUT", _path(tag), json={"name": name}))
 
@@ -36,7 +36,7 @@ def rename(tag: str, name: str) -> None:
 @click.argument("tag")
 @click.argument("others", nargs=-1, required=True, metavar="OTHER...")
 def merge(tag: str, others: tuple[str, ...]) -> None:
-    """Let everyone with one of the OTHER tags have TAG instead."""
+    """Merge the OTHER tags into TAG: their contacts get TAG instead."""
     with Client() as client:
         _print_tag(client.call("POST", f"{_path(tag)}/merge", json={"from": others}))
 
@@ -44,10 +44,10 @@ def merge(tag: str, others: tuple[str, ...]) -> None:
 @tags.command()
 @click.argument("tag")
 def delete(tag: str) -> None:
-    """Take TAG off everyone; the contacts stay."""
+    """Delete TAG. Its contacts stay in the contact book."""
     with Client() as client:
         client.call("DELETE", _path(tag))
-    click.echo(f"{tag} is gone")
+    click.echo(f"tag {tag} was deleted")
 
 
 def _print_tag(tag: dict[str, object]) -> None:
@@ -55,5 +55,8 @@ def _print_tag(tag: dict[str, object]) -> None:
 
 
 def _path(tag: str) -> str:
-    """The server finds its routes by the plain path: a slash of the tag's own is escaped twice."""
+    """Return the path of a tag.
+
+    A slash in the tag is escaped twice, because the server decodes the path before it looks for the route.
+    """
     return f"/contacts/tags/{quote(tag.replace('/', '%2F'), safe='')}"

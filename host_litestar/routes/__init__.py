@@ -1,4 +1,4 @@
-"""The HTTP API, one module a noun. Routes translate; the broadcaster decides."""
+"""The HTTP API, one module a noun. Routes only translate between HTTP and the broadcaster, which decides."""
 
 from litestar.types import ControllerRouterHandler
 

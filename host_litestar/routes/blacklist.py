@@ -1,4 +1,4 @@
-"""The blacklist: who must not be messaged."""
+"""The blacklist: numbers that must not be messaged."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from host_litestar.problems import problems
 from host_litestar.routes.parameters import Actor, BroadcasterDep, PageNumber, PageSize, SearchText, whole_list
-from host_litestar.routes.uploads import ContactFileForm, read_pieces
+from host_litestar.routes.uploads import ContactFileForm, read_chunks
 from wabroadcast_core.models.blacklist import (
     DEFAULT_REASON,
     LONGEST_REASON,
@@ -23,36 +23,44 @@ from wabroadcast_core.models.page import Page
 
 @dataclass
 class BlacklistForm(ContactFileForm):
-    """A file of numbers. ``connection``: every one if not given."""
+    """A file of numbers, with the reason why they are listed.
+
+    Without ``connection`` they are listed for all connections.
+    """
 
     reason: Annotated[str, Meta(min_length=1, max_length=LONGEST_REASON)] = DEFAULT_REASON
     connection: str | None = None
 
 
 class BlacklistController(Controller):
+    """Routes under ``/blacklist``."""
+
     path = "/blacklist"
     tags = ("Blacklist",)
 
     @get(operation_id="ListBlacklist", sync_to_thread=True, responses=problems())
-    def blacklist(
+    def list_numbers(
         self, broadcaster: BroadcasterDep, search: SearchText = None, page: PageNumber = 1, page_size: PageSize = 50
     ) -> Page[BlacklistEntry]:
-        """Numbers that must not be messaged, the latest first."""
+        """List the numbers that must not be messaged, the newest first."""
         return broadcaster.blacklist.list(query=search, page=page, page_size=page_size)
 
     @post(operation_id="BlockNumber", sync_to_thread=True, responses=problems())
     def block(self, data: JSONBody[BlacklistDraft], broadcaster: BroadcasterDep, actor: Actor) -> BlacklistEntry:
-        """Never message a number again, on all connections or on one; what is under way stops too."""
+        """Put a number on the blacklist, for all connections or for one.
+
+        Messages to it that have not left yet are not sent.
+        """
         return broadcaster.blacklist.add(data.number, reason=data.reason, connection=data.connection, actor=actor)
 
     @post("/import", status_code=200, operation_id="ImportBlacklist", sync_to_thread=True, responses=problems(404, 413))
     def import_file(
         self, data: MultipartBody[BlacklistForm], broadcaster: BroadcasterDep, actor: Actor
     ) -> BlacklistReport:
-        """Never message the numbers of a CSV or Excel file again."""
+        """Put the numbers of a CSV or Excel file on the blacklist."""
         choices = data.choices()
         upload = broadcaster.uploads.save(
-            read_pieces(data.file), filename=data.file.filename, content_type=data.file.content_type
+            read_chunks(data.file), filename=data.file.filename, content_type=data.file.content_type
         )
         return broadcaster.blacklist.add_file(
             upload.upload_id,
@@ -64,12 +72,12 @@ class BlacklistController(Controller):
 
     @get("/{number:str}/history", operation_id="GetBlacklistHistory", sync_to_thread=True, responses=problems())
     def history(self, number: FromPath[str], broadcaster: BroadcasterDep) -> Page[BlacklistAct]:
-        """When a number opted out and in again, and who said so; the oldest first."""
+        """Return when a number opted out and in again, and who recorded it, the oldest first."""
         return whole_list(broadcaster.blacklist.history(number))
 
     @delete("/{number:str}", operation_id="UnblockNumber", sync_to_thread=True, responses=problems(404))
     def unblock(
         self, number: FromPath[str], broadcaster: BroadcasterDep, actor: Actor, connection: FromQuery[str | None] = None
     ) -> None:
-        """Allow a number again."""
+        """Remove a number from the blacklist, for all connections or for one."""
         broadcaster.blacklist.remove(number, connection=connection, actor=actor)

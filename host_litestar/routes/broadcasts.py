@@ -1,4 +1,4 @@
-"""Broadcasts: submit, look, control."""
+"""Broadcasts: submit, preview, list, show, change, pause, resume, cancel, retry."""
 
 from contextlib import closing
 from typing import IO, Annotated, Any
@@ -10,7 +10,8 @@ from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from host_litestar.openapi import SUMMARY_EXAMPLE, SubmitOperation, answers
 from host_litestar.problems import problems
-from host_litestar.routes.parameters import Actor, Batch, BroadcasterDep, JobId, PageNumber, PageSize, SearchText
+from host_litestar.routes.control import broadcast_control, control_route
+from host_litestar.routes.parameters import Actor, BroadcasterDep, JobId, PageNumber, PageSize, SearchText
 from host_litestar.routes.submission import read_draft, read_recipients, spool_body
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.broadcast import BroadcastDetail, BroadcastPatch, BroadcastProgress, BroadcastSummary
@@ -24,6 +25,8 @@ AnyRequest = Request[Any, Any, Any]
 
 
 class BroadcastController(Controller):
+    """Routes under ``/broadcast``."""
+
     path = "/broadcast"
     tags = ("Broadcasts",)
 
@@ -42,7 +45,7 @@ class BroadcastController(Controller):
             str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255)
         ] = None,
     ) -> BroadcastSummary:
-        """Submit a broadcast: a message and an audience. It is stored when this answers."""
+        """Submit a broadcast: a message and its audience. The broadcast is stored before the response is sent."""
         body = await _spool_json(request)
         return await sync_to_thread(_submit, broadcaster, body, idempotency_key, actor)
 
@@ -54,15 +57,16 @@ class BroadcastController(Controller):
         responses=problems(413),
     )
     async def preview(self, request: AnyRequest, broadcaster: BroadcasterDep) -> Preview:
-        """Say what a submit of this body would do: who would get it, who not and why, how it looks, when it would end.
+        """Preview a submit of the same body. Nothing is stored and nothing is sent.
 
-        Nothing is stored, nothing is sent.
+        The response has the number of recipients, those who are left out with the reasons, some rendered messages and
+        the estimated end.
         """
         body = await _spool_json(request)
         return await sync_to_thread(_preview, broadcaster, body)
 
     @get("/jobs", operation_id="ListBroadcasts", sync_to_thread=True, responses=problems())
-    def jobs(
+    def list_broadcasts(
         self,
         broadcaster: BroadcasterDep,
         search: SearchText = None,
@@ -72,77 +76,54 @@ class BroadcastController(Controller):
         page: PageNumber = 1,
         page_size: PageSize = 50,
     ) -> Page[BroadcastSummary]:
-        """List broadcasts, newest first."""
+        """List broadcasts, the newest first."""
         return broadcaster.list(
             status=status, priority=priority, connection=connection, query=search, page=page, page_size=page_size
         )
 
     @get("/{jobId:str}", operation_id="GetBroadcast", sync_to_thread=True, responses=problems(404))
     def show(self, job_id: JobId, broadcaster: BroadcasterDep) -> BroadcastDetail:
-        """The whole of a broadcast, with every act on it."""
+        """Return a broadcast as it was submitted, with its progress and its audit log."""
         return broadcaster.get(job_id)
 
     @get("/{jobId:str}/status", operation_id="GetBroadcastStatus", sync_to_thread=True, responses=problems(404))
     def status(self, job_id: JobId, broadcaster: BroadcasterDep) -> BroadcastProgress:
-        """How far a broadcast is, what came of whom so far, and when it ends."""
+        """Return the progress of a broadcast: counts by status and reason, rate and estimated end."""
         return broadcaster.status(job_id)
 
     @patch("/{jobId:str}", operation_id="RescheduleBroadcast", sync_to_thread=True, responses=problems(404, 409))
     def reschedule(
         self, job_id: JobId, data: JSONBody[BroadcastPatch], broadcaster: BroadcasterDep, actor: Actor
     ) -> BroadcastSummary:
-        """Change the time or the name of a broadcast that has not started."""
+        """Change the start time or the name of a broadcast that has not started."""
         return broadcaster.reschedule(job_id, data, actor=actor)
 
-    @post(
-        "/pause/{jobId:str}",
-        status_code=200,
+    pause = broadcast_control(
+        "pause",
         operation_id="PauseBroadcast",
-        sync_to_thread=True,
-        responses=problems(404, 409),
+        description="Pause a broadcast, or one batch: no message of it starts until it is resumed.",
     )
-    def pause(self, job_id: JobId, broadcaster: BroadcasterDep, actor: Actor, batch: Batch = None) -> BroadcastSummary:
-        """Let nothing start any more until it is resumed."""
-        return broadcaster.pause(job_id, batch=batch, actor=actor)
-
-    @post(
-        "/resume/{jobId:str}",
-        status_code=200,
+    resume = broadcast_control(
+        "resume",
         operation_id="ResumeBroadcast",
-        sync_to_thread=True,
-        responses=problems(404, 409),
+        description="Continue a paused broadcast or batch. No message is sent twice, and none is lost.",
     )
-    def resume(self, job_id: JobId, broadcaster: BroadcasterDep, actor: Actor, batch: Batch = None) -> BroadcastSummary:
-        """Go on: nobody is sent to twice, nobody is forgotten."""
-        return broadcaster.resume(job_id, batch=batch, actor=actor)
-
-    @post(
-        "/cancel/{jobId:str}",
-        status_code=200,
+    cancel = broadcast_control(
+        "cancel",
         operation_id="CancelBroadcast",
-        sync_to_thread=True,
-        responses=problems(404, 409),
+        description="End a broadcast, or one batch: messages that have not left yet are never sent.",
     )
-    def cancel(self, job_id: JobId, broadcaster: BroadcasterDep, actor: Actor, batch: Batch = None) -> BroadcastSummary:
-        """End it: what has not left yet never will."""
-        return broadcaster.cancel(job_id, batch=batch, actor=actor)
 
-    @post(
-        "/retry/{jobId:str}",
-        status_code=200,
-        operation_id="RetryBroadcast",
-        sync_to_thread=True,
-        responses=problems(404, 409),
-    )
+    @control_route("/retry/{jobId:str}", operation_id="RetryBroadcast")
     def retry(
         self,
         job_id: JobId,
         broadcaster: BroadcasterDep,
         actor: Actor,
         status: FromQuery[MessageStatus] = MessageStatus.FAILED,
-        code: Annotated[str | None, QueryParameter(description="Only those with this reason.")] = None,
+        code: Annotated[str | None, QueryParameter(description="Only messages with this reason.")] = None,
     ) -> BroadcastSummary:
-        """Try failed messages again, or with `status=unknown` those whose outcome is not known."""
+        """Send failed messages again, or with `status=unknown` messages whose outcome is unknown."""
         return broadcaster.retry(job_id, status=status, code=code, actor=actor)
 
 
@@ -161,5 +142,5 @@ def _preview(broadcaster: Broadcaster, body: IO[bytes]) -> Preview:
 
 async def _spool_json(request: AnyRequest) -> IO[bytes]:
     if request.content_type[0] != JSON:
-        raise HTTPException(f"send the broadcast as {JSON}", status_code=415)
+        raise HTTPException(f"the body has the wrong media type: send it with Content-Type: {JSON}", status_code=415)
     return await spool_body(request.stream())

@@ -1,32 +1,35 @@
-"""Connections: the accounts that send."""
+"""Connections: the WhatsApp accounts that send."""
 
 from litestar import Controller, delete, get, post, put
 from litestar.params import FromPath, JSONBody
 
 from host_litestar.openapi import PutConnectionOperation
 from host_litestar.problems import problems
+from host_litestar.routes.control import control_route
 from host_litestar.routes.parameters import Actor, BroadcasterDep, whole_list
 from wabroadcast_core.models.connection import ConnectionDraft, ConnectionKind, ConnectionTest, ConnectionView
 from wabroadcast_core.models.page import Page
 
 
 class ConnectionController(Controller):
+    """Routes under ``/connections``."""
+
     path = "/connections"
     tags = ("Connections",)
 
     @get(operation_id="ListConnections", sync_to_thread=True, responses=problems())
-    def connections(self, broadcaster: BroadcasterDep) -> Page[ConnectionView]:
-        """All connections, without their secrets."""
+    def list_connections(self, broadcaster: BroadcasterDep) -> Page[ConnectionView]:
+        """List all connections, without their secrets."""
         return whole_list(broadcaster.connections.list())
 
     @get("/kinds", operation_id="ListConnectionKinds", sync_to_thread=True, responses=problems())
-    def kinds(self, broadcaster: BroadcasterDep) -> Page[ConnectionKind]:
-        """The kinds of sender that are installed, each with the JSON schema of its settings."""
+    def list_kinds(self, broadcaster: BroadcasterDep) -> Page[ConnectionKind]:
+        """List the installed kinds of sender, each with the JSON schema of its settings."""
         return whole_list(broadcaster.connections.kinds())
 
     @get("/{name:str}", operation_id="GetConnection", sync_to_thread=True, responses=problems(404))
     def show(self, name: FromPath[str], broadcaster: BroadcasterDep) -> ConnectionView:
-        """One connection, without its secrets."""
+        """Return a connection, without its secrets."""
         return broadcaster.connections.get(name)
 
     @put(
@@ -37,34 +40,22 @@ class ConnectionController(Controller):
         responses=problems(),
     )
     def save(self, name: FromPath[str], data: JSONBody[ConnectionDraft], broadcaster: BroadcasterDep) -> ConnectionView:
-        """Create a connection or change it; the change holds from the next message on."""
+        """Create or change a connection. A change applies from the next messages on."""
         return broadcaster.connections.save(name, data)
 
     @delete("/{name:str}", operation_id="DeleteConnection", sync_to_thread=True, responses=problems(404, 409))
     def delete(self, name: FromPath[str], broadcaster: BroadcasterDep) -> None:
-        """Forget a connection."""
+        """Delete a connection that no broadcast uses."""
         broadcaster.connections.delete(name)
 
-    @post(
-        "/{name:str}/pause",
-        status_code=200,
-        operation_id="PauseConnection",
-        sync_to_thread=True,
-        responses=problems(404, 409),
-    )
+    @control_route("/{name:str}/pause", operation_id="PauseConnection")
     def pause(self, name: FromPath[str], broadcaster: BroadcasterDep, actor: Actor) -> ConnectionView:
-        """Let nothing leave through this connection until it is resumed."""
+        """Pause a connection: no message starts through it until it is resumed."""
         return broadcaster.connections.pause(name, actor=actor)
 
-    @post(
-        "/{name:str}/resume",
-        status_code=200,
-        operation_id="ResumeConnection",
-        sync_to_thread=True,
-        responses=problems(404, 409),
-    )
+    @control_route("/{name:str}/resume", operation_id="ResumeConnection")
     def resume(self, name: FromPath[str], broadcaster: BroadcasterDep, actor: Actor) -> ConnectionView:
-        """Let it send again."""
+        """Resume a paused connection, so that it sends again."""
         return broadcaster.connections.resume(name, actor=actor)
 
     @post(
@@ -75,5 +66,5 @@ class ConnectionController(Controller):
         responses=problems(404),
     )
     def test(self, name: FromPath[str], broadcaster: BroadcasterDep) -> ConnectionTest:
-        """Ask the provider whether the account can send; nothing is sent."""
+        """Check with the provider whether the account can send. No message is sent."""
         return broadcaster.connections.test(name)

@@ -1,4 +1,4 @@
-"""Contacts: the people themselves, files of them in and out."""
+"""The contact book: contacts, their import from files and export to files."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from host_litestar.routes.parameters import (
     TagText,
     whole_list,
 )
-from host_litestar.routes.uploads import ContactFileForm, read_pieces
+from host_litestar.routes.uploads import ContactFileForm, read_chunks
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.contact import (
     OPEN_IMPORTS,
@@ -46,18 +46,20 @@ FileFormat = Literal["csv", "xlsx"]
 
 @dataclass
 class ImportForm(ContactFileForm):
-    """A contact file. ``tags``: comma-separated or repeated."""
+    """A contact file, with tags for all its contacts. ``tags`` is comma-separated or repeated."""
 
     tags: str | list[str] = ""
     dryRun: bool = False  # noqa: N815 - the field's name in the form
 
 
 class ContactController(Controller):
+    """Routes under ``/contacts``, except those for tags."""
+
     path = "/contacts"
     tags = ("Contacts",)
 
     @get(operation_id="ListContacts", sync_to_thread=True, responses=problems())
-    def contacts(
+    def list_contacts(
         self,
         broadcaster: BroadcasterDep,
         search: SearchText = None,
@@ -65,7 +67,7 @@ class ContactController(Controller):
         page: PageNumber = 1,
         page_size: PageSize = 50,
     ) -> Page[ContactView]:
-        """The contact book, in the order in which people came in."""
+        """List the contacts in the order in which they were created."""
         return broadcaster.contacts.list(tag=tag, query=search, page=page, page_size=page_size)
 
     @post(
@@ -76,12 +78,12 @@ class ContactController(Controller):
         responses=problems() | answers(200, ContactView, CONTACT_EXAMPLE),
     )
     def save(self, data: JSONBody[ContactDraft], broadcaster: BroadcasterDep, actor: Actor) -> Response[ContactView]:
-        """Create a contact (201) or change it (200); what is left out stays as it is."""
-        return _saved(broadcaster, data, actor)
+        """Create a contact (201) or change it (200). Fields that are left out keep their values."""
+        return _save(broadcaster, data, actor)
 
     @get("/{number:str}", operation_id="GetContact", sync_to_thread=True, responses=problems(404))
     def show(self, number: FromPath[str], broadcaster: BroadcasterDep) -> ContactView:
-        """One contact, with how and when it came in."""
+        """Return a contact, with its source and the time when it was created."""
         return broadcaster.contacts.get(number)
 
     @put(
@@ -94,28 +96,29 @@ class ContactController(Controller):
     def change(
         self, number: FromPath[str], data: JSONBody[ContactPatch], broadcaster: BroadcasterDep, actor: Actor
     ) -> Response[ContactView]:
-        """Change a contact (200) or create it (201); what is left out stays as it is."""
-        given = data.model_dump(include=data.model_fields_set)
-        return _saved(broadcaster, {**given, "number": number}, actor)
+        """Change a contact (200) or create it (201). Fields that are left out keep their values."""
+        fields = data.model_dump(include=data.model_fields_set)
+        return _save(broadcaster, {**fields, "number": number}, actor)
 
     @delete(
         "/{number:str}",
         status_code=200,
         operation_id="DeleteContact",
         sync_to_thread=True,
-        responses=problems(404) | answers(200, ErasureReport) | no_content("The contact is out of the book."),
+        responses=problems(404) | answers(200, ErasureReport) | no_content("The contact was deleted."),
     )
     def delete(
         self,
         number: FromPath[str],
         broadcaster: BroadcasterDep,
         actor: Actor,
-        erase: Annotated[bool, QueryParameter(description="Erase the person from all messages too.")] = False,  # noqa: FBT002 - a query parameter
+        erase: Annotated[bool, QueryParameter(description="Also erase the person from all messages.")] = False,  # noqa: FBT002 - a query parameter
     ) -> Response[ErasureReport] | Response[None]:
-        """Take somebody out of the book (204). Or erase them, in the book or not: 200 and what was erased.
+        """Delete a contact from the contact book (204), or with `erase=true` a person from all records (200).
 
-        Erasing blanks number, name and variables in all messages and cancels those that wait; the counts of the
-        broadcasts stay true. The blacklist keeps its entry: it holds the promise of silence.
+        An erasure also works for a number that is not in the contact book. It blanks number, name and variables in all
+        messages and cancels the messages that wait; the counts of the broadcasts stay correct. The number stays on the
+        blacklist, so that the opt-out still holds. The response says what was erased.
         """
         if erase:
             return Response(broadcaster.contacts.erase(number, actor=actor), status_code=200)
@@ -136,13 +139,13 @@ class ContactController(Controller):
         tag: TagText = None,
         format: FromQuery[FileFormat] = "csv",  # noqa: A002 - the parameter's name
     ) -> Stream:
-        """Contacts as CSV or, with `format=xlsx`, as an Excel workbook: number, name, tags, every variable.
+        """Export contacts as CSV or, with `format=xlsx`, as an Excel workbook: number, name, tags and all variables.
 
-        An import of the file gives the same contacts again.
+        An import of the file creates the same contacts again.
         """
-        pieces = broadcaster.contacts.export(format, tag=tag, query=search)
+        chunks = broadcaster.contacts.export(format, tag=tag, query=search)
         headers = {"Content-Disposition": f'attachment; filename="contacts.{format}"'}
-        return Stream(pieces, media_type=FILE_TYPES[format], headers=headers)
+        return Stream(chunks, media_type=FILE_TYPES[format], headers=headers)
 
     @post(
         "/import",
@@ -152,10 +155,10 @@ class ContactController(Controller):
         responses=problems(413) | answers(202, ImportReport),
     )
     def import_file(self, data: MultipartBody[ImportForm], broadcaster: BroadcasterDep) -> Response[ImportReport]:
-        """Take over the contacts of a CSV or Excel file: 200 when done at once, 202 when it goes on."""
+        """Import the contacts of a CSV or Excel file: 200 if the import is finished, 202 if it continues."""
         choices = data.choices()
         upload = broadcaster.uploads.save(
-            read_pieces(data.file), filename=data.file.filename, content_type=data.file.content_type
+            read_chunks(data.file), filename=data.file.filename, content_type=data.file.content_type
         )
         report = broadcaster.contacts.import_file(
             upload.upload_id,
@@ -166,8 +169,8 @@ class ContactController(Controller):
         return Response(report, status_code=202 if report.status in OPEN_IMPORTS else 200)
 
     @get("/imports/{importId:str}", operation_id="GetImport", sync_to_thread=True, responses=problems(404))
-    def report(self, import_id: ImportId, broadcaster: BroadcasterDep) -> ImportReport:
-        """How far an import is, and what became of the file."""
+    def show_import(self, import_id: ImportId, broadcaster: BroadcasterDep) -> ImportReport:
+        """Return the progress of an import, or its result."""
         return broadcaster.contacts.import_report(import_id)
 
     @get(
@@ -177,23 +180,23 @@ class ContactController(Controller):
         media_type="text/csv",
         responses=problems(404),
     )
-    def errors(self, import_id: ImportId, broadcaster: BroadcasterDep) -> Stream:
-        """The rows that were not taken, each with its reason, as CSV."""
+    def list_rejected_rows(self, import_id: ImportId, broadcaster: BroadcasterDep) -> Stream:
+        """Return the rejected rows of an import as CSV, each with its reason."""
         rows: Iterator[bytes] = broadcaster.contacts.import_errors(import_id)
         headers = {"Content-Disposition": f'attachment; filename="import-{import_id}-errors.csv"'}
         return Stream(rows, media_type=FILE_TYPES["csv"], headers=headers)
 
     @get("/queries", operation_id="ListQueries", sync_to_thread=True, responses=problems())
-    def queries(self, broadcaster: BroadcasterDep) -> Page[QueryView]:
-        """The queries that a broadcast's source `database` may name, each with the parameters to give."""
+    def list_queries(self, broadcaster: BroadcasterDep) -> Page[QueryView]:
+        """List the queries that a broadcast's source `database` may name, each with its parameters."""
         return whole_list(broadcaster.queries.list())
 
 
 def _split_tags(tags: str | list[str]) -> list[str]:
-    lists = [tags] if isinstance(tags, str) else tags
-    return [tag.strip() for part in lists for tag in part.split(",") if tag.strip()]
+    texts = [tags] if isinstance(tags, str) else tags
+    return [tag.strip() for text in texts for tag in text.split(",") if tag.strip()]
 
 
-def _saved(broadcaster: Broadcaster, draft: ContactDraft | Mapping[str, Any], actor: str) -> Response[ContactView]:
+def _save(broadcaster: Broadcaster, draft: ContactDraft | Mapping[str, Any], actor: str) -> Response[ContactView]:
     contact, is_new = broadcaster.contacts.upsert(draft, actor=actor)
     return Response(contact, status_code=201 if is_new else 200)

@@ -1,4 +1,4 @@
-"""Probes. They need no key and say nothing that a stranger could use."""
+"""Health probes. They need no API key and disclose no details."""
 
 import logging
 from typing import Literal
@@ -16,32 +16,38 @@ State = Literal["ok", "unavailable"]
 
 
 class Liveness(Model):
+    """The process answers."""
+
     status: Literal["ok"] = "ok"
 
 
 class Readiness(Model):
+    """Whether the store and Redis can be reached, together and each."""
+
     status: State
     checks: dict[str, State]
 
 
 class HealthController(Controller):
+    """Routes under ``/health``."""
+
     path = "/health"
     tags = ("Health",)
     opt = PUBLIC
 
     @get("/live", operation_id="IsLive", sync_to_thread=False)
     def live(self) -> Liveness:
-        """Whether this process answers."""
+        """Return 200: this process answers."""
         return Liveness()
 
     @get("/ready", operation_id="IsReady", sync_to_thread=True, responses=answers(503, Readiness))
     def ready(self, broadcaster: BroadcasterDep) -> Response[Readiness]:
-        """Whether the store and Redis answer: 503 while one does not."""
-        found = broadcaster.check()
-        for name, state in found.items():
-            if state != "ok":
-                log.warning("not ready: %s: %s", name, state)
-        checks: dict[str, State] = {name: "ok" if state == "ok" else "unavailable" for name, state in found.items()}
+        """Return 200 if the store and Redis can be reached, 503 otherwise."""
+        results = broadcaster.check()
+        for name, result in results.items():
+            if result != "ok":
+                log.warning("not ready, the probe answers 503: %s: %s", name, result)
+        checks: dict[str, State] = {name: "ok" if result == "ok" else "unavailable" for name, result in results.items()}
         is_ready = set(checks.values()) == {"ok"}
         readiness = Readiness(status="ok" if is_ready else "unavailable", checks=checks)
         return Response(readiness, status_code=200 if is_ready else 503)

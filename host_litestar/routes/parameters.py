@@ -1,4 +1,4 @@
-"""Parameters that several routes share."""
+"""Parameters and small helpers that several routes share."""
 
 import re
 from collections.abc import Sequence
@@ -21,21 +21,24 @@ PageNumber: TypeAlias = Annotated[int, QueryParameter(name="page", ge=1, le=1_00
 PageSize: TypeAlias = Annotated[int, QueryParameter(name="pageSize", ge=1, le=500)]
 SearchText: TypeAlias = Annotated[str | None, QueryParameter(name="q", max_length=200)]
 Batch: TypeAlias = Annotated[
-    int | None, QueryParameter(name="batch", ge=0, le=2**31 - 1, description="One batch only.")
+    int | None, QueryParameter(name="batch", ge=0, le=2**31 - 1, description="Only the batch with this number.")
 ]
 
 JobId: TypeAlias = Annotated[str, PathParameter(name="jobId")]
 MessageId: TypeAlias = Annotated[str, PathParameter(name="messageId")]
 TagText: TypeAlias = Annotated[str | None, QueryParameter(name="tag", max_length=200)]
 ImportId: TypeAlias = Annotated[str, PathParameter(name="importId")]
-TagName: TypeAlias = Annotated[str, PathParameter(name="tag", description="A slash in it is written %252F.")]
+TagName: TypeAlias = Annotated[str, PathParameter(name="tag", description="Write a slash in the tag as %252F.")]
 
 
 def whole_list(items: Sequence[Item]) -> Page[Item]:
-    """A list so short that it is one page."""
+    """Return a short list as its only page."""
     return Page(items=list(items), total=len(items), page=1, page_size=max(1, len(items)))
 
 
 def read_tag(name: TagName) -> str:
-    """The tag that a path names: its own slashes stand escaped twice there, as routes are found by the plain path."""
+    """Return the tag that a path names.
+
+    A slash in the tag is escaped twice in the path, because Litestar decodes the path before it looks for the route.
+    """
     return _SLASH.sub("/", name)

@@ -1,4 +1,7 @@
-"""Reads the body of a submit: first to disk, then as a draft and a stream of recipients, never as a list of them."""
+"""The body of a submit: stored in a temporary file, then read as a draft and a stream of recipients.
+
+The recipients are never in memory all at once.
+"""
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -10,8 +13,8 @@ from ijson.utils import sendable_list
 
 from wabroadcast_core.errors import Fault, InvalidInputError
 
-SPOOL_BYTES = 1024 * 1024  # a body up to this size never touches the disk
-_PIECE = 64 * 1024
+SPOOL_BYTES = 1024 * 1024  # a body up to this size stays in memory
+_CHUNK_BYTES = 64 * 1024
 _RECIPIENTS = "recipients"
 _OPENING = frozenset({"start_map", "start_array"})
 _CLOSING = frozenset({"end_map", "end_array"})
@@ -20,11 +23,15 @@ Event = tuple[str, Any]
 
 
 async def spool_body(stream: AsyncIterator[bytes]) -> IO[bytes]:
-    """Put a body into a temporary file. The caller closes it; the stream keeps the size limit."""
+    """Write a request body to a temporary file.
+
+    :param stream: the body; the stream itself enforces the limit of its size.
+    :returns: the file, at its start; the caller closes it.
+    """
     file = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - the caller owns it
     try:
-        async for piece in stream:
-            file.write(piece)
+        async for chunk in stream:
+            file.write(chunk)
     except BaseException:
         file.close()
         raise
@@ -33,11 +40,12 @@ async def spool_body(stream: AsyncIterator[bytes]) -> IO[bytes]:
 
 
 def read_draft(body: IO[bytes]) -> tuple[dict[str, Any], bool]:
-    """All of the body but its recipients, and whether it has any.
+    """Read the fields of a body, without its recipients.
 
-    The whole body is checked to be JSON on the way, so that reading the recipients later cannot fail.
+    This parses the whole body, so that reading the recipients later cannot fail.
 
-    :raises InvalidInputError: the body is no JSON object, or names a field twice, or its recipients are no array.
+    :returns: the fields, and whether the body has recipients (an empty array included).
+    :raises InvalidInputError: the body is not a JSON object, has a field twice, or its recipients are not an array.
     """
     body.seek(0)
     try:
@@ -47,24 +55,24 @@ def read_draft(body: IO[bytes]) -> tuple[dict[str, Any], bool]:
 
 
 def read_recipients(body: IO[bytes]) -> Iterator[Any]:
-    """Each recipient as it stands, one at a time."""
+    """Read the recipients of a body one at a time, not validated."""
     body.seek(0)
     yield from ijson.items(body, f"{_RECIPIENTS}.item", use_float=True)
 
 
 def _read_object(events: Iterator[Event]) -> tuple[dict[str, Any], bool]:
     if next(events) != ("start_map", None):
-        for _ in events:  # not JSON is the graver fault
+        for _ in events:  # parse the rest: if the body is not JSON, report that instead
             pass
         raise InvalidInputError([Fault("", "the body must be a JSON object")])
     draft: dict[str, Any] = {}
     faults: list[Fault] = []
     has_recipients: bool | None = None
     for event, key in events:
-        if event != "map_key":  # the object's end
+        if event != "map_key":  # the end of the object
             continue
         if key in draft or (key == _RECIPIENTS and has_recipients is not None):
-            faults.append(Fault(key, "given twice"))
+            faults.append(Fault(key, "is given twice"))
         if key == _RECIPIENTS:
             has_recipients = _skip_recipients(events, faults)
         else:
@@ -85,7 +93,10 @@ def _skip_recipients(events: Iterator[Event], faults: list[Fault]) -> bool:
 
 
 def _skip_rest(events: Iterator[Event], event: str) -> None:
-    """Pass over what follows the first event of a value; a plain loop, for the millions of events there may be."""
+    """Skip the events of a value that follow its first one.
+
+    The loop is kept simple because there may be millions of events.
+    """
     depth = int(event in _OPENING)
     if not depth:
         return
@@ -110,41 +121,47 @@ def _read_value(events: Iterator[Event]) -> Any:
 
 
 def _locate_error(body: IO[bytes]) -> str:
-    """Where a body stops being JSON: its last piece is fed again, byte by byte."""
+    """Return the place where a body stops being JSON.
+
+    The body is parsed again in chunks, and the chunk at fault byte by byte.
+    """
     body.seek(0)
-    good_pieces = _count_good(iter(lambda: body.read(_PIECE), b""), after=iter(()))
+    valid_chunks = _count_valid(iter(lambda: body.read(_CHUNK_BYTES), b""), after=iter(()))
     body.seek(0)
-    before = (body.read(_PIECE) for _ in range(good_pieces))
-    good_bytes = _count_good(iter(lambda: body.read(1), b""), after=before)
-    return _describe_place(body, good_pieces * _PIECE + good_bytes)
+    before = (body.read(_CHUNK_BYTES) for _ in range(valid_chunks))
+    valid_bytes = _count_valid(iter(lambda: body.read(1), b""), after=before)
+    return _describe_place(body, valid_chunks * _CHUNK_BYTES + valid_bytes)
 
 
-def _count_good(pieces: Iterator[bytes], *, after: Iterator[bytes]) -> int:
-    """How many whole ``pieces`` are JSON before the one at fault."""
+def _count_valid(chunks: Iterator[bytes], *, after: Iterator[bytes]) -> int:
+    """Return the number of ``chunks`` that are valid JSON before the one at fault.
+
+    :param after: chunks that precede them; these are valid.
+    """
     events: list[Event] = sendable_list()
     parser = ijson.basic_parse_coro(events, use_float=True)
-    for piece in after:
-        parser.send(piece)
+    for chunk in after:
+        parser.send(chunk)
         events.clear()
-    taken = 0
+    valid = 0
     try:
-        for piece in pieces:
-            parser.send(piece)
+        for chunk in chunks:
+            parser.send(chunk)
             events.clear()
-            taken += 1
+            valid += 1
     except (ijson.JSONError, UnicodeDecodeError):
         pass
-    return taken
+    return valid
 
 
 def _describe_place(body: IO[bytes], offset: int) -> str:
     body.seek(0)
-    line, last_start, position = 1, 0, 0
-    while piece := body.read(min(_PIECE, offset - position)):
-        if newlines := piece.count(b"\n"):
+    line, line_start, position = 1, 0, 0
+    while chunk := body.read(min(_CHUNK_BYTES, offset - position)):
+        if newlines := chunk.count(b"\n"):
             line += newlines
-            last_start = position + piece.rindex(b"\n") + 1
-        position += len(piece)
+            line_start = position + chunk.rindex(b"\n") + 1
+        position += len(chunk)
     if not body.read(1):
-        return "not JSON: the body ends too early" if offset else "the body is empty"
-    return f"not JSON: line {line}, column {offset - last_start + 1} (byte {offset + 1})"
+        return "the body is not JSON: it ends too early" if offset else "the body is empty"
+    return f"the body is not JSON: fault at line {line}, column {offset - line_start + 1} (byte {offset + 1})"

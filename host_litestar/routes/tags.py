@@ -1,4 +1,4 @@
-"""Tags of contacts: list, rename, merge, delete, put on many and take off many."""
+"""Tags of contacts: list, rename, merge, delete, add to and remove from many contacts."""
 
 from litestar import Controller, delete, get, post, put
 from litestar.params import JSONBody
@@ -11,12 +11,14 @@ from wabroadcast_core.models.page import Page
 
 
 class TagController(Controller):
+    """Routes under ``/contacts/tag`` and ``/contacts/tags``."""
+
     path = "/contacts"
     tags = ("Tags",)
 
     @get("/tags", operation_id="ListTags", sync_to_thread=True, responses=problems())
-    def tag_list(self, broadcaster: BroadcasterDep) -> Page[TagView]:
-        """All tags by name, each with how many contacts have it."""
+    def list_tags(self, broadcaster: BroadcasterDep) -> Page[TagView]:
+        """List all tags by name, each with the number of its contacts."""
         return whole_list(broadcaster.tags.list())
 
     @post(
@@ -28,12 +30,12 @@ class TagController(Controller):
         responses=problems(),
     )
     def tag_contacts(self, data: JSONBody[Tagging], broadcaster: BroadcasterDep) -> TaggingReport:
-        """Put tags on contacts and take others off them, by their numbers or by a filter."""
+        """Add tags to contacts and remove others, for given numbers or for all contacts that a filter matches."""
         return broadcaster.tags.tag_contacts(data)
 
     @put("/tags/{tag:str}", operation_id="RenameTag", sync_to_thread=True, responses=problems(404, 409))
     def rename(self, tag: TagName, data: JSONBody[TagPatch], broadcaster: BroadcasterDep) -> TagView:
-        """Rename a tag. To a name that is taken: 409, merge the two instead."""
+        """Rename a tag. If the new name exists already, the response is 409: merge the two tags instead."""
         return broadcaster.tags.rename(read_tag(tag), to=data.name)
 
     @post(
@@ -44,10 +46,10 @@ class TagController(Controller):
         responses=problems(404),
     )
     def merge(self, tag: TagName, data: JSONBody[TagMerge], broadcaster: BroadcasterDep) -> TagView:
-        """Let everyone who has one of the tags `from` have this one instead; those are gone then."""
+        """Merge the tags in `from` into this one: their contacts get this tag, and the merged tags are deleted."""
         return broadcaster.tags.merge(read_tag(tag), data.sources)
 
     @delete("/tags/{tag:str}", operation_id="DeleteTag", sync_to_thread=True, responses=problems(404))
     def delete(self, tag: TagName, broadcaster: BroadcasterDep) -> None:
-        """Take a tag off everyone; the contacts stay."""
+        """Delete a tag. Its contacts stay in the contact book."""
         broadcaster.tags.delete(read_tag(tag))

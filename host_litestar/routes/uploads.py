@@ -1,4 +1,4 @@
-"""Uploads: files for later use as audience or media, and contact files that come in a form."""
+"""Uploads: files for later use as audience or media, and contact files in a form."""
 
 import json
 from collections.abc import Iterator
@@ -15,20 +15,23 @@ from wabroadcast_core.audience.imports import ReadingChoices
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.upload import UploadView
 
-PIECE = 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass
 class UploadForm:
+    """A form with a file."""
+
     file: UploadFile
 
 
 @dataclass
 class ContactFileForm(UploadForm):
-    """A file of people, and how it is read where it would be understood otherwise.
+    """A contact file, and how to read it where the automatic detection would be wrong.
 
-    ``mapping``: JSON, from column (header or place) to meaning; ``sheet``: of a workbook, name or place;
-    ``delimiter`` and ``encoding``: of a text file.
+    ``mapping`` is a JSON object from column (its header, or its position from 1) to meaning. ``region`` is the country
+    of numbers without a country code, as ID. ``sheet`` is the sheet of a workbook, by name or position. ``delimiter``
+    and ``encoding`` are for text files.
     """
 
     mapping: str = ""
@@ -38,7 +41,10 @@ class ContactFileForm(UploadForm):
     encoding: str | None = None
 
     def choices(self) -> ReadingChoices:
-        """:raises InvalidInputError: the mapping is none."""
+        """Return the options as the core takes them.
+
+        :raises InvalidInputError: the mapping is not a JSON object of texts.
+        """
         return ReadingChoices(
             mapping=_read_mapping(self.mapping),
             region=self.region or None,
@@ -49,25 +55,31 @@ class ContactFileForm(UploadForm):
 
 
 class UploadController(Controller):
+    """Routes under ``/uploads``."""
+
     path = "/uploads"
     tags = ("Uploads",)
 
     @post(operation_id="UploadFile", sync_to_thread=True, responses=problems(413))
     def upload(self, data: MultipartBody[UploadForm], broadcaster: BroadcasterDep) -> UploadView:
-        """Keep a file; its uploadId names it in a broadcast's source or media."""
+        """Store a file. Its `uploadId` names it in the source or the media of a broadcast."""
         return broadcaster.uploads.save(
-            read_pieces(data.file), filename=data.file.filename, content_type=data.file.content_type
+            read_chunks(data.file), filename=data.file.filename, content_type=data.file.content_type
         )
 
 
-def read_pieces(file: UploadFile) -> Iterator[bytes]:
-    """The file piece by piece; it lies on disk when it is large."""
+def read_chunks(file: UploadFile) -> Iterator[bytes]:
+    """Read an uploaded file in chunks. A large one is in a temporary file on disk."""
     file.file.seek(0)
-    return iter(partial(file.file.read, PIECE), b"")
+    return iter(partial(file.file.read, CHUNK_BYTES), b"")
 
 
 def _read_mapping(text: str) -> dict[str, str] | None:
-    """The field ``mapping`` of a form: JSON, from column to meaning. :raises InvalidInputError: it is none."""
+    """Parse the field ``mapping`` of a form.
+
+    :returns: the meaning of each column, or None if the field is empty.
+    :raises InvalidInputError: it is not a JSON object of texts.
+    """
     if not text.strip():
         return None
     try:
@@ -75,5 +87,5 @@ def _read_mapping(text: str) -> dict[str, str] | None:
     except ValueError as error:
         raise InvalidInputError([Fault("mapping", f"not JSON: {error}")]) from None
     if not (isinstance(mapping, dict) and all(isinstance(role, str) for role in mapping.values())):
-        raise InvalidInputError([Fault("mapping", "must be a JSON object of texts, column to meaning")])
+        raise InvalidInputError([Fault("mapping", "must be a JSON object from column to meaning, both texts")])
     return mapping

@@ -1,7 +1,7 @@
-"""Providers' calls: verified, kept, and answered at once; what they say is worked through later.
+"""The webhooks: each request of a provider is verified, stored and answered at once; a worker processes it later.
 
-Plain ASGI: a provider calls for each step of each message, and the framework's way from a request to a handler costs
-more than all that is done here.
+The route is plain ASGI, because there are many such requests, one for each step of each message, and Litestar's path
+from a request to a handler would cost more than everything that is done here.
 """
 
 import asyncio
@@ -25,61 +25,69 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.models.receipt import WebhookRequest
 
-LARGEST_CALL = 8 * 1024 * 1024  # bytes
+LARGEST_BODY = 8 * 1024 * 1024  # bytes
 METHODS = frozenset({"GET", "POST"})
-TAKEN = "ok"
+ACKNOWLEDGEMENT = "ok"
 PLAIN = "text/plain; charset=utf-8"
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 
 
 class NotAllowedError(Exception):
-    """A call with another method."""
+    """The request has a method other than GET and POST."""
 
 
 class TooLargeError(Exception):
-    """A call's body is over the limit."""
+    """The body of the request is larger than the limit."""
 
 
 def webhook_route(broadcaster: Broadcaster) -> ASGIRouteHandler:
-    """``GET`` and ``POST /webhooks/{connection}``: the provider's proof stands in the place of an API key."""
+    """Create the route of ``GET`` and ``POST /webhooks/{connection}``.
 
-    @asgi("/webhooks", is_mount=True, opt=PUBLIC, copy_scope=False)  # a handler with a parameter is not found
+    It needs no API key: the sender verifies the provider's signature or token instead.
+    """
+
+    # mounted, because Litestar does not find an ASGI handler whose path has a parameter
+    @asgi("/webhooks", is_mount=True, opt=PUBLIC, copy_scope=False)
     async def webhooks(scope: Scope, receive: Receive, send: Send) -> None:
-        await _serve(broadcaster, scope, receive, send)  # type: ignore[arg-type]  # the router sends HTTP only
+        await _serve(broadcaster, scope, receive, send)  # type: ignore[arg-type]  # the router passes HTTP requests only
 
     return webhooks
 
 
 async def _serve(broadcaster: Broadcaster, scope: HTTPScope, receive: Receive, send: Send) -> None:
     try:
-        call = await _read(scope, receive)
-        said = await Answers.of_loop().wait_for(broadcaster.webhooks.take(scope["path"].strip("/"), call))
+        webhook = await _read_request(scope, receive)
+        reply = await FutureWaiter.of_loop().wait_for(broadcaster.webhooks.take(scope["path"].strip("/"), webhook))
     except (BroadcastError, NotAllowedError, TooLargeError) as error:
         problem = _problem_of(error)
         body = json.dumps(problem.model_dump(mode="json", by_alias=True, exclude_none=True))
         await _answer(send, problem.status, MEDIA_TYPE, body.encode())
     else:
-        await _answer(send, HTTPStatus.OK, PLAIN, (TAKEN if said is None else said).encode())
+        await _answer(send, HTTPStatus.OK, PLAIN, (ACKNOWLEDGEMENT if reply is None else reply).encode())
 
 
 def _problem_of(error: Exception) -> Problem:
     match error:
         case TooLargeError():
-            return problem_of(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", "the call is too large")
+            return problem_of(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", "the body is larger than 8 MiB")
         case NotAllowedError():
-            return problem_of(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "webhooks are called with POST")
+            return problem_of(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "webhooks have only GET and POST")
     return describe(error)
 
 
-async def _answer(send: Send, status: int, kind: str, body: bytes) -> None:
-    headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
+async def _answer(send: Send, status: int, media_type: str, body: bytes) -> None:
+    headers = [(b"content-type", media_type.encode()), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": int(status), "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-async def _read(scope: HTTPScope, receive: Receive) -> WebhookRequest:
-    """:raises NotAllowedError: :raises TooLargeError: it is no call to take."""
+async def _read_request(scope: HTTPScope, receive: Receive) -> WebhookRequest:
+    """Read a request.
+
+    :raises NotAllowedError: its method is not GET or POST.
+    :raises TooLargeError: its body is larger than the limit.
+    """
     if scope["method"] not in METHODS:
         raise NotAllowedError
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -94,25 +102,28 @@ async def _read(scope: HTTPScope, receive: Receive) -> WebhookRequest:
 
 
 async def _read_body(receive: Receive) -> bytes:
-    """:raises TooLargeError: it is."""
+    """Read the body of a request.
+
+    :raises TooLargeError: it is larger than the limit.
+    """
     body = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return body
-        body += message["body"]  # type: ignore[typeddict-item]  # what else comes are parts of the body
-        if len(body) > LARGEST_CALL:
+        body += message["body"]  # type: ignore[typeddict-item]  # every other message is a part of the body
+        if len(body) > LARGEST_BODY:
             raise TooLargeError
         if not message.get("more_body"):
             return body
 
 
 def _read_form(content_type: str, body: bytes) -> dict[str, str]:
-    """The text fields of a form; files are left out."""
-    kind, options = parse_options_header(content_type)
-    if kind == URLENCODED:
+    """Return the text fields of a form, without its files; empty if the body is not a form."""
+    media_type, options = parse_options_header(content_type)
+    if media_type == URLENCODED:
         return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
-    if kind != MULTIPART or "boundary" not in options:
+    if media_type != MULTIPART or "boundary" not in options:
         return {}
     try:
         parts = list(MultipartParser(io.BytesIO(body), options["boundary"]))
@@ -121,10 +132,13 @@ def _read_form(content_type: str, body: bytes) -> dict[str, str]:
     return {part.name: part.value for part in parts if not part.filename}
 
 
-class Answers:
-    """Brings answers from the thread that takes calls in to the event loop: one wake-up for all that come together."""
+class FutureWaiter:
+    """Waits on an event loop for futures of other threads, with one wake-up of the loop for all that are done together.
 
-    _of_loops: ClassVar["WeakKeyDictionary[asyncio.AbstractEventLoop, Answers]"] = WeakKeyDictionary()
+    ``asyncio.wrap_future`` would wake the loop once for each future.
+    """
+
+    _of_loops: ClassVar["WeakKeyDictionary[asyncio.AbstractEventLoop, FutureWaiter]"] = WeakKeyDictionary()
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -132,30 +146,32 @@ class Answers:
         self._done: list[tuple[asyncio.Future[str | None], Future[str | None]]] = []
 
     @classmethod
-    def of_loop(cls) -> "Answers":
+    def of_loop(cls) -> "FutureWaiter":
+        """Return the instance of the running event loop."""
         loop = asyncio.get_running_loop()
         if loop not in cls._of_loops:
             cls._of_loops[loop] = cls(loop)
         return cls._of_loops[loop]
 
-    async def wait_for(self, answer: "Future[str | None]") -> str | None:
+    async def wait_for(self, future: "Future[str | None]") -> str | None:
+        """Wait for a future, and return its result or raise its exception."""
         waiting: asyncio.Future[str | None] = self._loop.create_future()
-        answer.add_done_callback(lambda done: self._put(waiting, done))
+        future.add_done_callback(lambda done: self._add_done(waiting, done))
         return await waiting
 
-    def _put(self, waiting: "asyncio.Future[str | None]", done: "Future[str | None]") -> None:
-        """From any thread."""
+    def _add_done(self, waiting: "asyncio.Future[str | None]", done: "Future[str | None]") -> None:
+        """Queue a future that is done. Called from any thread."""
         with self._lock:
             self._done.append((waiting, done))
             is_first = len(self._done) == 1
         if is_first and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._hand_out)
+            self._loop.call_soon_threadsafe(self._resolve_done)
 
-    def _hand_out(self) -> None:
+    def _resolve_done(self) -> None:
         with self._lock:
-            together, self._done = self._done, []
-        for waiting, done in together:
-            if waiting.done():  # who asked has gone
+            batch, self._done = self._done, []
+        for waiting, done in batch:
+            if waiting.done():  # cancelled: the client has disconnected
                 continue
             error = done.exception()
             if error is None:

@@ -6,8 +6,9 @@ import logging
 
 import pytest
 
+from tests.core.simulated import settle, simulated
 from wabroadcast_core import background
-from wabroadcast_core.background import cancel_all
+from wabroadcast_core.background import BackgroundTasks, cancel_all
 
 
 async def deaf(times: int) -> None:
@@ -52,3 +53,63 @@ def test_what_never_ends_is_given_up_and_named(
 
 def test_nothing_to_cancel_is_fine() -> None:
     asyncio.run(cancel_all([]))
+
+
+# --- background tasks --------------------------------------------------------------------------------------------
+
+
+@simulated
+async def test_a_background_task_runs_beside_other_work_until_it_ends() -> None:
+    tasks, done = BackgroundTasks("counting"), asyncio.Event()
+    tasks.spawn(done.wait())
+    await settle()
+    assert not tasks.is_idle
+
+    done.set()
+    await settle()
+    assert tasks.is_idle
+
+
+@simulated
+async def test_a_background_task_that_fails_is_logged_with_its_purpose_and_stops_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail() -> None:
+        raise ValueError("a bug")
+
+    tasks, done = BackgroundTasks("counting"), asyncio.Event()
+    tasks.spawn(done.wait())
+    tasks.spawn(fail())
+    await settle()
+
+    assert [(record.levelno, record.message) for record in caplog.records] == [(logging.ERROR, "counting failed")]
+    assert caplog.records[0].exc_info
+    assert not tasks.is_idle
+    await tasks.cancel()
+
+
+@simulated
+async def test_cancelled_background_tasks_have_ended_and_are_no_failures(caplog: pytest.LogCaptureFixture) -> None:
+    tasks = BackgroundTasks("counting")
+    tasks.spawn(asyncio.Event().wait())
+
+    await tasks.cancel()
+
+    assert tasks.is_idle
+    assert caplog.records == []
+
+
+@simulated
+async def test_background_tasks_are_waited_for_no_longer_than_allowed() -> None:
+    tasks, loop = BackgroundTasks("counting"), asyncio.get_running_loop()
+    await tasks.wait(within=5)
+    assert loop.time() == 0
+
+    tasks.spawn(asyncio.sleep(3))
+    await tasks.wait(within=5)
+    assert (tasks.is_idle, loop.time()) == (True, 3)
+
+    tasks.spawn(asyncio.sleep(60))
+    await tasks.wait(within=5)
+    assert (tasks.is_idle, loop.time()) == (False, 8)
+    await tasks.cancel()

@@ -42,11 +42,11 @@ OGG = b"OggS\0\x02" + bytes(22)
         pytest.param(b"", "application/octet-stream", id="empty"),
     ],
 )
-def test_the_first_bytes_tell_the_kind(head: bytes, kind: str) -> None:
+def test_the_first_bytes_determine_the_type(head: bytes, kind: str) -> None:
     assert media_type(head) == kind
 
 
-def test_a_name_decides_only_where_a_container_is_shared() -> None:
+def test_the_file_name_decides_only_between_types_that_share_a_container() -> None:
     old_office = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
     assert media_type(old_office, filename="prices.XLS") == "application/vnd.ms-excel"
@@ -54,12 +54,12 @@ def test_a_name_decides_only_where_a_container_is_shared() -> None:
     assert media_type(b"MZ\x90\0", filename="photo.jpg") == "application/octet-stream"
 
 
-def test_a_long_text_may_be_cut_within_a_character() -> None:
+def test_a_text_may_be_cut_off_within_a_character() -> None:
     assert media_type(("é" * HEAD_BYTES).encode()[: HEAD_BYTES - 1]) == "text/plain"
     assert media_type(("a" + "é" * HEAD_BYTES).encode()[:HEAD_BYTES]) == "text/plain"
 
 
-def test_a_kind_with_its_codec_fits_where_the_kind_does() -> None:
+def test_a_type_with_a_codec_fits_where_the_type_without_one_does() -> None:
     assert fits("audio/ogg; codecs=opus", frozenset({"audio/ogg"}))
     assert fits("audio/ogg; codecs=opus", frozenset({"audio/ogg; codecs=opus"}))
     assert not fits("audio/ogg", frozenset({"audio/ogg; codecs=opus"}))

@@ -1,4 +1,4 @@
-"""The plugin manager: what is refused, what is contained, in which order plugins are asked."""
+"""The plugin manager: which plugins are refused, whose errors are contained, in which order plugins are called."""
 
 import inspect
 import logging
@@ -21,7 +21,7 @@ MESSAGE = OutgoingMessage(message_id="job-0", number="+6281234567890", type="tex
 
 
 class NoSettings(Model):
-    """There is nothing to set."""
+    """No settings."""
 
 
 class LoudSender:
@@ -42,7 +42,7 @@ class Loud:
 
 
 class AlsoLoud(Loud):
-    """Another plugin that brings the same kind."""
+    """Another plugin that provides the same kind."""
 
 
 class Listed:
@@ -61,7 +61,7 @@ class Listed:
 
 
 class Broken:
-    """Every hook of it raises."""
+    """A plugin whose hooks all raise."""
 
     def _fail(self, *given: Any) -> Any:
         raise LookupError(f"a bug with +6281234567890 and {given} in it")
@@ -95,7 +95,7 @@ class Broken:
 
 
 @pytest.mark.parametrize("name", HOOKS)
-def test_every_hook_says_when_it_is_called_what_it_gets_and_what_it_returns(name: str) -> None:
+def test_every_hook_documents_its_call_arguments_result_and_errors(name: str) -> None:
     hook = HOOKS[name]
     words = inspect.getdoc(hook) or ""
     signature = inspect.signature(hook)
@@ -119,7 +119,7 @@ def test_hooks_stand_in_the_order_a_broadcast_meets_them() -> None:
     ]
 
 
-# --- what is refused -------------------------------------------------------------------------------------------
+# --- refused plugins -------------------------------------------------------------------------------------------
 
 
 class UnknownHook:
@@ -147,14 +147,14 @@ class NamesNoKind:
 @pytest.mark.parametrize(
     ("plugins", "words"),
     [
-        pytest.param([UnknownHook()], ["wab_before_sned"], id="a-hook-that-no-specification-has"),
-        pytest.param([UnknownArgument()], ["letter"], id="an-argument-that-no-specification-has"),
-        pytest.param([FailsToName()], ["FailsToName", "wab_senders", "no driver"], id="senders-that-cannot-be-named"),
+        pytest.param([UnknownHook()], ["wab_before_sned"], id="an-unknown-hook"),
+        pytest.param([UnknownArgument()], ["letter"], id="an-unknown-argument"),
+        pytest.param([FailsToName()], ["FailsToName", "wab_senders", "no driver"], id="a-hook-that-fails"),
         pytest.param([NamesNoKind()], ["NamesNoKind", "wab_senders"], id="a-sender-without-a-kind"),
         pytest.param([Loud(), AlsoLoud()], ["'loud'", "Loud", "AlsoLoud"], id="one-kind-twice"),
     ],
 )
-def test_plugins_that_cannot_work_are_refused_by_name(plugins: list[Any], words: list[str]) -> None:
+def test_invalid_plugins_are_refused_by_name(plugins: list[Any], words: list[str]) -> None:
     named = [NamedPlugin(plugin) for plugin in plugins]
 
     with pytest.raises(PluginError) as refusal:
@@ -169,14 +169,14 @@ def NamedPlugin(plugin: Any) -> Any:  # noqa: N802 - reads as what it makes
     return plugin
 
 
-def test_a_plugin_is_not_taken_twice() -> None:
+def test_a_plugin_is_not_registered_twice() -> None:
     plugin = Loud()
 
     with pytest.raises(PluginError):
         build_plugins([plugin, plugin], discover=False)
 
 
-def test_a_kind_that_nobody_brings_is_not_found() -> None:
+def test_a_kind_without_a_plugin_is_not_found() -> None:
     plugins = build_plugins(discover=False)
 
     with pytest.raises(NotFoundError, match="pigeon"):
@@ -185,7 +185,7 @@ def test_a_kind_that_nobody_brings_is_not_found() -> None:
         plugins.contact_source("rumour")
 
 
-# --- what is there ---------------------------------------------------------------------------------------------
+# --- installed plugins -----------------------------------------------------------------------------------------
 
 
 def test_the_built_in_plugins_are_found_and_listed() -> None:
@@ -205,7 +205,7 @@ def test_a_blocked_plugin_does_not_run_and_is_listed_as_blocked() -> None:
     assert [fact.name for fact in plugins.facts() if fact.blocked] == ["builtin.sandbox"]
 
 
-def test_whoever_was_registered_last_is_asked_first_and_the_first_word_stands_last() -> None:
+def test_two_reasons_for_one_number_are_merged_into_one() -> None:
     plugins = build_plugins([Listed("+62811", "first"), Listed("+62811", "second")], discover=False)
 
     reasons = plugins.blacklisted(["+62811", "+62812"])
@@ -214,7 +214,7 @@ def test_whoever_was_registered_last_is_asked_first_and_the_first_word_stands_la
     assert reasons["+62811"] in {"first", "second"}
 
 
-def test_what_several_plugins_say_is_united() -> None:
+def test_the_results_of_several_plugins_are_merged() -> None:
     plugins = build_plugins([Listed("+62811", "one"), Listed("+62812", "two")], discover=False)
 
     assert plugins.blacklisted(["+62811", "+62812", "+62813"]) == {"+62811": "one", "+62812": "two"}
@@ -275,10 +275,10 @@ def test_a_plugin_that_cannot_be_created_is_refused(region: str, error: type[Exc
         build_plugins([Factory()], settings=Settings(default_region=region), discover=False)
 
 
-# --- what is contained -----------------------------------------------------------------------------------------
+# --- contained errors ------------------------------------------------------------------------------------------
 
 
-def test_a_blacklist_that_cannot_be_asked_stops_the_call_and_is_named() -> None:
+def test_a_failing_blacklist_stops_the_call_and_is_named() -> None:
     plugins = build_plugins([Listed("+62811", "one"), NamedPlugin(Broken())], discover=False)
 
     with pytest.raises(PluginError, match="Broken failed in wab_blacklisted: LookupError") as refusal:
@@ -287,7 +287,7 @@ def test_a_blacklist_that_cannot_be_asked_stops_the_call_and_is_named() -> None:
     assert "+6281234567890" not in str(refusal.value)
 
 
-def test_every_other_raising_plugin_is_logged_by_name_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_any_other_failing_plugin_is_logged_by_name_and_skipped(caplog: pytest.LogCaptureFixture) -> None:
     plugins = build_plugins([Listed("+62811", "one"), NamedPlugin(Broken())], discover=False)
     inbound = Inbound(number="+62811", text="STOP", at=1.0)
 
@@ -295,7 +295,7 @@ def test_every_other_raising_plugin_is_logged_by_name_and_left_out(caplog: pytes
         valid = plugins.validate_numbers(["+62811"], connection="main")
         plugins.before_send(MESSAGE)
         plugins.messages_finished([])
-        plugins.broadcast_changed(None)  # type: ignore[arg-type]  # nobody looks at it
+        plugins.broadcast_changed(None)  # type: ignore[arg-type]  # no plugin reads it
         plugins.inbound(inbound, connection="main")
 
     assert valid == {"+62811": "one on main"}
@@ -305,7 +305,7 @@ def test_every_other_raising_plugin_is_logged_by_name_and_left_out(caplog: pytes
     ]
 
 
-def test_a_plugin_may_decide_how_a_message_ends() -> None:
+def test_a_plugin_may_end_a_send() -> None:
     class Censor:
         @hookimpl
         def wab_before_send(self, message: OutgoingMessage) -> None:

@@ -1,4 +1,4 @@
-"""The operator's queries: what a file may hold, what is said about a broken one, what a broadcast may give."""
+"""The operator's queries: valid and invalid files, and the parameters that a broadcast may give."""
 
 from datetime import date
 from pathlib import Path
@@ -15,6 +15,7 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queries import load_queries
 
 URL = "sqlite:////srv/shop.db"
+UNKNOWN_QUERY = "there is no query '{}': give the name of one that the operator has set up"
 GOOD = {
     "url": URL,
     "sql": "SELECT phone, full_name FROM customers WHERE city = :city",
@@ -73,7 +74,7 @@ def test_a_file_without_queries_gives_none(tmp_path: Path) -> None:
         pytest.param({"url": "mysql://me:${S3CRET}@host/db"}, "url: the environment variable S3CRET", id="no-variable"),
     ],
 )
-def test_a_query_that_cannot_work_is_named_with_its_fault_on_one_line(
+def test_an_invalid_query_is_named_with_its_fault_on_one_line(
     tmp_path: Path, changes: dict[str, Any], fault: str
 ) -> None:
     path = write_queries(tmp_path / "q.toml", fine=GOOD, shop=GOOD | changes)
@@ -98,7 +99,7 @@ def test_a_query_that_cannot_work_is_named_with_its_fault_on_one_line(
         pytest.param(b"queries = 1\n", "queries: Input should be", id="no-table"),
     ],
 )
-def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, content: bytes, fault: str) -> None:
+def test_a_file_with_other_content_is_refused(tmp_path: Path, content: bytes, fault: str) -> None:
     (tmp_path / "q.toml").write_bytes(content)
 
     with pytest.raises(SetupError) as refusal:
@@ -108,7 +109,7 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, content: by
     assert "q.toml" in str(refusal.value)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"gone\.toml cannot be read: No such file"):
         load_queries(tmp_path / "gone.toml", environment={})
 
@@ -128,7 +129,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         pytest.param("SELECT 1;;SELECT 2", True, id="two-and-an-empty-one"),
     ],
 )
-def test_several_statements_are_told_from_one(sql: str, several: bool) -> None:  # noqa: FBT001 - a table's column
+def test_several_statements_are_recognised(sql: str, several: bool) -> None:  # noqa: FBT001 - a table's column
     try:
         make_query(sql=sql, parameters={})
     except ValueError as error:
@@ -206,7 +207,7 @@ def with_parameter(kind: str) -> NamedQuery:
         ("date", date(2026, 12, 1), date(2026, 12, 1)),
     ],
 )
-def test_a_parameter_takes_values_of_its_type(kind: str, value: object, bound: object) -> None:
+def test_a_parameter_accepts_values_of_its_type(kind: str, value: object, bound: object) -> None:
     found = with_parameter(kind).bind({"p": value})["p"]
 
     assert (found, type(found)) == (bound, type(bound))
@@ -263,7 +264,7 @@ TYPES = {"text": str, "integer": int, "number": float, "boolean": bool, "date": 
 
 
 @given(kind=st.sampled_from(sorted(TYPES)), value=JSON)
-def test_whatever_is_given_is_bound_as_its_type_or_refused(kind: str, value: object) -> None:
+def test_any_value_is_bound_as_its_type_or_refused(kind: str, value: object) -> None:
     try:
         bound = with_parameter(kind).bind({"p": value})
     except InvalidInputError:
@@ -272,12 +273,12 @@ def test_whatever_is_given_is_bound_as_its_type_or_refused(kind: str, value: obj
     assert type(bound["p"]) is TYPES[kind]
 
 
-# --- in the engine -------------------------------------------------------------------------------------------------
+# --- in the broadcaster --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def database_url() -> None:
-    """One store is enough here: SQLite."""
+    """Use SQLite only."""
 
 
 @pytest.fixture
@@ -286,7 +287,7 @@ def settings(settings: Settings, tmp_path: Path) -> Settings:
     return settings.model_copy(update={"queries": path})
 
 
-def test_the_engine_lists_its_queries_without_saying_where_or_how_they_run(broadcaster: Broadcaster) -> None:
+def test_the_broadcaster_lists_its_queries_without_url_and_sql(broadcaster: Broadcaster) -> None:
     (query,) = broadcaster.queries.list()
 
     assert query.model_dump() == {
@@ -296,7 +297,7 @@ def test_the_engine_lists_its_queries_without_saying_where_or_how_they_run(broad
     }
 
 
-def test_the_engine_does_not_start_on_a_broken_file(settings: Settings, tmp_path: Path) -> None:
+def test_the_broadcaster_does_not_start_with_an_invalid_file(settings: Settings, tmp_path: Path) -> None:
     broken = write_queries(tmp_path / "broken.toml", in_city=GOOD | {"columns": {}})
 
     with pytest.raises(SetupError, match=r"queries\.in_city\.columns"):
@@ -308,7 +309,7 @@ def test_the_engine_does_not_start_on_a_broken_file(settings: Settings, tmp_path
 @pytest.mark.parametrize(
     ("source", "faults"),
     [
-        pytest.param({"query": "gone"}, {"source.query": "there is no query 'gone'"}, id="no-such-query"),
+        pytest.param({"query": "gone"}, {"source.query": UNKNOWN_QUERY.format("gone")}, id="no-such-query"),
         pytest.param(
             {"query": "in_city"},
             {"source.parameters.city": "missing: give a value of type text"},
@@ -330,7 +331,7 @@ def test_the_engine_does_not_start_on_a_broken_file(settings: Settings, tmp_path
         pytest.param({}, {"source.query": "Field required"}, id="no-query"),
     ],
 )
-def test_a_submit_that_does_not_fit_its_query_is_refused_with_paths(
+def test_a_submit_that_does_not_match_its_query_is_refused_with_paths(
     broadcaster: Broadcaster, source: dict[str, Any], faults: dict[str, str]
 ) -> None:
     draft = {"name": "Promo", "message": {"type": "text", "text": "Halo"}, "source": {"type": "database", **source}}
@@ -341,7 +342,7 @@ def test_a_submit_that_does_not_fit_its_query_is_refused_with_paths(
     assert {fault.path: fault.message for fault in refusal.value.faults} == faults
 
 
-def test_a_query_that_went_away_before_the_broadcast_was_read_fails_it(
+def test_a_query_that_is_removed_before_the_preparation_fails_the_broadcast(
     broadcaster: Broadcaster, settings: Settings
 ) -> None:
     source = {"type": "database", "query": "in_city", "parameters": {"city": "Bandung"}}
@@ -352,4 +353,4 @@ def test_a_query_that_went_away_before_the_broadcast_was_read_fails_it(
     broadcaster.handlers.prepare(1)
 
     found = broadcaster.get(job.job_id)
-    assert (found.status, found.status_reason) == ("failed", "source.query: there is no query 'in_city'")
+    assert (found.status, found.status_reason) == ("failed", f"source.query: {UNKNOWN_QUERY.format('in_city')}")

@@ -1,4 +1,4 @@
-"""Secrets at rest."""
+"""Encryption of secrets at rest."""
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -22,13 +22,13 @@ PLAIN = st.recursive(
 
 @settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.text(), PLAIN))
-def test_what_is_sealed_is_opened_as_it_was(document: dict[str, object]) -> None:
+def test_a_sealed_document_is_opened_unchanged(document: dict[str, object]) -> None:
     vault = Vault(KEY)
 
     assert vault.open(vault.seal(document)) == document
 
 
-def test_what_is_sealed_shows_nothing_and_never_looks_the_same() -> None:
+def test_a_sealed_document_is_unreadable_and_different_each_time() -> None:
     vault = Vault(KEY)
 
     first, second = vault.seal({"token": "s3cret"}), vault.seal({"token": "s3cret"})
@@ -45,20 +45,20 @@ def test_what_is_sealed_shows_nothing_and_never_looks_the_same() -> None:
         pytest.param(b"plain", id="no-token"),
     ],
 )
-def test_what_cannot_be_opened_says_which_setting_to_look_at(sealed: bytes) -> None:
+def test_a_document_that_cannot_be_opened_names_the_setting(sealed: bytes) -> None:
     with pytest.raises(SetupError, match="WABROADCAST_SECRET_KEY"):
         Vault(KEY).open(sealed)
 
 
 @pytest.mark.parametrize("key", ["", "short", "ä" * 44, "A" * 43])
-def test_a_key_that_is_none_is_refused_without_repeating_it(key: str) -> None:
+def test_an_invalid_key_is_refused_without_repeating_it(key: str) -> None:
     with pytest.raises(SetupError) as refusal:
         Vault(key)
 
     assert not key or key not in str(refusal.value)
 
 
-def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+def test_a_key_is_created_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         vaults = list(pool.map(lambda _: open_vault(None, data_dir=tmp_path / "data"), range(8)))
 
@@ -67,7 +67,7 @@ def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> No
     assert stat.S_IMODE((tmp_path / "data" / "secret.key").stat().st_mode) == 0o600
 
 
-def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(SetupError, match="file"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from wabroadcast_core import Reading
 
-NO_DIGITS = "no phone number in it"
+NO_DIGITS = "contains no phone number"
 EMPTY = "empty"
 
 

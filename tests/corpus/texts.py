@@ -4,10 +4,10 @@ from tests.corpus.sample import EMPTY, NO_DIGITS, Person, Sample
 from wabroadcast_core import Reading
 
 BUDI, ANI, TUTI = "+6281234567890", "+6281311112222", "+6285299998888"
-TOO_WIDE = "more cells than the header has columns: is one with a separator in it not quoted?"
+TOO_WIDE = "more cells than the header: put a cell that contains the delimiter in quotation marks"
 LOOSE = "a quotation mark inside the cell is not doubled: write it twice"
 DAMAGED = "damaged by a spreadsheet: digits are missing"
-IN_PIECES = "in pieces that are no whole number"
+IN_PIECES = "split into parts that are not a complete number"
 
 NAME_AND_NUMBER = {"Nama": "name", "No HP": "number"}
 COMMA = Reading(delimiter=",", encoding="utf-8", header_row=1)
@@ -282,7 +282,7 @@ NUMBERS = [
         ).encode(),
         {"Nama": "name", "WA": "number"},
         [Person(BUDI, "Budi"), Person(ANI, "Ani")],
-        [(4, "number", "a WhatsApp id that is no phone number"), (5, "number", NO_DIGITS)],
+        [(4, "number", "a WhatsApp id that is not a phone number"), (5, "number", NO_DIGITS)],
         COMMA,
     ),
     Sample(
@@ -324,7 +324,7 @@ NUMBERS = [
         lines("Nama,No HP", "Wei,+65 9123 4567", "Mei,6591234567", "Ali,0060123456789").encode(),
         NAME_AND_NUMBER,
         [Person("+6591234567", "Wei"), Person("+60123456789", "Ali")],
-        [(3, "number", "may be a number of two countries: write it with + and the country code")],
+        [(3, "number", "may be a number of either of two countries: write it with + and the country code")],
         COMMA,
     ),
     Sample(
@@ -343,7 +343,7 @@ NUMBERS = [
         lines("Nome;Celular", "João;(11) 91234-5678", "Ana;+55 (21) 99876-5432", "Rui;011 8123-4567").encode("cp1252"),
         {"Nome": "nome", "Celular": "number"},
         [Person("+5511912345678", None, {"nome": "João"}), Person("+5521998765432", None, {"nome": "Ana"})],
-        [(4, "number", "no such number in its country's numbering plan")],
+        [(4, "number", "not in the numbering plan of its country")],
         Reading(delimiter=";", encoding="windows-1252", header_row=1),
         region="BR",
     ),

@@ -23,11 +23,13 @@ UNREADABLE = [
     ),
     Unreadable("an-xls-with-a-password", old_workbook([["Nama", "HP"]], password=True), "protected by a password"),
     Unreadable("an-empty-workbook", workbook([]), "no visible sheet with content"),
-    Unreadable("no-numbers", b"Nama,Kota\nBudi,Solo\n", "no column holds phone numbers; its columns are Nama, Kota"),
+    Unreadable(
+        "no-numbers", b"Nama,Kota\nBudi,Solo\n", "no column holds phone numbers; its columns are Nama, Kota: map one"
+    ),
     Unreadable(
         "account-numbers-only",
         lines("Nama,No. Rekening", "Budi,8120001234", "Ani,8120005678", "Tuti,8521112345").encode(),
-        "no column holds phone numbers; its columns are Nama, No. Rekening",
+        "no column holds phone numbers; its columns are Nama, No. Rekening: map one",
     ),
     Unreadable(
         "a-quotation-without-end", b'Nama,HP\n"Budi,081234567890\nAni,081311112222\n', "row 2, column 1: .* never"

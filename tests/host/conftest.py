@@ -1,87 +1,84 @@
-"""What the host's tests share: the API on a real store and a real Valkey, and the command as its own process."""
+"""Fixtures of the host's tests: the API on a real store and a real Valkey, and the command in a process of its own."""
 
 import os
+import shutil
 import signal
 import subprocess
-import sys
-import time
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from host_litestar import __main__ as program
 from host_litestar.app import create_app
+from host_litestar.cli import main
+from tests.forked import ForkedProcess
+from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
-Found = TypeVar("Found")
 Api = TestClient[Litestar]
 
 HERE = "http://127.0.0.1"
 SAMPLE = Path(__file__).parents[2] / "host_litestar" / "samples" / "contacts.csv"
 
 
-def poll(look: Callable[[], Found], *, seconds: float = 30) -> Found:
-    """The first true answer of ``look``; fails once the time is up."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"did not come true within {seconds:g} s")
-        time.sleep(0.05)
-    return found
-
-
 @pytest.fixture
 def until() -> Callable[..., Any]:
-    return poll
+    return wait_for
 
 
 @pytest.fixture
-def host_settings(tmp_path: Path, valkey: EmbeddedValkey) -> Settings:
-    """An installation of its own on SQLite; stores are compared in the core's tests."""
-    return Settings(data_dir=tmp_path / "data", redis_url=valkey.url, namespace=f"h{abs(hash(tmp_path))}")
+def host_settings(tmp_path: Path, valkey: EmbeddedValkey, sqlite_store: Path) -> Settings:
+    """Settings of an installation of its own, on SQLite: the core's tests cover the other databases."""
+    made = Settings(data_dir=tmp_path / "data", redis_url=valkey.url, namespace=f"h{abs(hash(tmp_path))}")
+    made.data_dir.mkdir()
+    shutil.copyfile(sqlite_store, made.sqlite_path)
+    return made
 
 
 @pytest.fixture
 def api(host_settings: Settings) -> Iterator[Api]:
-    """The stand-alone application, sending too, as a caller on this machine sees it."""
+    """The stand-alone application with a worker, called from this machine."""
     with TestClient(create_app(host_settings, work=True), base_url=HERE, raise_server_exceptions=False) as client:
         yield client
 
 
 @pytest.fixture
-def still_api(host_settings: Settings) -> Iterator[Api]:
-    """The application without a worker: what is submitted stays where it is."""
+def idle_api(host_settings: Settings) -> Iterator[Api]:
+    """The application without a worker: submitted broadcasts are stored and not sent."""
     with TestClient(create_app(host_settings), base_url=HERE, raise_server_exceptions=False) as client:
         yield client
 
 
 class Served:
-    """``wabroadcast serve`` in its own process, with its data in a directory of its own."""
+    """``wabroadcast serve`` in a process of its own, with a data directory of its own."""
 
     def __init__(self, directory: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         self.directory = directory
         self.data = directory / "data"
         self.sample = SAMPLE
         self.log = directory / "serve.log"
-        self.said = directory / "serve.out"
+        self.output = directory / "serve.out"
         self.environment = clean_environment(WABROADCAST_DATA_DIR=str(self.data)) | dict(environment or {})
-        with self.log.open("wb") as log, self.said.open("wb") as said:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "host_litestar", "serve", *arguments],
-                env=self.environment,
-                cwd=directory,
-                stdout=said,
+        with self.log.open("wb") as log, self.output.open("wb") as output:
+            self.process = ForkedProcess(
+                main,
+                [program.__file__, "serve", *arguments],
+                environment=self.environment,
+                directory=directory,
+                stdout=output,
                 stderr=log,
             )
-        poll(lambda: "--message" in self.said.read_text() or self.process.poll() is not None, seconds=60)
+        wait_for(lambda: "--message" in self.output.read_text() or self.process.poll() is not None, seconds=60)
 
     @property
     def url(self) -> str:
-        return self.said.read_text().partition("API      ")[2].split()[0]
+        return self.output.read_text().partition("API      ")[2].split()[0]
 
     def command(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Run a client command against this server."""
@@ -91,7 +88,7 @@ class Served:
         return clean_environment(WABROADCAST_URL=self.url)
 
     def shell(self, line: str) -> "subprocess.CompletedProcess[str]":
-        """Run a line as it would be pasted into a terminal."""
+        """Run a line in a shell, as if it were pasted into a terminal."""
         environment = clean_environment()
         return subprocess.run(
             line,
@@ -105,7 +102,7 @@ class Served:
         )
 
     def children(self, word: str = "") -> list[int]:
-        """The ids of the processes that the server started, those whose command line holds ``word``."""
+        """Return the ids of the processes that the server started and whose command line contains ``word``."""
         return children_of(self.process.pid, word)
 
     def valkey(self) -> list[int]:
@@ -130,7 +127,7 @@ def children_of(parent: int, word: str = "") -> list[int]:
 
 
 def find_valkey(parent: int) -> list[int]:
-    """The embedded server itself: its parent is a shell that the server process started."""
+    """Return the embedded Valkey's process id: its parent is a shell that the server process started."""
     shells = children_of(parent, "valkey")
     found = [pid for shell in shells for pid in children_of(shell)]
     return [pid for pid in found if Path(f"/proc/{pid}/comm").read_text().strip() == "valkey-server"]
@@ -142,16 +139,19 @@ def clean_environment(**variables: str) -> dict[str, str]:
 
 
 def run_command(*arguments: str, cwd: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Run ``wabroadcast`` to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "host_litestar", *arguments],
-        env=clean_environment(**variables),
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    """Run ``wabroadcast`` and wait for its end."""
+    line = [program.__file__, *arguments]
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = ForkedProcess(
+            main, line, environment=clean_environment(**variables), directory=cwd, stdout=output, stderr=errors
+        )
+        try:
+            code = process.wait(timeout=100)
+        finally:
+            process.kill()
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(line, code, output.read(), errors.read())
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def sample() -> Path:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Starts servers; what a test leaves running is ended."""
+    """A function that starts servers; they are stopped after the test."""
     started: list[Served] = []
 
     def start(*arguments: str, plain: bool = False, **environment: str) -> Served:
@@ -183,7 +183,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One server for the tests that only use it."""
+    """One server for all tests of a module that only call it."""
     served = Served(tmp_path_factory.mktemp("server"), "--port", "0")
     yield served
     served.stop()
@@ -191,7 +191,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def submit(api: Api) -> Callable[..., dict[str, Any]]:
-    """Submits over HTTP. :returns: the broadcast."""
+    """A function that submits a broadcast over HTTP and returns it."""
 
     def send(*numbers: str, **fields: Any) -> dict[str, Any]:
         recipients = [{"number": number, "name": "Budi"} for number in numbers]
@@ -203,5 +203,5 @@ def submit(api: Api) -> Callable[..., dict[str, Any]]:
 
 
 def draft(**fields: Any) -> dict[str, Any]:
-    """A body that fits."""
+    """Return a valid body of a submit."""
     return {"name": "Promo", "message": {"type": "text", "text": "Halo {{ name }}"}, **fields}

@@ -1,4 +1,4 @@
-"""The door: keys where they are set, this machine only where they are not."""
+"""Access control: API keys if they are set, otherwise only callers on this machine."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +29,7 @@ def keyed_api(host_settings: Settings) -> Iterator[Any]:
     [None, "Bearer wrong", "Bearer ", f"Basic {KEY}", KEY, f"Bearer {KEY}x"],
     ids=["none", "wrong", "empty", "basic", "no-scheme", "longer"],
 )
-def test_every_route_asks_for_a_known_key(keyed_api: Any, path: str, header: str | None) -> None:
+def test_every_route_requires_a_known_key(keyed_api: Any, path: str, header: str | None) -> None:
     answer = keyed_api.get(path, headers={} if header is None else {"Authorization": header})
 
     assert answer.status_code == 401
@@ -38,7 +38,7 @@ def test_every_route_asks_for_a_known_key(keyed_api: Any, path: str, header: str
 
 
 @pytest.mark.parametrize("key", [KEY, "another"])
-def test_each_known_key_opens(keyed_api: Any, key: str) -> None:
+def test_each_known_key_is_accepted(keyed_api: Any, key: str) -> None:
     assert keyed_api.get("/broadcast/jobs", headers={"Authorization": f"bearer {key}"}).status_code == 200
 
 
@@ -47,13 +47,13 @@ def test_the_probes_need_no_key(keyed_api: Any, path: str) -> None:
     assert keyed_api.get(path).status_code == 200
 
 
-def test_a_body_is_not_read_before_the_key_is_known(keyed_api: Any) -> None:
+def test_a_body_is_not_read_before_the_key_is_checked(keyed_api: Any) -> None:
     answer = keyed_api.post("/broadcast", content=b"{" * 100, headers={"Content-Type": "application/json"})
 
     assert answer.status_code == 401
 
 
-def test_the_record_of_acts_names_part_of_the_keys_digest(keyed_api: Any) -> None:
+def test_the_audit_log_names_part_of_the_keys_digest(keyed_api: Any) -> None:
     headers = {"Authorization": f"Bearer {KEY}"}
     body = {
         "name": "x",
@@ -70,24 +70,26 @@ def test_the_record_of_acts_names_part_of_the_keys_digest(keyed_api: Any) -> Non
     assert KEY not in str(acts)
 
 
-def test_without_keys_the_actor_is_api(still_api: Any) -> None:
+def test_without_keys_the_actor_is_api(idle_api: Any) -> None:
     body = {"name": "x", "message": {"type": "text", "text": "hi"}, "recipients": [{"number": "081234567890"}]}
-    job_id = still_api.post("/broadcast", json=body).json()["jobId"]
+    job_id = idle_api.post("/broadcast", json=body).json()["jobId"]
 
-    assert [act["actor"] for act in still_api.get(f"/broadcast/{job_id}").json()["acts"]] == ["api"]
+    assert [act["actor"] for act in idle_api.get(f"/broadcast/{job_id}").json()["acts"]] == ["api"]
 
 
 @pytest.mark.parametrize(
     "headers",
     [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}],
-    ids=["a-name-that-was-bent-here", "a-page-from-elsewhere", "a-page-without-origin"],
+    ids=["dns-rebinding", "page-of-another-site", "page-without-origin"],
 )
-def test_without_keys_nobody_led_here_from_elsewhere_is_served(still_api: Any, headers: dict[str, str]) -> None:
-    assert still_api.get("/broadcast/jobs", headers=headers).status_code == 403
+def test_without_keys_a_request_by_another_machines_name_or_page_is_refused(
+    idle_api: Any, headers: dict[str, str]
+) -> None:
+    assert idle_api.get("/broadcast/jobs", headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize(
-    ("host", "is_here"),
+    ("host", "expected"),
     [
         ("127.0.0.1", True),
         ("127.8.8.8", True),
@@ -101,5 +103,5 @@ def test_without_keys_nobody_led_here_from_elsewhere_is_served(still_api: Any, h
         (None, False),
     ],
 )
-def test_what_counts_as_this_machine(host: str | None, is_here: bool) -> None:  # noqa: FBT001 - a column of a table
-    assert is_loopback(host) is is_here
+def test_only_loopback_names_and_addresses_mean_this_machine(host: str | None, expected: bool) -> None:  # noqa: FBT001 - a column of a table
+    assert is_loopback(host) is expected

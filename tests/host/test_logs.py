@@ -1,4 +1,4 @@
-"""Log lines: one an event, no phone number."""
+"""Log lines: one line an event, phone numbers masked."""
 
 import logging
 import sys
@@ -25,7 +25,7 @@ def test_a_number_is_masked(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["0b1f5c0a-7d0e-4f43-9a55-123456789012", "1.123456789s", "batch 12345678"])
-def test_what_is_no_number_stays(text: str) -> None:
+def test_other_digits_are_not_masked(text: str) -> None:
     assert text in line_of(text)
 
 

@@ -1,4 +1,4 @@
-"""The contract: every call is described, the main ones by example, the problems declared."""
+"""The OpenAPI document: every call has a description and its problem responses, the main calls have examples."""
 
 import json
 from typing import Any
@@ -21,14 +21,14 @@ from wabroadcast_core.models.recipient import Recipient
 
 
 @pytest.fixture
-def contract(still_api: Any) -> dict[str, Any]:
-    answer = still_api.get("/schema/openapi.json")
+def document(idle_api: Any) -> dict[str, Any]:
+    answer = idle_api.get("/schema/openapi.json")
     assert answer.status_code == 200
     return dict(json.loads(answer.text))
 
 
-def test_the_submits_body_and_answer_are_described_by_example(contract: dict[str, Any]) -> None:
-    submit = contract["paths"]["/broadcast"]["post"]
+def test_the_submits_body_and_response_have_examples(document: dict[str, Any]) -> None:
+    submit = document["paths"]["/broadcast"]["post"]
 
     body = submit["requestBody"]["content"]["application/json"]
     assert set(body["schema"]["properties"]) >= {"name", "message", "recipients", "scheduledAt", "sendWindow"}
@@ -37,7 +37,7 @@ def test_the_submits_body_and_answer_are_described_by_example(contract: dict[str
     assert "$defs" not in json.dumps(body)
 
 
-def test_the_examples_are_true() -> None:
+def test_the_examples_are_valid() -> None:
     drafts: list[dict[str, Any]] = [{**SUBMIT_EXAMPLE}, {**FILE_EXAMPLE}]
     recipients = drafts[0].pop("recipients")
 
@@ -49,8 +49,8 @@ def test_the_examples_are_true() -> None:
     assert all(Tagging.model_validate(example).add for example in TAGGING_EXAMPLES.values())
 
 
-def test_every_call_declares_its_problems_and_says_what_it_does(contract: dict[str, Any]) -> None:
-    for path, item in contract["paths"].items():
+def test_every_call_has_a_description_and_declares_its_problems(document: dict[str, Any]) -> None:
+    for path, item in document["paths"].items():
         for method, operation in item.items():
             if path.startswith("/health") or not isinstance(operation, dict):
                 continue
@@ -60,21 +60,21 @@ def test_every_call_declares_its_problems_and_says_what_it_does(contract: dict[s
             assert operation["description"], f"{method} {path}"
 
 
-def test_files_are_described_by_their_kinds(contract: dict[str, Any]) -> None:
-    answer = contract["paths"]["/contacts/export"]["get"]["responses"]["200"]
+def test_a_file_response_lists_its_media_types(document: dict[str, Any]) -> None:
+    answer = document["paths"]["/contacts/export"]["get"]["responses"]["200"]
 
     assert [kind.partition("/")[0] for kind in answer["content"]] == ["text", "application"]
 
 
-def test_names_are_in_camel_case(contract: dict[str, Any]) -> None:
-    schemas = contract["components"]["schemas"]
+def test_names_are_in_camel_case(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
 
     names = {name for schema in schemas.values() for name in schema.get("properties", {})}
     assert {name for name in names if "_" in name} == set()
 
 
-def test_the_reference_page_needs_nothing_from_elsewhere(still_api: Any) -> None:
-    page = still_api.get("/schema")
+def test_the_reference_page_loads_nothing_else(idle_api: Any) -> None:
+    page = idle_api.get("/schema")
 
     assert page.status_code == 200
     assert "POST /broadcast" in page.text
@@ -83,11 +83,11 @@ def test_the_reference_page_needs_nothing_from_elsewhere(still_api: Any) -> None
     assert 'src="' not in page.text
 
 
-def test_with_keys_the_contract_says_so(host_settings: Any) -> None:
+def test_with_keys_the_document_requires_them(host_settings: Any) -> None:
     settings = host_settings.model_copy(update={"api_keys": [host_settings.redis_url]})
     key = host_settings.redis_url.get_secret_value()
     with TestClient(create_app(settings)) as client:
-        contract = client.get("/schema/openapi.json", headers={"Authorization": f"Bearer {key}"}).json()
+        document = client.get("/schema/openapi.json", headers={"Authorization": f"Bearer {key}"}).json()
 
-    assert contract["security"] == [{"apiKey": []}]
-    assert contract["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
+    assert document["security"] == [{"apiKey": []}]
+    assert document["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"

@@ -1,4 +1,4 @@
-"""The routes as a guest in another Litestar application."""
+"""The API mounted in another Litestar application."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,9 @@ def broken() -> None:
     raise ValueError
 
 
-def test_a_mounted_engine_sends_and_the_host_stays_its_own(host_settings: Settings, until: Callable[..., Any]) -> None:
+def test_a_mounted_api_sends_and_leaves_the_other_routes_unchanged(
+    host_settings: Settings, until: Callable[..., Any]
+) -> None:
     plugin = WABroadcastPlugin(host_settings, path="/messages", work=True)
     body = {"name": "x", "message": {"type": "text", "text": "hi"}, "recipients": [{"number": "081200001001"}]}
     with TestClient(Litestar([index, broken], plugins=[plugin]), raise_server_exceptions=False) as client:
@@ -39,20 +41,20 @@ def test_a_mounted_engine_sends_and_the_host_stays_its_own(host_settings: Settin
     assert own_error.headers["content-type"] != "application/problem+json"
 
 
-def test_the_hosts_guards_stand_in_front(host_settings: Settings) -> None:
+def test_the_applications_guards_run_before_the_routes(host_settings: Settings) -> None:
     def members_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         if connection.headers.get("x-member") != "yes":
             raise PermissionDeniedException
 
     plugin = WABroadcastPlugin(host_settings, guards=[members_only])
     with TestClient(Litestar([index], plugins=[plugin])) as client:
-        stranger = client.get("/wabroadcast/broadcast/jobs")
+        other = client.get("/wabroadcast/broadcast/jobs")
         member = client.get("/wabroadcast/broadcast/jobs", headers={"x-member": "yes"})
 
-    assert (stranger.status_code, member.status_code) == (403, 200)
+    assert (other.status_code, member.status_code) == (403, 200)
 
 
-def test_a_broadcaster_of_the_hosts_own_is_used(host_settings: Settings) -> None:
+def test_a_given_broadcaster_is_used(host_settings: Settings) -> None:
     broadcaster = Broadcaster(host_settings)
     with TestClient(Litestar([index], plugins=[WABroadcastPlugin(broadcaster)])) as client:
         broadcaster.connections.save("mine", {"sender": "sandbox"})

@@ -1,4 +1,4 @@
-"""Every error as a problem document with a stable code."""
+"""Errors as problem documents with stable codes."""
 
 import logging
 from typing import Any
@@ -23,7 +23,7 @@ from wabroadcast_core.errors import (
 )
 
 
-def answer_to(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
+def respond_to(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
     @get("/", sync_to_thread=False)
     def fail() -> None:
         raise error
@@ -64,15 +64,15 @@ def answer_to(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
     ],
 )
 def test_each_error_has_its_status_and_code(error: Exception, status: int, more: dict[str, Any]) -> None:
-    found, problem, _ = answer_to(error)
+    found, problem, _ = respond_to(error)
 
     assert found == problem["status"] == status
     assert {name: problem[name] for name in more} == more
     assert problem["detail"] == str(error)
 
 
-def test_an_unavailable_store_says_when_to_come_back() -> None:
-    _, _, headers = answer_to(UnavailableError("store away"))
+def test_an_unavailable_store_is_answered_with_retry_after() -> None:
+    _, _, headers = respond_to(UnavailableError("store away"))
 
     assert int(headers["retry-after"]) > 0
 
@@ -82,11 +82,11 @@ def test_an_unavailable_store_says_when_to_come_back() -> None:
     [PluginError("plugin x at /srv/secret"), BroadcastError("/srv/secret"), ValueError("/srv/secret +628123456789")],
     ids=["plugin", "engine", "bug"],
 )
-def test_a_failure_of_ours_is_logged_and_tells_the_caller_nothing(
+def test_an_internal_error_is_logged_and_its_details_are_not_in_the_response(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
-        status, problem, _ = answer_to(error)
+        status, problem, _ = respond_to(error)
 
     assert status == 500
     assert problem["code"] == "internal"
@@ -94,38 +94,38 @@ def test_a_failure_of_ours_is_logged_and_tells_the_caller_nothing(
     assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [error]
 
 
-def test_errors_of_the_framework_are_problems_too(still_api: Any) -> None:
+def test_errors_of_litestar_are_problems_too(idle_api: Any) -> None:
     answers = {
-        "not_found": still_api.get("/nowhere"),
-        "method_not_allowed": still_api.put("/broadcast"),
-        "unsupported_media_type": still_api.post("/broadcast", content=b"name=x"),
-        "invalid_input": still_api.patch("/broadcast/x", content=b"{"),
+        "not_found": idle_api.get("/nowhere"),
+        "method_not_allowed": idle_api.put("/broadcast"),
+        "unsupported_media_type": idle_api.post("/broadcast", content=b"name=x"),
+        "invalid_input": idle_api.patch("/broadcast/x", content=b"{"),
     }
 
     assert {code: answer.json()["code"] for code, answer in answers.items()} == {code: code for code in answers}
     assert {answer.headers["content-type"] for answer in answers.values()} == {"application/problem+json"}
 
 
-def test_an_unknown_job_is_404(still_api: Any) -> None:
+def test_an_unknown_job_is_404(idle_api: Any) -> None:
     calls = [
-        still_api.get("/broadcast/none"),
-        still_api.get("/broadcast/none/status"),
-        still_api.get("/broadcast/none/messages"),
-        still_api.post("/broadcast/pause/none"),
-        still_api.post("/broadcast/retry/none"),
-        still_api.post("/broadcast/none/messages/none-1/cancel"),
-        still_api.patch("/broadcast/none", json={"name": "x"}),
+        idle_api.get("/broadcast/none"),
+        idle_api.get("/broadcast/none/status"),
+        idle_api.get("/broadcast/none/messages"),
+        idle_api.post("/broadcast/pause/none"),
+        idle_api.post("/broadcast/retry/none"),
+        idle_api.post("/broadcast/none/messages/none-1/cancel"),
+        idle_api.patch("/broadcast/none", json={"name": "x"}),
     ]
 
     assert [answer.status_code for answer in calls] == [404] * len(calls)
 
 
-def test_the_log_names_the_route_and_never_a_number(
-    still_api: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_the_log_names_the_route_without_the_number(
+    idle_api: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wabroadcast_core.broadcaster.Broadcaster.broadcast", lambda *_: 1 / 0)
+    monkeypatch.setattr("wabroadcast_core.broadcaster.Broadcaster.get", lambda *_: 1 / 0)
 
-    answer = still_api.get("/broadcast/081234567890")
+    answer = idle_api.get("/broadcast/081234567890")
 
     assert answer.status_code == 500
     lines = [record.getMessage() for record in caplog.records if record.name == "host_litestar.problems"]

@@ -1,4 +1,4 @@
-"""The supervised server: real processes, real signals."""
+"""The stand-alone server under its supervisor, with real processes and real signals."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from host_litestar.standalone import address_of, check_door, environment_of, first_command, open_socket
+from host_litestar.standalone import address_of, check_access, environment_of, first_command, open_socket
 from wabroadcast_core import Settings, SetupError
 
 pytestmark = pytest.mark.slow
@@ -26,16 +26,16 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_the_start_lines_say_where_everything_is_and_end_with_a_command_that_works(serve: Serve) -> None:
+def test_the_start_lines_name_the_addresses_and_end_with_a_command_that_works(serve: Serve) -> None:
     server = serve()
 
-    said = server.said.read_text().splitlines()
+    lines = server.output.read_text().splitlines()
 
     assert httpx.get(f"{server.url}/health/ready").status_code == 200
     assert httpx.get(f"{server.url}/schema").status_code == 200
-    assert any(str(server.directory / "data") in line for line in said)
-    assert any("no API key" in line for line in said)
-    sent = server.shell(said[-1])
+    assert any(str(server.directory / "data") in line for line in lines)
+    assert any("no API key is set" in line for line in lines)
+    sent = server.shell(lines[-1])
     assert (sent.returncode, "10 of 10 sent" in sent.stdout) == (0, True), sent.stdout + sent.stderr
 
 
@@ -49,13 +49,15 @@ def test_a_signal_stops_everything_in_order(serve: Serve, until: Until, number: 
     assert code == 0
     assert len(pids) == 4
     until(lambda: not any(map(is_alive, pids)), seconds=5)
-    asked = [line.split(": ")[1] for line in server.log.read_text().splitlines() if "is asked to stop" in line]
-    assert asked[0] == "web is asked to stop"
-    assert sorted(asked[1:]) == ["worker 1 is asked to stop", "worker 2 is asked to stop"]
-    assert "killed" not in server.log.read_text()
+    stops = [
+        line.split(": ")[1].partition(" (")[0] for line in server.log.read_text().splitlines() if ": stopping " in line
+    ]
+    assert stops[0] == "stopping web"
+    assert sorted(stops[1:]) == ["stopping worker 1", "stopping worker 2"]
+    assert "killing" not in server.log.read_text()
 
 
-def test_a_killed_parent_leaves_no_orphans(serve: Serve, until: Until) -> None:
+def test_a_killed_supervisor_leaves_no_processes(serve: Serve, until: Until) -> None:
     server = serve()
     pids = server.children()
     grandchildren = [child for pid in pids for child in server.children_of(pid)]
@@ -65,10 +67,10 @@ def test_a_killed_parent_leaves_no_orphans(serve: Serve, until: Until) -> None:
     until(lambda: not any(map(is_alive, [*pids, *grandchildren])), seconds=20)
 
 
-@pytest.mark.parametrize("who", ["worker 1", "web", "valkey"])
-def test_what_crashes_is_started_again(serve: Serve, until: Until, who: str) -> None:
+@pytest.mark.parametrize("name", ["worker 1", "web", "valkey"])
+def test_a_crashed_process_is_restarted(serve: Serve, until: Until, name: str) -> None:
     server = serve()
-    (pid,) = server.valkey() if who == "valkey" else server.children(who)
+    (pid,) = server.valkey() if name == "valkey" else server.children(name)
 
     os.kill(pid, signal.SIGKILL)
 
@@ -78,13 +80,13 @@ def test_what_crashes_is_started_again(serve: Serve, until: Until, who: str) -> 
     assert sent.returncode == 0, sent.stdout + sent.stderr + server.log.read_text()
 
 
-def test_a_second_signal_ends_it_at_once(serve: Serve, until: Until) -> None:
+def test_a_second_signal_stops_the_server_at_once(serve: Serve, until: Until) -> None:
     server = serve(WABROADCAST_STOP_SECONDS="60")
     server.command("send", str(server.sample), "--message", "hi", "--detach")
     (worker,) = server.children("worker 1")
-    os.kill(worker, signal.SIGSTOP)  # it will not stop when asked
+    os.kill(worker, signal.SIGSTOP)  # it does not react to SIGTERM now
     server.process.send_signal(signal.SIGINT)
-    until(lambda: "worker 1 is asked" in server.log.read_text())
+    until(lambda: "stopping worker 1" in server.log.read_text())
 
     code = server.stop(signal.SIGINT)
 
@@ -92,8 +94,8 @@ def test_a_second_signal_ends_it_at_once(serve: Serve, until: Until) -> None:
     assert not is_alive(worker)
 
 
-def test_a_restarted_server_goes_on_where_it_was(serve: Serve, tmp_path: Path, until: Until) -> None:
-    data = str(tmp_path / "kept")
+def test_a_restarted_server_continues_its_broadcasts(serve: Serve, tmp_path: Path, until: Until) -> None:
+    data = str(tmp_path / "data")
     first = serve("--workers", "0", "--data-dir", data)
     job_id = first.command("send", str(first.sample), "--message", "hi", "--detach").stdout.split()[1]
     first.stop(signal.SIGKILL)
@@ -103,21 +105,26 @@ def test_a_restarted_server_goes_on_where_it_was(serve: Serve, tmp_path: Path, u
     until(lambda: httpx.get(f"{second.url}/broadcast/{job_id}/status").json()["counts"]["sent"] == 10)
 
 
-def test_a_taken_port_is_one_line(serve: Serve) -> None:
+def test_a_port_in_use_is_reported_in_one_line(serve: Serve) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         server = serve("--port", str(port))
 
     assert server.process.wait() == 2
     assert server.log.read_text().splitlines() == [
-        f"wabroadcast: port {port} on 127.0.0.1 is taken: stop what uses it, or choose another with --port"
+        f"wabroadcast: port {port} on 127.0.0.1 is in use: stop the program that uses it, or choose another with --port"
     ]
 
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "words"),
     [
-        pytest.param(["--host", "0.0.0.0"], {}, "without API keys 0.0.0.0 is not served", id="public-without-keys"),
+        pytest.param(
+            ["--host", "0.0.0.0"],
+            {},
+            "no API key is set, and other machines could reach the server on 0.0.0.0",
+            id="public-without-keys",
+        ),
         pytest.param(["--data-dir", "/dev/null/data"], {}, "cannot be written", id="unwritable-data"),
         pytest.param([], {"WABROADCAST_PORT": "x"}, "WABROADCAST_PORT", id="bad-setting"),
         pytest.param([], {"WABROADCAST_WORKERS": "-1"}, "WABROADCAST_WORKERS", id="setting-out-of-range"),
@@ -126,12 +133,12 @@ def test_a_taken_port_is_one_line(serve: Serve) -> None:
         pytest.param([], {"WABROADCAST_DATABASE_URL": "nonsense"}, "", id="bad-store-address"),
     ],
 )
-def test_what_cannot_start_says_so_in_one_line(
+def test_a_fault_of_the_settings_is_reported_in_one_line(
     serve: Serve, arguments: list[str], environment: dict[str, str], words: str
 ) -> None:
-    given = [] if "WABROADCAST_PORT" in environment else ["--port", "0"]
+    port = [] if "WABROADCAST_PORT" in environment else ["--port", "0"]
 
-    server = serve(*given, *arguments, plain=True, **environment)
+    server = serve(*port, *arguments, plain=True, **environment)
 
     assert server.process.wait() == 2
     lines = server.log.read_text().splitlines()
@@ -139,17 +146,17 @@ def test_what_cannot_start_says_so_in_one_line(
     assert words in lines[0]
 
 
-def test_with_a_key_strangers_are_kept_out_and_the_key_stays_secret(serve: Serve) -> None:
+def test_with_a_key_other_callers_are_refused_and_the_key_is_not_shown(serve: Serve) -> None:
     server = serve("--api-key", "s3cret-key")
 
     assert httpx.get(f"{server.url}/broadcast/jobs").status_code == 401
     refused = server.command("jobs")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert server.command("jobs", WABROADCAST_API_KEY="s3cret-key").returncode == 0
-    assert "s3cret-key" not in server.said.read_text() + server.log.read_text()
+    assert "s3cret-key" not in server.output.read_text() + server.log.read_text()
 
 
-def test_a_worker_in_burst_works_through_what_is_due_and_ends(serve: Serve, until: Until) -> None:
+def test_a_worker_in_burst_sends_what_is_due_and_ends(serve: Serve, until: Until) -> None:
     server = serve("--workers", "0")
     job_id = server.command("send", str(server.sample), "--message", "hi", "--detach").stdout.split()[1]
 
@@ -159,7 +166,9 @@ def test_a_worker_in_burst_works_through_what_is_due_and_ends(serve: Serve, unti
     assert httpx.get(f"{server.url}/broadcast/{job_id}/status").json()["counts"]["sent"] == 10
 
 
-def test_settings_survive_the_way_through_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_settings_are_the_same_after_a_round_trip_through_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     settings = Settings(data_dir=tmp_path, api_keys=["a", "b"], stop_seconds=1.5, redis_url="redis://:pw@h/1")
 
     for name, text in environment_of(settings).items():
@@ -177,23 +186,23 @@ def test_settings_survive_the_way_through_the_environment(monkeypatch: pytest.Mo
         ("api.example", "http://api.example:9"),
     ],
 )
-def test_the_address_shown_is_one_that_can_be_reached(host: str, address: str) -> None:
+def test_the_printed_address_can_be_reached_from_this_machine(host: str, address: str) -> None:
     assert address_of(host, 9) == address
 
 
-def test_the_door_is_bound_before_anything_starts() -> None:
-    with open_socket("localhost", 0) as door, pytest.raises(SetupError, match="is taken"):
-        open_socket("localhost", door.getsockname()[1])
+def test_a_second_socket_on_a_port_is_refused() -> None:
+    with open_socket("localhost", 0) as listener, pytest.raises(SetupError, match="is in use"):
+        open_socket("localhost", listener.getsockname()[1])
 
 
-def test_without_keys_a_name_for_this_machine_is_fine(tmp_path: Path) -> None:
-    check_door(Settings(data_dir=tmp_path, host="localhost"))
+def test_without_keys_only_a_name_of_this_machine_is_accepted(tmp_path: Path) -> None:
+    check_access(Settings(data_dir=tmp_path, host="localhost"))
 
     with pytest.raises(SetupError, match="WABROADCAST_API_KEYS"):
-        check_door(Settings(data_dir=tmp_path, host="192.0.2.1"))
+        check_access(Settings(data_dir=tmp_path, host="192.0.2.1"))
 
 
-def test_the_first_command_never_shows_a_key(tmp_path: Path) -> None:
+def test_the_first_command_does_not_show_a_key(tmp_path: Path) -> None:
     command = first_command(Settings(data_dir=tmp_path, api_keys=["s3cret"]), "http://127.0.0.1:3004")
 
     assert "s3cret" not in command

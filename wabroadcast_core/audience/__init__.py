@@ -1,1 +1,1 @@
-"""Who gets a broadcast: numbers, tables that people made, the way from a source to messages."""
+"""The audience of a broadcast: phone numbers, tables of contacts, and the way from a contact source to messages."""

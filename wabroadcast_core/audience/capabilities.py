@@ -1,6 +1,7 @@
-"""What the senders of a pool can carry: kinds of message, lengths of texts, kinds and sizes of files.
+"""The capabilities of a pool's senders: the message types, text lengths and files that they can send.
 
-Asked when a broadcast is taken in and when it is previewed; lengths also for each recipient, whose text is known then.
+They are checked when a broadcast is submitted and when it is previewed. Text lengths are also checked for each
+recipient, because only the rendered text has a known length.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,63 +17,71 @@ from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.uploads import open_upload
 
-MEGABYTE = 1024 * 1024
+MEGABYTE = 1024 * 1024  # bytes
 
 
-class Look(NamedTuple):
-    """A file's size, and its MIME type by its content."""
+class UploadInfo(NamedTuple):
+    """The size of an upload in bytes, and the MIME type of its content."""
 
     size: int
     content_type: str
 
 
-Looks: TypeAlias = Mapping[str, Look | None]
-"""The uploads that a message names, by id; None: there is none."""
+UploadInfos: TypeAlias = Mapping[str, UploadInfo | None]
+"""The uploads that a message names, by id; None for an upload that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class SenderCapabilities:
-    """One connection and what its sender can do."""
+    """One connection and the capabilities of its sender."""
 
     connection: str
     kind: str
-    can: Capabilities
+    capabilities: Capabilities
 
     def longest_text(self, content: Content) -> int:
-        """Characters of the text, or of the caption, that it takes with such a message."""
-        return self.can.caption_length if isinstance(content, MediaContent) else self.can.text_length
+        """Return how many characters the text, or the caption, of such a message may have."""
+        return self.capabilities.caption_length if isinstance(content, MediaContent) else self.capabilities.text_length
 
-    def faults(self, content: Content, looks: Looks) -> Iterator[Fault]:
-        """Why it cannot send this to anybody."""
-        if content.type not in self.can.types:
-            yield Fault("message.type", f"{self} cannot send {content.type}")
+    def faults(self, content: Content, uploads: UploadInfos) -> Iterator[Fault]:
+        """Yield the reasons why this connection cannot send the message to any recipient."""
+        if content.type not in self.capabilities.types:
+            yield Fault("message.type", f"{self} cannot send messages of type {content.type}")
             return
         yield from self._length_faults(content)
         if isinstance(content, MediaContent) and content.media.upload_id is not None:
-            look = looks[content.media.upload_id]
-            if look is not None:  # that there is none is said once, not for each connection
-                yield from self._file_faults(content.type, look, path="message.media.uploadId")
+            upload = uploads[content.media.upload_id]
+            if upload is not None:  # upload_faults reports a missing upload, once for all connections
+                yield from self._file_faults(content.type, upload, path="message.media.uploadId")
 
     def _length_faults(self, content: Content) -> Iterator[Fault]:
         text, path = _fixed_text(content)
         if text is not None and len(text) > self.longest_text(content):
-            yield Fault(path, f"{self} takes {self.longest_text(content)} characters")
+            yield Fault(
+                path, f"{self} sends at most {self.longest_text(content)} characters, this text has {len(text)}"
+            )
 
-    def _file_faults(self, kind: str, look: Look, *, path: str) -> Iterator[Fault]:
-        largest, allowed = self.can.media_bytes.get(kind), self.can.media_types.get(kind)
-        if largest is not None and look.size > largest:
-            most, has = largest / MEGABYTE, look.size / MEGABYTE
-            yield Fault(path, f"{self} takes {kind} files up to {most:g} MB, this has {has:.1f}")
-        if allowed is not None and not fits(look.content_type, allowed):
-            known = ", ".join(sorted(allowed))
-            yield Fault(path, f"{self} sends {known} as {kind}, and by its content this is {look.content_type}")
+    def _file_faults(self, kind: str, upload: UploadInfo, *, path: str) -> Iterator[Fault]:
+        largest, allowed = self.capabilities.media_bytes.get(kind), self.capabilities.media_types.get(kind)
+        if largest is not None and upload.size > largest:
+            limit, size = largest / MEGABYTE, upload.size / MEGABYTE
+            yield Fault(path, f"{self} sends {kind} files of at most {limit:g} MB, this file has {size:.1f} MB")
+        if allowed is not None and not fits(upload.content_type, allowed):
+            accepted = ", ".join(sorted(allowed))
+            yield Fault(
+                path, f"{self} sends {accepted} as {kind}, but the content of this file is {upload.content_type}"
+            )
 
     def __str__(self) -> str:
         return f"connection {self.connection!r} ({self.kind})"
 
 
-def carriers_of(context: Context, names: Sequence[str]) -> tuple[list[SenderCapabilities], list[Fault]]:
-    """The carriers of a pool, and the faults of those whose sender is not installed."""
+def find_capabilities(context: Context, names: Sequence[str]) -> tuple[list[SenderCapabilities], list[Fault]]:
+    """Look up what the senders of a pool can do.
+
+    :param names: the connections of the pool.
+    :returns: the capabilities of those whose sender is installed, and a fault for each of the others.
+    """
     with context.database.read() as conn:
         rows = connection_store.find_connections(conn, names)
     senders = context.plugins.senders
@@ -81,37 +90,48 @@ def carriers_of(context: Context, names: Sequence[str]) -> tuple[list[SenderCapa
         for row in rows
         if row["sender"] in senders
     ]
-    missing = [row["name"] for row in rows if row["sender"] not in senders]
-    return found, [Fault("connection", f"the sender of connection {name!r} is not installed") for name in missing]
+    faults = [
+        Fault(
+            "connection",
+            f"the sender {row['sender']!r} of connection {row['name']!r} is not installed: install its plugin",
+        )
+        for row in rows
+        if row["sender"] not in senders
+    ]
+    return found, faults
 
 
-def longest_text(carriers: Sequence[SenderCapabilities], content: Content) -> int | None:
-    """The longest text that each of these connections takes."""
-    return min((carrier.longest_text(content) for carrier in carriers), default=None)
+def longest_text(pool: Sequence[SenderCapabilities], content: Content) -> int | None:
+    """Return how many characters a text may have so that every connection of the pool can send it.
+
+    :returns: None for an empty pool.
+    """
+    return min((sender.longest_text(content) for sender in pool), default=None)
 
 
-def look_at_uploads(context: Context, content: Content) -> Looks:
-    """Look once into each upload that a message names."""
-    return {upload_id: _look_at(context, upload_id) for upload_id in {key for _, key in _named_uploads(content)}}
+def inspect_uploads(context: Context, content: Content) -> UploadInfos:
+    """Read size and content type of each upload that a message names."""
+    return {upload_id: _inspect_upload(context, upload_id) for upload_id in {key for _, key in _named_uploads(content)}}
 
 
-def upload_faults(content: Content, looks: Looks) -> Iterator[Fault]:
-    """Uploads that a message names and that are not there."""
+def upload_faults(content: Content, uploads: UploadInfos) -> Iterator[Fault]:
+    """Yield a fault for each upload that a message names and that does not exist."""
     for path, upload_id in _named_uploads(content):
-        if looks[upload_id] is None:
-            yield Fault(path, f"there is no upload {upload_id!r}")
+        if uploads[upload_id] is None:
+            yield Fault(path, f"there is no upload {upload_id!r}: upload the file first")
 
 
-def _look_at(context: Context, upload_id: str) -> Look | None:
+def _inspect_upload(context: Context, upload_id: str) -> UploadInfo | None:
     with context.database.read() as conn:
         row = upload_store.find_upload(conn, upload_id)
     if row is None:
         return None
     with open_upload(context.database, upload_id) as file:
-        return Look(row["size"], media_type(file.read(HEAD_BYTES), filename=row["filename"]))
+        return UploadInfo(row["size"], media_type(file.read(HEAD_BYTES), filename=row["filename"]))
 
 
 def _named_uploads(content: Content) -> Iterator[tuple[str, str]]:
+    """Yield path and id of each upload that a message names."""
     match content:
         case MediaContent():
             if content.media.upload_id is not None:
@@ -124,16 +144,16 @@ def _uploads_in(tree: Any, path: str) -> Iterator[tuple[str, str]]:
     match tree:
         case dict():
             for key, part in tree.items():
-                if key == "uploadId" and isinstance(part, str) and "{" not in part:
+                if key == "uploadId" and isinstance(part, str) and "{" not in part:  # an id, not a template
                     yield f"{path}.{key}", part
                 yield from _uploads_in(part, f"{path}.{key}")
         case list():
-            for place, part in enumerate(tree):
-                yield from _uploads_in(part, f"{path}.{place}")
+            for index, part in enumerate(tree):
+                yield from _uploads_in(part, f"{path}.{index}")
 
 
 def _fixed_text(content: Content) -> tuple[str | None, str]:
-    """A text that is the same for everyone, and its path."""
+    """Return a text that is the same for every recipient, and its path; None for a text that is a template."""
     text, path = None, ""
     if isinstance(content, TextContent):
         text, path = content.text, "message.text"

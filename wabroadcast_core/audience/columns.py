@@ -1,4 +1,4 @@
-"""Understanding the columns that people made: where their header is, which is the number, which the name."""
+"""Detection of a table's columns: the header row, the columns of numbers and names, the variables."""
 
 import re
 from collections import Counter
@@ -15,42 +15,46 @@ from wabroadcast_core.audience.headers import (
     named_exactly,
     rank_number,
 )
-from wabroadcast_core.audience.number_columns import Cells, NumberColumns, Phones, filled_places, find_numbers
+from wabroadcast_core.audience.number_columns import Cells, NumberColumns, Phones, filled_columns, find_numbers
 from wabroadcast_core.errors import FileError, NoNumbersError
 from wabroadcast_core.models.contact import OWN_COLUMNS
 from wabroadcast_core.models.recipient import AudienceRow, Scalar
 from wabroadcast_core.models.slug import make_slug
 
-REJECTED_HEADERS = ("row", "reason")  # what a file of rejected rows has behind the columns it came with
+REJECTED_HEADERS = ("row", "reason")  # the last columns of a file of rejected rows, after the original ones
 
-_MANY_DIGITS = 5  # more than a header has
+_MANY_DIGITS = 5  # a header has fewer in a cell
 _PERSON = re.compile(r"[^\W\d_][^\d@]*")
 _MOSTLY = 0.5
-_SHOWN_HEADERS = 12
+_SHOWN_HEADERS = 12  # in error texts
 
 _ROLES = ("number", "name")
 
-Variables = tuple[tuple[int, str], ...]
+Variables = tuple[tuple[int, str], ...]  # index of the column, name of the variable
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What each column of one table means. Indexes count from 0."""
+    """The meaning of each column of one table. Indexes count from 0."""
 
     headers: tuple[str, ...]
-    """One for each column, empty where it has none."""
+    """The header of each column; empty for a column without one."""
     header_row: int | None
-    """The header's place among the rows looked at; None: the table has no header."""
+    """The index of the header row among the sample rows; None if the table has no header."""
     numbers: NumberColumns
     names: tuple[int, ...]
-    """The name column, or several that make one name."""
+    """The name column, or several columns whose parts make one name."""
     variables: Variables
     header_number: int | None = None
-    """The header's number in its file."""
+    """The row number of the header in its file, counted from 1."""
 
     def read_row(self, cells: Cells, *, row: int | None = None) -> AudienceRow | None:
-        """One recipient, unjudged; None for a row that is empty. An empty cell yields no variable."""
-        found = cells
+        """Read one recipient from the cells of a row, without checking it. An empty cell gives no variable.
+
+        :param row: the number of the row in its file, counted from 1.
+        :returns: None for an empty row.
+        """
+        original = cells
         missing = len(self.headers) - len(cells)
         if missing > 0:
             cells = [*cells, *[""] * missing]
@@ -58,53 +62,57 @@ class Columns:
         name = self._read_name(cells)
         variables: dict[str, Scalar] = {
             slug: plain_cell(text) if text[0] == MARK else text
-            for at, slug in self.variables
-            if (text := cells[at].strip())
+            for index, slug in self.variables
+            if (text := cells[index].strip())
         }
         if not (number or name or variables or any(map(str.strip, cells))):
             return None
-        return AudienceRow(number, name, variables, row, cells=found)
+        return AudienceRow(number, name, variables, row, cells=original)
 
     def _read_name(self, cells: Cells) -> str | None:
         if len(self.names) == 1:
             return plain_cell(cells[self.names[0]].strip()) or None
-        return " ".join(plain_cell(text) for at in self.names if (text := cells[at].strip())) or None
+        return " ".join(plain_cell(text) for index in self.names if (text := cells[index].strip())) or None
 
     def understood(self) -> dict[str, str]:
-        """What each column was taken for, by its header: ``number``, ``name``, a variable, or nothing (ignored)."""
+        """Return the detected meaning of each column, by its title.
+
+        A meaning is ``number``, ``name``, the name of a variable, or empty for a column that is ignored. A column with
+        several meanings has them separated by commas.
+        """
         roles: dict[int, list[str]] = {}
-        for at, slug in self.variables:
-            roles.setdefault(at, []).append(slug)
-        for role, places in (("name", self.names), ("number", (self.numbers.first,))):
-            for at in places:
-                roles.setdefault(at, []).insert(0, role)
-        return {self.title(at): ", ".join(roles.get(at, ())) for at in range(len(self.headers))}
+        for index, slug in self.variables:
+            roles.setdefault(index, []).append(slug)
+        for role, indexes in (("name", self.names), ("number", (self.numbers.first,))):
+            for index in indexes:
+                roles.setdefault(index, []).insert(0, role)
+        return {self.title(index): ", ".join(roles.get(index, ())) for index in range(len(self.headers))}
 
     def titles(self) -> list[str]:
-        """The header as it stands in the file, with something in each place."""
-        return [header or f"column {at + 1}" for at, header in enumerate(self.headers)]
+        """Return the header row of the file; a column without a header is ``column 3``."""
+        return [header or f"column {index + 1}" for index, header in enumerate(self.headers)]
 
-    def title(self, at: int) -> str:
-        """What a column is called where it is told."""
-        header = self.headers[at] if at < len(self.headers) else ""
+    def title(self, index: int) -> str:
+        """Return the title that names one column in reports: its header, with its position where that is ambiguous."""
+        header = self.headers[index] if index < len(self.headers) else ""
         if not header:
-            return f"column {at + 1}"
-        return f"{header} (column {at + 1})" if header in self.headers[:at] else header
+            return f"column {index + 1}"
+        return f"{header} (column {index + 1})" if header in self.headers[:index] else header
 
 
 def find_columns(
     rows: Sequence[Cells], *, region: str, mapping: Mapping[str, str] | None = None, shifts: bool = False
 ) -> Columns:
-    """Understand a table by its first rows.
+    """Detect the columns of a table from its first rows.
 
-    :param region: the country of numbers that name none.
-    :param mapping: what an operator says about columns, by header, slug or place (from 1): ``number``, ``name``,
-        ``tags``, the name of a variable, or nothing to ignore the column.
-    :param shifts: rows are as wide as the header or most of them; what is beyond is no column of its own.
-    :raises NoNumbersError: no row, or no column with phone numbers.
-    :raises FileError: the mapping names a column that is not there.
+    :param region: two letters; the country of numbers without a country code.
+    :param mapping: the meanings that an operator gives to columns, by header, slug or position (from 1): ``number``,
+        ``name``, ``tags``, the name of a variable, or an empty text to ignore the column.
+    :param shifts: the table is as wide as its header, or else as most of its rows; further cells are not columns.
+    :raises NoNumbersError: there is no row, or no column with phone numbers.
+    :raises FileError: the mapping names a column that the table does not have.
     """
-    if not any(map(filled_places, rows)):
+    if not any(map(filled_columns, rows)):
         raise NoNumbersError("the file holds no rows")
     mapping = mapping or {}
     phones = Phones(rows, region)
@@ -112,19 +120,20 @@ def find_columns(
     width = _find_width(rows, header_row, mapping) if shifts else max(map(len, rows))
     headers = _headers(rows, header_row, width)
     roles = _own_roles(headers) | _read_mapping(mapping, headers)
-    numbers = find_numbers(headers, roles, phones.below(header_row), region=region)
+    numbers = find_numbers(headers, roles, phones.shares_below(header_row), region=region)
     if numbers is None:
         raise NoNumbersError(_no_number(headers))
-    names = _find_names(headers, roles, numbers.places, guess=None if header_row is not None else rows)
-    taken = {numbers.first, *names, *_rejected_places(headers)} - _name_parts(headers, names)
+    names = _find_names(headers, roles, numbers.columns, guess=None if header_row is not None else rows)
+    taken = {numbers.first, *names, *_rejected_columns(headers)} - _name_parts(headers, names)
     variables = _find_variables(headers, roles, taken=taken)
     return Columns(headers, header_row, numbers, names, variables)
 
 
 def find_variables(headers: Sequence[str], roles: Mapping[int, str]) -> Variables:
-    """The variables that the columns of a table become, each after the place of its column.
+    """Return the variables of a table's columns, each with the index of its column.
 
-    :param roles: what columns mean, by place: ``number``, ``name``, the name of a variable, or nothing to leave it out.
+    :param roles: the meanings of columns, by index: ``number``, ``name``, the name of a variable, or an empty text to
+        leave the column out. A column without a role becomes a variable named by its slug.
     """
     return _find_variables(headers, roles, taken=set())
 
@@ -132,58 +141,69 @@ def find_variables(headers: Sequence[str], roles: Mapping[int, str]) -> Variable
 def _find_header(rows: Sequence[Cells], phones: Phones, mapping: Mapping[str, str]) -> int | None:
     named = {make_slug(key) for key in mapping if not key.strip().isdecimal()}
     if named:
-        mapped = (at for at, cells in enumerate(rows) if named <= set(map(make_slug, cells)))
-        if (place := next(mapped, None)) is not None:
-            return place
-    if _is_own(rows[0]):
+        mapped = (index for index, cells in enumerate(rows) if named <= set(map(make_slug, cells)))
+        if (first_mapped := next(mapped, None)) is not None:
+            return first_mapped
+    if _is_own_export(rows[0]):
         return 0
-    told = _header_by_words(rows, phones)
-    return told if told is not None else _header_by_place(rows, phones)
+    by_words = _header_by_words(rows, phones)
+    return by_words if by_words is not None else _header_by_position(rows, phones)
 
 
 def _header_by_words(rows: Sequence[Cells], phones: Phones) -> int | None:
-    """The row with the most header words; a title above it may have some too, a row of data has phone numbers."""
+    """Return the row with the most header words.
+
+    A title above the header may have such words too; a row with phone numbers is data.
+    """
     best, best_score = None, 0
     rows_with_phones = 0
-    for at, (cells, found) in enumerate(zip(rows, phones.found, strict=False)):
-        if found:
+    for index, (cells, phone_columns) in enumerate(zip(rows, phones.columns_by_row, strict=False)):
+        if phone_columns:
             rows_with_phones += 1
         elif rows_with_phones <= 1 and (score := _count_header_words(cells)) > best_score:
-            best, best_score = at, score
+            best, best_score = index, score
     return None if best is not None and _is_title(rows[best], phones) else best
 
 
 def _is_title(cells: Cells, phones: Phones) -> bool:
-    """One cell above a wider table."""
-    return 2 * len(filled_places(cells)) < phones.usual_width
+    """Return whether a row is a title: it fills fewer than half as many cells as the rows of the table do."""
+    return 2 * len(filled_columns(cells)) < phones.usual_width
 
 
 def _count_header_words(cells: Cells) -> int:
     known = [rank_number(cell) is not None or is_name(cell) or name_part(cell) is not None for cell in cells]
-    return sum(known) and 2 * sum(known) + len(filled_places(cells))
+    return sum(known) and 2 * sum(known) + len(filled_columns(cells))
 
 
-def _header_by_place(rows: Sequence[Cells], phones: Phones) -> int | None:
-    """The row just above the first phone number, unless it looks like a title."""
-    first = next((at for at, found in enumerate(phones.found) if found), None)
+def _header_by_position(rows: Sequence[Cells], phones: Phones) -> int | None:
+    """Return the row directly above the first phone number, unless it looks like a title.
+
+    In a table without phone numbers, return the first filled row none of whose cells has many digits.
+    """
+    first = next((index for index, columns in enumerate(phones.columns_by_row) if columns), None)
     if first is None:
         return next(
-            (at for at, cells in enumerate(rows) if filled_places(cells) and not any(map(_has_digits, cells))), None
+            (
+                index
+                for index, cells in enumerate(rows)
+                if filled_columns(cells) and not any(map(_has_many_digits, cells))
+            ),
+            None,
         )
-    above = next((at for at in range(first - 1, -1, -1) if filled_places(rows[at])), None)
+    above = next((index for index in range(first - 1, -1, -1) if filled_columns(rows[index])), None)
     return None if above is None or _is_title(rows[above], phones) else above
 
 
-def _has_digits(cell: str) -> bool:
+def _has_many_digits(cell: str) -> bool:
     return sum(map(str.isdecimal, cell)) >= _MANY_DIGITS
 
 
 def _find_width(rows: Sequence[Cells], header_row: int | None, mapping: Mapping[str, str]) -> int:
-    """How many columns there are: as many as the header has or the mapping names, or else as most rows have."""
-    widths = Counter(map(len, filter(filled_places, rows)))
+    """Return the number of columns: as many as the header has, or most rows without one, or as many as are mapped."""
+    widths = Counter(map(len, filter(filled_columns, rows)))
     width = widths.most_common(1)[0][0] if header_row is None else len(rows[header_row])
-    places = (int(key) for key in mapping if key.strip().isdecimal())
-    return max([width, *(place for place in places if place <= max(widths))])
+    positions = (int(key) for key in mapping if key.strip().isdecimal())
+    return max([width, *(position for position in positions if position <= max(widths))])
 
 
 def _headers(rows: Sequence[Cells], header_row: int | None, width: int) -> tuple[str, ...]:
@@ -191,15 +211,15 @@ def _headers(rows: Sequence[Cells], header_row: int | None, width: int) -> tuple
     return (*texts, *[""] * (width - len(texts)))
 
 
-def _is_own(headers: Cells) -> bool:
-    """Whether this is the header of an exported contact book: nothing in it is to be guessed."""
+def _is_own_export(headers: Cells) -> bool:
+    """Return whether this is the header of an exported contact book, whose columns need no guess."""
     return tuple(headers[: len(OWN_COLUMNS)]) == OWN_COLUMNS
 
 
 def _own_roles(headers: Sequence[str]) -> dict[int, str]:
-    """What headers say in our own words: variables in braces, and all of an exported contact book."""
-    roles = {at: header for at, header in enumerate(headers) if named_exactly(header)}
-    return roles | dict(enumerate(OWN_COLUMNS)) if _is_own(headers) else roles
+    """Return the roles that our own exports write: variables in braces, and the first columns of a contact book."""
+    roles = {index: header for index, header in enumerate(headers) if named_exactly(header)}
+    return roles | dict(enumerate(OWN_COLUMNS)) if _is_own_export(headers) else roles
 
 
 def _read_mapping(mapping: Mapping[str, str], headers: Sequence[str]) -> dict[int, str]:
@@ -207,76 +227,90 @@ def _read_mapping(mapping: Mapping[str, str], headers: Sequence[str]) -> dict[in
 
 
 def _find_column(key: str, headers: Sequence[str]) -> int:
-    wanted = " ".join(key.split()).casefold()
+    """Return the index of the column that a key of the mapping names by its header, slug or position.
+
+    :raises FileError: there is no such column.
+    """
+    name = " ".join(key.split()).casefold()
     slugs = _unique_slugs(headers)
-    by_header = (at for at, header in enumerate(headers) if header.casefold() == wanted and wanted)
-    by_slug = (at for at, slug in enumerate(slugs) if slug == wanted)
-    by_place = (int(wanted) - 1,) if wanted.isdecimal() and 0 < int(wanted) <= len(headers) else ()
-    place = next(chain(by_header, by_slug, by_place), None)
-    if place is None:
-        raise FileError(f"the mapping names the column {key!r}, which the file does not have")
-    return place
+    by_header = (index for index, header in enumerate(headers) if header.casefold() == name and name)
+    by_slug = (index for index, slug in enumerate(slugs) if slug == name)
+    by_position = (int(name) - 1,) if name.isdecimal() and 0 < int(name) <= len(headers) else ()
+    found = next(chain(by_header, by_slug, by_position), None)
+    if found is None:
+        raise FileError(f"the mapping names the column {key!r}, which the file does not have{_columns_shown(headers)}")
+    return found
 
 
 def _find_names(
     headers: Sequence[str], roles: Mapping[int, str], numbers: Sequence[int], *, guess: Sequence[Cells] | None
 ) -> tuple[int, ...]:
-    mapped = tuple(at for at in range(len(headers)) if roles.get(at) == "name")
+    """Return the columns that make a recipient's name.
+
+    :param numbers: the columns of phone numbers.
+    :param guess: the rows of a table without a header, for a guess by their content.
+    """
+    mapped = tuple(index for index in range(len(headers)) if roles.get(index) == "name")
     if mapped:
         return mapped
-    free = [at for at in range(len(headers)) if at not in roles and at not in numbers]
-    whole = next((at for at in free if is_name(headers[at])), None)
-    if whole is not None:
-        return (whole,)
-    parts = sorted((part, at) for at in free if (part := name_part(headers[at])) is not None)
+    free = [index for index in range(len(headers)) if index not in roles and index not in numbers]
+    full_name = next((index for index in free if is_name(headers[index])), None)
+    if full_name is not None:
+        return (full_name,)
+    parts = sorted((part, index) for index in free if (part := name_part(headers[index])) is not None)
     if parts:
-        return tuple(at for _, at in parts)
-    nickname = next((at for at in free if is_nickname(headers[at])), None)
+        return tuple(index for _, index in parts)
+    nickname = next((index for index in free if is_nickname(headers[index])), None)
     if nickname is not None:
         return (nickname,)
     return _guess_name(guess, free) if guess else ()
 
 
 def _guess_name(rows: Sequence[Cells], free: Iterable[int]) -> tuple[int, ...]:
-    """Without a header: the first column that holds words without digits."""
-    for at in free:
-        cells = [text for cells in rows if at < len(cells) and (text := cells[at].strip())]
+    """Return the first column that mostly contains words without digits."""
+    for index in free:
+        cells = [text for cells in rows if index < len(cells) and (text := cells[index].strip())]
         if cells and sum(map(bool, map(_PERSON.fullmatch, cells))) > _MOSTLY * len(cells):
-            return (at,)
+            return (index,)
     return ()
 
 
 def _name_parts(headers: Sequence[str], names: Sequence[int]) -> set[int]:
-    """A name made of several columns leaves each of them a variable too: ``{{ first_name }}``."""
-    return {at for at in names if name_part(headers[at]) is not None}
+    """Return the columns that are parts of the name: each is also a variable, such as ``{{ first_name }}``."""
+    return {index for index in names if name_part(headers[index]) is not None}
 
 
-def _rejected_places(headers: Sequence[str]) -> range:
+def _rejected_columns(headers: Sequence[str]) -> range:
     return range(len(headers) - 2, len(headers)) if tuple(headers[-2:]) == REJECTED_HEADERS else range(0)
 
 
 def _find_variables(headers: Sequence[str], roles: Mapping[int, str], *, taken: set[int]) -> Variables:
-    """A column of tags keeps its own name beside ``tags``; ``number`` and ``name`` mean one column each."""
-    named = [(at, named_exactly(role) or make_slug(role)) for at, role in roles.items()]
-    variables = [(at, name) for at, name in named if name not in {"", *_ROLES}]
+    """Return the variables of the columns that are not taken.
+
+    A column of tags gives two variables, one with its own name and ``tags``. ``number`` and ``name`` are never names
+    of variables: each means one column.
+    """
+    named = [(index, named_exactly(role) or make_slug(role)) for index, role in roles.items()]
+    variables = [(index, name) for index, name in named if name not in {"", *_ROLES}]
     used = {*_ROLES, *(slug for _, slug in variables)}
     tags: int | None = None
-    for at, slug in enumerate(_unique_slugs(headers)):
-        if at not in taken and at not in roles:
-            variables.append((at, _take_slug(slug, used)))
-            tags = at if tags is None and is_tags(headers[at]) else tags
+    for index, slug in enumerate(_unique_slugs(headers)):
+        if index not in taken and index not in roles:
+            variables.append((index, _free_slug(slug, used)))
+            tags = index if tags is None and is_tags(headers[index]) else tags
     if tags is not None and "tags" not in used:
         variables.append((tags, "tags"))
     return tuple(sorted(variables))
 
 
 def _unique_slugs(headers: Sequence[str]) -> list[str]:
-    """One variable name for each column: doubled headers are counted, empty ones named by their place."""
+    """Return one variable name for each column: repeated headers get a number, empty ones are named by position."""
     taken: set[str] = set()
-    return [_take_slug(make_slug(header) or f"column_{at + 1}", taken) for at, header in enumerate(headers)]
+    return [_free_slug(make_slug(header) or f"column_{index + 1}", taken) for index, header in enumerate(headers)]
 
 
-def _take_slug(slug: str, taken: set[str]) -> str:
+def _free_slug(slug: str, taken: set[str]) -> str:
+    """Return the slug, with a number if it is taken, and add it to those taken."""
     free, number = slug, 2
     while free in taken:
         free, number = f"{slug}_{number}", number + 1
@@ -285,6 +319,10 @@ def _take_slug(slug: str, taken: set[str]) -> str:
 
 
 def _no_number(headers: Sequence[str]) -> str:
+    columns = _columns_shown(headers)
+    return f"no column holds phone numbers{columns}{': map one of them to number' if columns else ''}"
+
+
+def _columns_shown(headers: Sequence[str]) -> str:
     shown = [header for header in headers if header][:_SHOWN_HEADERS]
-    found = f"; its columns are {', '.join(shown)}" if shown else ""
-    return f"no column holds phone numbers{found}"
+    return f"; its columns are {', '.join(shown)}" if shown else ""

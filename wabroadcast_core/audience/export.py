@@ -1,8 +1,8 @@
-"""The contact book as a file that our own import reads back: number, name, tags, then a column for each variable.
+"""Export of the contact book as a file that our own import reads: number, name, tags, then a column per variable.
 
-The contacts are gone through twice: first, inside the database, for the names of their variables, then for the rows, a
-page at a time. What is an unknown variable by then came later and is left out. Numbers, names and tags come back as
-they were, variables as texts; a value that is empty or none is no value.
+The contacts are read twice: first, inside the database, for the names of their variables, then for the rows, a page at
+a time. A variable that is added between the two reads is left out. An import of the file restores numbers, names and
+tags unchanged, and variables as texts; an empty value and None are both restored as no value.
 """
 
 import codecs
@@ -28,16 +28,20 @@ Row = list[str]
 
 
 def contact_table(database: Database, *, tag: str | None, query: str | None) -> Iterator[list[Row]]:
-    """The contacts that a list shows as a table of safe texts, page by page, the header alone first.
+    """Return the table of contacts that a list shows, as texts that no spreadsheet runs.
 
-    :raises ConflictError: they have more variables than a file has columns.
+    :param tag: only contacts with this tag.
+    :param query: only contacts that this search finds.
+    :returns: the rows page by page; the first page is the header alone.
+    :raises ConflictError: the contacts have more variables than a file has columns.
     """
     with database.read() as conn:
         found = contact_store.variable_names(conn, tag=tag, query=query, limit=MOST_COLUMNS)
     names = sorted(found.difference(OWN_COLUMNS))
     if len(names) > MOST_VARIABLES:
         raise ConflictError(
-            f"the contacts have more than {MOST_VARIABLES} different variables, and a file no more columns: choose some"
+            f"the contacts have more than {MOST_VARIABLES} different variables, too many for the columns of a file:"
+            " export the contacts of one tag"
         )
     return _rows(database, names, tag=tag, query=query)
 
@@ -51,21 +55,27 @@ def _rows(database: Database, names: Sequence[str], *, tag: str | None, query: s
 
 
 def _cells(row: RowMapping, tags: Mapping[int, Sequence[str]], names: Sequence[str]) -> Row:
-    """The number as it is: nothing but a plus and digits, it does no harm."""
+    """Return the cells of one contact. Its number needs no protection: it has only a plus and digits."""
     variables = json.loads(row["variables"])
     texts = (row["name"], ", ".join(tags[row["id"]]), *map(variables.get, names))
     return [row["number"], *map(safe_cell, texts)]
 
 
 def export_csv(database: Database, *, tag: str | None, query: str | None) -> Iterator[bytes]:
-    """The table as CSV in pieces; nothing grows with the number of contacts. :raises ConflictError: as above."""
+    """Export the table of contacts as CSV. The use of memory does not grow with the number of contacts.
+
+    :param tag: only contacts with this tag.
+    :param query: only contacts that this search finds.
+    :returns: the pieces of the file.
+    :raises ConflictError: the contacts have more variables than a file has columns.
+    """
     return _csv_pieces(contact_table(database, tag=tag, query=query))
 
 
 def _csv_pieces(pages: Iterator[list[Row]]) -> Iterator[bytes]:
     lines = io.StringIO(newline="")
     write = csv.writer(lines).writerows
-    mark = codecs.BOM_UTF8  # without it spreadsheets take names for something else
+    mark = codecs.BOM_UTF8  # without it spreadsheets show non-ASCII names wrongly
     for page in pages:
         write(page)
         yield mark + lines.getvalue().encode(errors="replace")

@@ -1,4 +1,7 @@
-"""The contact book as an Excel workbook. Imported where one is asked for: its library takes long and much memory."""
+"""Export of the contact book as an Excel workbook.
+
+Imported only when a workbook is exported, because its library is slow to import and needs much memory.
+"""
 
 import re
 import tempfile
@@ -16,16 +19,19 @@ from wabroadcast_core.store.database import Database
 
 MOST_ROWS = 1_048_576
 LONGEST_CELL = 32_767  # characters
-PIECE = 1024 * 1024
+PIECE = 1024 * 1024  # bytes
 _NO_XML = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def export_workbook(database: Database, *, tag: str | None, query: str | None) -> Iterator[bytes]:
-    """The table of contacts, written to a temporary file before this returns, in pieces.
+    """Export the table of contacts as a workbook, which is written to a temporary file before this function returns.
 
-    :raises ConflictError: they have more variables than a file has columns, or a sheet cannot hold them.
+    :param tag: only contacts with this tag.
+    :param query: only contacts that this search finds.
+    :returns: the pieces of the file.
+    :raises ConflictError: the contacts have more variables than a file has columns, or do not fit into a sheet.
     """
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever reads it to its end
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the reader of the pieces closes it
     try:
         _write_workbook(file, contact_table(database, tag=tag, query=query))
     except BaseException:
@@ -40,7 +46,7 @@ def _write_workbook(file: IO[bytes], pages: Iterator[list[Row]]) -> None:
     try:
         _fill_sheet(sheet, pages)
     finally:
-        book.save(file)  # in any case: it takes away the library's own temporary file
+        book.save(file)  # also after an error, because it removes the library's own temporary file
     file.seek(0)
 
 
@@ -49,13 +55,15 @@ def _fill_sheet(sheet: Any, pages: Iterator[list[Row]]) -> None:
     for page in pages:
         rows += len(page)
         if rows > MOST_ROWS:
-            raise ConflictError(f"a sheet holds {MOST_ROWS - 1:,} contacts: choose some, or export them as CSV")
+            raise ConflictError(
+                f"there are more than the {MOST_ROWS - 1:,} contacts that fit into a sheet: export them as CSV"
+            )
         for row in page:
             sheet.append([_cell(sheet, text) for text in row])
 
 
 def _cell(sheet: Any, text: str) -> Any:
-    """A text cell; what XML cannot hold is written as spreadsheets do it, ``_x000B_``."""
+    """Return a text cell. Characters that XML does not allow are written as spreadsheets write them: ``_x000B_``."""
     text = _NO_XML.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
     if len(text) > LONGEST_CELL:
         raise ConflictError(f"a value is longer than the {LONGEST_CELL:,} characters of a cell: export as CSV")

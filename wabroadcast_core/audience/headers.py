@@ -1,4 +1,4 @@
-"""What the header of a column means, in Indonesian and English and in the exports of address books."""
+"""The meaning of column headers: in Indonesian, in English, and in the exports of address books."""
 
 import re
 from enum import IntEnum
@@ -10,17 +10,17 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_A-Za-z]+")
 _SPLIT_BRAND = re.compile(r"whats[ _-]?app", re.IGNORECASE)
 _IN_BRACES = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 
-_LONGEST = 100  # characters of a header that are looked at
+_LONGEST = 100  # characters of a header that are read
 
 
 class NumberRank(IntEnum):
-    """How likely a column's number is the one on WhatsApp: lower is likelier."""
+    """How likely the numbers of a column are on WhatsApp: a lower rank is likelier."""
 
     WHATSAPP = 0
     MOBILE = 1
     PHONE = 2
-    OTHER_PHONE = 3  # at home, at work
-    NUMBER = 4  # may as well count the rows: believed only when its cells are phone numbers
+    OTHER_PHONE = 3  # of the home or the workplace
+    NUMBER = 4  # may also be a row number: accepted only if the cells are phone numbers
 
 
 def _words(text: str) -> frozenset[str]:
@@ -46,8 +46,8 @@ _NUMBER_FILLERS = _words(
     " dihubungi contoh example misal format diawali dengan tanpa spasi"
 )
 _ALL_NUMBER_WORDS = _NUMBER_FILLERS.union(*_NUMBER_CORES.values())
-_PLACES = _words("home rumah work kerja kantor business bisnis office other lain lainnya")
-_NUMBERED = _words("pelanggan customer client klien member anggota siswa peserta pasien karyawan user pengguna")
+_LOCATIONS = _words("home rumah work kerja kantor business bisnis office other lain lainnya")
+_CUSTOMER_WORDS = _words("pelanggan customer client klien member anggota siswa peserta pasien karyawan user pengguna")
 _OTHER_DIGITS = _words(
     "rekening rek norek account nik ktp kk npwp nis nisn nim nip invoice faktur order pesanan resi va fax faks pager"
 )
@@ -78,66 +78,75 @@ _NAME_PARTS = {
 
 
 def exact_header(variable: str) -> str:
-    """A header that names a variable, whatever it is called: as it is where that says it, else in braces."""
+    """Return the header that our import reads back as exactly this variable.
+
+    :returns: the name itself if it is its own slug, else the name in double braces.
+    """
     return variable if make_slug(variable) == variable else f"{{{{ {variable} }}}}"
 
 
 def named_exactly(header: str) -> str:
-    """The variable that a header in braces names, ``{{ orderId }}``; empty for any other header."""
+    """Return the variable that a header in braces names, such as ``{{ orderId }}``; empty for any other header."""
     match = _IN_BRACES.fullmatch(header)
     return match[1] if match else ""
 
 
 def rank_number(header: str) -> NumberRank | None:
-    """Whether a header names a column of phone numbers, and how sure that is."""
+    """Return how likely a header names a column of phone numbers on WhatsApp; None if it names something else."""
     words = frozenset(word for word in _word_list(header) if not word.isdecimal())
     rank = next((rank for rank, cores in _NUMBER_CORES.items() if words & cores), None)
-    if rank is NumberRank.NUMBER and words & _NUMBERED:  # "Nomor Pelanggan" numbers the customers
+    if rank is NumberRank.NUMBER and words & _CUSTOMER_WORDS:  # "Nomor Pelanggan" is a customer number
         return None
     rest = words - _ALL_NUMBER_WORDS
     if rank is None or not rest:
         return rank
-    return NumberRank.OTHER_PHONE if rest <= _PLACES and rank != NumberRank.NUMBER else None
+    return NumberRank.OTHER_PHONE if rest <= _LOCATIONS and rank != NumberRank.NUMBER else None
 
 
 def names_other_digits(header: str) -> bool:
-    """Whether a header names digits that are no phone number, however much they look like one."""
+    """Return whether a header names digits that are not phone numbers but may look like them, such as an account."""
     return not _OTHER_DIGITS.isdisjoint(_word_list(header))
 
 
 def label_headers(header: str) -> list[str]:
-    """What the column is called that says what kind of number is in this one: ``Phone 1 - Label`` for its ``Value``."""
+    """Return the possible headers of the column that labels the numbers of this one.
+
+    In the exports of Google Contacts, ``Phone 1 - Label`` says what kind of number ``Phone 1 - Value`` has.
+    """
     name, value, _ = header.partition(" - Value")
     return [f"{name} - Label", f"{name} - Type"] if value else []
 
 
 @lru_cache(maxsize=256)
 def rank_label(label: str) -> NumberRank | None:
-    """What a label beside a number says about it; None: it is no telephone."""
+    """Return how likely a number with this label is on WhatsApp; None if it is not a telephone but a fax or a pager."""
     words = frozenset(_word_list(label))
     if words & _FAX:
         return None
-    if words and words <= _PLACES:
+    if words and words <= _LOCATIONS:
         return NumberRank.OTHER_PHONE
     rank = rank_number(label)
     return NumberRank.PHONE if rank is None or rank is NumberRank.NUMBER else rank
 
 
 def is_name(header: str) -> bool:
+    """Return whether a header names a column of full names."""
     words = frozenset(_word_list(header))
     return bool(words & _NAME_CORES) and words <= _NAME_CORES | _NAME_FILLERS
 
 
 def name_part(header: str) -> int | None:
-    """The place that a column has in a name made of several: first, middle, last."""
+    """Return the position of a column in a name made of several: 0 first, 1 middle, 2 last; None for other headers."""
     return _NAME_PARTS.get(" ".join(_word_list(header)).removeprefix("billing "))
 
 
 def is_nickname(header: str) -> bool:
+    """Return whether a header names a column of nicknames."""
     return " ".join(_word_list(header)) in _NICKNAMES
 
 
 def is_tags(header: str) -> bool:
+    """Return whether a header names a column of tags."""
     return " ".join(_word_list(header)) in _TAGS
 
 

@@ -1,4 +1,4 @@
-"""TODO"""
+"""Contacts read from the rows of a contact file, in chunks. Each row gives a contact or a rejection with its reason."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,22 +12,27 @@ from wabroadcast_core.store.contacts import NewContact
 from wabroadcast_core.store.imports import Rejection
 from wabroadcast_core.store.sql import clean_text
 
-MOST_CHARACTERS = 4_000_000  # of a chunk: rows may be long
-TAGS = "tags"  # the variable that holds a row's tags
-_KNOWN_CELLS = 10_000  # different cells of tags that are remembered
+MOST_CHARACTERS = 4_000_000  # of a chunk, because rows may be long
+TAGS = "tags"  # the variable that contains the tags of a row
+_CACHED_CELLS = 10_000  # different cells of tags in the cache
 
 
 @dataclass(slots=True)
-class Chunk:
-    """Some rows on their way into the book. A number that comes twice is one person, and counts for each row."""
+class ContactChunk:
+    """The contacts of some rows, by number, and the rejected rows.
 
-    people: dict[str, NewContact] = field(default_factory=dict)
+    Rows with the same number give one contact, but each of them is counted.
+    """
+
+    contacts: dict[str, NewContact] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
     rows: int = 0
     characters: int = 0
 
 
 class _RejectedError(Exception):
+    """A row that cannot become a contact."""
+
     def __init__(self, column: str | None, reason: str) -> None:
         super().__init__(reason)
         self.column = column
@@ -35,50 +40,59 @@ class _RejectedError(Exception):
 
 
 class ContactReader:
-    """Makes contacts of rows, and says what is wrong with those that are none.
+    """Reads contacts from rows, and rejects the rows that cannot become a contact.
 
-    :param tags: what everyone of this import is tagged with.
+    :param region: two letters; the country of numbers without a country code.
+    :param tags: tags that each contact of this import gets.
     """
 
     def __init__(self, *, region: str, tags: Sequence[str]) -> None:
         self._region = region
         self._tags = tuple(tags)
-        self._cells: dict[str, tuple[str, ...] | None] = {}
+        self._tags_by_cell: dict[str, tuple[str, ...] | None] = {}
 
-    def chunks(self, rows: Iterable[AudienceRow], *, first: int, size: int) -> Iterator[Chunk]:
-        """:param first: the place of the first row: its number where the source gives none."""
-        chunk = Chunk()
+    def chunks(self, rows: Iterable[AudienceRow], *, first: int, size: int) -> Iterator[ContactChunk]:
+        """Read rows chunk by chunk. The rows before an error of the source are yielded before the error is raised.
+
+        :param first: the position of the first row; positions number the rows that have no number in their file.
+        :param size: rows of a chunk; one with long rows has fewer.
+        :raises BroadcastError: the source cannot read the file to its end.
+        """
+        chunk = ContactChunk()
         try:
-            for place, row in enumerate(rows, first):
-                self._add(chunk, row, place)
+            for position, row in enumerate(rows, first):
+                self._add(chunk, row, position)
                 if chunk.rows >= size or chunk.characters >= MOST_CHARACTERS:
                     yield chunk
-                    chunk = Chunk()
-        except BroadcastError:  # what came before the fault is taken
+                    chunk = ContactChunk()
+        except BroadcastError:
             if chunk.rows:
                 yield chunk
             raise
         if chunk.rows:
             yield chunk
 
-    def _add(self, chunk: Chunk, row: AudienceRow, place: int) -> None:
+    def _add(self, chunk: ContactChunk, row: AudienceRow, position: int) -> None:
         chunk.rows += 1
         chunk.characters += len("".join(map(str, row.variables.values())))
         try:
-            person = self._judge(row)
-        except _RejectedError as fault:
-            at, cells = place if row.row is None else row.row, _cells_of(row)
-            chunk.rejections.append((at, fault.column, fault.reason, cells))
+            contact = self._read_contact(row)
+        except _RejectedError as error:
+            number, cells = position if row.row is None else row.row, _cells_of(row)
+            chunk.rejections.append((number, error.column, error.reason, cells))
             chunk.characters += len(cells)
             return
-        present = chunk.people.setdefault(person.number, person)
-        if present is not person:
-            present.name = person.name or present.name
-            present.variables |= person.variables
-            present.tags = tuple(dict.fromkeys((*present.tags, *person.tags)))
+        present = chunk.contacts.setdefault(contact.number, contact)
+        if present is not contact:
+            present.name = contact.name or present.name
+            present.variables |= contact.variables
+            present.tags = tuple(dict.fromkeys((*present.tags, *contact.tags)))
 
-    def _judge(self, row: AudienceRow) -> NewContact:
-        """:raises _RejectedError: it cannot be taken."""
+    def _read_contact(self, row: AudienceRow) -> NewContact:
+        """Return the contact of a row.
+
+        :raises _RejectedError: the row is damaged, its number is invalid, or a text is too long.
+        """
         if row.fault is not None:
             raise _RejectedError(row.fault.column, row.fault.reason)
         try:
@@ -89,22 +103,25 @@ class ContactReader:
             raise _RejectedError("name", f"longer than {LONGEST_NAME} characters")
         tags = self._tags_of(row.variables.get(TAGS))
         if tags is None:
-            raise _RejectedError(TAGS, f"a tag longer than {LONGEST_TAG} characters")
+            raise _RejectedError(TAGS, f"a tag is longer than {LONGEST_TAG} characters")
         row.variables.pop(TAGS, None)
         return NewContact(number, row.name, row.variables, tags)
 
     def _tags_of(self, cell: object) -> tuple[str, ...] | None:
-        """The tags of a row and of the import; None: one is too long. Few cells differ, so they are remembered."""
+        """Return the tags of a row and of the import; None if one is too long.
+
+        Few cells of tags differ within a file, so they are cached.
+        """
         text = str(cell or "")
-        if text not in self._cells:
-            if len(self._cells) >= _KNOWN_CELLS:
-                self._cells.clear()
+        if text not in self._tags_by_cell:
+            if len(self._tags_by_cell) >= _CACHED_CELLS:
+                self._tags_by_cell.clear()
             tags = tuple(dict.fromkeys((*self._tags, *split_tags(clean_text(text)))))
-            self._cells[text] = None if any(len(tag) > LONGEST_TAG for tag in tags) else tags
-        return self._cells[text]
+            self._tags_by_cell[text] = None if any(len(tag) > LONGEST_TAG for tag in tags) else tags
+        return self._tags_by_cell[text]
 
 
 def _cells_of(row: AudienceRow) -> str:
-    """A row's cells, to hand it back as it came."""
+    """Return the original cells of a row as JSON, for the file of rejected rows."""
     cells = [row.number, row.name] if row.cells is None else row.cells
     return json.dumps(cells, ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""Imports that run in the process that was asked for them, so that a file comes in without any worker."""
+"""Imports that run in threads of the process that received them, so that they need no worker."""
 
 import logging
 import threading
@@ -11,31 +11,37 @@ from wabroadcast_core.store import imports as import_store
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.2  # between two looks at an import that another process runs
-CLOSE_SECONDS = 30.0
+POLL_SECONDS = 0.2  # between two checks of an import that another process runs
+CLOSE_SECONDS = 30.0  # that close waits at most
 
 
 class ImportThreads:
-    """One import at a time, each in a thread; what is not done when the process ends is left to recover."""
+    """Runs one import at a time, each in a thread.
+
+    If the process ends before an import is done, recover continues it in a worker.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._closed = threading.Event()
-        self._one = threading.Lock()
+        self._one_at_a_time = threading.Lock()
         self._threads: set[threading.Thread] = set()
 
     def start(self, import_id: str, *, wait_seconds: float) -> None:
-        """Run an import. Returns when it has ended, or after ``wait_seconds`` while it goes on."""
+        """Start an import and wait until it has ended.
+
+        :param wait_seconds: after this time the method returns while the import continues.
+        """
         deadline = time.monotonic() + wait_seconds
         thread = threading.Thread(target=self._run, args=(import_id,), name="wabroadcast-import", daemon=True)
         self._threads.add(thread)
         thread.start()
         thread.join(wait_seconds)
-        while time.monotonic() < deadline and self._is_open(import_id) and not self._closed.wait(LOOK_SECONDS):
-            pass  # another process has it
+        while time.monotonic() < deadline and self._is_open(import_id) and not self._closed.wait(POLL_SECONDS):
+            pass  # another process runs it
 
     def close(self) -> None:
-        """Stop after the chunks in hand."""
+        """Stop the imports after their present chunks, and wait for their threads."""
         self._closed.set()
         deadline = time.monotonic() + CLOSE_SECONDS
         for thread in list(self._threads):
@@ -43,11 +49,11 @@ class ImportThreads:
 
     def _run(self, import_id: str) -> None:
         try:
-            with self._one:
+            with self._one_at_a_time:
                 if not self._closed.is_set():
                     run_import(self._context, import_id, is_stopped=self._closed.is_set)
-        except Exception as error:  # noqa: BLE001 - a thread has no caller to tell
-            log.warning("import %s is left to a worker (%s)", import_id, type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a thread has no caller that could handle it
+            log.warning("import %s stopped with an error (%s): a worker continues it", import_id, type(error).__name__)
         finally:
             self._threads.discard(threading.current_thread())
 

@@ -1,7 +1,7 @@
-"""A contact file into the contact book: read, judge, store, chunk by chunk.
+"""Import of a contact file into the contact book: read, check and store it, chunk by chunk.
 
-Each chunk is one transaction that also moves the mark of how far the file was read. So a crash costs the chunk in
-hand, the next reader goes on at the mark, and two readers at once cannot both move it.
+Each chunk is one transaction that also stores how many rows of the file were read. So a crash loses only the chunk in
+progress, the next reader continues at the stored position, and of two readers at once only one can advance it.
 """
 
 import dataclasses
@@ -18,8 +18,8 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.columns import Columns
 from wabroadcast_core.audience.files import file_kind
-from wabroadcast_core.audience.import_rows import Chunk, ContactReader
-from wabroadcast_core.audience.locks import held_alone
+from wabroadcast_core.audience.import_rows import ContactChunk, ContactReader
+from wabroadcast_core.audience.locks import exclusive_lock
 from wabroadcast_core.audience.sources import source_context
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError, UnavailableError
@@ -32,30 +32,30 @@ from wabroadcast_core.store.uploads import open_upload
 
 log = logging.getLogger(__name__)
 
-_HEAD = 8
+_HEAD_BYTES = 8  # enough to detect the kind of a file
 
 
 class Understood(Model):
-    """What a file was understood as."""
+    """How a file was read: the meanings of its columns, its header, and the reading of its source."""
 
     columns: dict[str, str] = Field(default_factory=dict)
     titles: list[str] = Field(default_factory=list)
-    """The header in the order of the file, to hand rows back under it."""
+    """The header in the order of the file, for the file of rejected rows."""
     reading: Reading | None = None
 
 
 class ReadingChoices(TypedDict, total=False):
-    """How a file is to be read, where it would be understood otherwise. None chooses nothing."""
+    """How an operator wants a file to be read. What is absent or None is detected."""
 
-    mapping: Mapping[str, str] | None  # column (header or place) to its meaning
-    region: str | None  # the country of numbers that name none
-    sheet: str | int | None  # of a workbook: its name, or its place from 1
+    mapping: Mapping[str, str] | None  # the meaning by column: its header, or its position from 1
+    region: str | None  # the country of numbers without a country code
+    sheet: str | int | None  # of a workbook: its name, or its position from 1
     delimiter: str | None  # of a text file
     encoding: str | None  # of a text file
 
 
 class ImportOptions(Model):
-    """How a file is read, and once it was begun, what it was understood as."""
+    """How a file is to be read, and after its first chunk, how it was read."""
 
     tags: list[str] = Field(default_factory=list)
     mapping: dict[str, str] = Field(default_factory=dict)
@@ -67,16 +67,20 @@ class ImportOptions(Model):
 
 
 def import_options(context: Context, *, tags: Iterable[str] = (), **choices: Unpack[ReadingChoices]) -> ImportOptions:
-    """The options as an operator gives them. :raises InvalidInputError: one does not fit."""
+    """Check and return the options that an operator gives.
+
+    :param tags: tags that each contact gets; a text may contain several.
+    :raises InvalidInputError: a tag is too long, or the region is not a country.
+    """
     if unknown := choices.keys() - ReadingChoices.__annotations__.keys():
-        raise TypeError(f"there is no option {min(unknown)!r}")
+        raise TypeError(f"unknown option {min(unknown)!r}")
     cleaned = list(dict.fromkeys(tag for text in tags for tag in split_tags(text)))
     country = (choices.get("region") or context.settings.default_region).upper()
     faults = []
     if any(len(tag) > LONGEST_TAG for tag in cleaned):
         faults.append(Fault("tags", f"a tag is longer than {LONGEST_TAG} characters"))
     if not phonenumbers.country_code_for_region(country):
-        faults.append(Fault("region", f"no country is called {country!r}: two letters, as in ID"))
+        faults.append(Fault("region", f"unknown country {country!r}: write its two letters, such as ID"))
     if faults:
         raise InvalidInputError(faults)
     return ImportOptions(
@@ -90,31 +94,36 @@ def import_options(context: Context, *, tags: Iterable[str] = (), **choices: Unp
 
 
 def run_import(context: Context, import_id: str, *, is_stopped: Callable[[], bool] = bool) -> None:
-    """Read a contact file into the book, from where it was left; may be called at any time, twice as well.
+    """Import a contact file from its stored position on. May be called at any time, also twice.
 
-    :param is_stopped: whether to leave the rest to somebody else; asked between two chunks.
+    :param is_stopped: called before each chunk is stored; if it returns true, the rest is left to another process.
     """
     key, seconds = context.keys.importing(import_id), context.settings.lease_seconds
     with ExitStack() as lock:
         try:
-            mine = lock.enter_context(held_alone(context.redis, key, seconds=seconds))
+            locked = lock.enter_context(exclusive_lock(context.redis, key, seconds=seconds))
         except redis.RedisError as error:
-            log.warning("an import goes on without a lock (%s)", type(error).__name__)
-            mine = True  # the mark alone keeps two readers apart
-        if mine:
+            log.warning(
+                "import %s continues without a lock, Redis cannot be reached (%s)", import_id, type(error).__name__
+            )
+            locked = True  # the stored position alone prevents that two readers store the same rows
+        if locked:
             _Import(context, import_id, is_stopped=is_stopped).run()
 
 
 def open_import_source(context: Context, upload_id: str, options: ImportOptions) -> ContactSource:
-    """The contact source that reads an upload, chosen by what the file holds.
+    """Create the contact source that reads an upload, chosen by the content of the file.
 
-    :raises NotFoundError: there is no such upload. :raises InvalidInputError: an option does not fit.
+    :raises NotFoundError: there is no such upload.
+    :raises InvalidInputError: an option is invalid, or is not one of this kind of file.
     """
     with open_upload(context.database, upload_id) as file:
-        kind = context.plugins.contact_source(file_kind(file.read(_HEAD)))
+        kind = context.plugins.contact_source(file_kind(file.read(_HEAD_BYTES)))
     chosen = options.model_dump(include={"sheet", "delimiter", "encoding"}, exclude_none=True)
-    if foreign := [name for name in chosen if name not in kind.Settings.model_fields]:
-        raise InvalidInputError([Fault(name, f"the file is of kind {kind.kind}, which has none") for name in foreign])
+    if unsupported := [name for name in chosen if name not in kind.Settings.model_fields]:
+        raise InvalidInputError(
+            [Fault(name, f"a file of kind {kind.kind} has no {name}: leave it out") for name in unsupported]
+        )
     try:
         settings = kind.Settings.model_validate({"uploadId": upload_id, "mapping": options.mapping, **chosen})
     except ValidationError as error:
@@ -123,7 +132,7 @@ def open_import_source(context: Context, upload_id: str, options: ImportOptions)
 
 
 def understood(source: ContactSource) -> Understood | None:
-    """What a file was understood as; None where its source does not say, or did not begin to read."""
+    """Return how a source reads its file; None if the source does not report it, or has not read its first row."""
     columns: Columns | None = getattr(source, "columns", None)
     if columns is None:
         return None
@@ -132,6 +141,8 @@ def understood(source: ContactSource) -> Understood | None:
 
 
 class _Import:
+    """One run of one import."""
+
     def __init__(self, context: Context, import_id: str, *, is_stopped: Callable[[], bool]) -> None:
         self._context = context
         self._id = import_id
@@ -148,44 +159,50 @@ class _Import:
             if self._read_all(row):
                 self._end(ImportStatus.DONE)
         except UnavailableError:
-            raise  # recover takes it up again
+            raise  # recover continues the import
         except BroadcastError as error:
             self._end(ImportStatus.FAILED, str(error))
         except Exception as error:
-            log.exception("a contact file cannot be read")
+            log.exception("import %s failed: its file cannot be read", self._id)
             self._end(ImportStatus.FAILED, f"the file cannot be read: {type(error).__name__}")
 
     def _read_all(self, row: RowMapping) -> bool:
-        """:returns: whether the file was read to its end."""
+        """Read and store the rest of the file.
+
+        :returns: whether it was read to its end.
+        """
         options = ImportOptions.model_validate_json(row["options"])
         source = open_import_source(self._context, row["upload_id"], options)
         rows = iter(source.read())
-        next(islice(rows, self._done, self._done), None)  # passes over what was taken before
-        judge = ContactReader(region=options.region, tags=options.tags)
-        for chunk in judge.chunks(rows, first=self._done + 1, size=self._context.settings.prepare_chunk):
+        next(islice(rows, self._done, self._done), None)  # skips the rows that were stored before
+        reader = ContactReader(region=options.region, tags=options.tags)
+        for chunk in reader.chunks(rows, first=self._done + 1, size=self._context.settings.prepare_chunk):
             if self._is_stopped() or not self._store(chunk, row, options=self._new_options(options, source)):
                 return False
-            del chunk  # before the next one is made
-        if (kept := self._new_options(options, source)) is not None:  # a header alone
+            del chunk  # frees its memory before the next one is read
+        if (new_options := self._new_options(options, source)) is not None:  # a file with a header only
             with self._context.database.write() as conn:
-                import_store.keep_options(conn, self._id, kept)
+                import_store.keep_options(conn, self._id, new_options)
         return True
 
     def _new_options(self, options: ImportOptions, source: ContactSource) -> str | None:
-        """The options with what the file was understood as, once that is known."""
+        """Return the options with how the file is read, as soon as that is known; None if they are not new."""
         if options.understood is not None:
             return None
         options.understood = understood(source)
         return None if options.understood is None else options.model_dump_json()
 
-    def _store(self, chunk: "Chunk", row: RowMapping, *, options: str | None) -> bool:
-        """Store a chunk and move the mark. :returns: whether to go on."""
+    def _store(self, chunk: ContactChunk, row: RowMapping, *, options: str | None) -> bool:
+        """Store a chunk and the new position.
+
+        :returns: whether to continue; false if another reader has advanced the position.
+        """
         now, source = self._context.clock.now(), row["filename"] or "file"
 
         def transaction(conn: Connection) -> bool:
             if not import_store.move_mark(conn, self._id, present=self._done, rows=self._done + chunk.rows):
                 return False
-            created = contact_store.upsert_contacts(conn, list(chunk.people.values()), source=source, now=now)
+            created = contact_store.upsert_contacts(conn, list(chunk.contacts.values()), source=source, now=now)
             import_store.insert_rejections(conn, self._id, chunk.rejections)
             rejected = len(chunk.rejections)
             updated = chunk.rows - rejected - created
@@ -194,16 +211,13 @@ class _Import:
                 import_store.keep_options(conn, self._id, options)
             return True
 
-        moved = self._context.database.transact(transaction)
-        if moved:
+        stored = self._context.database.transact(transaction)
+        if stored:
             self._done += chunk.rows
-        return moved
+        return stored
 
     def _end(self, status: ImportStatus, reason: str | None = None) -> None:
         with self._context.database.write() as conn:
             now = self._context.clock.now()
             import_store.end_import(conn, self._id, present=self._done, status=status, reason=reason, now=now)
         log.info("import %s: %s after %d rows", self._id, status, self._done)
-
-
-# --- judging ---------------------------------------------------------------------------------------------------

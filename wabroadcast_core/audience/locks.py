@@ -1,4 +1,4 @@
-"""Work that one process at a time does: under a lock that lasts as long as the work."""
+"""Locks in Redis for work that only one process at a time does; each lock lasts as long as the work."""
 
 import threading
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from redis.lock import Lock
 
 
 @contextmanager
-def held_alone(client: redis.Redis, key: str, *, seconds: float) -> Iterator[bool]:
-    """Hold a lock for the block, or until this process dies.
+def exclusive_lock(client: redis.Redis, key: str, *, seconds: float) -> Iterator[bool]:
+    """Try to hold a lock for the block, or until this process dies.
 
-    :param seconds: how long it lasts without us.
-    :returns: whether it is ours; otherwise somebody else has it.
-    :raises redis.RedisError: Redis is away.
+    :param seconds: how long the lock lasts after this process has stopped renewing it.
+    :returns: whether this process has the lock; if not, another process has it.
+    :raises redis.RedisError: Redis cannot be reached.
     """
     lock = client.lock(key, timeout=seconds, blocking=False, thread_local=False)  # another thread renews it
     if not lock.acquire():
@@ -24,16 +24,16 @@ def held_alone(client: redis.Redis, key: str, *, seconds: float) -> Iterator[boo
         with renewed(lock, seconds=seconds):
             yield True
     finally:
-        with suppress(redis.RedisError):  # it runs out by itself
+        with suppress(redis.RedisError):  # the lock expires without a release
             lock.release()
 
 
 @contextmanager
 def renewed(lock: Lock, *, seconds: float) -> Iterator[None]:
-    """Renew a lock that is held, from a thread of its own, until the block ends or this process dies.
+    """Renew an acquired lock from a separate thread, until the block ends or this process dies.
 
-    :param lock: made without ``thread_local``.
-    :param seconds: how long it lasts without us.
+    :param lock: created with ``thread_local=False``.
+    :param seconds: how long the lock lasts after this process has stopped renewing it.
     """
     ended = threading.Event()
     renewing = threading.Thread(target=_renew, args=(lock, ended, seconds), name="wabroadcast-lock", daemon=True)
@@ -47,5 +47,5 @@ def renewed(lock: Lock, *, seconds: float) -> Iterator[None]:
 
 def _renew(lock: Lock, ended: threading.Event, seconds: float) -> None:
     while not ended.wait(seconds / 3):
-        with suppress(redis.RedisError):  # should somebody else have it now, the mark of what was read decides
+        with suppress(redis.RedisError):  # if another process has the lock now, the stored read position protects us
             lock.extend(seconds, replace_ttl=True)

@@ -1,4 +1,4 @@
-"""Which columns of a table hold phone numbers, and which of several numbers of a person to write to."""
+"""Detection of the columns with phone numbers, and the choice among several numbers of one person."""
 
 import re
 from collections import Counter
@@ -18,53 +18,60 @@ from wabroadcast_core.audience.headers import (
 from wabroadcast_core.audience.numbers import is_mobile, parse_number
 from wabroadcast_core.errors import NumberError
 
-_PHONE_DIGITS = range(8, 25)  # short service numbers are valid too, but prices and years look like them
+_PHONE_DIGITS = range(8, 25)  # shorter service numbers are valid too, but prices and years look like them
 _LONGEST_PHONE = 64  # characters of a cell
 _DIGIT = re.compile(r"\d")
 _MOSTLY = 0.5
-_SURELY = 0.65  # of any ten digits, half make a mobile number somewhere in Mexico
-_MOST_JUDGED = 10_000  # cells
+_CERTAINLY = 0.65  # half of all ten-digit numbers are valid mobile numbers in Mexico, so half proves nothing
+_MOST_PARSED = 10_000  # cells
 
 Cells: TypeAlias = Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class NumberColumn:
-    place: int
+    """A column with phone numbers. Columns are given by their index."""
+
+    column: int
     rank: int
-    """How likely its number is the one on WhatsApp: lower is likelier."""
+    """How likely its numbers are on WhatsApp: a lower rank is likelier."""
     label: int | None = None
-    """The column that says in each row what kind of number it is, as Google Contacts has it."""
+    """The column that says in each row what kind of number it is, as in exports of Google Contacts."""
 
 
 class NumberColumns:
-    """The number column, and those that stand in where it has no number."""
+    """The column of phone numbers, and the columns that replace it in rows where it has no number."""
 
     def __init__(self, columns: Sequence[NumberColumn], *, region: str) -> None:
-        self.first = columns[0].place
-        self.places = tuple(column.place for column in columns)
+        self.first = columns[0].column
+        self.columns = tuple(column.column for column in columns)
         self._columns = columns
         self._region = region
 
     def choose(self, cells: Cells) -> str:
-        """The likeliest number of a row, by header and label; of equals the first mobile one."""
-        if len(self.places) == 1:
+        """Return the text of the number in a row that is most likely on WhatsApp, by header and label.
+
+        Of several equally likely ones it is the first mobile number.
+
+        :returns: an empty text if the row has no number.
+        """
+        if len(self.columns) == 1:
             return cells[self.first].strip()
-        texts = [(column, text) for column in self._columns if (text := cells[column.place].strip())]
+        texts = [(column, text) for column in self._columns if (text := cells[column.column].strip())]
         ranked = [(rank, text) for column, text in texts if (rank := _rank(column, text, cells)) is not None]
         if not ranked:
             return next((text for _, text in texts if not _DIGIT.search(text)), "")
         best = min(rank for rank, _ in ranked)
-        equals = [text for rank, text in ranked if rank == best]
-        return equals[0] if len(equals) == 1 else next(filter(self._is_mobile, equals), equals[0])
+        candidates = [text for rank, text in ranked if rank == best]
+        return candidates[0] if len(candidates) == 1 else next(filter(self._is_mobile, candidates), candidates[0])
 
     def _is_mobile(self, text: str) -> bool:
-        number = _number_in(text, self._region)
+        number = _parse_cell(text, self._region)
         return number is not None and is_mobile(number)
 
 
 def _rank(column: NumberColumn, text: str, cells: Cells) -> int | None:
-    """None: it is no number, or the label says that it is a fax."""
+    """Return the rank of a number; None if the text has no digits or its label says that it is a fax."""
     if not _DIGIT.search(text):
         return None
     return column.rank if column.label is None else rank_label(cells[column.label])
@@ -73,65 +80,75 @@ def _rank(column: NumberColumn, text: str, cells: Cells) -> int | None:
 def find_numbers(
     headers: Sequence[str], roles: Mapping[int, str], shares: Mapping[int, float], *, region: str
 ) -> NumberColumns | None:
-    """The columns of phone numbers, by what an operator says, else by their headers, else by what is in them.
+    """Return the columns of phone numbers: the mapped ones, else those found by header, else those found by content.
 
-    :param shares: see :meth:`Phones.below`.
+    :param roles: the meanings of columns that are known already, by index.
+    :param shares: the result of :meth:`Phones.shares_below`.
+    :returns: None if no column has phone numbers.
     """
-    mapped = [at for at in range(len(headers)) if roles.get(at) == "number"]
+    mapped = [index for index in range(len(headers)) if roles.get(index) == "number"]
     if mapped:
-        return NumberColumns([NumberColumn(at, rank) for rank, at in enumerate(mapped)], region=region)
-    free = [at for at in range(len(headers)) if at not in roles]
+        return NumberColumns([NumberColumn(index, rank) for rank, index in enumerate(mapped)], region=region)
+    free = [index for index in range(len(headers)) if index not in roles]
     found = _find_by_header(headers, free, shares) or _find_by_content(headers, free, shares)
     return NumberColumns(found, region=region) if found else None
 
 
 def _find_by_header(headers: Sequence[str], free: Sequence[int], shares: Mapping[int, float]) -> list[NumberColumn]:
-    ranked = sorted((rank, at) for at in free if (rank := rank_number(headers[at])) is not None)
-    told = [_with_label(at, rank, headers) for rank, at in ranked if rank is not NumberRank.NUMBER]
-    if told and told[0].rank < NumberRank.OTHER_PHONE:
-        return told
-    plain = (at for rank, at in ranked if rank is NumberRank.NUMBER and shares.get(at, 0) >= _MOSTLY)
-    return [*(NumberColumn(at, NumberRank.PHONE) for at in list(plain)[:1]), *told]
+    ranked = sorted((rank, index) for index in free if (rank := rank_number(headers[index])) is not None)
+    named = [_with_label(index, rank, headers) for rank, index in ranked if rank is not NumberRank.NUMBER]
+    if named and named[0].rank < NumberRank.OTHER_PHONE:
+        return named
+    plain = (index for rank, index in ranked if rank is NumberRank.NUMBER and shares.get(index, 0) >= _MOSTLY)
+    return [*(NumberColumn(index, NumberRank.PHONE) for index in list(plain)[:1]), *named]
 
 
-def _with_label(at: int, rank: NumberRank, headers: Sequence[str]) -> NumberColumn:
-    label = next((headers.index(header) for header in label_headers(headers[at]) if header in headers), None)
-    return NumberColumn(at, rank, label)
+def _with_label(index: int, rank: NumberRank, headers: Sequence[str]) -> NumberColumn:
+    label = next((headers.index(header) for header in label_headers(headers[index]) if header in headers), None)
+    return NumberColumn(index, rank, label)
 
 
 def _find_by_content(headers: Sequence[str], free: Sequence[int], shares: Mapping[int, float]) -> list[NumberColumn]:
-    surely = [at for at in free if shares.get(at, 0) > _SURELY and not names_other_digits(headers[at])]
-    best = max(surely, key=lambda at: shares[at], default=None)
+    certain = [index for index in free if shares.get(index, 0) > _CERTAINLY and not names_other_digits(headers[index])]
+    best = max(certain, key=lambda index: shares[index], default=None)
     return [] if best is None else [NumberColumn(best, NumberRank.NUMBER)]
 
 
 class Phones:
-    """Which cells hold phone numbers, row by row: judged once, and of a very wide table fewer rows, as it is dear."""
+    """The cells with phone numbers among the first rows of a table.
+
+    Each cell is parsed once. Of a very wide table fewer rows are parsed, because parsing is expensive.
+    """
 
     def __init__(self, rows: Sequence[Cells], region: str) -> None:
-        self._rows = rows[: max(1, _MOST_JUDGED // max(map(len, rows)))]
-        numbers = [_numbers_in(cells, region) for cells in self._rows]
-        self.found = [frozenset(found) for found in numbers]
-        widths = [len(filled_places(cells)) for cells, found in zip(self._rows, self.found, strict=True) if found]
+        self._rows = rows[: max(1, _MOST_PARSED // max(map(len, rows)))]
+        numbers = [_parse_cells(cells, region) for cells in self._rows]
+        self.columns_by_row = [frozenset(found) for found in numbers]
+        widths = [
+            len(filled_columns(cells))
+            for cells, columns in zip(self._rows, self.columns_by_row, strict=True)
+            if columns
+        ]
         self.usual_width = median_low(widths) if widths else 0
-        self._mobiles = [[at for at, number in found.items() if is_mobile(number)] for found in numbers]
+        self._mobile_columns = [[index for index, number in found.items() if is_mobile(number)] for found in numbers]
 
-    def below(self, header_row: int | None) -> dict[int, float]:
-        """By column, the share of its filled cells that hold a mobile number.
+    def shares_below(self, header_row: int | None) -> dict[int, float]:
+        """Return by column the share of its filled cells below the header that contain a mobile number.
 
-        Of any ten digits every second make a landline somewhere in Indonesia: no proof that a column holds phones.
+        Landlines do not count: half of all ten-digit numbers are valid landlines in Indonesia, so they do not show that
+        a column contains phone numbers.
         """
         start = 0 if header_row is None else header_row + 1
-        filled = Counter(chain.from_iterable(map(filled_places, self._rows[start:])))
-        found = Counter(chain.from_iterable(self._mobiles[start:]))
-        return {at: count / filled[at] for at, count in found.items()}
+        filled = Counter(chain.from_iterable(map(filled_columns, self._rows[start:])))
+        found = Counter(chain.from_iterable(self._mobile_columns[start:]))
+        return {index: count / filled[index] for index, count in found.items()}
 
 
-def _numbers_in(cells: Cells, region: str) -> dict[int, str]:
-    return {at: number for at, cell in enumerate(cells) if (number := _number_in(cell, region))}
+def _parse_cells(cells: Cells, region: str) -> dict[int, str]:
+    return {index: number for index, cell in enumerate(cells) if (number := _parse_cell(cell, region))}
 
 
-def _number_in(cell: str, region: str) -> str | None:
+def _parse_cell(cell: str, region: str) -> str | None:
     digits = sum(map(str.isdecimal, cell))
     if len(cell) > _LONGEST_PHONE or digits not in _PHONE_DIGITS or _is_header(cell, digits):
         return None
@@ -142,9 +159,10 @@ def _number_in(cell: str, region: str) -> str | None:
 
 
 def _is_header(cell: str, digits: int) -> bool:
-    """``Nomor WA (contoh: 0812…)`` shows how to write a number."""
+    """Return whether a cell is a header with an example of a number, such as ``Nomor WA (contoh: 0812…)``."""
     return sum(map(str.isalpha, cell)) > digits and rank_number(cell) is not None
 
 
-def filled_places(cells: Cells) -> list[int]:
-    return [at for at, cell in enumerate(cells) if cell.strip()]
+def filled_columns(cells: Cells) -> list[int]:
+    """Return the indexes of the cells that are not blank."""
+    return [index for index, cell in enumerate(cells) if cell.strip()]

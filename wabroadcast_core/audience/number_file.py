@@ -1,4 +1,4 @@
-"""The numbers of a file, for lists that hold nothing else: read as a contact file is, chunk by chunk."""
+"""Files for lists that have only numbers, such as the blacklist: read like a contact file, chunk by chunk."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,23 +14,28 @@ SHOWN_REJECTIONS = 100
 
 @dataclass(slots=True)
 class NumberChunk:
-    """Some rows: their numbers, each once, and what was wrong with the others."""
+    """The distinct numbers of some rows, and the reasons why the other rows were rejected."""
 
     rows: int = 0
     numbers: dict[str, None] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
-    rejections: list[RejectedRow] = field(default_factory=list)  # the first ones
+    rejections: list[RejectedRow] = field(default_factory=list)  # at most SHOWN_REJECTIONS
 
-    def add(self, row: AudienceRow, *, place: int, region: str) -> None:
+    def add(self, row: AudienceRow, *, position: int, region: str) -> None:
+        """Add one row.
+
+        :param position: numbers the row if it has no number in its file.
+        :param region: two letters; the country of numbers without a country code.
+        """
         self.rows += 1
-        at = place if row.row is None else row.row
+        row_number = position if row.row is None else row.row
         if row.fault is not None:
-            self._reject(at, row.fault.column, row.fault.reason)
+            self._reject(row_number, row.fault.column, row.fault.reason)
             return
         try:
             self.numbers[normal_number(row.number, region=region)] = None
         except NumberError as error:
-            self._reject(at, "number", error.reason)
+            self._reject(row_number, "number", error.reason)
 
     def _reject(self, row: int, column: str | None, reason: str) -> None:
         self.reasons[reason] += 1
@@ -39,14 +44,16 @@ class NumberChunk:
 
 
 def number_chunks(rows: Iterable[AudienceRow], *, region: str, size: int) -> Iterator[NumberChunk]:
-    """What comes before a fault of the file is handed over before the fault is raised.
+    """Yield the numbers of rows chunk by chunk. The rows before an error are yielded before the error is raised.
 
+    :param region: two letters; the country of numbers without a country code.
+    :param size: rows of a chunk.
     :raises BroadcastError: the file cannot be read to its end.
     """
     chunk = NumberChunk()
     try:
-        for place, row in enumerate(rows, 1):
-            chunk.add(row, place=place, region=region)
+        for position, row in enumerate(rows, 1):
+            chunk.add(row, position=position, region=region)
             if chunk.rows >= size:
                 yield chunk
                 chunk = NumberChunk()

@@ -1,6 +1,6 @@
-"""Phone numbers as people write them, and the one form they have here: E.164 with the plus.
+"""Parsing of phone numbers as people write them into the one form that this package uses: E.164 with the plus.
 
-A number that cannot be read for certain is refused: a wrong number is a message to a stranger.
+A number that cannot be parsed with certainty is refused, because a wrong number sends the message to a stranger.
 """
 
 import re
@@ -13,25 +13,25 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, P
 from wabroadcast_core.errors import NumberError
 
 EMPTY = "empty"
-NO_DIGITS = "no phone number in it"
+NO_DIGITS = "contains no phone number"
 TOO_SHORT = "too short"
 TOO_LONG = "too long"
-NOT_IN_USE = "no such number in its country's numbering plan"
+NOT_IN_USE = "not in the numbering plan of its country"
 NO_COUNTRY = "unknown country code"
 DAMAGED = "damaged by a spreadsheet: digits are missing"
 LETTERS = "letters among the digits"
 HIDDEN = "partly hidden"
-IN_PIECES = "in pieces that are no whole number"
-NO_PERSON = "a WhatsApp id that is no phone number"
+IN_PIECES = "split into parts that are not a complete number"
+NO_PERSON = "a WhatsApp id that is not a phone number"
 DATE = "a date"
 MONEY = "an amount of money"
-TWO_COUNTRIES = "may be a number of two countries: write it with + and the country code"
+TWO_COUNTRIES = "may be a number of either of two countries: write it with + and the country code"
 
-_LONGEST_CELL = 1_000  # characters; several numbers and a remark fit
-_SHORTEST_WHOLE = 7  # digits; fewer in a cell of several parts are a piece of a number
+_LONGEST_CELL = 1_000  # characters; enough for several numbers and a remark
+_SHORTEST_COMPLETE = 7  # digits; in a cell of several parts, a part with fewer is a part of a number
 _LONGEST_LABEL = 2  # digits; "1)" or ",0" beside a number
-_ID_LENGTHS = range(7, 16)
-_MEXICO = "52"
+_ID_LENGTHS = range(7, 16)  # digits
+_MEXICO = "52"  # country code
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _PLAIN_CHARACTERS = str.maketrans("", "", " -().")
@@ -49,16 +49,16 @@ _OTHER_LINK = re.compile(r"(?:https?://|www\.|wa\.me/|whatsapp:/)\S*", re.IGNORE
 _PERSON_ID = re.compile(r"(?<![^\s,;|/+])(\d+)(?:[.:]\d+)*@(?:s\.whatsapp\.net|c\.us)\b", re.ASCII | re.IGNORECASE)
 _OTHER_ID = re.compile(r"@(?:g\.us|lid|newsletter|broadcast|hosted|s\.whatsapp\.net|c\.us)\b", re.IGNORECASE)
 _MAIL = re.compile(r"\S*@\S*")
-_OLD_MEXICAN = re.compile(r"((?:00)?521|01|04[45])(\d{10})", re.ASCII)  # mobiles were dialled so until 2019
+_OLD_MEXICAN = re.compile(r"((?:00)?521|01|04[45])(\d{10})", re.ASCII)  # how mobile numbers were dialled until 2019
 
 _HIDDEN_DIGITS = re.compile(
     r"\d[ ().-]*(?:[xX*?•●]{2,}|…|\.{2,}|_{2,})"
-    r"|\d[xX*?•●](?!\w)"  # one alone, right behind a digit
+    r"|\d[xX*?•●](?!\w)"  # a single one, directly after a digit
     r"|[xX*•●]{2,}[ ().-]*\d"
 )
 _LETTERS_INSIDE = re.compile(
     r"\d[^\W\d_]+\d"
-    r"|\d[OoIl]{1,2}(?![^\W_])"  # typed or scanned for 0 and 1
+    r"|\d[OoIl]{1,2}(?![^\W_])"  # typed or scanned instead of 0 and 1
     r"|(?<![^\W_])[Il]\d"
 )
 _DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:19|20)\d\d"
@@ -67,17 +67,18 @@ _ANY_DATE = re.compile(
 )
 _AMOUNT = re.compile(r"(?:(?<![^\W\d_])(?:rp|idr|usd|rm|us\$)[. ]*|[$€£¥]\s*)\d", re.ASCII | re.IGNORECASE)
 _COMMA_FRACTION = re.compile(r"[\s'\"=+]*\d{7,},(\d{1,2})", re.ASCII)
-_LIST_PLACE = re.compile(r"\d{1,2}(?:\.\s+|\)\s*)(?=[+0])", re.ASCII)  # "1. 0812…"
+_LIST_NUMBER = re.compile(r"\d{1,2}(?:\.\s+|\)\s*)(?=[+0])", re.ASCII)  # "1. 0812…"
 _BORDERS = re.compile(r"[/,;:|#&\n\r\t\v\f]+|[^\W\d_]+|(?=\+)")
 
 
 def parse_number(raw: str, *, region: str) -> str:
-    """Read a phone number as a person or a spreadsheet wrote it; of several in one cell, the first mobile
-    one, or else the first valid one.
+    """Parse a phone number as a person or a spreadsheet wrote it.
 
-    :param region: two letters; the country of numbers that name none.
+    Of several numbers in one cell, this is the first mobile number, or else the first valid one.
+
+    :param region: two letters; the country of numbers without a country code.
     :returns: the number in E.164, with the plus.
-    :raises NumberError: nobody can be reached at it for certain; the reason never repeats the number.
+    :raises NumberError: it is not a number, or not with certainty; the reason never contains the number.
     """
     if region == "ID" and (number := _parse_indonesian_mobile(raw)):
         return number
@@ -85,9 +86,13 @@ def parse_number(raw: str, *, region: str) -> str:
 
 
 def normal_number(raw: str, *, region: str) -> str:
-    """As :func:`parse_number`, but ids that WhatsApp gave are taken as they are, some are older than all plans.
+    """Parse a number as :func:`parse_number` does, but accept each E.164 number unchanged.
 
-    :raises NumberError: it is neither.
+    WhatsApp reports some numbers that are older than the numbering plan of their country.
+
+    :param region: two letters; the country of numbers without a country code.
+    :returns: the number in E.164, with the plus.
+    :raises NumberError: it is neither a phone number nor in the form of E.164.
     """
     try:
         return parse_number(raw, region=region)
@@ -98,34 +103,44 @@ def normal_number(raw: str, *, region: str) -> str:
 
 
 def is_mobile(number: str) -> bool:
-    """Whether a number in E.164 is, or may be, a mobile one: in some countries nobody can tell."""
+    """Return whether a number in E.164 is, or may be, a mobile number: some countries do not distinguish them."""
     return _PLAIN_INDONESIAN_MOBILE.fullmatch(number) is not None or _is_mobile(phonenumbers.parse(number))
 
 
 def mask_number(number: str) -> str:
-    """A number as logs may show it: ``+62812…789``."""
-    if len(number) < 11:  # noqa: PLR2004 - what is left out must outnumber what a guess needs
+    """Return a number as logs may show it: ``+62812…789``."""
+    if len(number) < 11:  # noqa: PLR2004 - of a shorter number, this would show too many digits
         return f"{number[:3]}…{number[-2:]}"
     return f"{number[:6]}…{number[-3:]}"
 
 
 def _parse_indonesian_mobile(raw: str) -> str | None:
-    """The common forms at a tenth of the library's time; the property tests prove it equal to the long way."""
+    """Parse the common forms in a tenth of the library's time.
+
+    The property tests prove that the result equals that of :func:`parse_with_library`.
+
+    :returns: None for any other form.
+    """
     plain = raw.translate(_PLAIN_CHARACTERS)
     match = _PLAIN_INDONESIAN_MOBILE.fullmatch(plain)
-    if match is None or (len(plain) != len(raw) and _is_doubtful(raw)):
+    if match is None or (len(plain) != len(raw) and _is_ambiguous(raw)):
         return None
     return f"+62{match[1]}"
 
 
-def _is_doubtful(raw: str) -> bool:
-    """Separators that may be more than that: a decimal point, hidden digits, a remark behind the number."""
-    behind = raw[raw.find("+") + 1 :]  # what stands before the plus is no part of the number
-    return behind.count(".") == 1 or ".." in raw or _LONE_TAIL.search(raw) is not None
+def _is_ambiguous(raw: str) -> bool:
+    """Return whether a separator may have a meaning: a decimal point, hidden digits, a remark after the number."""
+    after_plus = raw[raw.find("+") + 1 :]  # the text before the plus is not part of the number
+    return after_plus.count(".") == 1 or ".." in raw or _LONE_TAIL.search(raw) is not None
 
 
 def parse_with_library(raw: str, *, region: str) -> str:
-    """The long way of :func:`parse_number`: every rule for real-world cells, then libphonenumber's judgement."""
+    """Parse a number as :func:`parse_number` does: apply all rules for real-world cells, then ask libphonenumber.
+
+    :param region: two letters; the country of numbers without a country code.
+    :returns: the number in E.164, with the plus.
+    :raises NumberError: it is not a number, or not with certainty; the reason never contains the number.
+    """
     text = (raw if raw.isascii() else _to_ascii_digits(raw)).strip()
     if not text:
         raise NumberError(EMPTY)
@@ -137,8 +152,8 @@ def parse_with_library(raw: str, *, region: str) -> str:
         text = _without_mail(text)
     text = _OTHER_LINK.sub(";", _CHAT_LINK.sub(partial(_unfold_link, region=region), text))
     text = _EXPONENT.sub(_unfold_exponent, text)
-    if place := _LIST_PLACE.match(text):
-        text = text[place.end() :]
+    if list_number := _LIST_NUMBER.match(text):
+        text = text[list_number.end() :]
     _refuse_other_things(text)
     return _first_valid([part for part in _BORDERS.split(text) if _count_digits(part)], region=region)
 
@@ -149,7 +164,7 @@ def _to_ascii_digits(raw: str) -> str:
 
 @lru_cache(maxsize=512)
 def _plain_character(character: str) -> str:
-    """ASCII digits, spaces, dashes and line ends for their many Unicode forms; nothing for invisible ones."""
+    """Return the ASCII form of a Unicode digit, space, dash or line end; an empty text for an invisible character."""
     category = unicodedata.category(character)
     if category == "Nd":
         return str(unicodedata.decimal(character))
@@ -166,23 +181,29 @@ def _without_mail(text: str) -> str:
 
 
 def _parse_id(digits: str, *, region: str) -> str:
-    """WhatsApp's own ids begin with a country code, and some are older than their country's present plan."""
+    """Parse the digits of a WhatsApp id.
+
+    WhatsApp's ids begin with a country code, and some are older than the present numbering plan of their country.
+    """
     if digits.startswith("0"):
         return _first_valid([digits], region=region)
     if len(digits) not in _ID_LENGTHS:
         raise NumberError(TOO_SHORT if len(digits) < _ID_LENGTHS.start else TOO_LONG)
     try:
-        return _format(_ask_library(f"+{digits}", region=region))
+        return _format(_parse_with_phonenumbers(f"+{digits}", region=region))
     except NumberError:
         return f"+{digits}"
 
 
 def _unfold_link(match: re.Match[str], *, region: str) -> str:
-    """A link names its country. Some people leave that out: ``wa.me/81234567890`` would be a desk in Japan."""
+    """Replace a chat link by its number.
+
+    A link must contain the country code, but some people omit it: ``wa.me/81234567890`` would be a landline in Japan.
+    """
     digits = match[1].replace("-", "")
     if digits.startswith("0"):
         return f";{digits};"
-    if not digits.startswith(_country_code(region)) and not _is_mobile(_try_library(f"+{digits}", region=region)):
+    if not digits.startswith(_country_code(region)) and not _is_mobile(_try_phonenumbers(f"+{digits}", region=region)):
         _refuse_mobile(digits, region=region)
     return f";+{digits};"
 
@@ -195,7 +216,10 @@ def _unfold_exponent(match: re.Match[str]) -> str:
 
 
 def _refuse_other_things(text: str) -> None:
-    """Digits that would make a number, but not the one that was meant."""
+    """Refuse texts whose digits would make a valid number, but not the intended one.
+
+    :raises NumberError: digits are hidden or missing, or it is a date or an amount of money.
+    """
     if _HIDDEN_DIGITS.search(text):
         raise NumberError(HIDDEN)
     if _LETTERS_INSIDE.search(text):
@@ -213,9 +237,11 @@ def _count_digits(text: str) -> int:
 
 
 def _first_valid(parts: list[str], *, region: str) -> str:
-    """The first part that is a mobile number, else the first that is any.
+    """Return the first part that is a mobile number, else the first one that is a number.
 
-    A piece of a number before it means that the cell was split where it holds together.
+    A part of a number before it means that the cell was split inside a number, so parsing stops there.
+
+    :raises NumberError: no part is a number.
     """
     found: list[PhoneNumber] = []
     fault: NumberError | None = None
@@ -223,7 +249,7 @@ def _first_valid(parts: list[str], *, region: str) -> str:
         count = _count_digits(part)
         if count <= _LONGEST_LABEL and "+" not in part:
             continue
-        if count < _SHORTEST_WHOLE and len(parts) > 1:
+        if count < _SHORTEST_COMPLETE and len(parts) > 1:
             fault = fault or NumberError(IN_PIECES)
             break
         try:
@@ -248,16 +274,16 @@ def _parse_part(part: str, *, region: str, label: str = "") -> PhoneNumber:
         digits, plus = f"{_MEXICO}{match[2]}", True
     if plus:
         digits = digits.removeprefix("00")
-        return _ask_library(digits if digits.startswith("0") else f"+{digits}", region=region)
+        return _parse_with_phonenumbers(digits if digits.startswith("0") else f"+{digits}", region=region)
     if digits.startswith("00"):
-        return _read_double_zero(digits, region=region)
+        return _parse_double_zero(digits, region=region)
     if digits.startswith(own):
-        return _read_own_code(digits, region=region)
-    return _read_national(digits, region=region)
+        return _parse_own_code(digits, region=region)
+    return _parse_national(digits, region=region)
 
 
 def _is_cut_off(label: str, digits: str, *, plus: bool, region: str) -> bool:
-    """Whether a label may be the country code that the digits lack: ``65, 91234567`` or ``62+81234567890``."""
+    """Return whether a label may be the missing country code of the digits: ``65, 91234567``, ``62+81234567890``."""
     code, own = "".join(filter(str.isdecimal, label)), _country_code(region)
     if not 0 < len(code) <= _LONGEST_LABEL or digits.startswith(("0", own)):
         return False
@@ -265,7 +291,10 @@ def _is_cut_off(label: str, digits: str, *, plus: bool, region: str) -> bool:
 
 
 def _without_decimals(part: str) -> str:
-    """A spreadsheet's float has one dot: the library would read ``628123456789.0`` with one more digit."""
+    """Remove the decimals of a spreadsheet's float: the library would parse ``628123456789.0`` with one more digit.
+
+    :raises NumberError: the decimals are not zero, so digits were lost.
+    """
     if part.count(".") != 1:
         return part
     head, _, tail = part.partition(".")
@@ -277,41 +306,47 @@ def _without_decimals(part: str) -> str:
     return part
 
 
-def _read_double_zero(digits: str, *, region: str) -> PhoneNumber:
-    """The prefix of calls abroad, or a zero typed twice."""
-    number = _try_library(f"+{digits[2:]}", region=region)
+def _parse_double_zero(digits: str, *, region: str) -> PhoneNumber:
+    """Parse digits that begin with 00: the prefix of international calls, or a zero typed twice."""
+    number = _try_phonenumbers(f"+{digits[2:]}", region=region)
     if number is None:
-        return _ask_library(digits, region=region)
+        return _parse_with_phonenumbers(digits, region=region)
     if not digits[2:].startswith(_country_code(region)):
         _refuse_mobile(digits[1:], region=region)
     return number
 
 
-def _read_own_code(digits: str, *, region: str) -> PhoneNumber:
-    """Digits that begin like the region's country code: national only where that makes a mobile number.
+def _parse_own_code(digits: str, *, region: str) -> PhoneNumber:
+    """Parse digits that begin with the region's country code; as national digits only if that is a mobile number.
 
-    The library reads ``62811223344`` as a landline of area 628.
+    The library parses ``62811223344`` as a landline of the area 628.
     """
     try:
-        return _ask_library(f"+{digits}", region=region)
+        return _parse_with_phonenumbers(f"+{digits}", region=region)
     except NumberError:
-        number = _try_library(digits, region=region)
+        number = _try_phonenumbers(digits, region=region)
         if number is None or not _is_mobile(number):
             raise
         return number
 
 
-def _read_national(digits: str, *, region: str) -> PhoneNumber:
-    """A landline that lost its zero looks like a mobile number of another country that lost its plus."""
-    number = _ask_library(digits, region=region)
+def _parse_national(digits: str, *, region: str) -> PhoneNumber:
+    """Parse digits without a country code.
+
+    A landline without its zero may look like a mobile number of another country without its plus; it is refused.
+    """
+    number = _parse_with_phonenumbers(digits, region=region)
     if not digits.startswith("0") and not _is_mobile(number):
         _refuse_mobile(f"+{digits}", region=region)
     return number
 
 
 def _refuse_mobile(text: str, *, region: str) -> None:
-    """:raises NumberError: read like this, the digits make a mobile number: that one may be meant."""
-    if _is_mobile(_try_library(text, region=region)):
+    """Refuse digits that have a second reading.
+
+    :raises NumberError: the second reading is a mobile number, so it may be the intended one.
+    """
+    if _is_mobile(_try_phonenumbers(text, region=region)):
         raise NumberError(TWO_COUNTRIES)
 
 
@@ -320,14 +355,14 @@ def _country_code(region: str) -> str:
     return str(phonenumbers.country_code_for_region(region))
 
 
-def _try_library(text: str, *, region: str) -> PhoneNumber | None:
+def _try_phonenumbers(text: str, *, region: str) -> PhoneNumber | None:
     try:
-        return _ask_library(text, region=region)
+        return _parse_with_phonenumbers(text, region=region)
     except NumberError:
         return None
 
 
-def _ask_library(text: str, *, region: str) -> PhoneNumber:
+def _parse_with_phonenumbers(text: str, *, region: str) -> PhoneNumber:
     try:
         number = phonenumbers.parse(text, region)
     except NumberParseException as error:
@@ -342,7 +377,7 @@ def _format(number: PhoneNumber) -> str:
 
 
 def _is_mobile(number: PhoneNumber | None) -> bool:
-    """Where a country's plan does not tell landlines from mobiles, any of them may be one."""
+    """Return whether a number may be mobile; true for all numbers of a plan that does not distinguish them."""
     return number is not None and phonenumbers.number_type(number) in _MOBILE_TYPES
 
 

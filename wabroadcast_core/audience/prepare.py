@@ -1,7 +1,7 @@
-"""From an audience to messages: read, normalise, dedupe, blacklist, validate, store, chunk by chunk.
+"""Preparation of a broadcast: read, normalise, dedupe, blacklist, validate and store its audience, chunk by chunk.
 
-Each chunk is one transaction that also moves the mark of how far the audience was read. So a crash costs the chunk
-in hand, the next reader goes on at the mark, and two readers at once cannot both move it.
+Each chunk is one transaction that also stores how many rows of the audience were read. So a crash loses only the chunk
+in progress, the next reader continues at the stored position, and of two readers at once only one can advance it.
 """
 
 import logging
@@ -13,8 +13,8 @@ import redis
 from pydantic_core import to_json
 from sqlalchemy import Connection, RowMapping
 
-from wabroadcast_core.audience.locks import held_alone
-from wabroadcast_core.audience.row_classifier import ClassifiedRow, RowClassifier
+from wabroadcast_core.audience.locks import exclusive_lock
+from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
 from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.audience.submission import INLINE_TYPE
 from wabroadcast_core.context import Context
@@ -33,17 +33,26 @@ from wabroadcast_core.store.uploads import UploadWriter
 log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 120
-READABLE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING)
+PREPARABLE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING)
 
 
 def prepare_broadcast(context: Context, broadcast_id: int) -> None:
-    """Read a broadcast's audience into the store, from where it was left; may be called at any time, twice as well."""
-    with held_alone(context.redis, context.keys.preparing(broadcast_id), seconds=LOCK_SECONDS) as mine:
-        if mine:
+    """Read the audience of a broadcast into the store, from its stored position on.
+
+    May be called at any time, also twice: does nothing while another process prepares the broadcast.
+
+    :raises redis.RedisError: Redis cannot be reached.
+    :raises UnavailableError: the store cannot be reached.
+    :raises PluginError: a blacklist plugin failed; the preparation is tried again later.
+    """
+    with exclusive_lock(context.redis, context.keys.preparing(broadcast_id), seconds=LOCK_SECONDS) as locked:
+        if locked:
             _Preparation(context, broadcast_id).run()
 
 
 class _Preparation:
+    """One run of the preparation of one broadcast."""
+
     def __init__(self, context: Context, broadcast_id: int) -> None:
         self._context = context
         self._id = broadcast_id
@@ -56,23 +65,26 @@ class _Preparation:
         try:
             self._read_all(row)
         except (InvalidInputError, SourceError) as error:
-            self._fail(str(error))
+            self._fail(row, str(error))
         except (UnavailableError, redis.RedisError):
-            raise  # recover takes it up again
+            raise  # recover starts the preparation again
         except BroadcastError as error:
             if error.code == "plugin":
-                raise  # a blacklist cannot be asked: nobody is messaged until it can
-            self._fail(str(error))
+                raise  # a blacklist plugin failed: no recipient is messaged until it works
+            self._fail(row, str(error))
         except Exception as error:
-            log.exception("the audience of broadcast %d cannot be read", self._id)
-            self._fail(f"the contact source failed: {type(error).__name__}")
+            log.exception("broadcast %s: its contact source raised an unexpected error", row["job_id"])
+            self._fail(row, f"the contact source failed with {type(error).__name__}: see the log of the worker")
 
     def _begin(self) -> RowMapping | None:
-        """The broadcast, now processing, if its audience is to be read now."""
+        """Set the broadcast to processing.
+
+        :returns: its row; None if its audience must not be read now, or was read already.
+        """
         now = self._context.clock.now()
         with self._context.database.write() as conn:
             row = broadcast_store.get_broadcast(conn, self._id, lock=True)
-            if row is None or row["prepared"] or row["status"] not in READABLE or (row["scheduled_at"] or 0) > now:
+            if row is None or row["prepared"] or row["status"] not in PREPARABLE or (row["scheduled_at"] or 0) > now:
                 return None
             batching = BroadcastDraft.model_validate_json(row["draft"]).batching
             begun = broadcast_store.update_broadcast(
@@ -92,12 +104,12 @@ class _Preparation:
         batching = snapshot.draft.batching
         with self._context.database.read() as conn:
             pool = list(connection_store.connection_keys(conn, snapshot.draft.pool).values())
-        judge = RowClassifier(self._context, snapshot, pool)
+        classifier = RowClassifier(self._context, snapshot, pool)
         done = row["prepared_rows"]
         rows = islice(iter(self._source(snapshot).read()), done, None)
         while chunk := list(islice(rows, self._context.settings.prepare_chunk)):
-            judged = judge.judge(chunk, first=done)
-            if not self._store(judged, done=done, size=len(chunk), batch_size=batching.size if batching else None):
+            classified = classifier.classify(chunk, first=done)
+            if not self._store(classified, done=done, size=len(chunk), batch_size=batching.size if batching else None):
                 return
             done += len(chunk)
             self._wake(pool, snapshot)
@@ -107,10 +119,13 @@ class _Preparation:
 
     def _source(self, snapshot: BroadcastSnapshot) -> ContactSource:
         source = open_source(self._context, snapshot.draft.source or {})
-        return source if source.repeatable else self._copied(source, snapshot)
+        return source if source.repeatable else self._copy_of(source, snapshot)
 
-    def _copied(self, source: ContactSource, snapshot: BroadcastSnapshot) -> ContactSource:
-        """A copy of an audience whose order may change: a second read goes on where the first one stood."""
+    def _copy_of(self, source: ContactSource, snapshot: BroadcastSnapshot) -> ContactSource:
+        """Return a copy of an audience whose order may change, so that a second read can continue after the first.
+
+        The audience is copied into an upload when it is read for the first time.
+        """
         upload_id = f"audience-{snapshot.job_id}"
         database = self._context.database
         with database.read() as conn:
@@ -122,7 +137,7 @@ class _Preparation:
     def _copy(self, source: ContactSource, upload_id: str) -> None:
         database = self._context.database
         with database.write() as conn:
-            upload_store.delete_upload(conn, upload_id)  # what a crash left of it
+            upload_store.delete_upload(conn, upload_id)  # an incomplete copy that a crash left behind
         writer = UploadWriter(database, upload_id, now=self._context.clock.now(), content_type=INLINE_TYPE)
         try:
             for row in source.read():
@@ -133,22 +148,28 @@ class _Preparation:
             writer.discard()
             raise
 
-    def _store(self, judged: ClassifiedRow, *, done: int, size: int, batch_size: int | None) -> bool:
-        """Store a chunk and move the mark. :returns: whether to go on."""
+    def _store(self, classified: ClassifiedRows, *, done: int, size: int, batch_size: int | None) -> bool:
+        """Store a chunk and the new position.
+
+        :param done: the position before the chunk, in rows.
+        :param size: rows of the chunk.
+        :param batch_size: messages of a batch, if the broadcast is sent in batches.
+        :returns: whether to continue; false if another reader has advanced the position.
+        """
 
         def transaction(conn: Connection) -> bool:
             if not broadcast_store.move_mark(conn, self._id, present=done, rows=done + size):
                 return False
             changes: Changes = Counter()
-            good = _in_batches(judged.good.values(), batch_size)
-            stored = message_store.insert_messages(conn, good)
-            again = [_repeated(message) for message in good if message.id not in stored]
-            bad = [*judged.bad, *again]
-            message_store.insert_messages(conn, bad)
+            sendable = _in_batches(classified.sendable.values(), batch_size)
+            stored = message_store.insert_messages(conn, sendable)
+            duplicates = [_as_duplicate(message) for message in sendable if message.id not in stored]
+            skipped = [*classified.skipped, *duplicates]
+            message_store.insert_messages(conn, skipped)
             changes[self._id, "queued"] += len(stored)
-            changes[self._id, "skipped"] += len(bad)
+            changes[self._id, "skipped"] += len(skipped)
             changes[self._id, "total"] += size
-            broadcast_store.count_skips(conn, self._id, dict(Counter(str(message.reason) for message in bad)))
+            broadcast_store.count_skips(conn, self._id, dict(Counter(str(message.reason) for message in skipped)))
             broadcast_store.apply_changes(conn, changes, now=self._context.clock.now())
             return True
 
@@ -165,18 +186,18 @@ class _Preparation:
         with self._context.database.write() as conn:
             broadcast_store.update_broadcast(conn, self._id, where_status=_NOT_FAILED, prepared=True)
             completed = broadcast_store.complete_broadcast(conn, self._id, now=now)
-        log.info("broadcast %s: its audience is read", snapshot.job_id)
+        log.info("broadcast %s: its audience was read to the end", snapshot.job_id)
         if completed:
             self._context.changed([self._id])
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, row: RowMapping, reason: str) -> None:
         now = self._context.clock.now()
 
         def transaction(conn: Connection) -> bool:
             return broadcast_store.update_broadcast(
                 conn,
                 self._id,
-                where_status=READABLE,
+                where_status=PREPARABLE,
                 status=BroadcastStatus.FAILED,
                 status_reason=reason,
                 finished_at=now,
@@ -184,7 +205,7 @@ class _Preparation:
 
         if self._context.database.transact(transaction):
             self._context.work_queue.sweep(self._id)
-        log.warning("broadcast %d failed: its audience cannot be read", self._id)
+        log.warning("broadcast %s failed: its audience cannot be read", row["job_id"])
         self._context.changed([self._id])
 
 
@@ -192,6 +213,7 @@ _NOT_FAILED = tuple(status for status in BroadcastStatus if status is not Broadc
 
 
 def _in_batches(messages: Iterable[NewMessage], size: int | None) -> list[NewMessage]:
+    """Return messages with the numbers of their batches, if the broadcast is sent in batches."""
     return list(_batched(messages, size)) if size else list(messages)
 
 
@@ -200,5 +222,5 @@ def _batched(messages: Iterable[NewMessage], size: int) -> Iterator[NewMessage]:
         yield message._replace(batch=message_store.position_of(message.id) // size)
 
 
-def _repeated(message: NewMessage) -> NewMessage:
+def _as_duplicate(message: NewMessage) -> NewMessage:
     return message._replace(status=MessageStatus.SKIPPED, number=None, raw=message.number, reason=SkipReason.DUPLICATE)

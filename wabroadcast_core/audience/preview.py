@@ -1,4 +1,4 @@
-"""What a broadcast would do: its audience read and judged as a preparation does it, nothing stored, nothing sent."""
+"""Preview of a broadcast: its audience is read and classified as a preparation does it; nothing is stored or sent."""
 
 import json
 import time
@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wabroadcast_core.audience.capabilities import carriers_of
-from wabroadcast_core.audience.row_classifier import ClassifiedRow, RowClassifier
-from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_newcomers
+from wabroadcast_core.audience.capabilities import find_capabilities
+from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
+from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_seen_numbers
 from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
@@ -32,7 +32,9 @@ SHOWN_MESSAGES = 3
 
 
 @dataclass(slots=True)
-class _Found:
+class _Counts:
+    """The results of the rows read so far."""
+
     complete: bool = True
     total: int = 0
     sendable: int = 0
@@ -42,6 +44,8 @@ class _Found:
 
 
 class Previewing:
+    """Previews broadcasts."""
+
     def __init__(self, context: Context, submission: Submission) -> None:
         self._context = context
         self._submission = submission
@@ -53,34 +57,38 @@ class Previewing:
         *,
         seconds: float,
     ) -> Preview:
-        """Say what a submit of this would do, of as much of the audience as ``seconds`` allow.
+        """Return what a submit of this draft would do.
 
-        :raises InvalidInputError: :raises TemplateError: it would be refused.
-        :raises SourceError: :raises FileError: its audience cannot be read.
+        :param recipients: the inline audience; None if the draft has a ``source``.
+        :param seconds: the time for reading the audience; the part of it after this time is not read.
+        :raises InvalidInputError: a submit would be refused; all faults are named.
+        :raises TemplateError: a submit would be refused because of the text of the message.
+        :raises SourceError: its audience cannot be read.
+        :raises FileError: its audience file cannot be read.
         """
         draft = draft if isinstance(draft, BroadcastDraft) else parse_model(BroadcastDraft, draft)
         pool = self._submission.check(draft, has_recipients=recipients is not None)
         draft = draft.model_copy(update={"connection": list(pool)})
         snapshot = BroadcastSnapshot(0, "preview", draft, compile_content(draft.message))
         rows = self._rows(draft) if recipients is None else _inline_rows(recipients)
-        found = self._judge_all(RowClassifier(self._context, snapshot, list(pool.values())), rows, seconds=seconds)
+        found = self._classify_all(RowClassifier(self._context, snapshot, list(pool.values())), rows, seconds=seconds)
         return self._report(snapshot, found)
 
     def _rows(self, draft: BroadcastDraft) -> Iterator[AudienceRow]:
         return iter(open_source(self._context, draft.source or {}).read())
 
-    def _judge_all(self, judge: RowClassifier, rows: Iterator[AudienceRow], *, seconds: float) -> _Found:
+    def _classify_all(self, classifier: RowClassifier, rows: Iterator[AudienceRow], *, seconds: float) -> _Counts:
         deadline = time.monotonic() + seconds
-        found = _Found()
-        with open_newcomers() as newcomers:
+        found = _Counts()
+        with open_seen_numbers() as seen:
             while chunk := list(islice(rows, self._context.settings.prepare_chunk)):
-                _count(found, judge.judge(chunk, first=found.total), newcomers, rows=len(chunk))
+                _count(found, classifier.classify(chunk, first=found.total), seen, rows=len(chunk))
                 if time.monotonic() > deadline:
                     found.complete = next(rows, None) is None
                     break
         return found
 
-    def _report(self, snapshot: BroadcastSnapshot, found: _Found) -> Preview:
+    def _report(self, snapshot: BroadcastSnapshot, found: _Counts) -> Preview:
         now = self._context.clock.now()
         starts_at = max(now, as_timestamp(snapshot.draft.scheduled_at) or now)
         finishes_at = (
@@ -107,27 +115,27 @@ class Previewing:
         return forecast(amount, limits, draft, start=starts_at, default_zone=self._context.settings.timezone)
 
     def _limits(self, draft: BroadcastDraft) -> list[CarrierLimits]:
-        carriers, _ = carriers_of(self._context, draft.pool)
+        senders, _ = find_capabilities(self._context, draft.pool)
         return [
             CarrierLimits(
-                connection=carrier.connection,
-                sender=carrier.kind,
-                text_length=carrier.longest_text(draft.message),
-                media_bytes=carrier.can.media_bytes.get(draft.message.type),
+                connection=sender.connection,
+                sender=sender.kind,
+                text_length=sender.longest_text(draft.message),
+                media_bytes=sender.capabilities.media_bytes.get(draft.message.type),
             )
-            for carrier in carriers
+            for sender in senders
         ]
 
 
-def _count(found: _Found, judged: ClassifiedRow, newcomers: SeenNumbers, *, rows: int) -> None:
-    fresh = newcomers.add(list(judged.good))
-    found.skipped_by.update(str(message.reason) for message in judged.bad)
-    if repeated := len(judged.good) - fresh:
-        found.skipped_by[SkipReason.DUPLICATE] += repeated
-    found.missing.update(judged.missing)
-    found.first += islice(judged.good.values(), SHOWN_MESSAGES - len(found.first))
+def _count(found: _Counts, classified: ClassifiedRows, seen: SeenNumbers, *, rows: int) -> None:
+    new = seen.add(list(classified.sendable))
+    found.skipped_by.update(str(message.reason) for message in classified.skipped)
+    if duplicates := len(classified.sendable) - new:
+        found.skipped_by[SkipReason.DUPLICATE] += duplicates
+    found.missing.update(classified.missing)
+    found.first += islice(classified.sendable.values(), SHOWN_MESSAGES - len(found.first))
     found.total += rows
-    found.sendable += fresh
+    found.sendable += new
 
 
 def _rendered(snapshot: BroadcastSnapshot, message: NewMessage) -> PreviewMessage:
@@ -137,10 +145,13 @@ def _rendered(snapshot: BroadcastSnapshot, message: NewMessage) -> PreviewMessag
 
 
 def _inline_rows(recipients: Iterable[AnyRecipient]) -> Iterator[AudienceRow]:
-    """:raises InvalidInputError: a recipient does not fit."""
-    for place, item in enumerate(recipients):
+    """Yield inline recipients as rows.
+
+    :raises InvalidInputError: a recipient is invalid.
+    """
+    for index, item in enumerate(recipients):
         try:
             recipient = item if isinstance(item, Recipient) else Recipient.model_validate(item)
         except ValidationError as error:
-            raise InvalidInputError(faults_of(error, prefix=f"recipients.{place}")) from error
-        yield AudienceRow(recipient.number, recipient.name, recipient.variables, place + 1)
+            raise InvalidInputError(faults_of(error, prefix=f"recipients.{index}")) from error
+        yield AudienceRow(recipient.number, recipient.name, recipient.variables, index + 1)

@@ -1,4 +1,4 @@
-"""The rejected rows of a contact file as a file again: the original columns, the row number, the reason."""
+"""The rejected rows of a contact file, written as a file: the original columns, then the row number and the reason."""
 
 import codecs
 import csv
@@ -15,9 +15,11 @@ _UNKNOWN_TITLES = ("number", "name")
 
 
 def write_rejected(pages: Iterable[Sequence[RowMapping]], titles: Sequence[str]) -> Iterator[bytes]:
-    """CSV that every spreadsheet opens, in pieces; mended, it can be read like the first file.
+    """Write rejected rows as CSV that every spreadsheet opens. A corrected copy can be imported like the first file.
 
-    :param titles: the header of the file that the rows came from; none: its source did not say.
+    :param pages: the rows, page by page.
+    :param titles: the header of the original file; empty if its source does not report it.
+    :returns: the pieces of the file.
     """
     titles = titles or _UNKNOWN_TITLES
     yield codecs.BOM_UTF8 + _lines([[*titles, *REJECTED_HEADERS]])
@@ -26,17 +28,17 @@ def write_rejected(pages: Iterable[Sequence[RowMapping]], titles: Sequence[str])
 
 
 def _cells(row: RowMapping, width: int) -> list[object]:
-    """The row's own cells, its number and reason; what has no column in the header comes last."""
+    """Return the original cells, the row number and the reason; cells beyond the header come last."""
     cells: list[object] = json.loads(row["cells"] or "[]")
     return [*cells[:width], *[None] * (width - len(cells)), row["row"], row["reason"], *cells[width:]]
 
 
 def _lines(rows: Iterable[Sequence[object]]) -> bytes:
     lines = io.StringIO(newline="")
-    csv.writer(lines).writerows([_readable(safe_cell(cell)) for cell in row] for row in rows)
+    csv.writer(lines).writerows([_without_nul(safe_cell(cell)) for cell in row] for row in rows)
     return lines.getvalue().encode(errors="replace")
 
 
-def _readable(text: str) -> str:
-    """A NUL byte would make the whole file unreadable; the row may be rejected for just that."""
+def _without_nul(text: str) -> str:
+    """Replace NUL bytes, which would make the whole file unreadable. They may be why the row was rejected."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -1,6 +1,6 @@
-"""What becomes of each row of an audience: a message to be sent, or a reason why not.
+"""Classification of the rows of an audience: each becomes a message to send, or is skipped with a reason.
 
-The same judgement serves a preparation and a preview.
+A preparation and a preview use the same classification.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pydantic_core import to_json
 
-from wabroadcast_core.audience.capabilities import carriers_of, longest_text
+from wabroadcast_core.audience.capabilities import find_capabilities, longest_text
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import NumberError
@@ -22,82 +22,112 @@ from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.claims import ANY_ROUTE
 from wabroadcast_core.store.messages import NewMessage, message_key
 
-LONGEST_RAW = 100  # characters kept of what stood in the place of a number
+LONGEST_RAW = 100  # characters that are stored of the text in the place of a number
 
 
 @dataclass(slots=True)
-class ClassifiedRow:
-    """A chunk on its way into the store: the messages of it that may be sent, by number, and the others."""
+class ClassifiedRows:
+    """The messages of a chunk of rows: those to send, by number, and those that are skipped."""
 
-    good: dict[str, NewMessage] = field(default_factory=dict)
-    bad: list[NewMessage] = field(default_factory=list)
+    sendable: dict[str, NewMessage] = field(default_factory=dict)
+    skipped: list[NewMessage] = field(default_factory=list)
     missing: Counter[str] = field(default_factory=Counter)
-    """How many lack each variable."""
+    """How many recipients lack a variable, by its name."""
 
 
 class RowClassifier:
-    """Says of each row of an audience what becomes of it.
+    """Classifies the rows of one broadcast's audience.
 
     :param pool: the ids of the broadcast's connections.
     """
 
     def __init__(self, context: Context, snapshot: BroadcastSnapshot, pool: Sequence[int]) -> None:
         self._context = context
-        self._brief = snapshot
+        self._snapshot = snapshot
         self._pool = pool
-        carriers, _ = carriers_of(context, snapshot.draft.pool)
-        self._longest_text = longest_text(carriers, snapshot.draft.message)
+        senders, _ = find_capabilities(context, snapshot.draft.pool)
+        self._longest_text = longest_text(senders, snapshot.draft.message)
         self._region = context.settings.default_region
 
-    def judge(self, chunk: Sequence[AudienceRow], *, first: int) -> ClassifiedRow:
-        judged = ClassifiedRow()
-        for position, row in enumerate(chunk, start=first):
-            self._judge_row(judged, row, message_key(self._brief.id, position))
-        numbers = list(judged.good)
-        self._skip(judged, self._blocked(numbers), SkipReason.BLACKLISTED)
-        invalid = self._context.plugins.validate_numbers(numbers, connection=self._brief.draft.pool[0])
-        self._skip(judged, invalid, SkipReason.INVALID_NUMBER)
-        if self._brief.is_shared:
-            self._route(judged)
-        return judged
+    def classify(self, chunk: Sequence[AudienceRow], *, first: int) -> ClassifiedRows:
+        """Classify a chunk of rows: by number, text, blacklist and validators.
 
-    def _judge_row(self, judged: ClassifiedRow, row: AudienceRow, key: int) -> None:
+        :param first: the position of the first row in the audience, counted from 0.
+        :raises PluginError: a blacklist plugin failed.
+        """
+        classified = ClassifiedRows()
+        for position, row in enumerate(chunk, start=first):
+            self._classify_row(classified, row, message_key(self._snapshot.id, position))
+        numbers = list(classified.sendable)
+        self._skip(classified, self._blocked(numbers), SkipReason.BLACKLISTED)
+        invalid = self._context.plugins.validate_numbers(numbers, connection=self._snapshot.draft.pool[0])
+        self._skip(classified, invalid, SkipReason.INVALID_NUMBER)
+        if self._snapshot.is_shared:
+            self._route(classified)
+        return classified
+
+    def _classify_row(self, classified: ClassifiedRows, row: AudienceRow, key: int) -> None:
         variables = to_json(row.variables).decode() if row.variables else None
         if row.fault is not None:
-            judged.bad.append(self._bad(key, row.number, None, None, SkipReason.INVALID_NUMBER, row.fault.reason))
+            classified.skipped.append(
+                self._skipped_message(key, row.number, None, None, SkipReason.INVALID_NUMBER, row.fault.reason)
+            )
             return
         try:
             number = parse_number(row.number, region=self._region)
         except NumberError as error:
-            judged.bad.append(self._bad(key, row.number, row.name, variables, SkipReason.INVALID_NUMBER, error.reason))
+            classified.skipped.append(
+                self._skipped_message(key, row.number, row.name, variables, SkipReason.INVALID_NUMBER, error.reason)
+            )
             return
-        if number in judged.good:
-            judged.bad.append(self._bad(key, number, row.name, variables, SkipReason.DUPLICATE, None))
+        if number in classified.sendable:
+            classified.skipped.append(
+                self._skipped_message(key, number, row.name, variables, SkipReason.DUPLICATE, None)
+            )
             return
         try:
-            rendered = self._brief.content.render(number=number, name=row.name, variables=row.variables)
+            rendered = self._snapshot.content.render(number=number, name=row.name, variables=row.variables)
             self._check_length(rendered)
         except MissingVariable as error:
-            judged.missing[error.name] += 1
-            judged.bad.append(self._bad(key, number, row.name, variables, SkipReason.MISSING_VARIABLE, str(error)))
+            classified.missing[error.name] += 1
+            classified.skipped.append(
+                self._skipped_message(key, number, row.name, variables, SkipReason.MISSING_VARIABLE, str(error))
+            )
         except BadText as error:
-            judged.bad.append(self._bad(key, number, row.name, variables, SkipReason.BAD_TEXT, str(error)))
+            classified.skipped.append(
+                self._skipped_message(key, number, row.name, variables, SkipReason.BAD_TEXT, str(error))
+            )
         else:
-            judged.good[number] = NewMessage(
-                key, self._brief.id, 0, ANY_ROUTE, MessageStatus.QUEUED, number, None, row.name, variables, None, None
+            classified.sendable[number] = NewMessage(
+                key,
+                self._snapshot.id,
+                0,
+                ANY_ROUTE,
+                MessageStatus.QUEUED,
+                number,
+                None,
+                row.name,
+                variables,
+                None,
+                None,
             )
 
     def _check_length(self, rendered: Rendered) -> None:
-        """The renderer knows the widest limit only. :raises BadText: a sender of the pool takes less."""
-        if self._longest_text is not None and len(rendered.text or "") > self._longest_text:
-            raise BadText(f"longer than the {self._longest_text} characters that its connection takes")
+        """Check the length of a text against the senders of the pool: the template checks only the widest limit.
 
-    def _bad(
+        :raises BadText: a sender of the pool cannot send a text of this length.
+        """
+        if self._longest_text is not None and len(rendered.text or "") > self._longest_text:
+            raise BadText(
+                f"the rendered text is longer than the {self._longest_text:,} characters that its connection can send"
+            )
+
+    def _skipped_message(
         self, key: int, raw: str, name: str | None, variables: str | None, reason: SkipReason, detail: str | None
     ) -> NewMessage:
         shown = raw[:LONGEST_RAW]
         return NewMessage(
-            key, self._brief.id, 0, ANY_ROUTE, MessageStatus.SKIPPED, None, shown, name, variables, reason, detail
+            key, self._snapshot.id, 0, ANY_ROUTE, MessageStatus.SKIPPED, None, shown, name, variables, reason, detail
         )
 
     def _blocked(self, numbers: Sequence[str]) -> dict[str, str]:
@@ -106,15 +136,17 @@ class RowClassifier:
             listed = blacklist_store.listed_reasons(conn, numbers, connection_id=only)
         return {**listed, **self._context.plugins.blacklisted(numbers)}
 
-    def _skip(self, judged: ClassifiedRow, reasons: Mapping[str, str], reason: SkipReason) -> None:
+    def _skip(self, classified: ClassifiedRows, reasons: Mapping[str, str], reason: SkipReason) -> None:
         for number, detail in reasons.items():
-            message = judged.good.pop(number, None)
+            message = classified.sendable.pop(number, None)
             if message is not None:
-                judged.bad.append(self._bad(message.id, number, message.name, message.variables, reason, detail))
+                classified.skipped.append(
+                    self._skipped_message(message.id, number, message.name, message.variables, reason, detail)
+                )
 
-    def _route(self, judged: ClassifiedRow) -> None:
-        """Whoever was reached through a connection of the pool before is sent to through the same one."""
+    def _route(self, classified: ClassifiedRows) -> None:
+        """Route recipients of earlier messages through the connection of the pool that sent to them last."""
         with self._context.database.read() as conn:
-            known = message_store.last_connections(conn, list(judged.good), among=self._pool)
+            known = message_store.last_connections(conn, list(classified.sendable), among=self._pool)
         for number, connection_id in known.items():
-            judged.good[number] = judged.good[number]._replace(route=connection_id)
+            classified.sendable[number] = classified.sendable[number]._replace(route=connection_id)

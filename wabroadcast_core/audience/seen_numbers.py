@@ -1,4 +1,4 @@
-"""Which numbers came before: remembered on disk while an audience is read, as there may be many."""
+"""The numbers seen so far while an audience is read, kept on disk because there may be many."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -6,23 +6,27 @@ from contextlib import contextmanager
 
 
 class SeenNumbers:
-    """Numbers, each counted once."""
+    """A set of numbers that counts each of them once."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        connection.execute("PRAGMA journal_mode = OFF")
-        connection.execute("CREATE TABLE newcomers (number TEXT PRIMARY KEY) WITHOUT ROWID")
+    def __init__(self, conn: sqlite3.Connection) -> None:
+        self._conn = conn
+        conn.execute("PRAGMA journal_mode = OFF")
+        conn.execute("CREATE TABLE seen (number TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def add(self, numbers: Sequence[str]) -> int:
-        """:returns: how many came for the first time."""
-        statement = "INSERT OR IGNORE INTO newcomers VALUES (?)"
-        return self._connection.executemany(statement, ((number,) for number in numbers)).rowcount
+        """Add numbers.
+
+        :returns: how many of them were not in the set before.
+        """
+        statement = "INSERT OR IGNORE INTO seen VALUES (?)"
+        return self._conn.executemany(statement, ((number,) for number in numbers)).rowcount
 
 
 @contextmanager
-def open_newcomers() -> Iterator[SeenNumbers]:
-    connection = sqlite3.connect("", isolation_level=None)  # a file without a name, gone when it is closed
+def open_seen_numbers() -> Iterator[SeenNumbers]:
+    """Open an empty set for the block; its file is deleted at the end."""
+    conn = sqlite3.connect("", isolation_level=None)  # SQLite deletes a file without a name when it is closed
     try:
-        yield SeenNumbers(connection)
+        yield SeenNumbers(conn)
     finally:
-        connection.close()
+        conn.close()

@@ -1,4 +1,4 @@
-"""What the engine lends to contact sources."""
+"""Opening contact sources: the plugin class, its settings, and the context that it gets."""
 
 import functools
 from collections.abc import Mapping
@@ -15,9 +15,10 @@ from wabroadcast_core.store.uploads import open_upload
 
 
 def open_source(context: Context, source: Mapping[str, Any]) -> ContactSource:
-    """The contact source that a broadcast's ``source`` names.
+    """Create the contact source that a broadcast's ``source`` names.
 
-    :raises NotFoundError: no plugin brings its type. :raises InvalidInputError: its fields do not fit.
+    :raises NotFoundError: no plugin has a contact source of this type.
+    :raises InvalidInputError: a field of ``source`` is invalid.
     """
     fields = dict(source)
     kind = context.plugins.contact_source(fields.pop("type", ""))
@@ -32,6 +33,7 @@ def open_source(context: Context, source: Mapping[str, Any]) -> ContactSource:
 
 
 def source_context(context: Context) -> SourceContext:
+    """Return the context that contact sources get from this process."""
     return SourceContext(
         open_upload=functools.partial(open_upload, context.database),
         read_contacts=functools.partial(read_contacts, context.database),

@@ -1,4 +1,4 @@
-"""Taking a broadcast in: checks all that can be checked at once, stores it, and only then it is answered."""
+"""Submission of a broadcast: everything that can be checked at once is checked, then it is stored, then answered."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from wabroadcast_core.audience.capabilities import carriers_of, look_at_uploads, upload_faults
+from wabroadcast_core.audience.capabilities import find_capabilities, inspect_uploads, upload_faults
 from wabroadcast_core.audience.sources import open_source
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
@@ -25,23 +25,28 @@ from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.uploads import UploadWriter
 
 MOST_FAULTS = 100
-INLINE_TYPE = "application/x-ndjson"
-FLUSH_LINES = 1_000
+INLINE_TYPE = "application/x-ndjson"  # content type of the uploads that store inline recipients
+FLUSH_LINES = 1_000  # lines that are written to an upload at once
 
 AnyRecipient = Mapping[str, Any] | Recipient
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What a submit left in the store. ``new``: it was not there before."""
+    """The result of a submit."""
 
     key: int
+    """The database id of the broadcast."""
     new: bool
+    """Whether it was stored now; false if the idempotency key was used for it before."""
     connection_ids: list[int]
 
 
 class Submission:
-    """:param new_id: makes job and upload ids."""
+    """Checks and stores broadcasts.
+
+    :param new_id: creates ids of jobs and uploads.
+    """
 
     def __init__(self, context: Context, *, new_id: Callable[[], str]) -> None:
         self._context = context
@@ -55,10 +60,14 @@ class Submission:
         idempotency_key: str | None,
         actor: str,
     ) -> Submitted:
-        """Store a broadcast.
+        """Check and store a broadcast.
 
-        :raises InvalidInputError: it does not fit; all faults are named.
-        :raises ConflictError: the key came with another body before.
+        :param recipients: the inline audience; None if the draft has a ``source``.
+        :param idempotency_key: a second submit with the same key and body returns the first broadcast.
+        :param actor: who submits it, for the audit log.
+        :raises InvalidInputError: the draft or a recipient is invalid; all faults are named.
+        :raises TemplateError: the text of the message is not a valid template.
+        :raises ConflictError: the key was used for another body before.
         """
         try:
             draft = draft if isinstance(draft, BroadcastDraft) else parse_model(BroadcastDraft, draft)
@@ -76,24 +85,30 @@ class Submission:
             return self._insert(conn, draft, pool, key=idempotency_key, fingerprint=digest.hexdigest(), actor=actor)
 
         try:
-            taken = self._insert_once(insert)
+            submitted = self._insert_once(insert)
         except ConflictError:
             self._discard(upload_id)
             raise
-        if not taken.new:
+        if not submitted.new:
             self._discard(upload_id)
-        return taken
+        return submitted
 
     def _insert_once(self, insert: Callable[[Connection], Submitted]) -> Submitted:
         try:
             return self._context.database.transact(insert)
-        except IntegrityError:  # the same key came a second time while the first was being stored
+        except IntegrityError:  # a submit with the same key was stored at the same time
             return self._context.database.transact(insert)
 
     # --- checking ----------------------------------------------------------------------------------------------
 
     def check(self, draft: BroadcastDraft, *, has_recipients: bool) -> dict[str, int]:
-        """:returns: the ids of the pool's connections by name. :raises InvalidInputError: :raises TemplateError: no."""
+        """Check a draft.
+
+        :param has_recipients: whether it is submitted with inline recipients.
+        :returns: the ids of the pool's connections by name.
+        :raises InvalidInputError: the draft is invalid; all faults are named.
+        :raises TemplateError: only the text of the message is invalid.
+        """
         faults = list(self._audience_faults(draft, has_recipients=has_recipients))
         pool, pool_faults = self._find_pool(draft)
         faults += pool_faults
@@ -103,14 +118,16 @@ class Submission:
             if not faults:
                 raise
             faults.append(Fault("message", str(error)))
-        faults += self._carrier_faults(draft, list(pool))
+        faults += self._capability_faults(draft, list(pool))
         if faults:
             raise InvalidInputError(faults)
         return pool
 
     def _audience_faults(self, draft: BroadcastDraft, *, has_recipients: bool) -> Iterator[Fault]:
-        if has_recipients == (draft.source is not None):
-            yield Fault("recipients", "give either recipients or source")
+        if has_recipients and draft.source is not None:
+            yield Fault("recipients", "both recipients and source are given: leave one of them out")
+        elif not has_recipients and draft.source is None:
+            yield Fault("recipients", "neither recipients nor source is given: give one of them")
         elif draft.source is not None:
             yield from self._source_faults(draft.source)
 
@@ -127,30 +144,37 @@ class Submission:
         if isinstance(upload_id, str):
             with self._context.database.read() as conn:
                 if upload_store.find_upload(conn, upload_id) is None:
-                    yield Fault("source.uploadId", f"there is no upload {upload_id!r}")
+                    yield Fault("source.uploadId", f"there is no upload {upload_id!r}: upload the file first")
 
     def _find_pool(self, draft: BroadcastDraft) -> tuple[dict[str, int], list[Fault]]:
         with self._context.database.read() as conn:
             names = draft.pool or [row["name"] for row in connection_store.list_connections(conn)]
             keys = connection_store.connection_keys(conn, names)
+        if not names:
+            return {}, [Fault("connection", "no connection exists yet: create one with `wabroadcast connections set`")]
         if not draft.pool and len(names) != 1:
-            return {}, [Fault("connection", f"say which one, there are several: {', '.join(names) or 'none'}")]
+            return {}, [Fault("connection", f"several connections exist: name one of {', '.join(names)}")]
         missing = [name for name in names if name not in keys]
         faults = [Fault("connection", f"there is no connection {name!r}") for name in missing]
         return {name: keys[name] for name in names if name in keys}, faults
 
-    def _carrier_faults(self, draft: BroadcastDraft, names: Sequence[str]) -> Iterator[Fault]:
-        carriers, faults = carriers_of(self._context, names)
+    def _capability_faults(self, draft: BroadcastDraft, names: Sequence[str]) -> Iterator[Fault]:
+        senders, faults = find_capabilities(self._context, names)
         yield from faults
-        looks = look_at_uploads(self._context, draft.message)
-        yield from upload_faults(draft.message, looks)
-        for carrier in carriers:
-            yield from carrier.faults(draft.message, looks)
+        uploads = inspect_uploads(self._context, draft.message)
+        yield from upload_faults(draft.message, uploads)
+        for sender in senders:
+            yield from sender.faults(draft.message, uploads)
 
     # --- storing -----------------------------------------------------------------------------------------------
 
     def _store_recipients(self, recipients: Iterable[AnyRecipient], digest: "hashlib._Hash") -> str:
-        """Keep inline recipients as an upload of one JSON document a line. :returns: its id."""
+        """Store inline recipients as an upload with one JSON document per line.
+
+        :param digest: is updated with the lines.
+        :returns: the id of the upload.
+        :raises InvalidInputError: a recipient is invalid, or there is none.
+        """
         writer = UploadWriter(
             self._context.database, self._new_id(), now=self._context.clock.now(), content_type=INLINE_TYPE
         )
@@ -158,7 +182,7 @@ class Submission:
             for lines in _in_blocks(_recipient_lines(recipients), FLUSH_LINES):
                 digest.update(lines)
                 writer.write(lines)
-            _refuse_nobody(writer.size)
+            _refuse_empty(writer.size)
             writer.close()
         except BaseException:
             writer.discard()
@@ -178,7 +202,9 @@ class Submission:
         now = self._context.clock.now()
         if key is not None and (present := broadcast_store.find_submission(conn, key)) is not None:
             if present["fingerprint"] != fingerprint:
-                raise ConflictError("this Idempotency-Key came with another body before", status=present["status"])
+                raise ConflictError(
+                    "this Idempotency-Key was used for another body before: use a new key", status=present["status"]
+                )
             return Submitted(present["id"], new=False, connection_ids=list(pool.values()))
         scheduled_at = as_timestamp(draft.scheduled_at)
         later = scheduled_at is not None and scheduled_at > now
@@ -203,9 +229,9 @@ class Submission:
                 upload_store.delete_upload(conn, upload_id)
 
 
-def _refuse_nobody(size: int) -> None:
+def _refuse_empty(size: int) -> None:
     if not size:
-        raise InvalidInputError([Fault("recipients", "there is nobody in it")])
+        raise InvalidInputError([Fault("recipients", "the list is empty: give at least one recipient")])
 
 
 def _recipient_faults(recipients: Iterable[AnyRecipient]) -> Sequence[Fault]:
@@ -218,13 +244,16 @@ def _recipient_faults(recipients: Iterable[AnyRecipient]) -> Sequence[Fault]:
 
 
 def _recipient_lines(recipients: Iterable[AnyRecipient]) -> Iterator[bytes]:
-    """Each recipient as a line of JSON. :raises InvalidInputError: some do not fit."""
+    """Yield each recipient as a line of JSON.
+
+    :raises InvalidInputError: some recipients are invalid; at most ``MOST_FAULTS`` faults are named.
+    """
     faults: list[Fault] = []
-    for place, item in enumerate(recipients):
+    for index, item in enumerate(recipients):
         try:
             recipient = item if isinstance(item, Recipient) else Recipient.model_validate(item)
         except ValidationError as error:
-            faults += faults_of(error, prefix=f"recipients.{place}")
+            faults += faults_of(error, prefix=f"recipients.{index}")
             if len(faults) >= MOST_FAULTS:
                 break
             continue

@@ -1,4 +1,4 @@
-"""Reading a table that people made: understood by its first rows, then streamed, each row sound or damaged."""
+"""Reading of a table: its columns are detected from the first rows, then all rows are streamed, sound or damaged."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,20 +14,20 @@ from wabroadcast_core.models.recipient import AudienceRow, RowFault
 
 SAMPLE_ROWS = 50
 
-_PACKED_BY = ";\t|,"
-_TOO_WIDE = "more cells than the header has columns: is one with a separator in it not quoted?"
-_NOT_UNPACKED = "a quotation mark that is never closed"
+_DELIMITERS = ";\t|,"  # of cells that are packed into one cell; of several that fit, the first wins
+_TOO_WIDE = "more cells than the header: put a cell that contains the delimiter in quotation marks"
+_OPEN_QUOTE = "a quotation mark is never closed"
 
 
 @dataclass(frozen=True, slots=True)
 class DamagedRow:
-    """A row of which nobody can be made, as its reader found it."""
+    """A row from which no recipient can be read, as the reader of the file found it."""
 
     cells: Cells
-    """What can be shown of it."""
+    """The part of the row that can be shown to the user."""
     reason: str
     column: int | None = None
-    """The place of the damage, counted from 0."""
+    """The index of the damaged column, counted from 0."""
 
 
 Rows: TypeAlias = Iterable[tuple[int, Cells | DamagedRow]]
@@ -36,58 +36,65 @@ Rows: TypeAlias = Iterable[tuple[int, Cells | DamagedRow]]
 def read_table(
     rows: Rows, *, region: str, mapping: Mapping[str, str] | None = None, shifts: bool = False
 ) -> tuple[Columns, Iterator[AudienceRow]]:
-    """Understand a table by its first rows, then stream all its recipients.
+    """Detect the columns of a table from its first rows, then stream its recipients.
 
-    :param rows: each with its number in the file.
-    :param region: see :func:`find_columns`, as for ``mapping``.
-    :param shifts: a cell too many moves those behind it, as in a text file; such a row is damaged.
-    :raises NoNumbersError: :raises FileError: as :func:`find_columns`.
+    :param rows: the rows, each with its number in the file.
+    :param region: two letters; the country of numbers without a country code.
+    :param mapping: the meanings that an operator gives to columns; see :func:`find_columns`.
+    :param shifts: an additional cell shifts the cells after it, as in a text file, so a row that is wider than the
+        table is damaged.
+    :returns: the columns, and an iterator over the rows below the header.
+    :raises NoNumbersError: there is no row, or no column with phone numbers.
+    :raises FileError: the mapping names a column that the table does not have.
     """
     stream = iter(rows)
     sample = list(islice(stream, SAMPLE_ROWS))
-    separator = _find_packing(sample)
-    if separator is not None:
-        sample, stream, shifts = list(_unpack(sample, separator)), _unpack(stream, separator), True
-    columns = _understand(sample, region=region, mapping=mapping, shifts=shifts)
+    delimiter = _find_packing(sample)
+    if delimiter is not None:
+        sample, stream, shifts = list(_unpack(sample, delimiter)), _unpack(stream, delimiter), True
+    columns = _detect_columns(sample, region=region, mapping=mapping, shifts=shifts)
     start = 0
     if (header_row := columns.header_row) is not None:
         columns = replace(columns, header_number=sample[header_row][0])
         start = header_row + 1
-    widest = len(columns.headers) if shifts else None
-    return columns, _read_rows(chain(sample[start:], stream), columns, widest=widest)
+    width = len(columns.headers) if shifts else None
+    return columns, _read_rows(chain(sample[start:], stream), columns, width=width)
 
 
-def _understand(
+def _detect_columns(
     sample: Sequence[tuple[int, Cells | DamagedRow]], *, region: str, mapping: Mapping[str, str] | None, shifts: bool
 ) -> Columns:
-    """:raises FileError: as :func:`find_columns`; damage may be why, so the first is told."""
+    """Detect the columns from the sample rows.
+
+    :raises FileError: as :func:`find_columns`; a damaged row may be the cause, so the first one is named in the text.
+    """
     cells = [found.cells if isinstance(found, DamagedRow) else found for _, found in sample]
     try:
         return find_columns(cells, region=region, mapping=mapping, shifts=shifts)
     except NoNumbersError as error:
-        damage = next((_damage(found, row=row) for row, found in sample if isinstance(found, DamagedRow)), None)
+        damage = next((_error_of(found, row=row) for row, found in sample if isinstance(found, DamagedRow)), None)
         if damage is None:
             raise
         raise NoNumbersError(f"{error.reason}; {damage}") from None
 
 
-def _damage(damaged: DamagedRow, *, row: int) -> FileError:
+def _error_of(damaged: DamagedRow, *, row: int) -> FileError:
     return FileError(damaged.reason, row=row, column=None if damaged.column is None else str(damaged.column + 1))
 
 
-def _read_rows(rows: Rows, columns: Columns, *, widest: int | None) -> Iterator[AudienceRow]:
+def _read_rows(rows: Rows, columns: Columns, *, width: int | None) -> Iterator[AudienceRow]:
     read_row = columns.read_row
     for row, cells in rows:
         if isinstance(cells, DamagedRow):
-            yield _refuse(cells, columns, row=row)
-        elif widest is not None and len(cells) > widest and any(map(str.strip, cells[widest:])):
-            yield _refuse(DamagedRow(cells, _TOO_WIDE, widest), columns, row=row)
+            yield _faulty_row(cells, columns, row=row)
+        elif width is not None and len(cells) > width and any(map(str.strip, cells[width:])):
+            yield _faulty_row(DamagedRow(cells, _TOO_WIDE, width), columns, row=row)
         elif (recipient := read_row(cells, row=row)) is not None:
             yield recipient
 
 
-def _refuse(damaged: DamagedRow, columns: Columns, *, row: int) -> AudienceRow:
-    """A recipient that nobody can be, to be counted and handed back."""
+def _faulty_row(damaged: DamagedRow, columns: Columns, *, row: int) -> AudienceRow:
+    """Return a damaged row as a row with a fault, so that it is counted and can be returned to the user."""
     column = None if damaged.column is None else columns.title(damaged.column)
     return AudienceRow("", row=row, fault=RowFault(damaged.reason, column), cells=damaged.cells)
 
@@ -96,34 +103,37 @@ def _refuse(damaged: DamagedRow, columns: Columns, *, row: int) -> AudienceRow:
 
 
 def _find_packing(sample: Sequence[tuple[int, Cells | DamagedRow]]) -> str | None:
-    """What separates the cells of a text file that a spreadsheet took for one column, and saved like that."""
+    """Return the delimiter of cells that are packed into one column; None if they are not.
+
+    A spreadsheet that opens a text file with another delimiter shows each line as one cell, and saves it like that.
+    """
     sound = [cells for _, cells in sample if not isinstance(cells, DamagedRow)]
     if any(any(map(str.strip, cells[1:])) for cells in sound):
         return None
     texts = [cells[0] for cells in sound if cells and cells[0].strip()]
-    return next((separator for separator in _PACKED_BY if _are_packed(texts, separator)), None)
+    return next((delimiter for delimiter in _DELIMITERS if _are_packed(texts, delimiter)), None)
 
 
-def _are_packed(texts: Sequence[str], separator: str) -> bool:
-    """Whether most of them make as many cells as a header does."""
-    rows = [_split(text, separator) for text in texts]
+def _are_packed(texts: Sequence[str], delimiter: str) -> bool:
+    """Return whether most texts have as many cells as a text among them that looks like a header."""
+    rows = [_split(text, delimiter) for text in texts]
     headers = {len(cells) for cells in rows if len(cells) > 1 and any(rank_number(cell) is not None for cell in cells)}
     return any(2 * sum(len(cells) == width for cells in rows) > len(rows) > 1 for width in headers)
 
 
-def _unpack(rows: Rows, separator: str) -> Iterator[tuple[int, Cells | DamagedRow]]:
+def _unpack(rows: Rows, delimiter: str) -> Iterator[tuple[int, Cells | DamagedRow]]:
     for row, cells in rows:
         if isinstance(cells, DamagedRow) or not cells:
             yield row, cells
-        elif unpacked := _split(cells[0], separator):
+        elif unpacked := _split(cells[0], delimiter):
             yield row, [*unpacked, *cells[1:]]
         else:
-            yield row, DamagedRow(cells, _NOT_UNPACKED, 0)
+            yield row, DamagedRow(cells, _OPEN_QUOTE, 0)
 
 
-def _split(text: str, separator: str) -> list[str]:
-    """The cells of a line; none where its quotation marks do not fit."""
+def _split(text: str, delimiter: str) -> list[str]:
+    """Return the cells of a line; none if its quotation marks do not match."""
     try:
-        return next(csv.reader([text.replace("\r", " ").replace("\n", " ")], delimiter=separator, strict=True), [""])
+        return next(csv.reader([text.replace("\r", " ").replace("\n", " ")], delimiter=delimiter, strict=True), [""])
     except csv.Error:
         return []

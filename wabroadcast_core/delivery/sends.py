@@ -24,7 +24,7 @@ from wabroadcast_core.outcomes.circuit_breaker import CircuitBreakers
 from wabroadcast_core.outcomes.classify import Circumstances, Ending
 from wabroadcast_core.outcomes.recorder import Recorder, Result
 from wabroadcast_core.store.outcomes import Outcome
-from wabroadcast_core.transport.live_senders import STARTING, LiveConnection
+from wabroadcast_core.transport.live_senders import CURRENT_START, LiveConnection
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class SendTasks:
         started_at = self._clock.now()
         if live.has_rate:
             live.note_start(pending.slot, pending.shift, at=started_at)
-            STARTING.set((live, pending.slot, pending.shift))
+            CURRENT_START.set((live, pending.slot, pending.shift))
         key = pending.claimed.key
         self._under_way[key] = (started_at, task)
         left = False

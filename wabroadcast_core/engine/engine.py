@@ -41,7 +41,7 @@ from wabroadcast_core.recovery.recover import Recovery
 from wabroadcast_core.store.group_commit import GroupCommit
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.transport.cache import RedisCache
-from wabroadcast_core.transport.live_senders import LiveSenders, note_departure
+from wabroadcast_core.transport.live_senders import LiveSenders, departure_recorder
 from wabroadcast_core.transport.sender_contexts import SenderContexts
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,8 @@ class Engine:
         self._ledger = Ledger(context, self._group_commit)
         self._recorder = Recorder(self._group_commit, recorded=self._on_recorded)
         self._pace = PrimedPace(Pace(self._client, context.keys), ledger=self._ledger, clock=self.clock)
-        contexts = SenderContexts(context.database, self._client, context.keys, departed=note_departure(self.clock.now))
+        on_departure = departure_recorder(self.clock.now)
+        contexts = SenderContexts(context.database, self._client, context.keys, on_departure=on_departure)
         self._live_senders = LiveSenders(context.plugins, context.vault, contexts, receive=self._receive)
 
     def _build_delivery(self, context: Context) -> None:

@@ -1,1 +1,1 @@
-"""What a send or a receipt means, and how it is recorded."""
+"""Outcomes: the meaning of a send or a receipt, and its record in the store."""

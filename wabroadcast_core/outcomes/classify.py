@@ -1,4 +1,4 @@
-"""How a send ended, and what the engine does about it: the table of DESIGN section 4."""
+"""The classification of a send's end: the outcome to record and its consequences, as in DESIGN section 4."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,16 +19,16 @@ from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.outcomes import Outcome
 
-PAIR_WAIT = 6.0  # seconds; the Cloud API takes one message per 6 s to the same person
-NEW_CONTACTS_WAIT = 3_600.0  # seconds, where a gateway does not say how long new contacts are closed
-LONGEST_DETAIL = 500
+RECIPIENT_WAIT = 6.0  # seconds; the Cloud API accepts one message in 6 s to the same person
+NEW_CONTACTS_WAIT = 3_600.0  # seconds without messages to new contacts, if the gateway gives no time
+LONGEST_DETAIL = 500  # characters
 
 Consequence = Literal["pause_broadcast", "pause_connection", "slow_down", "close_to_new_contacts", "opt_out"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The outcome to record, and what follows from it for others."""
+    """The outcome to record, and its consequence for other messages."""
 
     outcome: Outcome
     consequence: Consequence | None = None
@@ -37,24 +37,30 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What decides beside the error."""
+    """The facts about a send that decide its outcome, beside the error."""
 
     snapshot: BroadcastSnapshot
     claimed: Claimed
     connection_id: int
-    now: float
+    now: float  # UNIX seconds (UTC)
     random: float  # in [0, 1)
-    resend_after: float  # seconds that an unknown outcome is given to settle, where it is sent again at all
+    resend_after: float  # seconds before an unknown message is resent, where its broadcast says so
 
 
 def accepted(answer: Accepted, claimed: Claimed, *, connection_id: int, started_at: float) -> Outcome:
-    """The provider took it; what it holds back is kept as the detail."""
+    """Return the outcome of a message that the provider accepted.
+
+    A state other than ``accepted``, of a message that the provider holds back, becomes the detail.
+    """
     detail = None if answer.state == "accepted" else answer.state
     return Outcome(claimed.key, SENT, True, None, detail, connection_id, answer.provider_id, started_at)
 
 
 def not_accepted(error: Exception, circumstances: Circumstances) -> Ending:  # noqa: PLR0911 - one return a row of the table
-    """Sort what a sender raised."""
+    """Classify an exception that a sender raised.
+
+    An exception that is no SendError is a bug of the plugin: the message fails with the exception's type.
+    """
     match error:
         case Temporary():
             return Ending(_after_temporary(error, circumstances))
@@ -66,7 +72,7 @@ def not_accepted(error: Exception, circumstances: Circumstances) -> Ending:  # n
             return Ending(_again(error, circumstances, wait=0), "slow_down", error.retry_after)
         case Throttled(scope="recipient"):
             return Ending(
-                _again(error, circumstances, wait=error.retry_after or PAIR_WAIT * (1 + circumstances.random))
+                _again(error, circumstances, wait=error.retry_after or RECIPIENT_WAIT * (1 + circumstances.random))
             )
         case Throttled():
             wait = error.retry_after or NEW_CONTACTS_WAIT
@@ -86,7 +92,10 @@ def not_accepted(error: Exception, circumstances: Circumstances) -> Ending:  # n
 
 
 def unknown(reason: str, circumstances: Circumstances, *, detail: str = "") -> Outcome:
-    """The request left and no answer came: held, or sent again after a while where the broadcast says so."""
+    """Return the outcome of a message whose request left without an answer.
+
+    The message is held, or resent after ``resend_after`` if that is its broadcast's ``onUnknown`` policy.
+    """
     outcome = _outcome(circumstances, MessageStatus.UNKNOWN, reason, detail, used=True)
     if circumstances.snapshot.draft.on_unknown == "resend":
         outcome.due_at = circumstances.now + circumstances.resend_after
@@ -94,13 +103,18 @@ def unknown(reason: str, circumstances: Circumstances, *, detail: str = "") -> O
 
 
 def given_back(claimed: Claimed, *, now: float, wait: float = 0, reason: str | None = None) -> Outcome:
-    """A claimed message that was not started: it waits again where it waited."""
+    """Return the outcome of a claimed message that was not started: it waits again as before its claim.
+
+    :param wait: seconds before it may be claimed again.
+    :param reason: the reason for waiting, shown to users.
+    """
     if claimed.attempts or wait or reason:
         return Outcome(claimed.key, MessageStatus.RETRY, reason=reason, due_at=now + wait)
     return Outcome(claimed.key, MessageStatus.QUEUED)
 
 
 def skipped(claimed: Claimed, reason: str, detail: str | None = None) -> Outcome:
+    """Return the outcome of a claimed message that must not be sent."""
     return Outcome(claimed.key, MessageStatus.SKIPPED, reason=reason, detail=detail)
 
 

@@ -1,6 +1,6 @@
-"""Whether a person wants to be messaged: what a message or a failure says of it, and what follows.
+"""Opt-outs and opt-ins: how they are recognised in messages and failures, and how they are stored.
 
-Only a message that is, as a whole, one of the words counts: "don't stop" opts nobody out.
+A message counts only if its whole text is one of the words: "don't stop" is not an opt-out.
 """
 
 import re
@@ -14,26 +14,30 @@ from wabroadcast_core.models.receipt import Inbound
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store.group_commit import UnitOfWork
 
-INBOUND = "inbound"  # the source of what people say
+INBOUND = "inbound"  # the source of blacklist entries that come from a person's message
 
 Consent: TypeAlias = Literal["stop", "start"]
 
-_NO_WORD = re.compile(r"[\W_]+")
+_SEPARATORS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentWords:
-    """The words as :func:`plain_words` makes them."""
+    """The words that opt a person out and in, in the form that :func:`plain_words` returns."""
 
     stop: frozenset[str]
     start: frozenset[str]
 
     @classmethod
     def of(cls, *, stop: Iterable[str], start: Iterable[str]) -> "ConsentWords":
+        """Build the words from their spelling in the settings. Words without a letter or a digit are left out."""
         return cls(frozenset(map(plain_words, stop)) - {""}, frozenset(map(plain_words, start)) - {""})
 
     def read(self, message: Inbound) -> Consent | None:
-        """What a message says. What was set in WhatsApp itself counts before a button, a button before the text."""
+        """Return whether a message is an opt-out or an opt-in; None if it is neither.
+
+        A preference that was set in WhatsApp itself comes first, then the button, then the text.
+        """
         match message.preference:
             case "stop":
                 return "stop"
@@ -49,32 +53,39 @@ class ConsentWords:
 
 
 def plain_words(text: str) -> str:
-    """Words in small letters with one space between them: ``"  *STOP!* 🙏"`` is ``stop``."""
+    """Return the words of a text in lower case, separated by one space: ``"  *STOP!* 🙏"`` becomes ``stop``."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return _NO_WORD.sub(" ", folded).strip()
+    return _SEPARATORS.sub(" ", folded).strip()
 
 
 def is_opt_out(error: SendError | None) -> bool:
+    """Return whether a failure says that the person does not want to be messaged."""
     return isinstance(error, Rejected) and error.opt_out
 
 
 def opt_out(unit: UnitOfWork, number: str, *, reason: str, at: float | None = None, source: str = INBOUND) -> bool:
-    """Let nobody message this number any more, on any connection; running turns are told after the commit.
+    """Put a number on the blacklist, for all connections.
 
-    :param at: when the person said so, if not now.
-    :returns: whether that is new.
+    After the commit, the opt-out is announced to running turns (:attr:`UnitOfWork.opted_out`), which drop the messages
+    to this number.
+
+    :param reason: shown with the entry and with the messages that are skipped for it.
+    :param at: the time of the opt-out (UNIX seconds, UTC), by default now; a time in the future counts as now.
+    :param source: where the opt-out comes from, shown with the entry.
+    :returns: whether the number was not on the blacklist before.
     """
-    said = unit.now if at is None else min(at, unit.now)
+    opted_out_at = unit.now if at is None else min(at, unit.now)
     unit.opted_out.append(number)
-    added = blacklist_store.add_numbers(unit.conn, [number], reason=reason, source=source, now=said)
+    added = blacklist_store.add_numbers(unit.conn, [number], reason=reason, source=source, now=opted_out_at)
     if not added:
-        blacklist_store.renew_number(unit.conn, number, now=said)
+        blacklist_store.renew_number(unit.conn, number, now=opted_out_at)
     return bool(added)
 
 
 def opt_in(unit: UnitOfWork, number: str, *, at: float) -> bool:
-    """Let a number be messaged again, unless it was listed after the person said so: news come in any order.
+    """Remove a number from the blacklist, unless it was put there after the opt-in: events come in any order.
 
-    :returns: whether it was listed.
+    :param at: the time of the opt-in (UNIX seconds, UTC).
+    :returns: whether the number was removed.
     """
     return blacklist_store.remove_number(unit.conn, number, source=INBOUND, now=unit.now, listed_until=at)

@@ -1,4 +1,8 @@
-"""What providers say later, on its way into the store: in any order, twice, before our own record, or not ours."""
+"""Receipts of providers on their way into the store.
+
+They come in any order, more than once, before the outcome of their message is recorded, or for messages that are not
+ours.
+"""
 
 import logging
 from collections import defaultdict
@@ -20,23 +24,23 @@ from wabroadcast_core.store.receipts import StoredReceipt
 
 log = logging.getLogger(__name__)
 
-PARKED_SECONDS = 3 * 86_400
-OVERTAKEN_SECONDS = 300.0  # how far back is looked for receipts that were parked too late
+PARKED_SECONDS = 3 * 86_400  # after that a parked receipt or a webhook call is deleted
+OVERTAKEN_SECONDS = 300.0  # receipts parked within this time are checked for a message that is recorded by now
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A message that failed after all, as a receipt said."""
+    """A late failure: a message that failed after it was accepted, as a receipt reports."""
 
     broadcast_id: int
-    number: str | None  # unset once its person was erased
+    number: str | None  # None if the person's data was erased
     error: SendError
 
 
 def apply_receipts(unit: UnitOfWork, connection_id: int, receipts: Sequence[Receipt]) -> list[Failure]:
-    """Note receipts of one connection; those whose message is not recorded yet are parked for it.
+    """Apply receipts of one connection. Those whose message has no recorded outcome yet are parked.
 
-    :returns: the failures among them that are of our messages.
+    :returns: the new failures among them, of our messages only.
     """
     keys = _keys_of(unit.conn, connection_id, receipts)
     facts = receipt_store.lock_facts(unit.conn, {key for key in keys if key is not None})
@@ -47,12 +51,12 @@ def apply_receipts(unit: UnitOfWork, connection_id: int, receipts: Sequence[Rece
         if row is not None and row["status"] != MessageStatus.PROCESSING:
             values = receipt_store.apply_receipt(row, _stored(receipt), changes=unit.changes)
             changed[row["id"]] |= values
-            is_news = "status" in values  # a failure counts for others once, not with each copy of it
+            is_new = "status" in values  # a failure has its consequences once, not with each copy of the receipt
         else:
-            is_news = row is not None
-            if is_news or receipt.provider_id is not None:
+            is_new = row is not None
+            if is_new or receipt.provider_id is not None:
                 parked.append(_parked_row(receipt, connection_id, key=key, now=unit.now))
-        if row is not None and receipt.error is not None and is_news:
+        if row is not None and receipt.error is not None and is_new:
             failures.append(Failure(broadcast_of(row["id"]), row["number"], receipt.error))
     receipt_store.store_changed(unit.conn, changed)
     receipt_store.park_receipts(unit.conn, parked)
@@ -60,7 +64,10 @@ def apply_receipts(unit: UnitOfWork, connection_id: int, receipts: Sequence[Rece
 
 
 def apply_parked(unit: UnitOfWork, stored: Mapping[int, str | None], *, connection_id: int) -> None:
-    """Note what was parked for messages whose outcome is stored now: the provider's ids by key."""
+    """Apply the parked receipts of messages whose outcome is recorded now.
+
+    :param stored: the provider's ids by message key.
+    """
     keys = {provider_id: key for key, provider_id in stored.items() if provider_id is not None}
     taken = receipt_store.take_parked(
         unit.conn, keys=list(stored), provider_ids=list(keys), connection_id=connection_id
@@ -77,7 +84,10 @@ def apply_parked(unit: UnitOfWork, stored: Mapping[int, str | None], *, connecti
 
 
 def apply_overtaken(unit: UnitOfWork) -> None:
-    """Note what was parked at the very moment at which its message was recorded: neither saw the other."""
+    """Apply receipts that were parked at the moment at which their message was recorded.
+
+    The two transactions ran at the same time, so neither saw the other.
+    """
     overtaken = receipt_store.overtaken_parked(unit.conn, since=unit.now - OVERTAKEN_SECONDS)
     for connection_id, stored in overtaken.items():
         apply_parked(unit, stored, connection_id=connection_id)
@@ -85,24 +95,30 @@ def apply_overtaken(unit: UnitOfWork) -> None:
 
 def _keys_of(conn: Connection, connection_id: int, receipts: Sequence[Receipt]) -> list[int | None]:
     by_job: dict[str, int | None] = {}
-    foreign = [receipt.provider_id for receipt in receipts if receipt.message_id is None and receipt.provider_id]
-    by_provider = receipt_store.keys_by_provider_id(conn, foreign, connection_id=connection_id) if foreign else {}
+    provider_ids = [receipt.provider_id for receipt in receipts if receipt.message_id is None and receipt.provider_id]
+    by_provider_id = (
+        receipt_store.keys_by_provider_id(conn, provider_ids, connection_id=connection_id) if provider_ids else {}
+    )
     return [
-        _own_key(conn, receipt.message_id, by_job)
+        _key_of(conn, receipt.message_id, by_job)
         if receipt.message_id is not None
-        else by_provider.get(receipt.provider_id or "")
+        else by_provider_id.get(receipt.provider_id or "")
         for receipt in receipts
     ]
 
 
-def _own_key(conn: Connection, message_id: str, known: dict[str, int | None]) -> int | None:
-    """The key of a message by our public id: the job's id, a dash, the position."""
+def _key_of(conn: Connection, message_id: str, known: dict[str, int | None]) -> int | None:
+    """Return the key of a message by our public id: the job's id, a dash, the position.
+
+    :param known: the broadcast ids by job id that were read before; it is extended.
+    :returns: None if there is no such job, or the position is not valid.
+    """
     job_id, _, position = message_id.rpartition("-")
     if job_id not in known:
         row = broadcast_store.find_broadcast(conn, job_id)
         known[job_id] = None if row is None else row["id"]
-    broadcast_id, place = known[job_id], read_position(position)
-    return None if broadcast_id is None or place is None else message_key(broadcast_id, place)
+    broadcast_id, number = known[job_id], read_position(position)
+    return None if broadcast_id is None or number is None else message_key(broadcast_id, number)
 
 
 def _stored(receipt: Receipt) -> StoredReceipt:
@@ -126,7 +142,7 @@ def _parked_row(receipt: Receipt, connection_id: int, *, key: int | None, now: f
         "at": stored.at,
         "reason": stored.reason,
         "detail": stored.detail,
-        "opt_out": key is None and is_opt_out(receipt.error),  # of a known message it is followed at once
+        "opt_out": key is None and is_opt_out(receipt.error),  # the opt-out of a known message is stored at once
         "parked_at": now,
     }
 

@@ -1,1 +1,1 @@
-"""When a message may leave: the limiter, the gap per recipient, lanes, send windows, the forecast."""
+"""Timing of messages: the limiter, the gap per recipient, lanes, send windows, and the forecast."""

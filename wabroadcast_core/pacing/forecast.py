@@ -1,4 +1,4 @@
-"""When a broadcast would be done: its pool's limits and windows, played through in steps."""
+"""Forecast of when a broadcast will be finished: a simulation of its pool's limits and send windows, in steps."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -10,21 +10,22 @@ from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Quota, SendWindow
 from wabroadcast_core.pacing.send_windows import is_open
 
-STEPS: Final = 200  # that the whole would take without windows and quotas
+STEPS: Final = 200  # of the simulation, if no window and no quota delays the broadcast
 LONGEST_STEP: Final = 300.0  # seconds
-TOO_LITTLE: Final = 1e-6  # of a message: what rounding leaves
-FARTHEST: Final = 90 * 86_400.0  # seconds; what takes longer is not foretold
+NEGLIGIBLE: Final = 1e-6  # of a message; a smaller rest comes from rounding
+FARTHEST: Final = 90 * 86_400.0  # seconds; there is no forecast beyond that
 
 
 @dataclass(slots=True)
 class _Member:
-    """A connection as it is used up."""
+    """A connection of the pool in the simulation."""
 
     windows: Sequence[SendWindow]
-    speed: float  # messages a second, quotas aside
-    quotas: list["_Spent"] = field(default_factory=list)
+    speed: float  # messages per second, without the quotas
+    quotas: list["_QuotaUse"] = field(default_factory=list)
 
     def room(self, now: float, step: float) -> float:
+        """Return how many messages can be sent in the step."""
         return max(0.0, min([self.speed * step, *(quota.left(now) for quota in self.quotas)]))
 
     def use(self, now: float, amount: float) -> None:
@@ -32,8 +33,8 @@ class _Member:
             quota.use(now, amount)
 
 
-class _Spent:
-    """A quota, and what was used of it within its length."""
+class _QuotaUse:
+    """A quota, and its use within its window."""
 
     def __init__(self, quota: Quota) -> None:
         self._quota = quota
@@ -53,14 +54,17 @@ class _Spent:
 def forecast(
     amount: int, limits: Sequence[Limits], draft: BroadcastDraft, *, start: float, default_zone: str
 ) -> float | None:
-    """When ``amount`` messages that start at ``start`` are sent (UNIX seconds).
+    """Return when all messages of a broadcast will be sent (UNIX seconds).
 
-    Others that use the same connections, and failures, are not reckoned with.
+    The forecast ignores failures and other broadcasts of the same connections.
 
-    :param limits: of the pool's connections.
-    :returns: None where a connection has no pace to reckon with, or it takes longer than three months.
+    :param amount: how many messages are to be sent.
+    :param limits: the limits of the pool's connections.
+    :param start: when the first message is sent (UNIX seconds).
+    :param default_zone: the time zone of send windows without one.
+    :returns: None if the pool has a connection without any limit, or if it takes longer than 90 days.
     """
-    members = [_member(each, draft) for each in limits]
+    members = [_member(of_connection, draft) for of_connection in limits]
     speed = sum(member.speed for member in members)
     if not amount:
         return start
@@ -72,13 +76,17 @@ def forecast(
         released = _released(draft, amount, elapsed=now - start)
         left -= _send(members, min(left, released - (amount - left)), now, step, default_zone)
         now += step
-        if left < TOO_LITTLE:
+        if left < NEGLIGIBLE:
             return now
     return None
 
 
 def _send(members: Sequence[_Member], most: float, now: float, step: float, default_zone: str) -> float:
-    """:returns: how many messages leave in a step."""
+    """Send the messages of one step.
+
+    :param most: how many messages may be sent.
+    :returns: how many messages are sent.
+    """
     sent = 0.0
     for member in members:
         if all(is_open(window, now, default_zone=default_zone) for window in member.windows):
@@ -90,10 +98,11 @@ def _send(members: Sequence[_Member], most: float, now: float, step: float, defa
 
 def _member(limits: Limits, draft: BroadcastDraft) -> _Member:
     windows = [window for window in (draft.send_window, limits.send_window) if window is not None]
-    return _Member(windows, _speed(limits, draft), [_Spent(quota) for quota in limits.quotas])
+    return _Member(windows, _speed(limits, draft), [_QuotaUse(quota) for quota in limits.quotas])
 
 
 def _speed(limits: Limits, draft: BroadcastDraft) -> float:
+    """Return messages per second; infinity without any limit."""
     speeds = [float("inf")]
     speeds += [rate.per_second for rate in (limits.rate, draft.rate) if rate is not None]
     if limits.jitter is not None and limits.jitter.max_seconds > 0:
@@ -104,7 +113,10 @@ def _speed(limits: Limits, draft: BroadcastDraft) -> float:
 
 
 def _released(draft: BroadcastDraft, amount: int, *, elapsed: float) -> float:
-    """How many messages were released by then."""
+    """Return how many messages the batches have released.
+
+    :param elapsed: seconds since the first batch.
+    """
     if draft.batching is None:
         return amount
     batches = 1 + elapsed // draft.batching.interval_seconds

@@ -1,14 +1,16 @@
-"""How many turns a connection has at once, over all processes: leases in Redis that run out with their worker's.
+"""Lanes: how many turns a connection has at once, over all processes.
 
-Too many turns would do no harm, the limiter and the claims see to that: lanes save work.
+A lane is a lease in Redis that ends with the lease of its worker at the latest. Too many turns would do no harm,
+because the limiter and the claims prevent it: lanes save work.
 """
 
 import redis.asyncio
 
 from wabroadcast_core.keys import Keys
 
-# KEYS[1] sorted set of turns by the end of their lease; a turn is called after its worker: "7.42"
-# ARGV: lanes, seconds, turn, what the workers' leases are called but for their number -> 1 taken, 0 all are taken
+# KEYS[1] sorted set of turns by the end of their lease; the name of a turn begins with its worker's number: "7.42"
+# ARGV: number of lanes, seconds of the lease, turn, prefix of the keys of the workers' leases
+# Returns 1 if a lane was taken, 0 if all lanes are taken.
 _TAKE = """
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
@@ -24,16 +26,25 @@ return 1
 
 
 class Lanes:
+    """The lanes of all connections."""
+
     def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
         self._take = client.register_script(_TAKE)
 
     async def take(self, connection_id: int, turn: str, *, lanes: int, seconds: float) -> bool:
-        """Take a lane for at most ``seconds``. :returns: whether one was free."""
+        """Take a lane.
+
+        :param turn: the name of the turn, which begins with the number of its worker.
+        :param lanes: how many lanes the connection has.
+        :param seconds: the lane is taken for at most this long.
+        :returns: whether a lane was free.
+        """
         return bool(
             await self._take(keys=[self._keys.lanes(connection_id)], args=[lanes, seconds, turn, self._keys.workers])
         )
 
     async def give_back(self, connection_id: int, turn: str) -> None:
+        """Release the lane of a turn."""
         await self._client.zrem(self._keys.lanes(connection_id), turn)

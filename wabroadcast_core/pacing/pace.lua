@@ -1,31 +1,38 @@
--- The limiter of one connection: hands out the times at which messages may start.
+-- The limiter of one connection: gives the times (slots) at which messages may start.
 --
--- Redis runs a script alone, so whatever process asks, all see one row of slots. Redis' own clock counts.
+-- Redis runs one script at a time, so all processes share one sequence of slots. Redis' own clock is used.
 --
--- KEYS[1]   hash of the connection; KEYS[2..] one hash for each broadcast that has a rate of its own
+-- KEYS[1]   hash of the connection; KEYS[2..] one hash for each broadcast that has its own rate
 -- ARGV[1]   JSON; op is one of
 --   reserve  {count, lead, horizon, reach, interval, margin, quotas: [[messages, seconds]], jitter: [min, max], randoms,
 --             candidates: [{rank, key, interval, margin, fresh, ready}],
 --             unused: [slot...], tail: [first, last], late: {slot, shift}}
---             -> {now, [slot...], [candidate of each slot...], next time a slot could be had, factor, shift,
---                 [the earliest slot that each candidate's own rate allows...]}
---             -> {now, false} when the hash is cold: prime it first
---             unused are slots that nobody started at: quotas get them back. tail says which of them lie together;
---             when its last is the last slot given at all, the row goes on from its first.
---             late is a slot whose message started later than the margin bears: the row is shifted by as much before
---             its window is over. Shifts add up: late.shift is the shift that the slot was given with plus the lateness.
---   prime    {next, quotas: [{seconds, buckets: {number: count}}]}   what the store remembers, taken only if still cold
---   slow     {slot, wait, least}   the provider said "too fast" to the message of that slot
+--             Returns {now, [slot...], [candidate of each slot...], time of the next possible slot, factor, shift,
+--             [the earliest slot that each candidate's own rate allows...]},
+--             or {now, false} if the hash is cold: then prime must be called first.
+--             Without any limit it returns {now, start, count}: count messages may start at the same time.
+--             A candidate gets at most as many slots as it has messages ready.
+--             unused: slots at which no message started; they are returned to the quotas.
+--             tail: the first and the last of unused slots that were given together; if the last one is the last slot
+--             given at all, the sequence continues from the first one.
+--             late: a slot whose message started later than the margin allows; the sequence is shifted by the lateness
+--             before the slot's window is over. Shifts add up: late.shift is the shift at the time when the slot was
+--             given, plus the lateness.
+--   prime    {next, quotas: [{seconds, buckets: {number: count}}]}
+--             Stores the recent starts that the store knows, if the hash is still cold. Returns 1 if it did, else 0.
+--   slow     {slot, wait, least}
+--             Halves the rate after the provider throttled the message of that slot. Returns 1 if it did, 0 if that
+--             throttling was counted before.
 --
--- Fields of the hash: next (earliest next slot), last (latest slot given), since (no slot before is known),
--- shift (all shifts of the row so far), factor, factor_at, cool (no slot before),
--- q<seconds>:<bucket> (slots given in that part of a quota's window), q<seconds>:oldest (first bucket not yet dropped).
--- Times are seconds; they travel as strings, because Redis cuts numbers to integers.
+-- Fields of the hash: next (earliest next slot), last (latest slot given), since (slots before it are not known),
+-- shift (sum of all shifts so far), factor, factor_at (when the factor was set), cool (no slot before this time),
+-- q<seconds>:<bucket> (slots given in that part of a quota's window), q<seconds>:oldest (first bucket not yet deleted).
+-- Times are UNIX seconds. They are returned as strings, because Redis truncates numbers to integers.
 
 local BUCKETS = 128         -- parts of a quota's window
-local STRETCH = 1.01        -- a quota's window is taken this much longer, for what happens on the way
-local CAUGHT_UP = 0.4       -- of the margin of a broadcast's rate
-local RECOVER_SECONDS = 5   -- the factor grows by a step each so many seconds without throttling
+local STRETCH = 1.01        -- a quota's window is longer by this factor, because the network latency varies
+local CAUGHT_UP = 0.4       -- part of the margin of a broadcast's rate that may be caught up
+local RECOVER_SECONDS = 5   -- the factor grows by one step after each period of this length without throttling
 local RECOVER_STEP = 0.1
 local KEEP_SECONDS = 40 * 86400
 
@@ -49,8 +56,8 @@ local function factor_now()
   return math.min(1, factor + RECOVER_STEP * math.floor((now - since) / RECOVER_SECONDS))
 end
 
--- A quota's window as counted buckets. Bucket b holds the slots in [b * length, (b + 1) * length); a slot at t is
--- allowed while the buckets of t and the BUCKETS before it hold fewer than the quota.
+-- Return the window of a quota as buckets with counts. Bucket b counts the slots in [b * length, (b + 1) * length). A
+-- slot at t is allowed while the bucket of t and the BUCKETS before it count fewer slots than the quota.
 local function open_quota(messages, seconds)
   local quota = {messages = messages, length = seconds * STRETCH / BUCKETS, counts = {}, added = {}}
   quota.prefix = 'q' .. string.format('%.6g', seconds) .. ':'
@@ -70,7 +77,7 @@ local function held(quota, bucket)
   return sum
 end
 
--- The earliest time from t on that the quota allows; far beyond the horizon an estimate is enough.
+-- Return the earliest time from t on that the quota allows; far beyond the horizon an estimate is sufficient.
 local function allowed_from(quota, t)
   local bucket = math.floor(t / quota.length)
   local sum = held(quota, bucket)
@@ -89,7 +96,7 @@ local function take(quota, t)
   quota.added[bucket] = (quota.added[bucket] or 0) + 1
 end
 
--- Slots from before the keys were lost are not among the counts.
+-- Return unused slots to the quotas. Slots from before a loss of Redis' keys are not counted, so they are skipped.
 local function take_back(quotas)
   local since = number_of(hash, 'since') or 0
   for _, slot in ipairs(ask.unused) do
@@ -103,7 +110,8 @@ local function take_back(quotas)
   end
 end
 
--- Where the row goes on once unused slots at its end and late starts are allowed for.
+-- Move the next slot back over unused slots at the end of the sequence, and forward for late starts.
+-- Returns the next slot and the total shift.
 local function move_row(free)
   local shift, moved = number_of(hash, 'shift') or 0, free
   if ask.tail and number_of(hash, 'last') == ask.tail[2] then moved = ask.tail[1] end
@@ -130,8 +138,8 @@ local function save(quota)
   set(hash, quota.prefix .. 'oldest', keep)
 end
 
--- Whose message goes at t: the first rank that has anybody allowed, and in it whoever got least so far.
--- Without one: when the first broadcast's own rate allows.
+-- Return the candidate for a slot at t: of the highest rank with an allowed candidate, the one with the fewest slots.
+-- If no candidate is allowed at t, return the earliest time at which one is allowed. The list is ordered by rank.
 local function choose(candidates, t)
   local best, soonest
   for place, candidate in ipairs(candidates) do
@@ -151,7 +159,7 @@ local function open_candidates()
   for _, candidate in ipairs(ask.candidates) do
     candidate.given, candidate.next = 0, 0
     if candidate.key > 0 then
-      -- Lost with Redis' keys: slots given before the loss may lie as far ahead as slots ever do.
+      -- No key: it may be lost, and slots that were given before the loss may be as far ahead as slots can be.
       local after_loss = now + ask.reach + candidate.interval
       candidate.next = number_of(KEYS[candidate.key], 'next') or (candidate.fresh and 0 or after_loss)
     end
@@ -162,13 +170,13 @@ end
 local function give(candidate, t)
   candidate.given = candidate.given + 1
   if candidate.key > 0 then
-    -- A slot is as late as the connection's row makes it; a part of the margin may be caught up, never more.
+    -- The connection's sequence may make a slot late; a part of the margin may be caught up, never more.
     candidate.next = math.max(candidate.next, t - CAUGHT_UP * candidate.margin) + candidate.interval
     candidate.changed = true
   end
 end
 
--- The wait from one slot to the one after it.
+-- Return the seconds between one slot and the next one.
 local function gap_after(place, interval)
   if not ask.jitter then return interval end
   return math.max(interval, ask.jitter[1] + ask.randoms[place] * (ask.jitter[2] - ask.jitter[1]))
@@ -245,7 +253,7 @@ local function slow()
   if ask.wait > 0 then
     set(hash, 'cool', math.max(number_of(hash, 'cool') or 0, now + ask.wait))
   end
-  if since and ask.slot <= since then return 0 end  -- one throttling of many messages in flight counts once
+  if since and ask.slot <= since then return 0 end  -- many messages in flight may be throttled together: count once
   set(hash, 'factor', math.max(ask.least, factor_now() / 2))
   set(hash, 'factor_at', now)
   return 1

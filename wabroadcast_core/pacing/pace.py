@@ -1,11 +1,12 @@
-"""When the next message of a connection may leave: asks the limiter in Redis (``pace.lua``), one for all processes.
+"""The limiter of a connection: slots from a Lua script in Redis (``pace.lua``), shared by all processes.
 
-A limit holds at the provider's door, and the way there takes now longer, now shorter. So slots are spaced a little
-wider than the rate (the margin): half of it is for messages that start later than their slots, half is the way's.
-Quotas do the same: their windows are taken a little longer.
+The provider counts messages when they arrive, and the network latency varies. So slots are spaced slightly wider than
+the rate requires. The difference is the margin: half of it allows messages to start later than their slots, half of it
+absorbs the latency. For the same reason, the windows of quotas are lengthened slightly.
 
-A message that starts later still moves the row: the slots of the next window come as much later. One that is
-overtaken by others, or very late, gives its slot up, so that a process that stalled never sends in a bunch.
+A message that starts even later shifts the slot sequence: the slots of the next window come later by the same time. A
+message that other messages have overtaken, or that is very late, gives up its slot, so that a process that stalled
+never sends a burst.
 """
 
 import json
@@ -22,17 +23,17 @@ from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Rate
 
-LEAD = 0.02  # seconds from the reservation to the first slot, beside what the calls to Redis take
+LEAD = 0.02  # seconds between the reservation and its first slot, beside what the calls to Redis take
 LONGEST_LEAD = 0.65  # seconds
-HORIZON = 0.25  # seconds after the lead that slots are given out
-REACH = LONGEST_LEAD + HORIZON  # seconds: no slot lies further ahead
+HORIZON = 0.25  # seconds after the lead in which slots are given
+REACH = LONGEST_LEAD + HORIZON  # seconds; no slot is further ahead
 MARGIN_SHARE = 0.022  # of the rate's window
-LONGEST_MARGIN = 0.25  # seconds; what happens on the way does not grow with the window
-LATEST = 0.25  # seconds after its slot that a message may start at all
-SHIFT_ROOM = 0.72  # seconds of a rate's window in which a late start, and a late departure, becomes known
-SHORTEST_SHIFTED = 1.0  # seconds; windows shorter than this bear no shift
-LEAST_FACTOR = 0.05
-UNLIMITED = 1_000_000  # slots: more than one call ever asks for
+LONGEST_MARGIN = 0.25  # seconds; the variation of the latency does not grow with the window
+LATEST = 0.25  # seconds after its slot in which a message may start
+SHIFT_ROOM = 0.72  # seconds of a rate's window that pass until a late start, or a request that left late, is known
+SHORTEST_SHIFTED = 1.0  # seconds; in shorter windows the slot sequence cannot be shifted in time
+LEAST_FACTOR = 0.05  # of the rate, however often the provider throttles
+UNLIMITED = 1_000_000  # slots: more than one call ever requests
 BUCKETS = 128  # as in pace.lua
 STRETCH = 1.01  # as in pace.lua
 CAUGHT_UP = 0.4  # as in pace.lua
@@ -42,13 +43,14 @@ _SCRIPT = files(__package__).joinpath("pace.lua").read_text(encoding="utf-8")
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
-    """A rate as the limiter keeps it: seconds from slot to slot, and the margin in that."""
+    """A rate as the limiter applies it: seconds between two slots, and the margin of the whole window in seconds."""
 
     interval: float
     margin: float
 
     @classmethod
     def of(cls, rate: Rate | None) -> "Spacing":
+        """Return the spacing for a rate; without a rate, slots have no spacing."""
         if rate is None:
             return cls(0.0, 0.0)
         margin = min(rate.per_seconds * MARGIN_SHARE, LONGEST_MARGIN)
@@ -57,38 +59,42 @@ class Spacing:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A broadcast with due work that competes for slots. ``rate``: its own, tighter one."""
+    """A broadcast with due messages that competes for slots."""
 
     broadcast_id: int
     rank: int
+    """Its priority: a higher rank gets slots first."""
     rate: Rate | None = None
-    fresh: bool = False  # nothing of it was sent yet
-    ready: int | None = None  # the most slots that it can use; unset: any number
+    """The broadcast's own rate, if it has one; it can only be slower than that of the connection."""
+    fresh: bool = False  # none of its messages was sent yet
+    ready: int | None = None  # the most slots that it can use; None: any number
 
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """Start times (UNIX seconds on Redis' clock), each for one candidate or for any."""
+    """Start times (UNIX seconds of Redis' clock), each for one candidate or for any."""
 
     times: Sequence[float]
-    candidates: Sequence[int | None]  # broadcast ids
-    next_at: float  # when it is worth asking again
-    factor: float
-    shift: float = 0.0  # of the row so far
-    next_of: Mapping[int, float] = field(default_factory=dict)  # by broadcast id: what its own rate allows
+    candidates: Sequence[int | None]  # the broadcast id for each time; None: any broadcast
+    next_at: float  # when the next slot will be available (UNIX seconds)
+    factor: float  # part of the rate that is used, 1 unless the provider throttled
+    shift: float = 0.0  # seconds that the slot sequence was shifted so far
+    next_of: Mapping[int, float] = field(default_factory=dict)  # by broadcast id: the next slot that its rate allows
 
 
 @dataclass(slots=True)
 class SlotReport:
-    """What became of slots.
-
-    ``unused``: nobody started at them. ``tail``: the first and last of those that were given out together, as the last.
-    ``late``: the slot of a message that started too late, and the shift of the row that this asks for.
-    """
+    """How slots were used, for the limiter."""
 
     unused: list[float] = field(default_factory=list)
+    """Slots at which no message started."""
     tail: tuple[float, float] | None = None
+    """The first and the last of unused slots that were given together.
+
+    If the last one is the last slot given at all, the slot sequence continues from the first one.
+    """
     late: tuple[float, float] | None = None
+    """The slot of a message that started too late, and the total shift that the slot sequence needs (seconds)."""
 
     def __bool__(self) -> bool:
         return bool(self.unused or self.late)
@@ -96,18 +102,20 @@ class SlotReport:
 
 @dataclass(frozen=True, slots=True)
 class RecentStarts:
-    """What the store knows of a connection's recent starts: how many in each span, by the span's end."""
+    """The recent starts of a connection's messages, from the store."""
 
     last_at: float | None
+    """When the last message started (UNIX seconds)."""
     starts: Mapping[float, int] = field(default_factory=dict)
+    """How many messages started in each period, by the end of the period (UNIX seconds)."""
 
 
 class ColdPaceError(Exception):
-    """The limiter knows nothing of this connection: prime it with what the store remembers."""
+    """The limiter has no data for this connection: call :meth:`Pace.prime` with the recent starts from the store."""
 
 
 class Pace:
-    """The limiter's caller."""
+    """Client of the limiter in Redis."""
 
     def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
         self._keys = keys
@@ -123,18 +131,20 @@ class Pace:
         report: SlotReport | None = None,
         lead: float = LEAD,
     ) -> Slots:
-        """Take up to ``count`` of the slots that come next after the lead.
+        """Reserve the next slots after the lead.
 
-        :param candidates: given when any broadcast has a rate of its own: then each slot is for one of them.
-        :param report: of slots taken before.
-        :param lead: seconds that it takes to have messages ready, at most LONGEST_LEAD.
-        :raises ColdPaceError: prime first.
-        :raises redis.RedisError: Redis cannot be asked: send nothing.
+        :param limits: the limits of the connection.
+        :param count: how many slots to reserve at most.
+        :param candidates: the competing broadcasts, if any of them has its own rate; then each slot is for one of them.
+        :param report: how slots that were reserved before were used.
+        :param lead: seconds until the messages will be ready, at most ``LONGEST_LEAD``.
+        :raises ColdPaceError: the limiter must be primed first.
+        :raises redis.RedisError: Redis cannot be reached; nothing may be sent.
         """
         spacing = Spacing.of(limits.rate)
         paced = is_paced(limits)
         keys, competing = self._competing(candidates)
-        ask = {
+        request = {
             "op": "reserve",
             "count": count,
             "horizon": HORIZON,
@@ -143,13 +153,13 @@ class Pace:
             "interval": spacing.interval,
             "quotas": [[quota.messages, quota.per_seconds] for quota in limits.quotas],
             "jitter": [limits.jitter.min_seconds, limits.jitter.max_seconds] if limits.jitter else None,
-            "randoms": [random.random() for _ in range(count)] if limits.jitter else [],  # noqa: S311 - a human gap, no secret
+            "randoms": [random.random() for _ in range(count)] if limits.jitter else [],  # noqa: S311 - random gaps between messages, not a secret
             "candidates": competing,
             "unused": report.unused if report and paced else [],
             "tail": report.tail if report and paced else None,
             "late": report.late if report and paced else None,
         }
-        answer = await self._call([self._keys.pace(connection_id), *keys], ask)
+        answer = await self._call([self._keys.pace(connection_id), *keys], request)
         match answer:
             case [_, None]:
                 raise ColdPaceError
@@ -165,28 +175,41 @@ class Pace:
         )
 
     async def report(self, connection_id: int, limits: Limits, report: SlotReport) -> None:
-        """Say what became of slots, and take none. :raises ColdPaceError: :raises redis.RedisError: as above."""
+        """Report how slots were used, without reserving any.
+
+        :raises ColdPaceError: the limiter must be primed first.
+        :raises redis.RedisError: Redis cannot be reached.
+        """
         if report and is_paced(limits):
             await self.reserve(connection_id, limits, count=0, report=report)
 
-    async def prime(self, connection_id: int, limits: Limits, memory: RecentStarts, *, now: float) -> None:
-        """Give the limiter what the store remembers, unless somebody did already."""
+    async def prime(self, connection_id: int, limits: Limits, recent: RecentStarts, *, now: float) -> None:
+        """Fill the limiter's data from the recent starts in the store, unless another process has done so already.
+
+        :raises redis.RedisError: Redis cannot be reached.
+        """
         interval = Spacing.of(limits.rate).interval
         quotas = [
-            {"seconds": quota.per_seconds, "buckets": _buckets(memory.starts, quota.per_seconds, now=now)}
+            {"seconds": quota.per_seconds, "buckets": _buckets(recent.starts, quota.per_seconds, now=now)}
             for quota in limits.quotas
         ]
-        # Whoever holds slots from before the loss may start at them yet.
-        first = now if memory.last_at is None else min(memory.last_at, now) + REACH + interval
-        ask = {"op": "prime", "next": first, "quotas": quotas}
-        await self._call([self._keys.pace(connection_id)], ask)
+        # Slots that were given before Redis lost its data may still be used.
+        first = now if recent.last_at is None else min(recent.last_at, now) + REACH + interval
+        request = {"op": "prime", "next": first, "quotas": quotas}
+        await self._call([self._keys.pace(connection_id)], request)
 
     async def slow_down(self, connection_id: int, *, slot: float, wait: float | None) -> None:
-        """The provider said "too fast" to the message that started at ``slot``: halve the rate, and wait if told to."""
-        ask = {"op": "slow", "slot": slot, "wait": wait or 0, "least": LEAST_FACTOR}
-        await self._call([self._keys.pace(connection_id)], ask)
+        """Halve the rate after the provider throttled a message.
+
+        :param slot: the slot at which that message started.
+        :param wait: seconds without any slot, if the provider asked for a wait.
+        :raises redis.RedisError: Redis cannot be reached.
+        """
+        request = {"op": "slow", "slot": slot, "wait": wait or 0, "least": LEAST_FACTOR}
+        await self._call([self._keys.pace(connection_id)], request)
 
     def _competing(self, candidates: Sequence[Candidate]) -> tuple[list[str], list[dict[str, Any]]]:
+        """Return the keys of the candidates with their own rate, and all candidates as the script reads them."""
         keys: list[str] = []
         competing: list[dict[str, Any]] = []
         for candidate in candidates:
@@ -205,18 +228,21 @@ class Pace:
             )
         return keys, competing
 
-    async def _call(self, keys: list[str], ask: dict[str, Any]) -> Any:
-        given = {name: value for name, value in ask.items() if value is not None}  # Lua takes null for true
+    async def _call(self, keys: list[str], request: dict[str, Any]) -> Any:
+        given = {name: value for name, value in request.items() if value is not None}  # null is true in Lua
         return await self._script(keys=keys, args=[json.dumps(given)])
 
 
 def is_paced(limits: Limits) -> bool:
-    """Whether there is a pace to keep at all."""
+    """Return whether a connection has any limit on its pace."""
     return bool(limits.rate or limits.jitter or limits.quotas)
 
 
 def longest_lead(limits: Limits) -> float:
-    """Seconds: with a rate, a late start must be known before the slots of the next window are given out."""
+    """Return the longest lead in seconds that the limits allow.
+
+    With a rate, a late start must be reported before the slots of the next window are given.
+    """
     if limits.rate is None:
         return LONGEST_LEAD
     return min(max(LEAD, limits.rate.per_seconds - SHIFT_ROOM - HORIZON), LONGEST_LEAD)
@@ -224,18 +250,21 @@ def longest_lead(limits: Limits) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
-    """Seconds after its slot that a message may start: as it is, and where the row is then shifted by the rest."""
+    """How many seconds after its slot a message may start."""
 
     free: float
+    """Up to this lateness without a shift of the slot sequence."""
     most: float
-    gap: float  # least seconds from the start before: whoever is late does not follow at once
+    """Up to this lateness at all; the slot sequence is shifted by the part beyond ``free``."""
+    gap: float
+    """Least seconds between the start before and a start that is later than ``free``."""
 
     @classmethod
     def of(cls, limits: Limits, own: Rate | None = None, *, lead: float = LEAD) -> "Lateness":
-        """Return how late messages of a connection may start.
+        """Return the allowed lateness under these limits.
 
         :param own: the rate of the message's broadcast.
-        :param lead: seconds ahead that slots are reserved: the longer, the less time is left to shift the row.
+        :param lead: seconds ahead that slots are reserved: the longer, the less time is left to shift the sequence.
         """
         slacks = [(STRETCH - 1) * quota.per_seconds / 2 for quota in limits.quotas]
         if own is not None:
@@ -245,14 +274,17 @@ class Lateness:
             return cls(most, most, 0.0)
         spacing = Spacing.of(limits.rate)
         free = min(most, spacing.margin / 2)
-        # The shift must be known before the slots of the next window are given out.
+        # The shift must be reported before the slots of the next window are given.
         room = LATEST - max(0.0, lead - longest_lead(limits))
         shifted = room if limits.rate.per_seconds >= SHORTEST_SHIFTED else free
         return cls(free, min(most, max(free, shifted)), spacing.interval / 2)
 
 
 def _buckets(starts: Mapping[float, int], seconds: float, *, now: float) -> dict[str, int]:
-    """Starts by the parts of a quota's window, as late as they can have been; what is under way may yet start."""
+    """Return starts as the buckets of a quota's window, each start in the latest bucket that is possible.
+
+    A period that has not ended may include messages that are reserved and have not started yet.
+    """
     length = seconds * STRETCH / BUCKETS
     buckets: dict[str, int] = {}
     for ended, count in starts.items():

@@ -1,8 +1,9 @@
 -- The least gap between two messages of a connection to the same person, over all broadcasts and processes.
 --
--- KEYS[1]   sorted set: numbers by the time (seconds) of their last start
--- ARGV[1]   the gap in seconds; ARGV[2..] the numbers that are about to start
--- Returns for each number, as a string: 0 (it may start, and counts from now) or the seconds it has to wait.
+-- KEYS[1]   sorted set of numbers by the time of the start of their last message (UNIX seconds of Redis' clock)
+-- ARGV[1]   the gap in seconds; ARGV[2..] the numbers whose messages are about to start
+-- Returns for each number, as a string: 0 if its message may start, which is then recorded as its last start, or the
+-- seconds that the message must wait.
 
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000

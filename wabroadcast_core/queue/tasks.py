@@ -1,4 +1,7 @@
-"""The thin tasks: ids in, one service call. A task may be lost, run twice or late; the store knows what is due."""
+"""The thin tasks: each takes an id and makes one call.
+
+A task may be lost, run twice or run late: the store has the record of the work that is due.
+"""
 
 import logging
 from collections.abc import Callable
@@ -18,17 +21,31 @@ URGENT = 10  # above every broadcast's rank
 
 
 class TaskHandlers(Protocol):
-    """What the tasks call, in a worker. Each may be called twice for the same thing."""
+    """The functions that the tasks call, in a worker. Each may be called twice for the same work."""
 
-    def prepare(self, broadcast_id: int) -> None: ...
-    def start_turn(self, connection_id: int) -> None: ...
-    def sweep(self, broadcast_id: int) -> None: ...
-    def process_webhooks(self, connection_id: int) -> None: ...
-    def import_contacts(self, import_id: str) -> None: ...
+    def prepare(self, broadcast_id: int) -> None:
+        """Read the audience of a broadcast into the store."""
+        ...
+
+    def start_turn(self, connection_id: int) -> None:
+        """Start a turn of a connection."""
+        ...
+
+    def sweep(self, broadcast_id: int) -> None:
+        """Close the open messages of an ended broadcast."""
+        ...
+
+    def process_webhooks(self, connection_id: int) -> None:
+        """Process the stored webhook calls of a connection."""
+        ...
+
+    def import_contacts(self, import_id: str) -> None:
+        """Import a contact file."""
+        ...
 
 
-class EngineHuey(Huey):  # type: ignore[misc]  # huey has no types
-    """Huey on the engine's clock, so that scheduled work starts in time although the host's clock jumps."""
+class ClockedHuey(Huey):  # type: ignore[misc]  # huey has no types
+    """A Huey that uses the worker's clock, so scheduled work starts on time even if the host's clock jumps."""
 
     clock: Clock | None = None
 
@@ -37,9 +54,9 @@ class EngineHuey(Huey):  # type: ignore[misc]  # huey has no types
         return moment.replace(tzinfo=None)
 
 
-def create_huey(namespace: str, pool: ConnectionPool) -> EngineHuey:
-    """Our own Huey: priorities, JSON, no results."""
-    huey = EngineHuey(
+def create_huey(namespace: str, pool: ConnectionPool) -> ClockedHuey:
+    """Create a Huey instance with priorities and JSON tasks, without results."""
+    huey = ClockedHuey(
         namespace,
         results=False,
         utc=True,
@@ -51,7 +68,13 @@ def create_huey(namespace: str, pool: ConnectionPool) -> EngineHuey:
 
 
 class TaskQueue:
-    """Puts tasks into Huey. While Redis is away they are not queued: recover puts them in once it is back."""
+    """Queues tasks in Huey. While Redis cannot be reached they are not queued; recover queues them later.
+
+    Each method returns whether the task was queued.
+
+    :param huey: the instance in which the tasks are registered.
+    :param handlers: the functions that the tasks call.
+    """
 
     def __init__(self, huey: Huey, handlers: TaskHandlers) -> None:
         self.huey = huey
@@ -64,31 +87,39 @@ class TaskQueue:
         self._import = register(name="wab_import")(handlers.import_contacts)
 
     def prepare(self, broadcast_id: int, *, rank: int, at: float | None = None) -> bool:
-        """Have an audience read, at once or ``at`` a time (UNIX seconds). :returns: whether it was queued."""
-        eta = None if at is None else datetime.fromtimestamp(at, UTC)  # exactly: what comes too early is dropped
+        """Queue the preparation of a broadcast.
+
+        :param rank: the rank of its priority.
+        :param at: when it starts (UNIX seconds, UTC); by default at once.
+        """
+        eta = None if at is None else datetime.fromtimestamp(at, UTC)  # exact: a task that runs too early does nothing
         return self._put(self._prepare, broadcast_id, key=f"prepare-{broadcast_id}", rank=rank, eta=eta)
 
     def turn(self, connection_id: int, *, rank: int, at: float | None = None) -> bool:
-        """Have a connection take a turn, at once or in the second of ``at``. :returns: whether it was queued."""
-        eta = None if at is None else datetime.fromtimestamp(int(at), UTC)  # whole seconds: the fewer entries
+        """Queue a turn of a connection.
+
+        :param rank: the rank of its most urgent broadcast.
+        :param at: in which second it starts (UNIX seconds, UTC); by default at once.
+        """
+        eta = None if at is None else datetime.fromtimestamp(int(at), UTC)  # whole seconds make fewer entries
         return self._put(self._turn, connection_id, key=f"turn-{connection_id}", rank=rank, eta=eta)
 
     def sweep(self, broadcast_id: int) -> bool:
-        """Have the open messages of a cancelled broadcast closed. :returns: whether it was queued."""
+        """Queue the closing of an ended broadcast's open messages."""
         return self._put(self._sweep, broadcast_id, key=f"sweep-{broadcast_id}", rank=URGENT)
 
     def webhooks(self, connection_id: int, *, rank: int) -> bool:
-        """Have the calls that wait for a connection worked through. :returns: whether it was queued."""
+        """Queue the processing of a connection's stored webhook calls."""
         return self._put(self._webhooks, connection_id, key=f"webhooks-{connection_id}", rank=rank)
 
     def import_contacts(self, import_id: str) -> bool:
-        """Have a contact file read. :returns: whether it was queued."""
+        """Queue the import of a contact file."""
         return self._put(self._import, import_id, key=f"import-{import_id}", rank=0)
 
     def _put(
         self, task: Callable[..., Any], argument: int | str, *, key: str, rank: int, eta: datetime | None = None
     ) -> bool:
-        # A fixed id: the same wake-up twice is one entry of the schedule.
+        # The id is fixed, so that the same task queued twice is one entry of the schedule.
         options = {"priority": rank} if self._prioritised else {}
         try:
             if eta is None:
@@ -96,6 +127,6 @@ class TaskQueue:
             else:
                 self.huey.add_schedule(task.s(argument, id=key, eta=eta, **options))  # type: ignore[attr-defined]  # huey's wrapper
         except RedisError as error:
-            log.warning("%s was not queued (%s): recover will see to it", key, type(error).__name__)
+            log.warning("the task %s cannot be queued (%s): recover queues it later", key, type(error).__name__)
             return False
         return True

@@ -1,1 +1,1 @@
-"""What a crash leaves behind and how it is put right: leases, intents, held claims, recover."""
+"""Recovery after crashes: leases, intents, held claims, recover."""

@@ -1,7 +1,7 @@
-"""The claims that this worker has taken and not yet recorded, compared with the store so that none is forgotten.
+"""The claims that this worker has taken and not yet recorded, compared with the claims in the store.
 
-A commit whose answer got lost leaves a claim in the store that this worker does not know: an orphaned claim. It is
-given back when two looks in a row have found it.
+If the answer to a commit is lost, the store may hold a claim that this worker does not know: an orphaned claim. It is
+settled when two comparisons in a row have found it.
 """
 
 import logging
@@ -30,34 +30,41 @@ class HeldClaims:
         self._seen_orphaned: set[int] = set()
 
     def add(self, keys: Iterable[int]) -> None:
-        """Remember messages that were claimed."""
+        """Add messages that were claimed.
+
+        :param keys: the messages' keys.
+        """
         self._held.update(keys)
 
     def release(self, keys: Iterable[int]) -> None:
-        """Forget messages whose outcomes are recorded."""
+        """Remove messages whose outcomes are recorded.
+
+        :param keys: the messages' keys.
+        """
         self._held.difference_update(keys)
 
     async def give_back_orphaned(self, worker_id: int, *, at_once: bool = False) -> None:
-        """Settle the orphaned claims of this worker.
+        """Settle the orphaned claims of this worker: without an intent they wait again, with one they become unknown.
 
-        :param at_once: no claim is under way any more; otherwise only those that the look before found too.
+        :param at_once: settle all of them, because no claim is being committed any more. Otherwise settle only those
+            that the comparison before found too: the others may be claims whose commit has just been made.
         :raises UnavailableError: the store cannot be reached.
         """
         claims = await self._group_commit.run(
             lambda unit: claim_store.claims_of(unit.conn, worker_id, limit=MOST_CLAIMS)
         )
         orphaned = {claim.id: claim for claim in claims if claim.id not in self._held}
-        ripe = [claim for key, claim in orphaned.items() if at_once or key in self._seen_orphaned]
+        confirmed = [claim for key, claim in orphaned.items() if at_once or key in self._seen_orphaned]
         self._seen_orphaned = set(orphaned)
-        if ripe:
-            await self._group_commit.run(lambda unit: self._settle(unit, ripe, worker_id))
-            log.warning("%d orphaned claims were given back", len(ripe))
+        if confirmed:
+            await self._group_commit.run(lambda unit: self._settle(unit, confirmed, worker_id))
+            log.warning("%d orphaned claims of this worker were settled: their messages wait again", len(confirmed))
 
     def _settle(self, unit: UnitOfWork, claims: Sequence[Row[Any]], worker_id: int) -> None:
-        rows = [self._settled(claim, now=unit.now) for claim in claims]
+        rows = [self._settled_row(claim, now=unit.now) for claim in claims]
         claim_store.settle_claims(unit.conn, rows, worker_id=worker_id, changes=unit.changes)
 
-    def _settled(self, claim: Row[Any], *, now: float) -> tuple[int, MessageStatus, str | None, float | None]:
+    def _settled_row(self, claim: Row[Any], *, now: float) -> tuple[int, MessageStatus, str | None, float | None]:
         if self._intents.holds(claim.id):
             return claim.id, MessageStatus.UNKNOWN, "lost", None
         if claim.attempts:

@@ -1,36 +1,43 @@
--- The intents of one worker: which of its messages may have left.
+-- The intents of one worker: the messages whose send has begun, so that they may have left.
 --
--- KEYS[1] hash of intents: messages that start together are one field, their ids with commas between
--- KEYS[2] seal   KEYS[3] lease   KEYS[4] epoch
--- ARGV[1] op, then what it takes:
---   mark <n> <group>*n [<group> <ids>]...   forget n groups, note others -> 1 noted, 0 the hash is gone, -1 sealed
---   open <n> <group>*n [<group> <ids>]...   the same, but make the hash -> 1, -1 sealed
---   beat <milliseconds>                     say that the worker lives for so long
---                                           -> {seconds, microseconds, hash is there, sealed, epoch}
---   seal                                    let the worker start nothing more -> {hash is whole, ids...}
--- The field "~" says that the hash is whole: it is there from before the first claim on, so a message that is claimed
--- and not among the ids has surely not been started.
+-- Keys:
+--   KEYS[1] hash of intents: one field for each group of messages that start together; the value is their ids,
+--           separated by commas
+--   KEYS[2] seal: exists once the worker's claims are being settled; it may then start no more messages
+--   KEYS[3] lease: exists while the worker is alive
+--   KEYS[4] epoch: since when Redis has its keys (UNIX seconds); absent after Redis lost them
+--
+-- ARGV[1] is the operation, followed by its arguments:
+--   mark <n> <group>*n [<group> <ids>]...   remove n groups, write the others
+--                                           -> 1 written, 0 the hash was lost, -1 sealed
+--   open <n> <group>*n [<group> <ids>]...   the same, but create the hash -> 1 written, -1 sealed
+--   beat <milliseconds>                     renew the lease for this time
+--                                           -> {seconds, microseconds, hash is complete, sealed, epoch}
+--   seal                                    forbid the worker to start more messages -> {hash is complete, ids...}
+--
+-- The field "~" marks a complete hash. It is written before the worker's first claim. So if it exists, a claimed
+-- message that is not among the ids has certainly not been started.
 
 local hash, seal, lease, epoch = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local op = ARGV[1]
 
-local function note()
-  local spent = tonumber(ARGV[2])
-  for place = 3, 2 + spent do redis.call('HDEL', hash, ARGV[place]) end
-  for place = 3 + spent, #ARGV, 2 do redis.call('HSET', hash, ARGV[place], ARGV[place + 1]) end
+local function write_groups()
+  local ended = tonumber(ARGV[2])
+  for place = 3, 2 + ended do redis.call('HDEL', hash, ARGV[place]) end
+  for place = 3 + ended, #ARGV, 2 do redis.call('HSET', hash, ARGV[place], ARGV[place + 1]) end
 end
 
 if op == 'mark' then
   if redis.call('EXISTS', seal) == 1 then return -1 end
   if redis.call('HEXISTS', hash, '~') == 0 then return 0 end
-  note()
+  write_groups()
   return 1
 end
 
 if op == 'open' then
   if redis.call('EXISTS', seal) == 1 then return -1 end
   redis.call('HSET', hash, '~', '1')
-  note()
+  write_groups()
   return 1
 end
 
@@ -42,6 +49,7 @@ if op == 'beat' then
   return {clock[1], clock[2], redis.call('HEXISTS', hash, '~'), redis.call('EXISTS', seal), redis.call('GET', epoch)}
 end
 
+-- seal
 redis.call('SET', seal, clock[1], 'EX', 7 * 86400)
 local answer = {redis.call('HEXISTS', hash, '~')}
 local fields = redis.call('HGETALL', hash)

@@ -1,4 +1,4 @@
-"""Which messages may have left: written to Redis as a send starts, so that after a crash only those are unknown."""
+"""Intents: the messages whose send has begun, written to Redis, so that after a crash only these are unknown."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -15,58 +15,68 @@ _SCRIPT = files(__package__).joinpath("intents.lua").read_text(encoding="utf-8")
 
 
 class SealedError(Exception):
-    """This worker was taken for dead and its claims were settled: it may start nothing under this number."""
+    """This worker's lease expired and its claims were settled: it may start no message under this worker id."""
 
 
-class LostError(Exception):
-    """Redis lost the intents of this worker: they must be written again before anything starts."""
+class IntentsLostError(Exception):
+    """Redis lost the intents of this worker: they must be written again before a message starts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
-    """What a heartbeat learned."""
+class Heartbeat:
+    """The answer of Redis to a heartbeat. Times are UNIX seconds."""
 
     redis_time: float
-    whole: bool
-    sealed: bool
-    epoch: float  # since when Redis has kept its keys
+    complete: bool  # Redis has all intents of the worker
+    sealed: bool  # the worker's claims were settled: it must continue under a new id
+    epoch: float  # since when Redis has its keys; it changes when Redis loses them
 
 
 class Intents:
-    """One worker's intents, and how a dead worker's are read.
+    """The intents of this process' worker, and access to those of other workers.
 
-    Messages that start together are one group; what is over is forgotten with the next group's writing.
+    Messages that start together form one group. A group whose messages have all ended is removed from Redis when the
+    next group is written.
+
+    :param client: a Redis client of the calling event loop.
     """
 
     def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
         self._script = client.register_script(_SCRIPT)
-        self._numbers = itertools.count(1)
-        self._groups: dict[int, set[int]] = {}
-        self._group_of: dict[int, int] = {}
-        self._spent: list[int] = []
-        self._changed: set[int] = set()
+        self._group_numbers = itertools.count(1)
+        self._groups: dict[int, set[int]] = {}  # message keys by group
+        self._group_of: dict[int, int] = {}  # group by message key
+        self._ended: list[int] = []  # groups to be removed from Redis
+        self._changed: set[int] = set()  # groups to be written to Redis again
 
     async def mark(self, worker_id: int, message_keys: Sequence[int]) -> None:
-        """Note that these messages start now.
+        """Write the intents of messages that start now. After an error no message may start.
 
-        :raises SealedError: :raises LostError: nothing was noted: start nothing.
-        :raises redis.RedisError: it is not known whether they were noted: start nothing.
+        :raises SealedError: the worker's claims were settled; nothing was written.
+        :raises IntentsLostError: Redis lost the earlier intents; nothing was written.
+        :raises redis.RedisError: Redis cannot be reached; it is not known whether the intents were written.
         """
-        group = next(self._numbers)
+        group = next(self._group_numbers)
         self._groups[group] = set(message_keys)
         self._group_of.update(dict.fromkeys(message_keys, group))
-        answer = await self._note(worker_id, "mark", {group, *self._changed})
+        answer = await self._write(worker_id, "mark", {group, *self._changed})
         if answer == 0:
-            raise LostError
+            raise IntentsLostError
 
     async def open(self, worker_id: int) -> None:
-        """Make the worker's hash, holding all that it has under way. :raises SealedError: too late."""
-        await self._note(worker_id, "open", set(self._groups))
+        """Create the worker's hash in Redis, with the intents of all messages whose send has begun.
+
+        :raises SealedError: the worker's claims were settled.
+        """
+        await self._write(worker_id, "open", set(self._groups))
 
     def forget(self, message_keys: Iterable[int], *, started: bool = True) -> None:
-        """These are over: recorded, or never started."""
+        """Remove the intents of messages that have ended.
+
+        :param started: whether the messages were started and recorded. If not, the intents in Redis must be corrected.
+        """
         for key in message_keys:
             group = self._group_of.pop(key, None)
             if group is None:
@@ -76,50 +86,55 @@ class Intents:
             if not left:
                 del self._groups[group]
                 self._changed.discard(group)
-                self._spent.append(group)
+                self._ended.append(group)
             elif not started:
                 self._changed.add(group)
 
     def holds(self, message_key: int) -> bool:
-        """Whether an intent of this message stands."""
+        """Return whether this message has an intent."""
         return message_key in self._group_of
 
     def forget_all(self) -> None:
-        """Begin under a new number: what the old one had under way was settled."""
+        """Remove all intents in this process, before the worker continues under a new id."""
         self._groups.clear()
         self._group_of.clear()
-        self._spent.clear()
+        self._ended.clear()
         self._changed.clear()
 
-    async def _note(self, worker_id: int, op: str, groups: Iterable[int]) -> int:
-        spent, self._spent = self._spent, []
+    async def _write(self, worker_id: int, op: str, groups: Iterable[int]) -> int:
+        ended, self._ended = self._ended, []
         self._changed.difference_update(groups)
         pairs = [part for group in groups for part in (group, ",".join(map(str, self._groups[group])))]
-        answer: int = await self._call(worker_id, op, len(spent), *spent, *pairs)
+        answer: int = await self._call(worker_id, op, len(ended), *ended, *pairs)
         if answer == -1:
             raise SealedError
         return answer
 
-    async def beat(self, worker_id: int, *, lease_seconds: float) -> Beat:
+    async def beat(self, worker_id: int, *, lease_seconds: float) -> Heartbeat:
+        """Renew the lease of a worker."""
         answer = await self._call(worker_id, "beat", int(lease_seconds * 1000))
-        seconds, micros, whole, sealed, epoch = (int(part) for part in answer)
-        return Beat(seconds + micros / 1e6, whole=bool(whole), sealed=bool(sealed), epoch=float(epoch))
+        seconds, micros, complete, sealed, epoch = (int(part) for part in answer)
+        return Heartbeat(seconds + micros / 1e6, complete=bool(complete), sealed=bool(sealed), epoch=float(epoch))
 
     async def seal(self, worker_id: int) -> tuple[bool, set[int]]:
-        """Let a worker start nothing more. :returns: whether its intents are whole, and the intents."""
+        """Prevent a worker from starting any more messages.
+
+        :returns: whether Redis has all of its intents, and the keys of the messages with an intent.
+        """
         answer = await self._call(worker_id, "seal")
         return bool(answer[0]), {int(key) for ids in answer[1:] for key in ids.split(b",")}
 
     async def is_alive(self, worker_id: int) -> bool:
+        """Return whether a worker has a lease."""
         return bool(await self._client.exists(self._keys.worker(worker_id)))
 
-    async def kept_since(self) -> float | None:
-        """Since when Redis has kept its keys (UNIX seconds); unset right after it lost them."""
+    async def keys_since(self) -> float | None:
+        """Return since when Redis has its keys (UNIX seconds); None if no heartbeat has come since it lost them."""
         epoch = await self._client.get(self._keys.epoch)
         return None if epoch is None else float(epoch)
 
     async def drop(self, worker_id: int) -> None:
-        """Drop what is kept for a worker that ended; the seal stays."""
+        """Delete the intents and the lease of a worker that has ended. The seal stays."""
         await self._client.delete(self._keys.intents(worker_id), self._keys.worker(worker_id))
 
     async def _call(self, worker_id: int, op: str, *arguments: int | str) -> Any:

@@ -1,6 +1,6 @@
-"""Puts right what crashes leave behind: every half minute, at worker start, and when Redis lost its keys.
+"""Recovery after crashes: runs every half minute, at the start of a worker, and when Redis lost its keys.
 
-Everything here may be done twice, by several processes, at any moment.
+Each step may run twice, in several processes, at any moment.
 """
 
 import asyncio
@@ -29,14 +29,18 @@ from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
 
 log = logging.getLogger(__name__)
 
-CHUNK = 2_000
-KEEP_STARTS_SECONDS = 32 * 86_400
+CHUNK = 2_000  # messages settled in one transaction
+KEEP_STARTS_SECONDS = 32 * 86_400  # longer than the longest quota, which is 31 days
 
-Settled = tuple[int, MessageStatus, str | None, float | None]
+SettledRow = tuple[int, MessageStatus, str | None, float | None]  # message key, status, reason, due time
 
 
 class Recovery:
-    """:param snapshot_of: the snapshot of a broadcast, through the unit's connection."""
+    """Settles the claims of dead workers and queues lost work again.
+
+    :param client: a Redis client of the calling event loop.
+    :param snapshot_of: returns the snapshot of a broadcast by its id, read in the given transaction.
+    """
 
     def __init__(
         self,
@@ -54,50 +58,58 @@ class Recovery:
         self._snapshot_of = snapshot_of
 
     async def recover(self, *, worker_id: int) -> None:
-        """Settle what dead workers held, then put lost work back into the queue."""
+        """Settle the claims of dead workers, then queue lost work again.
+
+        :param worker_id: the id of this worker, which is never settled.
+        """
         for dead in await self._dead_workers(worker_id):
             await self.settle_worker(dead)
-        await self._wake_work()
+        await self._queue_work()
 
     async def settle_worker(self, worker_id: int) -> None:
-        """Take a dead worker's claims back: what may have left is unknown, the rest waits again.
+        """Settle the claims of a dead worker: messages that may have left become unknown, the others wait again.
 
-        The worker is sealed first: from then on it can start nothing, should it be alive after all.
+        The worker is sealed first. If it is still alive, it can start no more messages.
         """
-        whole, intents = await self._intents.seal(worker_id)
+        complete, intents = await self._intents.seal(worker_id)
         settled = 0
-        settle = partial(self._settle_some, worker_id=worker_id, whole=whole, intents=intents)
+        settle = partial(self._settle_chunk, worker_id=worker_id, complete=complete, intents=intents)
         while rows := await self._group_commit.run(settle):
             settled += rows
         await self._group_commit.run(lambda unit: worker_store.end_worker(unit.conn, worker_id, now=unit.now))
         await self._intents.drop(worker_id)
-        log.warning("worker %d is gone: %d of its claims were settled, %d intents", worker_id, settled, len(intents))
+        log.warning(
+            "worker %d is dead: its %d claims were settled; %d sends had begun", worker_id, settled, len(intents)
+        )
 
     async def _dead_workers(self, mine: int) -> list[int]:
-        """Workers without a lease, once Redis has kept its keys long enough for everyone to have renewed theirs."""
-        kept_since = await self._intents.kept_since()
+        """Return the workers without a lease.
+
+        After Redis lost its keys the list is empty, until every living worker has had the time to renew its lease.
+        """
+        keys_since = await self._intents.keys_since()
         seconds, micros = await self._client.time()
         grace = self._context.settings.lease_seconds + 2 * self._context.settings.heartbeat_seconds
-        if kept_since is None or seconds + micros / 1e6 - kept_since < grace:
+        if keys_since is None or seconds + micros / 1e6 - keys_since < grace:
             return []
         open_workers = await self._group_commit.run(lambda unit: worker_store.claiming_workers(unit.conn))
         return [worker for worker in open_workers if worker != mine and not await self._intents.is_alive(worker)]
 
-    def _settle_some(self, unit: UnitOfWork, *, worker_id: int, whole: bool, intents: set[int]) -> int:
+    def _settle_chunk(self, unit: UnitOfWork, *, worker_id: int, complete: bool, intents: set[int]) -> int:
         claims = claim_store.claims_of(unit.conn, worker_id, limit=CHUNK)
-        rows = [self._settled(unit, claim, left=not whole or claim.id in intents) for claim in claims]
+        rows = [self._settled_row(unit, claim, may_have_left=not complete or claim.id in intents) for claim in claims]
         claim_store.settle_claims(unit.conn, rows, worker_id=worker_id, changes=unit.changes)
         by_connection: dict[int, dict[int, str | None]] = {}
         for claim in claims:
             by_connection.setdefault(claim.connection_id, {})[claim.id] = None
-        for connection_id, keys in by_connection.items():  # a receipt may know what we do not
+        for connection_id, keys in by_connection.items():  # a parked receipt may settle the outcome
             apply_parked(unit, keys, connection_id=connection_id)
         return len(rows)
 
-    def _settled(self, unit: UnitOfWork, claim: Row[tuple[int, int, int]], *, left: bool) -> Settled:
-        if not left:
-            waits_as = MessageStatus.RETRY if claim.attempts else MessageStatus.QUEUED
-            return (claim.id, waits_as, None, unit.now if claim.attempts else None)
+    def _settled_row(self, unit: UnitOfWork, claim: Row[tuple[int, int, int]], *, may_have_left: bool) -> SettledRow:
+        if not may_have_left:
+            status = MessageStatus.RETRY if claim.attempts else MessageStatus.QUEUED
+            return (claim.id, status, None, unit.now if claim.attempts else None)
         snapshot = self._snapshot_of(unit, message_store.broadcast_of(claim.id))
         resend = snapshot is not None and snapshot.draft.on_unknown == "resend"
         return (
@@ -107,11 +119,11 @@ class Recovery:
             unit.now + self._context.settings.resend_seconds if resend else None,
         )
 
-    async def _wake_work(self) -> None:
-        await self._group_commit.run(self._tidy_up)  # on its own: what it lets go is work only once committed
+    async def _queue_work(self) -> None:
+        await self._group_commit.run(self._tidy_up)  # committed first: the work that it releases is found below
         unprepared, turns, unswept = await self._group_commit.run(self._find_work)
         imports = await self._group_commit.run(lambda unit: import_store.unfinished(unit.conn))
-        called = await self._group_commit.run(lambda unit: call_store.waiting_connections(unit.conn))
+        with_calls = await self._group_commit.run(lambda unit: call_store.waiting_connections(unit.conn))
         work_queue = self._context.work_queue
         for row in unprepared:
             await _in_thread(work_queue.prepare, row.id, rank=row.rank)
@@ -119,12 +131,13 @@ class Recovery:
             await _in_thread(work_queue.turn, connection_id, rank=rank)
         for broadcast_id in unswept:
             await _in_thread(work_queue.sweep, broadcast_id)
-        for connection_id in called:
+        for connection_id in with_calls:
             await _in_thread(work_queue.webhooks, connection_id, rank=Rank.HIGH)
         for import_id in imports:
             await _in_thread(work_queue.import_contacts, import_id)
 
     def _tidy_up(self, unit: UnitOfWork) -> None:
+        """Release unknown messages that are to be resent, apply missed receipts, and delete old rows."""
         unknown_store.release_unknown(unit.conn, now=unit.now, limit=CHUNK, changes=unit.changes)
         apply_overtaken(unit)
         receipt_store.forget_parked(unit.conn, before=unit.now - PARKED_SECONDS)

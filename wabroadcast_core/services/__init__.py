@@ -1,1 +1,1 @@
-"""Use cases of the broadcaster, one noun a file."""
+"""The broadcaster's use cases, one file for each noun."""

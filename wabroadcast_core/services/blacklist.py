@@ -1,4 +1,4 @@
-"""The blacklist, as operators see and change it: who opts out is dropped from running turns at once."""
+"""Use cases of the blacklist. A number that is added is dropped from running turns at once."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.blacklist import EVERY_CONNECTION, REMARK
 from wabroadcast_core.store.uploads import find_upload
 
-AT_ONCE = 5_000  # numbers in one statement, and in one announcement
+MOST_AT_ONCE = 5_000  # numbers in one statement, and in one announcement
 MOST_FAULTS = 100
 
 
@@ -32,7 +32,10 @@ class Blacklist:
         self._context = context
 
     def list(self, *, query: str | None = None, page: int = 1, page_size: int = 50) -> Page[BlacklistEntry]:
-        """Newest first. ``query``: part of a number."""
+        """Return a page of entries, newest first.
+
+        :param query: part of a number.
+        """
         with self._context.database.read() as conn:
             rows, total = blacklist_store.list_numbers(
                 conn, query=query, offset=(page - 1) * page_size, limit=page_size
@@ -43,16 +46,20 @@ class Blacklist:
     def add(
         self, number: str, *, reason: str = DEFAULT_REASON, connection: str | None = None, actor: str = DEFAULT_ACTOR
     ) -> BlacklistEntry:
-        """Let nobody message a number any more, on any connection or on one. Listed already: the first reason stays.
+        """Block a number on all connections, or on one. A number that is listed already keeps its first reason.
 
-        :raises NumberError: this is no number. :raises NotFoundError: there is no such connection.
+        :param number: in E.164 or as written in the default region.
+        :param connection: the name of the only connection to block it on.
+        :param actor: the user or component that blocks it.
+        :raises NumberError: the number is not valid.
+        :raises NotFoundError: no connection has this name.
         """
         normal = self._normal(number)
         self._add([normal], reason=reason, connection=connection, actor=actor)
         with self._context.database.read() as conn:
             row = blacklist_store.find_number(conn, normal, connection_id=_connection_id(conn, connection))
             if row is None:
-                raise NotFoundError("listed number", mask_number(normal))
+                raise NotFoundError("blacklist entry", mask_number(normal))
             return _entries(conn, [row])[0]
 
     def add_many(
@@ -63,17 +70,19 @@ class Blacklist:
         connection: str | None = None,
         actor: str = DEFAULT_ACTOR,
     ) -> int:
-        """As :meth:`add`, for many. :returns: how many were not listed before.
+        """Block many numbers, as :meth:`add` does.
 
-        :raises InvalidInputError: some are no numbers: nobody is listed. :raises NotFoundError: no such connection.
+        :returns: how many were not listed before.
+        :raises InvalidInputError: some numbers are not valid; none is added.
+        :raises NotFoundError: no connection has this name.
         """
         normal: dict[str, None] = {}
         faults: list[Fault] = []
-        for place, number in enumerate(numbers):
+        for index, number in enumerate(numbers):
             try:
                 normal[self._normal(number)] = None
             except NumberError as error:
-                faults.append(Fault(f"numbers.{place}", error.reason))
+                faults.append(Fault(f"numbers.{index}", error.reason))
         if faults:
             raise InvalidInputError(faults[:MOST_FAULTS])
         return self._add(list(normal), reason=reason, connection=connection, actor=actor)
@@ -87,12 +96,15 @@ class Blacklist:
         actor: str = DEFAULT_ACTOR,
         **choices: Unpack[ReadingChoices],
     ) -> BlacklistReport:
-        """As :meth:`add`, for the numbers of an uploaded CSV file or workbook, which streams.
+        """Block the numbers of an uploaded CSV file or workbook, as :meth:`add` does. The file is streamed.
 
-        What was listed before a file turned out to be broken stays listed; the same file again changes nothing.
+        If the file turns out to be damaged, the numbers before the damage stay listed. Importing the same file again
+        changes nothing.
 
-        :param choices: how the file is read, where it would be understood otherwise.
-        :raises NotFoundError: no such upload or connection. :raises InvalidInputError: an option does not fit.
+        :param choices: how to read the file, where automatic detection would be wrong.
+        :returns: the report; its ``reason`` says why the file could not be read to its end.
+        :raises NotFoundError: no upload has this id, or no connection this name.
+        :raises InvalidInputError: an option is not valid.
         :raises FileError: nothing of the file can be read.
         """
         options = import_options(self._context, **choices)
@@ -102,7 +114,7 @@ class Blacklist:
         source = open_import_source(self._context, upload_id, options)
         report = BlacklistReport(filename=None if upload is None else upload["filename"])
         try:
-            for chunk in number_chunks(source.read(), region=options.region, size=AT_ONCE):
+            for chunk in number_chunks(source.read(), region=options.region, size=MOST_AT_ONCE):
                 added = self._add(list(chunk.numbers), reason=reason, connection=connection, actor=actor)
                 _count(report, chunk, added=added)
         except (InputError, SourceError) as error:
@@ -114,7 +126,10 @@ class Blacklist:
         return report
 
     def history(self, number: str) -> Sequence[BlacklistAct]:
-        """How a number was listed and taken off, the oldest first. :raises NumberError: this is no number."""
+        """Return the opt-outs and opt-ins of a number, oldest first.
+
+        :raises NumberError: the number is not valid.
+        """
         with self._context.database.read() as conn:
             rows = blacklist_store.history_of(conn, self._normal(number))
             names = connection_names(conn)
@@ -130,20 +145,23 @@ class Blacklist:
         ]
 
     def remove(self, number: str, *, connection: str | None = None, actor: str = DEFAULT_ACTOR) -> None:
-        """Allow a number again, on one connection or on all; that it opted in again is kept.
+        """Allow a number again, on one connection or on all. This is recorded in its history.
 
-        :raises NotFoundError: it is not listed, or there is no such connection.
+        :param connection: the name of the only connection to allow it on.
+        :param actor: the user or component that allows it.
+        :raises NumberError: the number is not valid.
+        :raises NotFoundError: the number is not listed, or no connection has this name.
         """
         normal = self._normal(number)
         with self._context.database.write() as conn:
             key = None if connection is None else _connection_id(conn, connection)
             now = self._context.clock.now()
             if not blacklist_store.remove_number(conn, normal, source=actor, now=now, connection_id=key):
-                raise NotFoundError("listed number", mask_number(normal))
+                raise NotFoundError("blacklist entry", mask_number(normal))
 
     def _add(self, numbers: Sequence[str], *, reason: str, connection: str | None, actor: str) -> int:
-        """Written first, announced then: turns that run drop these numbers, others find them listed."""
-        parts = [numbers[start : start + AT_ONCE] for start in range(0, len(numbers), AT_ONCE)]
+        """Store numbers, then announce them: running turns drop them, and later claims find them in the store."""
+        parts = [numbers[start : start + MOST_AT_ONCE] for start in range(0, len(numbers), MOST_AT_ONCE)]
 
         def transaction(conn: Connection) -> int:
             key, now = _connection_id(conn, connection), self._context.clock.now()

@@ -13,7 +13,7 @@ from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
 from wabroadcast_core.control import transitions
 from wabroadcast_core.control.announcements import Announcement, announce
-from wabroadcast_core.errors import NotFoundError, UnavailableError
+from wabroadcast_core.errors import NotFoundError
 from wabroadcast_core.models.base import DEFAULT_ACTOR, as_timestamp, parse_model
 from wabroadcast_core.models.broadcast import (
     BroadcastDetail,
@@ -26,11 +26,11 @@ from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
+from wabroadcast_core.services.broadcast_work import queue_preparation, queue_turns, sweep_messages
 from wabroadcast_core.services.lookups import broadcast_row, connection_names, message_key
 from wabroadcast_core.services.views import detail_of, message_view, progress_of, summary_of
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
-from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.messages import Changes
 
@@ -38,14 +38,14 @@ Act: TypeAlias = Literal["pause", "resume", "cancel"]
 
 
 class Broadcasts(ABC):
-    """The methods of :class:`Broadcaster` for broadcasts and their messages: it inherits them."""
+    """The methods of :class:`Broadcaster` for broadcasts and their messages. The broadcaster inherits them."""
 
     @property
     @abstractmethod
     def context(self) -> Context:
         """The parts that the services share."""
 
-    # --- taking them in ----------------------------------------------------------------------------------------
+    # --- submit ------------------------------------------------------------------------------------------------
 
     def submit(
         self,
@@ -55,19 +55,22 @@ class Broadcasts(ABC):
         idempotency_key: str | None = None,
         actor: str = DEFAULT_ACTOR,
     ) -> BroadcastSummary:
-        """Store a broadcast and queue its preparation. It is in the store when this returns, also while Redis is down.
+        """Store a broadcast and queue its preparation.
 
-        :param recipients: the audience, streamed; without it the draft names a ``source``.
-        :param idempotency_key: the same key with the same body returns the same broadcast.
-        :raises InvalidInputError: a field does not fit.
-        :raises TemplateError: a text of the message cannot be rendered.
-        :raises ConflictError: the key came with another body before.
+        The broadcast is in the store when this returns, even while Redis cannot be reached.
+
+        :param recipients: the audience, which is streamed; without it the draft must name a ``source``.
+        :param idempotency_key: a second submit with the same key and the same body returns the first broadcast.
+        :param actor: the user or component that submits it, for the history.
+        :raises InvalidInputError: a field is not valid.
+        :raises TemplateError: a text of the message is not a valid template.
+        :raises ConflictError: the idempotency key was used before with another body.
         """
         submitted = self._submission.take(draft, recipients, idempotency_key=idempotency_key, actor=actor)
         summary = self._summary(submitted.key)
         if submitted.new:
             self.context.plugins.broadcast_changed(summary)
-            self.context.work_queue.prepare(submitted.key, rank=summary.priority.rank, at=_later(summary))
+            queue_preparation(self.context, submitted.key, summary)
         return summary
 
     def preview(
@@ -77,17 +80,17 @@ class Broadcasts(ABC):
         *,
         seconds: float = 20.0,
     ) -> Preview:
-        """Return what a submit of this would do. Nothing is stored, nothing is sent.
+        """Return what a submit of this broadcast would do. Nothing is stored and nothing is sent.
 
-        :param seconds: how long the audience may be read; the preview shows what was counted by then.
-        :raises InvalidInputError: the submit would be refused.
-        :raises TemplateError: likewise, for a text of the message.
+        :param seconds: the longest time to read the audience; after it, the preview shows the counts so far.
+        :raises InvalidInputError: a field is not valid; a submit would be refused.
+        :raises TemplateError: a text of the message is not a valid template; a submit would be refused.
         :raises SourceError: the audience cannot be read.
-        :raises FileError: likewise, for a file.
+        :raises FileError: the audience is a file that cannot be read.
         """
         return Previewing(self.context, self._submission).preview(draft, recipients, seconds=seconds)
 
-    # --- looking at them ---------------------------------------------------------------------------------------
+    # --- read --------------------------------------------------------------------------------------------------
 
     def status(self, job_id: str) -> BroadcastProgress:
         """Return the progress of a broadcast.
@@ -100,7 +103,7 @@ class Broadcasts(ABC):
         return progress_of(row, skips=skips, now=self.context.clock.now())
 
     def get(self, job_id: str) -> BroadcastDetail:
-        """Return a broadcast as it was submitted, with its progress and history.
+        """Return a broadcast as it was submitted, with its progress and its history.
 
         :raises NotFoundError: no broadcast has this id.
         """
@@ -123,7 +126,8 @@ class Broadcasts(ABC):
     ) -> Page[BroadcastSummary]:
         """Return a page of broadcasts, newest first.
 
-        :param query: part of a name or a job id.
+        :param connection: the name of a connection that the broadcast uses.
+        :param query: part of a name.
         """
         with self.context.database.read() as conn:
             rows, total = broadcast_store.list_broadcasts(
@@ -149,10 +153,12 @@ class Broadcasts(ABC):
         cursor: str | None = None,
         limit: int = 100,
     ) -> CursorPage[MessageView]:
-        """Return messages of a broadcast, in the order of its audience.
+        """Return a page of the messages of a broadcast, in the order of its audience.
 
+        :param reason: the exact reason of the messages.
         :param query: part of a number or a name.
-        :raises NotFoundError: no broadcast has this id, or the cursor is not one of its messages.
+        :param cursor: the ``next_cursor`` of the page before.
+        :raises NotFoundError: no broadcast has this id, or the cursor is not a message of it.
         """
         with self.context.database.read() as conn:
             row = broadcast_row(conn, job_id)
@@ -167,15 +173,15 @@ class Broadcasts(ABC):
     # --- control -----------------------------------------------------------------------------------------------
 
     def pause(self, job_id: str, *, batch: int | None = None, actor: str = DEFAULT_ACTOR) -> BroadcastSummary:
-        """Start no more messages of a broadcast, or of one batch, until it is resumed.
+        """Pause a broadcast, or one batch: no more of its messages start until it is resumed.
 
         :raises NotFoundError: no broadcast has this id, or no batch this number.
-        :raises ConflictError: it is paused or ended.
+        :raises ConflictError: it is paused already, or has ended.
         """
         return self._transition(job_id, "pause", batch=batch, actor=actor)
 
     def resume(self, job_id: str, *, batch: int | None = None, actor: str = DEFAULT_ACTOR) -> BroadcastSummary:
-        """Continue a paused broadcast or batch: no message is sent twice, none is forgotten.
+        """Continue a paused broadcast or batch. No message is sent twice, and none is lost.
 
         :raises NotFoundError: no broadcast has this id, or no batch this number.
         :raises ConflictError: it is not paused.
@@ -183,7 +189,7 @@ class Broadcasts(ABC):
         return self._transition(job_id, "resume", batch=batch, actor=actor)
 
     def cancel(self, job_id: str, *, batch: int | None = None, actor: str = DEFAULT_ACTOR) -> BroadcastSummary:
-        """End a broadcast, or one batch: messages that have not left are never sent.
+        """Cancel a broadcast, or one batch: messages that have not left are never sent.
 
         :raises NotFoundError: no broadcast has this id, or no batch this number.
         :raises ConflictError: it has ended.
@@ -191,26 +197,26 @@ class Broadcasts(ABC):
         return self._transition(job_id, "cancel", batch=batch, actor=actor)
 
     def pause_message(self, job_id: str, message_id: str, *, actor: str = DEFAULT_ACTOR) -> MessageView:
-        """Hold one message back until it is resumed.
+        """Pause one message: it is not sent until it is resumed.
 
-        :raises NotFoundError: there is no such message.
-        :raises ConflictError: its status does not allow it.
+        :raises NotFoundError: no broadcast or message has this id.
+        :raises ConflictError: the status of the message does not allow it.
         """
         return self._transition_message(job_id, message_id, "pause", actor=actor)
 
     def resume_message(self, job_id: str, message_id: str, *, actor: str = DEFAULT_ACTOR) -> MessageView:
-        """Put one paused message back into the queue.
+        """Continue with one paused message.
 
-        :raises NotFoundError: there is no such message.
-        :raises ConflictError: it is not paused, or its broadcast has ended.
+        :raises NotFoundError: no broadcast or message has this id.
+        :raises ConflictError: the message is not paused, or its broadcast has ended.
         """
         return self._transition_message(job_id, message_id, "resume", actor=actor)
 
     def cancel_message(self, job_id: str, message_id: str, *, actor: str = DEFAULT_ACTOR) -> MessageView:
-        """Never send one message that has not left.
+        """Cancel one message: if it has not left, it is never sent.
 
-        :raises NotFoundError: there is no such message.
-        :raises ConflictError: its status does not allow it.
+        :raises NotFoundError: no broadcast or message has this id.
+        :raises ConflictError: the status of the message does not allow it.
         """
         return self._transition_message(job_id, message_id, "cancel", actor=actor)
 
@@ -231,11 +237,11 @@ class Broadcasts(ABC):
             return act == "cancel"
 
         summary = self._change(
-            job_id, work, lock=batch is None, news=None if act == "resume" else Announcement(batch=batch)
+            job_id, work, lock=batch is None, announcement=None if act == "resume" else Announcement(batch=batch)
         )
         if act == "resume":
             self._prepare_again(job_id)
-            self._wake(job_id)
+            queue_turns(self.context, job_id)
         self.context.plugins.broadcast_changed(summary)
         return summary
 
@@ -257,10 +263,10 @@ class Broadcasts(ABC):
             message = message_store.find_message(conn, key)
             names = connection_names(conn)
         if act == "resume":
-            self._wake(job_id)
+            queue_turns(self.context, job_id)
         else:
-            news = Announcement(broadcast=row["id"], message=key)
-            announce(self.context.redis, self.context.keys, news)
+            announcement = Announcement(broadcast=row["id"], message=key)
+            announce(self.context.redis, self.context.keys, announcement)
         if message is None:
             raise NotFoundError("message", message_id)
         return message_view(message, job_id=job_id, connections=names)
@@ -273,11 +279,12 @@ class Broadcasts(ABC):
         code: str | None = None,
         actor: str = DEFAULT_ACTOR,
     ) -> BroadcastSummary:
-        """Try failed or unknown messages again.
+        """Send failed or unknown messages again.
 
-        :param code: only those that ended with this reason.
+        :param status: the status of the messages: failed or unknown.
+        :param code: only messages that ended with this reason.
         :raises NotFoundError: no broadcast has this id.
-        :raises ConflictError: it was cancelled, or its audience could not be read.
+        :raises ConflictError: the broadcast was cancelled, or its audience could not be read.
         """
 
         def work(conn: Connection, row: RowMapping, changes: Changes) -> bool:
@@ -286,7 +293,7 @@ class Broadcasts(ABC):
             return False
 
         summary = self._change(job_id, work)
-        self._wake(job_id)
+        queue_turns(self.context, job_id)
         self.context.plugins.broadcast_changed(summary)
         return summary
 
@@ -296,8 +303,8 @@ class Broadcasts(ABC):
         """Change the time or the name of a broadcast that has not started.
 
         :raises NotFoundError: no broadcast has this id.
-        :raises InvalidInputError: the patch does not fit.
-        :raises ConflictError: it has started.
+        :raises InvalidInputError: the patch is not valid.
+        :raises ConflictError: the broadcast has started.
         """
         patch = patch if isinstance(patch, BroadcastPatch) else parse_model(BroadcastPatch, patch)
 
@@ -322,7 +329,10 @@ class Broadcasts(ABC):
         return Submission(self.context, new_id=lambda: str(uuid.uuid4()))
 
     def _notify_changed(self, keys: Iterable[int]) -> None:
-        """Notify the plugins that these broadcasts have a new status."""
+        """Notify the plugins that broadcasts have a new status.
+
+        :param keys: the store's ids of the broadcasts.
+        """
         for key in keys:
             self.context.plugins.broadcast_changed(self._summary(key))
 
@@ -332,12 +342,14 @@ class Broadcasts(ABC):
         work: Callable[[Connection, RowMapping, Changes], bool],
         *,
         lock: bool = False,
-        news: Announcement | None = None,
+        announcement: Announcement | None = None,
     ) -> BroadcastSummary:
-        """Change a broadcast in one transaction, then tell the turns.
+        """Change a broadcast in one transaction, then announce the change to the turns.
 
-        :param work: says whether its open messages are to be swept then.
-        :param lock: hold the broadcast's row meanwhile; not where messages are changed: workers lock these first.
+        :param work: makes the change; returns whether the broadcast's open messages must be swept afterwards.
+        :param lock: whether to lock the broadcast's row. Not if messages are changed: workers lock those first, so
+            the opposite order would deadlock.
+        :param announcement: the announcement, without the broadcast's id.
         """
 
         def transaction(conn: Connection) -> tuple[int, bool]:
@@ -348,37 +360,19 @@ class Broadcasts(ABC):
             return row["id"], more
 
         key, more = self.context.database.transact(transaction)
-        if news is not None:
-            told = Announcement(broadcast=key, batch=news.batch, message=news.message)
-            announce(self.context.redis, self.context.keys, told)
+        if announcement is not None:
+            complete = Announcement(broadcast=key, batch=announcement.batch, message=announcement.message)
+            announce(self.context.redis, self.context.keys, complete)
         if more:
-            self._sweep(key)
+            sweep_messages(self.context, key)
         return self._summary(key)
 
-    def _sweep(self, key: int) -> None:
-        """Close what an ended broadcast left open: as much as one transaction takes at once, the rest in a worker."""
-        try:
-            more = transitions.sweep_some(self.context.database, key, now=self.context.clock.now())
-        except UnavailableError:  # it has ended all the same: recover sweeps
-            more = True
-        if more:
-            self.context.work_queue.sweep(key)
-
-    def _wake(self, job_id: str) -> None:
-        """Have the broadcast's connections look at once."""
-        with self.context.database.read() as conn:
-            row = broadcast_row(conn, job_id)
-            pool = broadcast_store.pools_of(conn, [row["id"]])[row["id"]]
-            keys = connection_store.connection_keys(conn, pool)
-        for key in keys.values():
-            self.context.work_queue.turn(key, rank=row["rank"])
-
     def _prepare_again(self, job_id: str) -> None:
-        """Put an audience that is still to be read back into the queue."""
+        """Queue the preparation again if the audience has not been read to its end."""
         with self.context.database.read() as conn:
             row = broadcast_row(conn, job_id)
         if not row["prepared"]:
-            self.context.work_queue.prepare(row["id"], rank=row["rank"], at=_later(self._summary(row["id"])))
+            queue_preparation(self.context, row["id"], self._summary(row["id"]))
 
     def _summary(self, key: int) -> BroadcastSummary:
         with self.context.database.read() as conn:
@@ -387,7 +381,3 @@ class Broadcasts(ABC):
         if row is None:
             raise NotFoundError("broadcast", str(key))
         return summary_of(row, pool)
-
-
-def _later(summary: BroadcastSummary) -> float | None:
-    return as_timestamp(summary.scheduled_at) if summary.status == BroadcastStatus.SCHEDULED else None

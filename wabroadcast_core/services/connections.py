@@ -1,4 +1,4 @@
-"""The connections, as operators see and change them: checked, their secrets sealed and never shown again."""
+"""Use cases of connections. Their settings are validated and encrypted; secrets are never shown again."""
 
 import asyncio
 import logging
@@ -33,56 +33,62 @@ from wabroadcast_core.transport.connection_test import probe
 
 log = logging.getLogger(__name__)
 
-FIRST_NAME = "sandbox"
+SANDBOX = "sandbox"
 
 
 class Connections:
-    """``broadcaster.connections``: the accounts that send."""
+    """``broadcaster.connections``: the WhatsApp accounts that send."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def ensure_first(self) -> None:
-        """A fresh start has one connection, which plays a provider."""
+        """Create the connection ``sandbox``, whose sender simulates a provider, if there is no connection yet."""
 
-        def make(conn: Connection) -> None:
+        def create(conn: Connection) -> None:
             if not connection_store.list_connections(conn):
-                self._save(conn, FIRST_NAME, ConnectionDraft(sender="sandbox"), {})
+                self._save(conn, SANDBOX, ConnectionDraft(sender=SANDBOX), {})
 
-        if FIRST_NAME in self._context.plugins.senders:
-            self._context.database.transact(make)
+        if SANDBOX in self._context.plugins.senders:
+            self._context.database.transact(create)
 
     def list(self) -> list[ConnectionView]:
+        """Return all connections, without their secrets."""
         with self._context.database.read() as conn:
             rows = connection_store.list_connections(conn)
         return [self._view(row) for row in rows]
 
     def get(self, name: str) -> ConnectionView:
-        """:raises NotFoundError: there is none."""
+        """Return a connection, without its secrets.
+
+        :raises NotFoundError: no connection has this name.
+        """
         with self._context.database.read() as conn:
-            return self._view(_found(conn, name))
+            return self._view(_find(conn, name))
 
     def kinds(self) -> Sequence[ConnectionKind]:
-        """The kinds of sender that are installed, each with the JSON schema of its settings."""
+        """Return the installed kinds of sender, each with the JSON schema of its settings."""
         return [
             ConnectionKind(kind=kind, settings_schema=sender.Settings.model_json_schema(by_alias=True))
             for kind, sender in sorted(self._context.plugins.senders.items())
         ]
 
     def save(self, name: str, draft: ConnectionDraft | Mapping[str, Any]) -> ConnectionView:
-        """Create or change a connection; a change holds from the next claim on.
+        """Create or change a connection. A change takes effect at the next claim.
 
         A secret that is left out keeps its value.
 
-        :raises InvalidInputError: the name, the sender or its settings do not fit.
+        :raises InvalidInputError: the name, the sender or its settings are not valid.
         """
         draft = draft if isinstance(draft, ConnectionDraft) else parse_model(ConnectionDraft, draft)
         if not re.fullmatch(CONNECTION_NAME, name):
-            raise InvalidInputError([Fault("name", "small letters, digits, - and _ make a connection's name")])
+            reason = "not a valid name: use at most 63 small letters, digits, - and _, beginning with a letter or digit"
+            raise InvalidInputError([Fault("name", reason)])
         sender = self._context.plugins.senders.get(draft.sender)
         if sender is None:
             known = ", ".join(sorted(self._context.plugins.senders))
-            raise InvalidInputError([Fault("sender", f"no sender is called {draft.sender!r}; there are: {known}")])
+            reason = f"there is no sender {draft.sender!r}: use one of {known}, or install the plugin that provides it"
+            raise InvalidInputError([Fault("sender", reason)])
         settings = self._complete(name, draft, sender)
 
         def transaction(conn: Connection) -> None:
@@ -93,23 +99,30 @@ class Connections:
         return self.get(name)
 
     def delete(self, name: str) -> None:
-        """:raises NotFoundError: there is none. :raises ConflictError: broadcasts name it."""
+        """Delete a connection that no broadcast uses.
+
+        :raises NotFoundError: no connection has this name.
+        :raises ConflictError: broadcasts use it.
+        """
         with self._context.database.write() as conn:
-            row = _found(conn, name)
+            row = _find(conn, name)
             if connection_store.is_used(conn, row["id"]):
-                raise ConflictError(f"broadcasts name connection {name!r}: pause it instead", status=row["state"])
+                raise ConflictError(
+                    f"connection {name!r} cannot be deleted, because broadcasts use it: pause it instead",
+                    status=row["state"],
+                )
             connection_store.delete_connection(conn, name)
 
     def pause(self, name: str, *, actor: str = DEFAULT_ACTOR) -> ConnectionView:
-        """Start nothing more through a connection until it is resumed.
+        """Pause a connection: no message starts through it until it is resumed.
 
         :raises NotFoundError: no connection has this name.
-        :raises ConflictError: a person paused it before.
+        :raises ConflictError: it was paused by a person already.
         """
         return self._set_state(name, ConnectionState.PAUSED, actor=actor)
 
     def resume(self, name: str, *, actor: str = DEFAULT_ACTOR) -> ConnectionView:
-        """Send through a paused connection again.
+        """Resume a paused connection.
 
         :raises NotFoundError: no connection has this name.
         :raises ConflictError: it is active already.
@@ -119,7 +132,7 @@ class Connections:
     def _set_state(self, name: str, state: ConnectionState, *, actor: str) -> ConnectionView:
         act = "pause" if state is ConnectionState.PAUSED else "resume"
         with self._context.database.write() as conn:
-            row = _found(conn, name)
+            row = _find(conn, name)
             now = self._context.clock.now()
             changed = connection_store.set_state(conn, row["id"], state, reason=None, now=now)
             if not changed and state is ConnectionState.PAUSED:
@@ -133,12 +146,12 @@ class Connections:
         return self.get(name)
 
     def test(self, name: str) -> ConnectionTest:
-        """Ask the provider whether this account can send; nothing is sent, and nothing is changed.
+        """Ask the provider whether the account can send. Nothing is sent, and nothing is changed.
 
-        :raises NotFoundError: there is none.
+        :raises NotFoundError: no connection has this name.
         """
         with self._context.database.read() as conn:
-            snapshot = ConnectionSnapshot.of(_found(conn, name), now=self._context.clock.now())
+            snapshot = ConnectionSnapshot.of(_find(conn, name), now=self._context.clock.now())
         return asyncio.run(probe(self._context, snapshot))
 
     def _save(self, conn: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> None:
@@ -152,22 +165,25 @@ class Connections:
         )
 
     def _limits(self, draft: ConnectionDraft) -> dict[str, Any]:
-        """The limits as given; those left out are what is usual for the sender."""
+        """Return the limits to store: those of the draft, and for the others the sender's defaults."""
         capabilities = self._context.plugins.senders[draft.sender].capabilities
         careful = _given(HUMAN_PACE) if capabilities.ban_risk else {}
         limits = Limits.model_validate({**careful, **_given(capabilities.limits), **_given(draft)})
         return limits.model_dump(mode="json", by_alias=True)
 
     def _complete(self, name: str, draft: ConnectionDraft, sender: type[Sender]) -> dict[str, Any]:
-        """The settings to keep: those given, and the secrets that stand already. :raises InvalidInputError: no fit."""
+        """Return the settings to store: those of the draft, and the stored secrets that it leaves out.
+
+        :raises InvalidInputError: the settings are not valid.
+        """
         settings = dict(draft.settings)
         with self._context.database.read() as conn:
             present = connection_store.find_connection(conn, name)
         if present is not None and present["sender"] == draft.sender:
-            kept = self._context.vault.open(present["settings"])
+            stored = self._context.vault.open(present["settings"])
             for names in _secret_fields(sender.Settings):
                 if names.isdisjoint(settings):
-                    settings |= {name: kept[name] for name in names & kept.keys()}
+                    settings |= {name: stored[name] for name in names & stored.keys()}
         try:
             sender.Settings.model_validate(settings)
         except ValidationError as error:
@@ -181,14 +197,14 @@ class Connections:
         return connection_view(row, {key: value for key, value in settings.items() if key not in hidden})
 
     def _wake(self) -> None:
-        """Whoever may have work by a change takes a turn: the connection itself, or the others of its pools."""
+        """Queue turns where a change may have made work due: at the connection, or at the others of its pools."""
         with self._context.database.read() as conn:
             working = broadcast_store.working_connections(conn)
         for key, rank in working:
             self._context.work_queue.turn(key, rank=rank)
 
 
-def _found(conn: Connection, name: str) -> RowMapping:
+def _find(conn: Connection, name: str) -> RowMapping:
     row = connection_store.find_connection(conn, name)
     if row is None:
         raise NotFoundError("connection", name)
@@ -196,12 +212,15 @@ def _found(conn: Connection, name: str) -> RowMapping:
 
 
 def _given(limits: Limits) -> dict[str, Any]:
-    """The fields that somebody set, null among them."""
+    """Return the fields that were set, including those that were set to None."""
     return {name: getattr(limits, name) for name in limits.model_fields_set & Limits.model_fields.keys()}
 
 
 def _secret_fields(settings: type[BaseModel]) -> list[frozenset[str]]:
-    """The names that each secret of a settings model may be given by; a field with secrets inside is one whole."""
+    """Return for each secret of a settings model the names by which it may be given.
+
+    A field with secrets inside counts as one secret.
+    """
     return [
         frozenset(filter(None, (name, field.alias, _text(field.validation_alias))))
         for name, field in settings.model_fields.items()

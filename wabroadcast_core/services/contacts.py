@@ -1,4 +1,4 @@
-"""The contact book, as operators see and change it: people, and the files that they come in by."""
+"""Use cases of the contact book: its contacts, and the import and export of files."""
 
 import json
 import uuid
@@ -43,14 +43,14 @@ ERRORS_PAGE = 1_000
 
 
 class Contacts:
-    """``broadcaster.contacts``: the contact book, and the files that fill it."""
+    """``broadcaster.contacts``: the contact book, with the import and export of files."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._threads = ImportThreads(context)
 
     def close(self) -> None:
-        """Leave the imports that run in this process to others; what they took over stays."""
+        """Stop the imports that run in this process. A worker continues them; the rows imported so far stay."""
         self._threads.close()
 
     # --- imports -----------------------------------------------------------------------------------------------
@@ -64,20 +64,22 @@ class Contacts:
         wait_seconds: float = 10.0,
         **choices: Unpack[ReadingChoices],
     ) -> ImportReport:
-        """Take the people of an uploaded CSV file or workbook into the book.
+        """Import the contacts of an uploaded CSV file or workbook.
 
-        It runs in this process, in a thread; should the process die, a worker goes on where it stood.
+        The import runs in this process, in a thread. If the process dies, a worker continues it.
 
-        :param tags: added to everyone, beside those in a column of tags.
-        :param dry_run: store nothing, and say what would happen.
-        :param choices: how the file is read, where it would be understood otherwise.
-        :returns: the report; its status is ``running`` if it takes longer than ``wait_seconds``.
-        :raises NotFoundError: there is no such upload. :raises InvalidInputError: an option does not fit.
+        :param tags: tags for all contacts of the file, beside those in its tag column.
+        :param dry_run: store nothing, and report what would happen.
+        :param wait_seconds: the longest time to wait for the end of the import.
+        :param choices: how to read the file, where automatic detection would be wrong.
+        :returns: the report; its status is ``running`` if the import takes longer than ``wait_seconds``.
+        :raises NotFoundError: no upload has this id.
+        :raises InvalidInputError: an option is not valid.
         :raises FileError: nothing of the file can be read.
         """
         options = import_options(self._context, tags=tags, **choices)
         if dry_run:
-            return self._try(upload_id, options, seconds=wait_seconds)
+            return self._dry_run(upload_id, options, seconds=wait_seconds)
         open_import_source(self._context, upload_id, options)
         import_id = self._store_import(upload_id, options)
         self._threads.start(import_id, wait_seconds=wait_seconds)
@@ -87,9 +89,12 @@ class Contacts:
         return report
 
     def import_report(self, import_id: str) -> ImportReport:
-        """How far an import is, or what became of it. :raises NotFoundError: there is none."""
+        """Return the progress or the result of an import.
+
+        :raises NotFoundError: no import has this id.
+        """
         with self._context.database.read() as conn:
-            row = _found_import(conn, import_id)
+            row = _find_import(conn, import_id)
             understood = _understood(row)
             rejections = import_store.rejections_of(conn, import_id, limit=SHOWN_REJECTIONS)
             reasons = import_store.reasons_of(conn, import_id) if rejections else {}
@@ -111,9 +116,12 @@ class Contacts:
         )
 
     def import_errors(self, import_id: str) -> Iterator[bytes]:
-        """The rejected rows as CSV, each with its row number and reason. :raises NotFoundError: there is no import."""
+        """Stream the rejected rows as CSV, each with its row number and the reason.
+
+        :raises NotFoundError: no import has this id.
+        """
         with self._context.database.read() as conn:
-            row = _found_import(conn, import_id)
+            row = _find_import(conn, import_id)
         return write_rejected(self._rejections(import_id), _understood(row).titles)
 
     def _rejections(self, import_id: str) -> Iterator[Sequence[RowMapping]]:
@@ -139,7 +147,7 @@ class Contacts:
             )
         return import_id
 
-    def _try(self, upload_id: str, options: ImportOptions, *, seconds: float) -> ImportReport:
+    def _dry_run(self, upload_id: str, options: ImportOptions, *, seconds: float) -> ImportReport:
         found = try_import(self._context, upload_id, options, seconds=seconds, shown=SHOWN_REJECTIONS)
         with self._context.database.read() as conn:
             filename = _filename(conn, upload_id)
@@ -159,12 +167,16 @@ class Contacts:
             created_at=as_utc(self._context.clock.now()),
         )
 
-    # --- people ------------------------------------------------------------------------------------------------
+    # --- contacts ----------------------------------------------------------------------------------------------
 
     def list(
         self, *, tag: str | None = None, query: str | None = None, page: int = 1, page_size: int = 50
     ) -> Page[ContactView]:
-        """Contacts in the order in which they came in. ``query``: part of a name or a number."""
+        """Return a page of contacts, in the order in which they were created.
+
+        :param tag: only contacts with this tag.
+        :param query: part of a name or a number.
+        """
         with self._context.database.read() as conn:
             rows, total = contact_store.list_contacts(
                 conn, tag=tag, query=query, offset=(page - 1) * page_size, limit=page_size
@@ -173,22 +185,30 @@ class Contacts:
         return Page(items=items, total=total, page=page, page_size=page_size)
 
     def get(self, number: str) -> ContactView:
-        """:raises NotFoundError: there is none."""
+        """Return a contact.
+
+        :param number: in E.164 or as written in the default region.
+        :raises NotFoundError: no contact has this number.
+        """
         with self._context.database.read() as conn:
-            return _views(conn, [self._found(conn, number)])[0]
+            return _views(conn, [self._find(conn, number)])[0]
 
     def save(self, draft: ContactDraft | Mapping[str, Any], *, actor: str = DEFAULT_ACTOR) -> ContactView:
-        """Create or change a contact; what the draft leaves out stays as it is.
+        """Create or change a contact. Fields that the draft leaves out keep their values.
 
-        :raises InvalidInputError: the draft does not fit.
-        :raises NumberError: its number cannot exist.
+        :param actor: the user or component that saves it; the ``source`` of a new contact.
+        :raises InvalidInputError: the draft is not valid.
+        :raises NumberError: its number is not valid.
         """
         return self.upsert(draft, actor=actor)[0]
 
     def upsert(
         self, draft: ContactDraft | Mapping[str, Any], *, actor: str = DEFAULT_ACTOR
     ) -> tuple[ContactView, bool]:
-        """As :meth:`save`. :returns: the contact, and whether it is new."""
+        """Create or change a contact, as :meth:`save` does.
+
+        :returns: the contact, and whether it is new.
+        """
         draft = draft if isinstance(draft, ContactDraft) else parse_model(ContactDraft, draft)
         number = parse_number(draft.number, region=self._context.settings.default_region)
 
@@ -197,42 +217,47 @@ class Contacts:
             row = contact_store.find_contact(conn, number, lock=True)
             created = 0
             if row is None:
-                person = NewContact(number, draft.name, draft.variables, tuple(draft.tags))
-                created = contact_store.upsert_contacts(conn, [person], source=actor, now=now)
+                contact = NewContact(number, draft.name, draft.variables, tuple(draft.tags))
+                created = contact_store.upsert_contacts(conn, [contact], source=actor, now=now)
             else:
                 given = draft.model_dump(include=draft.model_fields_set & {"name", "variables"})
                 contact_store.replace_contact(conn, number, now=now, **given)
                 if "tags" in draft.model_fields_set:
                     contact_store.replace_tags(conn, row, draft.tags)
-            return _views(conn, [self._found(conn, number)])[0], bool(created)
+            return _views(conn, [self._find(conn, number)])[0], bool(created)
 
         return self._context.database.transact(transaction)
 
     def delete(self, number: str) -> None:
-        """:raises NotFoundError: there is none."""
+        """Delete a contact from the contact book. Messages to it are not changed: see :meth:`erase`.
+
+        :raises NotFoundError: no contact has this number.
+        """
 
         def transaction(conn: Connection) -> None:
-            contact_store.delete_contact(conn, self._found(conn, number)["number"])
+            contact_store.delete_contact(conn, self._find(conn, number)["number"])
 
         self._context.database.transact(transaction)
 
     def erase(self, number: str, *, actor: str = DEFAULT_ACTOR) -> ErasureReport:
-        """Erase a person from the contact book and from all messages; messages that wait are cancelled.
+        """Erase a person from the contact book and from all messages. Waiting messages are cancelled.
 
-        Counts stay as they are. The blacklist and its history stay too, so that the opt-out still holds.
+        The counts of broadcasts do not change. The blacklist and its history stay, so that an opt-out still holds.
 
-        :raises NumberError: this is not a phone number.
+        :param actor: the user or component that erases the person.
+        :raises NumberError: the number is not valid.
         """
         return Erasure(self._context, number).erase(actor=actor)
 
     def export(
         self, file_format: Literal["csv", "xlsx"] = "csv", *, tag: str | None = None, query: str | None = None
     ) -> Iterator[bytes]:
-        """Everyone that :meth:`list` lists as a file, in pieces; an import of it gives the same contacts again.
+        """Export the contacts that :meth:`list` returns as a file. An import of it gives the same contacts again.
 
-        CSV streams; a workbook is written to a temporary file first.
+        CSV is streamed; a workbook is written to a temporary file first.
 
-        :raises ConflictError: a file of this kind cannot hold them.
+        :returns: the file, in pieces.
+        :raises ConflictError: there are more contacts than a file of this kind can hold.
         """
         if file_format == "csv":
             return export_csv(self._context.database, tag=tag, query=query)
@@ -240,8 +265,8 @@ class Contacts:
 
         return export_workbook(self._context.database, tag=tag, query=query)
 
-    def _found(self, conn: Connection, number: str) -> RowMapping:
-        """A contact by its number, as it is stored or as a person writes it."""
+    def _find(self, conn: Connection, number: str) -> RowMapping:
+        """Return the row of a contact by its number, as it is stored or as a person writes it."""
         row = contact_store.find_contact(conn, number)
         if row is None:
             try:
@@ -254,7 +279,7 @@ class Contacts:
         return row
 
 
-def _found_import(conn: Connection, import_id: str) -> RowMapping:
+def _find_import(conn: Connection, import_id: str) -> RowMapping:
     row = import_store.find_import(conn, import_id)
     if row is None:
         raise NotFoundError("import", import_id)

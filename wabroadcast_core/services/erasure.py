@@ -1,4 +1,4 @@
-"""Erasing a person: out of the contact book and out of every message, while all counts stay what they were."""
+"""The erasure of a person from the contact book and from all messages. The counts of broadcasts do not change."""
 
 import contextlib
 from collections import Counter
@@ -23,34 +23,36 @@ STEP = 1_000  # messages in one transaction
 
 
 class Erasure:
-    """Of one number. What a crash leaves undone is done by erasing again.
+    """The erasure of one number. After a crash, a second erasure completes the first one.
 
-    The blacklist is left alone, with its history: without the entry nobody would know whom not to message. So are
-    files that were handed in, and what an import rejected of them.
+    The blacklist and its history stay: without the entry, the opt-out would be lost. Uploaded files and the rejected
+    rows of their imports stay too.
+
+    :raises NumberError: the number is not valid.
     """
 
     def __init__(self, context: Context, number: str) -> None:
-        """:raises NumberError: this is no number."""
         self._context = context
         self._number = normal_number(number, region=context.settings.default_region)
         self._report = ErasureReport(contact=False, messages=0, cancelled=0, under_way=0, pending=0)
 
     def erase(self, *, actor: str) -> ErasureReport:
-        """Erase, and tell running turns. What was not there any more is not counted."""
+        """Erase the person and announce the number to the running turns.
+
+        :returns: the report; data that was erased before is not counted.
+        """
         database = self._context.database
-        self._report.contact = database.transact(
-            lambda connection: contact_store.delete_contact(connection, self._number)
-        )
-        self._erase_sent_to()
+        self._report.contact = database.transact(lambda conn: contact_store.delete_contact(conn, self._number))
+        self._erase_by_number()
         announce(self._context.redis, self._context.keys, Announcement(numbers=[self._number]))
         self._erase_skipped()
-        self._forget_ids()
+        self._delete_ids()
         if self._report.contact or self._report.messages:
-            self._note(actor)
+            self._record(actor)
         return self._report
 
-    def _erase_sent_to(self) -> None:
-        """The messages that have the number, by its index."""
+    def _erase_by_number(self) -> None:
+        """Erase the messages that have the number in its indexed column."""
         after = 0
         while keys := self._keys_after(after):
             self._blank(keys)
@@ -61,7 +63,7 @@ class Erasure:
             return erased_store.keys_to(conn, self._number, after=after, limit=STEP)
 
     def _erase_skipped(self) -> None:
-        """The messages that were never to be tried, broadcast by broadcast."""
+        """Erase the skipped messages, broadcast by broadcast: their number is in a column without an index."""
         with self._context.database.read() as conn:
             broadcasts = broadcast_store.with_skipped(conn)
         for broadcast_id in broadcasts:
@@ -83,15 +85,15 @@ class Erasure:
         self._report.pending += blanked.pending
         self._context.changed(changed)
 
-    def _forget_ids(self) -> None:
-        """What WhatsApp calls the person, and whether it found them."""
+    def _delete_ids(self) -> None:
+        """Delete WhatsApp's ids of the person and the result of the number check."""
         with self._context.database.write() as conn:
-            identity_store.forget_identities(conn, self._number)
+            identity_store.delete_identities(conn, self._number)
         with contextlib.suppress(redis.RedisError):  # it expires within days by itself
             self._context.redis.delete(self._context.keys.number_check(self._number))
 
-    def _note(self, actor: str) -> None:
-        """Keep that somebody was erased, not who."""
+    def _record(self, actor: str) -> None:
+        """Record that a person was erased, but not which one."""
         with self._context.database.write() as conn:
             audit_log.record_act(
                 conn,

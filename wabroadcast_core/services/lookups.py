@@ -1,4 +1,4 @@
-"""Finding rows by the names and ids that hosts use, for several services."""
+"""Look-ups of rows by the names and ids that hosts use, shared by several services."""
 
 from sqlalchemy import Connection, RowMapping
 
@@ -11,6 +11,7 @@ from wabroadcast_core.store import messages as message_store
 def broadcast_row(conn: Connection, job_id: str, *, lock: bool = False) -> RowMapping:
     """Return the row of a broadcast.
 
+    :param lock: whether to lock the row until the end of the transaction.
     :raises NotFoundError: no broadcast has this id.
     """
     row = broadcast_store.find_broadcast(conn, job_id, lock=lock)
@@ -20,12 +21,14 @@ def broadcast_row(conn: Connection, job_id: str, *, lock: bool = False) -> RowMa
 
 
 def message_key(row: RowMapping, message_id: str) -> int:
-    """Return the store's key of a message of the broadcast in ``row``.
+    """Return the store's key of a message.
 
-    :raises NotFoundError: the id is not of this broadcast.
+    :param row: the row of its broadcast.
+    :param message_id: its public id.
+    :raises NotFoundError: the id is not one of this broadcast.
     """
-    job_id, _, place = message_id.rpartition("-")
-    position = message_store.read_position(place)
+    job_id, _, digits = message_id.rpartition("-")
+    position = message_store.read_position(digits)
     if job_id != row["job_id"] or position is None:
         raise NotFoundError("message", message_id)
     return message_store.message_key(row["id"], position)

@@ -1,11 +1,11 @@
-"""The named queries that a broadcast may use as its audience."""
+"""Use cases of named queries, which a broadcast may use as its audience."""
 
 from wabroadcast_core.context import Context
 from wabroadcast_core.queries import QueryView
 
 
 class Queries:
-    """``broadcaster.queries``: what the operator lets broadcasts ask the main database."""
+    """``broadcaster.queries``: the database queries that the operator allows to broadcasts."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

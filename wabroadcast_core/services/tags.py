@@ -1,7 +1,7 @@
-"""Tags, as operators see and change them: renamed, merged, deleted, put on many contacts and taken off them.
+"""Use cases of tags: list, rename, merge, delete, and add to or remove from many contacts.
 
-What may concern a million contacts goes in steps, a transaction each: nobody waits long, the counts of the tags are
-true after each one, and what a crash leaves undone is done by asking again.
+A change that may concern a million contacts is made in steps of one transaction each. So locks are short, the counts of
+the tags are right after each step, and after a crash the same call completes the change.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,13 +24,13 @@ MOST_FAULTS = 100
 
 
 class Tags:
-    """``broadcaster.tags``: what contacts are marked with."""
+    """``broadcaster.tags``: the tags of contacts."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def list(self) -> Sequence[TagView]:
-        """All tags by name, each with how many contacts it has."""
+        """Return all tags in the order of their names, each with its number of contacts."""
         with self._context.database.read() as conn:
             return [TagView(name=name, contacts=amount) for name, amount in tag_store.list_tags(conn)]
 
@@ -38,8 +38,8 @@ class Tags:
         """Give a tag another name.
 
         :raises NotFoundError: no tag has this name.
-        :raises ConflictError: the other name is taken: merge the tags instead.
-        :raises InvalidInputError: the other name is empty or too long.
+        :raises ConflictError: another tag has the new name: merge the tags instead.
+        :raises InvalidInputError: the new name is not valid.
         """
         to = parse_model(TagPatch, {"name": to}).name
 
@@ -51,12 +51,13 @@ class Tags:
         try:
             return self._context.database.transact(transaction)
         except IntegrityError:
-            raise ConflictError(f"there is a tag {to!r} already: merge {name!r} into it instead") from None
+            raise ConflictError(f"the tag {to!r} exists already: merge {name!r} into it instead") from None
 
     def merge(self, into: str, sources: Sequence[str]) -> TagView:
-        """Let everyone with one of ``sources`` have ``into`` instead, and ``sources`` be gone.
+        """Give the tag ``into`` to all contacts of the tags ``sources``, then delete ``sources``.
 
-        :raises NotFoundError: one of these tags is not there; nothing is changed.
+        :returns: the tag ``into``.
+        :raises NotFoundError: one of these tags does not exist; nothing is changed.
         """
         names = [name for name in dict.fromkeys(sources) if name != into]
         with self._context.database.read() as conn:
@@ -68,7 +69,10 @@ class Tags:
             return _view(conn, into)
 
     def delete(self, name: str) -> None:
-        """Take a tag off all its contacts, who stay. :raises NotFoundError: there is none."""
+        """Delete a tag. Its contacts stay.
+
+        :raises NotFoundError: no tag has this name.
+        """
         with self._context.database.read() as conn:
             _view(conn, name)
         self._dissolve(name)
@@ -83,18 +87,18 @@ class Tags:
     # --- many contacts -----------------------------------------------------------------------------------------
 
     def tag_contacts(self, tagging: Tagging | Mapping[str, Any]) -> TaggingReport:
-        """Put tags on contacts and take others off them.
+        """Add tags to contacts and remove others.
 
-        :raises InvalidInputError: some are no numbers; nothing is changed.
+        :raises InvalidInputError: a field or some of the numbers are not valid; nothing is changed.
         """
         tagging = tagging if isinstance(tagging, Tagging) else parse_model(Tagging, tagging)
         report = TaggingReport(contacts=0, added=0, removed=0, unknown=0)
-        steps = self._chosen(tagging.filter) if tagging.numbers is None else self._named(tagging.numbers)
+        steps = self._filtered(tagging.filter) if tagging.numbers is None else self._listed(tagging.numbers)
         for numbers in steps:
-            self._tag_some(numbers, tagging, report)
+            self._tag_step(numbers, tagging, report)
         return report
 
-    def _tag_some(self, numbers: Sequence[str], tagging: Tagging, report: TaggingReport) -> None:
+    def _tag_step(self, numbers: Sequence[str], tagging: Tagging, report: TaggingReport) -> None:
         def transaction(conn: Connection) -> tuple[int, int, int]:
             ids = contact_store.ids_of(conn, numbers).values()
             added = tag_store.add_tags(conn, {tuple(tagging.add): ids})
@@ -106,25 +110,28 @@ class Tags:
         report.removed += removed
         report.unknown += len(numbers) - known
 
-    def _chosen(self, wanted: ContactFilter | None) -> Iterator[Sequence[str]]:
-        tag, query = (None, None) if wanted is None else (wanted.tag, wanted.query)
+    def _filtered(self, selection: ContactFilter | None) -> Iterator[Sequence[str]]:
+        tag, query = (None, None) if selection is None else (selection.tag, selection.query)
         for page in contact_store.contact_pages(self._context.database, tag=tag, query=query):
             yield [row["number"] for row in page]
 
-    def _named(self, numbers: Sequence[str]) -> Iterator[Sequence[str]]:
-        named = iter(self._parsed(numbers))
-        while step := list(islice(named, STEP)):
+    def _listed(self, numbers: Sequence[str]) -> Iterator[Sequence[str]]:
+        parsed = iter(self._parse(numbers))
+        while step := list(islice(parsed, STEP)):
             yield step
 
-    def _parsed(self, numbers: Sequence[str]) -> Sequence[str]:
-        """In E.164, each once. :raises InvalidInputError: some are none."""
+    def _parse(self, numbers: Sequence[str]) -> Sequence[str]:
+        """Return the numbers in E.164, each once.
+
+        :raises InvalidInputError: some are not valid.
+        """
         parsed: dict[str, None] = {}
         faults: list[Fault] = []
-        for place, number in enumerate(numbers):
+        for index, number in enumerate(numbers):
             try:
                 parsed[parse_number(number, region=self._context.settings.default_region)] = None
             except NumberError as error:
-                faults.append(Fault(f"numbers.{place}", error.reason))
+                faults.append(Fault(f"numbers.{index}", error.reason))
         if faults:
             raise InvalidInputError(faults[:MOST_FAULTS])
         return list(parsed)

@@ -1,4 +1,4 @@
-"""Uploaded files, kept in the store for later use: audiences, contact files, media."""
+"""Use cases of uploads: files in the store for later use as audiences, contact files or media."""
 
 import uuid
 from collections.abc import Iterable
@@ -20,8 +20,9 @@ class Uploads:
     def save(
         self, chunks: Iterable[bytes], *, filename: str | None = None, content_type: str | None = None
     ) -> UploadView:
-        """Stream a file into the store. A file that breaks off is not kept.
+        """Stream a file into the store. If the stream breaks off, nothing is stored.
 
+        :param chunks: the bytes of the file, in pieces.
         :raises UnavailableError: the store cannot be reached.
         """
         context = self._context

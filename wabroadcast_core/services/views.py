@@ -1,4 +1,4 @@
-"""Rows of the store as answers show them."""
+"""Models of the API, built from rows of the store."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,14 +19,24 @@ from wabroadcast_core.store.messages import position_of
 
 Row = Mapping[Any, Any]
 
-STALE_SECONDS = 30.0  # nothing was sent for so long: the present rate is none
+STALE_SECONDS = 30.0  # after this time without a sent message the present rate is 0
 
 
 def summary_of(row: Row, pool: Sequence[str]) -> BroadcastSummary:
+    """Return the summary of a broadcast.
+
+    :param pool: the names of its connections.
+    """
     return BroadcastSummary.model_validate(_summary_fields(row, pool))
 
 
 def detail_of(row: Row, pool: Sequence[str], *, skips: dict[str, int], acts: Sequence[Row]) -> BroadcastDetail:
+    """Return a broadcast with everything that was submitted and its history.
+
+    :param pool: the names of its connections.
+    :param skips: the number of skipped messages, by reason.
+    :param acts: its rows of the audit log.
+    """
     draft = BroadcastDraft.model_validate_json(row["draft"])
     return BroadcastDetail(
         **_summary_fields(row, pool),
@@ -45,6 +55,11 @@ def detail_of(row: Row, pool: Sequence[str], *, skips: dict[str, int], acts: Seq
 
 
 def progress_of(row: Row, *, skips: dict[str, int], now: float) -> BroadcastProgress:
+    """Return the progress of a broadcast.
+
+    :param skips: the number of skipped messages, by reason.
+    :param now: the present time (UNIX seconds, UTC).
+    """
     rate = present_rate(row, now)
     left = sum(row[status.value] for status in OPEN_MESSAGES)
     ends = row["status"] == BroadcastStatus.PROCESSING and row["prepared"] and rate > 0
@@ -63,7 +78,7 @@ def progress_of(row: Row, *, skips: dict[str, int], now: float) -> BroadcastProg
 
 
 def present_rate(row: Row, now: float) -> float:
-    """Messages sent per second, since the earlier of the two marks."""
+    """Return the messages sent per second since the earlier of the two rate marks."""
     if row["status"] != BroadcastStatus.PROCESSING or row["mark_at"] is None or now - row["mark_at"] > STALE_SECONDS:
         return 0.0
     earlier = row["earlier_mark_at"] is not None
@@ -73,7 +88,10 @@ def present_rate(row: Row, now: float) -> float:
 
 
 def connection_view(row: Row, settings: dict[str, Any]) -> ConnectionView:
-    """:param settings: without secrets."""
+    """Return a connection as it is shown.
+
+    :param settings: its settings without secrets.
+    """
     limits = Limits.model_validate_json(row["limits"])
     return ConnectionView(
         **limits.model_dump(),
@@ -87,6 +105,11 @@ def connection_view(row: Row, settings: dict[str, Any]) -> ConnectionView:
 
 
 def message_view(row: Row, *, job_id: str, connections: Mapping[int, str]) -> MessageView:
+    """Return a message as it is shown.
+
+    :param job_id: the id of its broadcast.
+    :param connections: the names of connections by their ids.
+    """
     return MessageView(
         message_id=f"{job_id}-{position_of(row['id'])}",
         number=row["number"] or row["raw"] or "",

@@ -1,1 +1,1 @@
-"""The record of everything: tables, one module a noun, migrations."""
+"""The store: the SQL database with the record of everything. Tables, one module for each noun, migrations."""

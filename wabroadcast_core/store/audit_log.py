@@ -1,4 +1,4 @@
-"""What was done to broadcasts and connections: by whom, when."""
+"""The audit log: actions on broadcasts and connections, each with its actor and time."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,16 @@ def record_act(
     connection_id: int | None = None,
     detail: str | None = None,
 ) -> None:
-    """Keep what somebody did to a broadcast or a connection."""
+    """Record an action on a broadcast or a connection.
+
+    :param act: the action, such as ``pause``.
+    :param actor: the user or component that did it.
+    """
     values = {"broadcast_id": broadcast_id, "connection_id": connection_id, "detail": detail}
     conn.execute(insert(acts).values(act=act, actor=actor, at=now, **values))
 
 
 def acts_on(conn: Connection, broadcast_id: int) -> Sequence[RowMapping]:
+    """Return the actions on a broadcast, oldest first."""
     statement = select(acts).where(acts.c.broadcast_id == broadcast_id).order_by(acts.c.id)
     return conn.execute(statement).mappings().all()

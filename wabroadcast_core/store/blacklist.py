@@ -1,4 +1,8 @@
-"""Who must not be messaged, on every connection or on one. Opting out and in again are kept as acts, number first."""
+"""The blacklist: numbers that must not be messaged, on all connections or on one.
+
+Each opt-out and opt-in is also a row of ``acts``. Its ``detail`` is the number, followed for an opt-out by
+:data:`REMARK` and the reason.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,8 +14,11 @@ from wabroadcast_core.store.tables import acts, blacklist
 EVERY_CONNECTION = 0
 OPT_OUT = "opt_out"
 OPT_IN = "opt_in"
-REMARK = ": "  # between a number and its reason
+REMARK = ": "  # separates a number from its reason
 
+# Add numbers to the blacklist; numbers that are listed already are left unchanged.
+# Input: :numbers (JSON array), :connection_id (0: all), :reason, :source, :now.
+# Output: the added numbers.
 _ADD = dialects(
     """
     INSERT INTO blacklist (number, connection_id, reason, source, created_at)
@@ -21,7 +28,10 @@ _ADD = dialects(
     sqlite={"rows": "json_each(:numbers) AS each"},
     postgresql={"rows": "json_array_elements_text(CAST(:numbers AS json)) AS each(value)"},
 )
-_NOTE = dialects(
+# Record an opt-out or opt-in of each number.
+# Input: :numbers (JSON array), :connection_id (0: all, stored as NULL), :act, :source, :now, and :remark, which is
+# appended to each number.
+_RECORD = dialects(
     """
     INSERT INTO acts (connection_id, at, actor, act, detail)
     SELECT nullif(CAST(:connection_id AS INTEGER), 0), :now, :source, :act, each.value || :remark FROM {rows}
@@ -40,17 +50,22 @@ def add_numbers(
     now: float,
     connection_id: int = EVERY_CONNECTION,
 ) -> int:
-    """List numbers; those that are listed keep their first reason. :returns: how many were not listed before."""
+    """Add numbers to the blacklist. Numbers that are listed already keep their first reason.
+
+    :param numbers: in E.164.
+    :param source: the user, file or component that adds them.
+    :returns: how many were not listed before.
+    """
     listed = as_json(sorted(set(numbers)))
-    asked = {"numbers": listed, "connection_id": connection_id, "reason": reason, "source": source, "now": now}
-    new = conn.execute(_ADD.of(conn), asked).scalars().all()
+    parameters = {"numbers": listed, "connection_id": connection_id, "reason": reason, "source": source, "now": now}
+    new = conn.execute(_ADD.of(conn), parameters).scalars().all()
     if new:
-        _note(conn, new, act=OPT_OUT, remark=REMARK + reason, source=source, now=now, connection_id=connection_id)
+        _record(conn, new, act=OPT_OUT, remark=REMARK + reason, source=source, now=now, connection_id=connection_id)
     return len(new)
 
 
 def renew_number(conn: Connection, number: str, *, now: float, connection_id: int = EVERY_CONNECTION) -> None:
-    """Let a number that is listed count as listed then, if that is later than it was."""
+    """Move the time of a listed number to ``now``, if that is later: the person opted out again."""
     listed = (blacklist.c.number == number) & (blacklist.c.connection_id == connection_id)
     conn.execute(update(blacklist).where(listed, blacklist.c.created_at < now).values(created_at=now))
 
@@ -64,10 +79,11 @@ def remove_number(
     connection_id: int | None = None,
     listed_until: float | None = None,
 ) -> bool:
-    """Take a number off one connection's list, or off all.
+    """Remove a number from the blacklist of one connection, or of all.
 
-    :param listed_until: leave what was listed later.
-    :returns: whether it was listed.
+    :param connection_id: the connection; None: all entries of the number are removed.
+    :param listed_until: keep entries that were added after this time (UNIX seconds, UTC).
+    :returns: whether an entry was removed.
     """
     statement = delete(blacklist).where(blacklist.c.number == number).returning(blacklist.c.connection_id)
     if connection_id is not None:
@@ -76,11 +92,11 @@ def remove_number(
         statement = statement.where(blacklist.c.created_at <= listed_until)
     removed = conn.execute(statement).scalars().all()
     for key in removed:
-        _note(conn, [number], act=OPT_IN, remark="", source=source, now=now, connection_id=key)
+        _record(conn, [number], act=OPT_IN, remark="", source=source, now=now, connection_id=key)
     return bool(removed)
 
 
-def _note(
+def _record(
     conn: Connection,
     numbers: Sequence[str],
     *,
@@ -90,11 +106,11 @@ def _note(
     now: float,
     connection_id: int,
 ) -> None:
-    asked = {"numbers": as_json(numbers), "connection_id": connection_id, "act": act, "remark": remark}
-    conn.execute(_NOTE.of(conn), {**asked, "source": source, "now": now})
+    parameters = {"numbers": as_json(numbers), "connection_id": connection_id, "act": act, "remark": remark}
+    conn.execute(_RECORD.of(conn), {**parameters, "source": source, "now": now})
 
 
-_ANYBODY = text("SELECT 1 FROM blacklist LIMIT 1")
+_HAS_ENTRIES = text("SELECT 1 FROM blacklist LIMIT 1")
 _LISTED = "SELECT number, reason FROM blacklist WHERE number {among} AND connection_id IN (0, :connection_id)"
 _LISTED_REASONS = Dialects(
     sqlite=text(_LISTED.format(among="IN (SELECT value FROM json_each(:numbers))")),
@@ -105,15 +121,16 @@ _LISTED_REASONS = Dialects(
 def listed_reasons(
     conn: Connection, numbers: Sequence[str], *, connection_id: int = EVERY_CONNECTION
 ) -> dict[str, str]:
-    """Reason by number, for those among ``numbers`` that are listed everywhere or for this connection."""
-    if not numbers or conn.execute(_ANYBODY).first() is None:
+    """Return those of ``numbers`` that are listed for all connections or for this one, each with its reason."""
+    if not numbers or conn.execute(_HAS_ENTRIES).first() is None:
         return {}
-    asked = as_json(numbers) if conn.dialect.name == "sqlite" else list(numbers)
-    rows = conn.execute(_LISTED_REASONS.of(conn), {"numbers": asked, "connection_id": connection_id})
+    parameter = as_json(numbers) if conn.dialect.name == "sqlite" else list(numbers)
+    rows = conn.execute(_LISTED_REASONS.of(conn), {"numbers": parameter, "connection_id": connection_id})
     return dict(rows.all())
 
 
 def find_number(conn: Connection, number: str, *, connection_id: int) -> RowMapping | None:
+    """Return the entry of a number for this connection id, or None."""
     statement = select(blacklist).where(blacklist.c.number == number, blacklist.c.connection_id == connection_id)
     return conn.execute(statement).mappings().one_or_none()
 
@@ -121,7 +138,11 @@ def find_number(conn: Connection, number: str, *, connection_id: int) -> RowMapp
 def list_numbers(
     conn: Connection, *, query: str | None = None, offset: int = 0, limit: int = 50
 ) -> tuple[Sequence[RowMapping], int]:
-    """Newest first. :returns: the rows of the page, and how many there are in all."""
+    """Return a page of entries, newest first.
+
+    :param query: part of a number.
+    :returns: the rows of the page, and the total number of rows.
+    """
     chosen = select(blacklist)
     if query:
         chosen = chosen.where(blacklist.c.number.contains(query, autoescape=True))
@@ -131,7 +152,7 @@ def list_numbers(
 
 
 def history_of(conn: Connection, number: str) -> Sequence[RowMapping]:
-    """How a number was listed and taken off, the oldest first; a reason follows the number in ``detail``."""
-    told = (acts.c.detail == number) | acts.c.detail.startswith(number + REMARK, autoescape=True)
-    statement = select(acts).where(acts.c.act.in_([OPT_OUT, OPT_IN]), told).order_by(acts.c.id)
+    """Return the opt-outs and opt-ins of a number, oldest first. In ``detail``, a reason follows the number."""
+    of_number = (acts.c.detail == number) | acts.c.detail.startswith(number + REMARK, autoescape=True)
+    statement = select(acts).where(acts.c.act.in_([OPT_OUT, OPT_IN]), of_number).order_by(acts.c.id)
     return conn.execute(statement).mappings().all()

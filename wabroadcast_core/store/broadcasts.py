@@ -1,4 +1,4 @@
-"""The broadcasts: their rows, their counters, what is due."""
+"""Broadcasts: their rows, their counters and the work that is due."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,14 +11,17 @@ from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, 
 from wabroadcast_core.store.tables import broadcast_connections, broadcasts, connections, skip_counts
 
 COUNTERS = (*(status.value for status in MessageStatus), "total", "delivered", "read")
-RATE_SECONDS = 10.0  # the time between the marks that the present rate is read from
+RATE_SECONDS = 10.0  # the least time between the two marks from which the present rate is computed
 
 
 # --- rows ------------------------------------------------------------------------------------------------------
 
 
 def insert_broadcast(conn: Connection, values: dict[str, Any], *, connection_ids: Iterable[int]) -> int:
-    """Store a new broadcast and its pool. :returns: its id."""
+    """Store a new broadcast and its pool of connections.
+
+    :returns: the id of the broadcast.
+    """
     key: int = conn.execute(insert(broadcasts).values(values).returning(broadcasts.c.id)).scalar_one()
     conn.execute(
         insert(broadcast_connections),
@@ -28,16 +31,19 @@ def insert_broadcast(conn: Connection, values: dict[str, Any], *, connection_ids
 
 
 def find_broadcast(conn: Connection, job_id: str, *, lock: bool = False) -> RowMapping | None:
+    """Return the row of a broadcast by its public id, or None. ``lock``: keep it locked in this transaction."""
     statement = select(broadcasts).where(broadcasts.c.job_id == job_id)
     return conn.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
 
 
 def get_broadcast(conn: Connection, key: int, *, lock: bool = False) -> RowMapping | None:
+    """Return the row of a broadcast by its id in the store, or None. ``lock``: keep it locked in this transaction."""
     statement = select(broadcasts).where(broadcasts.c.id == key)
     return conn.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
 
 
 def find_submission(conn: Connection, idempotency_key: str) -> RowMapping | None:
+    """Return the row of the broadcast that was submitted with this idempotency key, or None."""
     statement = select(broadcasts).where(broadcasts.c.idempotency_key == idempotency_key)
     return conn.execute(statement).mappings().one_or_none()
 
@@ -52,7 +58,11 @@ def list_broadcasts(
     offset: int = 0,
     limit: int = 50,
 ) -> tuple[Sequence[RowMapping], int]:
-    """Newest first. :returns: the rows of the page, and how many there are in all."""
+    """Return a page of broadcasts, newest first.
+
+    :param query: part of a name.
+    :returns: the rows of the page, and the total number of rows.
+    """
     chosen: Select[Any] = select(broadcasts)
     if status is not None:
         chosen = chosen.where(broadcasts.c.status == status)
@@ -75,7 +85,11 @@ def list_broadcasts(
 def update_broadcast(
     conn: Connection, key: int, *, where_status: Iterable[BroadcastStatus] | None = None, **values: Any
 ) -> bool:
-    """Change a broadcast. :returns: whether its status was one of ``where_status``."""
+    """Set columns of a broadcast.
+
+    :param where_status: change it only if its status is one of these.
+    :returns: whether it was changed.
+    """
     statement = update(broadcasts).where(broadcasts.c.id == key).values(values)
     if where_status is not None:
         statement = statement.where(broadcasts.c.status.in_(list(where_status)))
@@ -83,9 +97,10 @@ def update_broadcast(
 
 
 def move_mark(conn: Connection, key: int, *, present: int, rows: int) -> bool:
-    """Note that the audience was taken over up to ``rows``.
+    """Record that the audience is stored up to row ``rows``.
 
-    :returns: whether the mark stood at ``present`` and the audience is still wanted.
+    :param present: the mark that the caller started from.
+    :returns: whether the mark was at ``present`` and the audience still has to be stored; else nothing is changed.
     """
     statement = (
         update(broadcasts)
@@ -96,7 +111,7 @@ def move_mark(conn: Connection, key: int, *, present: int, rows: int) -> bool:
 
 
 def pools_of(conn: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
-    """The names of each broadcast's connections."""
+    """Return the names of the connections of each broadcast."""
     statement = (
         select(broadcast_connections.c.broadcast_id, connections.c.name)
         .join(connections, connections.c.id == broadcast_connections.c.connection_id)
@@ -114,6 +129,9 @@ def pools_of(conn: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
 _CHANGE_COLUMNS = json_columns(id="BIGINT", **dict.fromkeys(COUNTERS, "BIGINT"))
 _ADDED = ", ".join(f"{name} = broadcasts.{name} + change.{name}" for name in COUNTERS)
 _OPEN = "broadcasts.queued + broadcasts.processing + broadcasts.retry + broadcasts.paused"
+# Add changes to the counters of broadcasts.
+# Input: :rows, JSON rows of the broadcast's id and the change of each of COUNTERS.
+# Output: id, status, prepared, mark_at and the number of open messages of each broadcast.
 _APPLY_CHANGES = dialects(
     """
     UPDATE broadcasts SET {added} FROM (SELECT {columns} FROM {rows}) AS change WHERE broadcasts.id = change.id
@@ -122,25 +140,31 @@ _APPLY_CHANGES = dialects(
     sqlite={"added": _ADDED, "columns": _CHANGE_COLUMNS[0], "rows": LITE_ROWS, "open": _OPEN},
     postgresql={"added": _ADDED, "columns": _CHANGE_COLUMNS[1], "rows": POST_ROWS, "open": _OPEN},
 )
+# Set a new mark for the present rate; the mark before becomes the earlier one. Input: :id, :now.
 _MARK_RATE = text(
     """
     UPDATE broadcasts SET earlier_mark_at = mark_at, earlier_mark_sent = mark_sent, mark_at = :now, mark_sent = sent
     WHERE id = :id
     """
 )
+# Complete a broadcast if it is prepared and has no open message. Input: :id, :now.
 _COMPLETE = text(
     f"""
     UPDATE broadcasts SET status = 'completed', finished_at = :now
     WHERE id = :id AND status = 'processing' AND prepared AND {_OPEN} = 0
     """  # noqa: S608 - fixed parts only
 )
-_REVIVE = text("UPDATE broadcasts SET status = 'processing', finished_at = NULL WHERE id = :id")
+_REOPEN = text("UPDATE broadcasts SET status = 'processing', finished_at = NULL WHERE id = :id")
 
 
 def apply_changes(conn: Connection, changes: Changes, *, now: float) -> list[int]:
-    """Add what a transaction changed to the counters, as its last act: rows are locked in one order everywhere.
+    """Add the changes of a transaction to the counters, and complete or reopen the broadcasts.
 
-    :returns: the broadcasts that are complete by it, or no longer are.
+    Call it at the end of a transaction: so the rows of broadcasts are locked after those of messages, in one order
+    everywhere.
+
+    :param changes: is emptied.
+    :returns: the ids of broadcasts that became complete, or that are no longer complete.
     """
     by_broadcast: dict[int, dict[str, int]] = {}
     for (key, counter), amount in changes.items():
@@ -163,15 +187,21 @@ def apply_changes(conn: Connection, changes: Changes, *, now: float) -> list[int
 
 
 def _settle_status(conn: Connection, row: Row[Any], *, now: float) -> bool:
-    """Complete a broadcast by its last message, or let it go on. :returns: whether its status is another now."""
+    """Complete a broadcast without open messages, or reopen a completed one with open messages.
+
+    :returns: whether its status has changed.
+    """
     if row.open and row.status == BroadcastStatus.COMPLETED:
-        conn.execute(_REVIVE, {"id": row.id})
+        conn.execute(_REOPEN, {"id": row.id})
         return True
     return not row.open and row.prepared and complete_broadcast(conn, row.id, now=now)
 
 
 def complete_broadcast(conn: Connection, key: int, *, now: float) -> bool:
-    """End a broadcast that has nothing left to do. :returns: whether it had."""
+    """Complete a broadcast if it is prepared and has no open message.
+
+    :returns: whether it was completed.
+    """
     return conn.execute(_COMPLETE, {"id": key, "now": now}).rowcount == 1
 
 
@@ -184,23 +214,27 @@ _ADD_SKIPS = text(
 
 
 def count_skips(conn: Connection, key: int, reasons: dict[str, int]) -> None:
-    """Note why messages of a broadcast were skipped."""
+    """Add numbers of skipped messages, by reason, to those of a broadcast."""
     for reason, amount in sorted(reasons.items()):
         conn.execute(_ADD_SKIPS, {"broadcast_id": key, "reason": reason, "amount": amount})
 
 
 def skips_of(conn: Connection, key: int) -> dict[str, int]:
+    """Return the number of skipped messages of a broadcast, by reason."""
     statement = select(skip_counts.c.reason, skip_counts.c.messages).where(skip_counts.c.broadcast_id == key)
     return {reason: amount for reason, amount in conn.execute(statement) if amount}
 
 
 def with_skipped(conn: Connection) -> Sequence[int]:
-    """Broadcasts that have messages which were never to be tried."""
+    """Return the ids of broadcasts with skipped messages."""
     return conn.execute(select(broadcasts.c.id).where(broadcasts.c.skipped > 0)).scalars().all()
 
 
 # --- what is due -----------------------------------------------------------------------------------------------
 
+# Find the broadcasts with waiting messages for a connection, in the order in which they are served: the highest rank
+# first, then the one that has waited longest.
+# Input: :connection_id.
 _CANDIDATES = text(
     """
     SELECT b.id, b.rank, b.queued, b.retry, b.sent, b.released_batch, b.next_release_at
@@ -212,7 +246,7 @@ _CANDIDATES = text(
 
 
 def active_broadcasts(conn: Connection, connection_id: int) -> list[Row[Any]]:
-    """The broadcasts that this connection may take messages from, in the order in which they are served."""
+    """Return the broadcasts from which this connection may claim messages, in the order in which they are served."""
     return list(conn.execute(_CANDIDATES, {"connection_id": connection_id}))
 
 
@@ -225,16 +259,21 @@ _RELEASE = text(
 
 
 def release_batch(conn: Connection, key: int, *, batch: int, next_release_at: float) -> Row[Any]:
-    """Let a batch go. :returns: the broadcast as in :func:`candidates`."""
+    """Release a batch.
+
+    :param next_release_at: when the next batch is due (UNIX seconds, UTC).
+    :returns: the broadcast as :func:`active_broadcasts` returns it.
+    """
     return conn.execute(_RELEASE, {"id": key, "batch": batch, "next_release_at": next_release_at}).one()
 
 
 def mark_served(conn: Connection, keys: Iterable[int], *, now: float) -> None:
+    """Record that messages of these broadcasts were claimed now: other ones of the same rank are served next."""
     conn.execute(update(broadcasts).where(broadcasts.c.id.in_(list(keys))).values(served_at=now))
 
 
 def unprepared(conn: Connection, *, now: float) -> list[Row[Any]]:
-    """Broadcasts whose audience should be on its way into the store: id, rank."""
+    """Return the id and rank of each broadcast whose audience is due to be stored and is not stored completely."""
     statement = select(broadcasts.c.id, broadcasts.c.rank).where(
         broadcasts.c.status.in_([BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING]),
         ~broadcasts.c.prepared,
@@ -244,7 +283,7 @@ def unprepared(conn: Connection, *, now: float) -> list[Row[Any]]:
 
 
 def unswept(conn: Connection) -> Sequence[int]:
-    """Cancelled and failed broadcasts that still have open messages."""
+    """Return the ids of cancelled and failed broadcasts that still have open messages."""
     statement = select(broadcasts.c.id).where(
         broadcasts.c.status.in_([BroadcastStatus.CANCELLED, BroadcastStatus.FAILED]),
         broadcasts.c.queued + broadcasts.c.retry + broadcasts.c.paused > 0,
@@ -252,6 +291,7 @@ def unswept(conn: Connection) -> Sequence[int]:
     return conn.execute(statement).scalars().all()
 
 
+# Find the active connections with waiting messages, due or not. Output: connection_id, the highest rank of a broadcast.
 _WORKING = text(
     """
     SELECT pool.connection_id, max(b.rank) FROM broadcasts AS b
@@ -264,12 +304,12 @@ _WORKING = text(
 
 
 def working_connections(conn: Connection) -> list[tuple[int, int]]:
-    """Active connections with waiting messages, due or not, each with the highest rank among them."""
+    """Return the ids of active connections with waiting messages, due or not, each with the highest rank of them."""
     return [(key, rank) for key, rank in conn.execute(_WORKING)]
 
 
 def complete_stranded(conn: Connection, *, now: float) -> None:
-    """End broadcasts that have nothing left to do and did not notice."""
+    """Complete the broadcasts that have no open message but were not completed, for example because of a crash."""
     statement = select(broadcasts.c.id).where(
         broadcasts.c.status == BroadcastStatus.PROCESSING,
         broadcasts.c.prepared,
@@ -279,6 +319,8 @@ def complete_stranded(conn: Connection, *, now: float) -> None:
         complete_broadcast(conn, key, now=now)
 
 
+# Find out whether anything is due: an audience to be read, a queued message of a released batch, a retry, or a batch to
+# be released. Input: :now. Output: one row, or none.
 _HAS_DUE_WORK = text(
     """
     SELECT 1 FROM broadcasts AS b WHERE
@@ -296,5 +338,5 @@ _HAS_DUE_WORK = text(
 
 
 def has_due_work(conn: Connection, *, now: float) -> bool:
-    """Whether any audience is to be read or any message might start now, windows and limits left aside."""
+    """Return whether any audience or message is due now. Send windows and limits are not considered."""
     return conn.execute(_HAS_DUE_WORK, {"now": now}).first() is not None

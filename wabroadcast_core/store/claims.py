@@ -1,4 +1,4 @@
-"""Claims: messages that a worker took for sending. ClaimedRows in sets, and settled for a worker that is gone."""
+"""Claims: messages that a worker has taken for sending. They are claimed in sets, and settled for dead workers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,45 +8,48 @@ from pydantic_core import from_json
 from sqlalchemy import Connection, Row, text
 
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.store.messages import WAITS_AS, Changes, count_moves
+from wabroadcast_core.store.messages import RETURNED_STATUS, Changes, count_moves
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, Dialects, as_json, dialects, json_columns
 
 ANY_ROUTE = 0
 
 
 class Claimed(NamedTuple):
-    """A message taken for sending."""
+    """A claimed message."""
 
     key: int
     broadcast_id: int
     number: str
     name: str | None
     variables: str | None  # JSON
-    attempts: int  # already made
+    attempts: int  # made so far
     batch: int
     worker_id: int
     connection_id: int
-    blocked: str | None = None  # why the blacklist has its number
+    blocked: str | None = None  # the reason, if its number is on the blacklist
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRows:
-    """Messages that one statement claimed, as the driver gave them: whoever works with them unpacks them.
+    """The messages that one statement claimed, as the driver returned them; the event loop unpacks them.
 
-    A thread that talks to the database shares the interpreter with an event loop, so it does nothing for each message.
+    The database thread shares the interpreter with the event loop, so it must do no work for each message.
     """
 
     amount: int
     rows: Sequence[Row[Any]] | str
 
     def unpack(self) -> list[Claimed]:
-        """The messages, in the order of their keys."""
+        """Return the messages in the order of their keys."""
         rows = from_json(self.rows) if isinstance(self.rows, str) else self.rows
         return sorted(map(Claimed._make, rows))
 
 
-# --- taking them -----------------------------------------------------------------------------------------------
+# --- claim -----------------------------------------------------------------------------------------------------
 
+# Claim messages of one broadcast: pick due ones (queued, or in retry) and set them to processing.
+# Input: :broadcast_id, :route, :amount, :worker_id, :connection_id; :released_batch for queued ones, :now for retries.
+# Output: the columns of Claimed.
 _PICK_QUEUED = """
         SELECT {columns} FROM messages
         WHERE broadcast_id = :broadcast_id AND route = :route AND status = 'queued' AND batch <= :released_batch
@@ -57,7 +60,7 @@ _PICK_RETRY = """
         WHERE broadcast_id = :broadcast_id AND status = 'retry' AND due_at <= :now AND route = :route
         ORDER BY due_at LIMIT :amount
         """
-_TAKEN = """
+_CLAIMED = """
     {table}.id, {table}.broadcast_id, {table}.number, {table}.name, {table}.variables, {table}.attempts, {table}.batch,
     CAST(:worker_id AS BIGINT), CAST(:connection_id AS INTEGER),
     (SELECT blacklist.reason FROM blacklist
@@ -71,19 +74,22 @@ _TAKE = """
 
 
 def _claim(pick: str) -> Dialects:
-    """SQLite's rows come as one document, and are taken by a second statement: its driver lets go of the interpreter
-    for each row it steps to, and a busy event loop is slow to give it back. Nobody else writes meanwhile.
+    """Build the statement that claims the picked messages.
+
+    In SQLite the picked rows are returned as one JSON document, and a second statement updates them (no other process
+    writes in between): the driver releases the interpreter lock for each row that it fetches, and a busy event loop is
+    slow to give it back.
     """
     picked = pick.format(columns="*")
     keys = pick.format(columns="id")
     return Dialects(
         sqlite=text(
-            f"SELECT json_group_array(json_array({_TAKEN.format(table='picked')})), json_group_array(picked.id)"  # noqa: S608 - no user's text
+            f"SELECT json_group_array(json_array({_CLAIMED.format(table='picked')})), json_group_array(picked.id)"  # noqa: S608 - no user's text
             f" FROM ({picked}) AS picked"
         ),
-        postgresql=text(  # an array is made once, a list may not be
+        postgresql=text(  # an ARRAY is evaluated once; an IN list may be evaluated again
             f"{_TAKE.format(among=f'= ANY (ARRAY({keys} FOR UPDATE SKIP LOCKED))')}"
-            f" RETURNING {_TAKEN.format(table='messages')}"
+            f" RETURNING {_CLAIMED.format(table='messages')}"
         ),
     )
 
@@ -93,15 +99,15 @@ _CLAIM_RETRY = _claim(_PICK_RETRY)
 _TAKE_PICKED = text(_TAKE.format(among="IN (SELECT value FROM json_each(:keys))"))
 
 
-def _take(conn: Connection, claim: Dialects, asked: dict[str, Any]) -> ClaimedRows:
-    found = conn.execute(claim.of(conn), asked)
+def _take(conn: Connection, claim: Dialects, parameters: dict[str, Any]) -> ClaimedRows:
+    found = conn.execute(claim.of(conn), parameters)
     if conn.dialect.name != "sqlite":
         rows = found.fetchall()
         return ClaimedRows(len(rows), rows)
     document, keys = found.one()
     if keys == "[]":
         return ClaimedRows(0, document)
-    return ClaimedRows(conn.execute(_TAKE_PICKED, {**asked, "keys": keys}).rowcount, document)
+    return ClaimedRows(conn.execute(_TAKE_PICKED, {**parameters, "keys": keys}).rowcount, document)
 
 
 def claim_messages(
@@ -117,12 +123,15 @@ def claim_messages(
     retry_waits: bool,
     changes: Changes,
 ) -> list[ClaimedRows]:
-    """Take up to ``amount`` due messages of one broadcast: retries that are due first, then released batches in order.
+    """Claim due messages of one broadcast: first retries, then queued ones of released batches, in order.
 
-    :param routes: which connections' messages may be taken, the own one first.
-    :param retry_waits: whether the broadcast has messages in retry at all.
+    :param routes: the connections whose messages may be claimed, the own one first; :data:`ANY_ROUTE` for messages
+        that any connection of the pool may send.
+    :param released_batch: the last released batch.
+    :param amount: the most messages to claim.
+    :param retry_waits: whether the broadcast has any message in retry.
     """
-    asked = {
+    common = {
         "broadcast_id": broadcast_id,
         "worker_id": worker_id,
         "connection_id": connection_id,
@@ -134,7 +143,7 @@ def claim_messages(
         *(("retry", _CLAIM_RETRY, route) for route in (routes if retry_waits else ())),
         *(("queued", _CLAIM_QUEUED, route) for route in routes),
     ]:
-        found = _take(conn, claim, {**asked, "route": route, "amount": amount})
+        found = _take(conn, claim, {**common, "route": route, "amount": amount})
         changes[broadcast_id, source] -= found.amount
         changes[broadcast_id, "processing"] += found.amount
         taken.append(found)
@@ -153,9 +162,9 @@ _HAS_QUEUED = text(
 
 
 def has_queued(conn: Connection, *, broadcast_id: int, routes: Sequence[int], released_batch: int) -> bool:
-    """Whether a released message waits that may take one of these routes."""
-    asked = {"broadcast_id": broadcast_id, "released_batch": released_batch}
-    return any(conn.execute(_HAS_QUEUED, {**asked, "route": route}).first() for route in routes)
+    """Return whether a queued message of a released batch may take one of these routes."""
+    common = {"broadcast_id": broadcast_id, "released_batch": released_batch}
+    return any(conn.execute(_HAS_QUEUED, {**common, "route": route}).first() for route in routes)
 
 
 _NEXT_RETRY = text(
@@ -164,30 +173,34 @@ _NEXT_RETRY = text(
 
 
 def next_retry_at(conn: Connection, broadcast_id: int, *, route: int) -> float | None:
-    """When the next message in retry of a route is due."""
+    """Return when the next message in retry of a route is due (UNIX seconds, UTC); None if there is none."""
     return conn.execute(_NEXT_RETRY, {"broadcast_id": broadcast_id, "route": route}).scalar()
 
 
-# --- settling them, for a worker that is gone ------------------------------------------------------------------
+# --- settle the claims of a dead worker ------------------------------------------------------------------------
 
 _SETTLED_COLUMNS = json_columns(id="BIGINT", status="TEXT", reason="TEXT", due_at="DOUBLE PRECISION")
-_SETTLED_AS = WAITS_AS.format(status="claim.status")
+_SETTLED_AS = RETURNED_STATUS.format(status="claim.status")
+# Settle claims: give claimed messages of a worker a new status.
+# Input: :rows, JSON rows of _SETTLED_COLUMNS; :worker_id.
+# Output: id and new status of each message that this worker still held.
+# The + keeps SQLite on the primary key: its planner would use the index of all claimed messages.
 _SETTLE = dialects(
     """
     UPDATE messages SET
-      status = CASE WHEN claim.status = 'unknown' THEN claim.status ELSE {waits_as} END,
+      status = CASE WHEN claim.status = 'unknown' THEN claim.status ELSE {returned} END,
       wanted = NULL, reason = claim.reason, due_at = claim.due_at
     FROM (SELECT {columns} FROM {rows}) AS claim
     WHERE messages.id = claim.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = 'processing'
     RETURNING messages.id, messages.status
     """,
-    sqlite={"columns": _SETTLED_COLUMNS[0], "rows": LITE_ROWS, "plus": "+", "waits_as": _SETTLED_AS},
-    postgresql={"columns": _SETTLED_COLUMNS[1], "rows": POST_ROWS, "plus": "", "waits_as": _SETTLED_AS},
+    sqlite={"columns": _SETTLED_COLUMNS[0], "rows": LITE_ROWS, "plus": "+", "returned": _SETTLED_AS},
+    postgresql={"columns": _SETTLED_COLUMNS[1], "rows": POST_ROWS, "plus": "", "returned": _SETTLED_AS},
 )
 
 
 def claims_of(conn: Connection, worker_id: int, *, limit: int) -> Sequence[Row[Any]]:
-    """The messages that a worker holds: id, connection_id, attempts."""
+    """Return id, connection_id and attempts of messages that a worker has claimed."""
     statement = text(
         """
         SELECT id, connection_id, attempts FROM messages
@@ -204,6 +217,9 @@ def settle_claims(
     worker_id: int,
     changes: Changes,
 ) -> None:
-    """Take messages from a worker that is gone: each gets the status, reason and due time given."""
+    """Settle claims of a dead worker.
+
+    :param rows: key, new status, reason and due time (UNIX seconds, UTC) of each message.
+    """
     settled = conn.execute(_SETTLE.of(conn), {"rows": as_json(rows), "worker_id": worker_id}).fetchall()
     count_moves(changes, settled, away_from="processing")

@@ -1,4 +1,4 @@
-"""The accounts that send."""
+"""Connections: the WhatsApp accounts that send."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -11,32 +11,36 @@ from wabroadcast_core.store.tables import broadcast_connections, connections
 
 
 def find_connection(conn: Connection, name: str) -> RowMapping | None:
+    """Return the row of a connection by its name, or None."""
     return conn.execute(select(connections).where(connections.c.name == name)).mappings().one_or_none()
 
 
 def find_connections(conn: Connection, names: Iterable[str]) -> Sequence[RowMapping]:
+    """Return the rows of those connections that exist."""
     return conn.execute(select(connections).where(connections.c.name.in_(list(names)))).mappings().all()
 
 
-_GET = select(connections).where(connections.c.id == bindparam("key"))  # built once: each look and claim asks it
+_GET = select(connections).where(connections.c.id == bindparam("key"))  # built once, because every claim runs it
 
 
 def get_connection(conn: Connection, key: int) -> RowMapping | None:
+    """Return the row of a connection by its id, or None."""
     return conn.execute(_GET, {"key": key}).mappings().one_or_none()
 
 
 def list_connections(conn: Connection) -> Sequence[RowMapping]:
+    """Return the rows of all connections, in the order of their names."""
     return conn.execute(select(connections).order_by(connections.c.name)).mappings().all()
 
 
 def connection_keys(conn: Connection, names: Sequence[str]) -> dict[str, int]:
-    """Ids by name, of those that exist."""
+    """Return the ids of those connections that exist, by name."""
     statement = select(connections.c.name, connections.c.id).where(connections.c.name.in_(names))
     return dict(conn.execute(statement).all())
 
 
 def inactive_keys(conn: Connection) -> list[int]:
-    """Ids of the connections that do not send just now."""
+    """Return the ids of the connections that are not active."""
     statement = select(connections.c.id).where(connections.c.state != ConnectionState.ACTIVE)
     return list(conn.execute(statement).scalars())
 
@@ -44,7 +48,11 @@ def inactive_keys(conn: Connection) -> list[int]:
 def save_connection(
     conn: Connection, name: str, *, sender: str, settings: bytes, limits: dict[str, Any], now: float
 ) -> bool:
-    """Create or change a connection. :returns: whether it is new."""
+    """Create or change a connection.
+
+    :param settings: encrypted.
+    :returns: whether it is new.
+    """
     present = find_connection(conn, name)
     values = {"sender": sender, "settings": settings, "limits": json.dumps(limits)}
     if present is None:
@@ -57,17 +65,21 @@ def save_connection(
 
 
 def delete_connection(conn: Connection, name: str) -> None:
+    """Delete a connection."""
     conn.execute(delete(connections).where(connections.c.name == name))
 
 
 def is_used(conn: Connection, key: int) -> bool:
-    """Whether any broadcast, however old, names this connection."""
+    """Return whether any broadcast, also an ended one, uses this connection."""
     statement = select(broadcast_connections.c.broadcast_id).where(broadcast_connections.c.connection_id == key)
     return conn.execute(statement.limit(1)).first() is not None
 
 
 def take_over_pause(conn: Connection, key: int) -> bool:
-    """Let a pause that the engine made be a person's from now on. :returns: whether it was the engine's."""
+    """Turn a pause by the engine into a pause by a person, which only a person ends.
+
+    :returns: whether the connection was paused by the engine.
+    """
     statement = update(connections).where(
         connections.c.id == key,
         connections.c.state == ConnectionState.PAUSED,
@@ -77,7 +89,11 @@ def take_over_pause(conn: Connection, key: int) -> bool:
 
 
 def set_state(conn: Connection, key: int, state: ConnectionState, *, reason: str | None, now: float) -> bool:
-    """:returns: whether that changed anything."""
+    """Set the state of a connection.
+
+    :param reason: why the engine paused it; None if a person acts.
+    :returns: whether the state has changed.
+    """
     statement = (
         update(connections)
         .where(connections.c.id == key, connections.c.state != state)

@@ -1,4 +1,4 @@
-"""The contact book: people and their variables. Many come in by one call."""
+"""The contact book: contacts and their variables. Many contacts are stored by one call."""
 
 import heapq
 import json
@@ -30,11 +30,15 @@ _NO_DIGIT = re.compile(r"\D+")
 def list_contacts(
     conn: Connection, *, tag: str | None = None, query: str | None = None, offset: int = 0, limit: int = 50
 ) -> tuple[Sequence[RowMapping], int]:
-    """In the order in which they came in. :returns: the rows of the page, and how many there are in all.
+    """Return a page of contacts, in the order in which they were created.
 
-    Counting and paging walk an index of ids only; the contacts themselves are read for the one page.
+    Counting and paging use an index of ids only; the contacts themselves are read for this page alone.
+
+    :param tag: only contacts with this tag.
+    :param query: part of a name or a number.
+    :returns: the rows of the page, and the total number of rows.
     """
-    chosen, key = _chosen_ids(tag, query)
+    chosen, key = _select_ids(tag, query)
     if query:
         keys, total = _search_page(conn, chosen, key, offset=offset, limit=limit)
     else:
@@ -44,8 +48,8 @@ def list_contacts(
     return _rows_of(conn, keys), total
 
 
-def _chosen_ids(tag: str | None, query: str | None) -> tuple[Select[Any], Any]:
-    """What selects the ids of a list, and the column they come from."""
+def _select_ids(tag: str | None, query: str | None) -> tuple[Select[Any], Any]:
+    """Return the statement that selects the ids of a list of contacts, and its column of ids."""
     if tag is None:
         key = contacts.c.id
         chosen = select(key)
@@ -59,7 +63,7 @@ def _chosen_ids(tag: str | None, query: str | None) -> tuple[Select[Any], Any]:
 
 
 def _matches(query: str) -> Any:
-    """Part of a name, or of a number as people write it: ``0812-34`` finds ``+6281234…``."""
+    """Return the condition for part of a name, or of a number as people write it: ``0812-34`` finds ``+6281234…``."""
     by_name = func.lower(contacts.c.name).contains(query.lower(), autoescape=True)
     if not _NUMBER_QUERY.fullmatch(query.strip()):
         return by_name
@@ -70,7 +74,10 @@ def _matches(query: str) -> Any:
 def _search_page(
     conn: Connection, chosen: Select[Any], key: Any, *, offset: int, limit: int
 ) -> tuple[Sequence[int], int]:
-    """A search reads everything, so it counts on the way. :returns: the ids of the page, and how many there are."""
+    """Find a page and the total in one statement: a search reads all contacts in any case.
+
+    :returns: the ids of the page, and the total number of contacts.
+    """
     page = chosen.add_columns(func.count().over()).order_by(key).offset(offset).limit(limit)
     found = conn.execute(page).all()
     if found or not offset:
@@ -79,7 +86,10 @@ def _search_page(
 
 
 def _count_chosen(conn: Connection, chosen: Select[Any], tag: str | None) -> int:
-    """:param tag: given where it alone chooses: its own count tells."""
+    """Count the contacts of a list.
+
+    :param tag: the tag, if the list has no other condition: then the stored count of the tag is used.
+    """
     if tag is None:
         return conn.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
     return tag_store.count_tag(conn, tag) or 0
@@ -88,7 +98,7 @@ def _count_chosen(conn: Connection, chosen: Select[Any], tag: str | None) -> int
 def _page_of(chosen: Select[Any], key: Any, *, total: int, offset: int, limit: int) -> Select[Any]:
     if 2 * offset <= total:
         return chosen.order_by(key).offset(offset).limit(limit)
-    amount = max(0, min(limit, total - offset))  # nearer to the end: passed over from there
+    amount = max(0, min(limit, total - offset))  # in the second half: count the rows from the end
     return chosen.order_by(key.desc()).offset(max(0, total - offset - limit)).limit(amount)
 
 
@@ -98,6 +108,7 @@ def _rows_of(conn: Connection, keys: Sequence[int]) -> Sequence[RowMapping]:
 
 
 def find_contact(conn: Connection, number: str, *, lock: bool = False) -> RowMapping | None:
+    """Return the row of a contact by its number (E.164), or None. ``lock``: keep it locked in this transaction."""
     statement = select(contacts).where(contacts.c.number == number)
     return conn.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
 
@@ -110,23 +121,23 @@ _IDS = dialects(
 
 
 def ids_of(conn: Connection, numbers: Sequence[str]) -> dict[str, int]:
-    """The ids of those among ``numbers`` that are in the book."""
+    """Return the ids of those of ``numbers`` that are in the contact book."""
     return dict(conn.execute(_IDS.of(conn), {"numbers": as_json(numbers)}).all())
 
 
-# --- everyone of a kind, page by page --------------------------------------------------------------------------
+# --- streams, page by page -------------------------------------------------------------------------------------
 
 
 def contact_pages(
     database: Database, *, tag: str | None = None, query: str | None = None
 ) -> Iterator[Sequence[RowMapping]]:
-    """Everyone that :func:`list_contacts` lists, a page in memory at a time, each in a transaction of its own."""
-    chosen, key = _chosen_ids(tag, query)
-    return _pages(database, _walk(database, chosen, key))
+    """Yield the contacts that :func:`list_contacts` returns, page by page. Each page is a transaction of its own."""
+    chosen, key = _select_ids(tag, query)
+    return _pages(database, _stream_ids(database, chosen, key))
 
 
 def variable_names(conn: Connection, *, tag: str | None = None, query: str | None = None, limit: int) -> set[str]:
-    """The names of the variables that these contacts have, at most ``limit`` of them."""
+    """Return the names of the variables of these contacts, at most ``limit`` names."""
     if conn.dialect.name == "sqlite":
         each = func.json_each(contacts.c.variables).table_valued("key", name="each")
     else:
@@ -134,42 +145,51 @@ def variable_names(conn: Connection, *, tag: str | None = None, query: str | Non
         each = each.render_derived()
     names = select(each.c.key).select_from(contacts.join(each, text("true"))).distinct().limit(limit)
     if tag is not None or query:
-        names = names.where(contacts.c.id.in_(_chosen_ids(tag, query)[0]))
+        names = names.where(contacts.c.id.in_(_select_ids(tag, query)[0]))
     return set(conn.execute(names).scalars())
 
 
 def read_contacts(
     database: Database, names: Sequence[str], match: str, without: Sequence[str] = ()
 ) -> Iterator[AudienceRow]:
-    """Everyone with any (or all) of these tags and none of the others, by id; without tags everyone but the others."""
-    keys = _tagged_keys(database, names, match) if names else _walk(database, select(contacts.c.id), contacts.c.id)
+    """Yield the contacts with any (or all) of the tags ``names`` and none of the tags ``without``, in the order of ids.
+
+    :param names: tags; an empty sequence selects all contacts.
+    :param match: ``any`` or ``all``.
+    :param without: tags that exclude a contact.
+    """
+    keys = (
+        _tagged_keys(database, names, match) if names else _stream_ids(database, select(contacts.c.id), contacts.c.id)
+    )
     if without:
-        keys = _left_out(keys, _tagged_keys(database, without, "any"))
+        keys = _exclude(keys, _tagged_keys(database, without, "any"))
     for page in _pages(database, keys):
         for row in page:
             yield AudienceRow(row["number"], row["name"], json.loads(row["variables"]))
 
 
 def _tagged_keys(database: Database, names: Sequence[str], match: str) -> Iterator[int]:
-    """The ids of each tag come in order, so that they can be merged without holding them."""
-    asked = set(names)
+    """Yield the ids of contacts with these tags. The ids of each tag are ordered, so they are merged as streams."""
+    distinct = set(names)
     with database.read() as conn:
-        tag_ids = conn.execute(select(tags.c.id).where(tags.c.name.in_(asked))).scalars().all()
-    wanted = len(asked) if match == "all" else 1
+        tag_ids = conn.execute(select(tags.c.id).where(tags.c.name.in_(distinct))).scalars().all()
+    least = len(distinct) if match == "all" else 1
     column = contact_tags.c.contact_id
-    streams = [_walk(database, select(column).where(contact_tags.c.tag_id == tag_id), column) for tag_id in tag_ids]
+    streams = [
+        _stream_ids(database, select(column).where(contact_tags.c.tag_id == tag_id), column) for tag_id in tag_ids
+    ]
     for key, found in groupby(heapq.merge(*streams)):
-        if sum(1 for _ in found) >= wanted:
+        if sum(1 for _ in found) >= least:
             yield key
 
 
-def _left_out(keys: Iterator[int], unwanted: Iterator[int]) -> Iterator[int]:
-    """``keys`` but for the unwanted ones; both come in order."""
-    barred = next(unwanted, None)
+def _exclude(keys: Iterator[int], excluded: Iterator[int]) -> Iterator[int]:
+    """Yield ``keys`` without the excluded ones. Both must be in order."""
+    next_excluded = next(excluded, None)
     for key in keys:
-        while barred is not None and barred < key:
-            barred = next(unwanted, None)
-        if key != barred:
+        while next_excluded is not None and next_excluded < key:
+            next_excluded = next(excluded, None)
+        if key != next_excluded:
             yield key
 
 
@@ -180,7 +200,7 @@ def _pages(database: Database, keys: Iterator[int]) -> Iterator[Sequence[RowMapp
         yield rows
 
 
-def _walk(database: Database, chosen: Select[Any], column: Any) -> Iterator[int]:
+def _stream_ids(database: Database, chosen: Select[Any], column: Any) -> Iterator[int]:
     after = 0
     while True:
         with database.read() as conn:
@@ -196,7 +216,7 @@ def _walk(database: Database, chosen: Select[Any], column: Any) -> Iterator[int]
 
 @dataclass(slots=True)
 class NewContact:
-    """A contact on its way into the book; the number is in E.164."""
+    """A contact to store. Its number is in E.164."""
 
     number: str
     name: str | None = None
@@ -206,7 +226,11 @@ class NewContact:
 
 _SELECTED = "SELECT {columns}, :source, CAST(:now AS DOUBLE PRECISION), CAST(:now AS DOUBLE PRECISION) FROM {rows}"
 _COLUMNS = json_columns(number="TEXT", name="TEXT", variables="TEXT")
-_TAKE = dialects(
+# Add contacts, or merge them into those with the same number: a name and variables that are given replace the old ones.
+# Input: in SQLite one row for each contact (id, number, name, variables, source, created_at, updated_at); in PostgreSQL
+# :rows (JSON rows of _COLUMNS), :source and :now.
+# Output in PostgreSQL: number, id and whether the contact is new.
+_UPSERT = dialects(
     """
     {begin} INSERT INTO contacts ({id} number, name, variables, source, created_at, updated_at)
     {values}
@@ -226,64 +250,65 @@ _TAKE = dialects(
         "id": "",
         "values": _SELECTED.format(columns=_COLUMNS[1], rows=POST_ROWS),
         "merged": "CAST(CAST(contacts.variables AS jsonb) || CAST(excluded.variables AS jsonb) AS TEXT)",
-        "end": "RETURNING number, id, xmax = 0 AS is_new) SELECT * FROM taken",  # new: it has no former version
+        "end": "RETURNING number, id, xmax = 0 AS is_new) SELECT * FROM taken",  # xmax is 0 in a new row
     },
 )
 _COUNT_NEWER = text("SELECT count(*) FROM contacts WHERE id > :last")
 
 
 def upsert_contacts(conn: Connection, people: Sequence[NewContact], *, source: str, now: float) -> int:
-    """Take people into the book, each number once.
+    """Store contacts, each number once.
 
-    Whoever is there already keeps what the newcomer does not say: name and variables given win, tags are added.
+    A contact that exists keeps its name and variables where the new one gives none; tags are added to its tags.
 
-    :returns: how many were not in the book.
+    :param source: where the new contacts come from: a file's name, ``api``, ``inbound``.
+    :returns: how many were not in the contact book.
     """
     if not people:
         return 0
-    take = _take_lite if conn.dialect.name == "sqlite" else _take_post
-    ids, created = take(conn, people, source=source, now=now)
-    wanted: dict[tuple[str, ...], list[int]] = {}  # many have the same
+    upsert = _upsert_sqlite if conn.dialect.name == "sqlite" else _upsert_postgresql
+    ids, created = upsert(conn, people, source=source, now=now)
+    keys_by_tags: dict[tuple[str, ...], list[int]] = {}  # few combinations, because many contacts have the same tags
     for person in people:
-        wanted.setdefault(person.tags, []).append(ids[person.number])
-    tag_store.add_tags(conn, wanted)
+        keys_by_tags.setdefault(person.tags, []).append(ids[person.number])
+    tag_store.add_tags(conn, keys_by_tags)
     return created
 
 
-_Taken: TypeAlias = tuple[dict[str, int], int]
-"""The ids of people by their numbers, and how many of them are new."""
+_Upserted: TypeAlias = tuple[dict[str, int], int]
+"""The ids of contacts by their numbers, and how many of them are new."""
 
 
-def _take_lite(conn: Connection, people: Sequence[NewContact], *, source: str, now: float) -> _Taken:
-    """Row by row: a statement that changes many keeps a copy of every page that it touches, and numbers touch many.
+def _upsert_sqlite(conn: Connection, people: Sequence[NewContact], *, source: str, now: float) -> _Upserted:
+    """Store contacts row by row.
 
-    Numbers in their order touch each page of their index once; ids keep the order in which people came in. They count
-    up, as a transaction that writes is alone.
+    A single statement for many rows would keep a copy of every page that it changes, and numbers are spread over many
+    pages. In the order of their numbers, the rows touch each page of that index once. Ids are assigned in the order of
+    ``people``; they are free, because only one transaction writes at a time.
     """
     last = conn.execute(select(func.coalesce(func.max(contacts.c.id), 0))).scalar_one()
     rows = sorted(
         (
-            (place, person.number, person.name and clean_text(person.name), as_json(person.variables), source, now, now)
-            for place, person in enumerate(people, last + 1)
+            (key, person.number, person.name and clean_text(person.name), as_json(person.variables), source, now, now)
+            for key, person in enumerate(people, last + 1)
         ),
         key=itemgetter(1),
     )
-    conn.exec_driver_sql(_TAKE.sqlite.text, rows)
+    conn.exec_driver_sql(_UPSERT.sqlite.text, rows)
     created = int(conn.execute(_COUNT_NEWER, {"last": last}).scalar_one())
     if created == len(people):
         return {number: key for key, number, *_ in rows}, created
     return ids_of(conn, [person.number for person in people]), created
 
 
-def _take_post(conn: Connection, people: Sequence[NewContact], *, source: str, now: float) -> _Taken:
+def _upsert_postgresql(conn: Connection, people: Sequence[NewContact], *, source: str, now: float) -> _Upserted:
     rows = as_json([(person.number, person.name, person.variables) for person in people])
-    asked = {"rows": rows, "source": source, "now": now}
-    taken = conn.execute(_TAKE.of(conn), asked).all()
-    return {number: key for number, key, _ in taken}, sum(is_new for _, _, is_new in taken)
+    stored = conn.execute(_UPSERT.of(conn), {"rows": rows, "source": source, "now": now}).all()
+    return {number: key for number, key, _ in stored}, sum(is_new for _, _, is_new in stored)
 
 
 def replace_contact(conn: Connection, number: str, *, now: float, **values: Any) -> None:
-    """Set ``name`` or ``variables`` (a dict) of a contact as they are given."""
+    """Replace the ``name`` or the ``variables`` (a dict) of a contact."""
     if values.get("name") is not None:
         values["name"] = clean_text(values["name"])
     if "variables" in values:
@@ -292,14 +317,17 @@ def replace_contact(conn: Connection, number: str, *, now: float, **values: Any)
 
 
 def replace_tags(conn: Connection, row: RowMapping, names: Iterable[str]) -> None:
-    """Let a contact, whose row the caller holds, have these tags and no others."""
+    """Replace the tags of a contact. The caller has locked its row."""
     tag_store.remove_all_tags(conn, row["id"])
     tag_store.add_tags(conn, {tuple(names): [row["id"]]})
 
 
 def delete_contact(conn: Connection, number: str) -> bool:
-    """:returns: whether there was one."""
-    row = find_contact(conn, number, lock=True)  # whoever is just tagging it is done then
+    """Delete a contact with its tags.
+
+    :returns: whether it existed.
+    """
+    row = find_contact(conn, number, lock=True)  # waits for a transaction that is adding tags to it
     if row is None:
         return False
     tag_store.remove_all_tags(conn, row["id"])

@@ -1,6 +1,6 @@
-"""The store's door: a SQLAlchemy engine, read and write transactions, migrations.
+"""Access to the store: a SQLAlchemy engine, read and write transactions, migrations.
 
-SQLite (WAL, synchronous=FULL) has one writer at a time, so a write transaction takes its lock at the start.
+SQLite (WAL, synchronous=FULL) allows one writer at a time, so a write transaction takes its lock at the start.
 """
 
 import contextlib
@@ -22,22 +22,25 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from wabroadcast_core.errors import InputError, SetupError, UnavailableError
 
-MIGRATION_LOCK = 3_004_062  # any number that is ours alone, for PostgreSQL's advisory lock
+MIGRATION_LOCK = 3_004_062  # an arbitrary number, the key of PostgreSQL's advisory lock
 LOCK_WAIT_SECONDS = 30.0
-LOCK_LOOK_SECONDS = 0.001
+LOCK_POLL_SECONDS = 0.001
 POSTGRESQL_CONNECT = {
     "connect_timeout": 10,
-    # A host that froze in the middle of a transaction must not hold everyone's rows for ever.
+    # A host that freezes in the middle of a transaction must not lock its rows for ever.
     "options": "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=20000",
 }
-MAY_NOT = "42501"  # PostgreSQL: insufficient privilege
-_DEADLOCK_CODES = frozenset({"40001", "40P01"})  # serialization failure, deadlock: PostgreSQL asks to try again
+INSUFFICIENT_PRIVILEGE = "42501"  # PostgreSQL's error code
+_DEADLOCK_CODES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock; to be tried again
 
 Result = TypeVar("Result")
 
 
 class Database:
-    """One SQLAlchemy engine. Safe to use from many threads."""
+    """The database behind one SQLAlchemy engine. It may be used from many threads.
+
+    :param owned: whether :meth:`close` disposes of the SQLAlchemy engine; False for that of a host.
+    """
 
     def __init__(self, db_engine: Engine, *, owned: bool = True) -> None:
         self.db_engine = db_engine
@@ -49,36 +52,47 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """A read transaction. :raises UnavailableError: the store cannot be reached."""
-        with _reachable(), self.db_engine.connect() as conn, conn.begin():
+        """Open a read transaction.
+
+        :raises UnavailableError: the store cannot be reached.
+        """
+        with _translated_errors(), self.db_engine.connect() as conn, conn.begin():
             yield conn
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
-        """A write transaction, committed at the end. :raises UnavailableError: the store cannot be reached."""
-        with _reachable(), self.db_engine.connect() as plain:
-            connection = plain.execution_options(wab_write=True)
-            with connection.begin():
-                yield connection
+        """Open a write transaction, which is committed at the end.
+
+        :raises UnavailableError: the store cannot be reached.
+        :raises InputError: a text contains a character that the database cannot store.
+        """
+        with _translated_errors(), self.db_engine.connect() as plain:
+            conn = plain.execution_options(wab_write=True)
+            with conn.begin():
+                yield conn
 
     def transact(self, work: Callable[[Connection], Result]) -> Result:
-        """Run ``work`` in a write transaction, again when the database asks for that after a deadlock."""
-        for past in range(8):
+        """Run ``work`` in a write transaction, and run it again if the database ends it because of a deadlock.
+
+        :returns: the result of ``work``.
+        :raises UnavailableError: the store cannot be reached.
+        """
+        for failures in range(8):
             try:
                 with self.write() as conn:
                     return work(conn)
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) not in _DEADLOCK_CODES:
                     raise
-            time.sleep(random.uniform(0, 0.01 * 2**past))  # noqa: S311 - keeps those who met from meeting again
+            time.sleep(random.uniform(0, 0.01 * 2**failures))  # noqa: S311 - so that the same transactions do not meet again
         with self.write() as conn:
             return work(conn)
 
     def migrate(self) -> None:
-        """Bring the tables to this version's shape; several processes may try at once.
+        """Migrate the tables to the schema of this version. Several processes may call this at once.
 
-        :raises SetupError: the database was used by a newer version, or its user may not make tables.
-        :raises UnavailableError: it cannot be reached.
+        :raises SetupError: the database was used by a newer version, or its user may not create tables.
+        :raises UnavailableError: the database cannot be reached.
         """
         try:
             with self.write() as conn:
@@ -86,26 +100,33 @@ class Database:
                     conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
                 _upgrade(conn)
         except ProgrammingError as error:
-            if getattr(error.orig, "sqlstate", None) != MAY_NOT:
+            if getattr(error.orig, "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
                 raise
-            raise SetupError(f"the database's user may not make our tables: {_reason(error)}") from error
+            raise SetupError(
+                f"the database user may not create tables ({_reason(error)}): grant it CREATE on the schema"
+            ) from error
 
     def close(self) -> None:
+        """Dispose of the SQLAlchemy engine, unless it is the host's."""
         if self._owned:
             self.db_engine.dispose()
 
 
 def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> Database:
-    """Open the database at ``url``, or SQLite at ``sqlite_path`` without one.
+    """Open the database at ``url``, or without a URL the SQLite database at ``sqlite_path``.
 
-    :raises SetupError: the URL is no database URL, its driver is missing, the directory cannot be written.
+    No connection to a server is made yet.
+
+    :raises SetupError: the URL is not valid, its driver is missing, or the directory cannot be written.
     """
     try:
         parsed = make_url(url or f"sqlite:///{sqlite_path}")
         if parsed.drivername in {"postgres", "postgresql"}:
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
-            raise SetupError(f"the store is SQLite or PostgreSQL, not {parsed.get_backend_name()}")
+            raise SetupError(
+                f"WABROADCAST_DATABASE_URL names a {parsed.get_backend_name()} database: use PostgreSQL or SQLite"
+            )
         if parsed.get_backend_name() == "sqlite":
             _make_directory(Path(parsed.database or ":memory:").parent)
             options: dict[str, Any] = {"connect_args": {"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}}
@@ -115,9 +136,14 @@ def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> 
             parsed, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30, hide_parameters=True, **options
         )
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        raise SetupError("WABROADCAST_DATABASE_URL is not a database URL that SQLAlchemy knows") from error
+        raise SetupError(
+            "WABROADCAST_DATABASE_URL is not a database URL: write it as in postgresql://user:password@host/name"
+        ) from error
     except ModuleNotFoundError as error:
-        raise SetupError(f"the database driver {error.name} is missing: install wabroadcast[postgres]") from error
+        raise SetupError(
+            f"the database driver {error.name} is not installed: "
+            "install wabroadcast[postgres] and use a URL that begins with postgresql://"
+        ) from error
     return Database(db_engine)
 
 
@@ -125,68 +151,73 @@ def _make_directory(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SetupError(f"the data directory {directory} cannot be made: {error.strerror}") from error
+        raise SetupError(f"the data directory {directory} cannot be created: {error.strerror}") from error
     if not os.access(directory, os.W_OK):
-        raise SetupError(f"the data directory {directory} cannot be written to")
+        raise SetupError(f"the data directory {directory} cannot be written: grant this user write permission")
 
 
-def _configure_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we begin transactions ourselves: the driver would only begin deferred ones
+def _configure_sqlite(driver: Any, _record: Any) -> None:
+    driver.isolation_level = None  # transactions begin in _begin_sqlite: the driver would only begin deferred ones
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        _patience(LOCK_WAIT_SECONDS),
-        "cache_size=-16384",  # KiB, of each connection; what is not there comes from the system's own cache, quickly
+        _busy_timeout(LOCK_WAIT_SECONDS),
+        "cache_size=-16384",  # KiB, for each database connection; other pages come quickly from the system's file cache
         "temp_store=MEMORY",
-        "wal_autocheckpoint=8192",  # pages: a checkpoint waits for the disk twice
-        "journal_size_limit=134217728",
+        "wal_autocheckpoint=8192",  # pages; rarely, because a checkpoint waits for the disk twice
+        "journal_size_limit=134217728",  # bytes
     ):
-        connection.execute(f"PRAGMA {pragma}")
+        driver.execute(f"PRAGMA {pragma}")
 
 
-def _patience(seconds: float) -> str:
+def _busy_timeout(seconds: float) -> str:
     return f"busy_timeout={int(seconds * 1000)}"
 
 
 def _begin_sqlite(conn: Connection) -> None:
-    """Begin, to write only when it is our turn.
+    """Begin a transaction; wait for the write lock first if it is to write.
 
-    SQLite's own wait for the lock looks again more and more seldom: whoever writes one transaction after the other, as
-    a busy worker does, would keep all others out. So the looks are evenly spaced here.
+    SQLite's own wait polls the lock at growing intervals. A process that writes one transaction after the other, as a
+    busy worker does, would keep all others out. So the lock is polled at even intervals here.
     """
     if not conn.get_execution_options().get("wab_write", False):
         conn.exec_driver_sql("BEGIN")
         return
     driver: Any = conn.connection.driver_connection
     ends_at = time.monotonic() + LOCK_WAIT_SECONDS
-    driver.execute(f"PRAGMA {_patience(0)}")
+    driver.execute(f"PRAGMA {_busy_timeout(0)}")
     try:
         while _is_locked(conn.dialect.loaded_dbapi, driver) and time.monotonic() < ends_at:
-            time.sleep(LOCK_LOOK_SECONDS)
+            time.sleep(LOCK_POLL_SECONDS)
         if not driver.in_transaction:
-            conn.exec_driver_sql("BEGIN IMMEDIATE")  # fails again, and says so in SQLAlchemy's way
+            conn.exec_driver_sql("BEGIN IMMEDIATE")  # fails again, now with SQLAlchemy's exception
     finally:
-        driver.execute(f"PRAGMA {_patience(LOCK_WAIT_SECONDS)}")
+        driver.execute(f"PRAGMA {_busy_timeout(LOCK_WAIT_SECONDS)}")
 
 
 def _is_locked(dbapi: Any, driver: Any) -> bool:
-    """Try to begin. :returns: whether somebody else writes, or mends what a crash left."""
+    """Try to begin a write transaction.
+
+    :returns: whether another process writes, or recovers the database after a crash.
+    """
     try:
         driver.execute("BEGIN IMMEDIATE")
     except dbapi.Error as error:
-        return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_BUSY) & 0xFF == sqlite3.SQLITE_BUSY  # of all its kinds
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_BUSY)
+        return code & 0xFF == sqlite3.SQLITE_BUSY  # the primary code of all extended ones
     return False
 
 
 @contextlib.contextmanager
-def _reachable() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
+    """Raise the errors of this package instead of SQLAlchemy's, where the cause is outside of this package."""
     try:
         yield
     except PoolTimeoutError as error:
-        raise UnavailableError("the store has no free connection") from error
+        raise UnavailableError("all database connections of this process are in use: try again") from error
     except DataError as error:
-        raise InputError("a text holds a character that the store cannot keep") from error
+        raise InputError("a text contains a character that the database cannot store: remove it") from error
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) in _DEADLOCK_CODES:
             raise
@@ -198,12 +229,12 @@ def _reachable() -> Iterator[None]:
 
 
 def _is_damaged(error: DBAPIError) -> bool:
-    """Whether SQLite says that its file is broken, or no database at all."""
+    """Return whether SQLite reports that its file is damaged or is not a database."""
     return type(error.orig) is sqlite3.DatabaseError
 
 
 def _reason(error: DBAPIError) -> str:
-    """The driver's first line; the statement and its values stay out, they may hold numbers."""
+    """Return the first line of the driver's error, without the statement and its values, which may contain numbers."""
     if isinstance(error.orig, sqlite3.Error):
         return str(error.orig)
     return str(error.orig).partition("\n")[0] or type(error.orig).__name__
@@ -219,5 +250,7 @@ def _upgrade(conn: Connection) -> None:
     if present == scripts.get_current_head():
         return
     if present is not None and present not in {script.revision for script in scripts.walk_revisions()}:
-        raise SetupError(f"the database was used by a newer version of wabroadcast (schema {present})")
+        raise SetupError(
+            f"the database was used by a newer version of wabroadcast (schema {present}): install that version again"
+        )
     command.upgrade(config, "head")

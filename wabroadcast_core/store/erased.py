@@ -1,4 +1,4 @@
-"""A person taken out of messages, which stay and count as before."""
+"""The erasure of a person from messages. The messages stay, and the counts do not change."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,18 +16,22 @@ _WAITING = (MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED)
 
 
 def keys_to(conn: Connection, number: str, *, after: int, limit: int) -> Sequence[int]:
-    """The messages to a number, from after a key on."""
+    """Return the keys of messages to a number that are greater than ``after``, in order."""
     statement = select(messages.c.id).where(messages.c.number == number, messages.c.id > after)
     return conn.execute(statement.order_by(messages.c.id).limit(limit)).scalars().all()
 
 
 def skipped_keys_to(conn: Connection, number: str, *, broadcast_id: int) -> Sequence[int]:
-    """The messages of a broadcast that were never to be tried: their number stands in ``raw``, which has no index."""
+    """Return the keys of a broadcast's skipped messages to a number: it is in the column ``raw``, without an index."""
     low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
     statement = select(messages.c.id).where(messages.c.id >= low, messages.c.id < high, messages.c.raw == number)
     return conn.execute(statement.where(messages.c.status == MessageStatus.SKIPPED)).scalars().all()
 
 
+# Erase the person from messages. Waiting messages become cancelled; claimed ones do once they come back unsent. The
+# number stays while the audience of its broadcast is being read.
+# Input: :keys (JSON array), :reason.
+# Output: the number that each message still has, or NULL.
 _BLANK = dialects(
     """
     UPDATE messages SET
@@ -49,7 +53,7 @@ _BLANK = dialects(
 
 
 class Blanked(NamedTuple):
-    """How many messages were blanked, and how many of them waited, were claimed, still have their number."""
+    """Counts of messages: all that were blanked, and those of them that waited, were claimed, still have the number."""
 
     messages: int
     cancelled: int
@@ -58,15 +62,16 @@ class Blanked(NamedTuple):
 
 
 def blank_messages(conn: Connection, keys: Sequence[int], *, changes: Changes) -> Blanked:
-    """Take the person out of messages: number, name, variables, and the provider's id, as WhatsApp's hold the number.
+    """Erase the person from messages: number, name, variables, and the provider's id, because WhatsApp's ids contain
+    the number.
 
-    Those that wait are cancelled; claimed ones are once they come back unsent. While the audience of a broadcast is
-    read, the number stays: it keeps a second row with it from being sent to.
+    Waiting messages are cancelled; claimed ones are cancelled once they come back unsent. While the audience of a
+    broadcast is being read, the number stays, so that a second row with the same number is not sent to.
     """
-    held = select(messages.c.id, messages.c.status).where(messages.c.id.in_(keys)).order_by(messages.c.id)
-    present = conn.execute(held.with_for_update()).all()
-    asked = {"keys": as_json([key for key, _ in present]), "reason": ERASED}
-    numbers = conn.execute(_BLANK.of(conn), asked).scalars().all()
+    locked = select(messages.c.id, messages.c.status).where(messages.c.id.in_(keys)).order_by(messages.c.id)
+    present = conn.execute(locked.with_for_update()).all()
+    parameters = {"keys": as_json([key for key, _ in present]), "reason": ERASED}
+    numbers = conn.execute(_BLANK.of(conn), parameters).scalars().all()
     for waiting in _WAITING:
         moved = [(key, MessageStatus.CANCELLED.value) for key, status in present if status == waiting]
         count_moves(changes, moved, away_from=waiting)

@@ -1,6 +1,6 @@
-"""The ids by which WhatsApp knows people whose number is written otherwise: Brazil, Mexico, Argentina, hidden numbers.
+"""WhatsApp's ids of people whose id differs from their number: Brazil, Mexico, Argentina, hidden numbers.
 
-Cache beside the numbers and never judged by the rules for numbers.
+They are stored beside the numbers, and the rules for numbers do not apply to them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, 
 from wabroadcast_core.store.tables import identities
 
 _COLUMNS = json_columns(wa_id="TEXT", number="TEXT")
-_NOTE = dialects(
+_SAVE = dialects(
     """
     INSERT INTO identities (wa_id, number) SELECT {columns} FROM {rows} WHERE true
     ON CONFLICT (wa_id) DO UPDATE SET number = excluded.number
@@ -22,21 +22,22 @@ _NOTE = dialects(
 
 
 def note_identities(conn: Connection, numbers: Mapping[str, str]) -> None:
-    """Keep numbers (E.164) by the ids that WhatsApp returned for them; the latest answer counts."""
+    """Store numbers (E.164) by the ids that WhatsApp returned for them. The latest answer replaces an earlier one."""
     if numbers:
-        conn.execute(_NOTE.of(conn), {"rows": as_json(sorted(numbers.items()))})
+        conn.execute(_SAVE.of(conn), {"rows": as_json(sorted(numbers.items()))})
 
 
 def numbers_of(conn: Connection, wa_ids: Iterable[str]) -> dict[str, str]:
-    """The numbers of those ids that are known, by id."""
+    """Return the numbers of those ids that are known, by id."""
     statement = select(identities.c.wa_id, identities.c.number).where(identities.c.wa_id.in_(list(wa_ids)))
     return dict(conn.execute(statement).all())
 
 
 def ids_of(conn: Connection, number: str) -> Sequence[str]:
-    """The ids that WhatsApp has for a number, where they differ from it."""
+    """Return WhatsApp's ids of a number that differ from it."""
     return conn.execute(select(identities.c.wa_id).where(identities.c.number == number)).scalars().all()
 
 
-def forget_identities(conn: Connection, number: str) -> None:
+def delete_identities(conn: Connection, number: str) -> None:
+    """Delete WhatsApp's ids of a number."""
     conn.execute(delete(identities).where(identities.c.number == number))

@@ -1,4 +1,4 @@
-"""Contact files on their way into the contact book: how far each is, what was rejected."""
+"""Imports of contact files: the progress of each, and its rejected rows."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -10,12 +10,16 @@ from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, 
 from wabroadcast_core.store.tables import import_rejections, imports
 
 Rejection: TypeAlias = tuple[int, str | None, str, str]
-"""row, column, reason, cells (a JSON array)"""
+"""Row number, column, reason, cells (a JSON array)."""
 
 
 def insert_import(
     conn: Connection, key: str, *, upload_id: str, filename: str | None, options: str, now: float
 ) -> None:
+    """Store a new import.
+
+    :param options: how to read the file, as JSON.
+    """
     conn.execute(
         insert(imports).values(
             id=key,
@@ -29,24 +33,30 @@ def insert_import(
 
 
 def find_import(conn: Connection, key: str) -> RowMapping | None:
+    """Return the row of an import, or None."""
     return conn.execute(select(imports).where(imports.c.id == key)).mappings().one_or_none()
 
 
 def begin_import(conn: Connection, key: str) -> RowMapping | None:
-    """:returns: the import, now running, unless it has ended."""
+    """Set an import to running.
+
+    :returns: its row, or None if it has ended.
+    """
     statement = update(imports).where(imports.c.id == key, imports.c.status.in_(OPEN_IMPORTS))
     changed = statement.values(status=ImportStatus.RUNNING).returning(imports)
     return conn.execute(changed).mappings().one_or_none()
 
 
 def keep_options(conn: Connection, key: str, options: str) -> None:
+    """Store the options of an import, as JSON, so that a continued import reads the file in the same way."""
     conn.execute(update(imports).where(imports.c.id == key).values(options=options))
 
 
 def move_mark(conn: Connection, key: str, *, present: int, rows: int) -> bool:
-    """Note that the file was taken over up to ``rows``.
+    """Record that the file is imported up to row ``rows``.
 
-    :returns: whether the mark stood at ``present`` and the import is still running.
+    :param present: the mark that the caller started from.
+    :returns: whether the mark was at ``present`` and the import is running; else nothing is changed.
     """
     statement = (
         update(imports)
@@ -57,7 +67,7 @@ def move_mark(conn: Connection, key: str, *, present: int, rows: int) -> bool:
 
 
 def count_rows(conn: Connection, key: str, *, created: int, updated: int, rejected: int) -> None:
-    """Add what a transaction did to the counts, under the lock that :func:`move_mark` took."""
+    """Add the rows of a transaction to the counts. :func:`move_mark` has locked the import in this transaction."""
     values = {
         "created": imports.c.created + created,
         "updated": imports.c.updated + updated,
@@ -69,7 +79,11 @@ def count_rows(conn: Connection, key: str, *, created: int, updated: int, reject
 def end_import(
     conn: Connection, key: str, *, present: int, status: ImportStatus, reason: str | None, now: float
 ) -> bool:
-    """:returns: whether the mark stood at ``present``: otherwise somebody else works on it."""
+    """End an import.
+
+    :param present: the mark that the caller has reached.
+    :returns: whether the mark was at ``present``; else another process works on the import.
+    """
     statement = (
         update(imports)
         .where(imports.c.id == key, imports.c.rows == present, imports.c.status == ImportStatus.RUNNING)
@@ -79,14 +93,16 @@ def end_import(
 
 
 def unfinished(conn: Connection) -> Sequence[str]:
-    """The imports that are waiting or on their way, the oldest first."""
+    """Return the ids of imports that have not ended, oldest first."""
     statement = select(imports.c.id).where(imports.c.status.in_(OPEN_IMPORTS)).order_by(imports.c.created_at)
     return conn.execute(statement).scalars().all()
 
 
-# --- what was rejected -----------------------------------------------------------------------------------------
+# --- rejected rows ---------------------------------------------------------------------------------------------
 
 _COLUMNS = json_columns(place="BIGINT", heading="TEXT", reason="TEXT", cells="TEXT")
+# Store rejected rows; a row that is stored already is left unchanged.
+# Input: :import_id, :rows (JSON rows of Rejection).
 _REJECT = dialects(
     """
     INSERT INTO import_rejections (import_id, row, "column", reason, cells)
@@ -99,12 +115,13 @@ _REJECT = dialects(
 
 
 def insert_rejections(conn: Connection, key: str, rows: Sequence[Rejection]) -> None:
+    """Store rejected rows of an import."""
     if rows:
         conn.execute(_REJECT.of(conn), {"import_id": key, "rows": as_json(rows)})
 
 
 def rejections_of(conn: Connection, key: str, *, after: int = -1, limit: int) -> Sequence[RowMapping]:
-    """In the order of the file."""
+    """Return rejected rows of an import after a row number, in the order of the file."""
     statement = (
         select(import_rejections)
         .where(import_rejections.c.import_id == key, import_rejections.c.row > after)
@@ -115,7 +132,7 @@ def rejections_of(conn: Connection, key: str, *, after: int = -1, limit: int) ->
 
 
 def reasons_of(conn: Connection, key: str) -> dict[str, int]:
-    """How many rows were rejected, by reason."""
+    """Return the number of rejected rows, by reason, the most frequent reason first."""
     column = import_rejections.c.reason
     statement = select(column, func.count()).where(import_rejections.c.import_id == key).group_by(column)
     return dict(conn.execute(statement.order_by(func.count().desc(), column)).all())

@@ -1,7 +1,7 @@
-"""The messages of broadcasts: made in chunks, claimed and recorded in sets, never one statement a message.
+"""The messages of broadcasts. They are created, claimed and recorded in sets, never with one statement per message.
 
-Counters belong to the broadcast and change in the same transaction: every function here that moves messages
-returns or applies the change.
+The counters of a broadcast change in the same transaction as its messages: every function here that moves messages to
+another status adds this to ``changes``.
 """
 
 from collections import Counter
@@ -15,34 +15,37 @@ from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, 
 from wabroadcast_core.store.tables import messages
 
 POSITION_BITS = 32
-MOST_DIGITS = 10  # of a position
+MOST_DIGITS = 10  # of a position in decimal
 ANY_ROUTE = 0
 
 Changes: TypeAlias = Counter[tuple[int, str]]
-"""How much each counter (broadcast, column) grows."""
+"""By how much each counter grows, by broadcast id and column."""
 
 
 def message_key(broadcast_id: int, position: int) -> int:
+    """Return the key of the message at a position of a broadcast's audience."""
     return broadcast_id << POSITION_BITS | position
 
 
 def position_of(key: int) -> int:
+    """Return a message's position in the audience."""
     return key & ((1 << POSITION_BITS) - 1)
 
 
 def broadcast_of(key: int) -> int:
+    """Return the id of a message's broadcast."""
     return key >> POSITION_BITS
 
 
 def read_position(digits: str) -> int | None:
-    """The position that a message's public id ends with; unset where that is none."""
+    """Parse the position at the end of a message's public id; return None if it is not valid."""
     if not (digits.isascii() and digits.isdigit()) or len(digits) > MOST_DIGITS:
         return None
     position = int(digits)
     return position if position < 1 << POSITION_BITS else None
 
 
-# --- making them -----------------------------------------------------------------------------------------------
+# --- create ----------------------------------------------------------------------------------------------------
 
 _NEW_COLUMNS = json_columns(
     id="BIGINT",
@@ -60,7 +63,7 @@ _NEW_COLUMNS = json_columns(
 
 
 class NewMessage(NamedTuple):
-    """A message on its way into the store, in the order of the columns above."""
+    """A message to store, in the order of the columns above."""
 
     id: int
     broadcast_id: int
@@ -75,6 +78,8 @@ class NewMessage(NamedTuple):
     detail: str | None
 
 
+# Store messages; those whose number its broadcast has already are left out.
+# Input: :rows, JSON rows of NewMessage. Output: the keys of the stored messages.
 _INSERT = dialects(
     """
     INSERT INTO messages (id, broadcast_id, batch, route, status, number, raw, name, variables, reason, detail)
@@ -89,13 +94,16 @@ _INSERT = dialects(
 def insert_messages(conn: Connection, rows: Sequence[NewMessage]) -> set[int]:
     """Store new messages.
 
-    :returns: the keys stored; a number that its broadcast has already is left out.
+    :returns: the keys of the stored messages; a message whose number its broadcast has already is left out.
     """
     return set(conn.execute(_INSERT.of(conn), {"rows": as_json(rows)}).scalars())
 
 
 def last_connections(conn: Connection, numbers: Sequence[str], *, among: Sequence[int]) -> dict[str, int]:
-    """The connection of this pool through which each number was reached last."""
+    """Return for each number the connection through which it was sent to last.
+
+    :param among: the ids of the connections of the pool.
+    """
     statement = (
         select(messages.c.number, messages.c.connection_id)
         .where(messages.c.number.in_(numbers), messages.c.status == MessageStatus.SENT)
@@ -105,26 +113,37 @@ def last_connections(conn: Connection, numbers: Sequence[str], *, among: Sequenc
     return {number: key for number, key in conn.execute(statement) if number is not None and key is not None}
 
 
-# --- moving them in sets ---------------------------------------------------------------------------------------
+# --- move to another status ------------------------------------------------------------------------------------
 
-WAITS_AS = """
+RETURNED_STATUS = """
       CASE WHEN EXISTS (
         SELECT 1 FROM broadcasts AS ended
         WHERE ended.id = messages.broadcast_id AND ended.status IN ('cancelled', 'failed')
       ) THEN 'cancelled' ELSE coalesce(messages.wanted, {status}) END
 """
-"""What a claimed message that comes back unsent becomes; a claim may have overtaken the sweep of its broadcast."""
+"""SQL for the status of a claimed message that comes back unsent.
+
+The message is cancelled if its broadcast was cancelled or failed, because the sweep of the broadcast may not have seen
+the claim. Else it gets its wanted status, or ``{status}``.
+"""
 
 
 def count_moves(changes: Changes, rows: Iterable[Sequence[Any]], *, away_from: str) -> None:
-    """Note in ``changes`` that these messages (key, new status) left a status for another."""
+    """Add to ``changes`` that messages moved to another status.
+
+    :param rows: key and new status of each message.
+    :param away_from: the status before.
+    """
     for (broadcast_id, status), amount in Counter((row[0] >> POSITION_BITS, row[1]) for row in rows).items():
         changes[broadcast_id, away_from] -= amount
         changes[broadcast_id, status] += amount
 
 
-# The present status stands in the statement: a parameter would keep planners from the partial indexes. A broadcast's
-# messages lie together by their ids, so statuses without an index are looked for among its own messages only.
+# Move messages of a broadcast from the status {present} to another.
+# Input: :broadcast_id, :low and :high (the range of its keys), :status, :reason; :batch, :with_reason, :limit where
+# the condition uses them. Output: key and new status of each moved message.
+# The present status is part of the statement: with a parameter, planners would not use the partial indexes. The keys of
+# a broadcast's messages are one range, so for a status without an index only its own messages are searched.
 _MOVE = """
     UPDATE messages SET status = :status, reason = :reason, due_at = NULL {also}
     WHERE id IN (
@@ -150,15 +169,18 @@ def move_messages(
 ) -> int:
     """Move a broadcast's messages from one status to another.
 
-    :param with_reason: only those that have this reason.
-    :param again: give them all their attempts back.
+    :param batch: only messages of this batch.
+    :param reason: their new reason.
+    :param with_reason: only messages that have this reason.
+    :param again: reset their attempts, so that they have all of them again.
+    :param limit: the most messages to move.
     :returns: how many were moved; with ``limit`` there may be more.
     """
     condition = "".join(
         [
             " AND batch = :batch" if batch is not None else "",
             " AND reason = :with_reason" if with_reason is not None else "",
-            " AND number IS NOT NULL" if again else "",  # whoever was erased cannot be reached again
+            " AND number IS NOT NULL" if again else "",  # without the messages of erased persons
             " LIMIT :limit" if limit is not None else "",
         ]
     )
@@ -184,7 +206,11 @@ def move_messages(
 def set_wanted_status(
     conn: Connection, *, status: MessageStatus | None, broadcast_id: int, batch: int | None = None
 ) -> int:
-    """Say what becomes of a broadcast's claimed messages if they come back unsent. :returns: for how many it is new."""
+    """Set the status that a broadcast's claimed messages get if they come back unsent.
+
+    :param batch: only messages of this batch.
+    :returns: for how many messages this is a change.
+    """
     condition = (
         "broadcast_id = :broadcast_id AND status = 'processing' AND coalesce(wanted, '') != coalesce(:wanted, '')"
         + ("" if batch is None else " AND batch = :batch")
@@ -194,7 +220,10 @@ def set_wanted_status(
 
 
 def set_wanted_status_of(conn: Connection, key: int, *, status: MessageStatus | None) -> bool:
-    """Say what becomes of one claimed message if it comes back unsent. :returns: whether it is claimed."""
+    """Set the status that one claimed message gets if it comes back unsent.
+
+    :returns: whether the message is claimed.
+    """
     statement = text("UPDATE messages SET wanted = :wanted WHERE id = :key AND status = 'processing'")
     return conn.execute(statement, {"wanted": status, "key": key}).rowcount == 1
 
@@ -202,7 +231,11 @@ def set_wanted_status_of(conn: Connection, key: int, *, status: MessageStatus | 
 def move_one(
     conn: Connection, key: int, *, among: Iterable[MessageStatus], status: MessageStatus, changes: Changes
 ) -> bool:
-    """Move one message. :returns: whether its status was among these."""
+    """Move one message to another status.
+
+    :param among: move it only if its status is one of these.
+    :returns: whether it was moved.
+    """
     for present in among:
         statement = text(
             """
@@ -217,6 +250,8 @@ def move_one(
     return False
 
 
+# Move paused messages back to queued, or to retry if an attempt was made. Input: :now, and the parameters of {scope}.
+# Output: key and new status of each message.
 _RESUME = """
     UPDATE messages SET
       status = CASE WHEN attempts = 0 THEN 'queued' ELSE 'retry' END,
@@ -229,7 +264,10 @@ _RESUME_ONE = text(_RESUME.format(scope="id = :key"))
 
 
 def resume_batch(conn: Connection, *, broadcast_id: int, batch: int, now: float, changes: Changes) -> int:
-    """Let the paused messages of a batch wait again. :returns: how many."""
+    """Resume the paused messages of a batch.
+
+    :returns: how many were resumed.
+    """
     values = {"broadcast_id": broadcast_id, "batch": batch, "now": now}
     rows = conn.execute(_RESUME_BATCH, values).fetchall()
     count_moves(changes, rows, away_from="paused")
@@ -237,22 +275,27 @@ def resume_batch(conn: Connection, *, broadcast_id: int, batch: int, now: float,
 
 
 def resume_one(conn: Connection, key: int, *, now: float, changes: Changes) -> bool:
-    """Let a paused message wait again. :returns: whether it was paused."""
+    """Resume a paused message.
+
+    :returns: whether it was paused.
+    """
     rows = conn.execute(_RESUME_ONE, {"key": key, "now": now}).fetchall()
     count_moves(changes, rows, away_from="paused")
     return bool(rows)
 
 
 def batch_exists(conn: Connection, *, broadcast_id: int, batch: int) -> bool:
+    """Return whether a broadcast has any message of this batch."""
     first = text("SELECT 1 FROM messages WHERE id >= :low AND id < :high AND batch = :batch LIMIT 1")
     low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
     return conn.execute(first, {"low": low, "high": high, "batch": batch}).first() is not None
 
 
-# --- reading them ----------------------------------------------------------------------------------------------
+# --- read ------------------------------------------------------------------------------------------------------
 
 
 def find_message(conn: Connection, key: int) -> RowMapping | None:
+    """Return the row of a message, or None."""
     return conn.execute(select(messages).where(messages.c.id == key)).mappings().one_or_none()
 
 
@@ -266,7 +309,12 @@ def list_messages(
     after: int | None = None,
     limit: int = 100,
 ) -> Sequence[RowMapping]:
-    """A broadcast's messages in the order of its audience, from after a key on."""
+    """Return rows of a broadcast's messages, in the order of its audience.
+
+    :param reason: only messages with exactly this reason.
+    :param query: part of a number or a name.
+    :param after: only messages with a greater key.
+    """
     low = message_key(broadcast_id, 0) - 1 if after is None else after
     chosen = select(messages).where(messages.c.id > low, messages.c.id < message_key(broadcast_id + 1, 0))
     if status is not None:

@@ -1,4 +1,4 @@
-"""How claimed messages went on: recorded in sets, with the attempts that failed."""
+"""The outcomes of claimed messages, recorded in sets, and the failed attempts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,18 +8,18 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 
 from wabroadcast_core.models.status import SENT, MessageStatus
-from wabroadcast_core.store.messages import POSITION_BITS, WAITS_AS, Changes, count_moves
+from wabroadcast_core.store.messages import POSITION_BITS, RETURNED_STATUS, Changes, count_moves
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import attempts
 
 
 class NotHeldError(Exception):
-    """A message that was to be recorded as sent is not this worker's any more: it was settled meanwhile."""
+    """A message to be recorded as sent is no longer claimed by this worker: its claim was settled meanwhile."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """How a claimed message goes on. ``used``: whether an attempt was used up."""
+    """The outcome of a claimed message: its new status and columns. ``used``: whether it used an attempt."""
 
     key: int
     status: MessageStatus
@@ -33,10 +33,11 @@ class Outcome:
 
     @property
     def is_plainly_sent(self) -> bool:
-        """Whether there is nothing to say but when it was sent, and as what."""
+        """Whether the outcome is only a time and the provider's id of a sent message."""
         return self.status is SENT and self.detail is None
 
     def as_row(self) -> tuple[Any, ...]:
+        """Return the outcome in the order of the columns below."""
         return (
             self.key,
             self.status,
@@ -62,10 +63,13 @@ _OUTCOME_COLUMNS = json_columns(
     due_at="DOUBLE PRECISION",
 )
 
-# The + keeps SQLite on the primary key: its planner would rather walk the index of all claimed messages.
+# Record outcomes of messages that a worker has claimed. A message that returns to queued or retry gets RETURNED_STATUS.
+# Input: :rows (JSON rows of _OUTCOME_COLUMNS), :worker_id, :present (the status that they must have).
+# Output: key and new status of each recorded message.
+# The + keeps SQLite on the primary key: its planner would use the index of all claimed messages.
 _RECORD = """
     UPDATE messages SET
-      status = CASE WHEN outcome.status IN ('queued', 'retry') THEN {waits_as} ELSE outcome.status END,
+      status = CASE WHEN outcome.status IN ('queued', 'retry') THEN {returned} ELSE outcome.status END,
       wanted = NULL, attempts = attempts + outcome.used, detail = outcome.detail,
       reason = CASE WHEN outcome.status IN ('queued', 'retry') AND {erased} THEN 'erased' ELSE outcome.reason END,
       connection_id = coalesce(outcome.connection_id, messages.connection_id),
@@ -75,15 +79,16 @@ _RECORD = """
     WHERE messages.id = outcome.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = :present
     RETURNING messages.id, messages.status
     """
-_BACK = {"waits_as": WAITS_AS.format(status="outcome.status"), "erased": "messages.number IS NULL"}
+_PARTS = {"returned": RETURNED_STATUS.format(status="outcome.status"), "erased": "messages.number IS NULL"}
 _RECORD_OUTCOMES = dialects(
     _RECORD,
-    sqlite={"columns": _OUTCOME_COLUMNS[0], "rows": LITE_ROWS, "plus": "+", **_BACK},
-    postgresql={"columns": _OUTCOME_COLUMNS[1], "rows": POST_ROWS, "plus": "", **_BACK},
+    sqlite={"columns": _OUTCOME_COLUMNS[0], "rows": LITE_ROWS, "plus": "+", **_PARTS},
+    postgresql={"columns": _OUTCOME_COLUMNS[1], "rows": POST_ROWS, "plus": "", **_PARTS},
 )
 
 
 _SENT_COLUMNS = json_columns(id="BIGINT", provider_id="TEXT", sent_at="DOUBLE PRECISION")
+# Record claimed messages of a worker as sent. Input: :rows (JSON rows of _SENT_COLUMNS), :worker_id.
 _RECORD_SENT = dialects(
     """
     UPDATE messages SET
@@ -99,7 +104,7 @@ _RECORD_SENT = dialects(
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Messages of one worker that were sent and have nothing else to say, packed for the store."""
+    """Plainly sent messages of one worker, packed for the store."""
 
     amount: int
     by_broadcast: Counter[int]
@@ -107,14 +112,15 @@ class Sent:
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> "Sent":
+        """Pack outcomes that are plainly sent."""
         rows = [(outcome.key, outcome.provider_id, outcome.sent_at) for outcome in outcomes]
         return cls(len(rows), Counter([row[0] >> POSITION_BITS for row in rows]), as_json(rows))
 
 
 def record_sent(conn: Connection, sent: Sent, *, worker_id: int, changes: Changes) -> None:
-    """Store messages that this worker holds as sent.
+    """Record messages that this worker has claimed as sent.
 
-    :raises NotHeldError: one of them is not held any more; the transaction is to be given up.
+    :raises NotHeldError: one of them is no longer claimed by this worker; the transaction must be rolled back.
     """
     done = conn.execute(_RECORD_SENT.of(conn), {"rows": sent.rows, "worker_id": worker_id})
     if done.rowcount != sent.amount:
@@ -125,12 +131,12 @@ def record_sent(conn: Connection, sent: Sent, *, worker_id: int, changes: Change
 
 
 def record_outcomes(conn: Connection, outcomes: Sequence[Outcome], *, worker_id: int, changes: Changes) -> set[int]:
-    """Store how claimed messages went on.
+    """Record the outcomes of claimed messages.
 
-    Only messages that this worker still holds are touched: what was settled meanwhile belongs to somebody else,
-    except that a message left as unknown may still learn its outcome.
+    Only messages that this worker still claims are changed: others were settled meanwhile. The exception is a message
+    that was settled as unknown: it still gets a final outcome.
 
-    :returns: the keys stored.
+    :returns: the keys of the recorded messages.
     """
     recorded: set[int] = set()
     rest = list(outcomes)
@@ -143,11 +149,11 @@ def record_outcomes(conn: Connection, outcomes: Sequence[Outcome], *, worker_id:
         ).fetchall()
         count_moves(changes, rows, away_from=present)
         recorded.update(row[0] for row in rows)
-        rest = [outcome for outcome in rest if outcome.key not in recorded and _settles(outcome)]
+        rest = [outcome for outcome in rest if outcome.key not in recorded and _is_final(outcome)]
     return recorded
 
 
-def _settles(outcome: Outcome) -> bool:
+def _is_final(outcome: Outcome) -> bool:
     return outcome.status in {MessageStatus.SENT, MessageStatus.FAILED}
 
 
@@ -162,11 +168,15 @@ _INSERT_ATTEMPTS = dialects(
 
 
 def insert_attempts(conn: Connection, rows: Sequence[tuple[int, int, float, int | None, str, str | None]]) -> None:
-    """Keep what went wrong: message key, attempt, time, connection, reason, detail."""
+    """Store failed attempts.
+
+    :param rows: message key, number of the attempt, time (UNIX seconds, UTC), connection id, reason and detail.
+    """
     if rows:
         conn.execute(_INSERT_ATTEMPTS.of(conn), {"rows": as_json(rows)})
 
 
 def attempts_of(conn: Connection, key: int) -> Sequence[RowMapping]:
+    """Return the failed attempts of a message, oldest first."""
     statement = select(attempts).where(attempts.c.message_id == key).order_by(attempts.c.id)
     return conn.execute(statement).mappings().all()

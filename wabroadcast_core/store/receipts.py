@@ -1,4 +1,4 @@
-"""What providers said later: facts beside a message's status, each counted once."""
+"""Receipts: facts beside a message's status that providers report later. Each fact is counted once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from wabroadcast_core.store.tables import messages, parked_receipts
 
 @dataclass(frozen=True, slots=True)
 class StoredReceipt:
-    """A receipt for a message that was found. ``reason`` and ``detail`` come with a failure."""
+    """A receipt whose message was found. ``at`` is in UNIX seconds (UTC); a failure has ``reason`` and ``detail``."""
 
     kind: str
     at: float
@@ -23,7 +23,7 @@ class StoredReceipt:
 
 
 Facts: TypeAlias = dict[str, Any]
-"""What receipts change of one message, as it stands; kept up to date while several receipts are noted."""
+"""The columns of one message that receipts change. They are updated here while several receipts are applied."""
 
 _FACTS = (
     messages.c.id,
@@ -37,17 +37,20 @@ _FACTS = (
 _UNDONE = frozenset(
     {MessageStatus.UNKNOWN, MessageStatus.FAILED, MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED}
 )
-"""What a receipt proves wrong: a message that waits may have been tried before, and its person has it already."""
+"""The statuses that a receipt proves wrong. A waiting message may have been sent in an earlier attempt."""
 
 
 def lock_facts(conn: Connection, keys: Iterable[int]) -> dict[int, Facts]:
-    """The facts of messages by key, held until the end of the transaction: two receipts at once must not both count."""
+    """Return the facts of messages by key, and lock the messages in this transaction.
+
+    The lock keeps two simultaneous receipts from being counted twice.
+    """
     statement = select(*_FACTS).where(messages.c.id.in_(list(keys))).order_by(messages.c.id).with_for_update()
     return {row["id"]: dict(row) for row in conn.execute(statement).mappings()}
 
 
 def keys_by_provider_id(conn: Connection, provider_ids: Iterable[str], *, connection_id: int) -> dict[str, int]:
-    """Message keys by the provider's ids, among what this connection sent."""
+    """Return the keys of messages that this connection sent, by the provider's ids."""
     statement = select(messages.c.provider_id, messages.c.id).where(
         messages.c.provider_id.in_(list(provider_ids)), messages.c.connection_id == connection_id
     )
@@ -55,13 +58,13 @@ def keys_by_provider_id(conn: Connection, provider_ids: Iterable[str], *, connec
 
 
 def apply_receipt(row: Facts, receipt: StoredReceipt, *, changes: Changes) -> dict[str, Any]:
-    """What a receipt changes of a message, for :func:`store_changed`; one that says nothing new changes nothing.
+    """Compute the changes of a message by a receipt, for :func:`store_changed`. A repeated receipt changes nothing.
 
-    ``read`` without ``delivered`` means delivered too; a receipt settles ``unknown``; a failure turns ``sent`` into
-    ``failed`` unless the person has it already; what comes after a failure undoes it, except that ``sent`` says less.
+    ``read`` without ``delivered`` also means delivered. A receipt settles ``unknown``. A failure turns ``sent`` into
+    ``failed``, unless the message was delivered. ``delivered`` and ``read`` undo a failure; ``sent`` does not.
 
-    :param row: brought up to date.
-    :returns: what changed of the message.
+    :param row: the message's facts, which are updated.
+    :returns: the changed columns of the message.
     """
     values = _failure(row, receipt) if receipt.kind == "failed" else _progress(row, receipt)
     if receipt.provider_id is not None and row["provider_id"] is None:
@@ -79,12 +82,15 @@ _BY_KEY = update(messages).where(messages.c.id == bindparam("key"))
 
 
 def store_changed(conn: Connection, changed: Mapping[int, dict[str, Any]]) -> None:
-    """Store what changed of messages, by key. Those of which the same columns changed go together."""
-    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    """Store changed columns of messages.
+
+    :param changed: the new values by column, by message key. Messages with the same columns share one statement.
+    """
+    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for key, values in sorted(changed.items()):
         if values:
-            alike.setdefault(tuple(sorted(values)), []).append({"key": key, **values})
-    for rows in alike.values():
+            by_columns.setdefault(tuple(sorted(values)), []).append({"key": key, **values})
+    for rows in by_columns.values():
         conn.execute(_BY_KEY, rows)
 
 
@@ -117,7 +123,7 @@ def _count(changes: Changes, row: Facts, values: dict[str, Any]) -> None:
 
 
 def park_receipts(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Keep receipts that came before the record of their message."""
+    """Store receipts that arrived before the outcome of their message was recorded."""
     if rows:
         conn.execute(insert(parked_receipts), list(rows))
 
@@ -125,7 +131,11 @@ def park_receipts(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
 def take_parked(
     conn: Connection, *, keys: Sequence[int], provider_ids: Sequence[str], connection_id: int
 ) -> Sequence[RowMapping]:
-    """Take out the receipts that were parked for these messages, by our key or by the provider's id."""
+    """Return and delete the parked receipts of these messages.
+
+    :param keys: the messages' keys.
+    :param provider_ids: the provider's ids of messages that the connection sent.
+    """
     mine = parked_receipts.c.message_id.in_(keys) | (
         (parked_receipts.c.connection_id == connection_id) & parked_receipts.c.provider_id.in_(provider_ids)
     )
@@ -136,7 +146,11 @@ def take_parked(
 
 
 def overtaken_parked(conn: Connection, *, since: float) -> dict[int, dict[int, str | None]]:
-    """Messages that are recorded and still have receipts parked since then: provider's id by key, by connection."""
+    """Return the recorded messages that still have parked receipts.
+
+    :param since: only receipts that were parked at or after this time (UNIX seconds, UTC).
+    :returns: the provider's id by message key, by connection id.
+    """
     by_key = messages.c.id == parked_receipts.c.message_id
     by_provider_id = (messages.c.provider_id == parked_receipts.c.provider_id) & (
         messages.c.connection_id == parked_receipts.c.connection_id
@@ -152,12 +166,14 @@ def overtaken_parked(conn: Connection, *, since: float) -> dict[int, dict[int, s
     return found
 
 
-_HAS_PARKED = text("SELECT 1 FROM parked_receipts LIMIT 1")  # plain: each record asks it
+_HAS_PARKED = text("SELECT 1 FROM parked_receipts LIMIT 1")  # as plain text, because every record of outcomes runs it
 
 
 def has_parked(conn: Connection) -> bool:
+    """Return whether any receipt is parked."""
     return conn.execute(_HAS_PARKED).first() is not None
 
 
 def forget_parked(conn: Connection, *, before: float) -> None:
+    """Delete the receipts that were parked before this time (UNIX seconds, UTC)."""
     conn.execute(delete(parked_receipts).where(parked_receipts.c.parked_at < before))

@@ -1,4 +1,4 @@
-"""How many messages each connection started lately: what the limiter is given when Redis lost its keys."""
+"""The number of messages that each connection started recently. It primes the limiter after Redis has lost its keys."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from wabroadcast_core.store.tables import connection_starts, messages
 START_SPAN = 10  # seconds
 
 StartCounts: TypeAlias = Counter[tuple[int, int]]
-"""Starts by connection and :func:`span_end`."""
+"""Number of starts by connection id and :func:`span_end`."""
 
 _ADD = text(
     """
@@ -22,22 +22,32 @@ _ADD = text(
 
 
 def span_end(started_at: float) -> int:
+    """Return the end of the span in which a start lies (UNIX seconds, UTC)."""
     return (int(started_at) // START_SPAN + 1) * START_SPAN
 
 
 def count_by_span(starts: Iterable[tuple[int, float]]) -> StartCounts:
-    """:param starts: the connection and the time of each."""
+    """Count starts by connection and span.
+
+    :param starts: connection id and time (UNIX seconds, UTC) of each start.
+    """
     spans = Counter([(connection_id, started_at // START_SPAN) for connection_id, started_at in starts])
     return Counter({(key, span_end(span * START_SPAN)): amount for (key, span), amount in spans.items()})
 
 
 def add_starts(conn: Connection, starts: StartCounts) -> None:
+    """Add starts to the stored numbers."""
     for (connection_id, ended_at), amount in sorted(starts.items()):
         conn.execute(_ADD, {"connection_id": connection_id, "ended_at": ended_at, "amount": amount})
 
 
 def recent_starts(conn: Connection, connection_id: int, *, since: float, now: float) -> dict[float, int]:
-    """Starts by the end of their span; what is claimed for it and not recorded yet counts as started just now."""
+    """Return the number of a connection's starts by the end of their span (UNIX seconds, UTC).
+
+    Claimed messages whose outcome is not recorded count as started now.
+
+    :param since: only spans that ended after this time (UNIX seconds, UTC).
+    """
     rows = conn.execute(
         select(connection_starts.c.ended_at, connection_starts.c.messages).where(
             connection_starts.c.connection_id == connection_id, connection_starts.c.ended_at > since
@@ -52,4 +62,5 @@ def recent_starts(conn: Connection, connection_id: int, *, since: float, now: fl
 
 
 def forget_starts(conn: Connection, *, before: float) -> None:
+    """Delete the numbers of spans that ended before this time (UNIX seconds, UTC)."""
     conn.execute(delete(connection_starts).where(connection_starts.c.ended_at < before))

@@ -1,7 +1,7 @@
-"""The tables. Times are UNIX seconds in UTC; JSON that only Python reads is text; names follow DESIGN's words.
+"""The tables. Times are UNIX seconds in UTC. JSON that only Python reads is stored as text.
 
-A message's id is ``broadcast_id << 32 | position``: a broadcast's messages lie together, and preparing a chunk
-twice meets its own rows. Indexes on work that is due are partial, so they stay as small as that work.
+A message's id is ``broadcast_id << 32 | position``. So the messages of a broadcast are next to each other, and a chunk
+that is prepared twice conflicts with its own rows. Indexes of due work are partial, so they stay as small as that work.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ metadata = MetaData(
     }
 )
 
-Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
+Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite assigns only INTEGER keys
 ZERO = text("0")
 
 
@@ -50,7 +50,7 @@ connections = Table(
     Column("state", Text, nullable=False),
     Column("state_reason", Text),
     Column("state_since", Double, nullable=False),
-    Column("revision", Integer, nullable=False, server_default=text("1")),  # counts changes of sender or settings
+    Column("revision", Integer, nullable=False, server_default=text("1")),  # grows each time the connection is saved
     Column("created_at", Double, nullable=False),
 )
 
@@ -63,20 +63,20 @@ broadcasts = Table(
     Column("status", Text, nullable=False),
     Column("status_reason", Text),
     Column("rank", SmallInteger, nullable=False),
-    Column("draft", Text, nullable=False),  # the submitted BroadcastDraft, its pool filled in
+    Column("draft", Text, nullable=False),  # the submitted BroadcastDraft, with its pool
     Column("scheduled_at", Double),
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
     Column("finished_at", Double),
     Column("paused_at", Double),
     Column("prepared", Boolean, nullable=False, server_default=text("false")),
-    Column("prepared_rows", BigInteger, nullable=False, server_default=ZERO),  # rows of the audience taken over
-    Column("released_batch", Integer, nullable=False, server_default=ZERO),  # the last one released; the first is 0
+    Column("prepared_rows", BigInteger, nullable=False, server_default=ZERO),  # rows of the audience that are stored
+    Column("released_batch", Integer, nullable=False, server_default=ZERO),  # the last released batch; the first is 0
     Column("next_release_at", Double),
-    Column("served_at", Double, nullable=False, server_default=ZERO),  # whoever waited longest is served first
+    Column("served_at", Double, nullable=False, server_default=ZERO),  # the broadcast that has waited longest is first
     Column("idempotency_key", Text, unique=True),
-    Column("fingerprint", Text),  # of the body that came with the key
-    # counts by status, then facts beside the status
+    Column("fingerprint", Text),  # of the body that was submitted with the key
+    # counters: by status, then facts beside the status
     _count("total"),
     _count("queued"),
     _count("processing"),
@@ -89,7 +89,7 @@ broadcasts = Table(
     _count("skipped"),
     _count("delivered"),
     _count("read"),
-    # two marks of (time, sent) some seconds apart: the rate now
+    # two marks (time, sent) some seconds apart, from which the present rate is computed
     Column("mark_at", Double),
     _count("mark_sent"),
     Column("earlier_mark_at", Double),
@@ -119,16 +119,16 @@ messages = Table(
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("broadcast_id", BigInteger, nullable=False),
     Column("batch", Integer, nullable=False),
-    Column("route", Integer, nullable=False),  # the connection it must take, 0 for any of the pool
+    Column("route", Integer, nullable=False),  # the connection that must send it; 0: any of the pool
     Column("status", Text, nullable=False),
-    Column("number", Text),  # E.164; unset for invalid and repeated ones
-    Column("raw", Text),  # what stood there instead
+    Column("number", Text),  # E.164; NULL if the preparation skipped the message, and after an erasure
+    Column("raw", Text),  # what the audience has instead, if the preparation skipped the message
     Column("name", Text),
     Column("variables", Text),
     Column("attempts", Integer, nullable=False, server_default=ZERO),
-    Column("due_at", Double),  # with retry; with unknown: when it is sent again, if it is
-    Column("wanted", Text),  # what becomes of a claimed message once it is back: paused or cancelled
-    Column("worker_id", BigInteger),  # who claimed it last
+    Column("due_at", Double),  # of a retry; of an unknown message: when it is sent again, if at all
+    Column("wanted", Text),  # the status of a claimed message that comes back unsent: paused or cancelled
+    Column("worker_id", BigInteger),  # the worker that claimed it last
     Column("connection_id", Integer),
     Column("provider_id", Text),
     Column("reason", Text),
@@ -207,14 +207,14 @@ webhook_calls = Table(
     Column("id", Id, primary_key=True),
     Column("connection_id", Integer, nullable=False, index=True),
     Column("received_at", Double, nullable=False),
-    Column("facts", Text, nullable=False),  # method, query, headers, form: JSON
+    Column("facts", Text, nullable=False),  # JSON of method, query, headers, form
     Column("body", LargeBinary, nullable=False),
 )
 
 identities = Table(
     "identities",
     metadata,
-    Column("wa_id", Text, primary_key=True),  # what WhatsApp calls a person whose number is another one
+    Column("wa_id", Text, primary_key=True),  # WhatsApp's id of a person, if it differs from the number
     Column("number", Text, nullable=False, index=True),
     sqlite_with_rowid=False,
 )
@@ -226,8 +226,8 @@ workers = Table(
     Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("started_at", Double, nullable=False),
-    Column("ended_at", Double),  # it stopped, or was found dead and its claims were settled
-    sqlite_autoincrement=True,  # a number used again would take over a dead worker's claims
+    Column("ended_at", Double),  # when it stopped, or was found dead and its claims were settled
+    sqlite_autoincrement=True,  # an id that is used again would take over a dead worker's claims
 )
 
 uploads = Table(
@@ -275,7 +275,7 @@ contact_tags = Table(
     metadata,
     Column("tag_id", ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True),
     Column("contact_id", ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True),
-    sqlite_with_rowid=False,  # its key is all it holds
+    sqlite_with_rowid=False,  # the table has no columns beside its key
 )
 Index("ix_contact_tags_contact_id", contact_tags.c.contact_id)
 
@@ -310,7 +310,7 @@ blacklist = Table(
     "blacklist",
     metadata,
     Column("number", Text, primary_key=True),
-    Column("connection_id", Integer, primary_key=True, server_default=ZERO),  # 0: for every connection
+    Column("connection_id", Integer, primary_key=True, server_default=ZERO),  # 0: all connections
     Column("reason", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("created_at", Double, nullable=False),

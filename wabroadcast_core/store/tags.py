@@ -1,7 +1,7 @@
-"""The tags of contacts. How many contacts a tag has is kept beside it, true in every transaction.
+"""The tags of contacts. Each tag has a count of its contacts, which is right in every transaction.
 
-Whoever tags or untags holds the tag's row until the end of the transaction, so that nothing is counted twice, and
-nothing is put on a tag that is just being merged away. SQLite has one writer at a time anyway.
+A transaction that adds or removes a tag locks the tag's row. So nothing is counted twice, and no contact gets a tag
+that is being merged into another one. SQLite allows one writer at a time in any case.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,17 +14,17 @@ from wabroadcast_core.store.tables import contact_tags, tags
 
 
 def list_tags(conn: Connection) -> Sequence[tuple[str, int]]:
-    """All tags by name, each with how many contacts it has."""
+    """Return all tags in the order of their names, each with its number of contacts."""
     return conn.execute(select(tags.c.name, tags.c.contacts).order_by(tags.c.name)).all()
 
 
 def count_tag(conn: Connection, name: str) -> int | None:
-    """How many contacts have a tag; None: there is none."""
+    """Return the number of contacts with a tag, or None if the tag does not exist."""
     return conn.execute(select(tags.c.contacts).where(tags.c.name == name)).scalar()
 
 
 def tags_of(conn: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
-    """The tags of contacts by their ids."""
+    """Return the tags of contacts, by the ids of the contacts."""
     statement = (
         select(contact_tags.c.contact_id, tags.c.name)
         .join(tags, tags.c.id == contact_tags.c.tag_id)
@@ -38,18 +38,19 @@ def tags_of(conn: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
 
 
 def lock_tags(conn: Connection, names: Iterable[str]) -> dict[str, int]:
-    """The ids of those tags that exist, by name: held, so that nobody else tags with them meanwhile."""
+    """Lock those tags that exist until the end of the transaction, and return their ids by name."""
     statement = select(tags.c.name, tags.c.id).where(tags.c.name.in_(list(names))).order_by(tags.c.id)
     return dict(conn.execute(statement.with_for_update()).all())
 
 
-# --- tagging ---------------------------------------------------------------------------------------------------
+# --- tags of contacts ------------------------------------------------------------------------------------------
 
 _POST_NAMES = "json_array_elements_text(CAST(:names AS json)) AS each(value)"
 _POST_IDS = "ARRAY (SELECT CAST(each.value AS BIGINT) FROM json_array_elements_text(CAST(:ids AS json)) AS each(value))"
 
-# What does nothing to a tag that is there still holds its row.
-_MAKE_TAGS = dialects(
+# Create tags, and lock those that exist: the update without an effect locks their rows.
+# Input: :names (JSON array). Output: name and id of each tag.
+_CREATE_TAGS = dialects(
     """
     INSERT INTO tags (name) SELECT each.value FROM {names} WHERE true
     ON CONFLICT (name) DO UPDATE SET contacts = tags.contacts RETURNING name, id
@@ -57,14 +58,16 @@ _MAKE_TAGS = dialects(
     sqlite={"names": "json_each(:names) AS each"},
     postgresql={"names": _POST_NAMES},
 )
+# Add a tag to contacts. Input: :tag_id, :ids (JSON array of contact ids).
 _TAG = dialects(
     """
     INSERT INTO contact_tags (tag_id, contact_id)
     SELECT :tag_id, {ids} ON CONFLICT DO NOTHING
     """,
     sqlite={"ids": "each.value FROM json_each(:ids) AS each WHERE true"},
-    postgresql={"ids": f"id FROM contacts WHERE id = ANY ({_POST_IDS}) FOR KEY SHARE"},  # some may just be deleted
+    postgresql={"ids": f"id FROM contacts WHERE id = ANY ({_POST_IDS}) FOR KEY SHARE"},  # some may have been deleted
 )
+# Remove a tag from contacts. Input: :tag_id, :ids (JSON array of contact ids).
 _UNTAG = dialects(
     """
     DELETE FROM contact_tags WHERE tag_id = :tag_id AND contact_id {among}
@@ -74,28 +77,36 @@ _UNTAG = dialects(
 )
 
 
-def add_tags(conn: Connection, wanted: Mapping[tuple[str, ...], Iterable[int]]) -> int:
-    """Add tags (which need not exist) to contacts by their ids. :returns: how many contacts got one, tag by tag."""
+def add_tags(conn: Connection, additions: Mapping[tuple[str, ...], Iterable[int]]) -> int:
+    """Add tags to contacts. Tags that do not exist are created.
+
+    :param additions: ids of contacts, by the names of the tags that they get.
+    :returns: how many pairs of tag and contact are new.
+    """
     by_name: dict[str, set[int]] = {}
-    for names, keys in wanted.items():
+    for names, keys in additions.items():
         for name in names:
             by_name.setdefault(name, set()).update(keys)
     if not by_name:
         return 0
-    made = conn.execute(_MAKE_TAGS.of(conn), {"names": as_json(sorted(by_name))}).all()
+    tag_ids = conn.execute(_CREATE_TAGS.of(conn), {"names": as_json(sorted(by_name))}).all()
     added: dict[int, int] = {}
-    for name, tag_id in made:
-        asked = {"tag_id": tag_id, "ids": as_json(sorted(by_name[name]))}
-        added[tag_id] = conn.execute(_TAG.of(conn), asked).rowcount
+    for name, tag_id in tag_ids:
+        parameters = {"tag_id": tag_id, "ids": as_json(sorted(by_name[name]))}
+        added[tag_id] = conn.execute(_TAG.of(conn), parameters).rowcount
     _count_tags(conn, added)
     return sum(added.values())
 
 
 def remove_tags(conn: Connection, names: Iterable[str], keys: Iterable[int]) -> int:
-    """Take tags off contacts by their ids. :returns: how many contacts lost one, tag by tag."""
-    listed = as_json(sorted(keys))
+    """Remove tags from contacts.
+
+    :param keys: the ids of the contacts.
+    :returns: how many pairs of tag and contact were removed.
+    """
+    ids = as_json(sorted(keys))
     removed = {
-        tag_id: conn.execute(_UNTAG.of(conn), {"tag_id": tag_id, "ids": listed}).rowcount
+        tag_id: conn.execute(_UNTAG.of(conn), {"tag_id": tag_id, "ids": ids}).rowcount
         for tag_id in lock_tags(conn, names).values()
     }
     _count_tags(conn, {tag_id: -amount for tag_id, amount in removed.items()})
@@ -103,12 +114,13 @@ def remove_tags(conn: Connection, names: Iterable[str], keys: Iterable[int]) -> 
 
 
 def remove_all_tags(conn: Connection, key: int) -> None:
-    """Take all tags off a contact, whose row the caller holds."""
+    """Remove all tags from a contact. The caller has locked its row."""
     removed = delete(contact_tags).where(contact_tags.c.contact_id == key).returning(contact_tags.c.tag_id)
     _count_tags(conn, dict.fromkeys(conn.execute(removed).scalars(), -1))
 
 
 _TAG_COUNTS = json_columns(id="BIGINT", contacts="BIGINT")
+# Add changes to the counts of tags. Input: :rows, JSON rows of tag id and change.
 _COUNT_TAGS = dialects(
     """
     UPDATE tags SET contacts = tags.contacts + change.contacts
@@ -129,10 +141,15 @@ def _count_tags(conn: Connection, changes: Mapping[int, int]) -> None:
 
 
 def rename_tag(conn: Connection, name: str, *, to: str) -> bool:
-    """:returns: whether there is such a tag. :raises IntegrityError: the other name is taken."""
+    """Rename a tag.
+
+    :returns: whether the tag exists.
+    :raises IntegrityError: another tag has the new name.
+    """
     return conn.execute(update(tags).where(tags.c.name == name).values(name=to)).rowcount == 1
 
 
+# Add the tag :into to the contacts of the tag :tag_id with ids up to :last.
 _MOVE = text(
     """
     INSERT INTO contact_tags (tag_id, contact_id)
@@ -143,17 +160,18 @@ _MOVE = text(
 
 
 def dissolve_tag(conn: Connection, name: str, *, into: str | None = None, limit: int) -> bool:
-    """Take a tag off the first ``limit`` of its contacts; one that has none is deleted.
+    """Remove a tag from the first ``limit`` of its contacts. A tag without contacts is deleted.
 
-    :param into: a tag that they get instead.
-    :returns: whether there is more to do. :raises NotFoundError: the other tag is not there.
+    :param into: a tag that these contacts get instead.
+    :returns: whether there is more to do.
+    :raises NotFoundError: the tag ``into`` does not exist.
     """
-    held = lock_tags(conn, [name] if into is None else [name, into])
-    if name not in held:
+    tag_ids = lock_tags(conn, [name] if into is None else [name, into])
+    if name not in tag_ids:
         return False
-    if into is not None and into not in held:
+    if into is not None and into not in tag_ids:
         raise NotFoundError("tag", into)
-    tag_id = held[name]
+    tag_id = tag_ids[name]
     first = select(contact_tags.c.contact_id).where(contact_tags.c.tag_id == tag_id).order_by("contact_id").limit(limit)
     last = conn.execute(select(func.max(first.subquery().c.contact_id))).scalar()
     if last is None:
@@ -161,9 +179,9 @@ def dissolve_tag(conn: Connection, name: str, *, into: str | None = None, limit:
         return False
     changes: dict[int, int] = {}
     if into is not None:
-        asked = {"tag_id": tag_id, "into": held[into], "last": last}
-        changes[held[into]] = conn.execute(_MOVE, asked).rowcount
-    gone = delete(contact_tags).where(contact_tags.c.tag_id == tag_id, contact_tags.c.contact_id <= last)
-    changes[tag_id] = -conn.execute(gone).rowcount
+        parameters = {"tag_id": tag_id, "into": tag_ids[into], "last": last}
+        changes[tag_ids[into]] = conn.execute(_MOVE, parameters).rowcount
+    removed = delete(contact_tags).where(contact_tags.c.tag_id == tag_id, contact_tags.c.contact_id <= last)
+    changes[tag_id] = -conn.execute(removed).rowcount
     _count_tags(conn, changes)
     return True

@@ -1,4 +1,4 @@
-"""Messages of which nobody knows whether they arrived."""
+"""Unknown messages: their request left, and the answer is not known."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,11 @@ _IS_UNKNOWN = text("messages.status = 'unknown'")  # as the partial index has it
 
 
 def release_unknown(conn: Connection, *, now: float, limit: int, changes: Changes) -> int:
-    """Send again what stayed unknown for as long as its broadcast said. :returns: how many."""
+    """Move unknown messages to retry whose broadcast resends them and whose waiting time is over.
+
+    :param limit: the most messages to move.
+    :returns: how many were moved.
+    """
     statement = text(
         """
         UPDATE messages SET status = 'retry', due_at = CAST(:now AS DOUBLE PRECISION)
@@ -31,20 +35,21 @@ def release_unknown(conn: Connection, *, now: float, limit: int, changes: Change
 
 
 class Unsettled(NamedTuple):
-    """A message of which nobody knows whether it arrived."""
+    """An unknown message."""
 
     key: int
-    message_id: str  # the public one
+    message_id: str  # the public id
     number: str
 
 
 def unsettled_connections(conn: Connection) -> Sequence[int]:
-    """The connections through which messages went whose outcome is unknown."""
+    """Return the ids of connections with unknown messages."""
     statement = select(messages.c.connection_id).where(_IS_UNKNOWN, messages.c.connection_id.is_not(None)).distinct()
     return [key for key in conn.execute(statement).scalars() if key is not None]
 
 
 def unsettled_messages(conn: Connection, connection_id: int, *, limit: int) -> list[Unsettled]:
+    """Return unknown messages of a connection, in the order of their keys."""
     statement = (
         select(messages.c.id, broadcasts.c.job_id, messages.c.number)
         .join(broadcasts, broadcasts.c.id == messages.c.broadcast_id)
@@ -57,6 +62,6 @@ def unsettled_messages(conn: Connection, connection_id: int, *, limit: int) -> l
 
 
 def release_now(conn: Connection, keys: Sequence[int], *, now: float) -> None:
-    """Let unknown messages that never arrived be tried again: :func:`release_unknown` takes them up."""
+    """Let unknown messages that never arrived be sent again, by the next :func:`release_unknown`."""
     statement = messages.update().where(messages.c.id.in_(keys), messages.c.status == MessageStatus.UNKNOWN)
     conn.execute(statement.values(due_at=now))

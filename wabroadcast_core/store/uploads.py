@@ -1,4 +1,4 @@
-"""Files that were handed in: kept in the store in pieces, so that no host needs a shared disk."""
+"""Uploads: files in the store, in chunks, so that hosts need no shared disk."""
 
 import io
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ CHUNK_BYTES = 1024 * 1024
 
 
 def insert_upload(conn: Connection, key: str, *, filename: str | None, content_type: str | None, now: float) -> None:
+    """Store a new upload. It is not visible before :func:`complete_upload`."""
     conn.execute(
         insert(uploads).values(
             id=key, filename=filename, content_type=content_type, chunk_size=CHUNK_BYTES, created_at=now
@@ -21,31 +22,36 @@ def insert_upload(conn: Connection, key: str, *, filename: str | None, content_t
 
 
 def append_chunks(conn: Connection, key: str, chunks: Iterable[tuple[int, bytes]]) -> None:
-    """Add pieces by their position; every one but the last is ``CHUNK_BYTES`` long."""
+    """Store chunks of an upload, each with its position. Every chunk but the last must have ``CHUNK_BYTES``."""
     rows = [{"upload_id": key, "position": position, "data": data} for position, data in chunks]
     if rows:
         conn.execute(insert(upload_chunks), rows)
 
 
 def complete_upload(conn: Connection, key: str, *, size: int) -> None:
+    """Mark an upload as complete, with its size in bytes."""
     conn.execute(update(uploads).where(uploads.c.id == key).values(size=size, complete=True))
 
 
 def delete_upload(conn: Connection, key: str) -> None:
+    """Delete an upload and its chunks."""
     conn.execute(delete(upload_chunks).where(upload_chunks.c.upload_id == key))
     conn.execute(delete(uploads).where(uploads.c.id == key))
 
 
 def find_upload(conn: Connection, key: str) -> RowMapping | None:
+    """Return the row of a complete upload, or None."""
     statement = select(uploads).where(uploads.c.id == key, uploads.c.complete)
     return conn.execute(statement).mappings().one_or_none()
 
 
 class UploadReader(io.RawIOBase):
-    """An upload as a seekable file; one piece is in memory at a time."""
+    """An upload as a seekable file. One chunk is in memory at a time.
+
+    :raises NotFoundError: no upload has this id.
+    """
 
     def __init__(self, database: Database, key: str) -> None:
-        """:raises NotFoundError: there is no such upload."""
         with database.read() as conn:
             row = find_upload(conn, key)
         if row is None:
@@ -55,7 +61,7 @@ class UploadReader(io.RawIOBase):
         self._size: int = row["size"]
         self._chunk_size: int = row["chunk_size"]
         self._offset = 0
-        self._held: tuple[int, bytes] = (-1, b"")
+        self._cached: tuple[int, bytes] = (-1, b"")
 
     def readable(self) -> bool:
         return True
@@ -75,28 +81,36 @@ class UploadReader(io.RawIOBase):
         if self._offset >= self._size:
             return 0
         position, start = divmod(self._offset, self._chunk_size)
-        piece = self._chunk(position)[start : start + len(buffer)]
-        buffer[: len(piece)] = piece
-        self._offset += len(piece)
-        return len(piece)
+        data = self._chunk(position)[start : start + len(buffer)]
+        buffer[: len(data)] = data
+        self._offset += len(data)
+        return len(data)
 
     def _chunk(self, position: int) -> bytes:
-        if self._held[0] != position:
+        if self._cached[0] != position:
             statement = select(upload_chunks.c.data).where(
                 upload_chunks.c.upload_id == self._key, upload_chunks.c.position == position
             )
             with self._database.read() as conn:
-                self._held = (position, bytes(conn.execute(statement).scalar_one()))
-        return self._held[1]
+                self._cached = (position, bytes(conn.execute(statement).scalar_one()))
+        return self._cached[1]
 
 
 def open_upload(database: Database, key: str) -> io.BufferedReader:
-    """:raises NotFoundError: there is no such upload."""
+    """Open an upload as a seekable binary file.
+
+    :raises NotFoundError: no upload has this id.
+    """
     return io.BufferedReader(UploadReader(database, key), buffer_size=CHUNK_BYTES)
 
 
 class UploadWriter:
-    """Takes bytes as they come and stores them in pieces, a transaction each; nothing but one piece is held."""
+    """Stores a stream of bytes as an upload, in chunks of one transaction each. At most one chunk is held in memory.
+
+    :param key: the id of the upload.
+    :param now: the present time (UNIX seconds, UTC).
+    :raises UnavailableError: the store cannot be reached.
+    """
 
     def __init__(
         self, database: Database, key: str, *, now: float, filename: str | None = None, content_type: str | None = None
@@ -105,31 +119,33 @@ class UploadWriter:
         self.key = key
         self.size = 0
         self._position = 0
-        self._held = bytearray()
+        self._buffer = bytearray()
         with database.write() as conn:
             insert_upload(conn, key, filename=filename, content_type=content_type, now=now)
 
     def write(self, data: bytes) -> None:
-        self._held += data
+        """Append bytes to the file."""
+        self._buffer += data
         self.size += len(data)
-        if len(self._held) >= CHUNK_BYTES:
+        if len(self._buffer) >= CHUNK_BYTES:
             self._flush(whole=False)
 
     def close(self) -> None:
-        """Store the rest; only then the upload exists for others."""
+        """Store the rest and make the upload visible."""
         self._flush(whole=True)
         with self._database.write() as conn:
             complete_upload(conn, self.key, size=self.size)
 
     def discard(self) -> None:
+        """Delete the upload."""
         with self._database.write() as conn:
             delete_upload(conn, self.key)
 
     def _flush(self, *, whole: bool) -> None:
-        pieces: list[tuple[int, bytes]] = []
-        while len(self._held) >= CHUNK_BYTES or (whole and self._held):
-            pieces.append((self._position, bytes(self._held[:CHUNK_BYTES])))
-            del self._held[:CHUNK_BYTES]
+        chunks: list[tuple[int, bytes]] = []
+        while len(self._buffer) >= CHUNK_BYTES or (whole and self._buffer):
+            chunks.append((self._position, bytes(self._buffer[:CHUNK_BYTES])))
+            del self._buffer[:CHUNK_BYTES]
             self._position += 1
         with self._database.write() as conn:
-            append_chunks(conn, self.key, pieces)
+            append_chunks(conn, self.key, chunks)

@@ -1,4 +1,4 @@
-"""Webhook calls that were taken and not worked through yet: what a provider was told is kept, is kept."""
+"""Stored webhook calls that are not processed yet. A call is stored before it is answered, so none is lost."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ _INSERT = insert(webhook_calls)
 
 
 def insert_calls(conn: Connection, calls: Iterable[tuple[int, WebhookRequest]], *, now: float) -> None:
-    """Keep calls, each with its connection's id."""
+    """Store calls, each with the id of its connection."""
     rows = [
         {"connection_id": connection_id, "received_at": now, "facts": _facts_of(request), "body": request.body}
         for connection_id, request in calls
@@ -23,7 +23,7 @@ def insert_calls(conn: Connection, calls: Iterable[tuple[int, WebhookRequest]], 
         conn.execute(_INSERT, rows)
 
 
-MOST_BYTES = 8 * 1024 * 1024  # of calls taken at once, but for a single one
+MOST_BYTES = 8 * 1024 * 1024  # of calls taken at once; a single call may be larger
 _FIRST = (
     select(webhook_calls.c.id, func.length(webhook_calls.c.body))
     .where(webhook_calls.c.connection_id == bindparam("key"))
@@ -34,7 +34,10 @@ _FIRST = (
 
 
 def take_calls(conn: Connection, connection_id: int, *, amount: int) -> list[tuple[int, WebhookRequest]]:
-    """The oldest calls of a connection by their keys, held until the end of the transaction."""
+    """Return the oldest calls of a connection, each with its key, and lock them in this transaction.
+
+    :param amount: the most calls to return.
+    """
     sizes = conn.execute(_FIRST, {"key": connection_id, "amount": amount}).all()
     totals = accumulate(size for _, size in sizes)
     fitting = sum(total <= MOST_BYTES for total in totals)
@@ -44,17 +47,18 @@ def take_calls(conn: Connection, connection_id: int, *, amount: int) -> list[tup
 
 
 def delete_calls(conn: Connection, keys: Sequence[int]) -> None:
+    """Delete calls by their keys."""
     if keys:
         conn.execute(delete(webhook_calls).where(webhook_calls.c.id.in_(keys)))
 
 
 def forget_calls(conn: Connection, *, before: float) -> None:
-    """Drop calls that nobody could read for so long."""
+    """Delete calls that arrived before this time (UNIX seconds, UTC) and could not be processed since."""
     conn.execute(delete(webhook_calls).where(webhook_calls.c.received_at < before))
 
 
 def waiting_connections(conn: Connection) -> Sequence[int]:
-    """The connections that calls wait for."""
+    """Return the ids of connections with stored calls."""
     return conn.execute(select(webhook_calls.c.connection_id).distinct()).scalars().all()
 
 

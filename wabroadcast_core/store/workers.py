@@ -1,4 +1,4 @@
-"""The worker processes: a number each, so that a claim says whose it is."""
+"""The worker processes. Each has an id, which its claims carry."""
 
 import os
 import socket
@@ -10,23 +10,28 @@ from wabroadcast_core.store.tables import messages, workers
 
 
 def insert_worker(conn: Connection, *, now: float) -> int:
-    """Enter this process. :returns: its number, never used again."""
+    """Register this process as a worker.
+
+    :returns: its id, which is never used again.
+    """
     values = {"host": socket.gethostname(), "pid": os.getpid(), "started_at": now}
     key: int = conn.execute(insert(workers).values(values).returning(workers.c.id)).scalar_one()
     return key
 
 
 def end_worker(conn: Connection, key: int, *, now: float) -> None:
+    """Record that a worker has ended."""
     conn.execute(update(workers).where(workers.c.id == key, workers.c.ended_at.is_(None)).values(ended_at=now))
 
 
 def is_open(conn: Connection, key: int) -> bool:
+    """Return whether a worker is registered and has not ended."""
     statement = select(workers.c.id).where(workers.c.id == key, workers.c.ended_at.is_(None))
     return conn.execute(statement).first() is not None
 
 
 def claiming_workers(conn: Connection) -> Sequence[int]:
-    """Workers that have not ended, and those that ended and still hold claims."""
+    """Return the ids of workers that have not ended, and of ended ones that still have claims."""
     holding = select(messages.c.worker_id).where(messages.c.status == "processing").distinct()
     statement = select(workers.c.id).where(workers.c.ended_at.is_(None) | workers.c.id.in_(holding))
     return conn.execute(statement).scalars().all()

@@ -1,1 +1,1 @@
-"""What a sender is given and sends through: HTTP client, media cache, cache, connection test."""
+"""The parts that a sender receives and sends through: HTTP client, media cache, shared cache, connection test."""

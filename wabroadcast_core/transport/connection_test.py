@@ -1,4 +1,4 @@
-"""Asking a provider about an account outside of any worker, on an event loop of its own."""
+"""The test of a connection outside of any worker, on an event loop of its own."""
 
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import SendError
@@ -9,26 +9,32 @@ from wabroadcast_core.transport.sender_contexts import SenderContexts, close_sen
 
 
 async def probe(context: Context, snapshot: ConnectionSnapshot) -> ConnectionTest:
-    """What the provider says of the account; whatever goes wrong is an answer too."""
+    """Ask a connection's provider for the state of the account, without sending.
+
+    :returns: the state that the provider reports. A failure is a result too, with its reason: ``down`` if the sender
+        raised a SendError, ``unknown`` after any other exception.
+    """
     client = context.async_redis()
-    lending = SenderContexts(context.database, client, context.keys)
+    contexts = SenderContexts(context.database, client, context.keys)
     try:
-        lent = lending.context_for(snapshot, receive=lambda _key, _news: None)
-        return await _ask(make_sender(context.plugins, context.vault, snapshot, lent))
+        sender_context = contexts.context_for(snapshot, receive=lambda _key, _events: None)
+        return await _check(make_sender(context.plugins, context.vault, snapshot, sender_context))
     except SendError as error:
         return ConnectionTest(state="down", reason=str(error))
-    except Exception as error:  # noqa: BLE001 - a bug of a plugin, told to whoever tests the connection
-        return ConnectionTest(state="unknown", reason=f"its sender failed: {type(error).__name__}")
+    except Exception as error:  # noqa: BLE001 - a bug of a plugin, shown to the operator who tests the connection
+        name = type(error).__name__
+        return ConnectionTest(state="unknown", reason=f"the sender plugin {snapshot.sender} failed: {name}")
     finally:
-        await lending.close()
+        await contexts.close()
         await client.aclose()
 
 
-async def _ask(sender: Sender) -> ConnectionTest:
+async def _check(sender: Sender) -> ConnectionTest:
     try:
         if not isinstance(sender, ChecksConnection):
-            return ConnectionTest(state="unknown", reason=f"a {sender.kind} connection cannot be asked")
-        found = await sender.check_connection()
-        return ConnectionTest(state=found.state, reason=found.reason or "the provider says so")
+            reason = f"the sender {sender.kind} cannot report the state of its account: send a message to test it"
+            return ConnectionTest(state="unknown", reason=reason)
+        event = await sender.check_connection()
+        return ConnectionTest(state=event.state, reason=event.reason or f"the provider reports {event.state}")
     finally:
         await close_sender(sender)

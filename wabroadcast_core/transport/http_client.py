@@ -1,4 +1,4 @@
-"""The HTTP clients that senders use: httpx over aiohttp, which stays fast with many requests at once."""
+"""The HTTP clients that senders use: httpx on top of aiohttp, which stays fast with many requests at once."""
 
 import contextlib
 import functools
@@ -17,20 +17,23 @@ from aiohttp.resolver import DefaultResolver
 from httpx_aiohttp.transport import map_aiohttp_exceptions
 
 KEEP_ALIVE_SECONDS = 60
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 NO_COOKIES = DefaultCookiePolicy(allowed_domains=())
 
 
 class NotPublicError(OSError):
-    """The address is not one of the public internet."""
+    """A URL that does not lead to the public internet: its host is not public, or its scheme not http or https."""
 
 
 @contextlib.contextmanager
-def told_apart() -> Iterator[None]:
-    """Tells apart what the underlying transport lumps together.
+def map_transport_errors() -> Iterator[None]:
+    """Raise a ConnectError only where no connection was made, and a ReadError where the answer was lost.
 
-    To it, every failure of a connection is one to connect. But a peer that hangs up on a request may have read it: that
-    is an answer which got lost, and taking it for a request that never left would send it twice.
+    The transport of httpx_aiohttp reports every failure of a connection as a failure to connect. But a server that
+    closes the connection after a request may have read the request. The answer was lost then; if this counted as a
+    request that never left, the message would be sent twice.
+
+    :raises httpx.HTTPError: the error inside the block, as httpx names it.
     """
     try:
         with map_aiohttp_exceptions():
@@ -39,28 +42,34 @@ def told_apart() -> Iterator[None]:
         if isinstance(error.__cause__, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
             raise
         raise httpx.ReadError(type(error.__cause__).__name__) from error
-    except aiohttp.ClientResponseError as error:  # the answer is no HTTP; the transport lets this through
+    except aiohttp.ClientResponseError as error:  # the answer is not HTTP; the transport does not map this error
         raise httpx.RemoteProtocolError(type(error).__name__) from error
 
 
 class Transport(httpx_aiohttp.AiohttpTransport):
+    """The aiohttp transport for httpx, with the errors of :func:`map_transport_errors`."""
+
     @property
     def session(self) -> aiohttp.ClientSession:
+        """The aiohttp session of this transport, made when it is first used."""
         if not isinstance(self.client, aiohttp.ClientSession):
             self.client = self.get_client()
         return self.client
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        with told_apart():
+        with map_transport_errors():
             return await super().handle_async_request(request)
 
 
 class SenderClient(httpx.AsyncClient):
-    """httpx's client, with a short way past httpx: what that adds to a request costs more than the request itself."""
+    """An httpx client that can also make a request on aiohttp directly.
+
+    What httpx adds to a request takes more time than the request itself.
+    """
 
     def __init__(self, transport: Transport, **options: Any) -> None:
         super().__init__(transport=transport, **options)
-        self._way = transport
+        self._aiohttp_transport = transport
 
     async def exchange(
         self,
@@ -68,19 +77,20 @@ class SenderClient(httpx.AsyncClient):
         url: str,
         *,
         connect_seconds: float,
-        most: int,
+        max_bytes: int,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         json: Any = None,
     ) -> tuple[int, httpx.Headers, bytes]:
-        """Make a request without cookies and redirects.
+        """Make a request on aiohttp directly, without cookies and redirects.
 
-        :param most: bytes of the answer; what follows is not read.
+        :param connect_seconds: the longest time that connecting may take.
+        :param max_bytes: reading the body stops at this size; the last piece read may exceed it.
         :returns: status, headers and body.
-        :raises httpx.HTTPError: as any other request.
+        :raises httpx.HTTPError: the same errors as for any other request of this client.
         """
         try:
-            async with self._way.session.request(
+            async with self._aiohttp_transport.session.request(
                 method,
                 url,
                 headers=headers,
@@ -89,15 +99,15 @@ class SenderClient(httpx.AsyncClient):
                 allow_redirects=False,
                 timeout=_connect_timeout(connect_seconds),
             ) as answer:
-                return answer.status, httpx.Headers(answer.raw_headers), await _read_start(answer.content, most)
+                return answer.status, httpx.Headers(answer.raw_headers), await _read_start(answer.content, max_bytes)
         except (aiohttp.ClientError, OSError):
-            with told_apart():  # not around it all: that is felt at thousands of requests a second
+            with map_transport_errors():  # only here: around the whole request it costs time at thousands a second
                 raise
 
 
-async def _read_start(stream: aiohttp.StreamReader, most: int) -> bytes:
+async def _read_start(stream: aiohttp.StreamReader, max_bytes: int) -> bytes:
     content = await stream.readany()
-    while len(content) < most and not stream.at_eof():
+    while len(content) < max_bytes and not stream.at_eof():
         content += await stream.readany()
     return content
 
@@ -107,23 +117,24 @@ def _connect_timeout(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, sock_connect=seconds)
 
 
-def make_client(*, departed: Callable[[], None] | None = None, public_only: bool = False) -> httpx.AsyncClient:
-    """A client with keep-alive, for one event loop.
+def make_client(*, on_departure: Callable[[], None] | None = None, public_only: bool = False) -> httpx.AsyncClient:
+    """Create a client with keep-alive, for one event loop.
 
-    :param departed: called in the task of a request as its head leaves, which is later than the task began where the
-        request had to wait for a new connection.
-    :param public_only: refuse every address that is not of the public internet, whatever name leads there.
+    :param on_departure: called in the task of a request when the request's headers are sent. This is later than the
+        start of the task if the request had to wait for a new connection.
+    :param public_only: refuse every address that is not of the public internet, also if a host name or a redirect
+        leads there.
     """
 
-    async def note_departure(*_: object) -> None:
-        if departed is not None:
-            departed()
+    async def report_departure(*_: object) -> None:
+        if on_departure is not None:
+            on_departure()
 
     trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(note_departure)
+    trace.on_request_headers_sent.append(report_departure)
 
     def make_session() -> aiohttp.ClientSession:
-        # No limit of open requests: 100 that hang, aiohttp's own limit, would stop every connection.
+        # No limit of open requests: aiohttp's default is 100, and 100 requests that hang would stop every connection.
         connector = aiohttp.TCPConnector(
             limit=0,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
@@ -131,18 +142,19 @@ def make_client(*, departed: Callable[[], None] | None = None, public_only: bool
             resolver=PublicResolver() if public_only else None,
         )
         session = aiohttp.ClientSession(connector=connector, trace_configs=[trace], cookie_jar=aiohttp.DummyCookieJar())
-        session._retry_connection = False  # noqa: SLF001 - it would repeat a GET or PUT by itself: somebody is sent to twice
+        # aiohttp would repeat a GET or a PUT by itself, and the message would be sent twice.
+        session._retry_connection = False  # noqa: SLF001 - aiohttp has no public option for this
         return session
 
     transport = Transport(client=make_session, verify=_certificates())
     timeout = httpx.Timeout(30, connect=10)
-    if not public_only:  # many accounts share it, and no cookies
+    if not public_only:  # many accounts share this client: it must keep no cookies
         return SenderClient(transport, timeout=timeout, trust_env=False, cookies=CookieJar(NO_COOKIES))
     return httpx.AsyncClient(
         transport=transport,
         timeout=timeout,
         follow_redirects=True,
-        max_redirects=MOST_REDIRECTS,
+        max_redirects=MAX_REDIRECTS,
         trust_env=False,
         event_hooks={"request": [_refuse_private]},
     )
@@ -150,12 +162,12 @@ def make_client(*, departed: Callable[[], None] | None = None, public_only: bool
 
 @functools.cache
 def _certificates() -> ssl.SSLContext:
-    """Read once a process: it takes tens of milliseconds."""
+    """Load the CA certificates, once a process: this takes tens of milliseconds."""
     return httpx.create_ssl_context()
 
 
 class PublicResolver(AbstractResolver):
-    """Resolves names to public addresses only. The connection is made to the very address that was judged."""
+    """A resolver that accepts public addresses only. The connection is made to the same address that was checked."""
 
     def __init__(self) -> None:
         self._resolver = DefaultResolver()
@@ -163,6 +175,10 @@ class PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
+        """Resolve a host name.
+
+        :raises NotPublicError: one of its addresses is not public.
+        """
         found: Sequence[ResolveResult] = await self._resolver.resolve(host, port, family)
         if not all(is_public(each["host"]) for each in found):
             raise NotPublicError(f"{host} is not a public address")
@@ -173,16 +189,21 @@ class PublicResolver(AbstractResolver):
 
 
 async def _refuse_private(request: httpx.Request) -> None:
-    """Asked for each redirect too. Addresses given as numbers never reach a resolver."""
+    """Refuse a URL with a private numeric address or another scheme than http and https.
+
+    Called for each redirect too. Numeric addresses need this check, because they never reach a resolver.
+
+    :raises NotPublicError: the URL is refused.
+    """
     if request.url.scheme not in {"http", "https"}:
-        raise NotPublicError(f"{request.url.scheme} addresses are not fetched")
+        raise NotPublicError(f"the URL scheme {request.url.scheme!r} is not supported: use http or https")
     host = request.url.host.strip("[]")
     if is_numeric(host) and not is_public(host):
         raise NotPublicError(f"{host} is not a public address")
 
 
 def is_numeric(host: str) -> bool:
-    """Whether the system takes a host for an address without asking a resolver, as it does ``0x7f.1`` and ``127.1``."""
+    """Return whether the system reads a host as an address without a resolver, such as ``0x7f.1`` and ``127.1``."""
     try:
         socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
     except OSError:
@@ -191,7 +212,7 @@ def is_numeric(host: str) -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet; an IPv4 address inside an IPv6 one counts as itself."""
+    """Return whether an IP address is public. For an IPv6 address with an IPv4 address inside, both must be public."""
     try:
         found = socket.getaddrinfo(address, None, flags=socket.AI_NUMERICHOST)[0][4][0]
         parsed = ipaddress.ip_address(str(found).partition("%")[0])
@@ -204,7 +225,7 @@ def is_public(address: str) -> bool:
 
 
 def _inner_ipv4(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 address stands for: mapped, 6to4, Teredo, NAT64 (RFC 6052)."""
+    """Return the IPv4 address inside an IPv6 address (mapped, 6to4, Teredo, NAT64 of RFC 6052), or None."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
     if address.ipv4_mapped or address.sixtofour:
@@ -217,4 +238,4 @@ def _inner_ipv4(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipadd
 
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_LOCAL = tuple(map(ipaddress.ip_network, ("fec0::/10", "64:ff9b:1::/48", "::/96")))  # some Pythons call them global
+_LOCAL = tuple(map(ipaddress.ip_network, ("fec0::/10", "64:ff9b:1::/48", "::/96")))  # some Pythons call these global

@@ -1,7 +1,8 @@
-"""What senders share: asking a provider over HTTP, and sorting what can go wrong on the way.
+"""HTTP requests to providers, as all senders make them, and the mapping of their failures to send errors.
 
-The border that matters is whether a request may have been accepted. Before it left, a fault is :class:`Temporary`;
-from then on, without an answer, it is :class:`OutcomeUnknown`: nobody may be sent to twice.
+The mapping depends on whether the request may have been accepted. A failure before the request left is
+:class:`Temporary`. A failure after that, without an answer, is :class:`OutcomeUnknown`, because a second request might
+send the message twice.
 """
 
 import asyncio
@@ -22,16 +23,16 @@ import httpx
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Rejected, SendError, Temporary, Throttled
 from wabroadcast_core.transport.http_client import SenderClient
 
-LONGEST_REPLY: Final = 1024 * 1024  # bytes; what follows is not read
+LONGEST_REPLY: Final = 1024 * 1024  # bytes; reading stops there
 LONGEST_CONNECT: Final = 10.0  # seconds
-SHOWN_REPLY: Final = 200  # characters of a reply that a detail may show
-_PLAIN: Final = frozenset({"headers", "content", "json"})
+SHOWN_REPLY: Final = 200  # characters of a reply that an error's detail may contain
+_DIRECT_OPTIONS: Final = frozenset({"headers", "content", "json"})  # that SenderClient.exchange supports
 _MANY_DIGITS: Final = re.compile(r"\+?\d[\d -]{6,}\d")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a provider answered. ``document`` is its JSON; None where it is none."""
+    """The answer of a provider. ``document`` is its body parsed as JSON, or None if the body is not JSON."""
 
     status: int
     headers: httpx.Headers
@@ -40,16 +41,17 @@ class Reply:
 
     @property
     def is_success(self) -> bool:
+        """Whether the status is 2xx."""
         return 200 <= self.status < 300  # noqa: PLR2004 - the HTTP statuses of success
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the provider asks to wait (RFC 9110, 10.2.3): a number, or a date."""
+        """Seconds to wait, from the header ``Retry-After`` (RFC 9110, 10.2.3), which is a number or a date."""
         return read_retry_after(self.headers.get("retry-after"))
 
     @property
     def summary(self) -> str:
-        """A short piece of the reply, fit for an error's detail: whatever looks like a phone number is blanked."""
+        """The status and the start of the body, for an error's detail. Everything like a phone number is blanked."""
         text = " ".join(self.content[: 4 * SHOWN_REPLY].decode(errors="replace").split())
         return f"HTTP {self.status}: {blank_numbers(text)[:SHOWN_REPLY]}" if text else f"HTTP {self.status}"
 
@@ -57,28 +59,29 @@ class Reply:
 async def ask(http: httpx.AsyncClient, method: str, url: str, *, seconds: float = 30, **request: Any) -> Reply:
     """Make one request and read its answer.
 
-    :param seconds: for all of it; a body that trickles in does not stretch that.
-    :param request: as for ``httpx.AsyncClient.request``: ``json``, ``data``, ``files``, ``headers``, ``params``, …
-    :raises Temporary: the request surely did not arrive.
-    :raises OutcomeUnknown: it may have arrived, and there is no answer.
-    :raises ConnectionDown: the address is none.
+    :param seconds: the longest time for the whole request, also if the body arrives slowly.
+    :param request: options of ``httpx.AsyncClient.request``: ``json``, ``data``, ``files``, ``headers``, ``params``, …
+    :raises Temporary: the request certainly did not arrive.
+    :raises OutcomeUnknown: the request may have arrived, and no answer came.
+    :raises ConnectionDown: the URL is not valid.
     """
     try:
         async with asyncio.timeout(seconds):
             status, headers, content = await _exchange(http, method, url, seconds=seconds, **request)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-        raise Temporary("unreachable", type(error).__name__) from error
+        raise Temporary("unreachable", f"the provider cannot be reached: {type(error).__name__}") from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
-        raise ConnectionDown("bad_address", type(error).__name__) from error
+        detail = f"the URL is not valid ({type(error).__name__}): correct the connection's settings"
+        raise ConnectionDown("bad_address", detail) from error
     except (httpx.HTTPError, TimeoutError, OSError) as error:
-        raise OutcomeUnknown("no_answer", type(error).__name__) from error
+        raise OutcomeUnknown("no_answer", f"the request left, but no answer came: {type(error).__name__}") from error
     return Reply(status, headers, content, read_json(content))
 
 
 def error_of(reply: Reply) -> SendError:
-    """What a reply that is no success means, where nothing better is known of it than its HTTP status.
+    """Return the send error for a reply that is not a success, if only its HTTP status is known.
 
-    Only 503 says that the request was not worked on; of another 5xx the work may have been done.
+    Of the 5xx statuses, only 503 means that the request was not processed. After another one it may have been.
     """
     status, detail = reply.status, reply.summary
     match status:
@@ -96,20 +99,20 @@ def error_of(reply: Reply) -> SendError:
 _UNLOGGED: ContextVar[bool] = ContextVar("_UNLOGGED", default=False)
 
 
-class _Discreet(logging.Filter):
-    """httpx logs the address of every request, and ours may hold a number or a secret."""
+class _UnloggedFilter(logging.Filter):
+    """Drops httpx's log lines inside :func:`unlogged`: httpx logs every URL, which may contain a number or a secret."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         del record
         return not _UNLOGGED.get()
 
 
-logging.getLogger("httpx").addFilter(_Discreet())
+logging.getLogger("httpx").addFilter(_UnloggedFilter())
 
 
 @contextmanager
 def unlogged() -> Iterator[None]:
-    """Keep the addresses of requests out of httpx's log."""
+    """Keep the URLs of the requests inside the block out of httpx's log."""
     token = _UNLOGGED.set(True)
     try:
         yield
@@ -120,13 +123,16 @@ def unlogged() -> Iterator[None]:
 async def _exchange(
     http: httpx.AsyncClient, method: str, url: str, *, seconds: float, **request: Any
 ) -> tuple[int, httpx.Headers, bytes]:
-    """Status, headers and the start of the body; by the short way where there is one."""
+    """Make a request, on aiohttp directly if that supports its options.
+
+    :returns: status, headers and the start of the body.
+    """
     connect_seconds = min(seconds, LONGEST_CONNECT)
-    if isinstance(http, SenderClient) and request.keys() <= _PLAIN:
-        return await http.exchange(method, url, connect_seconds=connect_seconds, most=LONGEST_REPLY, **request)
-    limits = httpx.Timeout(seconds, connect=connect_seconds)
+    if isinstance(http, SenderClient) and request.keys() <= _DIRECT_OPTIONS:
+        return await http.exchange(method, url, connect_seconds=connect_seconds, max_bytes=LONGEST_REPLY, **request)
+    timeout = httpx.Timeout(seconds, connect=connect_seconds)
     with unlogged():
-        async with http.stream(method, url, timeout=limits, **request) as answer:
+        async with http.stream(method, url, timeout=timeout, **request) as answer:
             return answer.status_code, answer.headers, await _read_start(answer)
 
 
@@ -142,7 +148,7 @@ async def _read_start(answer: httpx.Response) -> bytes:
 
 
 def read_json(content: bytes | str) -> Any:
-    """A JSON document; None where it is none."""
+    """Parse a JSON document. Return None if it is not valid JSON."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
@@ -150,7 +156,7 @@ def read_json(content: bytes | str) -> Any:
 
 
 def read_retry_after(header: str | None) -> float | None:
-    """The seconds of a ``Retry-After`` header; None where there is none that makes sense."""
+    """Return the seconds of a ``Retry-After`` header; None if it is absent or not valid."""
     if not header:
         return None
     try:
@@ -170,5 +176,5 @@ def _seconds_until(date: str) -> float | None:
 
 
 def blank_numbers(text: str) -> str:
-    """``text`` without anything that may be a phone number: error texts reach logs and lists."""
+    """Return ``text`` without anything that may be a phone number, because error texts reach logs and lists."""
     return _MANY_DIGITS.sub("…", text)

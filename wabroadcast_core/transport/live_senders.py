@@ -1,4 +1,4 @@
-"""The senders of one worker process: one a connection, made when it is first used, made anew when it changes."""
+"""The senders of one worker process: one for each connection, made when first used and again after a change."""
 
 import logging
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def _redis_delay() -> LearnedDelay:
 
 @dataclass(slots=True)
 class LiveConnection:
-    """A connection in this process: its sender, and how many of its requests are under way."""
+    """A connection in this process: its sender, its requests in flight, and the timing of its starts."""
 
     snapshot: ConnectionSnapshot
     sender: Sender
@@ -36,48 +36,64 @@ class LiveConnection:
     claiming: LearnedDelay = field(default_factory=lambda: LearnedDelay(least=0.01, most=LONGEST_CLAIM))
     reserving: LearnedDelay = field(default_factory=_redis_delay)
     marking: LearnedDelay = field(default_factory=_redis_delay)
-    late: tuple[float, float] | None = None  # what the limiter is told of the latest start: slot, shift asked for
+    late: tuple[float, float] | None = None  # the latest start, for the report to the limiter: slot, shift needed
 
     @property
     def has_rate(self) -> bool:
+        """Whether the connection has a rate limit."""
         return self.snapshot.limits.rate is not None
 
     @property
     def checks_numbers(self) -> bool:
-        """Whether it is asked who is on WhatsApp before a send."""
+        """Whether each number is checked to be on WhatsApp before a send."""
         return self.snapshot.limits.check_numbers and self.sender.capabilities.number_check
 
     def lead(self, now: float) -> float:
-        """Return how many seconds ahead slots are reserved: until they are known, and the intents written."""
+        """Return how many seconds ahead slots are reserved: until they are known and the intents written."""
         return LEAD + self.reserving.expect(now) + self.marking.expect(now)
 
     def note_start(self, slot: float, shift: float, *, at: float) -> None:
-        """A message leaves now. What leaves later than the margin bears shifts the connection's row of slots."""
-        asked = shift + at - slot - self.lateness.free
-        if asked > shift and (self.late is None or asked > self.late[1]):
-            self.late = (slot, asked)
+        """Note the start of a message. If it is later than the margin allows, the connection's slots must be shifted.
+
+        :param slot: of the message (UNIX seconds).
+        :param shift: of the connection's slots, in seconds, when the slot was given.
+        :param at: the time of the start (UNIX seconds).
+        """
+        needed = shift + at - slot - self.lateness.free
+        if needed > shift and (self.late is None or needed > self.late[1]):
+            self.late = (slot, needed)
 
 
-STARTING: ContextVar[tuple[LiveConnection, float, float] | None] = ContextVar("STARTING", default=None)
-"""The message that is being sent here: its connection, its slot, and the shift of the row when that was given."""
+CURRENT_START: ContextVar[tuple[LiveConnection, float, float] | None] = ContextVar("CURRENT_START", default=None)
+"""The message that this task sends: its connection, its slot, and the shift of the slots when this one was given."""
 
 
 class LiveSenders:
-    """:param receive: takes what senders heard from their provider: connection id, news."""
+    """The senders of one worker process, by connection.
+
+    :param contexts: makes the contexts of the senders.
+    :param receive: called with a connection's id and the events that its sender passes on.
+    """
 
     def __init__(
-        self, plugins: Plugins, vault: Vault, lending: SenderContexts, *, receive: Callable[[int, ProviderEvents], None]
+        self,
+        plugins: Plugins,
+        vault: Vault,
+        contexts: SenderContexts,
+        *,
+        receive: Callable[[int, ProviderEvents], None],
     ) -> None:
         self._plugins = plugins
         self._vault = vault
-        self._lending = lending
+        self._contexts = contexts
         self._receive = receive
         self._live: dict[int, LiveConnection] = {}
 
     def of(self, snapshot: ConnectionSnapshot) -> LiveConnection:
-        """The live connection, with a sender made from its present settings.
+        """Return the live connection of a snapshot, with a sender made from the present settings.
 
-        :raises ConnectionDown: its kind is not installed, its settings do not fit, its secrets cannot be opened.
+        :raises ConnectionDown: its kind is not installed, its settings are not valid, or its secrets cannot be
+            decrypted.
         """
         live = self._live.get(snapshot.id)
         if live is None:
@@ -92,11 +108,15 @@ class LiveSenders:
         return live
 
     def find_sender(self, snapshot: ConnectionSnapshot) -> Sender | None:
-        """Return a connection's sender; None, with a line in the log, if it cannot be made."""
+        """Return a connection's sender. If it cannot be made, log the reason and return None."""
         try:
             return self.of(snapshot).sender
         except ConnectionDown as error:
-            log.warning("connection %s: its sender cannot be made: %s", snapshot.name, error)
+            log.warning(
+                "connection %s: its sender cannot be made; webhook calls and unknown messages wait: %s",
+                snapshot.name,
+                error,
+            )
             return None
 
     def name_of(self, connection_id: int) -> str | None:
@@ -105,23 +125,28 @@ class LiveSenders:
         return None if live is None else live.snapshot.name
 
     async def close(self) -> None:
+        """Close all senders and their contexts."""
         for live in self._live.values():
             await close_sender(live.sender)
-        await self._lending.close()
+        await self._contexts.close()
 
     def _make(self, snapshot: ConnectionSnapshot) -> Sender:
-        context = self._lending.context_for(snapshot, receive=self._receive)
+        context = self._contexts.context_for(snapshot, receive=self._receive)
         return make_sender(self._plugins, self._vault, snapshot, context)
 
 
-def note_departure(now: Callable[[], float]) -> Callable[[], None]:
-    """What tells the limiter of a request that leaves now, later than its message was started: limits are kept at the
-    provider's door.
+def departure_recorder(now: Callable[[], float]) -> Callable[[], None]:
+    """Return a function that notes the departure of the current task's request as the start of its message.
+
+    The request may leave later than the message was started. The limits must hold for the time at which the provider
+    receives it.
+
+    :param now: the clock (UNIX seconds, Redis' time).
     """
 
-    def note() -> None:
-        if (start := STARTING.get()) is not None:
+    def record_departure() -> None:
+        if (start := CURRENT_START.get()) is not None:
             live, slot, shift = start
             live.note_start(slot, shift, at=now())
 
-    return note
+    return record_departure

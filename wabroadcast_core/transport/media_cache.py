@@ -1,4 +1,4 @@
-"""TODO"""
+"""Media files for senders: read from uploads or fetched from the web, and cached in memory."""
 
 import asyncio
 import hashlib
@@ -16,49 +16,59 @@ from wabroadcast_core.store.uploads import find_upload, open_upload
 from wabroadcast_core.transport.http_client import NotPublicError, make_client
 from wabroadcast_core.transport.http_requests import unlogged
 
-LARGEST_MEDIUM = 100 * 1024 * 1024  # bytes; the most any provider takes
-MOST_HELD = 2 * LARGEST_MEDIUM  # bytes of media in memory
-FETCH_SECONDS = 60.0
-FRESH_SECONDS = 600.0  # before a linked file is fetched anew
+MAX_MEGABYTES = 100  # of one file; no provider accepts more
+MAX_FILE_BYTES = MAX_MEGABYTES * 1024 * 1024
+MAX_CACHED_BYTES = 2 * MAX_FILE_BYTES
+FETCH_SECONDS = 60.0  # the longest time to fetch one file
+FRESH_SECONDS = 600.0  # after that a file is fetched from its URL again
 
 
 class MediaCache:
-    """Media for sending: each is read once for all who want it, and the latest are held up to a total size."""
+    """Media files of one event loop. Each is read once for all messages; the most recently used stay in memory.
+
+    :param database: holds the uploads.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._held: OrderedDict[str, asyncio.Task[MediaFile]] = OrderedDict()
-        self._fetched_at: dict[str, float] = {}  # of the loop's clock, for what may change where it lies
+        self._cached: OrderedDict[str, asyncio.Task[MediaFile]] = OrderedDict()  # the least recently used first
+        self._fetched_at: dict[str, float] = {}  # of files from the web, which may change; times of the loop's clock
         self._web: httpx.AsyncClient | None = None
 
     async def load(self, source: Mapping[str, Any]) -> MediaFile:
-        """:raises BadMessage: :raises Temporary: as :class:`SenderContext` says."""
+        """Load the file that a message names.
+
+        :param source: has either ``uploadId`` or ``url``.
+        :raises BadMessage: no upload has this id, the URL has no file or is not public, or the file is too large.
+        :raises Temporary: the file cannot be read at the moment.
+        """
         upload_id, url = source.get("uploadId"), source.get("url")
         name = f"upload:{upload_id}" if upload_id else f"url:{url}"
-        task = None if self._is_stale(name) else self._held.get(name)
+        task = None if self._is_stale(name) else self._cached.get(name)
         if task is not None and not task.cancelled():
-            self._held.move_to_end(name)
+            self._cached.move_to_end(name)
             return await asyncio.shield(task)
         loading = self._read(str(upload_id)) if upload_id else self._fetch(str(url))
-        task = self._held[name] = asyncio.create_task(loading)
-        task.add_done_callback(_look_at)
+        task = self._cached[name] = asyncio.create_task(loading)
+        task.add_done_callback(_retrieve_exception)
         if not upload_id:
             self._fetched_at[name] = asyncio.get_running_loop().time()
-        self._held.move_to_end(name)
+        self._cached.move_to_end(name)
         try:
-            found = await asyncio.shield(task)
+            file = await asyncio.shield(task)
         except Exception:
-            if self._held.get(name) is task:  # a failure is not kept
-                del self._held[name]
+            if self._cached.get(name) is task:  # a failure is not cached
+                del self._cached[name]
             raise
-        self._make_room()
-        return found
+        self._evict()
+        return file
 
     async def close(self) -> None:
-        for task in self._held.values():
+        """Cancel what is being loaded, empty the cache and close the HTTP client."""
+        for task in self._cached.values():
             task.cancel()
-        await asyncio.gather(*self._held.values(), return_exceptions=True)
-        self._held.clear()
+        await asyncio.gather(*self._cached.values(), return_exceptions=True)
+        self._cached.clear()
         if self._web is not None:
             await self._web.aclose()
 
@@ -66,15 +76,16 @@ class MediaCache:
         now = asyncio.get_running_loop().time()
         return now - self._fetched_at.get(name, now) > FRESH_SECONDS
 
-    def _make_room(self) -> None:
-        sizes = {name: _size_of(task) for name, task in self._held.items()}
+    def _evict(self) -> None:
+        """Remove the least recently used files until the rest fits, but never the file that was used last."""
+        sizes = {name: _size_of(task) for name, task in self._cached.items()}
         total = sum(sizes.values())
         for name in list(sizes)[:-1]:
-            if total <= MOST_HELD:
+            if total <= MAX_CACHED_BYTES:
                 break
             if sizes[name]:
                 total -= sizes[name]
-                del self._held[name]
+                del self._cached[name]
                 self._fetched_at.pop(name, None)
 
     async def _read(self, upload_id: str) -> MediaFile:
@@ -83,16 +94,16 @@ class MediaCache:
         except NotFoundError as error:
             raise BadMessage("no_media", str(error)) from error
         except UnavailableError as error:
-            raise Temporary("media_unreachable", "the store is away") from error
-        return _medium(content, filename or upload_id)
+            raise Temporary("media_unreachable", "the store cannot be reached") from error
+        return _media_file(content, filename or upload_id)
 
     def _read_upload(self, upload_id: str) -> tuple[str | None, bytes]:
         with self._database.read() as conn:
             row = find_upload(conn, upload_id)
         if row is None:
             raise NotFoundError("upload", upload_id)
-        if row["size"] > LARGEST_MEDIUM:
-            raise BadMessage("media_too_large", "the file is larger than any provider takes")
+        if row["size"] > MAX_FILE_BYTES:
+            raise _too_large()
         with open_upload(self._database, upload_id) as file:
             return row["filename"], file.read()
 
@@ -103,17 +114,18 @@ class MediaCache:
             with unlogged():
                 async with asyncio.timeout(FETCH_SECONDS), self._web.stream("GET", url) as answer:
                     if answer.status_code != httpx.codes.OK:
-                        raise _not_fetched(answer.status_code)
-                    content = await _read_at_most(answer, LARGEST_MEDIUM)
+                        raise _status_error(answer.status_code)
+                    content = await _read_limited(answer, MAX_FILE_BYTES)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
-            if _is_refused(error):
-                raise BadMessage("media_not_public", "the media address is not one of the public internet") from error
-            raise Temporary("media_unreachable", type(error).__name__) from error
-        return _medium(content, unquote(urlsplit(url).path.rpartition("/")[2]) or "file")
+            if _is_not_public(error):
+                detail = "the media URL is not a public http or https address: use a public one, or upload the file"
+                raise BadMessage("media_not_public", detail) from error
+            raise Temporary("media_unreachable", f"the media URL cannot be fetched: {type(error).__name__}") from error
+        return _media_file(content, unquote(urlsplit(url).path.rpartition("/")[2]) or "file")
 
 
-def _look_at(task: asyncio.Task[MediaFile]) -> None:
-    """A failure that nobody waits for any more is nobody's."""
+def _retrieve_exception(task: asyncio.Task[MediaFile]) -> None:
+    """Mark the exception of a task as retrieved: else asyncio logs it, if no message waits for the file any more."""
     if not task.cancelled():
         task.exception()
 
@@ -124,28 +136,37 @@ def _size_of(task: asyncio.Task[MediaFile]) -> int:
     return len(task.result().content)
 
 
-def _medium(content: bytes, filename: str) -> MediaFile:
+def _media_file(content: bytes, filename: str) -> MediaFile:
     kind = media_type(content[:HEAD_BYTES], filename=filename)
     return MediaFile(content, kind, filename, hashlib.sha256(content).hexdigest())
 
 
-def _not_fetched(status: int) -> BadMessage | Temporary:
-    detail = f"the media address answers {status}"
-    passing = status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.TOO_MANY_REQUESTS
-    return Temporary("media_unreachable", detail) if passing else BadMessage("no_media", detail)
+def _status_error(status: int) -> BadMessage | Temporary:
+    detail = f"the media URL answered HTTP {status}"
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.TOO_MANY_REQUESTS:
+        return Temporary("media_unreachable", detail)
+    return BadMessage("no_media", f"{detail}: check that anyone can download the file from it")
 
 
-async def _read_at_most(answer: httpx.Response, limit: int) -> bytes:
+def _too_large() -> BadMessage:
+    return BadMessage("media_too_large", f"the file is larger than {MAX_MEGABYTES} MB, which no provider accepts")
+
+
+async def _read_limited(answer: httpx.Response, limit: int) -> bytes:
+    """Read a body of at most ``limit`` bytes.
+
+    :raises BadMessage: it is larger.
+    """
     content = bytearray()
     async for part in answer.aiter_bytes():
         content += part
         if len(content) > limit:
-            raise BadMessage("media_too_large", "the file is larger than any provider takes")
+            raise _too_large()
     return bytes(content)
 
 
-def _is_refused(error: BaseException | None) -> bool:
-    """Whether an address that is not public is at the bottom of an error."""
+def _is_not_public(error: BaseException | None) -> bool:
+    """Return whether an address that is not public is among the causes of an error."""
     while error is not None:
         if isinstance(error, NotPublicError):
             return True

@@ -1,4 +1,4 @@
-"""What the engine lends to senders: HTTP clients, media, a memory that all processes share."""
+"""The contexts that senders receive, and how a sender is made and closed."""
 
 import asyncio
 import logging
@@ -23,10 +23,12 @@ from wabroadcast_core.vault import Vault
 
 
 class SenderContexts:
-    """For one event loop.
+    """Makes the contexts of senders on one event loop; they share one HTTP client and one media cache.
 
-    :param client: of Redis, on this loop.
-    :param departed: told, in the task of a request, when it leaves.
+    :param database: holds the uploads that senders load as media.
+    :param client: a Redis client of this loop, for the senders' caches.
+    :param keys: the names of the Redis keys.
+    :param on_departure: called in the task of a request when the request's headers are sent.
     """
 
     def __init__(
@@ -35,45 +37,49 @@ class SenderContexts:
         client: redis.asyncio.Redis,
         keys: Keys,
         *,
-        departed: Callable[[], None] | None = None,
+        on_departure: Callable[[], None] | None = None,
     ) -> None:
         self._client = client
         self._keys = keys
-        self._departed = departed
+        self._on_departure = on_departure
         self._http: httpx.AsyncClient | None = None
         self._media = MediaCache(database)
 
     def context_for(
         self, snapshot: ConnectionSnapshot, *, receive: Callable[[int, ProviderEvents], None]
     ) -> SenderContext:
-        """:param receive: called on this loop with the connection's id and what its sender heard."""
+        """Create the context of a connection's sender.
+
+        :param receive: called on this loop with the connection's id and the events that the sender passes on.
+        """
         loop = asyncio.get_running_loop()
 
-        def hand_over(news: ProviderEvents) -> None:
+        def pass_on(events: ProviderEvents) -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(receive, snapshot.id, news)
+                loop.call_soon_threadsafe(receive, snapshot.id, events)
 
         if self._http is None:
-            self._http = make_client(departed=self._departed)
+            self._http = make_client(on_departure=self._on_departure)
         return SenderContext(
             connection=snapshot.name,
             http=self._http,
-            receive=hand_over,
+            receive=pass_on,
             log=logging.getLogger(f"wabroadcast.senders.{snapshot.sender}"),
             load_media=self._media.load,
             kept=RedisCache(self._client, partial(self._keys.cache, snapshot.id)),
         )
 
     async def close(self) -> None:
+        """Close the HTTP client and the media cache."""
         if self._http is not None:
             await self._http.aclose()
         await self._media.close()
 
 
 def make_sender(plugins: Plugins, vault: Vault, snapshot: ConnectionSnapshot, context: SenderContext) -> Sender:
-    """A sender with the connection's present settings.
+    """Create a sender with the connection's present settings.
 
-    :raises ConnectionDown: its kind is not installed, its settings do not fit, its secrets cannot be opened.
+    :raises ConnectionDown: its kind is not installed, its settings are not valid, or its secrets cannot be decrypted.
     """
     try:
         kind = plugins.sender(snapshot.sender)
@@ -81,17 +87,19 @@ def make_sender(plugins: Plugins, vault: Vault, snapshot: ConnectionSnapshot, co
         return kind(settings, context)
     except ValidationError as error:
         fields = ", ".join(sorted({str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}))
-        raise ConnectionDown("bad_settings", f"settings do not fit: {fields}") from error
+        detail = f"settings of the sender {snapshot.sender} are not valid ({fields}): correct and save the connection"
+        raise ConnectionDown("bad_settings", detail) from error
     except SetupError as error:
         raise ConnectionDown("bad_settings", str(error)) from error
     except NotFoundError as error:
         raise ConnectionDown("no_sender", str(error)) from error
     except Exception as error:
-        raise ConnectionDown("no_sender", f"{snapshot.sender}: {type(error).__name__}") from error
+        detail = f"the sender plugin {snapshot.sender} failed when it was created: {type(error).__name__}"
+        raise ConnectionDown("no_sender", detail) from error
 
 
 async def close_sender(sender: Sender) -> None:
-    """Let a sender let go of what it holds, if it can."""
-    closing = getattr(sender, "aclose", None)
-    if closing is not None:
-        await closing()
+    """Call the ``aclose`` of a sender, if it has one."""
+    aclose = getattr(sender, "aclose", None)
+    if aclose is not None:
+        await aclose()

@@ -1,1 +1,1 @@
-"""Senders: one file or folder a provider; what several of them do the same way is in ``shared``."""
+"""Senders: one file or folder for each provider; helpers that several of them share are in ``shared``."""

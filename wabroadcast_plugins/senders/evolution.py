@@ -1,11 +1,16 @@
-"""Evolution API 2: a self-hosted gateway, unofficial, so the account can be banned for its use.
+"""Evolution API, a self-hosted gateway. It is unofficial: WhatsApp may ban the account.
 
 Hooks: wab_senders. Settings: baseUrl, instance, apiKey, webhookToken, timeoutSeconds, typingMilliseconds, linkPreview.
 
-What is special about it: whatever goes wrong inside is answered with 400 or 500, so that only the words tell whether
-a message may have left. It looks each number up before it sends. Its webhook carries the key of the instance, if the
-server is told to expose it; it wants the events MESSAGES_UPSERT, MESSAGES_UPDATE and CONNECTION_UPDATE, all at one
-address (``byEvents`` off).
+API version: 2 (server 2.3.6). Sources: its OpenAPI specification (2.1.1) and, where the server differs, its source code
+(EvolutionAPI/evolution-api on GitHub).
+
+What is special about it:
+
+- It answers every internal fault with 400 or 500, so only the text says whether a message may have left.
+- It looks each number up before it sends.
+- Its webhook carries the key of the instance, if the server is configured to expose it. It needs the events
+  MESSAGES_UPSERT, MESSAGES_UPDATE and CONNECTION_UPDATE, all at one address (``byEvents`` off).
 """
 
 import re
@@ -34,26 +39,25 @@ from wabroadcast_core import (
     Temporary,
     WebhookRefusedError,
     WebhookRequest,
-    ask,
     error_of,
     hookimpl,
     read_json,
 )
-from wabroadcast_plugins.senders.shared.gateway import GatewaySettings
+from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import is_for_many, is_one_person, number_of, wa_id_of
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, objects_in, text_of, time_of
-from wabroadcast_plugins.senders.shared.media import attach
-from wabroadcast_plugins.senders.shared.refusals import find_refusal, is_for_strangers, late_failure, shown
+from wabroadcast_plugins.senders.shared.media import WHATSAPP_BYTES, attach
+from wabroadcast_plugins.senders.shared.refusals import find_refusal, is_for_new_contacts, late_failure, safe_detail
+from wabroadcast_plugins.senders.shared.setting_types import RequiredSecret
 from wabroadcast_plugins.senders.shared.signatures import require_token, same_text
 
-SECONDS_BESIDE_TYPING: Final = 30.0  # at least; the gateway answers only after it has typed and sent
+SECONDS_BESIDE_TYPING: Final = 30.0  # minimum; the gateway answers only after the typing time and the send
 RECONNECT_SECONDS: Final = 30.0
 
-_MEGABYTE: Final = 1024 * 1024
-_CLOSED: Final = "connection closed"
+_CLOSED_TEXT: Final = "connection closed"
 _NOT_LOADED: Final = re.compile(r"undefined \(reading '(textMessage|mediaMessage|audioWhatsapp|whatsappNumber)'\)")
-_BAD_MEDIA: Final = ("owned media must be a url", "for base64 the file name must be informed")  # refused at the door
-_STATUSES: Final = ("ERROR", "PENDING", "SERVER_ACK", "DELIVERY_ACK", "READ", "PLAYED")  # Baileys numbers them so
+_BAD_FILE_TEXTS: Final = ("owned media must be a url", "for base64 the file name must be informed")  # nothing was sent
+_STATUSES: Final = ("ERROR", "PENDING", "SERVER_ACK", "DELIVERY_ACK", "READ", "PLAYED")  # by Baileys' numbers, from 0
 _RECEIPTS: Final[Mapping[str, Any]] = {
     "ERROR": "failed",
     "PENDING": "sent",
@@ -62,42 +66,45 @@ _RECEIPTS: Final[Mapping[str, Any]] = {
     "READ": "read",
     "PLAYED": "read",
 }
+_REASONS: Final[Mapping[str, str]] = {  # why an instance in this state cannot send, and what to do
+    "connecting": "the instance is connecting to WhatsApp: test again in a few seconds, or scan its QR code",
+    "close": "the instance is not connected to WhatsApp: connect it in Evolution by scanning its QR code",
+}
 _WRAPPERS: Final = ("ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "documentWithCaptionMessage")
 _MEDIA: Final = ("imageMessage", "videoMessage", "documentMessage", "audioMessage", "stickerMessage")
 
 
 class EvolutionSettings(GatewaySettings):
+    """The settings of an Evolution API connection."""
+
     instance: str = Field(min_length=1, max_length=255, description="Name of the instance that sends.")
-    api_key: SecretStr = Field(
-        min_length=1, description="The instance's own key, which its webhook calls carry too; or the server's."
+    api_key: RequiredSecret = Field(
+        description="The instance's own key, which its webhook calls carry too, or the server's key."
     )
     webhook_token: SecretStr = Field(
         SecretStr(""),
-        description="If set, webhook calls must come to an address that ends in ?token= and this, whatever key they "
-        "carry. Needed where apiKey is the server's key, or the server does not expose the instance's.",
+        description="If set, the webhook address must end in ?token= and this value, and the key in the calls is "
+        "ignored. Needed if apiKey is the server's key, or the server does not expose the instance's key.",
     )
     timeout_seconds: float = Field(
-        30, gt=0, le=120, description="How long the server may take to answer; typing comes on top."
+        30, gt=0, le=120, description="Longest time in seconds that the server may take, without the typing time."
     )
     typing_milliseconds: int = Field(
-        0, ge=0, le=60_000, description="How long the person sees that somebody types before the message comes."
+        0, ge=0, le=60_000, description="How long the recipient sees the typing indicator before the message."
     )
     link_preview: bool = Field(
-        False, description="Show a preview of links in every text; if not, only where the message asks for it."
+        False, description="Show a preview of links in every text; if off, only where the message asks for it."
     )
 
 
 class EvolutionSender:
+    """The sender for Evolution API."""
+
     kind: ClassVar[str] = "evolution"
     Settings: ClassVar[type[BaseModel]] = EvolutionSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
-        types=frozenset({"text", "image", "document", "audio", "video"}),
-        media_bytes={  # what WhatsApp takes; more than 100 MB of base64 is more than the server reads
-            "image": 16 * _MEGABYTE,
-            "document": 64 * _MEGABYTE,
-            "audio": 16 * _MEGABYTE,
-            "video": 64 * _MEGABYTE,
-        },
+        types=frozenset({"text", *WHATSAPP_BYTES}),
+        media_bytes=WHATSAPP_BYTES,  # all below the 100 MB of base64 that the server reads
         ban_risk=True,
         number_check=True,
     )
@@ -108,19 +115,19 @@ class EvolutionSender:
 
     async def send(self, message: OutgoingMessage) -> Accepted:
         action, body = await self._compose(message)
-        reply = await self._ask("POST", f"message/{action}", json=body, seconds=self._send_seconds)
+        reply = await self._request("POST", f"message/{action}", json=body, seconds=self._send_seconds)
         if not reply.is_success:
-            raise await self._failure_in(reply)
+            raise await self._error_with_state(reply)
         key = fields_of(fields_of(reply.document).get("key"))
         if not text_of(key.get("id")):
-            raise OutcomeUnknown("evolution_no_id", f"HTTP {reply.status} without the id of a message")
+            raise OutcomeUnknown("evolution_no_id", f"the answer has no message id: HTTP {reply.status}")
         return Accepted(provider_id=key["id"], wa_id=wa_id_of(key.get("remoteJid")))
 
     async def check_numbers(self, numbers: Sequence[str]) -> dict[str, bool]:
         by_digits = {number.lstrip("+"): number for number in numbers}
-        reply = await self._ask("POST", "chat/whatsappNumbers", json={"numbers": list(by_digits)})
+        reply = await self._request("POST", "chat/whatsappNumbers", json={"numbers": list(by_digits)})
         if not reply.is_success:
-            raise await self._failure_in(reply)
+            raise await self._error_with_state(reply)
         answers: dict[str, bool] = {}
         for entry in objects_in(reply.document):
             number, found = by_digits.get(text_of(entry.get("number"))), entry.get("exists")
@@ -130,7 +137,7 @@ class EvolutionSender:
 
     async def check_connection(self) -> ConnectionEvent:
         state = await self._read_state()
-        return ConnectionEvent("up") if state == "open" else ConnectionEvent("down", f"evolution_{state}")
+        return ConnectionEvent("up") if state == "open" else ConnectionEvent("down", _reason_of(state))
 
     def verify_webhook(self, request: WebhookRequest) -> None:
         if self._settings.webhook_token.get_secret_value():
@@ -139,14 +146,14 @@ class EvolutionSender:
         given = text_of(fields_of(read_json(request.body)).get("apikey"))
         if not same_text(given, self._settings.api_key.get_secret_value()):
             raise WebhookRefusedError(
-                "the call does not carry this connection's apiKey: give the instance's own key there and let the "
-                "server expose it, or set webhookToken and end the webhook's address with ?token= and that token"
+                "the call does not carry this connection's apiKey: set apiKey to the instance's own key and let the "
+                "server expose it, or set webhookToken and end the webhook address in ?token= and that token"
             )
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
         document = fields_of(read_json(request.body))
         if text_of(document.get("instance")) not in {"", self._settings.instance}:
-            return []  # a webhook for all instances of the server
+            return []  # the server calls one webhook for all its instances
         entries = objects_in(document.get("data"))
         match re.sub(r"[_-]", ".", text_of(document.get("event")).lower()):
             case "messages.update":
@@ -165,7 +172,7 @@ class EvolutionSender:
         return settings.typing_milliseconds / 1_000 + max(settings.timeout_seconds, SECONDS_BESIDE_TYPING)
 
     async def _compose(self, message: OutgoingMessage) -> tuple[str, dict[str, Any]]:
-        """What to call to send a message, and with which body."""
+        """Return the API action that sends a message, and the body of the request."""
         body: dict[str, Any] = {"number": message.number.lstrip("+")}
         if self._settings.typing_milliseconds:
             body["delay"] = self._settings.typing_milliseconds
@@ -180,47 +187,46 @@ class EvolutionSender:
             body["caption"] = message.text
         return "sendMedia", {**body, "media": medium.source}
 
-    async def _failure_in(self, reply: Reply) -> SendError:
-        if not _has_closed(reply):
+    async def _error_with_state(self, reply: Reply) -> SendError:
+        """Return the error of a reply; where the gateway lost its link to WhatsApp, by the instance's state."""
+        if not _was_closed(reply):
             return _error_in(reply)
-        return await self._closed()
+        return await self._closed_error()
 
-    async def _closed(self) -> SendError:
-        """The account's line to WhatsApp was closed as the gateway wanted to use it, so nothing was sent.
+    async def _closed_error(self) -> SendError:
+        """Return the error for a gateway whose link to WhatsApp was closed before the send, so that nothing was sent.
 
-        It comes back by itself unless the account was logged out, which the state tells: it is ``close`` only then, or
-        for a moment. Where the gateway believes its line to be open and is wrong, a person must restart the instance;
-        the broadcast then stops by its own failures.
+        The gateway reconnects by itself unless the account was logged out: then, and for short moments, the state is
+        ``close``. If the gateway wrongly believes that its link is open, a person must restart the instance; the
+        circuit breaker then pauses the broadcast.
         """
         try:
             state = await self._read_state()
         except ConnectionDown as error:
             return error
         except SendError:
-            state = "unknown"  # whoever cannot be asked is not thereby logged out
-        if state == "close":  # once the webhook tells that it is open, the connection goes on by itself
-            return ConnectionDown("disconnected", "the instance is not connected to WhatsApp")
-        detail = f"the instance's connection to WhatsApp was closed, its state is {state}"
+            state = "unknown"  # a missing answer does not mean that the account is logged out
+        if state == "close":  # the reason "disconnected" lets a webhook event resume the connection when it is open
+            return ConnectionDown("disconnected", _reason_of(state))
+        detail = f"the instance lost its link to WhatsApp, its state is {state}"
         return Temporary("evolution_connection_closed", detail, retry_after=RECONNECT_SECONDS)
 
     async def _read_state(self) -> str:
-        """``open``, ``connecting`` or ``close``. :raises SendError: it cannot be asked."""
-        reply = await self._ask("GET", "instance/connectionState")
+        """Return the instance's state: ``open``, ``connecting``, ``close`` or ``unknown``.
+
+        :raises SendError: there is no answer, or no such instance.
+        """
+        reply = await self._request("GET", "instance/connectionState")
         if not reply.is_success:
             raise _error_in(reply)
         state = text_of(fields_of(fields_of(reply.document).get("instance")).get("state"))
         return state if state.isalpha() else "unknown"
 
-    async def _ask(self, method: str, path: str, *, seconds: float | None = None, **request: Any) -> Reply:
+    async def _request(self, method: str, action: str, **request: Any) -> Reply:
         settings = self._settings
-        return await ask(
-            self._context.http,
-            method,
-            settings.address_of(f"{path}/{quote(settings.instance, safe='')}"),
-            seconds=seconds or settings.timeout_seconds,
-            headers={"apikey": settings.api_key.get_secret_value()},
-            **request,
-        )
+        path = f"{action}/{quote(settings.instance, safe='')}"
+        headers = {"apikey": settings.api_key.get_secret_value()}
+        return await ask_gateway(self._context.http, settings, method, path, headers=headers, **request)
 
 
 @hookimpl
@@ -228,8 +234,17 @@ def wab_senders() -> list[type[Sender]]:
     return [EvolutionSender]
 
 
+def _reason_of(state: str, code: object = None) -> str:
+    """Return why an instance in this state cannot send: a code, then the explanation.
+
+    :param code: WhatsApp's reason for the state, where the gateway gives it.
+    """
+    advice = _REASONS.get(state, f"the state of the instance is {state}: look it up in Evolution")
+    return f"evolution_{state}{f'_{code}' if isinstance(code, int) else ''}: {advice}"
+
+
 def _messages_in(reply: Reply) -> list[Any] | None:
-    """What the gateway says went wrong; None where it is not the gateway that speaks."""
+    """Return the gateway's error messages; None if the reply is not the gateway's."""
     response = fields_of(reply.document).get("response")
     if not isinstance(response, dict):
         return None
@@ -237,54 +252,56 @@ def _messages_in(reply: Reply) -> list[Any] | None:
     return message if isinstance(message, list) else [message]
 
 
-def _words_in(reply: Reply) -> str:
+def _error_text(reply: Reply) -> str:
     return "; ".join(item for item in _messages_in(reply) or [] if isinstance(item, str))
 
 
-def _has_closed(reply: Reply) -> bool:
-    """Said only of a line that was found closed before the message was written to it; later faults have other words."""
-    return _words_in(reply).lower().removeprefix("error: ") == _CLOSED
+def _was_closed(reply: Reply) -> bool:
+    """Check whether the link to WhatsApp was closed before the message was written to it; later faults differ."""
+    return _error_text(reply).lower().removeprefix("error: ") == _CLOSED_TEXT
 
 
 def _error_in(reply: Reply) -> SendError:
-    """What a reply that is no success means: by the shape of its body, since its status says little."""
-    messages, words = _messages_in(reply), _words_in(reply)
+    """Return what an error reply means: mostly by the shape of its body, since its status says little."""
+    messages, text = _messages_in(reply), _error_text(reply)
     match reply.status:
         case 404:
-            return ConnectionDown("evolution_no_instance", shown(words) or reply.summary)
+            return ConnectionDown("evolution_no_instance", safe_detail(text) or reply.summary)
         case 413:
-            return BadMessage("evolution_too_large", "the server takes no request of this size")
+            detail = "the server refuses a request of this size: send a smaller file"
+            return BadMessage("evolution_too_large", detail)
         case 401 | 403 | 429 | 503:
             return error_of(reply)
     if messages is None:
         return error_of(reply)
     if any(fields_of(item).get("exists") is False for item in messages):
-        return Rejected("not_on_whatsapp", "the gateway finds nobody on WhatsApp at this number")
-    return _error_in_words(words) or _error_at_the_door(reply, messages) or _engine_fault(reply, words)
+        return Rejected("not_on_whatsapp", "the number is not on WhatsApp")
+    return _error_by_text(text) or _validation_error(reply, messages) or _server_fault(reply, text)
 
 
-def _error_in_words(words: str) -> SendError | None:
-    refused = find_refusal(words, kind="evolution")
-    if is_for_strangers(refused):  # what else it throws may come after the message left
+def _error_by_text(text: str) -> SendError | None:
+    refused = find_refusal(text, kind="evolution")
+    if is_for_new_contacts(refused):  # other refusals may come after the message has left
         return refused
-    if _NOT_LOADED.search(words):
-        return ConnectionDown("evolution_not_loaded", "the server has not started this instance: restart it there")
-    if words.lower().startswith(_BAD_MEDIA):
-        return BadMessage("evolution_media", shown(words))
+    if _NOT_LOADED.search(text):
+        detail = "the server has not started this instance: restart the instance in Evolution"
+        return ConnectionDown("evolution_not_loaded", detail)
+    if text.lower().startswith(_BAD_FILE_TEXTS):
+        return BadMessage("evolution_media", safe_detail(text))
     return None
 
 
-def _error_at_the_door(reply: Reply, messages: Sequence[Any]) -> SendError | None:
-    """A body that does not fit the server's schema is answered with lists of faults within the list."""
+def _validation_error(reply: Reply, messages: Sequence[Any]) -> SendError | None:
+    """Return the error for a body that does not fit the server's schema: its list of messages then holds lists."""
     faults = [text for item in messages if isinstance(item, list) for text in item if isinstance(text, str)]
     if reply.status == 400 and faults:  # noqa: PLR2004 - Bad Request
-        return Rejected("evolution_invalid", shown("; ".join(faults)))
+        return Rejected("evolution_invalid", safe_detail("; ".join(faults)))
     return None
 
 
-def _engine_fault(reply: Reply, words: str) -> SendError:
-    """Time-outs, faults of its database and the like: before the message left, or after."""
-    return OutcomeUnknown("evolution_fault", f"HTTP {reply.status}: {shown(words)}")
+def _server_fault(reply: Reply, text: str) -> SendError:
+    """Return the error for time-outs, database faults and the like, which occur before or after the message left."""
+    return OutcomeUnknown("evolution_fault", f"HTTP {reply.status}: {safe_detail(text)}")
 
 
 def _receipts_in(entry: Mapping[str, Any]) -> Iterator[Receipt]:
@@ -301,7 +318,7 @@ def _receipts_in(entry: Mapping[str, Any]) -> Iterator[Receipt]:
     stub = entry.get("messageStubParameters") or update.get("messageStubParameters")
     code = stub[0] if isinstance(stub, list) and stub else None
     error = late_failure(code, kind="evolution") if kind == "failed" else None
-    yield Receipt(kind, at=time.time(), provider_id=message_id, error=error)  # it carries no time of its own
+    yield Receipt(kind, at=time.time(), provider_id=message_id, error=error)  # the event has no time of its own
 
 
 def _inbound_in(entry: Mapping[str, Any]) -> Iterator[Inbound]:
@@ -324,7 +341,7 @@ def _inbound_in(entry: Mapping[str, Any]) -> Iterator[Inbound]:
 
 
 def _content_in(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A message's content out of what it may be wrapped in."""
+    """Return the content of a message, without the wrapper that some messages have."""
     for wrapper in _WRAPPERS:
         if inner := fields_of(fields_of(message.get(wrapper)).get("message")):
             return inner
@@ -332,7 +349,7 @@ def _content_in(message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _text_in(content: Mapping[str, Any]) -> tuple[str, str]:
-    """The words of a message, and the id of the button or row that was chosen."""
+    """Return the text of a message, and the id of the button or list row that was chosen."""
     button = fields_of(content.get("buttonsResponseMessage"))
     template = fields_of(content.get("templateButtonReplyMessage"))
     row = fields_of(content.get("listResponseMessage"))
@@ -358,5 +375,4 @@ def _events_in(entry: Mapping[str, Any]) -> Iterator[ConnectionEvent]:
         case "open":
             yield ConnectionEvent("up")
         case "close":
-            code = entry.get("statusReason")
-            yield ConnectionEvent("down", f"evolution_close_{code}" if isinstance(code, int) else "evolution_close")
+            yield ConnectionEvent("down", _reason_of("close", entry.get("statusReason")))

@@ -1,17 +1,22 @@
-"""Fonnte, an Indonesian gateway as a service: unofficial, WhatsApp may ban the number that sends through it.
+"""Fonnte, an Indonesian gateway service. It is unofficial: WhatsApp may ban the account.
 
 Hooks: wab_senders. Settings: baseUrl, token, typing, delay, timeoutSeconds, webhookToken.
 
-Its answers are judged by their body: the HTTP status is 200 whatever happened. What is accepted waits in a queue of
-Fonnte's, also a number that is not on WhatsApp: only :meth:`FonnteSender.check_numbers` and the receipts tell.
-One address takes all its webhooks: ``/webhooks/{connection}?token=…`` as webhook, as webhook connect and as webhook
-message status.
+API version: Fonnte's API has no version number. Source: its documentation (docs.fonnte.com), read in 2026.
+
+What is special about it:
+
+- Only the body of an answer says what happened: the HTTP status is 200 for errors too.
+- It accepts every message into its own queue, also for numbers that are not on WhatsApp: only
+  :meth:`FonnteSender.check_numbers` and the receipts show this.
+- One address serves all its webhooks: enter ``/webhooks/{connection}?token=…`` as webhook, as webhook connect and as
+  webhook message status.
 """
 
 import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -32,25 +37,24 @@ from wabroadcast_core import (
     SendError,
     Throttled,
     WebhookRequest,
-    ask,
     error_of,
     hookimpl,
 )
-from wabroadcast_plugins.senders.shared.gateway import GatewaySettings
+from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import number_of
 from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, objects_in, time_of
-from wabroadcast_plugins.senders.shared.media import load_file
-from wabroadcast_plugins.senders.shared.refusals import shown
+from wabroadcast_plugins.senders.shared.media import MEGABYTE, load_file
+from wabroadcast_plugins.senders.shared.refusals import TextRule, refusal_by_text, safe_detail
+from wabroadcast_plugins.senders.shared.setting_types import Address, Matches, RequiredSecret
 from wabroadcast_plugins.senders.shared.signatures import require_token
 
-LARGEST_FILE: Final = 4 * 1024 * 1024  # bytes
+LARGEST_FILE: Final = 4 * MEGABYTE  # bytes
 MOST_STATE_IDS: Final = 10_000
-SUCCESS: Final = 200
 
 _MEDIA: Final = ("image", "document", "audio", "video")
-_AS_IT_IS: Final = {"countryCode": "0"}  # Fonnte puts a country in the place of a leading zero unless told 0
+_UNCHANGED_NUMBER: Final = {"countryCode": "0"}  # any other value makes Fonnte replace a leading zero
 
-_REASONS: Final[tuple[tuple[re.Pattern[str], type[SendError], str], ...]] = (
+_REFUSALS: Final[Sequence[TextRule]] = (
     (re.compile(r"token|unknown user|invalid device"), ConnectionDown, "fonnte_token"),
     (re.compile(r"disconnect|not connected"), ConnectionDown, "fonnte_disconnected"),
     (re.compile(r"quota"), ConnectionDown, "fonnte_quota"),
@@ -66,32 +70,34 @@ _RECEIPTS: Final[Mapping[str, Literal["sent", "delivered", "read"]]] = {
     "read": "read",
 }
 _FAILURES: Final[Mapping[str, SendError]] = {
-    "invalid": Rejected("fonnte_invalid", "Fonnte says that the number is invalid"),
-    "expired": Rejected("fonnte_expired", "Fonnte gave it up: its device was disconnected for too long"),
-    "failed": Rejected("fonnte_failed", "Fonnte could not send it"),
-    "url unreachable": BadMessage("fonnte_file", "Fonnte cannot fetch the file from its address"),
+    "invalid": Rejected("fonnte_invalid", "Fonnte reports that the number is invalid"),
+    "expired": Rejected("fonnte_expired", "Fonnte dropped the message: its device was disconnected for too long"),
+    "failed": Rejected("fonnte_failed", "Fonnte could not send the message"),
+    "url unreachable": BadMessage("fonnte_file", "Fonnte cannot fetch the file from its address: check the link"),
 }
 _STATES: Final[Mapping[str, Literal["up", "down"]]] = {"connect": "up", "disconnect": "down"}
-_NO_TEXT: Final = frozenset({"non-text message", "non text message"})  # Fonnte's words for a picture and the like
+_NO_TEXT: Final = frozenset({"non-text message", "non text message"})  # Fonnte's text for an image and the like
+
+_Delay = Annotated[str, Matches(r"^\d{1,4}(-\d{1,4})?$", "delay must be seconds, or a range of seconds such as 5-10")]
 
 
 class FonnteSettings(GatewaySettings):
-    base_url: str = Field(
-        "https://api.fonnte.com", pattern=r"^https?://\S+$", max_length=2_048, description="Address of the API."
-    )
-    token: SecretStr = Field(min_length=1, description="The device's token, from Fonnte's device menu.")
-    typing: bool = Field(False, description="Show the person that somebody is typing.")
-    delay: str | None = Field(
-        None,
-        pattern=r"^\d{1,4}(-\d{1,4})?$",
-        description="Seconds that Fonnte waits before it sends, or a range to choose from: 5-10.",
+    """The settings of a Fonnte connection."""
+
+    base_url: Address = Field("https://api.fonnte.com", description="Address of the API.")
+    token: RequiredSecret = Field(description="The device's token, from Fonnte's device menu.")
+    typing: bool = Field(False, description="Show the recipient a typing indicator before the message.")
+    delay: _Delay | None = Field(
+        None, description="Seconds that Fonnte waits before it sends, or a range for a random wait, such as 5-10."
     )
     webhook_token: SecretStr | None = Field(
-        None, description="Made up by you: the webhook addresses set at Fonnte end in ?token= and this."
+        None, description="A secret of your choice: the webhook addresses set at Fonnte must end in ?token= and it."
     )
 
 
 class FonnteSender:
+    """The sender for Fonnte."""
+
     kind: ClassVar[str] = "fonnte"
     Settings: ClassVar[type[BaseModel]] = FonnteSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -109,8 +115,8 @@ class FonnteSender:
     async def send(self, message: OutgoingMessage) -> Accepted:
         fields = {
             "target": message.number.lstrip("+"),
-            **_AS_IT_IS,
-            "connectOnly": "true",  # else it is queued while disconnected, and may leave days later
+            **_UNCHANGED_NUMBER,
+            "connectOnly": "true",  # otherwise it is queued while disconnected, and may leave days later
         }
         if message.text:
             fields["message"] = message.text
@@ -119,33 +125,38 @@ class FonnteSender:
         if self._settings.delay:
             fields["delay"] = self._settings.delay
         parts = await self._add_media(fields, message)
-        return _accepted(await self._ask("send", data=fields, **parts))
+        return _accepted(await self._request("send", data=fields, **parts))
 
     async def check_numbers(self, numbers: Sequence[str]) -> dict[str, bool]:
         by_digits = {number.lstrip("+"): number for number in numbers}
-        answer = _good_answer(await self._ask("validate", data={"target": ",".join(by_digits), **_AS_IT_IS}))
+        fields = {"target": ",".join(by_digits), **_UNCHANGED_NUMBER}
+        answer = _success_body(await self._request("validate", data=fields))
         found: dict[str, bool] = {}
-        for name, is_there in (("registered", True), ("not_registered", False)):
-            listed = answer.get(name)
-            texts = map(as_text, listed if isinstance(listed, list) else [])
-            found |= {by_digits[digits]: is_there for digits in texts if digits in by_digits}
+        for name, is_registered in (("registered", True), ("not_registered", False)):
+            values = answer.get(name)
+            texts = map(as_text, values if isinstance(values, list) else [])
+            found |= {by_digits[digits]: is_registered for digits in texts if digits in by_digits}
         return found
 
     async def check_connection(self) -> ConnectionEvent:
-        answer = _good_answer(await self._ask("device"))
+        answer = _success_body(await self._request("device"))
         state = as_text(answer.get("device_status")).lower()
         if state == "connect":
             return ConnectionEvent("up")
-        return ConnectionEvent("down", f"Fonnte says that the device is: {shown(state) or 'unknown'}")
+        state = safe_detail(state) or "unknown"
+        return ConnectionEvent("down", f"the device's state at Fonnte is {state}: connect it in Fonnte's device menu")
 
     def verify_webhook(self, request: WebhookRequest) -> None:
         require_token(request, self._settings.webhook_token)
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
-        return [news for entry in objects_in(document_in(request)) for news in self._read_entry(entry)]
+        return [event for entry in objects_in(document_in(request)) for event in self._read_entry(entry)]
 
     async def _add_media(self, fields: dict[str, str], message: OutgoingMessage) -> dict[str, Any]:
-        """Put a link among the fields. :returns: the files of the request, where the medium is none."""
+        """Add the file name and the link of a message's file to the form fields.
+
+        :returns: further arguments of the request: the file itself, if the message has no link.
+        """
         media = message.content.get("media")
         if media is None:
             return {}
@@ -157,16 +168,9 @@ class FonnteSender:
         file = await load_file(self._context, message, kind=self.kind, capabilities=self.capabilities)
         return {"files": {"file": (file.filename, file.content, file.content_type)}}
 
-    async def _ask(self, call: str, **request: Any) -> Reply:
-        settings = self._settings
-        return await ask(
-            self._context.http,
-            "POST",
-            settings.address_of(call),
-            seconds=settings.timeout_seconds,
-            headers={"Authorization": settings.token.get_secret_value()},
-            **request,
-        )
+    async def _request(self, path: str, **request: Any) -> Reply:
+        headers = {"Authorization": self._settings.token.get_secret_value()}
+        return await ask_gateway(self._context.http, self._settings, "POST", path, headers=headers, **request)
 
     def _read_entry(self, entry: Mapping[str, Any]) -> Iterator[Receipt | Inbound | ConnectionEvent]:
         if entry.get("sender") is not None:
@@ -174,11 +178,11 @@ class FonnteSender:
         elif "id" in entry or "stateid" in entry:
             yield from self._read_receipt(entry)
         elif state := _STATES.get(as_text(entry.get("status")).lower()):
-            yield ConnectionEvent(state, shown(as_text(entry.get("reason"))))
+            yield ConnectionEvent(state, safe_detail(as_text(entry.get("reason"))))
 
     def _read_receipt(self, entry: Mapping[str, Any]) -> Iterator[Receipt]:
-        """``status`` is what Fonnte did with it; ``state``, what WhatsApp did, may come with a ``stateid`` alone."""
-        message_id = self._ids.resolve(_first(entry.get("id")), as_text(entry.get("stateid")))
+        """Read a report: ``status`` is Fonnte's, ``state`` is WhatsApp's and may come with only a ``stateid``."""
+        message_id = self._ids.resolve(_first_id(entry.get("id")), as_text(entry.get("stateid")))
         if not message_id:
             return
         at = time_of(entry.get("timestamp"))
@@ -195,13 +199,13 @@ def wab_senders() -> list[type[Sender]]:
 
 
 class StateIds:
-    """Which message a ``stateid`` belongs to, as long as this process lives: Fonnte names both together only once."""
+    """The message of each ``stateid``, in the memory of this process: Fonnte reports both ids together only once."""
 
     def __init__(self) -> None:
         self._message_ids: OrderedDict[str, str] = OrderedDict()  # the oldest first
 
     def resolve(self, message_id: str, state_id: str) -> str:
-        """The message's id, whichever of the two is given; empty where it is not known."""
+        """Return the message's id, from either of the two ids; an empty text if it is not known."""
         if not message_id:
             return self._message_ids.get(state_id, "")
         if state_id:
@@ -212,16 +216,16 @@ class StateIds:
 
 
 def _accepted(reply: Reply) -> Accepted:
-    message_id = _first(_good_answer(reply).get("id"))
+    message_id = _first_id(_success_body(reply).get("id"))
     if not message_id:
         raise OutcomeUnknown("fonnte_no_id", reply.summary)
     return Accepted(provider_id=message_id)
 
 
-def _good_answer(reply: Reply) -> Mapping[str, Any]:
-    """What was answered, its keys in small letters: Fonnte writes both ``status`` and ``Status``.
+def _success_body(reply: Reply) -> Mapping[str, Any]:
+    """Return the body of a success, with its keys in lower case: Fonnte writes both ``status`` and ``Status``.
 
-    :raises SendError: it is a refusal, or no answer of Fonnte's.
+    :raises SendError: the answer is a refusal, or not from Fonnte.
     """
     document = reply.document if isinstance(reply.document, dict) else {}
     answer = {key.lower(): value for key, value in document.items()}
@@ -229,30 +233,22 @@ def _good_answer(reply: Reply) -> Mapping[str, Any]:
         case True | "true":
             return answer
         case False | "false":
-            raise _refusal(reply, as_text(answer.get("reason")) or as_text(answer.get("detail")))
+            text = as_text(answer.get("reason")) or as_text(answer.get("detail"))
+            raise refusal_by_text(reply, text, _REFUSALS, kind="fonnte")
     if reply.is_success:
         raise OutcomeUnknown("fonnte_bad_answer", reply.summary)
     raise error_of(reply)
 
 
-def _refusal(reply: Reply, reason: str) -> SendError:
-    """What Fonnte's words mean. They outrank the HTTP status, which decides where nothing is known of them."""
-    detail = shown(reason)
-    for pattern, error, code in _REASONS:
-        if pattern.search(reason.lower()):
-            return error(code, detail)
-    return Rejected("fonnte_refused", detail) if reply.status == SUCCESS else error_of(reply)
-
-
-def _first(value: Any) -> str:
-    """The id of the one message sent, which Fonnte gives as a list."""
+def _first_id(value: Any) -> str:
+    """Return the id of the message, which Fonnte gives in a list of one."""
     if isinstance(value, list):
         value = value[0] if value else None
     return as_text(value)
 
 
 def _read_inbound(entry: Mapping[str, Any]) -> Iterator[Inbound]:
-    """A message of a person: none of a group, which names the member, and none of the device itself."""
+    """Read a message from a person. Messages from a group have a ``member``; those of the device itself are skipped."""
     number, device = number_of(entry.get("sender")), number_of(entry.get("device"))
     if number is None or number == device or as_text(entry.get("member")):
         return

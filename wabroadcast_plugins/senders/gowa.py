@@ -1,14 +1,20 @@
-"""GOWA (go-whatsapp-web-multidevice) 9: a self-hosted gateway, unofficial, so the account can be banned for its use.
+"""GOWA (go-whatsapp-web-multidevice), a self-hosted gateway. It is unofficial: WhatsApp may ban the account.
 
 Hooks: wab_senders. Settings: baseUrl, username, password, deviceId, webhookSecret, timeoutSeconds.
 
-What is special about it: its number check, which it also makes before each send, takes an error of the network for
-"not on WhatsApp", so that one such answer proves nothing. It sends images shrunk unless told otherwise. Its webhook
-tells of receipts and messages, not of the connection.
+API version: 9. Sources: its OpenAPI specification (9.0.0), its webhook documentation and its source code
+(aldinokemal/go-whatsapp-web-multidevice on GitHub).
+
+What is special about it:
+
+- Its number check, which it also runs before each send, reports a network error as "not on WhatsApp", so one such
+  answer proves nothing.
+- It shrinks images unless the request says otherwise.
+- Its webhook reports receipts and messages, but not the state of the account.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
@@ -29,72 +35,79 @@ from wabroadcast_core import (
     SendError,
     Temporary,
     WebhookRequest,
-    ask,
     hookimpl,
     read_json,
 )
-from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, error_by_status
+from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway, error_by_status
 from wabroadcast_plugins.senders.shared.jids import is_one_person, number_of
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, text_of, texts_in, time_of
 from wabroadcast_plugins.senders.shared.media import check_message, load_file
-from wabroadcast_plugins.senders.shared.refusals import REACHOUT_TIMELOCK, find_refusal, refusal, shown
+from wabroadcast_plugins.senders.shared.refusals import REACHOUT_TIMELOCK, find_refusal, refusal, safe_detail
+from wabroadcast_plugins.senders.shared.setting_types import Matches
 from wabroadcast_plugins.senders.shared.signatures import require_signature
 
-DEFAULT_SECRET: Final = "secret"  # noqa: S105 - the gateway's own default, which everybody knows
+DEFAULT_SECRET: Final = "secret"  # noqa: S105 - the gateway's default, which is publicly known
 
 _FIELDS: Final = {"image": "image", "document": "file", "audio": "audio", "video": "video"}
-_PART_TYPES: Final = {"audio/mp4": "audio/m4a"}  # where the gateway's list has another name
-_ENDINGS: Final = {"image/jpeg": ".jpg", "image/png": ".png"}
-_DOWN: Final = {
+_PART_TYPES: Final = {"audio/mp4": "audio/m4a"}  # MIME types that the gateway calls otherwise
+_EXTENSIONS: Final = {"image/jpeg": ".jpg", "image/png": ".png"}
+_DOWN_CODES: Final = {
     "AUTHENTICATION_ERROR": "gowa_not_logged_in",
     "INVALID_WA_CLI": "gowa_not_logged_in",
     "DEVICE_NOT_FOUND": "gowa_no_device",
     "DEVICE_ID_REQUIRED": "gowa_no_device",
 }
-_NOT_LOGGED_IN: Final = ("you are not log", "you are not connect", "whatsapp client is not initialized")
-_BEFORE_SENDING: Final = tuple(
+_NOT_LOGGED_IN_TEXTS: Final = ("you are not log", "you are not connect", "whatsapp client is not initialized")
+_FILE_TEXTS: Final = tuple(
     f"failed to {step}"
     for step in ("download", "upload", "open", "save", "store", "decode", "convert", "compress", "create thumbnail")
 )
 
+_NOT_LOGGED_IN: Final = "the device is not logged in to WhatsApp: log it in at the gateway"
+_NOT_CONNECTED: Final = "the device is not connected to WhatsApp: reconnect it at the gateway"
+
 _Part = tuple[str | None, str | bytes] | tuple[str | None, str | bytes, str]
-"""A field of a multipart form: a file's name or None, the value, and a file's type."""
+"""A field of a multipart form: the file's name or None, the value, and the file's MIME type."""
 
 
 class GowaSettings(GatewaySettings):
-    username: str = Field("", description="Of its basic authentication (APP_BASIC_AUTH), where that is on.")
-    password: SecretStr = Field(SecretStr(""), description="Of its basic authentication.")
-    device_id: str = Field(
-        "", pattern=r"^[!-~]*$", description="Which of the gateway's devices sends; may be left out where it has one."
+    """The settings of a GOWA connection."""
+
+    username: str = Field("", description="User of the gateway's basic authentication (APP_BASIC_AUTH), if it is on.")
+    password: SecretStr = Field(SecretStr(""), description="Password of the gateway's basic authentication.")
+    device_id: Annotated[str, Matches(r"^[!-~]*$", "the device id must be ASCII without spaces")] = Field(
+        "", description="Id of the device that sends; may be left out if the gateway has only one."
     )
     webhook_secret: SecretStr = Field(
-        SecretStr(""), description="The gateway's WHATSAPP_WEBHOOK_SECRET; calls that it does not sign are refused."
+        SecretStr(""), description="The gateway's WHATSAPP_WEBHOOK_SECRET; calls not signed with it are refused."
     )
 
     @field_validator("webhook_secret")
     @classmethod
-    def _not_the_default(cls, secret: SecretStr) -> SecretStr:
+    def _refuse_default(cls, secret: SecretStr) -> SecretStr:
         if secret.get_secret_value() == DEFAULT_SECRET:
             raise ValueError(
-                "this is the secret that every gateway has at first, so anybody could sign with it: "
-                "set another one as WHATSAPP_WEBHOOK_SECRET there, and give it here"
+                "this is GOWA's default secret, which is publicly known: set WHATSAPP_WEBHOOK_SECRET to another one "
+                "at the gateway, and enter it here"
             )
         return secret
 
 
 class GowaSender:
+    """The sender for GOWA."""
+
     kind: ClassVar[str] = "gowa"
     Settings: ClassVar[type[BaseModel]] = GowaSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         types=frozenset({"text", *_FIELDS}),
-        media_bytes={  # the gateway's defaults; it names none for audio
+        media_bytes={  # the gateway's defaults; it has none for audio
             "image": 20_000_000,
             "document": 50_000_000,
             "audio": 16_000_000,
             "video": 100_000_000,
         },
         media_types={
-            "image": frozenset(_ENDINGS),
+            "image": frozenset(_EXTENSIONS),
             "audio": frozenset({"audio/aac", "audio/amr", "audio/mp4", "audio/mpeg", "audio/ogg", "audio/wav"}),
             "video": frozenset({"video/mp4"}),
         },
@@ -108,24 +121,27 @@ class GowaSender:
 
     async def send(self, message: OutgoingMessage) -> Accepted:
         path, body = await self._compose(message)
-        reply = await self._ask("POST", path, attempt=message.attempt, **body)
+        reply = await self._request("POST", path, attempt=message.attempt, **body)
         message_id = text_of(_results_of(reply).get("message_id"))
         if not message_id:
             raise OutcomeUnknown("gowa_no_id", reply.summary)
         return Accepted(provider_id=message_id)
 
     async def check_numbers(self, numbers: Sequence[str]) -> dict[str, bool]:
-        """A "no" counts only if the gateway finds the account's own number then: else it cannot look up anybody."""
+        """Look each number up. A "no" counts only if the gateway then finds the account's own number.
+
+        If it does not, its look-ups fail for every number.
+        """
         answers = {number: await self._is_on_whatsapp(number) for number in numbers}
-        sure = all(answers.values()) or await self._finds_itself()
-        return {number: found for number, found in answers.items() if found or (sure and found is False)}
+        is_reliable = all(answers.values()) or await self._finds_own_number()
+        return {number: found for number, found in answers.items() if found or (is_reliable and found is False)}
 
     async def check_connection(self) -> ConnectionEvent:
         status = await self._read_status()
         if status.get("is_logged_in") is not True:
-            return ConnectionEvent("down", "gowa_not_logged_in")
+            return ConnectionEvent("down", f"gowa_not_logged_in: {_NOT_LOGGED_IN}")
         if status.get("is_connected") is not True:
-            return ConnectionEvent("down", "gowa_not_connected")
+            return ConnectionEvent("down", f"gowa_not_connected: {_NOT_CONNECTED}")
         return ConnectionEvent("up")
 
     def verify_webhook(self, request: WebhookRequest) -> None:
@@ -134,7 +150,7 @@ class GowaSender:
             self._settings.webhook_secret,
             header="X-Hub-Signature-256",
             prefix="sha256=",
-            set_there="the gateway's WHATSAPP_WEBHOOK_SECRET",
+            provider_field="the gateway's WHATSAPP_WEBHOOK_SECRET",
         )
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
@@ -159,43 +175,45 @@ class GowaSender:
         if message.text:
             form["caption"] = (None, message.text)
         if message.type == "image":
-            form["compress"] = (None, "false")  # else it arrives 600 pixels wide
+            form["compress"] = (None, "false")  # otherwise it arrives 600 pixels wide
         url = message.content["media"].get("url")
         if url and not message.content.get("filename"):
             form[f"{_FIELDS[message.type]}_url"] = (None, url)
-        else:  # a name of its own cannot go with an address
+        else:  # the gateway accepts no file name together with an address
             form[_FIELDS[message.type]] = await self._load_file(message)
         return form
 
     async def _load_file(self, message: OutgoingMessage) -> _Part:
         file = await load_file(self._context, message, kind=self.kind, capabilities=self.capabilities)
         content_type, name = file.content_type.partition(";")[0], file.filename
-        if message.type == "image":  # the gateway works in a file of that name, and then deletes it: share none
-            name = message.message_id + _ENDINGS[content_type]
+        if message.type == "image":  # the gateway stores it under this name and deletes it later: it must be unique
+            name = message.message_id + _EXTENSIONS[content_type]
         return name, file.content, _PART_TYPES.get(content_type, content_type)
 
     async def _is_on_whatsapp(self, number: str) -> bool | None:
-        reply = await self._ask("GET", "/user/check", params={"phone": _jid_of(number)})
+        reply = await self._request("GET", "/user/check", params={"phone": _jid_of(number)})
         found = _results_of(reply).get("is_on_whatsapp")
         return found if isinstance(found, bool) else None
 
-    async def _finds_itself(self) -> bool:
+    async def _finds_own_number(self) -> bool:
         own = number_of((await self._read_status()).get("jid"))
         return own is not None and await self._is_on_whatsapp(own) is True
 
     async def _read_status(self) -> dict[str, Any]:
-        return _results_of(await self._ask("GET", "/app/status"))
+        return _results_of(await self._request("GET", "/app/status"))
 
-    async def _ask(self, method: str, path: str, *, attempt: int = 1, **request: Any) -> Reply:
-        """Make one request. :raises SendError: it is not answered, or not with a success."""
+    async def _request(self, method: str, path: str, *, attempt: int = 1, **request: Any) -> Reply:
+        """Make one request and return its reply.
+
+        :param attempt: the number of the send attempt, from 1.
+        :raises SendError: there is no reply, or it is an error.
+        """
         settings = self._settings
         if settings.username:
             request["auth"] = (settings.username, settings.password.get_secret_value())
         if settings.device_id:
             request["headers"] = {"X-Device-Id": settings.device_id}
-        reply = await ask(
-            self._context.http, method, settings.address_of(path), seconds=settings.timeout_seconds, **request
-        )
+        reply = await ask_gateway(self._context.http, settings, method, path, **request)
         if not reply.is_success:
             raise _error_in(reply, attempt=attempt)
         return reply
@@ -207,7 +225,7 @@ def wab_senders() -> list[type[Sender]]:
 
 
 def _jid_of(number: str) -> str:
-    """The id is always given whole: the gateway takes more than 15 digits alone for a group."""
+    """Return the complete id of a person: the gateway treats more than 15 digits without a server as a group."""
     return f"{number.lstrip('+')}@s.whatsapp.net"
 
 
@@ -216,10 +234,10 @@ def _results_of(reply: Reply) -> dict[str, Any]:
 
 
 def _error_in(reply: Reply, *, attempt: int) -> SendError:
-    """What a reply that is no success means: by the gateway's code, then by its words, then by its status."""
+    """Return what an error reply means: by the gateway's code, then by its text, then by its status."""
     document = fields_of(reply.document)
     code, text = text_of(document.get("code")), text_of(document.get("message"))
-    detail = shown(text) or reply.summary
+    detail = safe_detail(text) or reply.summary
     match code:
         case "INVALID_JID":
             return _not_on_whatsapp(detail, attempt=attempt)
@@ -228,33 +246,37 @@ def _error_in(reply: Reply, *, attempt: int) -> SendError:
         case "VALIDATION_ERROR":
             return Rejected("gowa_number", detail) if "phone" in text.lower() else BadMessage("gowa_message", detail)
         case "UPLOAD_MEDIA_ERROR":
-            return _no_file()
-    if code in _DOWN:
-        return ConnectionDown(_DOWN[code], detail)
-    return _error_in_words(text) or error_by_status(reply, kind="gowa", is_gateways=bool(code))
+            return _file_error()
+    if code in _DOWN_CODES:
+        return ConnectionDown(_DOWN_CODES[code], detail)
+    return _error_by_text(text) or error_by_status(reply, kind="gowa", from_gateway=bool(code))
 
 
 def _not_on_whatsapp(detail: str, *, attempt: int) -> SendError:
-    """Nothing was sent. Once, it may as well be the gateway's network; who stays unknown is not tried for ever."""
+    """Return the error for a number that was not found, so that nothing was sent.
+
+    The first time the cause may be the gateway's network, so the message is retried once.
+    """
     if attempt == 1:
         return Temporary("gowa_not_on_whatsapp", detail)
     return Rejected("gowa_not_on_whatsapp", detail)
 
 
-def _error_in_words(text: str) -> SendError | None:
-    """What the code of an internal error leaves open."""
-    said = text.lower()
-    if said.startswith(_NOT_LOGGED_IN):
-        return ConnectionDown("gowa_not_logged_in", "the gateway's device is not logged in or not connected")
-    if said.startswith("ffmpeg not installed"):
-        return BadMessage("gowa_no_ffmpeg", "the gateway needs ffmpeg for this, and has none")
-    if said.startswith(_BEFORE_SENDING):
-        return _no_file()
+def _error_by_text(text: str) -> SendError | None:
+    """Return what an internal error means by its text, because its code does not say it."""
+    lowered = text.lower()
+    if lowered.startswith(_NOT_LOGGED_IN_TEXTS):
+        detail = "the device is not logged in or not connected to WhatsApp: log it in at the gateway"
+        return ConnectionDown("gowa_not_logged_in", detail)
+    if lowered.startswith("ffmpeg not installed"):
+        return BadMessage("gowa_no_ffmpeg", "the gateway needs ffmpeg for this type: install ffmpeg there")
+    if lowered.startswith(_FILE_TEXTS):
+        return _file_error()
     return find_refusal(text, kind="gowa")
 
 
-def _no_file() -> Temporary:
-    """The gateway's own words would show the addresses of a file, with what grants access to them."""
+def _file_error() -> Temporary:
+    """Return a fixed text: the gateway's own text may hold a file address with its access token."""
     return Temporary("gowa_media", "the gateway could not fetch, prepare or upload the file")
 
 

@@ -1,16 +1,23 @@
-"""Wablas, an Indonesian gateway as a service: unofficial, WhatsApp may ban the number that sends through it.
+"""Wablas, an Indonesian gateway service. It is unofficial: WhatsApp may ban the account.
 
 Hooks: wab_senders. Settings: baseUrl, token, secretKey, timeoutSeconds, webhookToken.
 
-Its answers are judged by their body: a refusal may come with any HTTP status. It fetches media from addresses; a file
-that was uploaded to us goes to Wablas' own store first, whose address is remembered for some hours. Its number check
-is reported to be gone, so none is offered. One address takes both its webhooks: ``/webhooks/{connection}?token=…`` as
-webhook and as tracking URL. "Get auto reply from webhook" must stay off there: our answer would be sent to people.
+API version: 2. Sources: its documentation (wablas.com/documentation/api), read in 2026, and, for the receipts, the
+documentation of a service with the same API (manual.test.co.id).
+
+What is special about it:
+
+- Only the body of an answer says what happened: a refusal may come with any HTTP status.
+- It fetches media from addresses. A file that was uploaded to us goes to the file store of Wablas first; its address
+  there is cached for some hours.
+- Its number check is reported to be gone, so this sender offers none.
+- One address serves both its webhooks: enter ``/webhooks/{connection}?token=…`` as webhook and as tracking URL. "Get
+  auto reply from webhook" must stay off, because Wablas would send our HTTP answer to people.
 """
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, Field, SecretStr
@@ -29,27 +36,26 @@ from wabroadcast_core import (
     Reply,
     Sender,
     SenderContext,
-    SendError,
     Temporary,
     Throttled,
     WebhookRequest,
-    ask,
     error_of,
     hookimpl,
 )
-from wabroadcast_plugins.senders.shared.gateway import GatewaySettings
+from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import number_of
 from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, objects_in, time_of
-from wabroadcast_plugins.senders.shared.media import check_message, load_file
-from wabroadcast_plugins.senders.shared.refusals import shown
+from wabroadcast_plugins.senders.shared.media import MEGABYTE, check_message, load_file
+from wabroadcast_plugins.senders.shared.refusals import TextRule, refusal_by_text, safe_detail
+from wabroadcast_plugins.senders.shared.setting_types import Address, RequiredSecret
 from wabroadcast_plugins.senders.shared.signatures import require_token
 
-LARGEST_FILE: Final = 2 * 1024 * 1024  # bytes
-STORED_SECONDS: Final = 6 * 3_600  # that a file's address at Wablas is used again
+LARGEST_FILE: Final = 2 * MEGABYTE  # bytes
+STORED_SECONDS: Final = 6 * 3_600  # for which a file's address at Wablas is used again
 
 _MEDIA: Final = ("image", "document", "audio", "video")
 
-_WORDS: Final[tuple[tuple[re.Pattern[str], type[SendError], str], ...]] = (
+_REFUSALS: Final[Sequence[TextRule]] = (
     (re.compile(r"token|secret.?key|unauthori[sz]ed"), ConnectionDown, "wablas_token"),
     (re.compile(r"disconnect|not connected|scan"), ConnectionDown, "wablas_disconnected"),
     (re.compile(r"quota"), ConnectionDown, "wablas_quota"),
@@ -67,19 +73,19 @@ _FAILURES: Final = frozenset({"cancel", "reject"})
 
 
 class WablasSettings(GatewaySettings):
-    base_url: str = Field(
-        pattern=r"^https?://\S+$",
-        max_length=2_048,
-        description="Address of the server that the account is on: https://{server}.wablas.com",
-    )
-    token: SecretStr = Field(min_length=1, description="From the device's settings at Wablas.")
-    secret_key: SecretStr | None = Field(None, description="From the same place, where the account has one.")
+    """The settings of a Wablas connection."""
+
+    base_url: Address = Field(description="Address of the account's server: https://{server}.wablas.com")
+    token: RequiredSecret = Field(description="The token from the device's settings at Wablas.")
+    secret_key: SecretStr | None = Field(None, description="The secret key from the same settings, if there is one.")
     webhook_token: SecretStr | None = Field(
-        None, description="Made up by you: the webhook and tracking URL set at Wablas end in ?token= and this."
+        None, description="A secret of your choice: the webhook and tracking URL at Wablas must end in ?token= and it."
     )
 
 
 class WablasSender:
+    """The sender for Wablas."""
+
     kind: ClassVar[str] = "wablas"
     Settings: ClassVar[type[BaseModel]] = WablasSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -96,7 +102,7 @@ class WablasSender:
     def __init__(self, settings: WablasSettings, context: SenderContext) -> None:
         self._settings = settings
         self._context = context
-        self._storing = asyncio.Lock()
+        self._upload_lock = asyncio.Lock()
 
     async def send(self, message: OutgoingMessage) -> Accepted:
         item: dict[str, Any] = {"phone": message.number.lstrip("+")}
@@ -106,44 +112,45 @@ class WablasSender:
         else:
             item["message"] = message.text or ""
             call = "send-message"
-        return _accepted(await self._ask("POST", f"v2/{call}", json={"data": [item]}))
+        return _accepted(await self._request("POST", f"v2/{call}", json={"data": [item]}))
 
     async def check_connection(self) -> ConnectionEvent:
-        token = self._settings.token.get_secret_value()  # this one call wants it without the secret key, as a parameter
-        answer = _good_answer(await self._ask("GET", "device/info", params={"token": token}))
+        token = self._settings.token.get_secret_value()  # this call needs it as a parameter, without the secret key
+        answer = _success_body(await self._request("GET", "device/info", params={"token": token}))
         device = next(iter(objects_in(answer.get("data"))), {})
         state = as_text(device.get("status")).lower()
         if state == "connected":
             return ConnectionEvent("up")
-        return ConnectionEvent("down", f"Wablas says that the device is: {shown(state) or 'unknown'}")
+        state = safe_detail(state) or "unknown"
+        return ConnectionEvent("down", f"the device's state at Wablas is {state}: scan its QR code at Wablas")
 
     def verify_webhook(self, request: WebhookRequest) -> None:
         require_token(request, self._settings.webhook_token)
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound]:
-        return [news for entry in objects_in(document_in(request)) for news in _read_entry(entry)]
+        return [event for entry in objects_in(document_in(request)) for event in _read_entry(entry)]
 
     async def _media_fields(self, message: OutgoingMessage) -> dict[str, str]:
         check_message(message, kind=self.kind, capabilities=self.capabilities)
         filename = message.content.get("filename")
-        fields = {message.type: message.content["media"].get("url") or await self._store(message)}
+        fields = {message.type: message.content["media"].get("url") or await self._stored_url(message)}
         match message.type:
             case "video":
-                fields["caption"] = message.text or ""  # it must be there
+                fields["caption"] = message.text or ""  # Wablas requires the field
             case "document" if message.text or filename:
                 fields["caption"] = message.text or filename
             case "image" if message.text:
                 fields["caption"] = message.text
         return fields
 
-    async def _store(self, message: OutgoingMessage) -> str:
-        """The address at Wablas of a file that was uploaded to us; one message stores it, others use it again.
+    async def _stored_url(self, message: OutgoingMessage) -> str:
+        """Return the address at Wablas of a file that was uploaded to us. The first message stores it, others reuse it.
 
-        :raises SendError: it is not stored, and nothing was sent.
+        :raises SendError: the file could not be stored, and nothing was sent.
         """
         file = await load_file(self._context, message, kind=self.kind, capabilities=self.capabilities)
         key = f"{message.type}:{file.key}"
-        async with self._storing:
+        async with self._upload_lock:
             if known := await self._context.kept.get(key):
                 return known
             url = await self._upload(message.type, (file.filename, file.content, file.content_type))
@@ -152,29 +159,23 @@ class WablasSender:
 
     async def _upload(self, kind: str, part: tuple[str, bytes, str]) -> str:
         try:
-            answer = _good_answer(await self._ask("POST", f"upload/{kind}", files={"file": part}))
-        except OutcomeUnknown as error:  # of the upload: no message was under way
+            answer = _success_body(await self._request("POST", f"upload/{kind}", files={"file": part}))
+        except OutcomeUnknown as error:  # only the outcome of the upload is unknown: no message was sent
             raise Temporary("wablas_upload", error.detail) from error
-        except Rejected as error:  # the file, not a person
+        except Rejected as error:  # Wablas refused the file, not the recipient
             raise BadMessage("wablas_file", error.detail) from error
         for item in (*objects_in(answer.get("data")), *_messages(answer)):
             if (url := as_text(item.get("url"))).startswith("http"):
                 return url
-        raise Temporary("wablas_upload", "Wablas took a file and did not say where it is")
+        raise Temporary("wablas_upload", "Wablas accepted the file, but its answer has no address")
 
-    async def _ask(self, method: str, call: str, **request: Any) -> Reply:
+    async def _request(self, method: str, call: str, **request: Any) -> Reply:
         settings = self._settings
         token = settings.token.get_secret_value()
         if settings.secret_key is not None and settings.secret_key.get_secret_value():
             token = f"{token}.{settings.secret_key.get_secret_value()}"
-        return await ask(
-            self._context.http,
-            method,
-            settings.address_of(f"api/{call}"),
-            seconds=settings.timeout_seconds,
-            headers={"Authorization": token},
-            **request,
-        )
+        headers = {"Authorization": token}
+        return await ask_gateway(self._context.http, settings, method, f"api/{call}", headers=headers, **request)
 
 
 @hookimpl
@@ -183,39 +184,36 @@ def wab_senders() -> list[type[Sender]]:
 
 
 def _accepted(reply: Reply) -> Accepted:
-    """The one message of an answer; it may be refused inside of an answer that is none."""
-    for item in _messages(_good_answer(reply)):
+    """Read the only message of an answer. Wablas may refuse the message inside an answer of success.
+
+    :raises SendError: the message was refused, or the answer names no message.
+    """
+    for item in _messages(_success_body(reply)):
         if item.get("status") is False:
-            raise _refusal(reply, as_text(item.get("message")))
+            raise refusal_by_text(reply, as_text(item.get("message")), _REFUSALS, kind="wablas")
         if message_id := as_text(item.get("id")):
             return Accepted(provider_id=message_id)
     raise OutcomeUnknown("wablas_no_id", reply.summary)
 
 
-def _good_answer(reply: Reply) -> Mapping[str, Any]:
-    """:raises SendError: it is a refusal, or no answer of Wablas'."""
+def _success_body(reply: Reply) -> Mapping[str, Any]:
+    """Return the body of a success.
+
+    :raises SendError: the answer is a refusal, or not from Wablas.
+    """
     answer = reply.document if isinstance(reply.document, dict) else {}
     match answer.get("status"):
         case True:
             return answer
         case False:
-            raise _refusal(reply, as_text(answer.get("message")))
+            raise refusal_by_text(reply, as_text(answer.get("message")), _REFUSALS, kind="wablas")
     if reply.is_success:
         raise OutcomeUnknown("wablas_bad_answer", reply.summary)
     raise error_of(reply)
 
 
-def _refusal(reply: Reply, words: str) -> SendError:
-    """What Wablas' words mean. They outrank the HTTP status, which decides where nothing is known of them."""
-    detail = shown(words)
-    for pattern, error, code in _WORDS:
-        if pattern.search(words.lower()):
-            return error(code, detail)
-    return Rejected("wablas_refused", detail) if reply.is_success else error_of(reply)
-
-
 def _messages(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """What is said of each message: Wablas writes one object or a list of them, under either of two names."""
+    """Yield the report on each message: Wablas writes one object or a list, under either of two names."""
     for part in objects_in(answer.get("data")):
         for name in ("messages", "message"):
             yield from objects_in(part.get(name))
@@ -236,13 +234,13 @@ def _read_receipt(entry: Mapping[str, Any]) -> Iterator[Receipt]:
     if word in _RECEIPTS:
         yield Receipt(_RECEIPTS[word], at, provider_id=message_id)
     elif word in _FAILURES:
-        note = shown(as_text(entry.get("note")))
-        error = Rejected(f"wablas_{word}", note or f"Wablas says: {word}")
+        note = safe_detail(as_text(entry.get("note")))
+        error = Rejected(f"wablas_{word}", note or f"Wablas reports the status {word}")
         yield Receipt("failed", at, provider_id=message_id, error=error)
 
 
 def _read_inbound(entry: Mapping[str, Any]) -> Iterator[Inbound]:
-    """A message of a person: none of a group, and none that was written on the connected phone."""
+    """Read a message from a person. Messages from a group or from the connected phone itself are skipped."""
     number = number_of(entry.get("phone"))
     if number is None or _is_true(entry.get("isGroup")) or _is_true(entry.get("isFromMe")):
         return

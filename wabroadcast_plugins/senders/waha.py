@@ -1,10 +1,15 @@
-"""WAHA (WhatsApp HTTP API): a self-hosted gateway, unofficial, so the account can be banned for its use.
+"""WAHA (WhatsApp HTTP API), a self-hosted gateway. It is unofficial: WhatsApp may ban the account.
 
 Hooks: wab_senders. Settings: baseUrl, session, apiKey, webhookSecret, timeoutSeconds, linkPreview.
 
-What is special about it: some of its engines (GOWS, NOWEB) take our id for a text and can be asked for it later;
-others ignore it. Some numbers' chats have another id than the number, which its number check tells. Its webhook is
-signed and wants the events message, message.ack and session.status.
+API version: WAHA 2026.7. Sources: its OpenAPI specification (2026.7.1), its manual (waha.devlike.pro), and its release
+notes (2026.8.1 for the reach-out timelock and the message capping).
+
+What is special about it:
+
+- The WAHA engines GOWS and NOWEB accept our id for a text and can find the message by it later; others ignore it.
+- The chat id of some numbers differs from the number; WAHA's number check returns it.
+- Its webhook is signed. It needs the events message, message.ack and session.status.
 """
 
 import re
@@ -31,12 +36,11 @@ from wabroadcast_core import (
     SendError,
     Temporary,
     WebhookRequest,
-    ask,
     error_of,
     hookimpl,
     read_json,
 )
-from wabroadcast_plugins.senders.shared.gateway import GatewaySettings
+from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import (
     is_for_many,
     is_one_person,
@@ -45,46 +49,52 @@ from wabroadcast_plugins.senders.shared.jids import (
     wa_id_of,
 )
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, seconds_of, text_of, time_of
-from wabroadcast_plugins.senders.shared.media import attach
-from wabroadcast_plugins.senders.shared.refusals import find_refusal, is_for_strangers, late_failure, shown
+from wabroadcast_plugins.senders.shared.media import WHATSAPP_BYTES, attach
+from wabroadcast_plugins.senders.shared.refusals import find_refusal, is_for_new_contacts, late_failure, safe_detail
 from wabroadcast_plugins.senders.shared.signatures import require_signature
 
-CHAT_KEPT_SECONDS: Final = 14 * 86_400.0
-TEXT_KEPT_SECONDS: Final = 3 * 86_400.0
-STARTING_SECONDS: Final = 15.0  # a session that lost its line is back after so long, more or less
+CHAT_CACHE_SECONDS: Final = 14 * 86_400.0
+TEXT_CACHE_SECONDS: Final = 3 * 86_400.0
+STARTING_SECONDS: Final = 15.0  # a session that lost its link to WhatsApp usually works again after this time
 
-_MEGABYTE: Final = 1024 * 1024
-_WITNESS: Final = "witness"
+_FOUND_TEXT: Final = "found_text"  # cache key of the latest text that was sent under our id
 _ACTIONS: Final = {"image": "sendImage", "document": "sendFile", "audio": "sendVoice", "video": "sendVideo"}
-_READY_TYPES: Final = {"audio": "audio/ogg; codecs=opus", "video": "video/mp4"}  # others are converted by the gateway
+_NATIVE_TYPES: Final = {"audio": "audio/ogg; codecs=opus", "video": "video/mp4"}  # the gateway converts other types
 _FETCH_ERROR: Final = re.compile(r"Request failed with status code 4\d\d")
 _RECEIPTS: Final[Mapping[object, Any]] = {-1: "failed", 1: "sent", 2: "delivered", 3: "read", 4: "read"}
-_DOWN: Final = frozenset({"STOPPED", "FAILED", "SCAN_QR_CODE", "PASSKEY_REQUIRED", "PASSKEY_CONFIRMATION_REQUIRED"})
+_REASONS: Final[Mapping[str, str]] = {  # why a session in this state cannot send, and what to do
+    "STARTING": "the session is starting: test again in a few seconds",
+    "STOPPED": "the session is stopped: start it in WAHA",
+    "FAILED": "the session has failed: restart it in WAHA",
+    "SCAN_QR_CODE": "the session is not logged in to WhatsApp: scan its QR code in WAHA",
+    "PASSKEY_REQUIRED": "the session waits for a passkey: complete its login in WAHA",
+    "PASSKEY_CONFIRMATION_REQUIRED": "the session waits for the confirmation of a passkey: complete its login in WAHA",
+}
+_DOWN: Final = _REASONS.keys() - {"STARTING"}  # states that only a person can end
 
 
 class WahaSettings(GatewaySettings):
+    """The settings of a WAHA connection."""
+
     session: str = Field("default", min_length=1, max_length=255, description="Name of the session that sends.")
     api_key: SecretStr = Field(SecretStr(""), description="The server's key (WAHA_API_KEY), or one for this session.")
     webhook_secret: SecretStr = Field(
         SecretStr(""), description="The webhook's hmac.key; calls that are not signed with it are refused."
     )
-    timeout_seconds: float = Field(30, gt=0, le=120, description="How long the server may take to answer.")
+    timeout_seconds: float = Field(30, gt=0, le=120, description="Longest time in seconds that the server may take.")
     link_preview: bool = Field(
-        False, description="Show a preview of links in every text; if not, only where the message asks for it."
+        False, description="Show a preview of links in every text; if off, only where the message asks for it."
     )
 
 
 class WahaSender:
+    """The sender for WAHA."""
+
     kind: ClassVar[str] = "waha"
     Settings: ClassVar[type[BaseModel]] = WahaSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         types=frozenset({"text", *_ACTIONS}),
-        media_bytes={  # what WhatsApp takes; of larger files the base64 would fill the memory here and there
-            "image": 16 * _MEGABYTE,
-            "document": 64 * _MEGABYTE,
-            "audio": 16 * _MEGABYTE,
-            "video": 64 * _MEGABYTE,
-        },
+        media_bytes=WHATSAPP_BYTES,  # larger files in base64 would also need too much memory on both sides
         ban_risk=True,
         client_message_ids=True,
         number_check=True,
@@ -98,30 +108,31 @@ class WahaSender:
         action, body = await self._compose(message)
         own_id = body.get("id")
         if own_id:
-            await self._context.kept.put(f"text:{own_id}", "asked", seconds=TEXT_KEPT_SECONDS)
+            await self._context.kept.put(f"text:{own_id}", "sent", seconds=TEXT_CACHE_SECONDS)
         try:
             message_id, chat_id = await self._post(action, body)
-        except OutcomeUnknown as error:  # its acks will name the id all the same
+        except OutcomeUnknown as error:  # the acks will carry our id in this case too
             raise OutcomeUnknown(error.reason, error.detail, provider_id=own_id) from error
         if message_id == own_id:
-            await self._context.kept.put(_WITNESS, message_id, seconds=TEXT_KEPT_SECONDS)
+            await self._context.kept.put(_FOUND_TEXT, message_id, seconds=TEXT_CACHE_SECONDS)
         return Accepted(provider_id=message_id, wa_id=wa_id_of(chat_id) or wa_id_of(body["chatId"]))
 
     async def find_message(self, message_id: str, number: str) -> Accepted | None:
-        """Ask for the id that was made for a message; the number does not matter.
+        """Find a message by the id that was created from ours; the number is not needed.
 
-        That the server does not know it proves something only if it would know it: an engine may have ids of its own
-        for this kind of message, or store none. So it must have been a text, and another text must be found.
+        That the server does not find the message proves something only if it would find it: a WAHA engine may use ids
+        of its own for this type of message, or store no messages. So the message must be a text, and the server must
+        find another text.
         """
         del number
         own_id = message_id_of(message_id)
-        if await self._knows(own_id):
+        if await self._has_message(own_id):
             return Accepted(provider_id=own_id)
-        witness = await self._context.kept.get(_WITNESS)
-        asked = await self._context.kept.get(f"text:{own_id}")
-        if asked is not None and witness is not None and await self._knows(witness):
+        other_id = await self._context.kept.get(_FOUND_TEXT)
+        is_text = await self._context.kept.get(f"text:{own_id}") is not None
+        if is_text and other_id is not None and await self._has_message(other_id):
             return None
-        raise Temporary("waha_not_found", "the server does not know this message, which need not mean much")
+        raise Temporary("waha_not_found", "the server does not find this message, but it may not store messages at all")
 
     async def check_numbers(self, numbers: Sequence[str]) -> dict[str, bool]:
         answers = {number: await self._is_on_whatsapp(number) for number in numbers}
@@ -129,7 +140,7 @@ class WahaSender:
 
     async def check_connection(self) -> ConnectionEvent:
         status = text_of((await self._read_session()).get("status"))
-        return ConnectionEvent("up") if status == "WORKING" else ConnectionEvent("down", f"waha_{_state_of(status)}")
+        return ConnectionEvent("up") if status == "WORKING" else ConnectionEvent("down", _reason_of(status))
 
     def verify_webhook(self, request: WebhookRequest) -> None:
         require_signature(
@@ -137,13 +148,13 @@ class WahaSender:
             self._settings.webhook_secret,
             header="X-Webhook-Hmac",
             algorithm="sha512",
-            set_there="the webhook's hmac.key",
+            provider_field="the webhook's hmac.key",
         )
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
         document = fields_of(read_json(request.body))
         if text_of(document.get("session")) not in {"", self._settings.session}:
-            return []  # a webhook for all sessions of the server
+            return []  # the server calls one webhook for all its sessions
         payload = fields_of(document.get("payload"))
         at = time_of(document.get("timestamp"))
         match document.get("event"):
@@ -156,18 +167,22 @@ class WahaSender:
         return []
 
     async def _post(self, action: str, body: Mapping[str, Any]) -> tuple[str, str]:
-        """Send. :returns: the ids of the message and of its chat. :raises SendError: it is not surely accepted."""
-        reply = await self._ask("POST", f"api/{action}", json=body)
+        """Send a message.
+
+        :returns: the ids of the message and of its chat.
+        :raises SendError: the message is not certainly accepted.
+        """
+        reply = await self._request("POST", f"api/{action}", json=body)
         if not reply.is_success:
-            raise await self._failure_in(reply)
-        message_id, chat_id = _sent_in(reply.document)
+            raise await self._error_with_wait(reply)
+        message_id, chat_id = _ids_in(reply.document)
         if not message_id:
-            raise OutcomeUnknown("waha_no_id", f"HTTP {reply.status} without the id of a message")
+            raise OutcomeUnknown("waha_no_id", f"the answer has no message id: HTTP {reply.status}")
         return message_id, chat_id
 
     async def _compose(self, message: OutgoingMessage) -> tuple[str, dict[str, Any]]:
-        """What to call to send a message, and with which body."""
-        body: dict[str, Any] = {"session": self._settings.session, "chatId": await self._chat_of(message.number)}
+        """Return the API action that sends a message, and the body of the request."""
+        body: dict[str, Any] = {"session": self._settings.session, "chatId": await self._chat_id_for(message.number)}
         if message.type == "text":
             preview = self._settings.link_preview or bool(message.content.get("previewUrl"))
             return "sendText", {
@@ -179,52 +194,56 @@ class WahaSender:
         medium = await attach(self._context, message, kind=self.kind, capabilities=self.capabilities)
         file = {"mimetype": medium.content_type, "filename": medium.filename}
         body["file"] = {**file, "url": medium.url} if medium.url else {**file, "data": medium.data}
-        if message.type in _READY_TYPES:
-            body["convert"] = medium.content_type != _READY_TYPES[message.type]
+        if message.type in _NATIVE_TYPES:
+            body["convert"] = medium.content_type != _NATIVE_TYPES[message.type]
         if message.type != "audio":
-            body["caption"] = message.text or ""  # without one, some versions put in words of their own
+            body["caption"] = message.text or ""  # without one, some versions add a caption of their own
         return _ACTIONS[message.type], body
 
-    async def _chat_of(self, number: str) -> str:
+    async def _chat_id_for(self, number: str) -> str:
         return await self._context.kept.get(f"chat:{number}") or f"{number.lstrip('+')}@c.us"
 
     async def _is_on_whatsapp(self, number: str) -> bool | None:
         query = {"phone": number.lstrip("+"), "session": self._settings.session}
-        reply = await self._ask("GET", "api/contacts/check-exists", params=query)
+        reply = await self._request("GET", "api/contacts/check-exists", params=query)
         if not reply.is_success:
-            raise await self._failure_in(reply)
+            raise await self._error_with_wait(reply)
         document = fields_of(reply.document)
         found, chat_id = document.get("numberExists"), document.get("chatId")
         if found is True and is_one_person(chat_id):
-            digits = wa_id_of(chat_id)  # in a request, a person's id is wanted in this form alone
+            digits = wa_id_of(chat_id)  # requests accept a person's id only in the form <digits>@c.us
             chat = f"{digits}@c.us" if digits else text_of(chat_id)
-            await self._context.kept.put(f"chat:{number}", chat, seconds=CHAT_KEPT_SECONDS)
+            await self._context.kept.put(f"chat:{number}", chat, seconds=CHAT_CACHE_SECONDS)
         return found if isinstance(found, bool) else None
 
-    async def _knows(self, message_id: str) -> bool:
-        """:raises SendError: it cannot be said."""
+    async def _has_message(self, message_id: str) -> bool:
+        """Check whether the server has a message.
+
+        :raises SendError: the server's answer does not say it.
+        """
         path = f"api/{self._session_path}/chats/all/messages/{quote(message_id, safe='')}"
-        reply = await self._ask("GET", path, params={"downloadMedia": "false"})
-        if reply.status == 404 and _words_in(reply) == "Message not found":  # noqa: PLR2004 - Not Found
+        reply = await self._request("GET", path, params={"downloadMedia": "false"})
+        if reply.status == 404 and _error_text(reply) == "Message not found":  # noqa: PLR2004 - Not Found
             return False
         if not reply.is_success:
             raise _error_in(reply)
-        if _sent_in(reply.document)[0] != message_id:
-            raise Temporary("waha_other_message", "the server was asked for a message and answers with something else")
+        if _ids_in(reply.document)[0] != message_id:
+            raise Temporary("waha_other_message", "the server returned another message than the requested one")
         return True
 
-    async def _failure_in(self, reply: Reply) -> SendError:
+    async def _error_with_wait(self, reply: Reply) -> SendError:
+        """Return the error of a reply; where WhatsApp refuses new contacts, with the time to wait."""
         error = _error_in(reply)
-        if is_for_strangers(error):
+        if is_for_new_contacts(error):
             error.retry_after = await self._seconds_restricted()
         return error
 
     async def _seconds_restricted(self) -> float | None:
-        """For how long WhatsApp lets the account write to nobody new, as far as the server knows."""
+        """Return for how many seconds WhatsApp refuses new contacts; None if the server does not know it."""
         try:
             me = fields_of((await self._read_session()).get("me"))
         except SendError:
-            return None  # the refusal counts all the same
+            return None  # the refusal is valid without it
         lock, capping = fields_of(me.get("reachoutTimelock")), fields_of(me.get("messageCapping"))
         ends = [
             seconds_of(lock.get("timeEnforcementEnds")) if lock.get("isActive") is True else None,
@@ -234,8 +253,11 @@ class WahaSender:
         return max((wait for wait in waits if wait > 0), default=None)
 
     async def _read_session(self) -> dict[str, Any]:
-        """:raises SendError: the server cannot be asked, or has no such session."""
-        reply = await self._ask("GET", f"api/sessions/{self._session_path}")
+        """Return the session's state and account.
+
+        :raises SendError: there is no answer, or no such session.
+        """
+        reply = await self._request("GET", f"api/sessions/{self._session_path}")
         if not reply.is_success:
             raise _error_in(reply)
         return fields_of(reply.document)
@@ -244,17 +266,10 @@ class WahaSender:
     def _session_path(self) -> str:
         return quote(self._settings.session, safe="")
 
-    async def _ask(self, method: str, path: str, **request: Any) -> Reply:
-        settings = self._settings
-        key = settings.api_key.get_secret_value()
-        return await ask(
-            self._context.http,
-            method,
-            settings.address_of(path),
-            seconds=settings.timeout_seconds,
-            headers={"X-Api-Key": key} if key else {},
-            **request,
-        )
+    async def _request(self, method: str, path: str, **request: Any) -> Reply:
+        key = self._settings.api_key.get_secret_value()
+        headers = {"X-Api-Key": key} if key else {}
+        return await ask_gateway(self._context.http, self._settings, method, path, headers=headers, **request)
 
 
 @hookimpl
@@ -262,11 +277,11 @@ def wab_senders() -> list[type[Sender]]:
     return [WahaSender]
 
 
-def _sent_in(document: object) -> tuple[str, str]:
-    """The bare id of a message that was sent, and its chat's; empty where they are not there.
+def _ids_in(document: object) -> tuple[str, str]:
+    """Return the bare id of a message and the id of its chat; an empty text for an id that is missing.
 
-    An id is ``true_<chat>_<id>``, or an object that holds it; NOWEB answers with the raw message and its key. The chat
-    may be named by its number here and by its hidden id in a receipt, so that only the bare id is the same.
+    The full id is ``true_<chat>_<id>``, or an object that holds it; NOWEB answers with the raw message and its key.
+    The chat may have its number here and its hidden id in a receipt, so only the bare id is the same in both.
     """
     fields = fields_of(document)
     key = fields_of(fields.get("key"))
@@ -282,51 +297,57 @@ def _split_id(value: object) -> tuple[str, str]:
 
 
 def _state_of(status: str) -> str:
-    """The word for a session's status."""
+    """Return a session's status as part of an error reason."""
     return status.lower() if status.replace("_", "").isalpha() else "unknown"
 
 
-def _words_in(reply: Reply) -> str:
-    """What the server says went wrong; the rest of its answer may repeat the request, and so the person's message."""
+def _reason_of(status: str) -> str:
+    """Return why a session with this status cannot send: a code, then the explanation."""
+    state = _state_of(status)
+    return f"waha_{state}: {_REASONS.get(status) or f'the state of the session is {state}: look it up in WAHA'}"
+
+
+def _error_text(reply: Reply) -> str:
+    """Return the server's error text; the rest of its answer may repeat the request, and so the recipient's message."""
     document = fields_of(reply.document)
-    said = fields_of(document.get("exception")).get("message") or document.get("message") or document.get("error")
-    return "; ".join(filter(None, map(text_of, said if isinstance(said, list) else [said])))
+    text = fields_of(document.get("exception")).get("message") or document.get("message") or document.get("error")
+    return "; ".join(filter(None, map(text_of, text if isinstance(text, list) else [text])))
 
 
 def _error_in(reply: Reply) -> SendError:
-    """What a reply that is no success means: by WhatsApp's own refusal, then by its status, then by its words."""
-    words = _words_in(reply)
-    if refused := find_refusal(words, kind="waha"):
+    """Return what an error reply means: by WhatsApp's own refusal, then by its status, then by its text."""
+    text = _error_text(reply)
+    if refused := find_refusal(text, kind="waha"):
         return refused
     match reply.status:
         case 404:
-            return ConnectionDown("waha_no_session", shown(words) or "there is no such session or server")
-        case 413 | 501:  # more than it reads; nothing that its engine can do
-            return BadMessage(f"waha_{reply.status}", shown(words) or f"HTTP {reply.status}")
-        case 422 if words:
-            return _unprocessable(reply, words)
+            no_session = "there is no such session or server: check session and baseUrl"
+            return ConnectionDown("waha_no_session", safe_detail(text) or no_session)
+        case 413 | 501:  # the request is too large; the WAHA engine does not support it
+            return BadMessage(f"waha_{reply.status}", safe_detail(text) or f"HTTP {reply.status}")
+        case 422 if text:
+            return _unprocessable(reply, text)
         case 500:
-            return _fault(words)
+            return _server_fault(text)
     return error_of(reply)
 
 
-def _fault(words: str) -> SendError:
-    if _FETCH_ERROR.search(words):
-        return BadMessage("waha_media", "the server cannot fetch the medium from its address")
-    return OutcomeUnknown("waha_fault", shown(words) or "HTTP 500")
+def _server_fault(text: str) -> SendError:
+    if _FETCH_ERROR.search(text):
+        return BadMessage("waha_media", "the server cannot fetch the file from its address: check the link")
+    return OutcomeUnknown("waha_fault", safe_detail(text) or "HTTP 500")
 
 
-def _unprocessable(reply: Reply, words: str) -> SendError:
-    """Refused before anything was sent: the session is not at work, or cannot do what is asked."""
+def _unprocessable(reply: Reply, text: str) -> SendError:
+    """Return why nothing was sent: the session does not work, or does not support the request."""
     status = text_of(fields_of(reply.document).get("status"))
     if status == "STARTING":
-        return Temporary("waha_starting", "the session is connecting", retry_after=STARTING_SECONDS)
-    if status:
-        # "disconnected": once the webhook tells that it works again, the connection goes on by itself
-        return ConnectionDown("disconnected", f"the session is not at work, its state is {_state_of(status)}")
-    if "session" in words.lower():
-        return ConnectionDown("waha_no_session", shown(words))
-    return BadMessage("waha_refused", shown(words))
+        return Temporary("waha_starting", "the session is connecting to WhatsApp", retry_after=STARTING_SECONDS)
+    if status:  # the reason "disconnected" lets a webhook event resume the connection when the session works again
+        return ConnectionDown("disconnected", _reason_of(status))
+    if "session" in text.lower():
+        return ConnectionDown("waha_no_session", safe_detail(text))
+    return BadMessage("waha_refused", safe_detail(text))
 
 
 def _receipts_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Receipt]:
@@ -345,7 +366,7 @@ def _receipts_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Receipt]:
 def _inbound_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Inbound]:
     if payload.get("fromMe") or not is_one_person(payload.get("from")):
         return
-    number = _writer_in(payload)
+    number = _author_in(payload)
     if number is None:
         return
     yield Inbound(
@@ -357,8 +378,8 @@ def _inbound_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Inbound]:
     )
 
 
-def _writer_in(payload: Mapping[str, Any]) -> str | None:
-    """Who wrote; of a hidden id, the number that GOWS or NOWEB tells beside it."""
+def _author_in(payload: Mapping[str, Any]) -> str | None:
+    """Return the number of the author; for a hidden id, the number that GOWS or NOWEB gives beside it."""
     raw = fields_of(payload.get("_data"))
     info, key = fields_of(raw.get("Info")), fields_of(raw.get("key"))
     return number_of(payload.get("from"), info.get("SenderAlt"), key.get("remoteJidAlt"), key.get("senderPn"))
@@ -369,4 +390,4 @@ def _events_in(payload: Mapping[str, Any]) -> Iterator[ConnectionEvent]:
     if status == "WORKING":
         yield ConnectionEvent("up")
     elif status in _DOWN:
-        yield ConnectionEvent("down", f"waha_{_state_of(status)}")
+        yield ConnectionEvent("down", _reason_of(status))

@@ -1,10 +1,14 @@
-"""WuzAPI 3: a self-hosted gateway, unofficial, so the account can be banned for its use.
+"""WuzAPI, a self-hosted gateway. It is unofficial: WhatsApp may ban the account.
 
 Hooks: wab_senders. Settings: baseUrl, token, webhookSecret, timeoutSeconds.
 
-What is special about it: it takes media only inside of the request, as data URIs. A message has an id made from ours,
-the same at every try, but the gateway cannot be asked for a message by its id. Its webhook proves itself by the
-connection's token or, in newer releases, which leave that out, by a signature with an HMAC key.
+API version: 3. Sources: its OpenAPI specification (3.0), its API.md and its source code (asternic/wuzapi on GitHub).
+
+What is special about it:
+
+- It accepts media only inside the request, as data URIs.
+- It accepts a message id that is created from ours, the same at every attempt, but cannot find a message by it.
+- Its webhook calls carry the user's token or, in newer releases, which omit the token, a signature with an HMAC key.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,62 +35,79 @@ from wabroadcast_core import (
     Temporary,
     WebhookRefusedError,
     WebhookRequest,
-    ask,
     hookimpl,
     read_json,
 )
-from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, error_by_status
+from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway, error_by_status
 from wabroadcast_plugins.senders.shared.jids import is_one_person, message_id_of, number_of
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, objects_in, text_of, texts_in, time_of
-from wabroadcast_plugins.senders.shared.media import check_message, data_uri, in_base64, load_file
-from wabroadcast_plugins.senders.shared.refusals import find_refusal, shown
+from wabroadcast_plugins.senders.shared.media import MEGABYTE, check_message, data_uri, in_base64, load_file
+from wabroadcast_plugins.senders.shared.refusals import find_refusal, safe_detail
+from wabroadcast_plugins.senders.shared.setting_types import RequiredSecret
 from wabroadcast_plugins.senders.shared.signatures import require_signature, same_text
 
-_MEGABYTE: Final = 1024 * 1024
-
 _FIELDS: Final = {"image": "Image", "document": "Document", "audio": "Audio", "video": "Video"}
-_ANY_FILE: Final = "application/octet-stream"  # the one type that a document's data URI may name
-_RECEIPTS: Final[Mapping[str, Any]] = {"Delivered": "delivered", "Read": "read"}  # ReadSelf: by the account itself
-_NEWS: Final = {
-    "Connected": ConnectionEvent("up"),
-    "Disconnected": ConnectionEvent("down", "wuzapi_disconnected"),
-    "LoggedOut": ConnectionEvent("down", "wuzapi_logged_out"),
-    "ConnectFailure": ConnectionEvent("down", "wuzapi_connect_failure"),
-    "ClientOutdated": ConnectionEvent("down", "wuzapi_client_outdated"),
-    "TemporaryBan": ConnectionEvent("down", "wuzapi_temporary_ban"),
+_ANY_FILE: Final = "application/octet-stream"  # the only type that a document's data URI may have
+_RECEIPTS: Final[Mapping[str, Any]] = {"Delivered": "delivered", "Read": "read"}  # ReadSelf: read by the account itself
+_REASONS: Final = {  # why the account cannot send, and what to do
+    "not_logged_in": "the account is not logged in to WhatsApp: scan its QR code in WuzAPI",
+    "not_connected": "the account is not connected to WhatsApp: connect it in WuzAPI",
+    "disconnected": "the account lost its link to WhatsApp: if it stays so, connect it in WuzAPI",
+    "logged_out": "the account was logged out of WhatsApp: scan its QR code in WuzAPI",
+    "connect_failure": "WhatsApp refuses to connect the account: read the log of WuzAPI",
+    "client_outdated": "WhatsApp refuses this version of the gateway: update WuzAPI",
+    "temporary_ban": "WhatsApp has banned the account for some time: wait until the ban ends",
 }
-_NOT_CONNECTED: Final = ("no session", "not connected", "not logged in", "doesn't contain a device jid")
-_UNREADABLE: Final = ("payload", "should start with", "could not decode")
-_SAID_IN: Final = tuple(
+
+
+def _down(code: str) -> ConnectionEvent:
+    return ConnectionEvent("down", f"wuzapi_{code}: {_REASONS[code]}")
+
+
+_EVENTS: Final = {
+    "Connected": ConnectionEvent("up"),
+    "Disconnected": _down("disconnected"),
+    "LoggedOut": _down("logged_out"),
+    "ConnectFailure": _down("connect_failure"),
+    "ClientOutdated": _down("client_outdated"),
+    "TemporaryBan": _down("temporary_ban"),
+}
+_NOT_CONNECTED_TEXTS: Final = ("no session", "not connected", "not logged in", "doesn't contain a device jid")
+_BAD_MESSAGE_TEXTS: Final = ("payload", "should start with", "could not decode")
+_TEXT_PARTS: Final = tuple(
     f"{kind}Message"
     for kind in ("extendedText", "image", "video", "document", "audio", "sticker", "location", "contact")
 )
 
 
 class WuzapiSettings(GatewaySettings):
-    token: SecretStr = Field(min_length=1, description="The token of the gateway's user whose account sends.")
+    """The settings of a WuzAPI connection."""
+
+    token: RequiredSecret = Field(description="The token of the gateway's user whose account sends.")
     webhook_secret: SecretStr = Field(
-        SecretStr(""), description="The user's HMAC key, where it has one; then only signed webhook calls are taken."
+        SecretStr(""), description="The user's HMAC key, if it has one; then only signed webhook calls are accepted."
     )
 
     @field_validator("token")
     @classmethod
-    def _fits_a_header(cls, token: SecretStr) -> SecretStr:
+    def _check_token(cls, token: SecretStr) -> SecretStr:
         if not (token.get_secret_value().isascii() and token.get_secret_value().isprintable()):
-            raise ValueError("a token is made of plain letters, digits and signs")
+            raise ValueError("the token has a line break or a character outside ASCII: copy it from WuzAPI again")
         return token
 
 
 class WuzapiSender:
+    """The sender for WuzAPI."""
+
     kind: ClassVar[str] = "wuzapi"
     Settings: ClassVar[type[BaseModel]] = WuzapiSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         types=frozenset({"text", *_FIELDS}),
-        media_bytes={  # the gateway names none; both ends hold all of it in memory, a third larger
-            "image": 16 * _MEGABYTE,
-            "document": 32 * _MEGABYTE,
-            "audio": 16 * _MEGABYTE,
-            "video": 16 * _MEGABYTE,
+        media_bytes={  # WuzAPI documents no limits; both sides hold the whole file in memory, in base64 a third larger
+            "image": 16 * MEGABYTE,
+            "document": 32 * MEGABYTE,
+            "audio": 16 * MEGABYTE,
+            "video": 16 * MEGABYTE,
         },
         media_types={
             "image": frozenset({"image/jpeg", "image/png"}),
@@ -104,8 +125,8 @@ class WuzapiSender:
     async def send(self, message: OutgoingMessage) -> Accepted:
         path, body = await self._compose(message)
         try:
-            reply = await self._ask("POST", path, json=body)
-        except OutcomeUnknown as error:  # its receipts will name the id all the same
+            reply = await self._request("POST", path, json=body)
+        except OutcomeUnknown as error:  # the receipts will carry our id in this case too
             raise OutcomeUnknown(error.reason, error.detail, provider_id=body["Id"]) from error
         message_id = text_of(_data_of(reply).get("Id"))
         if not message_id:
@@ -113,23 +134,24 @@ class WuzapiSender:
         return Accepted(provider_id=message_id)
 
     async def check_numbers(self, numbers: Sequence[str]) -> dict[str, bool]:
-        asked = {number.lstrip("+"): number for number in numbers}
-        reply = await self._ask("POST", "/user/check", json={"Phone": list(asked)})
-        return {asked[digits]: found for digits, found in _findings_in(_data_of(reply).get("Users")) if digits in asked}
+        by_digits = {number.lstrip("+"): number for number in numbers}
+        reply = await self._request("POST", "/user/check", json={"Phone": list(by_digits)})
+        results = _results_in(_data_of(reply).get("Users"))
+        return {by_digits[digits]: found for digits, found in results if digits in by_digits}
 
     async def check_connection(self) -> ConnectionEvent:
-        reply = await self._ask("GET", "/session/status")
-        status = {name.lower(): value for name, value in _data_of(reply).items()}  # their case differs by release
+        reply = await self._request("GET", "/session/status")
+        status = {name.lower(): value for name, value in _data_of(reply).items()}  # the case of names varies by release
         if status.get("loggedin") is not True:
-            return ConnectionEvent("down", "wuzapi_not_logged_in")
+            return _down("not_logged_in")
         if status.get("connected") is not True:
-            return ConnectionEvent("down", "wuzapi_not_connected")
+            return _down("not_connected")
         return ConnectionEvent("up")
 
     def verify_webhook(self, request: WebhookRequest) -> None:
         secret = self._settings.webhook_secret
         if secret.get_secret_value():
-            require_signature(request, secret, header="X-Hmac-Signature", set_there="the user's HMAC key")
+            require_signature(request, secret, header="X-Hmac-Signature", provider_field="the user's HMAC key")
         else:
             self._verify_token(request)
 
@@ -141,12 +163,12 @@ class WuzapiSender:
                 return list(_receipts_in(event, state=text_of(call.get("state"))))
             case "Message":
                 return list(_inbound_in(event))
-            case str() as name if name in _NEWS:
-                return [_NEWS[name]]
+            case str() as name if name in _EVENTS:
+                return [_EVENTS[name]]
         return []
 
     async def _compose(self, message: OutgoingMessage) -> tuple[str, dict[str, Any]]:
-        """The path and the body of the request that sends a message."""
+        """Return the path and the body of the request that sends a message."""
         body = {"Phone": message.number.lstrip("+"), "Id": message_id_of(message.message_id)}
         if message.type == "text":
             return "/chat/send/text", {**body, "Body": message.text}
@@ -166,22 +188,17 @@ class WuzapiSender:
         given = request.form.get("token") or text_of(fields_of(read_json(request.body)).get("token"))
         if not same_text(given, self._settings.token.get_secret_value()):
             raise WebhookRefusedError(
-                "the call does not carry this connection's token; newer releases never do: "
-                "set an HMAC key for the user there, and give it to this connection as webhookSecret"
+                "the call does not carry this connection's token, as in newer releases: set an HMAC key for the user "
+                "in WuzAPI, and set webhookSecret to it"
             )
 
-    async def _ask(self, method: str, path: str, **request: Any) -> Reply:
-        """Make one request. :raises SendError: it is not answered, or not with a success."""
-        settings = self._settings
-        headers = {"token": settings.token.get_secret_value()}
-        reply = await ask(
-            self._context.http,
-            method,
-            settings.address_of(path),
-            seconds=settings.timeout_seconds,
-            headers=headers,
-            **request,
-        )
+    async def _request(self, method: str, path: str, **request: Any) -> Reply:
+        """Make one request and return its reply.
+
+        :raises SendError: there is no reply, or it is an error.
+        """
+        headers = {"token": self._settings.token.get_secret_value()}
+        reply = await ask_gateway(self._context.http, self._settings, method, path, headers=headers, **request)
         if not reply.is_success or fields_of(reply.document).get("success") is False:
             raise _error_in(reply)
         return reply
@@ -197,32 +214,32 @@ def _data_of(reply: Reply) -> dict[str, Any]:
 
 
 def _error_in(reply: Reply) -> SendError:
-    """What a reply that is no success means: by the gateway's words, then by its status."""
+    """Return what an error reply means: by the gateway's text, then by its status."""
     text = text_of(fields_of(reply.document).get("error"))
-    detail = shown(text) or reply.summary
-    if error := _error_in_words(text, detail, status=reply.status):
+    detail = safe_detail(text) or reply.summary
+    if error := _error_by_text(text, detail, status=reply.status):
         return error
     if reply.is_success:
         return OutcomeUnknown("wuzapi_no_success", detail)
-    return error_by_status(reply, kind="wuzapi", is_gateways=bool(text))
+    return error_by_status(reply, kind="wuzapi", from_gateway=bool(text))
 
 
-def _error_in_words(text: str, detail: str, *, status: int) -> SendError | None:
-    said = text.lower()
-    if any(words in said for words in _NOT_CONNECTED):
+def _error_by_text(text: str, detail: str, *, status: int) -> SendError | None:
+    lowered = text.lower()
+    if any(part in lowered for part in _NOT_CONNECTED_TEXTS):
         return ConnectionDown("wuzapi_not_connected", detail)
-    if said.startswith("failed to upload"):  # which comes before the message; its words show addresses with their keys
+    if lowered.startswith("failed to upload"):  # before the send; the text shows file addresses with their access keys
         return Temporary("wuzapi_media", "the gateway could not upload the file to WhatsApp")
-    if said.startswith("could not decode image"):
+    if lowered.startswith("could not decode image"):
         return BadMessage("wuzapi_media", detail)
-    if status == httpx.codes.BAD_REQUEST and "phone" in said:
+    if status == httpx.codes.BAD_REQUEST and "phone" in lowered:
         return Rejected("wuzapi_number", detail)
-    if status == httpx.codes.BAD_REQUEST and any(words in said for words in _UNREADABLE):
+    if status == httpx.codes.BAD_REQUEST and any(part in lowered for part in _BAD_MESSAGE_TEXTS):
         return BadMessage("wuzapi_message", detail)
     return find_refusal(text, kind="wuzapi")
 
 
-def _findings_in(users: object) -> Iterator[tuple[str, bool]]:
+def _results_in(users: object) -> Iterator[tuple[str, bool]]:
     for user in objects_in(users):
         found = user.get("IsInWhatsapp")
         if isinstance(found, bool):
@@ -230,7 +247,7 @@ def _findings_in(users: object) -> Iterator[tuple[str, bool]]:
 
 
 def _call_in(request: WebhookRequest) -> dict[str, Any]:
-    """What a call says: a form with a JSON text in it, such a text in JSON, or the JSON itself."""
+    """Return the JSON of a call, which may be the body, a text inside the JSON body, or a field of a form."""
     call = fields_of(read_json(request.form.get("jsonData") or request.body))
     inner = call.get("jsonData")
     return fields_of(read_json(inner)) if isinstance(inner, str) else call
@@ -247,10 +264,10 @@ def _receipts_in(event: Mapping[str, Any], *, state: str) -> Iterator[Receipt]:
 def _inbound_in(event: Mapping[str, Any]) -> Iterator[Inbound]:
     info = fields_of(event.get("Info"))
     number = number_of(info.get("Sender"), info.get("SenderAlt"))
-    said = _said_in(fields_of(event.get("Message")))
-    if number is None or said is None or not _is_of_a_person(info):
+    content = _text_in(fields_of(event.get("Message")))
+    if number is None or content is None or not _is_from_person(info):
         return
-    text, reply_to = said
+    text, reply_to = content
     yield Inbound(
         number=number,
         text=text,
@@ -260,15 +277,15 @@ def _inbound_in(event: Mapping[str, Any]) -> Iterator[Inbound]:
     )
 
 
-def _is_of_a_person(info: Mapping[str, Any]) -> bool:
+def _is_from_person(info: Mapping[str, Any]) -> bool:
     return not info.get("IsFromMe") and not info.get("IsGroup") and is_one_person(info.get("Chat"))
 
 
-def _said_in(message: Mapping[str, Any]) -> tuple[str, str | None] | None:
-    """Text and the id answered to; None for what says nothing: reactions, votes, edits, keys."""
+def _text_in(message: Mapping[str, Any]) -> tuple[str, str | None] | None:
+    """Return the text and the id of the message that it answers; None for reactions, votes, edits and keys."""
     if text := text_of(message.get("conversation")):
         return text, None
-    for name in _SAID_IN:
+    for name in _TEXT_PARTS:
         if part := fields_of(message.get(name)):
             context = fields_of(part.get("contextInfo"))
             reply_to = text_of(context.get("stanzaID"), context.get("stanzaId"))

@@ -41,7 +41,7 @@ def test_a_header_names_the_number_column(header: str) -> None:
 def test_a_header_about_something_else_is_a_variable(header: str) -> None:
     columns = find_columns([[header, "HP"], ["081200000000", PHONE]], region="ID")
 
-    assert columns.numbers.places == (1,)
+    assert columns.numbers.columns == (1,)
 
 
 @pytest.mark.parametrize(

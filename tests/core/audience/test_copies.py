@@ -105,7 +105,7 @@ def test_a_source_that_thinks_for_long_keeps_its_lock(
     ("error", "reason"),
     [
         (SourceError("the line is dead"), "the line is dead"),
-        (LookupError("a bug with +6281234567890 in it"), "the contact source failed: LookupError"),
+        (LookupError("a bug with +6281234567890 in it"), "the contact source failed with LookupError: see the log of the worker"),
     ],
 )
 def test_a_copy_that_breaks_off_leaves_nothing(

@@ -12,7 +12,7 @@ from tests.corpus.sheets import SHEETS
 from tests.corpus.texts import TEXTS
 from tests.corpus.unreadable import UNREADABLE
 from wabroadcast_core import FileError, SourceContext, file_kind
-from wabroadcast_core.audience.import_rows import Chunk, ContactReader
+from wabroadcast_core.audience.import_rows import ContactChunk, ContactReader
 from wabroadcast_plugins.contact_sources.csv import CsvSource
 from wabroadcast_plugins.contact_sources.excel import ExcelSource
 
@@ -23,12 +23,12 @@ SAMPLES: Sequence[Sample] = [*TEXTS, *ADDRESS_BOOKS, *SHEETS]
 def test_a_file_is_read_as_it_was_meant(sample: Sample) -> None:
     source = open_source(sample.data, region=sample.region, mapping=dict(sample.mapping), sheet=sample.sheet)
 
-    chunk = judge(source, region=sample.region)
+    chunk = read_contacts(source, region=sample.region)
 
     assert source.columns is not None
     assert source.columns.understood() == sample.columns
     assert source.reading == sample.reading
-    people = [asdict(Person(one.number, one.name, one.variables, one.tags)) for one in chunk.people.values()]  # type: ignore[arg-type]  # files hold texts
+    people = [asdict(Person(one.number, one.name, one.variables, one.tags)) for one in chunk.contacts.values()]  # type: ignore[arg-type]  # files hold texts
     assert people == [asdict(person) for person in sample.people]
     assert [(row, column, reason) for row, column, reason, _ in chunk.rejections] == sample.rejected
 
@@ -47,7 +47,7 @@ def test_the_corpus_has_a_name_for_every_file() -> None:
     assert len(set(names)) == len(names) >= 40
 
 
-def judge(source: CsvSource | ExcelSource, *, region: str) -> Chunk:
+def read_contacts(source: CsvSource | ExcelSource, *, region: str) -> ContactChunk:
     (chunk,) = ContactReader(region=region, tags=()).chunks(source.read(), first=1, size=1_000)
     return chunk
 

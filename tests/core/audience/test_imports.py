@@ -100,9 +100,9 @@ def test_damaged_rows_are_reported_and_the_rest_goes_on(broadcaster: Broadcaster
 
     assert (report.rows, report.created, report.rejected) == (5, 1, 4)
     assert [(row.row, row.column, row.reason) for row in report.rejections] == [
-        (3, "number", "no phone number in it"),
+        (3, "number", "contains no phone number"),
         (4, "number", "empty"),
-        (5, "tags", "a tag longer than 100 characters"),
+        (5, "tags", "a tag is longer than 100 characters"),
         (6, "name", "longer than 512 characters"),
     ]
     assert sum(report.reasons.values()) == 4
@@ -113,7 +113,7 @@ def test_rejected_rows_come_back_as_a_file_that_no_spreadsheet_runs(broadcaster:
 
     assert rejected_rows(broadcaster, file) == [
         ["Nama", "HP", "Kota", "row", "reason"],
-        ["'=1+1", "'@nobody", "'-Bogor", "2", "no phone number in it"],
+        ["'=1+1", "'@nobody", "'-Bogor", "2", "contains no phone number"],
         ["'+Ani", "12", "'\tKediri", "4", "too short"],
     ]
 

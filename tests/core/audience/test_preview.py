@@ -180,10 +180,10 @@ def test_a_file_is_judged_by_its_content_and_size_before_anything_starts(broadca
     with pytest.raises(InvalidInputError) as refused:
         broadcaster.submit(_image(upload_id), _people())
 
-    said = {(fault.path, fault.message.partition(" takes ")[2] or fault.message) for fault in refused.value.faults}
+    said = {(fault.path, fault.message.partition(" sends ")[2] or fault.message) for fault in refused.value.faults}
     assert {path for path, _ in said} == {"message.media.uploadId"}
-    assert any("by its content this is image/jpeg" in text for _, text in said)
-    assert any("files up to" in text for _, text in said)
+    assert any("the content of this file is image/jpeg" in text for _, text in said)
+    assert any("files of at most" in text for _, text in said)
 
 
 @pytest.mark.parametrize(

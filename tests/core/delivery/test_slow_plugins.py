@@ -106,7 +106,7 @@ def test_a_lead_is_learned_at_once_and_forgotten_slowly() -> None:
     leads = []
 
     for seconds in (0.001, 0.2, 0.001, 60.0, *[0.001] * 100):
-        live.learn_lead(seconds)
+        live.update_lead(seconds)
         leads.append(live.lead)
 
     assert leads[:4] == pytest.approx([LEAD, 0.25, 0.225, LONGEST_LEAD])
@@ -120,6 +120,6 @@ def test_a_lead_is_learned_at_once_and_forgotten_slowly() -> None:
 def test_a_lead_leaves_room_in_the_window_of_a_rate_for_late_starts(seconds: float, lead: float) -> None:
     live = live_connection(Limits(rate=Rate(messages=20, per_seconds=seconds)))
 
-    live.learn_lead(60.0)
+    live.update_lead(60.0)
 
     assert live.lead == pytest.approx(lead)

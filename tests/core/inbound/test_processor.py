@@ -1,326 +1,407 @@
-"""Providers' calls: kept once they were answered, worked through in a worker, whatever comes how often."""
+"""What providers report: stored in one transaction, then followed up for others; what fails stops nothing else."""
 
-import json
-import threading
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from tests.conftest import wait_for
-from tests.scripted import ScriptedProvider, number_of, people, text_to
-from wabroadcast_core import Settings
-from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.errors import ConnectionDown, NotFoundError, OutcomeUnknown, WebhookRefusedError
-from wabroadcast_core.hookspecs import hookimpl
-from wabroadcast_core.models.receipt import Inbound, WebhookRequest
+from tests.core.fakes import FakeClock, FakeLedger, FakeLiveSenders, FakePace, FakeSender, WebhookSender
+from tests.core.rows import START, hold_messages, memory_store, number_of
+from tests.core.simulated import settle, simulated
+from tests.core.store.bench import Bench
+from wabroadcast_core.background import RETRY_SECONDS
+from wabroadcast_core.errors import BadMessage, ConnectionDown, Rejected, Throttled, UnavailableError
+from wabroadcast_core.inbound.processor import DISCONNECTED, STOPPED_BY_REPLY, InboundProcessor
+from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords
+from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import identities as identity_store
+from wabroadcast_core.store import tables
 from wabroadcast_core.store import webhook_calls as call_store
-from wabroadcast_core.worker import Worker
+from wabroadcast_core.store.outcomes import Outcome
 
-pytestmark = pytest.mark.slow
-
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-BURST = 3_000
+REPLIES: Mapping[Consent, str | None] = {"stop": "Baik, kami berhenti.", "start": "Selamat datang kembali."}
+UNSTORABLE = Receipt("delivered", at=START, provider_id="\ud800")  # half a character
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"stop_reply": "Baik, kami berhenti.", "start_reply": "Selamat datang kembali."})
+def store() -> Iterator[Bench]:
+    with memory_store() as store:
+        yield store
 
 
-def _call(*items: dict[str, Any], proof: str = "right") -> WebhookRequest:
-    return WebhookRequest("POST", query={}, headers={"x-proof": proof}, body=json.dumps(items).encode())
+class FakeReplies:
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str, str]] = []  # connection, number, text
+
+    def send(self, connection: ConnectionSnapshot, number: str, text: str) -> None:
+        self.sent.append((connection.name, number, text))
 
 
-def _receipt(kind: str, message_id: str, **fields: Any) -> dict[str, Any]:
-    return {"of": "receipt", "kind": kind, "at": 7.0, "message_id": message_id, **fields}
+class Processing:
+    """A processor among fakes.
+
+    :param events: what each webhook call holds, by its body; the connection 1 gets the calls in that order. A body
+        without events cannot be parsed.
+    """
+
+    def __init__(
+        self,
+        store: Bench,
+        events: Mapping[str, Sequence[Any]] | None = None,
+        *,
+        reply_texts: Mapping[Consent, str | None] = REPLIES,
+        error: Exception | None = None,
+    ) -> None:
+        self.store = store
+        self.ledger = FakeLedger(store)
+        self.clock = FakeClock()
+        self.pace = FakePace(self.clock)
+        self.replies = FakeReplies()
+        self.notified: list[tuple[str, str]] = []  # connection, text
+        self.senders = FakeLiveSenders(WebhookSender(events=events), error=error)
+        fakes: dict[str, Any] = {
+            "ledger": self.ledger,
+            "live_senders": self.senders,
+            "pace": self.pace,
+            "auto_replies": self.replies,
+            "clock": self.clock,
+        }
+        self.processor = InboundProcessor(
+            **fakes,
+            words=ConsentWords.of(stop=["stop"], start=["start"]),
+            reply_texts=reply_texts,
+            notify=self._notify,
+        )
+        self.add_calls(*(events or {}))
+
+    def add_calls(self, *bodies: str) -> None:
+        requests = [(1, WebhookRequest("POST", {}, {}, body.encode())) for body in bodies]
+        with self.store.unit() as unit:
+            call_store.insert_calls(unit.conn, requests, now=unit.now)
+
+    def calls_left(self) -> int:
+        with self.store.unit() as unit:
+            return len(unit.conn.execute(select(tables.webhook_calls.c.id)).all())
+
+    @property
+    def parsed(self) -> list[str]:
+        """The bodies of the calls that the sender parsed."""
+        parsed: list[str] = self.senders.sender.parsed
+        return parsed
+
+    @property
+    def effects(self) -> list[tuple[Any, ...]]:
+        return [*self.ledger.calls, *self.pace.calls]
+
+    def blacklisted(self) -> dict[str, str]:
+        """The blocked numbers with their reasons."""
+        with self.store.unit() as unit:
+            return dict(unit.conn.execute(select(tables.blacklist.c.number, tables.blacklist.c.reason)).all())
+
+    def _notify(self, message: Inbound, *, connection: str) -> None:
+        self.notified.append((connection, message.text))
 
 
-def _wrote(place: int, text: str, **fields: Any) -> dict[str, Any]:
-    return {"of": "inbound", "number": number_of(place), "text": text, "at": 7.0, **fields}
+def wrote(text: str, *, place: int = 0, at: float = START, **fields: Any) -> Inbound:
+    return Inbound(number_of(place), text, at, **fields)
 
 
-def _tell(broadcaster: Broadcaster, *items: dict[str, Any]) -> None:
-    assert broadcaster.webhooks.take("main", _call(*items)).result(10) is None
+def sent_message(store: Bench) -> str:
+    """:returns: the id of a message that was sent through connection 1."""
+    [message] = hold_messages(store, 1)
+    store.record(Outcome(message.key, MessageStatus.SENT, True, sent_at=START), worker_id=7)
+    return "job0-0"
 
 
-def _connect(broadcaster: Broadcaster, **fields: Any) -> None:
-    broadcaster.connections.save("main", {"sender": "scripted", **fields})
+def failed(message_id: str, error: Any) -> Receipt:
+    return Receipt("failed", at=START, message_id=message_id, error=error)
 
 
-def _sent(broadcaster: Broadcaster, count: int) -> str:
-    """A broadcast that was sent to so many. :returns: its job id."""
-    job_id = broadcaster.submit(text_to("main"), people(count)).job_id
-    wait_for(lambda: broadcaster.status(job_id).counts.processing == 0 and _done(broadcaster, job_id), what="the end")
-    return job_id
+# --- calls -------------------------------------------------------------------------------------------------------
 
 
-def _done(broadcaster: Broadcaster, job_id: str) -> bool:
-    return broadcaster.status(job_id).progress == 1
+@simulated
+async def test_all_calls_of_a_connection_are_processed_in_their_order(store: Bench) -> None:
+    processing = Processing(store, {"a": [wrote("one")], "b": [], "c": [wrote("two"), wrote("three")]})
+
+    await processing.processor.process_calls(1)
+
+    assert processing.parsed == ["a", "b", "c"]
+    assert processing.notified == [("c1", "one"), ("c1", "two"), ("c1", "three")]
+    assert processing.calls_left() == 0
 
 
-def _waits(broadcaster: Broadcaster) -> bool:
-    with broadcaster.context.database.read() as conn:
-        return bool(call_store.waiting_connections(conn))
-
-
-def _blocked(broadcaster: Broadcaster) -> set[str]:
-    return {entry.number for entry in broadcaster.blacklist.list().items}
-
-
-# --- taking them in --------------------------------------------------------------------------------------------
-
-
-def test_receipts_of_a_call_are_counted(broadcaster: Broadcaster, worker: Worker) -> None:
-    _connect(broadcaster)
-    job_id = _sent(broadcaster, 3)
-
-    _tell(broadcaster, _receipt("delivered", f"{job_id}-0"), _receipt("read", f"{job_id}-1"))
-    _tell(broadcaster, _receipt("failed", f"{job_id}-2"), _receipt("delivered", f"{job_id}-0"))
-
-    wait_for(lambda: broadcaster.status(job_id).counts.failed == 1, what="the receipts")
-    counts = broadcaster.status(job_id).counts
-    assert (counts.sent, counts.failed, counts.delivered, counts.read) == (2, 1, 2, 1)
-
-
-@ONE_STORE
-def test_a_burst_of_calls_is_taken_without_loss(broadcaster: Broadcaster) -> None:
-    """Nobody works them through yet: they wait, and survive the end of this process."""
-    _connect(broadcaster)
-    calls = [_call(_receipt("delivered", f"job-{place}")) for place in range(BURST)]
-
-    answers = [broadcaster.webhooks.take("main", call) for call in calls]
-
-    assert all(answer.result(30) is None for answer in answers)
-    with broadcaster.context.database.write() as conn:
-        taken = call_store.take_calls(conn, 2, amount=BURST + 1)
-    assert [json.loads(request.body) for _, request in taken] == [json.loads(call.body) for call in calls]
-
-
-@ONE_STORE
-def test_what_was_taken_before_the_worker_came_is_worked_through(
-    broadcaster: Broadcaster, provider: ScriptedProvider
+@simulated
+async def test_a_call_that_cannot_be_parsed_is_dropped_and_the_others_are_processed(
+    store: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _connect(broadcaster)
-    _tell(broadcaster, _wrote(0, "stop"))
-    broadcaster.context.redis.flushall()  # the wake-up is lost
+    processing = Processing(store, {"a": [wrote("one")], "c": [wrote("two")]})
+    processing.add_calls("not-json", "c")
 
-    worker = Worker(broadcaster)
-    worker.start()
-    try:
-        wait_for(lambda: _blocked(broadcaster) == {number_of(0)}, what="the opt-out")
-    finally:
-        worker.stop()
+    await processing.processor.process_calls(1)
+
+    assert [text for _, text in processing.notified] == ["one", "two", "two"]
+    assert processing.calls_left() == 0
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
-@ONE_STORE
+@simulated
+async def test_a_call_that_cannot_be_stored_is_dropped_and_the_others_are_stored(store: Bench) -> None:
+    events: dict[str, list[Any]] = {
+        "a": [wrote("stop", place=0)],
+        "b": [UNSTORABLE, wrote("stop", place=1)],
+        "c": [wrote("stop", place=2)],
+    }
+    processing = Processing(store, events)
+
+    await processing.processor.process_calls(1)
+
+    assert processing.blacklisted().keys() == {number_of(0), number_of(2)}
+    assert processing.calls_left() == 0
+    assert [number for _, number, _ in processing.replies.sent] == [number_of(0), number_of(2)]
+
+
+@simulated
+async def test_calls_wait_in_the_store_while_it_is_away(store: Bench) -> None:
+    processing = Processing(store, {"a": [wrote("one")]})
+    processing.ledger.raises["transact"].append(UnavailableError("away"))
+
+    await processing.processor.process_calls(1)
+    assert (processing.notified, processing.calls_left()) == ([], 1)
+
+    await processing.processor.process_calls(1)
+    assert (processing.notified, processing.calls_left()) == ([("c1", "one")], 0)
+
+
+@simulated
+async def test_calls_wait_for_a_sender_that_can_parse_them(store: Bench) -> None:
+    processing = Processing(store, {"a": [wrote("one")]}, error=ConnectionDown("bad_settings"))
+
+    await processing.processor.process_calls(1)
+
+    assert processing.calls_left() == 1
+
+
+@simulated
+async def test_calls_of_a_connection_that_is_gone_are_dropped(store: Bench) -> None:
+    processing = Processing(store, {"a": [wrote("stop")]})
+    del processing.ledger.connections[1]
+
+    await processing.processor.process_calls(1)
+
+    assert processing.calls_left() == 0
+    assert processing.blacklisted() == {}
+
+
+@simulated
+async def test_calls_to_a_sender_that_has_no_webhooks_are_dropped(store: Bench) -> None:
+    processing = Processing(store, {"a": [wrote("stop")]})
+    processing.senders.sender = FakeSender()
+
+    await processing.processor.process_calls(1)
+
+    assert processing.calls_left() == 0
+
+
+@simulated
+async def test_two_runs_for_one_connection_do_not_overtake_each_other(store: Bench) -> None:
+    processing = Processing(store, {"a": [wrote("one")]})
+    processing.ledger.waiting = asyncio.Event()
+    for _ in range(2):
+        processing.processor.start(processing.processor.process_calls(1))
+    await settle()
+
+    assert processing.ledger.transactions_begun == 1
+
+    processing.ledger.waiting.set()
+    await processing.processor.finish(within=1)
+    assert processing.notified == [("c1", "one")]
+
+
+@simulated
+async def test_a_processor_is_idle_once_all_it_was_given_is_processed(store: Bench) -> None:
+    processing = Processing(store, {"a": [wrote("one")]})
+    processing.processor.start(processing.processor.process_calls(1))
+    assert not processing.processor.is_idle
+
+    await processing.processor.finish(within=1)
+
+    assert processing.processor.is_idle
+
+
+# --- events that a sender received by itself ---------------------------------------------------------------------
+
+
+@simulated
+async def test_events_of_a_sender_are_kept_while_the_store_is_away(store: Bench) -> None:
+    processing = Processing(store)
+    processing.ledger.raises["transact"].extend([UnavailableError("away"), UnavailableError("away")])
+
+    await processing.processor.process_events(1, [wrote("stop")])
+
+    assert processing.clock.now() == START + 2 * RETRY_SECONDS
+    assert processing.blacklisted() == {number_of(0): STOPPED_BY_REPLY}
+    assert processing.notified == [("c1", "stop")]
+
+
+@simulated
+async def test_events_of_a_connection_that_is_gone_are_stored_and_not_followed_up(store: Bench) -> None:
+    processing = Processing(store)
+
+    await processing.processor.process_events(9, [wrote("stop")])
+
+    assert processing.blacklisted() == {number_of(0): STOPPED_BY_REPLY}
+    assert processing.notified == []
+    assert processing.replies.sent == []
+
+
+# --- consent -----------------------------------------------------------------------------------------------------
+
+
+@simulated
+async def test_a_person_who_opts_out_is_blacklisted_announced_and_answered_once(store: Bench) -> None:
+    processing = Processing(store)
+
+    await processing.processor.process_events(1, [wrote("Stop!"), wrote("stop"), wrote("hello", place=1)])
+
+    assert processing.blacklisted() == {number_of(0): STOPPED_BY_REPLY}
+    assert set(processing.ledger.transactions.opted_out) == {number_of(0)}
+    assert processing.replies.sent == [("c1", number_of(0), "Baik, kami berhenti.")]
+
+
 @pytest.mark.parametrize(
-    ("name", "request_", "error"),
+    ("said", "blocked", "answers"),
     [
-        pytest.param("main", _call(proof="wrong"), WebhookRefusedError, id="wrong-proof"),
-        pytest.param("other", _call(), NotFoundError, id="no-such-connection"),
-        pytest.param("sandbox", _call(), NotFoundError, id="its-sender-takes-none"),
+        pytest.param(["stop", "start"], False, ["stop", "start"], id="out-and-in-again"),
+        pytest.param(["start", "stop"], True, ["stop"], id="in-and-out"),
+        pytest.param(["stop", "start", "stop"], True, ["stop", "start", "stop"], id="out-in-and-out"),
     ],
 )
-def test_a_call_that_is_not_the_providers_is_refused_and_not_kept(
-    broadcaster: Broadcaster, name: str, request_: WebhookRequest, error: type[Exception]
+@simulated
+async def test_people_are_opted_out_and_in_in_the_order_of_their_words(
+    *,
+    store: Bench,
+    said: list[str],
+    blocked: bool,
+    answers: list[Consent],
 ) -> None:
-    _connect(broadcaster)
+    processing = Processing(store)
+    store.now = START + len(said)
 
-    with pytest.raises(error):
-        broadcaster.webhooks.take(name, request_).result(10)
+    await processing.processor.process_events(1, [wrote(text, at=START + place) for place, text in enumerate(said)])
 
-    assert not _waits(broadcaster)
-
-
-@ONE_STORE
-def test_a_handshake_is_answered_and_not_kept(broadcaster: Broadcaster) -> None:
-    _connect(broadcaster)
-    shake = WebhookRequest("GET", query={"challenge": "1158201444"}, headers={})
-
-    assert broadcaster.webhooks.take("main", shake).result(10) == "1158201444"
-    assert not _waits(broadcaster)
+    assert (number_of(0) in processing.blacklisted()) is blocked
+    assert [text for _, _, text in processing.replies.sent] == [REPLIES[answer] for answer in answers]
 
 
-@ONE_STORE
-def test_a_call_that_cannot_be_read_does_not_hold_up_the_others(broadcaster: Broadcaster, worker: Worker) -> None:
-    _connect(broadcaster)
-    broken = WebhookRequest("POST", query={}, headers={"x-proof": "right"}, body=b"not JSON")
-
-    assert broadcaster.webhooks.take("main", broken).result(10) is None
-    _tell(broadcaster, _wrote(3, "berhenti"))
-
-    wait_for(lambda: _blocked(broadcaster) == {number_of(3)}, what="the opt-out")
-    assert not _waits(broadcaster)
-
-
-@ONE_STORE
-def test_a_call_that_cannot_be_stored_is_dropped_and_the_others_are_taken(
-    broadcaster: Broadcaster, worker: Worker
+@simulated
+async def test_a_person_whom_whatsapp_knows_by_another_id_is_opted_out_by_the_number_and_answered_at_the_id(
+    store: Bench,
 ) -> None:
-    _connect(broadcaster)
-    half_a_character = {"of": "receipt", "kind": "delivered", "at": 7.0, "provider_id": "\ud800"}
+    processing = Processing(store)
+    with store.unit() as unit:
+        identity_store.note_identities(unit.conn, {number_of(5)[1:]: number_of(0)})
 
-    _tell(broadcaster, half_a_character)
-    _tell(broadcaster, _wrote(3, "berhenti"))
+    await processing.processor.process_events(1, [wrote("stop", place=5)])
 
-    wait_for(lambda: _blocked(broadcaster) == {number_of(3)}, what="the opt-out")
-    wait_for(lambda: not _waits(broadcaster), what="the end of the calls")
-
-
-# --- what people write -----------------------------------------------------------------------------------------
+    assert processing.blacklisted().keys() == {number_of(0)}
+    assert [number for _, number, _ in processing.replies.sent] == [number_of(5)]
 
 
-def test_a_stop_word_opts_out_once_and_is_answered_once(
-    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+@pytest.mark.parametrize(
+    ("message", "texts"),
+    [
+        pytest.param(wrote("", preference="stop"), REPLIES, id="a-setting-in-whatsapp-is-not-answered"),
+        pytest.param(wrote("stop"), {"stop": None, "start": None}, id="no-text-is-set"),
+    ],
+)
+@simulated
+async def test_an_opt_out_without_an_answer_counts_too(
+    store: Bench, message: Inbound, texts: Mapping[Consent, str | None]
 ) -> None:
-    _connect(broadcaster)
+    processing = Processing(store, reply_texts=texts)
 
-    _tell(broadcaster, _wrote(0, "Stop!"), _wrote(1, "Don't stop"))
-    _tell(broadcaster, _wrote(0, "stop"))
+    await processing.processor.process_events(1, [message])
 
-    wait_for(lambda: provider.starts, what="the answer")
-    wait_for(lambda: not _waits(broadcaster), what="the end")
-    assert _blocked(broadcaster) == {number_of(0)}
-    assert provider.counts() == {number_of(0): 1}
-    entry = broadcaster.blacklist.list().items[0]
-    assert (entry.reason, entry.source) == ("wrote a stop word", "inbound")
+    assert processing.blacklisted().keys() == {number_of(0)}
+    assert processing.replies.sent == []
 
 
-def test_who_opted_out_by_message_is_skipped_and_who_starts_again_is_not(
-    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+@simulated
+async def test_a_failure_that_excludes_a_person_opts_the_number_out(store: Bench) -> None:
+    processing = Processing(store)
+    error = Rejected("131050", opt_out=True)
+
+    await processing.processor.process_events(1, [failed(sent_message(store), error)])
+
+    assert processing.blacklisted() == {number_of(0): "131050"}
+    assert processing.effects == []
+
+
+# --- what follows for others -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "effects"),
+    [
+        pytest.param(BadMessage("132001", "no template"), [("pause_broadcast", 1, "132001: no template")], id="bad"),
+        pytest.param(ConnectionDown("190"), [("pause_connection", 1, "190")], id="connection-down"),
+        pytest.param(Throttled("429", retry_after=9.0), [("slow_down", 1, START, 9.0)], id="throttled"),
+        pytest.param(Throttled("56", scope="recipient"), [], id="throttled-recipient"),
+        pytest.param(Rejected("131026"), [], id="rejected"),
+    ],
+)
+@simulated
+async def test_a_late_failure_has_the_effect_of_an_immediate_one(
+    store: Bench, error: Any, effects: list[tuple[Any, ...]]
 ) -> None:
-    _connect(broadcaster)
-    _tell(broadcaster, _wrote(0, "", payload="STOP"), _wrote(1, "ok", preference="stop"))
-    wait_for(lambda: len(_blocked(broadcaster)) == 2, what="the opt-outs")
-    _tell(broadcaster, _wrote(1, "mulai"))
-    wait_for(lambda: len(_blocked(broadcaster)) == 1, what="the opt-in")
+    processing = Processing(store)
 
-    job_id = _sent(broadcaster, 3)
+    await processing.processor.process_events(1, [failed(sent_message(store), error)])
 
-    status = broadcaster.status(job_id)
-    assert (status.counts.sent, status.skipped_by) == (2, {"blacklisted": 1})
+    assert processing.effects == effects
 
 
-@ONE_STORE
-def test_a_person_whom_whatsapp_knows_by_another_id_is_opted_out_by_the_number(
-    broadcaster: Broadcaster, worker: Worker
-) -> None:
-    _connect(broadcaster)
-    with broadcaster.context.database.write() as conn:
-        identity_store.note_identities(conn, {"5215512345678": "+525512345678"})
+@simulated
+async def test_a_copy_of_a_failure_has_no_effect(store: Bench) -> None:
+    processing = Processing(store)
+    failure = failed(sent_message(store), BadMessage("132001"))
 
-    _tell(broadcaster, {"of": "inbound", "number": "+5215512345678", "text": "stop", "at": 7.0})
+    await processing.processor.process_events(1, [failure, failure])
+    await processing.processor.process_events(1, [failure])
 
-    wait_for(lambda: _blocked(broadcaster) == {"+525512345678"}, what="the opt-out")
+    assert processing.effects == [("pause_broadcast", 1, "132001")]
 
 
-@ONE_STORE
-def test_plugins_hear_what_people_write(settings: Settings, provider: ScriptedProvider) -> None:
-    heard: list[tuple[str, str]] = []
+@simulated
+async def test_a_connection_is_paused_and_resumed_as_its_provider_reports(store: Bench) -> None:
+    processing = Processing(store)
 
-    class Listener:
-        @hookimpl
-        def wab_inbound(self, message: Inbound, connection: str) -> None:
-            heard.append((message.text, connection))
+    await processing.processor.process_events(1, [ConnectionEvent("down", "logged out"), ConnectionEvent("up")])
 
-    with Broadcaster(settings, plugins=[provider, Listener()]) as broadcaster:
-        _connect(broadcaster)
-        worker = Worker(broadcaster)
-        worker.start()
-        try:
-            _tell(broadcaster, _wrote(0, "Halo, masih ada?"))
-            wait_for(lambda: heard, what="the message")
-        finally:
-            worker.stop()
-
-    assert heard == [("Halo, masih ada?", "main")]
+    assert processing.effects == [
+        ("pause_connection", 1, f"{DISCONNECTED}: logged out"),
+        ("resume_connection", 1),
+    ]
 
 
-# --- what follows for others -----------------------------------------------------------------------------------
+@simulated
+async def test_a_follow_up_that_fails_does_not_stop_the_others(store: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    processing = Processing(store)
+    processing.ledger.raises["pause_broadcast"].append(UnavailableError("away"))
+    processing.ledger.raises["pause_connection"].append(UnavailableError("away"))
+    failure = failed(sent_message(store), BadMessage("132001"))
 
+    await processing.processor.process_events(
+        1, [failure, ConnectionEvent("down"), ConnectionEvent("up"), wrote("stop")]
+    )
 
-def _state(broadcaster: Broadcaster) -> tuple[str, str | None]:
-    view = broadcaster.connections.get("main")
-    return view.state, view.state_reason
-
-
-@ONE_STORE
-def test_a_connection_that_its_provider_says_is_down_waits_until_it_is_up(
-    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
-) -> None:
-    _connect(broadcaster)
-    _tell(broadcaster, {"of": "event", "state": "down", "reason": "logged out"})
-    wait_for(lambda: _state(broadcaster) == ("paused", "disconnected: logged out"), what="the pause")
-    job_id = broadcaster.submit(text_to("main"), people(2)).job_id
-    wait_for(lambda: broadcaster.status(job_id).prepared, what="the preparation")
-
-    _tell(broadcaster, {"of": "event", "state": "up"})
-
-    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the rest")
-    assert _state(broadcaster) == ("active", None)
-
-
-@ONE_STORE
-def test_a_connection_that_a_send_found_down_goes_on_once_its_provider_says_up(
-    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
-) -> None:
-    _connect(broadcaster)
-    provider.decide = lambda _connection, _message: ConnectionDown("logged_out") if len(provider.starts) == 1 else None
-    job_id = broadcaster.submit(text_to("main"), people(1)).job_id
-    wait_for(lambda: _state(broadcaster) == ("paused", "logged_out"), what="the pause")
-
-    _tell(broadcaster, {"of": "event", "state": "up"})
-
-    wait_for(lambda: broadcaster.status(job_id).counts.sent == 1, what="the second try")
-
-
-@ONE_STORE
-def test_a_connection_that_a_person_paused_stays_paused_when_its_provider_says_up(
-    broadcaster: Broadcaster, worker: Worker
-) -> None:
-    _connect(broadcaster)
-    broadcaster.connections.pause("main")
-
-    _tell(broadcaster, {"of": "event", "state": "up"}, _wrote(0, "stop"))
-
-    wait_for(lambda: _blocked(broadcaster), what="the call")
-    assert _state(broadcaster)[0] == "paused"
-
-
-@ONE_STORE
-def test_a_person_may_take_over_a_pause_of_the_engine(broadcaster: Broadcaster, worker: Worker) -> None:
-    _connect(broadcaster)
-    _tell(broadcaster, {"of": "event", "state": "down", "reason": "logged out"})
-    wait_for(lambda: _state(broadcaster)[0] == "paused", what="the pause")
-
-    broadcaster.connections.pause("main")
-    _tell(broadcaster, {"of": "event", "state": "up"}, _wrote(0, "stop"))
-
-    wait_for(lambda: _blocked(broadcaster), what="the call")
-    assert _state(broadcaster) == ("paused", None)
-
-
-@ONE_STORE
-def test_a_call_and_the_answer_to_the_send_may_race(
-    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
-) -> None:
-    """The provider calls back before it answers: nothing is lost, nothing is counted twice."""
-    _connect(broadcaster)
-    told = threading.Event()
-
-    def decide(_connection: str, message: Any) -> Exception | None:
-        _tell(broadcaster, _receipt("delivered", message.message_id))
-        told.set()
-        return OutcomeUnknown("no_answer") if message.number == number_of(0) else None
-
-    provider.decide = decide
-    job_id = broadcaster.submit(text_to("main"), people(2)).job_id
-
-    def counted() -> bool:
-        counts = broadcaster.status(job_id).counts
-        return (counts.sent, counts.delivered) == (2, 2)
-
-    wait_for(counted, what="both receipts")
-    assert told.is_set()
-    assert broadcaster.status(job_id).counts.unknown == 0
+    assert processing.effects == [("resume_connection", 1)]
+    assert processing.notified == [("c1", "stop")]
+    assert len(processing.replies.sent) == 1
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2

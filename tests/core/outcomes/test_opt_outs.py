@@ -1,3 +1,5 @@
+"""Opt-out and opt-in words, and their order."""
+
 import itertools
 
 import pytest
@@ -26,16 +28,16 @@ def _read(text: str, **fields: str) -> Consent | None:
         pytest.param("*Berhenti*", "stop", id="bold"),
         pytest.param("Batal  langganan.", "stop", id="two-words"),
         pytest.param("Unsubscribe", "stop", id="english"),
-        pytest.param("ＳＴＯＰ", "stop", id="full-width"),  # noqa: RUF001 - as some keyboards write
+        pytest.param("ＳＴＯＰ", "stop", id="full-width"),  # noqa: RUF001 - some keyboards write these characters
         pytest.param("mulai", "start", id="start"),
-        pytest.param("Don't stop", None, id="not-as-a-whole"),
+        pytest.param("Don't stop", None, id="part-of-a-text"),
         pytest.param("stop dulu ya, besok lagi", None, id="a-sentence"),
         pytest.param("non stop", None, id="another-word"),
         pytest.param("", None, id="nothing"),
         pytest.param("🙏", None, id="only-an-emoji"),
     ],
 )
-def test_only_a_message_that_is_one_of_the_words_as_a_whole_counts(text: str, meaning: Consent | None) -> None:
+def test_only_a_message_whose_whole_text_is_one_of_the_words_counts(text: str, meaning: Consent | None) -> None:
     assert _read(text) == meaning
 
 
@@ -45,24 +47,24 @@ def test_only_a_message_that_is_one_of_the_words_as_a_whole_counts(text: str, me
         pytest.param({"payload": "STOP"}, "stop", id="payload"),
         pytest.param({"payload": "order-77"}, None, id="another-payload"),
         pytest.param({"preference": "stop"}, "stop", id="set-in-whatsapp"),
-        pytest.param({"preference": "resume"}, "start", id="taken-back-in-whatsapp"),
+        pytest.param({"preference": "resume"}, "start", id="resumed-in-whatsapp"),
     ],
 )
-def test_buttons_and_whatsapps_own_setting_count_too(fields: dict[str, str], meaning: Consent | None) -> None:
+def test_buttons_and_the_preference_in_whatsapp_count_too(fields: dict[str, str], meaning: Consent | None) -> None:
     assert _read("Ya, tentu", **fields) == meaning
 
 
-def test_a_setting_in_whatsapp_counts_before_the_text() -> None:
+def test_the_preference_in_whatsapp_counts_before_the_text() -> None:
     assert _read("stop", preference="resume") == "start"
 
 
 @given(st.text())
-def test_words_are_plain_once_they_were_made_plain(text: str) -> None:
+def test_plain_words_stay_unchanged(text: str) -> None:
     assert plain_words(plain_words(text)) == plain_words(text)
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
-def test_a_stop_word_among_others_stops_nothing(before: str, after: str) -> None:
+def test_a_stop_word_among_other_words_is_no_opt_out(before: str, after: str) -> None:
     around = [text for text in (plain_words(before), plain_words(after)) if text]
 
     meaning = _read(f"{before} stop {after}")
@@ -71,9 +73,7 @@ def test_a_stop_word_among_others_stops_nothing(before: str, after: str) -> None
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations([("stop", 1.0), ("start", 2.0), ("stop", 3.0)])))
-def test_whoever_said_stop_last_is_left_alone_in_whatever_order_that_comes(
-    bench: Bench, order: tuple[tuple[str, float], ...]
-) -> None:
+def test_a_last_stop_counts_in_any_order_of_arrival(bench: Bench, order: tuple[tuple[str, float], ...]) -> None:
     bench.now = 100.0
     for word, at in order:
         with bench.unit() as unit:
@@ -86,7 +86,7 @@ def test_whoever_said_stop_last_is_left_alone_in_whatever_order_that_comes(
         assert blacklist_store.listed_reasons(conn, [NUMBER])
 
 
-def test_a_start_lifts_what_was_said_before_and_no_clock_in_the_future_keeps_it_from_that(bench: Bench) -> None:
+def test_an_opt_in_ends_earlier_opt_outs_also_those_with_a_time_in_the_future(bench: Bench) -> None:
     bench.now = 100.0
     with bench.unit() as unit:
         assert opt_out(unit, NUMBER, reason="wrote a stop word", at=9e9)

@@ -1,4 +1,4 @@
-"""What providers say later: late, twice, in any order, before our own record, about strangers."""
+"""Receipts of providers: late, repeated, in any order, before the outcome is recorded, for unknown messages."""
 
 import itertools
 import time
@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.conftest import wait_for
 from tests.core.store.bench import Bench
 from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.waiting import wait_for
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import OutcomeUnknown, Rejected
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
@@ -33,13 +33,13 @@ def _receipt(kind: str, place: int = 0, *, at: float = 7.0, job: str = "job0") -
     return Receipt(kind, at, message_id=f"{job}-{place}", error=error)  # type: ignore[arg-type]  # the table's words
 
 
-def _tell(bench: Bench, *receipts: Receipt, connection: int = 0) -> None:
+def _apply(bench: Bench, *receipts: Receipt, connection: int = 0) -> None:
     with bench.unit() as unit:
         apply_receipts(unit, bench.connections[connection], receipts)
 
 
 def _sent(bench: Bench, *, count: int = 1, status: MessageStatus = MessageStatus.SENT) -> int:
-    """A broadcast whose messages were sent, or ended otherwise. :returns: its key."""
+    """Add a broadcast whose messages were sent, or ended with another status. Return its key."""
     key = bench.add_broadcast()
     bench.add_messages(key, range(count))
     bench.end_preparing(key)
@@ -51,7 +51,7 @@ def _sent(bench: Bench, *, count: int = 1, status: MessageStatus = MessageStatus
             connection_id=bench.connections[0],
             provider_id=f"p{position}" if status is MessageStatus.SENT else None,
             sent_at=5.0 if status is MessageStatus.SENT else None,
-            reason=None if status is MessageStatus.SENT else "why",
+            reason=None if status is MessageStatus.SENT else "reason",
         )
         for position, message in enumerate(bench.claim(key, count))
     ]
@@ -59,7 +59,7 @@ def _sent(bench: Bench, *, count: int = 1, status: MessageStatus = MessageStatus
     return key
 
 
-# --- one message's receipts ------------------------------------------------------------------------------------
+# --- receipts of one message -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -70,19 +70,19 @@ def _sent(bench: Bench, *, count: int = 1, status: MessageStatus = MessageStatus
         pytest.param("sent", ["read", "delivered"], "sent", 1.0, 1.0, id="read-first"),
         pytest.param("sent", ["read"], "sent", 1.0, 1.0, id="read-without-delivered"),
         pytest.param("sent", ["delivered", "delivered", "read", "read"], "sent", 1.0, 3.0, id="each-twice"),
-        pytest.param("sent", ["sent", "sent"], "sent", None, None, id="sent-says-nothing-new"),
-        pytest.param("sent", ["failed"], "failed", None, None, id="failed-late"),
+        pytest.param("sent", ["sent", "sent"], "sent", None, None, id="sent-changes-nothing"),
+        pytest.param("sent", ["failed"], "failed", None, None, id="late-failure"),
         pytest.param("sent", ["failed", "failed"], "failed", None, None, id="failed-twice"),
-        pytest.param("sent", ["delivered", "failed"], "sent", 1.0, None, id="the-person-has-it"),
-        pytest.param("sent", ["failed", "delivered"], "sent", 2.0, None, id="the-person-has-it-after-all"),
-        pytest.param("sent", ["failed", "sent"], "failed", None, None, id="sent-overtaken-by-failed"),
+        pytest.param("sent", ["delivered", "failed"], "sent", 1.0, None, id="failed-after-delivered"),
+        pytest.param("sent", ["failed", "delivered"], "sent", 2.0, None, id="delivered-after-failed"),
+        pytest.param("sent", ["failed", "sent"], "failed", None, None, id="sent-after-failed"),
         pytest.param("unknown", ["sent"], "sent", None, None, id="sent-settles-unknown"),
         pytest.param("unknown", ["delivered"], "sent", 1.0, None, id="delivered-settles-unknown"),
         pytest.param("unknown", ["failed"], "failed", None, None, id="failed-settles-unknown"),
         pytest.param("failed", ["delivered"], "sent", 1.0, None, id="failed-but-delivered"),
-        pytest.param("failed", ["failed"], "failed", None, None, id="failed-stays-so"),
-        pytest.param("retry", ["failed"], "retry", None, None, id="a-retry-is-not-ended"),
-        pytest.param("retry", ["delivered"], "sent", 1.0, None, id="a-person-who-has-it-gets-no-second-one"),
+        pytest.param("failed", ["failed"], "failed", None, None, id="failed-again"),
+        pytest.param("retry", ["failed"], "retry", None, None, id="failed-while-a-retry-waits"),
+        pytest.param("retry", ["delivered"], "sent", 1.0, None, id="delivered-while-a-retry-waits"),
     ],
 )
 def test_receipts_move_a_message_and_the_counts_follow(
@@ -91,34 +91,36 @@ def test_receipts_move_a_message_and_the_counts_follow(
     key = _sent(bench, status=MessageStatus(before))
 
     for at, kind in enumerate(kinds, start=1):
-        _tell(bench, _receipt(kind, at=float(at)))
+        _apply(bench, _receipt(kind, at=float(at)))
 
     message = bench.message(message_key(key, 0))
     assert (message["status"], message["delivered_at"], message["read_at"]) == (status, delivered, read)
     bench.check_counters(key)
 
 
-def test_all_orders_of_a_bunch_of_receipts_end_alike(bench: Bench) -> None:
+def test_receipts_in_any_order_have_the_same_result(bench: Bench) -> None:
     kinds = ["sent", "delivered", "read", "delivered"]
     orders = sorted(set(itertools.permutations(kinds)))
     key = _sent(bench, count=len(orders))
 
-    _tell(bench, *(_receipt(kind, place) for place, order in enumerate(orders) for kind in order))
+    _apply(bench, *(_receipt(kind, place) for place, order in enumerate(orders) for kind in order))
 
     row = bench.broadcast(key)
     assert (row["sent"], row["delivered"], row["read"]) == (len(orders),) * 3
     bench.check_counters(key)
 
 
-def test_receipts_that_several_processes_hear_at_once_count_once(bench: Bench) -> None:
+def test_receipts_that_several_processes_apply_at_once_count_once(bench: Bench) -> None:
     key = _sent(bench, count=30)
 
-    def tell(worker: int) -> None:
+    def apply(worker: int) -> None:
         for place in range(30):
-            _tell(bench, *(_receipt(kind, place) for kind in (("read", "delivered") if worker % 2 else ("delivered",))))
+            _apply(
+                bench, *(_receipt(kind, place) for kind in (("read", "delivered") if worker % 2 else ("delivered",)))
+            )
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(tell, range(4)))
+        list(pool.map(apply, range(4)))
 
     row = bench.broadcast(key)
     assert (row["delivered"], row["read"]) == (30, 30)
@@ -128,33 +130,33 @@ def test_receipts_that_several_processes_hear_at_once_count_once(bench: Bench) -
 def test_a_late_failure_keeps_its_reason_and_the_time_of_the_send(bench: Bench) -> None:
     key = _sent(bench)
 
-    _tell(bench, _receipt("failed"))
+    _apply(bench, _receipt("failed"))
     failed = bench.message(message_key(key, 0))
-    _tell(bench, _receipt("delivered", at=9.0))
+    _apply(bench, _receipt("delivered", at=9.0))
     delivered = bench.message(message_key(key, 0))
 
     assert (failed["reason"], failed["detail"], failed["sent_at"]) == ("undeliverable", "no such phone", 5.0)
     assert (delivered["reason"], delivered["detail"], delivered["sent_at"]) == (None, None, 5.0)
 
 
-def test_a_receipt_by_the_provider_s_id_counts_on_the_connection_that_sent(bench: Bench) -> None:
+def test_a_receipt_with_a_provider_id_counts_only_on_the_connection_that_sent(bench: Bench) -> None:
     key = _sent(bench)
 
-    _tell(bench, Receipt("delivered", 7.0, provider_id="p0"), connection=1)
+    _apply(bench, Receipt("delivered", 7.0, provider_id="p0"), connection=1)
     elsewhere = bench.broadcast(key)["delivered"]
-    _tell(bench, Receipt("delivered", 7.0, provider_id="p0"), connection=0)
+    _apply(bench, Receipt("delivered", 7.0, provider_id="p0"), connection=0)
 
     assert (elsewhere, bench.broadcast(key)["delivered"]) == (0, 1)
 
 
-# --- before our own record -------------------------------------------------------------------------------------
+# --- before the outcome is recorded ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("by", ["our-id", "theirs"])
-def test_a_receipt_that_is_faster_than_our_record_waits_for_it(bench: Bench, by: str) -> None:
+@pytest.mark.parametrize("by", ["our-id", "provider-id"])
+def test_a_receipt_before_the_record_waits_for_it(bench: Bench, by: str) -> None:
     key, outcome = _claimed(bench)
 
-    _tell(bench, _early(by))
+    _apply(bench, _early(by))
     waiting = bench.message(outcome.key)
     with bench.unit() as unit:
         _record(unit, outcome)
@@ -165,12 +167,12 @@ def test_a_receipt_that_is_faster_than_our_record_waits_for_it(bench: Bench, by:
     bench.check_counters(key)
 
 
-@pytest.mark.parametrize("by", ["our-id", "theirs"])
-def test_a_receipt_that_was_parked_too_late_is_found_by_recover(bench: Bench, by: str) -> None:
+@pytest.mark.parametrize("by", ["our-id", "provider-id"])
+def test_a_receipt_that_was_parked_too_late_is_applied_by_recover(bench: Bench, by: str) -> None:
     key, outcome = _claimed(bench)
-    _tell(bench, _early(by))
+    _apply(bench, _early(by))
 
-    with bench.unit() as unit:  # the record, by somebody who saw nothing parked
+    with bench.unit() as unit:  # the record, by a transaction that saw no parked receipt
         _record(unit, outcome)
     for _ in range(2):
         with bench.unit() as unit:
@@ -180,25 +182,25 @@ def test_a_receipt_that_was_parked_too_late_is_found_by_recover(bench: Bench, by
     bench.check_counters(key)
 
 
-@pytest.mark.parametrize("seen", ["with-our-record", "by-recover"])
-def test_an_opt_out_that_is_faster_than_our_record_is_kept_too(bench: Bench, seen: str) -> None:
+@pytest.mark.parametrize("applied", ["with-the-record", "by-recover"])
+def test_an_opt_out_before_the_record_is_stored(bench: Bench, applied: str) -> None:
     _, outcome = _claimed(bench)
     number = str(bench.message(outcome.key)["number"])
-    _tell(bench, Receipt("failed", 7.0, provider_id="p0", error=Rejected("131050", "no more", opt_out=True)))
+    _apply(bench, Receipt("failed", 7.0, provider_id="p0", error=Rejected("131050", "no more", opt_out=True)))
 
     with bench.unit() as unit:
         _record(unit, outcome)
-        if seen == "with-our-record":
+        if applied == "with-the-record":
             apply_parked(unit, {outcome.key: outcome.provider_id}, connection_id=bench.connections[0])
-        silenced = list(unit.opted_out)
-    if seen == "by-recover":
+        opted_out = list(unit.opted_out)
+    if applied == "by-recover":
         with bench.unit() as unit:
             apply_overtaken(unit)
-            silenced = list(unit.opted_out)
+            opted_out = list(unit.opted_out)
 
     with bench.database.read() as conn:
         assert blacklist_store.listed_reasons(conn, [number]) == {number: "131050"}
-    assert silenced == [number]
+    assert opted_out == [number]
 
 
 def _claimed(bench: Bench) -> tuple[int, Outcome]:
@@ -220,7 +222,7 @@ def _record(unit: UnitOfWork, outcome: Outcome) -> None:
     outcome_store.record_outcomes(unit.conn, [outcome], worker_id=1, changes=unit.changes)
 
 
-# --- not ours --------------------------------------------------------------------------------------------------
+# --- messages that are not ours --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -228,9 +230,9 @@ def _record(unit: UnitOfWork, outcome: Outcome) -> None:
     [
         pytest.param("another-installation-0", id="another-job"),
         pytest.param("job0-1", id="beyond-the-audience"),
-        pytest.param(f"job0-{1 << 32}", id="the-next-broadcast's"),
+        pytest.param(f"job0-{1 << 32}", id="a-message-of-the-next-broadcast"),
         pytest.param("job0-" + "9" * 5_000, id="thousands-of-digits"),
-        pytest.param("job0-²", id="a-digit-that-is-none"),
+        pytest.param("job0-²", id="a-superscript-digit"),
         pytest.param("job0-", id="no-position"),
         pytest.param("", id="nothing"),
     ],
@@ -239,7 +241,7 @@ def test_receipts_of_messages_that_are_not_ours_change_nothing(bench: Bench, mes
     key = _sent(bench)
     other = _sent(bench)
 
-    _tell(bench, Receipt("read", 7.0, message_id=message_id), Receipt("read", 7.0, provider_id="foreign"))
+    _apply(bench, Receipt("read", 7.0, message_id=message_id), Receipt("read", 7.0, provider_id="foreign"))
 
     assert bench.broadcast(key)["read"] == bench.broadcast(other)["read"] == 0
     bench.check_counters(key)
@@ -248,10 +250,10 @@ def test_receipts_of_messages_that_are_not_ours_change_nothing(bench: Bench, mes
 # --- through the engine ----------------------------------------------------------------------------------------
 
 
-def test_receipts_that_senders_hear_reach_their_messages(
+def test_receipts_that_senders_pass_on_reach_their_messages(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
-    """0 is delivered; 1 fails late; 2 is read before our record of it; 3 is unknown and turns up; 4 stays unknown."""
+    """0 is delivered; 1 fails late; 2 is read before it is recorded; 3 is unknown, then delivered; 4 stays unknown."""
     broadcaster.connections.save("main", {"sender": "scripted"})
 
     def decide(connection: str, message: OutgoingMessage) -> Exception | Accepted | None:
@@ -284,7 +286,7 @@ def test_a_receipt_settles_a_lost_answer_by_the_id_that_the_sender_chose(
     broadcaster.connections.save("main", {"sender": "scripted"})
     provider.decide = lambda _connection, message: OutcomeUnknown("no_answer", provider_id=f"chosen.{message.attempt}")
     job_id = broadcaster.submit(text_to("main"), people(1)).job_id
-    wait_for(lambda: broadcaster.status(job_id).counts.unknown == 1, what="the lost answer")
+    wait_for(lambda: broadcaster.status(job_id).counts.unknown == 1, what="the unknown message")
 
     provider.tell("main", Receipt("delivered", time.time(), provider_id="chosen.1"))
 

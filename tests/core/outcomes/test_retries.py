@@ -1,4 +1,4 @@
-"""How sends that fail go on: tried again, counted, stopped for cause, taken up by a person."""
+"""Failed sends: automatic retries, attempts, pauses by the engine, retries by a person."""
 
 import time
 from collections import Counter
@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import (
@@ -28,7 +28,7 @@ from wabroadcast_core.worker import Worker
 
 pytestmark = pytest.mark.slow
 
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
+ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the store makes no difference
 Ending = Exception | Accepted | None
 
 
@@ -46,8 +46,8 @@ def _await_status(broadcaster: Broadcaster, job_id: str, status: str) -> None:
     wait_for(lambda: broadcaster.status(job_id).status == status, what=status)
 
 
-def _first_try(*endings: Ending) -> Callable[[str, OutgoingMessage], Ending]:
-    """The first tries end like this, whoever they are for; all others are accepted."""
+def _first_attempts(*endings: Ending) -> Callable[[str, OutgoingMessage], Ending]:
+    """Return a decision: the first attempts, of any messages, end like this; all others are accepted."""
     left = list(endings)
     return lambda _, __: left.pop(0) if left else None
 
@@ -62,7 +62,7 @@ def _attempts(broadcaster: Broadcaster, place: int = 0) -> list[tuple[int, str, 
 # --- temporary -------------------------------------------------------------------------------------------------
 
 
-def test_attempts_are_kept_with_their_reasons_until_they_are_used_up(
+def test_attempts_are_stored_with_their_reasons_until_they_are_used_up(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     provider.decide = lambda _, message: Temporary("busy", f"try {message.attempt}")
@@ -82,10 +82,10 @@ def test_attempts_are_kept_with_their_reasons_until_they_are_used_up(
     ("backoff", "gaps"),
     [pytest.param("fixed", [0.3, 0.3], id="fixed"), pytest.param("exponential", [0.3, 0.6], id="exponential")],
 )
-def test_tries_are_spaced_by_the_interval(
+def test_attempts_are_spaced_by_the_interval(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, backoff: str, gaps: list[float]
 ) -> None:
-    provider.decide = _first_try(Temporary("busy"), Temporary("busy"))
+    provider.decide = _first_attempts(Temporary("busy"), Temporary("busy"))
     retry = {"maxAttempts": 3, "intervalSeconds": 0.3, "backoff": backoff}
 
     job_id = broadcaster.submit(text_to("main", retry=retry), people(1)).job_id
@@ -103,14 +103,14 @@ def test_tries_are_spaced_by_the_interval(
     [
         pytest.param(Temporary("busy", retry_after=0.8), [1, 2], id="temporary"),
         pytest.param(Throttled("rate", retry_after=0.8), [1, 1], id="throttled"),
-        pytest.param(Throttled("pair", retry_after=0.8, scope="recipient"), [1, 1], id="throttled-for-the-person"),
-        pytest.param(Throttled("new", retry_after=0.8, scope="new_contacts"), [1, 1], id="throttled-for-strangers"),
+        pytest.param(Throttled("pair", retry_after=0.8, scope="recipient"), [1, 1], id="recipient-throttled"),
+        pytest.param(Throttled("new", retry_after=0.8, scope="new_contacts"), [1, 1], id="new-contacts-throttled"),
     ],
 )
-def test_nobody_is_tried_before_the_provider_said_and_only_a_failure_uses_an_attempt(
+def test_retry_after_is_respected_and_only_a_failure_uses_an_attempt(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, error: Exception, attempts: list[int]
 ) -> None:
-    provider.decide = _first_try(error)
+    provider.decide = _first_attempts(error)
 
     job_id = broadcaster.submit(text_to("main", retry={"intervalSeconds": 0.01}), people(1)).job_id
     _await_status(broadcaster, job_id, "completed")
@@ -119,19 +119,19 @@ def test_nobody_is_tried_before_the_provider_said_and_only_a_failure_uses_an_att
     assert 0.8 <= second.moment - first.moment < 2.5
     assert [first.attempt, second.attempt] == attempts
     assert broadcaster.messages(job_id).items[0].attempts == attempts[1]
-    assert _attempts(broadcaster) == [(1, error.reason, None)]  # type: ignore[attr-defined]  # they all have one
+    assert _attempts(broadcaster) == [(1, error.reason, None)]  # type: ignore[attr-defined]  # each of the table has one
 
 
-# --- stopped for cause -----------------------------------------------------------------------------------------
+# --- pauses by the engine --------------------------------------------------------------------------------------
 
 
-def test_a_bad_message_pauses_the_broadcast_and_its_resume_sends_to_everybody(
+def test_a_bad_message_pauses_the_broadcast_and_a_resume_sends_to_all(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     provider.decide = lambda _, __: BadMessage("template_paused", "quality is too low")
     job_id = broadcaster.submit(text_to("main"), people(40)).job_id
     _await_status(broadcaster, job_id, "paused")
-    wait_for(lambda: not broadcaster.status(job_id).counts.processing, what="an end of what was under way")
+    wait_for(lambda: not broadcaster.status(job_id).counts.processing, what="the end of the sends")
 
     reason = broadcaster.status(job_id).status_reason
     acts = [(act.actor, act.act, act.detail) for act in broadcaster.get(job_id).acts]
@@ -146,13 +146,13 @@ def test_a_bad_message_pauses_the_broadcast_and_its_resume_sends_to_everybody(
     assert broadcaster.status(job_id).status_reason is None
 
 
-def test_a_connection_that_is_down_is_paused_and_says_why(
+def test_a_connection_that_is_down_is_paused_with_the_reason(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     provider.decide = lambda _, __: ConnectionDown("token", "it has expired")
     job_id = broadcaster.submit(text_to("main"), people(20)).job_id
     wait_for(lambda: broadcaster.connections.get("main").state == "paused", what="the pause of the connection")
-    wait_for(lambda: not broadcaster.status(job_id).counts.processing, what="an end of what was under way")
+    wait_for(lambda: not broadcaster.status(job_id).counts.processing, what="the end of the sends")
 
     view = broadcaster.connections.get("main")
     provider.decide = lambda _, __: None
@@ -165,7 +165,7 @@ def test_a_connection_that_is_down_is_paused_and_says_why(
 
 
 @ONE_STORE
-def test_settings_that_do_not_fit_any_more_pause_the_connection(
+def test_a_connection_whose_sender_is_missing_is_paused(
     broadcaster: Broadcaster, settings: Settings, provider: ScriptedProvider
 ) -> None:
     job_id = broadcaster.submit(text_to("main"), people(1)).job_id
@@ -181,7 +181,7 @@ def test_settings_that_do_not_fit_any_more_pause_the_connection(
     assert broadcaster.status(job_id).counts.queued == 1
 
 
-def test_the_first_five_that_fail_alike_pause_the_broadcast(
+def test_five_first_failures_alike_pause_the_broadcast(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     broadcaster.connections.save("slow", {"sender": "scripted", "rate": {"messages": 50, "perSeconds": 1}})
@@ -189,7 +189,7 @@ def test_the_first_five_that_fail_alike_pause_the_broadcast(
 
     job_id = broadcaster.submit(text_to("slow"), people(100)).job_id
     _await_status(broadcaster, job_id, "paused")
-    wait_for(lambda: not broadcaster.status(job_id).counts.processing, what="an end of what was under way")
+    wait_for(lambda: not broadcaster.status(job_id).counts.processing, what="the end of the sends")
 
     progress = broadcaster.status(job_id)
     assert progress.status_reason == "circuit breaker: too many messages fail alike (not_on_whatsapp)"
@@ -197,7 +197,7 @@ def test_the_first_five_that_fail_alike_pause_the_broadcast(
 
 
 @ONE_STORE
-def test_half_of_the_last_fifty_that_fail_alike_pause_the_broadcast(
+def test_failures_alike_in_half_of_the_last_fifty_pause_the_broadcast(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     broadcaster.connections.save("slow", {"sender": "scripted", "rate": {"messages": 200, "perSeconds": 1}})
@@ -205,7 +205,7 @@ def test_half_of_the_last_fifty_that_fail_alike_pause_the_broadcast(
 
     job_id = broadcaster.submit(text_to("slow"), people(300)).job_id
     _await_status(broadcaster, job_id, "paused")
-    wait_for(lambda: not broadcaster.status(job_id).counts.processing, what="an end of what was under way")
+    wait_for(lambda: not broadcaster.status(job_id).counts.processing, what="the end of the sends")
 
     counts = broadcaster.status(job_id).counts
     assert (counts.sent, 25 <= counts.failed < 150) == (60, True)
@@ -240,10 +240,10 @@ def test_a_bug_in_a_plugin_fails_only_its_message(
 
 
 @ONE_STORE
-def test_whoever_opts_out_at_a_send_is_on_the_blacklist(
+def test_a_send_that_fails_with_an_opt_out_blacklists_the_number(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
-    provider.decide = _first_try(Rejected("user_stopped", opt_out=True))
+    provider.decide = _first_attempts(Rejected("user_stopped", opt_out=True))
     first = broadcaster.submit(text_to("main"), people(1)).job_id
     _await_status(broadcaster, first, "completed")
     wait_for(lambda: broadcaster.blacklist.list().total == 1, what="the entry")
@@ -256,10 +256,10 @@ def test_whoever_opts_out_at_a_send_is_on_the_blacklist(
     assert len(provider.starts) == 1
 
 
-# --- a person tries again --------------------------------------------------------------------------------------
+# --- retries by a person ---------------------------------------------------------------------------------------
 
 
-def test_failed_messages_are_tried_again_by_their_code(
+def test_failed_messages_are_retried_by_their_reason(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     provider.decide = lambda _, message: Rejected(f"code_{int(message.number[-1]) % 2}")
@@ -278,10 +278,10 @@ def test_failed_messages_are_tried_again_by_their_code(
     assert (act.actor, act.act, act.detail) == ("budi", "retry", "2 failed with code_1")
 
 
-def test_unknown_messages_are_held_until_a_person_tries_them_again(
+def test_unknown_messages_are_held_until_a_person_retries_them(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
-    provider.decide = _first_try(OutcomeUnknown("no_answer", "read time-out"))
+    provider.decide = _first_attempts(OutcomeUnknown("no_answer", "read time-out"))
     job_id = broadcaster.submit(text_to("main"), people(3)).job_id
     _await_status(broadcaster, job_id, "completed")
 
@@ -296,25 +296,25 @@ def test_unknown_messages_are_held_until_a_person_tries_them_again(
 
 @ONE_STORE
 @pytest.mark.parametrize("status", [MessageStatus.SENT, MessageStatus.SKIPPED, MessageStatus.CANCELLED])
-def test_only_failed_and_unknown_ones_are_tried_again(broadcaster: Broadcaster, status: MessageStatus) -> None:
+def test_only_failed_and_unknown_messages_can_be_retried(broadcaster: Broadcaster, status: MessageStatus) -> None:
     job_id = broadcaster.submit(text_to("main"), people(1)).job_id
 
     with pytest.raises(ConflictError):
         broadcaster.retry(job_id, status=status)
 
 
-def test_unknown_messages_are_sent_again_where_the_broadcast_says_so_although_it_was_complete(
+def test_unknown_messages_of_a_completed_broadcast_are_resent_where_it_says_so(
     settings: Settings, provider: ScriptedProvider
 ) -> None:
     impatient = settings.model_copy(update={"recover_seconds": 0.2, "resend_seconds": 0.5})
-    provider.decide = _first_try(OutcomeUnknown("no_answer"))
+    provider.decide = _first_attempts(OutcomeUnknown("no_answer"))
     with Broadcaster(impatient, plugins=[provider]) as broadcaster:
         broadcaster.connections.save("main", {"sender": "scripted"})
         worker = Worker(broadcaster)
         worker.start()
         job_id = broadcaster.submit(text_to("main", onUnknown="resend"), people(2)).job_id
         _await_status(broadcaster, job_id, "completed")
-        wait_for(lambda: broadcaster.status(job_id).counts.sent == 2, seconds=5, what="the second try")
+        wait_for(lambda: broadcaster.status(job_id).counts.sent == 2, seconds=5, what="the second attempt")
         _await_status(broadcaster, job_id, "completed")
         worker.stop()
 

@@ -1,3 +1,5 @@
+"""The delay before a message's next attempt, and the rule of a circuit breaker."""
+
 import math
 from collections import Counter
 
@@ -36,7 +38,7 @@ def test_the_only_attempt_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
-def test_a_retry_after_that_is_no_time_is_left_out(wrong: float) -> None:
+def test_a_retry_after_that_is_not_finite_is_ignored(wrong: float) -> None:
     assert next_delay(Retry(interval_seconds=10), attempt=1, retry_after=wrong, random=MIDDLE) == 10
 
 
@@ -67,18 +69,18 @@ def test_a_delay_is_within_its_jitter_and_never_undercuts_retry_after(
 
 @settings(deadline=None)
 @given(RETRIES, st.integers(1, 48))
-def test_waits_never_get_shorter(retry: Retry, attempt: int) -> None:
+def test_delays_never_get_shorter(retry: Retry, attempt: int) -> None:
     here = next_delay(retry, attempt=attempt, retry_after=None, random=MIDDLE)
     after = next_delay(retry, attempt=attempt + 1, retry_after=None, random=MIDDLE)
 
     assert after is None or (here is not None and here <= after)
 
 
-# circuit breaker
+# --- circuit breaker -------------------------------------------------------------------------------------------
 
 
 def trips_of(outcomes: list[str], *, finished: int = 0) -> list[int]:
-    """The places at which a breaker that is told these outcomes trips."""
+    """Return the places, counted from 1, at which a breaker that counts these outcomes trips."""
     breaker = CircuitBreaker(finished=finished)
     return [place for place, outcome in enumerate(outcomes, 1) if breaker.count(outcome)]
 
@@ -90,15 +92,15 @@ def trips_of(outcomes: list[str], *, finished: int = 0) -> list[int]:
         pytest.param(["expired"] * 4, [], id="only-four"),
         pytest.param(["expired"] * 4 + ["other"], [], id="first-five-not-alike"),
         pytest.param(["ok"] + ["expired"] * 5, [], id="five-alike-but-not-the-first"),
-        pytest.param(["ok"] * 100, [], id="all-well"),
-        pytest.param(["ok"] * 30 + ["a"] * 24, [], id="just-not-half-of-fifty"),
+        pytest.param(["ok"] * 100, [], id="no-failure"),
+        pytest.param(["ok"] * 30 + ["a"] * 24, [], id="less-than-half-of-fifty"),
         pytest.param(["ok"] * 30 + ["a"] * 25, [55], id="half-of-fifty"),
-        pytest.param(["ok", "a"] * 24, [], id="half-but-not-fifty-yet"),
+        pytest.param(["ok", "a"] * 24, [], id="half-of-fewer-than-fifty"),
         pytest.param(["ok", "a"] * 25, [50], id="half-and-fifty"),
         pytest.param(["ok", "a", "b"] * 40, [], id="thirds-of-different-reasons"),
     ],
 )
-def test_a_breaker_trips_on_failures_that_are_all_alike(outcomes: list[str], trips: list[int]) -> None:
+def test_a_breaker_trips_on_failures_alike(outcomes: list[str], trips: list[int]) -> None:
     assert trips_of(outcomes) == trips
 
 
@@ -109,7 +111,7 @@ def test_a_breaker_names_the_reason() -> None:
     assert breaker.count("template_paused") == "template_paused"
 
 
-def test_a_breaker_made_in_mid_broadcast_knows_no_first_five() -> None:
+def test_a_breaker_made_in_the_middle_of_a_broadcast_does_not_count_the_first_five() -> None:
     assert trips_of(["a"] * 5, finished=100) == []
     assert trips_of(["a"] * 50, finished=100) == [50]
 
@@ -118,11 +120,11 @@ def test_a_breaker_made_in_mid_broadcast_knows_no_first_five() -> None:
 @given(
     st.lists(st.sampled_from(["ok", "a", "b"]), max_size=200), st.integers(1, 8), st.integers(1, 60), st.floats(0.01, 1)
 )
-def test_a_breaker_trips_exactly_when_its_rule_says(outcomes: list[str], first: int, last: int, share: float) -> None:
+def test_a_breaker_trips_exactly_by_its_rule(outcomes: list[str], first: int, last: int, share: float) -> None:
     breaker = CircuitBreaker(first=first, last=last, share=share)
 
     for count, outcome in enumerate(outcomes, 1):
-        told = outcomes[:count]
-        alike_from_the_start = count == first <= last and set(told) == {outcome}
-        enough = count >= last and Counter(told[-last:])[outcome] >= share * last
+        counted = outcomes[:count]
+        alike_from_the_start = count == first <= last and set(counted) == {outcome}
+        enough = count >= last and Counter(counted[-last:])[outcome] >= share * last
         assert breaker.count(outcome) == (outcome if outcome != "ok" and (alike_from_the_start or enough) else None)

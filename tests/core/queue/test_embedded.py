@@ -1,4 +1,4 @@
-"""The Valkey that comes along."""
+"""The embedded Valkey."""
 
 import os
 import signal
@@ -28,23 +28,23 @@ def _client(server: EmbeddedValkey) -> redis.Redis:
     return redis.Redis.from_url(server.url)
 
 
-def test_the_second_to_start_joins_the_first_and_does_not_stop_it(tmp_path: Path) -> None:
+def test_a_second_process_shares_the_server_and_does_not_stop_it(tmp_path: Path) -> None:
     first, second = EmbeddedValkey(tmp_path), EmbeddedValkey(tmp_path)
     first.start()
     second.start()
     with _client(first) as client:
-        client.set("kept", 1)
+        client.set("stored", 1)
 
         second.stop()
-        joined = client.get("kept")
+        shared = client.get("stored")
     first.stop()
 
-    assert (first.url, joined) == (second.url, b"1")
+    assert (first.url, shared) == (second.url, b"1")
     assert not second.is_owned
     assert not first._answers()
 
 
-def test_what_it_holds_is_there_after_a_stop_and_after_a_kill(tmp_path: Path) -> None:
+def test_the_data_survives_a_stop_and_a_kill(tmp_path: Path) -> None:
     server = EmbeddedValkey(tmp_path)
     server.start()
     with _client(server) as client:
@@ -78,7 +78,7 @@ def test_a_data_directory_with_a_long_path_has_its_socket_elsewhere(tmp_path: Pa
     assert EmbeddedValkey(tmp_path / ("f" * 100) / ("e" * 100)).url != server.url
 
 
-def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(SetupError, match="file"):
@@ -96,14 +96,14 @@ def test_no_server_outlives_a_killed_parent(tmp_path: Path) -> None:
 
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
-    wait_for(lambda: not _is_there(pid), seconds=10, what="the end of the server")
+    wait_for(lambda: not _is_running(pid), seconds=10, what="the end of the server")
     parent.stdin.close()
     parent.stdout.close()
 
     assert not server._answers()
 
 
-def _is_there(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""What may go through Redis as a task, and what comes out of it."""
+"""Which tasks can be stored in Redis, and which data in Redis is accepted as a task."""
 
 import json
 import pickle
@@ -45,7 +45,7 @@ def test_a_task_comes_back_as_it_was(
         pytest.param(lambda: {"id": "1"}, id="no-task"),
     ],
 )
-def test_what_is_not_plain_is_not_queued(make: Callable[[], Any]) -> None:
+def test_a_task_that_is_not_plain_is_not_queued(make: Callable[[], Any]) -> None:
     with pytest.raises((TypeError, ValueError)):
         SERIALIZER.serialize(make())
 
@@ -70,18 +70,18 @@ class _Bomb:
         pytest.param(json.dumps({"task": NAME}).encode(), id="no-arguments"),
         pytest.param(json.dumps({"task": NAME, "args": {"a": 1}}).encode(), id="named-arguments"),
         pytest.param(json.dumps({"task": NAME, "args": [[1]]}).encode(), id="an-argument-that-is-a-list"),
-        pytest.param(json.dumps({"task": NAME, "args": [1], "eta": "soon"}).encode(), id="a-time-that-is-none"),
+        pytest.param(json.dumps({"task": NAME, "args": [1], "eta": "soon"}).encode(), id="an-invalid-time"),
         pytest.param(
             json.dumps({"task": NAME, "args": [1], "eta": "2026-12-01T00:00:00+00:00"}).encode(), id="a-time-with-zone"
         ),
     ],
 )
-def test_what_is_no_task_of_ours_is_refused(payload: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - many kinds, huey logs any
+def test_data_that_is_no_known_task_is_refused(payload: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - several types; huey logs any of them
         SERIALIZER.deserialize(payload)
 
 
-def test_what_a_payload_says_beside_is_left_out() -> None:
+def test_other_fields_of_a_payload_are_ignored() -> None:
     payload = {
         "id": 7,
         "task": NAME,

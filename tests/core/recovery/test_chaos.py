@@ -1,6 +1,6 @@
-"""Broadcasts on several workers while whatever there is gets killed at random; then every invariant is checked.
+"""Broadcasts on several workers while workers, Valkey and the store are killed at random; then all invariants hold.
 
-The long form (``nox -s chaos``) takes ten minutes and a seed of its own; ``WABROADCAST_TEST_CHAOS_SEED`` repeats one.
+The long form (``nox -s chaos``) takes ten minutes and chooses a random seed; ``WABROADCAST_TEST_CHAOS_SEED`` sets it.
 """
 
 import contextlib
@@ -28,14 +28,14 @@ LONG = os.environ.get("WABROADCAST_TEST_CHAOS") == "long"
 SECONDS = 600 if LONG else 8
 RATE = 60  # per second and connection
 LATENCY = 0.05  # seconds
-JUDGE_LATE = 0.05  # seconds that the gateway itself may be kept waiting while so much starts and dies
-IN_FLIGHT = 25  # requests that one kill may hide the outcome of: rate times latency, and what starts meanwhile
+TOLERANCE = 0.05  # seconds by which the gateway may note an arrival too late while processes start and die
+IN_FLIGHT = 25  # requests whose outcome one kill may hide: rate times latency, and those that start meanwhile
 
 pytestmark = [pytest.mark.slow, pytest.mark.chaos, pytest.mark.timeout(SECONDS * 4 + 240)]
 
 
 class Chaos:
-    """An installation under attack."""
+    """An installation whose processes are killed at random."""
 
     def __init__(
         self, settings: Settings, valkey: EmbeddedValkey, postgres: PostgresCluster | None, gateway: Gateway, seed: int
@@ -44,36 +44,36 @@ class Chaos:
         self._valkey = valkey
         self._postgres = postgres
         self._gateway = gateway
-        self._chance = random.Random(seed)
+        self._random = random.Random(seed)
         self._workers: list[WorkerProcess] = []
         self.jobs: list[str] = []
         self.kills = 0
 
     def run(self, broadcaster: Broadcaster, *, seconds: float) -> None:
-        acts: list[Callable[[Broadcaster], None]] = [
+        actions: list[Callable[[Broadcaster], None]] = [
             self._submit,
             self._kill_worker,
             self._kill_valkey,
-            self._forget_keys,
+            self._delete_keys,
             self._pause_and_resume,
         ]
         if self._postgres is not None:
-            acts.append(self._kill_store)
+            actions.append(self._kill_store)
         self._workers = [start_worker(self._settings) for _ in range(2)]
         self._submit(broadcaster)
         ends_at = time.monotonic() + seconds
         while time.monotonic() < ends_at:
             seen = len(self._gateway.arrivals())
-            more = self._chance.randrange(1, 60)
-            with contextlib.suppress(pytest.fail.Exception):  # a quiet moment is a good one to strike as well
-                wait_for(lambda: len(self._gateway.arrivals()) >= seen + more, seconds=4)  # noqa: B023 - asked at once
+            more = self._random.randrange(1, 60)
+            with contextlib.suppress(pytest.fail.Exception):  # act also if no message arrives
+                wait_for(lambda: len(self._gateway.arrivals()) >= seen + more, seconds=4)  # noqa: B023 - called before the next loop
             with contextlib.suppress(UnavailableError):
-                self._chance.choice(acts)(broadcaster)
+                self._random.choice(actions)(broadcaster)
 
     def end(self, broadcaster: Broadcaster) -> None:
-        """Let what is left be sent, then stop."""
+        """Wait until all broadcasts have ended, then stop the workers."""
         for job_id in self.jobs:
-            wait_for(lambda: self._has_ended(broadcaster, job_id), seconds=120, what=f"the end of {job_id}")  # noqa: B023 - asked at once
+            wait_for(lambda: self._has_ended(broadcaster, job_id), seconds=120, what=f"the end of {job_id}")  # noqa: B023 - called before the next loop
         self.stop()
 
     def stop(self) -> None:
@@ -83,18 +83,18 @@ class Chaos:
     def _submit(self, broadcaster: Broadcaster) -> None:
         number = len(self.jobs)
         people = [
-            {"number": f"08{12 + number % 80}{n:08d}"} for n in range(self._chance.randrange(20, 400 if LONG else 150))
+            {"number": f"08{12 + number % 80}{n:08d}"} for n in range(self._random.randrange(20, 400 if LONG else 150))
         ]
         draft = {
             "name": f"Promo {number}",
-            "connection": self._chance.choice(["one", "two", ["one", "two"]]),
-            "priority": self._chance.choice(["high", "normal", "low"]),
+            "connection": self._random.choice(["one", "two", ["one", "two"]]),
+            "priority": self._random.choice(["high", "normal", "low"]),
             "message": {"type": "text", "text": "Halo"},
         }
         self.jobs.append(broadcaster.submit(draft, people).job_id)
 
     def _kill_worker(self, _: Broadcaster) -> None:
-        victim = self._chance.randrange(len(self._workers))
+        victim = self._random.randrange(len(self._workers))
         self._workers[victim].kill()
         self.kills += 1
         self._workers[victim] = start_worker(self._settings)
@@ -103,7 +103,7 @@ class Chaos:
         self._valkey.kill()
         self._valkey.start()
 
-    def _forget_keys(self, _: Broadcaster) -> None:
+    def _delete_keys(self, _: Broadcaster) -> None:
         redis.Redis.from_url(self._valkey.url).flushall()
 
     def _kill_store(self, _: Broadcaster) -> None:
@@ -112,7 +112,7 @@ class Chaos:
             self._postgres.start()
 
     def _pause_and_resume(self, broadcaster: Broadcaster) -> None:
-        job_id = self._chance.choice(self.jobs)
+        job_id = self._random.choice(self.jobs)
         with contextlib.suppress(ConflictError):
             broadcaster.pause(job_id)
             broadcaster.resume(job_id)
@@ -126,7 +126,7 @@ class Chaos:
         return False
 
 
-def test_no_promise_is_broken_by_killing_at_random(
+def test_random_kills_violate_no_invariant(
     settings: Settings, database_url: str | None, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     seed = int(os.environ.get("WABROADCAST_TEST_CHAOS_SEED", "0")) or (random.randrange(1, 10**6) if LONG else 7)
@@ -154,8 +154,8 @@ def test_no_promise_is_broken_by_killing_at_random(
 
 
 def _check_all(broadcaster: Broadcaster, gateway: Gateway, chaos: Chaos) -> None:
-    doubled = {key: n for key, n in gateway.counts().items() if n > 1}
-    assert doubled == {}
+    duplicates = {key: n for key, n in gateway.counts().items() if n > 1}
+    assert duplicates == {}
     unknown = 0
     for job_id in chaos.jobs:
         progress = broadcaster.status(job_id)
@@ -166,4 +166,4 @@ def _check_all(broadcaster: Broadcaster, gateway: Gateway, chaos: Chaos) -> None
     assert unknown <= chaos.kills * IN_FLIGHT
     for name in ("one", "two"):
         times = [arrival.at for arrival in gateway.arrivals() if arrival.connection == name]
-        assert most_in_window(times, 1.0 - JUDGE_LATE) <= RATE
+        assert most_in_window(times, 1.0 - TOLERANCE) <= RATE

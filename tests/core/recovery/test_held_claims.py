@@ -1,106 +1,121 @@
-"""Claims that nobody holds, limits of a broadcast's own, audiences that change: found in reviews, kept found."""
+"""Claims in the store that their worker does not know: settled when two comparisons in a row have found them."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tests.conftest import wait_for
-from wabroadcast_core import UnavailableError
-from wabroadcast_core.audience.prepare import _Preparation
-from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.delivery.claims import Claims
-from wabroadcast_core.delivery.ledger import Ledger
-from wabroadcast_core.store.group_commit import UnitOfWork
-from wabroadcast_core.testing.gateway import most_in_window
-from wabroadcast_core.worker import Worker
-
-pytestmark = pytest.mark.slow
-
-TEXT = {"type": "text", "text": "Halo"}
+from tests.core.fakes import FakeGroupCommit, FakeIntents
+from tests.core.rows import START, WORKER, hold_messages, memory_store
+from tests.core.simulated import simulated
+from tests.core.store.bench import Bench
+from wabroadcast_core.errors import UnavailableError
+from wabroadcast_core.recovery.held_claims import HeldClaims
+from wabroadcast_core.store.claims import Claimed
 
 
-def people(amount: int, *, series: int = 12) -> list[dict[str, str]]:
-    return [{"number": f"08{series}{n:08d}"} for n in range(amount)]
+@pytest.fixture
+def store() -> Iterator[Bench]:
+    with memory_store() as store:
+        yield store
 
 
-def test_a_claim_whose_commit_got_no_answer_goes_back(
-    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch, worker: Worker
-) -> None:
-    broadcaster.connections.save("null", {"sender": "null"})
-    claim = Ledger.claim
-    lost: list[object] = []
+class Holding:
+    """The claims of the worker under test, of which the store has three."""
 
-    async def lose_one_answer(self: Ledger, *given: object, **options: object) -> object:
-        answer = await claim(self, *given, **options)  # type: ignore[arg-type]  # passed on as they came
-        if answer[0] and not lost:
-            lost.append(answer)
-            raise UnavailableError("the answer got lost")
-        return answer
+    def __init__(self, store: Bench) -> None:
+        self.store = store
+        self.messages = hold_messages(store, 3)
+        self.intents = FakeIntents()
+        self.commits = FakeGroupCommit(store)
+        fakes: list[Any] = [self.commits, self.intents]
+        self.claims = HeldClaims(*fakes)
 
-    monkeypatch.setattr(Ledger, "claim", lose_one_answer)
-    job_id = broadcaster.submit({"name": "A", "connection": "null", "message": TEXT}, people(20)).job_id
+    def hold(self, *messages: Claimed) -> None:
+        self.claims.add(message.key for message in messages)
 
-    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
-    assert lost
-    assert broadcaster.status(job_id).counts.sent == 20
+    def statuses(self) -> list[str]:
+        self.store.check_counters(1)
+        return [self.store.message(message.key)["status"] for message in self.messages]
 
 
-@pytest.mark.alone
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_broadcast_that_joins_a_running_turn_keeps_to_its_own_rate(broadcaster: Broadcaster, worker: Worker) -> None:
-    broadcaster.connections.save("null", {"sender": "null", "rate": {"messages": 50}})
-    first = broadcaster.submit({"name": "A", "connection": "null", "message": TEXT}, people(400)).job_id
-    wait_for(lambda: broadcaster.status(first).counts.sent > 60, what="sending")
+@simulated
+async def test_a_claim_is_settled_by_the_second_comparison_that_finds_it_orphaned(store: Bench) -> None:
+    holding = Holding(store)
+    holding.hold(*holding.messages[1:])
 
-    rated = {"connection": "null", "message": TEXT, "priority": "high", "rate": {"messages": 2, "perSeconds": 1}}
-    job_id = broadcaster.submit({"name": "B", **rated}, people(10, series=13)).job_id
-    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="completion")
+    await holding.claims.give_back_orphaned(WORKER)
+    assert holding.statuses() == ["processing"] * 3
 
-    sent = [view.sent_at.timestamp() for view in broadcaster.messages(job_id).items if view.sent_at]
-    assert len(sent) == 10
-    assert most_in_window(sent, 0.98) <= 2
+    await holding.claims.give_back_orphaned(WORKER)
+    assert holding.statuses() == ["queued", "processing", "processing"]
 
 
-def test_a_claim_without_slots_for_broadcasts_leaves_rated_ones_alone(broadcaster: Broadcaster) -> None:
-    broadcaster.connections.save("null", {"sender": "null"})
-    broadcaster.submit({"name": "B", "connection": "null", "message": TEXT, "rate": {"messages": 1}}, people(5))
-    context = broadcaster.context
-    broadcaster.handlers.prepare(1)
+@simulated
+async def test_a_claim_that_becomes_known_in_between_is_left_alone(store: Bench) -> None:
+    holding = Holding(store)
+    await holding.claims.give_back_orphaned(WORKER)
 
-    def read_snapshot(connection: object, key: int) -> object:
-        return Ledger(context, None).read_snapshot(connection, key)  # type: ignore[arg-type]  # only reads
+    holding.hold(*holding.messages)
+    await holding.claims.give_back_orphaned(WORKER)
 
-    claims = Claims(snapshot_of=read_snapshot, default_zone="Asia/Jakarta")  # type: ignore[arg-type]  # as above
-    with context.database.write() as conn:
-        unit = UnitOfWork(conn, now=context.clock.now())
-        key = conn.exec_driver_sql("SELECT id FROM connections WHERE name = 'null'").scalar_one()
-        due_work = claims.look(unit, key)
-        assert due_work.connection is not None
-        taken, _ = claims.claim(unit, due_work.connection, worker_id=1, amount=5)
-
-    assert [candidate.broadcast_id for candidate in due_work.candidates] == [1]
-    assert taken == {}
+    assert holding.statuses() == ["processing"] * 3
 
 
-def test_an_audience_that_changes_while_it_is_read_loses_nobody(
-    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    numbers = [f"+62812{n:08d}" for n in range(8)]
-    for number in numbers:
-        broadcaster.contacts.save({"number": number, "tags": ["t"]})
-    broadcaster.settings.prepare_chunk = 2
-    job_id = broadcaster.submit({"name": "A", "message": TEXT, "source": {"type": "contacts", "tags": ["t"]}}).job_id
-    store = _Preparation._store
-    stored: list[object] = []
+@simulated
+async def test_two_comparisons_that_are_not_in_a_row_do_not_count(store: Bench) -> None:
+    holding = Holding(store)
+    await holding.claims.give_back_orphaned(WORKER)
+    holding.hold(*holding.messages)
+    await holding.claims.give_back_orphaned(WORKER)
+    holding.claims.release(message.key for message in holding.messages)
 
-    def fail_at_the_third(self: _Preparation, *given: object, **options: object) -> bool:
-        stored.append(given)
-        if len(stored) == 3:
-            raise UnavailableError("gone")
-        return store(self, *given, **options)  # type: ignore[arg-type]  # passed on as they came
+    await holding.claims.give_back_orphaned(WORKER)
 
-    monkeypatch.setattr(_Preparation, "_store", fail_at_the_third)
+    assert holding.statuses() == ["processing"] * 3
+
+
+@simulated
+async def test_orphaned_claims_are_settled_at_once_where_no_claim_is_being_made(store: Bench) -> None:
+    holding = Holding(store)
+
+    await holding.claims.give_back_orphaned(WORKER, at_once=True)
+
+    assert holding.statuses() == ["queued"] * 3
+
+
+@simulated
+async def test_an_orphaned_message_is_unknown_if_it_may_have_left_and_else_waits_as_before(store: Bench) -> None:
+    holding = Holding(store)
+    left, tried, new = holding.messages
+    holding.intents.held = {left.key}
+    with store.unit() as unit:
+        unit.conn.exec_driver_sql("UPDATE messages SET attempts = 1 WHERE id = ?", (tried.key,))
+
+    await holding.claims.give_back_orphaned(WORKER, at_once=True)
+
+    assert holding.statuses() == ["unknown", "retry", "queued"]
+    assert store.message(left.key)["reason"] == "lost"
+    assert store.message(tried.key)["due_at"] == START
+    assert store.message(new.key)["due_at"] is None
+
+
+@simulated
+async def test_the_claims_of_other_workers_are_left_alone(store: Bench) -> None:
+    holding = Holding(store)
+
+    await holding.claims.give_back_orphaned(WORKER + 1, at_once=True)
+
+    assert holding.statuses() == ["processing"] * 3
+
+
+@simulated
+async def test_a_comparison_without_the_store_does_not_count(store: Bench) -> None:
+    holding = Holding(store)
+    holding.commits.transactions.answers.append(UnavailableError("away"))
+
     with pytest.raises(UnavailableError):
-        broadcaster.handlers.prepare(1)
-    broadcaster.contacts.delete(numbers[0])
-    broadcaster.handlers.prepare(1)
+        await holding.claims.give_back_orphaned(WORKER)
+    await holding.claims.give_back_orphaned(WORKER)
 
-    assert [view.number for view in broadcaster.messages(job_id).items] == numbers
+    assert holding.statuses() == ["processing"] * 3

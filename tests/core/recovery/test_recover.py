@@ -1,4 +1,4 @@
-"""Whatever is killed when: nobody is lost, nobody gets it twice, and unknown is at most what was in flight."""
+"""Crashes of workers, Valkey and the store: no message is lost or sent twice, and only those in flight are unknown."""
 
 import os
 import random
@@ -42,12 +42,12 @@ def await_end(broadcaster: Broadcaster, job_id: str, *, seconds: float = 60) -> 
     return broadcaster.status(job_id)
 
 
-def check_nobody_lost_or_doubled(broadcaster: Broadcaster, gateway: Gateway, job_id: str, *, in_flight: int) -> None:
-    """The gateway's log against the store: one request at most for each, none for those that wait or never left."""
+def check_none_lost_or_duplicated(broadcaster: Broadcaster, gateway: Gateway, job_id: str, *, in_flight: int) -> None:
+    """Compare the gateway's log with the store: at most one request for each message, and each sent one arrived."""
     progress = broadcaster.status(job_id)
     counts = gateway.counts()
-    doubled = {key: n for key, n in counts.items() if n > 1}
-    assert doubled == {}
+    duplicates = {key: n for key, n in counts.items() if n > 1}
+    assert duplicates == {}
     statuses = {view.message_id: view.status for view in _all_messages(broadcaster, job_id)}
     assert sum(status is MessageStatus.SENT for status in statuses.values()) == progress.counts.sent
     assert progress.counts.sent + progress.counts.unknown == progress.total
@@ -66,25 +66,25 @@ def _all_messages(broadcaster: Broadcaster, job_id: str) -> Iterator[MessageView
             return
 
 
-def test_a_killed_worker_costs_only_what_was_in_flight(
+def test_after_a_worker_is_killed_only_requests_in_flight_are_unknown(
     broadcaster: Broadcaster, settings: Settings, tmp_path: Path
 ) -> None:
-    chance = random.Random(3)
+    rng = random.Random(3)
     with Gateway(_made(tmp_path / "gw"), latency=0.05) as gateway:
         job_id = submit_paced(broadcaster, gateway, amount=240, rate=100)
         kills = 2
         for _ in range(kills):
             with start_worker(settings) as worker:
                 before = len(gateway.arrivals())
-                target = before + chance.randrange(20, 60)
+                target = before + rng.randrange(20, 60)
                 _await_arrivals(gateway, target)
                 worker.kill()
         with start_worker(settings):
             await_end(broadcaster, job_id)
-        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=kills * 20)
+        check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=kills * 20)
 
 
-def test_of_two_workers_one_dies_and_the_other_goes_on(
+def test_when_one_of_two_workers_is_killed_the_other_continues(
     broadcaster: Broadcaster, settings: Settings, tmp_path: Path
 ) -> None:
     with Gateway(_made(tmp_path / "gw"), latency=0.05) as gateway:
@@ -93,11 +93,11 @@ def test_of_two_workers_one_dies_and_the_other_goes_on(
             _await_arrivals(gateway, 60)
             first.kill()
             await_end(broadcaster, job_id)
-        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=20)
+        check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=20)
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite's one lock may be frozen with it
-def test_a_frozen_worker_that_wakes_later_sends_nothing_that_was_given_to_others(
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite's lock may be frozen with the worker
+def test_a_frozen_worker_sends_no_message_that_another_worker_took(
     broadcaster: Broadcaster, settings: Settings, tmp_path: Path
 ) -> None:
     with Gateway(_made(tmp_path / "gw"), latency=0.2) as gateway:
@@ -109,10 +109,10 @@ def test_a_frozen_worker_that_wakes_later_sends_nothing_that_was_given_to_others
                 _await_arrivals(gateway, 100)
                 os.kill(frozen.pid, signal.SIGCONT)
                 await_end(broadcaster, job_id)
-        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=40)
+        check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=40)
 
 
-def test_a_worker_that_is_asked_to_stop_leaves_nothing_unknown(
+def test_a_worker_that_is_stopped_leaves_no_message_unknown(
     broadcaster: Broadcaster, settings: Settings, tmp_path: Path
 ) -> None:
     with Gateway(_made(tmp_path / "gw"), latency=0.2) as gateway:
@@ -125,7 +125,7 @@ def test_a_worker_that_is_asked_to_stop_leaves_nothing_unknown(
         assert stopped.counts.unknown == 0
         with start_worker(settings):
             await_end(broadcaster, job_id)
-        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=0)
+        check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=0)
 
 
 @pytest.fixture
@@ -137,8 +137,8 @@ def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("with_file", [True, False], ids=["with-its-file", "without-its-file"])
-def test_a_killed_valkey_loses_and_doubles_nobody(
+@pytest.mark.parametrize("with_file", [True, False], ids=["data-file-kept", "data-file-deleted"])
+def test_a_killed_valkey_loses_and_duplicates_no_message(
     settings: Settings, own_valkey: EmbeddedValkey, tmp_path: Path, *, with_file: bool
 ) -> None:
     mine = settings.model_copy(update={"redis_url": _secret(own_valkey.url)})
@@ -151,11 +151,11 @@ def test_a_killed_valkey_loses_and_doubles_nobody(
                 _remove_files(own_valkey.directory)
             own_valkey.start()
             await_end(broadcaster, job_id)
-        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=0)
+        check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=0)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_nothing_is_sent_while_redis_is_away_and_all_is_sent_when_it_is_back(
+def test_no_message_is_sent_while_redis_is_away_and_all_are_sent_when_it_is_back(
     settings: Settings, own_valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
     mine = settings.model_copy(update={"redis_url": _secret(own_valkey.url)})
@@ -166,17 +166,17 @@ def test_nothing_is_sent_while_redis_is_away_and_all_is_sent_when_it_is_back(
             own_valkey.stop()
             submitted = broadcaster.submit({"name": "B", "connection": "main", "message": TEXT}, people(20)).job_id
             sent = len(gateway.arrivals())
-            wait_for(lambda: broadcaster.check()["redis"] != "ok", what="Redis' absence")
+            wait_for(lambda: broadcaster.check()["redis"] != "ok", what="the check to report Redis")
             assert len(gateway.arrivals()) <= sent + 2
             own_valkey.start()
             await_end(broadcaster, job_id)
             await_end(broadcaster, submitted)
-        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=0)
-        check_nobody_lost_or_doubled(broadcaster, gateway, submitted, in_flight=0)
+        check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=0)
+        check_none_lost_or_duplicated(broadcaster, gateway, submitted, in_flight=0)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_work_comes_back_when_every_key_of_redis_is_gone(
+def test_work_is_queued_again_when_all_redis_keys_are_deleted(
     settings: Settings, own_valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
     mine = settings.model_copy(update={"redis_url": _secret(own_valkey.url)})
@@ -187,11 +187,11 @@ def test_work_comes_back_when_every_key_of_redis_is_gone(
                 _await_arrivals(gateway, target)
                 redis.Redis.from_url(own_valkey.url).flushall()
             await_end(broadcaster, job_id)
-        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=0)
+        check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=0)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_outcomes_are_kept_while_the_store_is_away(
+def test_outcomes_are_recorded_after_the_store_was_away(
     settings: Settings, tmp_path: Path, postgres: PostgresCluster
 ) -> None:
     gateway = Gateway(_made(tmp_path / "gw"), latency=0.3)
@@ -202,7 +202,7 @@ def test_outcomes_are_kept_while_the_store_is_away(
             postgres.kill()
             postgres.start()
             await_end(broadcaster, job_id)
-        check_nobody_lost_or_doubled(broadcaster, gateway, job_id, in_flight=0)
+        check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=0)
 
 
 def _await_arrivals(gateway: Gateway, amount: int) -> None:

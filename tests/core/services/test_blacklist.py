@@ -1,4 +1,4 @@
-"""Files of numbers into the blacklist, and what is known of a number, on both stores."""
+"""Importing files of numbers into the blacklist, and the history of a number, on both stores."""
 
 import io
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from openpyxl import Workbook
 from wabroadcast_core import FileError, InvalidInputError, NotFoundError, NumberError
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.control.announcements import Announcement
-from wabroadcast_core.services import blacklist as blacklist_book
+from wabroadcast_core.services import blacklist as blacklist_service
 
 FILE = "Nama;No HP\nBudi;0812-0000-0001\nSalah;12\nSiti;+62 812 0000 0002\nBudi lagi;+6281200000001\nKosong;\n"
 
@@ -28,7 +28,7 @@ def listed(broadcaster: Broadcaster) -> dict[str, str]:
     return {entry.number: entry.reason for entry in broadcaster.blacklist.list(page_size=500).items}
 
 
-def test_the_numbers_of_a_file_are_listed_and_the_report_says_what_became_of_each_row(
+def test_the_numbers_of_a_file_are_listed_and_the_report_counts_every_row(
     broadcaster: Broadcaster,
 ) -> None:
     broadcaster.blacklist.add("081200000002", reason="before")
@@ -46,7 +46,7 @@ def test_the_numbers_of_a_file_are_listed_and_the_report_says_what_became_of_eac
     assert broadcaster.blacklist.list(query="0001").items[0].source == "dewi"
 
 
-def test_a_workbook_and_ids_that_no_plan_knows_are_read(broadcaster: Broadcaster) -> None:
+def test_a_workbook_and_ids_outside_the_number_plans_are_read(broadcaster: Broadcaster) -> None:
     book = Workbook()
     for cells in (["WhatsApp"], [6281200000001.0], ["+551187654321"]):
         book.worksheets[0].append(cells)
@@ -59,21 +59,21 @@ def test_a_workbook_and_ids_that_no_plan_knows_are_read(broadcaster: Broadcaster
     assert set(listed(broadcaster)) == {"+6281200000001", "+551187654321"}
 
 
-def test_a_long_file_goes_chunk_by_chunk_each_announced(
+def test_a_long_file_is_stored_in_chunks_and_each_is_announced(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blacklist_book, "AT_ONCE", 2)
-    monkeypatch.setattr(blacklist_book, "SHOWN_REJECTIONS", 3)
-    told: list[Announcement] = []
-    monkeypatch.setattr(blacklist_book, "announce", lambda _client, _keys, news: told.append(news))
+    monkeypatch.setattr(blacklist_service, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(blacklist_service, "SHOWN_REJECTIONS", 3)
+    announced: list[Announcement] = []
+    monkeypatch.setattr(blacklist_service, "announce", lambda _client, _keys, news: announced.append(news))
     rows = "".join(f"0812{place:08d}\nx{place}\n" for place in range(5))
 
     report = broadcaster.blacklist.add_file(upload(broadcaster, "HP\n" + rows))
 
     assert (report.rows, report.added, report.rejected) == (10, 5, 5)
     assert (sum(report.reasons.values()), [row.row for row in report.rejections]) == (5, [3, 5, 7])
-    assert [number for news in told for number in news.numbers] == [f"+62812{place:08d}" for place in range(5)]
-    assert {len(news.numbers) for news in told} == {1}
+    assert [number for news in announced for number in news.numbers] == [f"+62812{place:08d}" for place in range(5)]
+    assert {len(news.numbers) for news in announced} == {1}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_long_file_goes_chunk_by_chunk_each_announced(
         pytest.param({"mapping": {"2": "number"}, "region": "VN"}, {"+84987654321"}, id="by-place"),
     ],
 )
-def test_a_mapping_and_a_region_overrule_what_would_be_understood(
+def test_a_mapping_and_a_region_override_the_detection(
     broadcaster: Broadcaster, options: dict[str, Any], numbers: set[str]
 ) -> None:
     report = broadcaster.blacklist.add_file(upload(broadcaster, "A,B\n0912345678,0987654321\n"), **options)
@@ -98,7 +98,7 @@ def test_a_file_may_concern_one_connection(broadcaster: Broadcaster) -> None:
     assert {entry.connection for entry in broadcaster.blacklist.list().items} == {"sandbox"}
 
 
-def test_what_comes_before_a_fault_of_a_file_is_listed(broadcaster: Broadcaster) -> None:
+def test_the_numbers_before_a_fault_of_a_file_are_listed(broadcaster: Broadcaster) -> None:
     rows = "".join(f"0812{place:08d},a\n" for place in range(60))
 
     report = broadcaster.blacklist.add_file(upload(broadcaster, f'HP,x\n{rows}"cut,'))
@@ -117,7 +117,7 @@ def test_what_comes_before_a_fault_of_a_file_is_listed(broadcaster: Broadcaster)
         pytest.param(FILE, {"connection": "gone"}, NotFoundError, id="connection"),
     ],
 )
-def test_what_does_not_fit_lists_nobody(
+def test_an_invalid_file_or_option_lists_no_number(
     broadcaster: Broadcaster, file: str, options: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
@@ -126,7 +126,7 @@ def test_what_does_not_fit_lists_nobody(
     assert listed(broadcaster) == {}
 
 
-def test_an_upload_that_is_not_there_is_not_found(broadcaster: Broadcaster) -> None:
+def test_a_missing_upload_is_not_found(broadcaster: Broadcaster) -> None:
     with pytest.raises(NotFoundError):
         broadcaster.blacklist.add_file("gone")
 
@@ -134,7 +134,7 @@ def test_an_upload_that_is_not_there_is_not_found(broadcaster: Broadcaster) -> N
 # --- history ---------------------------------------------------------------------------------------------------
 
 
-def test_the_history_of_a_number_says_who_did_what_when(broadcaster: Broadcaster) -> None:
+def test_the_history_of_a_number_has_actor_action_and_time(broadcaster: Broadcaster) -> None:
     broadcaster.blacklist.add("081200000001", reason="asked: by mail", actor="dewi")
     broadcaster.blacklist.add("081200000001", reason="again")
     broadcaster.blacklist.add("081200000001", reason="here", connection="sandbox")

@@ -1,4 +1,4 @@
-"""The connections: what is shown of their settings, what is kept, what is refused."""
+"""Connections: the settings that are shown, the ones that are stored, the ones that are refused."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from wabroadcast_core.models.pacing import Quota, Rate
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import connections as connection_store
 
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
+ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other store makes no difference
 pytestmark = ONE_STORE
 
 
@@ -71,7 +71,7 @@ def _save(broadcaster: Broadcaster, **settings: Any) -> None:
     broadcaster.connections.save("main", {"sender": "vaulted", "settings": settings})
 
 
-def _kept(broadcaster: Broadcaster) -> dict[str, Any]:
+def _stored(broadcaster: Broadcaster) -> dict[str, Any]:
     with broadcaster.context.database.read() as conn:
         row = connection_store.find_connection(conn, "main")
     assert row is not None
@@ -88,12 +88,10 @@ def test_no_secret_is_ever_shown(broadcaster: Broadcaster, caplog: pytest.LogCap
     assert "s3cret" not in "".join(view.model_dump_json() + repr(view) for view in shown)
     assert broadcaster.connections.get("main").settings == {"phone": "1055"}
     assert "s3cret" not in caplog.text
-    assert _kept(broadcaster) == FULL
+    assert _stored(broadcaster) == FULL
 
 
-def test_nothing_at_all_is_shown_of_a_sender_that_is_not_installed(
-    broadcaster: Broadcaster, settings: Settings
-) -> None:
+def test_no_settings_are_shown_if_the_sender_is_not_installed(broadcaster: Broadcaster, settings: Settings) -> None:
     _save(broadcaster, **FULL)
 
     with Broadcaster(settings) as without_it:
@@ -105,23 +103,21 @@ def test_a_secret_that_is_left_out_keeps_its_value(broadcaster: Broadcaster) -> 
 
     _save(broadcaster, phone="1066")
 
-    assert _kept(broadcaster) == {**FULL, "phone": "1066"}
+    assert _stored(broadcaster) == {**FULL, "phone": "1066"}
 
 
 @pytest.mark.parametrize("name", ["accessToken", "access_token"])
-def test_a_secret_that_is_given_replaces_the_one_before_whatever_it_is_called(
-    broadcaster: Broadcaster, name: str
-) -> None:
+def test_a_given_secret_replaces_the_stored_one_under_either_name(broadcaster: Broadcaster, name: str) -> None:
     _save(broadcaster, **FULL)
 
     _save(broadcaster, phone="1055", **{name: "n3w"})
 
-    kept = VaultedSettings.model_validate(_kept(broadcaster))
-    assert kept.access_token.get_secret_value() == "n3w"
-    assert kept.pin is not None
+    stored = VaultedSettings.model_validate(_stored(broadcaster))
+    assert stored.access_token.get_secret_value() == "n3w"
+    assert stored.pin is not None
 
 
-def test_what_is_no_secret_is_not_kept_when_it_is_left_out(broadcaster: Broadcaster) -> None:
+def test_a_setting_that_is_no_secret_is_not_kept_if_it_is_left_out(broadcaster: Broadcaster) -> None:
     _save(broadcaster, **FULL)
 
     with pytest.raises(InvalidInputError) as refusal:
@@ -135,7 +131,7 @@ def test_secrets_do_not_move_to_another_sender(broadcaster: Broadcaster) -> None
 
     broadcaster.connections.save("main", {"sender": "sandbox"})
 
-    assert _kept(broadcaster) == {}
+    assert _stored(broadcaster) == {}
 
 
 @pytest.mark.parametrize(
@@ -154,10 +150,10 @@ def test_secrets_do_not_move_to_another_sender(broadcaster: Broadcaster) -> None
             "settings.extra",
             id="a-field-too-many",
         ),
-        pytest.param("nobody", {}, "sender", id="no-such-sender"),
+        pytest.param("missing", {}, "sender", id="no-such-sender"),
     ],
 )
-def test_settings_that_do_not_fit_are_named_without_their_values(
+def test_invalid_settings_are_named_without_their_values(
     broadcaster: Broadcaster, sender: str, fields: dict[str, Any], path: str
 ) -> None:
     with pytest.raises(InvalidInputError) as refusal:
@@ -182,7 +178,7 @@ def test_a_connection_is_paused_and_resumed_once(broadcaster: Broadcaster) -> No
     assert [paused.value.status, active.value.status] == ["paused", "active"]
 
 
-def test_a_connection_that_broadcasts_name_is_not_deleted(broadcaster: Broadcaster) -> None:
+def test_a_connection_in_use_is_not_deleted(broadcaster: Broadcaster) -> None:
     _save(broadcaster, **FULL)
     draft = {"name": "Test", "connection": "main", "message": {"type": "text", "text": "Halo"}}
     broadcaster.submit(draft, [{"number": "081234567890"}])
@@ -194,7 +190,7 @@ def test_a_connection_that_broadcasts_name_is_not_deleted(broadcaster: Broadcast
     assert [view.name for view in broadcaster.connections.list()] == ["main"]
 
 
-# --- limits that nobody gave -----------------------------------------------------------------------------------
+# --- default limits --------------------------------------------------------------------------------------------
 
 
 class UsualSender(VaultedSender):
@@ -222,7 +218,7 @@ def limited(settings: Settings) -> Iterator[Broadcaster]:
         yield started
 
 
-def test_a_connection_starts_with_what_is_usual_for_its_sender(limited: Broadcaster) -> None:
+def test_a_connection_starts_with_the_limits_of_its_sender(limited: Broadcaster) -> None:
     view = limited.connections.save("cloud", {"sender": "usual"})
 
     assert view.rate == Rate(messages=80)
@@ -230,7 +226,7 @@ def test_a_connection_starts_with_what_is_usual_for_its_sender(limited: Broadcas
     assert view.jitter is None
 
 
-def test_a_gateway_that_can_cost_the_number_keeps_a_human_pace_by_default(limited: Broadcaster) -> None:
+def test_a_gateway_with_a_ban_risk_has_a_human_pace_by_default(limited: Broadcaster) -> None:
     view = limited.connections.save("phone", {"sender": "risky"})
 
     assert view.jitter == HUMAN_PACE.jitter
@@ -238,7 +234,7 @@ def test_a_gateway_that_can_cost_the_number_keeps_a_human_pace_by_default(limite
     assert view.warm_up == HUMAN_PACE.warm_up
 
 
-def test_what_is_given_goes_before_what_is_usual_and_null_is_none(limited: Broadcaster) -> None:
+def test_given_limits_replace_the_defaults_and_null_removes_them(limited: Broadcaster) -> None:
     view = limited.connections.save(
         "phone", {"sender": "risky", "jitter": None, "quotas": [], "rate": {"messages": 1, "perSeconds": 2}}
     )
@@ -283,4 +279,4 @@ def test_a_connection_is_tested_without_a_send(limited: Broadcaster) -> None:
     assert limited.connections.test("sandbox").state == "up"
     assert limited.connections.test("phone").state == "unknown"
     with pytest.raises(NotFoundError):
-        limited.connections.test("nobody")
+        limited.connections.test("missing")

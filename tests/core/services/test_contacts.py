@@ -1,4 +1,4 @@
-"""What operators do with contacts and opt-outs, on both stores."""
+"""The use cases of contacts and opt-outs, on both stores."""
 
 import json
 
@@ -32,7 +32,7 @@ def test_a_contact_is_created_then_changed_in_part(broadcaster: Broadcaster) -> 
     assert broadcaster.contacts.get("081234567890").name is None
 
 
-def test_names_are_cleaned_as_a_file_would_have_them(broadcaster: Broadcaster) -> None:
+def test_names_tags_and_variables_are_cleaned_as_in_a_file(broadcaster: Broadcaster) -> None:
     contact = broadcaster.contacts.save(
         {"number": "081234567890", "name": " Budi ", "tags": ["* vip"], "variables": {" No.  Kamar ": " 12 "}}
     )
@@ -41,7 +41,7 @@ def test_names_are_cleaned_as_a_file_would_have_them(broadcaster: Broadcaster) -
     assert broadcaster.contacts.save({"number": "081234567890", "name": "  "}).name is None
 
 
-def test_text_that_no_database_stores_does_not_spoil_a_contact(broadcaster: Broadcaster) -> None:
+def test_characters_that_no_database_stores_are_replaced(broadcaster: Broadcaster) -> None:
     for name in ("Budi", "Bu\0di"):  # created, then changed
         contact = broadcaster.contacts.save({"number": "081234567890", "name": name, "variables": {"a": "x\0y"}})
     report = broadcaster.contacts.import_file(broadcaster.uploads.save([b"HP,Kota\n081234567890,Solo\n"]).upload_id)
@@ -51,7 +51,7 @@ def test_text_that_no_database_stores_does_not_spoil_a_contact(broadcaster: Broa
     assert broadcaster.contacts.get("081234567890").variables == {"a": "x\N{REPLACEMENT CHARACTER}y", "kota": "Solo"}
 
 
-def test_saving_says_whether_the_contact_is_new(broadcaster: Broadcaster) -> None:
+def test_upsert_returns_whether_the_contact_is_new(broadcaster: Broadcaster) -> None:
     saved = [broadcaster.contacts.upsert({"number": number})[1] for number in ("081234567890", "+6281234567890")]
 
     assert saved == [True, False]
@@ -71,7 +71,7 @@ def test_saving_says_whether_the_contact_is_new(broadcaster: Broadcaster) -> Non
         pytest.param({"number": "081234567890", "nama": "Budi"}, id="unknown-field"),
     ],
 )
-def test_a_contact_that_does_not_fit_is_refused(broadcaster: Broadcaster, fields: dict[str, object]) -> None:
+def test_an_invalid_contact_is_refused(broadcaster: Broadcaster, fields: dict[str, object]) -> None:
     with pytest.raises((InvalidInputError, NumberError)):
         broadcaster.contacts.save(fields)
 
@@ -85,7 +85,7 @@ def test_a_deleted_contact_is_gone(broadcaster: Broadcaster) -> None:
 
     assert broadcaster.contacts.list().items == []
     assert [(tag.name, tag.contacts) for tag in broadcaster.tags.list()] == [("vip", 0)]
-    for gone in ("+6281234567890", "nobody"):
+    for gone in ("+6281234567890", "no number"):
         with pytest.raises(NotFoundError):
             broadcaster.contacts.delete(gone)
 
@@ -114,7 +114,7 @@ def test_blocking_lists_a_number_once_with_its_first_reason(broadcaster: Broadca
     assert broadcaster.blacklist.list(query="999").items == []
 
 
-def test_blocking_on_one_connection_is_beside_blocking_on_all(broadcaster: Broadcaster) -> None:
+def test_an_entry_for_one_connection_is_separate_from_one_for_all(broadcaster: Broadcaster) -> None:
     broadcaster.blacklist.add("081234567890", connection="sandbox")
     broadcaster.blacklist.add("081234567890")
     assert {entry.connection for entry in broadcaster.blacklist.list().items} == {None, "sandbox"}
@@ -129,14 +129,14 @@ def test_blocking_on_one_connection_is_beside_blocking_on_all(broadcaster: Broad
     assert "81234567890" not in str(caught.value)
 
 
-def test_blocking_on_a_connection_that_is_not_there_blocks_nobody(broadcaster: Broadcaster) -> None:
+def test_blocking_on_a_missing_connection_adds_no_entry(broadcaster: Broadcaster) -> None:
     with pytest.raises(NotFoundError):
         broadcaster.blacklist.add("081234567890", connection="gone")
 
     assert broadcaster.blacklist.list().total == 0
 
 
-def test_many_are_blocked_together_or_not_at_all(broadcaster: Broadcaster) -> None:
+def test_many_numbers_are_blocked_together_or_not_at_all(broadcaster: Broadcaster) -> None:
     numbers = [f"0812{place:08d}" for place in range(12_000)]
 
     with pytest.raises(InvalidInputError) as caught:
@@ -149,7 +149,7 @@ def test_many_are_blocked_together_or_not_at_all(broadcaster: Broadcaster) -> No
     assert broadcaster.blacklist.list(page=240, page_size=50).total == 12_000
 
 
-def test_ids_that_whatsapp_gave_can_be_blocked_though_no_plan_knows_them(broadcaster: Broadcaster) -> None:
+def test_whatsapp_ids_outside_the_number_plans_can_be_blocked(broadcaster: Broadcaster) -> None:
     assert broadcaster.blacklist.add("+551187654321").number == "+551187654321"
 
     broadcaster.blacklist.remove("+551187654321")
@@ -158,7 +158,7 @@ def test_ids_that_whatsapp_gave_can_be_blocked_though_no_plan_knows_them(broadca
         broadcaster.blacklist.add("not a number")
 
 
-def test_whoever_opts_out_while_a_broadcast_runs_is_not_sent_to(
+def test_a_person_who_opts_out_while_a_broadcast_runs_gets_no_message(
     broadcaster: Broadcaster, worker: Worker, gateway: Gateway
 ) -> None:
     limits = {"rate": {"messages": 20, "perSeconds": 1}}
@@ -177,7 +177,7 @@ def test_whoever_opts_out_while_a_broadcast_runs_is_not_sent_to(
     assert broadcaster.status(job.job_id).skipped_by == {"blacklisted": 20}
 
 
-def test_whoever_is_erased_while_a_broadcast_runs_is_not_sent_to(
+def test_a_person_who_is_erased_while_a_broadcast_runs_gets_no_message(
     broadcaster: Broadcaster, worker: Worker, gateway: Gateway
 ) -> None:
     limits = {"rate": {"messages": 40, "perSeconds": 1}}
@@ -217,7 +217,7 @@ def test_contacts_by_tag_are_an_audience(broadcaster: Broadcaster, worker: Worke
     assert {arrival.text for arrival in gateway.arrivals()} == {"Halo Orang 0", "Halo Orang 1"}
 
 
-def test_an_audience_of_nobody_is_no_error(broadcaster: Broadcaster) -> None:
+def test_an_empty_audience_is_no_error(broadcaster: Broadcaster) -> None:
     source = {"type": "contacts", "tags": ["gone"], "match": "all", "without": ["vip"]}
     message = {"type": "text", "text": "Halo"}
     job_id = broadcaster.submit({"name": "Promo", "message": message, "source": source}).job_id

@@ -1,4 +1,4 @@
-"""Erasing a person, on both stores: gone from the book and from every message, and all counts stay true."""
+"""Erasing a person, on both stores: from the contact book and from every message, with all counts unchanged."""
 
 import json
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def bench(broadcaster: Broadcaster) -> Bench:
 
 
 def add_broadcast(bench: Bench, *statuses: MessageStatus, prepared: bool = True) -> int:
-    """A broadcast to the person and to others, whose messages have these statuses, one after the other."""
+    """Add a broadcast to the person and to others, whose messages have these statuses in this order."""
     key = bench.add_broadcast()
     rows = [new_message(key, place, f"+62812{place:08d}") for place in range(len(statuses))]
     with bench.unit() as unit:
@@ -103,7 +103,7 @@ def is_blank(bench: Bench, key: int) -> bool:
         pytest.param(M.SKIPPED, M.SKIPPED, {}, id="skipped-at-the-send"),
     ],
 )
-def test_a_message_is_blanked_and_cancelled_if_it_waits(
+def test_a_message_is_blanked_and_a_waiting_one_is_cancelled(
     broadcaster: Broadcaster, bench: Bench, status: MessageStatus, after: MessageStatus, report: dict[str, int]
 ) -> None:
     key = add_broadcast(bench, status, status)
@@ -129,7 +129,7 @@ def test_a_message_is_blanked_and_cancelled_if_it_waits(
         pytest.param(M.FAILED, M.FAILED, None, id="it-failed"),
     ],
 )
-def test_a_message_that_was_being_sent_ends_as_it_ends(
+def test_a_message_that_was_being_sent_keeps_its_outcome(
     broadcaster: Broadcaster, bench: Bench, ending: MessageStatus, after: MessageStatus, reason: str | None
 ) -> None:
     key = add_broadcast(bench, M.PROCESSING, M.SENT)
@@ -143,7 +143,7 @@ def test_a_message_that_was_being_sent_ends_as_it_ends(
     assert bench.broadcast(key)["status"] == "completed"
 
 
-def test_nobody_who_was_erased_is_tried_again(broadcaster: Broadcaster, bench: Bench) -> None:
+def test_messages_of_an_erased_person_are_not_sent_again(broadcaster: Broadcaster, bench: Bench) -> None:
     failed, unknown = add_broadcast(bench, M.FAILED, M.FAILED), add_broadcast(bench, M.UNKNOWN, M.UNKNOWN)
     crashed = add_broadcast(bench, M.PROCESSING, M.SENT)
     broadcaster.contacts.erase(PERSON)
@@ -165,7 +165,7 @@ def test_nobody_who_was_erased_is_tried_again(broadcaster: Broadcaster, bench: B
         bench.check_counters(key)
 
 
-def test_messages_that_were_never_to_be_tried_are_found_too(broadcaster: Broadcaster) -> None:
+def test_messages_that_the_preparation_skipped_are_found_too(broadcaster: Broadcaster) -> None:
     broadcaster.blacklist.add(PERSON, reason="asked by mail")
     message = {"type": "text", "text": "Halo {{ name }}"}
     people = [{"number": PERSON, "name": "Budi"}, {"number": OTHER, "name": "Ani"}, {"number": "salah", "name": "X"}]
@@ -182,7 +182,9 @@ def test_messages_that_were_never_to_be_tried_are_found_too(broadcaster: Broadca
     assert broadcaster.status(job_id) == before
 
 
-def test_while_an_audience_is_read_the_number_keeps_its_double_away(broadcaster: Broadcaster, bench: Bench) -> None:
+def test_the_number_stays_while_the_audience_is_read_to_refuse_a_duplicate(
+    broadcaster: Broadcaster, bench: Bench
+) -> None:
     key = add_broadcast(bench, M.SENT, M.QUEUED, prepared=False)
 
     first = broadcaster.contacts.erase(PERSON)
@@ -199,7 +201,7 @@ def test_while_an_audience_is_read_the_number_keeps_its_double_away(broadcaster:
     assert is_blank(bench, message_key(key, 0))
 
 
-def test_many_messages_go_step_by_step(broadcaster: Broadcaster, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_are_erased_in_steps(broadcaster: Broadcaster, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erasure, "STEP", 2)
     keys = [add_broadcast(bench, M.QUEUED, M.QUEUED) for _ in range(5)]
 
@@ -210,15 +212,15 @@ def test_many_messages_go_step_by_step(broadcaster: Broadcaster, bench: Bench, m
         bench.check_counters(key)
 
 
-def test_a_broadcast_whose_last_message_is_erased_is_complete_and_plugins_hear_it(
+def test_a_broadcast_whose_last_message_is_erased_is_complete_and_plugins_are_notified(
     broadcaster: Broadcaster, bench: Bench
 ) -> None:
-    heard: list[str] = []
+    statuses: list[str] = []
 
     class Listener:
         @hookimpl
         def wab_broadcast_changed(self, broadcast: BroadcastSummary) -> None:
-            heard.append(broadcast.status)
+            statuses.append(broadcast.status)
 
     listener = Listener()
     broadcaster.plugins._manager.register(listener)
@@ -227,14 +229,14 @@ def test_a_broadcast_whose_last_message_is_erased_is_complete_and_plugins_hear_i
     broadcaster.contacts.erase(PERSON)
     broadcaster.plugins._manager.unregister(listener)
 
-    assert heard == ["completed"]
+    assert statuses == ["completed"]
     assert bench.broadcast(key)["status"] == "completed"
 
 
 # --- the person ------------------------------------------------------------------------------------------------
 
 
-def test_a_contact_is_gone_and_the_promise_of_silence_stays(broadcaster: Broadcaster) -> None:
+def test_a_contact_is_deleted_and_its_opt_out_stays(broadcaster: Broadcaster) -> None:
     broadcaster.contacts.save({"number": PERSON, "name": "Budi", "tags": ["vip"]})
     broadcaster.blacklist.add(PERSON, reason="asked by mail")
 
@@ -247,7 +249,7 @@ def test_a_contact_is_gone_and_the_promise_of_silence_stays(broadcaster: Broadca
     assert [act.act for act in broadcaster.blacklist.history(PERSON)] == ["opt_out"]
 
 
-def test_erasing_is_noted_without_the_number_and_only_once(broadcaster: Broadcaster) -> None:
+def test_an_erasure_is_recorded_once_and_without_the_number(broadcaster: Broadcaster) -> None:
     broadcaster.contacts.save({"number": PERSON})
     broadcaster.contacts.erase(PERSON, actor="dewi")
     again = broadcaster.contacts.erase(PERSON, actor="dewi")
@@ -259,8 +261,8 @@ def test_erasing_is_noted_without_the_number_and_only_once(broadcaster: Broadcas
     assert (again.contact, again.messages) == (False, 0)
 
 
-def test_only_a_number_can_be_erased(broadcaster: Broadcaster) -> None:
-    assert not broadcaster.contacts.erase("+551187654321").contact  # an id that WhatsApp gave
+def test_an_invalid_number_cannot_be_erased(broadcaster: Broadcaster) -> None:
+    assert not broadcaster.contacts.erase("+551187654321").contact  # a WhatsApp id outside the number plans
 
     with pytest.raises(NumberError):
-        broadcaster.contacts.erase("nobody")
+        broadcaster.contacts.erase("no number")

@@ -1,4 +1,4 @@
-"""What operators do with tags, on both stores."""
+"""The use cases of tags, on both stores."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from wabroadcast_core import ConflictError, InvalidInputError, NotFoundError
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.contact import TagView
-from wabroadcast_core.services import tags as tag_book
+from wabroadcast_core.services import tags as tag_service
 
 
 @pytest.fixture
@@ -17,8 +17,8 @@ def broadcaster(shared: Broadcaster) -> Broadcaster:
 
 @pytest.fixture(autouse=True)
 def people(broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Six people: every second is ``even``, every third ``third``; steps are short."""
-    monkeypatch.setattr(tag_book, "STEP", 2)
+    """Create six contacts: every second one has ``even``, every third one ``third``. Steps are short."""
+    monkeypatch.setattr(tag_service, "STEP", 2)
     for place in range(6):
         tags = [tag for tag, by in (("even", 2), ("third", 3)) if place % by == 0]
         broadcaster.contacts.save({"number": number(place), "name": f"Orang {place}", "tags": tags})
@@ -45,14 +45,14 @@ def test_a_tag_is_renamed(broadcaster: Broadcaster) -> None:
     assert broadcaster.tags.rename("genap", to="genap") == renamed
 
 
-def test_a_name_that_is_taken_is_refused_with_the_way_out(broadcaster: Broadcaster) -> None:
+def test_a_name_of_another_tag_is_refused_with_the_advice_to_merge(broadcaster: Broadcaster) -> None:
     with pytest.raises(ConflictError, match="merge"):
         broadcaster.tags.rename("even", to="third")
 
     assert tags(broadcaster) == {"even": 3, "third": 2}
 
 
-def test_several_tags_become_one(broadcaster: Broadcaster) -> None:
+def test_several_tags_are_merged_into_one(broadcaster: Broadcaster) -> None:
     broadcaster.contacts.save({"number": number(6), "tags": ["other"]})
 
     merged = broadcaster.tags.merge("third", ["even", "third", "other"])
@@ -63,14 +63,14 @@ def test_several_tags_become_one(broadcaster: Broadcaster) -> None:
 
 
 @pytest.mark.parametrize(("into", "source"), [("gone", "even"), ("even", "gone")])
-def test_a_merge_with_a_tag_that_is_not_there_changes_nothing(broadcaster: Broadcaster, into: str, source: str) -> None:
+def test_a_merge_with_a_missing_tag_changes_nothing(broadcaster: Broadcaster, into: str, source: str) -> None:
     with pytest.raises(NotFoundError, match="gone"):
         broadcaster.tags.merge(into, ["third", source])
 
     assert tags(broadcaster) == {"even": 3, "third": 2}
 
 
-def test_a_deleted_tag_leaves_its_contacts(broadcaster: Broadcaster) -> None:
+def test_deleting_a_tag_keeps_its_contacts(broadcaster: Broadcaster) -> None:
     broadcaster.tags.delete("even")
 
     assert tags(broadcaster) == {"third": 2}
@@ -81,7 +81,7 @@ def test_a_deleted_tag_leaves_its_contacts(broadcaster: Broadcaster) -> None:
 
 
 @pytest.mark.parametrize(
-    ("chosen", "report", "new", "even"),
+    ("selection", "report", "new", "even"),
     [
         pytest.param(
             {"numbers": ["0812-0000-0001", number(2), number(2), number(9)]},
@@ -95,42 +95,42 @@ def test_a_deleted_tag_leaves_its_contacts(broadcaster: Broadcaster) -> None:
             {"contacts": 2, "added": 2, "removed": 1, "unknown": 0},
             [0, 3],
             [2, 4],
-            id="everyone-with-a-tag",
+            id="contacts-with-a-tag",
         ),
         pytest.param(
             {"filter": {"tag": "even"}},
             {"contacts": 3, "added": 3, "removed": 3, "unknown": 0},
             [0, 2, 4],
             [],
-            id="everyone-with-the-tag-that-goes",
+            id="contacts-with-the-removed-tag",
         ),
         pytest.param(
             {"filter": {"q": "orang 4"}},
             {"contacts": 1, "added": 1, "removed": 1, "unknown": 0},
             [4],
             [0, 2],
-            id="whom-a-search-finds",
+            id="contacts-by-search",
         ),
         pytest.param(
             {"filter": {"tag": "third", "query": "orang 4"}},
             {"contacts": 0, "added": 0, "removed": 0, "unknown": 0},
             [],
             [0, 2, 4],
-            id="nobody",
+            id="no-contact",
         ),
         pytest.param(
             {"filter": {}},
             {"contacts": 6, "added": 6, "removed": 3, "unknown": 0},
             [0, 1, 2, 3, 4, 5],
             [],
-            id="everyone",
+            id="all-contacts",
         ),
     ],
 )
-def test_many_are_tagged_and_untagged_at_once(
-    broadcaster: Broadcaster, chosen: dict[str, Any], report: dict[str, int], new: list[int], even: list[int]
+def test_tags_are_added_to_and_removed_from_many_contacts(
+    broadcaster: Broadcaster, selection: dict[str, Any], report: dict[str, int], new: list[int], even: list[int]
 ) -> None:
-    done = broadcaster.tags.tag_contacts({**chosen, "add": ["new"], "remove": ["even", "gone"]})
+    done = broadcaster.tags.tag_contacts({**selection, "add": ["new"], "remove": ["even", "gone"]})
 
     assert done.model_dump() == report
     assert (tagged(broadcaster, "new"), tagged(broadcaster, "even")) == (new, even)
@@ -140,17 +140,15 @@ def test_many_are_tagged_and_untagged_at_once(
 @pytest.mark.parametrize(
     ("tagging", "path"),
     [
-        pytest.param({"add": ["x"]}, "", id="nobody-meant"),
-        pytest.param({"numbers": [number(1)], "filter": {}, "add": ["x"]}, "", id="meant-twice"),
-        pytest.param({"filter": {}}, "", id="nothing-to-do"),
-        pytest.param({"filter": {}, "add": ["x"], "remove": ["x"]}, "", id="put-on-and-taken-off"),
+        pytest.param({"add": ["x"]}, "", id="no-contacts-given"),
+        pytest.param({"numbers": [number(1)], "filter": {}, "add": ["x"]}, "", id="numbers-and-filter"),
+        pytest.param({"filter": {}}, "", id="no-tags"),
+        pytest.param({"filter": {}, "add": ["x"], "remove": ["x"]}, "", id="added-and-removed"),
         pytest.param({"filter": {}, "add": ["a, b"]}, "add.0", id="two-tags-in-one"),
         pytest.param({"numbers": [number(1), "12"], "add": ["x"]}, "numbers.1", id="no-number"),
     ],
 )
-def test_a_tagging_that_does_not_fit_changes_nothing(
-    broadcaster: Broadcaster, tagging: dict[str, Any], path: str
-) -> None:
+def test_an_invalid_tagging_changes_nothing(broadcaster: Broadcaster, tagging: dict[str, Any], path: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         broadcaster.tags.tag_contacts(tagging)
 

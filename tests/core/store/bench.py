@@ -1,4 +1,4 @@
-"""A store with broadcasts in it and no engine near: what the engine would do, one transaction at a time."""
+"""A store with broadcasts and without an engine. Tests run the transactions of the engine one at a time."""
 
 import contextlib
 import json
@@ -27,14 +27,17 @@ WAITING = (MessageStatus.QUEUED, MessageStatus.RETRY)
 
 @dataclass
 class Bench:
-    """:param now: the time of the next transaction; it only moves when a test moves it."""
+    """A store and the transactions that an engine makes.
+
+    :param now: the time of the next transaction; only a test changes it.
+    """
 
     database: Database
     now: float = 1_000_000.0
     connections: list[int] = field(default_factory=list)
 
     def clear(self, *, connections: int = 2) -> None:
-        """Empty the store, then enter so many connections: ``c0``, ``c1``, ..."""
+        """Empty the store, then create connections: ``c0``, ``c1``, ..."""
         with self.database.write() as conn:
             for table in reversed(metadata.sorted_tables):
                 conn.execute(table.delete())
@@ -46,14 +49,14 @@ class Bench:
 
     @contextlib.contextmanager
     def unit(self) -> Iterator[UnitOfWork]:
-        """One transaction as the engine makes them."""
+        """Open a transaction that ends as the engine's do."""
         with self.database.write() as conn:
             unit = UnitOfWork(conn, self.now)
             yield unit
             broadcast_store.apply_changes(conn, unit.changes, now=self.now)
 
     def add_broadcast(self, *, on_unknown: str = "hold", job_id: str = "") -> int:
-        """A broadcast that is being prepared."""
+        """Add a broadcast that is being prepared."""
         draft = BroadcastDraft.model_validate(
             {"name": "Test", "message": {"type": "text", "text": "Halo"}, "onUnknown": on_unknown, "connection": "c0"}
         )
@@ -75,6 +78,7 @@ class Bench:
             )
 
     def add_messages(self, key: int, positions: Sequence[int], *, batch_size: int = 1_000) -> None:
+        """Add queued messages at these positions of the audience."""
         rows = [
             NewMessage(
                 message_key(key, position), key, position // batch_size, ANY_ROUTE, MessageStatus.QUEUED,
@@ -88,12 +92,13 @@ class Bench:
             unit.changes[key, "total"] += len(stored)
 
     def end_preparing(self, key: int) -> None:
+        """Mark the broadcast as prepared."""
         with self.database.write() as conn:
             broadcast_store.update_broadcast(conn, key, prepared=True)
             broadcast_store.complete_broadcast(conn, key, now=self.now)
 
     def claim(self, key: int, amount: int, *, worker_id: int = 1, connection: int = 0) -> list[Claimed]:
-        """What the engine's claim takes of one broadcast."""
+        """Claim messages of one broadcast, as the engine does."""
         with self.unit() as unit:
             if self.broadcast(key)["status"] != BroadcastStatus.PROCESSING:
                 return []
@@ -112,7 +117,7 @@ class Bench:
         return [message for one in taken for message in one.unpack()]
 
     def record(self, *outcomes: Outcome, worker_id: int = 1) -> set[int]:
-        """As the engine does: the quick way first, where it may fit."""
+        """Record outcomes as the engine does: packed if all are plainly sent, else one by one."""
         if all(outcome.is_plainly_sent for outcome in outcomes):
             with contextlib.suppress(NotHeldError), self.unit() as unit:
                 outcome_store.record_sent(unit.conn, Sent.of(outcomes), worker_id=worker_id, changes=unit.changes)
@@ -121,19 +126,21 @@ class Bench:
             return outcome_store.record_outcomes(unit.conn, list(outcomes), worker_id=worker_id, changes=unit.changes)
 
     def broadcast(self, key: int) -> RowMapping:
+        """Return the row of a broadcast."""
         with self.database.read() as conn:
             row = broadcast_store.get_broadcast(conn, key)
         assert row is not None
         return row
 
     def message(self, key: int) -> RowMapping:
+        """Return the row of a message."""
         with self.database.read() as conn:
             row = message_store.find_message(conn, key)
         assert row is not None
         return row
 
     def check_counters(self, key: int) -> None:
-        """The counters are the true numbers, and add up to the total."""
+        """Check that the counters match the messages and add up to the total."""
         row = self.broadcast(key)
         with self.database.read() as conn:
             statuses = conn.execute(

@@ -32,13 +32,13 @@ def listed(database: Database, **options: object) -> tuple[list[str], int]:
     return [row["number"] for row in rows], total
 
 
-def test_upserting_counts_the_new_ones_only(database: Database) -> None:
+def test_upsert_counts_only_new_contacts(database: Database) -> None:
     assert fill(database, NewContact(number(1)), NewContact(number(2))) == 2
     assert fill(database, NewContact(number(2)), NewContact(number(3))) == 1
     assert fill(database) == 0
 
 
-def test_what_is_said_wins_and_what_is_not_stays(database: Database) -> None:
+def test_given_fields_replace_the_old_ones_and_others_stay(database: Database) -> None:
     fill(database, NewContact(number(1), "Budi", {"kota": "Bogor", "poin": 7}, ("a",)))
     fill(database, NewContact(number(1), None, {"kota": "Solo", "aktif": True}, ("b", "a")))
 
@@ -100,19 +100,19 @@ def test_contacts_are_found_by_part_of_name_or_number(database: Database, query:
 @pytest.mark.parametrize(
     ("names", "match", "without", "found"),
     [
-        pytest.param([], "any", [], range(12), id="everyone"),
+        pytest.param([], "any", [], range(12), id="all"),
         pytest.param(["two"], "any", [], range(0, 12, 2), id="one-tag"),
         pytest.param(["two", "three"], "any", [], [0, 2, 3, 4, 6, 8, 9, 10], id="any"),
-        pytest.param(["two", "three"], "all", [], [0, 6], id="all"),
-        pytest.param(["two", "two"], "all", [], range(0, 12, 2), id="a-tag-said-twice"),
-        pytest.param(["two", "gone"], "all", [], [], id="all-with-a-tag-that-is-not-there"),
-        pytest.param(["gone"], "any", [], [], id="nobody"),
-        pytest.param([], "any", ["two"], range(1, 12, 2), id="everyone-without-a-tag"),
-        pytest.param([], "any", ["two", "three"], [1, 5, 7, 11], id="everyone-without-any-of-two"),
+        pytest.param(["two", "three"], "all", [], [0, 6], id="both"),
+        pytest.param(["two", "two"], "all", [], range(0, 12, 2), id="a-tag-given-twice"),
+        pytest.param(["two", "gone"], "all", [], [], id="all-with-a-missing-tag"),
+        pytest.param(["gone"], "any", [], [], id="none"),
+        pytest.param([], "any", ["two"], range(1, 12, 2), id="all-without-a-tag"),
+        pytest.param([], "any", ["two", "three"], [1, 5, 7, 11], id="all-without-any-of-two"),
         pytest.param(["two"], "any", ["three"], [2, 4, 8, 10], id="one-without-another"),
         pytest.param(["two", "three"], "all", ["five"], [6], id="all-without-a-third"),
         pytest.param(["two"], "any", ["two"], [], id="with-and-without"),
-        pytest.param(["three"], "any", ["gone"], [0, 3, 6, 9], id="without-a-tag-that-is-not-there"),
+        pytest.param(["three"], "any", ["gone"], [0, 3, 6, 9], id="without-a-missing-tag"),
     ],
 )
 def test_an_audience_by_tags_streams_in_order(
@@ -138,7 +138,7 @@ def test_an_audience_by_tags_streams_in_order(
     assert read == [number(place) for place in found]
 
 
-def test_the_names_of_variables_are_found_where_they_are(database: Database) -> None:
+def test_the_names_of_variables_are_found(database: Database) -> None:
     fill(
         database,
         NewContact(number(1), "Budi", {"kota": "Bogor", "orderId": 7}, ("a",)),
@@ -147,12 +147,12 @@ def test_the_names_of_variables_are_found_where_they_are(database: Database) -> 
     )
 
     with database.read() as conn:
-        asked = {"everyone": {}, "tag": {"tag": "a"}, "search": {"query": "ani"}, "both": {"tag": "a", "query": "ani"}}
-        names = {name: contact_store.variable_names(conn, limit=10, **options) for name, options in asked.items()}
+        filters = {"all": {}, "tag": {"tag": "a"}, "search": {"query": "ani"}, "both": {"tag": "a", "query": "ani"}}
+        names = {name: contact_store.variable_names(conn, limit=10, **options) for name, options in filters.items()}
         few = contact_store.variable_names(conn, limit=2)
 
     assert names == {
-        "everyone": {"kota", "orderId", "No. Kamar"},
+        "all": {"kota", "orderId", "No. Kamar"},
         "tag": {"kota", "orderId"},
         "search": {"kota", "No. Kamar"},
         "both": set(),
@@ -163,10 +163,10 @@ def test_the_names_of_variables_are_found_where_they_are(database: Database) -> 
 # --- the blacklist ---------------------------------------------------------------------------------------------
 
 
-def test_listed_numbers_are_found_everywhere_or_on_their_connection(database: Database) -> None:
-    asked = [number(place) for place in range(5_000)]
+def test_listed_numbers_are_found_for_all_connections_or_for_their_own(database: Database) -> None:
+    numbers = [number(place) for place in range(5_000)]
     with database.write() as conn:
-        assert blacklist_store.listed_reasons(conn, asked) == {}
+        assert blacklist_store.listed_reasons(conn, numbers) == {}
         everywhere = [number(place) for place in range(0, 6_000, 2)]
         assert blacklist_store.add_numbers(conn, everywhere, reason="stop", source="test", now=1.0) == 3_000
         added = blacklist_store.add_numbers(
@@ -175,21 +175,21 @@ def test_listed_numbers_are_found_everywhere_or_on_their_connection(database: Da
         assert added == 1
 
         assert blacklist_store.listed_reasons(conn, []) == {}
-        assert blacklist_store.listed_reasons(conn, asked) == dict.fromkeys(everywhere[:2_500], "stop")
+        assert blacklist_store.listed_reasons(conn, numbers) == dict.fromkeys(everywhere[:2_500], "stop")
         assert blacklist_store.listed_reasons(conn, [number(1)], connection_id=7) == {number(1): "here"}
         assert blacklist_store.listed_reasons(conn, [number(1)], connection_id=8) == {}
 
 
-def test_opting_out_and_in_again_is_kept(database: Database) -> None:
+def test_opting_out_and_in_again_is_recorded(database: Database) -> None:
     with database.write() as conn:
         for _ in range(2):
             blacklist_store.add_numbers(conn, [number(1)], reason="stop", source="reply", now=2.0)
         assert blacklist_store.remove_number(conn, number(1), source="admin", now=3.0)
         assert not blacklist_store.remove_number(conn, number(1), source="admin", now=4.0)
 
-        kept = conn.execute(select(acts.c.act, acts.c.actor, acts.c.at, acts.c.detail).order_by(acts.c.id)).all()
+        recorded = conn.execute(select(acts.c.act, acts.c.actor, acts.c.at, acts.c.detail).order_by(acts.c.id)).all()
 
-    assert [tuple(row) for row in kept] == [
+    assert [tuple(row) for row in recorded] == [
         ("opt_out", "reply", 2.0, f"{number(1)}: stop"),
         ("opt_in", "admin", 3.0, number(1)),
     ]

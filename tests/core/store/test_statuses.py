@@ -1,4 +1,4 @@
-"""The statuses against a model: random acts of workers, operators and providers, one after the other."""
+"""The statuses compared with a model: random actions of workers, operators and providers, one after the other."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -42,7 +42,7 @@ BATCH_SIZE = 3
 
 
 class Statuses(RuleBasedStateMachine):
-    """The model says of every message which status it has and who holds it; the store must say the same."""
+    """The model has the status of every message and the worker that claimed it. The store must agree with it."""
 
     bench: Bench
 
@@ -51,18 +51,18 @@ class Statuses(RuleBasedStateMachine):
         self.status: dict[int, MessageStatus] = {}
         self.wanted: dict[int, MessageStatus] = {}
         self.tried: dict[int, int] = {}
-        self.holder: dict[int, int] = {}  # who claimed it last; kept with unknown, for a late outcome
+        self.holder: dict[int, int] = {}  # the worker that claimed it last, also of unknown ones
         self.due: dict[int, float] = {}
         self.delivered: set[int] = set()
         self.read: set[int] = set()
-        self.held: dict[int, dict[int, Claimed]] = {worker: {} for worker in range(1, 3)}  # as workers remember it
+        self.held: dict[int, dict[int, Claimed]] = {worker: {} for worker in range(1, 3)}  # as the workers know it
         self.prepared: set[int] = set()
         self.state: dict[int, BroadcastStatus] = {}
         self.resends: set[int] = set()
 
     @initialize()
     def begin(self) -> None:
-        """One broadcast whose audience is read, one whose audience is being read."""
+        """Add a prepared broadcast, and one that is being prepared."""
         self.bench.clear()
         first, second = self._submit(resend=False), self._submit(resend=True)
         self._prepare(first, range(4))
@@ -84,7 +84,7 @@ class Statuses(RuleBasedStateMachine):
         self._prepare(data.draw(st.sampled_from(self._unread())), places)
 
     def _unread(self) -> list[int]:
-        """Broadcasts whose audience is being read."""
+        """Return the broadcasts that are being prepared."""
         return [key for key in self._in(BroadcastStatus.PROCESSING) if key not in self.prepared]
 
     def _prepare(self, key: int, places: Iterable[int]) -> None:
@@ -110,7 +110,7 @@ class Statuses(RuleBasedStateMachine):
         self._claim(data.draw(st.sampled_from(self._running())), worker, amount)
 
     def _running(self) -> list[int]:
-        """Broadcasts with due messages: some that are paused or cancelled, too."""
+        """Return the broadcasts with due messages, also paused and cancelled ones."""
         return [key for key in self.state if any(self._is_due(message) for message in self._of(key))]
 
     def _claim(self, key: int, worker: int, amount: int) -> None:
@@ -134,7 +134,7 @@ class Statuses(RuleBasedStateMachine):
     @precondition(lambda self: any(self.held.values()))
     @rule(data=st.data(), ending=ENDINGS)
     def record(self, data: st.DataObject, ending: MessageStatus) -> None:
-        """What a worker remembers to hold ends; some of it may have been settled by others meanwhile."""
+        """Record outcomes of a worker's claims; some of them may have been settled by others meanwhile."""
         worker = data.draw(st.sampled_from([worker for worker, held in self.held.items() if held]))
         keys = data.draw(st.sets(st.sampled_from(sorted(self.held[worker])), min_size=1))
         self._record(worker, keys, ending)
@@ -145,14 +145,14 @@ class Statuses(RuleBasedStateMachine):
         for key in keys:
             del self.held[worker][key]
             mine = self.holder.get(key) == worker
-            late = self.status[key] is M.UNKNOWN and ending in {M.SENT, M.FAILED, *self._first_look(ending)}
+            late = self.status[key] is M.UNKNOWN and ending in {M.SENT, M.FAILED, *self._final(ending)}
             assert (key in stored) == (mine and (self.status[key] is M.PROCESSING or late))
             if key in stored:
                 self._end(key, ending)
 
     @staticmethod
-    def _first_look(ending: MessageStatus) -> set[MessageStatus]:
-        """A message that is unknown learns an outcome from the worker that held it, and only a real one."""
+    def _final(ending: MessageStatus) -> set[MessageStatus]:
+        """Return the outcome if it is final: only such a one of its last worker settles an unknown message."""
         return set() if ending in {M.RETRY, M.QUEUED, M.SKIPPED, M.UNKNOWN} else {ending}
 
     def _outcome(self, key: int, ending: MessageStatus) -> Outcome:
@@ -183,7 +183,7 @@ class Statuses(RuleBasedStateMachine):
     @precondition(lambda self: bool(self._running()))
     @rule(data=st.data(), worker=WORKERS, ending=ENDINGS)
     def work(self, data: st.DataObject, worker: int, ending: MessageStatus) -> None:
-        """Whatever is due is claimed and ends alike, at once."""
+        """Claim all due messages and record one outcome for them at once."""
         key = data.draw(st.sampled_from(self._running()))
         self._claim(key, worker, 100)
         if mine := {message for message in self.held[worker] if broadcast_of(message) == key}:
@@ -191,7 +191,7 @@ class Statuses(RuleBasedStateMachine):
 
     @rule(worker=WORKERS, started=st.sets(PLACES))
     def settle(self, worker: int, started: set[int]) -> None:
-        """A worker died: what it had started is unknown, the rest waits again."""
+        """Settle the claims of a dead worker: started messages become unknown, the others wait again."""
         with self.bench.unit() as unit:
             claims = claim_store.claims_of(unit.conn, worker, limit=100)
             rows = [(claim.id, *self._settled(claim.id, started=position_of(claim.id) in started)) for claim in claims]
@@ -264,7 +264,7 @@ class Statuses(RuleBasedStateMachine):
         key = list(self.state)[place]
         mine = [message for message in self._of(key) if position_of(message) // BATCH_SIZE == batch]
         running = self.state[key] in {BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED} and key in self.prepared
-        moved = [message for message in mine if self._obeys(message, act)]
+        moved = [message for message in mine if self._concerns(message, act)]
         refused = ConflictError if mine or not running else NotFoundError
         with self.bench.unit() as unit:
             row = self.bench.broadcast(key)
@@ -280,13 +280,13 @@ class Statuses(RuleBasedStateMachine):
                 return
             transitions.control_batch(unit.conn, row, act, **arguments)
         for message in moved:
-            self._obey(message, act)
+            self._apply(message, act)
 
     @rule(data=st.data(), act=st.sampled_from(["pause", "resume", "cancel"]))
     def control_message(self, data: st.DataObject, act: str) -> None:
         message = data.draw(st.sampled_from(list(self.status)))
         key = broadcast_of(message)
-        allowed = self._obeys(message, act) or (self.status[message] is M.PROCESSING and act != "resume")
+        allowed = self._concerns(message, act) or (self.status[message] is M.PROCESSING and act != "resume")
         allowed = allowed and not (act == "resume" and self.state[key] is BroadcastStatus.CANCELLED)
         with self.bench.unit() as unit:
             row, present = self.bench.broadcast(key), self.bench.message(message)
@@ -301,10 +301,10 @@ class Statuses(RuleBasedStateMachine):
                     transitions.control_message(unit.conn, row, act, **arguments)
                 return
             transitions.control_message(unit.conn, row, act, **arguments)
-        self._obey(message, act)
+        self._apply(message, act)
 
-    def _obeys(self, message: int, act: str) -> bool:
-        """Whether an act concerns a message."""
+    def _concerns(self, message: int, act: str) -> bool:
+        """Return whether an action changes a message."""
         status, wanted = self.status[message], self.wanted.get(message)
         if act == "resume":
             return status is M.PAUSED or (status is M.PROCESSING and wanted is not None)
@@ -315,7 +315,7 @@ class Statuses(RuleBasedStateMachine):
             or (act == "cancel" and status is M.PAUSED)
         )
 
-    def _obey(self, message: int, act: str) -> None:
+    def _apply(self, message: int, act: str) -> None:
         claimed = self.status[message] is M.PROCESSING
         if act == "resume" and claimed:
             self.wanted.pop(message, None)
@@ -351,7 +351,7 @@ class Statuses(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1.0, 11.0, 60.0]))
     def pass_time(self, seconds: float) -> None:
-        """Time passes, and recover looks for unknown messages that are to be sent again."""
+        """Advance the time, and release unknown messages as recover does."""
         self.bench.now += seconds
         with self.bench.unit() as unit:
             unknown_store.release_unknown(unit.conn, now=self.bench.now, limit=100, changes=unit.changes)
@@ -361,11 +361,11 @@ class Statuses(RuleBasedStateMachine):
                 self.status[message] = M.RETRY
                 self.due[message] = self.bench.now
 
-    @precondition(lambda self: bool(self._heard_of()))
+    @precondition(lambda self: bool(self._claimed_before()))
     @rule(data=st.data(), kind=st.sampled_from(["sent", "delivered", "read", "failed"]))
-    def hear(self, data: st.DataObject, kind: str) -> None:
-        """A receipt for a message that was claimed before; what is claimed now is for the receipts' own tests."""
-        message = data.draw(st.sampled_from(self._heard_of()))
+    def receive(self, data: st.DataObject, kind: str) -> None:
+        """Apply a receipt for a message that was claimed before and is not claimed now."""
+        message = data.draw(st.sampled_from(self._claimed_before()))
         job_id = self.bench.broadcast(broadcast_of(message))["job_id"]
         with self.bench.unit() as unit:
             receipt = Receipt(kind, self.bench.now, message_id=f"{job_id}-{position_of(message)}")  # type: ignore[arg-type]  # drawn
@@ -382,19 +382,19 @@ class Statuses(RuleBasedStateMachine):
         if kind == "read":
             self.read.add(message)
 
-    def _heard_of(self) -> list[int]:
+    def _claimed_before(self) -> list[int]:
         return [message for message in self.holder if self.status[message] is not M.PROCESSING]
 
-    # --- what always holds -------------------------------------------------------------------------------------
+    # --- invariant ---------------------------------------------------------------------------------------------
 
     @invariant()
-    def the_store_says_what_the_model_says(self) -> None:
+    def the_store_agrees_with_the_model(self) -> None:
         for key in self.state:
             self._follow_completion(key)
             self.bench.check_counters(key)
             assert self.bench.broadcast(key)["status"] == self.state[key]
             with self.bench.database.write() as conn:
-                broadcast_store.complete_stranded(conn, now=self.bench.now)  # there is nothing for it to do
+                broadcast_store.complete_stranded(conn, now=self.bench.now)  # it must change nothing
                 stored = message_store.list_messages(conn, key)
             assert self.bench.broadcast(key)["status"] == self.state[key]
             assert {message["id"]: message["status"] for message in stored} == {
@@ -406,7 +406,7 @@ class Statuses(RuleBasedStateMachine):
             }
 
     def _follow_completion(self, key: int) -> None:
-        """A broadcast is complete exactly while its audience is read and nothing of it is open."""
+        """Update the model: a broadcast is complete exactly while it is prepared and has no open message."""
         done = key in self.prepared and not any(self.status[message] in OPEN for message in self._of(key))
         if done and self.state[key] is BroadcastStatus.PROCESSING:
             self.state[key] = BroadcastStatus.COMPLETED

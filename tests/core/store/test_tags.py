@@ -1,4 +1,4 @@
-"""Tags and how many contacts they have, on both stores, alone and in company."""
+"""Tags and the counts of their contacts, on both stores, also in concurrent transactions."""
 
 import random
 import threading
@@ -35,14 +35,14 @@ def fill(database: Database, *tags_of_each: Sequence[str]) -> None:
 
 
 def counts(database: Database) -> dict[str, int]:
-    """How many contacts each tag has, as it is kept; that it is true is checked."""
+    """Return the stored count of each tag, and check that it is right."""
     with database.read() as conn:
-        kept = dict(tag_store.list_tags(conn))
+        stored = dict(tag_store.list_tags(conn))
         true = "SELECT name, (SELECT count(*) FROM contact_tags WHERE tag_id = tags.id) FROM tags"
-        assert kept == dict(conn.execute(text(true)).all())
+        assert stored == dict(conn.execute(text(true)).all())
         orphans = "SELECT count(*) FROM contact_tags WHERE contact_id NOT IN (SELECT id FROM contacts)"
         assert conn.execute(text(orphans)).scalar() == 0
-    return kept
+    return stored
 
 
 def tagged(database: Database, tag: str) -> list[str]:
@@ -62,9 +62,9 @@ def test_tags_count_their_contacts_through_every_change(database: Database) -> N
     assert counts(database) == {"a": 0, "b": 1, "c": 0, "d": 1}
 
 
-def test_adding_and_removing_say_how_many_changed(database: Database) -> None:
+def test_adding_and_removing_return_the_number_of_changes(database: Database) -> None:
     fill(database, ["a"], ["a"], [])
-    everyone = [number(place) for place in range(4)]  # the last one is not in the book
+    everyone = [number(place) for place in range(4)]  # the last one is not in the contact book
 
     with database.write() as conn:
         ids = contact_store.ids_of(conn, everyone)
@@ -90,7 +90,7 @@ def test_a_renamed_tag_keeps_its_contacts(database: Database) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 100])
-def test_a_tag_is_dissolved_step_by_step(database: Database, limit: int) -> None:
+def test_a_tag_is_dissolved_in_steps(database: Database, limit: int) -> None:
     fill(database, ["a", "b"], ["a"], ["b"], ["a"])
 
     dissolve(database, "a", into="b", limit=limit)
@@ -105,7 +105,7 @@ def dissolve(database: Database, name: str, *, into: str | None = None, limit: i
         counts(database)
 
 
-def test_a_tag_does_not_vanish_into_one_that_is_not_there(database: Database) -> None:
+def test_a_tag_is_not_dissolved_into_a_missing_one(database: Database) -> None:
     fill(database, ["a"])
 
     with pytest.raises(NotFoundError):
@@ -114,7 +114,7 @@ def test_a_tag_does_not_vanish_into_one_that_is_not_there(database: Database) ->
     assert counts(database) == {"a": 1}
 
 
-# --- in company ------------------------------------------------------------------------------------------------
+# --- concurrent transactions -----------------------------------------------------------------------------------
 
 
 def _upsert(conn: Connection, chance: random.Random) -> None:
@@ -154,7 +154,7 @@ ACTS: tuple[Callable[[Connection, random.Random], None], ...] = (_upsert, _upser
 
 @pytest.fixture
 def crowded(database: Database) -> Database:
-    """A store that looks for deadlocks at once: here they are the rule."""
+    """Return a store that detects deadlocks at once, because they are frequent here."""
     if not database.is_sqlite:
         with database.write() as conn:
             name = conn.execute(text("SELECT current_database()")).scalar_one()
@@ -164,7 +164,7 @@ def crowded(database: Database) -> Database:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_counts_are_true_whatever_happens_at_once(crowded: Database, seed: int) -> None:
+def test_the_counts_are_right_after_concurrent_changes(crowded: Database, seed: int) -> None:
     database = crowded
     fill(database, *[TAGS] * PEOPLE)
     failures: list[BaseException] = []
@@ -176,9 +176,9 @@ def test_the_counts_are_true_whatever_happens_at_once(crowded: Database, seed: i
                 doing = chance.choice(ACTS)
                 try:
                     database.transact(lambda connection, doing=doing: doing(connection, chance))  # type: ignore[misc]
-                except NotFoundError:  # another one dissolved the tag that it was to go into
+                except NotFoundError:  # another thread dissolved the target tag
                     continue
-        except BaseException as error:  # noqa: BLE001 - the test's own thread looks at it
+        except BaseException as error:  # noqa: BLE001 - the test's own thread checks it
             failures.append(error)
 
     threads = [threading.Thread(target=act, args=(worker,)) for worker in range(4)]
@@ -191,8 +191,8 @@ def test_the_counts_are_true_whatever_happens_at_once(crowded: Database, seed: i
     counts(database)
 
 
-@pytest.mark.parametrize("started", ["postgresql"], indirect=True)  # the other one lets nobody in between
-def test_whoever_is_tagged_just_before_a_merge_is_merged_too(database: Database) -> None:
+@pytest.mark.parametrize("started", ["postgresql"], indirect=True)  # SQLite allows one writer at a time
+def test_a_contact_that_is_tagged_just_before_a_merge_is_merged_too(database: Database) -> None:
     fill(database, ["a", "b"], [])
     began = threading.Event()
 

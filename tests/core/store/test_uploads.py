@@ -1,4 +1,4 @@
-"""Uploads: what is read is what was written, wherever one seeks."""
+"""Uploads: reads return the bytes that were written, after any seek."""
 
 import io
 import os
@@ -12,7 +12,7 @@ from wabroadcast_core.errors import NotFoundError
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.uploads import UploadReader, UploadWriter, open_upload
 
-PIECE = 16  # bytes, in the place of a megabyte
+CHUNK = 16  # bytes, instead of a megabyte
 READS = st.tuples(st.just("read"), st.integers(-1, 50), st.just(0))
 SEEKS = st.tuples(st.just("seek"), st.integers(0, 120), st.just(os.SEEK_SET)) | st.tuples(
     st.just("seek"), st.integers(-10, 0), st.just(os.SEEK_END)
@@ -20,8 +20,8 @@ SEEKS = st.tuples(st.just("seek"), st.integers(0, 120), st.just(os.SEEK_SET)) | 
 
 
 @pytest.fixture
-def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload_store, "CHUNK_BYTES", PIECE)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload_store, "CHUNK_BYTES", CHUNK)
 
 
 def _write(bench: Bench, key: str, chunks: list[bytes]) -> UploadWriter:
@@ -35,7 +35,7 @@ def _write(bench: Bench, key: str, chunks: list[bytes]) -> UploadWriter:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chunks=st.lists(st.binary(max_size=40), max_size=6), acts=st.lists(READS | SEEKS, max_size=8))
 def test_an_upload_reads_and_seeks_like_the_file_it_was(
-    bench: Bench, small_pieces: None, chunks: list[bytes], acts: list[tuple[str, int, int]]
+    bench: Bench, small_chunks: None, chunks: list[bytes], acts: list[tuple[str, int, int]]
 ) -> None:
     content = b"".join(chunks)
     key = os.urandom(8).hex()
@@ -54,7 +54,7 @@ def test_an_upload_reads_and_seeks_like_the_file_it_was(
         assert upload.read() == content
 
 
-def test_an_upload_is_there_for_others_only_once_it_is_whole(bench: Bench, small_pieces: None) -> None:
+def test_an_upload_is_visible_only_once_it_is_complete(bench: Bench, small_chunks: None) -> None:
     writer = UploadWriter(bench.database, "half", now=1.0)
     writer.write(b"x" * 100)
 
@@ -66,7 +66,7 @@ def test_an_upload_is_there_for_others_only_once_it_is_whole(bench: Bench, small
         assert upload.read() == b"x" * 100
 
 
-def test_an_upload_that_is_given_up_leaves_nothing(bench: Bench, small_pieces: None) -> None:
+def test_a_discarded_upload_leaves_nothing(bench: Bench, small_chunks: None) -> None:
     writer = UploadWriter(bench.database, "half", now=1.0)
     writer.write(b"x" * 100)
 

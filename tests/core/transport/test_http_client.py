@@ -1,4 +1,4 @@
-"""The senders' client: what a lost answer is, and which addresses are of the public internet."""
+"""The HTTP client of senders: lost answers, and public addresses."""
 
 import asyncio
 import socket
@@ -30,7 +30,7 @@ def _ask(url: str, *, public_only: bool = False, times: int = 1, seconds: float 
     return asyncio.run(run())
 
 
-def test_a_peer_that_hangs_up_on_a_request_may_have_read_it(provider: FakeProvider) -> None:
+def test_a_server_that_closes_the_connection_may_have_read_the_request(provider: FakeProvider) -> None:
     provider.answering = lambda _: ProviderAnswer(fault="drop")
 
     with pytest.raises(OutcomeUnknown):
@@ -39,7 +39,7 @@ def test_a_peer_that_hangs_up_on_a_request_may_have_read_it(provider: FakeProvid
     assert len(provider.requests) == 1
 
 
-def test_a_peer_that_hangs_up_on_a_kept_connection_may_have_read_it_too(provider: FakeProvider) -> None:
+def test_a_server_that_closes_a_reused_connection_may_have_read_the_request(provider: FakeProvider) -> None:
     provider.answering = lambda _: ProviderAnswer(fault="drop" if len(provider.requests) > 1 else None)
 
     with pytest.raises(OutcomeUnknown):
@@ -48,7 +48,7 @@ def test_a_peer_that_hangs_up_on_a_kept_connection_may_have_read_it_too(provider
     assert len(provider.requests) == 2
 
 
-def test_nobody_listens_and_nothing_left() -> None:
+def test_a_refused_connection_is_temporary() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
 
@@ -56,18 +56,18 @@ def test_nobody_listens_and_nothing_left() -> None:
             _ask(f"http://127.0.0.1:{taken.getsockname()[1]}")
 
 
-def test_a_name_that_nobody_knows_is_temporary() -> None:
+def test_an_unknown_host_name_is_temporary() -> None:
     with pytest.raises(Temporary):
         _ask("http://does-not-exist.invalid/")
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "no address", "http://", "http://[::1"])
-def test_what_is_no_address_needs_a_person(url: str) -> None:
+def test_an_invalid_url_is_reported(url: str) -> None:
     with pytest.raises((ConnectionDown, Temporary)):
         _ask(url)
 
 
-def test_a_body_that_trickles_does_not_stretch_the_time(provider: FakeProvider) -> None:
+def test_a_slow_body_does_not_extend_the_time_limit(provider: FakeProvider) -> None:
     provider.answering = lambda _: ProviderAnswer(200, {"id": "1"}, fault="trickle")
 
     with pytest.raises(OutcomeUnknown):
@@ -83,7 +83,7 @@ def test_a_body_that_trickles_does_not_stretch_the_time(provider: FakeProvider) 
 def test_no_spelling_of_this_machine_is_public(provider: FakeProvider, host: str) -> None:
     url = provider.url.replace("127.0.0.1", host)
 
-    with pytest.raises(Exception):  # noqa: B017, PT011 - whatever refuses it, before a byte leaves
+    with pytest.raises(Exception):  # noqa: B017, PT011 - any error counts, if nothing was sent
         _ask(url, public_only=True)
 
     assert not provider.requests
@@ -117,13 +117,13 @@ def test_an_address_is_public_or_not(address: str, *, public: bool) -> None:
     assert is_public(address) is public
 
 
-def test_names_are_for_the_resolver() -> None:
+def test_a_host_name_is_not_numeric() -> None:
     assert is_numeric("127.0.0.1")
     assert not is_numeric("example.org")
 
 
 def test_a_redirect_to_this_machine_is_not_followed(provider: FakeProvider) -> None:
-    """The hook that judges is called for each hop: a public page cannot send us inside."""
+    """The hook that checks a URL is called for each redirect, so a public page cannot redirect to a private address."""
     transport = httpx.MockTransport(lambda _: httpx.Response(302, headers={"Location": provider.url}))
 
     async def run() -> None:
@@ -137,8 +137,8 @@ def test_a_redirect_to_this_machine_is_not_followed(provider: FakeProvider) -> N
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_no_request_is_repeated_by_itself(provider: FakeProvider, method: str) -> None:
-    """The library would repeat what HTTP calls idempotent, once a kept connection breaks."""
+def test_aiohttp_repeats_no_request(provider: FakeProvider, method: str) -> None:
+    """By default it repeats idempotent requests when a reused connection breaks."""
     provider.answering = lambda _: ProviderAnswer(200, {}, fault="drop" if len(provider.requests) > 1 else None)
 
     async def run() -> None:

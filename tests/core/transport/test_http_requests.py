@@ -1,3 +1,5 @@
+"""Replies of providers: the error for a status, ``Retry-After``, the summary."""
+
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -26,7 +28,7 @@ def _reply(status: int, content: bytes = b"", **headers: str) -> Reply:
         pytest.param(504, OutcomeUnknown, id="gateway-time-out"),
     ],
 )
-def test_a_status_has_a_meaning_where_nothing_better_is_known(status: int, kind: type[SendError]) -> None:
+def test_a_status_alone_decides_the_error(status: int, kind: type[SendError]) -> None:
     assert type(error_of(_reply(status))) is kind
 
 
@@ -44,24 +46,24 @@ def test_a_status_has_a_meaning_where_nothing_better_is_known(status: int, kind:
         pytest.param(None, None, id="absent"),
     ],
 )
-def test_a_wait_is_read_as_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
+def test_retry_after_is_read_as_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
     found = read_retry_after(header)
 
     assert found == seconds
 
 
-def test_a_date_is_as_many_seconds_as_it_is_away() -> None:
+def test_a_future_date_gives_the_seconds_until_then() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=90))
 
     assert read_retry_after(date) == pytest.approx(90, abs=10)
 
 
-def test_a_summary_blanks_what_may_be_a_number() -> None:
+def test_a_summary_blanks_everything_like_a_phone_number() -> None:
     reply = _reply(400, b'{"error": "6281234567890 and +62 812-3456-7890 are not on WhatsApp"}')
 
     assert "812" not in reply.summary
     assert "are not on WhatsApp" in reply.summary
 
 
-def test_short_figures_are_no_numbers() -> None:
+def test_short_figures_are_not_blanked() -> None:
     assert blank_numbers("code 131026, HTTP 400") == "code 131026, HTTP 400"

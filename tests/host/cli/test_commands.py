@@ -1,4 +1,4 @@
-"""The command line, as its own process against a real server."""
+"""The commands, each in a process of its own, against a real server."""
 
 import os
 import pty
@@ -23,7 +23,7 @@ def write_contacts(directory: Path, *rows: str) -> Path:
     return file
 
 
-def test_send_delivers_and_says_so(server: Any) -> None:
+def test_send_delivers_and_prints_the_result(server: Any) -> None:
     done = server.command("send", str(server.sample), "-m", TEXT)
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -31,7 +31,7 @@ def test_send_delivers_and_says_so(server: Any) -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_send_counts_apart_who_was_not_sent_to_and_exits_1(server: Any, tmp_path: Path) -> None:
+def test_send_lists_the_messages_that_were_not_sent_and_exits_with_1(server: Any, tmp_path: Path) -> None:
     file = write_contacts(
         tmp_path, "Budi;0812-0000-1001;A", "Budi lagi;+62 812-0000-1001;B", "Salah;12;C", "Tolak;081234560003;D"
     )
@@ -44,7 +44,7 @@ def test_send_counts_apart_who_was_not_sent_to_and_exits_1(server: Any, tmp_path
         assert words in done.stdout
 
 
-def test_a_workbook_and_a_message_from_a_file(server: Any, tmp_path: Path) -> None:
+def test_a_workbook_can_be_sent_to_with_a_message_from_a_file(server: Any, tmp_path: Path) -> None:
     from openpyxl import Workbook
 
     book = Workbook()
@@ -61,7 +61,7 @@ def test_a_workbook_and_a_message_from_a_file(server: Any, tmp_path: Path) -> No
     assert "2 of 2 sent" in done.stdout
 
 
-def test_local_needs_no_server(tmp_path: Path, command: Any, sample: Path) -> None:
+def test_send_with_local_needs_no_server(tmp_path: Path, command: Any, sample: Path) -> None:
     done = command(
         "send", str(sample), "-m", TEXT, "--local", cwd=tmp_path, WABROADCAST_URL="http://127.0.0.1:1"
     )  # fmt: skip
@@ -71,11 +71,11 @@ def test_local_needs_no_server(tmp_path: Path, command: Any, sample: Path) -> No
     assert (tmp_path / "wabroadcast-data" / "wabroadcast.db").exists()
 
 
-def test_a_broadcast_is_looked_at_and_steered(server: Any) -> None:
+def test_a_broadcast_is_paused_resumed_cancelled_and_shown(server: Any) -> None:
     sent = server.command("send", str(server.sample), "-m", "hi", "--at", "2999-01-01T00:00+07:00", "--detach")
     job_id = sent.stdout.split()[1]
 
-    answers = [server.command(act, job_id) for act in ("pause", "pause", "resume", "cancel")]
+    answers = [server.command(verb, job_id) for verb in ("pause", "pause", "resume", "cancel")]
 
     assert [answer.returncode for answer in answers] == [0, 2, 0, 0]
     assert answers[1].stderr.startswith("wabroadcast: ")
@@ -84,7 +84,7 @@ def test_a_broadcast_is_looked_at_and_steered(server: Any) -> None:
     assert '"status": "cancelled"' in server.command("status", job_id, "--json").stdout
 
 
-def test_failed_ones_are_tried_again(server: Any, tmp_path: Path) -> None:
+def test_failed_messages_are_retried(server: Any, tmp_path: Path) -> None:
     file = write_contacts(tmp_path, "Tolak;081234560003;D")
     job_id = server.command("send", str(file), "-m", "hi").stdout.split()[1]
 
@@ -96,13 +96,13 @@ def test_failed_ones_are_tried_again(server: Any, tmp_path: Path) -> None:
     assert "sandbox_rejected" in watched.stdout
 
 
-def test_a_file_is_imported_and_what_was_not_taken_is_told(server: Any, tmp_path: Path) -> None:
+def test_a_file_is_imported_and_its_rejected_rows_are_listed(server: Any, tmp_path: Path) -> None:
     file = write_contacts(tmp_path, "Budi;0812-0000-1001;A", "Salah;12;C")
 
     done = server.command("import", str(file), "--tag", "vip")
 
     assert done.returncode == 1, done.stderr
-    assert "1 new" in done.stdout
+    assert "1 created" in done.stdout
     assert "row 3" in done.stdout
 
 
@@ -132,7 +132,7 @@ def test_connections_and_plugins_are_listed(server: Any) -> None:
         pytest.param(["jobs", "--page", "0"], "--page", id="bad-page"),
     ],
 )
-def test_what_is_refused_is_one_line_and_exit_status_2(server: Any, arguments: list[str], words: str) -> None:
+def test_an_error_is_one_line_and_exit_status_2(server: Any, arguments: list[str], words: str) -> None:
     done = server.command(*arguments)
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -141,7 +141,7 @@ def test_what_is_refused_is_one_line_and_exit_status_2(server: Any, arguments: l
     assert words in done.stderr
 
 
-def test_a_server_that_is_not_there_is_said_with_what_to_do(
+def test_without_a_server_the_error_names_the_command_that_starts_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WABROADCAST_URL", "http://127.0.0.1:1")
@@ -153,7 +153,7 @@ def test_a_server_that_is_not_there_is_said_with_what_to_do(
 
 
 @pytest.mark.parametrize("address", ["nonsense", "http://", "ftp://x", "http://[", "http://127.0.0.1:99999"])
-def test_an_address_that_is_none_is_one_line(
+def test_an_invalid_address_is_reported_in_one_line(
     address: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WABROADCAST_URL", address)
@@ -164,36 +164,36 @@ def test_an_address_that_is_none_is_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_on_a_terminal_there_is_a_bar(server: Any) -> None:
+def test_a_terminal_shows_a_progress_bar(server: Any) -> None:
     main, side = pty.openpty()
     command = [sys.executable, "-m", "host_litestar", "send", str(server.sample), "-m", TEXT]
     environment = server.client_environment() | {"TERM": "xterm-256color", "COLUMNS": "120"}
     with subprocess.Popen(command, env=environment, stdin=side, stdout=side, stderr=side) as process:
         os.close(side)
-        seen = _read_all(main)
+        output = _read_all(main)
     os.close(main)
 
     assert process.returncode == 0
-    assert "━" in seen
-    assert "100%" in seen
-    assert "10 of 10 sent" in seen
+    assert "━" in output
+    assert "100%" in output
+    assert "10 of 10 sent" in output
 
 
 def _read_all(terminal: int) -> str:
-    pieces = []
+    chunks = []
     while True:
         try:
-            piece = os.read(terminal, 4096)
+            chunk = os.read(terminal, 4096)
         except OSError:  # the other side is closed
             break
-        if not piece:
+        if not chunk:
             break
-        pieces.append(piece)
-    return b"".join(pieces).decode()
+        chunks.append(chunk)
+    return b"".join(chunks).decode()
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["send", "--help"], ["serve", "-h"], ["--version"]])
-def test_help_is_no_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_exits_with_0(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 0
     assert capsys.readouterr().out
 
@@ -201,25 +201,25 @@ def test_help_is_no_error(arguments: list[str], capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.2, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (7_260, "2 h 1 min"), (-5, "0 s")]
 )
-def test_a_time_left_is_said_for_people(seconds: float, words: str) -> None:
+def test_a_duration_is_written_for_people(seconds: float, words: str) -> None:
     assert describe_seconds(seconds) == words
 
 
-def test_a_preview_shows_what_a_send_would_do_and_does_not_do_it(server: Any, tmp_path: Path) -> None:
+def test_a_preview_shows_the_messages_and_sends_nothing(server: Any, tmp_path: Path) -> None:
     file = write_contacts(tmp_path, "Budi;0812-0000-1001;A", "Siti;081200001002;", "Salah;12;C")
 
-    done = server.command("send", str(file), "-m", TEXT, "--name", "only looked at", "--preview")
-    jobs = server.command("jobs", "--search", "only looked at")
+    done = server.command("send", str(file), "-m", TEXT, "--name", "preview only", "--preview")
+    jobs = server.command("jobs", "--search", "preview only")
 
     assert done.returncode == 1
-    assert "1 of 3 would get it" in done.stdout
+    assert "1 of 3 recipients would get a message" in done.stdout
     assert "Halo Budi, kode A" in done.stdout
     for words in ("invalid_number", "missing_variable", "kode"):
         assert words in done.stdout
-    assert "only looked at" not in jobs.stdout
+    assert "preview only" not in jobs.stdout
 
 
-def test_a_connection_is_made_tested_and_forgotten(server: Any, tmp_path: Path) -> None:
+def test_a_connection_is_created_tested_and_deleted(server: Any, tmp_path: Path) -> None:
     settings = tmp_path / "shop.json"
     settings.write_text('{"sender": "sandbox", "settings": {"latencySeconds": 0.01}}', encoding="utf-8")
 
@@ -237,7 +237,7 @@ def test_a_connection_is_made_tested_and_forgotten(server: Any, tmp_path: Path) 
     assert server.command("connections", "show", "shop").returncode == 2
 
 
-def test_a_connection_file_that_is_not_json_is_named(server: Any, tmp_path: Path) -> None:
+def test_a_connection_file_that_is_not_json_is_named_in_the_error(server: Any, tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
 
     done = server.command("connections", "set", "shop", str(tmp_path / "broken.json"))

@@ -26,19 +26,19 @@ Command: TypeAlias = Callable[..., Done]
 
 @pytest.fixture
 def command(server: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Runs a command in this process: most of its time would be its start."""
+    """A function that runs a command in this process, because starting a process takes most of a command's time."""
     monkeypatch.setenv("WABROADCAST_URL", server.url)
     monkeypatch.delenv("WABROADCAST_API_KEY", raising=False)
 
     def call(*arguments: str) -> Done:
         code = run(arguments)
-        said = capsys.readouterr()
-        return Done(code, said.out, said.err)
+        output = capsys.readouterr()
+        return Done(code, output.out, output.err)
 
     return call
 
 
-def test_people_go_in_and_out_of_the_contact_book(command: Command, tmp_path: Path) -> None:
+def test_contacts_are_imported_listed_tagged_and_deleted(command: Command, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text(f"{HEADER}Budi;0812-1000-0001;Solo;a/b\nSiti;0812-1000-0002;Bogor;lama\n")
     command("import", str(tmp_path / "in.csv"), "--tag", "masuk")
 
@@ -49,7 +49,7 @@ def test_people_go_in_and_out_of_the_contact_book(command: Command, tmp_path: Pa
     again = command("contacts", "show", "0812-1000-0002")
 
     assert listed.stdout.splitlines()[1].split("\t")[:4] == ["+6281210000001", "Budi", "a/b, masuk", "in.csv"]
-    assert {"kota\tBogor", "came in by\tin.csv", "tags\tlama, masuk"} <= set(shown.stdout.splitlines())
+    assert {"kota\tBogor", "source\tin.csv", "tags\tlama, masuk"} <= set(shown.stdout.splitlines())
     assert tagged.stdout.splitlines() == [
         "1 contacts: 1 tags added, 1 removed",
         "1 numbers are not in the contact book",
@@ -57,7 +57,7 @@ def test_people_go_in_and_out_of_the_contact_book(command: Command, tmp_path: Pa
     assert (deleted.returncode, again.returncode) == (0, 2)
 
 
-def test_a_dry_run_shows_how_a_file_is_understood(command: Command, tmp_path: Path) -> None:
+def test_a_dry_run_shows_how_a_file_is_read(command: Command, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("Nama\tKontak\tKota, Provinsi\nBudi\t0812-6000-0001\tSolo, Jateng\nX\t12\t\n")
     options = ["--delimiter", "tab", "--encoding", "utf-8", "--column", "Kontak=number"]
 
@@ -67,7 +67,7 @@ def test_a_dry_run_shows_how_a_file_is_understood(command: Command, tmp_path: Pa
     lines = tried.stdout.splitlines()
     assert lines[:3] == ["delimiter: '\\t'", "encoding: 'utf-8'", "header row: 1"]
     assert {"Kontak\tnumber", "Nama\tname", "+6281260000001\tBudi\tcoba\tSolo, Jateng"} <= set(lines)
-    assert lines[-2:] == ["2 rows: 1 new, 0 known, 1 not taken", "  row 3, number: too short"]
+    assert lines[-2:] == ["2 rows: 1 created, 0 updated, 1 rejected", "  row 3, number: too short"]
     assert command("contacts", "show", "081260000001").returncode == 2
 
 
@@ -81,30 +81,30 @@ def test_an_exported_file_can_be_imported(command: Command, tmp_path: Path, suff
     imported = command("import", str(file))
 
     assert exported.returncode == 0, exported.stderr
-    assert imported.stdout.startswith("1 rows: 0 new, 1 known, 0 not taken")
+    assert imported.stdout.startswith("1 rows: 0 created, 1 updated, 0 rejected")
     assert list(tmp_path.glob("*.part")) == []
 
 
-def test_tags_are_looked_after(command: Command, tmp_path: Path) -> None:
+def test_tags_are_renamed_merged_listed_and_deleted(command: Command, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text(f"{HEADER}A;0812-3000-0001;;t/1\nB;0812-3000-0002;;t2\nC;0812-3000-0003;;t3\n")
     command("import", str(tmp_path / "in.csv"))
 
     renamed = command("tags", "rename", "t/1", "t 1/1")
-    taken = command("tags", "rename", "t 1/1", "t2")
+    conflict = command("tags", "rename", "t 1/1", "t2")
     merged = command("tags", "merge", "t 1/1", "t2", "t3")
     listed = command("tags")
     deleted = command("tags", "delete", "t 1/1")
 
     assert renamed.stdout == "t 1/1: 1 contacts\n"
-    assert taken.returncode == 2
-    assert "merge" in taken.stderr
+    assert conflict.returncode == 2
+    assert "merge" in conflict.stderr
     assert merged.stdout == "t 1/1: 3 contacts\n"
     assert "t 1/1\t3" in listed.stdout.splitlines()
     assert deleted.returncode == 0
     assert "t 1/1" not in command("tags", "--json").stdout
 
 
-def test_whoever_is_erased_is_gone_from_old_messages(command: Command, tmp_path: Path) -> None:
+def test_an_erased_person_is_removed_from_old_messages(command: Command, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text(f"{HEADER}Budi;0812-4000-1001;Solo;\n")
     command("import", str(tmp_path / "in.csv"))
     job_id = command("send", str(tmp_path / "in.csv"), "-m", "Halo").stdout.split()[1]
@@ -118,7 +118,7 @@ def test_whoever_is_erased_is_gone_from_old_messages(command: Command, tmp_path:
     assert command("contacts", "show", "0812-4000-1001").returncode == 2
 
 
-def test_the_blacklist_is_looked_after(command: Command, tmp_path: Path) -> None:
+def test_numbers_are_added_to_listed_on_and_removed_from_the_blacklist(command: Command, tmp_path: Path) -> None:
     (tmp_path / "stop.csv").write_text("HP\n0812-5000-0001\n12\n0812-5000-0003\n")
 
     added = command("blacklist", "add", "0812-5000-0001", "0812-5000-0002", "--reason", "asked")
@@ -127,16 +127,19 @@ def test_the_blacklist_is_looked_after(command: Command, tmp_path: Path) -> None
     removed = command("blacklist", "remove", "0812-5000-0001")
     history = command("blacklist", "history", "0812-5000-0001")
 
-    assert added.stdout.splitlines() == ["+6281250000001 is listed: asked", "+6281250000002 is listed: asked"]
+    assert added.stdout.splitlines() == [
+        "+6281250000001 is on the blacklist: asked",
+        "+6281250000002 is on the blacklist: asked",
+    ]
     assert imported.returncode == 1
-    assert imported.stdout.splitlines() == ["3 rows: 1 added, 1 known, 1 not taken", "  row 3: too short"]
+    assert imported.stdout.splitlines() == ["3 rows: 1 added, 1 already listed, 1 rejected", "  row 3: too short"]
     assert {line.split("\t")[0]: line.split("\t")[2] for line in listed.stdout.splitlines()[1:]} == {
         "+6281250000001": "asked",
         "+6281250000002": "asked",
         "+6281250000003": "left",
     }
     assert removed.returncode == 0
-    assert [line.split("\t")[1] for line in history.stdout.splitlines()] == ["ACT", "opt_out", "opt_in"]
+    assert [line.split("\t")[1] for line in history.stdout.splitlines()] == ["ACTION", "opt_out", "opt_in"]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +148,7 @@ def test_the_blacklist_is_looked_after(command: Command, tmp_path: Path) -> None
         pytest.param(["contacts", "show", "081299990000"], "081299…000", id="no-contact"),
         pytest.param(["contacts", "export", "out.pdf"], ".csv or .xlsx", id="export-to-another-kind"),
         pytest.param(["contacts", "export", "gone/out.csv"], "cannot be written", id="export-to-no-directory"),
-        pytest.param(["contacts", "tag", "--add", "x"], "numbers or filter", id="tagging-nobody"),
+        pytest.param(["contacts", "tag", "--add", "x"], "by numbers, or by --tag", id="tagging-without-contacts"),
         pytest.param(["tags", "delete", "gone"], "gone", id="no-tag"),
         pytest.param(["blacklist", "add", "12"], "too short", id="no-number"),
         pytest.param(["blacklist", "import", "gone.csv"], "gone.csv", id="no-file"),
@@ -153,7 +156,7 @@ def test_the_blacklist_is_looked_after(command: Command, tmp_path: Path) -> None
         pytest.param(["import", __file__, "--sheet", "1"], "sheet", id="no-workbook"),
     ],
 )
-def test_what_is_refused_is_one_line_and_exit_status_2(command: Command, arguments: list[str], words: str) -> None:
+def test_an_error_is_one_line_and_exit_status_2(command: Command, arguments: list[str], words: str) -> None:
     done = command(*arguments)
 
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)

@@ -1,4 +1,4 @@
-"""Broadcasts over HTTP, sent by a worker in the same process."""
+"""The routes of broadcasts; a worker in the same process sends."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,7 +18,9 @@ def body(**fields: Any) -> dict[str, Any]:
     }
 
 
-def test_a_submitted_broadcast_is_delivered_and_told(api: Any, submit: Submit, until: Callable[..., Any]) -> None:
+def test_a_submitted_broadcast_is_sent_and_its_progress_shown(
+    api: Any, submit: Submit, until: Callable[..., Any]
+) -> None:
     job = submit("081200001001", "+62 812-0000-1002", "6281200001002", "123")
 
     def ended() -> Any:
@@ -35,8 +37,8 @@ def test_a_submitted_broadcast_is_delivered_and_told(api: Any, submit: Submit, u
     assert [message["number"] for message in messages["items"]] == ["+6281200001001", "+6281200001002"]
 
 
-def test_submit_answers_202_with_the_broadcast_in_camel_case(still_api: Any) -> None:
-    answer = still_api.post("/broadcast", json=body(priority="high", scheduledAt=LATER))
+def test_submit_answers_202_with_the_broadcast_in_camel_case(idle_api: Any) -> None:
+    answer = idle_api.post("/broadcast", json=body(priority="high", scheduledAt=LATER))
 
     assert answer.status_code == 202
     job = answer.json()
@@ -44,16 +46,16 @@ def test_submit_answers_202_with_the_broadcast_in_camel_case(still_api: Any) -> 
     assert job["scheduledAt"] == "2999-01-01T01:00:00Z"
 
 
-def test_the_same_key_and_body_is_the_same_job_and_another_body_409(still_api: Any) -> None:
+def test_the_same_key_and_body_is_the_same_job_and_another_body_409(idle_api: Any) -> None:
     headers = {"Idempotency-Key": "promo-1"}
 
-    first = still_api.post("/broadcast", json=body(), headers=headers)
-    again = still_api.post("/broadcast", json=body(), headers=headers)
-    other = still_api.post("/broadcast", json=body(name="Other"), headers=headers)
+    first = idle_api.post("/broadcast", json=body(), headers=headers)
+    again = idle_api.post("/broadcast", json=body(), headers=headers)
+    other = idle_api.post("/broadcast", json=body(name="Other"), headers=headers)
 
     assert first.json()["jobId"] == again.json()["jobId"]
     assert (other.status_code, other.json()["currentStatus"]) == (409, "queued")
-    assert still_api.get("/broadcast/jobs").json()["total"] == 1
+    assert idle_api.get("/broadcast/jobs").json()["total"] == 1
 
 
 @pytest.mark.parametrize(
@@ -73,44 +75,46 @@ def test_the_same_key_and_body_is_the_same_job_and_another_body_409(still_api: A
         pytest.param({"rate": {"messages": 0}}, {"rate.messages"}, id="nested"),
     ],
 )
-def test_a_body_that_does_not_fit_names_every_fault(still_api: Any, fields: dict[str, Any], paths: set[str]) -> None:
-    answer = still_api.post("/broadcast", json=body(**fields))
+def test_every_fault_of_a_body_is_named(idle_api: Any, fields: dict[str, Any], paths: set[str]) -> None:
+    answer = idle_api.post("/broadcast", json=body(**fields))
 
     assert answer.status_code == 400
     assert {error["path"] for error in answer.json()["errors"]} == paths
 
 
-def test_a_template_that_does_not_parse_is_refused_with_its_line(still_api: Any) -> None:
-    answer = still_api.post("/broadcast", json=body(message={"type": "text", "text": "Halo\n{{ name"}))
+def test_an_invalid_template_is_refused_with_its_line(idle_api: Any) -> None:
+    answer = idle_api.post("/broadcast", json=body(message={"type": "text", "text": "Halo\n{{ name"}))
 
     assert answer.status_code == 400
     assert (answer.json()["code"], answer.json()["line"]) == ("invalid_template", 2)
 
 
-def test_control_follows_the_rules_of_the_status(still_api: Any) -> None:
-    job_id = still_api.post("/broadcast", json=body(scheduledAt=LATER)).json()["jobId"]
+def test_a_change_that_the_status_does_not_allow_is_409(idle_api: Any) -> None:
+    job_id = idle_api.post("/broadcast", json=body(scheduledAt=LATER)).json()["jobId"]
 
-    answers = [still_api.post(f"/broadcast/{act}/{job_id}") for act in ("pause", "pause", "resume", "cancel", "resume")]
+    answers = [
+        idle_api.post(f"/broadcast/{verb}/{job_id}") for verb in ("pause", "pause", "resume", "cancel", "resume")
+    ]
 
     assert [answer.status_code for answer in answers] == [200, 409, 200, 200, 409]
     assert answers[1].json()["currentStatus"] == "paused"
     assert answers[3].json()["status"] == "cancelled"
-    acts = still_api.get(f"/broadcast/{job_id}").json()["acts"]
+    acts = idle_api.get(f"/broadcast/{job_id}").json()["acts"]
     assert [act["act"] for act in acts] == ["submit", "pause", "resume", "cancel"]
 
 
-def test_a_scheduled_broadcast_can_be_moved(still_api: Any) -> None:
-    job_id = still_api.post("/broadcast", json=body(scheduledAt=LATER)).json()["jobId"]
+def test_a_scheduled_broadcast_can_be_rescheduled(idle_api: Any) -> None:
+    job_id = idle_api.post("/broadcast", json=body(scheduledAt=LATER)).json()["jobId"]
 
-    moved = still_api.patch(f"/broadcast/{job_id}", json={"scheduledAt": "2999-02-01T00:00:00Z", "name": "Later"})
-    wrong = still_api.patch(f"/broadcast/{job_id}", json={"scheduledAt": "tomorrow", "nam": "x"})
+    moved = idle_api.patch(f"/broadcast/{job_id}", json={"scheduledAt": "2999-02-01T00:00:00Z", "name": "Later"})
+    wrong = idle_api.patch(f"/broadcast/{job_id}", json={"scheduledAt": "tomorrow", "nam": "x"})
 
     assert (moved.json()["scheduledAt"], moved.json()["name"]) == ("2999-02-01T00:00:00Z", "Later")
     assert wrong.status_code == 400
     assert {error["path"] for error in wrong.json()["errors"]} == {"scheduledAt", "nam"}
 
 
-def test_failed_ones_are_tried_again_by_code(api: Any, submit: Submit, until: Callable[..., Any]) -> None:
+def test_failed_messages_are_retried_by_code(api: Any, submit: Submit, until: Callable[..., Any]) -> None:
     job_id = submit("081234560003")["jobId"]
     until(lambda: api.get(f"/broadcast/{job_id}/status").json()["counts"]["failed"] == 1)
 
@@ -122,22 +126,22 @@ def test_failed_ones_are_tried_again_by_code(api: Any, submit: Submit, until: Ca
     until(lambda: api.get(f"/broadcast/{job_id}/status").json()["counts"]["failed"] == 1)
 
 
-def test_one_message_can_be_cancelled(still_api: Any, host_settings: Any, until: Callable[..., Any]) -> None:
+def test_one_message_can_be_cancelled(idle_api: Any, host_settings: Any, until: Callable[..., Any]) -> None:
     from wabroadcast_core.broadcaster import Broadcaster
     from wabroadcast_core.worker import Worker
 
-    job_id = still_api.post("/broadcast", json=body(batching={"size": 1, "intervalSeconds": 3600}, recipients=[
+    job_id = idle_api.post("/broadcast", json=body(batching={"size": 1, "intervalSeconds": 3600}, recipients=[
         {"number": "081200001001", "name": "A"}, {"number": "081200001002", "name": "B"}])).json()["jobId"]  # fmt: skip
     with Broadcaster(host_settings) as broadcaster:
         worker = Worker(broadcaster)
         worker.start()
-        until(lambda: still_api.get(f"/broadcast/{job_id}/status").json()["counts"]["sent"] == 1)
+        until(lambda: idle_api.get(f"/broadcast/{job_id}/status").json()["counts"]["sent"] == 1)
         worker.stop()
 
     answers = [
-        still_api.post(f"/broadcast/{job_id}/messages/{job_id}-1/{act}") for act in ("pause", "resume", "cancel")
+        idle_api.post(f"/broadcast/{job_id}/messages/{job_id}-1/{verb}") for verb in ("pause", "resume", "cancel")
     ]
-    again = still_api.post(f"/broadcast/{job_id}/messages/{job_id}-0/pause")
+    again = idle_api.post(f"/broadcast/{job_id}/messages/{job_id}-0/pause")
 
     assert [answer.json()["status"] for answer in answers] == ["paused", "queued", "cancelled"]
     assert (again.status_code, again.json()["currentStatus"]) == (409, "sent")
@@ -156,32 +160,32 @@ def test_one_message_can_be_cancelled(still_api: Any, host_settings: Any, until:
         ("/broadcast/x/messages?status=nice", "status"),
     ],
 )
-def test_a_parameter_that_does_not_fit_is_named(still_api: Any, path: str, parameter: str) -> None:
-    answer = still_api.get(path)
+def test_an_invalid_parameter_is_named(idle_api: Any, path: str, parameter: str) -> None:
+    answer = idle_api.get(path)
 
     assert answer.status_code == 400
     assert [error["path"] for error in answer.json()["errors"]] == [parameter]
 
 
-def test_jobs_are_paged_and_filtered(still_api: Any) -> None:
+def test_jobs_are_paged_and_filtered(idle_api: Any) -> None:
     for name, priority in (("one", "low"), ("two", "high"), ("three", "low")):
-        still_api.post("/broadcast", json=body(name=name, priority=priority))
+        idle_api.post("/broadcast", json=body(name=name, priority=priority))
 
-    page = still_api.get("/broadcast/jobs", params={"page": 2, "pageSize": 2}).json()
-    low = still_api.get("/broadcast/jobs", params={"priority": "low", "q": "thr", "connection": "sandbox"}).json()
+    page = idle_api.get("/broadcast/jobs", params={"page": 2, "pageSize": 2}).json()
+    low = idle_api.get("/broadcast/jobs", params={"priority": "low", "q": "thr", "connection": "sandbox"}).json()
 
     assert (page["total"], page["page"], page["pageSize"]) == (3, 2, 2)
     assert [job["name"] for job in page["items"]] == ["one"]
     assert [job["name"] for job in low["items"]] == ["three"]
 
 
-def endless(piece: bytes, times: int) -> Iterator[bytes]:
+def stream_body(recipients: bytes, times: int) -> Iterator[bytes]:
     yield b'{"recipients": ['
     for _ in range(times):
-        yield piece
+        yield recipients
 
 
-def test_a_body_over_the_limit_is_413_said_before_or_while_it_streams(host_settings: Any) -> None:
+def test_a_body_over_the_limit_is_413_with_and_without_a_content_length(host_settings: Any) -> None:
     from litestar.testing import TestClient
 
     from host_litestar.app import create_app
@@ -190,7 +194,7 @@ def test_a_body_over_the_limit_is_413_said_before_or_while_it_streams(host_setti
     headers = {"Content-Type": "application/json"}
     with TestClient(create_app(small), base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         announced = client.post("/broadcast", content=b"[" * 10_001, headers=headers)
-        streamed = client.post("/broadcast", content=endless(b"1," * 1_000, 6), headers=headers)
+        streamed = client.post("/broadcast", content=stream_body(b"1," * 1_000, 6), headers=headers)
         fits = client.post("/broadcast", content=b"[" * 10_000, headers=headers)
 
     assert [answer.status_code for answer in (announced, streamed, fits)] == [413, 413, 400]

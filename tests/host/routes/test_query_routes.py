@@ -1,4 +1,4 @@
-"""The operator's queries over HTTP: what may be chosen, and what is said of a choice that does not fit."""
+"""The route of named queries, and the faults of a source that names one."""
 
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ def host_settings(host_settings: Settings, tmp_path: Path) -> Settings:
     return host_settings.model_copy(update={"queries": write_queries(tmp_path / "queries.toml", in_city=query)})
 
 
-def test_the_queries_are_listed_with_what_they_ask_for_and_no_more(still_api: Any) -> None:
-    answer = still_api.get("/contacts/queries")
+def test_the_queries_are_listed_with_their_parameters_only(idle_api: Any) -> None:
+    answer = idle_api.get("/contacts/queries")
 
     assert answer.status_code == 200
     assert answer.json()["items"] == [
@@ -39,11 +39,11 @@ def test_without_queries_the_list_is_empty(host_settings: Settings) -> None:
         assert client.get("/contacts/queries").json()["items"] == []
 
 
-def test_a_source_that_does_not_fit_its_query_is_400_with_paths(still_api: Any) -> None:
+def test_every_fault_of_a_query_source_is_named(idle_api: Any) -> None:
     source = {"type": "database", "query": "in_city", "parameters": {"town": "Bandung"}}
     body = {"name": "Promo", "message": {"type": "text", "text": "Halo"}, "source": source}
 
-    answer = still_api.post("/broadcast", json=body)
+    answer = idle_api.post("/broadcast", json=body)
 
     assert answer.status_code == 400
     assert {error["path"] for error in answer.json()["errors"]} == {"source.parameters.city", "source.parameters.town"}

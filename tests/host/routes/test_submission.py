@@ -1,4 +1,4 @@
-"""The submit's body: streamed, never believed."""
+"""The body of a submit, read as a stream."""
 
 import io
 import json
@@ -15,13 +15,15 @@ from wabroadcast_core.errors import InvalidInputError
     [
         pytest.param(b'{"a": 1, "recipients": [{"x": [1, {}]}, 2]}', {"a": 1}, [{"x": [1, {}]}, 2], id="after"),
         pytest.param(b'{"recipients": [1.5], "a": {"b": [null]}}', {"a": {"b": [None]}}, [1.5], id="before"),
-        pytest.param(b'{"recipients": []}', {}, [], id="nobody"),
+        pytest.param(b'{"recipients": []}', {}, [], id="empty-array"),
         pytest.param(b' {"a": "\\u00e9"}\n', {"a": "é"}, None, id="none"),
         pytest.param(b'{"recipients": null}', {}, None, id="null"),
         pytest.param(b'{"x": {"recipients": [1]}}', {"x": {"recipients": [1]}}, None, id="only-the-outer-one"),
     ],
 )
-def test_a_body_is_a_draft_and_a_stream(body: bytes, draft: dict[str, Any], recipients: list[Any] | None) -> None:
+def test_a_body_is_read_as_a_draft_and_recipients(
+    body: bytes, draft: dict[str, Any], recipients: list[Any] | None
+) -> None:
     file = io.BytesIO(body)
 
     found, has_recipients = read_draft(file)
@@ -36,21 +38,27 @@ def test_a_body_is_a_draft_and_a_stream(body: bytes, draft: dict[str, Any], reci
         pytest.param(b"", [("", "the body is empty")], id="empty"),
         pytest.param(b"[1]", [("", "the body must be a JSON object")], id="array"),
         pytest.param(b'"x"', [("", "the body must be a JSON object")], id="text"),
-        pytest.param(b'{"a": 1', [("", "not JSON: the body ends too early")], id="cut-off"),
-        pytest.param(b'{"a":\n 1,\n  b}', [("", "not JSON: line 3, column 3 (byte 13)")], id="place"),
-        pytest.param(b'{"a": 1} x', [("", "not JSON: line 1, column 10 (byte 10)")], id="more-after-the-end"),
-        pytest.param(b'{"a": "\xff"}', [("", "not JSON: line 1, column 8 (byte 8)")], id="not-utf-8"),
-        pytest.param(b'{"a": NaN}', [("", "not JSON: line 1, column 7 (byte 7)")], id="nan"),
-        pytest.param(b'{"a": 1, "a": 2}', [("a", "given twice")], id="field-twice"),
+        pytest.param(b'{"a": 1', [("", "the body is not JSON: it ends too early")], id="cut-off"),
+        pytest.param(
+            b'{"a":\n 1,\n  b}', [("", "the body is not JSON: fault at line 3, column 3 (byte 13)")], id="place"
+        ),
+        pytest.param(
+            b'{"a": 1} x', [("", "the body is not JSON: fault at line 1, column 10 (byte 10)")], id="more-after-the-end"
+        ),
+        pytest.param(
+            b'{"a": "\xff"}', [("", "the body is not JSON: fault at line 1, column 8 (byte 8)")], id="not-utf-8"
+        ),
+        pytest.param(b'{"a": NaN}', [("", "the body is not JSON: fault at line 1, column 7 (byte 7)")], id="nan"),
+        pytest.param(b'{"a": 1, "a": 2}', [("a", "is given twice")], id="field-twice"),
         pytest.param(
             b'{"recipients": [1], "recipients": {}}',
-            [("recipients", "given twice"), ("recipients", "must be an array")],
+            [("recipients", "is given twice"), ("recipients", "must be an array")],
             id="recipients-twice-and-no-array",
         ),
         pytest.param(b'{"recipients": "0812"}', [("recipients", "must be an array")], id="recipients-text"),
     ],
 )
-def test_a_body_that_cannot_be_read_is_named(body: bytes, faults: list[tuple[str, str]]) -> None:
+def test_every_fault_of_an_invalid_body_is_reported(body: bytes, faults: list[tuple[str, str]]) -> None:
     with pytest.raises(InvalidInputError) as caught:
         read_draft(io.BytesIO(body))
 
@@ -58,13 +66,13 @@ def test_a_body_that_cannot_be_read_is_named(body: bytes, faults: list[tuple[str
 
 
 @pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 200_000])
-def test_the_place_of_an_error_is_found_far_behind(size: int) -> None:
+def test_the_place_of_an_error_is_found_after_many_bytes(size: int) -> None:
     good = b'{"recipients": ["' + b"x" * size + b'",\n\n'
 
     with pytest.raises(InvalidInputError) as caught:
         read_draft(io.BytesIO(good + b"? ]}"))
 
-    assert caught.value.faults[0].message == f"not JSON: line 3, column 1 (byte {len(good) + 1})"
+    assert caught.value.faults[0].message == f"the body is not JSON: fault at line 3, column 1 (byte {len(good) + 1})"
 
 
 def test_recipients_are_read_one_at_a_time() -> None:

@@ -1,4 +1,4 @@
-"""Uploads over HTTP, and the probes."""
+"""The routes of uploads, and the health probes."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ import pytest
 from host_litestar.app import create_app
 
 
-def test_an_uploaded_file_can_be_the_audience(still_api: Any) -> None:
+def test_an_uploaded_file_can_be_the_audience(idle_api: Any) -> None:
     content = b"Nama;No. HP\nBudi;0812-0000-1001\n"
 
-    answer = still_api.post("/uploads", files={"file": ("people.csv", content, "text/csv")})
+    answer = idle_api.post("/uploads", files={"file": ("people.csv", content, "text/csv")})
 
     assert answer.status_code == 201
     upload = answer.json()
@@ -20,7 +20,7 @@ def test_an_uploaded_file_can_be_the_audience(still_api: Any) -> None:
         "message": {"type": "text", "text": "hi"},
         "source": {"type": "csv", "uploadId": upload["uploadId"]},
     }
-    assert still_api.post("/broadcast", json=body).status_code == 202
+    assert idle_api.post("/broadcast", json=body).status_code == 202
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,8 @@ def test_an_uploaded_file_can_be_the_audience(still_api: Any) -> None:
     [{"files": {"other": ("a", b"1")}}, {"json": {}}, {"content": b""}],
     ids=["another-part", "json", "nothing"],
 )
-def test_an_upload_without_its_file_is_400(still_api: Any, sent: dict[str, Any]) -> None:
-    answer = still_api.post("/uploads", **sent)
+def test_an_upload_without_its_file_is_400(idle_api: Any, sent: dict[str, Any]) -> None:
+    answer = idle_api.post("/uploads", **sent)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
 
@@ -44,12 +44,12 @@ def test_an_upload_over_the_limit_is_413(host_settings: Any) -> None:
     assert answer.status_code == 413
 
 
-def test_ready_asks_the_store_and_redis(still_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    good = still_api.get("/health/ready")
+def test_ready_checks_the_store_and_redis(idle_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = idle_api.get("/health/ready")
     monkeypatch.setattr(
         "wabroadcast_core.broadcaster.Broadcaster.check", lambda _: {"store": "ok", "redis": "no route to 10.0.0.7"}
     )
-    bad = still_api.get("/health/ready")
+    bad = idle_api.get("/health/ready")
 
     assert (good.status_code, good.json()["checks"]) == (200, {"store": "ok", "redis": "ok"})
     assert (bad.status_code, bad.json()["checks"]) == (503, {"store": "ok", "redis": "unavailable"})

@@ -1,4 +1,4 @@
-"""The webhooks' door: the raw bytes, the form, the proof, the answer."""
+"""The webhook route: raw body, form, verification, response."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ CALLS: list[WebhookRequest] = []
 
 
 class NoSettings(Model):
-    """There is nothing to set."""
+    """No settings."""
 
 
 class EchoSender:
@@ -52,8 +52,8 @@ class EchoPlugin:
 
 
 @pytest.fixture
-def door(host_settings: Settings) -> Iterator[Api]:
-    """Behind API keys: a provider has none, and comes from elsewhere."""
+def webhook_api(host_settings: Settings) -> Iterator[Api]:
+    """The application with API keys, which a provider does not have."""
     CALLS.clear()
     settings = host_settings.model_copy(update={"api_keys": [SecretStr("key")]})
     broadcaster = Broadcaster(settings, plugins=[EchoPlugin()])
@@ -62,10 +62,10 @@ def door(host_settings: Settings) -> Iterator[Api]:
         yield client
 
 
-def test_a_call_is_taken_with_its_raw_bytes(door: Api) -> None:
+def test_a_request_is_verified_with_its_raw_body(webhook_api: Api) -> None:
     body = b'{"a":  "\\u00e9",\n"b": 1}'
 
-    answer = door.post("/webhooks/main?token=right", content=body, headers={"X-Hub-Signature-256": "sha256=00"})
+    answer = webhook_api.post("/webhooks/main?token=right", content=body, headers={"X-Hub-Signature-256": "sha256=00"})
 
     assert (answer.status_code, answer.text) == (200, "ok")
     assert CALLS[0].body == body
@@ -82,15 +82,15 @@ def test_a_call_is_taken_with_its_raw_bytes(door: Api) -> None:
         ),
     ],
 )
-def test_the_fields_of_a_form_are_read(door: Api, sent: dict[str, Any]) -> None:
-    answer = door.post("/webhooks/main?token=right", **sent)
+def test_the_fields_of_a_form_are_read(webhook_api: Api, sent: dict[str, Any]) -> None:
+    answer = webhook_api.post("/webhooks/main?token=right", **sent)
 
     assert answer.status_code == 200
     assert dict(CALLS[0].form) == {"jsonData": '{"type": "Message"}', "token": "t k"}
 
 
-def test_a_handshake_is_answered_with_the_bare_challenge(door: Api) -> None:
-    answer = door.get("/webhooks/main?token=right&hub.challenge=1158201444")
+def test_a_handshake_is_answered_with_only_the_challenge(webhook_api: Api) -> None:
+    answer = webhook_api.get("/webhooks/main?token=right&hub.challenge=1158201444")
 
     assert (answer.status_code, answer.text) == (200, "1158201444")
     assert answer.headers["content-type"].startswith("text/plain")
@@ -100,15 +100,15 @@ def test_a_handshake_is_answered_with_the_bare_challenge(door: Api) -> None:
     ("path", "status", "code"),
     [
         pytest.param("/webhooks/main?token=wrong", 403, "webhook_refused", id="wrong-proof"),
-        pytest.param("/webhooks/nobody", 404, "not_found", id="no-such-connection"),
-        pytest.param("/webhooks/sandbox", 404, "not_found", id="takes-none"),
+        pytest.param("/webhooks/unknown", 404, "not_found", id="no-such-connection"),
+        pytest.param("/webhooks/sandbox", 404, "not_found", id="sender-without-webhooks"),
     ],
 )
-def test_what_is_not_the_providers_is_a_problem(door: Api, path: str, status: int, code: str) -> None:
-    answer = door.post(path, content=b"{}")
+def test_a_request_that_is_not_the_providers_is_refused(webhook_api: Api, path: str, status: int, code: str) -> None:
+    answer = webhook_api.post(path, content=b"{}")
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
-def test_a_call_of_any_size_is_not_taken(door: Api) -> None:
-    assert door.post("/webhooks/main?token=right", content=bytes(9 * 1024 * 1024)).status_code == 413
+def test_a_body_over_the_limit_is_413(webhook_api: Api) -> None:
+    assert webhook_api.post("/webhooks/main?token=right", content=bytes(9 * 1024 * 1024)).status_code == 413

@@ -159,7 +159,9 @@ LONG = b"x" * 131_073
         ),
         pytest.param(
             b"Budi, S.Pd,0811,A",
-            RowFault("more cells than the header has columns: is one with a separator in it not quoted?", "column 4"),
+            RowFault(
+                "more cells than the header: put a cell that contains the delimiter in quotation marks", "column 4"
+            ),
             ["Budi", " S.Pd", "0811", "A"],
             id="a-cell-too-many",
         ),

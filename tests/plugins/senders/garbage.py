@@ -1,4 +1,4 @@
-"""What nobody would send: documents in which nothing is what it should be. And how many of them a test looks at."""
+"""Random malformed documents for property tests, and how many of them a test tries."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-# No deadline and no health check of speed: the first text ever drawn takes its time, and so does a busy machine.
+# No deadline and no health check of speed: the first text that is drawn takes long, and so does a busy machine.
 QUICK = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
@@ -18,7 +18,7 @@ JSON = st.recursive(
 
 
 def json_like(fields: Sequence[str], words: Sequence[str]) -> st.SearchStrategy[Any]:
-    """JSON with the fields and words of a provider, and nothing where it belongs."""
+    """Return JSON with the fields and values of a provider, at random places."""
     return st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
         lambda inner: (

@@ -1,4 +1,4 @@
-"""A provider on loopback to put questions to, and what the tests of several senders send to it."""
+"""A provider on loopback for the tests of several senders, and messages that they send to it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,11 +25,11 @@ Answer = TypeVar("Answer")
 
 
 class Loopback(FakeProvider):
-    """A provider for the senders of one kind, over one event loop and one client: to make a client takes long, so that
-    the tests of a module share it.
+    """A provider for the senders of one kind, with one event loop and one client, which the tests of a module share,
+    because creating a client takes long.
 
-    :param usual: what it answers unless a test says otherwise.
-    :param settings: of the senders, as an operator gives them; the address is added.
+    :param usual: its answers, unless a test sets others.
+    :param settings: of the senders, as an operator writes them; the address is added.
     :param media: files by upload id or address.
     """
 
@@ -50,26 +50,26 @@ class Loopback(FakeProvider):
         self._http = make_client()
 
     def reset(self) -> Self:
-        """As if nothing had been asked yet."""
+        """Delete the recorded requests and restore the usual answers."""
         self.requests.clear()
         self.answering = self._usual
         return self
 
-    def ask(
+    def run(
         self,
-        question: Callable[[Any], Awaitable[Answer]],
+        call: Callable[[Any], Awaitable[Answer]],
         *,
         media: Mapping[str, bytes] | None = None,
         **settings: Any,
     ) -> Answer:
-        """Put a question to a new sender that talks to this provider."""
+        """Run a call on a new sender that sends its requests to this provider."""
 
-        async def put() -> Answer:
+        async def run_call() -> Answer:
             given = self._sender_class.Settings.model_validate({"baseUrl": self.url, **self._settings, **settings})
             context = fake_sender_context(http=self._http, media={**self._media, **(media or {})})
-            return await question(self._sender_class(given, context))
+            return await call(self._sender_class(given, context))
 
-        return self._runner.run(put())
+        return self._runner.run(run_call())
 
     def __exit__(self, *_: object) -> None:
         self._runner.run(self._http.aclose())
@@ -78,7 +78,7 @@ class Loopback(FakeProvider):
 
 
 def always(status: int, body: object) -> Answering:
-    """The same answer to every request."""
+    """Return the same answer to every request."""
     return lambda _: ProviderAnswer(status, body)
 
 

@@ -49,6 +49,10 @@ JID = f"{DIGITS}@s.whatsapp.net"
 SENT = {"key": {"remoteJid": JID, "fromMe": True, "id": "3EB0C1"}, "message": {}, "status": "PENDING"}
 STATE_PATH = "/instance/connectionState/main"
 PNG = b"\x89PNG\r\n\x1a\n a poster"
+CLOSED = "the instance is not connected to WhatsApp: connect it in Evolution by scanning its QR code"
+CONNECTING = (
+    "evolution_connecting: the instance is connecting to WhatsApp: test again in a few seconds, or scan its QR code"
+)
 SPECIFICATION = Path(__file__).parents[3].parent / "shared/specs/evolution-api-v2-openapi.json"
 
 
@@ -78,15 +82,15 @@ def make_settings(**given: Any) -> EvolutionSettings:
 
 
 def failure(gateway: Loopback, answer: ProviderAnswer, *, state: ProviderAnswer | None = None) -> SendError:
-    """How a text ends that is answered so; ``state`` answers for the instance's state."""
+    """Send a text that gets this answer and return its error; ``state`` is the answer for the instance's state."""
     gateway.answering = lambda request: state if state and request.path == STATE_PATH else answer
     with pytest.raises(SendError) as caught:
-        gateway.ask(lambda sender: sender.send(message_to(NUMBER)))
+        gateway.run(lambda sender: sender.send(message_to(NUMBER)))
     return caught.value
 
 
 def refused(message: Any, *, status: int = 400) -> ProviderAnswer:
-    """As the server words a fault."""
+    """Return an error in the form of the server."""
     return ProviderAnswer(status, {"status": status, "error": "Bad Request", "response": {"message": message}})
 
 
@@ -114,8 +118,8 @@ def test_evolution_is_found_as_a_plugin() -> None:
     assert not sender.capabilities.client_message_ids
 
 
-def test_a_text_is_sent_as_the_gateway_wants_it(gateway: Loopback) -> None:
-    accepted = gateway.ask(
+def test_a_text_request_has_the_form_that_the_gateway_requires(gateway: Loopback) -> None:
+    accepted = gateway.run(
         lambda sender: sender.send(message_to(NUMBER, text="Halo")),
         baseUrl=f"{gateway.url}/evo/",
         instance="Toko 1/A",
@@ -164,7 +168,7 @@ def test_a_text_is_sent_as_the_gateway_wants_it(gateway: Loopback) -> None:
                 "fileName": "a.pdf",
                 "media": "https://x.example/a.pdf",
             },
-            id="document-without-words",
+            id="document-without-caption",
         ),
         pytest.param(
             media_message("video", text=None, url="https://x.example/a.mp4"),
@@ -185,10 +189,10 @@ def test_a_text_is_sent_as_the_gateway_wants_it(gateway: Loopback) -> None:
         ),
     ],
 )
-def test_media_are_sent_as_the_gateway_wants_them(
+def test_media_requests_have_the_form_that_the_gateway_requires(
     gateway: Loopback, message: OutgoingMessage, path: str, body: dict[str, Any]
 ) -> None:
-    accepted = gateway.ask(lambda sender: sender.send(message))
+    accepted = gateway.run(lambda sender: sender.send(message))
 
     assert accepted.provider_id == "3EB0C1"
     [request] = gateway.requests
@@ -197,28 +201,28 @@ def test_media_are_sent_as_the_gateway_wants_them(
 
 
 @pytest.mark.parametrize(
-    ("always", "asked", "preview"),
+    ("setting", "message_option", "preview"),
     [
-        pytest.param(False, False, False, id="nobody-asks"),
-        pytest.param(False, True, True, id="the-message-asks"),
-        pytest.param(True, False, True, id="always"),
+        pytest.param(False, False, False, id="neither"),
+        pytest.param(False, True, True, id="by-the-message"),
+        pytest.param(True, False, True, id="by-the-settings"),
     ],
 )
-def test_links_get_a_preview_where_it_is_asked_for(
-    gateway: Loopback, *, always: bool, asked: bool, preview: bool
+def test_links_get_a_preview_if_the_settings_or_the_message_say_so(
+    gateway: Loopback, *, setting: bool, message_option: bool, preview: bool
 ) -> None:
-    message = replace(message_to(NUMBER), content={"previewUrl": asked})
+    message = replace(message_to(NUMBER), content={"previewUrl": message_option})
 
-    gateway.ask(lambda sender: sender.send(message), linkPreview=always)
+    gateway.run(lambda sender: sender.send(message), linkPreview=setting)
 
     assert gateway.last.json["linkPreview"] is preview
 
 
-def test_typing_is_asked_for_and_waited_for(gateway: Loopback) -> None:
-    """The answer comes only after it, so that waiting as long as usual would take it for lost."""
+def test_the_time_limit_includes_the_typing_time(gateway: Loopback) -> None:
+    """The gateway answers only after the typing time, so the usual time limit would be too short."""
     gateway.answering = lambda request: ProviderAnswer(201, SENT, delay=request.json["delay"] / 1_000)
 
-    accepted = gateway.ask(lambda sender: sender.send(message_to(NUMBER)), typingMilliseconds=400, timeoutSeconds=0.2)
+    accepted = gateway.run(lambda sender: sender.send(message_to(NUMBER)), typingMilliseconds=400, timeoutSeconds=0.2)
 
     assert accepted.provider_id == "3EB0C1"
     assert gateway.last.json["delay"] == 400
@@ -228,11 +232,11 @@ def test_typing_is_asked_for_and_waited_for(gateway: Loopback) -> None:
     ("typing", "timeout", "seconds"),
     [
         pytest.param(0, 10, 10, id="no-typing"),
-        pytest.param(20_000, 10, 50, id="never-less-than-half-a-minute-beside-it"),
+        pytest.param(20_000, 10, 50, id="at-least-half-a-minute-more"),
         pytest.param(20_000, 45, 65, id="more-if-set"),
     ],
 )
-def test_a_send_is_waited_for_longer_than_it_types(typing: int, timeout: float, seconds: float) -> None:
+def test_the_time_limit_of_a_send_exceeds_its_typing_time(typing: int, timeout: float, seconds: float) -> None:
     settings = make_settings(typingMilliseconds=typing, timeoutSeconds=timeout)
 
     assert EvolutionSender(settings, fake_sender_context())._send_seconds == seconds
@@ -246,12 +250,10 @@ def test_a_send_is_waited_for_longer_than_it_types(typing: int, timeout: float, 
         pytest.param(None, None, id="none"),
     ],
 )
-def test_the_id_that_whatsapp_knows_the_person_by_is_kept(
-    gateway: Loopback, jid: str | None, wa_id: str | None
-) -> None:
+def test_the_whatsapp_id_of_the_person_is_returned(gateway: Loopback, jid: str | None, wa_id: str | None) -> None:
     gateway.answering = lambda _: ProviderAnswer(201, {"key": {"remoteJid": jid, "id": "3EB0C1"}})
 
-    accepted = gateway.ask(lambda sender: sender.send(message_to("+5531988887777")))
+    accepted = gateway.run(lambda sender: sender.send(message_to("+5531988887777")))
 
     assert accepted == Accepted(provider_id="3EB0C1", wa_id=wa_id)
 
@@ -272,7 +274,7 @@ def test_the_id_that_whatsapp_knows_the_person_by_is_kept(
         pytest.param(refused(["Error: something"]), OutcomeUnknown, "evolution_fault", id="any-fault-inside"),
         pytest.param(refused(["PrismaClientError: x"]), OutcomeUnknown, "evolution_fault", id="after-it-was-sent"),
         pytest.param(refused("Timed Out", status=500), OutcomeUnknown, "evolution_fault", id="fault-with-500"),
-        pytest.param(refused(None), OutcomeUnknown, "evolution_fault", id="no-words"),
+        pytest.param(refused(None), OutcomeUnknown, "evolution_fault", id="no-text"),
         pytest.param(refused([7, {"exists": True}]), OutcomeUnknown, "evolution_fault", id="unknown-shape"),
         pytest.param(refused(["Error: server returned error 463"]), Throttled, "evolution_463", id="timelock"),
         pytest.param(
@@ -289,7 +291,7 @@ def test_the_id_that_whatsapp_knows_the_person_by_is_kept(
             refused("Cannot read properties of undefined (reading 'id')", status=500),
             OutcomeUnknown,
             "evolution_fault",
-            id="another-bug-of-theirs",
+            id="another-bug-of-the-server",
         ),
         pytest.param(
             refused([['requires property "text"', "number does not match"]]),
@@ -297,9 +299,7 @@ def test_the_id_that_whatsapp_knows_the_person_by_is_kept(
             "evolution_invalid",
             id="refused-by-its-schema",
         ),
-        pytest.param(
-            refused(["Owned media must be a url or base64"]), BadMessage, "evolution_media", id="no-good-medium"
-        ),
+        pytest.param(refused(["Owned media must be a url or base64"]), BadMessage, "evolution_media", id="bad-file"),
         pytest.param(
             refused(['The "main" instance does not exist'], status=404),
             ConnectionDown,
@@ -312,10 +312,10 @@ def test_the_id_that_whatsapp_knows_the_person_by_is_kept(
         pytest.param(ProviderAnswer(400, "<html>"), Rejected, "http_400", id="a-proxy-refuses"),
         pytest.param(ProviderAnswer(502, "<html>"), OutcomeUnknown, "http_502", id="a-proxy-lost-the-answer"),
         pytest.param(ProviderAnswer(201, {"key": {"id": ""}}), OutcomeUnknown, "evolution_no_id", id="no-id"),
-        pytest.param(ProviderAnswer(201, {"key": {"id": 7}}), OutcomeUnknown, "evolution_no_id", id="id-of-no-text"),
+        pytest.param(ProviderAnswer(201, {"key": {"id": 7}}), OutcomeUnknown, "evolution_no_id", id="id-is-not-a-text"),
     ],
 )
-def test_a_failure_is_what_the_shape_of_its_body_says(
+def test_a_failure_is_classified_by_the_shape_of_its_body(
     gateway: Loopback, answer: ProviderAnswer, error: type[SendError], reason: str
 ) -> None:
     caught = failure(gateway, answer)
@@ -325,14 +325,14 @@ def test_a_failure_is_what_the_shape_of_its_body_says(
     assert len(gateway.requests) == 1
 
 
-def test_a_refusal_of_new_contacts_holds_up_only_them(gateway: Loopback) -> None:
+def test_a_refusal_of_new_contacts_throttles_only_new_contacts(gateway: Loopback) -> None:
     caught = failure(gateway, refused(["Error: server returned error 463"]))
 
     assert isinstance(caught, Throttled)
     assert (caught.scope, caught.retry_after) == ("new_contacts", None)
 
 
-def test_what_the_gateway_says_is_told_without_numbers(gateway: Loopback) -> None:
+def test_numbers_in_the_gateways_text_are_blanked(gateway: Loopback) -> None:
     caught = failure(gateway, refused([f"Error: no session for {DIGITS} at 10:00"]))
 
     assert caught.detail == "HTTP 400: Error: no session for … at 10:00"
@@ -341,23 +341,23 @@ def test_what_the_gateway_says_is_told_without_numbers(gateway: Loopback) -> Non
 @pytest.mark.parametrize(
     "closed",
     [
-        pytest.param(refused(["Error: Connection Closed"]), id="as-it-sends"),
-        pytest.param(refused("Connection Closed", status=500), id="as-it-looks-the-number-up"),
+        pytest.param(refused(["Error: Connection Closed"]), id="at-the-send"),
+        pytest.param(refused("Connection Closed", status=500), id="at-the-number-look-up"),
     ],
 )
 @pytest.mark.parametrize(
     ("state", "error", "reason"),
     [
         pytest.param(state_of("close"), ConnectionDown, "disconnected", id="logged-out"),
-        pytest.param(state_of("connecting"), Temporary, "evolution_connection_closed", id="coming-back"),
-        pytest.param(state_of("open"), Temporary, "evolution_connection_closed", id="back-already"),
-        pytest.param(ProviderAnswer(200, "?"), Temporary, "evolution_connection_closed", id="no-state-told"),
-        pytest.param(ProviderAnswer(500, "?"), Temporary, "evolution_connection_closed", id="not-told"),
-        pytest.param(ProviderAnswer(fault="drop"), Temporary, "evolution_connection_closed", id="nobody-answers"),
+        pytest.param(state_of("connecting"), Temporary, "evolution_connection_closed", id="reconnecting"),
+        pytest.param(state_of("open"), Temporary, "evolution_connection_closed", id="connected-again"),
+        pytest.param(ProviderAnswer(200, "?"), Temporary, "evolution_connection_closed", id="no-state"),
+        pytest.param(ProviderAnswer(500, "?"), Temporary, "evolution_connection_closed", id="state-fails"),
+        pytest.param(ProviderAnswer(fault="drop"), Temporary, "evolution_connection_closed", id="no-answer"),
         pytest.param(ProviderAnswer(404, "?"), ConnectionDown, "evolution_no_instance", id="instance-gone"),
     ],
 )
-def test_a_closed_connection_is_waited_for_unless_the_account_is_logged_out(
+def test_a_closed_link_is_retried_unless_the_account_is_logged_out(
     gateway: Loopback, closed: ProviderAnswer, state: ProviderAnswer, error: type[SendError], reason: str
 ) -> None:
     caught = failure(gateway, closed, state=state)
@@ -370,9 +370,9 @@ def test_a_closed_connection_is_waited_for_unless_the_account_is_logged_out(
         assert caught.retry_after == evolution.RECONNECT_SECONDS
 
 
-def test_what_nobody_can_be_sent_leaves_no_trace_at_the_gateway(gateway: Loopback) -> None:
+def test_a_message_that_no_recipient_can_receive_causes_no_request(gateway: Loopback) -> None:
     with pytest.raises(BadMessage):
-        gateway.ask(lambda sender: sender.send(media_message("audio", url="https://x.example/a.ogg")))
+        gateway.run(lambda sender: sender.send(media_message("audio", url="https://x.example/a.ogg")))
 
     assert not gateway.requests
 
@@ -380,7 +380,7 @@ def test_what_nobody_can_be_sent_leaves_no_trace_at_the_gateway(gateway: Loopbac
 # numbers and the connection
 
 
-def test_numbers_are_asked_for_together_and_what_is_not_said_is_left_out(gateway: Loopback) -> None:
+def test_numbers_are_checked_in_one_request_and_unclear_results_are_left_out(gateway: Loopback) -> None:
     numbers = ["+628111111111", "+628222222222", "+628333333333", "+628444444444"]
     gateway.answering = lambda _: ProviderAnswer(
         200,
@@ -393,7 +393,7 @@ def test_numbers_are_asked_for_together_and_what_is_not_said_is_left_out(gateway
         ],
     )
 
-    found = gateway.ask(lambda sender: sender.check_numbers(numbers))
+    found = gateway.run(lambda sender: sender.check_numbers(numbers))
 
     assert found == {"+628111111111": True, "+628222222222": False}
     [request] = gateway.requests
@@ -410,22 +410,26 @@ def test_numbers_are_asked_for_together_and_what_is_not_said_is_left_out(gateway
         pytest.param(ProviderAnswer(401, {}), state_of("open"), ConnectionDown, id="wrong-key"),
     ],
 )
-def test_numbers_that_cannot_be_asked_for_are_an_error(
+def test_a_failed_number_check_is_an_error(
     gateway: Loopback, answer: ProviderAnswer, state: ProviderAnswer, error: type[SendError]
 ) -> None:
     gateway.answering = lambda request: state if request.path == STATE_PATH else answer
 
     with pytest.raises(error):
-        gateway.ask(lambda sender: sender.check_numbers([NUMBER]))
+        gateway.run(lambda sender: sender.check_numbers([NUMBER]))
 
 
 @pytest.mark.parametrize(
     ("answer", "event"),
     [
         pytest.param(state_of("open"), ConnectionEvent("up"), id="open"),
-        pytest.param(state_of("connecting"), ConnectionEvent("down", "evolution_connecting"), id="connecting"),
-        pytest.param(state_of("close"), ConnectionEvent("down", "evolution_close"), id="close"),
-        pytest.param(ProviderAnswer(200, []), ConnectionEvent("down", "evolution_unknown"), id="no-sense"),
+        pytest.param(state_of("connecting"), ConnectionEvent("down", CONNECTING), id="connecting"),
+        pytest.param(state_of("close"), ConnectionEvent("down", f"evolution_close: {CLOSED}"), id="close"),
+        pytest.param(
+            ProviderAnswer(200, []),
+            ConnectionEvent("down", "evolution_unknown: the state of the instance is unknown: look it up in Evolution"),
+            id="another-shape",
+        ),
     ],
 )
 def test_the_connection_is_up_when_its_state_is_open(
@@ -433,16 +437,16 @@ def test_the_connection_is_up_when_its_state_is_open(
 ) -> None:
     gateway.answering = lambda _: answer
 
-    assert gateway.ask(lambda sender: sender.check_connection()) == event
+    assert gateway.run(lambda sender: sender.check_connection()) == event
     assert (gateway.last.method, gateway.last.path) == ("GET", STATE_PATH)
     assert gateway.last.headers["apikey"] == KEY
 
 
-def test_a_connection_that_nobody_knows_is_an_error(gateway: Loopback) -> None:
+def test_an_unknown_instance_is_an_error(gateway: Loopback) -> None:
     gateway.answering = lambda _: refused(["no such instance"], status=404)
 
     with pytest.raises(ConnectionDown):
-        gateway.ask(lambda sender: sender.check_connection())
+        gateway.run(lambda sender: sender.check_connection())
 
 
 # webhooks
@@ -454,7 +458,7 @@ def call(event: str, data: Any, *, token: str | None = None, **envelope: Any) ->
     return WebhookRequest("POST", query, {}, json.dumps(document).encode())
 
 
-def heard(event: str, data: Any, **envelope: Any) -> list[Receipt | Inbound | ConnectionEvent]:
+def parse(event: str, data: Any, **envelope: Any) -> list[Receipt | Inbound | ConnectionEvent]:
     return EvolutionSender(make_settings(), fake_sender_context()).parse_webhook(call(event, data, **envelope))
 
 
@@ -465,7 +469,7 @@ def heard(event: str, data: Any, **envelope: Any) -> list[Receipt | Inbound | Co
         pytest.param({"webhookToken": "t0k"}, call("x", {}, token="t0k", apikey=None), id="the-token-in-the-address"),
     ],
 )
-def test_a_call_with_its_proof_is_taken(settings: Mapping[str, Any], request_: WebhookRequest) -> None:
+def test_a_call_with_its_proof_is_accepted(settings: Mapping[str, Any], request_: WebhookRequest) -> None:
     sender = EvolutionSender(make_settings(**settings), fake_sender_context())
 
     sender.verify_webhook(request_)
@@ -476,7 +480,7 @@ def test_a_call_with_its_proof_is_taken(settings: Mapping[str, Any], request_: W
     [
         pytest.param({}, call("x", {}, apikey="another"), "set webhookToken", id="another-key"),
         pytest.param({}, call("x", {}, apikey=None), "set webhookToken", id="no-key"),
-        pytest.param({}, call("x", {}, apikey="\ud800"), "set webhookToken", id="half-a-character"),
+        pytest.param({}, call("x", {}, apikey="\ud800"), "set webhookToken", id="lone-surrogate"),
         pytest.param({}, call("x", {}, apikey=None, token=KEY), "set webhookToken", id="the-key-in-the-address"),
         pytest.param({}, WebhookRequest("POST", {}, {}, b"\xff"), "set webhookToken", id="no-json"),
         pytest.param({"webhookToken": "t0k"}, call("x", {}, token="t0"), "?token=", id="another-token"),
@@ -515,7 +519,7 @@ def test_a_call_without_its_proof_is_refused_with_advice(
 def test_an_update_is_a_receipt_for_the_gateways_id(event: str, status: object, kind: str | None) -> None:
     entry = {"keyId": "3EB0C1", "remoteJid": JID, "fromMe": True, "status": status, "messageId": "cm9", "id": "x"}
 
-    receipts = heard(event, entry)
+    receipts = parse(event, entry)
 
     assert [(receipt.kind, receipt.provider_id) for receipt in receipts if isinstance(receipt, Receipt)] == (
         [] if kind is None else [(kind, "3EB0C1")]
@@ -523,7 +527,7 @@ def test_an_update_is_a_receipt_for_the_gateways_id(event: str, status: object, 
     assert all(abs(receipt.at - time.time()) < 60 for receipt in receipts if isinstance(receipt, Receipt))
 
 
-def test_updates_may_come_together_and_in_the_engines_own_form() -> None:
+def test_updates_may_be_in_a_list_and_in_the_form_of_baileys() -> None:
     entries = [
         {"keyId": "A", "fromMe": True, "status": "READ"},
         "?",
@@ -531,7 +535,7 @@ def test_updates_may_come_together_and_in_the_engines_own_form() -> None:
         {"status": "READ"},
     ]
 
-    receipts = heard("messages.update", entries)
+    receipts = parse("messages.update", entries)
 
     assert [(receipt.kind, receipt.provider_id) for receipt in receipts if isinstance(receipt, Receipt)] == [
         ("read", "A"),
@@ -543,27 +547,29 @@ def test_updates_may_come_together_and_in_the_engines_own_form() -> None:
     "entry",
     [
         pytest.param({"keyId": "A", "fromMe": False, "status": "READ"}, id="a-message-of-theirs"),
-        pytest.param({"key": {"id": "A", "fromMe": False}, "update": {"status": 4}}, id="theirs-in-the-engines-form"),
+        pytest.param(
+            {"key": {"id": "A", "fromMe": False}, "update": {"status": 4}}, id="theirs-in-the-form-of-baileys"
+        ),
         pytest.param({"keyId": "A", "remoteJid": "1203@g.us", "status": "READ"}, id="group"),
         pytest.param({"keyId": "A", "remoteJid": "status@broadcast", "status": "READ"}, id="status"),
     ],
 )
-def test_updates_of_what_we_did_not_send_are_no_receipts(entry: dict[str, Any]) -> None:
-    assert heard("messages.update", entry) == []
+def test_updates_of_other_messages_than_ours_are_no_receipts(entry: dict[str, Any]) -> None:
+    assert parse("messages.update", entry) == []
 
 
 @pytest.mark.parametrize(
     ("entry", "error"),
     [
-        pytest.param({}, Rejected, id="no-reason-told"),
+        pytest.param({}, Rejected, id="no-reason"),
         pytest.param({"messageStubParameters": ["463", "restricted"]}, Throttled, id="timelock"),
-        pytest.param({"update": {"messageStubParameters": ["463"]}}, Throttled, id="timelock-in-the-engines-form"),
+        pytest.param({"update": {"messageStubParameters": ["463"]}}, Throttled, id="timelock-in-the-form-of-baileys"),
         pytest.param({"messageStubParameters": ["479"]}, Rejected, id="another-code"),
         pytest.param({"messageStubParameters": [["463"]]}, Rejected, id="no-text"),
     ],
 )
-def test_a_late_failure_says_why(entry: dict[str, Any], error: type[SendError]) -> None:
-    [receipt] = heard("messages.update", {"keyId": "A", "status": "ERROR", **entry})
+def test_a_failed_receipt_has_its_reason(entry: dict[str, Any], error: type[SendError]) -> None:
+    [receipt] = parse("messages.update", {"keyId": "A", "status": "ERROR", **entry})
 
     assert isinstance(receipt, Receipt)
     assert type(receipt.error) is error
@@ -580,7 +586,7 @@ def inbound(message: Any, **entry: Any) -> dict[str, Any]:
         pytest.param({"conversation": "STOP"}, "STOP", None, id="plain"),
         pytest.param({"extendedTextMessage": {"text": "Ya, mau"}}, "Ya, mau", None, id="with-a-link-or-a-quote"),
         pytest.param({"imageMessage": {"caption": "ini"}}, "ini", None, id="caption"),
-        pytest.param({"audioMessage": {"seconds": 3}}, "", None, id="voice-without-words"),
+        pytest.param({"audioMessage": {"seconds": 3}}, "", None, id="voice-without-text"),
         pytest.param(
             {"documentWithCaptionMessage": {"message": {"documentMessage": {"caption": "surat"}}}},
             "surat",
@@ -608,8 +614,8 @@ def inbound(message: Any, **entry: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_persons_message_is_heard(message: dict[str, Any], text: str, payload: str | None) -> None:
-    found = heard("messages.upsert", inbound(message))
+def test_a_persons_message_is_inbound(message: dict[str, Any], text: str, payload: str | None) -> None:
+    found = parse("messages.upsert", inbound(message))
 
     assert found == [Inbound(NUMBER, text, 1_717_689_097.0, provider_id="IN1", payload=payload)]
 
@@ -624,8 +630,8 @@ def test_a_persons_message_is_heard(message: dict[str, Any], text: str, payload:
         ),
     ],
 )
-def test_a_reply_names_the_message_that_it_answers(entry: dict[str, Any]) -> None:
-    [found] = heard("MESSAGES_UPSERT", [inbound({"conversation": "STOP"}) | entry])
+def test_a_reply_has_the_id_of_the_message_that_it_answers(entry: dict[str, Any]) -> None:
+    [found] = parse("MESSAGES_UPSERT", [inbound({"conversation": "STOP"}) | entry])
 
     assert isinstance(found, Inbound)
     assert (found.text, found.reply_to) == ("STOP", "3EB0C1")
@@ -642,22 +648,22 @@ def test_a_reply_names_the_message_that_it_answers(entry: dict[str, Any]) -> Non
         pytest.param({"remoteJid": "1203@g.us", "participant": JID}, None, id="group"),
         pytest.param({"remoteJid": "1203@newsletter"}, None, id="channel"),
         pytest.param({"remoteJid": "status@broadcast", "participant": JID}, None, id="status"),
-        pytest.param({}, None, id="nobody"),
+        pytest.param({}, None, id="no-sender"),
     ],
 )
-def test_only_people_write_and_each_has_a_number(key: dict[str, Any], number: str | None) -> None:
-    found = heard("messages.upsert", inbound({"conversation": "hi"}) | {"key": {"id": "IN1", **key}})
+def test_only_messages_from_people_with_a_number_are_inbound(key: dict[str, Any], number: str | None) -> None:
+    found = parse("messages.upsert", inbound({"conversation": "hi"}) | {"key": {"id": "IN1", **key}})
 
     assert [message.number for message in found if isinstance(message, Inbound)] == ([] if number is None else [number])
 
 
 @pytest.mark.parametrize("message", [{}, None, {"reactionMessage": {"text": "👍"}}, {"protocolMessage": {"type": 0}}])
-def test_what_is_no_message_is_not_heard(message: Any) -> None:
-    assert heard("messages.upsert", inbound(message)) == []
+def test_an_event_that_is_no_message_is_not_inbound(message: Any) -> None:
+    assert parse("messages.upsert", inbound(message)) == []
 
 
-def test_a_message_without_a_time_is_of_now() -> None:
-    [found] = heard("messages.upsert", inbound({"conversation": "hi"}) | {"messageTimestamp": {"low": 1}})
+def test_a_message_without_a_time_gets_the_current_time() -> None:
+    [found] = parse("messages.upsert", inbound({"conversation": "hi"}) | {"messageTimestamp": {"low": 1}})
 
     assert isinstance(found, Inbound)
     assert abs(found.at - time.time()) < 60
@@ -668,28 +674,28 @@ def test_a_message_without_a_time_is_of_now() -> None:
     [
         pytest.param({"state": "open", "statusReason": 200}, [ConnectionEvent("up")], id="open"),
         pytest.param(
-            {"state": "close", "statusReason": 401}, [ConnectionEvent("down", "evolution_close_401")], id="logged-out"
+            {"state": "close", "statusReason": 401},
+            [ConnectionEvent("down", f"evolution_close_401: {CLOSED}")],
+            id="logged-out",
         ),
-        pytest.param({"state": "close"}, [ConnectionEvent("down", "evolution_close")], id="closed"),
+        pytest.param({"state": "close"}, [ConnectionEvent("down", f"evolution_close: {CLOSED}")], id="closed"),
         pytest.param({"state": "connecting"}, [], id="connecting"),
-        pytest.param({"state": ["open"]}, [], id="no-sense"),
+        pytest.param({"state": ["open"]}, [], id="another-shape"),
     ],
 )
 @pytest.mark.parametrize("event", ["connection.update", "CONNECTION_UPDATE"])
-def test_the_connection_is_heard_to_open_and_to_close(
-    event: str, data: dict[str, Any], events: list[ConnectionEvent]
-) -> None:
-    assert heard(event, data) == events
+def test_instance_states_are_connection_events(event: str, data: dict[str, Any], events: list[ConnectionEvent]) -> None:
+    assert parse(event, data) == events
 
 
-def test_another_instance_of_the_server_is_not_ours() -> None:
-    assert heard("connection.update", {"state": "close"}, instance="other") == []
-    assert heard("messages.update", {"keyId": "A", "status": "READ"}, instance="other") == []
+def test_events_of_another_instance_are_ignored() -> None:
+    assert parse("connection.update", {"state": "close"}, instance="other") == []
+    assert parse("messages.update", {"keyId": "A", "status": "READ"}, instance="other") == []
 
 
 @pytest.mark.parametrize("event", ["send.message", "messages.delete", "qrcode.updated", "", None, 7])
-def test_other_events_are_of_no_interest(event: Any) -> None:
-    assert heard(event, {"keyId": "A", "status": "READ", "state": "close"}) == []
+def test_other_events_are_ignored(event: Any) -> None:
+    assert parse(event, {"keyId": "A", "status": "READ", "state": "close"}) == []
 
 
 FIELDS = st.one_of(
@@ -708,7 +714,7 @@ EVENTS = st.sampled_from(["messages.update", "messages.upsert", "connection.upda
 
 @QUICK
 @given(st.binary() | JSON.map(lambda document: json.dumps(document).encode()))
-def test_whatever_is_called_in_yields_nothing_and_raises_nothing(body: bytes) -> None:
+def test_a_call_of_another_shape_yields_nothing_and_raises_nothing(body: bytes) -> None:
     sender = EvolutionSender(make_settings(), fake_sender_context())
 
     assert sender.parse_webhook(WebhookRequest("POST", {}, {}, body)) == []
@@ -716,17 +722,17 @@ def test_whatever_is_called_in_yields_nothing_and_raises_nothing(body: bytes) ->
 
 @QUICK
 @given(EVENTS, ENTRIES | JSON)
-def test_an_odd_entry_does_not_lose_the_good_one_beside_it(event: str, odd: Any) -> None:
+def test_an_invalid_entry_does_not_lose_the_valid_one_beside_it(event: str, invalid: Any) -> None:
     good = {
         "messages.update": {"keyId": "A", "fromMe": True, "status": "READ"},
         "messages.upsert": inbound({"conversation": "hi"}),
         "connection.update": {"state": "open"},
     }[event]
 
-    found = heard(event, [odd, good])
+    found = parse(event, [invalid, good])
 
     assert len(found) >= 1
-    assert type(found[-1]) is type(heard(event, good)[0])
+    assert type(found[-1]) is type(parse(event, good)[0])
 
 
 # settings and specification
@@ -763,9 +769,9 @@ def test_requests_fit_the_servers_specification(gateway: Loopback, message: Outg
     jsonschema = pytest.importorskip("jsonschema")
     paths = json.loads(SPECIFICATION.read_text(encoding="utf-8"))["paths"]
 
-    gateway.ask(lambda sender: sender.send(message), typingMilliseconds=1)
+    gateway.run(lambda sender: sender.send(message), typingMilliseconds=1)
 
     path = gateway.last.path.replace("/main", "/{instance}")
     schema = paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    required = [name for name in schema["required"] if name != "caption"]  # the server does not insist on it
+    required = [name for name in schema["required"] if name != "caption"]  # the server does not require it
     jsonschema.validate(gateway.last.json, {**schema, "required": required, "additionalProperties": False})

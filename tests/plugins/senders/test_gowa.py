@@ -41,6 +41,8 @@ from wabroadcast_plugins.senders.gowa import GowaSender, GowaSettings
 OWN_JID = "628999999999@s.whatsapp.net"
 SECRET = "s3cr3t-of-the-hook"
 SENT = {"code": "SUCCESS", "message": "ok", "results": {"message_id": "3EB0B430B6F8F1D0E053AC", "status": "sent"}}
+NOT_LOGGED_IN = "gowa_not_logged_in: the device is not logged in to WhatsApp: log it in at the gateway"
+NOT_CONNECTED = "gowa_not_connected: the device is not connected to WhatsApp: reconnect it at the gateway"
 SPECIFICATION = Path(__file__).parents[3].parent / "shared/specs/go-whatsapp-web-multidevice-openapi.yaml"
 
 
@@ -62,7 +64,7 @@ def gateway(gateway_of_all: Loopback) -> Loopback:
 
 
 def form_of(request: ProviderRequest) -> dict[str, tuple[str | None, str, bytes]]:
-    """File name, type and content of each field of a multipart form."""
+    """Return the file name, type and content of each field of a multipart form."""
     head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
     fields = {}
     for part in email.message_from_bytes(head + request.body).walk():
@@ -91,14 +93,14 @@ def test_gowa_is_found_as_a_plugin() -> None:
     assert sender.capabilities.number_check
 
 
-def test_a_text_is_sent_to_the_whole_id_of_the_person(gateway: Loopback) -> None:
+def test_a_text_is_sent_to_the_complete_id_of_the_person(gateway: Loopback) -> None:
     settings: dict[str, Any] = {
         "baseUrl": f"{gateway.url}/base/",
         "username": "admin",
         "password": "pw",
         "deviceId": "org_2",
     }
-    accepted = gateway.ask(lambda sender: sender.send(message_to(NUMBER, text="Halo")), **settings)
+    accepted = gateway.run(lambda sender: sender.send(message_to(NUMBER, text="Halo")), **settings)
 
     assert accepted == Accepted(provider_id="3EB0B430B6F8F1D0E053AC")
     [request] = gateway.requests
@@ -108,8 +110,8 @@ def test_a_text_is_sent_to_the_whole_id_of_the_person(gateway: Loopback) -> None
     assert request.headers["x-device-id"] == "org_2"
 
 
-def test_without_a_user_and_a_device_neither_is_named(gateway: Loopback) -> None:
-    gateway.ask(lambda sender: sender.send(message_to(NUMBER)))
+def test_without_a_user_and_a_device_their_headers_are_missing(gateway: Loopback) -> None:
+    gateway.run(lambda sender: sender.send(message_to(NUMBER)))
 
     assert not {"authorization", "x-device-id"} & set(gateway.last.headers)
 
@@ -149,7 +151,7 @@ def test_without_a_user_and_a_device_neither_is_named(gateway: Loopback) -> None
             media_message("document", {"url": "https://files.example/letter.pdf"}, filename="Surat.pdf"),
             "/send/file",
             {"file": ("Surat.pdf", "application/pdf", MEDIA["letter"])},
-            id="document-by-address-with-a-name-of-its-own",
+            id="document-by-address-with-a-file-name",
         ),
         pytest.param(
             media_message("audio", {"uploadId": "song"}),
@@ -161,7 +163,7 @@ def test_without_a_user_and_a_device_neither_is_named(gateway: Loopback) -> None
             media_message("audio", {"uploadId": "note"}),
             "/send/audio",
             {"audio": ("note", "audio/m4a", MEDIA["note"])},
-            id="audio-under-the-name-that-the-gateway-knows",
+            id="audio-with-the-gateways-type-name",
         ),
         pytest.param(
             media_message("audio", {"url": "https://files.example/a.mp3"}),
@@ -186,7 +188,7 @@ def test_without_a_user_and_a_device_neither_is_named(gateway: Loopback) -> None
 def test_media_are_sent_as_a_form(
     gateway: Loopback, message: OutgoingMessage, path: str, form: dict[str, object]
 ) -> None:
-    accepted = gateway.ask(lambda sender: sender.send(message))
+    accepted = gateway.run(lambda sender: sender.send(message))
 
     assert accepted.provider_id == "3EB0B430B6F8F1D0E053AC"
     [request] = gateway.requests
@@ -203,17 +205,19 @@ def test_media_are_sent_as_a_form(
         pytest.param(OutgoingMessage("job-7", NUMBER, "template"), "gowa_type", id="template"),
     ],
 )
-def test_what_nobody_could_get_is_not_even_asked_for(gateway: Loopback, message: OutgoingMessage, reason: str) -> None:
+def test_a_message_that_no_recipient_can_receive_causes_no_request(
+    gateway: Loopback, message: OutgoingMessage, reason: str
+) -> None:
     with pytest.raises(BadMessage) as error:
-        gateway.ask(lambda sender: sender.send(message))
+        gateway.run(lambda sender: sender.send(message))
 
     assert error.value.reason == reason
     assert not gateway.requests
 
 
-def test_a_file_that_is_too_large_is_not_even_asked_for(gateway: Loopback) -> None:
+def test_a_file_that_is_too_large_causes_no_request(gateway: Loopback) -> None:
     with pytest.raises(BadMessage) as error:
-        gateway.ask(lambda sender: sender.send(media_message("image", {"uploadId": "scan"})))
+        gateway.run(lambda sender: sender.send(media_message("image", {"uploadId": "scan"})))
 
     assert error.value.reason == "gowa_media_too_large"
     assert not gateway.requests
@@ -262,14 +266,18 @@ INTERNAL = "INTERNAL_SERVER_ERROR"
         pytest.param(500, refusal(INTERNAL, "context canceled"), OutcomeUnknown, "http_500", id="any-other-500"),
         pytest.param(504, refusal("GATEWAY_TIMEOUT", "timed out"), OutcomeUnknown, "http_504", id="timed-out"),
         pytest.param(200, {"code": "SUCCESS", "results": {}}, OutcomeUnknown, "gowa_no_id", id="no-id"),
-        pytest.param(200, {"code": "SUCCESS", "results": {"message_id": 7}}, OutcomeUnknown, "gowa_no_id", id="odd-id"),
+        pytest.param(
+            200, {"code": "SUCCESS", "results": {"message_id": 7}}, OutcomeUnknown, "gowa_no_id", id="invalid-id"
+        ),
     ],
 )
-def test_a_failure_is_sorted(gateway: Loopback, status: int, body: object, error: type[SendError], reason: str) -> None:
+def test_a_failure_is_classified(
+    gateway: Loopback, status: int, body: object, error: type[SendError], reason: str
+) -> None:
     gateway.answering = lambda _: ProviderAnswer(status, body)
 
     with pytest.raises(error) as found:
-        gateway.ask(lambda sender: sender.send(message_to(NUMBER)))
+        gateway.run(lambda sender: sender.send(message_to(NUMBER)))
 
     assert found.value.reason == reason
     assert len(gateway.requests) == 1
@@ -279,45 +287,47 @@ def test_a_failure_is_sorted(gateway: Loopback, status: int, body: object, error
     ("status", "body"),
     [
         pytest.param(429, refusal("WA_REACHOUT_TIMELOCK"), id="by-its-code"),
-        pytest.param(500, refusal(INTERNAL, "server returned error 463"), id="by-its-words"),
+        pytest.param(500, refusal(INTERNAL, "server returned error 463"), id="by-its-text"),
     ],
 )
-def test_the_reachout_timelock_holds_strangers_only(gateway: Loopback, status: int, body: object) -> None:
+def test_the_reachout_timelock_throttles_new_contacts_only(gateway: Loopback, status: int, body: object) -> None:
     gateway.answering = lambda _: ProviderAnswer(status, body)
 
     with pytest.raises(Throttled) as found:
-        gateway.ask(lambda sender: sender.send(message_to(NUMBER)))
+        gateway.run(lambda sender: sender.send(message_to(NUMBER)))
 
     assert found.value.scope == "new_contacts"
     assert found.value.reason == "gowa_463"
 
 
 @pytest.mark.parametrize(("attempt", "error"), [(1, Temporary), (2, Rejected), (3, Rejected)])
-def test_not_on_whatsapp_is_believed_at_the_second_try(gateway: Loopback, attempt: int, error: type[SendError]) -> None:
-    said = refusal("INVALID_JID", f"Phone {JID} is not on whatsapp")
-    gateway.answering = lambda _: ProviderAnswer(400, said)
+def test_not_on_whatsapp_is_final_at_the_second_attempt(
+    gateway: Loopback, attempt: int, error: type[SendError]
+) -> None:
+    body = refusal("INVALID_JID", f"Phone {JID} is not on whatsapp")
+    gateway.answering = lambda _: ProviderAnswer(400, body)
 
     with pytest.raises(error) as found:
-        gateway.ask(lambda sender: sender.send(message_to(NUMBER, attempt=attempt)))
+        gateway.run(lambda sender: sender.send(message_to(NUMBER, attempt=attempt)))
 
     assert found.value.reason == "gowa_not_on_whatsapp"
     assert NUMBER[1:] not in str(found.value)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "body",
     [
         pytest.param(
             refusal(INTERNAL, "failed to download file from URL: https://files.example/x?sig=c0ffee"), id="ours"
         ),
-        pytest.param(refusal("UPLOAD_MEDIA_ERROR", "Post https://mmg.example/m?auth=c0ffee: EOF"), id="whatsapps"),
+        pytest.param(refusal("UPLOAD_MEDIA_ERROR", "Post https://mmg.example/m?auth=c0ffee: EOF"), id="of-whatsapp"),
     ],
 )
-def test_an_address_of_a_medium_stays_out_of_the_error(gateway: Loopback, said: object) -> None:
-    gateway.answering = lambda _: ProviderAnswer(500, said)
+def test_the_address_of_a_file_is_not_in_the_error(gateway: Loopback, body: object) -> None:
+    gateway.answering = lambda _: ProviderAnswer(500, body)
 
     with pytest.raises(Temporary) as found:
-        gateway.ask(lambda sender: sender.send(media_message("document", {"uploadId": "letter"})))
+        gateway.run(lambda sender: sender.send(media_message("document", {"uploadId": "letter"})))
 
     assert "c0ffee" not in str(found.value)
 
@@ -325,8 +335,10 @@ def test_an_address_of_a_medium_stays_out_of_the_error(gateway: Loopback, said: 
 # numbers and the connection
 
 
-def looking_up(*present: str, status: Mapping[str, Any] | None = None) -> Callable[[ProviderRequest], ProviderAnswer]:
-    """A gateway that finds these ids."""
+def number_checks(
+    *present: str, status: Mapping[str, Any] | None = None
+) -> Callable[[ProviderRequest], ProviderAnswer]:
+    """Return the answers of a gateway that finds these ids."""
     account = {"is_connected": True, "is_logged_in": True, "jid": OWN_JID} if status is None else status
 
     def answer(request: ProviderRequest) -> ProviderAnswer:
@@ -338,19 +350,19 @@ def looking_up(*present: str, status: Mapping[str, Any] | None = None) -> Callab
     return answer
 
 
-def test_a_number_that_is_there_is_asked_for_once(gateway: Loopback) -> None:
-    gateway.answering = looking_up(JID)
+def test_a_number_that_is_found_is_checked_once(gateway: Loopback) -> None:
+    gateway.answering = number_checks(JID)
 
-    assert gateway.ask(lambda sender: sender.check_numbers([NUMBER])) == {NUMBER: True}
+    assert gateway.run(lambda sender: sender.check_numbers([NUMBER])) == {NUMBER: True}
 
     [request] = gateway.requests
     assert (request.method, request.path, request.query) == ("GET", "/user/check", {"phone": JID})
 
 
-def test_a_number_is_absent_where_the_account_itself_is_found(gateway: Loopback) -> None:
-    gateway.answering = looking_up(JID, OWN_JID)
+def test_a_number_is_absent_if_the_accounts_own_number_is_found(gateway: Loopback) -> None:
+    gateway.answering = number_checks(JID, OWN_JID)
 
-    found = gateway.ask(lambda sender: sender.check_numbers([NUMBER, "+628111111111"]))
+    found = gateway.run(lambda sender: sender.check_numbers([NUMBER, "+628111111111"]))
 
     assert found == {NUMBER: True, "+628111111111": False}
 
@@ -358,30 +370,30 @@ def test_a_number_is_absent_where_the_account_itself_is_found(gateway: Loopback)
 @pytest.mark.parametrize(
     "status",
     [
-        pytest.param({"jid": OWN_JID}, id="not-even-itself-is-found"),
-        pytest.param({"jid": ""}, id="it-does-not-say-who-it-is"),
-        pytest.param({}, id="it-says-nothing"),
+        pytest.param({"jid": OWN_JID}, id="own-number-is-not-found"),
+        pytest.param({"jid": ""}, id="own-number-is-empty"),
+        pytest.param({}, id="own-number-is-missing"),
     ],
 )
-def test_no_number_is_absent_where_nobody_can_be_found(gateway: Loopback, status: dict[str, Any]) -> None:
-    gateway.answering = looking_up(JID, status=status)
+def test_no_number_is_absent_if_the_look_ups_fail(gateway: Loopback, status: dict[str, Any]) -> None:
+    gateway.answering = number_checks(JID, status=status)
 
-    found = gateway.ask(lambda sender: sender.check_numbers([NUMBER, "+628111111111"]))
+    found = gateway.run(lambda sender: sender.check_numbers([NUMBER, "+628111111111"]))
 
     assert found == {NUMBER: True}
 
 
-def test_an_answer_about_a_number_that_makes_no_sense_is_left_out(gateway: Loopback) -> None:
+def test_an_invalid_result_of_a_number_check_is_left_out(gateway: Loopback) -> None:
     gateway.answering = lambda _: ProviderAnswer(200, {"code": "SUCCESS", "results": {"is_on_whatsapp": "yes"}})
 
-    assert gateway.ask(lambda sender: sender.check_numbers([NUMBER])) == {}
+    assert gateway.run(lambda sender: sender.check_numbers([NUMBER])) == {}
 
 
 def test_a_gateway_that_is_logged_out_checks_no_number(gateway: Loopback) -> None:
     gateway.answering = lambda _: ProviderAnswer(401, refusal("AUTHENTICATION_ERROR"))
 
     with pytest.raises(ConnectionDown):
-        gateway.ask(lambda sender: sender.check_numbers([NUMBER]))
+        gateway.run(lambda sender: sender.check_numbers([NUMBER]))
 
 
 @pytest.mark.parametrize(
@@ -390,30 +402,28 @@ def test_a_gateway_that_is_logged_out_checks_no_number(gateway: Loopback) -> Non
         pytest.param({"is_connected": True, "is_logged_in": True}, ConnectionEvent("up"), id="up"),
         pytest.param(
             {"is_connected": True, "is_logged_in": False},
-            ConnectionEvent("down", "gowa_not_logged_in"),
+            ConnectionEvent("down", NOT_LOGGED_IN),
             id="logged-out",
         ),
         pytest.param(
             {"is_connected": False, "is_logged_in": True},
-            ConnectionEvent("down", "gowa_not_connected"),
+            ConnectionEvent("down", NOT_CONNECTED),
             id="no-network",
         ),
-        pytest.param({}, ConnectionEvent("down", "gowa_not_logged_in"), id="says-nothing"),
+        pytest.param({}, ConnectionEvent("down", NOT_LOGGED_IN), id="no-state"),
     ],
 )
-def test_the_state_of_the_connection_is_asked_for(
-    gateway: Loopback, status: dict[str, Any], event: ConnectionEvent
-) -> None:
-    gateway.answering = looking_up(status=status)
+def test_the_state_of_the_account_is_checked(gateway: Loopback, status: dict[str, Any], event: ConnectionEvent) -> None:
+    gateway.answering = number_checks(status=status)
 
-    assert gateway.ask(lambda sender: sender.check_connection(), deviceId="org_2") == event
+    assert gateway.run(lambda sender: sender.check_connection(), deviceId="org_2") == event
     assert gateway.last.headers["x-device-id"] == "org_2"
 
 
 # settings and webhooks
 
 
-def test_the_gateways_default_secret_is_refused_with_words() -> None:
+def test_the_gateways_default_secret_is_refused_with_advice() -> None:
     with pytest.raises(ValidationError) as error:
         GowaSettings.model_validate({"baseUrl": "http://gateway.example", "webhookSecret": "secret"})
 
@@ -433,15 +443,15 @@ def hook(body: object, *, secret: str = SECRET, **headers: str) -> WebhookReques
     return WebhookRequest("POST", {}, {"x-hub-signature-256": signature, **headers}, raw)
 
 
-def listener(secret: str = SECRET) -> GowaSender:
+def make_sender(secret: str = SECRET) -> GowaSender:
     return GowaSender(
         GowaSettings.model_validate({"baseUrl": "http://gateway.example", "webhookSecret": secret}),
         fake_sender_context(),
     )
 
 
-def test_a_call_with_the_right_signature_is_taken() -> None:
-    listener().verify_webhook(hook({"event": "message"}))
+def test_a_call_with_the_right_signature_is_accepted() -> None:
+    make_sender().verify_webhook(hook({"event": "message"}))
 
 
 @pytest.mark.parametrize(
@@ -450,14 +460,14 @@ def test_a_call_with_the_right_signature_is_taken() -> None:
         pytest.param(hook({}, secret="another"), SECRET, id="signed-with-another-secret"),
         pytest.param(WebhookRequest("POST", {}, {}, b"{}"), SECRET, id="not-signed"),
         pytest.param(
-            WebhookRequest("POST", {}, {"x-hub-signature-256": "sha256=\xff"}, b"{}"), SECRET, id="odd-signature"
+            WebhookRequest("POST", {}, {"x-hub-signature-256": "sha256=\xff"}, b"{}"), SECRET, id="invalid-signature"
         ),
         pytest.param(hook({}, secret=""), "", id="no-secret-set"),
     ],
 )
 def test_a_call_without_the_proof_is_refused(request_: WebhookRequest, secret: str) -> None:
     with pytest.raises(WebhookRefusedError) as error:
-        listener(secret).verify_webhook(request_)
+        make_sender(secret).verify_webhook(request_)
 
     assert "webhookSecret" in str(error.value)
     assert SECRET not in str(error.value)
@@ -472,7 +482,7 @@ def test_an_ack_is_a_receipt_for_each_of_its_ids(kind: Any) -> None:
         "payload": {"ids": ["3EB01", 7, "", "3EB02"], "chat_id": JID, "from": JID, "receipt_type": kind},
     }
 
-    assert listener().parse_webhook(hook(call)) == [
+    assert make_sender().parse_webhook(hook(call)) == [
         Receipt(kind, at=1_752_878_660, provider_id="3EB01"),
         Receipt(kind, at=1_752_878_660, provider_id="3EB02"),
     ]
@@ -491,18 +501,18 @@ MESSAGE: dict[str, Any] = {
 }
 
 
-def test_a_message_of_a_person_is_inbound() -> None:
-    found = listener().parse_webhook(hook({"event": "message", "device_id": OWN_JID, "payload": MESSAGE}))
+def test_a_message_from_a_person_is_inbound() -> None:
+    found = make_sender().parse_webhook(hook({"event": "message", "device_id": OWN_JID, "payload": MESSAGE}))
 
     assert found == [
         Inbound(NUMBER, text="STOP", at=1_752_878_660, provider_id="3EB0C127D7BACC83D6A1", reply_to="3EB01")
     ]
 
 
-def test_a_message_without_words_is_inbound_too() -> None:
+def test_a_message_without_text_is_inbound_too() -> None:
     picture = {"id": "3EB03", "chat_id": JID, "from": JID, "timestamp": "2025-07-18T22:44:20Z", "image": "p.jpg"}
 
-    assert listener().parse_webhook(hook({"event": "message", "payload": picture})) == [
+    assert make_sender().parse_webhook(hook({"event": "message", "payload": picture})) == [
         Inbound(NUMBER, text="", at=1_752_878_660, provider_id="3EB03")
     ]
 
@@ -525,8 +535,8 @@ def test_a_message_without_words_is_inbound_too() -> None:
         pytest.param(b"\xff{", id="no-json"),
     ],
 )
-def test_what_is_of_no_interest_yields_nothing(call: object) -> None:
-    assert listener().parse_webhook(hook(call)) == []
+def test_irrelevant_or_malformed_calls_yield_nothing(call: object) -> None:
+    assert make_sender().parse_webhook(hook(call)) == []
 
 
 documents = st.recursive(
@@ -538,16 +548,16 @@ documents = st.recursive(
 
 @QUICK
 @given(event=st.sampled_from(["message", "message.ack"]) | documents, payload=documents, timestamp=documents)
-def test_no_document_makes_it_fail(event: object, payload: object, timestamp: object) -> None:
-    found = listener().parse_webhook(hook({"event": event, "payload": payload, "timestamp": timestamp}))
+def test_parsing_never_raises_for_any_document(event: object, payload: object, timestamp: object) -> None:
+    found = make_sender().parse_webhook(hook({"event": event, "payload": payload, "timestamp": timestamp}))
 
     assert all(isinstance(item, Receipt | Inbound) for item in found)
 
 
 @QUICK
 @given(st.binary())
-def test_no_bytes_make_it_fail(body: bytes) -> None:
-    assert listener().parse_webhook(hook(body)) == []
+def test_parsing_never_raises_for_any_bytes(body: bytes) -> None:
+    assert make_sender().parse_webhook(hook(body)) == []
 
 
 # the published specification
@@ -566,13 +576,13 @@ def test_a_request_fits_the_published_specification(gateway: Loopback, specifica
     upload = {"image": "photo", "document": "letter", "audio": "song", "video": "film"}
     message = message_to(NUMBER) if kind == "text" else media_message(kind, {"uploadId": upload[kind]})
 
-    gateway.ask(lambda sender: sender.send(message))
+    gateway.run(lambda sender: sender.send(message))
 
     bodies = specification["paths"][gateway.last.path]["post"]["requestBody"]["content"]
     sent_as = gateway.last.headers["content-type"].partition(";")[0]
     if sent_as == "application/json":
         fields = gateway.last.json
-    else:  # a form has texts only: those that are booleans in JSON read as such
+    else:  # a form has only texts, so convert those that are booleans in JSON
         values = {name: content.decode(errors="replace") for name, (_, _, content) in form_of(gateway.last).items()}
         fields = {name: {"true": True, "false": False}.get(value, value) for name, value in values.items()}
     jsonschema.validate(fields, {**bodies[sent_as]["schema"], "additionalProperties": False})

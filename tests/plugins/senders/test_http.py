@@ -35,7 +35,7 @@ from wabroadcast_plugins.senders import http_api
 from wabroadcast_plugins.senders.http_api import HttpSender, HttpSettings
 
 NUMBER, DIGITS = "+6281234567801", "6281234567801"
-TOKEN = 'dev"ice/tok en'  # is written otherwise in addresses and in JSON
+TOKEN = 'dev"ice/tok en'  # is escaped in addresses and in JSON
 AT = 1_758_000_000
 JPEG = b"\xff\xd8\xff" + bytes(100)
 LINK = "https://files.example/a.jpg"
@@ -80,7 +80,7 @@ def shared() -> Iterator[Loopback]:
 
 @pytest.fixture
 def loopback(shared: Loopback) -> Loopback:
-    """A provider that has seen nothing yet, and takes everything."""
+    """Return the provider without recorded requests, accepting everything."""
     return shared.reset()
 
 
@@ -89,7 +89,7 @@ def make_settings(**given_settings: Any) -> HttpSettings:
 
 
 def make_sender(**given_settings: Any) -> HttpSender:
-    """One that reaches nobody."""
+    """Return a sender whose requests are refused."""
     return HttpSender(make_settings(**given_settings), fake_sender_context())
 
 
@@ -102,7 +102,7 @@ def media_message(
 
 
 def send(loopback: Loopback, message: OutgoingMessage, **given_settings: Any) -> Accepted:
-    accepted: Accepted = loopback.ask(lambda sender: sender.send(message), **given_settings)
+    accepted: Accepted = loopback.run(lambda sender: sender.send(message), **given_settings)
     return accepted
 
 
@@ -116,7 +116,7 @@ def failure(loopback: Loopback, answer: ProviderAnswer, **given_settings: Any) -
 def request_for(
     loopback: Loopback, call: Mapping[str, Any], message: OutgoingMessage | None = None, **given_settings: Any
 ) -> ProviderRequest:
-    """The one request that a message leaves with."""
+    """Send a message and return its only request."""
     send(loopback, message or message_to(NUMBER), send=call, **given_settings)
     (request,) = loopback.requests
     return request
@@ -181,7 +181,7 @@ def test_the_worked_example_reads_its_call() -> None:
         ({"code": "ELSE"}, Rejected),
     ],
 )
-def test_the_worked_example_sorts_its_failures(loopback: Loopback, error: Any, outcome: type[SendError]) -> None:
+def test_the_worked_example_classifies_its_failures(loopback: Loopback, error: Any, outcome: type[SendError]) -> None:
     caught = failure(
         loopback,
         ProviderAnswer(200, {"ok": False, "error": error}),
@@ -202,7 +202,7 @@ def test_every_sender_is_in_the_guide() -> None:
 # requests
 
 
-def test_nothing_but_an_address_and_a_body_is_needed(loopback: Loopback) -> None:
+def test_an_address_and_a_body_are_enough(loopback: Loopback) -> None:
     accepted = send(loopback, message_to(NUMBER, text='Halo "Budi"\npagi'))
 
     assert accepted == Accepted()
@@ -219,7 +219,7 @@ def test_address_and_path_are_joined_by_one_slash(loopback: Loopback, base: str,
     assert loopback.last.path == f"{base.rstrip('/')}/send"
 
 
-def test_address_query_and_headers_are_filled_in(loopback: Loopback) -> None:
+def test_address_query_and_headers_are_rendered(loopback: Loopback) -> None:
     request = request_for(
         loopback,
         {
@@ -234,13 +234,13 @@ def test_address_query_and_headers_are_filled_in(loopback: Loopback) -> None:
     )
 
     assert (request.method, request.path) == ("GET", f"/to/{DIGITS}/text")
-    assert request.query == {"text": "a&b=c ü", "key": "k/1"}, "a name that is not there is left out"
+    assert request.query == {"text": "a&b=c ü", "key": "k/1"}, "a name without a value is left out"
     assert request.body == b""
     assert request.headers["idempotency-key"] == message_to(NUMBER).message_id
     assert (request.headers["x-kind"], request.headers["x-key"]) == ("own", "Key k/1")
 
 
-def test_a_body_is_filled_in_wherever_a_text_stands(loopback: Loopback) -> None:
+def test_every_text_of_a_body_is_rendered(loopback: Loopback) -> None:
     message = message_to(NUMBER, text="Halo")
     message.name, message.variables = "Budi", {"amount": 25_000, "vip": True, "none": None}
     body = {
@@ -271,13 +271,13 @@ def test_a_body_is_filled_in_wherever_a_text_stands(loopback: Loopback) -> None:
     }
 
 
-def test_a_body_of_nothing_but_an_absent_name_is_none(loopback: Loopback) -> None:
+def test_a_body_that_is_one_name_without_a_value_is_omitted(loopback: Loopback) -> None:
     request = request_for(loopback, {"query": {"to": "{{ digits }}", "text": "{{ text }}"}, "body": "{{ name }}"})
 
     assert request.body == b""
 
 
-def test_a_form_is_written_as_one(loopback: Loopback) -> None:
+def test_a_form_is_url_encoded(loopback: Loopback) -> None:
     body = {"to": "{{ digits }}", "text": "{{ text }}", "flag": True, "n": 5, "name": "{{ name }}", "none": None}
 
     request = request_for(loopback, {"format": "form", "body": body})
@@ -311,19 +311,19 @@ def test_a_provider_template_keeps_its_components(loopback: Loopback) -> None:
     ("variables", "text"),
     [({}, "{{ variables.code }}"), ({"code": None}, "{{ variables.code }}"), ({}, "Kode {{ variables.code }}")],
 )
-def test_a_variable_that_is_missing_fails_its_recipient_only(
+def test_a_missing_variable_fails_only_its_recipient(
     loopback: Loopback, variables: Mapping[str, Any], text: str
 ) -> None:
     message = message_to(NUMBER)
     message.variables = variables
 
-    with pytest.raises(Rejected, match=r"missing|does not exist"):
+    with pytest.raises(Rejected, match=r"has no variable|does not exist"):
         send(loopback, message, send={"body": {**TEXT_BODY, "code": text}})
 
     assert not loopback.requests
 
 
-def test_a_number_that_json_does_not_know_fails_its_recipient_only(loopback: Loopback) -> None:
+def test_a_number_that_json_cannot_hold_fails_only_its_recipient(loopback: Loopback) -> None:
     message = message_to(NUMBER)
     message.variables = {"amount": float("nan")}
 
@@ -342,15 +342,15 @@ def test_a_number_that_json_does_not_know_fails_its_recipient_only(loopback: Loo
         ("media.data_uri", f"data:image/jpeg;base64,{base64.b64encode(JPEG).decode()}"),
     ],
 )
-def test_a_file_goes_into_json(loopback: Loopback, media: Mapping[str, str], name: str, value: str) -> None:
+def test_a_file_can_be_in_json(loopback: Loopback, media: Mapping[str, str], name: str, value: str) -> None:
     body = {"to": "{{ digits }}", "file": f"{{{{ {name} }}}}", "kind": "{{ media.content_type }}"}
 
-    loopback.ask(lambda sender: sender.send(media_message(media)), media={LINK: JPEG}, send={"body": body})
+    loopback.run(lambda sender: sender.send(media_message(media)), media={LINK: JPEG}, send={"body": body})
 
     assert loopback.last.json == {"to": DIGITS, "file": value, "kind": "image/jpeg"}
 
 
-def test_a_file_is_encoded_once_for_many_people(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_encoded_once_for_many_recipients(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[bytes] = []
 
     def encode(content: bytes) -> str:
@@ -363,13 +363,13 @@ def test_a_file_is_encoded_once_for_many_people(loopback: Loopback, monkeypatch:
     async def send_three(sender: HttpSender) -> None:
         await asyncio.gather(*map(sender.send, [media_message({"uploadId": "u1"})] * 3))
 
-    loopback.ask(send_three, send={"body": body})
+    loopback.run(send_three, send={"body": body})
 
     assert encoded == [JPEG]
     assert [request.json["file"] for request in loopback.requests] == ["QQ=="] * 3
 
 
-def test_a_file_goes_as_a_part_of_a_form(loopback: Loopback) -> None:
+def test_a_file_can_be_a_part_of_a_multipart_form(loopback: Loopback) -> None:
     body = {"to": "{{ digits }}", "caption": "{{ media.caption }}", "upload": "{{ media.file }}"}
 
     request = request_for(
@@ -382,7 +382,7 @@ def test_a_file_goes_as_a_part_of_a_form(loopback: Loopback) -> None:
     assert b"caption" not in request.body
 
 
-def test_what_is_no_file_goes_into_a_form_of_parts_too(loopback: Loopback) -> None:
+def test_a_multipart_form_needs_no_file(loopback: Loopback) -> None:
     request = request_for(loopback, {"format": "multipart", "body": TEXT_BODY})
 
     assert request.headers["content-type"].startswith("multipart/form-data; boundary=")
@@ -397,18 +397,18 @@ def test_what_is_no_file_goes_into_a_form_of_parts_too(loopback: Loopback) -> No
             {"media": {"m": "{{ digits }}{{ media.url }}"}, "audio": {"a": "{{ digits }}{{ media.url }}"}},
             "audio",
             "a",
-            id="its-own-first",
+            id="the-types-own-body-first",
         ),
     ],
 )
-def test_a_type_may_have_a_body_of_its_own(loopback: Loopback, bodies: Any, kind: str, used: str) -> None:
+def test_a_type_may_have_its_own_body(loopback: Loopback, bodies: Any, kind: str, used: str) -> None:
     request = request_for(loopback, {"body": TEXT_BODY, "bodies": bodies}, media_message({"url": LINK}, kind=kind))
 
     assert request.json == {used: DIGITS + LINK}
 
 
 @pytest.mark.parametrize("kind", ["image", "document", "audio", "video", "template"])
-def test_a_body_that_would_leave_something_out_is_not_used(loopback: Loopback, kind: str) -> None:
+def test_a_body_that_does_not_contain_the_file_is_not_used(loopback: Loopback, kind: str) -> None:
     message = media_message({"url": LINK}, kind=kind, text="Halo")
 
     with pytest.raises(BadMessage, match=f"no body for {kind} messages"):
@@ -417,7 +417,7 @@ def test_a_body_that_would_leave_something_out_is_not_used(loopback: Loopback, k
     assert not loopback.requests
 
 
-def test_an_upload_is_not_sent_where_links_are_wanted(loopback: Loopback) -> None:
+def test_an_upload_is_not_sent_if_the_request_needs_a_link(loopback: Loopback) -> None:
     with pytest.raises(BadMessage, match="the message has an upload"):
         send(
             loopback, media_message({"uploadId": "u1"}), send={"body": {"to": "{{ digits }}", "url": "{{ media.url }}"}}
@@ -451,7 +451,7 @@ def test_an_upload_is_not_sent_where_links_are_wanted(loopback: Loopback) -> Non
         ),
     ],
 )
-def test_a_success_is_what_the_settings_say(
+def test_the_settings_decide_what_a_success_is(
     loopback: Loopback, answer: ProviderAnswer, call: Mapping[str, Any], accepted: Accepted
 ) -> None:
     loopback.answering = lambda _: answer
@@ -480,7 +480,7 @@ OK_IS_TRUE = {"success": {"path": "ok", "equals": True}}
         pytest.param(ProviderAnswer(400, {"ok": True}), OK_IS_TRUE, Rejected, id="the-value-with-a-refusal"),
     ],
 )
-def test_an_answer_that_is_no_success_is_sorted_with_care(
+def test_an_answer_that_is_no_success_is_a_refusal_or_unknown(
     loopback: Loopback, answer: ProviderAnswer, call: Mapping[str, Any], error: type[SendError]
 ) -> None:
     assert type(failure(loopback, answer, send={"body": TEXT_BODY, **call})) is error
@@ -513,14 +513,14 @@ def test_a_rule_gives_its_meaning(loopback: Loopback, means: str, error: type[Se
         pytest.param({"status": "4xx"}, True, id="hundred"),
         pytest.param({"status": "400-421"}, False, id="other-range"),
         pytest.param({"status": [404, "420-430"]}, True, id="list"),
-        pytest.param({"path": "error.code"}, True, id="value-is-there"),
+        pytest.param({"path": "error.code"}, True, id="value-is-present"),
         pytest.param({"path": "error.none"}, False, id="value-is-null"),
-        pytest.param({"path": "error.code.deeper"}, False, id="no-such-place"),
+        pytest.param({"path": "error.code.deeper"}, False, id="no-such-path"),
         pytest.param({"path": "error.text", "contains": "NOT registered"}, True, id="contains"),
         pytest.param({"path": "error.text", "contains": ["x", "regist"]}, True, id="contains-one-of"),
         pytest.param({"path": "error.text", "equals": "not registered"}, False, id="equals-all-of-it"),
         pytest.param({"path": "error.list", "contains": "deep"}, True, id="contains-in-a-list"),
-        pytest.param({"path": "error.fatal", "equals": True}, True, id="truth"),
+        pytest.param({"path": "error.fatal", "equals": True}, True, id="boolean"),
         pytest.param({"status": 500, "path": "error.code"}, False, id="both-must-fit"),
     ],
 )
@@ -550,15 +550,15 @@ def test_the_first_rule_that_fits_decides(loopback: Loopback) -> None:
 @pytest.mark.parametrize(
     ("body", "headers", "wait"),
     [
-        pytest.param({"wait": 9}, {"Retry-After": "3"}, 9, id="where-the-rule-says"),
+        pytest.param({"wait": 9}, {"Retry-After": "3"}, 9, id="at-the-path-of-the-rule"),
         pytest.param({"wait": "2.5"}, {}, 2.5, id="as-a-text"),
         pytest.param({}, {"Retry-After": "3"}, 3, id="header"),
-        pytest.param({"wait": -1}, {}, None, id="less-than-nothing"),
+        pytest.param({"wait": -1}, {}, None, id="negative"),
         pytest.param({"wait": "soon"}, {}, None, id="no-number"),
         pytest.param({"wait": "nan"}, {}, None, id="not-a-number"),
     ],
 )
-def test_a_throttled_message_waits_as_long_as_it_is_told(
+def test_a_throttled_message_waits_as_long_as_the_answer_says(
     loopback: Loopback, body: Any, headers: Mapping[str, str], wait: float | None
 ) -> None:
     rule = {"status": 400, "means": "throttled", "retryAfter": "wait", "scope": "recipient"}
@@ -573,7 +573,7 @@ def test_a_throttled_message_waits_as_long_as_it_is_told(
 
 
 def echo(request: ProviderRequest) -> ProviderAnswer:
-    """As debug pages of servers do."""
+    """Return the request in the answer, as debug pages of servers do."""
     return ProviderAnswer(
         400,
         {
@@ -585,7 +585,7 @@ def echo(request: ProviderRequest) -> ProviderAnswer:
     )
 
 
-SECRETIVE: dict[str, Any] = {
+WITH_SECRETS: dict[str, Any] = {
     "secrets": {"token": TOKEN},
     "headers": {"X-Token": "{{ secrets.token }}"},
     "send": {
@@ -594,40 +594,42 @@ SECRETIVE: dict[str, Any] = {
         "body": {**TEXT_BODY, "key": "{{ secrets.token }}"},
     },
 }
-SHOWN = ['dev"ice', r"dev\"ice", "tok en", "tok%20en", "ice%2Ftok"]
+FORMS = ['dev"ice', r"dev\"ice", "tok en", "tok%20en", "ice%2Ftok"]
 
 
-def test_secrets_that_a_server_repeats_are_taken_out(loopback: Loopback) -> None:
+def test_secrets_that_a_server_repeats_are_removed(loopback: Loopback) -> None:
     loopback.answering = echo
 
     with pytest.raises(Rejected) as caught:
-        send(loopback, message_to(NUMBER, text="x"), **SECRETIVE)
+        send(loopback, message_to(NUMBER, text="x"), **WITH_SECRETS)
 
     assert TOKEN in loopback.last.query["key"]
-    said = f"{caught.value} {caught.value.detail}"
-    assert "HTTP 400" in said
-    assert not [part for part in (*SHOWN, DIGITS) if part in said]
+    text = f"{caught.value} {caught.value.detail}"
+    assert "HTTP 400" in text
+    assert not [part for part in (*FORMS, DIGITS) if part in text]
 
 
-def test_secrets_and_numbers_in_addresses_reach_no_log(loopback: Loopback, caplog: pytest.LogCaptureFixture) -> None:
+def test_secrets_and_numbers_in_addresses_are_not_logged(loopback: Loopback, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        send(loopback, message_to(NUMBER), **{**SECRETIVE, "send": {**SECRETIVE["send"], "path": "/{{ digits }}"}})
+        send(
+            loopback, message_to(NUMBER), **{**WITH_SECRETS, "send": {**WITH_SECRETS["send"], "path": "/{{ digits }}"}}
+        )
 
-    assert not [part for part in (*SHOWN, DIGITS) if part in caplog.text]
+    assert not [part for part in (*FORMS, DIGITS) if part in caplog.text]
 
 
-def test_secrets_are_not_in_what_settings_and_senders_show() -> None:
-    settings = make_settings(**SECRETIVE)
-    shown = f"{settings!r} {settings} {settings.model_dump_json()} {make_sender(**SECRETIVE)!r}"
+def test_secrets_are_not_in_the_repr_of_settings_and_senders() -> None:
+    settings = make_settings(**WITH_SECRETS)
+    shown = f"{settings!r} {settings} {settings.model_dump_json()} {make_sender(**WITH_SECRETS)!r}"
 
-    assert not [part for part in SHOWN if part in shown]
+    assert not [part for part in FORMS if part in shown]
 
 
 def test_only_the_secrets_are_hidden_from_an_operator() -> None:
     assert _secret_fields(HttpSettings) == [frozenset({"secrets"})]
 
 
-# asking
+# checks
 
 
 CHECK = {"path": "/contacts/{{ digits }}", "answer": "data.exists"}
@@ -636,10 +638,10 @@ CHECK = {"path": "/contacts/{{ digits }}", "answer": "data.exists"}
 def check(loopback: Loopback, answer: ProviderAnswer, **call: Any) -> Mapping[str, bool]:
     loopback.answering = lambda _: answer
     numbers = [NUMBER, "+6281234567802"]
-    return loopback.ask(lambda sender: sender.check_numbers(numbers), checkNumber={**CHECK, **call})
+    return loopback.run(lambda sender: sender.check_numbers(numbers), checkNumber={**CHECK, **call})
 
 
-def test_each_number_is_asked_for(loopback: Loopback) -> None:
+def test_each_number_is_checked(loopback: Loopback) -> None:
     assert check(loopback, ProviderAnswer(200, {"data": {"exists": True}})) == {NUMBER: True, "+6281234567802": True}
     assert [(request.method, request.path) for request in loopback.requests] == [
         ("GET", "/contacts/6281234567801"),
@@ -648,7 +650,7 @@ def test_each_number_is_asked_for(loopback: Loopback) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "call", "answer"),
+    ("result", "call", "answer"),
     [
         (False, {}, False),
         ("valid", {"yes": ["valid", "business"], "no": "invalid"}, True),
@@ -657,13 +659,13 @@ def test_each_number_is_asked_for(loopback: Loopback) -> None:
         (None, {}, None),
     ],
 )
-def test_yes_and_no_are_what_the_settings_say(
-    loopback: Loopback, said: Any, call: Mapping[str, Any], answer: object
+def test_the_settings_decide_what_yes_and_no_are(
+    loopback: Loopback, result: Any, call: Mapping[str, Any], answer: object
 ) -> None:
-    assert check(loopback, ProviderAnswer(200, {"data": {"exists": said}}), **call).get(NUMBER) is answer
+    assert check(loopback, ProviderAnswer(200, {"data": {"exists": result}}), **call).get(NUMBER) is answer
 
 
-def test_a_check_that_is_refused_concludes_nothing(loopback: Loopback) -> None:
+def test_a_refused_check_is_an_error(loopback: Loopback) -> None:
     with pytest.raises(Throttled):
         check(loopback, ProviderAnswer(429, {"data": {"exists": False}}))
 
@@ -679,7 +681,7 @@ FIND = {
 def find(loopback: Loopback, answer: ProviderAnswer) -> Accepted | None:
     loopback.answering = lambda _: answer
     body = {**TEXT_BODY, "ref": "{{ message_id }}"}
-    found: Accepted | None = loopback.ask(
+    found: Accepted | None = loopback.run(
         lambda sender: sender.find_message("job-1", NUMBER), send={"body": body}, findMessage=FIND
     )
     return found
@@ -690,7 +692,7 @@ def test_a_message_is_found_by_our_id(loopback: Loopback) -> None:
     assert (loopback.last.path, loopback.last.query) == ("/messages", {"ref": "job-1"})
 
 
-def test_a_message_that_surely_never_arrived_is_none(loopback: Loopback) -> None:
+def test_a_message_that_certainly_never_arrived_is_none(loopback: Loopback) -> None:
     assert find(loopback, ProviderAnswer(200, {"total": 0, "items": []})) is None
 
 
@@ -703,7 +705,7 @@ def test_a_message_that_surely_never_arrived_is_none(loopback: Loopback) -> None
         ProviderAnswer(500, {"items": [{"id": "m1"}]}),
     ],
 )
-def test_any_other_answer_does_not_say_that_it_never_arrived(loopback: Loopback, answer: ProviderAnswer) -> None:
+def test_any_other_answer_leaves_the_outcome_unknown(loopback: Loopback, answer: ProviderAnswer) -> None:
     with pytest.raises(SendError):
         find(loopback, answer)
 
@@ -711,10 +713,10 @@ def test_any_other_answer_does_not_say_that_it_never_arrived(loopback: Loopback,
 UP = {"path": "/status", "up": {"path": "state", "equals": ["online", "open"]}, "reason": "state"}
 
 
-def ask_connection(loopback: Loopback, answer: ProviderAnswer, **call: Any) -> ConnectionEvent:
+def check_connection(loopback: Loopback, answer: ProviderAnswer, **call: Any) -> ConnectionEvent:
     loopback.answering = lambda _: answer
     settings: dict[str, Any] = {"secrets": {"token": TOKEN}, "checkConnection": call or UP}
-    event: ConnectionEvent = loopback.ask(lambda sender: sender.check_connection(), **settings)
+    event: ConnectionEvent = loopback.run(lambda sender: sender.check_connection(), **settings)
     return event
 
 
@@ -727,21 +729,21 @@ def ask_connection(loopback: Loopback, answer: ProviderAnswer, **call: Any) -> C
         (200, f"no {TOKEN} of {DIGITS}", ConnectionEvent("down", "no … of …")),
     ],
 )
-def test_the_connection_is_asked_for(loopback: Loopback, status: int, state: str, event: ConnectionEvent) -> None:
-    assert ask_connection(loopback, ProviderAnswer(status, {"state": state})) == event
+def test_the_connection_is_checked(loopback: Loopback, status: int, state: str, event: ConnectionEvent) -> None:
+    assert check_connection(loopback, ProviderAnswer(status, {"state": state})) == event
     assert (loopback.last.method, loopback.last.path) == ("GET", "/status")
 
 
-def test_a_connection_may_be_up_by_its_status_alone(loopback: Loopback) -> None:
-    assert ask_connection(loopback, ProviderAnswer(204, ""), path="/ping").state == "up"
+def test_a_connection_may_be_up_by_its_status_only(loopback: Loopback) -> None:
+    assert check_connection(loopback, ProviderAnswer(204, ""), path="/ping").state == "up"
     with pytest.raises(ConnectionDown):
-        ask_connection(loopback, ProviderAnswer(401, ""), path="/ping")
+        check_connection(loopback, ProviderAnswer(401, ""), path="/ping")
 
 
-def test_what_the_settings_do_not_name_is_not_asked(loopback: Loopback) -> None:
-    assert loopback.ask(lambda sender: sender.check_numbers([NUMBER])) == {}
+def test_checks_that_are_not_set_cause_no_request(loopback: Loopback) -> None:
+    assert loopback.run(lambda sender: sender.check_numbers([NUMBER])) == {}
     with pytest.raises(SendError, match="no findMessage"):
-        loopback.ask(lambda sender: sender.find_message("job-1", NUMBER))
-    with pytest.raises(SendError, match="no checkConnection"):
-        loopback.ask(lambda sender: sender.check_connection())
+        loopback.run(lambda sender: sender.find_message("job-1", NUMBER))
+    with pytest.raises(SendError, match="checkConnection is not set"):
+        loopback.run(lambda sender: sender.check_connection())
     assert not loopback.requests

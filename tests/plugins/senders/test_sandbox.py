@@ -21,7 +21,7 @@ from wabroadcast_plugins.senders import sandbox
 from wabroadcast_plugins.senders.sandbox import SandboxSender, SandboxSettings
 
 GOOD = "+628123456789"
-PATIENCE = 10.0  # seconds
+TIMEOUT = 10.0  # seconds
 
 
 def make_sender(received: list[ProviderEvents] | None = None, **settings: float) -> SandboxSender:
@@ -34,13 +34,13 @@ def number_ending(digits: str) -> str:
 
 
 async def wait_until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         while not condition():  # noqa: ASYNC110 - the condition is about a plain list
             await asyncio.sleep(0.005)
 
 
 def kinds_in(received: list[ProviderEvents]) -> list[str]:
-    return [news.kind for news in received if isinstance(news, Receipt)]
+    return [event.kind for event in received if isinstance(event, Receipt)]
 
 
 def test_the_sandbox_is_found_as_a_plugin() -> None:
@@ -62,7 +62,7 @@ def test_a_good_number_is_accepted_delivered_and_read() -> None:
         assert isinstance(receipt, Receipt)
         assert receipt.provider_id == provider_id
         assert receipt.message_id == message_to(GOOD).message_id
-        assert abs(receipt.at - time.time()) < PATIENCE
+        assert abs(receipt.at - time.time()) < TIMEOUT
 
 
 def test_a_send_takes_its_latency() -> None:
@@ -79,7 +79,7 @@ def test_a_send_takes_its_latency() -> None:
     [
         pytest.param("0001", 1, Temporary, id="temporary-once"),
         pytest.param("0002", 1, Temporary, id="temporary"),
-        pytest.param("0002", 7, Temporary, id="temporary-for-ever"),
+        pytest.param("0002", 7, Temporary, id="temporary-at-every-attempt"),
         pytest.param("0003", 1, Rejected, id="rejected"),
         pytest.param("0004", 1, Rejected, id="opted-out"),
         pytest.param("0005", 1, BadMessage, id="bad-message"),
@@ -99,7 +99,7 @@ def test_the_last_digits_choose_the_failure(digits: str, attempt: int, error: ty
     assert digits not in str(caught.value)
 
 
-def test_failures_carry_what_the_engine_acts_on() -> None:
+def test_errors_have_the_fields_that_a_worker_needs() -> None:
     sender = make_sender()
 
     def failure(digits: str) -> SendError:
@@ -116,14 +116,14 @@ def test_failures_carry_what_the_engine_acts_on() -> None:
     assert recipient.scope == "recipient"
 
 
-def test_what_fails_once_is_accepted_at_its_second_attempt() -> None:
+def test_a_number_that_fails_once_is_accepted_at_the_second_attempt() -> None:
     accepted = asyncio.run(make_sender().send(message_to(number_ending("0001"), attempt=2)))
 
     assert accepted.provider_id
 
 
 @pytest.mark.parametrize("digits", ["0006", "0007"])
-def test_what_is_throttled_is_accepted_when_it_comes_again_at_the_same_attempt(digits: str) -> None:
+def test_a_throttled_message_is_accepted_when_it_is_sent_again_with_the_same_attempt(digits: str) -> None:
     sender = make_sender()
     message = message_to(number_ending(digits))
 
@@ -139,8 +139,8 @@ def test_what_is_throttled_is_accepted_when_it_comes_again_at_the_same_attempt(d
     [
         pytest.param("0010", ["delivered", "read"], id="settles-an-unknown"),
         pytest.param("0011", ["failed"], id="fails-late"),
-        pytest.param("0009", [], id="unknown-for-ever"),
-        pytest.param("0013", [], id="silent"),
+        pytest.param("0009", [], id="unknown-without-a-receipt"),
+        pytest.param("0013", [], id="no-receipt"),
         pytest.param("0003", [], id="rejected"),
     ],
 )
@@ -155,24 +155,24 @@ def test_the_last_digits_choose_the_receipts(digits: str, kinds: list[str]) -> N
 
     asyncio.run(send())
 
-    ours = [news for news in received if isinstance(news, Receipt) and str(news.message_id).endswith(digits)]
+    ours = [event for event in received if isinstance(event, Receipt) and str(event.message_id).endswith(digits)]
     assert [receipt.kind for receipt in ours] == kinds
     assert all(isinstance(receipt.error, Rejected) is (receipt.kind == "failed") for receipt in ours)
 
 
-def test_without_receipts_nothing_is_heard() -> None:
+def test_without_receipts_no_event_arrives() -> None:
     received: list[ProviderEvents] = []
 
     async def send() -> None:
-        silent, loud = make_sender(received, receipts=False), make_sender(received)
-        await silent.send(message_to(number_ending("0011")))
-        await silent.send(message_to(number_ending("7777")))
-        await loud.send(message_to(GOOD))
+        without, with_receipts = make_sender(received, receipts=False), make_sender(received)
+        await without.send(message_to(number_ending("0011")))
+        await without.send(message_to(number_ending("7777")))
+        await with_receipts.send(message_to(GOOD))
         await wait_until(lambda: len(received) >= 2)
 
     asyncio.run(send())
 
-    assert {news.message_id for news in received if isinstance(news, Receipt)} == {message_to(GOOD).message_id}
+    assert {event.message_id for event in received if isinstance(event, Receipt)} == {message_to(GOOD).message_id}
 
 
 def test_a_share_of_the_messages_is_read_always_the_same() -> None:
@@ -183,8 +183,8 @@ def test_a_share_of_the_messages_is_read_always_the_same() -> None:
             await sender.send(message_to(f"+62812{number:06}99"))
         await wait_until(lambda: kinds_in(received).count("delivered") == 400)
         await asyncio.sleep(0)
-        await wait_until(lambda: not sender._post._due)
-        return {news.message_id for news in received if isinstance(news, Receipt) and news.kind == "read"}
+        await wait_until(lambda: not sender._pending._due)
+        return {event.message_id for event in received if isinstance(event, Receipt) and event.kind == "read"}
 
     first, second = asyncio.run(read_ones()), asyncio.run(read_ones())
 
@@ -204,31 +204,31 @@ def test_thousands_of_receipts_share_one_timer_and_no_task() -> None:
         return tasks
 
     assert asyncio.run(send()) == 1
-    assert len({(news.kind, news.message_id) for news in received if isinstance(news, Receipt)}) == 10_000
+    assert len({(event.kind, event.message_id) for event in received if isinstance(event, Receipt)}) == 10_000
 
 
-def test_receipts_under_way_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_pending_receipts_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "MOST_PENDING", 10)
 
-    async def pending() -> int:
+    async def count_pending() -> int:
         sender = make_sender()
         for number in range(20):
             await sender.send(message_to(f"+62812{number:06}99"))
-        return len(sender._post._due)
+        return len(sender._pending._due)
 
-    assert asyncio.run(pending()) == 10
+    assert asyncio.run(count_pending()) == 10
 
 
-def test_memory_of_throttled_messages_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "MOST_SEEN", 10)
+def test_the_number_of_remembered_throttled_messages_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "MOST_THROTTLED", 10)
 
-    async def remembered() -> int:
+    async def count_remembered() -> int:
         sender = make_sender()
         sends = [sender.send(message_to(f"+62812{number:03}0006")) for number in range(20)]
         await asyncio.gather(*sends, return_exceptions=True)
-        return len(sender._seen)
+        return len(sender._throttled)
 
-    assert asyncio.run(remembered()) == 10
+    assert asyncio.run(count_remembered()) == 10
 
 
 def test_a_closed_sender_delivers_no_more_receipts() -> None:
@@ -243,7 +243,7 @@ def test_a_closed_sender_delivers_no_more_receipts() -> None:
 
     asyncio.run(send_and_close())
 
-    assert {news.message_id for news in received if isinstance(news, Receipt)} == {message_to(GOOD).message_id}
+    assert {event.message_id for event in received if isinstance(event, Receipt)} == {message_to(GOOD).message_id}
 
 
 def test_an_early_receipt_is_not_held_up_by_a_late_one() -> None:

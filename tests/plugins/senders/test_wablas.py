@@ -78,7 +78,7 @@ def shared() -> Iterator[Loopback]:
 
 @pytest.fixture
 def loopback(shared: Loopback) -> Loopback:
-    """A provider that has seen nothing yet, and accepts."""
+    """Return the provider without recorded requests, accepting everything."""
     return shared.reset()
 
 
@@ -88,7 +88,7 @@ def make_settings(**given_settings: Any) -> WablasSettings:
 
 
 def make_sender(**given_settings: Any) -> WablasSender:
-    """One that reaches nobody."""
+    """Return a sender whose requests are refused."""
     return WablasSender(make_settings(**given_settings), fake_sender_context())
 
 
@@ -103,12 +103,12 @@ def media_message(
 def send(
     loopback: Loopback, *messages: OutgoingMessage, media: Mapping[str, bytes] | None = None, **given_settings: Any
 ) -> list[Accepted]:
-    """All at once, through one sender."""
+    """Send these messages at the same time through one sender."""
 
     async def send_all(sender: WablasSender) -> list[Accepted]:
         return await asyncio.gather(*map(sender.send, messages))
 
-    return loopback.ask(send_all, media=media, **given_settings)
+    return loopback.run(send_all, media=media, **given_settings)
 
 
 def failure(loopback: Loopback, answer: ProviderAnswer) -> SendError:
@@ -138,7 +138,7 @@ def test_a_text_is_one_request_for_one_person(loopback: Loopback) -> None:
 
 
 @pytest.mark.parametrize("secret_key", [None, ""])
-def test_without_a_secret_key_the_token_goes_alone(loopback: Loopback, secret_key: str | None) -> None:
+def test_without_a_secret_key_only_the_token_is_sent(loopback: Loopback, secret_key: str | None) -> None:
     send(loopback, message_to(NUMBER), secretKey=secret_key)
 
     assert loopback.last.headers["authorization"] == TOKEN
@@ -168,7 +168,7 @@ def test_a_base_address_may_have_a_path_and_a_slash(loopback: Loopback, base: st
             media_message("document", {"url": LINK}, text=None, filename="a.pdf"),
             "send-document",
             {"document": LINK, "caption": "a.pdf"},
-            id="document-by-its-name",
+            id="document-with-its-file-name",
         ),
         pytest.param(
             media_message("document", {"url": LINK}, text=None),
@@ -182,7 +182,7 @@ def test_a_base_address_may_have_a_path_and_a_slash(loopback: Loopback, base: st
         ),
     ],
 )
-def test_a_medium_is_given_by_its_address(
+def test_a_file_with_a_link_is_sent_as_the_link(
     loopback: Loopback, message: OutgoingMessage, path: str, fields: dict[str, str]
 ) -> None:
     send(loopback, message)
@@ -192,8 +192,8 @@ def test_a_medium_is_given_by_its_address(
     assert loopback.last.json == {"data": [{"phone": "6281234567801", **fields}]}
 
 
-def test_audio_with_a_caption_is_refused_before_anything_is_asked(loopback: Loopback) -> None:
-    with pytest.raises(BadMessage, match="leave it out"):
+def test_audio_with_a_caption_causes_no_request(loopback: Loopback) -> None:
+    with pytest.raises(BadMessage, match="remove the text"):
         send(loopback, media_message("audio", {"url": LINK}))
 
     assert not loopback.requests
@@ -226,7 +226,7 @@ def test_a_file_that_is_too_large_is_not_stored(loopback: Loopback) -> None:
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        pytest.param(ProviderAnswer(200, "<html>"), Temporary, id="nonsense"),
+        pytest.param(ProviderAnswer(200, "<html>"), Temporary, id="no-json"),
         pytest.param(ProviderAnswer(502, "Bad gateway"), Temporary, id="fault"),
         pytest.param(ProviderAnswer(200, UPLOADED, fault="drop"), Temporary, id="answer-lost"),
         pytest.param(ProviderAnswer(200, {"status": True, "data": {"messages": [{}]}}), Temporary, id="no-address"),
@@ -239,7 +239,7 @@ def test_a_file_that_is_too_large_is_not_stored(loopback: Loopback) -> None:
         ),
     ],
 )
-def test_a_file_that_is_not_stored_leaves_nothing_unknown(
+def test_a_failed_upload_never_leaves_an_unknown_outcome(
     loopback: Loopback, answer: ProviderAnswer, error: type[SendError]
 ) -> None:
     loopback.answering = lambda _: answer
@@ -254,7 +254,7 @@ def test_a_file_that_is_not_stored_leaves_nothing_unknown(
 
 
 @pytest.mark.parametrize(
-    ("words", "error", "code"),
+    ("text", "error", "code"),
     [
         pytest.param("token invalid or device expired", ConnectionDown, "wablas_token", id="token"),
         pytest.param("secret key invalid", ConnectionDown, "wablas_token", id="secret-key"),
@@ -270,21 +270,21 @@ def test_a_file_that_is_not_stored_leaves_nothing_unknown(
     ],
 )
 @pytest.mark.parametrize("status", [200, 400, 500])
-def test_the_words_of_a_refusal_say_what_it_means(
-    loopback: Loopback, status: int, words: str, error: type[SendError], code: str
+def test_the_text_of_a_refusal_decides_what_it_means(
+    loopback: Loopback, status: int, text: str, error: type[SendError], code: str
 ) -> None:
-    caught = failure(loopback, ProviderAnswer(status, {"status": False, "message": words}))
+    caught = failure(loopback, ProviderAnswer(status, {"status": False, "message": text}))
 
     assert type(caught) is error
-    assert (caught.reason, caught.detail) == (code, words)
+    assert (caught.reason, caught.detail) == (code, text)
 
 
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
-        pytest.param(200, {"status": False, "message": "no"}, Rejected, id="unknown-words"),
-        pytest.param(400, {"status": False}, Rejected, id="no-words"),
-        pytest.param(500, {"status": False, "message": "no"}, OutcomeUnknown, id="fault-with-unknown-words"),
+        pytest.param(200, {"status": False, "message": "no"}, Rejected, id="unknown-text"),
+        pytest.param(400, {"status": False}, Rejected, id="no-text"),
+        pytest.param(500, {"status": False, "message": "no"}, OutcomeUnknown, id="fault-with-unknown-text"),
         pytest.param(200, accepted(id=None, status=False, message="phone invalid"), Rejected, id="refused-inside"),
         pytest.param(200, accepted(id=None), OutcomeUnknown, id="success-without-an-id"),
         pytest.param(200, {"status": True, "data": {"messages": []}}, OutcomeUnknown, id="success-without-a-message"),
@@ -292,7 +292,9 @@ def test_the_words_of_a_refusal_say_what_it_means(
         pytest.param(200, {"message": "ok"}, OutcomeUnknown, id="no-status"),
     ],
 )
-def test_an_answer_is_judged_by_its_body(loopback: Loopback, status: int, body: Any, error: type[SendError]) -> None:
+def test_an_answer_is_classified_by_its_body(
+    loopback: Loopback, status: int, body: Any, error: type[SendError]
+) -> None:
     assert type(failure(loopback, ProviderAnswer(status, body))) is error
 
 
@@ -305,30 +307,30 @@ def test_an_answer_is_judged_by_its_body(loopback: Loopback, status: int, body: 
         pytest.param([{"device_id": "A", "messages": {"id": "m1"}}], id="list-of-devices"),
     ],
 )
-def test_each_form_of_a_success_is_understood(loopback: Loopback, data: Any) -> None:
+def test_every_form_of_a_success_is_accepted(loopback: Loopback, data: Any) -> None:
     loopback.answering = lambda _: ProviderAnswer(200, {"status": True, "data": data})
 
     assert send(loopback, message_to(NUMBER)) == [Accepted(provider_id="m1")]
 
 
-# asking
+# checks
 
 
-def ask_connection(loopback: Loopback, answer: Any) -> ConnectionEvent:
+def check_connection(loopback: Loopback, answer: Any) -> ConnectionEvent:
     loopback.answering = lambda _: ProviderAnswer(200, answer)
-    event: ConnectionEvent = loopback.ask(lambda sender: sender.check_connection())
+    event: ConnectionEvent = loopback.run(lambda sender: sender.check_connection())
     return event
 
 
-@pytest.mark.parametrize(("said", "state"), [("connected", "up"), ("disconnected", "down"), (None, "down")])
+@pytest.mark.parametrize(("status", "state"), [("connected", "up"), ("disconnected", "down"), (None, "down")])
 @pytest.mark.parametrize("in_a_list", [False, True])
-def test_the_connection_is_asked_for(
-    loopback: Loopback, caplog: pytest.LogCaptureFixture, said: Any, state: str, *, in_a_list: bool
+def test_the_connection_is_checked(
+    loopback: Loopback, caplog: pytest.LogCaptureFixture, status: Any, state: str, *, in_a_list: bool
 ) -> None:
-    device = {"name": "eko", "status": said, "quota": 91}
+    device = {"name": "eko", "status": status, "quota": 91}
 
     with caplog.at_level(logging.DEBUG):
-        event = ask_connection(loopback, {"status": True, "data": [device] if in_a_list else device})
+        event = check_connection(loopback, {"status": True, "data": [device] if in_a_list else device})
 
     assert event.state == state
     request = loopback.last
@@ -336,9 +338,9 @@ def test_the_connection_is_asked_for(
     assert TOKEN not in caplog.text
 
 
-def test_a_connection_without_a_good_token_is_refused(loopback: Loopback) -> None:
+def test_a_check_with_a_wrong_token_is_an_error(loopback: Loopback) -> None:
     with pytest.raises(ConnectionDown):
-        ask_connection(loopback, {"status": False, "message": "token invalid"})
+        check_connection(loopback, {"status": False, "message": "token invalid"})
 
 
 # webhooks
@@ -349,17 +351,17 @@ def call(document: Any, *, token: str | None = "hook") -> WebhookRequest:
     return WebhookRequest("POST", query, {"content-type": "application/json"}, json.dumps(document).encode())
 
 
-def told(document: Any) -> list[Receipt | Inbound]:
+def parse(document: Any) -> list[Receipt | Inbound]:
     return make_sender().parse_webhook(call(document))
 
 
-def test_a_call_with_the_token_in_its_address_is_taken() -> None:
+def test_a_call_with_the_token_in_its_address_is_accepted() -> None:
     make_sender(webhookToken="hook").verify_webhook(call({}))
 
 
 @pytest.mark.parametrize("token", ["wrong", None, ""])
 def test_any_other_call_is_refused(token: str | None) -> None:
-    with pytest.raises(WebhookRefusedError, match="has not the token"):
+    with pytest.raises(WebhookRefusedError, match="does not carry"):
         make_sender(webhookToken="hook").verify_webhook(call({}, token=token))
 
 
@@ -374,12 +376,12 @@ def test_every_call_is_refused_where_no_token_is_set() -> None:
 def test_a_status_is_a_receipt(word: str, kind: str) -> None:
     status = {"id": "5be46e84", "phone": "6281234567801", "status": word, "deviceId": "A", "timestamp": AT}
 
-    assert told(status) == [Receipt(kind, AT, provider_id="5be46e84")]  # type: ignore[arg-type]  # one of the kinds
+    assert parse(status) == [Receipt(kind, AT, provider_id="5be46e84")]  # type: ignore[arg-type]  # one of the kinds
 
 
 @pytest.mark.parametrize("word", ["cancel", "reject"])
 def test_a_status_of_failure_is_a_failed_receipt(word: str) -> None:
-    (receipt,) = told({"id": "5be46e84", "status": word, "note": "6281234567801 is blocked"})
+    (receipt,) = parse({"id": "5be46e84", "status": word, "note": "6281234567801 is blocked"})
 
     assert isinstance(receipt, Receipt)
     assert (receipt.kind, receipt.provider_id) == ("failed", "5be46e84")
@@ -389,7 +391,7 @@ def test_a_status_of_failure_is_a_failed_receipt(word: str) -> None:
 
 @pytest.mark.parametrize("status", [{"status": "pending"}, {"status": "else"}, {"status": None}, {"id": None}])
 def test_anything_else_is_no_receipt(status: Mapping[str, Any]) -> None:
-    assert told({"id": "5be46e84", "status": "sent", **status}) == []
+    assert parse({"id": "5be46e84", "status": "sent", **status}) == []
 
 
 INBOUND = {
@@ -406,8 +408,8 @@ INBOUND = {
 }
 
 
-def test_a_person_that_writes_is_inbound() -> None:
-    assert told(INBOUND) == [Inbound(NUMBER, "STOP", AT, provider_id="809DE6896F2203BC296652E16DEEC90E")]
+def test_a_message_from_a_person_is_inbound() -> None:
+    assert parse(INBOUND) == [Inbound(NUMBER, "STOP", AT, provider_id="809DE6896F2203BC296652E16DEEC90E")]
 
 
 @pytest.mark.parametrize(
@@ -415,18 +417,18 @@ def test_a_person_that_writes_is_inbound() -> None:
     [
         pytest.param({"isGroup": True, "phone": "120363064449269000"}, id="a-group"),
         pytest.param({"isGroup": "true"}, id="a-group-by-a-text"),
-        pytest.param({"isFromMe": True}, id="our-own"),
+        pytest.param({"isFromMe": True}, id="from-ourselves"),
         pytest.param({"phone": "status@broadcast"}, id="a-status"),
         pytest.param({"phone": "081234567801"}, id="no-international-number"),
-        pytest.param({"phone": None}, id="nobody"),
+        pytest.param({"phone": None}, id="no-sender"),
     ],
 )
-def test_what_is_not_one_person_is_not_inbound(change: Mapping[str, Any]) -> None:
-    assert told({**INBOUND, **change}) == []
+def test_a_message_that_is_not_from_one_person_is_not_inbound(change: Mapping[str, Any]) -> None:
+    assert parse({**INBOUND, **change}) == []
 
 
-def test_an_odd_entry_does_not_lose_the_others() -> None:
-    assert told([INBOUND, 7, {"id": {"a": 1}, "status": []}, None, INBOUND]) == told(INBOUND) * 2
+def test_an_invalid_entry_does_not_lose_the_others() -> None:
+    assert parse([INBOUND, 7, {"id": {"a": 1}, "status": []}, None, INBOUND]) == parse(INBOUND) * 2
 
 
 JSON = json_like(
@@ -437,11 +439,11 @@ JSON = json_like(
 
 @QUICK
 @given(document=JSON)
-def test_whatever_is_told_nothing_breaks(document: Any) -> None:
-    assert isinstance(told(document), list)
+def test_parsing_never_raises_for_any_document(document: Any) -> None:
+    assert isinstance(parse(document), list)
 
 
 @QUICK
 @given(body=st.binary(max_size=64))
-def test_whatever_bytes_come_nothing_breaks(body: bytes) -> None:
+def test_parsing_never_raises_for_any_bytes(body: bytes) -> None:
     assert isinstance(make_sender().parse_webhook(WebhookRequest("POST", {}, {}, body)), list)

@@ -85,22 +85,22 @@ def make_settings(**given: Any) -> WahaSettings:
 
 
 def answer_by_path(gateway: Loopback, answers: dict[str, ProviderAnswer]) -> None:
-    """Answer requests whose path begins so; the first that fits."""
+    """Answer each request by the first of these path prefixes that fits."""
     gateway.answering = lambda request: next(
         (answer for path, answer in answers.items() if request.path.startswith(path)), ProviderAnswer(404)
     )
 
 
 def failure(gateway: Loopback, answer: ProviderAnswer, *, session: ProviderAnswer | None = None) -> SendError:
-    """How a text ends that is answered so; ``session`` answers for the session."""
+    """Send a text that gets this answer and return its error; ``session`` is the answer for the session's state."""
     answer_by_path(gateway, {"/api/send": answer, "/api/sessions/": session or ProviderAnswer(404)})
     with pytest.raises(SendError) as caught:
-        gateway.ask(lambda sender: sender.send(message_to(NUMBER)))
+        gateway.run(lambda sender: sender.send(message_to(NUMBER)))
     return caught.value
 
 
-def thrown(text: str) -> ProviderAnswer:
-    """As the server words what its engine threw; it repeats the whole request."""
+def engine_error(text: str) -> ProviderAnswer:
+    """Return an error of a WAHA engine in the server's form, which repeats the whole request."""
     request = {"path": "/api/sendText", "body": {"chatId": CHAT, "text": "Halo Budi, kode Anda A1", "id": "error 463"}}
     return ProviderAnswer(500, {"statusCode": 500, "exception": {"message": text, "code": 2}, "request": request})
 
@@ -126,7 +126,7 @@ def test_waha_is_found_as_a_plugin() -> None:
 
 
 def test_a_text_is_sent_with_an_id_made_from_ours(gateway: Loopback) -> None:
-    accepted = gateway.ask(
+    accepted = gateway.run(
         lambda sender: sender.send(message_to(NUMBER, text="Halo")),
         baseUrl=f"{gateway.url}/waha/",
         session="toko",
@@ -139,11 +139,11 @@ def test_a_text_is_sent_with_an_id_made_from_ours(gateway: Loopback) -> None:
     assert request.json == {"session": "toko", "chatId": CHAT, "id": OWN_ID, "text": "Halo", "linkPreview": False}
 
 
-def test_an_id_looks_like_the_engines_own_and_stays_with_its_message(gateway: Loopback) -> None:
+def test_a_message_has_the_same_id_at_each_attempt_in_the_form_of_the_waha_engines(gateway: Loopback) -> None:
     first, second = message_to(NUMBER), message_to("+628111111111")
 
     for message in (first, second, replace(first, attempt=2)):
-        gateway.ask(lambda sender, message=message: sender.send(message))  # type: ignore[misc]
+        gateway.run(lambda sender, message=message: sender.send(message))  # type: ignore[misc]
 
     ids = [request.json["id"] for request in gateway.requests]
     assert ids[0] == ids[2] != ids[1]
@@ -153,7 +153,7 @@ def test_an_id_looks_like_the_engines_own_and_stays_with_its_message(gateway: Lo
 
 
 def test_a_server_without_keys_is_asked_without_one(gateway: Loopback) -> None:
-    gateway.ask(lambda sender: sender.send(message_to(NUMBER)), apiKey="")
+    gateway.run(lambda sender: sender.send(message_to(NUMBER)), apiKey="")
 
     assert "x-api-key" not in gateway.last.headers
 
@@ -186,7 +186,7 @@ def test_a_server_without_keys_is_asked_without_one(gateway: Loopback) -> None:
                 "file": {"mimetype": "application/pdf", "filename": "a.pdf", "url": "https://x.example/a.pdf"},
                 "caption": "",
             },
-            id="document-without-words",
+            id="document-without-caption",
         ),
         pytest.param(
             media_message("video", text=None, url="https://x.example/a.mp4"),
@@ -196,7 +196,7 @@ def test_a_server_without_keys_is_asked_without_one(gateway: Loopback) -> None:
                 "caption": "",
                 "convert": False,
             },
-            id="video-without-words",
+            id="video-without-caption",
         ),
         pytest.param(
             media_message("video", url="https://x.example/a.mov"),
@@ -232,10 +232,10 @@ def test_a_server_without_keys_is_asked_without_one(gateway: Loopback) -> None:
         ),
     ],
 )
-def test_media_are_sent_as_the_gateway_wants_them(
+def test_media_requests_have_the_form_that_the_gateway_requires(
     gateway: Loopback, message: OutgoingMessage, path: str, body: dict[str, Any]
 ) -> None:
-    gateway.ask(lambda sender: sender.send(message))
+    gateway.run(lambda sender: sender.send(message))
 
     [request] = gateway.requests
     assert (request.method, request.path) == ("POST", f"/api/{path}")
@@ -243,19 +243,19 @@ def test_media_are_sent_as_the_gateway_wants_them(
 
 
 @pytest.mark.parametrize(
-    ("always", "asked", "preview"),
+    ("setting", "message_option", "preview"),
     [
-        pytest.param(False, False, False, id="nobody-asks"),
-        pytest.param(False, True, True, id="the-message-asks"),
-        pytest.param(True, False, True, id="always"),
+        pytest.param(False, False, False, id="neither"),
+        pytest.param(False, True, True, id="by-the-message"),
+        pytest.param(True, False, True, id="by-the-settings"),
     ],
 )
-def test_links_get_a_preview_where_it_is_asked_for(
-    gateway: Loopback, *, always: bool, asked: bool, preview: bool
+def test_links_get_a_preview_if_the_settings_or_the_message_say_so(
+    gateway: Loopback, *, setting: bool, message_option: bool, preview: bool
 ) -> None:
-    message = replace(message_to(NUMBER), content={"previewUrl": asked})
+    message = replace(message_to(NUMBER), content={"previewUrl": message_option})
 
-    gateway.ask(lambda sender: sender.send(message), linkPreview=always)
+    gateway.run(lambda sender: sender.send(message), linkPreview=setting)
 
     assert gateway.last.json["linkPreview"] is preview
 
@@ -285,11 +285,11 @@ def test_the_provider_id_is_the_bare_one_which_receipts_carry_too(
 ) -> None:
     answer_by_path(gateway, {"/api/sendText": ProviderAnswer(201, answer)})
 
-    assert gateway.ask(lambda sender: sender.send(message_to(NUMBER))) == accepted
+    assert gateway.run(lambda sender: sender.send(message_to(NUMBER))) == accepted
     chat = "9988@lid"
     assert [
         receipt.provider_id
-        for receipt in heard("message.ack", {"id": f"true_{chat}_ABC", "from": chat, "ack": 2})
+        for receipt in parse("message.ack", {"id": f"true_{chat}_ABC", "from": chat, "ack": 2})
         if isinstance(receipt, Receipt)
     ] == [accepted.provider_id]
 
@@ -312,7 +312,7 @@ NOT_WORKING = "Session status is not as expected. Try again later or restart the
             ProviderAnswer(422, {"error": NOT_WORKING, "session": "default", "status": "STARTING"}),
             Temporary,
             "waha_starting",
-            id="coming-back",
+            id="reconnecting",
         ),
         pytest.param(
             ProviderAnswer(422, {"message": "We didn't find a session with name 'default'"}),
@@ -326,26 +326,34 @@ NOT_WORKING = "Session status is not as expected. Try again later or restart the
             "waha_refused",
             id="not-in-this-version",
         ),
-        pytest.param(ProviderAnswer(422, "<html>"), Rejected, "http_422", id="no-sense-with-422"),
+        pytest.param(ProviderAnswer(422, "<html>"), Rejected, "http_422", id="422-of-another-shape"),
         pytest.param(ProviderAnswer(404, {"message": "no session"}), ConnectionDown, "waha_no_session", id="not-found"),
-        pytest.param(ProviderAnswer(404, "<html>"), ConnectionDown, "waha_no_session", id="no-such-server"),
-        pytest.param(thrown("2 UNKNOWN: server returned error 463"), Throttled, "waha_463", id="timelock"),
-        pytest.param(thrown("2 UNKNOWN: server returned error 475"), Throttled, "waha_475", id="capping"),
-        pytest.param(thrown("server returned error 429"), Throttled, "waha_429", id="too-fast-for-whatsapp"),
-        pytest.param(thrown("server returned error 479"), Temporary, "waha_479", id="another-refusal"),
+        pytest.param(ProviderAnswer(404, "<html>"), ConnectionDown, "waha_no_session", id="another-server"),
+        pytest.param(engine_error("2 UNKNOWN: server returned error 463"), Throttled, "waha_463", id="timelock"),
+        pytest.param(engine_error("2 UNKNOWN: server returned error 475"), Throttled, "waha_475", id="capping"),
+        pytest.param(engine_error("server returned error 429"), Throttled, "waha_429", id="too-fast-for-whatsapp"),
+        pytest.param(engine_error("server returned error 479"), Temporary, "waha_479", id="another-refusal"),
         pytest.param(
             ProviderAnswer(500, {"error": "2 UNKNOWN: server returned error 463"}), Throttled, "waha_463", id="shorter"
         ),
-        pytest.param(thrown("context deadline exceeded"), OutcomeUnknown, "waha_fault", id="fault"),
-        pytest.param(ProviderAnswer(500, {"error": {"code": 1}}), OutcomeUnknown, "waha_fault", id="no-words"),
+        pytest.param(engine_error("context deadline exceeded"), OutcomeUnknown, "waha_fault", id="fault"),
+        pytest.param(ProviderAnswer(500, {"error": {"code": 1}}), OutcomeUnknown, "waha_fault", id="no-text"),
         pytest.param(
-            thrown("Request failed with status code 404"), BadMessage, "waha_media", id="medium-not-to-be-fetched"
+            engine_error("Request failed with status code 404"), BadMessage, "waha_media", id="file-cannot-be-fetched"
         ),
         pytest.param(
-            thrown("Request failed with status code 500"), OutcomeUnknown, "waha_fault", id="medium-not-just-now"
+            engine_error("Request failed with status code 500"),
+            OutcomeUnknown,
+            "waha_fault",
+            id="file-cannot-be-fetched-now",
         ),
         pytest.param(ProviderAnswer(413, "<html>"), BadMessage, "waha_413", id="too-large"),
-        pytest.param(ProviderAnswer(501, {"message": "not implemented"}), BadMessage, "waha_501", id="not-its-engines"),
+        pytest.param(
+            ProviderAnswer(501, {"message": "not implemented"}),
+            BadMessage,
+            "waha_501",
+            id="not-supported-by-the-waha-engine",
+        ),
         pytest.param(
             ProviderAnswer(400, {"message": ["chatId must be a string"]}),
             Rejected,
@@ -356,10 +364,10 @@ NOT_WORKING = "Session status is not as expected. Try again later or restart the
         pytest.param(ProviderAnswer(502, "<html>"), OutcomeUnknown, "http_502", id="a-proxy-lost-the-answer"),
         pytest.param(ProviderAnswer(201, {"id": None}), OutcomeUnknown, "waha_no_id", id="no-id"),
         pytest.param(ProviderAnswer(201, {"id": {}}), OutcomeUnknown, "waha_no_id", id="object-without-an-id"),
-        pytest.param(ProviderAnswer(201, {"key": {"id": 7}}), OutcomeUnknown, "waha_no_id", id="id-of-no-text"),
+        pytest.param(ProviderAnswer(201, {"key": {"id": 7}}), OutcomeUnknown, "waha_no_id", id="id-is-not-a-text"),
     ],
 )
-def test_a_failure_is_sorted_by_refusal_status_and_words(
+def test_a_failure_is_classified_by_refusal_status_and_text(
     gateway: Loopback, answer: ProviderAnswer, error: type[SendError], reason: str
 ) -> None:
     caught = failure(gateway, answer)
@@ -367,7 +375,7 @@ def test_a_failure_is_sorted_by_refusal_status_and_words(
     assert (type(caught), caught.reason) == (error, reason)
     assert sum(request.path.startswith("/api/send") for request in gateway.requests) == 1
     assert DIGITS not in str(caught)
-    assert "kode Anda" not in str(caught), "the request that the server repeats is not told"
+    assert "kode Anda" not in str(caught), "the request that the server repeats is not in the error"
 
 
 @pytest.mark.parametrize(
@@ -382,7 +390,7 @@ def test_a_failure_is_sorted_by_refusal_status_and_words(
         pytest.param(None, None, None, id="unknown-to-the-server"),
     ],
 )
-def test_a_refusal_of_new_contacts_lasts_as_long_as_the_session_says(
+def test_a_refusal_of_new_contacts_lasts_as_long_as_the_session_reports(
     gateway: Loopback, lock: tuple[bool, int] | None, cap: tuple[str, int] | None, lasts: float | None
 ) -> None:
     now = int(time.time())
@@ -392,7 +400,9 @@ def test_a_refusal_of_new_contacts_lasts_as_long_as_the_session_says(
     }
 
     caught = failure(
-        gateway, thrown("server returned error 463"), session=ProviderAnswer(200, {"status": "WORKING", "me": account})
+        gateway,
+        engine_error("server returned error 463"),
+        session=ProviderAnswer(200, {"status": "WORKING", "me": account}),
     )
 
     assert isinstance(caught, Throttled)
@@ -405,13 +415,13 @@ def test_a_refusal_of_new_contacts_lasts_as_long_as_the_session_says(
     "session",
     [
         pytest.param(ProviderAnswer(500, "?"), id="fault"),
-        pytest.param(ProviderAnswer(fault="drop"), id="nobody-answers"),
-        pytest.param(ProviderAnswer(200, "?"), id="no-sense"),
+        pytest.param(ProviderAnswer(fault="drop"), id="no-answer"),
+        pytest.param(ProviderAnswer(200, "?"), id="another-shape"),
         pytest.param(ProviderAnswer(200, {"status": "WORKING", "me": None}), id="no-account"),
     ],
 )
-def test_a_refusal_counts_where_the_session_cannot_be_asked(gateway: Loopback, session: ProviderAnswer) -> None:
-    caught = failure(gateway, thrown("server returned error 463"), session=session)
+def test_a_refusal_is_valid_without_the_state_of_the_session(gateway: Loopback, session: ProviderAnswer) -> None:
+    caught = failure(gateway, engine_error("server returned error 463"), session=session)
 
     assert isinstance(caught, Throttled)
     assert (caught.scope, caught.retry_after) == ("new_contacts", None)
@@ -422,43 +432,43 @@ def test_a_refusal_counts_where_the_session_cannot_be_asked(gateway: Loopback, s
     [
         pytest.param(ProviderAnswer(fault="drop"), id="no-answer"),
         pytest.param(ProviderAnswer(502, "<html>"), id="a-proxy-lost-the-answer"),
-        pytest.param(thrown("context deadline exceeded"), id="fault"),
+        pytest.param(engine_error("context deadline exceeded"), id="fault"),
         pytest.param(ProviderAnswer(201, {}), id="answer-without-an-id"),
     ],
 )
-def test_a_text_of_unknown_outcome_keeps_the_id_that_its_acks_will_name(
+def test_a_text_of_unknown_outcome_has_the_id_that_its_acks_will_carry(
     gateway: Loopback, answer: ProviderAnswer
 ) -> None:
     lost = failure(gateway, answer)
 
     assert isinstance(lost, OutcomeUnknown)
     assert lost.provider_id == OWN_ID
-    [ack] = heard("message.ack", {"id": f"true_{CHAT}_{OWN_ID}", "from": CHAT, "fromMe": True, "ack": 2})
+    [ack] = parse("message.ack", {"id": f"true_{CHAT}_{OWN_ID}", "from": CHAT, "fromMe": True, "ack": 2})
     assert isinstance(ack, Receipt)
     assert ack.provider_id == lost.provider_id
 
 
-def test_a_medium_of_unknown_outcome_has_no_id_of_ours(gateway: Loopback) -> None:
+def test_a_file_of_unknown_outcome_has_no_id_of_ours(gateway: Loopback) -> None:
     gateway.answering = lambda _: ProviderAnswer(fault="drop")
 
     with pytest.raises(OutcomeUnknown) as lost:
-        gateway.ask(lambda sender: sender.send(media_message("image", url="https://x.example/a.png")))
+        gateway.run(lambda sender: sender.send(media_message("image", url="https://x.example/a.png")))
 
     assert lost.value.provider_id is None
 
 
-def test_a_session_that_is_connecting_is_tried_again_soon(gateway: Loopback) -> None:
+def test_a_session_that_is_connecting_is_retried_soon(gateway: Loopback) -> None:
     caught = failure(gateway, ProviderAnswer(422, {"error": NOT_WORKING, "status": "STARTING"}))
 
     assert isinstance(caught, Temporary)
     assert caught.retry_after == waha.STARTING_SECONDS
 
 
-# asking for a message
+# finding a message
 
 
 def messages_answer(known: dict[str, ProviderAnswer]) -> Callable[[ProviderRequest], ProviderAnswer]:
-    """A server that takes texts and answers for messages by their id."""
+    """Return the answers of a server that accepts texts and returns messages by their id."""
 
     def answer(request: ProviderRequest) -> ProviderAnswer:
         if request.path.startswith("/api/send"):
@@ -474,12 +484,12 @@ OTHER_NUMBER = "+628111111111"
 OTHER_ID = "3EB0" + hashlib.sha256(message_to(OTHER_NUMBER).message_id.encode()).hexdigest()[:18].upper()
 
 
-def known_as(message_id: str) -> ProviderAnswer:
+def found_as(message_id: str) -> ProviderAnswer:
     return ProviderAnswer(200, {"id": f"true_9988@lid_{message_id}", "ack": 2})
 
 
 async def lose_one(sender: WahaSender, lost: OutgoingMessage, *, others: int = 1) -> Accepted | None:
-    """Send a text or two that are accepted and one whose answer is lost, then ask for that."""
+    """Send texts that are accepted, then one whose answer is lost, and find that one."""
     for _ in range(others):
         await sender.send(message_to(OTHER_NUMBER))
     with pytest.raises(OutcomeUnknown):
@@ -487,49 +497,51 @@ async def lose_one(sender: WahaSender, lost: OutgoingMessage, *, others: int = 1
     return await sender.find_message(lost.message_id, lost.number)
 
 
-def test_a_message_that_the_server_knows_was_accepted(gateway: Loopback) -> None:
-    gateway.answering = messages_answer({OWN_ID: known_as(OWN_ID)})
+def test_a_message_that_the_server_finds_was_accepted(gateway: Loopback) -> None:
+    gateway.answering = messages_answer({OWN_ID: found_as(OWN_ID)})
 
-    found = gateway.ask(lambda sender: lose_one(sender, message_to(NUMBER), others=0), session="toko 1")
+    found = gateway.run(lambda sender: lose_one(sender, message_to(NUMBER), others=0), session="toko 1")
 
     assert found == Accepted(provider_id=OWN_ID)
     assert (gateway.last.method, gateway.last.path) == ("GET", f"/api/toko%201/chats/all/messages/{OWN_ID}")
     assert gateway.last.query == {"downloadMedia": "false"}
 
 
-def test_a_text_that_a_server_with_memory_does_not_know_never_arrived(gateway: Loopback) -> None:
-    gateway.answering = messages_answer({OTHER_ID: known_as(OTHER_ID)})
+def test_a_text_that_the_server_does_not_find_never_arrived_if_it_finds_others(gateway: Loopback) -> None:
+    gateway.answering = messages_answer({OTHER_ID: found_as(OTHER_ID)})
 
-    assert gateway.ask(lambda sender: lose_one(sender, message_to(NUMBER))) is None
+    assert gateway.run(lambda sender: lose_one(sender, message_to(NUMBER))) is None
 
 
 @pytest.mark.parametrize(
     ("lost", "others", "known"),
     [
-        pytest.param(message_to(NUMBER), 0, {}, id="no-other-text-to-go-by"),
+        pytest.param(message_to(NUMBER), 0, {}, id="no-other-text"),
         pytest.param(message_to(NUMBER), 1, {}, id="the-server-stores-no-messages"),
         pytest.param(
             media_message("image", url="https://x.example/a.png"),
             1,
-            {OTHER_ID: known_as(OTHER_ID)},
-            id="media-may-have-ids-of-the-servers",
+            {OTHER_ID: found_as(OTHER_ID)},
+            id="media-may-have-other-ids",
         ),
-        pytest.param(message_to(NUMBER), 1, {OTHER_ID: ProviderAnswer(500, "?")}, id="the-other-cannot-be-asked-for"),
-        pytest.param(message_to(NUMBER), 1, {OWN_ID: ProviderAnswer(500, "?")}, id="it-cannot-be-asked-for"),
+        pytest.param(
+            message_to(NUMBER), 1, {OTHER_ID: ProviderAnswer(500, "?")}, id="the-other-text-cannot-be-looked-up"
+        ),
+        pytest.param(message_to(NUMBER), 1, {OWN_ID: ProviderAnswer(500, "?")}, id="the-text-cannot-be-looked-up"),
         pytest.param(message_to(NUMBER), 1, {OWN_ID: ProviderAnswer(404, "?")}, id="something-else-is-not-found"),
-        pytest.param(message_to(NUMBER), 1, {OWN_ID: known_as("ANOTHER")}, id="another-message"),
+        pytest.param(message_to(NUMBER), 1, {OWN_ID: found_as("ANOTHER")}, id="another-message"),
         pytest.param(
             message_to(NUMBER), 1, {OWN_ID: ProviderAnswer(422, {"error": "x", "status": "STOPPED"})}, id="stopped"
         ),
     ],
 )
-def test_what_a_server_does_not_know_proves_nothing_unless_it_would_know_it(
+def test_a_message_that_is_not_found_proves_nothing_in_other_cases(
     gateway: Loopback, lost: OutgoingMessage, others: int, known: dict[str, ProviderAnswer]
 ) -> None:
     gateway.answering = messages_answer(known)
 
     with pytest.raises(SendError):
-        gateway.ask(lambda sender: lose_one(sender, lost, others=others))
+        gateway.run(lambda sender: lose_one(sender, lost, others=others))
 
 
 def test_a_server_that_ignores_our_ids_proves_nothing(gateway: Loopback) -> None:
@@ -538,29 +550,29 @@ def test_a_server_that_ignores_our_ids_proves_nothing(gateway: Loopback) -> None
     def answer(request: ProviderRequest) -> ProviderAnswer:
         if request.path.startswith("/api/send") and request.json["chatId"] != CHAT:
             return ProviderAnswer(201, {"id": {"_serialized": f"true_{request.json['chatId']}_ITSOWN"}})
-        return known_as("ITSOWN") if request.path.endswith("/ITSOWN") else usual(request)
+        return found_as("ITSOWN") if request.path.endswith("/ITSOWN") else usual(request)
 
     gateway.answering = answer
 
     with pytest.raises(Temporary):
-        gateway.ask(lambda sender: lose_one(sender, message_to(NUMBER)))
+        gateway.run(lambda sender: lose_one(sender, message_to(NUMBER)))
 
 
-def test_without_a_memory_of_what_was_sent_nothing_is_concluded(gateway: Loopback) -> None:
-    gateway.answering = messages_answer({OTHER_ID: known_as(OTHER_ID)})
+def test_a_text_that_is_not_in_the_cache_proves_nothing(gateway: Loopback) -> None:
+    gateway.answering = messages_answer({OTHER_ID: found_as(OTHER_ID)})
 
-    async def forget_and_ask(sender: WahaSender) -> Accepted | None:
+    async def find_without_cache(sender: WahaSender) -> Accepted | None:
         await sender.send(message_to(OTHER_NUMBER))
         return await sender.find_message(message_to(NUMBER).message_id, NUMBER)
 
     with pytest.raises(Temporary):
-        gateway.ask(forget_and_ask)
+        gateway.run(find_without_cache)
 
 
 # numbers and the connection
 
 
-def test_numbers_are_asked_for_one_by_one_and_what_is_not_said_is_left_out(gateway: Loopback) -> None:
+def test_numbers_are_checked_one_by_one_and_unclear_results_are_left_out(gateway: Loopback) -> None:
     answers = {
         "628111111111": {"numberExists": True, "chatId": "628111111111@c.us"},
         "628222222222": {"numberExists": False},
@@ -569,7 +581,7 @@ def test_numbers_are_asked_for_one_by_one_and_what_is_not_said_is_left_out(gatew
     }
     gateway.answering = lambda request: ProviderAnswer(200, answers[request.query["phone"]])
 
-    found = gateway.ask(lambda sender: sender.check_numbers([f"+{digits}" for digits in answers]), session="toko")
+    found = gateway.run(lambda sender: sender.check_numbers([f"+{digits}" for digits in answers]), session="toko")
 
     assert found == {"+628111111111": True, "+628222222222": False}
     assert {(request.method, request.path) for request in gateway.requests} == {("GET", "/api/contacts/check-exists")}
@@ -583,23 +595,23 @@ def test_numbers_are_asked_for_one_by_one_and_what_is_not_said_is_left_out(gatew
         pytest.param(ProviderAnswer(500, {"error": "x"}), OutcomeUnknown, id="fault"),
     ],
 )
-def test_numbers_that_cannot_be_asked_for_are_an_error(
-    gateway: Loopback, answer: ProviderAnswer, error: type[SendError]
-) -> None:
+def test_a_failed_number_check_is_an_error(gateway: Loopback, answer: ProviderAnswer, error: type[SendError]) -> None:
     gateway.answering = lambda _: answer
 
     with pytest.raises(error):
-        gateway.ask(lambda sender: sender.check_numbers([NUMBER]))
+        gateway.run(lambda sender: sender.check_numbers([NUMBER]))
 
 
 @pytest.mark.parametrize(
     ("found", "chat", "wa_id"),
     [
         pytest.param("553188887777@c.us", "553188887777@c.us", "553188887777", id="brazil-before-the-9"),
-        pytest.param("553188887777@s.whatsapp.net", "553188887777@c.us", "553188887777", id="in-the-engines-form"),
+        pytest.param(
+            "553188887777@s.whatsapp.net", "553188887777@c.us", "553188887777", id="in-the-form-of-the-waha-engine"
+        ),
         pytest.param("9988776655@lid", "9988776655@lid", None, id="hidden"),
         pytest.param("1203@g.us", "5531988887777@c.us", "5531988887777", id="no-person"),
-        pytest.param(None, "5531988887777@c.us", "5531988887777", id="none-told"),
+        pytest.param(None, "5531988887777@c.us", "5531988887777", id="no-chat-id"),
     ],
 )
 def test_a_chat_that_was_looked_up_is_written_to_by_the_id_it_has(
@@ -618,7 +630,7 @@ def test_a_chat_that_was_looked_up_is_written_to_by_the_id_it_has(
         await sender.check_numbers([number])
         return await sender.send(message_to(number))
 
-    accepted = gateway.ask(look_up_and_send)
+    accepted = gateway.run(look_up_and_send)
 
     assert gateway.last.json["chatId"] == chat
     assert accepted == Accepted(provider_id="ABC", wa_id=wa_id)
@@ -628,24 +640,42 @@ def test_a_chat_that_was_looked_up_is_written_to_by_the_id_it_has(
     ("answer", "event"),
     [
         pytest.param({"name": "default", "status": "WORKING"}, ConnectionEvent("up"), id="working"),
-        pytest.param({"status": "STARTING"}, ConnectionEvent("down", "waha_starting"), id="starting"),
-        pytest.param({"status": "SCAN_QR_CODE"}, ConnectionEvent("down", "waha_scan_qr_code"), id="to-scan"),
-        pytest.param({"status": "+62 812 345"}, ConnectionEvent("down", "waha_unknown"), id="no-status"),
-        pytest.param([], ConnectionEvent("down", "waha_unknown"), id="no-sense"),
+        pytest.param(
+            {"status": "STARTING"},
+            ConnectionEvent("down", "waha_starting: the session is starting: test again in a few seconds"),
+            id="starting",
+        ),
+        pytest.param(
+            {"status": "SCAN_QR_CODE"},
+            ConnectionEvent(
+                "down", "waha_scan_qr_code: the session is not logged in to WhatsApp: scan its QR code in WAHA"
+            ),
+            id="to-scan",
+        ),
+        pytest.param(
+            {"status": "+62 812 345"},
+            ConnectionEvent("down", "waha_unknown: the state of the session is unknown: look it up in WAHA"),
+            id="no-status",
+        ),
+        pytest.param(
+            [],
+            ConnectionEvent("down", "waha_unknown: the state of the session is unknown: look it up in WAHA"),
+            id="another-shape",
+        ),
     ],
 )
 def test_the_connection_is_up_when_its_session_works(gateway: Loopback, answer: Any, event: ConnectionEvent) -> None:
     gateway.answering = lambda _: ProviderAnswer(200, answer)
 
-    assert gateway.ask(lambda sender: sender.check_connection(), session="a/b") == event
+    assert gateway.run(lambda sender: sender.check_connection(), session="a/b") == event
     assert (gateway.last.method, gateway.last.path) == ("GET", "/api/sessions/a%2Fb")
 
 
-def test_a_session_that_nobody_knows_is_an_error(gateway: Loopback) -> None:
+def test_an_unknown_session_is_an_error(gateway: Loopback) -> None:
     gateway.answering = lambda _: ProviderAnswer(404, {"message": "Session not found"})
 
     with pytest.raises(ConnectionDown):
-        gateway.ask(lambda sender: sender.check_connection())
+        gateway.run(lambda sender: sender.check_connection())
 
 
 # webhooks
@@ -656,7 +686,7 @@ def call(event: Any, payload: Any, **envelope: Any) -> WebhookRequest:
     return WebhookRequest("POST", {}, {}, json.dumps(document).encode())
 
 
-def heard(event: Any, payload: Any, **envelope: Any) -> list[Receipt | Inbound | ConnectionEvent]:
+def parse(event: Any, payload: Any, **envelope: Any) -> list[Receipt | Inbound | ConnectionEvent]:
     return WahaSender(make_settings(), fake_sender_context()).parse_webhook(call(event, payload, **envelope))
 
 
@@ -665,7 +695,7 @@ def signed(body: bytes, *, secret: str = HOOK_SECRET) -> dict[str, str]:
 
 
 def test_a_signature_of_the_servers_documentation_is_right() -> None:
-    """The example of its manual."""
+    """Verify the example from WAHA's manual."""
     example = (
         "208f8a55dde9e05519e898b10b89bf0d0b3b0fdf11fdbf09b6b90476301b98d8"
         "097c462b2b17a6ce93b6b47a136cf2e78a33a63f6752c2c1631777076153fa89"
@@ -717,7 +747,7 @@ def test_a_call_without_the_right_signature_is_refused_with_advice(
     ],
 )
 def test_an_ack_is_a_receipt_of_that_moment(ack: object, kind: str | None) -> None:
-    receipts = heard("message.ack", {"id": f"true_{CHAT}_ABC", "from": CHAT, "fromMe": True, "ack": ack})
+    receipts = parse("message.ack", {"id": f"true_{CHAT}_ABC", "from": CHAT, "fromMe": True, "ack": ack})
 
     assert [
         (receipt.kind, receipt.provider_id, receipt.at) for receipt in receipts if isinstance(receipt, Receipt)
@@ -734,21 +764,21 @@ def test_an_ack_is_a_receipt_of_that_moment(ack: object, kind: str | None) -> No
         pytest.param({"ack": 3}, id="nothing"),
     ],
 )
-def test_acks_of_what_we_did_not_send_are_no_receipts(payload: dict[str, Any]) -> None:
-    assert heard("message.ack", payload) == []
+def test_acks_of_other_messages_than_ours_are_no_receipts(payload: dict[str, Any]) -> None:
+    assert parse("message.ack", payload) == []
 
 
 @pytest.mark.parametrize(
     ("payload", "error"),
     [
-        pytest.param({}, Rejected, id="no-reason-told"),
+        pytest.param({}, Rejected, id="no-reason"),
         pytest.param({"error": {"code": "463", "blocked": True}}, Throttled, id="timelock"),
         pytest.param({"error": {"code": "479"}}, Rejected, id="another-code"),
         pytest.param({"error": {"code": ["463"]}}, Rejected, id="no-text"),
     ],
 )
-def test_a_late_failure_says_why(payload: dict[str, Any], error: type[SendError]) -> None:
-    [receipt] = heard("message.ack", {"id": f"true_{CHAT}_ABC", "ack": -1, **payload})
+def test_a_failed_receipt_has_its_reason(payload: dict[str, Any], error: type[SendError]) -> None:
+    [receipt] = parse("message.ack", {"id": f"true_{CHAT}_ABC", "ack": -1, **payload})
 
     assert isinstance(receipt, Receipt)
     assert type(receipt.error) is error
@@ -759,15 +789,15 @@ def inbound(**payload: Any) -> dict[str, Any]:
     return {**usual, **payload}
 
 
-def test_a_persons_message_is_heard() -> None:
-    found = heard("message", inbound())
+def test_a_persons_message_is_inbound() -> None:
+    found = parse("message", inbound())
 
     assert found == [Inbound(NUMBER, "STOP", 1_667_561_485.0, provider_id="IN1")]
 
 
 @pytest.mark.parametrize("replied", [f"true_{CHAT}_ABC", "ABC"])
-def test_a_reply_names_the_message_that_it_answers(replied: str) -> None:
-    [found] = heard("message", inbound(replyTo={"id": replied, "body": "Promo"}))
+def test_a_reply_has_the_id_of_the_message_that_it_answers(replied: str) -> None:
+    [found] = parse("message", inbound(replyTo={"id": replied, "body": "Promo"}))
 
     assert isinstance(found, Inbound)
     assert found.reply_to == "ABC"
@@ -776,12 +806,12 @@ def test_a_reply_names_the_message_that_it_answers(replied: str) -> None:
 @pytest.mark.parametrize(
     ("payload", "text"),
     [
-        pytest.param({"body": None, "hasMedia": True}, "", id="medium-without-words"),
+        pytest.param({"body": None, "hasMedia": True}, "", id="media-without-text"),
         pytest.param({"timestamp": None}, "STOP", id="no-time"),
     ],
 )
-def test_a_message_that_lacks_something_is_heard_all_the_same(payload: dict[str, Any], text: str) -> None:
-    [found] = heard("message", inbound(**payload))
+def test_a_message_without_text_or_time_is_inbound_too(payload: dict[str, Any], text: str) -> None:
+    [found] = parse("message", inbound(**payload))
 
     assert isinstance(found, Inbound)
     assert found.text == text
@@ -798,16 +828,16 @@ def test_a_message_that_lacks_something_is_heard_all_the_same(payload: dict[str,
         pytest.param({"from": "9988@lid", "_data": {"key": {"remoteJidAlt": CHAT}}}, NUMBER, id="noweb"),
         pytest.param({"from": "9988@lid", "_data": {"key": {"senderPn": CHAT}}}, NUMBER, id="older-noweb"),
         pytest.param({"from": "9988@lid", "_data": {"Info": {"SenderAlt": ""}}}, None, id="hidden"),
-        pytest.param({"from": "9988@lid", "_data": "?"}, None, id="hidden-and-odd"),
-        pytest.param({"fromMe": True}, None, id="our-own"),
+        pytest.param({"from": "9988@lid", "_data": "?"}, None, id="hidden-without-an-object"),
+        pytest.param({"fromMe": True}, None, id="from-ourselves"),
         pytest.param({"from": "1203@g.us", "participant": CHAT}, None, id="group"),
         pytest.param({"from": "1203@newsletter"}, None, id="channel"),
         pytest.param({"from": "status@broadcast", "participant": CHAT}, None, id="status"),
-        pytest.param({"from": None}, None, id="nobody"),
+        pytest.param({"from": None}, None, id="no-sender"),
     ],
 )
-def test_only_people_write_and_each_has_a_number(payload: dict[str, Any], number: str | None) -> None:
-    found = heard("message", inbound(**payload))
+def test_only_messages_from_people_with_a_number_are_inbound(payload: dict[str, Any], number: str | None) -> None:
+    found = parse("message", inbound(**payload))
 
     assert [message.number for message in found if isinstance(message, Inbound)] == ([] if number is None else [number])
 
@@ -821,30 +851,54 @@ def test_only_people_write_and_each_has_a_number(payload: dict[str, Any], number
             [ConnectionEvent("up")],
             id="locked",
         ),
-        pytest.param({"status": "STOPPED"}, [ConnectionEvent("down", "waha_stopped")], id="stopped"),
-        pytest.param({"status": "FAILED"}, [ConnectionEvent("down", "waha_failed")], id="failed"),
-        pytest.param({"status": "SCAN_QR_CODE"}, [ConnectionEvent("down", "waha_scan_qr_code")], id="to-scan"),
-        pytest.param({"status": "PASSKEY_REQUIRED"}, [ConnectionEvent("down", "waha_passkey_required")], id="passkey"),
+        pytest.param(
+            {"status": "STOPPED"},
+            [ConnectionEvent("down", "waha_stopped: the session is stopped: start it in WAHA")],
+            id="stopped",
+        ),
+        pytest.param(
+            {"status": "FAILED"},
+            [ConnectionEvent("down", "waha_failed: the session has failed: restart it in WAHA")],
+            id="failed",
+        ),
+        pytest.param(
+            {"status": "SCAN_QR_CODE"},
+            [
+                ConnectionEvent(
+                    "down", "waha_scan_qr_code: the session is not logged in to WhatsApp: scan its QR code in WAHA"
+                )
+            ],
+            id="to-scan",
+        ),
+        pytest.param(
+            {"status": "PASSKEY_REQUIRED"},
+            [
+                ConnectionEvent(
+                    "down", "waha_passkey_required: the session waits for a passkey: complete its login in WAHA"
+                )
+            ],
+            id="passkey",
+        ),
         pytest.param({"status": "STARTING"}, [], id="starting"),
-        pytest.param({"status": ["WORKING"]}, [], id="no-sense"),
+        pytest.param({"status": ["WORKING"]}, [], id="another-shape"),
     ],
 )
-def test_the_session_is_heard_to_come_up_and_to_go_down(payload: dict[str, Any], events: list[ConnectionEvent]) -> None:
-    assert heard("session.status", payload) == events
+def test_session_states_are_connection_events(payload: dict[str, Any], events: list[ConnectionEvent]) -> None:
+    assert parse("session.status", payload) == events
 
 
-def test_another_session_of_the_server_is_not_ours() -> None:
-    assert heard("session.status", {"status": "FAILED"}, session="other") == []
-    assert heard("message", inbound(), session="other") == []
+def test_events_of_another_session_are_ignored() -> None:
+    assert parse("session.status", {"status": "FAILED"}, session="other") == []
+    assert parse("message", inbound(), session="other") == []
 
 
 @pytest.mark.parametrize("event", ["message.any", "message.reaction", "message.ack.group", "engine.event", "", None, 7])
-def test_other_events_are_of_no_interest(event: Any) -> None:
-    assert heard(event, inbound(ack=3, status="FAILED")) == []
+def test_other_events_are_ignored(event: Any) -> None:
+    assert parse(event, inbound(ack=3, status="FAILED")) == []
 
 
-def test_a_call_without_a_time_is_of_now() -> None:
-    [receipt] = heard("message.ack", {"id": "ABC", "ack": 1}, timestamp=None)
+def test_a_call_without_a_time_gets_the_current_time() -> None:
+    [receipt] = parse("message.ack", {"id": "ABC", "ack": 1}, timestamp=None)
 
     assert isinstance(receipt, Receipt)
     assert abs(receipt.at - time.time()) < 60
@@ -864,7 +918,7 @@ PAYLOADS = st.recursive(
 
 @QUICK
 @given(st.binary() | JSON.map(lambda document: json.dumps(document).encode()))
-def test_whatever_is_called_in_yields_nothing_and_raises_nothing(body: bytes) -> None:
+def test_a_call_of_another_shape_yields_nothing_and_raises_nothing(body: bytes) -> None:
     sender = WahaSender(make_settings(), fake_sender_context())
 
     assert sender.parse_webhook(WebhookRequest("POST", {}, {}, body)) == []
@@ -872,8 +926,8 @@ def test_whatever_is_called_in_yields_nothing_and_raises_nothing(body: bytes) ->
 
 @QUICK
 @given(st.sampled_from(["message", "message.ack", "session.status"]), PAYLOADS | JSON, JSON)
-def test_an_odd_call_raises_nothing(event: str, payload: Any, timestamp: Any) -> None:
-    for found in heard(event, payload, timestamp=timestamp):
+def test_an_unusual_call_raises_nothing(event: str, payload: Any, timestamp: Any) -> None:
+    for found in parse(event, payload, timestamp=timestamp):
         assert not isinstance(found, Receipt) or found.provider_id
         assert not isinstance(found, Inbound) or found.number.startswith("+")
 
@@ -911,11 +965,11 @@ def test_requests_fit_the_servers_specification(gateway: Loopback, message: Outg
     jsonschema = pytest.importorskip("jsonschema")
     specification = json.loads(SPECIFICATION.read_text(encoding="utf-8"))
     schemas = specification["components"]["schemas"]
-    for name in ("VoiceRemoteFile", "VideoRemoteFile"):  # it calls these texts objects, and shows texts
+    for name in ("VoiceRemoteFile", "VideoRemoteFile"):  # the specification declares these texts as objects
         for field in {"mimetype", "filename"} & set(schemas[name]["properties"]):
             schemas[name]["properties"][field]["type"] = "string"
 
-    gateway.ask(lambda sender: sender.send(message))
+    gateway.run(lambda sender: sender.send(message))
 
     operation = specification["paths"][gateway.last.path]["post"]
     reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]

@@ -1,4 +1,4 @@
-"""The sender itself: what it asks of Meta, what it makes of the answers, how uploads are used again."""
+"""The Cloud API sender: its requests to Meta, the meaning of the answers, and the reuse of uploads."""
 
 import asyncio
 import email
@@ -45,19 +45,20 @@ JPEG, PDF, MP4 = b"\xff\xd8\xff\xe0 a picture", b"%PDF-1.7 a document", b"\0\0\0
 OPUS = b"OggS" + bytes(24) + b"OpusHead"
 FILES = {"photo.jpg": JPEG, "price list.pdf": PDF, "film.mp4": MP4, "voice.ogg": OPUS}
 KINDS = {"photo.jpg": "image", "price list.pdf": "document", "film.mp4": "video", "voice.ogg": "audio"}
+ADVICE = "look the phone number up in WhatsApp Manager"
 META_SPECIFICATION = Path(__file__).parents[4] / "shared/specs/meta-business-messaging-api_v23.0.yaml"
 
 
 class Meta:
-    """A Cloud API on loopback. ``says`` is the answer to a message, or is asked for it; ``uploading`` is that to an
-    upload. Each upload has an id of its own.
+    """A Cloud API on loopback. ``answer`` is the answer to a message, or a function that returns it; ``upload_answer``
+    is the answer to an upload. By default, each upload gets a new media id.
     """
 
     def __init__(self, provider: FakeProvider) -> None:
         self.provider = provider
-        self.says: ProviderAnswer | Callable[[ProviderRequest], ProviderAnswer] = ProviderAnswer(200, ACCEPTED)
-        self.uploading: ProviderAnswer | None = None
-        provider.answering = self._answer
+        self.answer: ProviderAnswer | Callable[[ProviderRequest], ProviderAnswer] = ProviderAnswer(200, ACCEPTED)
+        self.upload_answer: ProviderAnswer | None = None
+        provider.answering = self._answer_request
 
     @property
     def uploads(self) -> list[ProviderRequest]:
@@ -71,25 +72,25 @@ class Meta:
         given = {"phoneNumberId": "1055", "accessToken": TOKEN, "baseUrl": self.provider.url, **changes}
         return WhatsAppCloudSender(WhatsAppCloudSettings.model_validate(given), context)
 
-    def run(self, act: Callable[[WhatsAppCloudSender], Awaitable[Result]], **changes: Any) -> Result:
-        """Have a new sender do something."""
+    def run(self, call: Callable[[WhatsAppCloudSender], Awaitable[Result]], **changes: Any) -> Result:
+        """Run a call on a new sender."""
 
-        async def acting() -> Result:
+        async def run_call() -> Result:
             context = make_context()
             try:
-                return await act(self.sender(context, **changes))
+                return await call(self.sender(context, **changes))
             finally:
                 await context.http.aclose()
 
-        return asyncio.run(acting())
+        return asyncio.run(run_call())
 
     def send(self, message: OutgoingMessage, **changes: Any) -> Accepted:
         return self.run(lambda sender: sender.send(message), **changes)
 
-    def _answer(self, request: ProviderRequest) -> ProviderAnswer:
+    def _answer_request(self, request: ProviderRequest) -> ProviderAnswer:
         if is_upload(request):
-            return self.uploading or ProviderAnswer(200, {"id": f"media-{len(self.uploads)}"})
-        return self.says(request) if callable(self.says) else self.says
+            return self.upload_answer or ProviderAnswer(200, {"id": f"media-{len(self.uploads)}"})
+        return self.answer(request) if callable(self.answer) else self.answer
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +117,8 @@ def media_message(kind: str, media: object, *, text: str | None = None, **conten
     return OutgoingMessage("job-1", NUMBER, kind, text, {"media": media, **content})
 
 
-def upload_message(name: str = "photo.jpg", place: int = 1) -> OutgoingMessage:
-    return OutgoingMessage(f"job-{place}", NUMBER, KINDS[name], None, {"media": {"uploadId": name}})
+def upload_message(name: str = "photo.jpg", index: int = 1) -> OutgoingMessage:
+    return OutgoingMessage(f"job-{index}", NUMBER, KINDS[name], None, {"media": {"uploadId": name}})
 
 
 def template_message(*components: object) -> OutgoingMessage:
@@ -126,7 +127,7 @@ def template_message(*components: object) -> OutgoingMessage:
 
 
 def parts_of(request: ProviderRequest) -> dict[str, Any]:
-    """The parts of a multipart body: texts, and of the file its name, type and bytes."""
+    """Return the parts of a multipart body: texts, and the name, type and bytes of the file."""
     head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
     parts: dict[str, Any] = {}
     for part in email.message_from_bytes(head + request.body).walk():
@@ -149,13 +150,13 @@ class TestContract(HttpSenderContract):
 
 
 class TestContractWithUploads(TestContract):
-    """The same holds where a file has to be uploaded first."""
+    """The contract for messages whose file must be uploaded first."""
 
     def media(self) -> Mapping[str, bytes]:
         return FILES
 
     def messages(self) -> Sequence[OutgoingMessage]:
-        return [upload_message(name, place) for place, name in enumerate(FILES)]
+        return [upload_message(name, index) for index, name in enumerate(FILES)]
 
     def answer(self, request: ProviderRequest) -> ProviderAnswer:
         return ProviderAnswer(200, {"id": "media-1"}) if is_upload(request) else super().answer(request)
@@ -196,8 +197,8 @@ def test_a_pasted_token_is_trimmed(meta: Meta, token: str) -> None:
         pytest.param("accessToken", "", id="no-token"),
         pytest.param("accessToken", " \n", id="a-blank-token"),
         pytest.param("accessToken", "two words", id="a-token-of-two-words"),
-        pytest.param("accessToken", "tökên", id="a-token-no-header-takes"),
-        pytest.param("phoneNumberId", NUMBER, id="the-number-for-its-id"),
+        pytest.param("accessToken", "tökên", id="a-token-outside-ascii"),
+        pytest.param("phoneNumberId", NUMBER, id="the-number-in-place-of-its-id"),
         pytest.param("apiVersion", "25", id="no-version"),
         pytest.param("baseUrl", "graph.facebook.com", id="no-scheme"),
     ],
@@ -211,10 +212,10 @@ def test_settings_that_cannot_work_are_refused_without_repeating_them(setting: s
     assert [detail["loc"] for detail in refused.value.errors()] == [(setting,)]
 
 
-# --- what is asked
+# --- requests
 
 
-def test_a_text_is_asked_for_exactly_so(meta: Meta) -> None:
+def test_the_request_for_a_text(meta: Meta) -> None:
     meta.send(OutgoingMessage("job-1", NUMBER, "text", "Halo https://example.com", {"previewUrl": True}))
 
     request = meta.provider.last
@@ -260,7 +261,7 @@ LINK = "https://example.com/files/price%20list.pdf?v=2"
         pytest.param(
             media_message("document", {"url": LINK}),
             {"link": LINK, "filename": "price list.pdf"},
-            id="document-with-its-own-name",
+            id="document-with-the-name-in-its-link",
         ),
         pytest.param(
             media_message("document", {"url": "https://example.com/download"}),
@@ -289,7 +290,7 @@ LINK = "https://example.com/files/price%20list.pdf?v=2"
         pytest.param(media_message("video", {"uploadId": "film.mp4"}), {"id": "media-1"}, id="uploaded-video"),
     ],
 )
-def test_media_are_asked_for_by_link_or_by_id(meta: Meta, message: OutgoingMessage, part: dict[str, Any]) -> None:
+def test_media_are_sent_by_link_or_by_id(meta: Meta, message: OutgoingMessage, part: dict[str, Any]) -> None:
     meta.send(message)
 
     body = meta.provider.last.json
@@ -297,7 +298,7 @@ def test_media_are_asked_for_by_link_or_by_id(meta: Meta, message: OutgoingMessa
     assert body["biz_opaque_callback_data"] == "job-1"
 
 
-def test_a_template_is_passed_on_as_it_was_rendered(meta: Meta) -> None:
+def test_a_rendered_template_is_sent_unchanged(meta: Meta) -> None:
     components = [
         {"type": "header", "parameters": [{"type": "image", "image": {"link": LINK}}]},
         {"type": "body", "parameters": [{"type": "text", "parameter_name": "name", "text": "Budi"}]},
@@ -306,8 +307,8 @@ def test_a_template_is_passed_on_as_it_was_rendered(meta: Meta) -> None:
 
     meta.send(template_message(*components))
 
-    wanted = {"name": "promo_1", "language": {"code": "id"}, "components": components}
-    assert meta.provider.last.json["template"] == wanted
+    expected = {"name": "promo_1", "language": {"code": "id"}, "components": components}
+    assert meta.provider.last.json["template"] == expected
 
 
 def test_a_template_without_components_has_none(meta: Meta) -> None:
@@ -316,7 +317,7 @@ def test_a_template_without_components_has_none(meta: Meta) -> None:
     assert meta.provider.last.json["template"] == {"name": "promo_1", "language": {"code": "id"}}
 
 
-def test_uploads_in_a_template_are_replaced_by_ids_wherever_they_are(meta: Meta) -> None:
+def test_all_uploads_in_a_template_are_replaced_by_media_ids(meta: Meta) -> None:
     def header(kind: str, **medium: str) -> dict[str, Any]:
         return {"type": "header", "parameters": [{"type": kind, kind: medium}]}
 
@@ -334,7 +335,7 @@ def test_uploads_in_a_template_are_replaced_by_ids_wherever_they_are(meta: Meta)
 
     meta.send(message)
 
-    ids = {parts_of(request)["file"][0]: f"media-{place}" for place, request in enumerate(meta.uploads, 1)}
+    ids = {parts_of(request)["file"][0]: f"media-{index}" for index, request in enumerate(meta.uploads, 1)}
     image, document, named, carousel, body = meta.provider.last.json["template"]["components"]
     assert len(meta.uploads) == 3
     assert image == header("image", id=ids["photo.jpg"])
@@ -363,9 +364,7 @@ def test_uploads_in_a_template_are_replaced_by_ids_wherever_they_are(meta: Meta)
         pytest.param(media_message("sticker", {"uploadId": "photo.jpg"}), "unsupported_type", id="unknown-type"),
     ],
 )
-def test_a_message_that_lacks_what_it_needs_is_bad_and_nothing_is_asked(
-    meta: Meta, message: OutgoingMessage, reason: str
-) -> None:
+def test_an_incomplete_message_is_bad_and_causes_no_request(meta: Meta, message: OutgoingMessage, reason: str) -> None:
     with pytest.raises(BadMessage) as bad:
         meta.send(message)
 
@@ -373,7 +372,7 @@ def test_a_message_that_lacks_what_it_needs_is_bad_and_nothing_is_asked(
     assert not meta.provider.requests
 
 
-def test_bodies_are_like_metas_own_examples() -> None:
+def test_bodies_equal_metas_own_examples() -> None:
     if not META_SPECIFICATION.exists():
         pytest.skip("Meta's specification is not here")
     yaml = pytest.importorskip("yaml", reason="PyYAML reads Meta's specification")
@@ -393,33 +392,33 @@ def test_bodies_are_like_metas_own_examples() -> None:
 
 
 def _message_like(example: dict[str, Any]) -> OutgoingMessage | None:
-    """The message that an example asks for; None where it is of a kind that is not sent here."""
+    """Return the message that an example sends; None for types that this sender does not support."""
     kind = example.get("type", "")
     part, to = example.get(kind, {}), example.get("to", "")
     if "context" in example:
         return None
     if kind == "text":
         return OutgoingMessage("job-1", to, kind, part["body"], {"previewUrl": part["preview_url"]})
-    if kind == "template" and "policy" not in part["language"]:  # Meta takes it no longer
+    if kind == "template" and "policy" not in part["language"]:  # Meta no longer accepts it
         return OutgoingMessage("job-1", to, kind, None, {"template": {**part, "language": part["language"]["code"]}})
     if "link" in part and kind != "sticker":
         return OutgoingMessage("job-1", to, kind, part.get("caption"), {"media": {"url": part["link"]}})
     return None
 
 
-# --- what is answered
+# --- answers
 
 
 @pytest.mark.parametrize("state", ["accepted", "held_for_quality_assessment", "paused"])
 def test_the_state_of_an_accepted_message_is_kept(meta: Meta, state: str) -> None:
-    meta.says = ProviderAnswer(200, {**ACCEPTED, "messages": [{"id": "wamid.7", "message_status": state}]})
+    meta.answer = ProviderAnswer(200, {**ACCEPTED, "messages": [{"id": "wamid.7", "message_status": state}]})
 
     assert meta.send(message_to(NUMBER)) == Accepted("wamid.7", "628123456789", state)
 
 
 @pytest.mark.parametrize("contacts", [None, [], [{}], [{"user_id": "US.1349"}], [{"wa_id": 7}], "?"], ids=str)
-def test_an_answer_need_not_know_the_person(meta: Meta, contacts: object) -> None:
-    meta.says = ProviderAnswer(200, {"contacts": contacts, "messages": [{"id": "wamid.7"}]})
+def test_an_answer_may_lack_the_persons_id(meta: Meta, contacts: object) -> None:
+    meta.answer = ProviderAnswer(200, {"contacts": contacts, "messages": [{"id": "wamid.7"}]})
 
     assert meta.send(message_to(NUMBER)) == Accepted("wamid.7", None, "accepted")
 
@@ -430,41 +429,41 @@ def test_an_answer_need_not_know_the_person(meta: Meta, contacts: object) -> Non
     ids=str,
 )
 def test_a_success_without_a_message_id_leaves_the_outcome_unknown(meta: Meta, body: object) -> None:
-    meta.says = ProviderAnswer(200, body)
+    meta.answer = ProviderAnswer(200, body)
 
     with pytest.raises(OutcomeUnknown):
         meta.send(message_to(NUMBER))
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "attempt", "wanted"),
+    ("status", "code", "attempt", "expected"),
     [
         pytest.param(400, 131026, 1, Rejected, id="not-on-whatsapp"),
         pytest.param(403, 130429, 1, Throttled, id="too-fast-with-403"),
         pytest.param(400, 190, 1, ConnectionDown, id="token-with-400"),
         pytest.param(200, 131026, 1, Rejected, id="an-error-with-200"),
-        pytest.param(500, 131000, 1, Temporary, id="a-fault-of-theirs"),
+        pytest.param(500, 131000, 1, Temporary, id="a-fault-of-the-server"),
         pytest.param(400, 132001, 1, BadMessage, id="no-such-template"),
         pytest.param(500, 1, 2, Temporary, id="second-attempt"),
         pytest.param(500, 1, 3, BadMessage, id="third-attempt"),
     ],
 )
-def test_an_error_ends_the_send_by_its_code(
-    meta: Meta, status: int, code: int, attempt: int, wanted: type[SendError]
+def test_the_code_of_an_error_decides_what_it_means(
+    meta: Meta, status: int, code: int, attempt: int, expected: type[SendError]
 ) -> None:
-    meta.says = ProviderAnswer(status, {"error": {"code": code, "message": f"about {NUMBER} and {TOKEN}"}})
+    meta.answer = ProviderAnswer(status, {"error": {"code": code, "message": f"about {NUMBER} and {TOKEN}"}})
 
     with pytest.raises(SendError) as ended:
         meta.send(message_to(NUMBER, attempt=attempt))
 
-    assert type(ended.value) is wanted
+    assert type(ended.value) is expected
     assert (ended.value.reason, ended.value.detail) == (str(code), "about … and …")
 
 
 # --- uploads
 
 
-def test_an_upload_is_asked_for_exactly_so(meta: Meta) -> None:
+def test_the_request_for_an_upload(meta: Meta) -> None:
     meta.send(upload_message("voice.ogg"))
 
     [request] = meta.uploads
@@ -477,10 +476,10 @@ def test_an_upload_is_asked_for_exactly_so(meta: Meta) -> None:
     }
 
 
-def test_a_file_is_uploaded_once_for_all_who_want_it_at_once(meta: Meta) -> None:
+def test_a_file_is_uploaded_once_for_concurrent_sends(meta: Meta) -> None:
     async def send_many(sender: WhatsAppCloudSender) -> None:
-        await asyncio.gather(*(sender.send(upload_message(place=place)) for place in range(20)))
-        await sender.send(upload_message(place=20))
+        await asyncio.gather(*(sender.send(upload_message(index=index)) for index in range(20)))
+        await sender.send(upload_message(index=20))
 
     meta.run(send_many)
 
@@ -491,8 +490,8 @@ def test_a_file_is_uploaded_once_for_all_who_want_it_at_once(meta: Meta) -> None
 def test_a_file_is_uploaded_once_for_all_processes(meta: Meta) -> None:
     async def send_from_two() -> None:
         context = make_context()
-        for place in range(2):
-            await meta.sender(context).send(upload_message(place=place))
+        for index in range(2):
+            await meta.sender(context).send(upload_message(index=index))
         await context.http.aclose()
 
     asyncio.run(send_from_two())
@@ -513,24 +512,24 @@ def test_an_id_is_not_used_for_another_phone_number(meta: Meta) -> None:
     assert [request.path for request in meta.uploads] == ["/v25.0/1055/media", "/v25.0/2066/media"]
 
 
-def test_an_id_is_kept_for_a_day_less_than_meta_knows_it(meta: Meta, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: dict[str, float] = {}
+def test_a_media_id_is_cached_for_a_day_less_than_it_is_valid(meta: Meta, monkeypatch: pytest.MonkeyPatch) -> None:
+    cached: dict[str, float] = {}
 
     async def put(self: MemoryCache, key: str, value: str, *, seconds: float) -> None:
-        kept[value] = seconds
+        cached[value] = seconds
 
     monkeypatch.setattr(MemoryCache, "put", put)
     meta.send(upload_message())
 
-    assert kept == {"media-1": 29 * 86_400}
+    assert cached == {"media-1": 29 * 86_400}
 
 
-def test_what_is_held_here_is_asked_for_again_after_a_while(meta: Meta, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "HELD_SECONDS", -1)
+def test_the_cache_is_read_again_after_a_while(meta: Meta, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "RECHECK_SECONDS", -1)
 
     async def send_twice(sender: WhatsAppCloudSender) -> None:
         await sender.send(upload_message())
-        for key in list(sender._context.kept.values):  # type: ignore[attr-defined]  # the tests' own memory
+        for key in list(sender._context.kept.values):  # type: ignore[attr-defined]  # the cache of the tests
             await sender._context.kept.put(key, "media-of-another-process", seconds=1)
         await sender.send(upload_message())
 
@@ -539,42 +538,42 @@ def test_what_is_held_here_is_asked_for_again_after_a_while(meta: Meta, monkeypa
     assert [request.json["image"]["id"] for request in meta.sends] == ["media-1", "media-of-another-process"]
 
 
-def test_what_is_held_here_is_bounded(meta: Meta, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "MOST_HELD", 2)
+def test_the_number_of_uploads_in_memory_is_limited(meta: Meta, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MOST_ENTRIES", 2)
 
-    async def held(sender: WhatsAppCloudSender) -> int:
+    async def count_entries(sender: WhatsAppCloudSender) -> int:
         for name in FILES:
             await sender.send(upload_message(name))
-        return len(sender._uploads._held)
+        return len(sender._uploads._entries)
 
-    assert meta.run(held) == 2
+    assert meta.run(count_entries) == 2
 
 
 def refuse_first_id(error: dict[str, Any]) -> Callable[[ProviderRequest], ProviderAnswer]:
     def answer(request: ProviderRequest) -> ProviderAnswer:
-        gone = request.json["image"].get("id") == "media-1"
-        return ProviderAnswer(400, {"error": error}) if gone else ProviderAnswer(200, ACCEPTED)
+        is_first = request.json["image"].get("id") == "media-1"
+        return ProviderAnswer(400, {"error": error}) if is_first else ProviderAnswer(200, ACCEPTED)
 
     return answer
 
 
 @pytest.mark.parametrize(
-    ("error", "wanted"),
+    ("error", "expected"),
     [
         pytest.param({"code": 131053, "message": "Media upload error"}, Temporary, id="media-failed"),
         pytest.param({"code": 100, "message": "Invalid parameter: media-1"}, Rejected, id="names-the-id"),
         pytest.param({"code": 100, "error_data": {"details": "The Media ID has expired"}}, Rejected, id="names-media"),
     ],
 )
-def test_an_id_that_meta_knows_no_longer_is_forgotten(
-    meta: Meta, error: dict[str, Any], wanted: type[SendError]
+def test_a_media_id_that_meta_no_longer_knows_is_forgotten(
+    meta: Meta, error: dict[str, Any], expected: type[SendError]
 ) -> None:
-    meta.says = refuse_first_id(error)
+    meta.answer = refuse_first_id(error)
 
     async def send_from_two() -> None:
         context = make_context()
         sender = meta.sender(context)
-        with pytest.raises(wanted):
+        with pytest.raises(expected):
             await sender.send(upload_message())
         await sender.send(upload_message())
         await meta.sender(context).send(upload_message())
@@ -590,8 +589,8 @@ def test_an_id_that_meta_knows_no_longer_is_forgotten(
     [{"code": 100, "message": "(#100) Invalid parameter: to"}, {"code": 131026}, {"code": 190}, {"code": 2}],
     ids=lambda error: str(error["code"]),
 )
-def test_an_error_about_something_else_keeps_the_id(meta: Meta, error: dict[str, Any]) -> None:
-    meta.says = refuse_first_id(error)
+def test_another_error_keeps_the_media_id(meta: Meta, error: dict[str, Any]) -> None:
+    meta.answer = refuse_first_id(error)
 
     async def send_twice(sender: WhatsAppCloudSender) -> None:
         await asyncio.gather(*(sender.send(upload_message()) for _ in range(2)), return_exceptions=True)
@@ -601,8 +600,8 @@ def test_an_error_about_something_else_keeps_the_id(meta: Meta, error: dict[str,
     assert len(meta.uploads) == 1
 
 
-def test_many_who_hear_that_an_id_is_gone_upload_it_anew_once(meta: Meta) -> None:
-    meta.says = refuse_first_id({"code": 131053})
+def test_a_forgotten_file_is_uploaded_again_once_for_concurrent_sends(meta: Meta) -> None:
+    meta.answer = refuse_first_id({"code": 131053})
 
     async def send_many(sender: WhatsAppCloudSender) -> None:
         for _ in range(2):
@@ -614,10 +613,10 @@ def test_many_who_hear_that_an_id_is_gone_upload_it_anew_once(meta: Meta) -> Non
 
 
 @pytest.mark.parametrize(
-    ("answer", "wanted"),
+    ("answer", "expected"),
     [
         pytest.param(ProviderAnswer(fault="drop"), Temporary, id="no-answer"),
-        pytest.param(ProviderAnswer(500, "oops"), Temporary, id="a-fault-of-theirs"),
+        pytest.param(ProviderAnswer(500, "oops"), Temporary, id="a-fault-of-the-server"),
         pytest.param(ProviderAnswer(200, {}), Temporary, id="no-id"),
         pytest.param(ProviderAnswer(200, "done"), Temporary, id="no-json"),
         pytest.param(ProviderAnswer(400, {"error": {"code": 131053}}), Temporary, id="media-failed"),
@@ -627,15 +626,15 @@ def test_many_who_hear_that_an_id_is_gone_upload_it_anew_once(meta: Meta) -> Non
         pytest.param(ProviderAnswer(429, {"error": {"code": 80007}}), Throttled, id="too-fast"),
     ],
 )
-def test_a_failed_upload_never_leaves_the_outcome_unknown_and_is_no_recipients_fault(
-    meta: Meta, answer: ProviderAnswer, wanted: type[SendError]
+def test_a_failed_upload_leaves_no_unknown_outcome_and_rejects_no_recipient(
+    meta: Meta, answer: ProviderAnswer, expected: type[SendError]
 ) -> None:
-    meta.uploading = answer
+    meta.upload_answer = answer
 
     with pytest.raises(SendError) as ended:
         meta.send(upload_message())
 
-    assert type(ended.value) is wanted
+    assert type(ended.value) is expected
     assert not meta.sends
 
 
@@ -644,12 +643,12 @@ def test_an_upload_that_cannot_reach_meta_is_temporary(meta: Meta) -> None:
         meta.send(upload_message(), baseUrl="http://127.0.0.1:9")
 
 
-def test_a_failed_upload_is_tried_again_by_the_next_message(meta: Meta) -> None:
+def test_the_next_message_retries_a_failed_upload(meta: Meta) -> None:
     async def send_twice(sender: WhatsAppCloudSender) -> None:
-        meta.uploading = ProviderAnswer(500, "oops")
+        meta.upload_answer = ProviderAnswer(500, "oops")
         with pytest.raises(Temporary):
             await sender.send(upload_message())
-        meta.uploading = None
+        meta.upload_answer = None
         await sender.send(upload_message())
 
     meta.run(send_twice)
@@ -666,7 +665,7 @@ def test_a_failed_upload_is_tried_again_by_the_next_message(meta: Meta) -> None:
         pytest.param(media_message("video", {"uploadId": "film.mp4"}), "media_too_large", id="too-large"),
     ],
 )
-def test_a_file_that_meta_does_not_take_is_not_uploaded(
+def test_a_file_that_meta_does_not_accept_is_not_uploaded(
     meta: Meta, monkeypatch: pytest.MonkeyPatch, message: OutgoingMessage, reason: str
 ) -> None:
     monkeypatch.setattr(uploads, "MEDIA_BYTES", {**uploads.MEDIA_BYTES, "video": len(MP4) - 1})
@@ -678,11 +677,11 @@ def test_a_file_that_meta_does_not_take_is_not_uploaded(
     assert not meta.provider.requests
 
 
-def test_a_send_that_is_cancelled_leaves_its_upload_to_the_others(meta: Meta) -> None:
-    meta.uploading = ProviderAnswer(200, {"id": "media-1"}, delay=0.05)
+def test_a_cancelled_send_does_not_cancel_its_upload_for_others(meta: Meta) -> None:
+    meta.upload_answer = ProviderAnswer(200, {"id": "media-1"}, delay=0.05)
 
     async def cancel_first(sender: WhatsAppCloudSender) -> Accepted:
-        first, second = (asyncio.create_task(sender.send(upload_message(place=place))) for place in range(2))
+        first, second = (asyncio.create_task(sender.send(upload_message(index=index))) for index in range(2))
         await asyncio.sleep(0)
         first.cancel()
         return await second
@@ -691,14 +690,14 @@ def test_a_send_that_is_cancelled_leaves_its_upload_to_the_others(meta: Meta) ->
     assert len(meta.uploads) == len(meta.sends) == 1
 
 
-def test_who_waited_for_an_upload_leaves_with_the_gaps_in_which_they_came(meta: Meta) -> None:
+def test_sends_that_waited_for_an_upload_keep_the_gaps_in_which_they_came(meta: Meta) -> None:
     gap = 0.1
-    meta.uploading = ProviderAnswer(200, {"id": "media-1"}, delay=2 * gap)
+    meta.upload_answer = ProviderAnswer(200, {"id": "media-1"}, delay=2 * gap)
 
     async def send_two(sender: WhatsAppCloudSender) -> None:
-        first = asyncio.create_task(sender.send(upload_message(place=1)))
+        first = asyncio.create_task(sender.send(upload_message(index=1)))
         await asyncio.sleep(gap)
-        await asyncio.gather(first, sender.send(upload_message(place=2)))
+        await asyncio.gather(first, sender.send(upload_message(index=2)))
 
     meta.run(send_two)
 
@@ -706,8 +705,8 @@ def test_who_waited_for_an_upload_leaves_with_the_gaps_in_which_they_came(meta: 
     assert second.at - first.at > gap / 2
 
 
-def test_closing_ends_an_upload_under_way(meta: Meta) -> None:
-    meta.uploading = ProviderAnswer(fault="hang")
+def test_closing_cancels_an_upload_in_progress(meta: Meta) -> None:
+    meta.upload_answer = ProviderAnswer(fault="hang")
 
     async def close_early(sender: WhatsAppCloudSender) -> int:
         send = asyncio.create_task(sender.send(upload_message()))
@@ -735,22 +734,24 @@ def test_closing_ends_an_upload_under_way(meta: Meta) -> None:
             {"status": "FLAGGED", "quality_rating": "RED"}, ConnectionEvent("up", "flagged, quality red"), id="flagged"
         ),
         pytest.param({"quality_rating": "NA"}, ConnectionEvent("up", "quality na"), id="no-status"),
-        pytest.param({"status": "RESTRICTED"}, ConnectionEvent("down", "restricted"), id="restricted"),
-        pytest.param({"status": "BANNED"}, ConnectionEvent("down", "banned"), id="a-status-nobody-knows"),
+        pytest.param({"status": "RESTRICTED"}, ConnectionEvent("down", f"restricted: {ADVICE}"), id="restricted"),
+        pytest.param({"status": "BANNED"}, ConnectionEvent("down", f"banned: {ADVICE}"), id="unknown-status"),
         pytest.param(
             {"status": "PENDING", "quality_rating": 7, "verified_name": None},
-            ConnectionEvent("down", "pending"),
+            ConnectionEvent("down", f"pending: {ADVICE}"),
             id="pending",
         ),
         pytest.param(
             {"status": "CONNECTED", "verified_name": "Call +62 812-3456-789", "display_phone_number": NUMBER},
             ConnectionEvent("up", "Call …, connected"),
-            id="no-number-is-shown",
+            id="numbers-are-blanked",
         ),
     ],
 )
-def test_the_connection_is_as_meta_says(meta: Meta, answer: dict[str, Any], event: ConnectionEvent) -> None:
-    meta.says = ProviderAnswer(200, answer)
+def test_the_connection_has_the_state_that_meta_reports(
+    meta: Meta, answer: dict[str, Any], event: ConnectionEvent
+) -> None:
+    meta.answer = ProviderAnswer(200, answer)
 
     assert meta.run(lambda sender: sender.check_connection()) == event
     request = meta.provider.last
@@ -760,29 +761,29 @@ def test_the_connection_is_as_meta_says(meta: Meta, answer: dict[str, Any], even
 
 
 @pytest.mark.parametrize(
-    ("answer", "wanted"),
+    ("answer", "expected"),
     [
         pytest.param(ProviderAnswer(401, {"error": {"code": 190}}), ConnectionDown, id="token"),
         pytest.param(ProviderAnswer(400, {"error": {"code": 100}}), ConnectionDown, id="no-such-number"),
         pytest.param(ProviderAnswer(404, "not found"), ConnectionDown, id="no-graph"),
-        pytest.param(ProviderAnswer(200, "<html>Welcome"), ConnectionDown, id="a-page-of-somebody-else"),
-        pytest.param(ProviderAnswer(200, {}), ConnectionDown, id="nothing-of-a-number"),
+        pytest.param(ProviderAnswer(200, "<html>Welcome"), ConnectionDown, id="another-server"),
+        pytest.param(ProviderAnswer(200, {}), ConnectionDown, id="no-phone-number"),
         pytest.param(ProviderAnswer(500, {"error": {"code": 2}}), Temporary, id="service-down"),
-        pytest.param(ProviderAnswer(500, "oops"), Temporary, id="a-fault-of-theirs"),
+        pytest.param(ProviderAnswer(500, "oops"), Temporary, id="a-fault-of-the-server"),
         pytest.param(ProviderAnswer(fault="drop"), Temporary, id="no-answer"),
         pytest.param(ProviderAnswer(400, {"error": {"code": 4}}), Throttled, id="too-many-calls"),
     ],
 )
-def test_a_connection_that_cannot_be_checked_says_why(
-    meta: Meta, answer: ProviderAnswer, wanted: type[SendError]
+def test_a_failed_check_of_the_connection_is_an_error(
+    meta: Meta, answer: ProviderAnswer, expected: type[SendError]
 ) -> None:
-    meta.says = answer
+    meta.answer = answer
 
     with pytest.raises(SendError) as ended:
         meta.run(lambda sender: sender.check_connection())
 
-    assert type(ended.value) is wanted
+    assert type(ended.value) is expected
 
 
-def test_the_engine_sees_that_it_checks_connections(meta: Meta) -> None:
+def test_it_checks_connections(meta: Meta) -> None:
     assert isinstance(meta.sender(fake_sender_context()), ChecksConnection)

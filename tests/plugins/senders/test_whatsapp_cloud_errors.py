@@ -1,4 +1,4 @@
-"""What Meta's codes are taken for: in answers, in webhooks, at each attempt."""
+"""The meaning of Meta's error codes in answers and webhooks, at each attempt."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from wabroadcast_core import (
     Temporary,
     Throttled,
 )
-from wabroadcast_plugins.senders.whatsapp_cloud.errors import MetaError, classify, refusal_of, unsent
+from wabroadcast_plugins.senders.whatsapp_cloud.errors import MetaError, classify, error_without_send, refusal_of
 
 TOKEN = "EAAGnotARealOne0123456789"
 
@@ -48,13 +48,17 @@ def refusal(error: object, *, status: int = 400, attempt: int = 1, headers: dict
 
 
 @pytest.mark.parametrize(
-    ("code", "wanted"),
-    [pytest.param(code, wanted, id=f"{code}-{wanted.code}") for wanted, codes in CLASSES.items() for code in codes],
+    ("code", "expected"),
+    [
+        pytest.param(code, expected, id=f"{code}-{expected.code}")
+        for expected, codes in CLASSES.items()
+        for code in codes
+    ],
 )
-def test_the_code_decides_and_not_the_status(code: int, wanted: type[SendError]) -> None:
+def test_the_code_decides_and_not_the_status(code: int, expected: type[SendError]) -> None:
     found = [refusal({"code": code}, status=status) for status in (200, 400, 401, 403, 429, 500, 503)]
 
-    assert {(type(error), error.reason) for error in found} == {(wanted, str(code))}
+    assert {(type(error), error.reason) for error in found} == {(expected, str(code))}
 
 
 @pytest.mark.parametrize(
@@ -74,19 +78,19 @@ def test_some_codes_are_temporary_for_a_number_of_attempts(code: int, attempts: 
 
 
 @pytest.mark.parametrize("code", [1, 131052, 131053, 135000])
-def test_a_webhook_is_no_attempt_so_what_depends_on_it_is_the_recipients_own(code: int) -> None:
+def test_codes_that_depend_on_the_attempt_are_rejected_in_a_webhook(code: int) -> None:
     assert type(classify(MetaError(code, "", is_transient=False))) is Rejected
 
 
 @pytest.mark.parametrize("code", [2, 100, 131026, 131049, 131050, 132015, 131042, 130429])
-def test_a_webhook_and_an_answer_are_judged_alike(code: int) -> None:
-    told = MetaError.read({"code": code, "title": "Something"})
-    assert told is not None
+def test_a_webhook_and_an_answer_are_classified_alike(code: int) -> None:
+    error = MetaError.read({"code": code, "title": "Something"})
+    assert error is not None
 
-    answered, called_back = refusal({"code": code, "message": "Something"}), classify(told)
+    from_answer, from_webhook = refusal({"code": code, "message": "Something"}), classify(error)
 
-    assert type(answered) is type(called_back)
-    assert (answered.reason, answered.detail) == (called_back.reason, called_back.detail)
+    assert type(from_answer) is type(from_webhook)
+    assert (from_answer.reason, from_answer.detail) == (from_webhook.reason, from_webhook.detail)
 
 
 @pytest.mark.parametrize(
@@ -95,8 +99,8 @@ def test_a_webhook_and_an_answer_are_judged_alike(code: int) -> None:
         pytest.param(130429, 1, {}, None, "connection", id="throughput"),
         pytest.param(130429, 1, {"retry-after": "7"}, 7, "connection", id="throughput-with-a-wait"),
         pytest.param(131048, 1, {}, 3_600, "connection", id="spam"),
-        pytest.param(131048, 1, {"retry-after": "7"}, 3_600, "connection", id="spam-never-less-than-an-hour"),
-        pytest.param(131048, 1, {"retry-after": "7200"}, 7_200, "connection", id="spam-and-more-if-asked"),
+        pytest.param(131048, 1, {"retry-after": "7"}, 3_600, "connection", id="spam-at-least-an-hour"),
+        pytest.param(131048, 1, {"retry-after": "7200"}, 7_200, "connection", id="spam-longer-if-requested"),
         pytest.param(131057, 1, {}, 120, "connection", id="maintenance"),
         pytest.param(132069, 1, {}, 360, "connection", id="flow"),
         pytest.param(131056, 1, {}, 1, "recipient", id="pair"),
@@ -105,7 +109,7 @@ def test_a_webhook_and_an_answer_are_judged_alike(code: int) -> None:
         pytest.param(131056, 50, {}, 86_400, "recipient", id="pair-for-a-day-at-most"),
     ],
 )
-def test_throttling_says_how_long_and_for_whom(
+def test_throttling_has_its_wait_and_its_scope(
     code: int, attempt: int, headers: dict[str, str], wait: float | None, scope: str
 ) -> None:
     found = refusal({"code": code}, attempt=attempt, headers=headers)
@@ -114,34 +118,36 @@ def test_throttling_says_how_long_and_for_whom(
     assert (found.retry_after, found.scope) == (wait, scope)
 
 
-def test_a_temporary_fault_keeps_the_wait_that_is_asked_for() -> None:
+def test_a_temporary_fault_keeps_the_requested_wait() -> None:
     found = refusal({"code": 131016}, status=503, headers={"retry-after": "11"})
 
     assert isinstance(found, Temporary)
     assert found.retry_after == 11
 
 
-def test_only_who_stopped_marketing_has_opted_out() -> None:
+def test_only_stopping_marketing_is_an_opt_out() -> None:
     opted_out = [code for code in REJECTED if getattr(refusal({"code": code}), "opt_out", False)]
 
     assert opted_out == [131050]
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "wanted"),
+    ("error", "status", "expected"),
     [
         pytest.param({"code": 99999}, 400, Rejected, id="unknown"),
-        pytest.param({"code": 99999}, 500, Rejected, id="unknown-whatever-the-status"),
+        pytest.param({"code": 99999}, 500, Rejected, id="unknown-with-500"),
         pytest.param({"code": 99999, "is_transient": True}, 500, Temporary, id="unknown-and-transient"),
-        pytest.param({"code": 99999, "is_transient": "true"}, 400, Rejected, id="unknown-and-not-really-transient"),
+        pytest.param({"code": 99999, "is_transient": "true"}, 400, Rejected, id="unknown-and-transient-as-a-text"),
         pytest.param({"code": 99999}, 429, Throttled, id="unknown-and-too-many"),
         pytest.param({"code": 131026, "is_transient": True}, 400, Rejected, id="a-known-code-outweighs-transient"),
         pytest.param({"code": "131026"}, 400, Rejected, id="code-as-text"),
         pytest.param({"code": "190"}, 400, ConnectionDown, id="down-as-text"),
     ],
 )
-def test_a_code_that_nobody_knows_is_the_recipients_own(error: Any, status: int, wanted: type[SendError]) -> None:
-    assert type(refusal(error, status=status)) is wanted
+def test_an_unknown_code_is_rejected_unless_it_is_transient_or_throttling(
+    error: Any, status: int, expected: type[SendError]
+) -> None:
+    assert type(refusal(error, status=status)) is expected
 
 
 @pytest.mark.parametrize(
@@ -150,13 +156,13 @@ def test_a_code_that_nobody_knows_is_the_recipients_own(error: Any, status: int,
     ids=str,
 )
 @pytest.mark.parametrize(
-    ("status", "wanted"),
+    ("status", "expected"),
     [(400, Rejected), (401, ConnectionDown), (429, Throttled), (500, OutcomeUnknown), (503, Temporary)],
 )
-def test_without_a_code_the_status_decides(error: object, status: int, wanted: type[SendError]) -> None:
+def test_without_a_code_the_status_decides(error: object, status: int, expected: type[SendError]) -> None:
     found = refusal(error, status=status)
 
-    assert type(found) is wanted
+    assert type(found) is expected
     assert found.reason == f"http_{status}"
 
 
@@ -166,7 +172,7 @@ def test_a_success_without_an_error_is_no_refusal(document: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "text"),
     [
         pytest.param({"error_data": {"details": "the details"}, "message": "m"}, "the details", id="details"),
         pytest.param({"error_data": "as a text", "message": "m"}, "as a text", id="error-data-is-a-text"),
@@ -176,26 +182,26 @@ def test_a_success_without_an_error_is_no_refusal(document: object) -> None:
         pytest.param({}, "", id="nothing"),
     ],
 )
-def test_people_are_told_what_says_most(error: dict[str, Any], words: str) -> None:
-    assert refusal({**error, "code": 131026}).detail == words
+def test_the_detail_is_the_most_specific_text(error: dict[str, Any], text: str) -> None:
+    assert refusal({**error, "code": 131026}).detail == text
 
 
 @pytest.mark.parametrize("number", ["+628123456789", "628123456789", "62 812-3456-789"])
-def test_what_people_are_told_holds_no_number(number: str) -> None:
+def test_the_detail_holds_no_number(number: str) -> None:
     found = refusal({"code": 131026, "error_data": {"details": f"{number} is not on WhatsApp"}})
 
     assert found.detail == "… is not on WhatsApp"
 
 
 @pytest.mark.parametrize("status", [400, 200])
-def test_what_people_are_told_holds_no_token(status: int) -> None:
-    """Graph repeats a token that is malformed."""
+def test_the_detail_holds_no_token(status: int) -> None:
+    """The Graph API repeats a malformed token."""
     found = refusal({"code": 190, "message": f"Malformed access token {TOKEN}"}, status=status)
 
     assert (found.reason, found.detail) == ("190", "Malformed access token …")
 
 
-def test_an_answer_of_another_shape_is_told_without_the_token() -> None:
+def test_the_detail_of_an_answer_of_another_shape_holds_no_token() -> None:
     reply = Reply(400, httpx.Headers(), f"bad header: Bearer {TOKEN}".encode(), None)
 
     found = refusal_of(reply, attempt=1, secret=TOKEN)
@@ -205,25 +211,25 @@ def test_an_answer_of_another_shape_is_told_without_the_token() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "wanted"),
+    ("error", "expected"),
     [
-        pytest.param(OutcomeUnknown("no_answer"), Temporary, id="nothing-can-have-left"),
+        pytest.param(OutcomeUnknown("no_answer"), Temporary, id="nothing-was-sent"),
         pytest.param(Rejected("100"), BadMessage, id="no-recipient-is-at-fault"),
         pytest.param(Temporary("2"), Temporary, id="temporary"),
         pytest.param(Throttled("4"), Throttled, id="throttled"),
         pytest.param(ConnectionDown("190"), ConnectionDown, id="down"),
     ],
 )
-def test_what_fails_before_the_send_has_no_unknown_outcome_and_no_recipient(
-    error: SendError, wanted: type[SendError]
+def test_an_error_before_the_send_is_never_unknown_and_rejects_no_recipient(
+    error: SendError, expected: type[SendError]
 ) -> None:
-    found = unsent(error, rejected=BadMessage)
+    found = error_without_send(error, rejected=BadMessage)
 
-    assert type(found) is wanted
+    assert type(found) is expected
     assert found.reason == error.reason
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first text ever drawn takes its time
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first text that is drawn takes long
 @given(
     st.dictionaries(
         st.sampled_from(["code", "message", "title", "error_data", "error_user_msg", "is_transient", "x"]),
@@ -232,7 +238,7 @@ def test_what_fails_before_the_send_has_no_unknown_outcome_and_no_recipient(
     st.integers(200, 599),
     st.integers(1, 60),
 )
-def test_any_error_is_sorted(error: dict[str, Any], status: int, attempt: int) -> None:
+def test_any_error_is_classified(error: dict[str, Any], status: int, attempt: int) -> None:
     found = refusal_of(reply_with(error, status=status), attempt=attempt, secret=TOKEN)
 
     assert isinstance(found, SendError) or 200 <= status < 300

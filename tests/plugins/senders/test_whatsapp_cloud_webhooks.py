@@ -1,4 +1,4 @@
-"""What Meta calls back with: the proof, receipts, messages of people, news of the account."""
+"""Meta's webhook calls: the proof, receipts, messages from people and account events."""
 
 import hashlib
 import hmac
@@ -25,10 +25,11 @@ from wabroadcast_core import (
 from wabroadcast_core.hookspecs import ParsesWebhooks
 from wabroadcast_core.testing import fake_sender_context
 from wabroadcast_plugins.senders.whatsapp_cloud import WhatsAppCloudSender, WhatsAppCloudSettings
-from wabroadcast_plugins.senders.whatsapp_cloud.webhooks import News
+from wabroadcast_plugins.senders.whatsapp_cloud.webhooks import ProviderEvent
 
 OUR_ID = "106540352242922"
 SECRET, VERIFY = "0123456789abcdef", "grüße token"
+CANNOT_SEND = "Meta reports that the account cannot send: look it up in WhatsApp Manager"
 META_SPECIFICATION = Path(__file__).parents[4] / "shared/specs/meta-business-messaging-api_v23.0.yaml"
 
 
@@ -46,7 +47,7 @@ def signature_of(body: bytes, secret: str = SECRET) -> str:
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def read(document: object) -> list[News]:
+def read(document: object) -> list[ProviderEvent]:
     return make_sender().parse_webhook(call(json.dumps(document).encode()))
 
 
@@ -75,7 +76,7 @@ def without(part: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in part.items() if key != name}
 
 
-def test_the_sender_takes_webhooks() -> None:
+def test_the_sender_parses_webhooks() -> None:
     assert isinstance(make_sender(), ParsesWebhooks)
 
 
@@ -96,7 +97,7 @@ def test_the_handshake_is_answered_with_its_challenge() -> None:
     [
         pytest.param(handshake(verify_token="another"), id="another-token"),
         pytest.param(handshake(verify_token=""), id="empty-token"),
-        pytest.param(handshake(verify_token="\ud800"), id="half-a-character"),
+        pytest.param(handshake(verify_token="\ud800"), id="lone-surrogate"),
         pytest.param(handshake(mode="unsubscribe"), id="another-mode"),
         pytest.param(WebhookRequest("GET", {}, {}), id="nothing"),
         pytest.param(
@@ -111,8 +112,8 @@ def test_a_handshake_that_is_not_metas_is_refused(request_: WebhookRequest) -> N
     assert VERIFY not in str(refused.value)
 
 
-def test_a_signed_body_is_taken() -> None:
-    body = json.dumps(callback(), indent=3).encode()  # the proof is over the bytes as they came
+def test_a_signed_body_is_accepted() -> None:
+    body = json.dumps(callback(), indent=3).encode()  # the signature covers the received bytes
 
     assert make_sender().verify_webhook(call(body, signature_of(body))) is None
 
@@ -145,10 +146,10 @@ def test_a_body_without_the_right_signature_is_refused(signature: str | None) ->
         pytest.param("verifyToken", handshake(verify_token=""), id="verify-token"),
     ],
 )
-def test_without_the_secret_every_call_is_refused_and_the_operator_told(
+def test_without_the_secret_every_call_is_refused_with_advice(
     setting: str, request_: WebhookRequest, unset: str | None
 ) -> None:
-    with pytest.raises(WebhookRefusedError, match=f"set {setting}"):
+    with pytest.raises(WebhookRefusedError, match=f"no {setting} is set: set it to"):
         make_sender(**{setting: unset}).verify_webhook(request_)
 
 
@@ -156,22 +157,22 @@ def test_without_the_secret_every_call_is_refused_and_the_operator_told(
 
 
 @pytest.mark.parametrize(
-    ("told", "kind"), [("sent", "sent"), ("delivered", "delivered"), ("read", "read"), ("played", "read")]
+    ("word", "kind"), [("sent", "sent"), ("delivered", "delivered"), ("read", "read"), ("played", "read")]
 )
-def test_a_status_is_a_receipt_with_both_ids(told: str, kind: Any) -> None:
-    found = read(callback(change(statuses=[status(told)])))
+def test_a_status_is_a_receipt_with_both_ids(word: str, kind: Any) -> None:
+    found = read(callback(change(statuses=[status(word)])))
 
     assert found == [Receipt(kind, 1698266945.0, message_id="job-1", provider_id="wamid.1")]
 
 
-def test_a_status_without_our_id_is_known_by_metas() -> None:
+def test_a_status_without_our_id_has_metas_id() -> None:
     found = read(callback(change(statuses=[without(status(), "biz_opaque_callback_data")])))
 
     assert found == [Receipt("delivered", 1698266945.0, provider_id="wamid.1")]
 
 
 @pytest.mark.parametrize(
-    ("errors", "wanted", "reason", "opt_out"),
+    ("errors", "expected", "reason", "opt_out"),
     [
         pytest.param([{"code": 131026, "title": "Undeliverable"}], Rejected, "131026", False, id="undeliverable"),
         pytest.param([{"code": 131049}], Rejected, "131049", False, id="healthy-ecosystem"),
@@ -184,17 +185,17 @@ def test_a_status_without_our_id_is_known_by_metas() -> None:
         pytest.param(None, Rejected, "failed", False, id="no-list"),
     ],
 )
-def test_a_failure_says_why(errors: object, wanted: type[SendError], reason: str, opt_out: bool) -> None:  # noqa: FBT001 - a table's column
+def test_a_failed_receipt_has_its_reason(errors: object, expected: type[SendError], reason: str, opt_out: bool) -> None:  # noqa: FBT001 - a table's column
     [found] = read(callback(change(statuses=[status("failed", errors=errors)])))
 
     assert isinstance(found, Receipt)
     assert (found.kind, found.message_id) == ("failed", "job-1")
-    assert type(found.error) is wanted
+    assert type(found.error) is expected
     assert found.error.reason == reason
     assert getattr(found.error, "opt_out", False) is opt_out
 
 
-def test_what_a_failure_tells_people_holds_no_number() -> None:
+def test_the_detail_of_a_failed_receipt_holds_no_number() -> None:
     error = {"code": 131026, "error_data": {"details": "628123456789 cannot be reached"}}
 
     [found] = read(callback(change(statuses=[status("failed", errors=[error])])))
@@ -205,13 +206,13 @@ def test_what_a_failure_tells_people_holds_no_number() -> None:
 
 
 def test_every_status_of_every_change_of_every_entry_is_read() -> None:
-    def told(*names: str) -> dict[str, Any]:
+    def statuses_of(*names: str) -> dict[str, Any]:
         return change(statuses=[status(biz_opaque_callback_data=name) for name in names])
 
-    document = callback(told("job-1", "job-2"), told("job-3"))
-    document["entry"].append({"id": "1030", "changes": [told("job-4")]})
+    document = callback(statuses_of("job-1", "job-2"), statuses_of("job-3"))
+    document["entry"].append({"id": "1030", "changes": [statuses_of("job-4")]})
 
-    assert [news.message_id for news in read(document) if isinstance(news, Receipt)] == [
+    assert [event.message_id for event in read(document) if isinstance(event, Receipt)] == [
         "job-1",
         "job-2",
         "job-3",
@@ -220,23 +221,23 @@ def test_every_status_of_every_change_of_every_entry_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "other",
     [
         pytest.param(status("warning"), id="unknown-status"),
-        pytest.param(status(["read"]), id="status-is-a-list"),  # type: ignore[arg-type]  # the point of the case
+        pytest.param(status(["read"]), id="status-is-a-list"),  # type: ignore[arg-type]  # this case tests the type
         pytest.param(without(status(), "timestamp"), id="no-time"),
         pytest.param(status(timestamp="soon"), id="a-time-in-words"),
-        pytest.param(status(timestamp="9" * 400), id="a-time-beyond-all"),
-        pytest.param(status(timestamp=True), id="a-time-that-is-true"),
+        pytest.param(status(timestamp="9" * 400), id="a-time-out-of-range"),
+        pytest.param(status(timestamp=True), id="a-time-that-is-a-boolean"),
         pytest.param(status(id=None, biz_opaque_callback_data=7), id="no-id"),
         pytest.param(status(recipient_type="group", recipient_id="Y2FwaV9ncm91cA"), id="of-a-group"),
         pytest.param("read", id="a-text"),
     ],
 )
-def test_an_odd_status_yields_nothing_and_loses_no_other(odd: Any) -> None:
-    found = read(callback(change(statuses=[status("sent"), odd, status("read")])))
+def test_an_invalid_status_yields_nothing_and_loses_no_other(other: Any) -> None:
+    found = read(callback(change(statuses=[status("sent"), other, status("read")])))
 
-    assert [news.kind for news in found if isinstance(news, Receipt)] == ["sent", "read"]
+    assert [event.kind for event in found if isinstance(event, Receipt)] == ["sent", "read"]
 
 
 def test_a_time_may_come_as_a_number() -> None:
@@ -254,20 +255,20 @@ def test_a_time_may_come_as_a_number() -> None:
         pytest.param(change("smb_message_echoes", message_echoes=[message()]), id="our-own-echo"),
         pytest.param(change("message_template_status_update", event="PAUSED"), id="template-status"),
         pytest.param(change("group_lifecycle_update", groups=[{}]), id="groups"),
-        pytest.param({"field": ["messages"], "value": []}, id="odd-change"),
+        pytest.param({"field": ["messages"], "value": []}, id="invalid-change"),
     ],
 )
-def test_what_is_not_of_this_number_yields_nothing(other: dict[str, Any]) -> None:
+def test_events_of_another_number_yield_nothing(other: dict[str, Any]) -> None:
     found = read(callback(other, change(statuses=[status()])))
 
     assert len(found) == 1
 
 
-# --- messages of people
+# --- messages from people
 
 
 @pytest.mark.parametrize(
-    ("told", "text", "payload"),
+    ("item", "text", "payload"),
     [
         pytest.param(message("text", {"body": "Berhenti"}), "Berhenti", None, id="text"),
         pytest.param(message("button", {"payload": "STOP", "text": "Stop"}), "Stop", "STOP", id="button"),
@@ -288,13 +289,13 @@ def test_what_is_not_of_this_number_yields_nothing(other: dict[str, Any]) -> Non
         pytest.param(message("audio", {"id": "1", "voice": True}), "", None, id="voice"),
     ],
 )
-def test_what_a_person_writes_is_inbound(told: dict[str, Any], text: str, payload: str | None) -> None:
-    found = read(callback(change(messages=[told])))
+def test_a_message_from_a_person_is_inbound(item: dict[str, Any], text: str, payload: str | None) -> None:
+    found = read(callback(change(messages=[item])))
 
     assert found == [Inbound("+628123456789", text, 1749416383.0, provider_id="wamid.in", payload=payload)]
 
 
-def test_an_answer_names_what_it_answers() -> None:
+def test_a_reply_has_the_id_of_the_message_that_it_answers() -> None:
     [found] = read(callback(change(messages=[message(context={"from": "15550783881", "id": "wamid.out"})])))
 
     assert isinstance(found, Inbound)
@@ -302,7 +303,7 @@ def test_an_answer_names_what_it_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "other",
     [
         pytest.param(message("reaction", {"message_id": "wamid.out", "emoji": "👍"}), id="reaction"),
         pytest.param(message("system", {"type": "user_changed_number", "wa_id": "1"}), id="system"),
@@ -310,18 +311,18 @@ def test_an_answer_names_what_it_answers() -> None:
         pytest.param(message("interactive", {"type": "nfm_reply", "nfm_reply": {}}), id="a-form"),
         pytest.param(message(group_id="Y2FwaV9ncm91cA"), id="in-a-group"),
         pytest.param(message(sender="US.13491208655302741918"), id="a-user-id"),
-        pytest.param(message(sender=628123456789), id="a-number-that-is-none"),
-        pytest.param(without(message(), "from"), id="nobody"),
+        pytest.param(message(sender=628123456789), id="a-number-as-an-integer"),
+        pytest.param(without(message(), "from"), id="no-sender"),
         pytest.param(without(message(), "timestamp"), id="no-time"),
     ],
 )
-def test_what_is_no_message_of_a_person_with_a_number_yields_nothing(odd: dict[str, Any]) -> None:
-    found = read(callback(change(messages=[message(), odd, message()])))
+def test_a_message_without_text_or_number_yields_nothing(other: dict[str, Any]) -> None:
+    found = read(callback(change(messages=[message(), other, message()])))
 
     assert len(found) == 2
 
 
-def test_a_number_may_be_the_contacts() -> None:
+def test_the_number_may_be_in_the_contacts() -> None:
     hidden = without(message(user_id="US.134912"), "from")
 
     [found] = read(callback(change(contacts=[{"wa_id": "628123456789"}], messages=[hidden])))
@@ -330,13 +331,13 @@ def test_a_number_may_be_the_contacts() -> None:
     assert found.number == "+628123456789"
 
 
-def test_a_person_with_a_user_name_only_is_passed_over() -> None:
+def test_a_person_with_only_a_user_name_is_skipped() -> None:
     hidden = without(message(user_id="US.134912"), "from")
 
     assert read(callback(change(contacts=[{"user_id": "US.134912"}], messages=[hidden]))) == []
 
 
-def test_a_text_holds_only_what_a_store_takes() -> None:
+def test_a_text_holds_only_characters_that_a_database_accepts() -> None:
     [found] = read(callback(change(messages=[message("text", {"body": "ha\0lo \ud83d!"})])))
 
     assert isinstance(found, Inbound)
@@ -348,13 +349,13 @@ def preference(value: object, **fields: Any) -> dict[str, Any]:
     return change("user_preferences", user_preferences=[{**usual, "detail": "User requested", **fields}])
 
 
-@pytest.mark.parametrize("wish", ["stop", "resume"])
-def test_a_preference_is_the_persons_wish(wish: Any) -> None:
-    assert read(callback(preference(wish))) == [Inbound("+628123456789", "", 1731705721.0, preference=wish)]
+@pytest.mark.parametrize("choice", ["stop", "resume"])
+def test_a_preference_is_inbound(choice: Any) -> None:
+    assert read(callback(preference(choice))) == [Inbound("+628123456789", "", 1731705721.0, preference=choice)]
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "other",
     [
         pytest.param(preference("signup"), id="signup"),
         pytest.param(preference("stop", category="other"), id="another-category"),
@@ -362,11 +363,11 @@ def test_a_preference_is_the_persons_wish(wish: Any) -> None:
         pytest.param(preference(["stop"]), id="a-list"),
     ],
 )
-def test_a_preference_of_another_kind_yields_nothing(odd: dict[str, Any]) -> None:
-    assert read(callback(odd)) == []
+def test_another_preference_yields_nothing(other: dict[str, Any]) -> None:
+    assert read(callback(other)) == []
 
 
-# --- news of the account
+# --- account events
 
 
 def account(event: str, **value: Any) -> dict[str, Any]:
@@ -383,7 +384,7 @@ def quality(event: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("told", "state", "reason"),
+    ("event", "state", "reason"),
     [
         pytest.param(
             account("DISABLED_UPDATE", ban_info={"waba_ban_state": "DISABLE"}), "down", "account_disable", id="disabled"
@@ -409,32 +410,32 @@ def quality(event: str) -> dict[str, Any]:
             "account_restricted",
             id="no-messages",
         ),
-        pytest.param(account("ACCOUNT_RESTRICTION"), "down", "account_restricted", id="restricted-somehow"),
+        pytest.param(account("ACCOUNT_RESTRICTION"), "down", "account_restricted", id="restricted-without-a-type"),
         pytest.param(quality("RESTRICTED"), "down", "quality_restricted", id="restricted"),
     ],
 )
-def test_news_of_the_account_bring_the_connection_up_or_down(told: dict[str, Any], state: Any, reason: str) -> None:
-    assert read(callback(told)) == [ConnectionEvent(state, reason)]
+def test_account_events_change_the_state_of_the_connection(event: dict[str, Any], state: Any, reason: str) -> None:
+    assert read(callback(event)) == [ConnectionEvent(state, f"{reason}: {CANNOT_SEND}" if state == "down" else reason)]
 
 
 @pytest.mark.parametrize(
-    "told",
+    "event",
     [
         pytest.param(quality("THROUGHPUT_UPGRADE"), id="throughput"),
         pytest.param(quality("FLAGGED"), id="flagged-still-sends"),
         pytest.param(quality("UNFLAGGED"), id="unflagged"),
-        pytest.param(quality(["FLAGGED"]), id="quality-is-a-list"),  # type: ignore[arg-type]  # the point of the case
+        pytest.param(quality(["FLAGGED"]), id="quality-is-a-list"),  # type: ignore[arg-type]  # this case tests the type
         pytest.param(restricted("RESTRICTED_ADD_PHONE_NUMBER_ACTION"), id="no-new-numbers"),
         pytest.param(account("PARTNER_ADDED"), id="partner"),
         pytest.param(account("DISABLED_UPDATE"), id="no-ban-state"),
         pytest.param(account("ACCOUNT_VIOLATION", violation_info={"violation_type": "ADULT"}), id="a-warning"),
     ],
 )
-def test_other_news_of_the_account_yield_nothing(told: dict[str, Any]) -> None:
-    assert read(callback(told)) == []
+def test_other_account_events_yield_nothing(event: dict[str, Any]) -> None:
+    assert read(callback(event)) == []
 
 
-# --- whatever comes
+# --- any document
 
 WORDS = st.sampled_from(
     ["entry", "changes", "field", "value", "messages", "statuses", "metadata", "contacts", "type", "text", "failed"]
@@ -446,9 +447,9 @@ DOCUMENTS = st.recursive(
 ITEMS = st.lists(LEAVES | st.dictionaries(st.sampled_from([*status(), *message()]), LEAVES, max_size=4), max_size=3)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first text ever drawn takes its time
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first text that is drawn takes long
 @given(DOCUMENTS)
-def test_any_document_is_read(document: object) -> None:
+def test_any_document_is_parsed(document: object) -> None:
     assert read(document) == []
 
 
@@ -459,23 +460,23 @@ def test_any_document_is_read(document: object) -> None:
         st.sampled_from(["statuses", "messages", "user_preferences", "contacts", "event", "ban_info"]), ITEMS | LEAVES
     ),
 )
-def test_any_change_is_read_and_loses_no_other(field: str, value: dict[str, Any]) -> None:
+def test_any_change_is_parsed_and_loses_no_other(field: str, value: dict[str, Any]) -> None:
     found = read(callback(change(field, **value), change(statuses=[status()])))
 
     assert found[-1] == Receipt("delivered", 1698266945.0, message_id="job-1", provider_id="wamid.1")
 
 
 @given(st.binary())
-def test_any_bytes_are_read(body: bytes) -> None:
+def test_any_bytes_are_parsed(body: bytes) -> None:
     assert make_sender().parse_webhook(call(body)) == []
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"entry": ' + b"9" * 5_000 + b"}"], ids=["deep", "a-huge-number"])
-def test_a_body_that_no_parser_takes_yields_nothing(body: bytes) -> None:
+def test_a_body_that_cannot_be_parsed_yields_nothing(body: bytes) -> None:
     assert make_sender().parse_webhook(call(body)) == []
 
 
-def test_metas_own_examples_are_read() -> None:
+def test_metas_own_examples_are_parsed() -> None:
     if not META_SPECIFICATION.exists():
         pytest.skip("Meta's specification is not here")
     yaml = pytest.importorskip("yaml", reason="PyYAML reads Meta's specification")
@@ -483,9 +484,11 @@ def test_metas_own_examples_are_read() -> None:
     operation = document["paths"]["/whatsapp/webhooks"]["post"]
     examples = operation["requestBody"]["content"]["application/json"]["examples"]
 
-    said = {name: [getattr(news, "text", None) for news in read(each["value"])] for name, each in examples.items()}
+    texts_by_name = {
+        name: [getattr(event, "text", None) for event in read(each["value"])] for name, each in examples.items()
+    }
 
-    assert {name: texts for name, texts in said.items() if texts} == {
+    assert {name: texts for name, texts in texts_by_name.items() if texts} == {
         "Text Message": ["Does it come in another color?"],
         "Text Message with Context (Product Inquiry)": ["Is this still available?"],
         "Text Message from Click to WhatsApp Ad": ["Hello! Can I get more info on this?"],

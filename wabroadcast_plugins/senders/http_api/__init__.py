@@ -1,7 +1,10 @@
-"""Any WhatsApp API of a server of your own, by configuration alone; the guide is in ``senders/README.md``.
+"""Any WhatsApp API with HTTP requests, by configuration alone. The guide is in ``senders/README.md``.
 
 Hooks: wab_senders. Settings: baseUrl, timeoutSeconds, secrets, headers, send, failures, checkNumber, findMessage,
 checkConnection, webhook.
+
+It speaks to the API at ``baseUrl``, in the version that the operator describes in the settings; all facts about that
+API come from the settings.
 """
 
 from wabroadcast_core import Sender, hookimpl

@@ -1,4 +1,4 @@
-"""What an answer or an event is recognised by, as an operator writes it."""
+"""Conditions by which answers and events are recognised, as an operator writes them."""
 
 import re
 from typing import Annotated, Any, Final, Literal, Self
@@ -7,100 +7,122 @@ from pydantic import AfterValidator, Field, model_validator
 
 from wabroadcast_core import Model
 from wabroadcast_plugins.senders.http_api.paths import Path, PathText, plain_text
+from wabroadcast_plugins.senders.shared.setting_types import Matches
 
 _STATUSES: Final = re.compile(r"([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?", re.ASCII)
 
-Plain = bool | int | float | str
+Scalar = bool | int | float | str
 Meaning = Literal["temporary", "rejected", "bad_message", "throttled", "connection_down", "unknown"]
 
 
 def read_statuses(text: str) -> range:
-    """``200``, ``4xx`` or ``500-504`` as HTTP statuses.
+    """Return the HTTP statuses that ``200``, ``4xx`` or ``500-504`` stands for.
 
-    :raises ValueError: it is none of these.
+    :raises ValueError: the text has another form.
     """
     match = _STATUSES.fullmatch(text)
     if match is None:
-        raise ValueError("a status is 200, 4xx or 500-504")
+        raise ValueError("status must be 200, 4xx or 500-504")
     if match[1]:
         return range(int(match[1]) * 100, int(match[1]) * 100 + 100)
     return range(int(match[2]), int(match[3] or match[2]) + 1)
 
 
-def _checked(status: int | str) -> int | str:
+def _check_status(status: int | str) -> int | str:
     if not read_statuses(str(status)):
-        raise ValueError("the second status is less than the first")
+        raise ValueError("the second status of the range is less than the first: swap them")
     return status
 
 
-Status = Annotated[int | str, AfterValidator(_checked)]
+Status = Annotated[int | str, AfterValidator(_check_status)]
+_Reason = Annotated[
+    str, Matches(r"^[a-z0-9_]{1,64}$", "the reason must be lower-case letters, digits and _, at most 64 characters")
+]
 
 
 class Expectation(Model):
-    """What a value must be; with nothing said: that it is there."""
+    """A condition on a value. Without ``equals`` and ``contains``, the value must only be present."""
 
-    equals: Plain | list[Plain] | None = Field(None, description="One of these values, compared as texts.")
-    contains: str | list[str] | None = Field(None, description="One of these texts is in it, in whatever case.")
+    equals: Scalar | list[Scalar] | None = Field(
+        None, description="The value must equal this, or one of these; compared as texts."
+    )
+    contains: str | list[str] | None = Field(
+        None, description="The value must contain this text, or one of these, in upper or lower case."
+    )
 
     def is_met(self, value: Any) -> bool:
+        """Check a value; None counts as absent."""
         if value is None:
             return False
         text = plain_text(value)
-        if self.equals is not None and text not in map(plain_text, listed(self.equals)):
+        if self.equals is not None and text not in map(plain_text, as_list(self.equals)):
             return False
-        return self.contains is None or any(part.lower() in text.lower() for part in listed(self.contains))
+        return self.contains is None or any(part.lower() in text.lower() for part in as_list(self.contains))
 
 
 class Condition(Expectation):
+    """A condition on the value at a path of an event."""
+
     path: PathText
 
-    def holds(self, document: Any) -> bool:
-        return self.is_met(Path.parse(self.path).find(document))
+    def holds(self, event: Any) -> bool:
+        """Check whether the condition holds for an event."""
+        return self.is_met(Path.parse(self.path).find(event))
 
 
 class Match(Expectation):
-    """An answer, by its HTTP status, by a value in its JSON, or by both."""
+    """A condition on an answer: on its HTTP status, on a value in its JSON, or on both."""
 
-    status: Status | list[Status] | None = Field(None, description="200, 4xx, 500-504, or a list of such.")
-    path: PathText | None = Field(None, description="Where the value stands.")
+    status: Status | list[Status] | None = Field(None, description="200, 4xx, 500-504, or a list of these.")
+    path: PathText | None = Field(None, description="Path of the value.")
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _check_parts(self) -> Self:
         if self.path is None and (self.equals is not None or self.contains is not None):
-            raise ValueError("say with path where the value stands")
+            raise ValueError("path is missing: give the path of the value that equals or contains refers to")
         if self.path is None and self.status is None:
-            raise ValueError("give a status, a path, or both")
+            raise ValueError("status and path are missing: give one of them, or both")
         return self
 
     def fits(self, status: int, document: Any) -> bool:
-        if self.status is not None and not any(status in read_statuses(str(each)) for each in listed(self.status)):
+        """Check whether an answer meets the condition.
+
+        :param status: its HTTP status.
+        :param document: its JSON.
+        """
+        if self.status is not None and not any(status in read_statuses(str(each)) for each in as_list(self.status)):
             return False
         return self.path is None or self.is_met(Path.parse(self.path).find(document))
 
 
 class FailureRule(Match):
-    """Answers that mean this failure; the first rule that fits decides."""
+    """A rule for answers of failure. The first rule that fits an answer decides what it means."""
 
     means: Meaning = Field(
-        description="temporary: surely not taken, may work later. rejected: this person never gets it. bad_message: "
-        "nobody ever will. throttled: too fast. connection_down: a person must act. unknown: it may have been taken."
+        description="temporary: certainly not accepted, may work later. rejected: this recipient can never receive it. "
+        "bad_message: no recipient can. throttled: too fast. connection_down: a person must act. unknown: it may have "
+        "been accepted."
     )
-    reason: str | None = Field(None, pattern=r"^[a-z0-9_]{1,64}$", description="A short word of your own for it.")
-    retry_after: PathText | None = Field(None, description="Where the seconds to wait stand; else Retry-After.")
-    scope: Literal["connection", "recipient", "new_contacts"] = Field("connection", description="Of throttled.")
-    opt_out: bool = Field(False, description="Of rejected: the person asked for silence.")
+    reason: _Reason | None = Field(None, description="A short code of your choice for this failure.")
+    retry_after: PathText | None = Field(
+        None, description="Path of the seconds to wait; if not given, the header Retry-After counts."
+    )
+    scope: Literal["connection", "recipient", "new_contacts"] = Field(
+        "connection", description="With throttled: which messages wait."
+    )
+    opt_out: bool = Field(False, description="With rejected: the recipient has opted out.")
 
     @model_validator(mode="after")
-    def _fits_its_meaning(self) -> Self:
+    def _check_meaning(self) -> Self:
         if self.opt_out and self.means != "rejected":
-            raise ValueError("optOut belongs to rejected")
+            raise ValueError("optOut is only for means: rejected; remove it or change means")
         if self.scope != "connection" and self.means != "throttled":
-            raise ValueError("scope belongs to throttled")
+            raise ValueError("scope is only for means: throttled; remove it or change means")
         if self.retry_after is not None and self.means not in {"temporary", "throttled"}:
-            raise ValueError("retryAfter belongs to temporary and throttled")
+            raise ValueError("retryAfter is only for means: temporary or throttled; remove it or change means")
         return self
 
 
-def listed(value: Any) -> list[Any]:
-    """What may be given as one value or as a list of them."""
+def as_list(value: Any) -> list[Any]:
+    """Return a setting that may be one value or a list as a list."""
     return value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""Where something stands in a JSON document: ``messages.0.id``."""
+"""Paths of values in a JSON document, such as ``messages.0.id``."""
 
 import functools
 import json
@@ -15,32 +15,33 @@ EACH: Final = "*"  # the step to every item of a list
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Steps into a document: the keys of objects, the places of lists counted from 0."""
+    """A path as its steps: the keys of objects, and the positions in lists, counted from 0."""
 
     steps: tuple[str, ...]
 
     @classmethod
-    @functools.lru_cache(maxsize=1_024)  # the same few, for each answer and each call
+    @functools.lru_cache(maxsize=1_024)  # a few paths are parsed again for each answer and each webhook call
     def parse(cls, text: str, *, many: bool = False) -> Self:
-        """:param many: whether ``*`` may stand for every item of a list.
+        """Parse a path.
 
-        :raises ValueError: it is no path.
+        :param many: whether ``*`` may stand for every item of a list.
+        :raises ValueError: the text is not a path.
         """
         steps = tuple(text.split("."))
         if not all(steps) or any(step != step.strip() for step in steps):
-            raise ValueError("a path is names and places with dots between them: messages.0.id")
+            raise ValueError("the path has an empty step or a blank: write names and positions as in messages.0.id")
         if len(steps) > DEEPEST or len(text) > LONGEST:
-            raise ValueError(f"a path has at most {DEEPEST} steps and {LONGEST} characters")
+            raise ValueError(f"the path is too long: use at most {DEEPEST} steps and {LONGEST} characters")
         if EACH in steps and not many:
-            raise ValueError(f"this path leads to one value, '{EACH}' leads to many")
+            raise ValueError(f"the path contains '{EACH}', but must lead to one value: use a position, such as 0")
         return cls(steps)
 
     def find(self, document: Any) -> Any:
-        """What stands there; None where nothing does."""
+        """Return the value at the path; None if there is none."""
         return next(self.find_all(document), None)
 
     def find_all(self, document: Any) -> Iterator[Any]:
-        """Everything that stands there."""
+        """Return all values at the path, of which there are several only with ``*``."""
         found: Iterable[Any] = [document]
         for step in self.steps:
             found = [item for value in found for item in _take_step(value, step)]
@@ -48,7 +49,7 @@ class Path:
 
 
 def plain_text(value: Any) -> str:
-    """A value as it is compared: ``true`` for a truth, the JSON of a list or an object."""
+    """Return a value as the text that is compared: a text as it is, other values as JSON, such as ``true``."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -64,15 +65,15 @@ def _take_step(value: Any, step: str) -> Iterable[Any]:
             return []
 
 
-def _checked(text: str) -> str:
+def _check_one(text: str) -> str:
     Path.parse(text)
     return text
 
 
-def _checked_many(text: str) -> str:
+def _check_many(text: str) -> str:
     Path.parse(text, many=True)
     return text
 
 
-PathText = Annotated[str, AfterValidator(_checked)]
-ManyPathText = Annotated[str, AfterValidator(_checked_many)]
+PathText = Annotated[str, AfterValidator(_check_one)]
+ManyPathText = Annotated[str, AfterValidator(_check_many)]

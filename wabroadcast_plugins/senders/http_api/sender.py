@@ -1,4 +1,4 @@
-"""The sender that talks to any WhatsApp API, by what its settings say."""
+"""The sender for any WhatsApp API, driven by its settings."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -23,60 +23,63 @@ from wabroadcast_core import (
     ask,
     error_of,
 )
-from wabroadcast_plugins.senders.http_api.answers import Scrubber, is_success, judge
-from wabroadcast_plugins.senders.http_api.calls import CARRIERS, Call
+from wabroadcast_plugins.senders.http_api.answers import Scrubber, is_success, read_answer
+from wabroadcast_plugins.senders.http_api.calls import CONTENT_NAMES, Call
 from wabroadcast_plugins.senders.http_api.paths import Path
 from wabroadcast_plugins.senders.http_api.requests import (
-    RequestForm,
-    message_facts,
-    number_facts,
-    secret_facts,
+    RequestTemplate,
+    message_values,
+    number_values,
+    secret_values,
 )
 from wabroadcast_plugins.senders.http_api.settings import HttpSettings
-from wabroadcast_plugins.senders.http_api.texts import Facts
+from wabroadcast_plugins.senders.http_api.texts import TemplateValues
 from wabroadcast_plugins.senders.shared.lenient_json import as_text
 from wabroadcast_plugins.senders.shared.media import in_base64
-from wabroadcast_plugins.senders.shared.refusals import shown
+from wabroadcast_plugins.senders.shared.refusals import safe_detail
 
-_OF_THE_FILE: Final = frozenset({"media.base64", "media.data_uri", "media.file", "media.content_type"})
-_ENCODED: Final = frozenset({"media.base64", "media.data_uri"})
+_FILE_NAMES: Final = frozenset({"media.base64", "media.data_uri", "media.file", "media.content_type"})
+_ENCODED_NAMES: Final = frozenset({"media.base64", "media.data_uri"})
 
 
 class HttpSender:
-    """All it can do depends on its settings; its capabilities name the most."""
+    """The sender for any WhatsApp API. Its abilities depend on its settings; its capabilities are the upper limit."""
 
     kind: ClassVar[str] = "http"
     Settings: ClassVar[type[BaseModel]] = HttpSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
-        types=frozenset(CARRIERS), client_message_ids=True, number_check=True
+        types=frozenset(CONTENT_NAMES), client_message_ids=True, number_check=True
     )
 
     def __init__(self, settings: HttpSettings, context: SenderContext) -> None:
         self._settings = settings
         self._context = context
         self._scrubber = Scrubber(settings.secrets.values())
-        self._sends = {kind: self._form(settings.send, settings.send.body_of(kind)) for kind in settings.send.types()}
+        self._sends = {
+            kind: self._compile(settings.send, settings.send.body_of(kind)) for kind in settings.send.types()
+        }
         calls = {"number": settings.check_number, "message": settings.find_message, "up": settings.check_connection}
-        self._asks = {name: self._form(call, call.body) for name, call in calls.items() if call is not None}
-        self._encoding = asyncio.Lock()
-        self._encoded = ("", "")  # key and base64 of the latest file: a broadcast has the same for everyone
+        self._checks = {name: self._compile(call, call.body) for name, call in calls.items() if call is not None}
+        self._encode_lock = asyncio.Lock()
+        self._encoded = ("", "")  # key and base64 of the latest file, which is often the same for a whole broadcast
 
     async def send(self, message: OutgoingMessage) -> Accepted:
-        form = self._sends.get(message.type)
-        if form is None:
-            raise BadMessage("no_body", f"the settings of this connection have no body for {message.type} messages")
-        file, encoded = await self._load_file(message, form)
-        facts = message_facts(message, self._settings.secrets, file=file, encoded=encoded)
-        return judge(await self._ask(form, facts), self._settings.send, self._settings.failures)
+        template = self._sends.get(message.type)
+        if template is None:
+            detail = f"send has no body for {message.type} messages: add one to the connection's settings"
+            raise BadMessage("no_body", detail)
+        file, encoded = await self._load_file(message, template)
+        values = message_values(message, self._settings.secrets, file=file, encoded=encoded)
+        return read_answer(await self._request(template, values), self._settings.send, self._settings.failures)
 
     async def check_numbers(self, numbers: Sequence[str]) -> dict[str, bool]:
-        """One request a number; where the settings name none, nobody is asked and nothing is known."""
+        """Make one request for each number; none, and no result, if the settings have no checkNumber."""
         check = self._settings.check_number
         if check is None:
             return {}
         found: dict[str, bool] = {}
         for number in numbers:
-            reply = await self._ask(self._asks["number"], number_facts(number, self._settings.secrets))
+            reply = await self._request(self._checks["number"], number_values(number, self._settings.secrets))
             if not reply.is_success:
                 raise error_of(reply)
             answer = check.read(reply.document)
@@ -88,8 +91,8 @@ class HttpSender:
         find = self._settings.find_message
         if find is None:
             raise Temporary("not_asked", "the settings of this connection have no findMessage")
-        facts = {**number_facts(number, self._settings.secrets), "message_id": message_id}
-        reply = await self._ask(self._asks["message"], facts)
+        values = {**number_values(number, self._settings.secrets), "message_id": message_id}
+        reply = await self._request(self._checks["message"], values)
         if find.missing.fits(reply.status, reply.document):
             return None
         provider_id = as_text(Path.parse(find.provider_id).find(reply.document))
@@ -100,48 +103,53 @@ class HttpSender:
     async def check_connection(self) -> ConnectionEvent:
         check = self._settings.check_connection
         if check is None:
-            raise Temporary("not_asked", "the settings of this connection have no checkConnection")
-        reply = await self._ask(self._asks["up"], secret_facts(self._settings.secrets))
+            raise Temporary("not_asked", "checkConnection is not set: add it to the settings to test this connection")
+        reply = await self._request(self._checks["up"], secret_values(self._settings.secrets))
         if is_success(reply, check.up):
             return ConnectionEvent("up")
-        said = as_text(Path.parse(check.reason).find(reply.document)) if check.reason else ""
-        if not said and not reply.is_success:
+        reason = as_text(Path.parse(check.reason).find(reply.document)) if check.reason else ""
+        if not reason and not reply.is_success:
             raise error_of(reply)
-        return ConnectionEvent("down", shown(self._scrubber.scrub(said)) or reply.summary)
+        reason = safe_detail(self._scrubber.scrub(reason))
+        return ConnectionEvent("down", reason or f"the answer does not meet checkConnection.up: {reply.summary}")
 
     def verify_webhook(self, request: WebhookRequest) -> None:
         if self._settings.webhook is None:
-            raise WebhookRefusedError("the settings of this connection have no webhook: set how its calls are proved")
+            raise WebhookRefusedError("webhook is not set: add it, with its proof, to the settings of this connection")
         self._settings.webhook.verify(request, self._settings.secrets)
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound]:
         return [] if self._settings.webhook is None else self._settings.webhook.read(request)
 
-    def _form(self, call: Call, body: JsonValue) -> RequestForm:
-        return RequestForm(call, body, headers=self._settings.headers)
+    def _compile(self, call: Call, body: JsonValue) -> RequestTemplate:
+        return RequestTemplate(call, body, headers=self._settings.headers)
 
-    async def _load_file(self, message: OutgoingMessage, form: RequestForm) -> tuple[MediaFile | None, str | None]:
-        """The medium of a message, and its base64, as far as the request asks for them."""
+    async def _load_file(
+        self, message: OutgoingMessage, template: RequestTemplate
+    ) -> tuple[MediaFile | None, str | None]:
+        """Return the message's file, and the file in base64, if the request uses them."""
         media = message.content.get("media")
         if media is None:
             return None, None
-        if not form.names & _OF_THE_FILE:
+        if not template.names & _FILE_NAMES:
             if not media.get("url"):
-                raise BadMessage("needs_a_link", "the settings give this API links, and the message has an upload")
+                detail = "send uses media.url, but the message has an upload: give a link, or use media.file in send"
+                raise BadMessage("needs_a_link", detail)
             return None, None
         file = await self._context.load_media(media)
-        return file, await self._encode(file) if form.names & _ENCODED else None
+        return file, await self._encode(file) if template.names & _ENCODED_NAMES else None
 
     async def _encode(self, file: MediaFile) -> str:
-        async with self._encoding:
+        """Encode a file in another thread; messages with the same file share the result."""
+        async with self._encode_lock:
             key, encoded = self._encoded
             if key != file.key:
                 encoded = await asyncio.to_thread(in_base64, file.content)
                 self._encoded = (file.key, encoded)
             return encoded
 
-    async def _ask(self, form: RequestForm, facts: Mapping[str, Any]) -> Reply:
-        request = form.fill(Facts(facts))
+    async def _request(self, template: RequestTemplate, values: Mapping[str, Any]) -> Reply:
+        request = template.fill(TemplateValues(values))
         base = self._settings.base_url
         reply = await ask(
             self._context.http,

@@ -1,4 +1,4 @@
-"""What the operator of a connection says about the API of its server."""
+"""The settings of a connection through any API."""
 
 from collections.abc import Iterator
 from typing import Annotated, Self
@@ -15,35 +15,38 @@ from wabroadcast_plugins.senders.http_api.calls import (
     HeaderName,
     NumberCall,
     SendCall,
+    check_header_names,
     check_texts,
-    without_own_headers,
 )
 from wabroadcast_plugins.senders.http_api.matches import FailureRule
-from wabroadcast_plugins.senders.http_api.texts import Tree, compile_tree, texts_in
+from wabroadcast_plugins.senders.http_api.texts import TextTree, compile_tree, texts_in
 from wabroadcast_plugins.senders.http_api.webhook import SecretName, Webhook
+from wabroadcast_plugins.senders.shared.setting_types import Address
 
 
-def _checked_address(address: str) -> str:
+def _check_address(address: str) -> str:
     parts = urlsplit(address)
     if not parts.hostname:
-        raise ValueError("there is no host in it")
+        raise ValueError("the address has no host: write it as https://api.example/path")
     if "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError("it ends with its path, and no name or password is in it: those go into secrets")
+        raise ValueError("the address has a user, password, query or fragment: remove it, and put secrets into secrets")
     return address
 
 
 class HttpSettings(Model):
-    base_url: Annotated[str, AfterValidator(_checked_address)] = Field(
-        pattern=r"^https?://\S+$", max_length=2_048, description="Address of the API, with the path all calls share."
+    """The settings of a connection through any API."""
+
+    base_url: Annotated[Address, AfterValidator(_check_address)] = Field(
+        description="Address of the API, with the path that all requests share."
     )
-    timeout_seconds: float = Field(30, gt=0, le=600, description="How long an answer may take.")
+    timeout_seconds: float = Field(30, gt=0, le=600, description="Longest time in seconds that the API may take.")
     secrets: dict[SecretName, SecretStr] = Field(
-        default_factory=dict, description="Tokens and passwords; templates ask for them as {{ secrets.name }}."
+        default_factory=dict, description="Tokens and passwords; templates use them as {{ secrets.name }}."
     )
-    headers: dict[HeaderName, str] = Field(default_factory=dict, description="Of every request.")
+    headers: dict[HeaderName, str] = Field(default_factory=dict, description="Headers of every request.")
     send: SendCall
     failures: list[FailureRule] = Field(
-        default_factory=list, max_length=64, description="What answers to send mean that are no success."
+        default_factory=list, max_length=64, description="What answers to send mean that are not a success."
     )
     check_number: NumberCall | None = None
     find_message: FindCall | None = None
@@ -52,35 +55,35 @@ class HttpSettings(Model):
 
     @field_validator("secrets")
     @classmethod
-    def _fit_for_a_header(cls, secrets: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    def _check_secrets(cls, secrets: dict[str, SecretStr]) -> dict[str, SecretStr]:
         for name, secret in secrets.items():
             text = secret.get_secret_value()
             if not text or not text.isprintable():
-                raise ValueError(f"{name}: it is empty, or a line break or control character is in it")
+                raise ValueError(f"{name}: the secret is empty, or contains a line break or control character")
         return secrets
 
     @field_validator("headers")
     @classmethod
-    def _fit_for_every_request(cls, headers: dict[str, str]) -> dict[str, str]:
+    def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
         check_texts(headers, names=SECRETS)
-        return without_own_headers(headers)
+        return check_header_names(headers)
 
     @model_validator(mode="after")
-    def _secrets_are_there(self) -> Self:
-        for place, name in self._secrets_asked_for():
+    def _check_used_secrets(self) -> Self:
+        for place, name in self._used_secrets():
             if name not in self.secrets:
-                raise ValueError(f"{place}: there is no such entry in secrets")
+                raise ValueError(f"{place}: the secret it uses is missing: add it to secrets, or correct the name")
         return self
 
     @model_validator(mode="after")
-    def _finds_by_an_id_it_gave(self) -> Self:
+    def _check_find_message(self) -> Self:
         for kind in self.send.types() if self.find_message else ():
             if "message_id" not in self.send.names_of(self.send.body_of(kind)):
-                raise ValueError(f"findMessage: send gives no message_id with {kind}, so it cannot be asked for")
+                raise ValueError(f"findMessage: the request for {kind} messages has no message_id: add it to send")
         return self
 
-    def _secrets_asked_for(self) -> Iterator[tuple[str, str]]:
-        """Every place that asks for a secret, and its name."""
+    def _used_secrets(self) -> Iterator[tuple[str, str]]:
+        """Yield every place that uses a secret, and the secret's name."""
         for place, tree in self._trees():
             for text in texts_in(tree):
                 for name in text.names:
@@ -89,7 +92,7 @@ class HttpSettings(Model):
         if self.webhook is not None:
             yield "webhook.proof.secret", self.webhook.proof.secret
 
-    def _trees(self) -> Iterator[tuple[str, Tree]]:
+    def _trees(self) -> Iterator[tuple[str, TextTree]]:
         yield "headers", compile_tree(self.headers, names=SECRETS)
         calls: dict[str, Call | None] = {
             "send": self.send,

@@ -1,7 +1,8 @@
-"""The texts of a request: templates in the language of messages, filled in for one message after the other.
+"""The texts of a request: templates in the language of messages, rendered for each message.
 
-A text that is nothing but one name, ``{{ template.components }}``, keeps the kind of its value, and is left out where
-there is none. Anywhere else what is absent is an empty text, but a variable that the recipient does not have.
+A text that consists of one name only, such as ``{{ template.components }}``, keeps the JSON type of its value, and is
+omitted if there is no value. In other texts a missing value becomes an empty text. A variable that the recipient does
+not have is an error.
 """
 
 import functools
@@ -13,46 +14,47 @@ from typing import Any, Final, TypeAlias
 
 from wabroadcast_core import CompiledText, NotRendered, Rejected, TemplateError, compile_text
 
-LONGEST_TEXT: Final = 65_536  # characters, filled in
+LONGEST_TEXT: Final = 65_536  # characters, rendered
 DEEPEST_TREE: Final = 16
 MOST_TEXTS: Final = 256
 
 NUMBER_NAMES: Final = frozenset({"number", "digits"})
-LINE_NAMES: Final = NUMBER_NAMES | {"message_id", "type"}  # what an address and a header can hold
+ONE_LINE_NAMES: Final = NUMBER_NAMES | {"message_id", "type"}  # values that are safe in an address or a header
 MEDIA_ITEMS: Final = frozenset({"url", "filename", "caption", "content_type", "base64", "data_uri", "file"})
 TEMPLATE_ITEMS: Final = frozenset({"name", "language", "components"})
-GROUPS: Final[Mapping[str, frozenset[str] | None]] = {  # their items; None: any
+GROUPS: Final[Mapping[str, frozenset[str] | None]] = {  # items by group; None: any item
     "media": MEDIA_ITEMS,
     "template": TEMPLATE_ITEMS,
     "variables": None,
     "secrets": None,
 }
-ALL_NAMES: Final = LINE_NAMES | {"text", "name"} | GROUPS.keys()
-STAND_ALONE: Final = frozenset({"media.base64", "media.data_uri", "media.file", "template.components"})
+ALL_NAMES: Final = ONE_LINE_NAMES | {"text", "name"} | GROUPS.keys()
+WHOLE_TEXT_NAMES: Final = frozenset({"media.base64", "media.data_uri", "media.file", "template.components"})
 
-_LONE: Final = re.compile(r"\{\{-?\s*(\w+(?:\.\w+)?)\s*-?\}\}", re.ASCII)
+_ONE_NAME: Final = re.compile(r"\{\{-?\s*(\w+(?:\.\w+)?)\s*-?\}\}", re.ASCII)
 
 
 class _Absent:
-    """Stands for what is to be left out."""
+    """The type of :data:`ABSENT`."""
 
 
 ABSENT: Final = _Absent()
+"""A value that is omitted from its list or object."""
 
 
-class Facts:
-    """What the texts of one request may ask for, by name; a group is a mapping. Secrets are among them."""
+class TemplateValues:
+    """The values that the texts of one request may use, by name; a group is a mapping. Secrets are among them."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
-        self.in_texts = {
-            name: {item: _shown(inner) for item, inner in value.items()} if isinstance(value, dict) else _shown(value)
+        self.without_none = {
+            name: _without_none(value) if isinstance(value, dict) else _or_empty(value)
             for name, value in values.items()
         }
-        """With an empty text for what is absent."""
+        """The same values, with an empty text in place of None."""
 
-    def value(self, name: str) -> Any:
-        """None for what is absent.
+    def get(self, name: str) -> Any:
+        """Return the value of a name, such as ``text`` or ``media.url``; None if there is none.
 
         :raises Rejected: the recipient has no such variable.
         """
@@ -61,72 +63,85 @@ class Facts:
             return self._values[name]
         items: Mapping[str, Any] = self._values[group]
         if group == "variables" and item not in items:
-            raise Rejected("no_variable", f"the variable {item!r} is missing")
+            raise Rejected("no_variable", f"the recipient has no variable {item!r}")
         return items.get(item)
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text. ``place`` names it in errors; ``lone`` is the name that it is nothing but."""
+    """One compiled text of a request."""
 
     place: str
+    """Where the text is in the settings, for errors: ``bodies.media.caption``."""
     compiled: CompiledText
-    lone: str | None
+    only_name: str | None
+    """The name that the text consists of, if it consists of one name only."""
 
     @property
     def names(self) -> frozenset[str]:
-        return self.compiled.names if self.lone is None else frozenset({self.lone})
+        """The names that the text uses."""
+        return self.compiled.names if self.only_name is None else frozenset({self.only_name})
 
-    def fill(self, facts: Facts) -> Any:
-        """:raises Rejected: it cannot be filled in for this recipient."""
-        if self.lone is not None:
-            value = facts.value(self.lone)
+    def fill(self, values: TemplateValues) -> Any:
+        """Render the text; :data:`ABSENT` if it consists of one name that has no value.
+
+        :raises Rejected: the text cannot be rendered for this recipient.
+        """
+        if self.only_name is not None:
+            value = values.get(self.only_name)
             if isinstance(value, float) and not math.isfinite(value):
-                raise Rejected("unfit_value", f"{self.place}: a number that JSON does not know")
+                raise Rejected("unfit_value", f"{self.place}: the number is infinite or NaN, which JSON cannot hold")
             return ABSENT if value is None else value
         try:
-            return self.compiled.fill(facts.in_texts)
+            return self.compiled.fill(values.without_none)
         except NotRendered as error:
             raise Rejected("unfit_value", f"{self.place}: {error}") from error
 
 
-Tree: TypeAlias = Any
+TextTree: TypeAlias = Any
 """JSON with a :class:`Text` in the place of each text."""
 
 
-def compile_tree(value: Any, place: str = "", *, names: Collection[str]) -> Tree:
-    """:param names: which names and groups its texts may ask for.
+def compile_tree(value: Any, place: str = "", *, names: Collection[str]) -> TextTree:
+    """Compile every text in a JSON value.
 
-    :raises ValueError: what does not fit, with its place inside and, for a template, its line.
+    :param place: where the value is in the settings, for errors.
+    :param names: the names and groups that the texts may use.
+    :raises ValueError: a text is not a template or uses another name. The error gives its place and, for a template,
+        its line.
     """
     if place.count(".") > DEEPEST_TREE:
-        raise ValueError(f"{place}: nested too deeply")
+        raise ValueError(f"{place}: the value is nested too deeply: use at most {DEEPEST_TREE} levels")
     match value:
         case str():
             return _compile_one(value, place, names=names)
         case dict():
-            return {key: compile_tree(part, _joined(place, key), names=names) for key, part in value.items()}
+            return {key: compile_tree(part, _join(place, key), names=names) for key, part in value.items()}
         case list():
-            return [compile_tree(part, _joined(place, index), names=names) for index, part in enumerate(value)]
+            return [compile_tree(part, _join(place, index), names=names) for index, part in enumerate(value)]
         case _:
             return value
 
 
-def fill_tree(tree: Tree, facts: Facts) -> Any:
-    """:raises Rejected: it cannot be filled in for this recipient."""
+def fill_tree(tree: TextTree, values: TemplateValues) -> Any:
+    """Render every text of a compiled JSON value, and omit those without a value.
+
+    :raises Rejected: a text cannot be rendered for this recipient.
+    """
     match tree:
         case Text():
-            return tree.fill(facts)
+            return tree.fill(values)
         case dict():
-            filled = {key: fill_tree(part, facts) for key, part in tree.items()}
+            filled = {key: fill_tree(part, values) for key, part in tree.items()}
             return {key: part for key, part in filled.items() if part is not ABSENT}
         case list():
-            return [part for part in (fill_tree(part, facts) for part in tree) if part is not ABSENT]
+            return [part for part in (fill_tree(part, values) for part in tree) if part is not ABSENT]
         case _:
             return tree
 
 
-def texts_in(tree: Tree) -> Iterator[Text]:
+def texts_in(tree: TextTree) -> Iterator[Text]:
+    """Yield every text of a compiled JSON value."""
     match tree:
         case Text():
             yield tree
@@ -138,47 +153,53 @@ def texts_in(tree: Tree) -> Iterator[Text]:
                 yield from texts_in(part)
 
 
-def names_in(*trees: Tree) -> frozenset[str]:
-    """All that their texts may ask for."""
+def names_in(*trees: TextTree) -> frozenset[str]:
+    """Return the names that the texts of compiled JSON values use."""
     return frozenset(name for tree in trees for text in texts_in(tree) for name in text.names)
 
 
 def _compile_one(source: str, place: str, *, names: Collection[str]) -> Text:
-    before = f"{place}: " if place else ""
+    prefix = f"{place}: " if place else ""
     try:
         compiled = _compile_template(source)
     except TemplateError as error:
-        raise ValueError(f"{before}{error}") from error
-    lone = _LONE.fullmatch(source)
-    if fault := _find_fault(compiled.names, names, is_lone=lone is not None):
-        raise ValueError(f"{before}{fault}")
-    return Text(place, compiled, lone[1] if lone else None)
+        raise ValueError(f"{prefix}{error}") from error
+    only_name = _ONE_NAME.fullmatch(source)
+    if fault := _find_fault(compiled.names, names, is_only_name=only_name is not None):
+        raise ValueError(f"{prefix}{fault}")
+    return Text(place, compiled, only_name[1] if only_name else None)
 
 
 @functools.lru_cache(maxsize=MOST_TEXTS)
 def _compile_template(source: str) -> CompiledText:
-    """Cache, since settings are gone through again for each thing that they must fulfil."""
+    """Compile a template. The result is cached, because each validation of the settings compiles all texts again."""
     return compile_text(source, longest=LONGEST_TEXT, groups=GROUPS.keys())
 
 
-def _find_fault(asked: Collection[str], names: Collection[str], *, is_lone: bool) -> str | None:
-    for name in sorted(asked):
+def _find_fault(used: Collection[str], allowed: Collection[str], *, is_only_name: bool) -> str | None:
+    """Return what is wrong with the names that a text uses; None if they are allowed."""
+    for name in sorted(used):
         group, _, item = name.partition(".")
         items = GROUPS.get(group)
-        if group not in names:
-            return f"there is no {name!r} here; there are {', '.join(sorted(names))}"
+        if group not in allowed:
+            return f"{name!r} cannot be used here: use {', '.join(sorted(allowed))}"
         if item and items is not None and item not in items:
-            return f"{group!r} has no {item!r}; it has {', '.join(sorted(items))}"
-        if group in GROUPS and not any(other.startswith(f"{group}.") for other in asked):
-            return f"{group!r} is a group: ask for an item of it, {group}.…"
-        if name in STAND_ALONE and not is_lone:
-            return f"{name!r} can only be the whole of a text"
+            return f"{group!r} has no {item!r}: it has {', '.join(sorted(items))}"
+        if group in GROUPS and not any(other.startswith(f"{group}.") for other in used):
+            choices = " or ".join(sorted(items)) if items else "a name"
+            return f"{group!r} is a group: write {group}. followed by {choices}"
+        if name in WHOLE_TEXT_NAMES and not is_only_name:
+            return f"{name!r} must be the whole text, with nothing before or after it"
     return None
 
 
-def _shown(value: Any) -> Any:
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _or_empty(value) for name, value in values.items()}
+
+
+def _or_empty(value: Any) -> Any:
     return "" if value is None else value
 
 
-def _joined(place: str, step: object) -> str:
+def _join(place: str, step: object) -> str:
     return f"{place}.{step}" if place else str(step)

@@ -1,9 +1,9 @@
-"""The calls that an API makes: how they prove where they come from, and what they say."""
+"""The webhook calls of an API: the proof that they are the API's, and the receipts and messages in them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from wabroadcast_core import (
     Inbound,
@@ -18,47 +18,53 @@ from wabroadcast_plugins.senders.http_api.matches import Condition
 from wabroadcast_plugins.senders.http_api.paths import ManyPathText, Path, PathText
 from wabroadcast_plugins.senders.shared.jids import number_of
 from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, time_of
-from wabroadcast_plugins.senders.shared.refusals import shown
+from wabroadcast_plugins.senders.shared.refusals import safe_detail
+from wabroadcast_plugins.senders.shared.setting_types import Matches
 from wabroadcast_plugins.senders.shared.signatures import Algorithm, is_signed, same_text
 
 ReceiptKind = Literal["sent", "delivered", "read", "failed"]
-SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+SecretName = Annotated[
+    str, Matches(r"^[A-Za-z][A-Za-z0-9_]{0,63}$", "the name must be letters, digits and _, beginning with a letter")
+]
 SecretReference = Annotated[SecretName, Field(description="The name of an entry of `secrets`.")]
 
 
 class HeaderProof(Model):
-    """A header of the call is the secret."""
+    """A header of the call must be the secret."""
 
     kind: Literal["header"]
     header: HeaderName
-    prefix: str = Field("", description="Stands before the secret, such as `Bearer `.")
+    prefix: str = Field("", description="Text before the secret, such as `Bearer `.")
     secret: SecretReference
 
     def holds(self, request: WebhookRequest, secret: str) -> bool:
+        """Check whether a call carries the proof."""
         return same_text(request.headers.get(self.header.lower(), ""), self.prefix + secret)
 
 
 class QueryProof(Model):
-    """The address called has the secret in its query."""
+    """A query parameter of the called address must be the secret."""
 
     kind: Literal["query"]
     parameter: str = Field("token", min_length=1)
     secret: SecretReference
 
     def holds(self, request: WebhookRequest, secret: str) -> bool:
+        """Check whether a call carries the proof."""
         return same_text(request.query.get(self.parameter, ""), secret)
 
 
 class HmacProof(Model):
-    """A header of the call is the hexadecimal HMAC of its body."""
+    """A header of the call must be the hexadecimal HMAC of its body."""
 
     kind: Literal["hmac"]
     header: HeaderName
-    prefix: str = Field("", description="Stands before the digits, such as `sha256=`.")
+    prefix: str = Field("", description="Text before the digits, such as `sha256=`.")
     algorithm: Algorithm = "sha256"
     secret: SecretReference
 
     def holds(self, request: WebhookRequest, secret: str) -> bool:
+        """Check whether a call carries the proof."""
         return is_signed(request, secret, header=self.header, prefix=self.prefix, algorithm=self.algorithm)
 
 
@@ -66,18 +72,26 @@ Proof = Annotated[HeaderProof | QueryProof | HmacProof, Field(discriminator="kin
 
 
 class Events(Model):
-    """Which parts of a call are meant, and where their facts stand; all other paths begin at such a part."""
+    """Which parts of a call are events, and the paths of their values. All other paths start at an event."""
 
     events: ManyPathText | None = Field(
-        None, description="Where they stand, `*` for every item of a list: entry.*.statuses.*; else the whole call."
+        None,
+        description="Path of the events, with `*` for every item of a list: entry.*.statuses.*; if not given, the "
+        "whole call is one event.",
     )
-    when: list[Condition] = Field(default_factory=list, max_length=16, description="All of these hold.")
-    unless: list[Condition] = Field(default_factory=list, max_length=16, description="None of these holds.")
-    provider_id: PathText | None = Field(None, description="The API's id of the message.")
-    time: PathText | None = Field(None, description="Seconds, milliseconds or a date; else the time of the call.")
+    when: list[Condition] = Field(
+        default_factory=list, max_length=16, description="Only events for which all of these conditions hold."
+    )
+    unless: list[Condition] = Field(
+        default_factory=list, max_length=16, description="Only events for which none of these conditions holds."
+    )
+    provider_id: PathText | None = Field(None, description="Path of the API's message id.")
+    time: PathText | None = Field(
+        None, description="Path of the time: seconds, milliseconds or a date; if not given, the time of the call."
+    )
 
     def find(self, document: Any) -> Iterator[Any]:
-        """The parts of a call that are meant; a list counts as its items."""
+        """Yield the events of a call; a list of events counts as its items."""
         found = [document] if self.events is None else Path.parse(self.events, many=True).find_all(document)
         for part in found:
             for event in part if isinstance(part, list) else [part]:
@@ -85,77 +99,86 @@ class Events(Model):
                     yield event
 
 
-def _usual_words() -> dict[str, ReceiptKind]:
+def _usual_statuses() -> dict[str, ReceiptKind]:
     return {"sent": "sent", "delivered": "delivered", "read": "read", "failed": "failed"}
 
 
 class ReceiptEvents(Events):
-    """What became of a message."""
+    """The events that are receipts."""
 
-    message_id: PathText | None = Field(None, description="Our id of the message, where the API gives it back.")
-    status: PathText
+    message_id: PathText | None = Field(None, description="Path of our message id, if the API returns it.")
+    status: PathText = Field(description="Path of the status.")
     statuses: dict[str, ReceiptKind] = Field(
-        default_factory=_usual_words,
-        description="What its words mean, in whatever case; words that are not here mean nothing.",
+        default_factory=_usual_statuses,
+        description="The meaning of each status, in upper or lower case; other statuses are ignored.",
     )
-    reason: PathText | None = Field(None, description="Why it failed.")
+    reason: PathText | None = Field(None, description="Path of the reason of a failure.")
 
     @model_validator(mode="after")
-    def _names_the_message(self) -> Self:
+    def _check_message_path(self) -> Self:
         if self.provider_id is None and self.message_id is None:
-            raise ValueError("say with providerId or messageId where the message's id stands")
+            raise ValueError("providerId and messageId are missing: give the path of the message's id with one of them")
         return self
 
     def read(self, document: Any) -> Iterator[Receipt]:
+        """Yield the receipts in a call."""
         kinds = {word.lower(): kind for word, kind in self.statuses.items()}
         for event in self.find(document):
-            kind = kinds.get(_at(event, self.status).lower())
-            message_id, provider_id = _at(event, self.message_id), _at(event, self.provider_id)
+            kind = kinds.get(_text_at(event, self.status).lower())
+            message_id, provider_id = _text_at(event, self.message_id), _text_at(event, self.provider_id)
             if kind is None or not (message_id or provider_id):
                 continue
-            error = Rejected("failed", shown(_at(event, self.reason))) if kind == "failed" else None
+            error = Rejected("failed", safe_detail(_text_at(event, self.reason))) if kind == "failed" else None
             at = time_of(_value_at(event, self.time))
             yield Receipt(kind, at, message_id=message_id or None, provider_id=provider_id or None, error=error)
 
 
 class InboundEvents(Events):
-    """What people write."""
+    """The events that are messages from people."""
 
-    number: PathText
-    text: PathText
-    reply_to: PathText | None = Field(None, description="The API's id of the message answered.")
+    number: PathText = Field(description="Path of the person's number.")
+    text: PathText = Field(description="Path of the text.")
+    reply_to: PathText | None = Field(None, description="Path of the API's id of the message that is answered.")
 
     def read(self, document: Any) -> Iterator[Inbound]:
+        """Yield the messages from people in a call."""
         for event in self.find(document):
             if number := number_of(_value_at(event, self.number)):
                 yield Inbound(
                     number,
-                    _at(event, self.text),
+                    _text_at(event, self.text),
                     time_of(_value_at(event, self.time)),
-                    provider_id=_at(event, self.provider_id) or None,
-                    reply_to=_at(event, self.reply_to) or None,
+                    provider_id=_text_at(event, self.provider_id) or None,
+                    reply_to=_text_at(event, self.reply_to) or None,
                 )
 
 
 class Webhook(Model):
-    """The calls of an API."""
+    """The webhook calls of an API."""
 
-    proof: Proof = Field(description="How a call shows that it is the API's: without one, anybody could make it.")
+    proof: Proof = Field(description="How a call proves that it is the API's; without proof, anyone could make calls.")
     receipts: ReceiptEvents | None = None
     inbound: InboundEvents | None = None
 
     @model_validator(mode="after")
-    def _hears_something(self) -> Self:
+    def _check_events(self) -> Self:
         if self.receipts is None and self.inbound is None:
-            raise ValueError("say what is read from the calls: receipts, inbound, or both")
+            raise ValueError("receipts and inbound are missing: give one of them, or both")
         return self
 
     def verify(self, request: WebhookRequest, secrets: Mapping[str, SecretStr]) -> None:
-        """:raises WebhookRefusedError: the proof is wrong or missing."""
+        """Check the proof of a call.
+
+        :raises WebhookRefusedError: the proof is wrong or missing.
+        """
         if not self.proof.holds(request, secrets[self.proof.secret].get_secret_value()):
-            raise WebhookRefusedError(f"the call lacks the proof of this connection ({self.proof.kind})")
+            raise WebhookRefusedError(
+                f"the call's proof ({self.proof.kind}) is missing or wrong: compare webhook.proof and the secret "
+                f"{self.proof.secret!r} with the settings of the API"
+            )
 
     def read(self, request: WebhookRequest) -> list[Receipt | Inbound]:
+        """Return the receipts and the messages in a call."""
         document = document_in(request)
         receipts = self.receipts.read(document) if self.receipts else ()
         inbound = self.inbound.read(document) if self.inbound else ()
@@ -166,5 +189,5 @@ def _value_at(event: Any, path: str | None) -> Any:
     return None if path is None else Path.parse(path).find(event)
 
 
-def _at(event: Any, path: str | None) -> str:
+def _text_at(event: Any, path: str | None) -> str:
     return as_text(_value_at(event, path))

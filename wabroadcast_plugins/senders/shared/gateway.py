@@ -1,31 +1,53 @@
-"""What self-hosted and hosted gateways have in common: an address with paths below it, and a time to answer."""
+"""Settings and requests that all gateways have in common: a base address with paths below it, and a time limit."""
 
+from typing import Any
+
+import httpx
 from pydantic import Field
 
-from wabroadcast_core import BadMessage, ConnectionDown, Model, Reply, SendError, error_of
+from wabroadcast_core import BadMessage, ConnectionDown, Model, Reply, SendError, ask, error_of
+from wabroadcast_plugins.senders.shared.setting_types import Address
 
 
 class GatewaySettings(Model):
-    base_url: str = Field(
-        pattern=r"^https?://\S+$",
-        max_length=2_048,
-        description="Address of the gateway, with its base path if it has one.",
-    )
-    timeout_seconds: float = Field(30, gt=0, le=600, description="How long the gateway may take to answer.")
+    """The settings that every gateway needs."""
+
+    base_url: Address = Field(description="Address of the gateway, with its base path if it has one.")
+    timeout_seconds: float = Field(30, gt=0, le=600, description="Longest time in seconds that the gateway may take.")
 
     def address_of(self, path: str) -> str:
+        """Return the address of a path below the base address."""
         return f"{self.base_url.rstrip('/')}/{path.lstrip('/')}"
 
 
-def error_by_status(reply: Reply, *, kind: str, is_gateways: bool) -> SendError:
-    """What a refusal means that has no words to tell.
+async def ask_gateway(
+    http: httpx.AsyncClient,
+    settings: GatewaySettings,
+    method: str,
+    path: str,
+    *,
+    seconds: float | None = None,
+    **request: Any,
+) -> Reply:
+    """Make one request to a gateway and return its reply.
 
-    :param kind: of the sender; reasons of errors begin with it.
-    :param is_gateways: whether it is surely the gateway that answers, not a server in its place.
+    :param path: below the base address.
+    :param seconds: time limit in place of ``timeout_seconds``.
+    :param request: as for :func:`wabroadcast_core.ask`.
+    :raises SendError: there is no reply.
+    """
+    return await ask(http, method, settings.address_of(path), seconds=seconds or settings.timeout_seconds, **request)
+
+
+def error_by_status(reply: Reply, *, kind: str, from_gateway: bool) -> SendError:
+    """Return what an error reply means by its HTTP status, where its text does not say it.
+
+    :param kind: of the sender; error reasons begin with it.
+    :param from_gateway: whether the reply is certainly the gateway's, not that of a proxy or another server.
     """
     match reply.status:
-        case 404 if not is_gateways:
-            return ConnectionDown(f"{kind}_not_found", "there is no such gateway at this address")
+        case 404 if not from_gateway:
+            return ConnectionDown(f"{kind}_not_found", "there is no gateway at this address: check baseUrl")
         case 413:
-            return BadMessage(f"{kind}_too_large", "the gateway takes no request of this size")
+            return BadMessage(f"{kind}_too_large", "the gateway refuses a request of this size: send a smaller file")
     return error_of(reply)

@@ -1,4 +1,4 @@
-"""JSON that may be anything: what a provider sends is read as far as it makes sense, and never raises."""
+"""Reading of JSON with any content: values of the expected type are returned, others count as absent. Never raises."""
 
 import time
 from collections.abc import Mapping
@@ -7,46 +7,49 @@ from typing import Any, Final
 
 from wabroadcast_core import WebhookRequest, read_json
 
-EARLIEST, LATEST = 946_684_800, 4_102_444_800  # the years 2000 and 2100; Go writes the year 1 where it has no time
+EARLIEST, LATEST = 946_684_800, 4_102_444_800  # the years 2000 and 2100; Go writes the year 1 for a missing time
 MILLISECONDS: Final = 1_000  # in a second
 
 
 def document_in(request: WebhookRequest) -> Any:
-    """The JSON of a call, else its form; None where there is neither."""
+    """Return the JSON of a webhook call, else its form fields; None if it has neither."""
     document = read_json(request.body)
     return (dict(request.form) or None) if document is None else document
 
 
 def fields_of(value: object) -> dict[str, Any]:
-    """A JSON object's fields; none where it is no object."""
+    """Return the fields of a JSON object; an empty dict for other values."""
     return value if isinstance(value, dict) else {}
 
 
 def objects_in(value: object) -> list[Mapping[str, Any]]:
-    """The objects of a list, or the one object that stands in its place."""
+    """Return the objects of a JSON list; an object that is not in a list counts as a list of one."""
     values = value if isinstance(value, list) else [value]
     return [item for item in values if isinstance(item, dict)]
 
 
 def texts_in(value: object) -> list[str]:
-    """The texts of a JSON list that hold something."""
+    """Return the non-empty texts of a JSON list; an empty list for other values."""
     return [item for item in value if isinstance(item, str) and item] if isinstance(value, list) else []
 
 
 def text_of(*values: object) -> str:
-    """The first JSON text that holds something; empty where none does."""
+    """Return the first value that is a non-empty text; an empty text if there is none."""
     return next((value for value in values if isinstance(value, str) and value), "")
 
 
 def as_text(value: object) -> str:
-    """A text without the blanks around it, or a whole number as text; empty for anything else."""
+    """Return a text without surrounding blanks, or an integer as text; an empty text for other values."""
     if isinstance(value, str):
         return value.strip()
     return str(value) if type(value) is int else ""
 
 
 def seconds_of(value: object) -> float | None:
-    """The UNIX time of a number or text: seconds, milliseconds, or a date (RFC 3339); None where it makes no sense."""
+    """Return a UNIX timestamp (seconds, UTC) from seconds, milliseconds or an RFC 3339 date, as a number or text.
+
+    :returns: None if the value is none of these, or not between the years 2000 and 2100.
+    """
     seconds = _read_seconds(value)
     if seconds > LATEST:
         seconds /= MILLISECONDS
@@ -54,7 +57,7 @@ def seconds_of(value: object) -> float | None:
 
 
 def time_of(value: object) -> float:
-    """The same, but now where it makes no sense."""
+    """Return the UNIX timestamp (seconds, UTC) of a value; the current time where :func:`seconds_of` returns None."""
     seconds = seconds_of(value)
     return time.time() if seconds is None else seconds
 
@@ -71,7 +74,7 @@ def _read_seconds(value: object) -> float:
 
 
 def _read_date(text: str) -> float:
-    """A date that names no offset is in UTC."""
+    """Return the timestamp of a date, in UTC if it has no offset; 0 for other texts."""
     try:
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

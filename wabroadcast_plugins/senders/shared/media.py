@@ -1,4 +1,4 @@
-"""The medium that a message brings along: by its address, or its content once it is known to fit."""
+"""The file of a media message: its address, or its content after a check of type and size."""
 
 import base64
 from collections.abc import Mapping
@@ -9,7 +9,15 @@ from urllib.parse import unquote
 
 from wabroadcast_core import BadMessage, Capabilities, MediaFile, OutgoingMessage, SenderContext, fits
 
-_UNITS: Final = (1024 * 1024, 1_000_000)  # both are called MB
+MEGABYTE: Final = 1024 * 1024
+WHATSAPP_BYTES: Final[Mapping[str, int]] = {  # largest file that WhatsApp accepts, by message type
+    "image": 16 * MEGABYTE,
+    "document": 64 * MEGABYTE,
+    "audio": 16 * MEGABYTE,
+    "video": 64 * MEGABYTE,
+}
+
+_UNITS: Final = (MEGABYTE, 1_000_000)  # both are called MB
 _TYPES: Final[Mapping[str, str]] = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
@@ -41,7 +49,7 @@ _USUAL_TYPES: Final = {"image": "image/jpeg", "video": "video/mp4", "audio": "au
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """The medium of a message: its address or, where it has none, its content in base64."""
+    """The file of a message: its address or, for an upload, its content in base64."""
 
     content_type: str
     filename: str
@@ -50,47 +58,50 @@ class Attachment:
 
     @property
     def source(self) -> str:
+        """The address, else the content in base64."""
         return self.url or self.data or ""
 
 
 def check_message(message: OutgoingMessage, *, kind: str, capabilities: Capabilities) -> None:
-    """:param kind: of the sender; reasons of errors begin with it, here and below.
+    """Check that a sender can send a message, before its file is loaded.
 
-    :raises BadMessage: the sender sends no such medium, or it wants words where WhatsApp shows none.
+    :param kind: of the sender; error reasons begin with it, here and below.
+    :raises BadMessage: the sender does not support the type, or an audio message has a caption.
     """
     if message.type not in capabilities.media_bytes:
-        raise BadMessage(f"{kind}_type", f"this gateway sends no {message.type}")
+        raise BadMessage(f"{kind}_type", f"this connection cannot send {message.type} messages: use another type")
     if message.type == "audio" and message.text:
-        raise BadMessage(f"{kind}_caption", "WhatsApp shows no caption with audio: leave it out")
+        raise BadMessage(f"{kind}_caption", "WhatsApp shows no caption with audio: remove the text")
 
 
 async def load_file(
     context: SenderContext, message: OutgoingMessage, *, kind: str, capabilities: Capabilities
 ) -> MediaFile:
-    """The file of a message, once it is one that the sender takes, under the name that the message has for it.
+    """Load the file of a message and check its type and size. It gets the file name of the message, if it has one.
 
-    :raises BadMessage: there is none, or it is of another type, or too large.
-    :raises Temporary: it cannot be fetched just now.
+    :raises BadMessage: the file does not exist, is of an unsupported type, or too large.
+    :raises Temporary: the file cannot be fetched now.
     """
     file = await context.load_media(message.content["media"])
     allowed = capabilities.media_types.get(message.type)
     if allowed is not None and not fits(file.content_type, allowed):
         names = " or ".join(sorted(allowed))
-        raise BadMessage(f"{kind}_media_type", f"the {message.type} is {file.content_type}, not {names}")
+        detail = f"the file is {file.content_type}: send the {message.type} as {names}"
+        raise BadMessage(f"{kind}_media_type", detail)
     largest = capabilities.media_bytes[message.type]
     if len(file.content) > largest:
-        words = f"the {message.type} is too large: it may have up to {_size_in_words(largest)}"
-        raise BadMessage(f"{kind}_media_too_large", words)
+        detail = f"the {message.type} is too large: send a file of up to {_format_size(largest)}"
+        raise BadMessage(f"{kind}_media_too_large", detail)
     return replace(file, filename=message.content.get("filename") or file.filename)
 
 
 async def attach(
     context: SenderContext, message: OutgoingMessage, *, kind: str, capabilities: Capabilities
 ) -> Attachment:
-    """What a message brings with it, for gateways that take an address or base64 in the same place.
+    """Return the address of a message's file, or load the file, for gateways that accept either in the same field.
 
-    :raises BadMessage: it can be sent to nobody.
-    :raises Temporary: it cannot be fetched just now.
+    :raises BadMessage: no recipient can receive this message.
+    :raises Temporary: the file cannot be fetched now.
     """
     check_message(message, kind=kind, capabilities=capabilities)
     if url := message.content["media"].get("url"):
@@ -101,26 +112,30 @@ async def attach(
 
 
 def in_base64(content: bytes) -> str:
+    """Return the content in base64."""
     return base64.b64encode(content).decode("ascii")
 
 
 def data_uri(content_type: str, encoded: str) -> str:
-    """:param encoded: the content in base64."""
+    """Return a ``data:`` URI.
+
+    :param encoded: the content in base64.
+    """
     return f"data:{content_type.replace(' ', '')};base64,{encoded}"
 
 
-def _size_in_words(largest: int) -> str:
+def _format_size(largest: int) -> str:
     return next((f"{largest // unit} MB" for unit in _UNITS if largest % unit == 0), f"{largest:,} bytes")
 
 
 def _name_in(url: str) -> str:
-    """The file name at the end of an address, which need not be a well-formed one."""
+    """Return the file name at the end of an address, which may be malformed."""
     path = url.partition("#")[0].partition("?")[0]
     return unquote(path.rpartition("/")[2]) or "file"
 
 
 def _type_of(name: str, kind: str) -> str:
-    """The MIME type of a file that nobody has looked into: by its name, if that fits what it is sent as."""
+    """Guess the MIME type of a linked file by its name, if that fits the message's type; else use the usual type."""
     found = _TYPES.get(PurePosixPath(name).suffix.lower(), "")
     if kind == "document":
         return found or "application/octet-stream"

@@ -1,53 +1,77 @@
-"""WhatsApp's own refusals in a gateway's words, and what of such words a detail may show."""
+"""Refusals by WhatsApp and by gateways, recognised by their text, and the part of such a text that may be shown."""
 
 import re
-from collections.abc import Mapping
-from typing import Final, TypeGuard
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias, TypeGuard
 
-from wabroadcast_core import Rejected, SendError, Temporary, Throttled, blank_numbers
+from wabroadcast_core import Rejected, Reply, SendError, Temporary, Throttled, blank_numbers, error_of
 
 LONGEST_DETAIL: Final = 200  # characters
 REACHOUT_TIMELOCK: Final = "463"
 RATE_OVERLIMIT: Final = "429"
 
-_CLOSED_TO_STRANGERS: Final[Mapping[str, str]] = {  # known people can still be written to
-    REACHOUT_TIMELOCK: "WhatsApp lets this account write to nobody new for now (reach-out timelock)",
-    "475": "this account has written to as many new people as WhatsApp lets it for now (message capping)",
+TextRule: TypeAlias = tuple[re.Pattern[str], type[SendError], str]
+"""A pattern of a refusal's text in lower case, what the refusal means, and the reason of the error."""
+
+_NEW_CONTACT_REFUSALS: Final[Mapping[str, str]] = {  # messages to known contacts are still accepted
+    REACHOUT_TIMELOCK: "WhatsApp does not let this account message new contacts for now (reach-out timelock)",
+    "475": "this account has reached WhatsApp's limit of new contacts for now (message capping)",
 }
 _SERVER_ERROR: Final = re.compile(r"server returned error (\d{3})(?!\d)")
 
 
 def find_refusal(text: str, *, kind: str) -> SendError | None:
-    """WhatsApp's refusal in a gateway's error text: it answered, so the message was surely not taken.
+    """Find WhatsApp's refusal in the error text of a gateway. WhatsApp answered, so it did not accept the message.
 
-    :param kind: of the sender; error reasons are made of it and of WhatsApp's code.
+    :param kind: of the sender; the error's reason consists of it and of WhatsApp's code.
+    :returns: None if the text holds no such refusal.
     """
     found = _SERVER_ERROR.search(text)
     return None if found is None else refusal(found[1], kind=kind)
 
 
 def refusal(code: str, *, kind: str, retry_after: float | None = None) -> Throttled | Temporary:
-    """What a code of WhatsApp's means for a message that it did not take."""
+    """Return what WhatsApp's code means for a message that it did not accept.
+
+    :param retry_after: seconds to wait, where the gateway gives them.
+    """
     reason = f"{kind}_{code}"
-    if code in _CLOSED_TO_STRANGERS:
-        return Throttled(reason, _CLOSED_TO_STRANGERS[code], retry_after=retry_after, scope="new_contacts")
+    if code in _NEW_CONTACT_REFUSALS:
+        return Throttled(reason, _NEW_CONTACT_REFUSALS[code], retry_after=retry_after, scope="new_contacts")
     if code == RATE_OVERLIMIT:
-        return Throttled(reason, "WhatsApp told the gateway to slow down", retry_after=retry_after)
+        return Throttled(reason, "WhatsApp asked the gateway to slow down", retry_after=retry_after)
     return Temporary(reason, f"WhatsApp answered the gateway with error {code}", retry_after=retry_after)
 
 
-def is_for_strangers(error: SendError | None) -> TypeGuard[Throttled]:
-    """Whether WhatsApp refuses only people whom the account has never written to."""
+def is_for_new_contacts(error: SendError | None) -> TypeGuard[Throttled]:
+    """Check whether WhatsApp refuses only contacts whom the account has never messaged."""
     return isinstance(error, Throttled) and error.scope == "new_contacts"
 
 
 def late_failure(code: object, *, kind: str) -> SendError:
-    """Why a message failed that the gateway had taken: by WhatsApp's code, where it tells of a refusal of strangers."""
-    if isinstance(code, str) and code in _CLOSED_TO_STRANGERS:
+    """Return why a message failed after the gateway had accepted it.
+
+    :param code: WhatsApp's; it matters only if it is a refusal of new contacts.
+    """
+    if isinstance(code, str) and code in _NEW_CONTACT_REFUSALS:
         return refusal(code, kind=kind)
-    return Rejected(f"{kind}_undelivered", "WhatsApp did not take the message")
+    return Rejected(f"{kind}_undelivered", "WhatsApp did not accept the message")
 
 
-def shown(text: str) -> str:
-    """A provider's words as an error's detail may show them: short, in one line, without numbers of people."""
+def refusal_by_text(reply: Reply, text: str, rules: Sequence[TextRule], *, kind: str) -> SendError:
+    """Return what a gateway's refusal means: by the first rule that its text matches, else by the HTTP status.
+
+    The text outranks the status, because these gateways refuse with any status.
+
+    :param text: the gateway's own explanation.
+    """
+    detail = safe_detail(text)
+    for pattern, error, reason in rules:
+        if pattern.search(text.lower()):
+            return error(reason, detail)
+    return Rejected(f"{kind}_refused", detail) if reply.is_success else error_of(reply)
+
+
+def safe_detail(text: str) -> str:
+    """Return a provider's text as the detail of an error may show it: short, in one line, without phone numbers."""
     return blank_numbers(" ".join(text.split()))[:LONGEST_DETAIL]

@@ -1,9 +1,15 @@
-"""WhatsApp by Meta itself: the Cloud API.
+"""WhatsApp Cloud API, Meta's official service.
 
 Hooks: wab_senders. Settings: phoneNumberId, accessToken, appSecret, verifyToken, baseUrl, apiVersion, timeoutSeconds.
 
-Meta has no idempotency key and cannot be asked for a message by our id, so a lost answer stays unknown until a status
-webhook brings our id back. Webhooks need appSecret (events) and verifyToken (Meta's handshake).
+API version: Graph API v25.0 by default, set by ``apiVersion``. Sources: Meta's documentation (developers.facebook.com)
+and OpenAPI specification (facebook/openapi on GitHub, v23.0), and, for fixtures and error codes, pywa 4.5.
+
+What is special about it:
+
+- Meta has no idempotency key and cannot find a message by our id, so an outcome without an answer stays unknown until a
+  status webhook returns our id.
+- Webhooks need appSecret (for events) and verifyToken (for Meta's handshake).
 """
 
 import json
@@ -37,39 +43,52 @@ from wabroadcast_core import (
     blank_numbers,
     hookimpl,
 )
-from wabroadcast_plugins.senders.whatsapp_cloud.errors import MetaError, error_in, refusal_of, unsent
+from wabroadcast_plugins.senders.shared.setting_types import Address, Matches
+from wabroadcast_plugins.senders.whatsapp_cloud.errors import MetaError, error_in, error_without_send, refusal_of
 from wabroadcast_plugins.senders.whatsapp_cloud.messages import MEDIA_KINDS, Files, build_body, uploads_in
 from wabroadcast_plugins.senders.whatsapp_cloud.uploads import MEDIA_BYTES, MEDIA_TYPES, Uploads
-from wabroadcast_plugins.senders.whatsapp_cloud.webhooks import check_handshake, check_signature, read_news
+from wabroadcast_plugins.senders.whatsapp_cloud.webhooks import check_handshake, check_signature, read_events
 
-UPLOAD_SECONDS: Final = 80.0  # with a send of the usual length after it, less than the engine's patience
+UPLOAD_SECONDS: Final = 80.0  # with a usual send after it, this is less than the setting send_seconds
 _CHECKED_FIELDS: Final = ("display_phone_number", "verified_name", "quality_rating", "status")
-_ABLE: Final = frozenset({"", "CONNECTED", "FLAGGED"})  # flagged: of low quality, and able to send
+_SENDING_STATES: Final = frozenset({"", "CONNECTED", "FLAGGED"})  # flagged: of low quality, but able to send
 
 
 def _clean_token(secret: SecretStr) -> SecretStr:
-    """It goes into a header; a pasted one brings blanks and line ends along."""
+    """Trim a token, because a copied one may have blanks and line ends, and check that it fits a header."""
     token = secret.get_secret_value().strip()
     if not re.fullmatch(r"[!-~]+", token):
-        raise ValueError("it is empty, or holds what no token does")
+        raise ValueError("the token is empty, or contains spaces or non-ASCII characters: copy it from Meta again")
     return SecretStr(token)
 
 
+_PhoneNumberId = Annotated[
+    str, Matches(r"^[0-9]+$", "the id must be digits only: copy the phone number id, not the phone number, from Meta")
+]
+_ApiVersion = Annotated[str, Matches(r"^v[0-9]+\.[0-9]+$", "the version must look like v25.0")]
+
+
 class WhatsAppCloudSettings(Model):
-    phone_number_id: str = Field(pattern=r"^[0-9]+$", description="Meta's id of the phone number, not the number.")
+    """The settings of a Cloud API connection."""
+
+    phone_number_id: _PhoneNumberId = Field(description="Meta's id of the phone number, not the phone number.")
     access_token: Annotated[SecretStr, AfterValidator(_clean_token)] = Field(
-        description="Of a system user, with the permission whatsapp_business_messaging."
+        description="Token of a system user with the permission whatsapp_business_messaging."
     )
-    app_secret: SecretStr | None = Field(None, description="Of the Meta app; proves that a webhook is Meta's.")
+    app_secret: SecretStr | None = Field(
+        None, description="Secret of the Meta app; proves that webhook calls are Meta's."
+    )
     verify_token: SecretStr | None = Field(
-        None, description="Of your choice; given to Meta with the webhook's address."
+        None, description="A secret of your choice, entered at Meta together with the webhook address."
     )
-    base_url: str = Field("https://graph.facebook.com", pattern=r"^https?://\S+$", description="Of the Graph API.")
-    api_version: str = Field("v25.0", pattern=r"^v[0-9]+\.[0-9]+$", description="Of the Graph API.")
-    timeout_seconds: float = Field(30, gt=0, le=100, description="Longest that Meta may take to answer.")
+    base_url: Address = Field("https://graph.facebook.com", description="Address of the Graph API.")
+    api_version: _ApiVersion = Field("v25.0", description="Version of the Graph API.")
+    timeout_seconds: float = Field(30, gt=0, le=100, description="Longest time in seconds that Meta may take.")
 
 
 class WhatsAppCloudSender:
+    """The sender for the WhatsApp Cloud API."""
+
     kind: ClassVar[str] = "whatsapp-cloud"
     Settings: ClassVar[type[BaseModel]] = WhatsAppCloudSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -91,7 +110,7 @@ class WhatsAppCloudSender:
         self._uploads = Uploads(context, phone_number_id=settings.phone_number_id, upload=self._upload)
 
     async def send(self, message: OutgoingMessage) -> Accepted:
-        files = {wanted: await self._uploads.find(wanted) for wanted in uploads_in(message)}
+        files = {reference: await self._uploads.find(reference) for reference in uploads_in(message)}
         body = json.dumps(build_body(message, files)).encode()
         reply = await ask(
             self._context.http,
@@ -105,11 +124,11 @@ class WhatsAppCloudSender:
         if refusal is None:
             return _accepted(reply)
         if files:
-            await self._forget_lost(files, error_in(reply))
+            await self._forget_expired(files, error_in(reply))
         raise refusal
 
     async def check_connection(self) -> ConnectionEvent:
-        reply = await self._prepare(
+        reply = await self._call(
             "GET",
             self._url,
             params={"fields": ",".join(_CHECKED_FIELDS)},
@@ -117,23 +136,24 @@ class WhatsAppCloudSender:
             rejected=ConnectionDown,
         )
         if not isinstance(reply.document, dict) or not any(field in reply.document for field in _CHECKED_FIELDS):
-            raise ConnectionDown("no_phone_number", reply.summary)
+            detail = f"the answer does not describe a phone number: check phoneNumberId and baseUrl ({reply.summary})"
+            raise ConnectionDown("no_phone_number", detail)
         return _state_of(reply.document)
 
     def verify_webhook(self, request: WebhookRequest) -> str | None:
         if request.method == "GET":
-            return check_handshake(request.query, verify_token=_reveal(self._settings.verify_token))
-        check_signature(request, app_secret=_reveal(self._settings.app_secret))
+            return check_handshake(request.query, verify_token=_secret_text(self._settings.verify_token))
+        check_signature(request, app_secret=_secret_text(self._settings.app_secret))
         return None
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
-        return read_news(request.body, phone_number_id=self._settings.phone_number_id)
+        return read_events(request.body, phone_number_id=self._settings.phone_number_id)
 
     async def aclose(self) -> None:
         await self._uploads.close()
 
     async def _upload(self, file: MediaFile) -> str:
-        reply = await self._prepare(
+        reply = await self._call(
             "POST",
             f"{self._url}/media",
             data={"messaging_product": "whatsapp", "type": file.content_type},
@@ -146,24 +166,25 @@ class WhatsAppCloudSender:
             raise Temporary("no_media_id", reply.summary)
         return media_id
 
-    async def _prepare(
-        self, method: str, url: str, *, seconds: float, rejected: type[SendError], **request: Any
-    ) -> Reply:
-        """Ask what sends nothing: without an answer, it may be asked again."""
+    async def _call(self, method: str, url: str, *, seconds: float, rejected: type[SendError], **request: Any) -> Reply:
+        """Make a request that sends no message, so that it may be repeated if no answer came.
+
+        :param rejected: the error for a refusal.
+        """
         try:
             reply = await ask(self._context.http, method, url, seconds=seconds, headers=self._authorized, **request)
         except OutcomeUnknown as error:
-            raise unsent(error, rejected=rejected) from error
+            raise error_without_send(error, rejected=rejected) from error
         refusal = refusal_of(reply, attempt=1, secret=self._token)
         if refusal is not None:
-            raise unsent(refusal, rejected=rejected)
+            raise error_without_send(refusal, rejected=rejected)
         return reply
 
-    async def _forget_lost(self, files: Files, error: MetaError | None) -> None:
-        """Let go of ids that Meta may know no longer, so that the next message uploads anew."""
-        for wanted, uploaded in files.items():
+    async def _forget_expired(self, files: Files, error: MetaError | None) -> None:
+        """Forget media ids that Meta may no longer know, so that the next message uploads the file again."""
+        for reference, uploaded in files.items():
             if error is not None and error.is_about_media(uploaded.media_id):
-                await self._uploads.forget(wanted, uploaded)
+                await self._uploads.forget(reference, uploaded)
 
 
 @hookimpl
@@ -172,7 +193,10 @@ def wab_senders() -> Sequence[type[Sender]]:
 
 
 def _accepted(reply: Reply) -> Accepted:
-    """:raises OutcomeUnknown: it is a success that names no message."""
+    """Return the accepted message.
+
+    :raises OutcomeUnknown: the answer of success names no message.
+    """
     match reply.document:
         case {"messages": [{"id": str(wamid)} as message, *_]} if wamid:
             state = message.get("message_status")
@@ -192,9 +216,11 @@ def _state_of(phone_number: dict[str, Any]) -> ConnectionEvent:
         blank_numbers(found) if isinstance(found := phone_number.get(field), str) else ""
         for field in ("status", "quality_rating", "verified_name")
     )
-    words = [name, status.lower(), f"quality {quality.lower()}" if quality else ""]
-    return ConnectionEvent("up" if status in _ABLE else "down", ", ".join(filter(None, words)))
+    summary = ", ".join(filter(None, [name, status.lower(), f"quality {quality.lower()}" if quality else ""]))
+    if status in _SENDING_STATES:
+        return ConnectionEvent("up", summary)
+    return ConnectionEvent("down", f"{summary}: look the phone number up in WhatsApp Manager")
 
 
-def _reveal(secret: SecretStr | None) -> str:
+def _secret_text(secret: SecretStr | None) -> str:
     return secret.get_secret_value() if secret is not None else ""

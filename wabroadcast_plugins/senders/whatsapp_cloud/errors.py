@@ -1,6 +1,7 @@
-"""What Meta's error codes mean for a send: one table, for answers and for webhooks alike.
+"""What Meta's error codes mean for a send: one table for answers and webhooks.
 
-It is the code that decides, never the HTTP status: the same codes come with 400, 403 and 429.
+Only the code decides, not the HTTP status: the same codes come with 400, 403 and 429. The meanings come from Meta's
+documentation (support/error-codes) and from pywa 4.5, which mirrors Meta's table.
 """
 
 import re
@@ -24,24 +25,25 @@ from wabroadcast_core import (
 TOO_MANY_REQUESTS: Final = 429
 INVALID_PARAMETER: Final = 100
 MEDIA_FAILED: Final = 131053
-LONGEST_PAIR_WAIT: Final = 86_400.0  # seconds; 4 to the power of the attempt passes it at the tenth
+LONGEST_PAIR_WAIT: Final = 86_400.0  # seconds; Meta's formula exceeds this at the tenth attempt
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """How a code is taken. ``tries``: attempts after which it is no longer temporary but ``then``."""
+    """The error that a code means."""
 
     error: type[SendError]
     tries: int | None = None
+    """The number of attempts with ``error``; later attempts mean ``then``. None: every attempt means ``error``."""
     then: type[SendError] = BadMessage
-    wait: float = 0.0  # seconds, of Throttled
-    scope: Literal["connection", "recipient"] = "connection"  # of Throttled
-    opt_out: bool = False
+    wait: float = 0.0  # seconds, for Throttled
+    scope: Literal["connection", "recipient"] = "connection"  # for Throttled
+    opt_out: bool = False  # for Rejected
 
 
 _TEMPORARY: Final = _Rule(Temporary)
 _SLOWER: Final = _Rule(Throttled)
-_REJECTED: Final = _Rule(Rejected)  # where everybody is, the engine's circuit breaker stops the broadcast
+_REJECTED: Final = _Rule(Rejected)  # if all recipients are rejected, the circuit breaker pauses the broadcast
 _BAD: Final = _Rule(BadMessage)
 _DOWN: Final = _Rule(ConnectionDown)
 
@@ -50,66 +52,66 @@ _RULES: Final[Mapping[int, _Rule]] = {
     1: _Rule(Temporary, tries=2),  # a bad request, or a fault of the server
     2: _TEMPORARY,  # the service is down
     3: _DOWN,  # the app may not do this
-    4: _SLOWER,  # the app's calls
-    10: _DOWN,  # a permission is missing; so it is with 200 to 299
+    4: _SLOWER,  # limit of the app's calls
+    10: _DOWN,  # a permission is missing, as with 200 to 299
     33: _DOWN,  # the business' phone number was deleted
-    INVALID_PARAMETER: _REJECTED,  # an invalid parameter, a bad number too
+    INVALID_PARAMETER: _REJECTED,  # an invalid parameter, which may be the recipient's number
     104: _DOWN,  # no token
     190: _DOWN,  # the token is invalid or has expired
-    368: _DOWN,  # blocked for a while, for policy
-    613: _SLOWER,  # Graph calls
-    80007: _SLOWER,  # the business account's calls
-    130429: _SLOWER,  # throughput
-    130472: _REJECTED,  # this user is part of an experiment
+    368: _DOWN,  # temporarily blocked for a policy violation
+    613: _SLOWER,  # limit of Graph API calls
+    80007: _SLOWER,  # limit of the business account's calls
+    130429: _SLOWER,  # throughput of the phone number
+    130472: _REJECTED,  # the recipient is part of an experiment
     130497: _REJECTED,  # the account may not message this country
-    131000: _TEMPORARY,  # unknown
+    131000: _TEMPORARY,  # unknown error
     131005: _DOWN,  # access denied
     131008: _REJECTED,  # a parameter is missing
     131009: _REJECTED,  # a parameter has a bad value
     131016: _TEMPORARY,  # the service is unavailable
-    131021: _REJECTED,  # to oneself
-    131026: _REJECTED,  # undeliverable: not on WhatsApp, and more
-    131030: _REJECTED,  # not on a test number's list
+    131021: _REJECTED,  # the recipient is the sending number
+    131026: _REJECTED,  # undeliverable: not on WhatsApp, and other causes
+    131030: _REJECTED,  # the recipient is not on the list of a test number
     131031: _DOWN,  # the account is locked
     131037: _DOWN,  # the display name is not approved
-    131042: _DOWN,  # payment
+    131042: _DOWN,  # payment problem
     131043: _REJECTED,  # the message expired
-    131044: _DOWN,  # payment
-    131045: _DOWN,  # certificate, registration
-    131047: _REJECTED,  # more than a day since the user wrote
-    131048: _Rule(Throttled, wait=3_600),  # too many people block or report: an hour at least
-    131049: _REJECTED,  # not delivered, "to maintain healthy ecosystem engagement"
-    131050: _Rule(Rejected, opt_out=True),  # the user stopped marketing messages
-    131051: _BAD,  # no such message type
+    131044: _DOWN,  # payment problem
+    131045: _DOWN,  # certificate or registration fault
+    131047: _REJECTED,  # more than 24 hours since the recipient's last message
+    131048: _Rule(Throttled, wait=3_600),  # too many people block or report the number: wait at least an hour
+    131049: _REJECTED,  # not delivered "to maintain healthy ecosystem engagement"
+    131050: _Rule(Rejected, opt_out=True),  # the recipient stopped marketing messages
+    131051: _BAD,  # the message type is not supported
     131052: _Rule(Temporary, tries=1, then=Rejected),  # a user's media cannot be downloaded
     MEDIA_FAILED: _Rule(Temporary, tries=3, then=Rejected),  # our media could not be uploaded or fetched
-    131056: _Rule(Throttled, scope="recipient"),  # too many messages to this user
-    131057: _Rule(Throttled, wait=120),  # maintenance; it ends by itself within minutes
-    131062: _REJECTED,  # a user id where a phone number is wanted
-    131063: _BAD,  # no marketing templates here
-    131064: _DOWN,  # limited for templates of the wrong category
-    132000: _BAD,  # the number of template parameters
-    132001: _BAD,  # no such template in this language
+    131056: _Rule(Throttled, scope="recipient"),  # too many messages to this recipient (pair limit)
+    131057: _Rule(Throttled, wait=120),  # maintenance, which ends by itself within minutes
+    131062: _REJECTED,  # a business-scoped user id in place of a phone number
+    131063: _BAD,  # marketing templates are disabled on the Cloud API
+    131064: _DOWN,  # limited because of templates in a wrong category
+    132000: _BAD,  # wrong number of template parameters
+    132001: _BAD,  # there is no such template in this language
     132005: _REJECTED,  # the filled template is too long
-    132007: _BAD,  # content policy
-    132008: _REJECTED,  # a template parameter's format
-    132012: _REJECTED,
+    132007: _BAD,  # the template violates the content policy
+    132008: _REJECTED,  # format of a template parameter
+    132012: _REJECTED,  # format of a template parameter
     132015: _BAD,  # the template is paused
     132016: _BAD,  # the template is disabled
-    132018: _REJECTED,
+    132018: _REJECTED,  # format of a template parameter
     132068: _BAD,  # the flow is blocked
     132069: _Rule(Throttled, wait=360),  # the flow is throttled: 10 messages an hour
-    133000: _DOWN,  # registration, PIN and verification
+    133000: _DOWN,  # registration, PIN or verification fault
     133004: _TEMPORARY,  # the registration server is unavailable
-    133005: _DOWN,
-    133006: _DOWN,
-    133008: _DOWN,
-    133009: _DOWN,
+    133005: _DOWN,  # registration, PIN or verification fault
+    133006: _DOWN,  # registration, PIN or verification fault
+    133008: _DOWN,  # registration, PIN or verification fault
+    133009: _DOWN,  # registration, PIN or verification fault
     133010: _DOWN,  # the phone number is not registered
-    133015: _DOWN,
-    133016: _DOWN,
-    135000: _Rule(Temporary, tries=1),  # generic
-    137000: _REJECTED,  # the hash of the user's identity key
+    133015: _DOWN,  # registration, PIN or verification fault
+    133016: _DOWN,  # too many registrations and deregistrations
+    135000: _Rule(Temporary, tries=1),  # generic error of the request
+    137000: _REJECTED,  # the hash of the recipient's identity key does not match
 }
 _PERMISSIONS: Final = range(200, 300)
 _DIGITS: Final = re.compile(r"[0-9]{1,9}")
@@ -117,66 +119,71 @@ _DIGITS: Final = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class MetaError:
-    """One error as Meta tells it. ``words`` are its own, and may hold anything."""
+    """One error from Meta. ``text`` is Meta's own, and may hold secrets and phone numbers."""
 
     code: int
-    words: str
+    text: str
     is_transient: bool
 
     @classmethod
     def read(cls, error: object) -> "MetaError | None":
-        """:param error: what is under ``error`` in an answer, or one of ``errors`` in a webhook."""
+        """Read an error; None if it has no code.
+
+        :param error: the value of ``error`` in an answer, or one of ``errors`` in a webhook.
+        """
         if not isinstance(error, dict):
             return None
         code = _read_code(error.get("code"))
-        return None if code is None else cls(code, _words_of(error), error.get("is_transient") is True)
+        return None if code is None else cls(code, _text_of(error), error.get("is_transient") is True)
 
     def is_about_media(self, media_id: str) -> bool:
-        """Whether it may say that this medium is not, or no longer, there. 100 is said of any parameter."""
-        named = media_id in self.words or "media" in self.words.lower()
-        return self.code == MEDIA_FAILED or (self.code == INVALID_PARAMETER and named)
+        """Check whether the error may mean that Meta has no file with this id. Code 100 may be about any parameter."""
+        names_media = media_id in self.text or "media" in self.text.lower()
+        return self.code == MEDIA_FAILED or (self.code == INVALID_PARAMETER and names_media)
 
 
 def classify(error: MetaError, *, attempt: int | None = None, reply: Reply | None = None) -> SendError:
-    """What an error means.
+    """Return what an error means.
 
-    :param attempt: of the send, from 1; None where it was told by a webhook, and nothing is tried again.
-    :param reply: the answer that it came with.
+    :param attempt: the number of the send attempt, from 1; None for an error from a webhook, which allows no retry.
+    :param reply: the answer that held the error.
     """
     rule = _rule_for(error, reply)
-    kind, reason, detail = _kind_of(rule, attempt), str(error.code), blank_numbers(error.words)
-    asked = reply.retry_after if reply is not None else None
+    kind, reason, detail = _kind_of(rule, attempt), str(error.code), blank_numbers(error.text)
+    retry_after = reply.retry_after if reply is not None else None
     if kind is Throttled:
-        own = _pair_wait(attempt or 1) if rule.scope == "recipient" else rule.wait
-        return Throttled(reason, detail, retry_after=max(own, asked or 0) or None, scope=rule.scope)
+        own_wait = _pair_wait(attempt or 1) if rule.scope == "recipient" else rule.wait
+        return Throttled(reason, detail, retry_after=max(own_wait, retry_after or 0) or None, scope=rule.scope)
     if kind is Temporary:
-        return Temporary(reason, detail, retry_after=asked)
+        return Temporary(reason, detail, retry_after=retry_after)
     if kind is Rejected:
         return Rejected(reason, detail, opt_out=rule.opt_out)
     return kind(reason, detail)
 
 
 def refusal_of(reply: Reply, *, attempt: int, secret: str) -> SendError | None:
-    """The error that an answer tells; None where it tells none.
+    """Return the error of an answer; None for a success.
 
-    :param secret: is left out of its words: Graph repeats a token that it finds malformed.
+    :param attempt: the number of the send attempt, from 1.
+    :param secret: is removed from the error's text, because the Graph API repeats a malformed token.
     """
     error = error_in(reply)
     if error is not None:
-        return classify(replace(error, words=error.words.replace(secret, "…")), attempt=attempt, reply=reply)
+        return classify(replace(error, text=error.text.replace(secret, "…")), attempt=attempt, reply=reply)
     if reply.is_success:
         return None
     return error_of(replace(reply, content=reply.content.replace(secret.encode(), b"")))
 
 
 def error_in(reply: Reply) -> MetaError | None:
+    """Return Meta's error in an answer; None if it has none."""
     return MetaError.read(reply.document.get("error")) if isinstance(reply.document, dict) else None
 
 
-def unsent(error: SendError, *, rejected: type[SendError]) -> SendError:
-    """What an error means that a request met which sends nothing: no message left, and no recipient is at fault.
+def error_without_send(error: SendError, *, rejected: type[SendError]) -> SendError:
+    """Return what an error means for a request that sends no message, so that no recipient is the cause.
 
-    :param rejected: what a refusal is then.
+    :param rejected: the error for a refusal.
     """
     if isinstance(error, OutcomeUnknown):
         return Temporary(error.reason, error.detail)
@@ -201,7 +208,7 @@ def _kind_of(rule: _Rule, attempt: int | None) -> type[SendError]:
 
 
 def _pair_wait(attempt: int) -> float:
-    """Meta's advice: 4 to the power of the retries so far."""
+    """Return the seconds to wait as Meta advises: 4 to the power of the retries so far."""
     return min(4.0 ** (attempt - 1), LONGEST_PAIR_WAIT)
 
 
@@ -211,9 +218,9 @@ def _read_code(code: object) -> int | None:
     return code if isinstance(code, int) and not isinstance(code, bool) else None
 
 
-def _words_of(error: Mapping[str, Any]) -> str:
-    """The first that says something; the details may be a text of their own."""
+def _text_of(error: Mapping[str, Any]) -> str:
+    """Return the first non-empty text of an error; ``error_data`` may be an object with details, or a text."""
     data = error.get("error_data")
     details = data.get("details") if isinstance(data, dict) else data
-    found = (details, error.get("error_user_msg"), error.get("message"), error.get("title"))
-    return next((words for words in found if isinstance(words, str) and words), "")
+    texts = (details, error.get("error_user_msg"), error.get("message"), error.get("title"))
+    return next((text for text in texts if isinstance(text, str) and text), "")

@@ -1,4 +1,4 @@
-"""What Meta is asked, to send one message: the body of ``POST /{phone-number-id}/messages``."""
+"""The body of the request that sends one message: ``POST /{phone-number-id}/messages``."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,39 +11,42 @@ MEDIA_KINDS: Final = frozenset({"image", "document", "audio", "video"})
 WITH_CAPTION: Final = MEDIA_KINDS - {"audio"}
 
 
-class Wanted(NamedTuple):
-    """An upload that a message refers to, and as what."""
+class UploadReference(NamedTuple):
+    """A reference of a message to an upload."""
 
     kind: str
+    """The message type that the file is used for."""
     upload_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Uploaded:
-    """An upload as Meta knows it."""
+class UploadedFile:
+    """An upload that was stored at Meta."""
 
     media_id: str
     filename: str
-    key: str  # of its content
+    key: str
+    """The cache key of the media id."""
 
 
-Files = Mapping[Wanted, Uploaded]
+Files = Mapping[UploadReference, UploadedFile]
 
 
-def uploads_in(message: OutgoingMessage) -> set[Wanted]:
-    """The uploads that a message refers to: its medium, or those in a template's components."""
+def uploads_in(message: OutgoingMessage) -> set[UploadReference]:
+    """Return the uploads that a message refers to: its file, or the files in a template's components."""
     match message.content:
         case {"media": {"uploadId": str(upload_id)}} if message.type in MEDIA_KINDS:
-            return {Wanted(message.type, upload_id)}
+            return {UploadReference(message.type, upload_id)}
         case {"template": {"components": components}}:
             return set(_uploads_in(components))
     return set()
 
 
 def build_body(message: OutgoingMessage, files: Files) -> dict[str, Any]:
-    """:param files: for each of :func:`uploads_in`.
+    """Return the body of the request that sends a message.
 
-    :raises BadMessage: the message lacks what its type needs.
+    :param files: the uploaded file for each reference from :func:`uploads_in`.
+    :raises BadMessage: the message lacks a part that its type needs.
     """
     return {
         "messaging_product": "whatsapp",
@@ -51,7 +54,7 @@ def build_body(message: OutgoingMessage, files: Files) -> dict[str, Any]:
         "to": message.number,
         "type": message.type,
         message.type: _part_of(message, files),
-        "biz_opaque_callback_data": message.message_id,  # comes back with every status
+        "biz_opaque_callback_data": message.message_id,  # Meta returns it with every status
     }
 
 
@@ -62,12 +65,12 @@ def _part_of(message: OutgoingMessage, files: Files) -> dict[str, Any]:
         return _template_part(message.content.get("template"), files)
     if message.type in MEDIA_KINDS:
         return _media_part(message, files)
-    raise BadMessage("unsupported_type", f"there are no messages of type {message.type}")
+    raise BadMessage("unsupported_type", f"the Cloud API cannot send {message.type} messages: use another type")
 
 
 def _text_part(message: OutgoingMessage) -> dict[str, Any]:
     if not message.text:
-        raise BadMessage("no_text", "the message has no text")
+        raise BadMessage("no_text", "the message has no text: write one")
     return {"body": message.text, "preview_url": bool(message.content.get("previewUrl"))}
 
 
@@ -85,12 +88,12 @@ def _reference(kind: str, source: object, files: Files) -> dict[str, Any]:
     filename: str | None
     match source:
         case {"uploadId": str(upload_id)}:
-            file = files[Wanted(kind, upload_id)]
+            file = files[UploadReference(kind, upload_id)]
             part, filename = {"id": file.media_id}, file.filename
         case {"url": str(url)}:
             part, filename = {"link": url}, _filename_in(url)
         case _:
-            raise BadMessage("no_media", "the message names neither a link nor an upload")
+            raise BadMessage("no_media", "the message has no file: give a link or an upload")
     return {**part, "filename": filename} if kind == "document" and filename else part
 
 
@@ -99,31 +102,33 @@ def _template_part(template: object, files: Files) -> dict[str, Any]:
         case {"name": str(name), "language": str(language), **others}:
             part = {"name": name, "language": {"code": language}}
         case _:
-            raise BadMessage("no_template", "the message names no template and language")
+            raise BadMessage("no_template", "the template has no name or no language: give both")
     components = others.get("components")
-    return {**part, "components": _filled(components, files) if files else components} if components else part
+    return {**part, "components": _with_media_ids(components, files) if files else components} if components else part
 
 
-def _filled(tree: Any, files: Files) -> Any:
-    """The components, with Meta's ids in the place of uploads."""
+def _with_media_ids(tree: Any, files: Files) -> Any:
+    """Return the components with Meta's media ids in place of the uploads."""
     if isinstance(tree, list):
-        return [_filled(part, files) for part in tree]
+        return [_with_media_ids(part, files) for part in tree]
     if not isinstance(tree, dict):
         return tree
     return {
-        kind: {**_reference(kind, part, files), **_others(part)} if _is_upload(kind, part) else _filled(part, files)
+        kind: {**_reference(kind, part, files), **_without_upload_id(part)}
+        if _is_upload(kind, part)
+        else _with_media_ids(part, files)
         for kind, part in tree.items()
     }
 
 
-def _uploads_in(tree: Any) -> Iterator[Wanted]:
+def _uploads_in(tree: Any) -> Iterator[UploadReference]:
     if isinstance(tree, list):
         for part in tree:
             yield from _uploads_in(part)
     elif isinstance(tree, dict):
         for kind, part in tree.items():
             if _is_upload(kind, part):
-                yield Wanted(kind, part["uploadId"])
+                yield UploadReference(kind, part["uploadId"])
             else:
                 yield from _uploads_in(part)
 
@@ -132,7 +137,7 @@ def _is_upload(kind: str, part: Any) -> bool:
     return kind in MEDIA_KINDS and isinstance(part, dict) and isinstance(part.get("uploadId"), str)
 
 
-def _others(part: Mapping[str, Any]) -> dict[str, Any]:
+def _without_upload_id(part: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in part.items() if name != "uploadId"}
 
 
@@ -140,6 +145,6 @@ def _filename_in(url: str) -> str | None:
     try:
         path = urlsplit(url).path
     except ValueError as error:
-        raise BadMessage("no_media", "the link is no address") from error
+        raise BadMessage("no_media", "the link is not a valid address: correct it") from error
     name = unquote(path.rpartition("/")[2])
     return name if "." in name else None

@@ -1,4 +1,4 @@
-"""Files at Meta: each is uploaded once for a connection, and used by its id until that expires."""
+"""Files at Meta: each is uploaded once for a connection, and used by its media id until the id expires."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -7,13 +7,13 @@ from functools import partial
 from typing import Final
 
 from wabroadcast_core import BadMessage, MediaFile, SenderContext, fits
-from wabroadcast_plugins.senders.whatsapp_cloud.messages import Uploaded, Wanted
+from wabroadcast_plugins.senders.shared.media import MEGABYTE
+from wabroadcast_plugins.senders.whatsapp_cloud.messages import UploadedFile, UploadReference
 
 DAY: Final = 86_400.0  # seconds
-KEPT_SECONDS: Final = 29 * DAY  # Meta's ids last for 30 days
-HELD_SECONDS: Final = 3_600.0  # here, before the memory of all processes is asked again
-MOST_HELD: Final = 1_000
-MEGABYTE: Final = 1024 * 1024
+MEDIA_ID_SECONDS: Final = 29 * DAY  # Meta's ids are valid for 30 days
+RECHECK_SECONDS: Final = 3_600.0  # time in this process' memory before the shared cache is read again
+MOST_ENTRIES: Final = 1_000  # in this process' memory
 
 MEDIA_BYTES: Final[Mapping[str, int]] = {
     "image": 5 * MEGABYTE,
@@ -42,16 +42,18 @@ MEDIA_TYPES: Final[Mapping[str, frozenset[str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    task: asyncio.Task[Uploaded]
+class _Entry:
+    """One upload in this process' memory, finished or in progress."""
+
+    task: asyncio.Task[UploadedFile]
     since: float  # of the loop's clock
 
 
 class Uploads:
-    """The uploads of one connection. Who asks for one that is under way waits for it.
+    """The uploads of one connection. Sends that need the same file wait for one upload.
 
-    :param phone_number_id: ids hold for the number that they were uploaded for.
-    :param upload: hands a file to Meta and returns its id.
+    :param phone_number_id: a media id is valid only for the number that it was uploaded for.
+    :param upload: uploads a file to Meta and returns its media id.
     """
 
     def __init__(
@@ -60,72 +62,80 @@ class Uploads:
         self._context = context
         self._prefix = f"media:{phone_number_id}:"
         self._upload = upload
-        self._held: dict[Wanted, _Held] = {}  # the oldest first
+        self._entries: dict[UploadReference, _Entry] = {}  # the oldest first
 
-    async def find(self, wanted: Wanted) -> Uploaded:
-        """Those who waited go on with the gaps in which they came: all at once would break the connection's limit.
+    async def find(self, reference: UploadReference) -> UploadedFile:
+        """Return the file at Meta, and upload it first if needed.
 
-        :raises SendError: there is no such file, it does not fit, or it cannot be uploaded.
+        Sends that waited for an upload continue with the same gaps in which they started to wait: all at once would
+        exceed the connection's limit.
+
+        :raises SendError: there is no such file, Meta does not accept it, or it cannot be uploaded.
         """
         now = asyncio.get_running_loop().time()
-        held = self._held.get(wanted)
-        if held is None or now - held.since > HELD_SECONDS:
-            held = self._hold(wanted, now=now)
-        if held.task.done():
-            return held.task.result()
-        uploaded = await asyncio.shield(held.task)
-        await asyncio.sleep(now - held.since)
+        entry = self._entries.get(reference)
+        if entry is None or now - entry.since > RECHECK_SECONDS:
+            entry = self._add(reference, now=now)
+        if entry.task.done():
+            return entry.task.result()
+        uploaded = await asyncio.shield(entry.task)
+        await asyncio.sleep(now - entry.since)
         return uploaded
 
-    async def forget(self, wanted: Wanted, uploaded: Uploaded) -> None:
-        """Meta knows this id no longer; one that took its place meanwhile stays."""
-        held = self._held.get(wanted)
-        if held is not None and _is_done(held.task) and held.task.result() == uploaded:
-            del self._held[wanted]
+    async def forget(self, reference: UploadReference, uploaded: UploadedFile) -> None:
+        """Forget a media id that Meta no longer knows, unless another one has replaced it in the meantime."""
+        entry = self._entries.get(reference)
+        if entry is not None and _has_result(entry.task) and entry.task.result() == uploaded:
+            del self._entries[reference]
         if await self._context.kept.get(uploaded.key) == uploaded.media_id:
             await self._context.kept.put(uploaded.key, "", seconds=1)
 
     async def close(self) -> None:
-        tasks = [held.task for held in self._held.values()]
+        """Cancel the uploads in progress."""
+        tasks = [entry.task for entry in self._entries.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _hold(self, wanted: Wanted, *, now: float) -> _Held:
-        held = _Held(asyncio.create_task(self._obtain(wanted)), now)
-        held.task.add_done_callback(partial(self._obtained, wanted))
-        self._held.pop(wanted, None)
-        self._held[wanted] = held
-        if len(self._held) > MOST_HELD:
-            del self._held[next(iter(self._held))]
-        return held
+    def _add(self, reference: UploadReference, *, now: float) -> _Entry:
+        entry = _Entry(asyncio.create_task(self._load(reference)), now)
+        entry.task.add_done_callback(partial(self._drop_failure, reference))
+        self._entries.pop(reference, None)
+        self._entries[reference] = entry
+        if len(self._entries) > MOST_ENTRIES:
+            del self._entries[next(iter(self._entries))]
+        return entry
 
-    async def _obtain(self, wanted: Wanted) -> Uploaded:
-        file = await self._context.load_media({"uploadId": wanted.upload_id})
-        _check_file(file, wanted.kind)
+    async def _load(self, reference: UploadReference) -> UploadedFile:
+        file = await self._context.load_media({"uploadId": reference.upload_id})
+        _check_file(file, reference.kind)
         key = self._prefix + file.key
         media_id = await self._context.kept.get(key)
         if not media_id:
             media_id = await self._upload(file)
-            await self._context.kept.put(key, media_id, seconds=KEPT_SECONDS)
-        return Uploaded(media_id, file.filename, key)
+            await self._context.kept.put(key, media_id, seconds=MEDIA_ID_SECONDS)
+        return UploadedFile(media_id, file.filename, key)
 
-    def _obtained(self, wanted: Wanted, task: asyncio.Task[Uploaded]) -> None:
-        """A failure is not kept."""
-        held = self._held.get(wanted)
-        if not _is_done(task) and held is not None and held.task is task:
-            del self._held[wanted]
+    def _drop_failure(self, reference: UploadReference, task: asyncio.Task[UploadedFile]) -> None:
+        """Remove a failed upload from memory, so that the next message tries again."""
+        entry = self._entries.get(reference)
+        if not _has_result(task) and entry is not None and entry.task is task:
+            del self._entries[reference]
 
 
-def _is_done(task: asyncio.Task[Uploaded]) -> bool:
-    """Whether a task has a result. Looks at a failure too, which nobody may wait for any more."""
+def _has_result(task: asyncio.Task[UploadedFile]) -> bool:
+    """Check whether a task has a result. This also retrieves an exception, so that asyncio does not log it later."""
     return task.done() and not task.cancelled() and task.exception() is None
 
 
 def _check_file(file: MediaFile, kind: str) -> None:
-    """:raises BadMessage: Meta does not take it as this kind."""
+    """Check a file's size and type.
+
+    :raises BadMessage: Meta does not accept the file for this message type.
+    """
     if len(file.content) > MEDIA_BYTES[kind]:
-        most = MEDIA_BYTES[kind] // MEGABYTE
-        raise BadMessage("media_too_large", f"Meta takes {most} MB at most as {kind}")
+        largest = MEDIA_BYTES[kind] // MEGABYTE
+        raise BadMessage("media_too_large", f"the {kind} is too large: Meta accepts up to {largest} MB")
     if not fits(file.content_type, MEDIA_TYPES[kind]):
-        raise BadMessage("media_type", f"Meta does not take {file.content_type} as {kind}")
+        names = " or ".join(sorted(MEDIA_TYPES[kind]))
+        raise BadMessage("media_type", f"the file is {file.content_type}: Meta accepts {kind} messages with {names}")

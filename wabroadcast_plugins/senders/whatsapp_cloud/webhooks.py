@@ -1,4 +1,4 @@
-"""What Meta calls back with: the proof that it is Meta, then receipts, messages of people, news of the account."""
+"""Meta's webhook calls: the proof that they are Meta's, then receipts, messages from people and account events."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from wabroadcast_core import (
 from wabroadcast_plugins.senders.shared.signatures import hmac_of, same_text
 from wabroadcast_plugins.senders.whatsapp_cloud.errors import MetaError, classify
 
-News: TypeAlias = Receipt | Inbound | ConnectionEvent
+ProviderEvent: TypeAlias = Receipt | Inbound | ConnectionEvent
 Part: TypeAlias = Mapping[str, Any]
 
 _RECEIPTS: Final[Mapping[str, Literal["sent", "delivered", "read", "failed"]]] = {
@@ -39,6 +39,7 @@ _BAN_STATES: Final[Mapping[str, Literal["up", "down"]]] = {
     "SCHEDULE_FOR_DISABLE": "down",
     "REINSTATE": "up",
 }
+_CANNOT_SEND: Final = "Meta reports that the account cannot send: look it up in WhatsApp Manager"
 _NUMBER: Final = re.compile(r"\+?([0-9]{5,20})")
 _SECONDS: Final = re.compile(r"[0-9]{1,11}")
 
@@ -47,35 +48,47 @@ _SECONDS: Final = re.compile(r"[0-9]{1,11}")
 
 
 def check_handshake(query: Mapping[str, str], *, verify_token: str) -> str:
-    """:returns: the challenge to answer with. :raises WebhookRefusedError: it is not Meta's."""
+    """Check Meta's handshake.
+
+    :returns: the challenge to answer with.
+    :raises WebhookRefusedError: the request is not Meta's.
+    """
     if not verify_token:
-        raise WebhookRefusedError("no verify token is set: set verifyToken to the one given to Meta")
+        raise WebhookRefusedError("no verifyToken is set: set it to the verify token entered at Meta")
     if query.get("hub.mode") != "subscribe" or not same_text(query.get("hub.verify_token", ""), verify_token):
-        raise WebhookRefusedError("the verify token is not that of this connection")
+        raise WebhookRefusedError(
+            "the request does not carry this connection's verifyToken: enter the same verify token at Meta and here"
+        )
     if "hub.challenge" not in query:
-        raise WebhookRefusedError("there is no challenge to answer")
+        raise WebhookRefusedError("the request has no hub.challenge: start the verification of the webhook at Meta")
     return query["hub.challenge"]
 
 
 def check_signature(request: WebhookRequest, *, app_secret: str) -> None:
-    """:raises WebhookRefusedError: the body is not signed by Meta."""
+    """Check that the body is signed by Meta.
+
+    :raises WebhookRefusedError: it is not, or no app secret is set.
+    """
     if not app_secret:
-        raise WebhookRefusedError("no app secret is set: set appSecret to that of the Meta app")
+        raise WebhookRefusedError("no appSecret is set: set it to the app secret of the Meta app")
     if not same_text(request.headers.get("x-hub-signature-256", ""), f"sha256={hmac_of(request, app_secret)}"):
-        raise WebhookRefusedError("the signature is not that of this connection's Meta app")
+        raise WebhookRefusedError(
+            "the header X-Hub-Signature-256 does not match this connection's appSecret: set it to the app secret of "
+            "the Meta app that calls"
+        )
 
 
-# --- what it says ------------------------------------------------------------------------------------------------
+# --- the events --------------------------------------------------------------------------------------------------
 
 
-def read_news(body: bytes, *, phone_number_id: str) -> list[News]:
-    """Everything that concerns this phone number; what is of another shape than known yields nothing."""
+def read_events(body: bytes, *, phone_number_id: str) -> list[ProviderEvent]:
+    """Return the events of a call that concern this phone number. Parts of an unknown shape are skipped."""
     document = read_json(body)
     changes = [change for entry in _parts(document, "entry") for change in _parts(entry, "changes")]
-    return [news for change in changes for news in _read_change(change, phone_number_id)]
+    return [event for change in changes for event in _read_change(change, phone_number_id)]
 
 
-def _read_change(change: Part, phone_number_id: str) -> Iterator[News]:
+def _read_change(change: Part, phone_number_id: str) -> Iterator[ProviderEvent]:
     value = _part(change, "value")
     match change.get("field"):
         case "messages" if _is_ours(value, phone_number_id):
@@ -85,8 +98,8 @@ def _read_change(change: Part, phone_number_id: str) -> Iterator[News]:
             yield from filter(None, (_read_preference(each, value) for each in _parts(value, "user_preferences")))
         case "account_update":
             yield from filter(None, [_read_account(value)])
-        case "phone_number_quality_update" if _text(value, "event") == "RESTRICTED":  # flagged ones still send
-            yield ConnectionEvent("down", "quality_restricted")
+        case "phone_number_quality_update" if _text(value, "event") == "RESTRICTED":  # flagged numbers can still send
+            yield ConnectionEvent("down", f"quality_restricted: {_CANNOT_SEND}")
 
 
 def _is_ours(value: Part, phone_number_id: str) -> bool:
@@ -106,14 +119,14 @@ def _read_status(status: Part) -> Receipt | None:
 def _error_in(status: Part) -> SendError:
     errors = filter(None, map(MetaError.read, _parts(status, "errors")))
     first = next(errors, None)
-    return Rejected("failed", "Meta gives no reason") if first is None else classify(first)
+    return Rejected("failed", "Meta gave no reason") if first is None else classify(first)
 
 
 def _read_message(message: Part, value: Part) -> Inbound | None:
-    number, at, said = _number_of(message.get("from"), value), _time_of(message), _what_was_said(message)
-    if number is None or at is None or said is None or "group_id" in message:
+    number, at, content = _number_of(message.get("from"), value), _time_of(message), _content_of(message)
+    if number is None or at is None or content is None or "group_id" in message:
         return None
-    text, payload = said
+    text, payload = content
     return Inbound(
         number=number,
         text=text,
@@ -124,8 +137,8 @@ def _read_message(message: Part, value: Part) -> Inbound | None:
     )
 
 
-def _what_was_said(message: Part) -> tuple[str, str] | None:
-    """Text and payload; None where it is not for reading: reactions, places, notices of the system."""
+def _content_of(message: Part) -> tuple[str, str] | None:
+    """Return the text and the payload of a message; None for reactions, locations and system notices."""
     kind = _text(message, "type")
     part = _part(message, kind)
     match kind:
@@ -140,11 +153,11 @@ def _what_was_said(message: Part) -> tuple[str, str] | None:
 
 
 def _read_preference(preference: Part, value: Part) -> Inbound | None:
-    wish = _PREFERENCES.get(_text(preference, "value"))
+    choice = _PREFERENCES.get(_text(preference, "value"))
     number, at = _number_of(preference.get("wa_id"), value), _time_of(preference)
-    if wish is None or number is None or at is None or preference.get("category") != "marketing_messages":
+    if choice is None or number is None or at is None or preference.get("category") != "marketing_messages":
         return None
-    return Inbound(number=number, text="", at=at, preference=wish)
+    return Inbound(number=number, text="", at=at, preference=choice)
 
 
 def _read_account(value: Part) -> ConnectionEvent | None:
@@ -155,14 +168,17 @@ def _read_account(value: Part) -> ConnectionEvent | None:
     if event == "DISABLED_UPDATE":
         word, states = _text(_part(value, "ban_info"), "waba_ban_state"), _BAN_STATES
     state = states.get(word)
-    return None if state is None else ConnectionEvent(state, f"account_{word.removeprefix('ACCOUNT_').lower()}")
+    reason = f"account_{word.removeprefix('ACCOUNT_').lower()}"
+    if state == "down":
+        return ConnectionEvent("down", f"{reason}: {_CANNOT_SEND}")
+    return None if state is None else ConnectionEvent(state, reason)
 
 
 def _read_restriction(value: Part) -> ConnectionEvent | None:
-    """Restrictions of calls, new numbers or new templates do not stop messages."""
+    """Read a restriction of the account; None for restrictions of calls, new numbers or new templates."""
     kinds = [_text(each, "restriction_type") for each in _parts(value, "restriction_info")]
     stops_messages = not kinds or any(kind.endswith("_MESSAGING") for kind in kinds)
-    return ConnectionEvent("down", "account_restricted") if stops_messages else None
+    return ConnectionEvent("down", f"account_restricted: {_CANNOT_SEND}") if stops_messages else None
 
 
 # --- parts of any shape ------------------------------------------------------------------------------------------
@@ -179,7 +195,7 @@ def _parts(whole: object, name: str) -> list[Part]:
 
 
 def _text(part: Part, name: str) -> str:
-    """A text without what no store takes: zero bytes, halves of characters."""
+    """Return a text without characters that a database refuses: NUL and lone surrogates."""
     text = part.get(name)
     return text.replace("\0", "").encode(errors="ignore").decode() if isinstance(text, str) else ""
 
@@ -190,7 +206,7 @@ def _time_of(part: Part) -> float | None:
 
 
 def _number_of(own: object, value: Part) -> str | None:
-    """The person's number, or that of the only contact. Who hides it behind a user name has none."""
+    """Return the person's number, else that of the only contact; None for people who hide it behind a user name."""
     contacts = _parts(value, "contacts")
     wa_id = own or (contacts[0].get("wa_id") if len(contacts) == 1 else None)
     found = _NUMBER.fullmatch(wa_id) if isinstance(wa_id, str) else None

@@ -32,27 +32,27 @@ from wabroadcast_plugins.senders.shared.jids import (
         pytest.param("0@s.whatsapp.net", "person", None, id="whatsapp-itself"),
         pytest.param("0812345678901@c.us", "person", None, id="not-international"),
         pytest.param("6281234567890123@c.us", "person", None, id="too-long"),
-        pytest.param("@c.us", "person", None, id="nobody"),
+        pytest.param("@c.us", "person", None, id="no-user"),
         pytest.param("me@c.us", "person", None, id="letters"),
         pytest.param("٦٢٨١٢٣٤٥٦٧٨٩@c.us", "person", None, id="digits-of-another-script"),
-        pytest.param("628123456789@c.us\n", "unknown", None, id="line-break-behind"),
+        pytest.param("628123456789@c.us\n", "unknown", None, id="line-break-at-the-end"),
         pytest.param("628123456789", "unknown", "+628123456789", id="digits-alone"),
         pytest.param(628123456789, "unknown", "+628123456789", id="a-whole-number"),
-        pytest.param("+62 812-3456-789", "unknown", "+628123456789", id="as-people-write-it"),
+        pytest.param("+62 812-3456-789", "unknown", "+628123456789", id="with-blanks-and-hyphens"),
         pytest.param("081234567801", "unknown", None, id="digits-without-a-country"),
         pytest.param("1203630412345678", "unknown", None, id="too-many-digits"),
         pytest.param("62812", "unknown", None, id="too-few-digits"),
         pytest.param("٦٢٨١٢٣٤٥٦٧٨٠١", "unknown", None, id="digits-of-another-script-alone"),
-        pytest.param("62 812-3456-789@c.us", "person", None, id="no-id-is-written-so"),
+        pytest.param("62 812-3456-789@c.us", "person", None, id="blanks-in-an-id"),
         pytest.param("628123456789@x@c.us", "person", None, id="two-servers"),
-        pytest.param(True, "unknown", None, id="a-truth"),
+        pytest.param(True, "unknown", None, id="a-boolean"),
         pytest.param("13135550002@bot", "unknown", None, id="other-server"),
         pytest.param("", "unknown", None, id="empty"),
         pytest.param(None, "unknown", None, id="none"),
         pytest.param({"user": "628123456789"}, "unknown", None, id="no-text"),
     ],
 )
-def test_an_id_is_told_apart_and_gives_its_number(jid: object, kind: str, number: str | None) -> None:
+def test_an_id_gives_its_kind_and_its_number(jid: object, kind: str, number: str | None) -> None:
     assert (kind_of(jid), number_of(jid)) == (kind, number)
 
 
@@ -60,23 +60,23 @@ def test_an_id_is_told_apart_and_gives_its_number(jid: object, kind: str, number
     ("digits", "number"),
     [
         pytest.param("5215512345678", "+525512345678", id="mexico-with-the-old-1"),
-        pytest.param("525512345678", "+525512345678", id="mexico-of-today"),
+        pytest.param("525512345678", "+525512345678", id="current-form-of-mexico"),
         pytest.param("553188887777", "+5531988887777", id="brazil-before-the-9"),
-        pytest.param("5531988887777", "+5531988887777", id="brazil-of-today"),
+        pytest.param("5531988887777", "+5531988887777", id="current-form-of-brazil"),
         pytest.param("551178887777", "+551178887777", id="brazil-with-7-which-got-no-9"),
         pytest.param("551132345678", "+551132345678", id="brazil-landline"),
         pytest.param("5491123456789", "+5491123456789", id="argentina-keeps-its-9"),
     ],
 )
-def test_an_id_in_an_old_form_gives_the_number_of_today(digits: str, number: str) -> None:
+def test_an_id_in_an_old_form_gives_the_current_number(digits: str, number: str) -> None:
     jid = f"{digits}:7@s.whatsapp.net"
 
     assert number_of(jid) == number
-    assert wa_id_of(jid) == digits, "WhatsApp's own form is not lost"
-    assert parse_number(number, region="ID") == number, "it is how the contact book has it"
+    assert wa_id_of(jid) == digits, "WhatsApp's own form is kept"
+    assert parse_number(number, region="ID") == number, "the contact book stores this form"
 
 
-def test_the_first_of_several_ids_that_is_a_persons_gives_the_number() -> None:
+def test_the_first_id_of_a_person_gives_the_number() -> None:
     assert number_of("9988@lid", None, "628123456789@c.us", "628111111111@c.us") == "+628123456789"
     assert number_of() is None
 
@@ -93,20 +93,20 @@ def test_the_first_of_several_ids_that_is_a_persons_gives_the_number() -> None:
         (None, False, False),
     ],
 )
-def test_a_chat_is_with_one_person_or_for_many(jid: object, *, one: bool, many: bool) -> None:
+def test_a_chat_is_with_one_person_or_with_many(jid: object, *, one: bool, many: bool) -> None:
     assert (is_one_person(jid), is_for_many(jid)) == (one, many)
 
 
-def test_the_id_of_a_message_looks_like_those_of_web_clients_and_stays_with_it() -> None:
-    made = message_id_of("job-7")
+def test_the_created_message_id_has_the_form_of_web_clients_and_is_always_the_same() -> None:
+    created = message_id_of("job-7")
 
-    assert made == message_id_of("job-7") == "3EB0C37BD1A8462D7AD637"
-    assert made != message_id_of("job-8")
+    assert created == message_id_of("job-7") == "3EB0C37BD1A8462D7AD637"
+    assert created != message_id_of("job-8")
 
 
 @QUICK
 @given(st.text() | st.none() | st.integers() | st.lists(st.text()) | st.from_regex(r"\A\d{1,20}(:\d+)?@(c\.us|lid)\Z"))
-def test_whatever_comes_is_e164_or_nothing(jid: object) -> None:
+def test_any_value_gives_an_e164_number_or_none(jid: object) -> None:
     number = number_of(jid)
 
     assert (number is None) is (wa_id_of(jid) is None)

@@ -40,11 +40,11 @@ def test_a_call_carries_json_or_a_form(body: bytes, form: dict[str, str], docume
     ("value", "objects"),
     [([{"a": 1}, 7, None, {}], [{"a": 1}, {}]), ({"a": 1}, [{"a": 1}]), ("?", []), (None, [])],
 )
-def test_objects_come_alone_or_in_a_list(value: object, objects: list[object]) -> None:
+def test_objects_may_be_single_or_in_a_list(value: object, objects: list[object]) -> None:
     assert objects_in(value) == objects
 
 
-def test_what_is_of_another_kind_is_empty() -> None:
+def test_values_of_another_type_count_as_empty() -> None:
     assert fields_of(["a"]) == {}
     assert texts_in(["a", "", 7, None]) == ["a"]
     assert texts_in("abc") == []
@@ -55,7 +55,7 @@ def test_what_is_of_another_kind_is_empty() -> None:
 @pytest.mark.parametrize(
     ("value", "text"), [(" a ", "a"), (80367170, "80367170"), (True, ""), (1.5, ""), (["a"], ""), (None, "")]
 )
-def test_a_text_may_be_a_whole_number(value: object, text: str) -> None:
+def test_a_text_may_be_an_integer(value: object, text: str) -> None:
     assert as_text(value) == text
 
 
@@ -85,14 +85,14 @@ def test_a_time_is_seconds_milliseconds_or_a_date(value: object, seconds: float)
         *("", "soon", "nan", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+09:00", "9999-99-99"),
     ],
 )
-def test_what_is_no_time_of_a_message_is_now(value: object) -> None:
+def test_an_invalid_time_is_replaced_by_the_current_time(value: object) -> None:
     assert seconds_of(value) is None
     assert time_of(value) == pytest.approx(time.time(), abs=10)
 
 
 @QUICK
 @given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.datetimes().map(str))
-def test_a_time_is_a_sensible_one_or_none(value: object) -> None:
+def test_a_time_is_within_the_bounds_or_none(value: object) -> None:
     seconds = seconds_of(value)
 
     assert seconds is None or EARLIEST <= seconds <= LATEST
@@ -100,5 +100,5 @@ def test_a_time_is_a_sensible_one_or_none(value: object) -> None:
 
 @QUICK
 @given(st.binary() | st.text().map(lambda text: json.dumps(text).encode()))
-def test_no_bytes_of_a_call_raise(body: bytes) -> None:
+def test_no_body_of_a_call_raises(body: bytes) -> None:
     assert objects_in(document_in(WebhookRequest("POST", {}, {}, body))) == []

@@ -1,7 +1,7 @@
 import pytest
 
 from wabroadcast_core import Rejected, SendError, Temporary, Throttled
-from wabroadcast_plugins.senders.shared.refusals import find_refusal, late_failure, shown
+from wabroadcast_plugins.senders.shared.refusals import find_refusal, late_failure, safe_detail
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_a_late_failure_is_a_refusal_only_by_its_code(code: object, error: type[
     assert (type(found), found.reason) == (error, reason)
 
 
-def test_what_is_shown_of_a_gateways_words_is_short_and_without_numbers() -> None:
-    said = shown("nobody at\n628123456789  " + "x" * 500)
+def test_the_detail_of_an_error_is_short_and_without_numbers() -> None:
+    detail = safe_detail("nobody at\n628123456789  " + "x" * 500)
 
-    assert said.startswith("nobody at … x")
-    assert len(said) == 200
+    assert detail.startswith("nobody at … x")
+    assert len(detail) == 200

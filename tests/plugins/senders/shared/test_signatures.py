@@ -39,20 +39,20 @@ def test_the_digits_of_a_signature_may_be_in_capitals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "secret", "words"),
+    ("request_", "secret", "message"),
     [
-        pytest.param(signed(secret="another"), SECRET, "X-Signature is not made with", id="another-secret"),
-        pytest.param(signed(prefix="sha1="), SECRET, "X-Signature is not made with", id="another-prefix"),
+        pytest.param(signed(secret="another"), SECRET, "X-Signature does not match", id="another-secret"),
+        pytest.param(signed(prefix="sha1="), SECRET, "X-Signature does not match", id="another-prefix"),
         pytest.param(
-            WebhookRequest("POST", {}, {"x-signature": "\xff\ud800"}, BODY), SECRET, "is not made with", id="no-digits"
+            WebhookRequest("POST", {}, {"x-signature": "\xff\ud800"}, BODY), SECRET, "does not match", id="no-digits"
         ),
-        pytest.param(WebhookRequest("POST", {}, {}, BODY), SECRET, "is not made with", id="no-signature"),
-        pytest.param(signed(secret=""), "", "no webhookSecret is set: give this connection its key", id="none-set"),
+        pytest.param(WebhookRequest("POST", {}, {}, BODY), SECRET, "does not match", id="no-signature"),
+        pytest.param(signed(secret=""), "", "no webhookSecret is set: set it to its key", id="none-set"),
     ],
 )
-def test_a_call_that_is_not_signed_is_refused_with_advice(request_: WebhookRequest, secret: str, words: str) -> None:
-    with pytest.raises(WebhookRefusedError, match=words) as caught:
-        require_signature(request_, SecretStr(secret), header="X-Signature", set_there="its key")
+def test_a_call_that_is_not_signed_is_refused_with_advice(request_: WebhookRequest, secret: str, message: str) -> None:
+    with pytest.raises(WebhookRefusedError, match=message) as caught:
+        require_signature(request_, SecretStr(secret), header="X-Signature", provider_field="its key")
 
     assert SECRET not in str(caught.value)
 
@@ -62,16 +62,16 @@ def test_the_token_in_the_address_is_the_proof() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "token", "words"),
+    ("query", "token", "message"),
     [
-        pytest.param({"token": "other"}, SecretStr("t0k"), "has not the token", id="another"),
-        pytest.param({}, SecretStr("t0k"), "has not the token", id="missing"),
+        pytest.param({"token": "other"}, SecretStr("t0k"), "does not carry", id="another"),
+        pytest.param({}, SecretStr("t0k"), "does not carry", id="missing"),
         pytest.param({"token": ""}, SecretStr(""), "set webhookToken", id="an-empty-one-set"),
         pytest.param({"token": ""}, None, "set webhookToken", id="none-set"),
     ],
 )
-def test_any_other_address_is_refused(query: dict[str, str], token: SecretStr | None, words: str) -> None:
-    with pytest.raises(WebhookRefusedError, match=words):
+def test_any_other_address_is_refused(query: dict[str, str], token: SecretStr | None, message: str) -> None:
+    with pytest.raises(WebhookRefusedError, match=message):
         require_token(WebhookRequest("POST", query, {}), token)
 
 

@@ -1,0 +1,107 @@
+"""The program of the child processes that the supervisor starts, web or worker.
+
+It is run as ``python -m host_litestar.child_processes PIPE web SOCKET`` or ``… PIPE worker NUMBER [burst]``, where PIPE
+and SOCKET are inherited file descriptors. The settings come from the environment.
+"""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from types import FrameType
+
+from host_litestar.logs import set_up_logging
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import BroadcastError
+from wabroadcast_core.settings import Settings
+from wabroadcast_core.worker import Worker
+
+log = logging.getLogger("host_litestar.child_processes")  # not __name__, which is __main__ when run as a program
+
+WEB_STOP_SECONDS = 10  # how long requests in progress may take to end
+FORCED_STOP_SECONDS = 5.0  # added to ``stop_seconds``: then the process exits, as no supervisor is left to kill it
+
+
+def main(arguments: list[str]) -> int:
+    """Run one child process to its end.
+
+    :param arguments: PIPE, ``web`` or ``worker``, and what the kind needs, as the module's docstring says.
+    :returns: the exit status.
+    """
+    pipe, kind, *rest = arguments
+    set_up_logging(f"{kind} {rest[0]}" if kind == "worker" else kind)
+    settings = Settings()
+    _stop_with_supervisor(int(pipe), stop_seconds=settings.stop_seconds + FORCED_STOP_SECONDS)
+    try:
+        if kind == "web":
+            run_web(settings, int(rest[0]))
+        else:
+            run_worker(settings, burst="burst" in rest)
+    except BroadcastError as error:
+        log.error("%s", error)  # noqa: TRY400 - the text is enough, a traceback adds nothing
+        return 1
+    return 0
+
+
+def run_web(settings: Settings, descriptor: int) -> None:
+    """Serve the API until a signal comes.
+
+    :param descriptor: file descriptor of a socket that is bound and listening already.
+    """
+    import uvicorn
+
+    from host_litestar.app import create_app
+
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=WEB_STOP_SECONDS,
+    )
+    with socket.socket(fileno=descriptor) as listener:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def run_worker(settings: Settings, *, burst: bool) -> None:
+    """Run a worker until a signal comes.
+
+    :param burst: end earlier, as soon as no work is due.
+    """
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    with Broadcaster(settings) as broadcaster:
+        log.info("worker started")
+        Worker(broadcaster).run(burst=burst, stop=stop)
+    log.info("worker stopped")
+
+
+def _stop_with_supervisor(pipe: int, *, stop_seconds: float) -> None:
+    """Stop this process when the supervisor ends, so that no child process outlives it.
+
+    :param pipe: read end of a pipe whose write end only the supervisor has: a read returns when the supervisor ends.
+    :param stop_seconds: time to stop after SIGTERM; then the process exits at once.
+    """
+
+    def wait_and_stop() -> None:
+        os.read(pipe, 1)
+        log.warning("the supervisor process has ended: stopping this process")
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(stop_seconds)
+        os._exit(1)
+
+    threading.Thread(target=wait_and_stop, name="supervisor-watch", daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,251 @@
+"""From submit to the provider's door, on both stores."""
+
+import asyncio
+import contextlib
+import itertools
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.conftest import wait_for
+from tests.scripted import ScriptedProvider, people, text_to
+from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.control.announcements import Announcement, announce
+from wabroadcast_core.delivery.claimer import Claimer
+from wabroadcast_core.engine import engine as engine_module
+from wabroadcast_core.engine.engine import Engine
+from wabroadcast_core.engine.handlers import Handlers
+from wabroadcast_core.errors import BroadcastError, UnavailableError
+from wabroadcast_core.pacing import pace as pace_module
+from wabroadcast_core.recovery.lease import WorkerLease
+from wabroadcast_core.store import outcomes as outcome_store
+from wabroadcast_core.testing.gateway import Gateway
+from wabroadcast_core.worker import Worker
+
+pytestmark = pytest.mark.slow
+
+
+def test_everyone_gets_one_personal_message(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> None:
+    broadcaster.connections.save("main", {"sender": "gateway", "settings": {"url": gateway.url}})
+    recipients = [{"number": f"0812{n:08d}", "name": f"Orang {n}", "variables": {"code": n}} for n in range(300)]
+
+    job = broadcaster.submit(
+        {"name": "Promo", "connection": "main", "message": {"type": "text", "text": "Halo {{ name }}, {{ code }}"}},
+        recipients,
+    )
+    wait_for(lambda: broadcaster.status(job.job_id).status == "completed", what="completion")
+
+    texts = {arrival.number: arrival.text for arrival in gateway.arrivals()}
+    assert texts == {f"+62812{n:08d}": f"Halo Orang {n}, {n}" for n in range(300)}
+    assert set(gateway.counts().values()) == {1}
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_connection_whose_next_slot_is_far_away_rests_until_then(broadcaster: Broadcaster, worker: Worker) -> None:
+    broadcaster.connections.save("slow", {"sender": "null", "rate": {"messages": 1, "perSeconds": 7}})
+    before = broadcaster.context.redis.info("commandstats")["cmdstat_evalsha"]["calls"]
+
+    job = broadcaster.submit(
+        {"name": "Promo", "connection": "slow", "message": {"type": "text", "text": "Halo"}},
+        [{"number": "08120000001"}, {"number": "08120000002"}],
+    )
+    wait_for(lambda: broadcaster.status(job.job_id).status == "completed", what="completion")
+
+    asked = broadcaster.context.redis.info("commandstats")["cmdstat_evalsha"]["calls"] - before
+    assert asked < 150  # a heartbeat three times a second, and a few for two turns
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_messages_that_gave_up_their_slots_do_not_wait_for_room(
+    settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are all that may be under way, and what they need is other slots."""
+    mark, calls = WorkerLease.mark_started, itertools.count()
+
+    async def mark_slowly(lease: WorkerLease, keys: Sequence[int]) -> None:
+        if next(calls) == 2:
+            await asyncio.sleep(0.7)
+        await mark(lease, keys)
+
+    monkeypatch.setattr(WorkerLease, "mark_started", mark_slowly)
+    narrow = settings.model_copy(update={"in_flight": 2, "turn_seconds": 600.0})
+    with Broadcaster(narrow, plugins=[provider]) as broadcaster:
+        broadcaster.connections.save("main", {"sender": "scripted", "rate": {"messages": 20, "perSeconds": 1}})
+        job_id = broadcaster.submit(text_to("main"), people(20)).job_id
+        worker = Worker(broadcaster)
+        worker.start()
+        wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
+        worker.stop()
+
+    assert set(provider.counts().values()) == {1}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_outcomes_that_cannot_be_stored_are_tried_again_whatever_it_was(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, calls = outcome_store.record_sent, itertools.count()
+
+    def fail_first(*arguments: Any, **options: Any) -> None:
+        if next(calls) < 2:
+            raise ValueError("nobody thought of this")
+        record(*arguments, **options)
+
+    monkeypatch.setattr(outcome_store, "record_sent", fail_first)
+    broadcaster.connections.save("main", {"sender": "scripted"})
+
+    job_id = broadcaster.submit(text_to("main"), people(20)).job_id
+    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
+
+    assert broadcaster.status(job_id).counts.sent == 20
+    assert set(provider.counts().values()) == {1}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_worker_stops_although_a_library_swallows_the_cancellation(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    async def listen_deafly(*_: Any, **__: Any) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            begun.set()
+            await asyncio.sleep(3_600)
+        await asyncio.sleep(3_600)
+
+    monkeypatch.setattr(engine_module, "listen", listen_deafly)
+    worker = Worker(broadcaster)
+    worker.start()
+    assert begun.wait(10)
+    stopping = threading.Thread(target=worker.stop, daemon=True)
+
+    stopping.start()
+    stopping.join(20)
+
+    assert not stopping.is_alive()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_worker_that_cannot_begin_takes_no_work_and_stops(
+    broadcaster: Broadcaster, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: Engine) -> None:
+        raise ValueError("nobody thought of this")
+
+    broadcaster.connections.save("main", {"sender": "scripted"})
+    with monkeypatch.context() as broken:
+        broken.setattr(Engine, "begin", fail)
+        worker = Worker(broadcaster)
+        worker.start()
+        wait_for(lambda: not broadcaster.handlers.loop.has_capacity, what="the failure")
+        job_id = broadcaster.submit(text_to("main"), people(3)).job_id
+        worker.stop()
+    waiting = broadcaster.tasks.huey.pending_count()
+    worker = Worker(broadcaster)
+    worker.start()
+    wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
+    worker.stop()
+
+    assert waiting >= 1
+    assert set(provider.counts().values()) == {1}
+
+
+@pytest.mark.parametrize("burst", [True, False])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_whoever_runs_a_worker_that_cannot_begin_is_told(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch, *, burst: bool
+) -> None:
+    async def fail(_: Engine) -> None:
+        raise ValueError("nobody thought of this")
+
+    monkeypatch.setattr(Engine, "begin", fail)
+
+    with pytest.raises(BroadcastError, match="the engine cannot begin"):
+        Worker(broadcaster).run(burst=burst)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_a_broken_turn_left_in_its_line_hears_of_a_pause(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, calls, broken = Claimer.claim, itertools.count(), threading.Event()
+
+    async def break_off(claimer: Claimer, *asked: Any) -> Any:
+        if next(calls):
+            broken.set()
+            raise UnavailableError("away")
+        return await claim(claimer, *asked)
+
+    def has_broken() -> bool:
+        announce(broadcaster.context.redis, broadcaster.context.keys, Announcement(wake=2))  # the turn looks again
+        return broken.is_set()
+
+    monkeypatch.setattr(Claimer, "claim", break_off)
+    monkeypatch.setattr(pace_module, "HORIZON", 0.9)
+    broadcaster.connections.save("main", {"sender": "scripted", "rate": {"messages": 50}})
+    job_id = broadcaster.submit(text_to("main"), people(40)).job_id
+    wait_for(lambda: provider.starts, what="the first start")
+    wait_for(has_broken, what="the failure")
+
+    broadcaster.pause(job_id)
+    paused_at = time.monotonic()
+    wait_for(lambda: broadcaster.status(job_id).counts.processing == 0, what="all to go back")
+
+    assert [start.moment - paused_at for start in provider.starts if start.moment > paused_at + 0.1] == []
+    assert len(provider.starts) < 40
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_task_that_comes_late_leaves_no_engine_behind(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was taken from the queue before the stop, and asks for the engine after it."""
+    taken, ended = threading.Event(), threading.Event()
+    start_turn = Handlers.start_turn
+
+    def start_late(handlers: Handlers, connection_id: int) -> None:
+        taken.set()
+        ended.wait(10)
+        start_turn(handlers, connection_id)
+
+    monkeypatch.setattr(Handlers, "start_turn", start_late)
+    with Broadcaster(settings) as broadcaster:
+        worker = Worker(broadcaster)
+        worker.start()
+        broadcaster.tasks.turn(1, rank=1)
+        assert taken.wait(10)
+        stopping = threading.Thread(target=worker.stop)
+
+        stopping.start()
+        wait_for(lambda: broadcaster.handlers._loop is None, what="the engine's end")
+        ended.set()
+        stopping.join(20)
+
+        assert broadcaster.handlers._loop is None
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_claim_that_breaks_off_leaves_the_rest_to_the_next_turn(
+    settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, calls = Claimer.claim, itertools.count()
+
+    async def fail_once(claimer: Claimer, *asked: Any) -> Any:
+        if next(calls) == 2:
+            raise UnavailableError("away for a moment")
+        return await claim(claimer, *asked)
+
+    monkeypatch.setattr(Claimer, "claim", fail_once)
+    alone = settings.model_copy(update={"claim_size": 5, "turn_seconds": 0.1, "recover_seconds": 600.0})
+    with Broadcaster(alone, plugins=[provider]) as broadcaster:
+        broadcaster.connections.save("main", {"sender": "scripted"})
+        job_id = broadcaster.submit(text_to("main"), people(2_000)).job_id
+        worker = Worker(broadcaster)
+        worker.start()
+        wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
+        worker.stop()
+
+    assert set(provider.counts().values()) == {1}

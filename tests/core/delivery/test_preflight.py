@@ -1,0 +1,144 @@
+"""The last checks of claimed messages, and their rendering."""
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from tests.core.fakes import FakeBlacklists, FakeRecorder
+from tests.core.rows import START, broadcast, claimed, number_of
+from tests.core.simulated import simulated
+from wabroadcast_core.delivery.preflight import MOST_AT_A_STRETCH, PLUGIN_WAIT, Preflight
+from wabroadcast_core.delivery.slot_queue import PendingSend
+from wabroadcast_core.errors import PluginError
+from wabroadcast_core.store.claims import Claimed
+
+
+class Checking:
+    def __init__(self, plugins: FakeBlacklists | None = None) -> None:
+        self.recorder = FakeRecorder()
+        self.plugins = plugins or FakeBlacklists()
+        fake: Any = self.plugins
+        self._preflight = Preflight(fake, now=lambda: START, put_aside=self.recorder.put_aside)
+
+    async def check(self, *messages: Claimed, text: str = "Halo") -> list[PendingSend]:
+        snapshot = broadcast(text=text)
+        return await self._preflight.check_and_render([(message, snapshot) for message in messages])
+
+    @property
+    def put_aside(self) -> list[tuple[int, str, str | None, str | None]]:
+        """Messages that will not be sent now: key, status, reason, detail."""
+        return [(outcome.key, outcome.status, outcome.reason, outcome.detail) for outcome in self.recorder.outcomes]
+
+
+def numbers_of(ready: list[PendingSend]) -> list[str]:
+    return [pending.claimed.number for pending in ready]
+
+
+@simulated
+async def test_a_message_is_rendered_for_its_recipient() -> None:
+    message = claimed(3, name="Budi", variables=json.dumps({"code": "A1"}), attempts=1)
+
+    [pending] = await Checking().check(message, text="Halo {{ name }}, {{ code }}")
+
+    outgoing = pending.message
+    assert (outgoing.message_id, outgoing.number, outgoing.type) == ("job1-3", number_of(3), "text")
+    assert (outgoing.text, outgoing.name, outgoing.variables) == ("Halo Budi, A1", "Budi", {"code": "A1"})
+    assert outgoing.attempt == 2
+    assert (pending.claimed, pending.ready_at, pending.dropped) == (message, START, False)
+
+
+@simulated
+async def test_a_number_on_the_blacklist_is_skipped_with_its_reason() -> None:
+    checking = Checking()
+
+    ready = await checking.check(claimed(0, blocked="complained"), claimed(1))
+
+    assert numbers_of(ready) == [number_of(1)]
+    assert checking.put_aside == [(claimed(0).key, "skipped", "blacklisted", "complained")]
+
+
+@simulated
+async def test_a_number_that_a_plugin_blocks_is_skipped_with_its_reason() -> None:
+    checking = Checking(FakeBlacklists({number_of(0): "in the file"}))
+
+    ready = await checking.check(claimed(0), claimed(1))
+
+    assert numbers_of(ready) == [number_of(1)]
+    assert checking.put_aside == [(claimed(0).key, "skipped", "blacklisted", "in the file")]
+
+
+@simulated
+async def test_plugins_are_asked_once_for_all_and_for_each_number_once() -> None:
+    checking = Checking(FakeBlacklists({}))
+
+    await checking.check(claimed(0), claimed(1), claimed(0, broadcast_id=2))
+
+    assert checking.plugins.asked == [[number_of(0), number_of(1)]]
+
+
+@simulated
+async def test_without_blacklists_no_plugin_is_asked() -> None:
+    checking = Checking()
+
+    assert len(await checking.check(claimed(0))) == 1
+    assert checking.plugins.asked == []
+
+
+@simulated
+async def test_nothing_is_sent_while_a_blacklist_fails(caplog: pytest.LogCaptureFixture) -> None:
+    checking = Checking(FakeBlacklists(error=PluginError("plugin crm failed")))
+
+    with caplog.at_level(logging.ERROR):
+        ready = await checking.check(claimed(0), claimed(1))
+
+    assert ready == []
+    assert checking.put_aside == [(claimed(place).key, "retry", "blacklist_away", None) for place in range(2)]
+    assert [outcome.due_at for outcome in checking.recorder.outcomes] == [START + PLUGIN_WAIT] * 2
+    assert "plugin crm failed" in caplog.text
+
+
+@simulated
+async def test_a_message_without_a_variable_is_skipped_and_the_others_are_ready() -> None:
+    checking = Checking()
+
+    ready = await checking.check(claimed(0), claimed(1, variables='{"code": "A1"}'), text="Kode {{ code }}")
+
+    assert numbers_of(ready) == [number_of(1)]
+    [(key, status, reason, detail)] = checking.put_aside
+    assert (key, status, reason) == (claimed(0).key, "skipped", "missing_variable")
+    assert "code" in (detail or "")
+
+
+@simulated
+async def test_a_message_whose_text_is_empty_is_skipped() -> None:
+    checking = Checking()
+
+    ready = await checking.check(claimed(0, variables='{"code": " "}'), text="{{ code }}")
+
+    assert ready == []
+    assert [(key, reason) for key, _, reason, _ in checking.put_aside] == [(claimed(0).key, "bad_text")]
+
+
+@simulated
+async def test_nothing_claimed_is_nothing_ready() -> None:
+    assert await Checking().check() == []
+
+
+@simulated
+async def test_other_coroutines_run_while_many_messages_are_rendered() -> None:
+    steps = 0
+
+    async def count() -> None:
+        nonlocal steps
+        while True:
+            await asyncio.sleep(0)
+            steps += 1
+
+    counting = asyncio.create_task(count())
+    await Checking().check(*(claimed(place) for place in range(4 * MOST_AT_A_STRETCH)))
+    counting.cancel()
+
+    assert steps >= 3

@@ -1,0 +1,93 @@
+"""The limiter, primed from the store whenever it knows nothing of a connection."""
+
+from typing import Any
+
+import pytest
+import redis
+
+from tests.core.fakes import FakeClock, FakeLedger, FakeLimiter
+from tests.core.rows import START, connection
+from tests.core.simulated import simulated
+from wabroadcast_core.delivery.primed_pace import PrimedPace
+from wabroadcast_core.errors import UnavailableError
+from wabroadcast_core.pacing.pace import RecentStarts, SlotReport
+
+REPORT = SlotReport(unused=[START - 1])
+
+
+class Priming:
+    def __init__(self, limiter: FakeLimiter) -> None:
+        self.limiter = limiter
+        self.ledger = FakeLedger()
+        self.ledger.starts = RecentStarts(START - 2, {START - 2: 5})
+        pace: Any = limiter
+        ledger: Any = self.ledger
+        self.pace = PrimedPace(pace, ledger=ledger, clock=FakeClock())
+
+
+@simulated
+async def test_a_limiter_that_knows_the_connection_is_not_primed() -> None:
+    priming = Priming(FakeLimiter())
+
+    slots = await priming.pace.reserve(connection(), count=3, report=REPORT)
+
+    assert len(slots.times) == 3
+    assert priming.limiter.reports == [REPORT]
+    assert priming.limiter.primed == []
+    assert priming.ledger.calls == []
+
+
+@simulated
+async def test_a_cold_limiter_is_given_the_recent_starts_before_it_hands_out_slots() -> None:
+    priming = Priming(FakeLimiter(cold=True))
+
+    slots = await priming.pace.reserve(connection(), count=3, report=REPORT)
+
+    assert len(slots.times) == 3
+    assert priming.limiter.primed == [(1, priming.ledger.starts, START)]
+
+
+@simulated
+async def test_a_primed_limiter_gets_no_report_of_slots_that_it_does_not_know() -> None:
+    priming = Priming(FakeLimiter(cold=True))
+
+    await priming.pace.reserve(connection(), count=3, report=REPORT)
+
+    assert priming.limiter.reports == [None]
+
+
+@simulated
+async def test_a_cold_limiter_hands_out_nothing_while_the_store_is_away() -> None:
+    priming = Priming(FakeLimiter(cold=True))
+    priming.ledger.raises["recent_starts"].append(UnavailableError("away"))
+
+    with pytest.raises(UnavailableError):
+        await priming.pace.reserve(connection(), count=3)
+    assert priming.limiter.primed == []
+
+
+@simulated
+async def test_without_redis_there_are_no_slots() -> None:
+    with pytest.raises(redis.ConnectionError):
+        await Priming(FakeLimiter(error=redis.ConnectionError())).pace.reserve(connection(), count=3)
+
+
+@simulated
+async def test_a_report_reaches_the_limiter_unless_it_lost_its_keys() -> None:
+    warm, cold = Priming(FakeLimiter()), Priming(FakeLimiter(cold=True))
+
+    await warm.pace.report(connection(), REPORT)
+    await cold.pace.report(connection(), REPORT)
+
+    assert warm.limiter.reports == [REPORT]
+    assert (cold.limiter.reports, cold.limiter.primed) == ([], [])
+
+
+@simulated
+async def test_a_connection_slows_down_and_no_slowing_is_needed_while_redis_is_away() -> None:
+    warm, away = Priming(FakeLimiter()), Priming(FakeLimiter(error=redis.ConnectionError()))
+
+    await warm.pace.slow_down(1, slot=START, wait=9.0)
+    await away.pace.slow_down(1, slot=START, wait=9.0)
+
+    assert warm.limiter.slowed == [(1, START, 9.0)]

@@ -1,0 +1,248 @@
+"""Outcomes on their way into the store: none is lost, whatever the store does."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests.core.fakes import FakeGroupCommit
+from tests.core.rows import START, claimed, hold_messages, memory_store
+from tests.core.simulated import settle, simulated
+from tests.core.store.bench import Bench
+from wabroadcast_core.background import RETRY_SECONDS
+from wabroadcast_core.errors import UnavailableError
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.outcomes.recorder import MOST_AT_ONCE, MOST_WAITING, Recorder, Result
+from wabroadcast_core.store import tables
+from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.store.outcomes import Outcome
+
+
+@pytest.fixture
+def store() -> Iterator[Bench]:
+    with memory_store() as store:
+        yield store
+
+
+class Recording:
+    """A recorder, and the batches that it reported as recorded.
+
+    :param store: without one, nothing is stored.
+    :param answers: of the group commit.
+    """
+
+    def __init__(self, store: Bench | None = None, *, answers: Sequence[object] = ()) -> None:
+        self.commits = FakeGroupCommit(store, answers=answers)
+        self.batches: list[Sequence[Result]] = []
+        commits: Any = self.commits
+        self.recorder = Recorder(commits, recorded=self.batches.append)
+
+    async def record(self, *results: Result) -> None:
+        for result in results:
+            self.recorder.add(result)
+        await self.recorder.flush()
+
+    @property
+    def recorded(self) -> list[int]:
+        """The keys of the messages that were reported as recorded."""
+        return [result.claimed.key for batch in self.batches for result in batch]
+
+
+def sent(message: Claimed, *, detail: str | None = None) -> Result:
+    outcome = Outcome(message.key, MessageStatus.SENT, True, detail=detail, connection_id=1, sent_at=START)
+    return Result(message, outcome, START)
+
+
+def ended(message: Claimed, status: MessageStatus, *, started: bool = True, reason: str = "131026") -> Result:
+    outcome = Outcome(message.key, status, started, reason=reason, connection_id=1 if started else None)
+    return Result(message, outcome, START if started else None)
+
+
+def keys_of(messages: Sequence[Claimed]) -> list[int]:
+    return [message.key for message in messages]
+
+
+# --- that none is lost -------------------------------------------------------------------------------------------
+
+
+@simulated
+async def test_outcomes_are_recorded_in_the_order_of_their_coming_and_reported_after_the_commit() -> None:
+    recording, messages = Recording(), [claimed(place) for place in range(3)]
+    for message in messages:
+        recording.recorder.add(sent(message))
+    assert (recording.recorder.is_empty, recording.batches) == (False, [])
+
+    await recording.recorder.flush()
+
+    assert recording.recorded == keys_of(messages)
+    assert recording.recorder.is_empty
+
+
+@simulated
+async def test_what_comes_during_a_commit_is_recorded_by_the_next() -> None:
+    recording, messages = Recording(), [claimed(place) for place in range(3)]
+    recording.recorder.add(sent(messages[0]))
+    await asyncio.sleep(0)  # the commit has begun
+    recording.recorder.add(sent(messages[1]))
+    recording.recorder.add(sent(messages[2]))
+
+    await recording.recorder.flush()
+
+    assert [keys_of([result.claimed for result in batch]) for batch in recording.batches] == [
+        keys_of(messages[:1]),
+        keys_of(messages[1:]),
+    ]
+
+
+@simulated
+async def test_a_recorder_goes_on_after_it_was_idle() -> None:
+    recording = Recording()
+
+    await recording.record(sent(claimed(0)))
+    await recording.record(sent(claimed(1)))
+
+    assert recording.recorded == [claimed(0).key, claimed(1).key]
+
+
+@simulated
+async def test_very_many_outcomes_are_stored_in_several_commits() -> None:
+    recording = Recording()
+
+    await recording.record(*(sent(claimed(place)) for place in range(MOST_AT_ONCE + 1)))
+
+    assert [len(batch) for batch in recording.batches] == [MOST_AT_ONCE, 1]
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [
+        pytest.param(UnavailableError("away"), logging.WARNING, id="the-store-is-away"),
+        pytest.param(ValueError("a bug"), logging.ERROR, id="a-bug"),
+    ],
+)
+@simulated
+async def test_outcomes_that_cannot_be_stored_are_kept_and_tried_until_they_are(
+    error: Exception, level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    recording = Recording(answers=[error, error, error])
+    recording.recorder.add(sent(claimed(0)))
+    await asyncio.sleep(2.5 * RETRY_SECONDS)
+
+    assert (recording.recorder.is_empty, recording.batches) == (False, [])
+
+    await asyncio.sleep(RETRY_SECONDS)
+    assert recording.recorded == [claimed(0).key]
+    assert [record.levelno for record in caplog.records] == [level]  # it is said once
+
+
+# --- what is stored ----------------------------------------------------------------------------------------------
+
+
+@simulated
+async def test_each_outcome_is_stored_with_what_is_kept_beside_it(store: Bench) -> None:
+    messages = hold_messages(store, 4)
+    recording = Recording(store)
+
+    await recording.record(
+        sent(messages[0]),
+        sent(messages[1], detail="held_for_quality"),
+        ended(messages[2], MessageStatus.FAILED),
+        ended(messages[3], MessageStatus.SKIPPED, started=False, reason="blacklisted"),
+    )
+
+    assert [store.message(message.key)["status"] for message in messages] == ["sent", "sent", "failed", "skipped"]
+    assert store.message(messages[1].key)["detail"] == "held_for_quality"
+    assert _attempts(store) == [(messages[2].key, 1, "131026")]
+    assert _starts(store) == 3
+    assert _skips(store) == {"blacklisted": 1}
+    store.check_counters(1)
+
+
+@simulated
+async def test_a_message_that_was_settled_meanwhile_is_left_alone_and_the_others_are_stored(store: Bench) -> None:
+    messages = hold_messages(store, 3)
+    _settle(store, messages[1])
+    recording = Recording(store)
+
+    await recording.record(*map(sent, messages))
+
+    assert [store.message(message.key)["status"] for message in messages] == ["sent", "queued", "sent"]
+    assert recording.recorded == keys_of(messages)
+    store.check_counters(1)
+
+
+@simulated
+async def test_messages_of_two_worker_ids_are_recorded_each_under_its_own(store: Bench) -> None:
+    old, new = hold_messages(store, 1, worker_id=6), hold_messages(store, 1, worker_id=7)
+
+    await Recording(store).record(sent(old[0]), sent(new[0]))
+
+    assert [store.message(message.key)["status"] for message in (*old, *new)] == ["sent", "sent"]
+
+
+@simulated
+async def test_a_message_that_is_given_back_waits_as_it_waited_before(store: Bench) -> None:
+    new, tried, early = hold_messages(store, 3)
+    recording = Recording(store)
+
+    recording.recorder.give_back(new, now=START)
+    recording.recorder.give_back(tried._replace(attempts=1), now=START)
+    recording.recorder.give_back(early, now=START, wait=4, reason="recipient_pace")
+    await recording.recorder.flush()
+
+    rows = [store.message(message.key) for message in (new, tried, early)]
+    assert [(row["status"], row["reason"], row["due_at"]) for row in rows] == [
+        ("queued", None, None),
+        ("retry", None, START),
+        ("retry", "recipient_pace", START + 4),
+    ]
+    assert (_attempts(store), _starts(store)) == ([], 0)
+
+
+# --- room --------------------------------------------------------------------------------------------------------
+
+
+@simulated
+async def test_nothing_more_is_claimed_while_the_store_is_far_behind() -> None:
+    recording = Recording(answers=[UnavailableError("away")] * 3)
+    for place in range(MOST_WAITING - 1):
+        recording.recorder.add(sent(claimed(place)))
+    await recording.recorder.has_room()
+    recording.recorder.add(sent(claimed(MOST_WAITING)))
+
+    waiting = asyncio.create_task(recording.recorder.has_room())
+    await asyncio.sleep(2.5 * RETRY_SECONDS)
+    assert not waiting.done()
+
+    await asyncio.sleep(RETRY_SECONDS)
+    await settle()
+    assert waiting.done()
+    await recording.recorder.flush()
+
+
+def _attempts(store: Bench) -> list[tuple[int, int, str]]:
+    found = tables.attempts.c
+    with store.database.read() as conn:
+        return [tuple(row) for row in conn.execute(select(found.message_id, found.attempt, found.reason))]
+
+
+def _starts(store: Bench) -> int:
+    with store.database.read() as conn:
+        return sum(conn.execute(select(tables.connection_starts.c.messages)).scalars())
+
+
+def _skips(store: Bench) -> dict[str, int]:
+    found = tables.skip_counts.c
+    with store.database.read() as conn:
+        return dict(conn.execute(select(found.reason, found.messages)).all())
+
+
+def _settle(store: Bench, message: Claimed) -> None:
+    """Take a message from its worker, as recovery does."""
+    with store.unit() as unit:
+        unit.conn.exec_driver_sql("UPDATE messages SET status = 'queued' WHERE id = ?", (message.key,))
+        unit.changes[message.broadcast_id, "processing"] -= 1
+        unit.changes[message.broadcast_id, "queued"] += 1

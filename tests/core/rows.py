@@ -1,0 +1,101 @@
+"""What unit tests pass around: snapshots, claims, messages that are ready, and a store in memory."""
+
+import contextlib
+import functools
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import StaticPool, create_engine
+
+from tests.core.store.bench import Bench
+from wabroadcast_core.delivery.slot_queue import PendingSend
+from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.models.connection import Limits
+from wabroadcast_core.models.message import OutgoingMessage
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.rendering.content import compile_content
+from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
+from wabroadcast_core.store import tables
+from wabroadcast_core.store.claims import Claimed
+from wabroadcast_core.store.database import Database
+from wabroadcast_core.store.messages import message_key
+
+START = 1_000_000.0  # the time at which every fake clock starts
+WORKER = 7  # the id of the worker under test
+
+
+def connection(key: int = 1, *, active: bool = True, limits: Limits | None = None) -> ConnectionSnapshot:
+    return ConnectionSnapshot(key, f"c{key}", "fake", 1, active, limits or Limits(), b"")
+
+
+def broadcast(key: int = 1, *, text: str = "Halo", **draft: Any) -> BroadcastSnapshot:
+    """:param draft: fields of the draft, as the API names them."""
+    model = BroadcastDraft.model_validate({"name": "Promo", "message": {"type": "text", "text": text}, **draft})
+    return BroadcastSnapshot(key, f"job{key}", model, compile_content(model.message))
+
+
+def number_of(position: int) -> str:
+    return f"+62812{position:08d}"
+
+
+def claimed(position: int = 0, *, broadcast_id: int = 1, **fields: Any) -> Claimed:
+    key = message_key(broadcast_id, position)
+    base = Claimed(key, broadcast_id, number_of(position), None, None, 0, 1, WORKER, 1)
+    return base._replace(**fields)
+
+
+def pending(
+    position: int = 0,
+    *,
+    of: BroadcastSnapshot | None = None,
+    slot: float = START,
+    ready_at: float = START,
+    **fields: Any,
+) -> PendingSend:
+    """A message that is ready to be sent.
+
+    :param fields: of its claim.
+    """
+    snapshot = of or broadcast()
+    claim = claimed(position, broadcast_id=snapshot.id, **fields)
+    message = OutgoingMessage(f"{snapshot.job_id}-{position}", claim.number, "text", "Halo")
+    return PendingSend(claim, message, snapshot, ready_at, slot=slot)
+
+
+# --- a store in memory -------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _empty_tables() -> bytes:
+    db_engine = create_engine("sqlite://", poolclass=StaticPool)
+    tables.metadata.create_all(db_engine)
+    with contextlib.closing(db_engine.raw_connection()) as handle:
+        driver: Any = handle.driver_connection
+        image: bytes = driver.serialize()
+    db_engine.dispose()
+    return image
+
+
+@contextlib.contextmanager
+def memory_store() -> Iterator[Bench]:
+    """A store in this process' memory, with the connections 1 and 2."""
+    handle = sqlite3.connect(":memory:", check_same_thread=False)
+    handle.deserialize(_empty_tables())
+    database = Database(create_engine("sqlite://", poolclass=StaticPool, creator=lambda: handle))
+    bench = Bench(database, now=START)
+    bench.clear()
+    yield bench
+    database.close()
+
+
+def hold_messages(store: Bench, amount: int, *, worker_id: int = WORKER) -> list[Claimed]:
+    """Store a broadcast whose messages are all claimed by one worker, for the connection 1."""
+    key = store.add_broadcast()
+    store.add_messages(key, range(amount))
+    with store.unit() as unit:
+        held = {"status": MessageStatus.PROCESSING, "worker_id": worker_id, "connection_id": 1}
+        unit.conn.execute(tables.messages.update().where(tables.messages.c.broadcast_id == key).values(held))
+        unit.changes[key, "queued"] -= amount
+        unit.changes[key, "processing"] += amount
+    return [claimed(place, broadcast_id=key, worker_id=worker_id) for place in range(amount)]
