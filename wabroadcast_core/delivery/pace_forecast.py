@@ -6,10 +6,10 @@ from typing import Final
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.pacing.pace import UNLIMITED, Slots, Spacing, is_paced
 
-FOLLOWED: Final = 0.3  # of a newly observed share
+FOLLOWED: Final = 0.2  # of a newly observed share
 LEAST_SHARE: Final = 0.02
 FAR: Final = 0.5  # seconds
-GROWTH: Final = 1.2  # of the share, when the turn got all slots that it asked for
+GROWTH: Final = 1.5  # of the share, when the turn got all slots that it asked for
 
 
 class PaceForecast:

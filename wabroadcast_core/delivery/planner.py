@@ -25,7 +25,7 @@ from wabroadcast_core.transport.live_senders import LONGEST_CLAIM
 log = logging.getLogger(__name__)
 
 AHEAD = 0.6  # seconds of sending that are kept ready, beside what is sent while a claim is under way
-HANDOVER_CALLS = 8  # of Redis, from the end of one turn to the first slot of the next
+HANDOVER_CALLS = 5  # of Redis, from the end of one turn to the first slot of the next
 STAGGER = 0.8  # of the time that a claim's messages take to be sent: then the next claim may begin
 CHUNK = 0.5  # of that: fewer messages are not worth a claim, which costs a commit
 MOST_CLAIMS = 4  # under way at once, where a pace is to be kept: slow ones overlap
