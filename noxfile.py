@@ -13,8 +13,12 @@ LINTED = (".",)
 nox.needs_version = ">=2025.2.9"
 nox.options.error_on_missing_interpreters = False
 
-TOGETHER = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")  # most tests wait for processes
-AGAIN = ("--reruns", "2")  # a machine that stalls for seconds fails a test of times once, a defect fails it again
+nox.options.default_venv_backend = "uv|virtualenv"  # uv installs in seconds what takes pip a minute
+nox.options.report = ".nox/report.json"  # the seconds of each session, which .ci/run prints
+
+TOGETHER = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")  # many tests wait for processes
+RERUN = ("--reruns", "2")  # for tests that judge times: a machine that stalls fails one once, a defect every time
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # without compiled modules a new process takes seconds to import them
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -51,7 +55,12 @@ if not FOUND:
 
 
 def install_group(session: nox.Session, group: str, *packages: str) -> None:
-    session.install(*nox.project.dependency_groups(PROJECT, group), *packages)
+    afresh = ("--refresh-package", "wabroadcast") if session.venv_backend == "uv" else ()  # not from uv's cache
+    session.install(*nox.project.dependency_groups(PROJECT, group), *packages, *afresh)
+
+
+def run_pytest(session: nox.Session, *arguments: str) -> None:
+    session.run("pytest", *arguments, *session.posargs, env=COMPILED)
 
 
 @nox.session
@@ -75,10 +84,10 @@ def tests(session: nox.Session) -> None:
     what starts processes or a database server, which is the same there. What judges times runs by itself."""
     install_group(session, "tests", ".[mysql,postgres]")
     if session.python not in {*FOUND[:1], None}:
-        session.run("pytest", *TOGETHER, "-m", "not slow", "-k", "not postgresql and not mariadb", *session.posargs)
+        run_pytest(session, *TOGETHER, "-m", "not slow", "-k", "not postgresql and not mariadb")
         return
-    session.run("pytest", *TOGETHER, *AGAIN, "-m", "not alone and not door", *session.posargs)
-    session.run("pytest", *AGAIN, "-m", "alone and not door", *session.posargs)
+    run_pytest(session, *TOGETHER, "-m", "not alone and not door")
+    run_pytest(session, *RERUN, "-m", "alone and not door")
 
 
 @nox.session
@@ -86,7 +95,7 @@ def coverage(session: nox.Session) -> None:
     """Which lines and branches the suite goes through, but for what judges times: measuring takes its own."""
     install_group(session, "tests", ".[mysql,postgres]")
     shown = ("--cov", "--cov-report=term-missing:skip-covered")
-    session.run("pytest", *TOGETHER, *AGAIN, *shown, "-m", "not alone and not door", *session.posargs)
+    run_pytest(session, *TOGETHER, *shown, "-m", "not alone and not door")
 
 
 @nox.session
@@ -94,23 +103,22 @@ def bench(session: nox.Session) -> None:
     """The benchmarks, with the machine's facts."""
     install_group(session, "tests", ".[mysql,postgres]")
     options = ("-s", "-o", "python_files=bench_*.py", "--timeout=3600")
-    session.run("pytest", "tests/benchmarks", *options, *session.posargs)
+    run_pytest(session, "tests/benchmarks", *options)
 
 
 @nox.session
 def chaos(session: nox.Session) -> None:
     """Broadcasts while processes are killed at random, for long; the seed is printed."""
     install_group(session, "tests", ".[mysql,postgres]")
-    session.run(
-        "pytest", "-s", "-m", "chaos", "--timeout=7200", *session.posargs, env={"WABROADCAST_TEST_CHAOS": "long"}
-    )
+    session.env["WABROADCAST_TEST_CHAOS"] = "long"
+    run_pytest(session, "-s", "-m", "chaos", "--timeout=7200")
 
 
 @nox.session
 def door(session: nox.Session) -> None:
     """The limits as a clock at the provider's door sees them; wants a machine that does nothing else."""
     install_group(session, "tests", ".[mysql,postgres]")
-    session.run("pytest", "-m", "door", *session.posargs)
+    run_pytest(session, "-m", "door")
 
 
 @nox.session
@@ -125,4 +133,4 @@ def fix(session: nox.Session) -> None:
 def fast(session: nox.Session) -> None:
     """The quick loop: one Python, no coverage, nothing slow, up to the first failure."""
     install_group(session, "tests", "-e", ".[mysql,postgres]")
-    session.run("pytest", "-x", "-q", "-m", "not slow", *session.posargs)
+    run_pytest(session, "-x", "-q", "-m", "not slow")

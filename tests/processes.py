@@ -6,14 +6,16 @@ A worker's standard input is its lifeline: it stops in order when that closes, a
 import contextlib
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Self
 
 from pydantic import SecretStr
 
+from tests.forked import ForkedProcess
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.testing import gateway as gateway_plugin
@@ -22,38 +24,43 @@ from wabroadcast_core.worker import Worker
 
 
 class WorkerProcess:
-    """A worker process at work; the gateway's and the null sender are its only plugins beside the built-in ones."""
+    """A running worker process; its only plugins beside the built-in ones are the gateway's and the null sender.
 
-    def __init__(self, settings: Settings, *, module: str = __name__) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+    :param program: the function that the process runs, :func:`main` or one that calls it.
+    """
+
+    def __init__(self, settings: Settings, *, program: Callable[[], None]) -> None:
+        stdin, lifeline = os.pipe()
+        output, stdout = os.pipe()
+        self._lifeline = os.fdopen(lifeline, "w", encoding="utf-8")
+        with os.fdopen(stdin) as its_input, os.fdopen(stdout, "w") as its_output:
+            self._process = ForkedProcess(program, stdin=its_input, stdout=its_output)
         self.pid = self._process.pid
-        self._write(_dump(settings))
-        if not self._process.stdout or self._process.stdout.readline() != "at work\n":
-            self.kill()
-            raise ChildProcessError("the worker did not start")
+        self._lifeline.write(_dump(settings) + "\n")
+        self._lifeline.flush()
+        with os.fdopen(output, encoding="utf-8") as lines:
+            if lines.readline() != "at work\n":
+                self.kill()
+                raise ChildProcessError("the worker did not start")
 
     @property
     def is_running(self) -> bool:
         return self._process.poll() is None
 
     def stop(self, *, seconds: float = 30) -> None:
-        """Have it stop in order, and wait for that."""
-        self._close_input()
+        """Stop the worker in order, and wait for its end."""
+        self._close_lifeline()
         try:
             self._process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
-        self._close_output()
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """End the worker as a crash would."""
         self._process.kill()
         self._process.wait()
-        self._close_input()
-        self._close_output()
+        self._close_lifeline()
 
     def __enter__(self) -> Self:
         return self
@@ -61,27 +68,17 @@ class WorkerProcess:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def _write(self, line: str) -> None:
-        if self._process.stdin is not None:
-            self._process.stdin.write(line + "\n")
-            self._process.stdin.flush()
-
-    def _close_input(self) -> None:
-        if self._process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.close()
-
-    def _close_output(self) -> None:
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+    def _close_lifeline(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._lifeline.close()
 
 
-def start_worker(settings: Settings, *, module: str = __name__) -> WorkerProcess:
-    """Start a worker process on these settings; it is at work when this returns.
+def start_worker(settings: Settings, *, program: Callable[[], None] | None = None) -> WorkerProcess:
+    """Start a worker process with these settings; it works when this returns.
 
-    :param module: what runs there; it calls :func:`main`.
+    :param program: what the process runs, if not :func:`main` alone; it calls :func:`main`.
     """
-    return WorkerProcess(settings, module=module)
+    return WorkerProcess(settings, program=program or main)
 
 
 @contextlib.contextmanager
@@ -113,7 +110,3 @@ def main() -> None:
 def _await_end(stop: threading.Event) -> None:
     sys.stdin.read()
     stop.set()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""The README is true: its commands and programs run, its table is what the settings say."""
+"""The README is correct: its commands and programs run, and its tables match the code."""
 
 import importlib
 import os
@@ -12,12 +12,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
 from host_litestar.settings_table import settings_table
+from wabroadcast_core import Broadcaster
 
 pytestmark = pytest.mark.slow
 
@@ -30,40 +32,40 @@ PROGRAMS = [code for _, language, code in BLOCKS if language == "python"]
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
-    """As a fresh terminal has it, with the installed commands on the path."""
+    """Return the environment of a new terminal that has the installed commands on its path."""
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("WABROADCAST_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{inherited['PATH']}"
     return inherited | {"PATH": path, "PYTHONUNBUFFERED": "1"} | variables
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return int(door.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
-    """The first command of the README, from where it has installed everything, on a port that is free."""
+    """A server, started by the first command of the README without its installation, on a free port."""
     directory = tmp_path_factory.mktemp("readme")
     port = free_port()
     serve = shlex.split(RUN.rpartition("&&")[2].replace(".venv/bin/", ""))
     environment = clean_environment(WABROADCAST_PORT=str(port))
     with (
-        (directory / "out").open("w") as out,
-        subprocess.Popen(serve, cwd=directory, env=environment, stdout=out, stderr=out) as process,
+        (directory / "output").open("w") as output,
+        subprocess.Popen(serve, cwd=directory, env=environment, stdout=output, stderr=output) as process,
     ):
         deadline = time.monotonic() + 60
-        while "--message" not in (directory / "out").read_text() and time.monotonic() < deadline:
+        while "--message" not in (directory / "output").read_text() and time.monotonic() < deadline:
             time.sleep(0.05)
         yield directory, port
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0
 
 
-def test_the_first_screen_holds_two_commands_of_one_line() -> None:
-    first_screen = README.partition("\n## ")[0]
+def test_the_top_of_the_page_has_two_commands_of_one_line() -> None:
+    top = README.partition("\n## ")[0]
 
-    assert first_screen.count("```sh") == 2
+    assert top.count("```sh") == 2
     assert [code.count("\n") for _, _, code in BLOCKS[:2]] == [1, 1]
     assert RUN.endswith("/wabroadcast serve")
     assert TEST.endswith("/nox")
@@ -99,13 +101,22 @@ def test_the_shell_blocks_work_against_a_server(served: tuple[Path, int], block:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert any(sign in done.stdout for sign in ("2 of 2 sent", '"jobId"', '"state":"active"'))
+    assert any(text in done.stdout for text in ("2 of 2 sent", '"jobId"', '"state":"active"'))
     assert "problem" not in done.stdout
 
 
-def test_the_embedded_program_sends(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "output"),
+    [
+        pytest.param(PROGRAMS[0], "1 sent\n", id="send"),
+        pytest.param(PROGRAMS[1], "2 contacts imported, 0 rows rejected\n", id="namespaces"),
+    ],
+)
+def test_the_embedded_programs_work(tmp_path: Path, program: str, output: str) -> None:
+    (tmp_path / "contacts.csv").write_text("Nama;No. HP\nBudi;0812-0000-1001\nSiti;0812-0000-1002\n", encoding="utf-8")
+
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAMS[0]],
+        [sys.executable, "-W", "error", "-c", program],
         cwd=tmp_path,
         env=clean_environment(),
         capture_output=True,
@@ -114,13 +125,30 @@ def test_the_embedded_program_sends(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert (done.returncode, done.stdout) == (0, "1 sent\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, output), done.stderr
+
+
+def test_the_methods_of_the_broadcaster_exist() -> None:
+    table = README.partition("<!-- namespaces -->\n")[2].partition("\n<!-- /namespaces -->")[0]
+    rows = [[re.findall(r"`(\w+)`", cell) for cell in row.split("|")[1:3]] for row in table.splitlines()[2:]]
+    classes = get_type_hints(Broadcaster)
+
+    missing = [
+        (name, method)
+        for names, methods in rows
+        for name in names or ["itself"]
+        for method in methods
+        if not callable(getattr(classes.get(name, Broadcaster), method, None))
+    ]
+
+    assert len(rows) > 5
+    assert missing == []
 
 
 def test_the_mounted_application_serves_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "readme_shop.py").write_text(PROGRAMS[1], encoding="utf-8")
+    (tmp_path / "readme_shop.py").write_text(PROGRAMS[2], encoding="utf-8")
     app: Litestar = importlib.import_module("readme_shop").app
 
     with TestClient(app) as client:
@@ -129,10 +157,10 @@ def test_the_mounted_application_serves_both(tmp_path: Path, monkeypatch: pytest
         assert client.get("/messages/broadcast/jobs").json()["items"] == []
 
 
-def test_the_table_of_settings_is_what_the_settings_say() -> None:
+def test_the_table_of_settings_is_current() -> None:
     shown = README.partition("<!-- settings -->\n")[2].partition("\n<!-- /settings -->")[0]
 
-    assert shown == settings_table(), "python -m host_litestar.settings_table prints the table anew"
+    assert shown == settings_table(), "replace the table by the output of python -m host_litestar.settings_table"
 
 
 def test_every_command_is_in_the_readme() -> None:

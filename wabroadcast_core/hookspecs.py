@@ -90,7 +90,7 @@ class ContactSource(Protocol):
 
         :returns: the rows in the order of the source.
         :raises SourceError: the audience cannot be read to its end; the broadcast fails with this text as its reason.
-        :raises FileError: likewise, for a file.
+        :raises FileError: the file of the audience cannot be read; the broadcast fails in the same way.
         """
         ...
 

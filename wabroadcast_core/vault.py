@@ -39,8 +39,8 @@ class Vault:
             document: dict[str, Any] = json.loads(self._fernet.decrypt(bytes(sealed)))
         except InvalidToken as error:
             raise SetupError(
-                "the settings were encrypted with another key: set WABROADCAST_SECRET_KEY to the key that was used,"
-                " or save the connection again"
+                "the settings of a connection were encrypted with another key: set WABROADCAST_SECRET_KEY to the key "
+                "that was used, or restore secret.key in the data directory"
             ) from error
         return document
 
@@ -75,6 +75,4 @@ def _read_whole_key(path: Path) -> bytes:
         if key := path.read_bytes():
             return key
         time.sleep(0.01)
-    raise SetupError(
-        f"the key file {path} is empty: restore it from a backup, or delete it and save all connections again"
-    )
+    raise SetupError(f"the key file {path} is empty: restore it from a backup, or delete it if this is the first start")

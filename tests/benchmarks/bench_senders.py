@@ -5,17 +5,19 @@ import time
 
 import pytest
 
+from tests import processes
+from tests.benchmarks import uvloop_worker
 from tests.benchmarks.bench_engine import cpu_seconds, submit_prepared
 from tests.benchmarks.quick_provider import QuickProvider
-from tests.conftest import wait_for
 from tests.processes import start_worker
+from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 MESSAGES = 50_000
 TARGET = 2_000  # messages a second
-WORKERS = {"asyncio": "tests.processes", "uvloop": "tests.benchmarks.uvloop_worker"}
+WORKERS = {"asyncio": processes.main, "uvloop": uvloop_worker.main}
 
 
 @pytest.mark.parametrize("loop", WORKERS)
@@ -30,7 +32,7 @@ def test_cloud_api(broadcaster: Broadcaster, settings: Settings, latency: float,
             "rate": None,
         }
         job_id, _ = submit_prepared(broadcaster, MESSAGES, name="cloud", draft=draft)
-        with start_worker(settings, module=WORKERS[loop]) as worker:
+        with start_worker(settings, program=WORKERS[loop]) as worker:
             began, busy = time.perf_counter(), cpu_seconds(worker.pid)
             broadcaster.connections.resume("cloud")
             wait_for(lambda: broadcaster.status(job_id).status == "completed", seconds=300, every=0.1)

@@ -1,10 +1,11 @@
-"""A worker process of the tests whose loops are uvloop's."""
+"""A worker process of the benchmarks whose event loops are uvloop's."""
 
 import asyncio
 import importlib
 
 from tests import processes
 
-if __name__ == "__main__":
+
+def main() -> None:
     asyncio.set_event_loop_policy(importlib.import_module("uvloop").EventLoopPolicy())
     processes.main()

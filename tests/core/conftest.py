@@ -1,5 +1,7 @@
 """A scripted provider beside the gateway; an empty store without an engine; a broadcaster that a module shares."""
 
+import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +19,9 @@ from wabroadcast_core.testing import senders as null_plugin
 
 
 @pytest.fixture
-def bench(database_url: str | None, tmp_path: Path) -> Iterator[Bench]:
-    database = open_database(database_url, sqlite_path=tmp_path / "bench.db")
-    database.migrate()
+def bench(database_url: str | None, sqlite_store: Path, tmp_path: Path) -> Iterator[Bench]:
+    path = shutil.copyfile(sqlite_store, tmp_path / "bench.db")
+    database = open_database(database_url, sqlite_path=path)
     made = Bench(database)
     made.clear()
     yield made
@@ -30,13 +32,15 @@ def bench(database_url: str | None, tmp_path: Path) -> Iterator[Bench]:
 def started(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, valkey: EmbeddedValkey
 ) -> Iterator[Broadcaster]:
-    """A broadcaster without a worker, on either store; a new database takes longer than most tests."""
-    url = None if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+    """A broadcaster without a worker, on either store; to start one takes longer than most tests."""
     directory = tmp_path_factory.mktemp("shared")
     namespace = f"s{abs(hash(directory))}"
-    made = Settings(data_dir=directory, redis_url=valkey.url, namespace=namespace, database_url=url)
-    with Broadcaster(made) as running:
-        yield running
+    with contextlib.ExitStack() as stack:
+        url = None
+        if request.param == "postgresql":
+            url = stack.enter_context(request.getfixturevalue("postgres").lend_store())
+        made = Settings(data_dir=directory, redis_url=valkey.url, namespace=namespace, database_url=url)
+        yield stack.enter_context(Broadcaster(made))
 
 
 @pytest.fixture

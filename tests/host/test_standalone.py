@@ -75,7 +75,8 @@ def test_a_crashed_process_is_restarted(serve: Serve, until: Until, name: str) -
     os.kill(pid, signal.SIGKILL)
 
     until(lambda: not is_alive(pid))
-    until(lambda: httpx.get(f"{server.url}/health/ready").status_code == 200)
+    # the socket stays open, so the request waits until the new process answers: seconds on a busy machine
+    until(lambda: httpx.get(f"{server.url}/health/ready", timeout=30).status_code == 200)
     sent = server.command("send", str(server.sample), "--message", "hi")
     assert sent.returncode == 0, sent.stdout + sent.stderr + server.log.read_text()
 

@@ -1,1 +1,1 @@
-"""Pause, resume, cancel, retry; announcements to running turns."""
+"""Control: pause, resume, cancel, retry, and the announcements to running turns."""

@@ -1,4 +1,4 @@
-"""Hears what control announces on Redis: pause, cancel, opt-out, new work."""
+"""Announcements on Redis: a pause, a cancel, an opt-out or new work, published to the workers that run turns."""
 
 import asyncio
 import json
@@ -18,17 +18,23 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What running turns must drop, or that a connection has new work. Unset parts mean: any."""
+    """Either the messages that running turns must drop, or with ``wake`` a connection that has new work.
 
-    broadcast: int | None = None
-    batch: int | None = None
-    message: int | None = None
-    connection: int | None = None
-    numbers: Collection[str] = ()
-    wake: int | None = None
+    A message must be dropped if it matches all of the other fields that are set.
+    """
+
+    broadcast: int | None = None  # the store's id of a broadcast
+    batch: int | None = None  # the number of a batch
+    message: int | None = None  # the key of a message
+    connection: int | None = None  # the store's id of a connection
+    numbers: Collection[str] = ()  # E.164 numbers of recipients
+    wake: int | None = None  # the store's id of the connection that has new work
 
     def concerns(self, connection_id: int, claimed: Claimed) -> bool:
-        """Whether a message that a connection has claimed must not start."""
+        """Return whether a message must be dropped. Not for an announcement with ``wake``.
+
+        :param connection_id: the connection that has claimed the message.
+        """
         return (
             self.connection in {None, connection_id}
             and self.broadcast in {None, claimed.broadcast_id}
@@ -38,38 +44,51 @@ class Announcement:
         )
 
     def as_json(self) -> str:
+        """Return the text that is published."""
         return json.dumps({**asdict(self), "numbers": list(self.numbers)})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Announcement":
+        """Parse a published text.
+
+        :raises ValueError: it is not JSON.
+        :raises TypeError: its fields are not those of an announcement.
+        """
         fields = json.loads(text)
         return cls(**{**fields, "numbers": frozenset(fields.get("numbers", ()))})
 
 
-def announce(client: "redis.Redis", keys: Keys, news: Announcement) -> None:
-    """Tell all turns. While Redis is away nobody sends, and the store tells whoever claims later."""
+def announce(client: "redis.Redis", keys: Keys, announcement: Announcement) -> None:
+    """Publish an announcement to all workers.
+
+    A failure is only logged: without Redis no message is sent, and later claims see the change in the store.
+    """
     try:
-        client.publish(keys.control, news.as_json())
+        client.publish(keys.control, announcement.as_json())
     except redis.RedisError as error:
-        log.warning("control was not announced (%s): turns see it at their next claim", type(error).__name__)
+        name = type(error).__name__
+        log.warning("a change was stored but not announced (%s): turns see it at their next claim", name)
 
 
-async def listen(client: redis.asyncio.Redis, keys: Keys, *, heard: Callable[[Announcement], None]) -> None:
-    """Hand every announcement to ``heard``, until cancelled; while Redis is away nothing is sent anyway."""
+async def listen(client: redis.asyncio.Redis, keys: Keys, *, on_announcement: Callable[[Announcement], None]) -> None:
+    """Call ``on_announcement`` with each announcement, until this task is cancelled.
+
+    Announcements that are missed while Redis cannot be reached do no harm, because no message is sent then.
+    """
     while True:
         try:
             async with client.pubsub(ignore_subscribe_messages=True) as channel:
                 await channel.subscribe(keys.control)
                 async for message in channel.listen():
-                    _hand_over(message["data"], heard)
+                    _pass_on(message["data"], on_announcement)
         except (redis.RedisError, OSError):
             await asyncio.sleep(RETRY_SECONDS)
 
 
-def _hand_over(data: bytes, heard: Callable[[Announcement], None]) -> None:
+def _pass_on(data: bytes, on_announcement: Callable[[Announcement], None]) -> None:
     try:
-        news = Announcement.from_json(data)
+        announcement = Announcement.from_json(data)
     except (ValueError, TypeError):
-        log.warning("an announcement was not understood and is left out")
+        log.warning("an announcement has an unknown form and is ignored: turns see the change at their next claim")
         return
-    heard(news)
+    on_announcement(announcement)

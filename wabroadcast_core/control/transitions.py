@@ -1,9 +1,10 @@
-"""Pause, resume, cancel and retry: what they do in the store, and how running turns hear of it.
+"""Pause, resume, cancel, retry and reschedule, as changes in the store.
 
-The store is written first, then the news is published. Whoever misses the news sees the store at the next claim.
+The store is written first; the caller then announces the change to running turns. A turn that misses the announcement
+sees the change at its next claim.
 """
 
-import logging
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping
@@ -16,41 +17,68 @@ from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.messages import Changes
 
-log = logging.getLogger(__name__)
-
-LIVE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING)
-WAITING = (MessageStatus.QUEUED, MessageStatus.RETRY)
-_BROKEN_OFF = frozenset({BroadcastStatus.CANCELLED, BroadcastStatus.FAILED})
-_PAST = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
 SWEEP_SIZE = 20_000  # messages closed in one transaction
+
+_ACTIVE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING)
+_ABORTED = (BroadcastStatus.CANCELLED, BroadcastStatus.FAILED)  # their open messages are closed by a sweep
+
+_PAUSE_FROM = _ACTIVE
+_RESUME_FROM = (BroadcastStatus.PAUSED,)
+_CANCEL_FROM = (*_ACTIVE, BroadcastStatus.PAUSED)
+_RETRY_FROM = (*_ACTIVE, BroadcastStatus.PAUSED, BroadcastStatus.COMPLETED)
+_RESCHEDULE_FROM = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PAUSED)
+_BATCH_FROM = (BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED)
+
+_MESSAGE_STATUS = {"pause": MessageStatus.PAUSED, "cancel": MessageStatus.CANCELLED}
+_MESSAGE_FROM = {
+    "pause": (MessageStatus.QUEUED, MessageStatus.RETRY),
+    "cancel": (MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED),
+}
+
+_PARTICIPLE = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
+_MESSAGE_RULE = {
+    "pause": "only a message that waits to be sent can be paused",
+    "resume": "only a paused message can be resumed",
+    "cancel": "only a message that has not left can be cancelled",
+}
 
 
 # --- a broadcast -----------------------------------------------------------------------------------------------
 
 
 def pause_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: str, reason: str | None = None) -> None:
-    """:raises ConflictError: it is paused or ended."""
+    """Pause a broadcast: no more of its messages are claimed.
+
+    :param row: the broadcast, from the table ``broadcasts``.
+    :param now: the present time (UNIX seconds, UTC).
+    :param actor: who did it, for the audit log.
+    :param reason: why, shown to users.
+    :raises ConflictError: it is paused already, or has ended.
+    """
     changed = broadcast_store.update_broadcast(
         conn,
         row["id"],
-        where_status=LIVE,
+        where_status=_PAUSE_FROM,
         status=BroadcastStatus.PAUSED,
         status_reason=reason,
         paused_at=now,
     )
     if not changed:
-        raise _refused("paused", row)
+        raise _refused("paused", row, allowed=_PAUSE_FROM)
     audit_log.record_act(conn, act="pause", actor=actor, now=now, broadcast_id=row["id"], detail=reason)
 
 
 def resume_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: str) -> BroadcastStatus:
-    """Go on where it stood; batches not released yet are shifted by the length of the pause.
+    """Continue a paused broadcast. Batches that are not released yet are delayed by the length of the pause.
 
+    :param row: the broadcast, from the table ``broadcasts``.
+    :param now: the present time (UNIX seconds, UTC).
+    :param actor: who did it, for the audit log.
+    :returns: its new status.
     :raises ConflictError: it is not paused.
-    :returns: its status now.
     """
-    if row["status"] != BroadcastStatus.PAUSED:
-        raise _refused("resumed", row)
+    if row["status"] not in _RESUME_FROM:
+        raise _refused("resumed", row, allowed=_RESUME_FROM)
     release = row["next_release_at"]
     status = _status_to_resume(row, now)
     broadcast_store.update_broadcast(
@@ -68,28 +96,34 @@ def resume_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: st
 
 
 def cancel_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: str) -> None:
-    """End a broadcast: nothing of it is claimed any more. What did not leave yet is swept in later transactions.
+    """Cancel a broadcast: no more of its messages are claimed. Its open messages are closed by a later sweep.
 
+    :param row: the broadcast, from the table ``broadcasts``.
+    :param now: the present time (UNIX seconds, UTC).
+    :param actor: who did it, for the audit log.
     :raises ConflictError: it has ended.
     """
     changed = broadcast_store.update_broadcast(
         conn,
         row["id"],
-        where_status=(*LIVE, BroadcastStatus.PAUSED),
+        where_status=_CANCEL_FROM,
         status=BroadcastStatus.CANCELLED,
         status_reason=None,
         finished_at=now,
     )
     if not changed:
-        raise _refused("cancelled", row)
+        raise _refused("cancelled", row, allowed=_CANCEL_FROM)
     audit_log.record_act(conn, act="cancel", actor=actor, now=now, broadcast_id=row["id"])
 
 
 def sweep_broadcast(conn: Connection, broadcast_id: int, *, changes: Changes) -> bool:
-    """Close open messages of an ended broadcast, as many as one transaction takes. :returns: whether to go on."""
+    """Cancel open messages of an ended broadcast, at most :data:`SWEEP_SIZE`.
+
+    :returns: whether more may be left.
+    """
     message_store.set_wanted_status(conn, status=MessageStatus.CANCELLED, broadcast_id=broadcast_id)
     left = SWEEP_SIZE
-    for present in (MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED):
+    for present in _MESSAGE_FROM["cancel"]:
         left -= message_store.move_messages(
             conn,
             broadcast_id=broadcast_id,
@@ -104,18 +138,22 @@ def sweep_broadcast(conn: Connection, broadcast_id: int, *, changes: Changes) ->
 
 
 def sweep_some(database: Database, broadcast_id: int, *, now: float) -> bool:
-    """Close open messages of a broadcast, if it has ended, in a transaction. :returns: whether more may be left."""
+    """Cancel open messages of a broadcast in one transaction, if it was cancelled or has failed.
 
-    def some(conn: Connection) -> bool:
+    :param now: the present time (UNIX seconds, UTC).
+    :returns: whether more may be left.
+    """
+
+    def transaction(conn: Connection) -> bool:
         changes: Changes = Changes()
         row = broadcast_store.get_broadcast(conn, broadcast_id)
-        if row is None or row["status"] not in _BROKEN_OFF:
+        if row is None or row["status"] not in _ABORTED:
             return False
         more = sweep_broadcast(conn, broadcast_id, changes=changes)
         broadcast_store.apply_changes(conn, changes, now=now)
         return more
 
-    return database.transact(some)
+    return database.transact(transaction)
 
 
 def retry_broadcast(
@@ -128,15 +166,25 @@ def retry_broadcast(
     actor: str,
     changes: Changes,
 ) -> int:
-    """Try failed (or unknown) messages again, from their first attempt on.
+    """Queue failed or unknown messages again, with all of their attempts.
 
-    :raises ConflictError: it was cancelled, or its audience could not be read.
-    :returns: how many.
+    :param row: the broadcast, from the table ``broadcasts``.
+    :param status: the status of the messages: failed or unknown.
+    :param code: only messages that ended with this reason; None means all.
+    :param now: the present time (UNIX seconds, UTC).
+    :param actor: who did it, for the audit log.
+    :param changes: receives the changes of the broadcast's counters.
+    :returns: how many messages were queued.
+    :raises ConflictError: the broadcast was cancelled, its audience could not be read, or messages of this status
+        cannot be retried.
     """
     if status not in {MessageStatus.FAILED, MessageStatus.UNKNOWN}:
-        raise ConflictError("only failed and unknown messages can be tried again", status=row["status"])
-    if row["status"] in _BROKEN_OFF:
-        raise _refused("tried again", row)
+        raise ConflictError(f"{status} messages cannot be retried: choose failed or unknown ones", status=row["status"])
+    if row["status"] not in _RETRY_FROM:
+        raise ConflictError(
+            f"the broadcast is {row['status']}: its messages cannot be retried; submit a new broadcast instead",
+            status=row["status"],
+        )
     moved = message_store.move_messages(
         conn,
         broadcast_id=row["id"],
@@ -160,13 +208,20 @@ def reschedule_broadcast(
     now: float,
     actor: str,
 ) -> None:
-    """Change the name or the time of a broadcast whose audience is not read yet.
+    """Change the name or the time of a broadcast whose audience has not been read yet.
 
-    :raises ConflictError: it has started.
+    :param row: the broadcast, from the table ``broadcasts``.
+    :param name: its new name; None leaves it.
+    :param scheduled_at: its new time (UNIX seconds, UTC); None leaves it.
+    :param now: the present time (UNIX seconds, UTC).
+    :param actor: who did it, for the audit log.
+    :raises ConflictError: it has started or ended.
     """
-    waiting = row["status"] in {BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PAUSED}
-    if not waiting or row["started_at"] is not None:
-        raise _refused("changed", row)
+    if row["status"] not in _RESCHEDULE_FROM or row["started_at"] is not None:
+        raise ConflictError(
+            f"the broadcast is {row['status']}: its name and its time can be changed only before it starts",
+            status=row["status"],
+        )
     values: dict[str, Any] = {} if name is None else {"name": name}
     if scheduled_at is not None:
         values["scheduled_at"] = scheduled_at
@@ -184,49 +239,75 @@ def _status_to_resume(row: RowMapping, now: float) -> BroadcastStatus:
     return BroadcastStatus.QUEUED
 
 
-def _refused(what: str, row: RowMapping) -> ConflictError:
-    return ConflictError(f"a broadcast that is {row['status']} cannot be {what}", status=row["status"])
+def _refused(participle: str, row: RowMapping, *, allowed: Collection[BroadcastStatus]) -> ConflictError:
+    """Return the error for an action that the status of a broadcast does not allow.
+
+    :param participle: the action, such as ``paused``.
+    :param allowed: the statuses that allow it.
+    """
+    *others, last = allowed
+    statuses = f"{', '.join(others)} or {last}" if others else str(last)
+    return ConflictError(
+        f"the broadcast is {row['status']} and cannot be {participle}: only a {statuses} broadcast can",
+        status=row["status"],
+    )
 
 
 # --- one batch -------------------------------------------------------------------------------------------------
 
 
 def control_batch(
-    conn: Connection, row: RowMapping, act: str, *, batch: int, now: float, actor: str, changes: Changes
+    conn: Connection, row: RowMapping, action: str, *, batch: int, now: float, actor: str, changes: Changes
 ) -> None:
     """Pause, resume or cancel one batch.
 
-    :raises NotFoundError: there is no such batch.
-    :raises ConflictError: the broadcast has ended, its audience is still being read, or nothing of the batch allows it.
+    :param row: the broadcast, from the table ``broadcasts``.
+    :param action: ``pause``, ``resume`` or ``cancel``.
+    :param batch: the number of the batch; the first one is 0.
+    :param now: the present time (UNIX seconds, UTC).
+    :param actor: who did it, for the audit log.
+    :param changes: receives the changes of the broadcast's counters.
+    :raises NotFoundError: the broadcast has no such batch.
+    :raises ConflictError: the broadcast has not started or has ended, its audience is still being read, or no message
+        of the batch allows the action.
     """
-    if row["status"] not in {BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED}:
-        raise _refused(f"{_PAST[act]} in part", row)
+    status = row["status"]
+    if status not in _BATCH_FROM:
+        raise ConflictError(
+            f"the broadcast is {status}: a batch can be {_PARTICIPLE[action]} only while its broadcast is processing "
+            "or paused",
+            status=status,
+        )
     if not row["prepared"]:
-        raise ConflictError("the audience is still being read: its batches are not complete", status=row["status"])
+        raise ConflictError(
+            f"the audience is still being read, so batch {batch} may be incomplete: try again when it is read, or "
+            f"{action} the whole broadcast",
+            status=status,
+        )
     if not message_store.batch_exists(conn, broadcast_id=row["id"], batch=batch):
         raise NotFoundError("batch", str(batch))
-    if act == "resume":
-        done = message_store.resume_batch(conn, broadcast_id=row["id"], batch=batch, now=now, changes=changes)
-        done += message_store.set_wanted_status(conn, status=None, broadcast_id=row["id"], batch=batch)
+    if action == "resume":
+        count = message_store.resume_batch(conn, broadcast_id=row["id"], batch=batch, now=now, changes=changes)
+        count += message_store.set_wanted_status(conn, status=None, broadcast_id=row["id"], batch=batch)
     else:
-        done = sum(_stop_batch(conn, row["id"], act, batch=batch, changes=changes) for _ in range(2))
-    if not done:
-        raise ConflictError(f"batch {batch} has no message that can be {_PAST[act]}", status=row["status"])
-    audit_log.record_act(conn, act=act, actor=actor, now=now, broadcast_id=row["id"], detail=f"batch {batch}")
+        # Twice: a message may move from one status to another between the statements of the first pass.
+        count = sum(_stop_batch(conn, row["id"], action, batch=batch, changes=changes) for _ in range(2))
+    if not count:
+        raise ConflictError(f"batch {batch} has no message that can be {_PARTICIPLE[action]}", status=status)
+    audit_log.record_act(conn, act=action, actor=actor, now=now, broadcast_id=row["id"], detail=f"batch {batch}")
 
 
-def _stop_batch(conn: Connection, broadcast_id: int, act: str, *, batch: int, changes: Changes) -> int:
-    """Pause or cancel what waits of a batch, and what is claimed once it is back; done twice: some may just be moving.
+def _stop_batch(conn: Connection, broadcast_id: int, action: str, *, batch: int, changes: Changes) -> int:
+    """Pause or cancel the waiting messages of a batch; the claimed ones follow if they come back unsent.
 
-    :returns: how many messages it concerns.
+    :returns: how many messages this changes.
     """
-    status = MessageStatus.PAUSED if act == "pause" else MessageStatus.CANCELLED
-    among = (*WAITING, MessageStatus.PAUSED) if act == "cancel" else WAITING
+    status = _MESSAGE_STATUS[action]
     moved = sum(
         message_store.move_messages(
             conn, broadcast_id=broadcast_id, present=present, status=status, changes=changes, batch=batch
         )
-        for present in among
+        for present in _MESSAGE_FROM[action]
     )
     return moved + message_store.set_wanted_status(conn, status=status, broadcast_id=broadcast_id, batch=batch)
 
@@ -235,26 +316,34 @@ def _stop_batch(conn: Connection, broadcast_id: int, act: str, *, batch: int, ch
 
 
 def control_message(
-    conn: Connection, row: RowMapping, act: str, *, message: RowMapping, now: float, actor: str, changes: Changes
+    conn: Connection, row: RowMapping, action: str, *, message: RowMapping, now: float, actor: str, changes: Changes
 ) -> None:
-    """Pause, resume or cancel one message. One that is claimed changes once it comes back unsent.
+    """Pause, resume or cancel one message. A claimed message gets its new status if it comes back unsent.
 
-    :raises ConflictError: its status, or its broadcast's, does not allow that.
+    :param row: the message's broadcast, from the table ``broadcasts``.
+    :param action: ``pause``, ``resume`` or ``cancel``.
+    :param message: the message, from the table ``messages``.
+    :param now: the present time (UNIX seconds, UTC).
+    :param actor: who did it, for the audit log.
+    :param changes: receives the changes of the broadcast's counters.
+    :raises ConflictError: the status of the message, or of its broadcast, does not allow the action.
     """
     key = message["id"]
-    if act == "resume" and row["status"] in _BROKEN_OFF:  # it would only end as the others do
-        raise _refused(_PAST[act], row)
-    if act == "resume":
-        done = message_store.resume_one(conn, key, now=now, changes=changes) or (
+    if action == "resume" and row["status"] in _ABORTED:  # the message would only be cancelled like the others
+        raise ConflictError(f"the broadcast is {row['status']}: its messages cannot be resumed", status=row["status"])
+    if action == "resume":
+        changed = message_store.resume_one(conn, key, now=now, changes=changes) or (
             message["wanted"] is not None and message_store.set_wanted_status_of(conn, key, status=None)
         )
     else:
-        status = MessageStatus.PAUSED if act == "pause" else MessageStatus.CANCELLED
-        among = (*WAITING, MessageStatus.PAUSED) if act == "cancel" else WAITING
-        done = message_store.move_one(
-            conn, key, among=among, status=status, changes=changes
+        status = _MESSAGE_STATUS[action]
+        changed = message_store.move_one(
+            conn, key, among=_MESSAGE_FROM[action], status=status, changes=changes
         ) or message_store.set_wanted_status_of(conn, key, status=status)
-    if not done:
-        raise ConflictError(f"a message that is {message['status']} cannot be {_PAST[act]}", status=message["status"])
+    if not changed:
+        present = message["status"]
+        raise ConflictError(
+            f"the message is {present} and cannot be {_PARTICIPLE[action]}: {_MESSAGE_RULE[action]}", status=present
+        )
     position = message_store.position_of(key)
-    audit_log.record_act(conn, act=act, actor=actor, now=now, broadcast_id=row["id"], detail=f"message {position}")
+    audit_log.record_act(conn, act=action, actor=actor, now=now, broadcast_id=row["id"], detail=f"message {position}")

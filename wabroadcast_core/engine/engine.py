@@ -170,7 +170,7 @@ class Engine:
             except AWAY as error:
                 log.warning("not ready yet: %s; trying again", type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
-        self._background.spawn(listen(self._client, self._context.keys, heard=self._on_announcement))
+        self._background.spawn(listen(self._client, self._context.keys, on_announcement=self._on_announcement))
         self._background.spawn(self._beat_on())
         self._background.spawn(self._repeat(self._recover, what="recovery"))
         self._background.spawn(self._repeat(self._unknown_outcomes.settle_all, what="settling unknown messages"))

@@ -148,7 +148,7 @@ class Tagging(Model):
     @model_validator(mode="after")
     def _check_fields(self) -> "Tagging":
         if (self.numbers is None) == (self.filter is None):
-            raise ValueError("give either numbers or filter")
+            raise ValueError("the contacts are not selected, or selected twice: give either numbers or filter")
         if not (self.add or self.remove):
             raise ValueError("there are no tags: give tags to add or to remove")
         if both := set(self.add) & set(self.remove):

@@ -32,7 +32,7 @@ class MediaSource(Model):
     @model_validator(mode="after")
     def _check_one(self) -> "MediaSource":
         if (self.url is None) == (self.upload_id is None):
-            raise ValueError("give either url or uploadId")
+            raise ValueError("there is no file, or there are two: give either url or uploadId")
         return self
 
 

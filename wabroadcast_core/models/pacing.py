@@ -38,7 +38,7 @@ class Jitter(Model):
     @model_validator(mode="after")
     def _check_order(self) -> "Jitter":
         if self.max_seconds < self.min_seconds:
-            raise ValueError("maxSeconds is less than minSeconds")
+            raise ValueError("maxSeconds is less than minSeconds: set it to at least minSeconds")
         return self
 
 

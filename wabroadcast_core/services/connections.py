@@ -1,7 +1,6 @@
 """Use cases of connections. Their settings are validated and encrypted; secrets are never shown again."""
 
 import asyncio
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
@@ -30,8 +29,6 @@ from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.transport.connection_test import probe
-
-log = logging.getLogger(__name__)
 
 SANDBOX = "sandbox"
 

@@ -230,7 +230,7 @@ def with_skipped(conn: Connection) -> Sequence[int]:
     return conn.execute(select(broadcasts.c.id).where(broadcasts.c.skipped > 0)).scalars().all()
 
 
-# --- what is due -----------------------------------------------------------------------------------------------
+# --- due work --------------------------------------------------------------------------------------------------
 
 # Find the broadcasts with waiting messages for a connection, in the order in which they are served: the highest rank
 # first, then the one that has waited longest.

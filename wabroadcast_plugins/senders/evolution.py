@@ -5,9 +5,9 @@ Hooks: wab_senders. Settings: baseUrl, instance, apiKey, webhookToken, timeoutSe
 API version: 2 (server 2.3.6). Sources: its OpenAPI specification (2.1.1) and, where the server differs, its source code
 (EvolutionAPI/evolution-api on GitHub).
 
-What is special about it:
+Special behaviour:
 
-- It answers every internal fault with 400 or 500, so only the text says whether a message may have left.
+- It answers every internal fault with 400 or 500, so only the text shows whether a message may have left.
 - It looks each number up before it sends.
 - Its webhook carries the key of the instance, if the server is configured to expose it. It needs the events
   MESSAGES_UPSERT, MESSAGES_UPDATE and CONNECTION_UPDATE, all at one address (``byEvents`` off).
@@ -39,7 +39,6 @@ from wabroadcast_core import (
     Temporary,
     WebhookRefusedError,
     WebhookRequest,
-    error_of,
     hookimpl,
     read_json,
 )
@@ -47,7 +46,13 @@ from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gate
 from wabroadcast_plugins.senders.shared.jids import is_for_many, is_one_person, number_of, wa_id_of
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, objects_in, text_of, time_of
 from wabroadcast_plugins.senders.shared.media import WHATSAPP_BYTES, attach
-from wabroadcast_plugins.senders.shared.refusals import find_refusal, is_for_new_contacts, late_failure, safe_detail
+from wabroadcast_plugins.senders.shared.refusals import (
+    find_refusal,
+    is_for_new_contacts,
+    late_failure,
+    safe_detail,
+    status_error,
+)
 from wabroadcast_plugins.senders.shared.setting_types import RequiredSecret
 from wabroadcast_plugins.senders.shared.signatures import require_token, same_text
 
@@ -262,18 +267,19 @@ def _was_closed(reply: Reply) -> bool:
 
 
 def _error_in(reply: Reply) -> SendError:
-    """Return what an error reply means: mostly by the shape of its body, since its status says little."""
+    """Return what an error reply means: mostly by the shape of its body, because its status means little."""
     messages, text = _messages_in(reply), _error_text(reply)
     match reply.status:
         case 404:
-            return ConnectionDown("evolution_no_instance", safe_detail(text) or reply.summary)
+            detail = f"{safe_detail(text) or reply.summary}: check instance and baseUrl"
+            return ConnectionDown("evolution_no_instance", detail)
         case 413:
             detail = "the server refuses a request of this size: send a smaller file"
             return BadMessage("evolution_too_large", detail)
         case 401 | 403 | 429 | 503:
-            return error_of(reply)
+            return status_error(reply)
     if messages is None:
-        return error_of(reply)
+        return status_error(reply)
     if any(fields_of(item).get("exists") is False for item in messages):
         return Rejected("not_on_whatsapp", "the number is not on WhatsApp")
     return _error_by_text(text) or _validation_error(reply, messages) or _server_fault(reply, text)

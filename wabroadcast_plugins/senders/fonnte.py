@@ -4,9 +4,9 @@ Hooks: wab_senders. Settings: baseUrl, token, typing, delay, timeoutSeconds, web
 
 API version: Fonnte's API has no version number. Source: its documentation (docs.fonnte.com), read in 2026.
 
-What is special about it:
+Special behaviour:
 
-- Only the body of an answer says what happened: the HTTP status is 200 for errors too.
+- Only the body of an answer shows the result: the HTTP status is 200 for errors too.
 - It accepts every message into its own queue, also for numbers that are not on WhatsApp: only
   :meth:`FonnteSender.check_numbers` and the receipts show this.
 - One address serves all its webhooks: enter ``/webhooks/{connection}?token=…`` as webhook, as webhook connect and as
@@ -37,14 +37,13 @@ from wabroadcast_core import (
     SendError,
     Throttled,
     WebhookRequest,
-    error_of,
     hookimpl,
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import number_of
 from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, objects_in, time_of
 from wabroadcast_plugins.senders.shared.media import MEGABYTE, load_file
-from wabroadcast_plugins.senders.shared.refusals import TextRule, refusal_by_text, safe_detail
+from wabroadcast_plugins.senders.shared.refusals import TextRule, refusal_by_text, safe_detail, status_error
 from wabroadcast_plugins.senders.shared.setting_types import Address, Matches, RequiredSecret
 from wabroadcast_plugins.senders.shared.signatures import require_token
 
@@ -218,7 +217,7 @@ class StateIds:
 def _accepted(reply: Reply) -> Accepted:
     message_id = _first_id(_success_body(reply).get("id"))
     if not message_id:
-        raise OutcomeUnknown("fonnte_no_id", reply.summary)
+        raise OutcomeUnknown("fonnte_no_id", f"the answer has no message id: {reply.summary}")
     return Accepted(provider_id=message_id)
 
 
@@ -236,8 +235,8 @@ def _success_body(reply: Reply) -> Mapping[str, Any]:
             text = as_text(answer.get("reason")) or as_text(answer.get("detail"))
             raise refusal_by_text(reply, text, _REFUSALS, kind="fonnte")
     if reply.is_success:
-        raise OutcomeUnknown("fonnte_bad_answer", reply.summary)
-    raise error_of(reply)
+        raise OutcomeUnknown("fonnte_bad_answer", f"the answer is not in Fonnte's form: {reply.summary}")
+    raise status_error(reply)
 
 
 def _first_id(value: Any) -> str:

@@ -5,11 +5,11 @@ Hooks: wab_senders. Settings: baseUrl, username, password, deviceId, webhookSecr
 API version: 9. Sources: its OpenAPI specification (9.0.0), its webhook documentation and its source code
 (aldinokemal/go-whatsapp-web-multidevice on GitHub).
 
-What is special about it:
+Special behaviour:
 
 - Its number check, which it also runs before each send, reports a network error as "not on WhatsApp", so one such
   answer proves nothing.
-- It shrinks images unless the request says otherwise.
+- It shrinks images unless the request turns this off.
 - Its webhook reports receipts and messages, but not the state of the account.
 """
 
@@ -52,10 +52,10 @@ _FIELDS: Final = {"image": "image", "document": "file", "audio": "audio", "video
 _PART_TYPES: Final = {"audio/mp4": "audio/m4a"}  # MIME types that the gateway calls otherwise
 _EXTENSIONS: Final = {"image/jpeg": ".jpg", "image/png": ".png"}
 _DOWN_CODES: Final = {
-    "AUTHENTICATION_ERROR": "gowa_not_logged_in",
-    "INVALID_WA_CLI": "gowa_not_logged_in",
-    "DEVICE_NOT_FOUND": "gowa_no_device",
-    "DEVICE_ID_REQUIRED": "gowa_no_device",
+    "AUTHENTICATION_ERROR": ("gowa_not_logged_in", "log the device in at the gateway"),
+    "INVALID_WA_CLI": ("gowa_not_logged_in", "log the device in at the gateway"),
+    "DEVICE_NOT_FOUND": ("gowa_no_device", "set deviceId to a device of the gateway"),
+    "DEVICE_ID_REQUIRED": ("gowa_no_device", "set deviceId to a device of the gateway"),
 }
 _NOT_LOGGED_IN_TEXTS: Final = ("you are not log", "you are not connect", "whatsapp client is not initialized")
 _FILE_TEXTS: Final = tuple(
@@ -124,7 +124,7 @@ class GowaSender:
         reply = await self._request("POST", path, attempt=message.attempt, **body)
         message_id = text_of(_results_of(reply).get("message_id"))
         if not message_id:
-            raise OutcomeUnknown("gowa_no_id", reply.summary)
+            raise OutcomeUnknown("gowa_no_id", f"the answer has no message id: {reply.summary}")
         return Accepted(provider_id=message_id)
 
     async def check_numbers(self, numbers: Sequence[str]) -> dict[str, bool]:
@@ -164,7 +164,7 @@ class GowaSender:
         return []
 
     async def _compose(self, message: OutgoingMessage) -> tuple[str, dict[str, Any]]:
-        """The path and the body of the request that sends a message."""
+        """Return the path and the body of the request that sends a message."""
         if message.type == "text":
             return "/send/message", {"json": {"phone": _jid_of(message.number), "message": message.text}}
         check_message(message, kind=self.kind, capabilities=self.capabilities)
@@ -248,7 +248,8 @@ def _error_in(reply: Reply, *, attempt: int) -> SendError:
         case "UPLOAD_MEDIA_ERROR":
             return _file_error()
     if code in _DOWN_CODES:
-        return ConnectionDown(_DOWN_CODES[code], detail)
+        reason, advice = _DOWN_CODES[code]
+        return ConnectionDown(reason, f"{detail}: {advice}")
     return _error_by_text(text) or error_by_status(reply, kind="gowa", from_gateway=bool(code))
 
 

@@ -5,9 +5,9 @@ Hooks: wab_senders. Settings: baseUrl, token, secretKey, timeoutSeconds, webhook
 API version: 2. Sources: its documentation (wablas.com/documentation/api), read in 2026, and, for the receipts, the
 documentation of a service with the same API (manual.test.co.id).
 
-What is special about it:
+Special behaviour:
 
-- Only the body of an answer says what happened: a refusal may come with any HTTP status.
+- Only the body of an answer shows the result: a refusal may have any HTTP status.
 - It fetches media from addresses. A file that was uploaded to us goes to the file store of Wablas first; its address
   there is cached for some hours.
 - Its number check is reported to be gone, so this sender offers none.
@@ -39,14 +39,13 @@ from wabroadcast_core import (
     Temporary,
     Throttled,
     WebhookRequest,
-    error_of,
     hookimpl,
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import number_of
 from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, objects_in, time_of
 from wabroadcast_plugins.senders.shared.media import MEGABYTE, check_message, load_file
-from wabroadcast_plugins.senders.shared.refusals import TextRule, refusal_by_text, safe_detail
+from wabroadcast_plugins.senders.shared.refusals import TextRule, refusal_by_text, safe_detail, status_error
 from wabroadcast_plugins.senders.shared.setting_types import Address, RequiredSecret
 from wabroadcast_plugins.senders.shared.signatures import require_token
 
@@ -193,7 +192,7 @@ def _accepted(reply: Reply) -> Accepted:
             raise refusal_by_text(reply, as_text(item.get("message")), _REFUSALS, kind="wablas")
         if message_id := as_text(item.get("id")):
             return Accepted(provider_id=message_id)
-    raise OutcomeUnknown("wablas_no_id", reply.summary)
+    raise OutcomeUnknown("wablas_no_id", f"the answer has no message id: {reply.summary}")
 
 
 def _success_body(reply: Reply) -> Mapping[str, Any]:
@@ -208,8 +207,8 @@ def _success_body(reply: Reply) -> Mapping[str, Any]:
         case False:
             raise refusal_by_text(reply, as_text(answer.get("message")), _REFUSALS, kind="wablas")
     if reply.is_success:
-        raise OutcomeUnknown("wablas_bad_answer", reply.summary)
-    raise error_of(reply)
+        raise OutcomeUnknown("wablas_bad_answer", f"the answer is not in the form of Wablas: {reply.summary}")
+    raise status_error(reply)
 
 
 def _messages(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -5,7 +5,7 @@ Hooks: wab_senders. Settings: baseUrl, session, apiKey, webhookSecret, timeoutSe
 API version: WAHA 2026.7. Sources: its OpenAPI specification (2026.7.1), its manual (waha.devlike.pro), and its release
 notes (2026.8.1 for the reach-out timelock and the message capping).
 
-What is special about it:
+Special behaviour:
 
 - The WAHA engines GOWS and NOWEB accept our id for a text and can find the message by it later; others ignore it.
 - The chat id of some numbers differs from the number; WAHA's number check returns it.
@@ -36,7 +36,6 @@ from wabroadcast_core import (
     SendError,
     Temporary,
     WebhookRequest,
-    error_of,
     hookimpl,
     read_json,
 )
@@ -50,7 +49,13 @@ from wabroadcast_plugins.senders.shared.jids import (
 )
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, seconds_of, text_of, time_of
 from wabroadcast_plugins.senders.shared.media import WHATSAPP_BYTES, attach
-from wabroadcast_plugins.senders.shared.refusals import find_refusal, is_for_new_contacts, late_failure, safe_detail
+from wabroadcast_plugins.senders.shared.refusals import (
+    find_refusal,
+    is_for_new_contacts,
+    late_failure,
+    safe_detail,
+    status_error,
+)
 from wabroadcast_plugins.senders.shared.signatures import require_signature
 
 CHAT_CACHE_SECONDS: Final = 14 * 86_400.0
@@ -219,7 +224,7 @@ class WahaSender:
     async def _has_message(self, message_id: str) -> bool:
         """Check whether the server has a message.
 
-        :raises SendError: the server's answer does not say it.
+        :raises SendError: the answer does not show it.
         """
         path = f"api/{self._session_path}/chats/all/messages/{quote(message_id, safe='')}"
         reply = await self._request("GET", path, params={"downloadMedia": "false"})
@@ -321,15 +326,15 @@ def _error_in(reply: Reply) -> SendError:
         return refused
     match reply.status:
         case 404:
-            no_session = "there is no such session or server: check session and baseUrl"
-            return ConnectionDown("waha_no_session", safe_detail(text) or no_session)
+            detail = f"{safe_detail(text) or reply.summary}: check session and baseUrl"
+            return ConnectionDown("waha_no_session", detail)
         case 413 | 501:  # the request is too large; the WAHA engine does not support it
             return BadMessage(f"waha_{reply.status}", safe_detail(text) or f"HTTP {reply.status}")
         case 422 if text:
             return _unprocessable(reply, text)
         case 500:
             return _server_fault(text)
-    return error_of(reply)
+    return status_error(reply)
 
 
 def _server_fault(text: str) -> SendError:
@@ -346,7 +351,7 @@ def _unprocessable(reply: Reply, text: str) -> SendError:
     if status:  # the reason "disconnected" lets a webhook event resume the connection when the session works again
         return ConnectionDown("disconnected", _reason_of(status))
     if "session" in text.lower():
-        return ConnectionDown("waha_no_session", safe_detail(text))
+        return ConnectionDown("waha_no_session", f"{safe_detail(text)}: check session")
     return BadMessage("waha_refused", safe_detail(text))
 
 

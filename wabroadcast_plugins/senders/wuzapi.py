@@ -4,7 +4,7 @@ Hooks: wab_senders. Settings: baseUrl, token, webhookSecret, timeoutSeconds.
 
 API version: 3. Sources: its OpenAPI specification (3.0), its API.md and its source code (asternic/wuzapi on GitHub).
 
-What is special about it:
+Special behaviour:
 
 - It accepts media only inside the request, as data URIs.
 - It accepts a message id that is created from ours, the same at every attempt, but cannot find a message by it.
@@ -52,7 +52,7 @@ _RECEIPTS: Final[Mapping[str, Any]] = {"Delivered": "delivered", "Read": "read"}
 _REASONS: Final = {  # why the account cannot send, and what to do
     "not_logged_in": "the account is not logged in to WhatsApp: scan its QR code in WuzAPI",
     "not_connected": "the account is not connected to WhatsApp: connect it in WuzAPI",
-    "disconnected": "the account lost its link to WhatsApp: if it stays so, connect it in WuzAPI",
+    "disconnected": "the account lost its link to WhatsApp: if this lasts, connect it in WuzAPI",
     "logged_out": "the account was logged out of WhatsApp: scan its QR code in WuzAPI",
     "connect_failure": "WhatsApp refuses to connect the account: read the log of WuzAPI",
     "client_outdated": "WhatsApp refuses this version of the gateway: update WuzAPI",
@@ -130,7 +130,8 @@ class WuzapiSender:
             raise OutcomeUnknown(error.reason, error.detail, provider_id=body["Id"]) from error
         message_id = text_of(_data_of(reply).get("Id"))
         if not message_id:
-            raise OutcomeUnknown("wuzapi_no_id", reply.summary, provider_id=body["Id"])
+            detail = f"the answer has no message id: {reply.summary}"
+            raise OutcomeUnknown("wuzapi_no_id", detail, provider_id=body["Id"])
         return Accepted(provider_id=message_id)
 
     async def check_numbers(self, numbers: Sequence[str]) -> dict[str, bool]:
@@ -227,7 +228,7 @@ def _error_in(reply: Reply) -> SendError:
 def _error_by_text(text: str, detail: str, *, status: int) -> SendError | None:
     lowered = text.lower()
     if any(part in lowered for part in _NOT_CONNECTED_TEXTS):
-        return ConnectionDown("wuzapi_not_connected", detail)
+        return ConnectionDown("wuzapi_not_connected", f"{detail}: connect the account in WuzAPI")
     if lowered.startswith("failed to upload"):  # before the send; the text shows file addresses with their access keys
         return Temporary("wuzapi_media", "the gateway could not upload the file to WhatsApp")
     if lowered.startswith("could not decode image"):

@@ -1,4 +1,4 @@
-"""Pause, resume and cancel, at every level and in every status. Recover is too rare here to help out."""
+"""Pause, resume and cancel, at every level and in every status. Recover runs too rarely here to hide a fault."""
 
 import threading
 import time
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, SleepyBlacklist, number_of, people, text_to
+from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import ConflictError, NotFoundError, Temporary, Throttled
@@ -25,9 +25,9 @@ from wabroadcast_core.worker import Worker
 
 pytestmark = pytest.mark.slow
 
-QUIET = 1.2  # seconds: what is paused may start for one second more, then it must be silent
+QUIET = 1.2  # seconds; paused messages may start for one second more, but not later
 MANY = 50_000
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
+ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the store makes no difference
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
@@ -50,12 +50,12 @@ def _await_count(broadcaster: Broadcaster, job_id: str, status: str, amount: int
 
 
 def _let_pass(seconds: float) -> None:
-    """Silence can only be shown by listening."""
+    """Wait: that no message starts can only be shown after some time."""
     time.sleep(seconds)
 
 
 def _check_counts(broadcaster: Broadcaster, job_id: str, **expected: int) -> None:
-    """The counters are these, the others 0, and the messages say the same."""
+    """Check that the counters are these, the others are 0, and the statuses of the messages agree."""
     progress = broadcaster.status(job_id)
     counts = {name: amount for name, amount in progress.counts.model_dump(by_alias=False).items() if amount}
     assert {name: amount for name, amount in counts.items() if name not in {"delivered", "read"}} == expected
@@ -65,12 +65,12 @@ def _check_counts(broadcaster: Broadcaster, job_id: str, **expected: int) -> Non
         assert Counter(view.status.value for view in views) == expected
 
 
-# --- messages that are on their way ----------------------------------------------------------------------------
+# --- a broadcast in the middle of its sends --------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """One for all tests here: its start takes longer than they do, and their messages differ by their ids."""
+    """Start one gateway for all tests here: its start takes longer than the tests, and message ids differ."""
     with Gateway(tmp_path_factory.mktemp("gateway")) as running:
         yield running
 
@@ -85,7 +85,7 @@ def _counts(gateway: Gateway, job_id: str) -> Counter[str]:
 
 @pytest.fixture
 def busy(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> str:
-    """A broadcast in the middle of 300 messages at 150 a second."""
+    """Return the job id of a broadcast in the middle of 300 messages at 150 a second."""
     fields = {"url": gateway.url}
     broadcaster.connections.save(
         "door", {"sender": "gateway", "settings": fields, "rate": {"messages": 150, "perSeconds": 1}}
@@ -95,7 +95,7 @@ def busy(broadcaster: Broadcaster, worker: Worker, gateway: Gateway) -> str:
     return job_id
 
 
-ACTS: dict[str, tuple[Callable[[Broadcaster, str], object], Callable[[Broadcaster, str], object]]] = {
+PAUSES: dict[str, tuple[Callable[[Broadcaster, str], object], Callable[[Broadcaster, str], object]]] = {
     "the-broadcast": (
         lambda broadcaster, job: broadcaster.pause(job),
         lambda broadcaster, job: broadcaster.resume(job),
@@ -108,12 +108,11 @@ ACTS: dict[str, tuple[Callable[[Broadcaster, str], object], Callable[[Broadcaste
 
 
 @pytest.mark.alone
-@pytest.mark.alone
-@pytest.mark.parametrize("level", ACTS)
-def test_after_a_pause_nothing_starts_and_after_the_resume_everybody_gets_it_once(
+@pytest.mark.parametrize("level", PAUSES)
+def test_after_a_pause_no_message_starts_and_after_the_resume_each_is_sent_once(
     broadcaster: Broadcaster, gateway: Gateway, busy: str, level: str
 ) -> None:
-    pause, resume = ACTS[level]
+    pause, resume = PAUSES[level]
 
     pause(broadcaster, busy)
     paused_at = time.monotonic()
@@ -128,7 +127,7 @@ def test_after_a_pause_nothing_starts_and_after_the_resume_everybody_gets_it_onc
     _check_counts(broadcaster, busy, sent=300)
 
 
-def test_after_a_cancel_nothing_starts_and_the_counts_say_who_got_it(
+def test_after_a_cancel_no_message_starts_and_the_counts_are_right(
     broadcaster: Broadcaster, gateway: Gateway, busy: str
 ) -> None:
     broadcaster.cancel(busy)
@@ -146,11 +145,11 @@ def test_after_a_cancel_nothing_starts_and_the_counts_say_who_got_it(
 def test_a_paused_batch_waits_while_the_others_are_sent(broadcaster: Broadcaster, gateway: Gateway, busy: str) -> None:
     broadcaster.pause(busy, batch=2)
     _await_count(broadcaster, busy, "sent", 200)
-    kept = set(_counts(gateway, busy))
+    sent = set(_counts(gateway, busy))
     broadcaster.resume(busy, batch=2)
     _await_status(broadcaster, busy, "completed")
 
-    assert kept == {f"{busy}-{place}" for place in range(200)}
+    assert sent == {f"{busy}-{place}" for place in range(200)}
     assert _counts(gateway, busy) == {f"{busy}-{place}": 1 for place in range(300)}
 
 
@@ -173,19 +172,19 @@ def test_one_message_is_paused_or_cancelled_while_the_others_are_sent(
     paused = broadcaster.pause_message(busy, f"{busy}-299")
     cancelled = broadcaster.cancel_message(busy, f"{busy}-298")
     _await_count(broadcaster, busy, "sent", 298)
-    kept = set(_counts(gateway, busy))
+    sent = set(_counts(gateway, busy))
     resumed = broadcaster.resume_message(busy, f"{busy}-299")
     _await_status(broadcaster, busy, "completed")
 
     assert [view.status for view in (paused, cancelled, resumed)] == ["paused", "cancelled", "queued"]
-    assert kept == {f"{busy}-{place}" for place in range(298)}
-    assert set(_counts(gateway, busy)) == kept | {f"{busy}-299"}
+    assert sent == {f"{busy}-{place}" for place in range(298)}
+    assert set(_counts(gateway, busy)) == sent | {f"{busy}-299"}
     _check_counts(broadcaster, busy, sent=299, cancelled=1)
 
 
 @ONE_STORE
 @pytest.mark.parametrize("reason", [pytest.param("wrote STOP", id="with-a-reason"), pytest.param("", id="without")])
-def test_whoever_opts_out_while_queued_is_not_sent_anything(
+def test_a_person_who_opts_out_while_queued_is_sent_no_message(
     broadcaster: Broadcaster, gateway: Gateway, busy: str, reason: str
 ) -> None:
     last = [number_of(place) for place in range(290, 300)]
@@ -200,9 +199,7 @@ def test_whoever_opts_out_while_queued_is_not_sent_anything(
 
 
 @ONE_STORE
-def test_a_pause_during_a_slow_look_at_the_blacklist_is_not_missed(
-    settings: Settings, provider: ScriptedProvider
-) -> None:
+def test_a_pause_during_a_slow_blacklist_plugin_is_not_missed(settings: Settings, provider: ScriptedProvider) -> None:
     slow = SlowBlacklist()
     with Broadcaster(settings, plugins=[provider, slow]) as broadcaster:
         broadcaster.connections.save("main", {"sender": "scripted"})
@@ -222,30 +219,30 @@ def test_a_pause_during_a_slow_look_at_the_blacklist_is_not_missed(
 
 
 class SlowBlacklist:
-    """A plugin whose answer comes when the gate opens."""
+    """A blacklist plugin that answers when its gate is opened."""
 
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.gate.set()
 
     @hookimpl
-    def wab_blacklisted(self, numbers: list[str]) -> dict[str, str]:  # noqa: ARG002 - the hook's
+    def wab_blacklisted(self, numbers: list[str]) -> dict[str, str]:  # noqa: ARG002 - the signature of the hook
         self.gate.wait(20)
         return {}
 
 
-def test_a_pause_that_was_taken_back_drops_nothing_that_is_claimed_later(
+def test_a_pause_that_was_resumed_drops_no_message_that_is_claimed_later(
     settings: Settings, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a pace, claims overlap: there is no moment at which none is under way."""
+    """Without a pace, claims overlap: at every moment one is being made."""
     dropped: list[Claimed] = []
     give_back = Recorder.give_back
 
-    def note(recorder: Recorder, claimed: Claimed, **how: Any) -> None:
+    def record_drop(recorder: Recorder, claimed: Claimed, **options: Any) -> None:
         dropped.append(claimed)
-        give_back(recorder, claimed, **how)
+        give_back(recorder, claimed, **options)
 
-    monkeypatch.setattr(Recorder, "give_back", note)
+    monkeypatch.setattr(Recorder, "give_back", record_drop)
     patient = settings.model_copy(update={"claim_size": 20, "turn_seconds": 10.0})
     with Broadcaster(patient, plugins=[provider, SleepyBlacklist(0.05)]) as broadcaster:
         broadcaster.connections.save("main", {"sender": "scripted"})
@@ -258,15 +255,15 @@ def test_a_pause_that_was_taken_back_drops_nothing_that_is_claimed_later(
         _await_status(broadcaster, job_id, "completed")
         worker.stop()
 
-    assert len(dropped) <= 4 * 20  # what was claimed when it was paused
+    assert len(dropped) <= 4 * 20  # the messages that were claimed at the pause
     assert set(provider.counts().values()) == {1}
 
 
-# --- before anything is sent -----------------------------------------------------------------------------------
+# --- before the first send -------------------------------------------------------------------------------------
 
 
 @ONE_STORE
-def test_a_paused_schedule_does_not_start_until_it_is_resumed(
+def test_a_paused_scheduled_broadcast_starts_only_after_its_resume(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=0.5)
@@ -284,7 +281,7 @@ def test_a_paused_schedule_does_not_start_until_it_is_resumed(
 
 
 @ONE_STORE
-def test_a_schedule_resumed_before_its_time_waits_for_it(broadcaster: Broadcaster) -> None:
+def test_a_scheduled_broadcast_resumed_before_its_time_waits_for_it(broadcaster: Broadcaster) -> None:
     job_id = broadcaster.submit(text_to("main", scheduledAt=TOMORROW), people(1)).job_id
     broadcaster.pause(job_id)
 
@@ -292,7 +289,7 @@ def test_a_schedule_resumed_before_its_time_waits_for_it(broadcaster: Broadcaste
 
 
 @ONE_STORE
-def test_a_broadcast_paused_before_a_worker_came_is_sent_after_its_resume(
+def test_a_broadcast_paused_before_a_worker_starts_is_sent_after_its_resume(
     broadcaster: Broadcaster, provider: ScriptedProvider
 ) -> None:
     job_id = broadcaster.submit(text_to("main"), people(3)).job_id
@@ -311,7 +308,7 @@ def test_a_broadcast_paused_before_a_worker_came_is_sent_after_its_resume(
 
 @ONE_STORE
 @pytest.mark.parametrize("held_after", [pytest.param(0, id="before-the-first"), pytest.param(25, id="in-the-middle")])
-def test_a_broadcast_paused_while_its_audience_is_read_is_read_on_and_sent_after_its_resume(
+def test_a_broadcast_paused_while_its_audience_is_read_is_sent_whole_after_its_resume(
     settings: Settings, provider: ScriptedProvider, held_after: int
 ) -> None:
     with Broadcaster(settings.model_copy(update={"prepare_chunk": 10}), plugins=[provider]) as broadcaster:
@@ -334,7 +331,7 @@ def test_a_broadcast_paused_while_its_audience_is_read_is_read_on_and_sent_after
 
 
 @ONE_STORE
-def test_a_resume_while_the_audience_is_read_lets_the_reader_go_on(
+def test_a_resume_while_the_audience_is_read_continues_the_reading(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     job_id = _held(broadcaster, provider, held_after=0)
@@ -349,7 +346,7 @@ def test_a_resume_while_the_audience_is_read_lets_the_reader_go_on(
 
 
 @ONE_STORE
-def test_a_broadcast_cancelled_while_its_audience_is_read_sends_nothing_more(
+def test_a_broadcast_cancelled_while_its_audience_is_read_sends_no_more_messages(
     settings: Settings, provider: ScriptedProvider
 ) -> None:
     with Broadcaster(settings.model_copy(update={"prepare_chunk": 10}), plugins=[provider]) as broadcaster:
@@ -368,7 +365,7 @@ def test_a_broadcast_cancelled_while_its_audience_is_read_sends_nothing_more(
 
 
 def _held(broadcaster: Broadcaster, provider: ScriptedProvider, *, held_after: int) -> str:
-    """A broadcast to 40 people whose reader stands still after so many."""
+    """Submit a broadcast to 40 people whose contact source blocks after ``held_after`` of them."""
     provider.gate.clear()
     source = {"type": "gated", "people": 40, "heldAfter": held_after}
     job_id = broadcaster.submit(text_to("main", source=source)).job_id
@@ -377,39 +374,39 @@ def _held(broadcaster: Broadcaster, provider: ScriptedProvider, *, held_after: i
     return job_id
 
 
-# --- after a first try -----------------------------------------------------------------------------------------
+# --- after a first attempt -------------------------------------------------------------------------------------
 
-FIRST_TRIES: dict[str, Callable[[], Exception]] = {
+FIRST_ATTEMPTS: dict[str, Callable[[], Exception]] = {
     "retried": lambda: Temporary("busy", retry_after=1.0),
     "throttled": lambda: Throttled("rate", retry_after=1.0),
-    "throttled-for-the-person": lambda: Throttled("pair", retry_after=1.0, scope="recipient"),
+    "recipient-throttled": lambda: Throttled("pair", retry_after=1.0, scope="recipient"),
 }
 
 
 @ONE_STORE
-@pytest.mark.parametrize("why", FIRST_TRIES)
-def test_what_waits_for_another_try_is_paused_too(
+@pytest.mark.parametrize("why", FIRST_ATTEMPTS)
+def test_a_message_that_waits_for_its_next_attempt_is_paused_too(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, why: str
 ) -> None:
-    job_id = _tried_once(broadcaster, provider, FIRST_TRIES[why])
+    job_id = _attempted_once(broadcaster, provider, FIRST_ATTEMPTS[why])
 
     broadcaster.pause(job_id)
     _let_pass(QUIET)
-    tries = len(provider.starts)
+    attempts = len(provider.starts)
     broadcaster.resume(job_id)
     _await_status(broadcaster, job_id, "completed")
 
-    assert tries == 1
+    assert attempts == 1
     assert len(provider.starts) == 2
     _check_counts(broadcaster, job_id, sent=1)
 
 
 @ONE_STORE
-@pytest.mark.parametrize("why", FIRST_TRIES)
-def test_what_waits_for_another_try_is_cancelled_too(
+@pytest.mark.parametrize("why", FIRST_ATTEMPTS)
+def test_a_message_that_waits_for_its_next_attempt_is_cancelled_too(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, why: str
 ) -> None:
-    job_id = _tried_once(broadcaster, provider, FIRST_TRIES[why])
+    job_id = _attempted_once(broadcaster, provider, FIRST_ATTEMPTS[why])
 
     broadcaster.cancel(job_id)
     _let_pass(QUIET)
@@ -418,22 +415,21 @@ def test_what_waits_for_another_try_is_cancelled_too(
     _check_counts(broadcaster, job_id, cancelled=1)
 
 
-def _tried_once(broadcaster: Broadcaster, provider: ScriptedProvider, make: Callable[[], Exception]) -> str:
+def _attempted_once(broadcaster: Broadcaster, provider: ScriptedProvider, make: Callable[[], Exception]) -> str:
     provider.decide = lambda _, __: make() if len(provider.starts) == 1 else None
     job_id = broadcaster.submit(text_to("main", retry={"intervalSeconds": 0.3}), people(1)).job_id
     _await_count(broadcaster, job_id, "retry", 1)
     return job_id
 
 
-# --- much ------------------------------------------------------------------------------------------------------
+# --- many messages ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.alone
-@pytest.mark.alone
-def test_a_big_broadcast_is_cancelled_at_once_and_swept_to_its_end(broadcaster: Broadcaster) -> None:
+def test_a_large_broadcast_is_cancelled_at_once_and_swept_afterwards(broadcaster: Broadcaster) -> None:
     job_id = broadcaster.submit(text_to("main"), people(MANY)).job_id
     broadcaster.handlers.prepare(1)
-    broadcaster.context.redis.flushdb()  # no worker is to send
+    broadcaster.context.redis.flushdb()  # so that no worker sends
 
     began = time.monotonic()
     summary = broadcaster.cancel(job_id)
@@ -445,10 +441,10 @@ def test_a_big_broadcast_is_cancelled_at_once_and_swept_to_its_end(broadcaster: 
     _check_counts(broadcaster, job_id, cancelled=MANY)
 
 
-def test_a_broadcast_in_full_flight_is_cancelled_at_once(broadcaster: Broadcaster, worker: Worker) -> None:
+def test_a_fast_broadcast_is_cancelled_at_once(broadcaster: Broadcaster, worker: Worker) -> None:
     broadcaster.connections.save("fast", {"sender": "null"})
     job_id = broadcaster.submit(text_to("fast"), people(30_000)).job_id
-    wait_for(lambda: broadcaster.status(job_id).counts.sent > 1_000, what="full flight")
+    wait_for(lambda: broadcaster.status(job_id).counts.sent > 1_000, what="the first thousand messages")
 
     began = time.monotonic()
     broadcaster.cancel(job_id)
@@ -461,17 +457,17 @@ def test_a_broadcast_in_full_flight_is_cancelled_at_once(broadcaster: Broadcaste
     assert counts.sent > 1_000
 
 
-# --- what is refused, what is kept -----------------------------------------------------------------------------
+# --- refusals and the audit log --------------------------------------------------------------------------------
 
 MAKE: dict[str, Callable[[Broadcaster], str]] = {}
 
 
 def _makes(status: str) -> Callable[[Callable[[Broadcaster], str]], Callable[[Broadcaster], str]]:
-    def note(make: Callable[[Broadcaster], str]) -> Callable[[Broadcaster], str]:
+    def register(make: Callable[[Broadcaster], str]) -> Callable[[Broadcaster], str]:
         MAKE[status] = make
         return make
 
-    return note
+    return register
 
 
 @_makes("scheduled")
@@ -528,10 +524,10 @@ ALLOWED = {
     "retry": {"scheduled", "queued", "processing", "paused", "completed"},
     "reschedule": {"scheduled", "queued"},
     "pause-batch": {"processing", "paused"},
-    "resume-batch": set[str](),  # nothing of it is paused
+    "resume-batch": set[str](),  # no message of the batch is paused
     "cancel-batch": {"processing", "paused"},
 }
-DOES: dict[str, Callable[[Broadcaster, str], Any]] = {
+ACTIONS: dict[str, Callable[[Broadcaster, str], Any]] = {
     "pause": lambda broadcaster, job: broadcaster.pause(job, actor="budi"),
     "resume": lambda broadcaster, job: broadcaster.resume(job, actor="budi"),
     "cancel": lambda broadcaster, job: broadcaster.cancel(job, actor="budi"),
@@ -545,28 +541,28 @@ DOES: dict[str, Callable[[Broadcaster, str], Any]] = {
 
 @ONE_STORE
 @pytest.mark.parametrize("status", MAKE)
-def test_an_act_is_done_and_noted_or_refused_with_the_present_status(broadcaster: Broadcaster, status: str) -> None:
-    for act, does in DOES.items():
+def test_an_action_is_done_and_logged_or_refused_with_the_present_status(broadcaster: Broadcaster, status: str) -> None:
+    for name, action in ACTIONS.items():
         job_id = _fresh(broadcaster, status)
-        noted_before = len(broadcaster.get(job_id).acts)
-        refusal = _refusal_of(does, broadcaster, job_id)
-        noted = broadcaster.get(job_id).acts[noted_before:]
-        assert (refusal is None) is (status in ALLOWED[act]), act
-        assert refusal is None or refusal.status == status, act
-        assert [entry.actor for entry in noted] == ["budi"] * (refusal is None), act
-        assert all(abs((entry.at - datetime.now(UTC)).total_seconds()) < 5 for entry in noted), act
+        logged_before = len(broadcaster.get(job_id).acts)
+        refusal = _refusal_of(action, broadcaster, job_id)
+        logged = broadcaster.get(job_id).acts[logged_before:]
+        assert (refusal is None) is (status in ALLOWED[name]), name
+        assert refusal is None or refusal.status == status, name
+        assert [entry.actor for entry in logged] == ["budi"] * (refusal is None), name
+        assert all(abs((entry.at - datetime.now(UTC)).total_seconds()) < 5 for entry in logged), name
 
 
-def _refusal_of(does: Callable[..., Any], *arguments: Any) -> ConflictError | None:
+def _refusal_of(action: Callable[..., Any], *arguments: Any) -> ConflictError | None:
     try:
-        does(*arguments)
+        action(*arguments)
     except ConflictError as error:
         return error
     return None
 
 
 def _fresh(broadcaster: Broadcaster, status: str) -> str:
-    """A broadcast of that status; earlier ones are forgotten, so that it is number 1 again."""
+    """Make a broadcast of this status. Earlier ones are deleted, so that its id is 1 again."""
     with broadcaster.context.database.write() as conn:
         for table in ("messages", "broadcast_connections", "skip_counts", "broadcasts"):
             conn.execute(text(f"DELETE FROM {table}"))
@@ -578,7 +574,7 @@ def _fresh(broadcaster: Broadcaster, status: str) -> str:
 
 
 @ONE_STORE
-def test_every_act_is_shown_with_its_time_and_its_actor(broadcaster: Broadcaster) -> None:
+def test_every_action_is_shown_with_its_time_and_its_actor(broadcaster: Broadcaster) -> None:
     job_id = broadcaster.submit(
         text_to("main", batching={"size": 1, "intervalSeconds": 60}), people(3), actor="rina"
     ).job_id
@@ -604,7 +600,7 @@ def test_every_act_is_shown_with_its_time_and_its_actor(broadcaster: Broadcaster
 
 @ONE_STORE
 @pytest.mark.parametrize("act", ["pause", "resume", "cancel"])
-def test_what_is_not_there_is_not_found(broadcaster: Broadcaster, act: str) -> None:
+def test_an_unknown_broadcast_batch_or_message_is_not_found(broadcaster: Broadcaster, act: str) -> None:
     job_id = _processing(broadcaster)
     on_broadcast, on_message = getattr(broadcaster, act), getattr(broadcaster, f"{act}_message")
 
@@ -612,7 +608,7 @@ def test_what_is_not_there_is_not_found(broadcaster: Broadcaster, act: str) -> N
         (on_broadcast, ["nothing"], {}),
         (on_broadcast, [job_id], {"batch": 7}),
         (on_message, [job_id, f"{job_id}-2"], {}),
-        (on_message, [job_id, f"{job_id}-{1 << 32}"], {}),  # would be another broadcast's
+        (on_message, [job_id, f"{job_id}-{1 << 32}"], {}),  # would be a message of another broadcast
         (on_message, [job_id, f"{job_id}-9999999999"], {}),
         (on_message, [job_id, "other-0"], {}),
     ]:
@@ -624,14 +620,14 @@ def test_what_is_not_there_is_not_found(broadcaster: Broadcaster, act: str) -> N
 @pytest.mark.parametrize(
     ("first", "refused", "status"),
     [
-        pytest.param("cancel", "pause", "cancelled", id="cancelled-is-final-for-pause"),
-        pytest.param("cancel", "resume", "cancelled", id="cancelled-is-final-for-resume"),
-        pytest.param("cancel", "cancel", "cancelled", id="cancelled-once"),
-        pytest.param("pause", "pause", "paused", id="paused-once"),
-        pytest.param(None, "resume", "queued", id="nothing-to-resume"),
+        pytest.param("cancel", "pause", "cancelled", id="pause-after-cancel"),
+        pytest.param("cancel", "resume", "cancelled", id="resume-after-cancel"),
+        pytest.param("cancel", "cancel", "cancelled", id="cancel-twice"),
+        pytest.param("pause", "pause", "paused", id="pause-twice"),
+        pytest.param(None, "resume", "queued", id="resume-without-pause"),
     ],
 )
-def test_a_message_refuses_what_its_status_does_not_allow(
+def test_a_message_refuses_actions_that_its_status_does_not_allow(
     broadcaster: Broadcaster, first: str | None, refused: str, status: str
 ) -> None:
     job_id = _processing(broadcaster)
@@ -645,18 +641,18 @@ def test_a_message_refuses_what_its_status_does_not_allow(
 
 
 @ONE_STORE
-def test_plugins_hear_of_every_new_status(broadcaster: Broadcaster, settings: Settings) -> None:
-    heard: list[str] = []
+def test_plugins_are_notified_of_every_new_status(broadcaster: Broadcaster, settings: Settings) -> None:
+    statuses: list[str] = []
 
-    class Listener:
+    class Observer:
         @hookimpl
         def wab_broadcast_changed(self, broadcast: BroadcastSummary) -> None:
-            heard.append(broadcast.status)
+            statuses.append(broadcast.status)
 
-    broadcaster.plugins._manager.register(Listener())
+    broadcaster.plugins._manager.register(Observer())
     job_id = _processing(broadcaster)
     broadcaster.pause(job_id)
     broadcaster.resume(job_id)
     broadcaster.cancel(job_id)
 
-    assert heard == ["queued", "processing", "paused", "processing", "cancelled"]
+    assert statuses == ["queued", "processing", "paused", "processing", "cancelled"]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, people, text_to
+from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.control.announcements import Announcement, announce

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import ConnectionDown, Temporary

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import wait_for
 from tests.processes import running_workers
 from tests.stalls import StallWatch
+from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.testing.gateway import Arrival, Gateway, most_in_window

@@ -37,7 +37,7 @@ from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.pacing import Rate
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.outcomes.classify import NEW_CONTACTS_WAIT, PAIR_WAIT
+from wabroadcast_core.outcomes.classify import NEW_CONTACTS_WAIT, RECIPIENT_WAIT
 from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.transport.live_senders import LiveConnection
 
@@ -214,7 +214,7 @@ async def test_a_bug_of_a_sender_fails_its_message_and_names_its_type_but_not_it
         pytest.param(Temporary("busy", retry_after=100.0), 100.0, 100.0, id="temporary-as-the-provider-says"),
         pytest.param(BadMessage("x"), 0.0, 0.0, id="bad-message-at-once"),
         pytest.param(Throttled("x", retry_after=9.0), 0.0, 0.0, id="throttled-as-the-limiter-says"),
-        pytest.param(Throttled("x", scope="recipient"), PAIR_WAIT, 2 * PAIR_WAIT, id="recipient-after-a-gap"),
+        pytest.param(Throttled("x", scope="recipient"), RECIPIENT_WAIT, 2 * RECIPIENT_WAIT, id="recipient-after-a-gap"),
         pytest.param(
             Throttled("x", scope="recipient", retry_after=50.0), 50.0, 50.0, id="recipient-as-the-provider-says"
         ),

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.waiting import wait_for
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery import number_check as presence
 from wabroadcast_core.engine import unknown_outcomes as settling

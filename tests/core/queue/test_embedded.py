@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.conftest import wait_for
+from tests.waiting import wait_for
 from wabroadcast_core.errors import SetupError
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 

@@ -14,8 +14,9 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from tests.conftest import PostgresCluster, wait_for
 from tests.processes import WorkerProcess, start_worker
+from tests.servers import PostgresCluster
+from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import ConflictError, UnavailableError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conftest import wait_for
+from tests.waiting import wait_for
 from wabroadcast_core import UnavailableError
 from wabroadcast_core.audience.prepare import _Preparation
 from wabroadcast_core.broadcaster import Broadcaster

@@ -10,8 +10,9 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from tests.conftest import PostgresCluster, wait_for
 from tests.processes import start_worker
+from tests.servers import PostgresCluster
+from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.broadcast import BroadcastProgress

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.conftest import wait_for
+from tests.waiting import wait_for
 from wabroadcast_core import InvalidInputError, NotFoundError, NumberError
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.testing.gateway import Gateway

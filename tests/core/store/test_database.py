@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.core.store.bench import Bench
+from tests.servers import PostgresCluster
+from tests.stores import ON_POSTGRESQL
 from wabroadcast_core.errors import SetupError, UnavailableError
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import database as database_module
@@ -20,8 +23,25 @@ from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store.database import Database, open_database
 from wabroadcast_core.store.tables import metadata
 
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-OTHER_STORE = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """An empty database that no other test gets, as tests here change tables."""
+    if request.param == "sqlite":
+        return None
+    cluster: PostgresCluster = request.getfixturevalue("postgres")
+    return cluster.new_database()
+
+
+@pytest.fixture
+def bench(database_url: str | None, tmp_path: Path) -> Iterator[Bench]:
+    """A store whose migrations have just run."""
+    database = open_database(database_url, sqlite_path=tmp_path / "bench.db")
+    database.migrate()
+    made = Bench(database)
+    made.clear()
+    yield made
+    database.close()
 
 
 # --- migrations ------------------------------------------------------------------------------------------------
@@ -181,7 +201,7 @@ def test_a_store_that_another_process_keeps_locked_is_unavailable(
     assert found == 0
 
 
-@OTHER_STORE
+@ON_POSTGRESQL
 def test_a_closed_database_connection_is_unavailable_and_the_next_one_works(bench: Bench) -> None:
     with pytest.raises(UnavailableError), bench.database.write() as conn:
         conn.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
@@ -190,7 +210,7 @@ def test_a_closed_database_connection_is_unavailable_and_the_next_one_works(benc
         assert conn.execute(text("SELECT 1")).scalar_one() == 1
 
 
-@OTHER_STORE
+@ON_POSTGRESQL
 def test_a_user_without_the_right_to_create_tables_is_an_error_that_says_so(bench: Bench, tmp_path: Path) -> None:
     with bench.database.write() as conn:
         metadata.drop_all(conn)
@@ -217,7 +237,7 @@ def test_a_bug_is_not_reported_as_unavailable(bench: Bench) -> None:
 # --- transactions ----------------------------------------------------------------------------------------------
 
 
-@OTHER_STORE
+@ON_POSTGRESQL
 def test_work_that_is_rolled_back_by_a_deadlock_is_run_again(bench: Bench) -> None:
     keys = [bench.add_broadcast(), bench.add_broadcast()]
     meeting = threading.Barrier(2)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import wait_for
 from tests.plugins.conftest import AtWork
 from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.waiting import wait_for
 from wabroadcast_core import PluginError, Settings, parse_number
 from wabroadcast_core.plugins import build_plugins
 from wabroadcast_plugins.blacklists import number_file

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from sqlalchemy import NullPool, create_engine, inspect, make_url, text
 
-from tests.conftest import MariaServer, wait_for
 from tests.query_files import write_queries
+from tests.servers import MariaServer
+from tests.waiting import wait_for
 from wabroadcast_core import (
     LONGEST_ROW,
     AudienceRow,

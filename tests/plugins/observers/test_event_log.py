@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import wait_for
 from tests.plugins.conftest import AtWork
 from tests.scripted import number_of, people, text_to
+from tests.waiting import wait_for
 from wabroadcast_core import BroadcastSummary, FinishedMessage, Inbound, WebhookRequest
 from wabroadcast_core.models.broadcast import Counts
 from wabroadcast_core.models.status import BroadcastStatus, Priority

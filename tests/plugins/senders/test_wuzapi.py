@@ -494,7 +494,7 @@ def test_a_person_with_a_hidden_id_is_identified_by_the_alternative_id() -> None
             "Disconnected",
             ConnectionEvent(
                 "down",
-                "wuzapi_disconnected: the account lost its link to WhatsApp: if it stays so, connect it in WuzAPI",
+                "wuzapi_disconnected: the account lost its link to WhatsApp: if this lasts, connect it in WuzAPI",
             ),
         ),
         (

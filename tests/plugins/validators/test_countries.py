@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.conftest import wait_for
 from tests.plugins.conftest import AtWork
 from tests.scripted import ScriptedProvider, text_to
+from tests.waiting import wait_for
 from wabroadcast_core.plugins import build_plugins
 from wabroadcast_plugins.validators.countries import AllowedCountries
 

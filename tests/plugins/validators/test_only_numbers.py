@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.conftest import wait_for
 from tests.plugins.conftest import AtWork
 from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.waiting import wait_for
 from wabroadcast_core import OutgoingMessage, Rejected, SetupError
 from wabroadcast_core.plugins import build_plugins
 from wabroadcast_plugins.validators.only_numbers import OnlyNumbers

@@ -3,8 +3,7 @@
 Hooks: wab_senders. Settings: baseUrl, timeoutSeconds, secrets, headers, send, failures, checkNumber, findMessage,
 checkConnection, webhook.
 
-It speaks to the API at ``baseUrl``, in the version that the operator describes in the settings; all facts about that
-API come from the settings.
+Service: the API at ``baseUrl``. Its version, and all facts about it, come from the operator's settings.
 """
 
 from wabroadcast_core import Sender, hookimpl

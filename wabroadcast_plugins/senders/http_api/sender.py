@@ -21,7 +21,6 @@ from wabroadcast_core import (
     WebhookRefusedError,
     WebhookRequest,
     ask,
-    error_of,
 )
 from wabroadcast_plugins.senders.http_api.answers import Scrubber, is_success, read_answer
 from wabroadcast_plugins.senders.http_api.calls import CONTENT_NAMES, Call
@@ -36,7 +35,7 @@ from wabroadcast_plugins.senders.http_api.settings import HttpSettings
 from wabroadcast_plugins.senders.http_api.texts import TemplateValues
 from wabroadcast_plugins.senders.shared.lenient_json import as_text
 from wabroadcast_plugins.senders.shared.media import in_base64
-from wabroadcast_plugins.senders.shared.refusals import safe_detail
+from wabroadcast_plugins.senders.shared.refusals import safe_detail, status_error
 
 _FILE_NAMES: Final = frozenset({"media.base64", "media.data_uri", "media.file", "media.content_type"})
 _ENCODED_NAMES: Final = frozenset({"media.base64", "media.data_uri"})
@@ -81,7 +80,7 @@ class HttpSender:
         for number in numbers:
             reply = await self._request(self._checks["number"], number_values(number, self._settings.secrets))
             if not reply.is_success:
-                raise error_of(reply)
+                raise status_error(reply)
             answer = check.read(reply.document)
             if answer is not None:
                 found[number] = answer
@@ -98,7 +97,9 @@ class HttpSender:
         provider_id = as_text(Path.parse(find.provider_id).find(reply.document))
         if reply.is_success and provider_id:
             return Accepted(provider_id=provider_id)
-        raise Temporary("not_understood", reply.summary)
+        raise Temporary(
+            "not_understood", f"the answer has no message and does not meet findMessage.missing: {reply.summary}"
+        )
 
     async def check_connection(self) -> ConnectionEvent:
         check = self._settings.check_connection
@@ -109,7 +110,7 @@ class HttpSender:
             return ConnectionEvent("up")
         reason = as_text(Path.parse(check.reason).find(reply.document)) if check.reason else ""
         if not reason and not reply.is_success:
-            raise error_of(reply)
+            raise status_error(reply)
         reason = safe_detail(self._scrubber.scrub(reason))
         return ConnectionEvent("down", reason or f"the answer does not meet checkConnection.up: {reply.summary}")
 

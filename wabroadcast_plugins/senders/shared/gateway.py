@@ -5,7 +5,8 @@ from typing import Any
 import httpx
 from pydantic import Field
 
-from wabroadcast_core import BadMessage, ConnectionDown, Model, Reply, SendError, ask, error_of
+from wabroadcast_core import BadMessage, ConnectionDown, Model, Reply, SendError, ask
+from wabroadcast_plugins.senders.shared.refusals import status_error
 from wabroadcast_plugins.senders.shared.setting_types import Address
 
 
@@ -50,4 +51,4 @@ def error_by_status(reply: Reply, *, kind: str, from_gateway: bool) -> SendError
             return ConnectionDown(f"{kind}_not_found", "there is no gateway at this address: check baseUrl")
         case 413:
             return BadMessage(f"{kind}_too_large", "the gateway refuses a request of this size: send a smaller file")
-    return error_of(reply)
+    return status_error(reply)

@@ -4,7 +4,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias, TypeGuard
 
-from wabroadcast_core import Rejected, Reply, SendError, Temporary, Throttled, blank_numbers, error_of
+from wabroadcast_core import (
+    ConnectionDown,
+    Rejected,
+    Reply,
+    SendError,
+    Temporary,
+    Throttled,
+    blank_numbers,
+    error_of,
+)
 
 LONGEST_DETAIL: Final = 200  # characters
 REACHOUT_TIMELOCK: Final = "463"
@@ -14,7 +23,7 @@ TextRule: TypeAlias = tuple[re.Pattern[str], type[SendError], str]
 """A pattern of a refusal's text in lower case, what the refusal means, and the reason of the error."""
 
 _NEW_CONTACT_REFUSALS: Final[Mapping[str, str]] = {  # messages to known contacts are still accepted
-    REACHOUT_TIMELOCK: "WhatsApp does not let this account message new contacts for now (reach-out timelock)",
+    REACHOUT_TIMELOCK: "WhatsApp refuses messages of this account to new contacts for now (reach-out timelock)",
     "475": "this account has reached WhatsApp's limit of new contacts for now (message capping)",
 }
 _SERVER_ERROR: Final = re.compile(r"server returned error (\d{3})(?!\d)")
@@ -69,7 +78,16 @@ def refusal_by_text(reply: Reply, text: str, rules: Sequence[TextRule], *, kind:
     for pattern, error, reason in rules:
         if pattern.search(text.lower()):
             return error(reason, detail)
-    return Rejected(f"{kind}_refused", detail) if reply.is_success else error_of(reply)
+    return Rejected(f"{kind}_refused", detail) if reply.is_success else status_error(reply)
+
+
+def status_error(reply: Reply) -> SendError:
+    """Return what an error reply means by its HTTP status only, with advice if the credentials are refused."""
+    error = error_of(reply)
+    if isinstance(error, ConnectionDown):
+        detail = f"the credentials are refused ({error.detail}): correct them in the connection's settings"
+        return ConnectionDown(error.reason, detail)
+    return error
 
 
 def safe_detail(text: str) -> str:

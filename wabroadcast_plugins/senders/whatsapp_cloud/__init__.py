@@ -5,7 +5,7 @@ Hooks: wab_senders. Settings: phoneNumberId, accessToken, appSecret, verifyToken
 API version: Graph API v25.0 by default, set by ``apiVersion``. Sources: Meta's documentation (developers.facebook.com)
 and OpenAPI specification (facebook/openapi on GitHub, v23.0), and, for fixtures and error codes, pywa 4.5.
 
-What is special about it:
+Special behaviour:
 
 - Meta has no idempotency key and cannot find a message by our id, so an outcome without an answer stays unknown until a
   status webhook returns our id.
@@ -163,7 +163,7 @@ class WhatsAppCloudSender:
         )
         media_id = reply.document.get("id") if isinstance(reply.document, dict) else None
         if not isinstance(media_id, str) or not media_id:
-            raise Temporary("no_media_id", reply.summary)
+            raise Temporary("no_media_id", f"the answer has no media id: {reply.summary}")
         return media_id
 
     async def _call(self, method: str, url: str, *, seconds: float, rejected: type[SendError], **request: Any) -> Reply:
@@ -201,7 +201,7 @@ def _accepted(reply: Reply) -> Accepted:
         case {"messages": [{"id": str(wamid)} as message, *_]} if wamid:
             state = message.get("message_status")
             return Accepted(wamid, _wa_id_in(reply.document), state if isinstance(state, str) and state else "accepted")
-    raise OutcomeUnknown("no_id", reply.summary)
+    raise OutcomeUnknown("no_id", f"the answer has no message id: {reply.summary}")
 
 
 def _wa_id_in(answer: object) -> str | None:

@@ -19,8 +19,8 @@ from wabroadcast_core import (
     Temporary,
     Throttled,
     blank_numbers,
-    error_of,
 )
+from wabroadcast_plugins.senders.shared.refusals import status_error
 
 TOO_MANY_REQUESTS: Final = 429
 INVALID_PARAMETER: Final = 100
@@ -172,7 +172,7 @@ def refusal_of(reply: Reply, *, attempt: int, secret: str) -> SendError | None:
         return classify(replace(error, text=error.text.replace(secret, "…")), attempt=attempt, reply=reply)
     if reply.is_success:
         return None
-    return error_of(replace(reply, content=reply.content.replace(secret.encode(), b"")))
+    return status_error(replace(reply, content=reply.content.replace(secret.encode(), b"")))
 
 
 def error_in(reply: Reply) -> MetaError | None:

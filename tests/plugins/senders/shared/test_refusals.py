@@ -1,7 +1,8 @@
+import httpx
 import pytest
 
-from wabroadcast_core import Rejected, SendError, Temporary, Throttled
-from wabroadcast_plugins.senders.shared.refusals import find_refusal, late_failure, safe_detail
+from wabroadcast_core import ConnectionDown, Rejected, Reply, SendError, Temporary, Throttled
+from wabroadcast_plugins.senders.shared.refusals import find_refusal, late_failure, safe_detail, status_error
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,18 @@ def test_the_detail_of_an_error_is_short_and_without_numbers() -> None:
 
     assert detail.startswith("nobody at … x")
     assert len(detail) == 200
+
+
+def test_refused_credentials_are_an_error_with_advice() -> None:
+    found = status_error(Reply(401, httpx.Headers(), b"Unauthorized", None))
+
+    assert isinstance(found, ConnectionDown)
+    assert found.reason == "http_401"
+    expected = "the credentials are refused (HTTP 401: Unauthorized): correct them in the connection's settings"
+    assert found.detail == expected
+
+
+def test_another_status_has_the_answer_as_its_detail() -> None:
+    found = status_error(Reply(400, httpx.Headers(), b"no", None))
+
+    assert (type(found), found.detail) == (Rejected, "HTTP 400: no")

@@ -1,0 +1,18 @@
+"""Stores of the tests. One is migrated and then copied: to migrate each takes longer than most tests."""
+
+from pathlib import Path
+
+import pytest
+
+from wabroadcast_core.store.database import open_database
+
+# Marks for tests of what is the same on both databases, or concerns one of them.
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+def migrate_store(url: str | None, *, sqlite_path: Path) -> None:
+    """Create our tables in an empty database."""
+    database = open_database(url, sqlite_path=sqlite_path)
+    database.migrate()
+    database.close()
