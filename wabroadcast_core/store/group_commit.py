@@ -1,7 +1,7 @@
 """Group commit: pieces of store work run on a few threads, and those that wait at one moment share a transaction.
 
-A piece that is not urgent waits for company, the longer the more a commit costs just then. Where the database lets
-transactions run beside each other, one thread is for urgent pieces only: a claim never waits behind a record.
+Where the database lets transactions run beside each other, one thread is for urgent pieces only: a claim never waits
+behind a record.
 """
 
 import asyncio
@@ -25,9 +25,6 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Item = TypeVar("Item", int, str)
 MOST_TOGETHER = 64
-LEAST_PATIENCE = 0.08  # seconds that work which is not urgent waits for company
-MOST_PATIENCE = 0.25
-COMMITS_OF_PATIENCE = 10  # it waits as long as so many commits take
 FOLLOWED = 0.2  # of what the last commit took
 
 
@@ -70,11 +67,11 @@ class GroupCommit:
         self._clock = clock
         self._completed = completed
         self._opted_out = opted_out
-        self._waiting: deque[_Piece] = deque()
-        self._patient: deque[_Piece] = deque()
+        self._urgent: deque[_Piece] = deque()
+        self._others: deque[_Piece] = deque()
         self._changed = threading.Condition()
         self._stopping = False
-        self._commit_seconds = 0.0  # what a commit takes, smoothed
+        self.commit_seconds = 0.0  # what a transaction takes, smoothed
         self._threads = [
             threading.Thread(
                 target=self._work, args=(threads > 1 and number == 0,), name=f"wabroadcast-store-{number}", daemon=True
@@ -84,15 +81,15 @@ class GroupCommit:
         for thread in self._threads:
             thread.start()
 
-    async def run(self, work: Callable[[UnitOfWork], Result], *, patient: bool = False) -> Result:
+    async def run(self, work: Callable[[UnitOfWork], Result], *, urgent: bool = True) -> Result:
         """Run ``work`` in a transaction, which it may share; it may run again after another piece failed.
 
-        :param patient: it is not urgent and waits for company, as each transaction waits for the disk.
+        :param urgent: others must not delay it.
         :raises UnavailableError: the store cannot be reached; nothing was stored.
         """
         piece = _Piece(work, asyncio.get_running_loop().create_future())
         with self._changed:
-            (self._patient if patient else self._waiting).append(piece)
+            (self._urgent if urgent else self._others).append(piece)
             self._changed.notify_all()
         result: Result = await piece.future
         return result
@@ -119,23 +116,10 @@ class GroupCommit:
         """Wait for pieces that share the next transaction; none: the work is over."""
         with self._changed:
             if urgent_only:
-                self._changed.wait_for(lambda: self._waiting or self._stopping)
-                return _pop(self._waiting)
-            due_at: float | None = None  # when patient pieces have waited long enough
-            while not self._stopping and not self._waiting:
-                now = time.monotonic()
-                if not self._patient:
-                    due_at = None
-                elif due_at is None:
-                    due_at = now + self._patience
-                elif now >= due_at:
-                    break
-                self._changed.wait(None if due_at is None else max(0.0, due_at - now))
-            return _pop(self._patient) + _pop(self._waiting)
-
-    @property
-    def _patience(self) -> float:
-        return min(max(LEAST_PATIENCE, COMMITS_OF_PATIENCE * self._commit_seconds), MOST_PATIENCE)
+                self._changed.wait_for(lambda: self._urgent or self._stopping)
+                return _pop(self._urgent)
+            self._changed.wait_for(lambda: self._urgent or self._others or self._stopping)
+            return _pop(self._others) + _pop(self._urgent)
 
     def _commit_singly(self, pieces: list[_Piece]) -> None:
         for piece in pieces:
@@ -153,7 +137,7 @@ class GroupCommit:
 
         began = time.monotonic()
         completed, opted_out = self._database.transact(transaction)
-        self._commit_seconds += FOLLOWED * (time.monotonic() - began - self._commit_seconds)
+        self.commit_seconds += FOLLOWED * (time.monotonic() - began - self.commit_seconds)
         if opted_out:
             _notify(self._opted_out, opted_out)
         for loop in {piece.future.get_loop() for piece in pieces}:
