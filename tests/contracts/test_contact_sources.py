@@ -101,11 +101,11 @@ class TestDatabaseSource(ContactSourceContract):
         return source_context(queries={"people": NamedQuery.model_validate(query)})
 
 
-# the suite itself: a source with every fault is caught
+# the suite itself: it detects a source with every fault
 
 
 class HoardingSource:
-    """Breaks the contract in every way that the suite looks for."""
+    """A source that breaks the contract in every way that the suite checks."""
 
     kind: ClassVar[str] = ""
     Settings: ClassVar[type[BaseModel]] = Model
@@ -134,14 +134,14 @@ class HoardingContract(ContactSourceContract):
     [
         HoardingContract.test_its_kind_is_a_short_plain_word,
         HoardingContract.test_it_yields_its_rows,
-        HoardingContract.test_its_check_finds_no_fault_in_settings_that_fit,
+        HoardingContract.test_its_check_finds_no_fault_in_valid_settings,
         HoardingContract.test_its_values_are_plain,
         HoardingContract.test_its_row_numbers_grow,
         HoardingContract.test_it_streams,
-        HoardingContract.test_a_read_may_be_given_up,
-        HoardingContract.test_it_is_repeatable_if_it_says_so,
+        HoardingContract.test_a_read_may_be_abandoned,
+        HoardingContract.test_it_is_repeatable_if_it_declares_so,
     ],
 )
-def test_the_suite_catches_a_source_that_breaks_it(check: Any) -> None:
+def test_the_suite_detects_a_source_that_breaks_it(check: Any) -> None:
     with pytest.raises(AssertionError):
         check(HoardingContract())

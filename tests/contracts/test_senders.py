@@ -27,11 +27,11 @@ class TestSandboxSender(SenderContract):
     settings: ClassVar[dict[str, Any]] = {"latencySeconds": 0.01}
 
     def messages(self) -> Sequence[OutgoingMessage]:
-        """Every ending but the one that plays a bug."""
+        """Return a message for each outcome except the one that is a bug."""
         return [message_to(f"+62812345{ending:04}") for ending in range(15) if ending != 12]
 
 
-# the suite itself: a sender with every fault is caught
+# the suite itself: it detects a sender with every fault
 
 
 class LeakySettings(Model):
@@ -40,7 +40,7 @@ class LeakySettings(Model):
 
 
 class LeakySender:
-    """Breaks the contract in every way that the suite looks for."""
+    """A sender that breaks the contract in every way that the suite checks."""
 
     kind: ClassVar[str] = "Leaky Sender"
     Settings: ClassVar[type[BaseModel]] = LeakySettings
@@ -66,20 +66,20 @@ class LeakyContract(SenderContract):
     "check",
     [
         LeakyContract.test_its_kind_is_a_short_plain_word,
-        LeakyContract.test_its_secrets_are_secret,
-        LeakyContract.test_its_capabilities_are_ones_the_engine_knows,
+        LeakyContract.test_its_secrets_are_of_a_secret_type,
+        LeakyContract.test_its_capabilities_are_known_to_the_engine,
         LeakyContract.test_a_send_is_accepted_or_ends_in_a_send_error,
-        LeakyContract.test_an_error_says_neither_secret_nor_number,
+        LeakyContract.test_an_error_contains_no_secret_and_no_number,
     ],
 )
-def test_the_suite_catches_a_sender_that_breaks_it(check: Any) -> None:
+def test_the_suite_detects_a_sender_that_breaks_it(check: Any) -> None:
     with pytest.raises(AssertionError):
         check(LeakyContract())
 
 
-def test_the_suite_catches_a_sender_that_logs_too_much(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_suite_detects_a_sender_that_logs_too_much(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(AssertionError):
-        LeakyContract().test_its_log_says_neither_secret_nor_number_nor_text(caplog)
+        LeakyContract().test_its_log_contains_no_secret_no_number_and_no_text(caplog)
 
 
 class TestGatewaySender(HttpSenderContract):

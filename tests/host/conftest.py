@@ -1,5 +1,6 @@
 """Fixtures of the host's tests: the API on a real store and a real Valkey, and the command in a process of its own."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -79,6 +81,19 @@ class Served:
     @property
     def url(self) -> str:
         return self.output.read_text().partition("API      ")[2].split()[0]
+
+    def get(self, path: str, *, seconds: float = 30) -> httpx.Response:
+        """Call the API. A busy machine may take seconds to answer."""
+        return httpx.get(f"{self.url}{path}", timeout=seconds)
+
+    def is_ready(self) -> bool:
+        """Return whether the server is ready to serve.
+
+        While its web process restarts, the supervisor keeps the socket open: calls then wait, they are not refused.
+        """
+        with contextlib.suppress(httpx.TransportError):
+            return self.get("/health/ready", seconds=1).is_success
+        return False
 
     def command(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Run a client command against this server."""

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from host_litestar.standalone import address_of, check_access, environment_of, first_command, open_socket
@@ -31,8 +30,8 @@ def test_the_start_lines_name_the_addresses_and_end_with_a_command_that_works(se
 
     lines = server.output.read_text().splitlines()
 
-    assert httpx.get(f"{server.url}/health/ready").status_code == 200
-    assert httpx.get(f"{server.url}/schema").status_code == 200
+    assert server.get("/health/ready").status_code == 200
+    assert server.get("/schema").status_code == 200
     assert any(str(server.directory / "data") in line for line in lines)
     assert any("no API key is set" in line for line in lines)
     sent = server.shell(lines[-1])
@@ -75,8 +74,7 @@ def test_a_crashed_process_is_restarted(serve: Serve, until: Until, name: str) -
     os.kill(pid, signal.SIGKILL)
 
     until(lambda: not is_alive(pid))
-    # the socket stays open, so the request waits until the new process answers: seconds on a busy machine
-    until(lambda: httpx.get(f"{server.url}/health/ready", timeout=30).status_code == 200)
+    until(server.is_ready, seconds=60)
     sent = server.command("send", str(server.sample), "--message", "hi")
     assert sent.returncode == 0, sent.stdout + sent.stderr + server.log.read_text()
 
@@ -103,7 +101,7 @@ def test_a_restarted_server_continues_its_broadcasts(serve: Serve, tmp_path: Pat
 
     second = serve("--data-dir", data)
 
-    until(lambda: httpx.get(f"{second.url}/broadcast/{job_id}/status").json()["counts"]["sent"] == 10)
+    until(lambda: second.get(f"/broadcast/{job_id}/status").json()["counts"]["sent"] == 10)
 
 
 def test_a_port_in_use_is_reported_in_one_line(serve: Serve) -> None:
@@ -150,7 +148,7 @@ def test_a_fault_of_the_settings_is_reported_in_one_line(
 def test_with_a_key_other_callers_are_refused_and_the_key_is_not_shown(serve: Serve) -> None:
     server = serve("--api-key", "s3cret-key")
 
-    assert httpx.get(f"{server.url}/broadcast/jobs").status_code == 401
+    assert server.get("/broadcast/jobs").status_code == 401
     refused = server.command("jobs")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert server.command("jobs", WABROADCAST_API_KEY="s3cret-key").returncode == 0
@@ -164,7 +162,7 @@ def test_a_worker_in_burst_sends_what_is_due_and_ends(serve: Serve, until: Until
     worker = server.command("worker", "--processes", "2", "--burst", "--data-dir", str(server.data))
 
     assert worker.returncode == 0, worker.stderr
-    assert httpx.get(f"{server.url}/broadcast/{job_id}/status").json()["counts"]["sent"] == 10
+    assert server.get(f"/broadcast/{job_id}/status").json()["counts"]["sent"] == 10
 
 
 def test_settings_are_the_same_after_a_round_trip_through_the_environment(

@@ -48,7 +48,7 @@ class Dispatcher:
     @property
     def _marking(self) -> float:
         """Seconds that the writing of intents is expected to take."""
-        return 0.0 if self._queue.live is None else self._queue.live.marking.expect(self._now())
+        return 0.0 if self._queue.live is None else self._queue.live.marking.expected
 
     def _next_group(self, *, within: float) -> list[PendingSend]:
         now = self._now()
@@ -85,8 +85,7 @@ class Dispatcher:
                 self._skip_slot(pending)
             return False
         if self._queue.live is not None:
-            now = self._now()
-            self._queue.live.marking.learn(now - asked_at, now=now)
+            self._queue.live.marking.learn(self._now() - asked_at)
         return True
 
     async def _admit(self, group: list[PendingSend]) -> list[PendingSend]:

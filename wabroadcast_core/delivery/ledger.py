@@ -1,8 +1,9 @@
-"""What turns ask of the store and tell it: looking, claiming, pausing for cause, opting out."""
+"""The reads and writes in the store that turns and inbound events need: look, claim, pause, resume, opt out."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -29,13 +30,17 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-ENGINE = "engine"  # the actor of what nobody asked for
-MOST_SNAPSHOTS = 512
-LONGEST_QUOTA = 32 * 86_400
+ENGINE = "engine"  # the actor of automatic actions in the audit log
+MOST_SNAPSHOTS = 512  # of broadcasts, in memory
+LONGEST_QUOTA = 32 * 86_400  # seconds; starts are stored for this time
 
 
 class Ledger:
-    """The store as one engine sees it. Every method may raise UnavailableError: then nothing was stored."""
+    """Access to the store for one engine. Its reads and writes share transactions by group commit.
+
+    Each coroutine raises UnavailableError if the store cannot be reached; nothing was stored then. The snapshots of
+    broadcasts are cached here.
+    """
 
     def __init__(self, context: Context, group_commit: GroupCommit) -> None:
         self._context = context
@@ -44,23 +49,28 @@ class Ledger:
         self._claims = Claims(snapshot_of=self.read_snapshot, default_zone=context.settings.timezone)
 
     async def look(self, connection_id: int) -> DueWork:
+        """Return the due work of a connection, and release the batches whose time has come."""
         return await self._group_commit.run(lambda unit: self._claims.look(unit, connection_id))
 
     async def claim(
         self, connection: ConnectionSnapshot, *, worker_id: int, amount: int, caps: Mapping[int, int] | None
     ) -> tuple[list[Claimed], DueWork]:
-        """Claim messages. :returns: them in the order of sending, and the due_work."""
+        """Claim due messages of a connection, at most ``amount``.
+
+        :param caps: the most messages by broadcast id; see :meth:`Claims.claim`.
+        :returns: the messages in the order of sending, and the due work.
+        """
         taken, due_work = await self._group_commit.run(
             lambda unit: self._claims.claim(unit, connection, worker_id=worker_id, amount=amount, caps=caps)
         )
         return in_order_of_sending(due_work.candidates, taken), due_work
 
     def snapshot(self, broadcast_id: int) -> BroadcastSnapshot:
-        """The snapshot of a broadcast that was claimed from."""
+        """Return the snapshot of a broadcast from which messages were claimed."""
         return self._snapshots[broadcast_id]
 
     def read_snapshot(self, conn: Connection, broadcast_id: int) -> BroadcastSnapshot | None:
-        """The snapshot of a broadcast, from memory or through ``connection``."""
+        """Return the snapshot of a broadcast, from memory or else from the store; None if it does not exist."""
         snapshot = self._snapshots.get(broadcast_id)
         if snapshot is None:
             row = broadcast_store.get_broadcast(conn, broadcast_id)
@@ -72,7 +82,10 @@ class Ledger:
         return snapshot
 
     async def recent_starts(self, connection: ConnectionSnapshot, *, now: float) -> RecentStarts:
-        """What the limiter must know when it knows nothing."""
+        """Return the recent starts of a connection, with which the limiter is primed after Redis lost its keys.
+
+        :param now: the present time (UNIX seconds, UTC).
+        """
         rate, quotas = connection.limits.rate, connection.limits.quotas
         spans = [quota.per_seconds for quota in quotas] + ([rate.per_seconds] if rate else [])
         since = now - min(max(spans, default=0) * 1.02 + start_store.START_SPAN, LONGEST_QUOTA)
@@ -82,96 +95,116 @@ class Ledger:
         return RecentStarts(max(starts, default=None), starts)
 
     async def pause_connection(self, connection_id: int, error: ConnectionDown) -> None:
-        """Stop a connection that a person must see to."""
+        """Pause a connection that needs a person to act, and announce it.
 
-        def work(unit: UnitOfWork) -> bool:
-            changed = connection_store.set_state(
-                unit.conn, connection_id, ConnectionState.PAUSED, reason=str(error), now=unit.now
-            )
-            if changed:
-                audit_log.record_act(
-                    unit.conn,
-                    act="pause",
-                    actor=ENGINE,
-                    now=unit.now,
-                    connection_id=connection_id,
-                    detail=str(error),
-                )
-            return changed
-
-        if await self._group_commit.run(work):
-            log.warning("connection %d is paused: %s", connection_id, error.reason)
+        The other connections of its pools are woken, because they may take its messages now.
+        """
+        name = await self._group_commit.run(partial(_pause_connection, connection_id=connection_id, error=error))
+        if name is not None:
+            log.warning("connection %s is paused (%s): its messages wait until it is resumed", name, error.reason)
             await self._announce(Announcement(connection=connection_id))
-            await self._wake_working(lambda key: key != connection_id)  # the others of its pools take over
+            await self._wake_connections(lambda key: key != connection_id)
 
     async def pause_broadcast(self, broadcast_id: int, *, reason: str) -> None:
-        """Stop a broadcast that cannot go on like this."""
+        """Pause a broadcast whose messages would all fail, announce it and notify the plugins.
 
-        def work(unit: UnitOfWork) -> bool:
-            row = broadcast_store.get_broadcast(unit.conn, broadcast_id, lock=True)
-            if row is None:
-                return False
-            try:
-                transitions.pause_broadcast(unit.conn, row, now=unit.now, actor=ENGINE, reason=reason)
-            except ConflictError:
-                return False  # many of its messages fail at once: the first one paused it
-            return True
-
-        if await self._group_commit.run(work):
-            log.warning("broadcast %d is paused: %s", broadcast_id, reason)
+        :param reason: why, shown to users.
+        """
+        job_id = await self._group_commit.run(partial(_pause_broadcast, broadcast_id=broadcast_id, reason=reason))
+        if job_id is not None:
+            log.warning("broadcast %s is paused until a person resumes or cancels it: %s", job_id, reason)
             await self._announce(Announcement(broadcast=broadcast_id))
             await asyncio.to_thread(self._context.changed, [broadcast_id])
 
     async def opt_out(self, number: str, *, reason: str, source: str) -> None:
-        """Let nobody message this number any more, on any connection."""
+        """Put a number on the blacklist, for all connections.
+
+        :param reason: shown with the entry and with the messages that are skipped for it.
+        :param source: where the opt-out comes from, shown with the entry.
+        """
         await self._group_commit.run(lambda unit: opt_out(unit, number, reason=reason, source=source))
 
     async def resume_connection(self, connection_id: int) -> None:
-        """Let a connection go on that the engine had stopped; what a person paused has no reason, and stays so."""
+        """Resume a connection that the engine had paused, and wake the connections with work.
 
-        def work(unit: UnitOfWork) -> bool:
-            row = connection_store.get_connection(unit.conn, connection_id)
-            if row is None or row["state_reason"] is None:
-                return False
-            changed = connection_store.set_state(
-                unit.conn, connection_id, ConnectionState.ACTIVE, reason=None, now=unit.now
-            )
-            if changed:
-                audit_log.record_act(unit.conn, act="resume", actor=ENGINE, now=unit.now, connection_id=connection_id)
-            return changed
-
-        if await self._group_commit.run(work):
-            log.info("connection %d goes on", connection_id)
-            await self._wake_working(lambda _: True)
+        A connection that a person paused stays paused: its pause has no reason.
+        """
+        name = await self._group_commit.run(partial(_resume_connection, connection_id=connection_id))
+        if name is not None:
+            log.info("connection %s is resumed: its provider reports that it is up", name)
+            await self._wake_connections(lambda _: True)
 
     async def connection(self, connection_id: int) -> ConnectionSnapshot | None:
-        """A connection as it is now."""
-
-        def work(unit: UnitOfWork) -> ConnectionSnapshot | None:
-            row = connection_store.get_connection(unit.conn, connection_id)
-            return None if row is None else ConnectionSnapshot.of(row, now=unit.now)
-
-        return await self._group_commit.run(work)
+        """Return the present snapshot of a connection; None if it was deleted."""
+        return await self._group_commit.run(partial(_connection, connection_id=connection_id))
 
     async def reached(self, connection_id: int, numbers: Sequence[str]) -> Collection[str]:
-        """Those of the numbers that were sent to through a connection before."""
+        """Return those numbers to which this connection has sent a message before."""
         found = await self._group_commit.run(
             lambda unit: message_store.last_connections(unit.conn, numbers, among=[connection_id])
         )
         return found.keys()
 
     async def note_identity(self, wa_id: str, number: str) -> None:
-        """Keep the id by which WhatsApp knows a number, where it is another one."""
+        """Store the id by which WhatsApp knows a number, if it is another number."""
         await self._group_commit.run(lambda unit: identity_store.note_identities(unit.conn, {wa_id: number}))
 
     async def transact(self, work: Callable[[UnitOfWork], Result]) -> Result:
-        """Do work of somebody else's in a transaction."""
+        """Run ``work`` in a transaction, for callers with statements of their own. It may be run again."""
         return await self._group_commit.run(work)
 
-    async def _wake_working(self, chosen: Callable[[int], bool]) -> None:
+    async def _wake_connections(self, is_chosen: Callable[[int], bool]) -> None:
+        """Queue turns of those connections with work that ``is_chosen`` accepts by their ids."""
         for key, rank in await self._group_commit.run(lambda unit: broadcast_store.working_connections(unit.conn)):
-            if chosen(key):
+            if is_chosen(key):
                 await asyncio.to_thread(self._context.work_queue.turn, key, rank=rank)
 
-    async def _announce(self, news: Announcement) -> None:
-        await asyncio.to_thread(announce, self._context.redis, self._context.keys, news)
+    async def _announce(self, announcement: Announcement) -> None:
+        await asyncio.to_thread(announce, self._context.redis, self._context.keys, announcement)
+
+
+# --- pieces of work in a transaction ---------------------------------------------------------------------------
+
+
+def _pause_connection(unit: UnitOfWork, *, connection_id: int, error: ConnectionDown) -> str | None:
+    """Pause a connection. Return its name, or None if it was paused already."""
+    reason = str(error)
+    if not connection_store.set_state(unit.conn, connection_id, ConnectionState.PAUSED, reason=reason, now=unit.now):
+        return None
+    audit_log.record_act(unit.conn, act="pause", actor=ENGINE, now=unit.now, connection_id=connection_id, detail=reason)
+    return _name_of(unit, connection_id)
+
+
+def _pause_broadcast(unit: UnitOfWork, *, broadcast_id: int, reason: str) -> str | None:
+    """Pause a broadcast. Return its job id, or None if it is paused or has ended."""
+    row = broadcast_store.get_broadcast(unit.conn, broadcast_id, lock=True)
+    if row is None:
+        return None
+    try:
+        transitions.pause_broadcast(unit.conn, row, now=unit.now, actor=ENGINE, reason=reason)
+    except ConflictError:
+        return None  # many of its messages fail at the same time: the first one paused it
+    job_id: str = row["job_id"]
+    return job_id
+
+
+def _resume_connection(unit: UnitOfWork, *, connection_id: int) -> str | None:
+    """Resume a connection that the engine had paused. Return its name, or None if nothing changed."""
+    row = connection_store.get_connection(unit.conn, connection_id)
+    if row is None or row["state_reason"] is None:
+        return None
+    if not connection_store.set_state(unit.conn, connection_id, ConnectionState.ACTIVE, reason=None, now=unit.now):
+        return None
+    audit_log.record_act(unit.conn, act="resume", actor=ENGINE, now=unit.now, connection_id=connection_id)
+    name: str = row["name"]
+    return name
+
+
+def _connection(unit: UnitOfWork, *, connection_id: int) -> ConnectionSnapshot | None:
+    row = connection_store.get_connection(unit.conn, connection_id)
+    return None if row is None else ConnectionSnapshot.of(row, now=unit.now)
+
+
+def _name_of(unit: UnitOfWork, connection_id: int) -> str | None:
+    row = connection_store.get_connection(unit.conn, connection_id)
+    return None if row is None else row["name"]

@@ -1,4 +1,4 @@
-"""How long something takes just then: learned from what it took, with some to spare."""
+"""How long something takes just then, learned from what it took: at worst, and typically."""
 
 import math
 from dataclasses import dataclass
@@ -32,3 +32,28 @@ class LearnedDelay:
 
     def _remembered(self, now: float) -> float:
         return self._learned * math.pow(0.5, max(0.0, now - self._at) / HALF_LIFE)
+
+
+@dataclass(slots=True)
+class TypicalDelay:
+    """A delay as it usually is: its smoothed mean and twice its mean deviation, as TCP estimates round trips.
+
+    :param least: seconds that it is never below.
+    :param most: seconds that it is never above.
+    """
+
+    least: float
+    most: float
+    _mean: float = 0.0
+    _deviation: float = 0.0
+
+    def learn(self, seconds: float) -> None:
+        """Learn that it took so long."""
+        off = seconds - self._mean
+        self._mean += off / 8
+        self._deviation += (abs(off) - self._deviation) / 4
+
+    @property
+    def expected(self) -> float:
+        """How many seconds to allow for it."""
+        return min(max(self.least, self._mean + 2 * self._deviation), self.most)

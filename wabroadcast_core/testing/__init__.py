@@ -1,6 +1,6 @@
-"""For tests of plugins and hosts: contract suites to subclass, fakes of what the engine lends, a provider on loopback.
+"""Tools for tests of plugins and hosts: contract suites to subclass, fake contexts, and a provider on loopback.
 
-The contract of senders that talk HTTP is in :mod:`wabroadcast_core.testing.http_contract`: it needs pytest.
+The contract suite of senders that use HTTP is in :mod:`wabroadcast_core.testing.http_contract`, which imports pytest.
 """
 
 from wabroadcast_core.testing.contexts import fake_sender_context, source_context

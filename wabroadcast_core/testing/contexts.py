@@ -1,4 +1,4 @@
-"""What the engine lends to plugins, for tests: nothing here reaches a network or a disk."""
+"""Contexts for plugins under test. They use no network and no disk."""
 
 import io
 import logging
@@ -18,12 +18,12 @@ ProviderEvents: TypeAlias = Receipt | Inbound | ConnectionEvent
 TaggedRow: TypeAlias = tuple[AudienceRow, Collection[str]]
 
 
-def _nobody_answers(request: httpx.Request) -> httpx.Response:
-    raise httpx.ConnectError("no provider answers in this test", request=request)
+def _refuse_connection(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("this test has no provider: give `answer` or `http`", request=request)
 
 
 class MemoryCache:
-    """What a sender keeps, in a dict; it never expires."""
+    """A sender's cache in a dict. Entries never expire."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -39,31 +39,33 @@ class MemoryCache:
 def fake_sender_context(
     *,
     received: list[ProviderEvents] | None = None,
-    answer: Callable[[httpx.Request], httpx.Response] = _nobody_answers,
+    answer: Callable[[httpx.Request], httpx.Response] = _refuse_connection,
     http: httpx.AsyncClient | None = None,
     media: Mapping[str, bytes] | None = None,
     connection: str = "test",
 ) -> SenderContext:
-    """A context whose HTTP client is answered by ``answer``; without one, every connection is refused.
+    """Create a context for a sender under test.
 
-    :param received: gets what the sender hands over.
-    :param http: a client of the test's own, to talk to a real server.
-    :param media: files by upload id or url.
+    :param received: the list to which the events that the sender passes to ``receive`` are added.
+    :param answer: answers the requests of the context's HTTP client; by default every connection is refused.
+    :param http: another client, for requests to a real server; ``answer`` is then not used.
+    :param media: the files that messages may name, by upload id or URL.
+    :param connection: the name of the connection.
     """
-    heard = [] if received is None else received
+    events = [] if received is None else received
     files = media or {}
 
     async def load_media(source: Mapping[str, Any]) -> MediaFile:
         key = str(source.get("uploadId") or source.get("url"))
         if key not in files:
-            raise BadMessage("no_media", "there is no such file")
+            raise BadMessage("no_media", "the test has no such file: add it to `media`")
         name = key.rpartition("/")[2]
         return MediaFile(files[key], media_type(files[key][:HEAD_BYTES], filename=name), name, key)
 
     return SenderContext(
         connection=connection,
         http=http or httpx.AsyncClient(transport=httpx.MockTransport(answer)),
-        receive=heard.extend,
+        receive=events.extend,
         log=logging.getLogger(f"wabroadcast.test.{connection}"),
         load_media=load_media,
         kept=MemoryCache(),
@@ -77,7 +79,13 @@ def source_context(
     queries: Mapping[str, NamedQuery] | None = None,
     region: str = "ID",
 ) -> SourceContext:
-    """A context with these uploads and named queries, and a contact book of these rows with their tags."""
+    """Create a context for a contact source under test.
+
+    :param uploads: the content of files, by upload id.
+    :param contacts: the contact book: rows, each with its tags.
+    :param queries: the named queries.
+    :param region: two letters; the country of numbers without a country code.
+    """
     files = uploads or {}
     book = list(contacts)
 
@@ -87,8 +95,8 @@ def source_context(
         return io.BytesIO(files[upload_id])
 
     def read_contacts(tags: Sequence[str], match: str, without: Sequence[str] = ()) -> Iterator[AudienceRow]:
-        wanted = all if match == "all" else any
-        chosen = ((row, has) for row, has in book if not tags or wanted(tag in has for tag in tags))
-        return (row for row, has in chosen if not any(tag in has for tag in without))
+        matches = all if match == "all" else any
+        chosen = ((row, own) for row, own in book if not tags or matches(tag in own for tag in tags))
+        return (row for row, own in chosen if not any(tag in own for tag in without))
 
     return SourceContext(open_upload=open_upload, read_contacts=read_contacts, region=region, queries=queries or {})

@@ -1,10 +1,10 @@
-"""Contract suites: what the engine takes for granted of a plugin. Subclass one in a test module, and pytest runs it.
+"""Contract suites: tests of what the engine requires of every plugin.
+
+Subclass one in a test module, and pytest runs its tests. No other package is needed:
 
     class TestMySender(SenderContract):
         sender_class = MySender
         settings = {"token": "not-a-real-one"}
-
-Needs nothing but pytest.
 """
 # ruff: noqa: S101 - these classes are tests
 
@@ -34,33 +34,38 @@ _SOON = 10.0  # seconds
 
 
 class _PluginContract:
-    """What holds for every plugin class with a kind and settings."""
+    """The tests for every plugin class with a kind and settings."""
 
     settings: ClassVar[Mapping[str, Any]] = {}
+    """The settings of the plugin under test."""
 
     @property
     def plugin_class(self) -> Any:
+        """The class under test."""
         raise NotImplementedError
 
     def make_settings(self) -> BaseModel:
+        """Create the settings of the plugin under test."""
         settings: BaseModel = self.plugin_class.Settings.model_validate(dict(self.settings))
         return settings
 
     def test_its_kind_is_a_short_plain_word(self) -> None:
-        assert _KIND.fullmatch(self.plugin_class.kind), "kind: small letters, digits, '-' and '_'"
+        assert _KIND.fullmatch(self.plugin_class.kind), (
+            "kind is not a lower-case letter followed by lower-case letters, digits, '-' or '_'"
+        )
 
-    def test_its_settings_draw_a_form(self) -> None:
+    def test_its_settings_have_a_json_schema_for_a_form(self) -> None:
         schema = self.plugin_class.Settings.model_json_schema()
 
         assert json.loads(json.dumps(schema))["type"] == "object"
 
-    def test_its_secrets_are_secret(self) -> None:
+    def test_its_secrets_are_of_a_secret_type(self) -> None:
         fields = self.plugin_class.Settings.model_fields
         bare = [
             name for name, field in fields.items() if _SECRET_NAME.search(name) and not _is_secret(field.annotation)
         ]
 
-        assert not bare, f"these settings look like secrets and must be SecretStr: {', '.join(bare)}"
+        assert not bare, f"these settings look like secrets but are not SecretStr: {', '.join(bare)}"
 
     def test_its_settings_never_show_a_secret(self) -> None:
         settings = self.make_settings()
@@ -70,13 +75,14 @@ class _PluginContract:
 
 
 class SenderContract(_PluginContract):
-    """What the engine takes for granted of a sender. Give ``sender_class``, and ``settings`` as an operator gives them.
+    """The contract of senders.
 
-    Override :meth:`make_context` to let a provider answer, :meth:`messages` to send what makes your sender fail in
-    each of its ways.
+    Set ``sender_class``, and ``settings`` as an operator gives them. Override :meth:`make_context` so that a provider
+    answers, and :meth:`messages` so that the sender fails in each of its ways.
     """
 
     sender_class: ClassVar[type[Sender]]
+    """The sender under test."""
 
     _context: SenderContext
 
@@ -85,53 +91,57 @@ class SenderContract(_PluginContract):
         return self.sender_class
 
     def make_context(self) -> SenderContext:
+        """Create the context of the sender. By default every connection to a provider is refused."""
         return fake_sender_context()
 
     def messages(self) -> Sequence[OutgoingMessage]:
+        """Return the messages that the tests send; at least one."""
         return [message_to(f"+62812345678{number:02}") for number in range(10)]
 
     def make_sender(self) -> Sender:
+        """Create the sender with new settings and a new context."""
         self._context = self.make_context()
         return self.sender_class(self.make_settings(), self._context)
 
     async def close(self, sender: Sender) -> None:
-        """Let go of a sender and of what was lent to it."""
-        closing = getattr(sender, "aclose", None)
-        if closing is not None:
-            await closing()
+        """Close a sender and the HTTP client of its context."""
+        aclose = getattr(sender, "aclose", None)
+        if aclose is not None:
+            await aclose()
         await self._context.http.aclose()
 
-    def test_its_capabilities_are_ones_the_engine_knows(self) -> None:
+    def test_its_capabilities_are_known_to_the_engine(self) -> None:
         capabilities = self.sender_class.capabilities
 
-        assert capabilities.types, "a sender sends something"
-        assert capabilities.types <= _TYPES
-        assert set(capabilities.media_bytes) <= capabilities.types
-        assert capabilities.text_length > 0
+        assert capabilities.types, "capabilities.types is empty"
+        assert capabilities.types <= _TYPES, "capabilities.types has a message type that the engine does not know"
+        assert set(capabilities.media_bytes) <= capabilities.types, "media_bytes has a type that is not in types"
+        assert capabilities.text_length > 0, "capabilities.text_length is not positive"
 
-    def test_it_is_made_without_a_request(self) -> None:
+    def test_it_is_created_without_a_request(self) -> None:
         assert isinstance(self.make_sender(), Sender)
 
     def test_a_send_is_accepted_or_ends_in_a_send_error(self) -> None:
-        endings = asyncio.run(self._send_all())
+        outcomes = asyncio.run(self._send_all())
 
-        bugs = [ending for ending in endings if not isinstance(ending, Accepted | SendError)]
-        assert not bugs, "send returns Accepted or raises a SendError, nothing else"
+        bugs = [outcome for outcome in outcomes if not isinstance(outcome, Accepted | SendError)]
+        assert not bugs, "send returned something other than Accepted, or raised something other than a SendError"
 
-    def test_an_error_says_neither_secret_nor_number(self) -> None:
-        endings = asyncio.run(self._send_all())
+    def test_an_error_contains_no_secret_and_no_number(self) -> None:
+        outcomes = asyncio.run(self._send_all())
 
-        shown = [f"{ending} {ending.reason} {ending.detail}" for ending in endings if isinstance(ending, SendError)]
-        assert not self._private_parts("\n".join(shown))
+        errors = [outcome for outcome in outcomes if isinstance(outcome, SendError)]
+        texts = [f"{error} {error.reason} {error.detail}" for error in errors]
+        assert not self._private_parts("\n".join(texts))
 
-    def test_its_log_says_neither_secret_nor_number_nor_text(self, caplog: "pytest.LogCaptureFixture") -> None:
+    def test_its_log_contains_no_secret_no_number_and_no_text(self, caplog: "pytest.LogCaptureFixture") -> None:
         with caplog.at_level(logging.INFO):
             asyncio.run(self._send_all())
 
-        said = "\n".join(record.getMessage() for record in caplog.records if record.levelno >= logging.INFO)
-        assert not self._private_parts(said)
+        lines = "\n".join(record.getMessage() for record in caplog.records if record.levelno >= logging.INFO)
+        assert not self._private_parts(lines)
 
-    def test_a_cancelled_send_ends_at_once_and_harms_nobody(self) -> None:
+    def test_a_cancelled_send_ends_at_once_without_harm_to_other_sends(self) -> None:
         async def cancel_one() -> None:
             sender = self.make_sender()
             first, *others = self.messages()
@@ -139,9 +149,9 @@ class SenderContract(_PluginContract):
             await asyncio.sleep(0)
             task.cancel()
             await asyncio.wait([task], timeout=_SOON)
-            assert task.done(), "a cancelled send ends at once"
+            assert task.done(), f"a cancelled send did not end within {_SOON:g} s"
             for message in others[:1]:
-                await asyncio.wait_for(_ending_of(sender, message), _SOON)
+                await asyncio.wait_for(_outcome_of(sender, message), _SOON)
             await self.close(sender)
 
         asyncio.run(cancel_one())
@@ -150,21 +160,22 @@ class SenderContract(_PluginContract):
         async def leftovers() -> set[asyncio.Task[Any]]:
             sender = self.make_sender()
             before = asyncio.all_tasks()
-            await asyncio.gather(*(_ending_of(sender, message) for message in self.messages()))
+            await asyncio.gather(*(_outcome_of(sender, message) for message in self.messages()))
             await self.close(sender)
             await asyncio.sleep(0)
             return asyncio.all_tasks() - before
 
-        assert not asyncio.run(leftovers()), "aclose, or the end of the last send, ends every task"
+        assert not asyncio.run(leftovers()), "a task is running after the last send and aclose: end it there"
 
     async def _send_all(self) -> list[object]:
-        """All at once, as the engine does."""
+        """Send all messages at the same time, as the engine does, and return how each send ended."""
         sender = self.make_sender()
-        endings = await asyncio.gather(*(_ending_of(sender, message) for message in self.messages()))
+        outcomes = await asyncio.gather(*(_outcome_of(sender, message) for message in self.messages()))
         await self.close(sender)
-        return endings
+        return outcomes
 
     def _private_parts(self, text: str) -> list[str]:
+        """Return the secrets, numbers and message texts that a text contains."""
         private = [*_secrets_in(self.make_settings())]
         for message in self.messages():
             private += [message.number, message.number.lstrip("+"), message.text or message.number]
@@ -172,24 +183,27 @@ class SenderContract(_PluginContract):
 
 
 class ContactSourceContract(_PluginContract):
-    """What the engine takes for granted of a contact source.
+    """The contract of contact sources.
 
-    Give ``source_class``, ``settings`` as a broadcast gives them beside ``type``, and ``rows``: how many they yield.
-    Override :meth:`make_context` for uploads and contacts.
+    Set ``source_class``, ``settings`` as a broadcast gives them (without ``type``), and ``rows``. Override
+    :meth:`make_context` to add uploads and contacts.
     """
 
     source_class: ClassVar[type[ContactSource]]
+    """The contact source under test."""
     rows: ClassVar[int]
+    """How many rows it yields with these settings."""
 
     @property
     def plugin_class(self) -> type[ContactSource]:
         return self.source_class
 
     def make_context(self) -> SourceContext:
+        """Create the context of the source. By default it has no uploads and no contacts."""
         return source_context()
 
     def read(self) -> Iterator[AudienceRow]:
-        """What a source, made anew, yields."""
+        """Create the source and return an iterator over its rows."""
         return iter(self.source_class(self.make_settings(), self.make_context()).read())
 
     def test_it_yields_its_rows(self) -> None:
@@ -198,14 +212,14 @@ class ContactSourceContract(_PluginContract):
         assert len(rows) == self.rows
         assert all(isinstance(row, AudienceRow) for row in rows)
 
-    def test_its_check_finds_no_fault_in_settings_that_fit(self) -> None:
+    def test_its_check_finds_no_fault_in_valid_settings(self) -> None:
         source = self.source_class(self.make_settings(), self.make_context())
 
         assert not isinstance(source, ChecksSettings) or not source.check_settings()
 
     def test_its_values_are_plain(self) -> None:
         for row in self.read():
-            assert isinstance(row.number, str), "number is text, as it was found"
+            assert isinstance(row.number, str), "number is not a text: yield it as it was found"
             assert row.name is None or isinstance(row.name, str)
             assert all(isinstance(name, str) for name in row.variables)
             assert all(isinstance(value, str | int | float | None) for value in row.variables.values())
@@ -219,9 +233,9 @@ class ContactSourceContract(_PluginContract):
     def test_it_streams(self) -> None:
         rows = self.source_class(self.make_settings(), self.make_context()).read()
 
-        assert not isinstance(rows, Sequence), "read yields rows one by one; a list grows with the audience"
+        assert not isinstance(rows, Sequence), "read returned a list, which grows with the audience: yield the rows"
 
-    def test_a_read_may_be_given_up(self) -> None:
+    def test_a_read_may_be_abandoned(self) -> None:
         rows = self.read()
         list(islice(rows, 1))
         close: Callable[[], None] | None = getattr(rows, "close", None)
@@ -230,30 +244,30 @@ class ContactSourceContract(_PluginContract):
 
         assert len(list(self.read())) == self.rows
 
-    def test_an_upload_that_is_gone_is_an_error_on_purpose(self) -> None:
+    def test_a_missing_upload_raises_a_broadcast_error(self) -> None:
         if "uploadId" not in self.settings:
             return
         try:
             list(self.source_class(self.make_settings(), source_context()).read())
         except BroadcastError:
             return
-        raise AssertionError("an audience that cannot be read raises, it is not empty")
+        raise AssertionError("no error was raised for an upload that does not exist: raise a BroadcastError")
 
-    def test_it_is_repeatable_if_it_says_so(self) -> None:
+    def test_it_is_repeatable_if_it_declares_so(self) -> None:
         assert isinstance(self.source_class.repeatable, bool)
         if self.source_class.repeatable:
             assert list(self.read()) == list(self.read())
 
-    def test_its_log_says_no_number(self, caplog: "pytest.LogCaptureFixture") -> None:
+    def test_its_log_contains_no_number(self, caplog: "pytest.LogCaptureFixture") -> None:
         with caplog.at_level(logging.INFO):
             numbers = [row.number for row in self.read() if row.number]
 
-        said = "\n".join(record.getMessage() for record in caplog.records if record.levelno >= logging.INFO)
-        assert not [number for number in numbers if number in said]
+        lines = "\n".join(record.getMessage() for record in caplog.records if record.levelno >= logging.INFO)
+        assert not [number for number in numbers if number in lines]
 
 
 def message_to(number: str, *, text: str = "Halo Budi, kode Anda A1", attempt: int = 1) -> OutgoingMessage:
-    """A text to that number, with an id made from it."""
+    """Create a text message to a number, with an id made from the number."""
     return OutgoingMessage(
         message_id=f"test-{number.lstrip('+')}",
         number=number,
@@ -264,10 +278,11 @@ def message_to(number: str, *, text: str = "Halo Budi, kode Anda A1", attempt: i
     )
 
 
-async def _ending_of(sender: Sender, message: OutgoingMessage) -> object:
+async def _outcome_of(sender: Sender, message: OutgoingMessage) -> object:
+    """Return the result of a send, or the exception that it raised."""
     try:
         return await sender.send(message)
-    except Exception as error:  # noqa: BLE001 - the test judges whatever it is
+    except Exception as error:  # noqa: BLE001 - the test checks its type
         return error
 
 

@@ -1,7 +1,7 @@
-"""A provider for tests: a real HTTP server in a process of its own, and the sender that talks to it.
+"""A gateway for tests: a real HTTP server in a separate process, and the sender that sends to it.
 
-The server writes down what arrived and when, as it arrives; its log is the judge of all counts. It can be slow,
-refuse, throttle like the Cloud API, hang, and drop the connection after it has read a request.
+The server logs each request when it arrives; tests count and time messages by this log. It can answer slowly, refuse
+messages, throttle like the Cloud API, never answer, and drop the connection after it has read a request.
 """
 
 import argparse
@@ -24,14 +24,14 @@ from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hook
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.transport.http_requests import ask, error_of
 
-START_SECONDS = 20.0
+START_SECONDS = 20.0  # that a test waits for the start at most
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One request as the gateway saw it. ``at`` is the machine's monotonic clock, in seconds."""
+    """One request to the gateway."""
 
-    at: float
+    at: float  # seconds of the machine's monotonic clock
     connection: str
     number: str
     message_id: str
@@ -40,11 +40,13 @@ class Arrival:
 
 
 class Gateway:
-    """A running gateway, for a test.
+    """A running gateway.
 
-    :param latency: seconds that an answer takes.
-    :param rules: verdict by the last digits of a number: ``{"13": "temporary"}``.
-    :param limit: more than so many in any second are refused like the Cloud API does.
+    :param directory: for the log and the port number of the gateway.
+    :param latency: seconds until the gateway answers.
+    :param rules: the verdict by the last digits of a number, such as ``{"13": "temporary"}``. ``once`` is temporary for
+        the first request of a message and ok for its later ones.
+    :param limit: messages per second; further ones are throttled as the Cloud API does it.
     """
 
     def __init__(
@@ -53,21 +55,22 @@ class Gateway:
         self._log_path = directory / "gateway.log"
         self._port_path = directory / "gateway.port"
         options = {"latency": latency, "rules": rules or {}, "limit": limit}
-        self._process = subprocess.Popen(  # noqa: S603 - this module, with our own options
+        self._process = subprocess.Popen(  # noqa: S603 - starts this module with options of the test
             [sys.executable, "-m", __name__, str(directory), json.dumps(options)], stdin=subprocess.PIPE
         )
         self.url = f"http://127.0.0.1:{self._await_port()}"
 
     def arrivals(self) -> list[Arrival]:
-        """All that arrived so far, in order."""
+        """Return the requests that have arrived so far, in their order."""
         lines = self._log_path.read_text(encoding="utf-8").splitlines()
         return [Arrival(**json.loads(line)) for line in lines if line.endswith("}")]
 
     def counts(self) -> Counter[str]:
-        """How often each message was asked for, by message id; refused ones aside."""
+        """Return how often each message arrived, by message id; without the refused requests."""
         return Counter(arrival.message_id for arrival in self.arrivals() if arrival.verdict in {"ok", "drop", "hang"})
 
     def close(self) -> None:
+        """Kill the process of the gateway."""
         self._process.kill()
         self._process.wait()
         if self._process.stdin is not None:
@@ -86,11 +89,15 @@ class Gateway:
                 return int(self._port_path.read_text(encoding="utf-8"))
             time.sleep(0.02)
         self._process.kill()
-        raise TimeoutError("the gateway did not start")
+        raise TimeoutError(f"the gateway did not start within {START_SECONDS:g} s")
 
 
 def most_in_window(times: Sequence[float], seconds: float) -> int:
-    """The largest number of times in any window of this length, wherever it starts; none where there is no length."""
+    """Return the largest number of times in any window of this length, wherever the window starts.
+
+    :param times: in seconds, in any order.
+    :param seconds: the length of the window; for a length of 0 or less the result is 0.
+    """
     if seconds <= 0:
         return 0
     window: deque[float] = deque()
@@ -104,12 +111,14 @@ def most_in_window(times: Sequence[float], seconds: float) -> int:
 
 
 class GatewaySettings(BaseModel):
+    """The settings of the sender."""
+
     url: str
     timeout: float = 30.0  # seconds
 
 
 class GatewaySender:
-    """Talks to a :class:`Gateway`."""
+    """A sender that sends to a :class:`Gateway`."""
 
     Settings: ClassVar[type[BaseModel]] = GatewaySettings
     kind: ClassVar[str] = "gateway"
@@ -155,7 +164,7 @@ class _Server:
         partial.write_text(str(port), encoding="utf-8")
         partial.rename(self._port_path)
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, sys.stdin.read)  # the test that started us is gone when this ends
+        await loop.run_in_executor(None, sys.stdin.read)  # returns when the test that started this process has ended
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -168,9 +177,12 @@ class _Server:
         writer.close()
 
     async def _answer(self, head: bytes, body: dict[str, Any], at: float, writer: asyncio.StreamWriter) -> bool:
-        """:returns: whether the connection goes on."""
+        """Log and answer one request.
+
+        :returns: whether the connection stays open.
+        """
         connection = head.split(b" ", 2)[1].decode().strip("/")
-        verdict = self._judge(body["number"], body["messageId"], at)
+        verdict = self._verdict_on(body["number"], body["messageId"], at)
         fields = {"number": body["number"], "message_id": body["messageId"], "text": body["text"]}
         self._log.write(json.dumps({"at": at, "connection": connection, **fields, "verdict": verdict}) + "\n")
         if verdict == "drop":
@@ -182,7 +194,7 @@ class _Server:
         writer.write(_ANSWERS[verdict] if verdict != "ok" else _accepted(body["messageId"]))
         return True
 
-    def _judge(self, number: str, message_id: str, at: float) -> str:
+    def _verdict_on(self, number: str, message_id: str, at: float) -> str:
         if self._limit is not None:
             while self._recent and self._recent[0] <= at - 1:
                 self._recent.popleft()
@@ -221,11 +233,11 @@ _ANSWERS = {
 
 
 def _main() -> None:
-    parser = argparse.ArgumentParser(description="A provider for tests.")
+    parser = argparse.ArgumentParser(description="The server of the test gateway.")
     parser.add_argument("directory", type=Path)
     parser.add_argument("options", type=json.loads)
-    given = parser.parse_args()
-    asyncio.run(_Server(given.directory, given.options).run())
+    arguments = parser.parse_args()
+    asyncio.run(_Server(arguments.directory, arguments.options).run())
 
 
 if __name__ == "__main__":

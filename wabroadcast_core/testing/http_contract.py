@@ -1,11 +1,11 @@
-"""The contract of senders that talk HTTP: what holds for :class:`SenderContract`, and every fault of the way.
+"""The contract suite of senders that use HTTP: all of :class:`SenderContract`, and the failures of the network.
 
     class TestMySender(HttpSenderContract):
         sender_class = MySender
         settings = {"token": "not-a-real-one"}
         accepted = {"id": "1"}
 
-The provider is a real server on loopback. Needs nothing but pytest.
+The provider is a real server on loopback. No other package than pytest is needed.
 """
 # ruff: noqa: S101 - these classes are tests
 
@@ -25,22 +25,26 @@ from wabroadcast_core.testing.contracts import SenderContract
 from wabroadcast_core.testing.provider import FakeProvider, ProviderAnswer, ProviderRequest
 from wabroadcast_core.transport.http_client import make_client
 
-SHORT_SECONDS = 0.5
+SHORT_SECONDS = 0.5  # the time-out of requests that are not answered
 FAULTS: Final[tuple[Any, ...]] = ("drop", "hang", "cut", "trickle")
-NONSENSE: Final = (b"", "<html><body>Bad gateway</body></html>", b"\xff\xfe\x00", "[1, 2", "null", "[]")
+INVALID_BODIES: Final = (b"", "<html><body>Bad gateway</body></html>", b"\xff\xfe\x00", "[1, 2", "null", "[]")
 
 
 class HttpSenderContract(SenderContract):
-    """Give ``accepted``: the body of the provider's success, or override :meth:`answer` where one does not do.
+    """The contract of senders that use HTTP.
 
-    ``address_setting`` and ``seconds_setting`` name the settings of the provider's base address and of how long a
-    request may take.
+    In addition to the attributes of :class:`SenderContract`, set ``accepted``, or override :meth:`answer` if the
+    provider needs more than one answer.
     """
 
     accepted: ClassVar[Any]
+    """The body of the provider's answer to an accepted message."""
     accepted_status: ClassVar[int] = 200
+    """The HTTP status of this answer."""
     address_setting: ClassVar[str] = "baseUrl"
+    """The name of the setting of the provider's base address."""
     seconds_setting: ClassVar[str] = "timeoutSeconds"
+    """The name of the setting of the time-out of a request."""
 
     _provider: FakeProvider
 
@@ -51,7 +55,7 @@ class HttpSenderContract(SenderContract):
             yield
 
     def answer(self, request: ProviderRequest) -> ProviderAnswer:
-        """What the provider answers when all is well."""
+        """Return the provider's answer to a request that succeeds."""
         del request
         return ProviderAnswer(self.accepted_status, self.accepted)
 
@@ -62,25 +66,26 @@ class HttpSenderContract(SenderContract):
         return fake_sender_context(http=make_client(), media=self.media())
 
     def media(self) -> Mapping[str, bytes]:
-        """Files by upload id or address, for messages that have one."""
+        """Return the files that the messages name, by upload id or URL."""
         return {}
 
-    def test_it_is_accepted_and_the_provider_is_asked_once(self) -> None:
-        ending = self._send()
+    def test_a_message_is_accepted_with_one_request(self) -> None:
+        outcome = self._send()
 
-        assert isinstance(ending, Accepted), ending
+        assert isinstance(outcome, Accepted), outcome
         assert self._sends() == 1
 
     def test_a_refused_connection_is_temporary(self) -> None:
-        with socket.socket() as taken:  # bound, not listening: connections are refused
-            taken.bind(("127.0.0.1", 0))
-            ending = self._send(self._settings(f"http://127.0.0.1:{taken.getsockname()[1]}"))
+        with socket.socket() as bound:  # bound, but not listening: connections are refused
+            bound.bind(("127.0.0.1", 0))
+            outcome = self._send(self._settings(f"http://127.0.0.1:{bound.getsockname()[1]}"))
 
-        assert isinstance(ending, Temporary), ending
+        assert isinstance(outcome, Temporary), outcome
 
-    def test_an_answer_that_gets_lost_leaves_the_outcome_unknown(self) -> None:
-        """Where the answer to the send itself is lost; what is asked before it is answered. All ways at once: two of
-        them take as long as a request may take.
+    def test_a_lost_answer_leaves_the_outcome_unknown(self) -> None:
+        """Only the answer to the send itself is lost; earlier requests are answered.
+
+        All failures are tested at the same time, because two of them take as long as the time-out.
         """
         faults = iter(FAULTS)
 
@@ -92,38 +97,40 @@ class HttpSenderContract(SenderContract):
 
         self._provider.answering = lose
         settings = self._settings(self._provider.url, seconds=SHORT_SECONDS)
-        endings = asyncio.run(self._send_with(settings, [self.messages()[0]] * len(FAULTS)))
+        outcomes = asyncio.run(self._send_with(settings, [self.messages()[0]] * len(FAULTS)))
 
-        assert all(isinstance(ending, OutcomeUnknown) for ending in endings), endings
-        assert self._sends() <= len(FAULTS), "none is sent again by itself"
+        assert all(isinstance(outcome, OutcomeUnknown) for outcome in outcomes), outcomes
+        assert self._sends() <= len(FAULTS), "a message was sent again after its answer was lost"
 
     @pytest.mark.parametrize("status", [200, 400, 404, 500, 502, 504])
-    def test_an_answer_that_makes_no_sense_is_sorted_all_the_same(self, status: int) -> None:
-        for body in NONSENSE:
-            ending = self._send(answers=ProviderAnswer(status, body))
+    def test_an_invalid_answer_is_a_send_error(self, status: int) -> None:
+        for body in INVALID_BODIES:
+            outcome = self._send(answers=ProviderAnswer(status, body))
 
-            assert isinstance(ending, SendError), f"to {body!r} it is neither accepted nor a bug"
+            assert isinstance(outcome, SendError), f"the answer {body!r} was accepted or raised another error"
             if status in {200, 500, 502, 504}:
-                assert isinstance(ending, OutcomeUnknown), f"to {body!r} it may have been accepted, and is {ending!r}"
+                assert isinstance(outcome, OutcomeUnknown), (
+                    f"after the answer {body!r} the message may have been accepted, but the outcome is {outcome!r}"
+                )
 
-    def test_too_many_requests_is_throttling_and_the_wait_is_kept(self) -> None:
-        ending = self._send(answers=ProviderAnswer(429, "slow down", {"Retry-After": "7"}))
+    def test_status_429_is_throttled_with_the_wait_of_the_answer(self) -> None:
+        outcome = self._send(answers=ProviderAnswer(429, "slow down", {"Retry-After": "7"}))
 
-        assert isinstance(ending, Throttled), ending
-        assert ending.retry_after == 7  # noqa: PLR2004 - as answered
+        assert isinstance(outcome, Throttled), outcome
+        assert outcome.retry_after == 7  # noqa: PLR2004 - as in the answer
 
-    def test_no_access_stops_the_connection(self) -> None:
-        ending = self._send(answers=ProviderAnswer(401, "unauthorized"))
+    def test_status_401_is_connection_down(self) -> None:
+        outcome = self._send(answers=ProviderAnswer(401, "unauthorized"))
 
-        assert isinstance(ending, ConnectionDown), ending
+        assert isinstance(outcome, ConnectionDown), outcome
 
-    def test_busy_is_temporary(self) -> None:
-        ending = self._send(answers=ProviderAnswer(503, "busy"))
+    def test_status_503_is_temporary(self) -> None:
+        outcome = self._send(answers=ProviderAnswer(503, "busy"))
 
-        assert isinstance(ending, Temporary), ending
+        assert isinstance(outcome, Temporary), outcome
 
     def is_send(self, request: ProviderRequest) -> bool:
-        """Whether a request is the send itself, and not an upload or a look-up before it."""
+        """Return whether a request is the send itself, and not an upload or a look-up before it."""
         del request
         return True
 
@@ -144,14 +151,17 @@ class HttpSenderContract(SenderContract):
         message: OutgoingMessage | None = None,
         answers: ProviderAnswer | None = None,
     ) -> object:
-        """Send one message. :param answers: to the send."""
+        """Send one message and return how the send ended.
+
+        :param answers: the answer to the send itself.
+        """
 
         def answering(request: ProviderRequest) -> ProviderAnswer:
             return answers if answers is not None and self.is_send(request) else self.answer(request)
 
         self._provider.answering = answering
-        endings = asyncio.run(self._send_with(settings or self.make_settings(), [message or self.messages()[0]]))
-        return endings[0]
+        outcomes = asyncio.run(self._send_with(settings or self.make_settings(), [message or self.messages()[0]]))
+        return outcomes[0]
 
     async def _send_with(self, settings: BaseModel, messages: Sequence[OutgoingMessage]) -> list[object]:
         context = self.make_context()

@@ -1,6 +1,6 @@
-"""A provider on loopback for tests of senders: a real HTTP server in a thread, which answers as a test says.
+"""A provider on loopback for tests of senders: a real HTTP server in a thread, whose answers the test chooses.
 
-It keeps every request. An answer may be slow, break off in its midst, or never come.
+It stores every request. An answer can be slow, be cut off, or be missing.
 """
 
 import asyncio
@@ -18,17 +18,18 @@ START_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ProviderRequest:
-    """One request as it arrived. Header names are in lower case; ``at`` is the monotonic clock, in seconds."""
+    """One request to the provider. Header names are in lower case."""
 
     method: str
     path: str  # without the query
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
-    at: float
+    at: float  # when it had been read, in seconds of the monotonic clock
 
     @property
     def json(self) -> Any:
+        """The body, decoded as JSON."""
         return json.loads(self.body)
 
     @property
@@ -39,20 +40,19 @@ class ProviderRequest:
 
 @dataclass(frozen=True, slots=True)
 class ProviderAnswer:
-    """What to answer, and how badly.
-
-    ``fault``: ``drop`` hangs up once the request was read, ``hang`` never answers, ``cut`` breaks off within the body,
-    ``trickle`` sends the body a byte at a time, for hours.
-    """
+    """An answer of the provider, and how its delivery fails."""
 
     status: int = 200
-    body: Any = field(default_factory=dict)  # bytes and str go as they are, anything else as JSON
+    body: Any = field(default_factory=dict)  # bytes and str are sent unchanged, any other value as JSON
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0  # seconds
     fault: Literal["drop", "hang", "cut", "trickle"] | None = None
+    """``drop`` closes the connection after the request was read, ``hang`` never answers, ``cut`` closes it within the
+    body, ``trickle`` sends one byte of the body per minute.
+    """
 
     def encode(self) -> tuple[bytes, bytes]:
-        """:returns: head and body."""
+        """Return the head and the body of the answer."""
         match self.body:
             case bytes():
                 body, kind = self.body, "application/octet-stream"
@@ -61,7 +61,7 @@ class ProviderAnswer:
             case _:
                 body, kind = json.dumps(self.body).encode(), "application/json"
         headers = {"Content-Type": kind, "Content-Length": str(len(body)), **self.headers}
-        lines = [f"HTTP/1.1 {self.status} Said", *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [f"HTTP/1.1 {self.status} Answer", *(f"{name}: {value}" for name, value in headers.items())]
         return "\r\n".join([*lines, "", ""]).encode(), body
 
 
@@ -69,7 +69,11 @@ Answering: TypeAlias = Callable[[ProviderRequest], ProviderAnswer]
 
 
 class FakeProvider:
-    """A running provider. ``answering`` may be set anew at any time; without one, everything is answered 404."""
+    """A provider that runs within a ``with`` block.
+
+    :param answering: returns the answer to a request; by default the status is always 404. The attribute of this name
+        may be replaced at any time.
+    """
 
     def __init__(self, answering: Answering | None = None) -> None:
         self.answering: Answering = answering or (lambda _: ProviderAnswer(404))
@@ -81,16 +85,18 @@ class FakeProvider:
 
     @property
     def url(self) -> str:
+        """The base address of the provider."""
         return f"http://127.0.0.1:{self._port}"
 
     @property
     def last(self) -> ProviderRequest:
+        """The last request."""
         return self.requests[-1]
 
     def __enter__(self) -> Self:
         self._thread.start()
         if not self._started.wait(START_SECONDS):
-            raise TimeoutError("the provider did not start")
+            raise TimeoutError(f"the provider did not start within {START_SECONDS:g} s")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -117,7 +123,10 @@ class FakeProvider:
         writer.close()
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """:returns: whether the connection goes on."""
+        """Answer one request.
+
+        :returns: whether the connection stays open.
+        """
         request = await _read_request(reader)
         self.requests.append(request)
         answer = self.answering(request)

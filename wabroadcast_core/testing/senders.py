@@ -1,4 +1,4 @@
-"""A sender for benchmarks and tests: accepts at once."""
+"""A sender for benchmarks and tests that accepts every message at once."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -11,11 +11,14 @@ from wabroadcast_core.models.message import Accepted, OutgoingMessage
 
 
 class NullSettings(Model):
-    """There is nothing to set."""
+    """The sender has no settings."""
 
 
 class NullSender:
-    """Accepts at once, so that what is measured is the engine. Not installed: register this module as a plugin."""
+    """A sender that accepts every message at once, so that a benchmark measures only the engine.
+
+    It is not installed: register this module as a plugin.
+    """
 
     kind: ClassVar[str] = "null"
     Settings: ClassVar[type[BaseModel]] = NullSettings

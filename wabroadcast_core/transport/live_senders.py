@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from wabroadcast_core.errors import ConnectionDown
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.receipt import ProviderEvents
-from wabroadcast_core.pacing.learned_delay import LearnedDelay
+from wabroadcast_core.pacing.learned_delay import LearnedDelay, TypicalDelay
 from wabroadcast_core.pacing.pace import LEAD, Lateness
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.snapshots import ConnectionSnapshot
@@ -21,10 +21,6 @@ LONGEST_CLAIM = 2.5  # seconds that a claim with its checks may take without cos
 LONGEST_REDIS = 0.3  # seconds that a call to Redis may take without cost to the pace
 
 
-def _redis_delay() -> LearnedDelay:
-    return LearnedDelay(least=0.002, most=LONGEST_REDIS)
-
-
 @dataclass(slots=True)
 class LiveConnection:
     """A connection in this process: its sender, its requests in flight, and the timing of its starts."""
@@ -34,8 +30,8 @@ class LiveConnection:
     lateness: Lateness
     in_flight: int = 0
     claiming: LearnedDelay = field(default_factory=lambda: LearnedDelay(least=0.01, most=LONGEST_CLAIM))
-    reserving: LearnedDelay = field(default_factory=_redis_delay)
-    marking: LearnedDelay = field(default_factory=_redis_delay)
+    reserving: LearnedDelay = field(default_factory=lambda: LearnedDelay(least=0.002, most=LONGEST_REDIS))
+    marking: TypicalDelay = field(default_factory=lambda: TypicalDelay(least=0.002, most=LONGEST_REDIS))
     late: tuple[float, float] | None = None  # the latest start, for the report to the limiter: slot, shift needed
 
     @property
@@ -50,7 +46,7 @@ class LiveConnection:
 
     def lead(self, now: float) -> float:
         """Return how many seconds ahead slots are reserved: until they are known and the intents written."""
-        return LEAD + self.reserving.expect(now) + self.marking.expect(now)
+        return LEAD + self.reserving.expect(now) + self.marking.expected
 
     def note_start(self, slot: float, shift: float, *, at: float) -> None:
         """Note the start of a message. If it is later than the margin allows, the connection's slots must be shifted.

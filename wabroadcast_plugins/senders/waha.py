@@ -190,12 +190,8 @@ class WahaSender:
         body: dict[str, Any] = {"session": self._settings.session, "chatId": await self._chat_id_for(message.number)}
         if message.type == "text":
             preview = self._settings.link_preview or bool(message.content.get("previewUrl"))
-            return "sendText", {
-                **body,
-                "id": message_id_of(message.message_id),
-                "text": message.text,
-                "linkPreview": preview,
-            }
+            body |= {"id": message_id_of(message.message_id), "text": message.text, "linkPreview": preview}
+            return "sendText", body
         medium = await attach(self._context, message, kind=self.kind, capabilities=self.capabilities)
         file = {"mimetype": medium.content_type, "filename": medium.filename}
         body["file"] = {**file, "url": medium.url} if medium.url else {**file, "data": medium.data}

@@ -1,4 +1,4 @@
-"""Cells that no spreadsheet runs."""
+"""Cells that spreadsheets do not run as formulas."""
 
 import pytest
 from hypothesis import given
@@ -22,10 +22,10 @@ from wabroadcast_core.audience.cells import plain_cell, safe_cell
         pytest.param(7, "7", id="number"),
     ],
 )
-def test_what_a_spreadsheet_would_run_is_marked(cell: object, written: str) -> None:
+def test_a_cell_that_a_spreadsheet_would_run_gets_a_mark(cell: object, written: str) -> None:
     assert safe_cell(cell) == written
 
 
 @given(st.text() | st.text("'=+-@\t\r\nx"))
-def test_a_marked_cell_is_read_as_it_was(text: str) -> None:
+def test_a_marked_cell_is_restored(text: str) -> None:
     assert plain_cell(safe_cell(text)) == text

@@ -1,4 +1,4 @@
-"""Sources that cannot be read twice: copied under a lock that lasts as long as they do, wholly or not at all."""
+"""Sources that cannot be read twice: copied under a lock that lasts as long as the copy, completely or not at all."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import redis
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from tests.conftest import wait_for
+from tests.waiting import wait_for
 from wabroadcast_core import AudienceRow, ContactSource, Settings, SourceContext, SourceError, hookimpl
 from wabroadcast_core.audience import prepare
 from wabroadcast_core.audience.locks import renewed
@@ -21,11 +21,11 @@ SECONDS = 0.6
 
 
 class NoSettings(Model):
-    """There is nothing to set."""
+    """The source has no settings."""
 
 
 class OnceSource:
-    """Gives two people, with a call before each."""
+    """A source of two recipients that runs ``call`` before each of them."""
 
     kind: ClassVar[str] = "once"
     Settings: ClassVar[type[BaseModel]] = NoSettings
@@ -48,7 +48,7 @@ class Once:
 
 @pytest.fixture
 def database_url() -> None:
-    """One store is enough here: SQLite."""
+    """Run these tests on SQLite only; they do not depend on the store."""
 
 
 @pytest.fixture
@@ -63,14 +63,14 @@ def submit(broadcaster: Broadcaster) -> str:
 
 
 def await_renewal(client: "redis.Redis", key: str) -> None:
-    """Return once the time that a lock has left grew."""
-    left: list[Any] = [client.pttl(key)]
+    """Wait until the remaining time of a lock has increased."""
+    remaining: list[Any] = [client.pttl(key)]
 
-    def grew() -> bool:
-        left.append(client.pttl(key))
-        return bool(left[-1] > left[-2])
+    def increased() -> bool:
+        remaining.append(client.pttl(key))
+        return bool(remaining[-1] > remaining[-2])
 
-    wait_for(grew, what="the renewal of the lock")
+    wait_for(increased, what="the renewal of the lock")
 
 
 def test_a_lock_is_renewed_until_its_block_ends(valkey: EmbeddedValkey) -> None:
@@ -87,9 +87,7 @@ def test_a_lock_is_renewed_until_its_block_ends(valkey: EmbeddedValkey) -> None:
     assert "wabroadcast-lock" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_a_source_that_thinks_for_long_keeps_its_lock(
-    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_source_keeps_its_lock(broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
     key = broadcaster.context.keys.preparing(1)
     monkeypatch.setattr(prepare, "LOCK_SECONDS", SECONDS)
     monkeypatch.setattr(OnceSource, "call", lambda _: await_renewal(broadcaster.context.redis, key), raising=False)
@@ -105,10 +103,13 @@ def test_a_source_that_thinks_for_long_keeps_its_lock(
     ("error", "reason"),
     [
         (SourceError("the line is dead"), "the line is dead"),
-        (LookupError("a bug with +6281234567890 in it"), "the contact source failed with LookupError: see the log of the worker"),
+        (
+            LookupError("a bug with +6281234567890 in it"),
+            "the contact source failed with LookupError: see the log of the worker",
+        ),
     ],
 )
-def test_a_copy_that_breaks_off_leaves_nothing(
+def test_an_incomplete_copy_is_deleted(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
     def fail_at_the_second(place: int) -> None:

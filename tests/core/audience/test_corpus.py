@@ -1,4 +1,4 @@
-"""Contact files as people really have them: what each is understood as, who is in it, what is rejected and why."""
+"""Contact files as people really have them: the detected columns, the contacts, and the rejected rows of each."""
 
 import io
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ SAMPLES: Sequence[Sample] = [*TEXTS, *ADDRESS_BOOKS, *SHEETS]
 
 
 @pytest.mark.parametrize("sample", [pytest.param(sample, id=sample.name) for sample in SAMPLES])
-def test_a_file_is_read_as_it_was_meant(sample: Sample) -> None:
+def test_a_file_is_read_as_its_author_meant_it(sample: Sample) -> None:
     source = open_source(sample.data, region=sample.region, mapping=dict(sample.mapping), sheet=sample.sheet)
 
     chunk = read_contacts(source, region=sample.region)
@@ -28,13 +28,13 @@ def test_a_file_is_read_as_it_was_meant(sample: Sample) -> None:
     assert source.columns is not None
     assert source.columns.understood() == sample.columns
     assert source.reading == sample.reading
-    people = [asdict(Person(one.number, one.name, one.variables, one.tags)) for one in chunk.contacts.values()]  # type: ignore[arg-type]  # files hold texts
+    people = [asdict(Person(one.number, one.name, one.variables, one.tags)) for one in chunk.contacts.values()]  # type: ignore[arg-type]  # values from files are texts
     assert people == [asdict(person) for person in sample.people]
     assert [(row, column, reason) for row, column, reason, _ in chunk.rejections] == sample.rejected
 
 
 @pytest.mark.parametrize("file", [pytest.param(file, id=file.name) for file in UNREADABLE])
-def test_a_file_that_nobody_can_read_is_one_clear_error(file: Unreadable) -> None:
+def test_an_unreadable_file_is_one_clear_error(file: Unreadable) -> None:
     source = open_source(file.data)
 
     with pytest.raises(FileError, match=file.error):

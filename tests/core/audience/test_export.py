@@ -1,4 +1,4 @@
-"""The contact book as a file, and that file back into a book."""
+"""Export of the contact book to a file, and import of that file."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ def table(broadcaster: Broadcaster, **options: Any) -> list[list[str]]:
     return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
 
 
-def test_everyone_is_a_row_and_every_variable_a_column(broadcaster: Broadcaster) -> None:
+def test_every_contact_is_a_row_and_every_variable_a_column(broadcaster: Broadcaster) -> None:
     broadcaster.contacts.save({"number": "081200000001", "name": "Budi", "tags": ["vip", "lama"]})
     broadcaster.contacts.save({"number": "081200000002", "variables": {"kota": "Solo", "poin": 7, "aktif": True}})
     broadcaster.contacts.save({"number": "081200000003", "variables": {"kota": None, "orderId": "A1", "kosong": ""}})
@@ -47,7 +47,7 @@ def test_everyone_is_a_row_and_every_variable_a_column(broadcaster: Broadcaster)
     ]
 
 
-def test_a_file_holds_what_its_list_shows(broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_has_the_contacts_that_the_list_shows(broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contact_store, "PAGE", 2)
     for place in range(7):
         tags = ["even"] if place % 2 == 0 else []
@@ -75,7 +75,7 @@ def test_no_cell_is_a_formula_and_the_number_keeps_its_plus(broadcaster: Broadca
     assert {cell.data_type for cell in cells} == {"s"}
 
 
-def test_more_variables_than_a_file_has_columns_are_refused_before_it_begins(
+def test_too_many_variables_for_a_file_are_refused_before_it_starts(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "MOST_VARIABLES", 2)
@@ -89,7 +89,7 @@ def test_more_variables_than_a_file_has_columns_are_refused_before_it_begins(
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MOST_ROWS", 2), ("LONGEST_CELL", 13)])
-def test_what_a_sheet_cannot_hold_is_refused_and_leaves_nothing_behind(
+def test_too_much_for_a_sheet_is_refused_and_leaves_no_file(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, limit: str, value: int
 ) -> None:
     monkeypatch.setattr(export_workbook, limit, value)
@@ -106,26 +106,24 @@ def test_what_a_sheet_cannot_hold_is_refused_and_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("started", ["sqlite"], indirect=True)
-def test_a_csv_file_takes_the_same_memory_whatever_its_length(broadcaster: Broadcaster) -> None:
+def test_the_memory_for_a_csv_file_does_not_grow_with_its_length(broadcaster: Broadcaster) -> None:
     def peak(people: int) -> int:
         with broadcaster.context.database.write() as conn:
-            newcomers = [
-                NewContact(f"+62812{place:08d}", f"Orang {place}", {"kota": "Solo"}) for place in range(people)
-            ]
-            contact_store.upsert_contacts(conn, newcomers, source="test", now=1.0)
+            contacts = [NewContact(f"+62812{place:08d}", f"Orang {place}", {"kota": "Solo"}) for place in range(people)]
+            contact_store.upsert_contacts(conn, contacts, source="test", now=1.0)
         tracemalloc.start()
         size = sum(map(len, broadcaster.contacts.export()))
-        taken = tracemalloc.get_traced_memory()[1]
+        used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert size > 20 * people
-        return taken
+        return used
 
     few = peak(4_000)
 
     assert peak(12_000) < 1.5 * few
 
 
-# --- there and back --------------------------------------------------------------------------------------------
+# --- export and import -----------------------------------------------------------------------------------------
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n\t'=+-@,;|\"{}"), max_size=12).map(
     str.strip
@@ -152,7 +150,7 @@ PEOPLE = st.lists(
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broadcaster]:
-    """One book for all examples, without Redis: files come in without it."""
+    """One contact book for all examples. It has no Redis, which imports do not need."""
     directory = tmp_path_factory.mktemp("book")
     with Broadcaster(Settings(data_dir=directory, redis_url="redis://127.0.0.1:1/0")) as broadcaster:
         yield broadcaster
@@ -174,7 +172,7 @@ def import_again(book: Broadcaster, data: bytes) -> None:
     assert (report.status, report.rejected) == ("done", 0), report
 
 
-def check_there_and_back(book: Broadcaster, people: list[Person], file_format: Any) -> None:
+def check_round_trip(book: Broadcaster, people: list[Person], file_format: Any) -> None:
     empty(book)
     for person in people:
         book.contacts.save(person)
@@ -182,23 +180,23 @@ def check_there_and_back(book: Broadcaster, people: list[Person], file_format: A
     data = b"".join(book.contacts.export(file_format))
 
     import_again(book, data)
-    assert everyone(book) == before  # into the same book
+    assert everyone(book) == before  # imported into the same book
 
     empty(book)
     import_again(book, data)
-    assert everyone(book) == before  # into a new one
+    assert everyone(book) == before  # imported into an empty book
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 @given(people=PEOPLE)
-def test_an_exported_csv_file_gives_the_same_book_again(book: Broadcaster, people: list[Person]) -> None:
-    check_there_and_back(book, people, "csv")
+def test_an_exported_csv_file_restores_the_book(book: Broadcaster, people: list[Person]) -> None:
+    check_round_trip(book, people, "csv")
 
 
 @settings(deadline=None, max_examples=8, suppress_health_check=list(HealthCheck))
 @given(people=PEOPLE)
-def test_an_exported_workbook_gives_the_same_book_again(book: Broadcaster, people: list[Person]) -> None:
-    check_there_and_back(book, people, "xlsx")
+def test_an_exported_workbook_restores_the_book(book: Broadcaster, people: list[Person]) -> None:
+    check_round_trip(book, people, "xlsx")
 
 
 @pytest.mark.parametrize("file_format", ["csv", "xlsx"])
@@ -218,16 +216,16 @@ def test_an_exported_workbook_gives_the_same_book_again(book: Broadcaster, peopl
         pytest.param("a  b", id="spaces-inside"),
     ],
 )
-def test_values_that_files_are_known_to_spoil_survive(book: Broadcaster, value: str, file_format: str) -> None:
+def test_values_that_files_often_damage_are_restored(book: Broadcaster, value: str, file_format: str) -> None:
     people = [
         {"number": f"+62812{place:08d}", "name": value, "tags": [], "variables": {"a": value}} for place in (1, 2)
     ]
-    check_there_and_back(book, people, file_format)
+    check_round_trip(book, people, file_format)
 
     assert [person["variables"] for person in everyone(book)] == [{"a": value}] * 2
 
 
-def test_values_of_other_kinds_come_back_as_texts(book: Broadcaster) -> None:
+def test_values_of_other_types_are_restored_as_texts(book: Broadcaster) -> None:
     empty(book)
     book.contacts.save({"number": "081200000001", "variables": {"poin": 7, "rata": 1.5, "aktif": True, "kosong": None}})
     data = b"".join(book.contacts.export())
@@ -238,7 +236,7 @@ def test_values_of_other_kinds_come_back_as_texts(book: Broadcaster) -> None:
     assert book.contacts.get("081200000001").variables == {"poin": "7", "rata": "1.5", "aktif": "True"}
 
 
-def test_a_book_saved_anew_by_a_spreadsheet_is_still_understood(book: Broadcaster) -> None:
+def test_a_book_that_a_spreadsheet_saved_again_is_imported(book: Broadcaster) -> None:
     empty(book)
     text = "number;name;tags;telepon;{{ orderId }};No. Kamar\n6281200000001;Budi;a, b;0811222333;X1;12\n"
 
@@ -254,7 +252,7 @@ def test_a_book_saved_anew_by_a_spreadsheet_is_still_understood(book: Broadcaste
     ]
 
 
-def test_the_longest_tag_comes_back(book: Broadcaster) -> None:
+def test_the_longest_tag_is_restored(book: Broadcaster) -> None:
     person: Person = {
         "number": "+6281200000001",
         "name": None,
@@ -262,6 +260,6 @@ def test_the_longest_tag_comes_back(book: Broadcaster) -> None:
         "variables": {},
     }
 
-    check_there_and_back(book, [person], "csv")
+    check_round_trip(book, [person], "csv")
 
     assert json.loads(json.dumps(everyone(book))) == [person]

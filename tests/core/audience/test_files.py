@@ -14,5 +14,5 @@ from wabroadcast_core.audience.files import file_kind
         pytest.param(b"", "csv", id="empty"),
     ],
 )
-def test_the_content_tells_the_kind_of_a_file(head: bytes, kind: str) -> None:
+def test_the_kind_of_a_file_is_detected_from_its_content(head: bytes, kind: str) -> None:
     assert file_kind(head) == kind

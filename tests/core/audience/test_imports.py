@@ -1,4 +1,4 @@
-"""Contact files into the contact book, on both stores."""
+"""Import of contact files into the contact book, on both stores."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from tests.conftest import wait_for
+from tests.waiting import wait_for
 from wabroadcast_core import AudienceRow, FileError, InvalidInputError, NotFoundError, Reading, Settings
 from wabroadcast_core.audience.import_rows import MOST_CHARACTERS, ContactReader
 from wabroadcast_core.audience.imports import run_import
@@ -67,7 +67,7 @@ def test_a_workbook_becomes_contacts(broadcaster: Broadcaster) -> None:
     assert set(people(broadcaster)) == {"+6281234567890", "+6281311112222"}
 
 
-def test_a_second_file_changes_what_it_says_and_keeps_the_rest(broadcaster: Broadcaster) -> None:
+def test_a_second_file_changes_only_the_values_that_it_has(broadcaster: Broadcaster) -> None:
     broadcaster.contacts.import_file(upload(broadcaster, SMALL_FILE))
 
     report = broadcaster.contacts.import_file(
@@ -82,7 +82,7 @@ def test_a_second_file_changes_what_it_says_and_keeps_the_rest(broadcaster: Broa
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 5_000])
-def test_a_number_that_comes_twice_is_one_person(broadcaster: Broadcaster, chunk: int) -> None:
+def test_rows_with_the_same_number_are_one_contact(broadcaster: Broadcaster, chunk: int) -> None:
     broadcaster.settings.prepare_chunk = chunk
     file = "Nama,HP,Kota,Tag\nBudi,081234567890,Bandung,a\nAni,081300000001,,\n,+6281234567890,Bogor,b\n"
 
@@ -92,7 +92,7 @@ def test_a_number_that_comes_twice_is_one_person(broadcaster: Broadcaster, chunk
     assert people(broadcaster)["+6281234567890"] == ("Budi", {"kota": "Bogor", "tag": "b"}, ["a", "b"])
 
 
-def test_damaged_rows_are_reported_and_the_rest_goes_on(broadcaster: Broadcaster) -> None:
+def test_damaged_rows_are_reported_and_the_others_are_imported(broadcaster: Broadcaster) -> None:
     long_ones = f"X;081200000001;{'t' * 101}\n{'n' * 513};081200000002;\n"
     file = f"Nama;HP;Tag\nBudi;081234567890;\nAni;hubungi kantor;\nTuti;;\n{long_ones}"
 
@@ -108,7 +108,7 @@ def test_damaged_rows_are_reported_and_the_rest_goes_on(broadcaster: Broadcaster
     assert sum(report.reasons.values()) == 4
 
 
-def test_rejected_rows_come_back_as_a_file_that_no_spreadsheet_runs(broadcaster: Broadcaster) -> None:
+def test_no_spreadsheet_runs_a_cell_of_the_file_of_rejected_rows(broadcaster: Broadcaster) -> None:
     file = "Nama;HP;Kota\n=1+1;@nobody;-Bogor\nBudi;081234567890;\n+Ani;12;\tKediri\n"
 
     assert rejected_rows(broadcaster, file) == [
@@ -118,7 +118,7 @@ def test_rejected_rows_come_back_as_a_file_that_no_spreadsheet_runs(broadcaster:
     ]
 
 
-def test_rejected_rows_come_back_with_all_their_columns_as_they_were(broadcaster: Broadcaster) -> None:
+def test_the_file_of_rejected_rows_has_all_their_original_columns(broadcaster: Broadcaster) -> None:
     file = "No,First Name,Last Name,Kode,Kode,,HP,HP Rumah\n1,Ani,Ayu,a,b,c,12,\n2,Budi,Santoso,a\n3,Eka,,,,,\0,,x\n"
 
     rows = rejected_rows(broadcaster, file, mapping={"No": "", "5": ""})
@@ -131,7 +131,7 @@ def test_rejected_rows_come_back_with_all_their_columns_as_they_were(broadcaster
     ]
 
 
-def test_rows_that_were_rejected_and_mended_come_in_without_their_reasons(broadcaster: Broadcaster) -> None:
+def test_corrected_rejected_rows_are_imported_without_their_reasons(broadcaster: Broadcaster) -> None:
     rows = rejected_rows(broadcaster, "Nama,HP,Kota\nBudi,0812345678x,Bogor\nAni,12,Solo\n")
     mended = "\n".join(map(",".join, rows)).replace("0812345678x", "081234567890")
 
@@ -148,7 +148,7 @@ def rejected_rows(broadcaster: Broadcaster, file: str, **options: Any) -> list[l
     return list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
 
 
-def test_a_chunk_ends_where_its_rejected_rows_are_long(broadcaster: Broadcaster) -> None:
+def test_a_chunk_with_long_rejected_rows_has_fewer_rows(broadcaster: Broadcaster) -> None:
     rows = [AudienceRow("", cells=["x" * (MOST_CHARACTERS // 4)]) for _ in range(10)]
 
     sizes = [chunk.rows for chunk in ContactReader(region="ID", tags=()).chunks(rows, first=1, size=5_000)]
@@ -156,7 +156,7 @@ def test_a_chunk_ends_where_its_rejected_rows_are_long(broadcaster: Broadcaster)
     assert sizes == [4, 4, 2]
 
 
-def test_many_rejected_rows_come_back_whole(broadcaster: Broadcaster) -> None:
+def test_the_file_of_rejected_rows_has_all_of_many_rows(broadcaster: Broadcaster) -> None:
     file = "HP,Nama\n081234567890,Budi\n" + "".join(f"x{n},Orang {n}\n" for n in range(2_500))
     report = broadcaster.contacts.import_file(upload(broadcaster, file))
 
@@ -167,7 +167,7 @@ def test_many_rejected_rows_come_back_whole(broadcaster: Broadcaster) -> None:
     assert [line.split(",")[1] for line in lines[1:]] == [f"Orang {n}" for n in range(2_500)]
 
 
-def test_a_mapping_and_a_region_overrule_what_would_be_understood(broadcaster: Broadcaster) -> None:
+def test_a_mapping_and_a_region_override_the_detection(broadcaster: Broadcaster) -> None:
     file = "A,B,C\n0912345678,0987654321,Ana\n"
 
     report = broadcaster.contacts.import_file(
@@ -178,7 +178,7 @@ def test_a_mapping_and_a_region_overrule_what_would_be_understood(broadcaster: B
     assert people(broadcaster) == {"+84987654321": (None, {"panggilan": "Ana"}, [])}
 
 
-def test_how_a_text_file_is_read_can_be_said(broadcaster: Broadcaster) -> None:
+def test_delimiter_and_encoding_of_a_text_file_can_be_given(broadcaster: Broadcaster) -> None:
     file = "Nama^HP\nJosé, Ibu^0812-3456-7890\n".encode("cp437")
 
     report = broadcaster.contacts.import_file(upload(broadcaster, file), delimiter="^", encoding="cp437")
@@ -188,18 +188,18 @@ def test_how_a_text_file_is_read_can_be_said(broadcaster: Broadcaster) -> None:
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_an_encoding_that_the_file_is_not_in_is_one_clear_error(broadcaster: Broadcaster, dry_run: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_wrong_encoding_is_one_clear_error(broadcaster: Broadcaster, dry_run: bool) -> None:  # noqa: FBT001 - a parameter
     with pytest.raises(FileError, match="not utf-16 text"):
         broadcaster.contacts.import_file(upload(broadcaster, SMALL_FILE), encoding="utf-16", dry_run=dry_run)
 
 
-def test_an_option_that_does_not_exist_is_a_mistake_of_the_program(broadcaster: Broadcaster) -> None:
+def test_an_unknown_option_is_a_type_error(broadcaster: Broadcaster) -> None:
     with pytest.raises(TypeError, match="'maping'"):
         broadcaster.contacts.import_file(upload(broadcaster, SMALL_FILE), maping={"HP": "number"})  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("sheet", ["lama", "2", 2, "3", 2024])
-def test_the_sheet_of_a_workbook_can_be_said_by_name_and_place(broadcaster: Broadcaster, sheet: str | int) -> None:
+def test_the_sheet_of_a_workbook_can_be_given_by_name_and_position(broadcaster: Broadcaster, sheet: str | int) -> None:
     book = Workbook()
     numbers = ("0812-1111-1111", "0812-2222-2222", "0812-3333-3333", "0812-4444-4444")
     for title, number in zip(("Baru", "3", "Lama", "2024"), numbers, strict=True):
@@ -213,10 +213,10 @@ def test_the_sheet_of_a_workbook_can_be_said_by_name_and_place(broadcaster: Broa
     broadcaster.contacts.import_file(upload(broadcaster, file.getvalue()), sheet=sheet)
 
     expected = {"lama": "+6281233333333", 2024: "+6281244444444"}
-    assert set(people(broadcaster)) == {expected.get(sheet, "+6281222222222")}  # a sheet may be called like a place
+    assert set(people(broadcaster)) == {expected.get(sheet, "+6281222222222")}  # the name of a sheet may be a number
 
 
-def test_a_workbook_has_no_delimiter_and_names_the_sheets_it_has(broadcaster: Broadcaster) -> None:
+def test_the_error_for_an_option_of_a_workbook_names_it_or_the_sheets(broadcaster: Broadcaster) -> None:
     file = io.BytesIO()
     Workbook().save(file)
     workbook = upload(broadcaster, file.getvalue())
@@ -247,7 +247,7 @@ def test_a_file_that_cannot_be_read_is_one_clear_error(broadcaster: Broadcaster,
         broadcaster.contacts.import_file(upload_id, dry_run=True)
 
 
-def test_a_file_that_breaks_in_the_middle_keeps_what_came_before(broadcaster: Broadcaster) -> None:
+def test_the_rows_before_a_damage_of_the_file_are_imported(broadcaster: Broadcaster) -> None:
     broadcaster.settings.prepare_chunk = 50
 
     report = broadcaster.contacts.import_file(upload(broadcaster, "Nama,HP,Kode\n" + rows(120) + '"cut,0812'))
@@ -268,7 +268,7 @@ def test_a_file_that_breaks_in_the_middle_keeps_what_came_before(broadcaster: Br
         pytest.param({"delimiter": ";;"}, "delimiter", id="delimiter"),
     ],
 )
-def test_options_that_do_not_fit_are_named(broadcaster: Broadcaster, options: dict[str, object], path: str) -> None:
+def test_an_invalid_option_is_named(broadcaster: Broadcaster, options: dict[str, object], path: str) -> None:
     upload_id = upload(broadcaster, SMALL_FILE)
 
     with pytest.raises(InvalidInputError) as caught:
@@ -277,17 +277,17 @@ def test_options_that_do_not_fit_are_named(broadcaster: Broadcaster, options: di
     assert [fault.path for fault in caught.value.faults] == [path]
 
 
-def test_what_is_not_there_is_said(broadcaster: Broadcaster) -> None:
-    for ask in (
+def test_an_unknown_id_is_not_found(broadcaster: Broadcaster) -> None:
+    for call in (
         broadcaster.contacts.import_file,
         broadcaster.contacts.import_report,
         broadcaster.contacts.import_errors,
     ):
         with pytest.raises(NotFoundError):
-            ask("gone")
+            call("gone")
 
 
-def test_text_that_no_database_stores_does_not_stop_an_import(broadcaster: Broadcaster) -> None:
+def test_characters_that_no_database_stores_do_not_stop_an_import(broadcaster: Broadcaster) -> None:
     book = Workbook()
     book.worksheets[0].append(["Nama", "HP", "Tag", "Kota"])
     book.worksheets[0].append(["Bu_xD800_di", "081234567890", "v_x0000_ip", "B_x0000_ogor"])
@@ -302,7 +302,7 @@ def test_text_that_no_database_stores_does_not_stop_an_import(broadcaster: Broad
 # --- dry run ---------------------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_says_what_would_happen_and_stores_nothing(broadcaster: Broadcaster) -> None:
+def test_a_dry_run_reports_what_an_import_would_do_and_stores_nothing(broadcaster: Broadcaster) -> None:
     broadcaster.settings.prepare_chunk = 2
     broadcaster.contacts.import_file(upload(broadcaster, SMALL_FILE))
     before = people(broadcaster)
@@ -321,7 +321,7 @@ def test_a_dry_run_says_what_would_happen_and_stores_nothing(broadcaster: Broadc
         assert getattr(tried, name) == getattr(done, name)
 
 
-def test_a_dry_run_ends_when_its_time_is_up(broadcaster: Broadcaster) -> None:
+def test_a_dry_run_ends_when_its_time_is_over(broadcaster: Broadcaster) -> None:
     broadcaster.settings.prepare_chunk = 10
 
     tried = broadcaster.contacts.import_file(
@@ -331,7 +331,7 @@ def test_a_dry_run_ends_when_its_time_is_up(broadcaster: Broadcaster) -> None:
     assert (tried.status, tried.rows) == ("running", 10)
 
 
-def test_a_header_alone_is_understood(broadcaster: Broadcaster) -> None:
+def test_the_columns_of_a_file_with_a_header_only_are_detected(broadcaster: Broadcaster) -> None:
     upload_id = upload(broadcaster, "Daftar\t\nNama\tHP\n")
 
     for report in (broadcaster.contacts.import_file(upload_id, dry_run=dry_run) for dry_run in (True, False)):
@@ -340,7 +340,7 @@ def test_a_header_alone_is_understood(broadcaster: Broadcaster) -> None:
         assert report.reading == Reading(delimiter="\t", encoding="utf-8", header_row=2)
 
 
-# --- crashes and company ---------------------------------------------------------------------------------------
+# --- crashes and several readers --------------------------------------------------------------------------------
 
 CRASH = """
 import json, os, signal, sys
@@ -366,7 +366,7 @@ with Broadcaster(settings) as broadcaster:
 
 @pytest.fixture
 def killed_import(broadcaster: Broadcaster, settings: Settings, request: pytest.FixtureRequest) -> str:
-    """An import whose process was killed in its fourth chunk. :returns: its id."""
+    """Return the id of an import whose process was killed in its fourth chunk."""
     module, function = request.param
     upload_id = upload(broadcaster, "Nama,HP,Kode\n" + rows(250) + "Ani,12,\n" + rows(10))
     plain = settings.model_dump(mode="json", exclude={"database_url", "redis_url"}) | {
@@ -400,12 +400,12 @@ def check_whole(broadcaster: Broadcaster, report: ImportReport) -> None:
 
 
 @KILLED
-def test_a_killed_import_is_taken_up_again(broadcaster: Broadcaster, killed_import: str) -> None:
+def test_a_killed_import_is_continued(broadcaster: Broadcaster, killed_import: str) -> None:
     left = broadcaster.contacts.import_report(killed_import)
     assert (left.status, left.rows, left.created) == ("running", 150, 150)
 
     def done() -> bool:
-        run_import(broadcaster.context, killed_import)  # no use until the dead process' lock has run out
+        run_import(broadcaster.context, killed_import)  # does nothing until the lock of the killed process has expired
         return broadcaster.contacts.import_report(killed_import).status == "done"
 
     wait_for(done, what="the end of the import")
@@ -414,7 +414,7 @@ def test_a_killed_import_is_taken_up_again(broadcaster: Broadcaster, killed_impo
 
 
 @pytest.mark.parametrize("killed_import", [("imports", "count_rows")], indirect=True)
-def test_a_worker_takes_up_what_a_killed_process_left(
+def test_a_worker_continues_the_import_of_a_killed_process(
     broadcaster: Broadcaster, killed_import: str, worker: Worker
 ) -> None:
     wait_for(lambda: broadcaster.contacts.import_report(killed_import).status == "done", what="the end of the import")
@@ -422,9 +422,11 @@ def test_a_worker_takes_up_what_a_killed_process_left(
     check_whole(broadcaster, broadcaster.contacts.import_report(killed_import))
 
 
-def test_two_readers_at_once_double_nobody(broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_readers_at_once_create_no_contact_twice(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broadcaster.settings.prepare_chunk = 20
-    monkeypatch.setattr(broadcaster.contacts, "_threads", _NobodyRuns())
+    monkeypatch.setattr(broadcaster.contacts, "_threads", _NoThreads())
     text = "Nama,HP,Kode\n" + rows(400)
     import_id = str(broadcaster.contacts.import_file(upload(broadcaster, text)).import_id)
     monkeypatch.setattr(broadcaster.context.keys.__class__, "importing", _no_lock())
@@ -435,27 +437,27 @@ def test_two_readers_at_once_double_nobody(broadcaster: Broadcaster, monkeypatch
     for reader in readers:
         reader.join()
 
-    run_import(broadcaster.context, import_id)  # all but one gave up, and the last may have too
+    run_import(broadcaster.context, import_id)  # all readers but one have stopped, and that one may have stopped too
     report = broadcaster.contacts.import_report(import_id)
     assert (report.status, report.rows, report.created, report.updated) == ("done", 400, 400, 0)
     assert len(people(broadcaster)) == 400
 
 
-class _NobodyRuns:
+class _NoThreads:
     def start(self, import_id: str, *, wait_seconds: float) -> None: ...
     def close(self) -> None: ...
 
 
 def _no_lock() -> object:
-    """Another key each time: every reader has a lock of its own."""
+    """Return a new key at each call, so that each reader has its own lock."""
     keys: Iterator[int] = iter(range(1_000))
     return lambda _keys, import_id: f"{import_id}:{next(keys)}"
 
 
-def test_an_import_that_another_process_runs_is_left_to_it(
+def test_an_import_that_another_process_runs_is_not_started_again(
     broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcaster.contacts, "_threads", _NobodyRuns())
+    monkeypatch.setattr(broadcaster.contacts, "_threads", _NoThreads())
     import_id = str(broadcaster.contacts.import_file(upload(broadcaster, SMALL_FILE)).import_id)
     broadcaster.context.redis.set(broadcaster.context.keys.importing(import_id), "theirs")
 
@@ -464,14 +466,14 @@ def test_an_import_that_another_process_runs_is_left_to_it(
     assert broadcaster.contacts.import_report(import_id).status == "queued"
 
 
-def test_a_file_comes_in_while_redis_is_away(tmp_path: Path) -> None:
+def test_a_file_is_imported_while_redis_cannot_be_reached(tmp_path: Path) -> None:
     with Broadcaster(Settings(data_dir=tmp_path, redis_url="redis://127.0.0.1:1/0")) as broadcaster:
         report = broadcaster.contacts.import_file(upload(broadcaster, SMALL_FILE))
 
     assert (report.status, report.created) == ("done", 2)
 
 
-def test_an_import_that_takes_long_goes_on_after_the_answer(broadcaster: Broadcaster) -> None:
+def test_a_long_import_continues_after_the_answer(broadcaster: Broadcaster) -> None:
     broadcaster.settings.prepare_chunk = 50
     upload_id = upload(broadcaster, "Nama,HP,Kode\n" + rows(3_000))
 
@@ -482,7 +484,7 @@ def test_an_import_that_takes_long_goes_on_after_the_answer(broadcaster: Broadca
     assert broadcaster.contacts.import_report(str(first.import_id)).created == 3_000
 
 
-def test_closing_stops_an_import_after_its_chunk_and_the_next_start_goes_on(settings: Settings) -> None:
+def test_closing_stops_an_import_after_its_chunk_and_the_next_run_continues_it(settings: Settings) -> None:
     settings.prepare_chunk = 20
     with Broadcaster(settings, plugins=[gateway_plugin, null_plugin]) as broadcaster:
         upload_id = upload(broadcaster, "Nama,HP,Kode\n" + rows(5_000))

@@ -134,7 +134,7 @@ ANI = "+6281234567890"
         pytest.param("08" * 600, None, id="endless"),
     ],
 )
-def test_a_number_is_read_as_people_write_it_or_refused(raw: str, number: str | None) -> None:
+def test_a_number_is_parsed_as_people_write_it_or_refused(raw: str, number: str | None) -> None:
     assert _read(raw) == number
 
 
@@ -198,7 +198,7 @@ def test_a_refusal_names_its_reason(raw: str, reason: str) -> None:
         pytest.param(BUDI, "SG", BUDI, id="plus-tells-the-country"),
     ],
 )
-def test_the_region_says_what_national_digits_mean(raw: str, region: str, number: str | None) -> None:
+def test_the_region_gives_national_digits_their_country(raw: str, region: str, number: str | None) -> None:
     assert _read(raw, region=region) == number
 
 
@@ -221,7 +221,7 @@ NATIONAL = st.from_regex(r"8[0-9]{4,13}", fullmatch=True)
 
 @st.composite
 def spelled_numbers(draw: st.DrawFn) -> str:
-    """Digits near the forms that the short way knows, separated at random."""
+    """Draw digits that resemble the common forms, with random separators."""
     digits = draw(PREFIXES) + draw(NATIONAL)
     pieces = [character + draw(SEPARATORS) for character in digits]
     return draw(SEPARATORS) + "".join(pieces) + draw(st.sampled_from(["", "", ".0", ".00", ".", " ", ".12"]))
@@ -235,19 +235,19 @@ def spelled_numbers(draw: st.DrawFn) -> str:
 @example("0812.3456.0000")
 @example("0812.345678")
 @example("+62.812.3456.78.00")
-def test_the_short_way_equals_the_long_way_on_separated_digits(raw: str) -> None:
+def test_the_fast_parser_equals_the_library_on_separated_digits(raw: str) -> None:
     assert _read(raw) == _read_long(raw)
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.text(alphabet="0123456789+-. ()/,;:eExX@\u00a0\u200b\u0668ab\n'", max_size=24))
-def test_the_short_way_equals_the_long_way_on_any_text(raw: str) -> None:
+def test_the_fast_parser_equals_the_library_on_any_text(raw: str) -> None:
     assert _read(raw) == _read_long(raw)
 
 
 @pytest.mark.parametrize("prefix", ["", "0", "62", "+62"])
 @pytest.mark.parametrize("length", range(8, 15))
-def test_the_short_way_equals_the_long_way_for_every_operator_and_length(prefix: str, length: int) -> None:
+def test_the_fast_parser_equals_the_library_for_every_operator_and_length(prefix: str, length: int) -> None:
     for operator in range(800, 900):
         raw = f"{prefix}{operator}{'1234567890123'[: length - 3]}"
 
@@ -256,7 +256,7 @@ def test_the_short_way_equals_the_long_way_for_every_operator_and_length(prefix:
 
 @settings(max_examples=100, deadline=None)
 @given(st.from_regex(r"8[1-35-9][0-9]{7,10}", fullmatch=True), st.sampled_from(["", "0", "62", "+62"]))
-def test_the_short_way_knows_the_common_forms(national: str, prefix: str) -> None:
+def test_the_fast_parser_parses_the_common_forms(national: str, prefix: str) -> None:
     assert numbers._parse_indonesian_mobile(prefix + national) == f"+62{national}"
 
 
@@ -265,7 +265,7 @@ REGIONS = ["ID", "SG", "MY", "BR", "MX", "AR", "US", "IN", "GB"]
 
 @st.composite
 def examples_of(draw: st.DrawFn) -> tuple[str, str, str]:
-    """A region, and two numbers that its plan gives as examples, in any form that names them for certain."""
+    """Draw a region and two example numbers of its plan, in any unambiguous form."""
     region = draw(st.sampled_from(REGIONS))
     return region, draw(example_numbers(region)), draw(example_numbers(region))
 
@@ -279,7 +279,7 @@ def example_numbers(region: str) -> st.SearchStrategy[str]:
 
 @settings(max_examples=200, deadline=None)
 @given(examples_of(), st.sampled_from([" ", "-", ".", " - ", "/", ", ", ";", "\n", " | ", " atau ", " ::: "]))
-def test_two_numbers_in_a_cell_are_one_of_them_or_none_but_never_glued(
+def test_two_numbers_in_a_cell_give_one_of_them_or_none_but_never_both_joined(
     example: tuple[str, str, str], separator: str
 ) -> None:
     region, first, second = example
@@ -291,7 +291,7 @@ def test_two_numbers_in_a_cell_are_one_of_them_or_none_but_never_glued(
 
 @settings(max_examples=100, deadline=None)
 @given(examples_of(), st.sampled_from(REGIONS))
-def test_a_number_once_read_is_itself_in_every_region(example: tuple[str, str, str], elsewhere: str) -> None:
+def test_a_parsed_number_is_the_same_in_every_region(example: tuple[str, str, str], elsewhere: str) -> None:
     region, first, _ = example
 
     number = parse_number(first, region=region)

@@ -1,10 +1,10 @@
-"""Files as the audience of a broadcast, up to the messages in the store."""
+"""Preparation of a broadcast from a file, up to the messages in the store."""
 
 from wabroadcast_core.audience.prepare import prepare_broadcast
 from wabroadcast_core.broadcaster import Broadcaster
 
 
-def test_a_damaged_row_is_skipped_with_its_reason_and_the_others_are_sent_to(broadcaster: Broadcaster) -> None:
+def test_a_damaged_row_is_skipped_with_its_reason_and_the_others_are_sent(broadcaster: Broadcaster) -> None:
     file = b'Nama,HP\nBudi,081234567890\n"Ani "A",081311112222\nTuti,12\nCici,081399998888\n'
     upload_id = broadcaster.uploads.save([file], filename="people.csv").upload_id
     message = {"type": "text", "text": "Halo {{ name }}"}

@@ -1,4 +1,4 @@
-"""A preview says what the submit of the same body would do, and leaves nothing behind."""
+"""A preview reports what a submit of the same body would do, and stores nothing."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 from sqlalchemy import func, select
 
-from tests.conftest import wait_for
+from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import InvalidInputError, TemplateError
@@ -25,11 +25,11 @@ JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(2_000)
 
 
 class NoSettings(Model):
-    """There is nothing to set."""
+    """The sender has no settings."""
 
 
 class SmallSender:
-    """Takes little: short texts, small pictures."""
+    """A sender of short texts and small pictures."""
 
     kind: ClassVar[str] = "small"
     Settings: ClassVar[type[BaseModel]] = NoSettings
@@ -67,13 +67,13 @@ def _draft(**fields: Any) -> dict[str, Any]:
 
 
 def _people() -> list[dict[str, Any]]:
-    """Four who get it, and one of each who does not."""
-    good = [
+    """Return four recipients who get the message, and one for each reason to skip a recipient."""
+    sendable = [
         {"number": f"0812000000{place:02}", "name": f"Budi {place}", "variables": {"code": f"A{place}"}}
         for place in range(4)
     ]
     return [
-        *good,
+        *sendable,
         {"number": "+62 812-0000-0000", "name": "again", "variables": {"code": "x"}},
         {"number": "12", "name": "short", "variables": {"code": "x"}},
         {"number": "081200000090", "name": "Siti"},
@@ -81,7 +81,7 @@ def _people() -> list[dict[str, Any]]:
     ]
 
 
-def test_it_counts_as_the_preparation_does(broadcaster: Broadcaster) -> None:
+def test_a_preview_counts_as_the_preparation_does(broadcaster: Broadcaster) -> None:
     broadcaster.blacklist.add("081200000091")
 
     preview = broadcaster.preview(_draft(), _people())
@@ -101,7 +101,7 @@ def test_it_counts_as_the_preparation_does(broadcaster: Broadcaster) -> None:
     assert preview.complete
 
 
-def test_it_shows_three_messages_of_real_recipients(broadcaster: Broadcaster) -> None:
+def test_a_preview_shows_three_messages_of_real_recipients(broadcaster: Broadcaster) -> None:
     shown = broadcaster.preview(_draft(), _people()).messages
 
     assert [(message.number, message.text) for message in shown] == [
@@ -109,7 +109,7 @@ def test_it_shows_three_messages_of_real_recipients(broadcaster: Broadcaster) ->
     ]
 
 
-def test_nothing_is_left_behind(broadcaster: Broadcaster) -> None:
+def test_a_preview_stores_nothing(broadcaster: Broadcaster) -> None:
     broadcaster.preview(_draft(), _people())
 
     with broadcaster.context.database.read() as conn:
@@ -120,7 +120,7 @@ def test_nothing_is_left_behind(broadcaster: Broadcaster) -> None:
     assert not broadcaster.has_due_work()
 
 
-def test_who_comes_again_in_a_later_chunk_is_counted_once(broadcaster: Broadcaster) -> None:
+def test_a_number_that_is_repeated_in_a_later_chunk_is_counted_once(broadcaster: Broadcaster) -> None:
     broadcaster.settings.prepare_chunk = 3
 
     preview = broadcaster.preview(_draft(), _people() * 2)
@@ -129,7 +129,7 @@ def test_who_comes_again_in_a_later_chunk_is_counted_once(broadcaster: Broadcast
     assert preview.skipped_by["duplicate"] == 7
 
 
-def test_it_says_when_it_would_end(broadcaster: Broadcaster) -> None:
+def test_a_preview_reports_when_the_broadcast_would_end(broadcaster: Broadcaster) -> None:
     preview = broadcaster.preview(_draft(scheduledAt="2030-12-01T08:00:00+07:00"), _people())
 
     assert preview.finishes_at is not None
@@ -137,7 +137,7 @@ def test_it_says_when_it_would_end(broadcaster: Broadcaster) -> None:
     assert 0 < (preview.finishes_at - preview.starts_at).total_seconds() < 5
 
 
-def test_it_stops_reading_when_its_time_is_up(broadcaster: Broadcaster) -> None:
+def test_a_preview_stops_reading_when_its_time_is_over(broadcaster: Broadcaster) -> None:
     broadcaster.settings.prepare_chunk = 2
 
     preview = broadcaster.preview(_draft(), _people(), seconds=0)
@@ -145,7 +145,7 @@ def test_it_stops_reading_when_its_time_is_up(broadcaster: Broadcaster) -> None:
     assert (preview.complete, preview.total, preview.finishes_at) == (False, 2, None)
 
 
-def test_what_a_submit_refuses_is_refused(broadcaster: Broadcaster) -> None:
+def test_a_preview_refuses_what_a_submit_refuses(broadcaster: Broadcaster) -> None:
     with pytest.raises(InvalidInputError):
         broadcaster.preview(_draft(connection="nobody"), _people())
     with pytest.raises(TemplateError):
@@ -154,10 +154,10 @@ def test_what_a_submit_refuses_is_refused(broadcaster: Broadcaster) -> None:
         broadcaster.preview(_draft(), [_people()[0], {"name": "no number"}])
 
 
-# --- what senders can carry ------------------------------------------------------------------------------------
+# --- capabilities of senders -----------------------------------------------------------------------------------
 
 
-def test_a_text_that_is_too_long_for_one_person_skips_that_person(broadcaster: Broadcaster) -> None:
+def test_a_recipient_whose_text_is_too_long_is_skipped(broadcaster: Broadcaster) -> None:
     people = [
         {"number": "081200000001", "name": "Budi"},
         {"number": "081200000002", "name": "Raden Mas Suryodiningrat"},
@@ -174,16 +174,16 @@ def _image(upload_id: str, **fields: Any) -> dict[str, Any]:
     return _draft(connection="small", message={"type": "image", "media": {"uploadId": upload_id}, **fields})
 
 
-def test_a_file_is_judged_by_its_content_and_size_before_anything_starts(broadcaster: Broadcaster) -> None:
+def test_a_submit_checks_content_and_size_of_a_file(broadcaster: Broadcaster) -> None:
     upload_id = broadcaster.uploads.save([JPEG], filename="photo.png", content_type="image/png").upload_id
 
     with pytest.raises(InvalidInputError) as refused:
         broadcaster.submit(_image(upload_id), _people())
 
-    said = {(fault.path, fault.message.partition(" sends ")[2] or fault.message) for fault in refused.value.faults}
-    assert {path for path, _ in said} == {"message.media.uploadId"}
-    assert any("the content of this file is image/jpeg" in text for _, text in said)
-    assert any("files of at most" in text for _, text in said)
+    faults = {(fault.path, fault.message.partition(" sends ")[2] or fault.message) for fault in refused.value.faults}
+    assert {path for path, _ in faults} == {"message.media.uploadId"}
+    assert any("the content of this file is image/jpeg" in text for _, text in faults)
+    assert any("files of at most" in text for _, text in faults)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_file_is_judged_by_its_content_and_size_before_anything_starts(broadca
         ),
     ],
 )
-def test_what_a_sender_cannot_carry_is_refused_with_its_path(
+def test_a_message_that_a_sender_cannot_send_is_refused_with_its_path(
     broadcaster: Broadcaster, message: dict[str, Any], path: str
 ) -> None:
     for call in (broadcaster.submit, broadcaster.preview):
@@ -209,7 +209,7 @@ def test_what_a_sender_cannot_carry_is_refused_with_its_path(
         assert [fault.path for fault in refused.value.faults] == [path]
 
 
-def test_an_upload_that_a_template_names_must_be_there(broadcaster: Broadcaster) -> None:
+def test_a_missing_upload_of_a_template_is_refused_with_its_path(broadcaster: Broadcaster) -> None:
     header = {"type": "header", "parameters": [{"type": "image", "image": {"uploadId": "gone"}}]}
     template = {"name": "promo", "language": "id", "components": [header]}
 

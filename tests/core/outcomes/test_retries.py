@@ -126,7 +126,7 @@ def test_retry_after_is_respected_and_only_a_failure_uses_an_attempt(
 
 
 def test_a_bad_message_pauses_the_broadcast_and_a_resume_sends_to_all(
-    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider.decide = lambda _, __: BadMessage("template_paused", "quality is too low")
     job_id = broadcaster.submit(text_to("main"), people(40)).job_id
@@ -141,13 +141,14 @@ def test_a_bad_message_pauses_the_broadcast_and_a_resume_sends_to_all(
     _await_status(broadcaster, job_id, "completed")
 
     assert reason == "template_paused: quality is too low"
+    assert f"broadcast {job_id} is paused" in caplog.text
     assert acts == [("api", "submit", None), ("engine", "pause", reason)]
     assert provider.counts() == {number_of(place): 1 for place in range(40)}
     assert broadcaster.status(job_id).status_reason is None
 
 
 def test_a_connection_that_is_down_is_paused_with_the_reason(
-    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider.decide = lambda _, __: ConnectionDown("token", "it has expired")
     job_id = broadcaster.submit(text_to("main"), people(20)).job_id
@@ -160,6 +161,7 @@ def test_a_connection_that_is_down_is_paused_with_the_reason(
     _await_status(broadcaster, job_id, "completed")
 
     assert view.state_reason == "token: it has expired"
+    assert "connection main is paused (token)" in caplog.text
     assert {view.attempts for view in broadcaster.messages(job_id).items} == {1}
     assert broadcaster.status(job_id).counts.sent == 20
 

@@ -13,7 +13,7 @@ HOUR, DAY = 3_600.0, 86_400.0
 
 
 def _forecast(amount: int, *limits: dict[str, Any] | Limits, at: float = MIDNIGHT, **fields: Any) -> float | None:
-    """Seconds from the start."""
+    """Return the forecast as seconds from the start."""
     draft = BroadcastDraft.model_validate({"name": "x", "message": {"type": "text", "text": "x"}, **fields})
     parsed = [each if isinstance(each, Limits) else Limits.model_validate(each) for each in limits]
     ends = forecast(amount, parsed, draft, start=at, default_zone="Asia/Jakarta")
@@ -41,10 +41,10 @@ TEN = {"rate": {"messages": 10, "perSeconds": 1}}
             DAY + 8.5 * HOUR,
             id="window",
         ),
-        pytest.param(0, [TEN], {}, 0, id="nobody"),
+        pytest.param(0, [TEN], {}, 0, id="no-message"),
     ],
 )
-def test_the_end_is_where_the_limits_put_it(
+def test_the_forecast_follows_from_the_limits(
     amount: int, limits: list[dict[str, Any]], fields: dict[str, Any], seconds: float
 ) -> None:
     found = _forecast(amount, *limits, **fields)
@@ -52,21 +52,21 @@ def test_the_end_is_where_the_limits_put_it(
     assert found == pytest.approx(seconds, rel=0.03, abs=310)
 
 
-def test_nothing_is_foretold_without_a_pace() -> None:
+def test_there_is_no_forecast_without_a_limit() -> None:
     assert _forecast(10, {}) is None
 
 
-def test_what_takes_longer_than_three_months_is_not_foretold() -> None:
+def test_there_is_no_forecast_beyond_90_days() -> None:
     assert _forecast(1_000_000, HUMAN_PACE) is None
 
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(1, 2_000), st.integers(1, 2_000), st.integers(1, 50))
-def test_more_people_never_end_earlier(some: int, more: int, rate: int) -> None:
+def test_more_messages_never_end_earlier(some: int, more: int, rate: int) -> None:
     limits = {"rate": {"messages": rate, "perSeconds": 1}, "quotas": [{"messages": 500, "perSeconds": 3_600}]}
 
     few, many = _forecast(some, limits), _forecast(some + more, limits)
 
     assert few is not None
     assert many is not None
-    assert many >= few * 0.97 - 1  # a step of slack
+    assert many >= few * 0.97 - 1  # tolerance of one step

@@ -1,4 +1,4 @@
-"""The limiter's promises: by its script under a clock of the test's own, and at the provider's door."""
+"""The guarantees of the limiter: of its script under a simulated clock, and of several clients at once."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ from wabroadcast_core.testing.gateway import most_in_window
 pytestmark = pytest.mark.slow
 
 START = 1_800_000_000.0
-REACH = LEAD + pace_module.HORIZON  # of those that ask with the least lead
+REACH = LEAD + pace_module.HORIZON  # with the least lead
 A_MICROSECOND = 1e-6
 many = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _connections = itertools.count(1)
@@ -45,7 +45,7 @@ _connections = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
-    """A server that does not wait for the disk: what is proved here is arithmetic, thousands of times."""
+    """A server without persistence, because these tests call the script many thousand times."""
     server = EmbeddedValkey(tmp_path_factory.mktemp("pace"))
     server.start()
     with redis.Redis.from_url(server.url) as client:
@@ -54,12 +54,12 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
     server.stop()
 
 
-# --- the script, under a clock of our own ----------------------------------------------------------------------
+# --- the script under a simulated clock ------------------------------------------------------------------------
 
 
 @dataclass
 class Limiter:
-    """One connection's limiter, asked by several callers. Redis' clock is replaced by a key that the test sets."""
+    """The limiter of one connection. Redis' clock is replaced by a key that the test sets."""
 
     client: redis.asyncio.Redis
     limits: Limits
@@ -81,17 +81,17 @@ class Limiter:
         *,
         candidates: Sequence[Candidate] = (),
         report: SlotReport | None = None,
-        memory: RecentStarts | None = None,
+        recent: RecentStarts | None = None,
         lead: float = LEAD,
     ) -> Slots:
-        """Take slots; a cold limiter is primed, with ``memory`` of what went before."""
+        """Reserve slots; a cold limiter is primed with ``recent``."""
         await self.set_clock()
-        asked: dict[str, Any] = {"count": count, "candidates": candidates, "lead": lead}
+        options: dict[str, Any] = {"count": count, "candidates": candidates, "lead": lead}
         try:
-            given_slots = await self.pace.reserve(self.key, self.limits, report=report, **asked)
+            given_slots = await self.pace.reserve(self.key, self.limits, report=report, **options)
         except ColdPaceError:
-            await self.pace.prime(self.key, self.limits, memory or RecentStarts(None), now=self.now)
-            given_slots = await self.pace.reserve(self.key, self.limits, **asked)
+            await self.pace.prime(self.key, self.limits, recent or RecentStarts(None), now=self.now)
+            given_slots = await self.pace.reserve(self.key, self.limits, **options)
         self.slots = [slot for slot in self.slots if report is None or slot not in report.unused]
         self.slots += given_slots.times
         return given_slots
@@ -101,7 +101,7 @@ class Limiter:
         await self.pace.slow_down(self.key, slot=slot, wait=wait)
 
     async def lose(self) -> None:
-        """Redis loses its keys."""
+        """Delete all keys in Redis."""
         await self.client.flushdb()
 
     async def set_clock(self) -> None:
@@ -121,7 +121,7 @@ async def limiter(valkey: EmbeddedValkey, limits: Limits) -> AsyncIterator[Limit
 
 
 def run(valkey: EmbeddedValkey, limits: Limits, work: Callable[[Limiter], Coroutine[Any, Any, None]]) -> None:
-    """Run ``work`` on a limiter of its own."""
+    """Run ``work`` on a new limiter."""
 
     async def go() -> None:
         async with limiter(valkey, limits) as mine:
@@ -147,14 +147,14 @@ def rates(draw: st.DrawFn) -> Rate:
 
 
 asks = st.lists(st.tuples(st.integers(1, 400), st.floats(0, 1.5)), min_size=1, max_size=25)
-"""How many slots, and how long a pause until the next ask, in units that the test chooses."""
+"""Requests: how many slots, and the pause until the next request, in units that the test chooses."""
 leads = st.lists(st.floats(LEAD, LONGEST_LEAD), min_size=25, max_size=25)
-"""The lead of each ask: callers that differ share one row."""
+"""The lead of each request: callers with different leads share one slot sequence."""
 
 
 @many
 @given(rate=rates(), asks=asks, leads=leads)
-def test_no_window_of_a_rate_holds_more_slots_than_the_rate(
+def test_no_window_of_a_rate_has_more_slots_than_the_rate(
     valkey: EmbeddedValkey, rate: Rate, asks: list[tuple[int, float]], leads: list[float]
 ) -> None:
     async def work(mine: Limiter) -> None:
@@ -175,7 +175,7 @@ def test_no_window_of_a_rate_holds_more_slots_than_the_rate(
 
 
 @pytest.mark.parametrize("messages", [1, 20, 80, 1_000])
-def test_whoever_asks_in_time_is_given_nearly_the_whole_rate(valkey: EmbeddedValkey, messages: int) -> None:
+def test_a_caller_that_asks_in_time_gets_nearly_the_whole_rate(valkey: EmbeddedValkey, messages: int) -> None:
     async def work(mine: Limiter) -> None:
         for _ in range(200):
             await mine.reserve(500)
@@ -188,7 +188,7 @@ def test_whoever_asks_in_time_is_given_nearly_the_whole_rate(valkey: EmbeddedVal
 
 @many
 @given(held=st.lists(quotas(), min_size=1, max_size=3), rate=st.none() | rates(), asks=asks, leads=leads)
-def test_no_window_of_a_quota_holds_more_slots_than_the_quota(
+def test_no_window_of_a_quota_has_more_slots_than_the_quota(
     valkey: EmbeddedValkey,
     held: list[Quota],
     rate: Rate | None,
@@ -255,7 +255,7 @@ def test_a_throttling_halves_the_rate_once_for_all_in_flight_and_the_rate_recove
         assert await mean_gap(mine) == pytest.approx(even, rel=0.01)
 
     async def mean_gap(mine: Limiter) -> float:
-        await mine.reserve(1)  # the wait that the slot before had to keep
+        await mine.reserve(1)  # its gap still comes from the slot before
         mine.now += 0.2
         found = gaps((await mine.reserve(20)).times)
         mine.now += 0.3
@@ -264,7 +264,7 @@ def test_a_throttling_halves_the_rate_once_for_all_in_flight_and_the_rate_recove
     run(valkey, Limits(rate=Rate(messages=100)), work)
 
 
-def test_throttlings_again_and_again_leave_a_twentieth_of_the_rate(valkey: EmbeddedValkey) -> None:
+def test_repeated_throttling_leaves_a_twentieth_of_the_rate(valkey: EmbeddedValkey) -> None:
     async def work(mine: Limiter) -> None:
         for _ in range(12):
             await mine.slow_down(slot=mine.now)
@@ -277,19 +277,19 @@ def test_throttlings_again_and_again_leave_a_twentieth_of_the_rate(valkey: Embed
 
 @many
 @given(wait=st.floats(0.01, 7_200), asks=asks, limits=st.sampled_from([Limits(), Limits(rate=Rate(messages=50))]))
-def test_nothing_starts_while_the_provider_wants_silence(
+def test_no_slot_is_given_during_the_wait_that_the_provider_asked_for(
     valkey: EmbeddedValkey, wait: float, asks: list[tuple[int, float]], limits: Limits
 ) -> None:
     async def work(mine: Limiter) -> None:
         before = await mine.reserve(5)
-        silent_until = mine.now + wait
+        wait_ends = mine.now + wait
         await mine.slow_down(slot=before.times[0], wait=wait)
         mine.slots.clear()
         for count, pause in asks:
             await mine.reserve(count)
             mine.now += pause * wait
 
-        assert all(slot >= silent_until - A_MICROSECOND for slot in mine.slots)
+        assert all(slot >= wait_ends - A_MICROSECOND for slot in mine.slots)
 
     run(valkey, limits, work)
 
@@ -308,7 +308,7 @@ def own_rates(draw: st.DrawFn) -> Rate | None:
     asks=asks,
     lost_after=st.integers(0, 30),
 )
-def test_a_broadcast_with_a_rate_of_its_own_keeps_it_beside_others(
+def test_a_broadcast_with_its_own_rate_keeps_it_beside_others(
     valkey: EmbeddedValkey, own: list[Rate | None], rate: Rate | None, asks: list[tuple[int, float]], lost_after: int
 ) -> None:
     async def work(mine: Limiter) -> None:
@@ -317,8 +317,8 @@ def test_a_broadcast_with_a_rate_of_its_own_keeps_it_beside_others(
             if place == lost_after:
                 await mine.lose()
             candidates = [Candidate(key, 1, each, fresh=key not in started) for key, each in enumerate(own, start=1)]
-            memory = RecentStarts(mine.slots[-1] if mine.slots else None)
-            given_slots = await mine.reserve(min(count, 50), candidates=candidates, memory=memory)
+            recent = RecentStarts(mine.slots[-1] if mine.slots else None)
+            given_slots = await mine.reserve(min(count, 50), candidates=candidates, recent=recent)
             for slot, candidate in zip(given_slots.times, given_slots.candidates, strict=True):
                 started.setdefault(candidate, []).append(slot)
             mine.now += pause / 4
@@ -332,7 +332,7 @@ def test_a_broadcast_with_a_rate_of_its_own_keeps_it_beside_others(
     run(valkey, Limits(rate=rate), work)
 
 
-def test_slots_go_to_the_higher_rank_and_evenly_inside_a_rank(valkey: EmbeddedValkey) -> None:
+def test_slots_go_to_the_higher_rank_and_evenly_within_a_rank(valkey: EmbeddedValkey) -> None:
     async def work(mine: Limiter) -> None:
         slow, free = Rate(messages=40), None
         candidates = [Candidate(1, 2, slow, fresh=True), Candidate(2, 1, free), Candidate(3, 1, free)]
@@ -361,19 +361,19 @@ def test_unused_slots_are_used_again_without_breaking_a_window(
     asks: list[tuple[int, float]],
     unused: dict[int, tuple[int, bool]],
 ) -> None:
-    """Now the end of what a caller was given, now some of its middle: missed, dropped, or nobody filled them."""
+    """The unused slots are the last ones of a caller, or some of its middle: missed, dropped or without a message."""
     limits = Limits(rate=rate, quotas=held)
     windows = ([rate] if rate else []) + held
     unit = min((window.per_seconds / window.messages for window in windows), default=1.0)
 
     async def work(mine: Limiter) -> None:
         for place, (count, pause) in enumerate(asks):
-            back = SlotReport()
+            unused_slots = SlotReport()
             if place in unused and mine.slots:
                 amount, at_the_end = unused[place]
-                back.unused = mine.slots[-amount:] if at_the_end else mine.slots[-2 * amount : -amount]
-                back.tail = (mine.slots[-1],) * 2 if at_the_end else None
-            await mine.reserve(min(count, 50), report=back)
+                unused_slots.unused = mine.slots[-amount:] if at_the_end else mine.slots[-2 * amount : -amount]
+                unused_slots.tail = (mine.slots[-1],) * 2 if at_the_end else None
+            await mine.reserve(min(count, 50), report=unused_slots)
             mine.now += pause * max(0.2, unit)
 
         for window in windows:
@@ -382,7 +382,7 @@ def test_unused_slots_are_used_again_without_breaking_a_window(
     run(valkey, limits, work)
 
 
-def test_a_quota_gets_back_what_nobody_started(valkey: EmbeddedValkey) -> None:
+def test_unused_slots_are_returned_to_a_quota(valkey: EmbeddedValkey) -> None:
     async def work(mine: Limiter) -> None:
         for _ in range(50):
             slots = (await mine.reserve(20)).times
@@ -396,7 +396,7 @@ def test_a_quota_gets_back_what_nobody_started(valkey: EmbeddedValkey) -> None:
     run(valkey, Limits(rate=Rate(messages=80), quotas=[Quota(messages=70, per_seconds=86_400)]), work)
 
 
-def test_the_time_of_a_single_missed_slot_is_free_again(valkey: EmbeddedValkey) -> None:
+def test_the_time_of_a_single_missed_slot_is_given_again(valkey: EmbeddedValkey) -> None:
     async def work(mine: Limiter) -> None:
         slot = (await mine.reserve(1)).times[0]
         mine.now = slot + 1
@@ -408,7 +408,7 @@ def test_the_time_of_a_single_missed_slot_is_free_again(valkey: EmbeddedValkey) 
     run(valkey, Limits(rate=Rate(messages=1, per_seconds=600)), work)
 
 
-def test_a_limiter_that_knows_nothing_asks_to_be_primed_and_only_the_first_answer_counts(
+def test_a_limiter_without_data_must_be_primed_and_only_the_first_priming_counts(
     valkey: EmbeddedValkey,
 ) -> None:
     async def work(mine: Limiter) -> None:
@@ -426,7 +426,7 @@ def test_a_limiter_that_knows_nothing_asks_to_be_primed_and_only_the_first_answe
 
 @many
 @given(rate=st.none() | rates(), held=st.lists(quotas(), max_size=2), asks=asks, losses=st.sets(st.integers(0, 24)))
-def test_lost_keys_never_give_a_burst_nor_a_quota_twice(
+def test_lost_keys_cause_neither_a_burst_nor_a_doubled_quota(
     valkey: EmbeddedValkey, rate: Rate | None, held: list[Quota], asks: list[tuple[int, float]], losses: set[int]
 ) -> None:
     limits = Limits(rate=rate, quotas=held)
@@ -437,7 +437,7 @@ def test_lost_keys_never_give_a_burst_nor_a_quota_twice(
         for place, (count, pause) in enumerate(asks):
             if place in losses:
                 await mine.lose()
-            await mine.reserve(min(count, 50), memory=remember(mine))
+            await mine.reserve(min(count, 50), recent=recent_starts(mine))
             mine.now += pause * unit
 
         for window in windows:
@@ -446,8 +446,8 @@ def test_lost_keys_never_give_a_burst_nor_a_quota_twice(
     run(valkey, limits, work)
 
 
-def remember(mine: Limiter) -> RecentStarts:
-    """What the store would say: starts by their span's end; slots still ahead are messages claimed and not recorded."""
+def recent_starts(mine: Limiter) -> RecentStarts:
+    """Return the starts as the store knows them. Slots in the future are messages that are claimed and not recorded."""
     starts: dict[float, int] = {}
     for slot in mine.slots:
         ended = float(span_end(slot)) if slot <= mine.now else mine.now
@@ -455,8 +455,8 @@ def remember(mine: Limiter) -> RecentStarts:
     return RecentStarts(max(starts, default=None), starts)
 
 
-def test_callers_at_once_share_one_row_of_slots(valkey: EmbeddedValkey) -> None:
-    """On Redis' own clock, from several clients at the same moment."""
+def test_concurrent_callers_share_one_slot_sequence(valkey: EmbeddedValkey) -> None:
+    """Several clients reserve at the same time, on Redis' own clock."""
     rate = Rate(messages=60, per_seconds=0.2)
 
     async def call(key: int) -> list[float]:
@@ -465,7 +465,7 @@ def test_callers_at_once_share_one_row_of_slots(valkey: EmbeddedValkey) -> None:
         taken: list[float] = []
         for _ in range(12):
             taken += (await pace.reserve(key, Limits(rate=rate), count=7)).times
-            await asyncio.sleep(0.05)  # the rate must run: slots lie at most a quarter of a second ahead
+            await asyncio.sleep(0.05)  # slots are at most a quarter of a second ahead, so time must pass
         await client.aclose()
         return taken
 
@@ -488,7 +488,7 @@ def test_callers_at_once_share_one_row_of_slots(valkey: EmbeddedValkey) -> None:
     asks=asks,
     lateness=st.lists(st.floats(0, 0.25), min_size=20, max_size=60),
 )
-def test_starts_that_come_late_and_are_reported_do_not_break_a_window(
+def test_late_starts_that_are_reported_at_once_break_no_window(
     valkey: EmbeddedValkey, rate: Rate, asks: list[tuple[int, float]], lateness: list[float]
 ) -> None:
     limits = Limits(rate=rate)
@@ -521,22 +521,22 @@ def test_starts_that_come_late_and_are_reported_do_not_break_a_window(
     length=st.integers(1, 12),
     late=st.floats(0, 0.5),
 )
-def test_starts_that_are_reported_only_once_they_are_late_do_not_break_a_window(
+def test_late_starts_that_are_reported_afterwards_break_no_window(
     valkey: EmbeddedValkey, rate: Rate, first: int, length: int, late: float
 ) -> None:
-    """A run of messages leaves late, by a slow connection, say; slots are taken as far ahead as they ever are."""
+    """Consecutive messages start late, for example by a slow network; slots are reserved as far ahead as possible."""
     limits = Limits(rate=rate)
     lead, free = longest_lead(limits), Lateness.of(limits).free
 
     async def work(mine: Limiter) -> None:
         starts: list[float] = []
-        unknown: list[tuple[float, float, float]] = []  # when it leaves, its slot, the shift that it asks for
+        unknown: list[tuple[float, float, float]] = []  # the start, its slot, the shift that it needs
         next_at = 0.0
         while mine.now < START + 5:
             if next_at - lead - EARLY <= mine.now:
-                known = [news for news in unknown if news[0] <= mine.now]
-                unknown = [news for news in unknown if news[0] > mine.now]
-                latest = max(known, key=lambda news: news[2], default=None)
+                known = [start for start in unknown if start[0] <= mine.now]
+                unknown = [start for start in unknown if start[0] > mine.now]
+                latest = max(known, key=lambda start: start[2], default=None)
                 given_slots = await mine.reserve(400, report=SlotReport(late=latest and latest[1:]), lead=lead)
                 next_at = given_slots.next_at
                 for slot in given_slots.times:
@@ -562,7 +562,7 @@ def test_starts_that_are_reported_only_once_they_are_late_do_not_break_a_window(
         pytest.param(Limits(), Rate(messages=20), 0.0066, 0.0066, id="a-broadcast's-own-rate"),
     ],
 )
-def test_a_message_may_start_late_as_far_as_its_limits_bear_it(
+def test_a_message_may_start_as_late_as_its_limits_allow(
     limits: Limits, own: Rate | None, free: float, most: float
 ) -> None:
     lateness = Lateness.of(limits, own)

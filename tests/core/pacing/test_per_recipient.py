@@ -14,7 +14,7 @@ BUDI, SITI = "+6281200000001", "+6281200000002"
 
 @pytest.fixture
 def keys(request: pytest.FixtureRequest) -> Keys:
-    return Keys(f"pairs{abs(hash(request.node.name))}")
+    return Keys(f"gaps{abs(hash(request.node.name))}")
 
 
 def _admit(
@@ -22,13 +22,13 @@ def _admit(
 ) -> list[list[float]]:
     async def run() -> list[list[float]]:
         async with redis.asyncio.Redis.from_url(valkey.url) as client:
-            pairs = RecipientGaps(client, keys)
-            return [await pairs.admit(connection, Rate(messages=1, per_seconds=gap), group) for group in groups]
+            gaps = RecipientGaps(client, keys)
+            return [await gaps.admit(connection, Rate(messages=1, per_seconds=gap), group) for group in groups]
 
     return asyncio.run(run())
 
 
-def test_a_person_waits_and_others_do_not(valkey: EmbeddedValkey, keys: Keys) -> None:
+def test_a_second_message_waits_and_those_to_others_do_not(valkey: EmbeddedValkey, keys: Keys) -> None:
     first, second = _admit(valkey, keys, [BUDI], [BUDI, SITI])
 
     assert first == [0]
@@ -36,26 +36,26 @@ def test_a_person_waits_and_others_do_not(valkey: EmbeddedValkey, keys: Keys) ->
     assert second[1] == 0
 
 
-def test_one_group_holds_a_person_once(valkey: EmbeddedValkey, keys: Keys) -> None:
+def test_one_call_admits_a_person_once(valkey: EmbeddedValkey, keys: Keys) -> None:
     ((first, again),) = _admit(valkey, keys, [BUDI, BUDI])
 
     assert first == 0
     assert again > 5
 
 
-def test_connections_do_not_know_of_each_other(valkey: EmbeddedValkey, keys: Keys) -> None:
+def test_connections_have_separate_gaps(valkey: EmbeddedValkey, keys: Keys) -> None:
     _admit(valkey, keys, [BUDI], connection=1)
 
     assert _admit(valkey, keys, [BUDI], connection=2) == [[0]]
 
 
-def test_who_waited_is_let_through_and_nothing_is_kept_for_long(valkey: EmbeddedValkey, keys: Keys) -> None:
+def test_a_message_is_admitted_after_its_wait_and_old_entries_are_deleted(valkey: EmbeddedValkey, keys: Keys) -> None:
     waits = _admit(valkey, keys, [BUDI], [BUDI], gap=0.1)
 
-    async def requeue() -> tuple[list[float], int]:
+    async def admit_again() -> tuple[list[float], int]:
         async with redis.asyncio.Redis.from_url(valkey.url) as client:
             await asyncio.sleep(waits[1][0])
             again = await RecipientGaps(client, keys).admit(1, Rate(messages=1, per_seconds=0.1), [BUDI])
             return again, await client.zcard(keys.per_recipient(1))
 
-    assert asyncio.run(requeue()) == ([0], 1)
+    assert asyncio.run(admit_again()) == ([0], 1)

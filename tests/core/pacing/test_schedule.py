@@ -1,4 +1,4 @@
-"""When messages may start: scheduled times, batches, send windows. Recover is too rare here to help out."""
+"""When messages may start: scheduled times, batches, send windows. Recover runs too rarely here to have an effect."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.conftest import wait_for
 from tests.scripted import ScriptedProvider, number_of, people, text_to
+from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery.claims import NEVER, Claims, DueWork, in_order_of_sending
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 Found = TypeVar("Found")
 JAKARTA = "Asia/Jakarta"
-ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other one has no part in it
+ONE_STORE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the tests do not depend on the store
 SOON = 0.7  # seconds
 
 
@@ -54,49 +54,49 @@ def _await_end(broadcaster: Broadcaster, job_id: str) -> None:
 def test_a_scheduled_broadcast_starts_within_two_seconds_of_its_time_and_not_before(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
-    wanted = datetime.now(UTC).replace(microsecond=900_000) + timedelta(seconds=1)
+    scheduled_at = datetime.now(UTC).replace(microsecond=900_000) + timedelta(seconds=1)
 
-    job = broadcaster.submit(text_to("main", scheduledAt=wanted), people(3))
+    job = broadcaster.submit(text_to("main", scheduledAt=scheduled_at), people(3))
     _await_end(broadcaster, job.job_id)
 
     assert job.status == "scheduled"
-    lateness = [start.at - wanted.timestamp() for start in provider.starts]
+    lateness = [start.at - scheduled_at.timestamp() for start in provider.starts]
     assert len(lateness) == 3
     assert 0 <= min(lateness) <= max(lateness) < 2
 
 
 @pytest.mark.alone
 @ONE_STORE
-def test_a_broadcast_that_is_put_forward_starts_at_its_new_time(
+def test_a_broadcast_with_an_earlier_time_starts_at_its_new_time(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     job = broadcaster.submit(text_to("main", scheduledAt=_in(3_600)), people(1))
 
-    wanted = _in(SOON)
-    broadcaster.reschedule(job.job_id, {"scheduledAt": wanted})
+    scheduled_at = _in(SOON)
+    broadcaster.reschedule(job.job_id, {"scheduledAt": scheduled_at})
     _await_end(broadcaster, job.job_id)
 
-    assert 0 <= provider.starts[0].at - wanted.timestamp() < 2
+    assert 0 <= provider.starts[0].at - scheduled_at.timestamp() < 2
 
 
 @ONE_STORE
-def test_a_broadcast_that_is_put_off_does_not_start_at_its_old_time(
+def test_a_postponed_broadcast_does_not_start_at_its_old_time(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     old = _in(SOON)
-    put_off = broadcaster.submit(text_to("main", scheduledAt=old), people(1))
+    postponed = broadcaster.submit(text_to("main", scheduledAt=old), people(1))
     later = broadcaster.submit(text_to("main", scheduledAt=old + timedelta(seconds=0.2)), people(2)[1:])
 
-    broadcaster.reschedule(put_off.job_id, {"scheduledAt": _in(3_600), "name": "Later"})
+    broadcaster.reschedule(postponed.job_id, {"scheduledAt": _in(3_600), "name": "Later"})
     _await_end(broadcaster, later.job_id)
 
     assert set(provider.counts()) == {number_of(1)}
-    assert broadcaster.status(put_off.job_id).status == "scheduled"
-    assert broadcaster.get(put_off.job_id).name == "Later"
+    assert broadcaster.status(postponed.job_id).status == "scheduled"
+    assert broadcaster.get(postponed.job_id).name == "Later"
 
 
 @ONE_STORE
-def test_a_time_that_is_past_starts_a_broadcast_at_once(broadcaster: Broadcaster, worker: Worker) -> None:
+def test_a_time_in_the_past_starts_a_broadcast_at_once(broadcaster: Broadcaster, worker: Worker) -> None:
     job = broadcaster.submit(text_to("main", scheduledAt=_in(3_600)), people(1))
 
     changed = broadcaster.reschedule(job.job_id, {"scheduledAt": _in(-60)})
@@ -106,7 +106,7 @@ def test_a_time_that_is_past_starts_a_broadcast_at_once(broadcaster: Broadcaster
 
 
 @ONE_STORE
-def test_a_broadcast_that_has_started_cannot_be_put_off(
+def test_a_broadcast_that_has_started_cannot_be_postponed(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
 ) -> None:
     provider.gate.clear()
@@ -135,7 +135,7 @@ def test_each_batch_is_released_an_interval_after_the_one_before(
     _await_end(broadcaster, job.job_id)
 
     firsts, lasts = _batch_times(provider, size=4)
-    released = broadcaster.get(job.job_id).started_at  # the first batch goes with the start
+    released = broadcaster.get(job.job_id).started_at  # the first batch is released at the start
     assert released is not None
     lateness = [firsts[batch] - (released.timestamp() + 0.6 * batch) for batch in range(3)]
     assert all(0 <= late < 0.5 for late in lateness)
@@ -183,7 +183,7 @@ def test_batches_that_were_missed_are_released_one_at_a_time(broadcaster: Broadc
 
 @ONE_STORE
 @pytest.mark.parametrize("place", ["broadcast", "connection"])
-def test_nothing_starts_outside_a_window_and_the_next_turn_is_queued_for_its_opening(
+def test_no_message_starts_outside_a_window_and_a_turn_is_queued_for_its_opening(
     broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, place: str
 ) -> None:
     window, opens = _closed_window()
@@ -200,7 +200,7 @@ def test_nothing_starts_outside_a_window_and_the_next_turn_is_queued_for_its_ope
 
 
 def _closed_window() -> tuple[dict[str, str], datetime]:
-    """A window that opens in more than an hour and less than two, and when that is."""
+    """Return a window that opens in one to two hours, and when it opens."""
     opens = (datetime.now(ZoneInfo(JAKARTA)) + timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
     opens += timedelta(hours=1) if opens - datetime.now(UTC) < timedelta(hours=1) else timedelta()
     closes = opens + timedelta(hours=1)
@@ -238,12 +238,12 @@ def test_a_claim_keeps_the_windows(
     if connections is not None:
         broadcaster.connections.save("main", {"sender": "scripted", "sendWindow": _window(connections)})
     fields: dict[str, Any] = {} if mine is None else {"sendWindow": _window(mine)}
-    at = _on_the_wall(clock)
+    at = _in_jakarta(clock)
     _prepared(broadcaster, FixedClock(at), **fields)
 
     due_work = _look(broadcaster, at=at)
 
-    expected = NEVER if opens is None else _on_the_wall(opens)
+    expected = NEVER if opens is None else _in_jakarta(opens)
     assert [candidate.broadcast_id for candidate in due_work.candidates] == ([1] if expected == at else [])
     assert due_work.next_due == (NEVER if expected == at else expected)
     if opens is not None:
@@ -254,8 +254,8 @@ def _window(hours: tuple[str, str]) -> dict[str, str]:
     return {"from": hours[0], "to": hours[1], "timezone": JAKARTA}
 
 
-def _on_the_wall(clock: str) -> float:
-    """A time of 1 December 2026 in Jakarta, of the day after with a plus."""
+def _in_jakarta(clock: str) -> float:
+    """Return a time of 1 December 2026 in Jakarta, or of the next day if it has a plus."""
     hour, minute = map(int, clock.removeprefix("+").split(":"))
     day = 2 if clock.startswith("+") else 1
     return datetime(2026, 12, day, hour, minute, tzinfo=ZoneInfo(JAKARTA)).timestamp()
@@ -273,7 +273,7 @@ class FixedClock:
 
 
 def _prepared(broadcaster: Broadcaster, clock: FixedClock, *, people_count: int = 4, **fields: Any) -> str:
-    """A broadcast whose audience is read, with no worker near."""
+    """Return the job id of a broadcast that was prepared without a worker."""
     broadcaster.context.clock = clock
     job_id = broadcaster.submit(text_to("main", **fields), people(people_count)).job_id
     broadcaster.handlers.prepare(1)
@@ -285,7 +285,7 @@ def _look(broadcaster: Broadcaster, *, at: float) -> DueWork:
 
 
 def _claim(broadcaster: Broadcaster, *, at: float, expect: int) -> None:
-    """Claim all that is due: the next messages in the order of the audience."""
+    """Claim all due messages, which are the next ones in the order of the audience."""
 
     def work(claims: Claims, unit: UnitOfWork) -> list[int]:
         worker_id = worker_store.insert_worker(unit.conn, now=unit.now)
@@ -315,7 +315,7 @@ def _connection(unit: UnitOfWork) -> ConnectionSnapshot:
 
 
 @ONE_STORE
-def test_share_out_is_asked_for_by_the_claim_in_the_order_of_rank(broadcaster: Broadcaster) -> None:
+def test_a_claim_takes_the_broadcasts_in_the_order_of_their_rank(broadcaster: Broadcaster) -> None:
     _prepared(broadcaster, FixedClock(1_000.0), priority="low")
     broadcaster.submit(text_to("main", priority="high"), people(3))
     broadcaster.handlers.prepare(2)

@@ -56,7 +56,7 @@ def test_a_window_opens_at_its_hour(hours: str, at: str, opens: str | None) -> N
     assert opening == (now if opens is None else moment(opens, zone))
 
 
-def test_a_windows_own_zone_goes_before_the_default() -> None:
+def test_the_zone_of_a_window_takes_precedence_over_the_default() -> None:
     noon_in_jakarta = moment("2026-11-22T12:00", "Asia/Jakarta")  # six in the morning in Berlin
 
     assert is_open(window_of("08:00-20:00"), noon_in_jakarta, default_zone="Asia/Jakarta")
@@ -94,10 +94,10 @@ def test_a_windows_own_zone_goes_before_the_default() -> None:
         ),
         pytest.param("Europe/Berlin", "03:30-04:00", "2026-10-25T02:30", "2026-10-25T03:30+01:00", id="after-the-fold"),
         # Samoa, 2011: there was no 30 December
-        pytest.param("Pacific/Apia", "08:00-09:00", "2011-12-29T10:00", "2011-12-31T08:00+14:00", id="a-day-left-out"),
+        pytest.param("Pacific/Apia", "08:00-09:00", "2011-12-29T10:00", "2011-12-31T08:00+14:00", id="a-skipped-day"),
     ],
 )
-def test_a_window_follows_the_clock_on_the_wall(zone: str, hours: str, at: str, opens: str) -> None:
+def test_a_window_follows_the_local_time(zone: str, hours: str, at: str, opens: str) -> None:
     opening = next_opening(window_of(hours), moment(at, zone), default_zone=zone)
 
     assert local_time(opening, zone) == opens
@@ -137,7 +137,7 @@ MOMENTS = st.one_of(
 
 @settings(deadline=None)
 @given(WINDOWS, MOMENTS, st.sampled_from(ZONES))
-def test_the_next_opening_is_open_and_nothing_before_it_is(window: SendWindow, at: float, zone: str) -> None:
+def test_the_window_is_open_at_its_next_opening_and_closed_before(window: SendWindow, at: float, zone: str) -> None:
     opening = next_opening(window, at, default_zone=zone)
 
     assert opening >= at
@@ -150,7 +150,7 @@ def test_the_next_opening_is_open_and_nothing_before_it_is(window: SendWindow, a
 
 @settings(deadline=None)
 @given(WINDOWS, MOMENTS, st.sampled_from(ZONES))
-def test_an_opening_is_where_one_stays(window: SendWindow, at: float, zone: str) -> None:
+def test_the_next_opening_of_an_opening_is_itself(window: SendWindow, at: float, zone: str) -> None:
     opening = next_opening(window, at, default_zone=zone)
 
     assert next_opening(window, opening, default_zone=zone) == opening
@@ -198,7 +198,7 @@ def test_windows_of_two_zones_are_open_where_they_overlap() -> None:
     assert local_time(opening, "Europe/Berlin") == "2026-11-22T08:00+01:00"
 
 
-def test_windows_that_overlap_on_no_ordinary_day_are_given_up() -> None:
+def test_windows_that_do_not_overlap_have_no_common_opening() -> None:
     windows = [window_of("08:00-09:00", "Asia/Jakarta"), window_of("08:00-09:00", "America/New_York")]
 
     assert next_opening_of_all(windows, moment("2026-11-22T00:00", "Asia/Jakarta"), "UTC") is None

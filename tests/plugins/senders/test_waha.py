@@ -152,7 +152,7 @@ def test_a_message_has_the_same_id_at_each_attempt_in_the_form_of_the_waha_engin
     assert set(ids[0]) <= set("0123456789ABCDEF")
 
 
-def test_a_server_without_keys_is_asked_without_one(gateway: Loopback) -> None:
+def test_without_an_api_key_the_header_is_missing(gateway: Loopback) -> None:
     gateway.run(lambda sender: sender.send(message_to(NUMBER)), apiKey="")
 
     assert "x-api-key" not in gateway.last.headers
