@@ -5,6 +5,7 @@ message that is too late for its slot gives it up and gets another one.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 import redis
@@ -13,9 +14,12 @@ from wabroadcast_core.background import RETRY_SECONDS, BackgroundTasks
 from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.delivery.resources import TurnResources
 from wabroadcast_core.delivery.slot_queue import SlotQueue
+from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.pacing.pace import Lateness
 from wabroadcast_core.recovery.intents import SealedError
 from wabroadcast_core.transport.live_senders import LiveConnection
+
+log = logging.getLogger(__name__)
 
 TOGETHER = 0.005  # seconds: messages whose slots lie this close share one writing of intents
 MOST_TOGETHER = 512
@@ -66,8 +70,12 @@ class Dispatcher:
 
     async def _mark_and_start(self, group: list[PendingSend]) -> None:
         try:
-            if await self._mark(group) and (group := await self._admit(group)):
-                await self._start_group(group)
+            if await self._mark(group) and (admitted := await self._admit(group)):
+                await self._start_group(admitted)
+        except Exception:
+            log.exception("connection %d: messages could not be started and go back", self._queue.connection_id)
+            for pending in filter(self._queue.holds, group):
+                self._skip_slot(pending)
         finally:
             self._free.release()
 
@@ -79,7 +87,7 @@ class Dispatcher:
         keys, asked_at = [pending.claimed.key for pending in group], self._now()
         try:
             await self._resources.lease.mark_started(keys)
-        except (SealedError, redis.RedisError):
+        except (SealedError, UnavailableError, redis.RedisError):
             self._resources.intents.forget(keys, started=False)
             for pending in group:
                 self._skip_slot(pending)

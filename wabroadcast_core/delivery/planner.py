@@ -107,7 +107,7 @@ class Planner:
         if connection is None or not connection.active:
             return False
         self._pace.follow(connection.limits)
-        if not self._due_work.candidates and not self._claims:
+        if not self._due_work.candidates:
             return await self._wait_for_work(connection)
         if self._queue.next_slot - self._now() > NEAR and not self._queue.load:
             return False
@@ -134,9 +134,13 @@ class Planner:
 
     async def _wait_for_work(self, connection: ConnectionSnapshot) -> bool:
         wait = self._due_work.next_due - self._now()
+        if self._claims:
+            await self._wait_for_claim()
+            return True
         if wait > NEAR:
             return False
-        await self._rest(wait)
+        if wait > 0:
+            await self._rest(wait)
         await self._look(connection.id)
         return True
 
@@ -187,7 +191,7 @@ class Planner:
         if self._queue.next_slot - now > self._ahead or now < self._next_claim_at:
             return 0
         target, most = math.ceil(pace * self._ahead), math.ceil(pace * AHEAD)
-        missing = target - self._queue.load_from(self._due_work.top_rank)
+        missing = target - self._queue.load_from(self._top_rank)
         return min(missing, most, claim_size) if missing >= max(1, most * CHUNK) else 0
 
     def _room(self) -> int:
@@ -195,6 +199,11 @@ class Planner:
         queue, most = self._queue, self._resources.settings.in_flight
         room = most - queue.load - (queue.live.in_flight if queue.live else 0)
         return room if room >= max(1, most // LEAST_ROOM) else 0
+
+    @property
+    def _top_rank(self) -> int:
+        """The highest priority that is due: ready messages of a lower one do not keep it waiting."""
+        return max((candidate.rank for candidate in self._due_work.candidates), default=0)
 
     @property
     def _ahead(self) -> float:
@@ -213,7 +222,7 @@ class Planner:
         if math.isinf(pace):
             return LOOK_AGAIN
         until_slot = self._queue.next_slot - self._now() - self._ahead
-        missing = pace * self._ahead - self._queue.load_from(self._due_work.top_rank)
+        missing = pace * self._ahead - self._queue.load_from(self._top_rank)
         until_chunk = max(CHUNK * AHEAD - missing / pace, self._next_claim_at - self._now(), SHORTEST_REST)
         return max(until_slot, min(until_chunk, LOOK_AGAIN))
 

@@ -59,7 +59,8 @@ class Scheduler:
 
     async def _reserve(self) -> None:
         live = self._queue.live
-        if live is None:
+        if live is None:  # nothing was claimed through it yet
+            await self._rest(PURGE_SECONDS)
             return
         requested, asked_at = min(len(self._queue.ready), MOST_AT_ONCE), self._now()
         candidates = self._candidates()

@@ -158,6 +158,10 @@ class SlotQueue:
             most -= 1
             yield order.popleft()
 
+    def holds(self, pending: PendingSend) -> bool:
+        """Return whether a message has a slot and neither started nor went back."""
+        return pending.claimed.key in self._waiting
+
     def remove(self, pending: PendingSend) -> None:
         """Forget a message: it starts now, or goes back to the store."""
         self._waiting.pop(pending.claimed.key, None)
