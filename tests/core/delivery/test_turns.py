@@ -137,8 +137,8 @@ async def test_a_pause_reaches_all_turns() -> None:
     turns, running = blocked_turns(Parts(), 1, 2)
     pause = Announcement(broadcast=1)
 
-    with running[0]._queue.collecting_announcements() as first, running[1]._queue.collecting_announcements() as second:
-        turns.on_announcement(pause)
+    first, second = (turn._queue.begin_claim(1) for turn in running)
+    turns.on_announcement(pause)
 
     assert (first, second) == ([pause], [pause])
     await turns.cancel()
