@@ -41,7 +41,7 @@ class DistantServer:
         self.path = directory / "distant.sock"
         self._target = target
         self._delay = round_trip / 2
-        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -52,28 +52,45 @@ class DistantServer:
 
     def stop(self) -> None:
         """Cut all connections."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(asyncio.start_unix_server(self._serve, str(self.path)))
+        with asyncio.Runner() as runner:
+            runner.run(self._serve_until_stopped())
+
+    async def _serve_until_stopped(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_unix_server(self._accept, str(self.path))
         self._started.set()
-        self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
+        await self._stopping.wait()
+        server.close()
+        for task in self._tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.05))
-        self._loop.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve in a task of our own: asyncio logs the cancellation of those that it makes."""
+        task = self._loop.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_unix_connection(self._target)
-        await asyncio.gather(self._pass_on(reader, far_writer), self._pass_on(far_reader, writer))
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._pass_on(reader, far_writer))
+                both.create_task(self._pass_on(far_reader, writer))
+            await asyncio.sleep(self._delay)
+        finally:
+            for one in (writer, far_writer):
+                one.close()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+        with contextlib.suppress(ConnectionError):
             while data := await reader.read(65_536):
                 self._loop.call_later(self._delay, self._write, writer, data)
-            self._loop.call_later(self._delay, writer.close)
+        self._loop.call_later(self._delay, writer.close)
 
     @staticmethod
     def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
@@ -86,5 +103,7 @@ def distant(target: str, directory: Path, *, round_trip: float) -> Iterator[Path
     """Yield the path of a socket behind which ``target`` is ``round_trip`` seconds away."""
     server = DistantServer(target, directory, round_trip=round_trip)
     server.start()
-    yield server.path
-    server.stop()
+    try:
+        yield server.path
+    finally:
+        server.stop()
