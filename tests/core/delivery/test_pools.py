@@ -49,13 +49,13 @@ def test_a_pool_shares_a_broadcast_by_whoever_has_a_free_slot(
 ) -> None:
     _save(broadcaster, "green", per_second=200)
 
-    job_id = _send(broadcaster, POOL, 240)
+    job_id = _send(broadcaster, POOL, 600)
 
     shares = _shares(provider)
     assert set(provider.counts().values()) == {1}
-    assert shares.total() == 240
+    assert shares.total() == 600
     assert 1.4 < shares["green"] / shares["red"] < 2.8
-    assert Counter(view.connection for view in broadcaster.messages(job_id, limit=500).items) == shares
+    assert Counter(view.connection for view in broadcaster.messages(job_id, limit=600).items) == shares
 
 
 def test_a_connection_that_goes_down_hands_its_share_over(
