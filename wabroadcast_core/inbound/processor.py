@@ -6,10 +6,10 @@ follows from them for others comes after it.
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from wabroadcast_core.background import RETRY_SECONDS, BackgroundTasks
 from wabroadcast_core.clock import Clock
@@ -28,6 +28,8 @@ from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.transport.live_senders import LiveSenders
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 AT_ONCE = 500  # calls in one transaction
 STOPPED_BY_REPLY = "wrote a stop word"
@@ -125,13 +127,8 @@ class InboundProcessor:
 
     async def process_events(self, connection_id: int, events: ProviderEvents) -> None:
         """Process what a sender received by itself; it is kept in memory while the store is away."""
-        while True:
-            try:
-                batch = await self._ledger.transact(lambda unit: self._apply(unit, connection_id, events))
-                connection = await self._ledger.connection(connection_id)
-                break
-            except UnavailableError:
-                await asyncio.sleep(RETRY_SECONDS)
+        batch = await _retried(lambda: self._ledger.transact(lambda unit: self._apply(unit, connection_id, events)))
+        connection = await _retried(lambda: self._ledger.connection(connection_id))
         if connection is not None:
             await self._follow_up(connection, batch)
 
@@ -220,6 +217,15 @@ class InboundProcessor:
             await self._ledger.pause_connection(connection.id, ConnectionDown(DISCONNECTED, event.reason))
         else:
             await self._ledger.resume_connection(connection.id)
+
+
+async def _retried(call: Callable[[], Awaitable[Result]]) -> Result:
+    """Return what a call to the store returns, repeated while the store is away."""
+    while True:
+        try:
+            return await call()
+        except UnavailableError:
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 def _drop_first(unit: UnitOfWork, *, connection_id: int) -> None:

@@ -19,7 +19,7 @@ from wabroadcast_core.store.messages import Changes
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-Told = TypeVar("Told", int, str)
+Item = TypeVar("Item", int, str)
 MOST_TOGETHER = 64
 PATIENCE = 0.01  # seconds that work which can wait does so, for other work to share a transaction with
 
@@ -135,19 +135,19 @@ class GroupCommit:
 
         completed, opted_out = self._database.transact(transaction)
         if opted_out:
-            _tell(self._opted_out, opted_out)
+            _notify(self._opted_out, opted_out)
         for loop in {piece.future.get_loop() for piece in pieces}:
             _call(loop, _resolve, [piece for piece in pieces if piece.future.get_loop() is loop])
         if completed:
-            _tell(self._completed, completed)
+            _notify(self._completed, completed)
 
 
-def _tell(hear: Callable[[list[Told]], None], news: list[Told]) -> None:
-    """What fails here fails after the commit: it must not have the pieces run again."""
+def _notify(callback: Callable[[list[Item]], None], items: list[Item]) -> None:
+    """Call the callback after a commit. Its failure is logged: it must not make the pieces run again."""
     try:
-        hear(news)
+        callback(items)
     except Exception:
-        log.exception("what %d changes in the store mean for others was not told", len(news))
+        log.exception("the callback for %d committed changes failed: workers see them at their next claim", len(items))
 
 
 def _resolve(pieces: list[_Piece]) -> None:

@@ -421,3 +421,14 @@ async def test_the_log_of_a_call_that_cannot_be_parsed_hides_its_text(
     await processing.processor.process_calls(1)
 
     assert "secret" not in caplog.text
+
+
+@simulated
+async def test_events_have_their_effect_once_although_the_store_goes_away_behind_them(store: StoreHarness) -> None:
+    processing = Processing(store)
+    processing.ledger.raises["connection"].append(UnavailableError("away"))
+
+    await processing.processor.process_events(1, [failed(sent_message(store), BadMessage("132001")), wrote("stop")])
+
+    assert processing.effects == [("pause_broadcast", 1, "132001")]
+    assert len(processing.replies.sent) == 1
