@@ -311,7 +311,7 @@ class FakeNumberCheck:
         self.answer = answer
         self.numbers: list[str] = []
 
-    async def expect(self, sender: Any, number: str) -> None:
+    async def check_number(self, sender: Any, number: str) -> None:
         del sender
         self.numbers.append(number)
         await _act(self.answer)

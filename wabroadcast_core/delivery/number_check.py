@@ -45,7 +45,7 @@ class NumberCheck:
         self._cache = cache
         self._now = now
 
-    async def expect(self, sender: Sender, number: str) -> None:
+    async def check_number(self, sender: Sender, number: str) -> None:
         """Check that a number is on WhatsApp. Return if it is, or if it cannot be checked.
 
         :raises NotOnWhatsApp: the provider answered "no" twice.

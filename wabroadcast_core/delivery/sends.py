@@ -45,7 +45,7 @@ class SendTasks:
 
     :param before_send: called before each send; may raise a SendError. None: there is no such hook.
     :param stopping: set once nothing new may leave.
-    :param resend_seconds: after which an unknown message is sent again, where its broadcast asks for that.
+    :param resend_seconds: after which an unknown message is sent again, where its broadcast is set so.
     """
 
     def __init__(
@@ -173,15 +173,15 @@ class SendTasks:
             outcome = self._classify(error, live, pending)
         live.in_flight -= 1
         del self._under_way[key]
-        requested = outcome.connection_id is not None  # otherwise no request left, and it counts as no start
-        self._recorder.add(Result(pending.claimed, outcome, started_at if requested else None))
+        tried = outcome.connection_id is not None  # otherwise it was given back or skipped
+        self._recorder.add(Result(pending.claimed, outcome, started_at if tried else None, left=left))
         if (ended := self._ended.get(live.snapshot.id)) is not None:
             ended.set()
         if (reason := self._breakers.count(pending.broadcast.id, outcome)) is not None:
             self._background.spawn(self._ledger.pause_broadcast(pending.broadcast.id, reason=reason))
 
     async def _check_number(self, live: LiveConnection, pending: PendingSend) -> None:
-        """Ask the provider about the number, which takes a while: control may drop the message meanwhile.
+        """Check the number with the provider, which takes a while: control may drop the message meanwhile.
 
         :raises NotOnWhatsApp: it must not be sent.
         :raises NotFoundYet: it must not be sent now.
@@ -189,7 +189,7 @@ class SendTasks:
         """
         self._checking[pending.claimed.key] = (live.snapshot.id, pending)
         try:
-            await self._number_check.expect(live.sender, pending.message.number)
+            await self._number_check.check_number(live.sender, pending.message.number)
         finally:
             del self._checking[pending.claimed.key]
         if pending.dropped or self._stopping.is_set():

@@ -32,11 +32,12 @@ _WITH_ATTEMPT = frozenset({MessageStatus.FAILED, MessageStatus.RETRY, MessageSta
 
 @dataclass(slots=True)
 class Result:
-    """One outcome with what is kept beside it. ``started_at``: unset when no request was made."""
+    """One outcome with the facts that are stored beside it."""
 
     claimed: Claimed
     outcome: Outcome
-    started_at: float | None = None
+    started_at: float | None = None  # of the attempt; unset if the message was given back or skipped
+    left: bool = True  # whether its request left: otherwise a check or a plugin ended the attempt, which is no start
 
 
 class Recorder:
@@ -156,7 +157,11 @@ def _shares_of(batch: Sequence[Result], *, packed: bool) -> list[_Share]:
 
 def _starts_of(results: Sequence[Result]) -> StartCounts:
     return start_store.count_by_span(
-        [(result.claimed.connection_id, result.started_at) for result in results if result.started_at is not None]
+        [
+            (result.claimed.connection_id, result.started_at)
+            for result in results
+            if result.started_at is not None and result.left
+        ]
     )
 
 

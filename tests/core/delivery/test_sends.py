@@ -91,6 +91,7 @@ async def test_an_accepted_message_is_sent_at_the_time_of_its_start() -> None:
     assert (outcome.status, outcome.used, outcome.connection_id) == (MessageStatus.SENT, True, 1)
     assert (outcome.provider_id, outcome.detail, outcome.sent_at) == ("wamid.1", None, START + 5)
     assert sending.recorder.results[0].started_at == START + 5
+    assert sending.recorder.results[0].left
     assert sending.effects == []
 
 
@@ -316,6 +317,7 @@ async def test_an_error_of_the_number_check_ends_the_send_as_an_error_of_the_sen
 
     assert (outcome.status, outcome.used) == (MessageStatus.RETRY, False)
     assert sending.effects == [("pause_connection", 1, "190")]
+    assert sending.recorder.results[0].left is False
     assert sender.messages == []
 
 
@@ -403,6 +405,7 @@ async def test_a_plugin_may_end_a_send_as_a_sender_does() -> None:
     [outcome] = await sending.send(live(sender), pending())
 
     assert (outcome.status, outcome.reason) == (MessageStatus.FAILED, "not_today")
+    assert sending.recorder.results[0].left is False
     assert sender.messages == []
 
 

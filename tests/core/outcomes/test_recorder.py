@@ -161,6 +161,19 @@ async def test_an_outcome_is_stored_with_its_failed_attempt_skip_reason_and_star
 
 
 @simulated
+async def test_an_attempt_that_ended_before_its_request_is_stored_but_counts_no_start(store: StoreHarness) -> None:
+    messages = hold_messages(store, 2)
+    recording = Recording(store)
+    refused = ended(messages[0], MessageStatus.FAILED)
+    refused.left = False
+
+    await recording.record(refused, ended(messages[1], MessageStatus.FAILED))
+
+    assert [key for key, *_ in _attempts(store)] == [message.key for message in messages]
+    assert _starts(store) == 1
+
+
+@simulated
 async def test_a_message_that_was_settled_meanwhile_is_left_alone_and_the_others_are_stored(
     store: StoreHarness,
 ) -> None:
