@@ -106,18 +106,22 @@ class InboundProcessor:
         async with self._busy.setdefault(connection_id, asyncio.Lock()):
             connection = await self._ledger.connection(connection_id)
             sender = None if connection is None else self._live_senders.find_sender(connection)
-            most = AT_ONCE
+            name, most = _name_of(connection), AT_ONCE
             while connection is None or sender is not None:
-                take = partial(self._take_calls, connection_id=connection_id, sender=sender, most=most)
+                take = partial(self._take_calls, connection_id=connection_id, name=name, sender=sender, most=most)
                 try:
                     batch = await self._ledger.transact(take)
                 except UnavailableError as error:
-                    log.warning("webhook calls of connection %d must wait: %s", connection_id, error)
+                    log.warning(
+                        "connection %s: its webhook calls wait until recover queues them again: %s", name, error
+                    )
                     return
                 except Exception:
-                    log.exception("webhook calls of connection %d cannot be stored", connection_id)
                     if most == 1:
+                        log.exception("connection %s: a webhook call cannot be stored and is dropped", name)
                         await self._ledger.transact(partial(_drop_first, connection_id=connection_id))
+                    else:
+                        log.warning("connection %s: its webhook calls cannot be stored together: now one by one", name)
                     most = 1
                     continue
                 if not batch.calls:
@@ -126,15 +130,38 @@ class InboundProcessor:
                     await self._follow_up(connection, batch)
 
     async def process_events(self, connection_id: int, events: ProviderEvents) -> None:
-        """Process what a sender received by itself; it is kept in memory while the store is away."""
-        batch = await _retried(lambda: self._ledger.transact(lambda unit: self._apply(unit, connection_id, events)))
+        """Process what a sender received by itself; it is kept in memory while the store is away.
+
+        An event that cannot be stored is dropped and logged; the others are processed without it.
+        """
         connection = await _retried(lambda: self._ledger.connection(connection_id))
-        if connection is not None:
-            await self._follow_up(connection, batch)
+        for batch in await self._store_events(connection_id, events, name=_name_of(connection)):
+            if connection is not None:
+                await self._follow_up(connection, batch)
 
     # --- in the store ------------------------------------------------------------------------------------------
 
-    def _take_calls(self, unit: UnitOfWork, *, connection_id: int, sender: object, most: int) -> InboundBatch:
+    async def _store_events(self, connection_id: int, events: ProviderEvents, *, name: str) -> list[InboundBatch]:
+        """Store events in one transaction; if one cannot be stored, store each half by itself until it is found.
+
+        :param name: of the connection, for the log.
+        :returns: what was stored, in the order of the events.
+        """
+        try:
+            return [
+                await _retried(lambda: self._ledger.transact(lambda unit: self._apply(unit, connection_id, events)))
+            ]
+        except Exception:
+            if len(events) <= 1:
+                log.exception("connection %s: an event of its sender cannot be stored and is dropped", name)
+                return []
+        middle = len(events) // 2
+        first = await self._store_events(connection_id, events[:middle], name=name)
+        return first + await self._store_events(connection_id, events[middle:], name=name)
+
+    def _take_calls(
+        self, unit: UnitOfWork, *, connection_id: int, name: str, sender: object, most: int
+    ) -> InboundBatch:
         calls = call_store.take_calls(unit.conn, connection_id, amount=most)
         events: list[Receipt | Inbound | ConnectionEvent] = []
         if isinstance(sender, ParsesWebhooks):
@@ -142,8 +169,8 @@ class InboundProcessor:
                 try:
                     events += sender.parse_webhook(request)
                 except Exception as error:  # noqa: BLE001 - a bug of the sender, whose text may hold anything
-                    name = type(error).__name__
-                    log.error("connection %d: a webhook call cannot be parsed and is dropped: %s", connection_id, name)  # noqa: TRY400 - as above
+                    kind = type(error).__name__
+                    log.error("connection %s: a webhook call cannot be parsed and is dropped: %s", name, kind)  # noqa: TRY400 - as above
         batch = self._apply(unit, connection_id, events)
         call_store.delete_calls(unit.conn, [key for key, _ in calls])
         batch.calls = len(calls)
@@ -226,6 +253,10 @@ async def _retried(call: Callable[[], Awaitable[Result]]) -> Result:
             return await call()
         except UnavailableError:
             await asyncio.sleep(RETRY_SECONDS)
+
+
+def _name_of(connection: ConnectionSnapshot | None) -> str:
+    return "(deleted)" if connection is None else connection.name
 
 
 def _drop_first(unit: UnitOfWork, *, connection_id: int) -> None:

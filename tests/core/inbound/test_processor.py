@@ -248,6 +248,26 @@ async def test_events_of_a_sender_are_kept_while_the_store_is_away(store: StoreH
     assert processing.notified == [("c1", "stop")]
 
 
+@pytest.mark.parametrize("place", range(5))
+@simulated
+async def test_an_event_that_cannot_be_stored_is_dropped_and_the_others_have_their_effect_once(
+    store: StoreHarness, caplog: pytest.LogCaptureFixture, place: int
+) -> None:
+    processing = Processing(store)
+    events: list[Any] = [failed(sent_message(store), BadMessage("132001"))]
+    events += [wrote("stop", place=number) for number in range(3)]
+    events.insert(place, UNSTORABLE)
+
+    await processing.processor.process_events(1, events)
+
+    assert processing.effects == [("pause_broadcast", 1, "132001")]
+    assert [number for _, number, _ in processing.replies.sent] == [number_of(number) for number in range(3)]
+    assert processing.blacklisted().keys() == {number_of(number) for number in range(3)}
+    assert [record.getMessage() for record in caplog.records] == [
+        "connection c1: an event of its sender cannot be stored and is dropped"
+    ]
+
+
 @simulated
 async def test_events_of_a_connection_that_is_gone_are_stored_and_not_followed_up(store: StoreHarness) -> None:
     processing = Processing(store)
