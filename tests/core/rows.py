@@ -23,8 +23,10 @@ START = 1_000_000.0  # the time at which every fake clock starts
 WORKER = 7  # the id of the worker under test
 
 
-def connection(key: int = 1, *, active: bool = True, limits: Limits | None = None) -> ConnectionSnapshot:
-    return ConnectionSnapshot(key, f"c{key}", "fake", 1, active, limits or Limits(), b"")
+def connection(
+    key: int = 1, *, active: bool = True, limits: Limits | None = None, revision: int = 1
+) -> ConnectionSnapshot:
+    return ConnectionSnapshot(key, f"c{key}", "fake", revision, active, limits or Limits(), b"")
 
 
 def broadcast(key: int = 1, *, text: str = "Halo", **draft: Any) -> BroadcastSnapshot:

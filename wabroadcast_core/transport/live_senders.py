@@ -89,6 +89,7 @@ class LiveSenders:
         self._contexts = contexts
         self._receive = receive
         self._live: dict[int, LiveConnection] = {}
+        self._logged: dict[int, tuple[float, str]] = {}  # by connection id: revision and error that were logged
 
     def of(self, snapshot: ConnectionSnapshot) -> LiveConnection:
         """Return the live connection of a snapshot, with a sender made from the present settings.
@@ -109,16 +110,21 @@ class LiveSenders:
         return live
 
     def find_sender(self, snapshot: ConnectionSnapshot) -> Sender | None:
-        """Return a connection's sender. If it cannot be made, log the reason and return None."""
+        """Return a connection's sender. If it cannot be made, return None and log the reason once for its settings."""
         try:
-            return self.of(snapshot).sender
+            sender = self.of(snapshot).sender
         except ConnectionDown as error:
-            log.warning(
-                "connection %s: its sender cannot be made; webhook calls and unknown messages wait: %s",
-                snapshot.name,
-                error,
-            )
+            cause = (snapshot.revision, str(error))
+            if self._logged.get(snapshot.id) != cause:
+                self._logged[snapshot.id] = cause
+                log.warning(
+                    "connection %s: its sender cannot be made; webhook calls and unknown messages wait: %s",
+                    snapshot.name,
+                    error,
+                )
             return None
+        self._logged.pop(snapshot.id, None)
+        return sender
 
     def name_of(self, connection_id: int) -> str | None:
         """Return the name of a connection that sends in this process."""
