@@ -168,10 +168,10 @@ class Engine:
                 await self._lease.begin()
                 break
             except AWAY as error:
-                log.warning("not ready yet: %s; trying again", type(error).__name__)
+                log.warning("this process takes no work yet: %s; next attempt in %g s", _cause(error), RETRY_SECONDS)
                 await asyncio.sleep(RETRY_SECONDS)
         self._background.spawn(listen(self._client, self._context.keys, on_announcement=self._on_announcement))
-        self._background.spawn(self._beat_on())
+        self._background.spawn(self._keep_lease())
         self._background.spawn(self._repeat(self._recover, what="recovery"))
         self._background.spawn(self._repeat(self._unknown_outcomes.settle_all, what="settling unknown messages"))
 
@@ -204,7 +204,7 @@ class Engine:
 
     # --- background loops --------------------------------------------------------------------------------------
 
-    async def _beat_on(self) -> None:
+    async def _keep_lease(self) -> None:
         while True:
             await asyncio.sleep(self._settings.heartbeat_seconds)
             self._sends.give_up_older_than(self._settings.send_seconds)
@@ -213,7 +213,8 @@ class Engine:
                     log.warning("Redis lost its keys: recovery puts the work back into the queue")
                     await self._recovery.recover(worker_id=self._lease.worker_id)
             except (*AWAY, SealedError) as error:
-                log.warning("no heartbeat: %s; trying again", type(error).__name__)
+                seconds = self._settings.heartbeat_seconds
+                log.warning("the lease was not renewed: %s; next attempt in %g s", _cause(error), seconds)
 
     async def _recover(self) -> None:
         await self._recovery.recover(worker_id=self._lease.worker_id)
@@ -221,14 +222,15 @@ class Engine:
 
     async def _repeat(self, work: Callable[[], Coroutine[Any, Any, None]], *, what: str) -> None:
         """Do work every ``recover_seconds``, whatever becomes of it."""
+        seconds = self._settings.recover_seconds
         while not self._stopping.is_set():
             try:
                 await work()
             except AWAY as error:
-                log.warning("%s must wait: %s; trying again", what, type(error).__name__)
+                log.warning("%s waits: %s; next attempt in %g s", what, _cause(error), seconds)
             except Exception:
-                log.exception("%s failed; trying again", what)
-            await asyncio.sleep(self._settings.recover_seconds)
+                log.exception("%s failed; next attempt in %g s", what, seconds)
+            await asyncio.sleep(seconds)
 
     # --- what the parts report -------------------------------------------------------------------------------------
 
@@ -263,3 +265,10 @@ class Engine:
     def _on_announcement(self, announcement: Announcement) -> None:
         self._sends.on_announcement(announcement)
         self._turns.on_announcement(announcement)
+
+
+def _cause(error: Exception) -> str:
+    """Return what is missing, for a log line: the store, Redis, or this worker's claims."""
+    if isinstance(error, redis.RedisError):
+        return f"Redis cannot be reached ({type(error).__name__})"
+    return str(error) or "another worker settled the claims of this one, which continues under a new id"
