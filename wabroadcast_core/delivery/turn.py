@@ -32,6 +32,7 @@ class Turn:
     def __init__(self, resources: TurnResources, connection_id: int, number: int) -> None:
         self._resources = resources
         self.connection_id = connection_id
+        self.connection_name = "(not read yet)"
         self.name = f"{resources.lease.worker_id}.{number}"
         self.is_planning = False  # it will still see what is in the store now
         self._queue = SlotQueue(connection_id)
@@ -41,6 +42,7 @@ class Turn:
         due_work = await self._resources.ledger.look(self.connection_id)
         if due_work.connection is None or not due_work.connection.active:
             return
+        self.connection_name = due_work.connection.name
         if not due_work.candidates and due_work.next_due > self._resources.clock.now() + NEAR:
             await self._requeue(due_work)
             return
@@ -88,7 +90,8 @@ class Turn:
         for failure in failures:
             if len(failures) == len(ends) or not isinstance(failure, UnavailableError | redis.RedisError):
                 raise failure
-            log.warning("a claim of connection %d broke off: %s", self.connection_id, type(failure).__name__)
+            kind = type(failure).__name__
+            log.warning("connection %s: a claim broke off (%s); its turn goes on", self.connection_name, kind)
         return next(end for end in ends if isinstance(end, DueWork))
 
     async def _requeue(self, due_work: DueWork, *, slot: float = 0) -> None:

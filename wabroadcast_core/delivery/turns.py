@@ -87,9 +87,10 @@ class Turns:
         try:
             await turn.run()
         except (UnavailableError, redis.RedisError) as error:
-            log.warning("a turn of connection %d broke off: %s", turn.connection_id, type(error).__name__)
+            kind, name = type(error).__name__, turn.connection_name
+            log.warning("connection %s: a turn broke off (%s): recover queues another one", name, kind)
         except Exception:
-            log.exception("a turn of connection %d failed", turn.connection_id)
+            log.exception("connection %s: a turn failed: recover queues another one", turn.connection_name)
         finally:
             turns = self._turns[turn.connection_id]
             turns.discard(turn)

@@ -12,6 +12,7 @@ from wabroadcast_core.hookspecs import FindsMessages
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.outcomes.receipts import apply_receipts
+from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import unknown as unknown_store
 from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.store.unknown import Unsettled
@@ -19,10 +20,12 @@ from wabroadcast_core.transport.live_senders import LiveSenders
 
 log = logging.getLogger(__name__)
 
-RIPE_SECONDS: Final = 60.0  # a request that was on its way must have arrived before the provider is asked
+RIPE_SECONDS: Final = 60.0  # a request that was on its way must have arrived before the first lookup
 AGAIN_SECONDS: Final = 600.0  # from a lookup without result to the next
 LONGEST_LOOKUP: Final = 30.0  # seconds
 MOST_LOOKUPS: Final = 200  # of a connection at a time
+
+STAYS: Final = f"the message stays unknown, next lookup in {AGAIN_SECONDS:g} s"
 
 
 class UnknownOutcomes:
@@ -60,10 +63,10 @@ class UnknownOutcomes:
             lambda unit: unknown_store.unsettled_messages(unit.conn, connection_id, limit=MOST_LOOKUPS)
         )
         for message in unsettled:
-            await self._settle(sender, connection_id, message)
+            await self._settle(sender, connection, message)
         return {message.key for message in unsettled}
 
-    async def _settle(self, sender: FindsMessages, connection_id: int, message: Unsettled) -> None:
+    async def _settle(self, sender: FindsMessages, connection: ConnectionSnapshot, message: Unsettled) -> None:
         now = self._clock.now()
         if self._ripe_at.setdefault(message.key, now + RIPE_SECONDS) > now:
             return
@@ -74,17 +77,18 @@ class UnknownOutcomes:
         except (SendError, TimeoutError):
             return
         except Exception as error:  # noqa: BLE001 - a bug of a plugin leaves the message unknown
-            name = type(error).__name__  # its text may hold anything
-            log.error("the sender of connection %d failed to look up a message: %s", connection_id, name)  # noqa: TRY400 - as above
+            kind = type(error).__name__  # its text may hold anything
+            log.error("connection %s: its sender failed to look up a message (%s): %s", connection.name, kind, STAYS)  # noqa: TRY400 - as above
             return
         if found is None:
             await self._ledger.transact(lambda unit: _release(unit, [message.key]))
             log.info("message %s never reached the provider: it is queued again", message.message_id)
         elif isinstance(found, Accepted):
             receipt = _receipt_of(message, found, at=now)
-            await self._ledger.transact(lambda unit: apply_receipts(unit, connection_id, [receipt]))
+            await self._ledger.transact(lambda unit: apply_receipts(unit, connection.id, [receipt]))
         else:
-            log.error("the sender of connection %d answered a lookup with %s", connection_id, type(found).__name__)
+            kind = type(found).__name__
+            log.error("connection %s: its sender answered a lookup with %s: %s", connection.name, kind, STAYS)
 
 
 def _release(unit: UnitOfWork, keys: Sequence[int]) -> None:

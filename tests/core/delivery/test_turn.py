@@ -110,7 +110,7 @@ async def test_a_turn_plans_until_it_has_ended() -> None:
 
 
 @simulated
-async def test_a_claim_that_breaks_off_leaves_the_other_planner_at_work() -> None:
+async def test_a_claim_that_breaks_off_leaves_the_other_planner_at_work(caplog: pytest.LogCaptureFixture) -> None:
     parts = Parts(claimer=FakeClaimer(UnavailableError("away"), [pending(0)]))
 
     await turn_with(parts, DueWork(connection(), DUE)).run()
@@ -118,6 +118,7 @@ async def test_a_claim_that_breaks_off_leaves_the_other_planner_at_work() -> Non
     assert [key for key, _ in parts.sends.started] == [pending(0).claimed.key]
     assert parts.lanes.free == 1
     assert [call[0] for call in parts.wakeups.calls] == ["requeue"]
+    assert caplog.messages == ["connection c1: a claim broke off (UnavailableError); its turn goes on"]
 
 
 @pytest.mark.parametrize("through", [pytest.param(connection(), id="two-planners"), pytest.param(PACED, id="one")])

@@ -6,7 +6,7 @@ import logging
 import pytest
 import redis
 
-from tests.core.fakes import Parts
+from tests.core.fakes import FakeClaimer, Parts
 from tests.core.rows import START, claimed, connection
 from tests.core.simulated import settle, simulated
 from wabroadcast_core.control.announcements import Announcement
@@ -16,6 +16,7 @@ from wabroadcast_core.delivery.turns import Turns
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.outcomes.recorder import Result
+from wabroadcast_core.pacing.pace import Candidate
 from wabroadcast_core.store.outcomes import Outcome
 
 INACTIVE = DueWork(connection(active=False))
@@ -98,8 +99,21 @@ async def test_a_turn_that_fails_is_logged_and_stops_no_other(
     await settle()
 
     assert parts.ledger.calls == [("look", 2)]
-    assert [record.levelno for record in caplog.records if "connection 1" in record.getMessage()] == [level]
+    assert [record.levelno for record in caplog.records] == [level]
     assert len(turns) == 0
+
+
+@simulated
+async def test_the_log_of_a_turn_that_fails_names_its_connection(caplog: pytest.LogCaptureFixture) -> None:
+    parts = Parts(claimer=FakeClaimer(UnavailableError("away"), UnavailableError("away")))
+    parts.ledger.due_work = DueWork(connection(), [Candidate(1, 1)])
+    turns = turns_of(parts)
+
+    turns.start(1)
+    await settle()
+
+    expected = "connection c1: a turn broke off (UnavailableError): recover queues another one"
+    assert [record.getMessage() for record in caplog.records] == [expected]
 
 
 @simulated
