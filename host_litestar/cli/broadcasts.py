@@ -25,7 +25,7 @@ batch_option = click.option("--batch", type=click.IntRange(0), help="Only the ba
     "--priority", type=click.Choice([word.value for word in Priority]), help="Only broadcasts with this priority."
 )
 @click.option("--connection", help="Only broadcasts on this connection.")
-@click.option("--search", "q", help="Only broadcasts with this text in the name or the job id.")
+@click.option("--search", "q", help="Only broadcasts whose name contains this text, or whose job id begins with it.")
 @click.option("--page", type=click.IntRange(1), default=1, show_default=True, help="Page of the list.")
 @json_option
 def jobs(*, as_json: bool, **filters: Any) -> None:

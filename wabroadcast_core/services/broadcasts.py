@@ -127,7 +127,7 @@ class Broadcasts(ABC):
         """Return a page of broadcasts, newest first.
 
         :param connection: the name of a connection that the broadcast uses.
-        :param query: part of a name.
+        :param query: part of a name, or the beginning of a job id.
         """
         with self.context.database.read() as conn:
             rows, total = broadcast_store.list_broadcasts(

@@ -60,7 +60,7 @@ def list_broadcasts(
 ) -> tuple[Sequence[RowMapping], int]:
     """Return a page of broadcasts, newest first.
 
-    :param query: part of a name.
+    :param query: part of a name, or the beginning of a job id.
     :returns: the rows of the page, and the total number of rows.
     """
     chosen: Select[Any] = select(broadcasts)
@@ -69,7 +69,8 @@ def list_broadcasts(
     if rank is not None:
         chosen = chosen.where(broadcasts.c.rank == rank)
     if query:
-        chosen = chosen.where(func.lower(broadcasts.c.name).contains(query.lower(), autoescape=True))
+        named = func.lower(broadcasts.c.name).contains(query.lower(), autoescape=True)
+        chosen = chosen.where(named | broadcasts.c.job_id.startswith(query.lower(), autoescape=True))
     if connection_name is not None:
         pool = (
             select(broadcast_connections.c.broadcast_id)
