@@ -1,6 +1,7 @@
 """HTTP client of the commands, for the server at WABROADCAST_URL with the key WABROADCAST_API_KEY."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from wabroadcast_core.models.upload import UploadView
 
 DEFAULT_URL = "http://127.0.0.1:3004"
 TIMEOUT = httpx.Timeout(30, read=120)  # seconds
+BAD_ADDRESS = f"WABROADCAST_URL is not the address of a server: write it as in {DEFAULT_URL}"
 DOWNLOAD_TIMEOUT = httpx.Timeout(30, read=600)  # the server writes a whole workbook before it sends the first byte
 
 
@@ -36,7 +38,7 @@ class Client:
         try:
             self._http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT, trust_env=False)
         except httpx.InvalidURL as error:
-            raise RefusedError(f"WABROADCAST_URL is not a valid address: {error}") from error
+            raise RefusedError(BAD_ADDRESS) from error
         except UnicodeEncodeError as error:
             raise RefusedError("WABROADCAST_API_KEY is not valid: it has a character that is not ASCII") from error
 
@@ -86,13 +88,15 @@ class Client:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise UnreachableError(
-                f"no server answers at {self.url}: start one with `wabroadcast serve`, or set WABROADCAST_URL"
+                f"no server answers at {without_userinfo(self.url)}: "
+                "start one with `wabroadcast serve`, or set WABROADCAST_URL"
             ) from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise RefusedError(f"WABROADCAST_URL ({self.url}) is not a valid address: {error}") from error
+            raise RefusedError(BAD_ADDRESS) from error
         except httpx.HTTPError as error:
             raise UnreachableError(
-                f"the request to {self.url} failed ({type(error).__name__}): see the server's log, then try again"
+                f"the request to {without_userinfo(self.url)} failed ({type(error).__name__}): "
+                "see the server's log, then try again"
             ) from error
 
     def upload(self, path: Path) -> UploadView:
@@ -123,6 +127,11 @@ class Client:
         return CursorPage[MessageView].model_validate(response).items
 
 
+def without_userinfo(url: str) -> str:
+    """Return an address as it may be shown: without a user name and a password."""
+    return re.sub("^([^/@]*//)?.*@", r"\1", url)
+
+
 def without_none(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were given on the command line, as parameters or fields of a request."""
     return {name: value for name, value in options.items() if value is not None}
@@ -137,7 +146,7 @@ def _read_response(response: httpx.Response) -> Any:
         problem = response.json()
         text = str(problem["detail"])
     except (ValueError, KeyError, TypeError):
-        url = response.request.url
+        url = without_userinfo(str(response.request.url))
         text = f"{url} has the status {response.status_code}: check that WABROADCAST_URL is a wabroadcast server"
     if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
         raise UnreachableError(text)

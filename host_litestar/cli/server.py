@@ -12,6 +12,11 @@ from wabroadcast_core.errors import SetupError
 from wabroadcast_core.models.base import faults_of
 from wabroadcast_core.settings import Settings
 
+BAD_REDIS_URL = (
+    "WABROADCAST_REDIS_URL is not a Redis URL: write it as in redis://:password@host:6379/0, "
+    "with the special characters of the password percent-encoded"
+)
+
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
@@ -69,8 +74,8 @@ def _check_redis(url: SecretStr | None) -> None:
     try:
         if url is not None:
             ConnectionPool.from_url(url.get_secret_value())
-    except ValueError as error:
-        raise SetupError(f"WABROADCAST_REDIS_URL: {error}") from None
+    except ValueError:  # its text may hold a part of the password
+        raise SetupError(BAD_REDIS_URL) from None
 
 
 COMMANDS = (serve, worker)

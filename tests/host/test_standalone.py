@@ -126,7 +126,7 @@ def test_a_port_in_use_is_reported_in_one_line(serve: Serve) -> None:
         pytest.param([], {"WABROADCAST_PORT": "x"}, "WABROADCAST_PORT", id="bad-setting"),
         pytest.param([], {"WABROADCAST_WORKERS": "-1"}, "WABROADCAST_WORKERS", id="setting-out-of-range"),
         pytest.param(["--host", "203.0.113.7", "--api-key", "k"], {}, "203.0.113.7", id="not-our-address"),
-        pytest.param([], {"WABROADCAST_REDIS_URL": "nonsense"}, "", id="bad-redis-address"),
+        pytest.param([], {"WABROADCAST_REDIS_URL": "nonsense"}, "redis://", id="bad-redis-address"),
         pytest.param([], {"WABROADCAST_DATABASE_URL": "nonsense"}, "", id="bad-store-address"),
     ],
 )
@@ -141,6 +141,15 @@ def test_a_fault_of_the_settings_is_reported_in_one_line(
     lines = server.log.read_text().splitlines()
     assert len(lines) == 1, lines
     assert words in lines[0]
+
+
+def test_the_error_about_a_redis_address_does_not_show_its_password(serve: Serve) -> None:
+    server = serve("--port", "0", plain=True, WABROADCAST_REDIS_URL="redis://:s3cret#word@127.0.0.1:6379")
+
+    assert server.process.wait() == 2
+    log = server.log.read_text()
+    assert "WABROADCAST_REDIS_URL" in log
+    assert "s3cret" not in log
 
 
 def test_with_a_key_other_callers_are_refused_and_the_key_is_not_shown(serve: Serve) -> None:

@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from host_litestar.cli import run
+from host_litestar.cli.client import _read_response
+from host_litestar.cli.errors import RefusedError
 from host_litestar.cli.progress import describe_seconds
 
 TEXT = "Halo {{ name }}, kode {{ kode }}"
@@ -160,6 +163,38 @@ def test_an_invalid_address_is_reported_in_one_line(
 
     assert code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://ana:s3cret@127.0.0.1:1",
+        "http://ana:s3cret@127.0.0.1:99999",
+        "http://ana:s3cret#@127.0.0.1",
+        "ana:s3cret@127.0.0.1",
+        "ftp://ana:s3cret@127.0.0.1",
+        "http://ana:s3/cr@et@127.0.0.1:1",
+        "http://ana:s3cret@[",
+    ],
+)
+def test_no_error_shows_a_password_of_the_address(
+    address: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WABROADCAST_URL", address)
+
+    assert run(["jobs"]) == 2
+    shown = capsys.readouterr().err
+    assert "WABROADCAST_URL" in shown
+    assert not any(part in shown for part in ("ana", "s3", "cr@et"))
+
+
+def test_the_answer_of_another_server_is_reported_without_the_password() -> None:
+    request = httpx.Request("GET", "http://ana:s3cret@proxy.example/broadcast/jobs")
+
+    with pytest.raises(RefusedError) as refused:
+        _read_response(httpx.Response(404, text="<html>", request=request))
+
+    assert str(refused.value).startswith("http://proxy.example/broadcast/jobs has the status 404")
 
 
 def test_a_terminal_shows_a_progress_bar(server: Any) -> None:
