@@ -1,4 +1,4 @@
-"""A WhatsApp broadcast engine: the public API for hosts that embed it and for plugins. All public names are here.
+"""The core of wabroadcast: the public API for hosts that embed it and for plugins. All public names are here.
 
 :class:`Broadcaster` and :class:`Worker` are imported at their first use, so that a plugin loads neither Huey nor
 Alembic.
@@ -63,7 +63,7 @@ from wabroadcast_core.queries import NamedQuery
 from wabroadcast_core.rendering.errors import NotRendered
 from wabroadcast_core.rendering.template import CompiledText, compile_text
 from wabroadcast_core.settings import Settings
-from wabroadcast_core.transport.http_requests import Reply, ask, blank_numbers, error_of, read_json
+from wabroadcast_core.transport.http_requests import Reply, blank_numbers, error_of, read_json, send_request
 
 if TYPE_CHECKING:
     from wabroadcast_core.broadcaster import Broadcaster
@@ -136,7 +136,6 @@ __all__ = [
     "WebhookRefusedError",
     "WebhookRequest",
     "Worker",
-    "ask",
     "blank_numbers",
     "compile_text",
     "error_of",
@@ -150,6 +149,7 @@ __all__ = [
     "parse_number",
     "read_json",
     "read_table",
+    "send_request",
     "split_tags",
 ]
 

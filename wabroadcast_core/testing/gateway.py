@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from wabroadcast_core.errors import OutcomeUnknown
 from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
-from wabroadcast_core.transport.http_requests import ask, error_of
+from wabroadcast_core.transport.http_requests import error_of, send_request
 
 SERVER = Path(__file__).with_name("gateway_server.py")
 START_SECONDS = 20.0  # that a test waits for the start at most
@@ -131,7 +131,7 @@ class GatewaySender:
         """Send the message to the gateway."""
         body = {"number": message.number, "messageId": message.message_id, "text": message.text}
         url = f"{self._settings.url}/{self._context.connection}"
-        reply = await ask(self._context.http, "POST", url, json=body, seconds=self._settings.timeout)
+        reply = await send_request(self._context.http, "POST", url, json=body, seconds=self._settings.timeout)
         if not reply.is_success:
             raise error_of(reply)
         if not isinstance(reply.document, dict) or "id" not in reply.document:

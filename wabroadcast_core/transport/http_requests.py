@@ -56,8 +56,8 @@ class Reply:
         return f"HTTP {self.status}: {blank_numbers(text)[:SHOWN_REPLY]}" if text else f"HTTP {self.status}"
 
 
-async def ask(http: httpx.AsyncClient, method: str, url: str, *, seconds: float = 30, **request: Any) -> Reply:
-    """Make one request and read its answer.
+async def send_request(http: httpx.AsyncClient, method: str, url: str, *, seconds: float = 30, **request: Any) -> Reply:
+    """Send one request and read its answer.
 
     :param seconds: the longest time for the whole request, also if the body arrives slowly.
     :param request: options of ``httpx.AsyncClient.request``: ``json``, ``data``, ``files``, ``headers``, ``params``, …

@@ -11,7 +11,7 @@ import pytest
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, SendError, Temporary
 from wabroadcast_core.testing import FakeProvider, ProviderAnswer, ProviderRequest
 from wabroadcast_core.transport.http_client import SenderClient, make_client
-from wabroadcast_core.transport.http_requests import LONGEST_REPLY, Reply, ask
+from wabroadcast_core.transport.http_requests import LONGEST_REPLY, Reply, send_request
 
 Extra = dict[str, Any]
 DIRECT: Extra = {}
@@ -36,7 +36,7 @@ def ask_provider(url: str, *, method: str = "POST", times: int = 1, **request: A
     async def ask_repeatedly() -> Reply:
         async with make_client() as http:
             for _ in range(times):
-                reply = await ask(http, method, url, **request)
+                reply = await send_request(http, method, url, **request)
             return reply
 
     return asyncio.run(ask_repeatedly())
@@ -157,7 +157,7 @@ def test_an_answer_that_is_not_http_leaves_the_outcome_unknown(extra: Extra, gar
     async def ask_server() -> Reply:
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, make_client() as http:
             port = server.sockets[0].getsockname()[1]
-            return await ask(http, "POST", f"http://127.0.0.1:{port}", json={}, **extra)
+            return await send_request(http, "POST", f"http://127.0.0.1:{port}", json={}, **extra)
 
     with pytest.raises(OutcomeUnknown):
         asyncio.run(ask_server())
@@ -185,7 +185,7 @@ def test_the_departure_of_a_request_is_reported(provider: FakeProvider, extra: E
 
     async def ask_once() -> None:
         async with make_client(on_departure=lambda: departures.append(None)) as http:
-            await ask(http, "POST", provider.url, json={}, **extra)
+            await send_request(http, "POST", provider.url, json={}, **extra)
 
     asyncio.run(ask_once())
 

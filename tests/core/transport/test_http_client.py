@@ -11,7 +11,7 @@ import pytest
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Temporary
 from wabroadcast_core.testing import FakeProvider, ProviderAnswer
 from wabroadcast_core.transport.http_client import is_numeric, is_public, make_client
-from wabroadcast_core.transport.http_requests import ask
+from wabroadcast_core.transport.http_requests import send_request
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def _ask(url: str, *, public_only: bool = False, times: int = 1, seconds: float 
     async def run() -> Any:
         async with make_client(public_only=public_only) as http:
             for _ in range(times):
-                reply = await ask(http, "POST", url, json={}, seconds=seconds)
+                reply = await send_request(http, "POST", url, json={}, seconds=seconds)
             return reply
 
     return asyncio.run(run())
@@ -144,7 +144,7 @@ def test_aiohttp_repeats_no_request(provider: FakeProvider, method: str) -> None
     async def run() -> None:
         async with make_client() as http:
             for _ in range(2):
-                await ask(http, method, provider.url, seconds=5)
+                await send_request(http, method, provider.url, seconds=5)
 
     with pytest.raises(OutcomeUnknown):
         asyncio.run(run())

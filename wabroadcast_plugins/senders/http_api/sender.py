@@ -20,7 +20,7 @@ from wabroadcast_core import (
     Temporary,
     WebhookRefusedError,
     WebhookRequest,
-    ask,
+    send_request,
 )
 from wabroadcast_plugins.senders.http_api.answers import Scrubber, is_success, read_answer
 from wabroadcast_plugins.senders.http_api.calls import CONTENT_NAMES, Call
@@ -152,7 +152,7 @@ class HttpSender:
     async def _request(self, template: RequestTemplate, values: Mapping[str, Any]) -> Reply:
         request = template.fill(TemplateValues(values))
         base = self._settings.base_url
-        reply = await ask(
+        reply = await send_request(
             self._context.http,
             request.method,
             f"{base.rstrip('/')}/{request.path.lstrip('/')}" if request.path else base,

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 from pydantic import Field
 
-from wabroadcast_core import BadMessage, ConnectionDown, Model, Reply, SendError, ask
+from wabroadcast_core import BadMessage, ConnectionDown, Model, Reply, SendError, send_request
 from wabroadcast_plugins.senders.shared.refusals import status_error
 from wabroadcast_plugins.senders.shared.setting_types import Address
 
@@ -34,10 +34,12 @@ async def ask_gateway(
 
     :param path: below the base address.
     :param seconds: time limit in place of ``timeout_seconds``.
-    :param request: as for :func:`wabroadcast_core.ask`.
+    :param request: as for :func:`wabroadcast_core.send_request`.
     :raises SendError: there is no reply.
     """
-    return await ask(http, method, settings.address_of(path), seconds=seconds or settings.timeout_seconds, **request)
+    return await send_request(
+        http, method, settings.address_of(path), seconds=seconds or settings.timeout_seconds, **request
+    )
 
 
 def error_by_status(reply: Reply, *, kind: str, from_gateway: bool) -> SendError:

@@ -39,9 +39,9 @@ from wabroadcast_core import (
     SendError,
     Temporary,
     WebhookRequest,
-    ask,
     blank_numbers,
     hookimpl,
+    send_request,
 )
 from wabroadcast_plugins.senders.shared.setting_types import Address, Matches
 from wabroadcast_plugins.senders.whatsapp_cloud.errors import MetaError, error_in, error_without_send, refusal_of
@@ -112,7 +112,7 @@ class WhatsAppCloudSender:
     async def send(self, message: OutgoingMessage) -> Accepted:
         files = {reference: await self._uploads.find(reference) for reference in uploads_in(message)}
         body = json.dumps(build_body(message, files)).encode()
-        reply = await ask(
+        reply = await send_request(
             self._context.http,
             "POST",
             f"{self._url}/messages",
@@ -172,7 +172,9 @@ class WhatsAppCloudSender:
         :param rejected: the error for a refusal.
         """
         try:
-            reply = await ask(self._context.http, method, url, seconds=seconds, headers=self._authorized, **request)
+            reply = await send_request(
+                self._context.http, method, url, seconds=seconds, headers=self._authorized, **request
+            )
         except OutcomeUnknown as error:
             raise error_without_send(error, rejected=rejected) from error
         refusal = refusal_of(reply, attempt=1, secret=self._token)
