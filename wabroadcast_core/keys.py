@@ -29,7 +29,7 @@ class Keys:
 
     def per_recipient(self, connection_id: int) -> str:
         """Sorted set: the numbers that a connection messaged recently, by time."""
-        return f"{self.namespace}:pairs:{connection_id}"
+        return f"{self.namespace}:recipients:{connection_id}"
 
     def lanes(self, connection_id: int) -> str:
         """Sorted set: the turns that hold the lanes of a connection, by the end of their lease."""
@@ -37,11 +37,11 @@ class Keys:
 
     def number_check(self, number: str) -> str:
         """Text: whether a number is on WhatsApp, as a provider reported recently."""
-        return f"{self.namespace}:presence:{number}"
+        return f"{self.namespace}:number-check:{number}"
 
     def cache(self, connection_id: int, name: str) -> str:
         """Text: an entry in the cache of a connection's sender."""
-        return f"{self.namespace}:kept:{connection_id}:{name}"
+        return f"{self.namespace}:cache:{connection_id}:{name}"
 
     @property
     def workers(self) -> str:
