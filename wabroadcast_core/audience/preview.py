@@ -19,7 +19,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import InvalidInputError
 from wabroadcast_core.models.base import as_timestamp, as_utc, faults_of, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft
-from wabroadcast_core.models.preview import CarrierLimits, Preview, PreviewMessage
+from wabroadcast_core.models.preview import MessageLimits, Preview, PreviewMessage
 from wabroadcast_core.models.recipient import AudienceRow, Recipient
 from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.pacing.forecast import forecast
@@ -43,14 +43,14 @@ class _Counts:
     first: list[NewMessage] = field(default_factory=list)
 
 
-class Previewing:
-    """Previews broadcasts."""
+class PreviewBuilder:
+    """Builds previews of broadcasts."""
 
     def __init__(self, context: Context, submission: Submission) -> None:
         self._context = context
         self._submission = submission
 
-    def preview(
+    def build(
         self,
         draft: BroadcastDraft | Mapping[str, Any],
         recipients: Iterable[AnyRecipient] | None,
@@ -114,10 +114,10 @@ class Previewing:
         limits = [ConnectionSnapshot.of(row, now=starts_at).limits for row in rows]
         return forecast(amount, limits, draft, start=starts_at, default_zone=self._context.settings.timezone)
 
-    def _limits(self, draft: BroadcastDraft) -> list[CarrierLimits]:
+    def _limits(self, draft: BroadcastDraft) -> list[MessageLimits]:
         senders, _ = find_capabilities(self._context, draft.pool)
         return [
-            CarrierLimits(
+            MessageLimits(
                 connection=sender.connection,
                 sender=sender.kind,
                 text_length=sender.longest_text(draft.message),

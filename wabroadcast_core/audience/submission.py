@@ -52,7 +52,7 @@ class Submission:
         self._context = context
         self._new_id = new_id
 
-    def take(
+    def submit(
         self,
         draft: BroadcastDraft | Mapping[str, Any],
         recipients: Iterable[AnyRecipient] | None,
@@ -220,7 +220,7 @@ class Submission:
             "fingerprint": fingerprint,
         }
         row_id = broadcast_store.insert_broadcast(conn, values, connection_ids=pool.values())
-        audit_log.record_act(conn, act="submit", actor=actor, now=now, broadcast_id=row_id)
+        audit_log.record_action(conn, action="submit", actor=actor, now=now, broadcast_id=row_id)
         return Submitted(row_id, new=True, connection_ids=list(pool.values()))
 
     def _discard(self, upload_id: str | None) -> None:

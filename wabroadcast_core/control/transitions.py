@@ -65,7 +65,7 @@ def pause_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: str
     )
     if not changed:
         raise _refused("paused", row, allowed=_PAUSE_FROM)
-    audit_log.record_act(conn, act="pause", actor=actor, now=now, broadcast_id=row["id"], detail=reason)
+    audit_log.record_action(conn, action="pause", actor=actor, now=now, broadcast_id=row["id"], detail=reason)
 
 
 def resume_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: str) -> BroadcastStatus:
@@ -89,7 +89,7 @@ def resume_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: st
         paused_at=None,
         next_release_at=None if release is None else release + (now - row["paused_at"]),
     )
-    audit_log.record_act(conn, act="resume", actor=actor, now=now, broadcast_id=row["id"])
+    audit_log.record_action(conn, action="resume", actor=actor, now=now, broadcast_id=row["id"])
     if broadcast_store.complete_broadcast(conn, row["id"], now=now):
         return BroadcastStatus.COMPLETED
     return status
@@ -113,7 +113,7 @@ def cancel_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: st
     )
     if not changed:
         raise _refused("cancelled", row, allowed=_CANCEL_FROM)
-    audit_log.record_act(conn, act="cancel", actor=actor, now=now, broadcast_id=row["id"])
+    audit_log.record_action(conn, action="cancel", actor=actor, now=now, broadcast_id=row["id"])
 
 
 def sweep_broadcast(conn: Connection, broadcast_id: int, *, changes: Changes) -> bool:
@@ -195,7 +195,7 @@ def retry_broadcast(
         again=True,
     )
     detail = f"{moved} {status}" + (f" with {code}" if code else "")
-    audit_log.record_act(conn, act="retry", actor=actor, now=now, broadcast_id=row["id"], detail=detail)
+    audit_log.record_action(conn, action="retry", actor=actor, now=now, broadcast_id=row["id"], detail=detail)
     return moved
 
 
@@ -228,7 +228,9 @@ def reschedule_broadcast(
         if row["status"] != BroadcastStatus.PAUSED:
             values["status"] = BroadcastStatus.SCHEDULED if scheduled_at > now else BroadcastStatus.QUEUED
     broadcast_store.update_broadcast(conn, row["id"], **values)
-    audit_log.record_act(conn, act="change", actor=actor, now=now, broadcast_id=row["id"], detail=", ".join(values))
+    audit_log.record_action(
+        conn, action="change", actor=actor, now=now, broadcast_id=row["id"], detail=", ".join(values)
+    )
 
 
 def _status_to_resume(row: RowMapping, now: float) -> BroadcastStatus:
@@ -294,7 +296,7 @@ def control_batch(
         count = sum(_stop_batch(conn, row["id"], action, batch=batch, changes=changes) for _ in range(2))
     if not count:
         raise ConflictError(f"batch {batch} has no message that can be {_PARTICIPLE[action]}", status=status)
-    audit_log.record_act(conn, act=action, actor=actor, now=now, broadcast_id=row["id"], detail=f"batch {batch}")
+    audit_log.record_action(conn, action=action, actor=actor, now=now, broadcast_id=row["id"], detail=f"batch {batch}")
 
 
 def _stop_batch(conn: Connection, broadcast_id: int, action: str, *, batch: int, changes: Changes) -> int:
@@ -346,4 +348,6 @@ def control_message(
             f"the message is {present} and cannot be {_PARTICIPLE[action]}: {_MESSAGE_RULE[action]}", status=present
         )
     position = message_store.position_of(key)
-    audit_log.record_act(conn, act=action, actor=actor, now=now, broadcast_id=row["id"], detail=f"message {position}")
+    audit_log.record_action(
+        conn, action=action, actor=actor, now=now, broadcast_id=row["id"], detail=f"message {position}"
+    )

@@ -36,7 +36,7 @@ LONGEST_QUOTA = 32 * 86_400  # seconds; starts are stored for this time
 
 
 class Ledger:
-    """Access to the store for one engine. Its reads and writes share transactions by group commit.
+    """Access to the store for one worker process. Its reads and writes share transactions by group commit.
 
     Each coroutine raises UnavailableError if the store cannot be reached; nothing was stored then. The snapshots of
     broadcasts are cached here.
@@ -125,7 +125,7 @@ class Ledger:
         await self._group_commit.run(lambda unit: opt_out(unit, number, reason=reason, source=source))
 
     async def resume_connection(self, connection_id: int) -> None:
-        """Resume a connection that the engine had paused, and wake the connections with work.
+        """Resume a connection that was paused automatically, and wake the connections with work.
 
         A connection that a person paused stays paused: its pause has no reason.
         """
@@ -171,7 +171,9 @@ def _pause_connection(unit: UnitOfWork, *, connection_id: int, error: Connection
     reason = str(error)
     if not connection_store.set_state(unit.conn, connection_id, ConnectionState.PAUSED, reason=reason, now=unit.now):
         return None
-    audit_log.record_act(unit.conn, act="pause", actor=ENGINE, now=unit.now, connection_id=connection_id, detail=reason)
+    audit_log.record_action(
+        unit.conn, action="pause", actor=ENGINE, now=unit.now, connection_id=connection_id, detail=reason
+    )
     return _name_of(unit, connection_id)
 
 
@@ -189,13 +191,13 @@ def _pause_broadcast(unit: UnitOfWork, *, broadcast_id: int, reason: str) -> str
 
 
 def _resume_connection(unit: UnitOfWork, *, connection_id: int) -> str | None:
-    """Resume a connection that the engine had paused. Return its name, or None if nothing changed."""
+    """Resume a connection that was paused automatically. Return its name, or None if nothing changed."""
     row = connection_store.get_connection(unit.conn, connection_id)
     if row is None or row["state_reason"] is None:
         return None
     if not connection_store.set_state(unit.conn, connection_id, ConnectionState.ACTIVE, reason=None, now=unit.now):
         return None
-    audit_log.record_act(unit.conn, act="resume", actor=ENGINE, now=unit.now, connection_id=connection_id)
+    audit_log.record_action(unit.conn, action="resume", actor=ENGINE, now=unit.now, connection_id=connection_id)
     name: str = row["name"]
     return name
 

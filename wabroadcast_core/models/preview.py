@@ -17,7 +17,7 @@ class PreviewMessage(Model):
     content: dict[str, Any] = Field(description="The other fields: media, file name, template.")
 
 
-class CarrierLimits(Model):
+class MessageLimits(Model):
     """The limits of one connection of the pool for this type of message."""
 
     connection: str
@@ -39,6 +39,6 @@ class Preview(Model):
     missing_variables: dict[str, int] = Field(description="Number of recipients without a value, by variable.")
     variables: list[str] = Field(description="The variables that the message uses.")
     messages: list[PreviewMessage]
-    limits: list[CarrierLimits]
+    limits: list[MessageLimits]
     starts_at: datetime
     finishes_at: datetime | None = Field(description="The end under the present limits and windows; null if unknown.")

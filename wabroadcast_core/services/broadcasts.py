@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, RowMapping
 
-from wabroadcast_core.audience.preview import Previewing
+from wabroadcast_core.audience.preview import PreviewBuilder
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
 from wabroadcast_core.control import transitions
@@ -34,7 +34,7 @@ from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.messages import Changes
 
-Act: TypeAlias = Literal["pause", "resume", "cancel"]
+Transition: TypeAlias = Literal["pause", "resume", "cancel"]
 
 
 class Broadcasts(ABC):
@@ -66,7 +66,7 @@ class Broadcasts(ABC):
         :raises TemplateError: a text of the message is not a valid template.
         :raises ConflictError: the idempotency key was used before with another body.
         """
-        submitted = self._submission.take(draft, recipients, idempotency_key=idempotency_key, actor=actor)
+        submitted = self._submission.submit(draft, recipients, idempotency_key=idempotency_key, actor=actor)
         summary = self._summary(submitted.key)
         if submitted.new:
             self.context.plugins.broadcast_changed(summary)
@@ -88,7 +88,7 @@ class Broadcasts(ABC):
         :raises SourceError: the audience cannot be read.
         :raises FileError: the audience is a file that cannot be read.
         """
-        return Previewing(self.context, self._submission).preview(draft, recipients, seconds=seconds)
+        return PreviewBuilder(self.context, self._submission).build(draft, recipients, seconds=seconds)
 
     # --- read --------------------------------------------------------------------------------------------------
 
@@ -110,7 +110,7 @@ class Broadcasts(ABC):
         with self.context.database.read() as conn:
             row = broadcast_row(conn, job_id)
             skips = broadcast_store.skips_of(conn, row["id"])
-            acts = audit_log.acts_on(conn, row["id"])
+            acts = audit_log.actions_on(conn, row["id"])
             pool = broadcast_store.pools_of(conn, [row["id"]])[row["id"]]
         return detail_of(row, pool, skips=skips, acts=acts)
 
@@ -220,32 +220,32 @@ class Broadcasts(ABC):
         """
         return self._transition_message(job_id, message_id, "cancel", actor=actor)
 
-    def _transition(self, job_id: str, act: Act, *, batch: int | None, actor: str) -> BroadcastSummary:
+    def _transition(self, job_id: str, transition: Transition, *, batch: int | None, actor: str) -> BroadcastSummary:
         now = self.context.clock.now()
 
         def work(conn: Connection, row: RowMapping, changes: Changes) -> bool:
             if batch is not None:
-                transitions.control_batch(conn, row, act, batch=batch, now=now, actor=actor, changes=changes)
+                transitions.control_batch(conn, row, transition, batch=batch, now=now, actor=actor, changes=changes)
                 return False
-            match act:
+            match transition:
                 case "pause":
                     transitions.pause_broadcast(conn, row, now=now, actor=actor)
                 case "resume":
                     transitions.resume_broadcast(conn, row, now=now, actor=actor)
                 case "cancel":
                     transitions.cancel_broadcast(conn, row, now=now, actor=actor)
-            return act == "cancel"
+            return transition == "cancel"
 
         summary = self._change(
-            job_id, work, lock=batch is None, announcement=None if act == "resume" else Announcement(batch=batch)
+            job_id, work, lock=batch is None, announcement=None if transition == "resume" else Announcement(batch=batch)
         )
-        if act == "resume":
+        if transition == "resume":
             self._prepare_again(job_id)
             queue_turns(self.context, job_id)
         self.context.plugins.broadcast_changed(summary)
         return summary
 
-    def _transition_message(self, job_id: str, message_id: str, act: Act, *, actor: str) -> MessageView:
+    def _transition_message(self, job_id: str, message_id: str, transition: Transition, *, actor: str) -> MessageView:
         now = self.context.clock.now()
 
         def work(conn: Connection, row: RowMapping, changes: Changes) -> bool:
@@ -253,7 +253,7 @@ class Broadcasts(ABC):
             message = message_store.find_message(conn, key)
             if message is None:
                 raise NotFoundError("message", message_id)
-            transitions.control_message(conn, row, act, message=message, now=now, actor=actor, changes=changes)
+            transitions.control_message(conn, row, transition, message=message, now=now, actor=actor, changes=changes)
             return False
 
         self._change(job_id, work)
@@ -262,7 +262,7 @@ class Broadcasts(ABC):
             key = message_key(row, message_id)
             message = message_store.find_message(conn, key)
             names = connection_names(conn)
-        if act == "resume":
+        if transition == "resume":
             queue_turns(self.context, job_id)
         else:
             announcement = Announcement(broadcast=row["id"], message=key)

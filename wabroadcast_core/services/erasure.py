@@ -95,9 +95,9 @@ class Erasure:
     def _record(self, actor: str) -> None:
         """Record that a person was erased, but not which one."""
         with self._context.database.write() as conn:
-            audit_log.record_act(
+            audit_log.record_action(
                 conn,
-                act="erase",
+                action="erase",
                 actor=actor,
                 now=self._context.clock.now(),
                 detail=f"{self._report.messages} messages",
