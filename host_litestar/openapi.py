@@ -195,7 +195,7 @@ def openapi_config(*, has_keys: bool) -> OpenAPIConfig:
     return OpenAPIConfig(
         title="wabroadcast",
         version=version("wabroadcast"),
-        summary="A WhatsApp broadcast engine.",
+        summary="The HTTP API of wabroadcast, a broadcast engine for WhatsApp.",
         use_handler_docstrings=True,
         components=Components(security_schemes=schemes),
         security=[{KEY_SCHEME: []}] if has_keys else None,

@@ -180,7 +180,7 @@ class Sender(Protocol):
     def __init__(self, settings: Any, context: SenderContext) -> None: ...
 
     async def send(self, message: OutgoingMessage) -> Accepted:
-        """Send one message, once. Do not retry here: the engine decides about retries.
+        """Send one message, once. Do not retry here: retries are decided by the outcome.
 
         Called on the worker's event loop; must not block it.
 
@@ -197,7 +197,7 @@ class ChecksNumbers(Protocol):
     """A sender that can check which numbers are on WhatsApp; it sets ``number_check`` in its capabilities."""
 
     async def check_numbers(self, numbers: Sequence[str]) -> Mapping[str, bool]:
-        """Ask the provider which numbers are on WhatsApp.
+        """Return which numbers are on WhatsApp, as the provider reports it.
 
         Called on the worker's event loop before a send; must not block it.
 
@@ -266,7 +266,7 @@ class ChecksConnection(Protocol):
     """A sender that can check whether its account is able to send, without sending."""
 
     async def check_connection(self) -> ConnectionEvent:
-        """Ask the provider for the state of the account.
+        """Request the state of the account from the provider.
 
         Called in the web process when an operator tests the connection.
 
@@ -373,7 +373,7 @@ class Hooks:
         """Receive a broadcast that was submitted or changed.
 
         Called after a submit, after each pause, resume, cancel, retry and reschedule, and when the status changes by
-        itself: at the start, at the end, and when the engine pauses the broadcast. It is called in the process that
+        itself: at the start, at the end, and when it is paused automatically. It is called in the process that
         made the change (web or worker), on a thread, after the change was committed. The caller waits, so return
         quickly.
 

@@ -67,7 +67,7 @@ class LeakyContract(SenderContract):
     [
         LeakyContract.test_its_kind_is_a_short_plain_word,
         LeakyContract.test_its_secrets_are_of_a_secret_type,
-        LeakyContract.test_its_capabilities_are_known_to_the_engine,
+        LeakyContract.test_its_capabilities_are_known,
         LeakyContract.test_a_send_is_accepted_or_ends_in_a_send_error,
         LeakyContract.test_an_error_contains_no_secret_and_no_number,
     ],

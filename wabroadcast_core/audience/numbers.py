@@ -135,7 +135,7 @@ def _is_ambiguous(raw: str) -> bool:
 
 
 def parse_with_library(raw: str, *, region: str) -> str:
-    """Parse a number as :func:`parse_number` does: apply all rules for real-world cells, then ask libphonenumber.
+    """Parse a number as :func:`parse_number` does: apply all rules for real-world cells, then call libphonenumber.
 
     :param region: two letters; the country of numbers without a country code.
     :returns: the number in E.164, with the plus.

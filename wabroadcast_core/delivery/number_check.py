@@ -1,4 +1,4 @@
-"""The number check: before a send, the provider is asked whether the number is on WhatsApp. Its answers are cached.
+"""The number check: before a send, the provider reports whether the number is on WhatsApp. Its answers are cached.
 
 Providers make mistakes: some report a number as absent after a network fault. So the first "no" only makes the message
 wait for a second check. The second "no" ends this message, but changes nothing about the contact.

@@ -22,7 +22,7 @@ from wabroadcast_core.store.outcomes import Outcome
 log = logging.getLogger(__name__)
 
 MOST_AT_A_STRETCH = 64  # messages rendered before other coroutines run: some have slots to meet
-PLUGIN_WAIT = 30.0  # seconds before a message is tried again whose blacklist could not be asked
+PLUGIN_WAIT = 30.0  # seconds before a message is tried again for which a blacklist plugin failed
 
 
 class Preflight:
@@ -43,7 +43,7 @@ class Preflight:
         try:
             blocked = await self._blocked_by_plugins([message.number for message, _ in claimed])
         except PluginError as error:
-            log.error("nothing is sent while a blacklist cannot be asked: %s", error)  # noqa: TRY400 - it names the plugin and the error
+            log.error("%s: no claimed message is sent, the next check is in %g s", error, PLUGIN_WAIT)  # noqa: TRY400 - it names the plugin and the error
             for message, _ in claimed:
                 outcome = classify.given_back(message, now=self._now(), wait=PLUGIN_WAIT, reason="blacklist_away")
                 self._put_aside(message, outcome)

@@ -187,7 +187,7 @@ class InboundProcessor:
         return batch
 
     def _apply_consent(self, unit: UnitOfWork, batch: InboundBatch) -> None:
-        """Opt people out and in who asked for it, in the order of asking, and out whom a failure excludes."""
+        """Apply the stop and start words in their order, and opt out the people whom a failure excludes."""
         for failure in batch.failures:
             if is_opt_out(failure.error) and failure.number is not None:
                 opt_out(unit, failure.number, reason=failure.error.reason)

@@ -136,14 +136,14 @@ class Connections:
                 changed = connection_store.take_over_pause(conn, row["id"])
             if not changed:
                 raise ConflictError(f"connection {name!r} is {state} already", status=state)
-            audit_log.record_act(conn, act=act, actor=actor, now=now, connection_id=row["id"])
+            audit_log.record_action(conn, action=act, actor=actor, now=now, connection_id=row["id"])
         if state is ConnectionState.PAUSED:
             announce(self._context.redis, self._context.keys, Announcement(connection=row["id"]))
         self._wake()
         return self.get(name)
 
     def test(self, name: str) -> ConnectionTest:
-        """Ask the provider whether the account can send. Nothing is sent, and nothing is changed.
+        """Check with the provider whether the account can send. Nothing is sent, and nothing is changed.
 
         :raises NotFoundError: no connection has this name.
         """

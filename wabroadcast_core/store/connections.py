@@ -76,9 +76,9 @@ def is_used(conn: Connection, key: int) -> bool:
 
 
 def take_over_pause(conn: Connection, key: int) -> bool:
-    """Turn a pause by the engine into a pause by a person, which only a person ends.
+    """Turn an automatic pause into a pause by a person, which only a person ends.
 
-    :returns: whether the connection was paused by the engine.
+    :returns: whether the connection was paused automatically.
     """
     statement = update(connections).where(
         connections.c.id == key,
@@ -91,7 +91,7 @@ def take_over_pause(conn: Connection, key: int) -> bool:
 def set_state(conn: Connection, key: int, state: ConnectionState, *, reason: str | None, now: float) -> bool:
     """Set the state of a connection.
 
-    :param reason: why the engine paused it; None if a person acts.
+    :param reason: the reason of an automatic pause; None if a person pauses or resumes it.
     :returns: whether the state has changed.
     """
     statement = (

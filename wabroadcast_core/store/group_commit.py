@@ -98,7 +98,7 @@ class GroupCommit:
         while pieces := self._next_pieces():
             try:
                 self._commit(pieces)
-            except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits these pieces
+            except Exception as error:  # noqa: BLE001 - it is raised to the callers of these pieces
                 if len(pieces) == 1:
                     _fail(pieces[0], error)
                 else:
@@ -123,7 +123,7 @@ class GroupCommit:
         for piece in pieces:
             try:
                 self._commit([piece])
-            except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits this piece
+            except Exception as error:  # noqa: BLE001 - it is raised to the caller of this piece
                 _fail(piece, error)
 
     def _commit(self, pieces: list[_Piece]) -> None:

@@ -1,4 +1,4 @@
-"""Contract suites: tests of what the engine requires of every plugin.
+"""Contract suites: tests of what every plugin must do.
 
 Subclass one in a test module, and pytest runs its tests. No other package is needed:
 
@@ -110,11 +110,11 @@ class SenderContract(_PluginContract):
             await aclose()
         await self._context.http.aclose()
 
-    def test_its_capabilities_are_known_to_the_engine(self) -> None:
+    def test_its_capabilities_are_known(self) -> None:
         capabilities = self.sender_class.capabilities
 
         assert capabilities.types, "capabilities.types is empty"
-        assert capabilities.types <= _TYPES, "capabilities.types has a message type that the engine does not know"
+        assert capabilities.types <= _TYPES, "capabilities.types has an unknown message type"
         assert set(capabilities.media_bytes) <= capabilities.types, "media_bytes has a type that is not in types"
         assert capabilities.text_length > 0, "capabilities.text_length is not positive"
 
@@ -168,7 +168,7 @@ class SenderContract(_PluginContract):
         assert not asyncio.run(leftovers()), "a task is running after the last send and aclose: end it there"
 
     async def _send_all(self) -> list[object]:
-        """Send all messages at the same time, as the engine does, and return how each send ended."""
+        """Send all messages at the same time, as a worker does, and return how each send ended."""
         sender = self.make_sender()
         outcomes = await asyncio.gather(*(_outcome_of(sender, message) for message in self.messages()))
         await self.close(sender)

@@ -15,7 +15,7 @@ class NullSettings(Model):
 
 
 class NullSender:
-    """A sender that accepts every message at once, so that a benchmark measures only the engine.
+    """A sender that accepts every message at once, so that a benchmark measures only the core.
 
     It is not installed: register this module as a plugin.
     """

@@ -9,7 +9,7 @@ from wabroadcast_core.transport.sender_contexts import SenderContexts, close_sen
 
 
 async def probe(context: Context, snapshot: ConnectionSnapshot) -> ConnectionTest:
-    """Ask a connection's provider for the state of the account, without sending.
+    """Request the state of the account from a connection's provider, without sending.
 
     :returns: the state that the provider reports. A failure is a result too, with its reason: ``down`` if the sender
         raised a SendError, ``unknown`` after any other exception.

@@ -98,7 +98,7 @@ class EvolutionSettings(GatewaySettings):
         0, ge=0, le=60_000, description="How long the recipient sees the typing indicator before the message."
     )
     link_preview: bool = Field(
-        False, description="Show a preview of links in every text; if off, only where the message asks for it."
+        False, description="Show a preview of links in every text; if off, only where the message requests it."
     )
 
 

@@ -88,7 +88,7 @@ class WahaSettings(GatewaySettings):
     )
     timeout_seconds: float = Field(30, gt=0, le=120, description="Longest time in seconds that the server may take.")
     link_preview: bool = Field(
-        False, description="Show a preview of links in every text; if off, only where the message asks for it."
+        False, description="Show a preview of links in every text; if off, only where the message requests it."
     )
 
 

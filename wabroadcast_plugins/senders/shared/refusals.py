@@ -48,7 +48,7 @@ def refusal(code: str, *, kind: str, retry_after: float | None = None) -> Thrott
     if code in _NEW_CONTACT_REFUSALS:
         return Throttled(reason, _NEW_CONTACT_REFUSALS[code], retry_after=retry_after, scope="new_contacts")
     if code == RATE_OVERLIMIT:
-        return Throttled(reason, "WhatsApp asked the gateway to slow down", retry_after=retry_after)
+        return Throttled(reason, "WhatsApp requires the gateway to slow down", retry_after=retry_after)
     return Temporary(reason, f"WhatsApp answered the gateway with error {code}", retry_after=retry_after)
 
 
