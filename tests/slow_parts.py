@@ -1,0 +1,109 @@
+"""Slow disks and distant servers, in a reproducible way."""
+
+import asyncio
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, event
+
+
+class SlowCommits:
+    """Delays the commits of a SQLAlchemy engine as a slow disk does, and counts them.
+
+    :param base: seconds that every commit takes longer.
+    :param spike: seconds that one commit in ``every`` takes longer in addition.
+    """
+
+    def __init__(self, db_engine: Engine, *, base: float = 0.002, spike: float = 0.15, every: int = 20) -> None:
+        self.commits = 0
+        self._base, self._spike, self._every = base, spike, every
+        self._random = random.Random(4)
+        event.listen(db_engine, "commit", self._delay)
+
+    def _delay(self, conn: Connection) -> None:
+        if not conn.get_execution_options().get("wab_write"):
+            return
+        self.commits += 1
+        time.sleep(self._base + (self._spike if self._random.randrange(self._every) == 0 else 0))
+
+
+class DistantServer:
+    """A proxy in front of a server that delays what it passes on, in its own thread.
+
+    :param round_trip: seconds; half of it in each direction.
+    """
+
+    def __init__(self, target: str, directory: Path, *, round_trip: float) -> None:
+        self.path = directory / "distant.sock"
+        self._target = target
+        self._delay = round_trip / 2
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begin to pass on."""
+        self._thread.start()
+        self._started.wait()
+
+    def stop(self) -> None:
+        """Cut all connections."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        with asyncio.Runner() as runner:
+            runner.run(self._serve_until_stopped())
+
+    async def _serve_until_stopped(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_unix_server(self._accept, str(self.path))
+        self._started.set()
+        await self._stopping.wait()
+        server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve in a task of our own: asyncio logs the cancellation of those that it makes."""
+        task = self._loop.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_unix_connection(self._target)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._pass_on(reader, far_writer))
+                both.create_task(self._pass_on(far_reader, writer))
+            await asyncio.sleep(self._delay)
+        finally:
+            for one in (writer, far_writer):
+                one.close()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65_536):
+                self._loop.call_later(self._delay, self._write, writer, data)
+        self._loop.call_later(self._delay, writer.close)
+
+    @staticmethod
+    def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
+        if not writer.is_closing():
+            writer.write(data)
+
+
+@contextlib.contextmanager
+def distant(target: str, directory: Path, *, round_trip: float) -> Iterator[Path]:
+    """Yield the path of a socket behind which ``target`` is ``round_trip`` seconds away."""
+    server = DistantServer(target, directory, round_trip=round_trip)
+    server.start()
+    try:
+        yield server.path
+    finally:
+        server.stop()
