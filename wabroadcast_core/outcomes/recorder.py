@@ -1,6 +1,7 @@
 """Outcomes on their way into the store: many turns' in one transaction, kept while the store is away."""
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,6 +27,10 @@ log = logging.getLogger(__name__)
 
 MOST_WAITING = 10_000  # outcomes; beyond that nothing new is claimed
 MOST_AT_ONCE = 2_000
+ENOUGH = 4  # outcomes that are worth a transaction; fewer wait for company, as each transaction waits for the disk
+LEAST_PATIENCE = 0.08  # seconds that they wait at most, where commits are cheap
+MOST_PATIENCE = 0.25
+COMMITS_OF_PATIENCE = 10  # where they are not, as long as so many commits take
 
 _WITH_ATTEMPT = frozenset({MessageStatus.FAILED, MessageStatus.RETRY, MessageStatus.UNKNOWN})
 
@@ -41,9 +46,9 @@ class Result:
 
 
 class Recorder:
-    """Takes results on the event loop and stores them in the order of their coming.
+    """Takes results on the event loop and stores them in the order in which they came.
 
-    :param recorded: told on the event loop, after the commit, which results were stored.
+    :param recorded: called on the event loop with the results of a transaction, after its commit.
     """
 
     def __init__(self, group_commit: GroupCommit, *, recorded: Callable[[Sequence[Result]], None]) -> None:
@@ -52,6 +57,8 @@ class Recorder:
         self._waiting: list[Result] = []
         self._unstored = 0
         self._task: asyncio.Task[None] | None = None
+        self._enough = asyncio.Event()
+        self._is_hurried = False
         self._eased = asyncio.Event()
         self._eased.set()
 
@@ -61,6 +68,8 @@ class Recorder:
         self._unstored += 1
         if self._unstored >= MOST_WAITING:
             self._eased.clear()
+        if len(self._waiting) >= ENOUGH:
+            self._enough.set()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._store_all())
 
@@ -85,12 +94,15 @@ class Recorder:
         await self._eased.wait()
 
     async def flush(self) -> None:
-        """Wait until all that was added is stored."""
+        """Wait until every result is stored; from now on results do not wait for company."""
+        self._is_hurried = True
+        self._enough.set()
         while self._task is not None:
             await asyncio.shield(self._task)
 
     async def _store_all(self) -> None:
         while self._waiting:
+            await self._wait_for_company()
             batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
             await self._store(batch)
             self._unstored -= len(batch)
@@ -106,11 +118,21 @@ class Recorder:
         except Exception:
             log.exception("what follows from %d recorded outcomes failed", len(batch))
 
+    async def _wait_for_company(self) -> None:
+        """Let few results wait for others, the longer the more a transaction costs just then."""
+        if len(self._waiting) >= ENOUGH or self._is_hurried:
+            return
+        patience = min(max(LEAST_PATIENCE, COMMITS_OF_PATIENCE * self._group_commit.commit_seconds), MOST_PATIENCE)
+        self._enough.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._enough.wait()
+
     async def _store(self, batch: list[Result]) -> None:
         waited, shares = False, _shares_of(batch, packed=True)
         while True:
             try:
-                await self._group_commit.run(partial(_record, shares), patient=True)
+                await self._group_commit.run(partial(_record, shares), urgent=False)
             except NotHeldError:
                 shares = _shares_of(batch, packed=False)
                 continue

@@ -1,4 +1,8 @@
-"""Store work of the event loop: short pieces on a few threads, and what waits at one moment is committed together."""
+"""Group commit: pieces of store work run on a few threads, and those that wait at one moment share a transaction.
+
+Where the database lets transactions run beside each other, one thread is for urgent pieces only: a claim never waits
+behind a record.
+"""
 
 import asyncio
 import logging
@@ -21,7 +25,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Item = TypeVar("Item", int, str)
 MOST_TOGETHER = 64
-PATIENCE = 0.01  # seconds that work which can wait does so, for other work to share a transaction with
+FOLLOWED = 0.2  # of what the last commit took
 
 
 @dataclass(slots=True)
@@ -45,8 +49,9 @@ class _Piece:
 class GroupCommit:
     """Runs pieces of work for one event loop.
 
-    :param completed: told from a store thread which broadcasts were completed by a transaction, after its commit.
-    :param opted_out: told likewise which numbers must not be messaged any more, before anybody's work counts as done.
+    :param threads: with more than one, the first takes urgent work only.
+    :param completed: called in a store thread with the broadcasts that a transaction completed, after its commit.
+    :param opted_out: called likewise with numbers that must not be messaged any more, before the pieces are resolved.
     """
 
     def __init__(
@@ -62,27 +67,30 @@ class GroupCommit:
         self._clock = clock
         self._completed = completed
         self._opted_out = opted_out
-        self._waiting: deque[_Piece] = deque()
-        self._patient: deque[_Piece] = deque()
+        self._urgent: deque[_Piece] = deque()
+        self._others: deque[_Piece] = deque()
         self._changed = threading.Condition()
         self._stopping = False
+        self.commit_seconds = 0.0  # what a transaction takes, smoothed
         self._threads = [
-            threading.Thread(target=self._work, name=f"wabroadcast-store-{number}", daemon=True)
+            threading.Thread(
+                target=self._work, args=(threads > 1 and number == 0,), name=f"wabroadcast-store-{number}", daemon=True
+            )
             for number in range(threads)
         ]
         for thread in self._threads:
             thread.start()
 
-    async def run(self, work: Callable[[UnitOfWork], Result], *, patient: bool = False) -> Result:
-        """Run ``work`` in a transaction, maybe with others'; it may be run again after a failure of theirs.
+    async def run(self, work: Callable[[UnitOfWork], Result], *, urgent: bool = True) -> Result:
+        """Run ``work`` in a transaction, which it may share; it may run again after another piece failed.
 
-        :param patient: it waits a moment for others, as each transaction waits for the disk.
+        :param urgent: others must not delay it.
         :raises UnavailableError: the store cannot be reached; nothing was stored.
         """
         piece = _Piece(work, asyncio.get_running_loop().create_future())
         with self._changed:
-            (self._patient if patient else self._waiting).append(piece)
-            self._changed.notify()
+            (self._urgent if urgent else self._others).append(piece)
+            self._changed.notify_all()
         result: Result = await piece.future
         return result
 
@@ -94,36 +102,32 @@ class GroupCommit:
         for thread in self._threads:
             thread.join()
 
-    def _work(self) -> None:
-        while pieces := self._next_pieces():
+    def _work(self, urgent_only: bool) -> None:  # noqa: FBT001 - a thread's argument
+        while pieces := self._next_pieces(urgent_only=urgent_only):
             try:
                 self._commit(pieces)
-            except Exception as error:  # noqa: BLE001 - it is raised to the callers of these pieces
+            except Exception as error:  # noqa: BLE001 - raised to the callers of these pieces
                 if len(pieces) == 1:
                     _fail(pieces[0], error)
                 else:
                     self._commit_singly(pieces)
 
-    def _next_pieces(self) -> list[_Piece]:
+    def _next_pieces(self, *, urgent_only: bool) -> list[_Piece]:
+        """Wait for pieces that share the next transaction; none: the work is over."""
         with self._changed:
-            due_at: float | None = None  # when what can wait has waited long enough
-            while not self._stopping and not self._waiting:
-                now = time.monotonic()
-                if not self._patient:
-                    due_at = None
-                elif due_at is None:
-                    due_at = now + PATIENCE
-                elif now >= due_at:
-                    break
-                self._changed.wait(None if due_at is None else max(0.0, due_at - now))
-            pieces = [self._patient.popleft() for _ in range(min(MOST_TOGETHER, len(self._patient)))]
-            return pieces + [self._waiting.popleft() for _ in range(min(MOST_TOGETHER, len(self._waiting)))]
+            if urgent_only:
+                self._changed.wait_for(lambda: self._urgent or self._stopping)
+                return _pop(self._urgent)
+            self._changed.wait_for(lambda: self._urgent or self._others or self._stopping)
+            if len(self._threads) == 1:  # they share the commit
+                return _pop(self._others) + _pop(self._urgent)
+            return _pop(self._others) or _pop(self._urgent)
 
     def _commit_singly(self, pieces: list[_Piece]) -> None:
         for piece in pieces:
             try:
                 self._commit([piece])
-            except Exception as error:  # noqa: BLE001 - it is raised to the caller of this piece
+            except Exception as error:  # noqa: BLE001 - raised to the caller of this piece
                 _fail(piece, error)
 
     def _commit(self, pieces: list[_Piece]) -> None:
@@ -133,13 +137,19 @@ class GroupCommit:
                 piece.result = piece.work(unit)
             return apply_changes(conn, unit.changes, now=unit.now), unit.opted_out
 
+        began = time.monotonic()
         completed, opted_out = self._database.transact(transaction)
+        self.commit_seconds += FOLLOWED * (time.monotonic() - began - self.commit_seconds)
         if opted_out:
             _notify(self._opted_out, opted_out)
         for loop in {piece.future.get_loop() for piece in pieces}:
             _call(loop, _resolve, [piece for piece in pieces if piece.future.get_loop() is loop])
         if completed:
             _notify(self._completed, completed)
+
+
+def _pop(pieces: deque[_Piece]) -> list[_Piece]:
+    return [pieces.popleft() for _ in range(min(MOST_TOGETHER, len(pieces)))]
 
 
 def _notify(callback: Callable[[list[Item]], None], items: list[Item]) -> None:

@@ -15,7 +15,15 @@ from tests.core.store.harness import StoreHarness
 from wabroadcast_core.background import RETRY_SECONDS
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.outcomes.recorder import MOST_AT_ONCE, MOST_WAITING, Recorder, Result
+from wabroadcast_core.outcomes.recorder import (
+    ENOUGH,
+    LEAST_PATIENCE,
+    MOST_AT_ONCE,
+    MOST_PATIENCE,
+    MOST_WAITING,
+    Recorder,
+    Result,
+)
 from wabroadcast_core.store import tables
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.outcomes import Outcome
@@ -81,19 +89,80 @@ async def test_outcomes_are_recorded_in_the_order_in_which_they_were_added_and_r
 
 
 @simulated
-async def test_outcomes_that_are_added_during_a_commit_are_recorded_by_the_next() -> None:
-    recording, messages = Recording(), [claimed(place) for place in range(3)]
-    recording.recorder.add(sent(messages[0]))
+async def test_what_comes_during_a_commit_is_recorded_by_the_next() -> None:
+    recording, messages = Recording(), [claimed(place) for place in range(ENOUGH + 2)]
+    for message in messages[:ENOUGH]:
+        recording.recorder.add(sent(message))
     await asyncio.sleep(0)  # the commit has begun
-    recording.recorder.add(sent(messages[1]))
-    recording.recorder.add(sent(messages[2]))
+    for message in messages[ENOUGH:]:
+        recording.recorder.add(sent(message))
 
     await recording.recorder.flush()
 
     assert [keys_of([result.claimed for result in batch]) for batch in recording.batches] == [
-        keys_of(messages[:1]),
-        keys_of(messages[1:]),
+        keys_of(messages[:ENOUGH]),
+        keys_of(messages[ENOUGH:]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("commit_seconds", "patience"),
+    [
+        pytest.param(0.0, LEAST_PATIENCE, id="cheap"),
+        pytest.param(0.015, 0.15, id="as-long-as-ten-take"),
+        pytest.param(1.0, MOST_PATIENCE, id="never-very-long"),
+    ],
+)
+@simulated
+async def test_few_outcomes_wait_for_company_by_what_a_commit_costs(commit_seconds: float, patience: float) -> None:
+    recording = Recording()
+    recording.commits.commit_seconds = commit_seconds
+
+    recording.recorder.add(sent(claimed(0)))
+    await asyncio.sleep(patience - 0.01)
+    assert recording.batches == []
+
+    await asyncio.sleep(0.02)
+    assert recording.recorded == [claimed(0).key]
+
+
+@simulated
+async def test_outcomes_that_come_one_by_one_are_stored_once_they_are_enough() -> None:
+    recording = Recording()
+
+    for place in range(ENOUGH):
+        assert recording.batches == []
+        recording.recorder.add(sent(claimed(place)))
+        await asyncio.sleep(0.005)
+
+    assert len(recording.batches) == 1
+    assert len(recording.recorded) == ENOUGH
+
+
+@pytest.mark.parametrize("count", [pytest.param(ENOUGH, id="enough"), pytest.param(1_000, id="very-many")])
+@simulated
+async def test_a_large_batch_is_not_delayed(count: int) -> None:
+    recording = Recording()
+    recording.commits.commit_seconds = 1.0
+
+    for place in range(count):
+        recording.recorder.add(sent(claimed(place)))
+    await settle()
+
+    assert len(recording.recorded) == count
+
+
+@simulated
+async def test_a_flush_does_not_wait_for_company() -> None:
+    recording = Recording()
+    recording.recorder.add(sent(claimed(0)))
+    await settle()
+
+    began = asyncio.get_running_loop().time()
+    await recording.recorder.flush()
+
+    assert asyncio.get_running_loop().time() == began
+    assert recording.recorded == [claimed(0).key]
 
 
 @simulated
@@ -271,8 +340,8 @@ async def test_recording_goes_on_after_what_follows_from_it_failed() -> None:
 
     recorder = Recorder(commits, recorded=fail)
     recorder.add(sent(claimed(0)))
-    await settle()
+    await asyncio.sleep(MOST_PATIENCE)
     recorder.add(sent(claimed(1)))
-    await settle()
+    await asyncio.sleep(MOST_PATIENCE)
 
     assert recorder.is_empty

@@ -1,7 +1,12 @@
 """Store work that shares a transaction."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -12,7 +17,7 @@ from wabroadcast_core.models.status import BroadcastStatus
 from wabroadcast_core.outcomes.opt_outs import opt_out
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import broadcasts as broadcast_store
-from wabroadcast_core.store import group_commit as committer_module
+from wabroadcast_core.store import group_commit as group_commit_module
 from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
 
 
@@ -111,39 +116,137 @@ def test_who_is_opted_out_is_told_once_that_is_stored_and_before_it_counts_as_do
     assert told == [(["+6281200000001"], True)]
 
 
-@ON_SQLITE
-def test_what_can_wait_shares_the_transaction_of_what_comes_after(
-    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
+# --- urgent and other pieces -------------------------------------------------------------------------------------
+
+
+class FakeDatabase:
+    """A database without a store whose transactions take their time.
+
+    :param seconds: that each commit takes; those before the last are taken once each.
+    """
+
+    def __init__(self, *seconds: float) -> None:
+        self._seconds = deque(seconds or [0.0])
+        self.ended: list[float] = []
+
+    def transact(self, work: Callable[[Any], Any]) -> Any:
+        try:
+            return work(None)
+        finally:
+            time.sleep(self._seconds.popleft() if len(self._seconds) > 1 else self._seconds[0])
+            self.ended.append(time.monotonic())
+
+
+@contextlib.asynccontextmanager
+async def committing(database: Any, *, threads: int = 1) -> AsyncIterator[GroupCommit]:
+    group_commit = GroupCommit(database, SystemClock(), threads=threads, completed=print, opted_out=print)
+    yield group_commit
+    await asyncio.to_thread(group_commit.close)
+
+
+def no_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit_module, "apply_changes", lambda *_, **__: [])
+
+
+def same(unit: UnitOfWork) -> UnitOfWork:
+    return unit
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_pieces_of_either_kind_are_all_done(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    no_changes(monkeypatch)
+
+    def piece(place: int) -> Callable[[UnitOfWork], int]:
+        return lambda _: place
+
+    async def run() -> list[int]:
+        async with committing(FakeDatabase(), threads=threads) as group_commit:
+            pieces = [group_commit.run(piece(place), urgent=bool(place % 2)) for place in range(500)]
+            return list(await asyncio.gather(*pieces))
+
+    assert asyncio.run(run()) == list(range(500))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("urgent", [pytest.param(True, id="urgent"), pytest.param(False, id="not-urgent")])
+def test_pieces_do_not_wait_for_company(monkeypatch: pytest.MonkeyPatch, *, threads: int, urgent: bool) -> None:
+    no_changes(monkeypatch)
+
+    async def run() -> float:
+        async with committing(FakeDatabase(0.0), threads=threads) as group_commit:
+            began = time.monotonic()
+            for _ in range(20):
+                await group_commit.run(same, urgent=urgent)
+            return time.monotonic() - began
+
+    assert asyncio.run(run()) < 1.0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_pieces_that_come_during_a_transaction_share_the_next_one(
+    monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
-    monkeypatch.setattr(committer_module, "PATIENCE", 60.0)
+    no_changes(monkeypatch)
 
-    async def run() -> tuple[UnitOfWork, UnitOfWork]:
-        group_commit = GroupCommit(harness.database, SystemClock(), threads=1, completed=print, opted_out=print)
-        patient = asyncio.create_task(group_commit.run(lambda unit: unit, patient=True))
-        await asyncio.sleep(0)  # it is handed over
-        units = await group_commit.run(lambda unit: unit), await patient
-        await asyncio.to_thread(group_commit.close)
-        return units
+    async def run() -> list[UnitOfWork]:
+        async with committing(FakeDatabase(0.2), threads=threads) as group_commit:
+            first = asyncio.create_task(group_commit.run(same, urgent=False))
+            await asyncio.sleep(0.05)
+            later = [asyncio.create_task(group_commit.run(same, urgent=False)) for _ in range(10)]
+            return [await first, *await asyncio.gather(*later)]
 
-    eager, patient = asyncio.run(run())
+    first, *later = asyncio.run(run())
 
-    assert eager is patient
+    assert all(unit is later[0] for unit in later)
+    assert first is not later[0]
 
 
-@ON_SQLITE
-@pytest.mark.parametrize("patience", [0.0, 60.0], ids=["its-time-is-up", "the-group_commit-closes"])
-def test_what_can_wait_is_not_left_behind(
-    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch, patience: float
+@pytest.mark.parametrize("threads", [1, 2])
+def test_pieces_that_wait_are_done_before_it_closes(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    no_changes(monkeypatch)
+
+    async def run() -> list[UnitOfWork]:
+        async with committing(FakeDatabase(0.05), threads=threads) as group_commit:
+            waiting = [asyncio.create_task(group_commit.run(same, urgent=bool(place % 2))) for place in range(200)]
+            await asyncio.sleep(0)
+        return await asyncio.gather(*waiting)
+
+    assert len(asyncio.run(run())) == 200
+
+
+def test_with_two_threads_an_urgent_piece_does_not_wait_behind_a_slow_other_one(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(committer_module, "PATIENCE", patience)
+    no_changes(monkeypatch)
+    working, ended = threading.Event(), threading.Event()
 
-    async def run() -> str:
-        group_commit = GroupCommit(harness.database, SystemClock(), threads=1, completed=print, opted_out=print)
-        waiting = asyncio.create_task(group_commit.run(lambda _: "done", patient=True))
-        await asyncio.sleep(0)
-        if not patience:
-            await waiting
-        await asyncio.to_thread(group_commit.close)
-        return await waiting
+    def slow(unit: UnitOfWork) -> str:
+        del unit
+        working.set()
+        return "ended" if ended.wait(30) else "kept waiting"
 
-    assert asyncio.run(run()) == "done"
+    async def run() -> tuple[UnitOfWork, str]:
+        async with committing(FakeDatabase(), threads=2) as group_commit:
+            other = asyncio.create_task(group_commit.run(slow, urgent=False))
+            await asyncio.to_thread(working.wait, 30)
+            urgent = await asyncio.wait_for(group_commit.run(same), 20)
+            ended.set()
+            return urgent, await other
+
+    urgent, other = asyncio.run(run())
+
+    assert urgent is not None
+    assert other == "ended"
+
+
+def test_it_learns_what_a_transaction_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    no_changes(monkeypatch)
+
+    async def run() -> float:
+        async with committing(FakeDatabase(0.05)) as group_commit:
+            assert group_commit.commit_seconds == 0
+            for _ in range(15):
+                await group_commit.run(same)
+            return group_commit.commit_seconds
+
+    assert 0.04 < asyncio.run(run()) < 1.0
