@@ -10,7 +10,7 @@ from wabroadcast_core.control.announcements import Announcement
 from wabroadcast_core.delivery.claims import NEVER, DueWork
 from wabroadcast_core.keys import Keys
 
-WAKE_EARLY = 1.5  # seconds: Huey looks at its schedule once a second
+WAKE_EARLY = 1.5  # seconds: Huey looks at its schedule once a second; the turn waits for the moment itself
 
 
 class Wakeups:
@@ -25,17 +25,18 @@ class Wakeups:
     async def requeue(self, connection_id: int, due_work: DueWork, *, slot: float = 0) -> None:
         """Put the connection's next turn into the queue: for now, or for when its next work is due.
 
-        :param slot: the connection's next slot, where that is far away: the turn begins a little before it.
+        :param slot: the connection's next slot, where that is far away.
         """
         if due_work.connection is None or not due_work.connection.active:
             return
-        due = max(0.0 if due_work.candidates else due_work.next_due, slot - WAKE_EARLY)
+        due = max(0.0 if due_work.candidates else due_work.next_due, slot)
         if due != NEVER:
             await self.queue_turn(connection_id, rank=due_work.top_rank, due=due)
 
     async def queue_turn(self, connection_id: int, *, rank: int, due: float) -> None:
-        """Put a turn into the queue, for now or for the second of ``due``."""
-        at = None if due <= self._clock.now() + 1 else due
+        """Put a turn into the queue that begins a little before ``due`` (UNIX seconds)."""
+        early = due - WAKE_EARLY
+        at = None if early <= self._clock.now() + 1 else early
         await asyncio.to_thread(self._work_queue.turn, connection_id, rank=rank, at=at)
 
     async def notify_lanes(self, connection_id: int) -> None:

@@ -29,15 +29,21 @@ class Waking:
     [
         pytest.param(DueWork(connection(), DUE_NOW, top_rank=2), 0, [(1, 2, None)], id="work-is-due"),
         pytest.param(
-            DueWork(connection(), next_due=START + 60, top_rank=1), 0, [(1, 1, START + 60)], id="work-is-due-later"
+            DueWork(connection(), next_due=START + 60, top_rank=1),
+            0,
+            [(1, 1, START + 60 - WAKE_EARLY)],
+            id="work-is-due-later",
         ),
-        pytest.param(DueWork(connection(), next_due=START + 1), 0, [(1, 0, None)], id="work-is-due-in-a-second"),
+        pytest.param(DueWork(connection(), next_due=START + 2), 0, [(1, 0, None)], id="work-is-due-soon"),
         pytest.param(DueWork(connection(), next_due=NEVER), 0, [], id="no-work"),
         pytest.param(
-            DueWork(connection(), DUE_NOW), START + 60, [(1, 0, START + 60 - WAKE_EARLY)], id="a-little-before-the-slot"
+            DueWork(connection(), DUE_NOW), START + 60, [(1, 0, START + 60 - WAKE_EARLY)], id="a-distant-slot"
         ),
         pytest.param(
-            DueWork(connection(), next_due=START + 90), START + 60, [(1, 0, START + 90)], id="work-after-the-slot"
+            DueWork(connection(), next_due=START + 90),
+            START + 60,
+            [(1, 0, START + 90 - WAKE_EARLY)],
+            id="work-after-the-slot",
         ),
         pytest.param(DueWork(connection(active=False), DUE_NOW), 0, [], id="a-paused-connection"),
         pytest.param(DueWork(None, DUE_NOW), 0, [], id="no-connection"),
