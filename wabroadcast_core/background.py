@@ -38,6 +38,11 @@ class BackgroundTasks:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within)
 
+    async def wait_all(self) -> None:
+        """Wait until no task is running."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks))
+
     async def cancel(self) -> None:
         """Cancel all tasks and wait for their end."""
         await cancel_all(self._tasks)

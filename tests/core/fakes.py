@@ -18,8 +18,8 @@ from tests.core.store.harness import StoreHarness
 from wabroadcast_core.background import BackgroundTasks
 from wabroadcast_core.control.announcements import Announcement
 from wabroadcast_core.delivery.claims import NEVER, DueWork
+from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.delivery.resources import TurnResources
-from wabroadcast_core.delivery.slot_queue import PendingSend
 from wabroadcast_core.errors import PluginError
 from wabroadcast_core.hookspecs import Capabilities
 from wabroadcast_core.models.base import Model
@@ -92,9 +92,10 @@ class FakeGroupCommit:
     def __init__(self, store: StoreHarness | None = None, *, answers: Iterable[object] = ()) -> None:
         self.transactions = _Transactions(store, answers=answers)
         self.works: list[Callable[[UnitOfWork], Any]] = []
+        self.commit_seconds = 0.0
 
-    async def run(self, work: Callable[[UnitOfWork], Any], *, patient: bool = False) -> Any:
-        del patient
+    async def run(self, work: Callable[[UnitOfWork], Any], *, urgent: bool = True) -> Any:
+        del urgent
         await asyncio.sleep(0)
         self.works.append(work)
         return self.transactions.do(work)
@@ -294,11 +295,14 @@ class FakeLiveSenders:
     def __init__(self, sender: Any = None, *, error: Exception | None = None) -> None:
         self.sender: Any = sender or FakeSender()
         self.error = error
+        self._live: dict[int, LiveConnection] = {}
 
     def of(self, snapshot: ConnectionSnapshot) -> LiveConnection:
         if self.error is not None:
             raise self.error
-        return live(self.sender, of=snapshot)
+        made = self._live.setdefault(snapshot.id, live(self.sender, of=snapshot))
+        made.snapshot = snapshot
+        return made
 
     def find_sender(self, snapshot: ConnectionSnapshot) -> Any:
         return None if self.error is not None else self.of(snapshot).sender
@@ -601,6 +605,7 @@ class FakeSends:
 
     async def wait_for_end(self, connection_id: int) -> None:
         del connection_id
+        await asyncio.sleep(0.01)
 
 
 class FakeClaimer:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import StaticPool, create_engine
 
 from tests.core.store.harness import StoreHarness
-from wabroadcast_core.delivery.slot_queue import PendingSend
+from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.message import OutgoingMessage

@@ -6,7 +6,7 @@ from wabroadcast_core.delivery.claims import DueWork
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.new_contacts import NewContactGate
 from wabroadcast_core.delivery.preflight import Preflight
-from wabroadcast_core.delivery.slot_queue import PendingSend
+from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.recovery.held_claims import HeldClaims
 from wabroadcast_core.recovery.lease import WorkerLease
 from wabroadcast_core.snapshots import ConnectionSnapshot

@@ -1,24 +1,30 @@
-"""Empties a turn's slot queue: writes the intents of messages and starts each on its slot.
+"""Starts a turn's messages: writes their intents, then starts each on its slot.
 
-A message that is too late for its slot gives it up and gets another one.
+Intents are written as early as Redis takes to write them, no earlier: after a crash a written intent may have left. A
+message that is too late for its slot gives it up and gets another one.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 import redis
 
-from wabroadcast_core.background import RETRY_SECONDS
+from wabroadcast_core.background import RETRY_SECONDS, BackgroundTasks
+from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.delivery.resources import TurnResources
-from wabroadcast_core.delivery.slot_queue import PendingSend, SlotQueue
+from wabroadcast_core.delivery.slot_queue import SlotQueue
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.pacing.pace import Lateness
 from wabroadcast_core.recovery.intents import SealedError
 from wabroadcast_core.transport.live_senders import LiveConnection
 
+log = logging.getLogger(__name__)
+
 TOGETHER = 0.005  # seconds: messages whose slots lie this close share one writing of intents
 MOST_TOGETHER = 512
-LONGEST_HOLD = 1.0  # seconds that a ready message may wait for its start before it is claimed anew
+MOST_GROUPS = 64  # whose intents are being written, or that wait for their slots
+STALE = 1.3  # seconds since it became ready, beside what Redis takes, that a message may start: then it goes back
 
 
 class Dispatcher:
@@ -28,21 +34,34 @@ class Dispatcher:
         self._resources = resources
         self._queue = queue
         self._last_start = 0.0
+        self._groups = BackgroundTasks("starting messages")
+        self._free = asyncio.Semaphore(MOST_GROUPS)
 
     async def dispatch(self) -> None:
-        """Start messages until the queue is empty and no more will come."""
-        while (slot := await self._queue.first_slot()) is not None:
-            await self._sleep_until(slot - TOGETHER)
-            group = self._next_group()
-            if group and await self._mark(group) and (group := await self._admit(group)):
-                await self._start_group(group)
-        for pending in self._queue.late:
-            self._give_back(pending)
+        """Start messages until none are left and no more will get slots."""
+        try:
+            while (slot := await self._queue.first_slot()) is not None:
+                early = TOGETHER + self._marking
+                await self._sleep_until(slot - early)
+                if group := self._next_group(within=early + TOGETHER):
+                    await self._free.acquire()
+                    self._groups.spawn(self._mark_and_start(group))
+        finally:
+            await self._groups.wait_all()
 
-    def _next_group(self) -> list[PendingSend]:
+    @property
+    def _name(self) -> str:
+        return "(not read yet)" if self._queue.live is None else self._queue.live.snapshot.name
+
+    @property
+    def _marking(self) -> float:
+        """Seconds that the writing of intents is expected to take."""
+        return 0.0 if self._queue.live is None else self._queue.live.marking.expected
+
+    def _next_group(self, *, within: float) -> list[PendingSend]:
         now = self._now()
         group: list[PendingSend] = []
-        for pending in self._queue.pop_until(now + 2 * TOGETHER, most=MOST_TOGETHER):
+        for pending in self._queue.pop_until(now + within, most=MOST_TOGETHER):
             if pending.dropped or self._resources.stopping.is_set() or self._is_stale(pending, now):
                 self._skip_slot(pending)
             else:
@@ -51,14 +70,27 @@ class Dispatcher:
 
     def _is_stale(self, pending: PendingSend, now: float) -> bool:
         """Return whether it was claimed too long ago, or under a worker id that was settled meanwhile."""
-        return now - pending.ready_at > LONGEST_HOLD or pending.claimed.worker_id != self._resources.lease.worker_id
+        live = self._queue.live
+        longest = STALE + (live.lead(now) + live.reserving.expect(now) if live is not None else 0)
+        return now - pending.ready_at > longest or pending.claimed.worker_id != self._resources.lease.worker_id
+
+    async def _mark_and_start(self, group: list[PendingSend]) -> None:
+        try:
+            if await self._mark(group) and (admitted := await self._admit(group)):
+                await self._start_group(admitted)
+        except Exception:
+            log.exception("connection %s: messages could not be started; they return to the queue", self._name)
+            for pending in filter(self._queue.holds, group):
+                self._skip_slot(pending)
+        finally:
+            self._free.release()
 
     async def _mark(self, group: Sequence[PendingSend]) -> bool:
         """Write the intents of a group.
 
         :returns: whether they are written; otherwise no message of the group may start.
         """
-        keys = [pending.claimed.key for pending in group]
+        keys, asked_at = [pending.claimed.key for pending in group], self._now()
         try:
             await self._resources.lease.mark_started(keys)
         except (SealedError, UnavailableError, redis.RedisError):
@@ -66,6 +98,8 @@ class Dispatcher:
             for pending in group:
                 self._skip_slot(pending)
             return False
+        if self._queue.live is not None:
+            self._queue.live.marking.learn(self._now() - asked_at)
         return True
 
     async def _admit(self, group: list[PendingSend]) -> list[PendingSend]:
@@ -87,26 +121,28 @@ class Dispatcher:
 
     async def _start_group(self, group: Sequence[PendingSend]) -> None:
         live = self._queue.live
-        lateness = _lateness_of(live, group) if live is not None else {}
+        lateness = _lateness_of(live, group, now=self._now()) if live is not None else {}
         unstarted: list[int] = []
         for pending in group:
             now = self._now()
             if pending.slot > now:
                 await asyncio.sleep(pending.slot - now)
                 now = self._now()
-            if not pending.dropped and live is not None and self._may_start(pending, lateness, now):
+            if self._may_not_start(pending) or live is None:
+                unstarted.append(pending.claimed.key)
+                self._skip_slot(pending)
+            elif self._is_in_time(pending, lateness, now):
                 self._queue.remove(pending)
                 self._resources.sends.start(live, pending)
-                continue
-            unstarted.append(pending.claimed.key)
-            has_own_slots = pending.broadcast.draft.rate is not None  # no other broadcast may use them
-            if pending.dropped or live is None or has_own_slots:
-                self._skip_slot(pending)
             else:
+                unstarted.append(pending.claimed.key)
                 self._queue.give_up_slot(pending)
         self._resources.intents.forget(unstarted, started=False)
 
-    def _may_start(self, pending: PendingSend, lateness: dict[int, Lateness], now: float) -> bool:
+    def _may_not_start(self, pending: PendingSend) -> bool:
+        return pending.dropped or self._resources.stopping.is_set()
+
+    def _is_in_time(self, pending: PendingSend, lateness: dict[int, Lateness], now: float) -> bool:
         allowed, late = lateness[pending.broadcast.id], now - pending.slot
         if late > allowed.most or (late > allowed.free and now - self._last_start < allowed.gap):
             return False
@@ -116,9 +152,6 @@ class Dispatcher:
     def _skip_slot(self, pending: PendingSend, *, wait: float = 0, reason: str | None = None) -> None:
         """Return a message to the store and release its slot."""
         self._queue.release_slot(pending.slot)
-        self._give_back(pending, wait=wait, reason=reason)
-
-    def _give_back(self, pending: PendingSend, *, wait: float = 0, reason: str | None = None) -> None:
         self._queue.remove(pending)
         self._resources.recorder.give_back(pending.claimed, now=self._now(), wait=wait, reason=reason)
 
@@ -131,10 +164,11 @@ class Dispatcher:
         return self._resources.clock.now()
 
 
-def _lateness_of(live: LiveConnection, group: Sequence[PendingSend]) -> dict[int, Lateness]:
+def _lateness_of(live: LiveConnection, group: Sequence[PendingSend], *, now: float) -> dict[int, Lateness]:
     """Return how late messages may start, by broadcast."""
     lateness: dict[int, Lateness] = {}
     for pending in group:
         if pending.broadcast.id not in lateness:
-            lateness[pending.broadcast.id] = Lateness.of(live.snapshot.limits, pending.broadcast.draft.rate)
+            own = pending.broadcast.draft.rate
+            lateness[pending.broadcast.id] = Lateness.of(live.snapshot.limits, own, lead=live.lead(now))
     return lateness

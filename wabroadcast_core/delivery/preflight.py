@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from wabroadcast_core.delivery.slot_queue import PendingSend
+from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.errors import PluginError
 from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.models.status import SkipReason

@@ -15,7 +15,7 @@ from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.new_contacts import NewContactGate
 from wabroadcast_core.delivery.number_check import NotFoundYet, NotOnWhatsApp, NumberCheck
 from wabroadcast_core.delivery.primed_pace import PrimedPace
-from wabroadcast_core.delivery.slot_queue import PendingSend
+from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, SendError
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.status import SkipReason

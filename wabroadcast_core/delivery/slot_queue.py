@@ -1,34 +1,17 @@
-"""The messages of one turn between claim and start, in the order of their slots.
+"""The messages of one turn between claim and start: ready ones without a slot, and those in the order of their slots.
 
-Planners fill the queue, the dispatcher empties it. It also accounts for the turn's slots, so that the limiter learns
-which of them were not used.
+The planner adds ready messages, the scheduler gives them slots, the dispatcher starts them. The queue also accounts for
+the turn's slots, so that the limiter learns which of them were not used.
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from wabroadcast_core.control.announcements import Announcement
-from wabroadcast_core.models.message import OutgoingMessage
+from wabroadcast_core.delivery.ready_messages import PendingSend, ReadyMessages
 from wabroadcast_core.pacing.pace import SlotReport
-from wabroadcast_core.snapshots import BroadcastSnapshot
-from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.transport.live_senders import LiveConnection
-
-
-@dataclass(slots=True)
-class PendingSend:
-    """A claimed and rendered message on its way to its slot."""
-
-    claimed: Claimed
-    message: OutgoingMessage
-    broadcast: BroadcastSnapshot
-    ready_at: float
-    slot: float = 0.0  # unset until it has one
-    shift: float = 0.0  # of the connection's row of slots when the slot was given
-    dropped: bool = False  # cancelled, paused or opted out: it must not start
 
 
 class SlotQueue:
@@ -37,12 +20,18 @@ class SlotQueue:
     def __init__(self, connection_id: int) -> None:
         self.connection_id = connection_id
         self.live: LiveConnection | None = None  # through which they are sent
-        self.late: deque[PendingSend] = deque()  # gave up their slots, and wait for others
-        self._ended = False
-        self._filled = asyncio.Event()
+        self.ready = ReadyMessages()
+        self.has_news = False  # new work may have come since the planner looked
+        self.is_claiming = True  # more messages may become ready
+        self.fresh: set[int] = set()  # broadcasts of which no message was sent yet, as they were last looked at
+        self.next_slot = 0.0  # of the connection: no slot can be had before, as far as is known
+        self.next_of: dict[int, float] = {}  # by broadcast id: likewise, where its own rate says more
+        self.retry_at = 0.0  # no slot is reserved before, because the last reservation failed
+        self._is_scheduling = True  # more messages may get slots
         self._order: deque[PendingSend] = deque()
-        self._waiting: dict[int, PendingSend] = {}  # by message key, the late ones too
-        self._requested = 0  # messages that slots or claims are being requested for
+        self._scheduled = asyncio.Event()
+        self._waiting: dict[int, PendingSend] = {}  # with a slot, by message key
+        self._requested = 0  # messages that are being claimed
         self._collecting: dict[int, list[Announcement]] = {}  # announcements since, for each claim under way
         self._alarms: list[asyncio.Event] = []
         self._report = SlotReport()
@@ -50,10 +39,14 @@ class SlotQueue:
 
     @property
     def load(self) -> int:
-        """How many requests the queue will lead to: pending sends, and those being requested."""
-        return self._requested + len(self._waiting)
+        """How many requests the queue will lead to: pending sends, and those being claimed."""
+        return self._requested + len(self.ready) + len(self._waiting)
 
-    # --- being filled ------------------------------------------------------------------------------------------
+    def unscheduled_from(self, rank: int) -> int:
+        """Return how many messages of this priority or a higher one have no slot yet, counting those being claimed."""
+        return self._requested + self.ready.count_from(rank)
+
+    # --- waking ------------------------------------------------------------------------------------------------
 
     def new_alarm(self) -> asyncio.Event:
         """Return an event that :meth:`wake` sets; the caller clears it."""
@@ -61,87 +54,70 @@ class SlotQueue:
         self._alarms.append(alarm)
         return alarm
 
-    def wake(self) -> None:
-        """Make the planners look again: new work came, or control changed something."""
+    def wake(self, *, but: asyncio.Event | None = None) -> None:
+        """Make the planner and the scheduler look again.
+
+        :param but: the alarm of the caller.
+        """
         for alarm in self._alarms:
-            alarm.set()
-
-    @contextlib.contextmanager
-    def requesting(self, count: int) -> Iterator[None]:
-        """Count ``count`` messages as load while slots and claims are requested for them."""
-        self._requested += count
-        try:
-            yield
-        finally:
-            self._requested -= count
-
-    @contextlib.contextmanager
-    def collecting_announcements(self) -> Iterator[list[Announcement]]:
-        """Collect what is announced while a claim is under way; the claim saw earlier changes in the store."""
-        announced: list[Announcement] = []
-        self._collecting[id(announced)] = announced
-        try:
-            yield announced
-        finally:
-            del self._collecting[id(announced)]
-
-    def enqueue(self, pending: PendingSend, slot: float, *, shift: float) -> None:
-        """Give a message its slot."""
-        pending.slot, pending.shift = slot, shift
-        self._waiting[pending.claimed.key] = pending
-        self._order.append(pending)
-        self._filled.set()
+            if alarm is not but:
+                alarm.set()
 
     def on_announcement(self, announcement: Announcement) -> None:
         """Drop what must not start any more; what is still being claimed is dropped once it is claimed."""
         for announced in self._collecting.values():
             announced.append(announcement)
-        self.drop_concerned([announcement], self._waiting.values())
+        self._drop_concerned([announcement], self._waiting.values())
+        self._drop_concerned([announcement], self.ready)
         self.wake()
 
-    def drop_concerned(self, announced: Iterable[Announcement], among: Iterable[PendingSend]) -> None:
-        """Drop the messages that announcements concern.
+    # --- becoming ready ----------------------------------------------------------------------------------------
 
-        :param among: no messages that were claimed after the announcement: a pause may have been taken back since.
+    def begin_claim(self, count: int) -> list[Announcement]:
+        """Count ``count`` messages as load while they are claimed.
+
+        :returns: a list that collects what is announced meanwhile: the claim does not see it in the store. Earlier
+            changes it sees; a pause may have been taken back since.
         """
+        announced: list[Announcement] = []
+        self._collecting[id(announced)] = announced
+        self._requested += count
+        return announced
+
+    def end_claim(self, count: int, announced: list[Announcement]) -> None:
+        """End what :meth:`begin_claim` began."""
+        self._requested -= count
+        del self._collecting[id(announced)]
+
+    def add_ready(self, messages: Sequence[PendingSend], announced: Iterable[Announcement] = ()) -> None:
+        """Add claimed messages, those dropped that were announced meanwhile."""
+        self._drop_concerned(announced, messages)
+        self.ready.add(messages)
+        self.wake()
+
+    def end_claims(self) -> None:
+        """Declare that no more messages will become ready."""
+        self.is_claiming = False
+        self.wake()
+
+    def _drop_concerned(self, announced: Iterable[Announcement], among: Iterable[PendingSend]) -> None:
         for announcement in announced:
             for pending in among:
                 pending.dropped = pending.dropped or announcement.concerns(self.connection_id, pending.claimed)
 
-    def end(self) -> None:
-        """Declare that no more messages will come."""
-        self._ended = True
-        self._filled.set()
+    # --- slots -------------------------------------------------------------------------------------------------
 
-    # --- being emptied -----------------------------------------------------------------------------------------
+    def schedule(self, pending: PendingSend, slot: float, *, shift: float) -> None:
+        """Give a message its slot."""
+        pending.slot, pending.shift = slot, shift
+        self._waiting[pending.claimed.key] = pending
+        self._order.append(pending)
+        self._scheduled.set()
 
-    async def first_slot(self) -> float | None:
-        """Wait for a message and return its slot; None when the queue is empty and no more messages will come."""
-        while not self._order:
-            if self._ended:
-                return None
-            self._filled.clear()
-            await self._filled.wait()
-        return self._order[0].slot
-
-    def pop_until(self, slot: float, *, most: int) -> Iterator[PendingSend]:
-        """Yield the first messages, up to a slot. They count as load until :meth:`remove`."""
-        order = self._order
-        while most and order and order[0].slot <= slot:
-            most -= 1
-            yield order.popleft()
-
-    def remove(self, pending: PendingSend) -> None:
-        """Forget a message: it starts now, or goes back to the store."""
-        self._waiting.pop(pending.claimed.key, None)
-
-    def give_up_slot(self, pending: PendingSend) -> None:
-        """Let a message that missed its slot wait for another one."""
-        self.release_slot(pending.slot)
-        self.late.append(pending)
-        self.wake()
-
-    # --- its slots ---------------------------------------------------------------------------------------------
+    def end_schedule(self) -> None:
+        """Declare that no more messages will get slots."""
+        self._is_scheduling = False
+        self._scheduled.set()
 
     def note_reserved(self, slots: Sequence[float]) -> None:
         """Remember the last slot that was reserved for this queue."""
@@ -153,18 +129,54 @@ class SlotQueue:
         if slot == self._last_slot and self._report.tail is None:
             self._report.tail = (slot, slot)
 
-    def release_scattered(self, slots: Iterable[float]) -> None:
-        """Report that no message starts at these slots, which may lie anywhere."""
-        self._report.unused += slots
-
-    def release_tail(self, slots: Sequence[float]) -> None:
-        """Report that no message starts at these slots, the last of those that were given out together."""
-        self._report.unused += slots
-        self._report.tail = (slots[0], slots[-1])
-
     def take_report(self) -> SlotReport:
         """Return what became of the slots since the last report."""
         report, self._report = self._report, SlotReport()
         if self.live is not None:
             report.late, self.live.late = self.live.late, None
         return report
+
+    def restore_report(self, report: SlotReport) -> None:
+        """Take back what may be reported again, after the limiter's answer did not arrive.
+
+        The unused slots may have been returned to the quotas already: returning them twice would exceed the limit.
+        """
+        if self._report.tail is None:
+            self._report.tail = report.tail
+        if report.late is not None and self.live is not None:
+            self.live.note_late(*report.late)
+
+    # --- being started -----------------------------------------------------------------------------------------
+
+    async def first_slot(self) -> float | None:
+        """Wait for a message with a slot and return the slot; None when no more will come."""
+        while not self._order:
+            if not self._is_scheduling:
+                return None
+            self._scheduled.clear()
+            await self._scheduled.wait()
+        return self._order[0].slot
+
+    def pop_until(self, slot: float, *, most: int) -> Iterator[PendingSend]:
+        """Yield the first messages, up to a slot. They count as load until :meth:`remove`."""
+        order = self._order
+        while most and order and order[0].slot <= slot:
+            most -= 1
+            yield order.popleft()
+
+    def holds(self, pending: PendingSend) -> bool:
+        """Return whether a message has a slot and neither started nor went back."""
+        return pending.claimed.key in self._waiting
+
+    def remove(self, pending: PendingSend) -> None:
+        """Forget a message: it starts now, or goes back to the store."""
+        self._waiting.pop(pending.claimed.key, None)
+        if not self.is_claiming and not self.load:
+            self.wake()  # the scheduler ends
+
+    def give_up_slot(self, pending: PendingSend) -> None:
+        """Make a message that missed its slot ready for another one."""
+        self.release_slot(pending.slot)
+        self.remove(pending)
+        self.ready.add_first(pending)
+        self.wake()

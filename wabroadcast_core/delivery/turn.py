@@ -1,26 +1,25 @@
-"""One short run of work for one connection: its planners fill a slot queue, its dispatcher empties it.
+"""One short run of work for one connection.
 
-Where no pace is to be kept there are two planners: one prepares its messages while those of the other are claimed.
+Three coroutines share a queue: the planner claims messages ahead, the scheduler gives ready ones their slots, the
+dispatcher starts each on its slot.
 """
 
 import asyncio
 import contextlib
-import logging
 
 import redis
 
 from wabroadcast_core.control.announcements import Announcement
 from wabroadcast_core.delivery.claims import DueWork
 from wabroadcast_core.delivery.dispatcher import Dispatcher
-from wabroadcast_core.delivery.planner import NEAR, Planner
+from wabroadcast_core.delivery.pace_forecast import PaceForecast
+from wabroadcast_core.delivery.planner import LONGEST_TURN, NEAR, Planner
 from wabroadcast_core.delivery.resources import TurnResources
+from wabroadcast_core.delivery.scheduler import Scheduler
 from wabroadcast_core.delivery.slot_queue import SlotQueue
 from wabroadcast_core.errors import UnavailableError
-from wabroadcast_core.pacing.pace import LATEST, is_paced
-
-log = logging.getLogger(__name__)
-
-UNPACED_PLANNERS = 2
+from wabroadcast_core.pacing.pace import LATEST
+from wabroadcast_core.snapshots import ConnectionSnapshot
 
 
 class Turn:
@@ -49,15 +48,21 @@ class Turn:
         if not await self._take_lane(lanes=due_work.connection.limits.lanes):
             await self._resources.wakeups.notify_lanes(self.connection_id)
             return
-        paced = is_paced(due_work.connection.limits)
-        planners = [Planner(self._resources, self._queue) for _ in range(1 if paced else UNPACED_PLANNERS)]
+        pace = PaceForecast(due_work.connection.limits)
+        if pace.may_be_far:
+            await self._find_next_slot(due_work.connection)
+        planner, scheduler = Planner(self._resources, self._queue, pace), Scheduler(self._resources, self._queue, pace)
         self.is_planning = True
-        dispatching = asyncio.create_task(Dispatcher(self._resources, self._queue).dispatch())
+        starting = asyncio.gather(scheduler.schedule(), Dispatcher(self._resources, self._queue).dispatch())
         try:
-            await self._work(planners, due_work)
-        finally:  # also where a planner failed: control must reach the pending sends until they have started
-            await dispatching
-            await self._report_rest()
+            await self._plan(planner, due_work)
+        finally:  # also where the planner failed: control must reach the pending sends until they have started
+            try:
+                await planner.finish()
+            finally:
+                self._queue.end_claims()
+                await starting
+                await self._report_rest()
 
     def on_announcement(self, announcement: Announcement) -> None:
         """Drop the messages that must not start any more."""
@@ -65,34 +70,37 @@ class Turn:
 
     def wake(self) -> None:
         """Make the turn look for new work."""
+        self._queue.has_news = True
         self._queue.wake()
 
     async def _take_lane(self, *, lanes: int) -> bool:
-        seconds = self._resources.settings.turn_seconds + 2 * NEAR
+        seconds = max(self._resources.settings.turn_seconds, LONGEST_TURN) + 2 * NEAR
         return await self._resources.lanes.take(self.connection_id, self.name, lanes=lanes, seconds=seconds)
 
-    async def _work(self, planners: list[Planner], due_work: DueWork) -> None:
+    async def _find_next_slot(self, connection: ConnectionSnapshot) -> None:
+        """Learn when the connection's next slot is, before anything is claimed for it."""
+        slots = await self._resources.pace.reserve(connection, count=0)
+        self._queue.next_slot = slots.next_at
+
+    async def _plan(self, planner: Planner, due_work: DueWork) -> None:
+        """Plan, then hand over: the next turn begins while this one still starts its last messages."""
         try:
-            due_work = await self._plan(planners, due_work)
+            due_work = await planner.plan(due_work)
         finally:
             self.is_planning = False
-            self._queue.end()
-            with contextlib.suppress(redis.RedisError):
-                await self._resources.lanes.give_back(self.connection_id, self.name)
-        with contextlib.suppress(UnavailableError):
-            due_work = await self._resources.ledger.look(self.connection_id)
-        await self._requeue(due_work, slot=max(planner.far_slot for planner in planners))
+            await self._give_lane_back()
+        await self._queue_next_turn(due_work)
 
-    async def _plan(self, planners: list[Planner], due_work: DueWork) -> DueWork:
-        """Let the planners work to their end; where one fails, the others are awaited all the same."""
-        ends = await asyncio.gather(*(planner.plan(due_work) for planner in planners), return_exceptions=True)
-        failures = [end for end in ends if isinstance(end, BaseException)]
-        for failure in failures:
-            if len(failures) == len(ends) or not isinstance(failure, UnavailableError | redis.RedisError):
-                raise failure
-            kind = type(failure).__name__
-            log.warning("connection %s: a claim broke off (%s); its turn goes on", self.connection_name, kind)
-        return next(end for end in ends if isinstance(end, DueWork))
+    async def _give_lane_back(self) -> None:
+        with contextlib.suppress(redis.RedisError):
+            await self._resources.lanes.give_back(self.connection_id, self.name)
+
+    async def _queue_next_turn(self, due_work: DueWork) -> None:
+        far = self._queue.next_slot if self._queue.next_slot - self._resources.clock.now() > NEAR else 0
+        if not due_work.candidates:
+            with contextlib.suppress(UnavailableError):
+                due_work = await self._resources.ledger.look(self.connection_id)
+        await self._requeue(due_work, slot=far)
 
     async def _requeue(self, due_work: DueWork, *, slot: float = 0) -> None:
         if not self._resources.stopping.is_set():

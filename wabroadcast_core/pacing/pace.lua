@@ -5,11 +5,13 @@
 -- KEYS[1]   hash of the connection; KEYS[2..] one hash for each broadcast that has its own rate
 -- ARGV[1]   JSON; op is one of
 --   reserve  {count, lead, horizon, reach, interval, margin, quotas: [[messages, seconds]], jitter: [min, max], randoms,
---             candidates: [{rank, key, interval, margin, fresh}],
+--             candidates: [{rank, key, interval, margin, fresh, ready}],
 --             unused: [slot...], tail: [first, last], late: {slot, shift}}
---             Returns {now, [slot...], [candidate of each slot...], time of the next possible slot, factor, shift},
+--             Returns {now, [slot...], [candidate of each slot...], time of the next possible slot, factor, shift,
+--             [the earliest slot that each candidate's own rate allows...]},
 --             or {now, false} if the hash is cold: then prime must be called first.
 --             Without any limit it returns {now, start, count}: count messages may start at the same time.
+--             A candidate gets at most as many slots as it has messages ready.
 --             unused: slots at which no message started; they are returned to the quotas.
 --             tail: the first and the last of unused slots that were given together; if the last one is the last slot
 --             given at all, the sequence continues from the first one.
@@ -142,7 +144,9 @@ local function choose(candidates, t)
   local best, soonest
   for place, candidate in ipairs(candidates) do
     if best and candidates[best].rank > candidate.rank then break end
-    if candidate.next <= t then
+    if candidate.given >= candidate.ready then
+      -- it has no message for another slot
+    elseif candidate.next <= t then
       if not best or candidate.given < candidates[best].given then best = place end
     elseif not soonest or candidate.next < soonest then
       soonest = candidate.next
@@ -200,6 +204,7 @@ local function reserve()
     if t > now + ask.lead + ask.horizon then break end
     local chosen, soonest = 0, nil
     if #candidates > 0 then chosen, soonest = choose(candidates, t) end
+    if not chosen and not soonest then break end  -- no candidate can use another slot
     if chosen then
       slots[#slots + 1], whose[#whose + 1] = string.format('%.6f', t), chosen
       if chosen > 0 then give(candidates[chosen], t) end
@@ -211,6 +216,9 @@ local function reserve()
     end
   end
 
+  if ask.count == 0 then
+    for _, quota in ipairs(quotas) do t = allowed_from(quota, t) end
+  end
   if #slots > 0 then
     set(hash, 'next', free)
     redis.call('HSET', hash, 'last', slots[#slots])
@@ -223,7 +231,9 @@ local function reserve()
       redis.call('EXPIRE', KEYS[candidate.key], KEEP_SECONDS)
     end
   end
-  return {string.format('%.6f', now), slots, whose, string.format('%.6f', t), tostring(factor), tostring(shift)}
+  local nexts = {}
+  for place, candidate in ipairs(candidates) do nexts[place] = string.format('%.6f', candidate.next) end
+  return {string.format('%.6f', now), slots, whose, string.format('%.6f', t), tostring(factor), tostring(shift), nexts}
 end
 
 local function prime()

@@ -23,16 +23,17 @@ from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Rate
 
-LEAD = 0.03  # least seconds between the request and its first slot: time to claim messages and run their preflight
-LONGEST_LEAD = 0.37  # seconds
-HORIZON = 0.25  # seconds after the lead in which slots are given; as long as the lead if that is longer
-REACH = LONGEST_LEAD + max(HORIZON, LONGEST_LEAD)  # seconds; no slot is further ahead
+LEAD = 0.02  # seconds between the reservation and its first slot, beside what the calls to Redis take
+LONGEST_LEAD = 0.65  # seconds
+HORIZON = 0.25  # seconds after the lead in which slots are given
+REACH = LONGEST_LEAD + HORIZON  # seconds; no slot is further ahead
 MARGIN_SHARE = 0.022  # of the rate's window
 LONGEST_MARGIN = 0.25  # seconds; the variation of the latency does not grow with the window
-LATEST = 0.25  # seconds after its slot in which a message may start; REACH + LATEST < 1 second, as a cancel requires
+LATEST = 0.25  # seconds after its slot in which a message may start
 SHIFT_ROOM = 0.72  # seconds of a rate's window that pass until a late start, or a request that left late, is known
 SHORTEST_SHIFTED = 1.0  # seconds; in shorter windows the slot sequence cannot be shifted in time
 LEAST_FACTOR = 0.05  # of the rate, however often the provider throttles
+UNLIMITED = 1_000_000  # slots: more than one call ever requests
 BUCKETS = 128  # as in pace.lua
 STRETCH = 1.01  # as in pace.lua
 CAUGHT_UP = 0.4  # as in pace.lua
@@ -66,6 +67,7 @@ class Candidate:
     rate: Rate | None = None
     """The broadcast's own rate, if it has one; it can only be slower than that of the connection."""
     fresh: bool = False  # none of its messages was sent yet
+    ready: int | None = None  # the most slots that it can use; None: any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Slots:
     next_at: float  # when the next slot will be available (UNIX seconds)
     factor: float  # part of the rate that is used, 1 unless the provider throttled
     shift: float = 0.0  # seconds that the slot sequence was shifted so far
+    next_of: Mapping[int, float] = field(default_factory=dict)  # by broadcast id: the next slot that its rate allows
 
 
 @dataclass(slots=True)
@@ -94,7 +97,7 @@ class SlotReport:
     """The slot of a message that started too late, and the total shift that the slot sequence needs (seconds)."""
 
     def __bool__(self) -> bool:
-        return bool(self.unused or self.late)
+        return bool(self.unused or self.tail or self.late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ class Pace:
         request = {
             "op": "reserve",
             "count": count,
-            "horizon": max(HORIZON, lead),
+            "horizon": HORIZON,
             "lead": lead if paced or competing else 0,
             "reach": REACH,
             "interval": spacing.interval,
@@ -168,6 +171,7 @@ class Pace:
             next_at=float(answer[3]),
             factor=float(answer[4]),
             shift=float(answer[5]),
+            next_of={one.broadcast_id: float(at) for one, at in zip(candidates, answer[6], strict=True)},
         )
 
     async def report(self, connection_id: int, limits: Limits, report: SlotReport) -> None:
@@ -219,6 +223,7 @@ class Pace:
                     "interval": spacing.interval,
                     "margin": spacing.margin,
                     "fresh": candidate.fresh,
+                    "ready": UNLIMITED if candidate.ready is None else candidate.ready,
                 }
             )
         return keys, competing
@@ -240,8 +245,7 @@ def longest_lead(limits: Limits) -> float:
     """
     if limits.rate is None:
         return LONGEST_LEAD
-    reach = limits.rate.per_seconds - SHIFT_ROOM
-    return min(max(LEAD, min(reach - HORIZON, reach / 2)), LONGEST_LEAD)
+    return min(max(LEAD, limits.rate.per_seconds - SHIFT_ROOM - HORIZON), LONGEST_LEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +260,11 @@ class Lateness:
     """Least seconds between the start before and a start that is later than ``free``."""
 
     @classmethod
-    def of(cls, limits: Limits, own: Rate | None = None) -> "Lateness":
+    def of(cls, limits: Limits, own: Rate | None = None, *, lead: float = LEAD) -> "Lateness":
         """Return the allowed lateness under these limits.
 
         :param own: the rate of the message's broadcast.
+        :param lead: seconds ahead that slots are reserved: the longer, the less time is left to shift the sequence.
         """
         slacks = [(STRETCH - 1) * quota.per_seconds / 2 for quota in limits.quotas]
         if own is not None:
@@ -270,7 +275,8 @@ class Lateness:
         spacing = Spacing.of(limits.rate)
         free = min(most, spacing.margin / 2)
         # The shift must be reported before the slots of the next window are given.
-        shifted = LATEST if limits.rate.per_seconds >= SHORTEST_SHIFTED else free
+        room = LATEST - max(0.0, lead - longest_lead(limits))
+        shifted = room if limits.rate.per_seconds >= SHORTEST_SHIFTED else free
         return cls(free, min(most, max(free, shifted)), spacing.interval / 2)
 
 

@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wabroadcast_core.errors import ConnectionDown
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.receipt import ProviderEvents
-from wabroadcast_core.pacing.pace import LEAD, LONGEST_LEAD, Lateness, longest_lead
+from wabroadcast_core.pacing.learned_delay import LearnedDelay, TypicalDelay
+from wabroadcast_core.pacing.pace import LEAD, Lateness
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.transport.sender_contexts import SenderContexts, close_sender, make_sender
@@ -16,8 +17,8 @@ from wabroadcast_core.vault import Vault
 
 log = logging.getLogger(__name__)
 
-SPARE = 1.25  # the lead is set to this multiple of the time that was needed
-REMEMBERED = 0.9  # the lead falls at most to this share of the lead before
+LONGEST_CLAIM = 2.5  # seconds that a claim with its checks may take without cost to the pace
+LONGEST_REDIS = 0.3  # seconds that a call to Redis may take without cost to the pace
 
 
 @dataclass(slots=True)
@@ -28,7 +29,9 @@ class LiveConnection:
     sender: Sender
     lateness: Lateness
     in_flight: int = 0
-    measured_lead: float = LEAD  # seconds from reserving slots to having messages ready for them, with a reserve
+    claiming: LearnedDelay = field(default_factory=lambda: LearnedDelay(least=0.01, most=LONGEST_CLAIM))
+    reserving: LearnedDelay = field(default_factory=lambda: LearnedDelay(least=0.002, most=LONGEST_REDIS))
+    marking: TypicalDelay = field(default_factory=lambda: TypicalDelay(least=0.002, most=LONGEST_REDIS))
     late: tuple[float, float] | None = None  # the latest start, for the report to the limiter: slot, shift needed
 
     @property
@@ -41,17 +44,9 @@ class LiveConnection:
         """Whether each number is checked to be on WhatsApp before a send."""
         return self.snapshot.limits.check_numbers and self.sender.capabilities.number_check
 
-    @property
-    def lead(self) -> float:
-        """How far ahead slots are reserved, in seconds."""
-        return min(self.measured_lead, longest_lead(self.snapshot.limits))
-
-    def update_lead(self, seconds: float) -> None:
-        """Set the lead from the time that it took now: a little longer, and never much shorter than before.
-
-        :param seconds: from reserving slots to having messages ready for them.
-        """
-        self.measured_lead = min(max(LEAD, SPARE * seconds, REMEMBERED * self.measured_lead), LONGEST_LEAD)
+    def lead(self, now: float) -> float:
+        """Return how many seconds ahead slots are reserved: until they are known and the intents written."""
+        return LEAD + self.reserving.expect(now) + self.marking.expected
 
     def note_start(self, slot: float, shift: float, *, at: float) -> None:
         """Note the start of a message. If it is later than the margin allows, the connection's slots must be shifted.
@@ -61,7 +56,12 @@ class LiveConnection:
         :param at: the time of the start (UNIX seconds).
         """
         needed = shift + at - slot - self.lateness.free
-        if needed > shift and (self.late is None or needed > self.late[1]):
+        if needed > shift:
+            self.note_late(slot, needed)
+
+    def note_late(self, slot: float, needed: float) -> None:
+        """Note that the connection's slots must be shifted by ``needed`` seconds in all, because of a slot's start."""
+        if self.late is None or needed > self.late[1]:
             self.late = (slot, needed)
 
 

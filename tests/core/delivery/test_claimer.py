@@ -10,7 +10,7 @@ from tests.core.rows import START, WORKER, broadcast, claimed, connection
 from tests.core.simulated import simulated
 from wabroadcast_core.delivery.claimer import Claimer
 from wabroadcast_core.delivery.preflight import Preflight
-from wabroadcast_core.delivery.slot_queue import PendingSend
+from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.errors import UnavailableError
 
 

@@ -10,25 +10,26 @@ from tests.core.rows import START, WORKER, broadcast, connection, number_of, pen
 from tests.core.simulated import settle, simulated
 from wabroadcast_core.background import RETRY_SECONDS
 from wabroadcast_core.control.announcements import Announcement
-from wabroadcast_core.delivery.dispatcher import LONGEST_HOLD, MOST_TOGETHER, TOGETHER, Dispatcher
-from wabroadcast_core.delivery.slot_queue import PendingSend, SlotQueue
+from wabroadcast_core.delivery.dispatcher import MOST_TOGETHER, STALE, TOGETHER, Dispatcher
+from wabroadcast_core.delivery.ready_messages import PendingSend
+from wabroadcast_core.delivery.slot_queue import SlotQueue
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Rate
 from wabroadcast_core.recovery.intents import SealedError
-from wabroadcast_core.snapshots import ConnectionSnapshot
+from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
 
 PACED = connection(limits=Limits(rate=Rate(messages=50)))
 GAPPED = connection(limits=Limits(per_recipient=Rate(messages=1, per_seconds=6)))
 
 
 def filled(*messages: PendingSend, through: ConnectionSnapshot = PACED) -> SlotQueue:
-    """A queue of these messages, to which no more will come."""
+    """A queue of these messages, in which no more get slots."""
     queue = SlotQueue(1)
     queue.live = live(of=through)
     for message in messages:
-        queue.enqueue(message, message.slot, shift=0.0)
-    queue.end()
+        queue.schedule(message, message.slot, shift=0.0)
+    queue.end_schedule()
     return queue
 
 
@@ -93,19 +94,44 @@ async def test_intents_of_very_many_messages_are_written_in_parts() -> None:
 
 
 @simulated
-async def test_a_dispatcher_waits_for_messages_until_the_queue_ends() -> None:
+async def test_a_dispatcher_waits_for_messages_until_no_more_get_slots() -> None:
     parts, queue = Parts(), SlotQueue(1)
     queue.live = live(of=PACED)
     dispatching = asyncio.create_task(Dispatcher(parts.resources(), queue).dispatch())
     await settle()
 
-    queue.enqueue(pending(), START, shift=0.0)
+    queue.schedule(pending(), START, shift=0.0)
     await settle()
     assert (started(parts), dispatching.done()) == ([key(0)], False)
 
-    queue.end()
+    queue.end_schedule()
     await settle()
     assert dispatching.done()
+
+
+@simulated
+async def test_intents_are_written_earlier_where_redis_takes_its_time() -> None:
+    parts = Parts(lease=FakeLease(*[0.1] * 6))
+    queue = filled(
+        *(pending(place, slot=START + 0.5 * (place + 1), ready_at=START + 0.5 * place) for place in range(6))
+    )
+
+    await Dispatcher(parts.resources(), queue).dispatch()
+
+    late = [at - 0.5 * (place + 1) for place, at in enumerate(start_times(parts))]
+    assert late[0] > 0.05  # nothing is known yet
+    assert late[3:] == pytest.approx([0.0] * 3)
+
+
+@simulated
+async def test_an_intent_that_takes_long_to_write_does_not_hold_up_the_next_messages() -> None:
+    parts = Parts(lease=FakeLease(0.2))
+    queue = filled(pending(0, slot=START + 0.05), pending(1, slot=START + 0.1))
+
+    await Dispatcher(parts.resources(), queue).dispatch()
+
+    assert started(parts)[0] == key(1)
+    assert start_times(parts)[0] == pytest.approx(0.1)
 
 
 # --- what does not start -----------------------------------------------------------------------------------------
@@ -140,7 +166,6 @@ async def test_a_message_that_is_dropped_while_its_intent_is_written_does_not_st
 
     assert started(parts) == [key(1)]
     assert given_back(parts) == [key(0)]
-    assert not queue.late
     assert parts.intents.forgotten == [key(0)]
     assert queue.take_report().unused == [START]
 
@@ -148,7 +173,7 @@ async def test_a_message_that_is_dropped_while_its_intent_is_written_does_not_st
 @pytest.mark.parametrize(
     "stale",
     [
-        pytest.param(pending(0, ready_at=START - LONGEST_HOLD - 0.1), id="ready-for-too-long"),
+        pytest.param(pending(0, ready_at=START - STALE - 0.1), id="ready-for-too-long"),
         pytest.param(pending(0, worker_id=WORKER - 1), id="of-a-worker-id-that-was-settled"),
     ],
 )
@@ -214,21 +239,25 @@ async def test_no_message_starts_without_a_sender() -> None:
 # --- late for its slot -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "of", [pytest.param(broadcast(), id="plain"), pytest.param(broadcast(rate={"messages": 5}), id="with-its-own-rate")]
+)
 @simulated
-async def test_a_message_that_missed_its_slot_gives_it_up_and_waits_for_another() -> None:
+async def test_a_message_that_missed_its_slot_gives_it_up_and_is_ready_for_another(of: BroadcastSnapshot) -> None:
     parts, queue = Parts(lease=FakeLease(0.3)), SlotQueue(1)
-    queue.live = live(of=PACED)
-    queue.enqueue(pending(), START, shift=0.0)
+    queue.live, alarm = live(of=PACED), queue.new_alarm()
+    queue.schedule(pending(of=of), START, shift=0.0)
     dispatching = asyncio.create_task(Dispatcher(parts.resources(), queue).dispatch())
     await asyncio.sleep(0.35)
 
     assert (parts.sends.started, given_back(parts)) == ([], [])
-    assert [late.claimed.key for late in queue.late] == [key(0)]
     assert parts.intents.forgotten == [key(0)]
     assert queue.take_report().unused == [START]
+    assert alarm.is_set()
 
-    queue.enqueue(queue.late.popleft(), START + 0.5, shift=0.0)
-    queue.end()
+    [late] = queue.ready.take(9)
+    queue.schedule(late, START + 0.5, shift=0.0)
+    queue.end_schedule()
     await dispatching
 
     assert started(parts) == [key(0)]
@@ -236,50 +265,23 @@ async def test_a_message_that_missed_its_slot_gives_it_up_and_waits_for_another(
 
 
 @simulated
-async def test_late_messages_are_given_back_when_the_turn_ends() -> None:
-    parts = Parts(lease=FakeLease(0.3))
-
-    queue = await dispatch(parts, pending(0))
-
-    assert parts.sends.started == []
-    assert given_back(parts) == [key(0)]
-    assert queue.load == 0
-
-
-@simulated
-async def test_a_late_message_of_a_broadcast_with_its_own_rate_is_given_back_at_once() -> None:
-    parts = Parts(lease=FakeLease(0.3))
-    queue = SlotQueue(1)
-    queue.live = live(of=PACED)
-    queue.enqueue(pending(of=broadcast(rate={"messages": 5})), START, shift=0.0)
-    dispatching = asyncio.create_task(Dispatcher(parts.resources(), queue).dispatch())
-    await asyncio.sleep(0.35)
-
-    assert not queue.late
-    assert given_back(parts) == [key(0)]
-
-    queue.end()
-    await dispatching
-
-
-@simulated
-async def test_a_message_that_is_only_slightly_late_starts() -> None:
-    parts = Parts(lease=FakeLease(0.2))
+async def test_a_message_that_is_a_little_late_starts_all_the_same() -> None:
+    parts = Parts(lease=FakeLease(0.1))
 
     await dispatch(parts, pending(0))
 
     assert started(parts) == [key(0)]
-    assert start_times(parts) == pytest.approx([0.2])
+    assert start_times(parts) == pytest.approx([0.1])
 
 
 @simulated
-async def test_late_messages_do_not_start_in_a_burst() -> None:
-    parts = Parts(lease=FakeLease(0.2))
+async def test_late_messages_do_not_start_in_a_bunch() -> None:
+    parts = Parts(lease=FakeLease(0.1, 0.08, 0.06))  # all are written at nearly the same time
 
-    await dispatch(parts, *(pending(place, slot=START + place / 50) for place in range(3)))
+    queue = await dispatch(parts, *(pending(place, slot=START + place / 50) for place in range(3)))
 
-    assert started(parts) == [key(0)]
-    assert start_times(parts) == pytest.approx([0.2])
+    assert started(parts) == [key(1)]
+    assert [one.claimed.key for one in queue.ready] == [key(0), key(2)]
 
 
 @simulated

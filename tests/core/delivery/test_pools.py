@@ -49,13 +49,13 @@ def test_the_connections_of_a_pool_share_a_broadcast_by_their_free_slots(
 ) -> None:
     _save(broadcaster, "green", per_second=200)
 
-    job_id = _send(broadcaster, POOL, 240)
+    job_id = _send(broadcaster, POOL, 600)
 
     shares = _shares(provider)
     assert set(provider.counts().values()) == {1}
-    assert shares.total() == 240
+    assert shares.total() == 600
     assert 1.4 < shares["green"] / shares["red"] < 2.8
-    assert Counter(view.connection for view in broadcaster.messages(job_id, limit=500).items) == shares
+    assert Counter(view.connection for view in broadcaster.messages(job_id, limit=600).items) == shares
 
 
 def test_the_others_take_the_share_of_a_connection_that_goes_down(

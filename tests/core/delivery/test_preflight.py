@@ -11,7 +11,7 @@ from tests.core.fakes import FakeBlacklists, FakeRecorder
 from tests.core.rows import START, broadcast, claimed, number_of
 from tests.core.simulated import simulated
 from wabroadcast_core.delivery.preflight import MOST_AT_A_STRETCH, PLUGIN_WAIT, Preflight
-from wabroadcast_core.delivery.slot_queue import PendingSend
+from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.errors import PluginError
 from wabroadcast_core.store.claims import Claimed
 

@@ -21,8 +21,8 @@ from tests.core.simulated import settle, simulated
 from wabroadcast_core.background import BackgroundTasks
 from wabroadcast_core.control.announcements import Announcement
 from wabroadcast_core.delivery.number_check import NotFoundYet, NotOnWhatsApp
+from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.delivery.sends import UNPACED_WAIT, SendTasks
-from wabroadcast_core.delivery.slot_queue import PendingSend
 from wabroadcast_core.errors import (
     BadMessage,
     ConnectionDown,

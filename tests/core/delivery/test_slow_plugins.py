@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,11 +12,8 @@ from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.models.connection import Limits
-from wabroadcast_core.models.pacing import Rate
-from wabroadcast_core.pacing.pace import LEAD, LONGEST_LEAD, Lateness, Pace, Slots
+from wabroadcast_core.pacing.pace import Pace, Slots
 from wabroadcast_core.testing.gateway import most_in_window
-from wabroadcast_core.transport.live_senders import LiveConnection
 from wabroadcast_core.worker import Worker
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]  # judges how fast a broadcast is sent
@@ -93,32 +89,3 @@ def test_messages_that_come_too_late_do_not_have_the_limiter_asked_over_and_over
         broadcaster.cancel(job_id)
 
     assert len(asked) < 10 * (asked[-1] - asked[0] + 1)
-
-
-def live_connection(limits: Limits) -> LiveConnection:
-    anything: Any = SimpleNamespace(limits=limits)  # nothing else is looked at
-    return LiveConnection(anything, anything, Lateness.of(limits))
-
-
-def test_a_lead_is_learned_at_once_and_forgotten_slowly() -> None:
-    live = live_connection(Limits())
-    leads = []
-
-    for seconds in (0.001, 0.2, 0.001, 60.0, *[0.001] * 100):
-        live.update_lead(seconds)
-        leads.append(live.lead)
-
-    assert leads[:4] == pytest.approx([LEAD, 0.25, 0.225, LONGEST_LEAD])
-    assert leads[-1] == LEAD
-
-
-@pytest.mark.parametrize(
-    ("seconds", "lead"),
-    [pytest.param(0.2, LEAD), pytest.param(1, LEAD), pytest.param(1.2, 0.23), pytest.param(60, LONGEST_LEAD)],
-)
-def test_a_lead_leaves_room_in_the_window_of_a_rate_for_late_starts(seconds: float, lead: float) -> None:
-    live = live_connection(Limits(rate=Rate(messages=20, per_seconds=seconds)))
-
-    live.update_lead(60.0)
-
-    assert live.lead == pytest.approx(lead)

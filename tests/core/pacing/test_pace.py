@@ -13,7 +13,7 @@ import redis.asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wabroadcast_core.delivery.planner import AHEAD
+from wabroadcast_core.delivery.scheduler import EARLY
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate
@@ -533,7 +533,7 @@ def test_late_starts_that_are_reported_afterwards_break_no_window(
         unknown: list[tuple[float, float, float]] = []  # the start, its slot, the shift that it needs
         next_at = 0.0
         while mine.now < START + 5:
-            if next_at - max(AHEAD, lead) <= mine.now:
+            if next_at - lead - EARLY <= mine.now:
                 known = [start for start in unknown if start[0] <= mine.now]
                 unknown = [start for start in unknown if start[0] > mine.now]
                 latest = max(known, key=lambda start: start[2], default=None)
