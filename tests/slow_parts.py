@@ -3,12 +3,18 @@
 import asyncio
 import contextlib
 import random
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, event
+from pydantic import SecretStr
+from sqlalchemy import Connection, Engine, event, make_url
+
+from wabroadcast_core import Settings
+
+POSTGRESQL_SOCKET = ".s.PGSQL.5432"
 
 
 class SlowCommits:
@@ -37,8 +43,8 @@ class DistantServer:
     :param round_trip: seconds; half of it in each direction.
     """
 
-    def __init__(self, target: str, directory: Path, *, round_trip: float) -> None:
-        self.path = directory / "distant.sock"
+    def __init__(self, target: str, path: Path, *, round_trip: float) -> None:
+        self.path = path
         self._target = target
         self._delay = round_trip / 2
         self._tasks: set[asyncio.Task[None]] = set()
@@ -99,11 +105,32 @@ class DistantServer:
 
 
 @contextlib.contextmanager
-def distant(target: str, directory: Path, *, round_trip: float) -> Iterator[Path]:
-    """Yield the path of a socket behind which ``target`` is ``round_trip`` seconds away."""
-    server = DistantServer(target, directory, round_trip=round_trip)
+def distant(target: str, path: Path, *, round_trip: float) -> Iterator[Path]:
+    """Yield ``path``, a socket behind which the socket ``target`` is ``round_trip`` seconds away."""
+    server = DistantServer(target, path, round_trip=round_trip)
     server.start()
     try:
         yield server.path
     finally:
         server.stop()
+
+
+@contextlib.contextmanager
+def with_distant_redis(settings: Settings, *, round_trip: float) -> Iterator[Settings]:
+    """Yield the settings with a Redis that is ``round_trip`` seconds away."""
+    assert settings.redis_url is not None
+    socket = settings.redis_url.get_secret_value().removeprefix("unix://")
+    with distant(socket, settings.data_dir / "redis.sock", round_trip=round_trip) as path:
+        yield settings.model_copy(update={"redis_url": SecretStr(f"unix://{path}")})
+
+
+@contextlib.contextmanager
+def with_distant_postgresql(settings: Settings, *, round_trip: float) -> Iterator[Settings]:
+    """Yield the settings with a PostgreSQL that is ``round_trip`` seconds away; its URL names a socket's folder."""
+    assert settings.database_url is not None
+    url = make_url(settings.database_url.get_secret_value())
+    with tempfile.TemporaryDirectory() as directory:  # a socket's path must be short
+        target, near = f"{url.query['host']}/{POSTGRESQL_SOCKET}", Path(directory)
+        with distant(target, near / POSTGRESQL_SOCKET, round_trip=round_trip):
+            moved = url.update_query_dict({"host": str(near)}).render_as_string(hide_password=False)
+            yield settings.model_copy(update={"database_url": SecretStr(moved)})

@@ -47,7 +47,10 @@ def test_one_commit_in_so_many_takes_much_longer() -> None:
 def test_a_distant_server_answers_later_and_its_end_makes_no_noise(
     valkey: EmbeddedValkey, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with distant(str(valkey.socket_path), tmp_path, round_trip=0.1) as path, caplog.at_level(logging.DEBUG, "asyncio"):
+    with (
+        distant(str(valkey.socket_path), tmp_path / "far.sock", round_trip=0.1) as path,
+        caplog.at_level(logging.DEBUG, "asyncio"),
+    ):
         client = redis.Redis(unix_socket_path=str(path))
         client.ping()
         began = time.monotonic()

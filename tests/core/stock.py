@@ -30,6 +30,7 @@ class Stock:
         self, clock: FakeClock, ledger: FakeLedger, connection: ConnectionSnapshot, *, seconds: float = 0.01
     ) -> None:
         self.seconds = seconds
+        self.next_due = NEVER  # beside what is due now
         self.claims: list[tuple[float, int]] = []  # when each began, and how many messages it brought
         self._clock = clock
         self._ledger = ledger
@@ -84,7 +85,7 @@ class Stock:
             for one in shelves
         ]
         top_rank = max((one.rank for one in candidates), default=0)
-        return DueWork(self._connection, candidates, next_due=NEVER, top_rank=top_rank)
+        return DueWork(self._connection, candidates, next_due=self.next_due, top_rank=top_rank)
 
     def _note(self) -> None:
         self._ledger.due_work = self._look()

@@ -36,6 +36,7 @@ NEAR = 5.0  # seconds: for work that is due sooner the turn waits, otherwise it 
 IDLE_LOOK = 0.2  # seconds before looking again where work was seen but could not be claimed
 LOOK_AGAIN = 0.25  # seconds; the pace may have changed by then
 SHORTEST_REST = 0.01  # seconds
+LEAST_GAP = 0.1  # seconds between two claims where the first brought few messages: more may become due together
 
 
 class Planner:
@@ -281,6 +282,9 @@ class Planner:
                 self._queue.live.claiming.learn(now - asked_at, now=now)
             self._note(due_work)
             self._last_was_empty = not claimed
+            if claimed < amount and not math.isinf(self._pace.per_second):
+                gap = max(LEAST_GAP, STAGGER * claimed / self._pace.per_second)
+                self._next_claim_at = min(self._next_claim_at, asked_at + gap)
             self._queue.add_ready(ready, announced)
         finally:
             self._queue.end_claim(amount, announced)

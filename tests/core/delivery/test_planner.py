@@ -156,12 +156,13 @@ async def test_claims_are_few(seconds: float) -> None:
 async def test_claims_of_few_messages_are_not_made_in_a_busy_loop() -> None:
     """A broadcast of few messages beside a pace that wants more of them."""
     async with at_work(FIFTY, seconds=0.001, count=0) as work:
+        work.stock.next_due = START + 4.9  # the turn goes on
         for place in range(1, 40):
             work.stock.add(broadcast(place), 1)
             work.queue.has_news = True
             work.queue.wake()
             await work.watch(0.1)
-        await work.watch(1)
+        await work.watch(0.5)
 
     assert len(work.starts) == 39
     assert most_in_window([at for at, _ in work.stock.claims], 1.0) <= 12
