@@ -120,6 +120,7 @@ class FakeLedger:
         self.looking: asyncio.Event | None = None  # awaited by each look
         self.waiting: asyncio.Event | None = None  # awaited by each transaction
         self.transactions_begun = 0
+        self.commit_seconds = 0.0
 
     async def pause_broadcast(self, broadcast_id: int, *, reason: str) -> None:
         self._called("pause_broadcast", broadcast_id, reason)

@@ -48,6 +48,11 @@ class Ledger:
         self._snapshots: dict[int, BroadcastSnapshot] = {}
         self._claims = Claims(snapshot_of=self.read_snapshot, default_zone=context.settings.timezone)
 
+    @property
+    def commit_seconds(self) -> float:
+        """How long a transaction takes, smoothed."""
+        return self._group_commit.commit_seconds
+
     async def look(self, connection_id: int) -> DueWork:
         """Return the due work of a connection, and release the batches whose time has come."""
         return await self._group_commit.run(lambda unit: self._claims.look(unit, connection_id))

@@ -27,6 +27,7 @@ HANDOVER_CALLS = 8  # to Redis, from the end of one turn to the first slot of th
 HANDOVER_SHARE = 10  # a turn is at least so many times as long as the hand-over to the next one takes
 LONGEST_TURN = 15.0  # seconds
 LONGEST_DRAIN = 2.0  # seconds, from a turn's last claim to its hand-over
+LONGEST_CLAIMED = 0.8  # seconds of sending that one claim brings at most: the last message must not get stale
 STAGGER = 0.8  # of the time that a claim's messages take to be sent: then the next claim may begin
 CHUNK = 0.5  # of what is sent within ``AHEAD``: fewer messages are not worth a claim
 MOST_CLAIMS = 4  # under way at once, where a pace is to be kept: slow ones overlap
@@ -99,7 +100,8 @@ class Planner:
         live, now = self._queue.live, self._now()
         if live is None:
             return 0.0
-        return HANDOVER_CALLS * live.reserving.expect(now) + live.claiming.expect(now)
+        look = self._resources.ledger.commit_seconds
+        return HANDOVER_CALLS * live.reserving.expect(now) + look + live.claiming.expect(now)
 
     async def _wait_for_handover(self) -> None:
         """Wait until what is claimed lasts no longer than the hand-over, or work of a higher priority may be due."""
@@ -209,7 +211,8 @@ class Planner:
         if self._now() < self._next_claim_at:
             return 0
         missing = self._missing(pace, next_slot=self._queue.next_slot, unscheduled=self._unscheduled)
-        return min(missing, math.ceil(pace * AHEAD), claim_size) if missing >= _chunk(pace) else 0
+        most = math.ceil(pace * min(max(AHEAD, self._claim_seconds), LONGEST_CLAIMED))
+        return min(missing, most, claim_size) if missing >= _chunk(pace) else 0
 
     def _missing(self, pace: float, *, next_slot: float, unscheduled: int) -> int:
         """Return how many more messages have slots so soon that they must be claimed now."""
@@ -230,11 +233,17 @@ class Planner:
     @property
     def _ahead(self) -> float:
         """Seconds before its slot that a message is claimed."""
+        live = self._queue.live
+        return AHEAD if live is None else AHEAD + live.lead(self._now()) + self._claim_seconds
+
+    @property
+    def _claim_seconds(self) -> float:
+        """How long a claim is expected to take."""
         live, now = self._queue.live, self._now()
         if live is None:
-            return AHEAD
+            return 0.0
         longest = with_spare(now - min(self._claims.values(), default=now))  # of those that are under way
-        return AHEAD + live.lead(now) + min(max(longest, live.claiming.expect(now)), LONGEST_CLAIM)
+        return min(max(longest, live.claiming.expect(now)), LONGEST_CLAIM)
 
     def _seconds_until_needed(self) -> float:
         """Return how long no claim is worth it, as far as is known; 0: until a send has ended."""
