@@ -233,6 +233,7 @@ class SendTasks:
         match ending.consequence:
             case "slow_down":
                 wait = ending.wait or (None if live.snapshot.limits.rate else UNPACED_WAIT)
+                live.cool_until = max(live.cool_until, self._clock.now() + (wait or 0))
                 return self._pace.slow_down(live.snapshot.id, slot=pending.slot, wait=wait)
             case "pause_broadcast" if isinstance(error, BadMessage):
                 return self._ledger.pause_broadcast(pending.broadcast.id, reason=str(error))

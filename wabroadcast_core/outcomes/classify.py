@@ -69,7 +69,7 @@ def not_accepted(error: Exception, circumstances: Circumstances) -> Ending:  # n
         case BadMessage():
             return Ending(_again(error, circumstances, wait=0), "pause_broadcast")
         case Throttled(scope="connection"):
-            return Ending(_again(error, circumstances, wait=error.retry_after or 0), "slow_down", error.retry_after)
+            return Ending(_again(error, circumstances, wait=0), "slow_down", error.retry_after)
         case Throttled(scope="recipient"):
             return Ending(
                 _again(error, circumstances, wait=error.retry_after or RECIPIENT_WAIT * (1 + circumstances.random))

@@ -32,6 +32,7 @@ class LiveConnection:
     claiming: LearnedDelay = field(default_factory=lambda: LearnedDelay(least=0.01, most=LONGEST_CLAIM))
     reserving: LearnedDelay = field(default_factory=lambda: LearnedDelay(least=0.002, most=LONGEST_REDIS))
     marking: TypicalDelay = field(default_factory=lambda: TypicalDelay(least=0.002, most=LONGEST_REDIS))
+    cool_until: float = 0.0  # no message starts before, because the provider throttled (UNIX seconds)
     late: tuple[float, float] | None = None  # the latest start, for the report to the limiter: slot, shift needed
 
     @property
