@@ -40,6 +40,7 @@ ROOMS = [
     "settings",
     "models",
     "vault",
+    "redis_access",
     "keys",
     "clock",
     "media",

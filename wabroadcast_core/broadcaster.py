@@ -143,12 +143,15 @@ class Broadcaster(Broadcasts):
         database.migrate()
         self._redis = RedisAccess(settings, self._given_redis)
         client = self._redis.client
-        huey = self._given_huey or create_huey(settings.namespace, client.connection_pool)
-        self.tasks = TaskQueue(huey, self.handlers)
+        if self._given_huey is None:
+            self.tasks = TaskQueue(create_huey(settings.namespace, client), self.handlers)
+        else:
+            self.tasks = TaskQueue(self._given_huey, self.handlers, check=client.ping)
         return Context(
             settings=settings,
             database=database,
             redis=client,
+            redis_breaker=self._redis.breaker,
             async_redis=self._redis.new_async,
             keys=Keys(settings.namespace),
             clock=SystemClock(),

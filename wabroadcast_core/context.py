@@ -11,6 +11,7 @@ from wabroadcast_core.clock import Clock
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.queries import NamedQuery
+from wabroadcast_core.redis_access.clients import Breaker
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.vault import Vault
@@ -51,6 +52,7 @@ class Context:
     settings: Settings
     database: Database
     redis: redis.Redis
+    redis_breaker: Breaker  # of this process' Redis clients
     async_redis: Callable[[], async_redis.Redis]  # makes a new client for the calling event loop
     keys: Keys
     clock: Clock

@@ -19,6 +19,16 @@ class Keys:
         """Channel of announcements."""
         return f"{self.namespace}:control"
 
+    @property
+    def probe(self) -> str:
+        """Hash that the probe of Redis writes."""
+        return f"{self.namespace}:probe"
+
+    @property
+    def queue_probe(self) -> str:
+        """Sorted set that the probe of Redis writes beside the keys of Huey, which are not under the namespace."""
+        return f"huey.redis.{self.namespace}.probe"
+
     def pace(self, connection_id: int) -> str:
         """Hash: the limiter of a connection."""
         return f"{self.namespace}:pace:{connection_id}"

@@ -5,51 +5,53 @@ from typing import Any
 
 import redis
 import redis.asyncio as async_redis
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import Engine
 
 from wabroadcast_core.errors import SetupError
 from wabroadcast_core.queue.embedded import EmbeddedValkey
+from wabroadcast_core.redis_access.clients import AsyncGuardedRedis, Breaker, GuardedRedis
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.store.database import Database, open_database
 
-TIMEOUT_SECONDS = 5
+CALL_SECONDS = 1.0  # a call of a thread takes at most this long: a caller of the API waits for it
+LOOP_CALL_SECONDS = 2.0  # the same for a call of an event loop, where only a coroutine waits
 
 
 class RedisAccess:
     """One Redis client for all threads, and a function that makes a new client for an event loop.
 
     :param settings: the address of Redis; without one, an embedded Valkey is started.
-    :param given: the host's own client, used instead of the address; the host closes it.
+    :param given: the host's own client. Its address and credentials are used instead, with the time limits of this
+        package; the client itself is neither used nor closed.
     :raises SetupError: the host's client decodes answers, or the embedded Valkey does not start.
     """
 
     def __init__(self, settings: Settings, given: redis.Redis | None) -> None:
         self._valkey: EmbeddedValkey | None = None
-        self._given = given is not None
+        if given is not None and given.connection_pool.connection_kwargs.get("decode_responses"):
+            raise SetupError("the given Redis client decodes answers: create it without decode_responses")
+        address = None if given is not None else self._address(settings)
         most = 2 * settings.turns + 16  # Redis connections: a turn may have two calls at once; the default is 100
-        self.new_async: Callable[[], async_redis.Redis]
-        if given is not None:
-            options = given.connection_pool.connection_kwargs
-            if options.get("decode_responses"):
-                raise SetupError("the given Redis client decodes answers: create it without decode_responses")
-            self.client = given
-            self.new_async = lambda: async_redis.Redis(**_shared_options(options), max_connections=most)
-            return
-        address = self._address(settings)
-        self.client = redis.Redis.from_url(
-            address,
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 1),
-        )
-        self.new_async = lambda: async_redis.Redis.from_url(address, max_connections=most)
+        self._pool = _pool_like(given.connection_pool) if given is not None else _pool_for(str(address))
+        self.breaker = Breaker(redis.Redis(connection_pool=self._pool).ping)
+        self.client = GuardedRedis(self._pool, self.breaker)
+
+        def new_async() -> async_redis.Redis:
+            options: dict[str, Any] = {"max_connections": most, **_limits(LOOP_CALL_SECONDS, AsyncRetry)}
+            if given is not None:
+                own = async_redis.Redis(**_shared_options(given.connection_pool.connection_kwargs), **options)
+                return AsyncGuardedRedis(own.connection_pool, self.breaker)
+            return AsyncGuardedRedis(async_redis.ConnectionPool.from_url(str(address), **options), self.breaker)
+
+        self.new_async: Callable[[], async_redis.Redis] = new_async
 
     def close(self) -> None:
-        """Close the client and stop the Valkey, except for those that the host passed in."""
-        if not self._given:
-            self.client.close()
+        """Close the Redis connections and stop the Valkey, if one was started."""
+        self.breaker.close()
+        self._pool.disconnect()
         if self._valkey is not None:
             self._valkey.stop()
 
@@ -59,6 +61,21 @@ class RedisAccess:
         self._valkey = EmbeddedValkey(settings.data_dir)
         self._valkey.start()
         return self._valkey.url
+
+
+def _limits(seconds: float, retry: type[Retry] | type[AsyncRetry]) -> dict[str, Any]:
+    """Return the options of Redis connections: their time limits, and that the client repeats calls, not they."""
+    return {"socket_timeout": seconds, "socket_connect_timeout": seconds, "retry": retry(NoBackoff(), 0)}
+
+
+def _pool_for(address: str) -> redis.ConnectionPool:
+    return redis.ConnectionPool.from_url(address, **_limits(CALL_SECONDS, Retry))
+
+
+def _pool_like(given: redis.ConnectionPool) -> redis.ConnectionPool:
+    """Return a pool of connections to the Redis of the host's pool, with our time limits."""
+    options = {**_shared_options(given.connection_kwargs), **_limits(CALL_SECONDS, Retry)}
+    return redis.Redis(**options).connection_pool
 
 
 def open_store(settings: Settings, given: Engine | None) -> Database:
@@ -75,7 +92,7 @@ def open_store(settings: Settings, given: Engine | None) -> Database:
 
 
 def _shared_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of the host's client that the event loops' clients use too."""
+    """Return the options of the host's client that our clients use too."""
     names = {"host", "port", "db", "username", "password", "path", "credential_provider"}
     shared = {name for name in options if name in names or name.startswith("ssl_")}
     found = {name: options[name] for name in shared if options[name] is not None}

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from huey import Huey
 from huey.storage import PriorityRedisStorage
-from redis import ConnectionPool, RedisError
+from redis import Redis, RedisError
 
 from wabroadcast_core.clock import Clock
 from wabroadcast_core.queue.serializer import TaskSerializer
@@ -18,6 +18,7 @@ from wabroadcast_core.queue.serializer import TaskSerializer
 log = logging.getLogger(__name__)
 
 URGENT = 10  # above every broadcast's rank
+READ_SECONDS = 0.4  # a read of the queue waits for a task: shorter than the time limit of a call
 
 
 class TaskHandlers(Protocol):
@@ -54,14 +55,26 @@ class ClockedHuey(Huey):  # type: ignore[misc]  # huey has no types
         return moment.replace(tzinfo=None)
 
 
-def create_huey(namespace: str, pool: ConnectionPool) -> ClockedHuey:
-    """Create a Huey instance with priorities and JSON tasks, without results."""
+class ClientStorage(PriorityRedisStorage):  # type: ignore[misc]  # huey has no types
+    """The storage of Huey on a Redis client that exists already."""
+
+    def __init__(self, name: str, *, client: Redis, **options: Any) -> None:
+        self.redis_client = lambda **_: client
+        super().__init__(name, connection_pool=client.connection_pool, **options)
+
+
+def create_huey(namespace: str, client: Redis) -> ClockedHuey:
+    """Create a Huey instance with priorities and JSON tasks, without results.
+
+    :param client: the Redis client that it uses.
+    """
     huey = ClockedHuey(
         namespace,
         results=False,
         utc=True,
-        storage_class=PriorityRedisStorage,
-        connection_pool=pool,
+        storage_class=ClientStorage,
+        client=client,
+        read_timeout=READ_SECONDS,
         serializer=TaskSerializer(lambda name: name in huey._registry._registry),  # noqa: SLF001 - huey offers no look-up
     )
     return huey
@@ -74,10 +87,13 @@ class TaskQueue:
 
     :param huey: the instance in which the tasks are registered.
     :param handlers: the functions that the tasks call.
+    :param check: called before a task is queued: raises an error of Redis if it does not answer. A Huey instance of
+        the host may have no time limits of its own.
     """
 
-    def __init__(self, huey: Huey, handlers: TaskHandlers) -> None:
+    def __init__(self, huey: Huey, handlers: TaskHandlers, *, check: Callable[[], object] = lambda: None) -> None:
         self.huey = huey
+        self._check = check
         self._prioritised = bool(getattr(huey.storage, "priority", False))
         register = huey.task
         self._prepare = register(name="wab_prepare")(handlers.prepare)
@@ -122,6 +138,7 @@ class TaskQueue:
         # The id is fixed, so that the same task queued twice is one entry of the schedule.
         options = {"priority": rank} if self._prioritised else {}
         try:
+            self._check()
             if eta is None:
                 self.huey.enqueue(task.s(argument, id=key, **options))  # type: ignore[attr-defined]  # huey's wrapper
             else:

@@ -1,0 +1,85 @@
+"""The probe of Redis: one script call that writes, as the limiter does; and the cause of a failure in words."""
+
+from importlib.resources import files
+
+import redis
+import redis.asyncio as async_redis
+
+from wabroadcast_core.keys import Keys
+
+_SCRIPT = files(__package__).joinpath("probe.lua").read_text(encoding="utf-8")
+_SILENT_ANNOUNCEMENT = '{"wake": 0}'  # no connection has this id
+
+_CAUSES = {  # by the first word of an answer of Redis, or of the error that it caused inside a script
+    "OOM": "Redis refuses writes, because its memory limit is reached: raise its maxmemory, or free memory in it",
+    "READONLY": "Redis is a read-only replica: set WABROADCAST_REDIS_URL to the primary, or make this one the primary",
+    "MISCONF": "Redis refuses writes, because it cannot save its data: free space on its disk, and see its log",
+    "LOADING": "Redis is loading its data: it answers when that is done",
+    "NOREPLICAS": "Redis refuses writes, because it has too few replicas: start them, or lower min-replicas-to-write",
+    "MASTERDOWN": "Redis is a replica without its primary: set WABROADCAST_REDIS_URL to the primary",
+    "CLUSTERDOWN": "the Redis cluster is down: see its log",
+    "MOVED": "Redis is part of a cluster: set WABROADCAST_REDIS_URL to a Redis without cluster mode",
+    "CROSSSLOT": "Redis is part of a cluster: set WABROADCAST_REDIS_URL to a Redis without cluster mode",
+    "BUSY": "Redis is busy with a script: wait for its end, or end it with SCRIPT KILL",
+    "NOAUTH": "Redis asks for a password: add it to WABROADCAST_REDIS_URL, as in redis://:password@host",
+    "WRONGPASS": "Redis refuses the user or the password: correct them in WABROADCAST_REDIS_URL",
+    "NOPERM": (
+        "the user of Redis lacks a permission: grant it all commands, and the keys and channels that begin with the "
+        "namespace or with huey"
+    ),
+}
+_TEXTS = {  # errors that redis-py raises without their first word
+    redis.exceptions.OutOfMemoryError: "OOM",
+    redis.exceptions.ReadOnlyError: "READONLY",
+    redis.exceptions.BusyLoadingError: "LOADING",
+    redis.exceptions.MasterDownError: "MASTERDOWN",
+    redis.exceptions.ClusterDownError: "CLUSTERDOWN",
+    redis.exceptions.MovedError: "MOVED",
+    redis.exceptions.NoPermissionError: "NOPERM",
+}
+
+
+class RedisProbe:
+    """Calls Redis in the way the limiter does.
+
+    :param keys: the names of the keys of this installation.
+    """
+
+    def __init__(self, keys: Keys) -> None:
+        self._names = [keys.probe, keys.queue_probe]
+        self._arguments = [keys.control, _SILENT_ANNOUNCEMENT]
+
+    def call(self, client: redis.Redis) -> None:
+        """Write to Redis.
+
+        :raises redis.RedisError: Redis cannot be reached, or refuses the write.
+        """
+        client.eval(_SCRIPT, len(self._names), *self._names, *self._arguments)
+
+    async def call_async(self, client: async_redis.Redis) -> None:
+        """Write to Redis, from an event loop.
+
+        :raises redis.RedisError: Redis cannot be reached, or refuses the write.
+        """
+        await client.eval(_SCRIPT, len(self._names), *self._names, *self._arguments)
+
+
+def describe_failure(error: redis.RedisError) -> str:
+    """Return why Redis cannot be used and what to do, in words. No address and no secret is in them."""
+    if isinstance(error, redis.TimeoutError):
+        return "Redis does not answer in time: check that it runs and that the network reaches it"
+    if (cause := _refusal(error)) is not None:
+        return cause
+    if isinstance(error, redis.AuthenticationError):
+        return _CAUSES["NOAUTH" if "required" in str(error) else "WRONGPASS"]
+    if isinstance(error, redis.ConnectionError):
+        return "Redis cannot be reached: start it, or correct WABROADCAST_REDIS_URL"
+    return f"Redis refuses a call ({str(error).partition(' ')[0] or type(error).__name__}): see its log"
+
+
+def _refusal(error: redis.RedisError) -> str | None:
+    for kind, word in _TEXTS.items():
+        if isinstance(error, kind):
+            return _CAUSES[word]
+    words = str(error).replace("-", " ").split()
+    return next((_CAUSES[word] for word in words if word in _CAUSES), None)
