@@ -78,6 +78,17 @@ class PostgresCluster:
         yield url
         self._free_stores.append(url)
 
+    @contextlib.contextmanager
+    def read_only(self, url: str) -> Iterator[None]:
+        """Let a database take no writes meanwhile, as a standby does; its sessions lose their connection."""
+        name = str(make_url(url).database)
+        end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        self._execute("postgres", f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        self._execute("postgres", end)
+        yield
+        self._execute("postgres", f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        self._execute("postgres", end)
+
     def _empty(self, url: str) -> None:
         """Empty the tables that were written to; whatever is still connected loses its connection."""
         name = str(make_url(url).database)

@@ -1,12 +1,13 @@
 """The broadcaster: the object that a host embeds. All its methods are synchronous and may be called from any thread."""
 
+import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 import redis
 from huey import Huey
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.context import Context
@@ -18,6 +19,7 @@ from wabroadcast_core.opening import RedisAccess, open_store
 from wabroadcast_core.plugins import Plugins, build_plugins
 from wabroadcast_core.queries import load_queries
 from wabroadcast_core.queue.tasks import TaskQueue, create_huey
+from wabroadcast_core.redis_access.probe import RedisProbe, describe_failure
 from wabroadcast_core.services.blacklist import Blacklist
 from wabroadcast_core.services.broadcasts import Broadcasts
 from wabroadcast_core.services.connections import Connections
@@ -27,7 +29,10 @@ from wabroadcast_core.services.tags import Tags
 from wabroadcast_core.services.uploads import Uploads
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import installation as installation_store
 from wabroadcast_core.vault import open_vault
+
+log = logging.getLogger(__name__)
 
 
 class Broadcaster(Broadcasts):
@@ -124,8 +129,11 @@ class Broadcaster(Broadcasts):
         return self._context
 
     def check(self) -> dict[str, str]:
-        """Call the store and Redis; return ``ok`` or the error text for each of ``store`` and ``redis``."""
-        return {"store": _check(self._call_store), "redis": _check(self.context.redis.ping)}
+        """Write to the store and to Redis; return ``ok`` or the cause of the failure for ``store`` and ``redis``.
+
+        A cause says what to do. It has no address and no secret in it.
+        """
+        return {"store": self._check_store(), "redis": self._check_redis()}
 
     def has_due_work(self) -> bool:
         """Return whether any message or audience is due now."""
@@ -166,14 +174,18 @@ class Broadcaster(Broadcasts):
         if self._context is not None:
             self._notify_changed(keys)
 
-    def _call_store(self) -> None:
-        with self.context.database.read() as conn:
-            conn.execute(text("SELECT 1"))
+    def _check_store(self) -> str:
+        try:
+            with self.context.database.write() as conn:
+                installation_store.probe_write(conn, now=self.context.clock.now())
+        except BroadcastError as error:
+            log.warning("the check of the store failed: %s", error)
+            return getattr(error, "cause", None) or "the store cannot be reached: see the log"
+        return "ok"
 
-
-def _check(call: Callable[[], object]) -> str:
-    try:
-        call()
-    except (BroadcastError, redis.RedisError) as error:
-        return str(error) or type(error).__name__
-    return "ok"
+    def _check_redis(self) -> str:
+        try:
+            RedisProbe(self.context.keys).call(self.context.redis)
+        except redis.RedisError as error:
+            return describe_failure(error)
+        return "ok"

@@ -148,9 +148,16 @@ class SetupError(BroadcastError):
 
 
 class UnavailableError(BroadcastError):
-    """The store or Redis cannot be reached at the moment; the call may be repeated later."""
+    """The store or Redis cannot be reached at the moment; the call may be repeated later.
+
+    :param cause: why, and what to do, without an address or a value: fit for callers without an API key.
+    """
 
     code = "unavailable"
+
+    def __init__(self, message: str, *, cause: str | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class SendError(BroadcastError):

@@ -1,9 +1,10 @@
-"""Health probes. They need no API key and disclose no details."""
+"""Health probes. They need no API key: the causes of failures that they give have no address and no secret in them."""
 
 import logging
 from typing import Literal
 
 from litestar import Controller, Response, get
+from pydantic import Field
 
 from host_litestar.auth import PUBLIC
 from host_litestar.openapi import answers
@@ -22,10 +23,11 @@ class Liveness(Model):
 
 
 class Readiness(Model):
-    """Whether the store and Redis can be reached, together and each."""
+    """Whether the store and Redis take writes, together and each."""
 
     status: State
     checks: dict[str, State]
+    causes: dict[str, str] = Field(default_factory=dict, description="Why a check failed, and what to do.")
 
 
 class HealthController(Controller):
@@ -42,12 +44,13 @@ class HealthController(Controller):
 
     @get("/ready", operation_id="IsReady", sync_to_thread=True, responses=answers(503, Readiness))
     def ready(self, broadcaster: BroadcasterDep) -> Response[Readiness]:
-        """Return 200 if the store and Redis can be reached, 503 otherwise."""
+        """Return 200 if the store and Redis take writes, 503 with the causes otherwise."""
         results = broadcaster.check()
         for name, result in results.items():
             if result != "ok":
                 log.warning("not ready, the probe answers 503: %s: %s", name, result)
         checks: dict[str, State] = {name: "ok" if result == "ok" else "unavailable" for name, result in results.items()}
         is_ready = set(checks.values()) == {"ok"}
-        readiness = Readiness(status="ok" if is_ready else "unavailable", checks=checks)
+        causes = {name: result for name, result in results.items() if result != "ok"}
+        readiness = Readiness(status="ok" if is_ready else "unavailable", checks=checks, causes=causes)
         return Response(readiness, status_code=200 if is_ready else 503)

@@ -42,6 +42,23 @@ def idle_api(host_settings: Settings) -> Iterator[Api]:
 
 
 @pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+    """A Valkey that no other test uses, to disturb."""
+    server = EmbeddedValkey(tmp_path / "own")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def alone_api(tmp_path: Path, own_valkey: EmbeddedValkey, sqlite_store: Path) -> Iterator[Api]:
+    """The application without a worker, on a Valkey of its own."""
+    settings = install(tmp_path / "data", own_valkey, sqlite_store)
+    with TestClient(create_app(settings), base_url=HERE, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
 def command() -> Callable[..., "subprocess.CompletedProcess[str]"]:
     return run_command
 

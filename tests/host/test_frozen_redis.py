@@ -15,7 +15,7 @@ from httpx import Response
 from litestar.testing import TestClient
 
 from host_litestar.app import create_app
-from tests.host.installations import HERE, Api, draft, install
+from tests.host.installations import HERE, Api, draft
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.queue.embedded import EmbeddedValkey
@@ -36,21 +36,6 @@ def frozen(server: EmbeddedValkey) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
-
-
-@pytest.fixture
-def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey(tmp_path / "own")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def alone_api(tmp_path: Path, own_valkey: EmbeddedValkey, sqlite_store: Path) -> Iterator[Api]:
-    settings = install(tmp_path / "data", own_valkey, sqlite_store)
-    with TestClient(create_app(settings), base_url=HERE, raise_server_exceptions=False) as client:
-        yield client
 
 
 def _submit(api: Api) -> str:

@@ -6,6 +6,7 @@ import redis
 import redis.asyncio as async_redis
 
 from wabroadcast_core.keys import Keys
+from wabroadcast_core.redis_access.clients import NotAnsweringError
 
 _SCRIPT = files(__package__).joinpath("probe.lua").read_text(encoding="utf-8")
 _SILENT_ANNOUNCEMENT = '{"wake": 0}'  # no connection has this id
@@ -28,7 +29,13 @@ _CAUSES = {  # by the first word of an answer of Redis, or of the error that it 
         "namespace or with huey"
     ),
 }
-_TEXTS = {  # errors that redis-py raises without their first word
+_PHRASES = {  # where Redis or redis-py leaves that word out
+    "no permissions": "NOPERM",
+    "already authenticated": "NOAUTH",
+    "Authentication required": "NOAUTH",
+    "invalid username-password": "WRONGPASS",
+}
+_KINDS = {  # errors that redis-py raises without their first word
     redis.exceptions.OutOfMemoryError: "OOM",
     redis.exceptions.ReadOnlyError: "READONLY",
     redis.exceptions.BusyLoadingError: "LOADING",
@@ -66,20 +73,19 @@ class RedisProbe:
 
 def describe_failure(error: redis.RedisError) -> str:
     """Return why Redis cannot be used and what to do, in words. No address and no secret is in them."""
-    if isinstance(error, redis.TimeoutError):
+    if isinstance(error, redis.TimeoutError | NotAnsweringError):
         return "Redis does not answer in time: check that it runs and that the network reaches it"
-    if (cause := _refusal(error)) is not None:
-        return cause
-    if isinstance(error, redis.AuthenticationError):
-        return _CAUSES["NOAUTH" if "required" in str(error) else "WRONGPASS"]
+    if (word := _word_of(error)) is not None:
+        return _CAUSES[word]
     if isinstance(error, redis.ConnectionError):
         return "Redis cannot be reached: start it, or correct WABROADCAST_REDIS_URL"
     return f"Redis refuses a call ({str(error).partition(' ')[0] or type(error).__name__}): see its log"
 
 
-def _refusal(error: redis.RedisError) -> str | None:
-    for kind, word in _TEXTS.items():
-        if isinstance(error, kind):
-            return _CAUSES[word]
-    words = str(error).replace("-", " ").split()
-    return next((_CAUSES[word] for word in words if word in _CAUSES), None)
+def _word_of(error: redis.RedisError) -> str | None:
+    """Return the word of Redis for the cause, which is a key of the causes."""
+    text = str(error)
+    found = [word for kind, word in _KINDS.items() if isinstance(error, kind)]
+    found += [word for phrase, word in _PHRASES.items() if phrase.lower() in text.lower()]
+    found += [word for word in text.replace("-", " ").split() if word in _CAUSES]
+    return found[0] if found else None

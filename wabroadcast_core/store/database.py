@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleErr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from wabroadcast_core.errors import InputError, SetupError, UnavailableError
+from wabroadcast_core.store.failures import describe_failure
 
 MIGRATION_LOCK = 3_004_062  # an arbitrary number, the key of PostgreSQL's advisory lock
 LOCK_WAIT_SECONDS = 30.0
@@ -32,6 +33,7 @@ POSTGRESQL_CONNECT = {
 }
 INSUFFICIENT_PRIVILEGE = "42501"  # PostgreSQL's error code
 _DEADLOCK_CODES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock; to be tried again
+_OUTSIDE_CODES = frozenset({"25006", "XX001", "XX002"})  # PostgreSQL: read-only transaction, damaged data or index
 
 Result = TypeVar("Result")
 
@@ -221,16 +223,27 @@ def _translated_errors() -> Iterator[None]:
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) in _DEADLOCK_CODES:
             raise
-        raise UnavailableError(f"the store cannot be reached: {_reason(error)}") from error
+        raise _unavailable(error) from error
     except DBAPIError as error:
-        if not error.connection_invalidated and not _is_damaged(error):
+        if not error.connection_invalidated and not _is_outside(error):
             raise
-        raise UnavailableError(f"the store cannot be reached: {_reason(error)}") from error
+        raise _unavailable(error) from error
 
 
-def _is_damaged(error: DBAPIError) -> bool:
-    """Return whether SQLite reports that its file is damaged or is not a database."""
-    return type(error.orig) is sqlite3.DatabaseError
+def _is_outside(error: DBAPIError) -> bool:
+    """Return whether the cause is the state of the database: a damaged file, a server that takes no writes."""
+    if isinstance(error.orig, sqlite3.Error):
+        return type(error.orig) is sqlite3.DatabaseError
+    return str(getattr(error.orig, "sqlstate", None)) in _OUTSIDE_CODES
+
+
+def _unavailable(error: DBAPIError) -> UnavailableError:
+    cause = describe_failure(error)
+    if cause is None:
+        return UnavailableError(f"the store cannot be reached: {_reason(error)}")
+    return UnavailableError(
+        f"the store cannot be used, {cause} ({_reason(error)})", cause=f"the store cannot be used, {cause}"
+    )
 
 
 def _reason(error: DBAPIError) -> str:

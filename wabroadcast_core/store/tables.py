@@ -230,6 +230,17 @@ workers = Table(
     sqlite_autoincrement=True,  # an id that is used again would take over a dead worker's claims
 )
 
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("token", Text),  # also in the Redis that the store is used with
+    Column("redis", Text),  # the name of that Redis, for people
+    Column("seen_at", Double),  # when a process with that Redis was alive, by the clock of the store
+    Column("key_check", LargeBinary),  # a text that was encrypted with the secret key
+    Column("probed_at", Double),
+)
+
 uploads = Table(
     "uploads",
     metadata,
