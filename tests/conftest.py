@@ -37,6 +37,15 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
     server.stop()
 
 
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+    """A Valkey that no other test uses, to disturb."""
+    server = EmbeddedValkey(tmp_path / "own")
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresCluster]:
     binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))

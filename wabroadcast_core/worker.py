@@ -15,6 +15,7 @@ from wabroadcast_core.errors import BroadcastError
 
 log = logging.getLogger(__name__)
 
+READ_AGAIN = 0.4  # seconds; the longest wait before the queue is read again after a failure
 FULL_WAIT = 0.05  # seconds between two checks for capacity while the process runs all the turns it can
 IDLE_CHECKS = 3  # checks in a row without work after which a burst ends
 CHECK_SECONDS = 0.2  # between two checks for work in a burst
@@ -34,7 +35,7 @@ class Worker:
         huey = self._broadcaster.tasks.huey
         huey.clock = self._broadcaster.context.clock
         self._consumer = _EngineConsumer(
-            huey, workers=self._broadcaster.settings.threads, periodic=False, backoff=1.15, max_delay=2
+            huey, workers=self._broadcaster.settings.threads, periodic=False, backoff=1.15, max_delay=READ_AGAIN
         )
         for worker, _ in self._consumer.worker_threads:
             worker.has_capacity = lambda: loop.has_capacity

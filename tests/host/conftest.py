@@ -42,15 +42,6 @@ def idle_api(host_settings: Settings) -> Iterator[Api]:
 
 
 @pytest.fixture
-def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
-    """A Valkey that no other test uses, to disturb."""
-    server = EmbeddedValkey(tmp_path / "own")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def alone_api(tmp_path: Path, own_valkey: EmbeddedValkey, sqlite_store: Path) -> Iterator[Api]:
     """The application without a worker, on a Valkey of its own."""
     settings = install(tmp_path / "data", own_valkey, sqlite_store)

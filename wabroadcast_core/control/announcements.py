@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import redis
 import redis.asyncio
@@ -14,6 +15,8 @@ from wabroadcast_core.keys import Keys
 from wabroadcast_core.store.claims import Claimed
 
 log = logging.getLogger(__name__)
+
+SILENCE_SECONDS = 5.0  # without a message, before a ping shows whether Redis is still there
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +83,26 @@ async def listen(client: redis.asyncio.Redis, keys: Keys, *, on_announcement: Ca
         try:
             async with client.pubsub(ignore_subscribe_messages=True) as channel:
                 await channel.subscribe(keys.control)
-                async for message in channel.listen():
-                    _pass_on(message["data"], on_announcement)
+                while True:
+                    message = await _next_message(channel)
+                    if message["type"] == "message":
+                        _pass_on(message["data"], on_announcement)
         except (redis.RedisError, OSError):
             await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _next_message(channel: redis.asyncio.client.PubSub) -> dict[str, Any]:
+    """Return the next message of a channel, or the answer to a ping that is sent when none comes.
+
+    :raises redis.TimeoutError: neither came, as happens when the network drops what is sent without a word.
+    """
+    message = await channel.get_message(timeout=SILENCE_SECONDS)
+    if message is None:
+        await channel.ping()
+        message = await channel.get_message(timeout=SILENCE_SECONDS)
+    if message is None:
+        raise redis.TimeoutError("the channel of announcements does not answer")
+    return dict(message)
 
 
 def _pass_on(data: bytes, on_announcement: Callable[[Announcement], None]) -> None:

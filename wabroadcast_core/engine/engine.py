@@ -22,6 +22,7 @@ from wabroadcast_core.delivery.resources import TurnResources
 from wabroadcast_core.delivery.sends import SendTasks
 from wabroadcast_core.delivery.turns import Turns
 from wabroadcast_core.delivery.wakeups import Wakeups
+from wabroadcast_core.engine.redis_return import RedisReturn
 from wabroadcast_core.engine.unknown_outcomes import UnknownOutcomes
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.hookspecs import FinishedMessage
@@ -38,6 +39,7 @@ from wabroadcast_core.recovery.held_claims import HeldClaims
 from wabroadcast_core.recovery.intents import Intents, SealedError
 from wabroadcast_core.recovery.lease import WorkerLease
 from wabroadcast_core.recovery.recover import Recovery
+from wabroadcast_core.redis_access.probe import RedisProbe
 from wabroadcast_core.store.group_commit import GroupCommit
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.transport.cache import RedisCache
@@ -63,12 +65,21 @@ class Engine:
         self._build_delivery(context)
         self._build_inbound(context)
         self._unknown_outcomes = UnknownOutcomes(ledger=self._ledger, live_senders=self._live_senders, clock=self.clock)
+        self._redis_return = RedisReturn(
+            self._client,
+            context.redis_breaker,
+            RedisProbe(context.keys),
+            restore=self._restore_work,
+            longest_wait=self._settings.recover_seconds,
+            grace_seconds=self._settings.lease_seconds + 2 * self._settings.heartbeat_seconds,
+        )
         self._recovery = Recovery(
             context,
             self._group_commit,
             self._intents,
             self._client,
             snapshot_of=lambda unit, key: self._ledger.read_snapshot(unit.conn, key),
+            leases_count=self._redis_return.leases_count,
         )
 
     # --- construction ------------------------------------------------------------------------------------------
@@ -157,6 +168,11 @@ class Engine:
         return len(self._turns)
 
     @property
+    def is_redis_away(self) -> bool:
+        """Whether Redis takes no calls at present."""
+        return self._redis_return.is_away
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing is under way and all outcomes are stored."""
         return not self._turns and self._sends.is_idle and self._recorder.is_empty and self._inbound.is_idle
@@ -171,6 +187,7 @@ class Engine:
                 log.warning("this process takes no work yet: %s; next attempt in %g s", _cause(error), RETRY_SECONDS)
                 await asyncio.sleep(RETRY_SECONDS)
         self._background.spawn(listen(self._client, self._context.keys, on_announcement=self._on_announcement))
+        self._background.spawn(self._redis_return.watch())
         self._background.spawn(self._keep_lease())
         self._background.spawn(self._repeat(self._recover, what="recovery"))
         self._background.spawn(self._repeat(self._unknown_outcomes.settle_all, what="settling unknown messages"))
@@ -215,6 +232,22 @@ class Engine:
             except (*AWAY, SealedError) as error:
                 seconds = self._settings.heartbeat_seconds
                 log.warning("the lease was not renewed: %s; next attempt in %g s", _cause(error), seconds)
+
+    async def _restore_work(self) -> None:
+        """Renew the lease, release the lanes of turns that broke off, and queue the work again."""
+        with contextlib.suppress(SealedError):  # then the worker has a new lease
+            await self._lease.beat()
+        for connection_id, _ in await self._recovery.working_connections():
+            await self._release_lanes(connection_id)
+        await self._recovery.queue_work()
+
+    async def _release_lanes(self, connection_id: int) -> None:
+        """Release the lanes of this worker's turns. One that still runs may lose its lane: lanes only save work."""
+        key, mine = self._context.keys.lanes(connection_id), f"{self._lease.worker_id}.".encode()
+        turns: list[bytes] = list(await self._client.zrange(key, 0, -1))  # type: ignore[arg-type]  # without scores
+        for turn in turns:
+            if turn.startswith(mine):
+                await self._client.zrem(key, turn)
 
     async def _recover(self) -> None:
         await self._recovery.recover(worker_id=self._lease.worker_id)

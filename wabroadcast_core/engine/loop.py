@@ -42,8 +42,12 @@ class EngineLoop:
 
     @property
     def has_capacity(self) -> bool:
-        """Whether this process can run another turn. If not, its Huey threads leave the work to other processes."""
-        return not self.has_failed and self.turns < self._capacity
+        """Whether this process can run another turn. If not, its Huey threads leave the work to other processes.
+
+        While Redis takes no calls they do not read the queue: the engine finds out when it does again.
+        """
+        is_away = self._engine is not None and self._engine.is_redis_away
+        return not self.has_failed and not is_away and self.turns < self._capacity
 
     @property
     def is_idle(self) -> bool:

@@ -40,6 +40,7 @@ class Recovery:
 
     :param client: a Redis client of the calling event loop.
     :param snapshot_of: returns the snapshot of a broadcast by its id, read in the given transaction.
+    :param leases_count: returns whether a worker without a lease is dead. It is not while Redis takes no calls.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class Recovery:
         client: redis.asyncio.Redis,
         *,
         snapshot_of: Callable[[UnitOfWork, int], BroadcastSnapshot | None],
+        leases_count: Callable[[], bool],
     ) -> None:
         self._context = context
         self._group_commit = group_commit
         self._intents = intents
         self._client = client
         self._snapshot_of = snapshot_of
+        self._leases_count = leases_count
 
     async def recover(self, *, worker_id: int) -> None:
         """Settle the claims of dead workers, then queue lost work again.
@@ -64,7 +67,7 @@ class Recovery:
         """
         for dead in await self._dead_workers(worker_id):
             await self.settle_worker(dead)
-        await self._queue_work()
+        await self.queue_work()
 
     async def settle_worker(self, worker_id: int) -> None:
         """Settle the claims of a dead worker: messages that may have left become unknown, the others wait again.
@@ -85,12 +88,13 @@ class Recovery:
     async def _dead_workers(self, mine: int) -> list[int]:
         """Return the workers without a lease.
 
-        After Redis lost its keys the list is empty, until every living worker has had the time to renew its lease.
+        After Redis lost its keys, or did not take calls, the list is empty, until every living worker has had the time
+        to renew its lease.
         """
         keys_since = await self._intents.keys_since()
         seconds, micros = await self._client.time()
         grace = self._context.settings.lease_seconds + 2 * self._context.settings.heartbeat_seconds
-        if keys_since is None or seconds + micros / 1e6 - keys_since < grace:
+        if keys_since is None or seconds + micros / 1e6 - keys_since < grace or not self._leases_count():
             return []
         open_workers = await self._group_commit.run(lambda unit: worker_store.claiming_workers(unit.conn))
         return [worker for worker in open_workers if worker != mine and not await self._intents.is_alive(worker)]
@@ -119,7 +123,12 @@ class Recovery:
             unit.now + self._context.settings.resend_seconds if resend else None,
         )
 
-    async def _queue_work(self) -> None:
+    async def working_connections(self) -> list[tuple[int, int]]:
+        """Return the connections with broadcasts that are under way, each with the rank of its most urgent one."""
+        return await self._group_commit.run(lambda unit: broadcast_store.working_connections(unit.conn))
+
+    async def queue_work(self) -> None:
+        """Queue all work that is due; what is in the queue already does no harm there twice."""
         await self._group_commit.run(self._tidy_up)  # committed first: the work that it releases is found below
         unprepared, turns, unswept = await self._group_commit.run(self._find_work)
         imports = await self._group_commit.run(lambda unit: import_store.unfinished(unit.conn))

@@ -37,7 +37,6 @@ class Breaker:
         self._lock = threading.Lock()
         self._is_open = False
         self._closing = threading.Event()
-        self.failed_at: float | None = None  # time of the last failure, in seconds of the monotonic clock
         self.failures = 0  # how many calls have failed so far
 
     def check(self) -> None:
@@ -46,7 +45,7 @@ class Breaker:
         :raises NotAnsweringError: Redis did not answer a moment ago.
         """
         if self._is_open:
-            self._record()
+            self.failures += 1
             raise NotAnsweringError("Redis does not answer")
 
     def on_error(self, error: Exception, *, began: float) -> None:
@@ -56,17 +55,13 @@ class Breaker:
         """
         if isinstance(error, NoScriptError):  # a server that was started again: the client sends the script
             return
-        self._record()
+        self.failures += 1
         if isinstance(error, redis.TimeoutError) or time.monotonic() - began >= SLOW_SECONDS:
             self._open()
 
     def close(self) -> None:
         """End the thread that waits for Redis, if there is one."""
         self._closing.set()
-
-    def _record(self) -> None:
-        self.failures += 1
-        self.failed_at = time.monotonic()
 
     def _open(self) -> None:
         with self._lock:

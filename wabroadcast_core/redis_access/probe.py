@@ -61,14 +61,14 @@ class RedisProbe:
 
         :raises redis.RedisError: Redis cannot be reached, or refuses the write.
         """
-        client.eval(_SCRIPT, len(self._names), *self._names, *self._arguments)
+        client.register_script(_SCRIPT)(keys=self._names, args=self._arguments)
 
     async def call_async(self, client: async_redis.Redis) -> None:
         """Write to Redis, from an event loop.
 
         :raises redis.RedisError: Redis cannot be reached, or refuses the write.
         """
-        await client.eval(_SCRIPT, len(self._names), *self._names, *self._arguments)
+        await client.register_script(_SCRIPT)(keys=self._names, args=self._arguments)
 
 
 def describe_failure(error: redis.RedisError) -> str:

@@ -130,14 +130,6 @@ def test_a_worker_that_is_stopped_leaves_no_message_unknown(
         check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=0)
 
 
-@pytest.fixture
-def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey(tmp_path / "own")
-    server.start()
-    yield server
-    server.stop()
-
-
 @ON_SQLITE
 @pytest.mark.parametrize("with_file", [True, False], ids=["data-file-kept", "data-file-deleted"])
 def test_a_killed_valkey_loses_and_duplicates_no_message(
