@@ -211,7 +211,7 @@ class _Valkey:
             return
         self._next_attempt_at = time.monotonic() + VALKEY_RESTART_SECONDS
         if self._server.is_owned:
-            log.warning("the embedded Valkey has ended: restarting it")
+            log.warning("the embedded Valkey has ended (%s): restarting it", self._server.describe_end())
         try:
             self._server.start()
         except SetupError as error:
