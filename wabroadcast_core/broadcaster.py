@@ -30,6 +30,7 @@ from wabroadcast_core.services.uploads import Uploads
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import installation as installation_store
+from wabroadcast_core.store.integrity import check_at_start
 from wabroadcast_core.vault import open_vault
 
 log = logging.getLogger(__name__)
@@ -148,6 +149,7 @@ class Broadcaster(Broadcasts):
         database = open_store(settings, self._given_db_engine)
         vault_key = settings.secret_key
         vault = open_vault(vault_key.get_secret_value() if vault_key else None, data_dir=settings.data_dir)
+        check_at_start(database)
         database.migrate()
         self._redis = RedisAccess(settings, self._given_redis)
         client = self._redis.client

@@ -52,6 +52,12 @@ class Database:
             event.listen(db_engine, "connect", _configure_sqlite)
             event.listen(db_engine, "begin", _begin_sqlite)
 
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The file of an SQLite database; None for other databases and for one in memory."""
+        place = self.db_engine.url.database
+        return Path(place) if self.is_sqlite and place and place != ":memory:" else None
+
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a read transaction.
