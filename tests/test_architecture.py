@@ -32,6 +32,7 @@ ROOMS = [
     "snapshots",
     "rendering",
     "context",
+    "pairing",
     "queue",
     "store",
     "plugins",

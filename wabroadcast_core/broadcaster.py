@@ -1,5 +1,6 @@
 """The broadcaster: the object that a host embeds. All its methods are synchronous and may be called from any thread."""
 
+import contextlib
 import logging
 import os
 from collections.abc import Iterable, Sequence
@@ -15,7 +16,10 @@ from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.inbound.intake import WebhookIntake
 from wabroadcast_core.keys import Keys
-from wabroadcast_core.opening import RedisAccess, open_store
+from wabroadcast_core.opening import RedisAccess, name_redis, name_store, open_store
+from wabroadcast_core.pairing.pairing import Names, Pairing
+from wabroadcast_core.pairing.redis_side import RedisSide
+from wabroadcast_core.pairing.secret_key import check_secret_key
 from wabroadcast_core.plugins import Plugins, build_plugins
 from wabroadcast_core.queries import load_queries
 from wabroadcast_core.queue.tasks import TaskQueue, create_huey
@@ -110,6 +114,7 @@ class Broadcaster(Broadcasts):
         self.handlers.stop()
         self.contacts.close()
         context, self._context = self._context, None
+        context.pairing.close()
         context.database.close()
         self._redis.close()
 
@@ -146,24 +151,30 @@ class Broadcaster(Broadcasts):
     def _open(self) -> Context:
         settings = self.settings
         queries = load_queries(settings.queries, environment=os.environ) if settings.queries else {}
-        database = open_store(settings, self._given_db_engine)
-        vault_key = settings.secret_key
-        vault = open_vault(vault_key.get_secret_value() if vault_key else None, data_dir=settings.data_dir)
-        check_at_start(database)
-        database.migrate()
-        self._redis = RedisAccess(settings, self._given_redis)
-        client = self._redis.client
-        if self._given_huey is None:
-            self.tasks = TaskQueue(create_huey(settings.namespace, client), self.handlers)
-        else:
-            self.tasks = TaskQueue(self._given_huey, self.handlers, check=client.ping)
+        with contextlib.ExitStack() as opened:  # closed again if anything does not fit
+            database = open_store(settings, self._given_db_engine)
+            opened.callback(database.close)
+            key = settings.secret_key
+            vault = open_vault(key.get_secret_value() if key else None, data_dir=settings.data_dir)
+            check_at_start(database)
+            database.migrate()
+            check_secret_key(database, vault)
+            self._redis = RedisAccess(settings, self._given_redis)
+            opened.callback(self._redis.close)
+            client, keys = self._redis.client, Keys(settings.namespace)
+            names = Names(redis=name_redis(client, settings.namespace), store=name_store(database))
+            pairing = Pairing(database, RedisSide(client, keys), names, life_seconds=settings.lease_seconds)
+            pairing.start()
+            opened.pop_all()
+        self.tasks = self._open_queue(client)
         return Context(
             settings=settings,
             database=database,
             redis=client,
             redis_breaker=self._redis.breaker,
             async_redis=self._redis.new_async,
-            keys=Keys(settings.namespace),
+            keys=keys,
+            pairing=pairing,
             clock=SystemClock(),
             plugins=self.plugins,
             vault=vault,
@@ -171,6 +182,11 @@ class Broadcaster(Broadcasts):
             work_queue=self.tasks,
             changed=self._changed,
         )
+
+    def _open_queue(self, client: redis.Redis) -> TaskQueue:
+        if self._given_huey is None:
+            return TaskQueue(create_huey(self.settings.namespace, client), self.handlers)
+        return TaskQueue(self._given_huey, self.handlers, check=client.ping)
 
     def _changed(self, keys: Sequence[int]) -> None:
         if self._context is not None:
@@ -186,6 +202,9 @@ class Broadcaster(Broadcasts):
         return "ok"
 
     def _check_redis(self) -> str:
+        if (fault := self.context.pairing.fault) is not None:
+            log.warning("the check of Redis failed: %s", fault)
+            return "Redis and the store do not belong together: see the log"
         try:
             RedisProbe(self.context.keys).call(self.context.redis)
         except redis.RedisError as error:

@@ -9,6 +9,7 @@ import redis.asyncio as async_redis
 
 from wabroadcast_core.clock import Clock
 from wabroadcast_core.keys import Keys
+from wabroadcast_core.pairing.pairing import Pairing
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.queries import NamedQuery
 from wabroadcast_core.redis_access.clients import Breaker
@@ -55,6 +56,7 @@ class Context:
     redis_breaker: Breaker  # of this process' Redis clients
     async_redis: Callable[[], async_redis.Redis]  # makes a new client for the calling event loop
     keys: Keys
+    pairing: Pairing  # of the store with Redis
     clock: Clock
     plugins: Plugins
     vault: Vault

@@ -1,5 +1,6 @@
 """The names of all Redis keys and channels of one installation."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -20,6 +21,22 @@ class Keys:
         return f"{self.namespace}:control"
 
     @property
+    def pair(self) -> str:
+        """Hash: the token and the name of the store that the namespace belongs to."""
+        return f"{self.namespace}:pair"
+
+    @property
+    def pair_life(self) -> str:
+        """Mark that a process of that store is running; it expires."""
+        return f"{self.namespace}:pair:life"
+
+    @property
+    def queue(self) -> tuple[str, str]:
+        """The keys of Huey: the queue and the schedule. Huey leaves other characters than these out of a name."""
+        name = re.sub("[^A-Za-z0-9_]", "", self.namespace)
+        return (f"huey.redis.{name}", f"huey.schedule.{name}")
+
+    @property
     def probe(self) -> str:
         """Hash that the probe of Redis writes."""
         return f"{self.namespace}:probe"
@@ -27,7 +44,7 @@ class Keys:
     @property
     def queue_probe(self) -> str:
         """Sorted set that the probe of Redis writes beside the keys of Huey, which are not under the namespace."""
-        return f"huey.redis.{self.namespace}.probe"
+        return f"{self.queue[0]}.probe"
 
     def pace(self, connection_id: int) -> str:
         """Hash: the limiter of a connection."""

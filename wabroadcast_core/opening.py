@@ -1,5 +1,6 @@
 """Opens the store and Redis (or the embedded Valkey) for a broadcaster."""
 
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -89,6 +90,22 @@ def open_store(settings: Settings, given: Engine | None) -> Database:
         return Database(given, owned=False)
     url = settings.database_url
     return open_database(url.get_secret_value() if url else None, sqlite_path=settings.sqlite_path)
+
+
+def name_redis(client: redis.Redis, namespace: str) -> str:
+    """Return the name of a Redis and a namespace in it, for people: without secrets."""
+    options = client.connection_pool.connection_kwargs
+    place = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
+    return f"{place}, database {options.get('db') or 0}, namespace {namespace}"
+
+
+def name_store(database: Database) -> str:
+    """Return the name of a store, for people: without secrets."""
+    if database.sqlite_path is not None:
+        return f"{database.sqlite_path.resolve()} on {socket.gethostname()}"
+    url = database.db_engine.url
+    place = url.host or url.query.get("host") or socket.gethostname()
+    return f"{url.get_backend_name()} {url.database} on {place}" + (f":{url.port}" if url.port else "")
 
 
 def _shared_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,16 +15,23 @@ class Vault:
     """Encrypts and decrypts small JSON documents.
 
     :param key: a Fernet key: 32 bytes in URL-safe base64.
+    :param new_file: the file of the key, if it was created just now.
     :raises SetupError: the key is not valid.
     """
 
-    def __init__(self, key: str | bytes) -> None:
+    def __init__(self, key: str | bytes, *, new_file: Path | None = None) -> None:
+        self._new_file = new_file
         try:
             self._fernet = Fernet(key)
         except ValueError as error:
             raise SetupError(
                 "WABROADCAST_SECRET_KEY is not a valid key: set it to 32 random bytes in URL-safe base64"
             ) from error
+
+    def discard_new_key(self) -> None:
+        """Delete the file of the key, if it was created just now: the store has been used with another key."""
+        if self._new_file is not None:
+            self._new_file.unlink(missing_ok=True)
 
     def seal(self, document: dict[str, Any]) -> bytes:
         """Encrypt a document."""
@@ -52,21 +59,26 @@ def open_vault(key: str | None, *, data_dir: Path) -> Vault:
 
     :raises SetupError: the key is not valid, or the directory cannot be written.
     """
-    return Vault(key or _stored_key(data_dir / "secret.key"))
+    if key:
+        return Vault(key)
+    path = data_dir / "secret.key"
+    stored, is_new = _stored_key(path)
+    return Vault(stored, new_file=path if is_new else None)
 
 
-def _stored_key(path: Path) -> bytes:
+def _stored_key(path: Path) -> tuple[bytes, bool]:
+    """Return the key in the file, and whether it was created just now."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            return _read_whole_key(path)
+            return _read_whole_key(path), False
         with os.fdopen(descriptor, "wb") as file:
             file.write(key := Fernet.generate_key())
     except OSError as error:
         raise SetupError(f"the data directory {path.parent} cannot be written: {error.strerror}") from error
-    return key
+    return key, True
 
 
 def _read_whole_key(path: Path) -> bytes:

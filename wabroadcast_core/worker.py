@@ -56,7 +56,7 @@ class Worker:
 
         :param burst: whether to end also when no more work is due.
         :param stop: the event that ends the work; None: only ``burst`` or an exception ends it.
-        :raises BroadcastError: the engine could not start.
+        :raises BroadcastError: the engine could not start, or the store and Redis turned out not to belong together.
         """
         stop = stop or threading.Event()
         _tune_garbage_collector()
@@ -66,6 +66,8 @@ class Worker:
             while not stop.wait(CHECK_SECONDS if burst else 1):
                 if self._handlers.loop.has_failed:
                     raise BroadcastError("the engine cannot start: see the error in the log")
+                if (fault := self._broadcaster.context.pairing.fault) is not None:
+                    raise fault
                 idle = idle + 1 if burst and self._is_idle() else 0
                 if idle >= IDLE_CHECKS:
                     break

@@ -181,6 +181,7 @@ class Engine:
         """Take a worker id and recover what dead workers left; waits until the store and Redis can be reached."""
         while True:
             try:
+                await asyncio.to_thread(self._context.pairing.confirm)
                 await self._lease.begin()
                 break
             except AWAY as error:
@@ -225,6 +226,9 @@ class Engine:
         while True:
             await asyncio.sleep(self._settings.heartbeat_seconds)
             self._sends.give_up_older_than(self._settings.send_seconds)
+            if self._context.pairing.fault is not None:
+                self._stopping.set()  # the worker ends: it would keep the pace of another Redis
+                return
             try:
                 if await self._lease.beat():
                     log.warning("Redis lost its keys: recovery puts the work back into the queue")

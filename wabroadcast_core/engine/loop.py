@@ -10,6 +10,7 @@ import threading
 from wabroadcast_core.background import cancel_all
 from wabroadcast_core.context import Context
 from wabroadcast_core.engine.engine import Engine
+from wabroadcast_core.errors import SetupError
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,9 @@ class EngineLoop:
     def _on_started(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.has_failed = True
+            if isinstance(error, SetupError):
+                log.error("the engine cannot start, this process takes no work: %s", error)
+                return
             log.error("the engine cannot start: this process takes no work", exc_info=error)
 
     async def _stop_engine(self) -> None:
