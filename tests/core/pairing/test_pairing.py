@@ -1,4 +1,4 @@
-"""What does not belong together refuses to start: a store with two Redis servers, a namespace with two stores, two keys."""
+"""What does not belong together refuses to start: two Redis servers, two stores in a namespace, two secret keys."""
 
 import shutil
 import socket
