@@ -23,6 +23,7 @@ from wabroadcast_core.store.database import Database
 
 log = logging.getLogger(__name__)
 
+CLOSE_SECONDS = 5.0  # for the last call of the thread to end
 LOOK_SECONDS = 0.2  # between two looks at whether another process is running
 
 
@@ -49,6 +50,7 @@ class Pairing:
         self._is_confirmed = False
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
         self.fault: SetupError | None = None  # found after the start: this process must not go on
 
     def start(self) -> None:
@@ -61,11 +63,14 @@ class Pairing:
             self.confirm()
         except redis.RedisError as error:
             log.warning("it is not confirmed yet that this Redis is the one of the store (%s)", type(error).__name__)
-        threading.Thread(target=self._keep, name="wabroadcast-pairing", daemon=True).start()
+        self._thread = threading.Thread(target=self._keep, name="wabroadcast-pairing", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
-        """End the thread of :meth:`start`."""
+        """End the thread of :meth:`start`, before the store is closed."""
         self._closing.set()
+        if self._thread is not None:
+            self._thread.join(timeout=CLOSE_SECONDS)
 
     def confirm(self) -> None:
         """Check that the store and Redis belong together, or pair them; do nothing if that was done before.
