@@ -33,7 +33,6 @@ FIRST_MESSAGE = "Halo {{ name }}, kode Anda {{ kode }}"
 BACKLOG = 2_048  # TCP connections that may wait to be accepted
 PROBE_SECONDS = 0.5  # time for the web process to answer a probe
 VALKEY_RESTART_SECONDS = 1.0  # least time between two attempts to restart the embedded Valkey
-_WEB_STAGE, _WORKER_STAGE = 0, 1  # the web process stops first
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, not bound
 
 
@@ -47,7 +46,7 @@ def serve(settings: Settings, *, echo: Callable[[str], None]) -> int:
     check_access(settings)
     with open_socket(settings.host, settings.port) as listener, _running_services(settings) as (environment, valkey):
         roles = [
-            Role("web", ("web", str(listener.fileno())), _WEB_STAGE, WEB_STOP_SECONDS + 1, fds=(listener.fileno(),)),
+            Role("web", ("web", str(listener.fileno())), WEB_STOP_SECONDS + 1, fds=(listener.fileno(),)),
             *_worker_roles(settings, settings.workers, burst=False),
         ]
         address = address_of(settings.host, listener.getsockname()[1])
@@ -159,7 +158,7 @@ def _worker_roles(settings: Settings, processes: int, *, burst: bool) -> list[Ro
     stop_seconds = settings.stop_seconds + FORCED_STOP_SECONDS
     options = ("burst",) if burst else ()
     return [
-        Role(f"worker {number}", ("worker", str(number), *options), _WORKER_STAGE, stop_seconds, once=burst)
+        Role(f"worker {number}", ("worker", str(number), *options), stop_seconds, once=burst)
         for number in range(1, processes + 1)
     ]
 

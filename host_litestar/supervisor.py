@@ -31,7 +31,6 @@ class Role:
 
     :param name: its name in the log.
     :param arguments: its arguments, after those that every child process gets.
-    :param stage: order of the stop: lower stages stop first.
     :param stop_seconds: how long it may take to stop before it is killed.
     :param fds: file descriptors that it inherits.
     :param once: it ends by itself, and is not restarted then.
@@ -39,7 +38,6 @@ class Role:
 
     name: str
     arguments: tuple[str, ...]
-    stage: int
     stop_seconds: float
     fds: tuple[int, ...] = ()
     once: bool = False
@@ -154,17 +152,20 @@ class Supervisor:
         self._wake.set()
 
     def _stop_all(self) -> None:
-        for stage in sorted({child.role.stage for child in self._children}):
-            children = [child for child in self._children if child.role.stage == stage and child.is_running]
-            for child in children:
-                log.info("stopping %s (within %g s)", child.role.name, child.role.stop_seconds)
-                _signal_child(child, signal.SIGTERM)
-            self._await_end(children)
-            self._kill(children)
+        """Stop all at once: a worker must start no message while a request keeps the web process."""
+        children = [child for child in self._children if child.is_running]
+        for child in children:
+            log.info("stopping %s (within %g s)", child.role.name, child.role.stop_seconds)
+            _signal_child(child, signal.SIGTERM)
+        self._await_end(children)
+        self._kill(children)
 
     def _await_end(self, children: Sequence[Child]) -> None:
-        deadline = time.monotonic() + max((child.role.stop_seconds for child in children), default=0.0)
-        while any(child.is_running for child in children) and time.monotonic() < deadline and self._signals < 2:  # noqa: PLR2004 - a second signal ends the wait
+        """Wait for the end of child processes; kill each that takes longer than its time."""
+        began = time.monotonic()
+        while any(child.is_running for child in children) and self._signals < 2:  # noqa: PLR2004 - a second signal ends the wait
+            seconds = time.monotonic() - began
+            self._kill([child for child in children if seconds > child.role.stop_seconds])
             time.sleep(POLL_SECONDS / 2)
 
     @staticmethod

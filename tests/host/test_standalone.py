@@ -1,12 +1,16 @@
 """The stand-alone server under its supervisor, with real processes and real signals."""
 
+import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from host_litestar.standalone import address_of, check_access, environment_of, first_command, open_socket
@@ -213,3 +217,41 @@ def test_the_first_command_does_not_show_a_key(tmp_path: Path) -> None:
 
     assert "s3cret" not in command
     assert command.startswith("WABROADCAST_API_KEY=")
+
+
+@pytest.mark.alone
+def test_no_message_starts_after_the_signal_while_a_request_keeps_the_web_process(serve: Serve, until: Until) -> None:
+    server = serve()
+    numbers = [{"number": f"+6281200{number:05}"} for number in range(21_000, 22_000)]
+    body = {"name": "B", "connection": "sandbox", "message": {"type": "text", "text": "hi"}, "recipients": numbers}
+    rate = {"messages": 50, "perSeconds": 1}
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        client.put(
+            "/connections/sandbox", json={"sender": "sandbox", "settings": {"latencySeconds": 0.1}, "rate": rate}
+        )
+        client.post("/broadcast", json=body).raise_for_status()
+    until(lambda: _sent_since(server.data, 0.0) > 50)
+    with _unfinished_upload(server.url):
+        signalled_at = time.time()
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(3)
+        started_later = _sent_since(server.data, signalled_at + 1)
+    server.stop()
+
+    assert started_later == 0
+
+
+def _sent_since(data: Path, moment: float) -> int:
+    with contextlib.closing(sqlite3.connect(data / "wabroadcast.db")) as conn:
+        (count,) = conn.execute("SELECT count(*) FROM messages WHERE sent_at > ?", (moment,)).fetchone()
+    return int(count)
+
+
+@contextlib.contextmanager
+def _unfinished_upload(url: str) -> Iterator[None]:
+    """A request in progress, which the web process waits for when it stops."""
+    place = httpx.URL(url)
+    with socket.create_connection((place.host, place.port)) as client:
+        head = "POST /uploads HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        client.sendall(f"{head}Content-Length: 100000\r\n\r\n--b\r\n".encode())
+        yield
