@@ -77,7 +77,6 @@ class Engine:
             context,
             self._group_commit,
             self._intents,
-            self._client,
             snapshot_of=lambda unit, key: self._ledger.read_snapshot(unit.conn, key),
             leases_count=self._redis_return.leases_count,
         )
@@ -98,7 +97,9 @@ class Engine:
         self._lease = WorkerLease(context, self._group_commit, self._intents, self.clock)
         self._held_claims = HeldClaims(self._group_commit, self._intents)
         self._ledger = Ledger(context, self._group_commit)
-        self._recorder = Recorder(self._group_commit, recorded=self._on_recorded)
+        self._recorder = Recorder(
+            self._group_commit, recorded=self._on_recorded, written_intents=lambda: self._intents.acknowledged
+        )
         self._pace = PrimedPace(Pace(self._client, context.keys), ledger=self._ledger, clock=self.clock)
         on_departure = departure_recorder(self.clock.now)
         contexts = SenderContexts(context.database, self._client, context.keys, on_departure=on_departure)

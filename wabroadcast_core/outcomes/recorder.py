@@ -18,6 +18,7 @@ from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store import starts as start_store
+from wabroadcast_core.store import workers as worker_store
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
 from wabroadcast_core.store.outcomes import NotHeldError, Outcome, Sent
@@ -49,11 +50,20 @@ class Recorder:
     """Takes results on the event loop and stores them in the order in which they came.
 
     :param recorded: called on the event loop with the results of a transaction, after its commit.
+    :param written_intents: returns the number of the latest group of intents that Redis has. It is recorded too, so
+        that a Redis which has lost intents is detected.
     """
 
-    def __init__(self, group_commit: GroupCommit, *, recorded: Callable[[Sequence[Result]], None]) -> None:
+    def __init__(
+        self,
+        group_commit: GroupCommit,
+        *,
+        recorded: Callable[[Sequence[Result]], None],
+        written_intents: Callable[[], int],
+    ) -> None:
         self._group_commit = group_commit
         self._recorded = recorded
+        self._written_intents = written_intents
         self._waiting: list[Result] = []
         self._unstored = 0
         self._task: asyncio.Task[None] | None = None
@@ -129,10 +139,10 @@ class Recorder:
                 await self._enough.wait()
 
     async def _store(self, batch: list[Result]) -> None:
-        waited, shares = False, _shares_of(batch, packed=True)
+        waited, shares, intents = False, _shares_of(batch, packed=True), self._written_intents()
         while True:
             try:
-                await self._group_commit.run(partial(_record, shares), urgent=False)
+                await self._group_commit.run(partial(_record, shares, intents), urgent=False)
             except NotHeldError:
                 shares = _shares_of(batch, packed=False)
                 continue
@@ -187,13 +197,15 @@ def _starts_of(results: Sequence[Result]) -> StartCounts:
     )
 
 
-def _record(shares: Sequence[_Share], unit: UnitOfWork) -> None:
+def _record(shares: Sequence[_Share], intents: int, unit: UnitOfWork) -> None:
     """Store outcomes, and what is kept beside them: starts, failed attempts, reasons of skips, early receipts.
 
+    :param intents: the number of the latest group of intents that Redis has.
     :raises NotHeldError: what was packed is not all held by its worker any more; the transaction is to be given up.
     """
     stored: list[Result] = []
     for share in shares:
+        worker_store.record_intents(unit.conn, share.worker_id, latest=intents)
         if share.plain:
             outcome_store.record_sent(unit.conn, share.sent, worker_id=share.worker_id, changes=unit.changes)
         if share.others:

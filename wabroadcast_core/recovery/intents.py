@@ -29,7 +29,17 @@ class Heartbeat:
     redis_time: float
     complete: bool  # Redis has all intents of the worker
     sealed: bool  # the worker's claims were settled: it must continue under a new id
-    epoch: float  # since when Redis has its keys; it changes when Redis loses them
+    epoch: float  # since when Redis has its keys; it changes when Redis may have lost any
+
+
+@dataclass(frozen=True, slots=True)
+class SealedIntents:
+    """The intents that Redis has of a worker, which can add no more."""
+
+    message_keys: frozenset[int]
+    exist: bool  # Redis has not lost them altogether
+    is_same_run: bool  # neither restarted nor replaced by a replica since the worker wrote them: none is missing
+    latest: int  # number of the latest group of intents
 
 
 class Intents:
@@ -50,15 +60,17 @@ class Intents:
         self._group_of: dict[int, int] = {}  # group by message key
         self._ended: list[int] = []  # groups to be removed from Redis
         self._changed: set[int] = set()  # groups to be written to Redis again
+        self._latest = 0  # the number of the latest group
+        self.acknowledged = 0  # the number of the latest group that Redis has confirmed
 
     async def mark(self, worker_id: int, message_keys: Sequence[int]) -> None:
         """Write the intents of messages that start now. After an error no message may start.
 
         :raises SealedError: the worker's claims were settled; nothing was written.
-        :raises IntentsLostError: Redis lost the earlier intents; nothing was written.
+        :raises IntentsLostError: Redis may have lost earlier intents; nothing was written.
         :raises redis.RedisError: Redis cannot be reached; it is not known whether the intents were written.
         """
-        group = next(self._group_numbers)
+        group = self._latest = next(self._group_numbers)
         self._groups[group] = set(message_keys)
         self._group_of.update(dict.fromkeys(message_keys, group))
         answer = await self._write(worker_id, "mark", {group, *self._changed})
@@ -105,33 +117,47 @@ class Intents:
         ended, self._ended = self._ended, []
         self._changed.difference_update(groups)
         pairs = [part for group in groups for part in (group, ",".join(map(str, self._groups[group])))]
-        answer: int = await self._call(worker_id, op, len(ended), *ended, *pairs)
+        latest = self._latest
+        answer: int = await self._call(worker_id, op, self.acknowledged, latest, len(ended), *ended, *pairs)
         if answer == -1:
             raise SealedError
+        if answer == 1:
+            self.acknowledged = max(self.acknowledged, latest)
         return answer
 
     async def beat(self, worker_id: int, *, lease_seconds: float) -> Heartbeat:
         """Renew the lease of a worker."""
-        answer = await self._call(worker_id, "beat", int(lease_seconds * 1000))
+        answer = await self._call(worker_id, "beat", self.acknowledged, int(lease_seconds * 1000))
         seconds, micros, complete, sealed, epoch = (int(part) for part in answer)
         return Heartbeat(seconds + micros / 1e6, complete=bool(complete), sealed=bool(sealed), epoch=float(epoch))
 
-    async def seal(self, worker_id: int) -> tuple[bool, set[int]]:
-        """Prevent a worker from starting any more messages.
+    async def seal(self, worker_id: int) -> SealedIntents:
+        """Prevent a worker from starting any more messages."""
+        exist, is_same_run, latest, *groups = await self._call(worker_id, "seal")
+        keys = frozenset(int(key) for ids in groups for key in ids.split(b","))
+        return SealedIntents(keys, exist=bool(exist), is_same_run=bool(is_same_run), latest=latest)
 
-        :returns: whether Redis has all of its intents, and the keys of the messages with an intent.
+    async def survive_restarts(self) -> bool:
+        """Return whether Redis writes each command to its disk before it answers, and never was a replica.
+
+        Then a restart loses no acknowledged intent. A server that does not show its configuration counts as another.
         """
-        answer = await self._call(worker_id, "seal")
-        return bool(answer[0]), {int(key) for ids in answer[1:] for key in ids.split(b",")}
+        try:
+            files = await self._client.config_get("append*")
+            replication = await self._client.info("replication")
+        except redis.ResponseError:
+            return False
+        was_replica = replication.get("role") != "master" or int(replication.get("second_repl_offset", 0)) >= 0
+        return not was_replica and (files.get("appendonly"), files.get("appendfsync")) == ("yes", "always")
 
     async def is_alive(self, worker_id: int) -> bool:
         """Return whether a worker has a lease."""
         return bool(await self._client.exists(self._keys.worker(worker_id)))
 
-    async def keys_since(self) -> float | None:
-        """Return since when Redis has its keys (UNIX seconds); None if no heartbeat has come since it lost them."""
-        epoch = await self._client.get(self._keys.epoch)
-        return None if epoch is None else float(epoch)
+    async def keys_age(self) -> float | None:
+        """Return for how many seconds Redis certainly has had all its keys; None if no heartbeat noted a beginning."""
+        seconds, _, *epoch = await self._call(0, "since")
+        return int(seconds) - float(epoch[0]) if epoch and epoch[0] else None
 
     async def drop(self, worker_id: int) -> None:
         """Delete the intents and the lease of a worker that has ended. The seal stays."""

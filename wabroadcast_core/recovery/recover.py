@@ -6,15 +6,15 @@ Each step may run twice, in several processes, at any moment.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 
-import redis.asyncio
 from sqlalchemy import Row
 
 from wabroadcast_core.context import Context
 from wabroadcast_core.models.status import MessageStatus, Rank
 from wabroadcast_core.outcomes.receipts import PARKED_SECONDS, apply_overtaken, apply_parked
-from wabroadcast_core.recovery.intents import Intents
+from wabroadcast_core.recovery.intents import Intents, SealedIntents
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import claims as claim_store
@@ -38,7 +38,6 @@ SettledRow = tuple[int, MessageStatus, str | None, float | None]  # message key,
 class Recovery:
     """Settles the claims of dead workers and queues lost work again.
 
-    :param client: a Redis client of the calling event loop.
     :param snapshot_of: returns the snapshot of a broadcast by its id, read in the given transaction.
     :param leases_count: returns whether a worker without a lease is dead. It is not while Redis takes no calls.
     """
@@ -48,7 +47,6 @@ class Recovery:
         context: Context,
         group_commit: GroupCommit,
         intents: Intents,
-        client: redis.asyncio.Redis,
         *,
         snapshot_of: Callable[[UnitOfWork, int], BroadcastSnapshot | None],
         leases_count: Callable[[], bool],
@@ -56,7 +54,6 @@ class Recovery:
         self._context = context
         self._group_commit = group_commit
         self._intents = intents
-        self._client = client
         self._snapshot_of = snapshot_of
         self._leases_count = leases_count
 
@@ -72,34 +69,46 @@ class Recovery:
     async def settle_worker(self, worker_id: int) -> None:
         """Settle the claims of a dead worker: messages that may have left become unknown, the others wait again.
 
-        The worker is sealed first. If it is still alive, it can start no more messages.
+        The worker is ended in the store and sealed first. If it is still alive, it can start no more messages, even if
+        Redis loses the seal.
         """
-        complete, intents = await self._intents.seal(worker_id)
-        settled = 0
+        await self._group_commit.run(lambda unit: worker_store.end_worker(unit.conn, worker_id, now=unit.now))
+        sealed = await self._intents.seal(worker_id)
+        settled, intents = 0, sealed.message_keys
+        complete = await self._are_complete(worker_id, sealed)
         settle = partial(self._settle_chunk, worker_id=worker_id, complete=complete, intents=intents)
         while rows := await self._group_commit.run(settle):
             settled += rows
-        await self._group_commit.run(lambda unit: worker_store.end_worker(unit.conn, worker_id, now=unit.now))
         await self._intents.drop(worker_id)
         log.warning(
             "worker %d is dead: its %d claims were settled; %d sends had begun", worker_id, settled, len(intents)
         )
 
+    async def _are_complete(self, worker_id: int, sealed: SealedIntents) -> bool:
+        """Return whether Redis certainly has all intents of a dead worker.
+
+        Redis may have restarted or been replaced since the worker wrote them. Then it must keep what it acknowledges,
+        and have every intent that the worker had written when it last recorded outcomes: a snapshot has not.
+        """
+        if not sealed.exist or sealed.is_same_run:
+            return sealed.exist
+        recorded = await self._group_commit.run(lambda unit: worker_store.recorded_intents(unit.conn, worker_id))
+        return sealed.latest >= recorded and await self._intents.survive_restarts()
+
     async def _dead_workers(self, mine: int) -> list[int]:
         """Return the workers without a lease.
 
-        After Redis lost its keys, or did not take calls, the list is empty, until every living worker has had the time
-        to renew its lease.
+        After Redis lost its keys, restarted or did not take calls, the list is empty, until every living worker has
+        had the time to renew its lease.
         """
-        keys_since = await self._intents.keys_since()
-        seconds, micros = await self._client.time()
+        keys_age = await self._intents.keys_age()
         grace = self._context.settings.lease_seconds + 2 * self._context.settings.heartbeat_seconds
-        if keys_since is None or seconds + micros / 1e6 - keys_since < grace or not self._leases_count():
+        if keys_age is None or keys_age < grace or not self._leases_count():
             return []
         open_workers = await self._group_commit.run(lambda unit: worker_store.claiming_workers(unit.conn))
         return [worker for worker in open_workers if worker != mine and not await self._intents.is_alive(worker)]
 
-    def _settle_chunk(self, unit: UnitOfWork, *, worker_id: int, complete: bool, intents: set[int]) -> int:
+    def _settle_chunk(self, unit: UnitOfWork, *, worker_id: int, complete: bool, intents: AbstractSet[int]) -> int:
         claims = claim_store.claims_of(unit.conn, worker_id, limit=CHUNK)
         rows = [self._settled_row(unit, claim, may_have_left=not complete or claim.id in intents) for claim in claims]
         claim_store.settle_claims(unit.conn, rows, worker_id=worker_id, changes=unit.changes)

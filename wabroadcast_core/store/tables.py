@@ -227,6 +227,7 @@ workers = Table(
     Column("pid", Integer, nullable=False),
     Column("started_at", Double, nullable=False),
     Column("ended_at", Double),  # when it stopped, or was found dead and its claims were settled
+    Column("latest_intents", BigInteger, nullable=False, server_default=ZERO),  # number of the latest group in Redis
     sqlite_autoincrement=True,  # an id that is used again would take over a dead worker's claims
 )
 

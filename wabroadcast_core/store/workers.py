@@ -30,6 +30,17 @@ def is_open(conn: Connection, key: int) -> bool:
     return conn.execute(statement).first() is not None
 
 
+def record_intents(conn: Connection, key: int, *, latest: int) -> None:
+    """Record the number of the latest group of intents that a worker has written to Redis."""
+    statement = update(workers).where(workers.c.id == key, workers.c.latest_intents < latest)
+    conn.execute(statement.values(latest_intents=latest))
+
+
+def recorded_intents(conn: Connection, key: int) -> int:
+    """Return what :func:`record_intents` last recorded of a worker; 0 if nothing."""
+    return conn.execute(select(workers.c.latest_intents).where(workers.c.id == key)).scalar() or 0
+
+
 def claiming_workers(conn: Connection) -> Sequence[int]:
     """Return the ids of workers that have not ended, and of ended ones that still have claims."""
     holding = select(messages.c.worker_id).where(messages.c.status == "processing").distinct()

@@ -25,6 +25,7 @@ from wabroadcast_core.outcomes.recorder import (
     Result,
 )
 from wabroadcast_core.store import tables
+from wabroadcast_core.store import workers as worker_store
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.outcomes import Outcome
 
@@ -44,8 +45,9 @@ class Recording:
     def __init__(self, store: StoreHarness | None = None, *, answers: Sequence[object] = ()) -> None:
         self.commits = FakeGroupCommit(store, answers=answers)
         self.batches: list[Sequence[Result]] = []
+        self.intents = 0  # groups that the worker has written
         commits: Any = self.commits
-        self.recorder = Recorder(commits, recorded=self.batches.append)
+        self.recorder = Recorder(commits, recorded=self.batches.append, written_intents=lambda: self.intents)
 
     async def record(self, *results: Result) -> None:
         for result in results:
@@ -312,6 +314,20 @@ def _attempts(store: StoreHarness) -> list[tuple[int, int, str]]:
         return [tuple(row) for row in conn.execute(select(found.message_id, found.attempt, found.reason))]
 
 
+@simulated
+async def test_the_latest_intents_are_recorded_with_the_outcomes_and_never_lowered(store: StoreHarness) -> None:
+    recording, messages = Recording(store), hold_messages(store, 2)
+    with store.unit() as unit:
+        worker_id = worker_store.insert_worker(unit.conn, now=START)
+        unit.conn.exec_driver_sql("UPDATE messages SET worker_id = ?", (worker_id,))
+
+    for message, recording.intents in zip(messages, (5, 3), strict=True):
+        await recording.record(sent(message._replace(worker_id=worker_id)))
+
+    with store.database.read() as conn:
+        assert worker_store.recorded_intents(conn, worker_id) == 5
+
+
 def _starts(store: StoreHarness) -> int:
     with store.database.read() as conn:
         return sum(conn.execute(select(tables.connection_starts.c.messages)).scalars())
@@ -338,7 +354,7 @@ async def test_recording_goes_on_after_what_follows_from_it_failed() -> None:
     def fail(batch: object) -> None:
         raise KeyError(str(batch))
 
-    recorder = Recorder(commits, recorded=fail)
+    recorder = Recorder(commits, recorded=fail, written_intents=lambda: 0)
     recorder.add(sent(claimed(0)))
     await asyncio.sleep(MOST_PATIENCE)
     recorder.add(sent(claimed(1)))
