@@ -16,6 +16,11 @@ class Keys:
         return f"{self.namespace}:epoch"
 
     @property
+    def clock(self) -> str:
+        """Hash: the jumps of Redis' clock."""
+        return f"{self.namespace}:clock"
+
+    @property
     def control(self) -> str:
         """Channel of announcements."""
         return f"{self.namespace}:control"
@@ -76,7 +81,7 @@ class Keys:
         return f"{self.namespace}:worker:"
 
     def worker(self, worker_id: int) -> str:
-        """Lease of a worker. A worker whose lease has expired counts as dead."""
+        """Lease of a worker: until when it counts as alive (seconds of steady time)."""
         return f"{self.workers}{worker_id}"
 
     def intents(self, worker_id: int) -> str:

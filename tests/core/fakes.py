@@ -45,6 +45,7 @@ class FakeClock:
     def __init__(self) -> None:
         self._moved = 0.0
         self.followed: list[float] = []  # the readings of Redis' time
+        self.jump = 0.0
 
     def now(self) -> float:
         with contextlib.suppress(RuntimeError):  # no loop is running
@@ -54,9 +55,24 @@ class FakeClock:
     def move(self, seconds: float) -> None:
         self._moved += seconds
 
-    def follow(self, redis_time: float, *, asked_at: float, answered_at: float) -> None:
+    @property
+    def steady(self) -> "FakeClock":
+        """The clock itself: it does not jump."""
+        return self
+
+    def least(self) -> float:
+        return 0.0
+
+    def to_wall(self, steady: float) -> float:
+        return steady + self.jump
+
+    def to_steady(self, wall: float) -> float:
+        return wall - self.jump
+
+    def follow(self, steady: float, jump: float, *, asked_at: float, answered_at: float) -> None:
         assert asked_at <= answered_at
-        self.followed.append(redis_time)
+        self.jump = jump
+        self.followed.append(steady)
 
 
 # --- the store ---------------------------------------------------------------------------------------------------
@@ -654,7 +670,7 @@ class Parts:
         fakes: Any = SimpleNamespace(**vars(self))
         return TurnResources(
             settings=self.settings,
-            clock=self.clock,
+            clock=fakes.clock,
             stopping=self.stopping,
             ledger=fakes.ledger,
             claimer=fakes.claimer,

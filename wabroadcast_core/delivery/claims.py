@@ -29,7 +29,7 @@ class DueWork:
     connection: ConnectionSnapshot | None  # None: it was deleted
     candidates: list[Candidate] = field(default_factory=list)  # broadcasts with due work, in the order of claiming
     rows: dict[int, Row[Any]] = field(default_factory=dict)  # the candidates' rows by broadcast id
-    next_due: float = NEVER  # when another broadcast has due work (UNIX seconds, UTC)
+    next_due: float = NEVER  # when another broadcast has due work (UNIX seconds; steady time in turns)
     top_rank: int = 0  # the highest rank among all broadcasts, due or not
 
     @property

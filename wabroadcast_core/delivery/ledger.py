@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.context import Context
 from wabroadcast_core.control import transitions
 from wabroadcast_core.control.announcements import Announcement, announce
@@ -42,8 +43,9 @@ class Ledger:
     broadcasts are cached here.
     """
 
-    def __init__(self, context: Context, group_commit: GroupCommit) -> None:
+    def __init__(self, context: Context, group_commit: GroupCommit, clock: RedisClock) -> None:
         self._context = context
+        self._clock = clock
         self._group_commit = group_commit
         self._snapshots: dict[int, BroadcastSnapshot] = {}
         self._claims = Claims(snapshot_of=self.read_snapshot, default_zone=context.settings.timezone)
@@ -55,7 +57,7 @@ class Ledger:
 
     async def look(self, connection_id: int) -> DueWork:
         """Return the due work of a connection, and release the batches whose time has come."""
-        return await self._group_commit.run(lambda unit: self._claims.look(unit, connection_id))
+        return self._in_steady_time(await self._group_commit.run(lambda unit: self._claims.look(unit, connection_id)))
 
     async def claim(
         self, connection: ConnectionSnapshot, *, worker_id: int, amount: int, caps: Mapping[int, int] | None
@@ -68,7 +70,7 @@ class Ledger:
         taken, due_work = await self._group_commit.run(
             lambda unit: self._claims.claim(unit, connection, worker_id=worker_id, amount=amount, caps=caps)
         )
-        return in_order_of_sending(due_work.candidates, taken), due_work
+        return in_order_of_sending(due_work.candidates, taken), self._in_steady_time(due_work)
 
     def snapshot(self, broadcast_id: int) -> BroadcastSnapshot:
         """Return the snapshot of a broadcast from which messages were claimed."""
@@ -85,6 +87,11 @@ class Ledger:
                 self._snapshots = dict(list(self._snapshots.items())[MOST_SNAPSHOTS // 2 :])
             snapshot = self._snapshots[broadcast_id] = BroadcastSnapshot.of(row)
         return snapshot
+
+    def _in_steady_time(self, due_work: DueWork) -> DueWork:
+        """Return due work as turns use it: they measure in steady time, the store has wall time."""
+        due_work.next_due = self._clock.to_steady(due_work.next_due)
+        return due_work
 
     async def recent_starts(self, connection: ConnectionSnapshot, *, now: float) -> RecentStarts:
         """Return the recent starts of a connection, with which the limiter is primed after Redis lost its keys.

@@ -5,6 +5,7 @@ WhatsApp restricts linked devices in this way. Each process learns of it from it
 
 from collections.abc import Callable, Sequence
 
+from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.outcomes import classify
 from wabroadcast_core.store.claims import Claimed
@@ -19,17 +20,15 @@ class NewContactGate:
     :param put_aside: receives the outcome of a message that has to wait.
     """
 
-    def __init__(
-        self, ledger: Ledger, *, now: Callable[[], float], put_aside: Callable[[Claimed, Outcome], None]
-    ) -> None:
+    def __init__(self, ledger: Ledger, *, clock: RedisClock, put_aside: Callable[[Claimed, Outcome], None]) -> None:
         self._ledger = ledger
-        self._now = now
+        self._clock = clock
         self._put_aside = put_aside
         self._closed_until: dict[int, float] = {}
 
     def close(self, connection_id: int, *, seconds: float) -> None:
         """Send to no new contact through this connection for so many seconds."""
-        until = self._now() + seconds
+        until = self._clock.steady.now() + seconds
         self._closed_until[connection_id] = max(until, self._closed_until.get(connection_id, 0.0))
 
     async def hold_back(self, connection_id: int, claimed: Sequence[Claimed]) -> Sequence[Claimed]:
@@ -37,11 +36,12 @@ class NewContactGate:
 
         :raises UnavailableError: the store cannot be reached.
         """
-        wait = self._closed_until.get(connection_id, 0.0) - self._now()
+        wait = self._closed_until.get(connection_id, 0.0) - self._clock.steady.now()
         if wait <= 0 or not claimed:
             return claimed
         known = await self._ledger.reached(connection_id, [message.number for message in claimed])
+        now = self._clock.now()
         for message in claimed:
             if message.number not in known:
-                self._put_aside(message, classify.given_back(message, now=self._now(), wait=wait, reason=REASON))
+                self._put_aside(message, classify.given_back(message, now=now, wait=wait, reason=REASON))
         return [message for message in claimed if message.number in known]

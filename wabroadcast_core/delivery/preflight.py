@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.errors import PluginError
 from wabroadcast_core.models.message import OutgoingMessage
@@ -31,11 +32,9 @@ class Preflight:
     :param put_aside: receives the outcome of a message that will not be sent now.
     """
 
-    def __init__(
-        self, plugins: Plugins, *, now: Callable[[], float], put_aside: Callable[[Claimed, Outcome], None]
-    ) -> None:
+    def __init__(self, plugins: Plugins, *, clock: RedisClock, put_aside: Callable[[Claimed, Outcome], None]) -> None:
         self._plugins = plugins
-        self._now = now
+        self._clock = clock
         self._put_aside = put_aside
 
     async def check_and_render(self, claimed: Sequence[tuple[Claimed, BroadcastSnapshot]]) -> list[PendingSend]:
@@ -45,7 +44,7 @@ class Preflight:
         except PluginError as error:
             log.error("%s: no claimed message is sent, the next check is in %g s", error, PLUGIN_WAIT)  # noqa: TRY400 - it names the plugin and the error
             for message, _ in claimed:
-                outcome = classify.given_back(message, now=self._now(), wait=PLUGIN_WAIT, reason="blacklist_away")
+                outcome = classify.given_back(message, now=self._clock.now(), wait=PLUGIN_WAIT, reason="blacklist_away")
                 self._put_aside(message, outcome)
             return []
         ready: list[PendingSend] = []
@@ -58,7 +57,7 @@ class Preflight:
                 self._put_aside(message, classify.skipped(message, SkipReason.BLACKLISTED, reason))
             elif (outgoing := self._render(message, broadcast, variables)) is not None:
                 ready.append(PendingSend(message, outgoing, broadcast, ready_at=0.0))
-        rendered_at = self._now()
+        rendered_at = self._clock.steady.now()
         for pending in ready:
             pending.ready_at = rendered_at
         return ready

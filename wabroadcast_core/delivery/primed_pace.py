@@ -1,20 +1,21 @@
 """The limiter, primed from the store whenever it knows nothing of a connection."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 
 import redis
 
-from wabroadcast_core.clock import Clock
+from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.delivery.ledger import Ledger
-from wabroadcast_core.pacing.pace import LEAD, Candidate, ColdPaceError, Pace, SlotReport, Slots
+from wabroadcast_core.pacing.pace import LEAD, Candidate, ColdPaceError, Pace, RecentStarts, SlotReport, Slots
 from wabroadcast_core.snapshots import ConnectionSnapshot
 
 
 class PrimedPace:
     """Reserves slots; after Redis lost its keys it first gives the limiter the starts that the store remembers."""
 
-    def __init__(self, pace: Pace, *, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, pace: Pace, *, ledger: Ledger, clock: RedisClock) -> None:
         self._pace = pace
         self._ledger = ledger
         self._clock = clock
@@ -57,6 +58,12 @@ class PrimedPace:
             await self._pace.slow_down(connection_id, slot=slot, wait=wait)
 
     async def _prime(self, connection: ConnectionSnapshot) -> None:
-        now = self._clock.now()
-        recent = await self._ledger.recent_starts(connection, now=now)
-        await self._pace.prime(connection.id, connection.limits, recent, now=now)
+        """Prime the limiter. What the store recorded before a jump of the clock counts as late as it can have been."""
+        wall, now = self._clock.now(), self._clock.steady.now()
+        recent = await self._ledger.recent_starts(connection, now=min(wall, now))
+        starts: Counter[float] = Counter()
+        for ended_at, count in recent.starts.items():
+            starts[min(now, max(ended_at, self._clock.to_steady(ended_at)))] += count
+        await self._pace.prime(
+            connection.id, connection.limits, RecentStarts(max(starts, default=None), starts), now=now
+        )

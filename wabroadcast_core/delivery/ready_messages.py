@@ -17,7 +17,7 @@ class PendingSend:
     claimed: Claimed
     message: OutgoingMessage
     broadcast: BroadcastSnapshot
-    ready_at: float
+    ready_at: float  # seconds of steady time, as the slot is
     slot: float = 0.0  # unset until it has one
     shift: float = 0.0  # of the connection's row of slots when the slot was given
     dropped: bool = False  # cancelled, paused or opted out: it must not start

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from wabroadcast_core.clock import Clock
+from wabroadcast_core.clock import SteadyClock
 from wabroadcast_core.delivery.claimer import Claimer
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.primed_pace import PrimedPace
@@ -23,7 +23,7 @@ class TurnResources:
     """The parts that a turn, its planners and its dispatcher use. Built once, by the engine."""
 
     settings: Settings
-    clock: Clock
+    clock: SteadyClock
     stopping: asyncio.Event  # set: the process ends, nothing new is claimed or started
     ledger: Ledger
     claimer: Claimer

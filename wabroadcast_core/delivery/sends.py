@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from wabroadcast_core.background import BackgroundTasks, cancel_all
-from wabroadcast_core.clock import Clock
+from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.control.announcements import Announcement
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.new_contacts import NewContactGate
@@ -51,7 +51,7 @@ class SendTasks:
     def __init__(
         self,
         *,
-        clock: Clock,
+        clock: RedisClock,
         ledger: Ledger,
         recorder: Recorder,
         number_check: NumberCheck,
@@ -117,7 +117,7 @@ class SendTasks:
 
     def give_up_older_than(self, seconds: float) -> None:
         """Cancel sends whose sender does not answer for so long: they become unknown."""
-        before = self._clock.now() - seconds
+        before = self._clock.steady.now() - seconds
         for started_at, task in list(self._under_way.values()):
             if started_at < before:
                 task.cancel()
@@ -144,13 +144,13 @@ class SendTasks:
             await self._send(*self._begun.popleft(), task)
 
     async def _send(self, live: LiveConnection, pending: PendingSend, task: asyncio.Task[None]) -> None:
-        started_at = self._clock.now()
+        started_at, slot_time = self._clock.now(), self._clock.steady.now()
         CURRENT_START.set(None)
         if live.has_rate:
-            live.note_start(pending.slot, pending.shift, at=started_at)
+            live.note_start(pending.slot, pending.shift, at=slot_time)
             CURRENT_START.set((live, pending.slot, pending.shift))
         key = pending.claimed.key
-        self._under_way[key] = (started_at, task)
+        self._under_way[key] = (slot_time, task)
         left = False
         try:
             if live.checks_numbers:

@@ -93,27 +93,30 @@ class Engine:
             completed=context.changed,
             opted_out=self._announce_opt_outs,
         )
-        self._intents = Intents(self._client, context.keys)
+        self._intents = Intents(self._client, context.keys, self.clock)
         self._lease = WorkerLease(context, self._group_commit, self._intents, self.clock)
         self._held_claims = HeldClaims(self._group_commit, self._intents)
-        self._ledger = Ledger(context, self._group_commit)
+        self._ledger = Ledger(context, self._group_commit, self.clock)
         self._recorder = Recorder(
-            self._group_commit, recorded=self._on_recorded, written_intents=lambda: self._intents.acknowledged
+            self._group_commit,
+            recorded=self._on_recorded,
+            written_intents=lambda: self._intents.acknowledged,
+            to_wall=self.clock.to_wall,
         )
-        self._pace = PrimedPace(Pace(self._client, context.keys), ledger=self._ledger, clock=self.clock)
-        on_departure = departure_recorder(self.clock.now)
+        self._pace = PrimedPace(Pace(self._client, context.keys, self.clock), ledger=self._ledger, clock=self.clock)
+        on_departure = departure_recorder(self.clock.steady.now)
         contexts = SenderContexts(context.database, self._client, context.keys, on_departure=on_departure)
         self._live_senders = LiveSenders(context.plugins, context.vault, contexts, receive=self._receive)
 
     def _build_delivery(self, context: Context) -> None:
         """Build what brings messages from the store to their senders."""
-        now, put_aside = self.clock.now, self._recorder.put_aside
-        new_contacts = NewContactGate(self._ledger, now=now, put_aside=put_aside)
+        clock, steady, put_aside = self.clock, self.clock.steady, self._recorder.put_aside
+        new_contacts = NewContactGate(self._ledger, clock=clock, put_aside=put_aside)
         self._sends = SendTasks(
-            clock=self.clock,
+            clock=clock,
             ledger=self._ledger,
             recorder=self._recorder,
-            number_check=NumberCheck(RedisCache(self._client, context.keys.number_check), now=now),
+            number_check=NumberCheck(RedisCache(self._client, context.keys.number_check), now=steady.now),
             new_contacts=new_contacts,
             pace=self._pace,
             background=self._background,
@@ -123,7 +126,7 @@ class Engine:
         )
         resources = TurnResources(
             settings=self._settings,
-            clock=self.clock,
+            clock=steady,
             stopping=self._stopping,
             ledger=self._ledger,
             claimer=Claimer(
@@ -131,17 +134,17 @@ class Engine:
                 lease=self._lease,
                 held_claims=self._held_claims,
                 new_contacts=new_contacts,
-                preflight=Preflight(context.plugins, now=now, put_aside=put_aside),
+                preflight=Preflight(context.plugins, clock=clock, put_aside=put_aside),
             ),
             pace=self._pace,
-            recipient_gaps=RecipientGaps(self._client, context.keys),
-            lanes=Lanes(self._client, context.keys),
+            recipient_gaps=RecipientGaps(self._client, context.keys, steady),
+            lanes=Lanes(self._client, context.keys, steady),
             live_senders=self._live_senders,
             sends=self._sends,
             intents=self._intents,
             lease=self._lease,
             recorder=self._recorder,
-            wakeups=Wakeups(context.work_queue, client=self._client, keys=context.keys, clock=self.clock),
+            wakeups=Wakeups(context.work_queue, client=self._client, keys=context.keys, clock=clock),
         )
         self._turns = Turns(resources, self._background)
 
@@ -152,9 +155,9 @@ class Engine:
             ledger=self._ledger,
             live_senders=self._live_senders,
             pace=self._pace,
-            clock=self.clock,
+            clock=self.clock.steady,
             auto_replies=AutoReplies(
-                pace=self._pace, live_senders=self._live_senders, background=self._background, clock=self.clock
+                pace=self._pace, live_senders=self._live_senders, background=self._background, clock=self.clock.steady
             ),
             words=ConsentWords.of(stop=settings.stop_words, start=settings.start_words),
             reply_texts={"stop": settings.stop_reply, "start": settings.start_reply},
@@ -232,7 +235,7 @@ class Engine:
                 return
             try:
                 if await self._lease.beat():
-                    log.warning("Redis lost its keys: recovery puts the work back into the queue")
+                    log.warning("Redis restarted or lost its keys, or its clock jumped: recovery queues the work again")
                     await self._recovery.recover(worker_id=self._lease.worker_id)
             except (*AWAY, SealedError) as error:
                 seconds = self._settings.heartbeat_seconds

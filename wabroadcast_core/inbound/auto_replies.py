@@ -7,7 +7,7 @@ import uuid
 import redis
 
 from wabroadcast_core.background import BackgroundTasks
-from wabroadcast_core.clock import Clock
+from wabroadcast_core.clock import SteadyClock
 from wabroadcast_core.delivery.primed_pace import PrimedPace
 from wabroadcast_core.errors import SendError, UnavailableError
 from wabroadcast_core.models.message import OutgoingMessage
@@ -24,7 +24,7 @@ class AutoReplies:
     """Sends replies through a connection's sender."""
 
     def __init__(
-        self, *, pace: PrimedPace, live_senders: LiveSenders, background: BackgroundTasks, clock: Clock
+        self, *, pace: PrimedPace, live_senders: LiveSenders, background: BackgroundTasks, clock: SteadyClock
     ) -> None:
         self._pace = pace
         self._live_senders = live_senders

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from wabroadcast_core.background import RETRY_SECONDS, BackgroundTasks
-from wabroadcast_core.clock import Clock
+from wabroadcast_core.clock import SteadyClock
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.delivery.primed_pace import PrimedPace
 from wabroadcast_core.errors import BadMessage, ConnectionDown, Throttled, UnavailableError
@@ -67,7 +67,7 @@ class InboundProcessor:
         ledger: Ledger,
         live_senders: LiveSenders,
         pace: PrimedPace,
-        clock: Clock,
+        clock: SteadyClock,
         auto_replies: AutoReplies,
         words: ConsentWords,
         reply_texts: Mapping[Consent, str | None],

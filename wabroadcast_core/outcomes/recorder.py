@@ -52,6 +52,7 @@ class Recorder:
     :param recorded: called on the event loop with the results of a transaction, after its commit.
     :param written_intents: returns the number of the latest group of intents that Redis has. It is recorded too, so
         that a Redis which has lost intents is detected.
+    :param to_wall: returns a time of the turns as wall time.
     """
 
     def __init__(
@@ -60,10 +61,12 @@ class Recorder:
         *,
         recorded: Callable[[Sequence[Result]], None],
         written_intents: Callable[[], int],
+        to_wall: Callable[[float], float],
     ) -> None:
         self._group_commit = group_commit
         self._recorded = recorded
         self._written_intents = written_intents
+        self._to_wall = to_wall
         self._waiting: list[Result] = []
         self._unstored = 0
         self._task: asyncio.Task[None] | None = None
@@ -90,9 +93,10 @@ class Recorder:
     def give_back(self, claimed: Claimed, *, now: float, wait: float = 0, reason: str | None = None) -> None:
         """Return a claimed message that was not started.
 
+        :param now: the present time of the turns, which is steady time.
         :param wait: seconds before it may be claimed again.
         """
-        self.put_aside(claimed, given_back(claimed, now=now, wait=wait, reason=reason))
+        self.put_aside(claimed, given_back(claimed, now=self._to_wall(now), wait=wait, reason=reason))
 
     @property
     def is_empty(self) -> bool:

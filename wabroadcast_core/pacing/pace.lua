@@ -1,16 +1,21 @@
 -- The limiter of one connection: gives the times (slots) at which messages may start.
 --
--- Redis runs one script at a time, so all processes share one sequence of slots. Redis' own clock is used.
+-- Redis runs one script at a time, so all processes share one sequence of slots. All times are in steady time, which
+-- the clock of all scripts (clock.lua, which comes before this text) derives from Redis' own clock: so where that one
+-- jumps, no slot is further ahead than before, and what was given before counts for as long as before.
 --
--- KEYS[1]   hash of the connection; KEYS[2..] one hash for each broadcast that has its own rate
--- ARGV[1]   JSON; op is one of
+-- A restart of Redis, or a replica that takes over, may have lost the latest slots. So the hashes note the run of Redis
+-- in which they were written, and count as cold in another one.
+--
+-- KEYS[1]   hash of the connection; KEYS[2] hash of the clock; KEYS[3..] one hash for each broadcast that has its own rate
+-- ARGV[1]   JSON; known is the least that steady time can be; op is one of
 --   reserve  {count, lead, horizon, reach, interval, margin, quotas: [[messages, seconds]], jitter: [min, max], randoms,
 --             candidates: [{rank, key, interval, margin, fresh, ready}],
 --             unused: [slot...], tail: [first, last], late: {slot, shift}}
---             Returns {now, [slot...], [candidate of each slot...], time of the next possible slot, factor, shift,
---             [the earliest slot that each candidate's own rate allows...]},
---             or {now, false} if the hash is cold: then prime must be called first.
---             Without any limit it returns {now, start, count}: count messages may start at the same time.
+--             Returns {now, jump, [slot...], [candidate of each slot...], time of the next possible slot, factor, shift,
+--             [the earliest slot that each candidate's own rate allows...]}, where jump is the sum of the clock's jumps,
+--             or {now, jump, false} if the hash is cold: then prime must be called first.
+--             Without any limit it returns {now, jump, start, count}: count messages may start at the same time.
 --             A candidate gets at most as many slots as it has messages ready.
 --             unused: slots at which no message started; they are returned to the quotas.
 --             tail: the first and the last of unused slots that were given together; if the last one is the last slot
@@ -24,10 +29,10 @@
 --             Halves the rate after the provider throttled the message of that slot. Returns 1 if it did, 0 if that
 --             throttling was counted before.
 --
--- Fields of the hash: next (earliest next slot), last (latest slot given), since (slots before it are not known),
+-- Fields of the hash: run (of Redis, in which next was written), next (earliest next slot), last (latest slot given), since (slots before it are not known),
 -- shift (sum of all shifts so far), factor, factor_at (when the factor was set), cool (no slot before this time),
 -- q<seconds>:<bucket> (slots given in that part of a quota's window), q<seconds>:oldest (first bucket not yet deleted).
--- Times are UNIX seconds. They are returned as strings, because Redis truncates numbers to integers.
+-- Times are seconds. They are returned as strings, because Redis truncates numbers to integers.
 
 local BUCKETS = 128         -- parts of a quota's window
 local STRETCH = 1.01        -- a quota's window is longer by this factor, because the network latency varies
@@ -36,10 +41,9 @@ local RECOVER_SECONDS = 5   -- the factor grows by one step after each period of
 local RECOVER_STEP = 0.1
 local KEEP_SECONDS = 40 * 86400
 
-local clock = redis.call('TIME')
-local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local ask = cjson.decode(ARGV[1])
-local hash = KEYS[1]
+local now, jump = read_clock(KEYS[2], ask.known)
+local hash, run = KEYS[1], run_name()
 
 local function number_of(key, field)
   local value = redis.call('HGET', key, field)
@@ -48,6 +52,16 @@ end
 
 local function set(key, field, value)
   redis.call('HSET', key, field, string.format('%.6f', value))
+end
+
+-- Return the next slot of a hash; nil if it is cold.
+local function next_slot(key)
+  local stored = redis.call('HMGET', key, 'run', 'next')
+  return stored[1] == run and tonumber(stored[2] or '') or nil
+end
+
+local function set_next_slot(key, t)
+  redis.call('HSET', key, 'run', run, 'next', string.format('%.6f', t))
 end
 
 local function factor_now()
@@ -120,7 +134,7 @@ local function move_row(free)
     set(hash, 'shift', shift)
   end
   if moved ~= free then
-    set(hash, 'next', moved)
+    set_next_slot(hash, moved)
     redis.call('HDEL', hash, 'last')
   end
   return moved, shift
@@ -159,9 +173,9 @@ local function open_candidates()
   for _, candidate in ipairs(ask.candidates) do
     candidate.given, candidate.next = 0, 0
     if candidate.key > 0 then
-      -- No key: it may be lost, and slots that were given before the loss may be as far ahead as slots can be.
+      -- It is cold: it may be lost, and slots that were given before the loss may be as far ahead as slots can be.
       local after_loss = now + ask.reach + candidate.interval
-      candidate.next = number_of(KEYS[candidate.key], 'next') or (candidate.fresh and 0 or after_loss)
+      candidate.next = next_slot(KEYS[candidate.key]) or (candidate.fresh and 0 or after_loss)
     end
   end
   return ask.candidates
@@ -183,11 +197,16 @@ local function gap_after(place, interval)
 end
 
 local function reserve()
-  local free = number_of(hash, 'next')
-  if not free then return {string.format('%.6f', now), false} end
+  local free = next_slot(hash)
+  local answer = {string.format('%.6f', now), string.format('%.6f', jump)}
+  if not free then
+    answer[3] = false
+    return answer
+  end
   if ask.interval == 0 and not ask.jitter and #ask.quotas == 0 and #ask.candidates == 0 then
     local start = math.max(now, number_of(hash, 'cool') or 0)
-    return {string.format('%.6f', now), string.format('%.6f', start), start > now + ask.horizon and 0 or ask.count}
+    answer[3], answer[4] = string.format('%.6f', start), start > now + ask.horizon and 0 or ask.count
+    return answer
   end
 
   local factor = factor_now()
@@ -220,25 +239,40 @@ local function reserve()
     for _, quota in ipairs(quotas) do t = allowed_from(quota, t) end
   end
   if #slots > 0 then
-    set(hash, 'next', free)
+    set_next_slot(hash, free)
     redis.call('HSET', hash, 'last', slots[#slots])
     redis.call('EXPIRE', hash, KEEP_SECONDS)
   end
   for _, quota in ipairs(quotas) do save(quota) end
   for _, candidate in ipairs(candidates) do
     if candidate.changed then
-      set(KEYS[candidate.key], 'next', candidate.next)
+      set_next_slot(KEYS[candidate.key], candidate.next)
       redis.call('EXPIRE', KEYS[candidate.key], KEEP_SECONDS)
     end
   end
   local nexts = {}
   for place, candidate in ipairs(candidates) do nexts[place] = string.format('%.6f', candidate.next) end
-  return {string.format('%.6f', now), slots, whose, string.format('%.6f', t), tostring(factor), tostring(shift), nexts}
+  for _, part in ipairs({slots, whose, string.format('%.6f', t), tostring(factor), tostring(shift), nexts}) do
+    answer[#answer + 1] = part
+  end
+  return answer
+end
+
+-- Fields that a cold hash keeps when it is primed: the provider's wishes are not in the store.
+local KEPT = {'cool', 'factor', 'factor_at'}
+
+local function forget_slots()
+  local kept = redis.call('HMGET', hash, unpack(KEPT))
+  redis.call('DEL', hash)
+  for place, field in ipairs(KEPT) do
+    if kept[place] then redis.call('HSET', hash, field, kept[place]) end
+  end
 end
 
 local function prime()
-  if redis.call('HEXISTS', hash, 'next') == 1 then return 0 end
-  set(hash, 'next', ask.next)
+  if next_slot(hash) then return 0 end
+  forget_slots()
+  set_next_slot(hash, ask.next)
   set(hash, 'since', ask.next)
   for _, quota in ipairs(ask.quotas) do
     for bucket, count in pairs(quota.buckets) do

@@ -11,6 +11,7 @@ never sends a burst.
 
 import json
 import random
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -19,6 +20,7 @@ from typing import Any
 import redis.asyncio
 from redis.commands.core import AsyncScript
 
+from wabroadcast_core.clock import CLOCK_SCRIPT, RedisClock
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Rate
@@ -38,7 +40,7 @@ BUCKETS = 128  # as in pace.lua
 STRETCH = 1.01  # as in pace.lua
 CAUGHT_UP = 0.4  # as in pace.lua
 
-_SCRIPT = files(__package__).joinpath("pace.lua").read_text(encoding="utf-8")
+_SCRIPT = CLOCK_SCRIPT + files(__package__).joinpath("pace.lua").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """Start times (UNIX seconds of Redis' clock), each for one candidate or for any."""
+    """Start times (seconds of Redis' steady time), each for one candidate or for any."""
 
     times: Sequence[float]
     candidates: Sequence[int | None]  # the broadcast id for each time; None: any broadcast
-    next_at: float  # when the next slot will be available (UNIX seconds)
+    next_at: float  # when the next slot will be available (seconds of steady time)
     factor: float  # part of the rate that is used, 1 unless the provider throttled
     shift: float = 0.0  # seconds that the slot sequence was shifted so far
     next_of: Mapping[int, float] = field(default_factory=dict)  # by broadcast id: the next slot that its rate allows
@@ -105,9 +107,9 @@ class RecentStarts:
     """The recent starts of a connection's messages, from the store."""
 
     last_at: float | None
-    """When the last message started (UNIX seconds)."""
+    """When the last message started (seconds)."""
     starts: Mapping[float, int] = field(default_factory=dict)
-    """How many messages started in each period, by the end of the period (UNIX seconds)."""
+    """How many messages started in each period, by the end of the period (seconds)."""
 
 
 class ColdPaceError(Exception):
@@ -115,10 +117,14 @@ class ColdPaceError(Exception):
 
 
 class Pace:
-    """Client of the limiter in Redis."""
+    """Client of the limiter in Redis. All times are in Redis' steady time.
 
-    def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
+    :param clock: follows Redis' clock with each reservation.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis, keys: Keys, clock: RedisClock) -> None:
         self._keys = keys
+        self._clock = clock
         self._script: AsyncScript = client.register_script(_SCRIPT)
 
     async def reserve(
@@ -159,19 +165,22 @@ class Pace:
             "tail": report.tail if report and paced else None,
             "late": report.late if report and paced else None,
         }
-        answer = await self._call([self._keys.pace(connection_id), *keys], request)
+        asked_at = time.monotonic()
+        now, jump, *answer = await self._call(connection_id, request, *keys)
+        self._clock.follow(float(now), float(jump), asked_at=asked_at, answered_at=time.monotonic())
         match answer:
-            case [_, None]:
+            case [None]:
                 raise ColdPaceError
-            case [_, start, count]:
+            case [start, count]:
                 return Slots([float(start)] * count, [None] * count, float(start), 1.0)
+        times, whose, next_at, factor, shift, nexts = answer
         return Slots(
-            times=[float(slot) for slot in answer[1]],
-            candidates=[candidates[place - 1].broadcast_id if place else None for place in answer[2]],
-            next_at=float(answer[3]),
-            factor=float(answer[4]),
-            shift=float(answer[5]),
-            next_of={one.broadcast_id: float(at) for one, at in zip(candidates, answer[6], strict=True)},
+            times=[float(slot) for slot in times],
+            candidates=[candidates[place - 1].broadcast_id if place else None for place in whose],
+            next_at=float(next_at),
+            factor=float(factor),
+            shift=float(shift),
+            next_of={one.broadcast_id: float(at) for one, at in zip(candidates, nexts, strict=True)},
         )
 
     async def report(self, connection_id: int, limits: Limits, report: SlotReport) -> None:
@@ -193,10 +202,9 @@ class Pace:
             {"seconds": quota.per_seconds, "buckets": _buckets(recent.starts, quota.per_seconds, now=now)}
             for quota in limits.quotas
         ]
-        # Slots that were given before Redis lost its data may still be used.
-        first = now if recent.last_at is None else min(recent.last_at, now) + REACH + interval
-        request = {"op": "prime", "next": first, "quotas": quotas}
-        await self._call([self._keys.pace(connection_id)], request)
+        # Slots that were given before Redis lost its data may still be used, and late.
+        first = now if recent.last_at is None else min(recent.last_at, now) + REACH + LATEST + interval
+        await self._call(connection_id, {"op": "prime", "next": first, "quotas": quotas})
 
     async def slow_down(self, connection_id: int, *, slot: float, wait: float | None) -> None:
         """Halve the rate after the provider throttled a message.
@@ -206,7 +214,7 @@ class Pace:
         :raises redis.RedisError: Redis cannot be reached.
         """
         request = {"op": "slow", "slot": slot, "wait": wait or 0, "least": LEAST_FACTOR}
-        await self._call([self._keys.pace(connection_id)], request)
+        await self._call(connection_id, request)
 
     def _competing(self, candidates: Sequence[Candidate]) -> tuple[list[str], list[dict[str, Any]]]:
         """Return the keys of the candidates with their own rate, and all candidates as the script reads them."""
@@ -219,7 +227,7 @@ class Pace:
             competing.append(
                 {
                     "rank": candidate.rank,
-                    "key": len(keys) + 1 if candidate.rate is not None else 0,
+                    "key": len(keys) + 2 if candidate.rate is not None else 0,
                     "interval": spacing.interval,
                     "margin": spacing.margin,
                     "fresh": candidate.fresh,
@@ -228,9 +236,11 @@ class Pace:
             )
         return keys, competing
 
-    async def _call(self, keys: list[str], request: dict[str, Any]) -> Any:
+    async def _call(self, connection_id: int, request: dict[str, Any], *keys: str) -> Any:
         given = {name: value for name, value in request.items() if value is not None}  # null is true in Lua
-        return await self._script(keys=keys, args=[json.dumps(given)])
+        given["known"] = self._clock.steady.least()
+        names = [self._keys.pace(connection_id), self._keys.clock, *keys]
+        return await self._script(keys=names, args=[json.dumps(given)])
 
 
 def is_paced(limits: Limits) -> bool:

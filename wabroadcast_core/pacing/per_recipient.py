@@ -9,10 +9,11 @@ from importlib.resources import files
 import redis.asyncio
 from redis.commands.core import AsyncScript
 
+from wabroadcast_core.clock import CLOCK_SCRIPT, SteadyClock
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.pacing import Rate
 
-_SCRIPT = files(__package__).joinpath("per_recipient.lua").read_text(encoding="utf-8")
+_SCRIPT = CLOCK_SCRIPT + files(__package__).joinpath("per_recipient.lua").read_text(encoding="utf-8")
 
 
 MARGIN = 0.25  # seconds; the provider measures the gap when messages arrive, and the network latency varies
@@ -21,7 +22,8 @@ MARGIN = 0.25  # seconds; the provider measures the gap when messages arrive, an
 class RecipientGaps:
     """Client of the script in Redis that keeps the gaps."""
 
-    def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.asyncio.Redis, keys: Keys, clock: SteadyClock) -> None:
+        self._clock = clock
         self._keys = keys
         self._script: AsyncScript = client.register_script(_SCRIPT)
 
@@ -33,5 +35,6 @@ class RecipientGaps:
         :raises redis.RedisError: Redis cannot be reached; no message may start.
         """
         gap = rate.per_seconds / rate.messages + MARGIN
-        waits = await self._script(keys=[self._keys.per_recipient(connection_id)], args=[f"{gap:.6f}", *numbers])
+        names = [self._keys.per_recipient(connection_id), self._keys.clock]
+        waits = await self._script(keys=names, args=[f"{gap:.6f}", f"{self._clock.least():.6f}", *numbers])
         return [float(wait) for wait in waits]

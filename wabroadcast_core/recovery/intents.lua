@@ -5,36 +5,34 @@
 --           separated by commas. Two more fields: "~" is the run in which the worker wrote all its intents, "#" the
 --           number of the latest group
 --   KEYS[2] seal: exists once the worker's claims are being settled; it may then start no more messages
---   KEYS[3] lease: exists while the worker is alive
---   KEYS[4] epoch: since when Redis has its keys (UNIX seconds), and the run in which that was noted
+--   KEYS[3] lease: until when the worker counts as alive
+--   KEYS[4] epoch: since when Redis has its keys, and the run in which that was noted
+--   KEYS[5] hash of the clock (clock.lua, which comes before this text). Times are in steady time.
 --
--- ARGV[1] is the operation, followed by its arguments:
+-- ARGV[1] is the operation, ARGV[2] the least that steady time can be; the arguments of the operation follow:
 --   mark <acknowledged> <number> <n> <group>*n [<group> <ids>]...
 --                           remove n groups, write the others; number is the latest group's
 --                           -> 1 written, 0 the hash is not complete, -1 sealed
 --   open ... as mark        the same, but make the hash complete -> 1 written, -1 sealed
 --   beat <acknowledged> <milliseconds>
 --                           renew the lease for this time
---                           -> {seconds, microseconds, hash is complete, sealed, epoch}
---   since                   -> {seconds, microseconds, epoch}; without an epoch {seconds, microseconds}
+--                           -> {now, sum of the clock's jumps, hash is complete, sealed, epoch}
+--   since                   -> {now, epoch}; without an epoch {now}
+--   alive                   -> 1 if the worker is alive, else 0
 --   seal                    forbid the worker to start more messages
 --                           -> {hash exists, it was written in this run, number of the latest group, ids...}
 --
 -- Redis may come back from a snapshot, or a replica that is behind may take its place: then the keys exist and the
--- newest writes are missing. A run is the life of one server process as one primary, so each of these begins a new
--- run, and so does a restart that loses nothing. A hash is complete if it was written in this run and has the latest
--- group that Redis acknowledged to the worker. Then a claimed message that is not among the ids has certainly not been
--- started. In a new run the workers write their intents again, and the epoch begins again.
+-- newest writes are missing. Each of these begins a new run, and so does a restart that loses nothing. A hash is
+-- complete if it was written in this run and has the latest group that Redis acknowledged to the worker. Then a claimed
+-- message that is not among the ids has certainly not been started. In a new run the workers write their intents again,
+-- and the epoch begins again.
+
+local KEEP_SECONDS = 40 * 86400  -- of a lease whose worker the store has forgotten
 
 local hash, seal, lease, epoch = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local op = ARGV[1]
-
-local function info(section, name)
-  local text = redis.pcall('INFO', section)
-  return type(text) == 'string' and string.match(text, name .. ':(%x+)') or ''
-end
-
-local run = info('server', 'run_id') .. '.' .. info('replication', 'master_replid')
+local run = run_name()
 
 local function is_complete(acknowledged)
   local number = tonumber(redis.call('HGET', hash, '#') or '')
@@ -42,49 +40,52 @@ local function is_complete(acknowledged)
 end
 
 local function write_groups()
-  local number, ended = tonumber(ARGV[3]), tonumber(ARGV[4])
-  for place = 5, 4 + ended do redis.call('HDEL', hash, ARGV[place]) end
-  for place = 5 + ended, #ARGV, 2 do redis.call('HSET', hash, ARGV[place], ARGV[place + 1]) end
+  local number, ended = tonumber(ARGV[4]), tonumber(ARGV[5])
+  for place = 6, 5 + ended do redis.call('HDEL', hash, ARGV[place]) end
+  for place = 6 + ended, #ARGV, 2 do redis.call('HSET', hash, ARGV[place], ARGV[place + 1]) end
   if number > tonumber(redis.call('HGET', hash, '#') or '-1') then redis.call('HSET', hash, '#', number) end
 end
 
 if op == 'mark' then
   if redis.call('EXISTS', seal) == 1 then return -1 end
-  if not is_complete(ARGV[2]) then return 0 end
+  if not is_complete(ARGV[3]) then return 0 end
   write_groups()
   return 1
 end
 
 if op == 'open' then
   if redis.call('EXISTS', seal) == 1 then return -1 end
-  if not is_complete(ARGV[2]) then redis.call('DEL', hash) end  -- what an old snapshot has of it is over
+  if not is_complete(ARGV[3]) then redis.call('DEL', hash) end  -- what an old snapshot has of it is over
   redis.call('HSET', hash, '~', run)
   write_groups()
   return 1
 end
 
-local clock = redis.call('TIME')
+local now, jump = read_clock(KEYS[5], ARGV[2])
+local now_text = string.format('%.6f', now)
 
 -- Return since when Redis has its keys, as text; false if that is not known.
 local function keys_since()
-  local since, noted_in = string.match(redis.call('GET', epoch) or '', '^(%d+) (.+)$')
+  local since, noted_in = string.match(redis.call('GET', epoch) or '', '^(%S+) (.+)$')
   if since and noted_in ~= run then
-    since = clock[1]
+    since = now_text
     redis.call('SET', epoch, since .. ' ' .. run)
   end
   return since or false
 end
 
-if op == 'since' then return {clock[1], clock[2], keys_since()} end
+if op == 'since' then return {now_text, keys_since()} end
+
+if op == 'alive' then return tonumber(redis.call('GET', lease) or '0') > now and 1 or 0 end
 
 if op == 'beat' then
-  redis.call('SET', lease, '1', 'PX', ARGV[3])
-  if not keys_since() then redis.call('SET', epoch, clock[1] .. ' ' .. run) end
-  return {clock[1], clock[2], is_complete(ARGV[2]) and 1 or 0, redis.call('EXISTS', seal), keys_since()}
+  redis.call('SET', lease, string.format('%.6f', now + tonumber(ARGV[4]) / 1000), 'EX', KEEP_SECONDS)
+  if not keys_since() then redis.call('SET', epoch, now_text .. ' ' .. run) end
+  return {now_text, string.format('%.6f', jump), is_complete(ARGV[3]) and 1 or 0, redis.call('EXISTS', seal), keys_since()}
 end
 
 -- seal
-redis.call('SET', seal, clock[1], 'EX', 7 * 86400)
+redis.call('SET', seal, now_text, 'EX', 7 * 86400)
 local written_in = redis.call('HGET', hash, '~')
 local answer = {written_in and 1 or 0, written_in == run and 1 or 0, tonumber(redis.call('HGET', hash, '#') or '0')}
 local fields = redis.call('HGETALL', hash)

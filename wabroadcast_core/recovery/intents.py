@@ -1,6 +1,7 @@
 """Intents: the messages whose send has begun, written to Redis, so that after a crash only these are unknown."""
 
 import itertools
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -9,9 +10,10 @@ from typing import Any
 import redis
 import redis.asyncio
 
+from wabroadcast_core.clock import CLOCK_SCRIPT, RedisClock
 from wabroadcast_core.keys import Keys
 
-_SCRIPT = files(__package__).joinpath("intents.lua").read_text(encoding="utf-8")
+_SCRIPT = CLOCK_SCRIPT + files(__package__).joinpath("intents.lua").read_text(encoding="utf-8")
 
 
 class SealedError(Exception):
@@ -24,12 +26,11 @@ class IntentsLostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The answer of Redis to a heartbeat. Times are UNIX seconds."""
+    """The answer of Redis to a heartbeat."""
 
-    redis_time: float
     complete: bool  # Redis has all intents of the worker
     sealed: bool  # the worker's claims were settled: it must continue under a new id
-    epoch: float  # since when Redis has its keys; it changes when Redis may have lost any
+    epoch: float  # steady time since when Redis has its keys; it changes when Redis may have lost any
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,12 @@ class Intents:
     next group is written.
 
     :param client: a Redis client of the calling event loop.
+    :param clock: follows Redis' clock with each heartbeat.
     """
 
-    def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.asyncio.Redis, keys: Keys, clock: RedisClock) -> None:
         self._client = client
+        self._clock = clock
         self._keys = keys
         self._script = client.register_script(_SCRIPT)
         self._group_numbers = itertools.count(1)
@@ -126,10 +129,12 @@ class Intents:
         return answer
 
     async def beat(self, worker_id: int, *, lease_seconds: float) -> Heartbeat:
-        """Renew the lease of a worker."""
+        """Renew the lease of a worker, and adjust the clock."""
+        asked_at = time.monotonic()
         answer = await self._call(worker_id, "beat", self.acknowledged, int(lease_seconds * 1000))
-        seconds, micros, complete, sealed, epoch = (int(part) for part in answer)
-        return Heartbeat(seconds + micros / 1e6, complete=bool(complete), sealed=bool(sealed), epoch=float(epoch))
+        now, jump, complete, sealed, epoch = map(float, answer)
+        self._clock.follow(now, jump, asked_at=asked_at, answered_at=time.monotonic())
+        return Heartbeat(complete=bool(complete), sealed=bool(sealed), epoch=epoch)
 
     async def seal(self, worker_id: int) -> SealedIntents:
         """Prevent a worker from starting any more messages."""
@@ -152,12 +157,12 @@ class Intents:
 
     async def is_alive(self, worker_id: int) -> bool:
         """Return whether a worker has a lease."""
-        return bool(await self._client.exists(self._keys.worker(worker_id)))
+        return bool(await self._call(worker_id, "alive"))
 
     async def keys_age(self) -> float | None:
         """Return for how many seconds Redis certainly has had all its keys; None if no heartbeat noted a beginning."""
-        seconds, _, *epoch = await self._call(0, "since")
-        return int(seconds) - float(epoch[0]) if epoch and epoch[0] else None
+        now, *epoch = await self._call(0, "since")
+        return float(now) - float(epoch[0]) if epoch and epoch[0] else None
 
     async def drop(self, worker_id: int) -> None:
         """Delete the intents and the lease of a worker that has ended. The seal stays."""
@@ -165,5 +170,5 @@ class Intents:
 
     async def _call(self, worker_id: int, op: str, *arguments: int | str) -> Any:
         keys = self._keys
-        names = [keys.intents(worker_id), keys.sealed(worker_id), keys.worker(worker_id), keys.epoch]
-        return await self._script(keys=names, args=[op, *arguments])
+        names = [keys.intents(worker_id), keys.sealed(worker_id), keys.worker(worker_id), keys.epoch, keys.clock]
+        return await self._script(keys=names, args=[op, f"{self._clock.steady.least():.6f}", *arguments])

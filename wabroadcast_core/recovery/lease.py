@@ -1,7 +1,6 @@
 """The lease of a worker: its id, its heartbeat in Redis, and a new id after others settled its claims."""
 
 import logging
-import time
 from collections.abc import Sequence
 
 from wabroadcast_core.clock import RedisClock
@@ -11,6 +10,8 @@ from wabroadcast_core.store import workers as worker_store
 from wabroadcast_core.store.group_commit import GroupCommit
 
 log = logging.getLogger(__name__)
+
+LEAST_JUMP = 1.0  # seconds of Redis' clock
 
 
 class WorkerLease:
@@ -41,21 +42,21 @@ class WorkerLease:
         await self.beat()
 
     async def beat(self) -> bool:
-        """Renew the lease, synchronise the clock with Redis, and check whether Redis lost its keys.
+        """Renew the lease, synchronise the clock with Redis, and check whether Redis may have lost keys.
 
-        :returns: whether Redis lost its keys since the last heartbeat.
+        :returns: whether lost work must be searched for: Redis may have lost keys since the last heartbeat, or its
+            clock has jumped, so that scheduled tasks may come late.
         :raises SealedError: the claims of this worker id were settled meanwhile; the worker continues under a new id.
         :raises UnavailableError: the store cannot be reached.
         :raises redis.RedisError: Redis cannot be reached.
         """
-        asked_at = time.monotonic()
+        jump = self._clock.jump
         heartbeat = await self._intents.beat(self.worker_id, lease_seconds=self._context.settings.lease_seconds)
-        self._clock.follow(heartbeat.redis_time, asked_at=asked_at, answered_at=time.monotonic())
         if heartbeat.sealed:
             await self._begin_again()
         elif not heartbeat.complete:
             await self.reopen()
-        return self._has_lost_keys(heartbeat)
+        return self._has_new_epoch(heartbeat) or abs(self._clock.jump - jump) > LEAST_JUMP
 
     async def mark_started(self, keys: Sequence[int]) -> None:
         """Write the intents of messages that start now.
@@ -91,7 +92,7 @@ class WorkerLease:
         self._intents.forget_all()
         await self.begin()
 
-    def _has_lost_keys(self, heartbeat: Heartbeat) -> bool:
+    def _has_new_epoch(self, heartbeat: Heartbeat) -> bool:
         lost = self._epoch is not None and heartbeat.epoch != self._epoch
         self._epoch = heartbeat.epoch
         return lost

@@ -149,7 +149,7 @@ def departure_recorder(now: Callable[[], float]) -> Callable[[], None]:
     The request may leave later than the message was started. The limits must hold for the time at which the provider
     receives it.
 
-    :param now: the clock (UNIX seconds, Redis' time).
+    :param now: the clock (seconds of Redis' steady time).
     """
 
     def record_departure() -> None:

@@ -5,8 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.core.fakes import FakeBlacklists, FakeHeldClaims, FakeLease, FakeLedger, FakeNewContacts, FakeRecorder
-from tests.core.rows import START, WORKER, broadcast, claimed, connection
+from tests.core.fakes import (
+    FakeBlacklists,
+    FakeClock,
+    FakeHeldClaims,
+    FakeLease,
+    FakeLedger,
+    FakeNewContacts,
+    FakeRecorder,
+)
+from tests.core.rows import WORKER, broadcast, claimed, connection
 from tests.core.simulated import simulated
 from wabroadcast_core.delivery.claimer import Claimer
 from wabroadcast_core.delivery.preflight import Preflight
@@ -21,12 +29,13 @@ class Claiming:
         self.new_contacts = FakeNewContacts()
         self.recorder = FakeRecorder()
         plugins: Any = FakeBlacklists()
+        clock: Any = FakeClock()
         fakes: dict[str, Any] = {
             "ledger": self.ledger,
             "lease": FakeLease(),
             "held_claims": self.held_claims,
             "new_contacts": self.new_contacts,
-            "preflight": Preflight(plugins, now=lambda: START, put_aside=self.recorder.put_aside),
+            "preflight": Preflight(plugins, clock=clock, put_aside=self.recorder.put_aside),
         }
         self.claimer = Claimer(**fakes)
 

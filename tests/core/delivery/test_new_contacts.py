@@ -22,7 +22,8 @@ class Gate:
         self.ledger.reached_before = {number_of(1)}
         self.recorder = FakeRecorder()
         ledger: Any = self.ledger
-        self.gate = NewContactGate(ledger, now=self.clock.now, put_aside=self.recorder.put_aside)
+        clock: Any = self.clock
+        self.gate = NewContactGate(ledger, clock=clock, put_aside=self.recorder.put_aside)
 
 
 @simulated

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.fakes import FakeBlacklists, FakeRecorder
+from tests.core.fakes import FakeBlacklists, FakeClock, FakeRecorder
 from tests.core.rows import START, broadcast, claimed, number_of
 from tests.core.simulated import simulated
 from wabroadcast_core.delivery.preflight import MOST_AT_A_STRETCH, PLUGIN_WAIT, Preflight
@@ -21,7 +21,8 @@ class Checking:
         self.recorder = FakeRecorder()
         self.plugins = plugins or FakeBlacklists()
         fake: Any = self.plugins
-        self._preflight = Preflight(fake, now=lambda: START, put_aside=self.recorder.put_aside)
+        clock: Any = FakeClock()
+        self._preflight = Preflight(fake, clock=clock, put_aside=self.recorder.put_aside)
 
     async def check(self, *messages: Claimed, text: str = "Halo") -> list[PendingSend]:
         snapshot = broadcast(text=text)

@@ -22,7 +22,8 @@ class Priming:
         self.ledger.starts = RecentStarts(START - 2, {START - 2: 5})
         pace: Any = limiter
         ledger: Any = self.ledger
-        self.pace = PrimedPace(pace, ledger=ledger, clock=FakeClock())
+        clock: Any = FakeClock()
+        self.pace = PrimedPace(pace, ledger=ledger, clock=clock)
 
 
 @simulated

@@ -20,8 +20,8 @@ class Waking:
     def __init__(self) -> None:
         self.queue = FakeWorkQueue()
         self.redis = FakeRedis()
-        fakes: list[Any] = [self.queue, self.redis]
-        self.wakeups = Wakeups(fakes[0], client=fakes[1], keys=Keys("test"), clock=FakeClock())
+        fakes: list[Any] = [self.queue, self.redis, FakeClock()]
+        self.wakeups = Wakeups(fakes[0], client=fakes[1], keys=Keys("test"), clock=fakes[2])
 
 
 @pytest.mark.parametrize(

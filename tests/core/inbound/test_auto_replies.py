@@ -22,8 +22,12 @@ class Replying:
         self.sender = sender or FakeSender()
         self.pace = FakePace(self.clock, *answers)
         self.background = BackgroundTasks("background work")
-        fakes: dict[str, Any] = {"pace": self.pace, "live_senders": FakeLiveSenders(self.sender, error=error)}
-        self.replies = AutoReplies(**fakes, background=self.background, clock=self.clock)
+        fakes: dict[str, Any] = {
+            "pace": self.pace,
+            "live_senders": FakeLiveSenders(self.sender, error=error),
+            "clock": self.clock,
+        }
+        self.replies = AutoReplies(**fakes, background=self.background)
 
     async def reply(self, **changed: Any) -> None:
         """Send one reply, and wait until it is sent or given up."""

@@ -47,7 +47,9 @@ class Recording:
         self.batches: list[Sequence[Result]] = []
         self.intents = 0  # groups that the worker has written
         commits: Any = self.commits
-        self.recorder = Recorder(commits, recorded=self.batches.append, written_intents=lambda: self.intents)
+        self.recorder = Recorder(
+            commits, recorded=self.batches.append, written_intents=lambda: self.intents, to_wall=lambda at: at
+        )
 
     async def record(self, *results: Result) -> None:
         for result in results:
@@ -354,7 +356,7 @@ async def test_recording_goes_on_after_what_follows_from_it_failed() -> None:
     def fail(batch: object) -> None:
         raise KeyError(str(batch))
 
-    recorder = Recorder(commits, recorded=fail, written_intents=lambda: 0)
+    recorder = Recorder(commits, recorded=fail, written_intents=lambda: 0, to_wall=lambda at: at)
     recorder.add(sent(claimed(0)))
     await asyncio.sleep(MOST_PATIENCE)
     recorder.add(sent(claimed(1)))

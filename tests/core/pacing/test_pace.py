@@ -13,6 +13,7 @@ import redis.asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from wabroadcast_core.clock import RedisClock, SteadyClock
 from wabroadcast_core.delivery.scheduler import EARLY
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.connection import Limits
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.slow
 
 START = 1_800_000_000.0
 REACH = LEAD + pace_module.HORIZON  # with the least lead
-A_MICROSECOND = 1e-6
+A_MICROSECOND = 2e-6  # and a little: the clock and the slot are both rounded
 many = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _connections = itertools.count(1)
 
@@ -57,6 +58,25 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
 # --- the script under a simulated clock ------------------------------------------------------------------------
 
 
+class SimulatedSteadyClock(SteadyClock):
+    """Steady time as the test knows it. :param known: what a process knows; 0 before the first answer of Redis."""
+
+    known = 0.0
+
+    def least(self) -> float:
+        return self.known
+
+
+class SimulatedClock(RedisClock):
+    def __init__(self) -> None:
+        super().__init__()
+        self.steady: SimulatedSteadyClock = SimulatedSteadyClock()
+
+    def follow(self, steady: float, jump: float, *, asked_at: float, answered_at: float) -> None:
+        del steady, asked_at, answered_at
+        self.jump = jump
+
+
 @dataclass
 class Limiter:
     """The limiter of one connection. Redis' clock is replaced by a key that the test sets."""
@@ -64,13 +84,15 @@ class Limiter:
     client: redis.asyncio.Redis
     limits: Limits
     now: float = START
+    jumped: float = 0.0  # by which Redis' clock is ahead
     key: int = field(default_factory=lambda: next(_connections))
     slots: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         clock, source = "redis.call('TIME')", pace_module._SCRIPT
         assert source.count(clock) == 1
-        self.pace = Pace(self.client, Keys("pace-test"))
+        self.clock = SimulatedClock()
+        self.pace = Pace(self.client, Keys("pace-test"), self.clock)
         self.pace._script = self.client.register_script(
             source.replace(clock, "redis.call('LRANGE', 'the-clock', 0, 1)")
         )
@@ -105,7 +127,7 @@ class Limiter:
         await self.client.flushdb()
 
     async def set_clock(self) -> None:
-        seconds, micros = divmod(round(self.now * 1e6), 1_000_000)
+        seconds, micros = divmod(round((self.now + self.jumped) * 1e6), 1_000_000)
         await self.client.delete("the-clock")
         await self.client.rpush("the-clock", seconds, micros)
 
@@ -446,6 +468,92 @@ def test_lost_keys_cause_neither_a_burst_nor_a_doubled_quota(
     run(valkey, limits, work)
 
 
+@many
+@given(
+    rate=st.none() | rates(),
+    held=st.lists(quotas(), max_size=2),
+    asks=asks,
+    jumps=st.dictionaries(st.integers(0, 24), st.sampled_from([-86_400.0, -3_600.0, -20.0, 0.7, 3_600.0, 1e9])),
+)
+def test_jumps_of_the_clock_of_redis_change_no_slot(
+    valkey: EmbeddedValkey,
+    rate: Rate | None,
+    held: list[Quota],
+    asks: list[tuple[int, float]],
+    jumps: dict[int, float],
+) -> None:
+    limits = Limits(rate=rate, quotas=held)
+    windows = ([rate] if rate else []) + held
+    unit = min((window.per_seconds for window in windows), default=1.0) / 3
+
+    answers: list[list[tuple[Sequence[float], float]]] = []
+
+    async def work(mine: Limiter) -> None:
+        is_jumping = bool(answers)
+        found: list[tuple[Sequence[float], float]] = []
+        for place, (count, pause) in enumerate(asks):
+            given_slots = await mine.reserve(min(count, 50))
+            found.append(([slot - START for slot in given_slots.times], given_slots.next_at - START))
+            mine.now += pause * unit
+            mine.clock.steady.known = mine.now
+            mine.jumped += jumps.get(place, 0.0) if is_jumping else 0.0
+        answers.append(found)
+
+    for _ in range(2):
+        run(valkey, limits, work)
+
+    steady, jumping = answers
+    for (slots, next_at), (same_slots, same_next_at) in zip(steady, jumping, strict=True):
+        assert same_slots == pytest.approx(slots, abs=0.002)
+        assert same_next_at == pytest.approx(next_at, abs=0.002)
+
+
+def test_a_process_without_an_answer_yet_still_sees_that_the_clock_went_back(valkey: EmbeddedValkey) -> None:
+    async def work(mine: Limiter) -> None:
+        first = await mine.reserve(9)
+        mine.now += 0.3
+        mine.jumped = -3_600.0
+
+        again = await mine.reserve(9)
+
+        assert mine.clock.jump == pytest.approx(-3_600, abs=0.5)
+        assert 0 <= again.next_at - first.next_at < 1
+
+    run(valkey, Limits(rate=Rate(messages=20)), work)
+
+
+def test_a_request_that_was_long_under_way_lets_steady_time_run_late_and_never_ahead(valkey: EmbeddedValkey) -> None:
+    async def work(mine: Limiter) -> None:
+        first = await mine.reserve(50)
+        mine.clock.steady.known = mine.now  # the next request leaves now, and arrives half a minute later
+        mine.now += 30
+
+        again = await mine.reserve(50)
+
+        assert again.times == []
+        assert again.next_at == first.next_at
+
+    run(valkey, Limits(rate=Rate(messages=20)), work)
+
+
+@pytest.mark.parametrize("is_same", [True, False], ids=["the-same-run", "another-run"])
+def test_slots_of_another_run_of_redis_may_be_incomplete_so_the_limiter_is_cold(
+    valkey: EmbeddedValkey, *, is_same: bool
+) -> None:
+    async def work(mine: Limiter) -> None:
+        await mine.reserve(5)
+        await mine.slow_down(slot=mine.now)
+        if not is_same:
+            await mine.client.hset("pace-test:pace:" + str(mine.key), "run", "another")
+
+        again = await mine.reserve(5, recent=RecentStarts(mine.now, {mine.now: 5}))
+
+        assert (again.times == []) is not is_same
+        assert again.factor == 0.5  # what the provider asked for is kept
+
+    run(valkey, Limits(rate=Rate(messages=100)), work)
+
+
 def recent_starts(mine: Limiter) -> RecentStarts:
     """Return the starts as the store knows them. Slots in the future are messages that are claimed and not recorded."""
     starts: dict[float, int] = {}
@@ -461,7 +569,7 @@ def test_concurrent_callers_share_one_slot_sequence(valkey: EmbeddedValkey) -> N
 
     async def call(key: int) -> list[float]:
         client = redis.asyncio.Redis.from_url(valkey.url)
-        pace = Pace(client, Keys("pace-callers"))
+        pace = Pace(client, Keys("pace-callers"), RedisClock())
         taken: list[float] = []
         for _ in range(12):
             taken += (await pace.reserve(key, Limits(rate=rate), count=7)).times
@@ -472,7 +580,7 @@ def test_concurrent_callers_share_one_slot_sequence(valkey: EmbeddedValkey) -> N
     async def work() -> list[float]:
         client = redis.asyncio.Redis.from_url(valkey.url)
         key = next(_connections)
-        await Pace(client, Keys("pace-callers")).prime(key, Limits(rate=rate), RecentStarts(None), now=0)
+        await Pace(client, Keys("pace-callers"), RedisClock()).prime(key, Limits(rate=rate), RecentStarts(None), now=0)
         await client.aclose()
         return sorted(slot for taken in await asyncio.gather(*(call(key) for _ in range(4))) for slot in taken)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import pytest
 import redis.asyncio
 
+from wabroadcast_core.clock import SteadyClock
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.pacing import Rate
 from wabroadcast_core.pacing.per_recipient import MARGIN, RecipientGaps
@@ -22,7 +23,7 @@ def _admit(
 ) -> list[list[float]]:
     async def run() -> list[list[float]]:
         async with redis.asyncio.Redis.from_url(valkey.url) as client:
-            gaps = RecipientGaps(client, keys)
+            gaps = RecipientGaps(client, keys, SteadyClock())
             return [await gaps.admit(connection, Rate(messages=1, per_seconds=gap), group) for group in groups]
 
     return asyncio.run(run())
@@ -55,7 +56,7 @@ def test_a_message_is_admitted_after_its_wait_and_old_entries_are_deleted(valkey
     async def admit_again() -> tuple[list[float], int]:
         async with redis.asyncio.Redis.from_url(valkey.url) as client:
             await asyncio.sleep(waits[1][0])
-            again = await RecipientGaps(client, keys).admit(1, Rate(messages=1, per_seconds=0.1), [BUDI])
+            again = await RecipientGaps(client, keys, SteadyClock()).admit(1, Rate(messages=1, per_seconds=0.1), [BUDI])
             return again, await client.zcard(keys.per_recipient(1))
 
     assert asyncio.run(admit_again()) == ([0], 1)

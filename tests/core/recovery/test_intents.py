@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 
+from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.recovery.intents import Intents, IntentsLostError, SealedError
@@ -27,7 +28,7 @@ class Server:
     async def intents(self) -> AsyncIterator[Intents]:
         """Yield the intents of one process."""
         async with redis.asyncio.Redis.from_url(self.valkey.url) as self._client:
-            yield Intents(self._client, self.keys)
+            yield Intents(self._client, self.keys, RedisClock())
 
     async def dump(self, client: redis.asyncio.Redis) -> bytes:
         found = await client.dump(self.keys.intents(WORKER))

@@ -37,19 +37,18 @@ class Leasing:
         return [call for call in self.intents.calls if call[0] != "beat"]
 
 
-def beat(*, at: float = 5.0, complete: bool = True, sealed: bool = False, epoch: float = 1.0) -> Heartbeat:
-    return Heartbeat(at, complete, sealed, epoch)
+def beat(*, complete: bool = True, sealed: bool = False, epoch: float = 1.0) -> Heartbeat:
+    return Heartbeat(complete, sealed, epoch)
 
 
 @simulated
 async def test_a_worker_begins_with_an_id_its_intents_and_a_heartbeat() -> None:
-    leasing = Leasing([7], beats=[beat(at=5.0)])
+    leasing = Leasing([7], beats=[beat()])
 
     await leasing.lease.begin()
 
     assert leasing.lease.worker_id == 7
     assert leasing.intents.calls == [("open", 7), ("beat", 7, Settings().lease_seconds)]
-    assert leasing.clock.followed == [5.0]
 
 
 @simulated

@@ -7,6 +7,7 @@ from tests.waiting import wait_for
 from wabroadcast_core import UnavailableError
 from wabroadcast_core.audience.prepare import _Preparation
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.delivery.claims import Claims
 from wabroadcast_core.delivery.ledger import Ledger
 from wabroadcast_core.store.group_commit import UnitOfWork
@@ -65,7 +66,7 @@ def test_a_claim_without_slots_takes_no_messages_of_a_broadcast_with_its_own_rat
     broadcaster.handlers.prepare(1)
 
     def read_snapshot(connection: object, key: int) -> object:
-        return Ledger(context, None).read_snapshot(connection, key)  # type: ignore[arg-type]  # only reads
+        return Ledger(context, None, RedisClock()).read_snapshot(connection, key)  # type: ignore[arg-type]  # only reads
 
     claims = Claims(snapshot_of=read_snapshot, default_zone="Asia/Jakarta")  # type: ignore[arg-type]  # as above
     with context.database.write() as conn:
