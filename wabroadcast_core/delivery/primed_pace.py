@@ -50,7 +50,7 @@ class PrimedPace:
             await self._pace.report(connection.id, connection.limits, report)
 
     async def slow_down(self, connection_id: int, *, slot: float, wait: float | None) -> None:
-        """Halve the connection's rate, and start nothing for ``wait`` seconds if they are given.
+        """Lower the connection's rate, and start nothing for ``wait`` seconds if they are given.
 
         While Redis is away this does nothing: nothing is sent then.
         """

@@ -26,19 +26,30 @@
 --   prime    {next, quotas: [{seconds, buckets: {number: count}}]}
 --             Stores the recent starts that the store knows, if the hash is still cold. Returns 1 if it did, else 0.
 --   slow     {slot, wait, least}
---             Halves the rate after the provider throttled the message of that slot. Returns 1 if it did, 0 if that
---             throttling was counted before.
+--             Lowers the rate after the provider throttled the message of that slot. The answers of one period, a second
+--             or two intervals, count together: if all messages were throttled the rate is halved, if a tenth was it
+--             loses a twentieth. Returns 1 if a new period began, else 0.
+--             After a period without throttling the rate grows toward the level at which throttling came back the last
+--             time (top), by half of the difference in each period, and later beyond it, faster and faster. Where few
+--             messages are throttled whatever the rate is, it holds.
 --
 -- Fields of the hash: run (of Redis, in which next was written), next (earliest next slot), last (latest slot given), since (slots before it are not known),
--- shift (sum of all shifts so far), factor, factor_at (when the factor was set), cool (no slot before this time),
+-- shift (sum of all shifts so far), factor, factor_at (when the period began in
+-- which the factor was set), base (the factor when it began), hits (throttled messages in it), sent (slots of the period
+-- before), gave (slots since it began), hit_at (the last throttling), top, interval (between slots at full rate),
+-- cool (no slot before this time),
 -- q<seconds>:<bucket> (slots given in that part of a quota's window), q<seconds>:oldest (first bucket not yet deleted).
 -- Times are seconds. They are returned as strings, because Redis truncates numbers to integers.
 
 local BUCKETS = 128         -- parts of a quota's window
 local STRETCH = 1.01        -- a quota's window is longer by this factor, because the network latency varies
 local CAUGHT_UP = 0.4       -- part of the margin of a broadcast's rate that may be caught up
-local RECOVER_SECONDS = 5   -- the factor grows by one step after each period of this length without throttling
-local RECOVER_STEP = 0.1
+local PERIOD = 1            -- seconds in which throttled messages count together, at least
+local FEW = 0.2             -- share of throttled messages that a rate may meet and still grow, by one step a period
+local STEP = 0.08
+local LATE_END = 1.2        -- periods: one ends when a message is throttled after it
+local NEAR_TOP = 4          -- periods of growth after which the factor may exceed the top
+local PROBE = 0.04          -- part of the rate, times the square of the periods since then
 local KEEP_SECONDS = 40 * 86400
 
 local ask = cjson.decode(ARGV[1])
@@ -64,10 +75,16 @@ local function set_next_slot(key, t)
   redis.call('HSET', key, 'run', run, 'next', string.format('%.6f', t))
 end
 
+-- Return the length of the period in which throttled messages count together: long enough for two messages.
+local function period_of(factor) return math.max(PERIOD, 2 * (number_of(hash, 'interval') or 0) / factor) end
+
 local function factor_now()
-  local factor, since = number_of(hash, 'factor'), number_of(hash, 'factor_at')
-  if not factor or not since then return 1 end
-  return math.min(1, factor + RECOVER_STEP * math.floor((now - since) / RECOVER_SECONDS))
+  local factor, hit_at, top = number_of(hash, 'factor'), number_of(hash, 'hit_at'), number_of(hash, 'top')
+  if not factor or not hit_at or not top then return 1 end
+  local periods = (now - hit_at) / period_of(factor) - 1
+  if periods <= 0 then return factor end
+  local grown = top - math.max(0, top - factor) * 0.5 ^ periods
+  return math.min(1, math.max(factor, grown) + PROBE * math.max(0, periods - NEAR_TOP) ^ 2)
 end
 
 -- Return the window of a quota as buckets with counts. Bucket b counts the slots in [b * length, (b + 1) * length). A
@@ -196,6 +213,8 @@ local function gap_after(place, interval)
   return math.max(interval, ask.jitter[1] + ask.randoms[place] * (ask.jitter[2] - ask.jitter[1]))
 end
 
+local function gap_at_most() return ask.jitter and math.max(ask.interval, ask.jitter[2]) or ask.interval end
+
 local function reserve()
   local free = next_slot(hash)
   local answer = {string.format('%.6f', now), string.format('%.6f', jump)}
@@ -240,7 +259,8 @@ local function reserve()
   end
   if #slots > 0 then
     set_next_slot(hash, free)
-    redis.call('HSET', hash, 'last', slots[#slots])
+    redis.call('HSET', hash, 'last', slots[#slots], 'interval', gap_at_most())
+    redis.call('HINCRBY', hash, 'gave', #slots)
     redis.call('EXPIRE', hash, KEEP_SECONDS)
   end
   for _, quota in ipairs(quotas) do save(quota) end
@@ -259,7 +279,7 @@ local function reserve()
 end
 
 -- Fields that a cold hash keeps when it is primed: the provider's wishes are not in the store.
-local KEPT = {'cool', 'factor', 'factor_at'}
+local KEPT = {'cool', 'factor', 'factor_at', 'base', 'hits', 'sent', 'hit_at', 'top', 'interval'}
 
 local function forget_slots()
   local kept = redis.call('HMGET', hash, unpack(KEPT))
@@ -282,15 +302,33 @@ local function prime()
   return 1
 end
 
+-- Begin a period of throttled messages.
+local function begin_period(factor)
+  local hits, sent, hit_at = number_of(hash, 'hits'), number_of(hash, 'sent'), number_of(hash, 'hit_at')
+  local period, interval = period_of(factor), number_of(hash, 'interval') or 0
+  if not hit_at or now - hit_at > 2 * period then
+    set(hash, 'top', factor)  -- throttling came back at this level
+  elseif hits / sent <= FEW then
+    factor = math.min(1, factor + STEP)
+  end
+  local at_full_use = interval > 0 and LATE_END * period * factor / interval or math.huge
+  set(hash, 'base', factor)
+  set(hash, 'sent', math.max(1, math.min(number_of(hash, 'gave') or 0, at_full_use)))
+  set(hash, 'factor_at', now)
+  redis.call('HSET', hash, 'hits', 0, 'gave', 0)
+end
+
 local function slow()
-  local since = number_of(hash, 'factor_at')
   if ask.wait > 0 then
     set(hash, 'cool', math.max(number_of(hash, 'cool') or 0, now + ask.wait))
   end
-  if since and ask.slot <= since then return 0 end  -- many messages in flight may be throttled together: count once
-  set(hash, 'factor', math.max(ask.least, factor_now() / 2))
-  set(hash, 'factor_at', now)
-  return 1
+  local factor, since = factor_now(), number_of(hash, 'factor_at')
+  local is_new = not since or (ask.slot > since and now - since >= period_of(factor))
+  if is_new then begin_period(factor) end
+  local share = math.min(1, redis.call('HINCRBY', hash, 'hits', 1) / number_of(hash, 'sent'))
+  set(hash, 'factor', math.max(ask.least, number_of(hash, 'base') * (1 - share / 2)))
+  set(hash, 'hit_at', now)
+  return is_new and 1 or 0
 end
 
 if ask.op == 'reserve' then return reserve() end

@@ -207,7 +207,7 @@ class Pace:
         await self._call(connection_id, {"op": "prime", "next": first, "quotas": quotas})
 
     async def slow_down(self, connection_id: int, *, slot: float, wait: float | None) -> None:
-        """Halve the rate after the provider throttled a message.
+        """Lower the rate after the provider throttled a message: by half if it throttles all.
 
         :param slot: the slot at which that message started.
         :param wait: seconds without any slot, if the provider asked for a wait.

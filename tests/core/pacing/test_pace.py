@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -295,6 +296,74 @@ def test_repeated_throttling_leaves_a_twentieth_of_the_rate(valkey: EmbeddedValk
         assert (await mine.reserve(1)).factor == pytest.approx(0.05)
 
     run(valkey, Limits(rate=Rate(messages=100)), work)
+
+
+@dataclass
+class ThrottlingProvider:
+    """A provider behind a limiter. It answers after a tenth of a second, and throttles some messages.
+
+    :param throttles: says which, by the time since the start and by how many it accepted in the second before.
+    """
+
+    mine: Limiter
+    throttles: Callable[[float, int], bool]
+    accepted: list[float] = field(default_factory=list)
+    received: list[float] = field(default_factory=list)
+
+    async def serve(self, *, seconds: float) -> None:
+        """Send as many messages as the limiter allows."""
+        answers: list[float] = []  # slots of throttled messages whose answers are under way
+        while self.mine.now < START + seconds:
+            for slot in (await self.mine.reserve(60)).times:
+                recent = sum(slot - 1 < sooner for sooner in self.accepted[-200:])
+                self.received.append(slot)
+                (answers if self.throttles(slot - START, recent) else self.accepted).append(slot)
+            self.mine.now += 0.1
+            due = [slot for slot in answers if slot + 0.1 <= self.mine.now]
+            answers = [slot for slot in answers if slot + 0.1 > self.mine.now]
+            for slot in due:
+                await self.mine.slow_down(slot=slot)
+
+    def rate(self, sooner: float, later: float, *, received: bool = False) -> float:
+        """Messages a second that were accepted between two times."""
+        times = self.received if received else self.accepted
+        return sum(sooner <= slot - START < later for slot in times) / (later - sooner)
+
+
+def serve(valkey: EmbeddedValkey, throttles: Callable[[float, int], bool], *, seconds: float) -> ThrottlingProvider:
+    """Return a provider that received messages at 50 a second for so long."""
+    providers = []
+
+    async def work(mine: Limiter) -> None:
+        providers.append(ThrottlingProvider(mine, throttles))
+        await providers[0].serve(seconds=seconds)
+
+    run(valkey, Limits(rate=Rate(messages=50)), work)
+    return providers[0]
+
+
+def test_the_rate_is_back_within_ten_seconds_of_the_last_throttling(valkey: EmbeddedValkey) -> None:
+    provider = serve(valkey, lambda at, _: 5 <= at < 25, seconds=45)
+
+    assert provider.rate(15, 25, received=True) < 5  # while all is throttled
+    assert provider.rate(34, 44) >= 0.9 * 50
+
+
+def test_a_rate_that_the_provider_refuses_a_tenth_of_at_random_is_nearly_kept(valkey: EmbeddedValkey) -> None:
+    chance = random.Random(5)
+
+    provider = serve(valkey, lambda _at, _recent: chance.random() < 0.1, seconds=40)
+
+    assert provider.rate(20, 40, received=True) >= 0.85 * 50
+
+
+@pytest.mark.parametrize("limit", [10, 25, 40])
+def test_a_provider_with_a_lower_limit_is_used_and_seldom_asked_for_more(valkey: EmbeddedValkey, limit: int) -> None:
+    provider = serve(valkey, lambda at, recent: recent >= limit and at < 60, seconds=80)
+
+    assert provider.rate(20, 60) >= 0.9 * limit
+    assert provider.rate(20, 60, received=True) <= 1.3 * limit
+    assert provider.rate(70, 80) >= 0.9 * 50  # the provider takes all from the 60th second on
 
 
 @many
