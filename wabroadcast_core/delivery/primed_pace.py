@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import redis
 
@@ -19,6 +19,7 @@ class PrimedPace:
         self._pace = pace
         self._ledger = ledger
         self._clock = clock
+        self._unreported: dict[int, tuple[float, float]] = {}  # late starts by connection id: slot, shift
 
     async def reserve(
         self,
@@ -35,19 +36,20 @@ class PrimedPace:
         :raises UnavailableError: the limiter is cold, and the store cannot be reached.
         """
         reserve, limits = self._pace.reserve, connection.limits
-        try:
-            return await reserve(connection.id, limits, count=count, candidates=candidates, report=report, lead=lead)
-        except ColdPaceError:
-            await self._prime(connection)
-            return await reserve(connection.id, limits, count=count, candidates=candidates, lead=lead)
+        with self._reporting(connection.id, report) as whole:
+            try:
+                return await reserve(connection.id, limits, count=count, candidates=candidates, report=whole, lead=lead)
+            except ColdPaceError:
+                await self._prime(connection)
+                return await reserve(connection.id, limits, count=count, candidates=candidates, lead=lead)
 
     async def report(self, connection: ConnectionSnapshot, report: SlotReport) -> None:
         """Report what became of slots and reserve none. A limiter that lost its keys has no use for the report.
 
         :raises redis.RedisError: Redis cannot be reached.
         """
-        with contextlib.suppress(ColdPaceError):
-            await self._pace.report(connection.id, connection.limits, report)
+        with self._reporting(connection.id, report) as whole, contextlib.suppress(ColdPaceError):
+            await self._pace.report(connection.id, connection.limits, whole)
 
     async def slow_down(self, connection_id: int, *, slot: float, wait: float | None) -> None:
         """Lower the connection's rate, and start nothing for ``wait`` seconds if they are given.
@@ -56,6 +58,22 @@ class PrimedPace:
         """
         with contextlib.suppress(redis.RedisError):
             await self._pace.slow_down(connection_id, slot=slot, wait=wait)
+
+    @contextlib.contextmanager
+    def _reporting(self, connection_id: int, report: SlotReport | None) -> Iterator[SlotReport]:
+        """Yield the report, with the late start of an earlier one that failed. Keep it if this one fails.
+
+        The limiter would otherwise never shift its slots for that start, and a window would have too many.
+        """
+        whole = report or SlotReport()
+        kept = self._unreported.pop(connection_id, None)
+        whole.late = max(filter(None, (whole.late, kept)), key=lambda late: late[1], default=None)
+        try:
+            yield whole
+        except BaseException:
+            if whole.late is not None:
+                self._unreported[connection_id] = whole.late
+            raise
 
     async def _prime(self, connection: ConnectionSnapshot) -> None:
         """Prime the limiter. What the store recorded before a jump of the clock counts as late as it can have been."""

@@ -85,6 +85,21 @@ async def test_a_report_reaches_the_limiter_unless_it_lost_its_keys() -> None:
 
 
 @simulated
+async def test_a_late_start_whose_report_failed_is_reported_with_the_next_slots() -> None:
+    limiter = FakeLimiter(error=redis.ConnectionError())
+    priming, late = Priming(limiter), (START, 0.2)
+    for report in (SlotReport(late=late), SlotReport(late=(START - 1, 0.1)), None):
+        with pytest.raises(redis.ConnectionError):
+            await priming.pace.reserve(connection(), count=3, report=report)
+    limiter.error = None
+
+    await priming.pace.reserve(connection(), count=3)
+    await priming.pace.reserve(connection(), count=3)
+
+    assert [report.late for report in limiter.reports if report is not None] == [late, None]
+
+
+@simulated
 async def test_slowing_down_reaches_the_limiter_and_does_nothing_while_redis_is_away() -> None:
     warm, away = Priming(FakeLimiter()), Priming(FakeLimiter(error=redis.ConnectionError()))
 
