@@ -1,9 +1,9 @@
 """The least gap between two messages of a connection to one person, over all broadcasts and processes.
 
-The script is ``per_recipient.lua``.
+The script is ``per_recipient.lua``. Redis may forget its newest entries, so each process also remembers its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 import redis.asyncio
@@ -24,6 +24,7 @@ class RecipientGaps:
 
     def __init__(self, client: redis.asyncio.Redis, keys: Keys, clock: SteadyClock) -> None:
         self._clock = clock
+        self._admitted: dict[int, dict[str, float]] = {}  # by connection id: steady time by number, oldest first
         self._keys = keys
         self._script: AsyncScript = client.register_script(_SCRIPT)
 
@@ -35,6 +36,25 @@ class RecipientGaps:
         :raises redis.RedisError: Redis cannot be reached; no message may start.
         """
         gap = rate.per_seconds / rate.messages + MARGIN
+        asked_at = self._clock.now()
         names = [self._keys.per_recipient(connection_id), self._keys.clock]
         waits = await self._script(keys=names, args=[f"{gap:.6f}", f"{self._clock.least():.6f}", *numbers])
-        return [float(wait) for wait in waits]
+        return self._correct(connection_id, gap, zip(numbers, map(float, waits), strict=True), asked_at=asked_at)
+
+    def _correct(
+        self, connection_id: int, gap: float, waits: Iterable[tuple[str, float]], *, asked_at: float
+    ) -> list[float]:
+        """Return the waits, those corrected that Redis does not know of any more."""
+        now, admitted = self._clock.now(), self._admitted.setdefault(connection_id, {})
+        while admitted and next(iter(admitted.values())) <= now - gap:
+            del admitted[next(iter(admitted))]
+        corrected: list[float] = []
+        for number, wait in waits:
+            if wait <= 0 and number in admitted:
+                corrected.append(max(0.0, admitted[number] + gap - now))
+            else:
+                corrected.append(wait)
+            if corrected[-1] <= 0:
+                admitted.pop(number, None)  # it is the latest now
+                admitted[number] = asked_at
+        return corrected

@@ -60,3 +60,20 @@ def test_a_message_is_admitted_after_its_wait_and_old_entries_are_deleted(valkey
             return again, await client.zcard(keys.per_recipient(1))
 
     assert asyncio.run(admit_again()) == ([0], 1)
+
+
+def test_a_gap_that_redis_forgot_is_kept_by_the_process_that_admitted_the_message(
+    valkey: EmbeddedValkey, keys: Keys
+) -> None:
+    async def admit_twice() -> list[list[float]]:
+        async with redis.asyncio.Redis.from_url(valkey.url) as client:
+            gaps = RecipientGaps(client, keys, SteadyClock())
+            first = await gaps.admit(1, Rate(messages=1, per_seconds=6), [BUDI])
+            await client.delete(keys.per_recipient(1))
+            return [first, await gaps.admit(1, Rate(messages=1, per_seconds=6), [BUDI, SITI])]
+
+    first, second = asyncio.run(admit_twice())
+
+    assert first == [0]
+    assert 5 < second[0] <= 6 + MARGIN
+    assert second[1] == 0

@@ -1,5 +1,7 @@
 """Redis that lost its newest writes: no message is sent twice, and what cannot be known is unknown."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,3 +130,22 @@ def test_workers_that_died_with_redis_leave_only_requests_in_flight_unknown_wher
         await_end(broadcaster, job_id)
 
     check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=IN_FLIGHT)
+
+
+@ON_SQLITE
+def test_a_worker_that_was_frozen_while_redis_went_back_sends_nothing_that_others_took(
+    broadcaster: Broadcaster, settings: Settings, server: EmbeddedValkey, gateway: Gateway, past: Past
+) -> None:
+    job_id = submit_paced(broadcaster, gateway, amount=250, rate=RATE)
+    with running_workers(settings, 2) as workers:
+        await_arrivals(gateway, 40)
+        past.remember()
+        await_arrivals(gateway, len(gateway.arrivals()) + RATE)
+        os.kill(workers[0].pid, signal.SIGSTOP)
+        server.kill()
+        past.restore()
+        time.sleep(5)  # longer than the grace after a restart: the other worker settles the claims
+        os.kill(workers[0].pid, signal.SIGCONT)
+        await_end(broadcaster, job_id)
+
+    check_none_lost_or_duplicated(broadcaster, gateway, job_id, in_flight=150)
