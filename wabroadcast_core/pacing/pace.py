@@ -202,8 +202,9 @@ class Pace:
             {"seconds": quota.per_seconds, "buckets": _buckets(recent.starts, quota.per_seconds, now=now)}
             for quota in limits.quotas
         ]
-        # Slots that were given before Redis lost its data may still be used, and late.
-        first = now if recent.last_at is None else min(recent.last_at, now) + REACH + LATEST + interval
+        # Slots that were given before Redis lost its data may still be used, and late: the more so the less ahead.
+        late = 0.0 if limits.rate is None else Lateness.of(limits, lead=LONGEST_LEAD).most
+        first = now if recent.last_at is None else min(recent.last_at, now) + REACH + late + interval
         await self._call(connection_id, {"op": "prime", "next": first, "quotas": quotas})
 
     async def slow_down(self, connection_id: int, *, slot: float, wait: float | None) -> None:
