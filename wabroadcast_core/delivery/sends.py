@@ -33,7 +33,7 @@ LONGEST_END_WAIT = 1.0  # seconds
 
 
 class Dropped(Exception):  # noqa: N818 - an outcome of one message
-    """The message was cancelled, paused or opted out before its request left."""
+    """The message was cancelled, paused or opted out before its request left, or its slot was over."""
 
 
 class SendTasks:
@@ -145,14 +145,11 @@ class SendTasks:
 
     async def _send(self, live: LiveConnection, pending: PendingSend, task: asyncio.Task[None]) -> None:
         started_at, slot_time = self._clock.now(), self._clock.steady.now()
-        CURRENT_START.set(None)
-        if live.has_rate:
-            live.note_start(pending.slot, pending.shift, at=slot_time)
-            CURRENT_START.set((live, pending.slot, pending.shift))
         key = pending.claimed.key
         self._under_way[key] = (slot_time, task)
         left = False
         try:
+            _take_slot(live, pending, at=slot_time)
             if live.checks_numbers:
                 await self._check_number(live, pending)
             if self._before_send is not None:
@@ -233,7 +230,7 @@ class SendTasks:
         match ending.consequence:
             case "slow_down":
                 wait = ending.wait or (None if live.snapshot.limits.rate else UNPACED_WAIT)
-                live.cool_until = max(live.cool_until, self._clock.now() + (wait or 0))
+                live.cool_until = max(live.cool_until, self._clock.steady.now() + (wait or 0))
                 return self._pace.slow_down(live.snapshot.id, slot=pending.slot, wait=wait)
             case "pause_broadcast" if isinstance(error, BadMessage):
                 return self._ledger.pause_broadcast(pending.broadcast.id, reason=str(error))
@@ -253,6 +250,20 @@ class SendTasks:
             random=random.random(),  # noqa: S311 - spreads retries, no secret
             resend_after=self._resend_seconds,
         )
+
+
+def _take_slot(live: LiveConnection, pending: PendingSend, *, at: float) -> None:
+    """Note the start of a message on its slot.
+
+    :raises Dropped: its slot is past, because the process was stopped since the message was started.
+    """
+    CURRENT_START.set(None)
+    if not live.has_rate:
+        return
+    if at - pending.slot > live.lateness.most:
+        raise Dropped
+    live.note_start(pending.slot, pending.shift, at=at)
+    CURRENT_START.set((live, pending.slot, pending.shift))
 
 
 def _as_accepted(answer: object) -> Accepted:

@@ -96,6 +96,18 @@ async def test_an_accepted_message_is_sent_at_the_time_of_its_start() -> None:
 
 
 @simulated
+async def test_a_message_whose_slot_passed_while_the_process_was_frozen_goes_back() -> None:
+    sending, sender = Sending(), FakeSender()
+    sending.sends.start(live(sender, of=PACED), pending(slot=START))
+    sending.clock.move(5)
+    await sending.finish()
+
+    [outcome] = sending.recorder.outcomes
+    assert (outcome.status, outcome.due_at) == (MessageStatus.QUEUED, None)
+    assert sender.messages == []
+
+
+@simulated
 async def test_a_message_that_the_provider_holds_back_is_sent_with_that_detail() -> None:
     [outcome] = await Sending().send(live(FakeSender(Accepted("1", state="held_for_quality"))), pending())
 
