@@ -22,11 +22,15 @@ import httpx
 
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Rejected, SendError, Temporary, Throttled
 from wabroadcast_core.transport.http_client import SenderClient
+from wabroadcast_core.transport.http_connection import IncompleteRequestError
 
 LONGEST_REPLY: Final = 1024 * 1024  # bytes; reading stops there
 LONGEST_CONNECT: Final = 10.0  # seconds
 SHOWN_REPLY: Final = 200  # characters of a reply that an error's detail may contain
-_DIRECT_OPTIONS: Final = frozenset({"headers", "content", "json"})  # that SenderClient.exchange supports
+CONNECT_SHARE: Final = 0.9  # of the whole time, so that what was not sent is told from what has no answer
+_DIRECT_OPTIONS: Final = frozenset(
+    {"headers", "content", "json", "params", "data", "files"}
+)  # of SenderClient.exchange
 _MANY_DIGITS: Final = re.compile(r"\+?\d[\d -]{6,}\d")
 
 
@@ -66,9 +70,14 @@ async def send_request(http: httpx.AsyncClient, method: str, url: str, *, second
     :raises ConnectionDown: the URL is not valid.
     """
     try:
-        async with asyncio.timeout(seconds):
-            status, headers, content = await _exchange(http, method, url, seconds=seconds, **request)
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+        status, headers, content = await _exchange(http, method, url, seconds=seconds, **request)
+    except (
+        IncompleteRequestError,
+        httpx.ConnectError,
+        httpx.ConnectTimeout,
+        httpx.PoolTimeout,
+        httpx.ProxyError,
+    ) as error:
         raise Temporary("unreachable", f"the provider cannot be reached: {type(error).__name__}") from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
         detail = f"the URL is not valid ({type(error).__name__}): correct the connection's settings"
@@ -123,16 +132,18 @@ def unlogged() -> Iterator[None]:
 async def _exchange(
     http: httpx.AsyncClient, method: str, url: str, *, seconds: float, **request: Any
 ) -> tuple[int, httpx.Headers, bytes]:
-    """Make a request, on aiohttp directly if that supports its options.
+    """Make a request, past httpx if that supports its options.
 
     :returns: status, headers and the start of the body.
     """
-    connect_seconds = min(seconds, LONGEST_CONNECT)
+    connect_seconds = min(CONNECT_SHARE * seconds, LONGEST_CONNECT)
     if isinstance(http, SenderClient) and request.keys() <= _DIRECT_OPTIONS:
-        return await http.exchange(method, url, connect_seconds=connect_seconds, max_bytes=LONGEST_REPLY, **request)
-    timeout = httpx.Timeout(seconds, connect=connect_seconds)
+        return await http.exchange(
+            method, url, seconds=seconds, connect_seconds=connect_seconds, max_bytes=LONGEST_REPLY, **request
+        )
+    timeout = httpx.Timeout(seconds, connect=connect_seconds, write=CONNECT_SHARE * seconds)
     with unlogged():
-        async with http.stream(method, url, timeout=timeout, **request) as answer:
+        async with asyncio.timeout(seconds), http.stream(method, url, timeout=timeout, **request) as answer:
             return answer.status_code, answer.headers, await _read_start(answer)
 
 

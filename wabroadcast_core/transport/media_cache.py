@@ -13,8 +13,9 @@ from wabroadcast_core.errors import BadMessage, NotFoundError, Temporary, Unavai
 from wabroadcast_core.media import HEAD_BYTES, MediaFile, media_type
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.uploads import find_upload, open_upload
-from wabroadcast_core.transport.http_client import NotPublicError, make_client
+from wabroadcast_core.transport.http_client import make_client
 from wabroadcast_core.transport.http_requests import unlogged
+from wabroadcast_core.transport.public_addresses import NotPublicError
 
 MAX_MEGABYTES = 100  # of one file; no provider accepts more
 MAX_FILE_BYTES = MAX_MEGABYTES * 1024 * 1024
@@ -167,9 +168,9 @@ async def _read_limited(answer: httpx.Response, limit: int) -> bytes:
 
 
 def _is_not_public(error: BaseException | None) -> bool:
-    """Return whether an address that is not public is among the causes of an error."""
+    """Return whether an address that is not public, or not of http or https, is among the causes of an error."""
     while error is not None:
-        if isinstance(error, NotPublicError):
+        if isinstance(error, NotPublicError | httpx.UnsupportedProtocol):
             return True
         error = error.__cause__ or error.__context__
     return False

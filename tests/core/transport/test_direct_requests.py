@@ -1,17 +1,21 @@
-"""Requests made on aiohttp directly: the same for the provider and for the caller as requests made through httpx."""
+"""Requests made past httpx: the same for the provider and for the caller as requests made through httpx."""
 
 import asyncio
 import gzip
 import socket
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
+from tests.core.transport.misbehaving import OK, Conversation, MisbehavingServer
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, SendError, Temporary
 from wabroadcast_core.testing import FakeProvider, ProviderAnswer, ProviderRequest
 from wabroadcast_core.transport.http_client import SenderClient, make_client
 from wabroadcast_core.transport.http_requests import LONGEST_REPLY, Reply, send_request
+from wabroadcast_core.transport.response_body import decode_body
 
 Extra = dict[str, Any]
 DIRECT: Extra = {}
@@ -72,6 +76,9 @@ def test_only_the_client_for_public_addresses_makes_no_direct_requests() -> None
         pytest.param({"content": b"raw", "headers": {"Content-Type": "text/plain"}}, id="bytes"),
         pytest.param({"method": "GET", "headers": {"X-Key": "k"}}, id="no-body"),
         pytest.param({"method": "DELETE"}, id="delete"),
+        pytest.param({"params": {"to": "62 1", "x": "ü"}, "json": {}}, id="query"),
+        pytest.param({"data": {"to": "62", "text": "a b"}}, id="form"),
+        pytest.param({"headers": {"User-Agent": "mine", "accept-encoding": "identity"}, "json": {}}, id="own-headers"),
     ],
 )
 def test_a_provider_sees_the_same_request_by_both_ways(provider: FakeProvider, request_: Extra) -> None:
@@ -99,6 +106,78 @@ def test_a_compressed_answer_is_decompressed(provider: FakeProvider, extra: Extr
     provider.answering = lambda _: ProviderAnswer(200, gzip.compress(b'{"id": "2"}'), {"Content-Encoding": "gzip"})
 
     assert ask_provider(provider.url, json={}, **extra).document == {"id": "2"}
+
+
+def test_files_are_sent_as_multipart(provider: FakeProvider) -> None:
+    ask_provider(provider.url, data={"to": "62"}, files={"file": ("a.png", b"image", "image/png")})
+
+    assert provider.last.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert b'filename="a.png"\r\nContent-Type: image/png\r\n\r\nimage\r\n' in provider.last.body
+    assert b'name="to"\r\n\r\n62\r\n' in provider.last.body
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param({"json": {}}, id="json"),
+        pytest.param({"content": b"x"}, id="bytes"),
+        pytest.param({"content": b"x" * 100_000}, id="long"),
+        pytest.param({"files": {"file": b"x"}}, id="multipart"),
+        pytest.param({"data": {"a": "b"}}, id="form"),
+        pytest.param({"json": {}, "headers": {"Content-Length": "2"}}, id="with-the-header-given"),
+        pytest.param({}, id="no-body"),
+    ],
+)
+@both_ways
+def test_a_request_has_each_header_once(extra: Extra, request_: Extra) -> None:
+    def answer(conversation: Conversation) -> None:
+        conversation.read_request()
+        conversation.write(OK)
+
+    with MisbehavingServer(answer) as server:
+        ask_provider(server.url, **request_, **extra)
+
+    names = [line.partition(b":")[0].lower() for line in server.heads[0].split(b"\r\n")[1:]]
+    assert len(names) == len(set(names))
+    assert {b"host", b"content-length", b"user-agent"} <= set(names)
+
+
+@both_ways
+def test_name_and_password_in_a_url_are_sent_as_a_header(provider: FakeProvider, extra: Extra) -> None:
+    ask_provider(provider.url.replace("//", "//admin:p%40ss@"), json={}, **extra)
+
+    assert provider.last.headers["authorization"] == "Basic YWRtaW46cEBzcw=="
+
+
+@both_ways
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\0b"])
+def test_a_header_cannot_bring_in_another_one(provider: FakeProvider, extra: Extra, value: str) -> None:
+    assert type(failure(provider.url, json={}, headers={"X-Key": value}, **extra)) is ConnectionDown
+    assert not provider.requests
+
+
+@both_ways
+def test_an_answer_to_head_has_no_body(extra: Extra) -> None:
+    def answer(conversation: Conversation) -> None:
+        conversation.read_request()
+        conversation.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n")
+        conversation.wait_for_close()
+
+    with MisbehavingServer(answer) as server:
+        assert ask_provider(server.url, method="HEAD", seconds=1, **extra).content == b""
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "bare deflate"])
+def test_a_compressed_body_is_decompressed_up_to_a_limit(encoding: str) -> None:
+    wbits = {"gzip": 31, "deflate": 15, "bare deflate": -15}[encoding]
+    compressor = zlib.compressobj(wbits=wbits)
+    body = compressor.compress(b"x" * 1_000_000) + compressor.flush()
+    named = encoding.removeprefix("bare ")
+
+    assert decode_body(body, named, max_bytes=2_000_000) == b"x" * 1_000_000
+    assert decode_body(body, named, max_bytes=10_000) == b"x" * 10_000
+    with pytest.raises(httpx.DecodingError):
+        decode_body(body[:-20], named, max_bytes=2_000_000)
 
 
 @both_ways

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Temporary
 from wabroadcast_core.testing import FakeProvider, ProviderAnswer
-from wabroadcast_core.transport.http_client import is_numeric, is_public, make_client
+from wabroadcast_core.transport.http_client import make_client
 from wabroadcast_core.transport.http_requests import send_request
+from wabroadcast_core.transport.http_transport import HttpTransport
+from wabroadcast_core.transport.public_addresses import NotPublicError, is_public
 
 
 @pytest.fixture
@@ -117,28 +120,61 @@ def test_an_address_is_public_or_not(address: str, *, public: bool) -> None:
     assert is_public(address) is public
 
 
-def test_a_host_name_is_not_numeric() -> None:
-    assert is_numeric("127.0.0.1")
-    assert not is_numeric("example.org")
-
-
-def test_a_redirect_to_this_machine_is_not_followed(provider: FakeProvider) -> None:
-    """The hook that checks a URL is called for each redirect, so a public page cannot redirect to a private address."""
-    transport = httpx.MockTransport(lambda _: httpx.Response(302, headers={"Location": provider.url}))
+def test_a_redirect_to_an_address_that_is_not_allowed_is_not_followed(provider: FakeProvider) -> None:
+    """Each address is checked before the connection is made, so a public page cannot redirect to a private one."""
+    other = provider.url.replace("127.0.0.1", "127.0.0.2")
+    provider.answering = lambda _: ProviderAnswer(302, b"", {"Location": f"{other}/inside"})
+    transport = HttpTransport(ssl.create_default_context(), is_allowed=lambda address: address == "127.0.0.1")
 
     async def run() -> None:
-        async with make_client(public_only=True) as guarded:
-            hooks = guarded.event_hooks
-        async with httpx.AsyncClient(transport=transport, event_hooks=hooks, follow_redirects=True) as client:
-            await client.get("http://8.8.8.8/file.jpg")
+        async with httpx.AsyncClient(transport=transport, follow_redirects=True) as client:
+            await client.get(f"{provider.url}/outside")
 
-    with pytest.raises(OSError, match="not a public address"):
+    with pytest.raises(httpx.ConnectError) as failed:
         asyncio.run(run())
+
+    assert isinstance(failed.value.__cause__, NotPublicError)
+    assert [request.path for request in provider.requests] == ["/outside"]
+
+
+def test_a_name_is_resolved_once_for_the_check_and_the_connection(
+    provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that leads elsewhere a moment later (DNS rebinding) does not get past the check."""
+    port = int(provider.url.rpartition(":")[2])
+    answers = iter(["127.0.0.1", "127.0.0.2"])
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
+    )
+    transport = HttpTransport(ssl.create_default_context(), is_allowed=lambda address: address == "127.0.0.1")
+
+    async def run() -> int:
+        async with httpx.AsyncClient(transport=transport) as client:
+            return (await client.get(f"http://rebinding.example:{port}/")).status_code
+
+    assert asyncio.run(run()) == 200
+    assert list(answers) == ["127.0.0.2"]
+
+
+def test_another_address_of_a_host_is_tried(provider: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No host of the test has two addresses of which one does not answer, so the resolver's answer is given."""
+    port = int(provider.url.rpartition(":")[2])
+    silent = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", port))
+    refusing = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.9", 1))
+    serving = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+    for found in ([refusing, serving], [silent, serving], [silent, refusing, serving]):
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, found=found, **__: found)
+
+        assert _ask(f"http://several.example:{port}/").status == 200
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [refusing, refusing])
+    with pytest.raises(Temporary):
+        _ask(f"http://several.example:{port}/")
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_aiohttp_repeats_no_request(provider: FakeProvider, method: str) -> None:
-    """By default it repeats idempotent requests when a reused connection breaks."""
+def test_no_request_is_repeated(provider: FakeProvider, method: str) -> None:
+    """Many clients repeat idempotent requests when a reused connection breaks."""
     provider.answering = lambda _: ProviderAnswer(200, {}, fault="drop" if len(provider.requests) > 1 else None)
 
     async def run() -> None:
