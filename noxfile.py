@@ -101,7 +101,7 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """The benchmarks, with the machine's facts."""
-    install_group(session, "tests", ".[mysql,postgres]")
+    install_group(session, "tests", ".[mysql,postgres]", *nox.project.dependency_groups(PROJECT, "bench"))
     options = ("-s", "-o", "python_files=bench_*.py", "--timeout=3600")
     run_pytest(session, "tests/benchmarks", *options)
 

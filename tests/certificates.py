@@ -17,6 +17,8 @@ from cryptography.x509.oid import NameOID
 class Certificates:
     """The TLS contexts of a run: of a client that trusts the authority, and of servers."""
 
+    authority: Path  # a file with the authority's certificate
+    server_file: Path  # a file with a server's key and certificate
     client: ssl.SSLContext
     server: ssl.SSLContext
     wrong_name: ssl.SSLContext  # of a server whose certificate is for another host
@@ -26,11 +28,14 @@ def make_certificates(directory: Path) -> Certificates:
     """Create an authority and the certificates of a server on loopback."""
     authority = ec.generate_private_key(ec.SECP256R1())
     root = _builder("authority", authority, is_authority=True).sign(authority, hashes.SHA256())
-    client = ssl.create_default_context(cadata=root.public_bytes(Encoding.PEM).decode())
+    file, server_file = directory / "authority.pem", directory / "server.pem"
+    file.write_bytes(root.public_bytes(Encoding.PEM))
     hosts = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
     return Certificates(
-        client,
-        _server_context(directory / "server.pem", authority, hosts),
+        file,
+        server_file,
+        ssl.create_default_context(cafile=file),
+        _server_context(server_file, authority, hosts),
         _server_context(directory / "wrong.pem", authority, [x509.DNSName("other.example")]),
     )
 

@@ -1,7 +1,12 @@
-"""One worker process that sends through the Cloud API: to a provider on loopback, in a process of its own."""
+"""One worker process that sends through the Cloud API, and raw HTTP clients in the same run.
+
+The provider is on loopback, in a process of its own, plain and with TLS. A worker process does all that a message
+needs, from the claim to the record; a raw client only posts the same bodies. Both are measured as whole processes.
+"""
 
 import importlib.util
 import time
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +14,8 @@ from tests import processes
 from tests.benchmarks import uvloop_worker
 from tests.benchmarks.bench_engine import cpu_seconds, submit_prepared
 from tests.benchmarks.quick_provider import QuickProvider
+from tests.benchmarks.raw_clients import Cost, measure_client
+from tests.certificates import Certificates, make_certificates
 from tests.processes import start_worker
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
@@ -16,8 +23,33 @@ from wabroadcast_core.broadcaster import Broadcaster
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 MESSAGES = 50_000
+AT_ONCE = (64, 200)
 TARGET = 2_000  # messages a second
+MOST_CPU = 1.2  # times that of aiohttp
 WORKERS = {"asyncio": processes.main, "uvloop": uvloop_worker.main}
+
+
+@pytest.fixture
+def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificates:
+    made = make_certificates(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))  # the worker process trusts it
+    return made
+
+
+def _send_all(broadcaster: Broadcaster, settings: Settings, url: str, *, loop: str = "asyncio") -> Cost:
+    draft = {
+        "sender": "whatsapp-cloud",
+        "settings": {"baseUrl": url, "phoneNumberId": "1055", "accessToken": "not-a-real-one"},
+        "rate": None,
+    }
+    job_id, _ = submit_prepared(broadcaster, MESSAGES, name="cloud", draft=draft)
+    with start_worker(settings, program=WORKERS[loop]) as worker:
+        began, busy = time.perf_counter(), cpu_seconds(worker.pid)
+        broadcaster.connections.resume("cloud")
+        wait_for(lambda: broadcaster.status(job_id).status == "completed", seconds=300, every=0.1)
+        took, busy = time.perf_counter() - began, cpu_seconds(worker.pid) - busy
+    assert broadcaster.status(job_id).counts.sent == MESSAGES
+    return Cost(busy / MESSAGES * 1e6, MESSAGES / took)
 
 
 @pytest.mark.parametrize("loop", WORKERS)
@@ -26,19 +58,31 @@ def test_cloud_api(broadcaster: Broadcaster, settings: Settings, latency: float,
     if loop == "uvloop" and importlib.util.find_spec("uvloop") is None:
         pytest.skip("uvloop is not installed")
     with QuickProvider(latency=latency) as provider:
-        draft = {
-            "sender": "whatsapp-cloud",
-            "settings": {"baseUrl": provider.url, "phoneNumberId": "1055", "accessToken": "not-a-real-one"},
-            "rate": None,
-        }
-        job_id, _ = submit_prepared(broadcaster, MESSAGES, name="cloud", draft=draft)
-        with start_worker(settings, program=WORKERS[loop]) as worker:
-            began, busy = time.perf_counter(), cpu_seconds(worker.pid)
-            broadcaster.connections.resume("cloud")
-            wait_for(lambda: broadcaster.status(job_id).status == "completed", seconds=300, every=0.1)
-            took, busy = time.perf_counter() - began, cpu_seconds(worker.pid) - busy
+        cost = _send_all(broadcaster, settings, provider.url, loop=loop)
 
-    speed, cost = MESSAGES / took, busy / MESSAGES * 1e6
-    assert broadcaster.status(job_id).counts.sent == MESSAGES
-    print(f"\n{loop}, {latency * 1_000:.0f} ms of latency: {speed:,.0f} messages a second, {cost:.0f} us of CPU each")
-    assert speed > TARGET or loop != "asyncio"
+    print(f"\n{loop}, {latency * 1_000:.0f} ms of latency: {cost}")
+    assert cost.rate > TARGET or loop != "asyncio"
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_a_worker_costs_little_more_than_a_raw_client(
+    broadcaster: Broadcaster, settings: Settings, certificates: Certificates, *, tls: bool
+) -> None:
+    pytest.importorskip("aiohttp", reason="the raw client that is compared with is not installed (group bench)")
+    with QuickProvider(latency=0, certificate=certificates.server_file if tls else None) as provider:
+        worker = _send_all(broadcaster, settings, provider.url)
+        raw = {
+            (client, at_once): measure_client(
+                client, f"{provider.url}/v25.0/1055/messages", authority=certificates.authority, at_once=at_once
+            )
+            for at_once in AT_ONCE
+            for client in ("aiohttp", "wabroadcast")
+        }
+
+    print(f"\n{'TLS' if tls else 'plain'}: a worker process {worker}")
+    for (client, at_once), cost in raw.items():
+        ratios = f"{worker.cpu / cost.cpu:.2f} of its CPU, {worker.rate / cost.rate:.2f} of its rate"
+        print(f"{client} alone, {at_once} at once: {cost}; the worker has {ratios}")
+    assert min(worker.cpu / raw["aiohttp", at_once].cpu for at_once in AT_ONCE) < MOST_CPU
+    for at_once in AT_ONCE:
+        assert raw["wabroadcast", at_once].cpu < MOST_CPU * raw["aiohttp", at_once].cpu

@@ -3,8 +3,10 @@
 import argparse
 import asyncio
 import itertools
+import ssl
 import subprocess
 import sys
+from pathlib import Path
 from typing import Self
 
 ANSWER = b'{"messaging_product":"whatsapp","contacts":[{"input":"+%s","wa_id":"%s"}],"messages":[{"id":"wamid.%d"}]}'
@@ -12,14 +14,18 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d
 
 
 class QuickProvider:
-    """A running one. :param latency: seconds that an answer takes."""
+    """A running one.
 
-    def __init__(self, *, latency: float) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(latency)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+    :param latency: seconds that an answer takes.
+    :param certificate: the file with the key and the certificate of a server with TLS.
+    """
+
+    def __init__(self, *, latency: float, certificate: Path | None = None) -> None:
+        tls = [] if certificate is None else ["--certificate", str(certificate)]
+        command = [sys.executable, "-m", __name__, str(latency), *tls]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         said = self._process.stdout.readline() if self._process.stdout else ""
-        self.url = f"http://127.0.0.1:{int(said)}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{int(said)}"
 
     def __enter__(self) -> Self:
         return self
@@ -63,9 +69,13 @@ def _length_of(head: bytes) -> int:
     return int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
 
 
-async def _serve(latency: float) -> None:
+async def _serve(latency: float, certificate: Path | None) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Conversation(latency), "127.0.0.1", 0, backlog=4_096)
+    tls = None
+    if certificate is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+    server = await loop.create_server(lambda: _Conversation(latency), "127.0.0.1", 0, backlog=4_096, ssl=tls)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)  # whoever started us is gone when this ends
 
@@ -73,7 +83,9 @@ async def _serve(latency: float) -> None:
 def _main() -> None:
     parser = argparse.ArgumentParser(description="A Cloud API that only answers.")
     parser.add_argument("latency", type=float, help="seconds")
-    asyncio.run(_serve(parser.parse_args().latency))
+    parser.add_argument("--certificate", type=Path, help="file with a key and a certificate: answer over TLS")
+    options = parser.parse_args()
+    asyncio.run(_serve(options.latency, options.certificate))
 
 
 if __name__ == "__main__":
