@@ -12,6 +12,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+_AUTHORITY_USAGE = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
@@ -27,7 +39,8 @@ class Certificates:
 def make_certificates(directory: Path) -> Certificates:
     """Create an authority and the certificates of a server on loopback."""
     authority = ec.generate_private_key(ec.SECP256R1())
-    root = _builder("authority", authority, is_authority=True).sign(authority, hashes.SHA256())
+    builder = _builder("authority", authority, is_authority=True).add_extension(_AUTHORITY_USAGE, critical=True)
+    root = builder.sign(authority, hashes.SHA256())
     file, server_file = directory / "authority.pem", directory / "server.pem"
     file.write_bytes(root.public_bytes(Encoding.PEM))
     hosts = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
@@ -43,7 +56,9 @@ def make_certificates(directory: Path) -> Certificates:
 def _server_context(file: Path, authority: ec.EllipticCurvePrivateKey, hosts: list[x509.GeneralName]) -> ssl.SSLContext:
     key = ec.generate_private_key(ec.SECP256R1())
     builder = _builder("server", key, is_authority=False)
-    signed = builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False).sign(authority, hashes.SHA256())
+    builder = builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
+    signed = builder.add_extension(identifier, critical=False).sign(authority, hashes.SHA256())
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     file.write_bytes(private + signed.public_bytes(Encoding.PEM))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -62,4 +77,5 @@ def _builder(name: str, key: ec.EllipticCurvePrivateKey, *, is_authority: bool) 
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
