@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wabroadcast_core.transport.http_client import make_client
-from wabroadcast_core.transport.http_requests import ask
+from wabroadcast_core.transport.http_requests import send_request
 
 POSTS = 10_000
 BODY = {
@@ -70,7 +70,7 @@ async def _run_wabroadcast(url: str, authority: Path, at_once: int) -> tuple[flo
     async with make_client(certificates=ssl.create_default_context(cafile=authority)) as http:
 
         async def post() -> None:
-            assert (await ask(http, "POST", url, json=BODY, headers=HEADERS)).document
+            assert (await send_request(http, "POST", url, json=BODY, headers=HEADERS)).document
 
         return await _post_all(post, at_once)
 

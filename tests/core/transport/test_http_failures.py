@@ -20,7 +20,7 @@ from tests.certificates import Certificates, make_certificates
 from tests.core.transport.misbehaving import OK, Conversation, MisbehavingServer, Script
 from wabroadcast_core.errors import OutcomeUnknown, SendError, Temporary
 from wabroadcast_core.transport.http_client import make_client
-from wabroadcast_core.transport.http_requests import Reply, ask
+from wabroadcast_core.transport.http_requests import Reply, send_request
 
 NOT_SENT: Final = Temporary
 UNKNOWN: Final = OutcomeUnknown
@@ -50,17 +50,17 @@ class Requests:
 
         async def ask_repeatedly() -> Reply:
             async with make_client(certificates=self._certificates.client) as http:
-                reply = await self.ask(http, url, **request)
+                reply = await self.post(http, url, **request)
                 for _ in range(times - 1):
                     pause()
-                    reply = await self.ask(http, url, **request)
+                    reply = await self.post(http, url, **request)
                 return reply
 
         return asyncio.run(ask_repeatedly())
 
-    async def ask(self, http: httpx.AsyncClient, url: str, *, seconds: float = 10, **request: Any) -> Reply:
+    async def post(self, http: httpx.AsyncClient, url: str, *, seconds: float = 10, **request: Any) -> Reply:
         request = request or {"json": {}}
-        return await ask(http, "POST", url, seconds=seconds, **request, **self._options)
+        return await send_request(http, "POST", url, seconds=seconds, **request, **self._options)
 
     def failure(self, url: str, **request: Any) -> type[SendError]:
         with pytest.raises(SendError) as failed:
@@ -343,11 +343,11 @@ def test_a_request_that_is_cancelled_while_connecting_is_not_sent(
 
         async def cancel() -> None:
             async with make_client(certificates=certificates.client) as http:
-                asking = asyncio.create_task(requests.ask(http, server.url.replace("http:", "https:")))
+                posting = asyncio.create_task(requests.post(http, server.url.replace("http:", "https:")))
                 await asyncio.sleep(0.1)
-                asking.cancel()
+                posting.cancel()
                 with pytest.raises(asyncio.CancelledError):
-                    await asking
+                    await posting
                 assert await asyncio.to_thread(server.closed_by_client.wait, 2)
 
         asyncio.run(cancel())
@@ -367,13 +367,13 @@ def test_a_request_that_is_cancelled_closes_its_connection(
 
         async def cancel() -> None:
             async with make_client(certificates=certificates.client) as http:
-                asking = asyncio.create_task(requests.ask(http, server.url))
+                posting = asyncio.create_task(requests.post(http, server.url))
                 await asyncio.to_thread(server.wait_for_requests, 1)
-                asking.cancel()
+                posting.cancel()
                 with pytest.raises(asyncio.CancelledError):
-                    await asking
+                    await posting
                 assert await asyncio.to_thread(server.closed_by_client.wait, 2)
-                assert (await requests.ask(http, server.url)).status == 200
+                assert (await requests.post(http, server.url)).status == 200
 
         asyncio.run(cancel())
         assert (server.connections, server.requests) == (2, 2)
@@ -390,11 +390,11 @@ def test_requests_that_hang_stop_no_other(requests: Requests, certificates: Cert
 
         async def hang() -> None:
             async with make_client(certificates=certificates.client) as http:
-                hanging = [asyncio.create_task(requests.ask(http, server.url)) for _ in range(150)]
+                hanging = [asyncio.create_task(requests.post(http, server.url)) for _ in range(150)]
                 await asyncio.to_thread(server.wait_for_requests, 150)
-                assert (await requests.ask(http, server.url)).status == 200
-                for asking in hanging:
-                    asking.cancel()
+                assert (await requests.post(http, server.url)).status == 200
+                for posting in hanging:
+                    posting.cancel()
                 await asyncio.gather(*hanging, return_exceptions=True)
 
         asyncio.run(hang())
