@@ -111,7 +111,7 @@ class Turn:
         live = self._queue.live
         if live is None:
             return
-        if live.has_rate:
+        if live.has_rate and not self._resources.stopping.is_set():
             await asyncio.sleep(LATEST)
         with contextlib.suppress(redis.RedisError):
             await self._resources.pace.report(live.snapshot, self._queue.take_report())

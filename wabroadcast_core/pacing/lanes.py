@@ -54,3 +54,13 @@ class Lanes:
     async def give_back(self, connection_id: int, turn: str) -> None:
         """Release the lane of a turn."""
         await self._client.zrem(self._keys.lanes(connection_id), turn)
+
+    async def release_all(self, connection_id: int, *, worker_id: int) -> None:
+        """Release the lanes of all turns of a worker.
+
+        A turn that still runs may lose its lane: lanes only save work.
+        """
+        key, mine = self._keys.lanes(connection_id), f"{worker_id}.".encode()
+        turns: list[bytes] = list(await self._client.zrange(key, 0, -1))  # type: ignore[arg-type]  # without scores
+        if ours := [turn for turn in turns if turn.startswith(mine)]:
+            await self._client.zrem(key, *ours)
