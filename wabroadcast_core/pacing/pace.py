@@ -147,41 +147,12 @@ class Pace:
         :raises ColdPaceError: the limiter must be primed first.
         :raises redis.RedisError: Redis cannot be reached; nothing may be sent.
         """
-        spacing = Spacing.of(limits.rate)
-        paced = is_paced(limits)
         keys, competing = self._competing(candidates)
-        request = {
-            "op": "reserve",
-            "count": count,
-            "horizon": HORIZON,
-            "lead": lead if paced or competing else 0,
-            "reach": REACH,
-            "interval": spacing.interval,
-            "quotas": [[quota.messages, quota.per_seconds] for quota in limits.quotas],
-            "jitter": [limits.jitter.min_seconds, limits.jitter.max_seconds] if limits.jitter else None,
-            "randoms": [random.random() for _ in range(count)] if limits.jitter else [],  # noqa: S311 - random gaps between messages, not a secret
-            "candidates": competing,
-            "unused": report.unused if report and paced else [],
-            "tail": report.tail if report and paced else None,
-            "late": report.late if report and paced else None,
-        }
+        request = _reservation(limits, count=count, lead=lead, competing=competing, report=report)
         asked_at = time.monotonic()
         now, jump, *answer = await self._call(connection_id, request, *keys)
         self._clock.follow(float(now), float(jump), asked_at=asked_at, answered_at=time.monotonic())
-        match answer:
-            case [None]:
-                raise ColdPaceError
-            case [start, count]:
-                return Slots([float(start)] * count, [None] * count, float(start), 1.0)
-        times, whose, next_at, factor, shift, nexts = answer
-        return Slots(
-            times=[float(slot) for slot in times],
-            candidates=[candidates[place - 1].broadcast_id if place else None for place in whose],
-            next_at=float(next_at),
-            factor=float(factor),
-            shift=float(shift),
-            next_of={one.broadcast_id: float(at) for one, at in zip(candidates, nexts, strict=True)},
-        )
+        return _slots_of(answer, candidates)
 
     async def report(self, connection_id: int, limits: Limits, report: SlotReport) -> None:
         """Report how slots were used, without reserving any.
@@ -242,6 +213,51 @@ class Pace:
         given["known"] = self._clock.steady.least()
         names = [self._keys.pace(connection_id), self._keys.clock, *keys]
         return await self._script(keys=names, args=[json.dumps(given)])
+
+
+def _reservation(
+    limits: Limits, *, count: int, lead: float, competing: list[dict[str, Any]], report: SlotReport | None
+) -> dict[str, Any]:
+    """Return the request for slots, as the script reads it."""
+    is_limited = is_paced(limits)
+    used = report if report is not None and is_limited else SlotReport()
+    jitter = limits.jitter
+    return {
+        "op": "reserve",
+        "count": count,
+        "horizon": HORIZON,
+        "lead": lead if is_limited or competing else 0,
+        "reach": REACH,
+        "interval": Spacing.of(limits.rate).interval,
+        "quotas": [[quota.messages, quota.per_seconds] for quota in limits.quotas],
+        "jitter": [jitter.min_seconds, jitter.max_seconds] if jitter else None,
+        "randoms": [random.random() for _ in range(count)] if jitter else [],  # noqa: S311 - random gaps between messages, not a secret
+        "candidates": competing,
+        "unused": used.unused,
+        "tail": used.tail,
+        "late": used.late,
+    }
+
+
+def _slots_of(answer: Sequence[Any], candidates: Sequence[Candidate]) -> Slots:
+    """Return the slots in an answer of the script.
+
+    :raises ColdPaceError: there are none, because the limiter must be primed first.
+    """
+    match answer:
+        case [None]:
+            raise ColdPaceError
+        case [start, count]:
+            return Slots([float(start)] * count, [None] * count, float(start), 1.0)
+    times, whose, next_at, factor, shift, nexts = answer
+    return Slots(
+        times=[float(slot) for slot in times],
+        candidates=[candidates[place - 1].broadcast_id if place else None for place in whose],
+        next_at=float(next_at),
+        factor=float(factor),
+        shift=float(shift),
+        next_of={one.broadcast_id: float(at) for one, at in zip(candidates, nexts, strict=True)},
+    )
 
 
 def is_paced(limits: Limits) -> bool:
