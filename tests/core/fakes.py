@@ -170,6 +170,10 @@ class FakeLedger:
     def snapshot(self, broadcast_id: int) -> BroadcastSnapshot:
         return self.broadcasts[broadcast_id]
 
+    async def pool_of(self, broadcast_id: int) -> list[int]:
+        self._called("pool_of", broadcast_id)
+        return list(self.connections)
+
     async def look(self, connection_id: int) -> DueWork:
         self._called("look", connection_id)
         await _act(self.looking)

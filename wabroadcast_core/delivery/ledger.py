@@ -150,6 +150,12 @@ class Ledger:
         """Return the present snapshot of a connection; None if it was deleted."""
         return await self._group_commit.run(partial(_connection, connection_id=connection_id))
 
+    async def pool_of(self, broadcast_id: int) -> Collection[int]:
+        """Return the ids of the connections that share a broadcast."""
+        names = self.snapshot(broadcast_id).draft.pool
+        keys = await self._group_commit.run(lambda unit: connection_store.connection_keys(unit.conn, names))
+        return keys.values()
+
     async def reached(self, connection_id: int, numbers: Sequence[str]) -> Collection[str]:
         """Return those numbers to which this connection has sent a message before."""
         found = await self._group_commit.run(

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import redis
 
@@ -55,18 +55,22 @@ class Turns:
                 turn.on_announcement(announcement)
 
     def on_recorded(self, results: Sequence[Result]) -> None:
-        """See that messages which wait again get a turn: the one that claimed them may have stopped planning."""
+        """See that messages which wait again get a turn: the one that claimed them may have stopped planning.
+
+        A message of a pool may take another connection, whose turn may have ended too.
+        """
         dues: dict[int, float] = {}
+        pools: dict[int, float] = {}
         for result in results:
             if result.outcome.status in WAITING:
-                key = result.claimed.connection_id
-                dues[key] = min(dues.get(key, NEVER), result.outcome.due_at or 0.0)
+                due, claimed = result.outcome.due_at or 0.0, result.claimed
+                dues[claimed.connection_id] = min(dues.get(claimed.connection_id, NEVER), due)
+                if self._resources.ledger.snapshot(claimed.broadcast_id).is_shared:
+                    pools[claimed.broadcast_id] = min(pools.get(claimed.broadcast_id, NEVER), due)
         for connection_id, due in dues.items():
-            planning = [turn for turn in self._turns.get(connection_id, ()) if turn.is_planning]
-            for turn in planning:
-                turn.wake()
-            if not planning:
-                self._background.spawn(self._resources.wakeups.queue_turn(connection_id, rank=0, due=due))
+            self._provide_turn(connection_id, due)
+        for broadcast_id, due in pools.items():
+            self._background.spawn(self._provide_pool(broadcast_id, due, but=dues))
 
     async def finish(self, *, within: float) -> None:
         """Wait at most so many seconds for the turns to end, which they do soon once the process is stopping."""
@@ -78,6 +82,20 @@ class Turns:
     async def cancel(self) -> None:
         """Cancel the turns that are left."""
         await cancel_all(self._tasks)
+
+    def _provide_turn(self, connection_id: int, due: float) -> None:
+        """Wake the turns of a connection that still plan; if there are none, queue one."""
+        planning = [turn for turn in self._turns.get(connection_id, ()) if turn.is_planning]
+        for turn in planning:
+            turn.wake()
+        if not planning:
+            self._background.spawn(self._resources.wakeups.queue_turn(connection_id, rank=0, due=due))
+
+    async def _provide_pool(self, broadcast_id: int, due: float, *, but: Container[int]) -> None:
+        """Do so for the connections of a broadcast's pool."""
+        for connection_id in await self._resources.ledger.pool_of(broadcast_id):
+            if connection_id not in but:
+                self._provide_turn(connection_id, due)
 
     def _wake(self, connection_id: int) -> None:
         for turn in self._turns.get(connection_id, ()):

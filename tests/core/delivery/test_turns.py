@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from tests.core.fakes import FakeClaimer, Parts
-from tests.core.rows import START, claimed, connection
+from tests.core.rows import START, broadcast, claimed, connection
 from tests.core.simulated import settle, simulated
 from wabroadcast_core.control.announcements import Announcement
 from wabroadcast_core.delivery.claims import DueWork
@@ -186,6 +186,17 @@ async def test_messages_that_wait_again_get_a_turn_when_the_first_of_them_is_due
 
     assert parts.wakeups.calls == [("queue_turn", 1, 0, START + 7)]
     await turns.cancel()
+
+
+@simulated
+async def test_messages_of_a_pool_that_wait_again_get_a_turn_of_each_of_its_connections() -> None:
+    parts = Parts()
+    parts.ledger.broadcasts[1] = broadcast(connection=["c1", "c2"])
+
+    turns_of(parts).on_recorded([result(0, MessageStatus.RETRY, due_at=START + 7)])
+    await parts.background.wait(within=1)
+
+    assert parts.wakeups.calls == [("queue_turn", 1, 0, START + 7), ("queue_turn", 2, 0, START + 7)]
 
 
 @simulated

@@ -189,8 +189,10 @@ def test_no_message_starts_outside_a_window_and_a_turn_is_queued_for_its_opening
     fields = {"sendWindow": window} if place == "broadcast" else {}
 
     job = broadcaster.submit(text_to("main", **fields), people(3))
-    wait_for(lambda: opens in _queued_turns(broadcaster), what="the turn at the opening")
+    wait_for(lambda: _queued_turns(broadcaster), what="the turn for the opening")
 
+    [early] = {opens - turn for turn in _queued_turns(broadcaster)}
+    assert timedelta() <= early < timedelta(seconds=3)
     progress = broadcaster.status(job.job_id)
     assert (progress.status, progress.counts.queued) == ("processing", 3)
     assert provider.starts == []
