@@ -17,6 +17,7 @@ nox.options.default_venv_backend = "uv|virtualenv"  # uv installs in seconds wha
 nox.options.report = ".nox/report.json"  # the seconds of each session, which .ci/run prints
 
 TOGETHER = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")  # many tests wait for processes
+FEW = ("-n", str(os.cpu_count() or 1), "--dist", "worksteal")  # they wait most of the time
 RERUN = ("--reruns", "2")  # for tests that judge times: a machine that stalls fails one once, a defect every time
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # without compiled modules a new process takes seconds to import them
 
@@ -81,13 +82,13 @@ def types(session: nox.Session) -> None:
 @nox.session(python=FOUND or None)
 def tests(session: nox.Session) -> None:
     """The suite against the package as it installs: all of it on the first Python that is here; on the others without
-    what starts processes or a database server, which is the same there. What judges times runs by itself."""
+    what starts processes or a database server, which is the same there. What judges times runs afterwards."""
     install_group(session, "tests", ".[mysql,postgres]")
     if session.python not in {*FOUND[:1], None}:
-        run_pytest(session, *TOGETHER, "-m", "not slow and not alone", "-k", "not postgresql and not mariadb")
+        run_pytest(session, *TOGETHER, "-m", "not slow and not timed", "-k", "not postgresql and not mariadb")
         return
-    run_pytest(session, *TOGETHER, "-m", "not alone and not door")
-    run_pytest(session, *RERUN, "-m", "alone and not door")
+    run_pytest(session, *TOGETHER, "-m", "not timed and not door")
+    run_pytest(session, *FEW, *RERUN, "-m", "timed and not door")
 
 
 @nox.session
@@ -95,7 +96,7 @@ def coverage(session: nox.Session) -> None:
     """Which lines and branches the suite goes through, but for what judges times: measuring takes its own."""
     install_group(session, "tests", ".[mysql,postgres]")
     shown = ("--cov", "--cov-report=term-missing:skip-covered")
-    run_pytest(session, *TOGETHER, *shown, "-m", "not alone and not door")
+    run_pytest(session, *TOGETHER, *shown, "-m", "not timed and not door")
 
 
 @nox.session

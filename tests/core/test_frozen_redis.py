@@ -27,7 +27,7 @@ def silent_port() -> Iterator[int]:
         yield silent.getsockname()[1]
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_submit_is_answered_soon_with_the_hosts_own_parts(settings: Settings, silent_port: int) -> None:
     client = redis.Redis(port=silent_port, socket_timeout=None)
     huey = RedisHuey("host", port=silent_port, socket_timeout=None)

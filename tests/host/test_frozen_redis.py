@@ -20,7 +20,7 @@ from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.slow, pytest.mark.timed]
 
 SECONDS = 2  # in which each call is answered
 NUMBER = "+628123456789"

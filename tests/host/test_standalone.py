@@ -219,7 +219,7 @@ def test_the_first_command_does_not_show_a_key(tmp_path: Path) -> None:
     assert command.startswith("WABROADCAST_API_KEY=")
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_no_message_starts_after_the_signal_while_a_request_keeps_the_web_process(serve: Serve, until: Until) -> None:
     server = serve()
     numbers = [{"number": f"+6281200{number:05}"} for number in range(21_000, 22_000)]

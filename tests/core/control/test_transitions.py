@@ -105,7 +105,7 @@ PAUSES: dict[str, tuple[Callable[[Broadcaster, str], object], Callable[[Broadcas
 }
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 @pytest.mark.parametrize("level", PAUSES)
 def test_after_a_pause_no_message_starts_and_after_the_resume_each_is_sent_once(
     broadcaster: Broadcaster, gateway: Gateway, busy: str, level: str
@@ -428,7 +428,7 @@ def _attempted_once(broadcaster: Broadcaster, provider: ScriptedProvider, make: 
 # --- many messages ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_large_broadcast_is_cancelled_at_once_and_swept_afterwards(broadcaster: Broadcaster) -> None:
     job_id = broadcaster.submit(text_to("main"), people(MANY)).job_id
     broadcaster.handlers.prepare(1)

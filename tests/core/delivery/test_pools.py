@@ -13,7 +13,7 @@ from wabroadcast_core.errors import ConnectionDown, Temporary
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.worker import Worker
 
-pytestmark = pytest.mark.alone  # judges who is faster
+pytestmark = pytest.mark.timed  # judges who is faster
 
 POOL = ["red", "green"]
 

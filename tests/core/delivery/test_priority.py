@@ -15,7 +15,7 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.testing.gateway import Arrival, Gateway, most_in_window
 from wabroadcast_core.worker import Worker
 
-pytestmark = [pytest.mark.alone, pytest.mark.slow]
+pytestmark = [pytest.mark.timed, pytest.mark.slow]
 
 
 def people(amount: int, *, ending: str = "") -> Iterator[dict[str, str]]:

@@ -22,7 +22,7 @@ from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.testing.gateway import most_in_window
 from wabroadcast_core.worker import Worker
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.slow, pytest.mark.timed]
 
 RATE = 50
 SECONDS = 5

@@ -16,7 +16,7 @@ from wabroadcast_core.pacing.pace import Pace, Slots
 from wabroadcast_core.testing.gateway import most_in_window
 from wabroadcast_core.worker import Worker
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]  # judges how fast a broadcast is sent
+pytestmark = [pytest.mark.slow, pytest.mark.timed]  # judges how fast a broadcast is sent
 
 
 @contextlib.contextmanager
@@ -55,7 +55,7 @@ def test_a_broadcast_with_a_rate_of_its_own_gets_its_slots_beside_one_without(
 
 
 @ON_SQLITE
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_pace_is_used_whole_where_the_blacklist_is_slow(settings: Settings, provider: ScriptedProvider) -> None:
     rate, amount = 100, 300  # in two seconds
     with at_work(settings, provider, SleepyBlacklist(0.3)) as broadcaster:

@@ -75,7 +75,7 @@ def test_attempts_are_stored_with_their_reasons_until_they_are_used_up(
     assert [start.attempt for start in provider.starts] == [1, 2, 3]
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 @ON_SQLITE
 @pytest.mark.parametrize(
     ("backoff", "gaps"),
@@ -95,7 +95,7 @@ def test_attempts_are_spaced_by_the_interval(
     assert all(0.8 * gap <= wait < 1.2 * gap + 0.4 for wait, gap in zip(waits, gaps, strict=True))
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 @ON_SQLITE
 @pytest.mark.parametrize(
     ("error", "attempts"),

@@ -18,7 +18,7 @@ from wabroadcast_core.testing.gateway import Gateway, most_in_window
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.alone,
+    pytest.mark.timed,
     NEEDS_FAKETIME,
     pytest.mark.parametrize("database_url", [pytest.param(None, id="sqlite")]),
 ]

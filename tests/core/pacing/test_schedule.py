@@ -22,7 +22,7 @@ from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.worker import Worker
 
-pytestmark = pytest.mark.alone  # judges when things start
+pytestmark = pytest.mark.timed  # judges when things start
 
 Found = TypeVar("Found")
 JAKARTA = "Asia/Jakarta"

@@ -43,7 +43,7 @@ def test_a_claim_whose_commit_got_no_answer_returns_to_the_queue(
     assert broadcaster.status(job_id).counts.sent == 20
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 @ON_SQLITE
 def test_a_broadcast_that_joins_a_running_turn_keeps_its_own_rate(broadcaster: Broadcaster, worker: Worker) -> None:
     broadcaster.connections.save("null", {"sender": "null", "rate": {"messages": 50}})

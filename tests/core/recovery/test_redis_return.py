@@ -21,7 +21,7 @@ from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.testing import gateway as gateway_plugin
 from wabroadcast_core.testing.gateway import Gateway
 
-pytestmark = [ON_SQLITE, pytest.mark.slow, pytest.mark.alone]
+pytestmark = [ON_SQLITE, pytest.mark.slow, pytest.mark.timed]
 
 SECONDS = 2  # in which sending goes on
 AWAY = 4.0  # longer than a turn: no turn is left when Redis is back
