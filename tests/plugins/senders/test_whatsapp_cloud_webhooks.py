@@ -310,7 +310,6 @@ def test_a_reply_has_the_id_of_the_message_that_it_answers() -> None:
         pytest.param(message("unsupported", {}, errors=[{"code": 131051}]), id="unsupported"),
         pytest.param(message("interactive", {"type": "nfm_reply", "nfm_reply": {}}), id="a-form"),
         pytest.param(message(group_id="Y2FwaV9ncm91cA"), id="in-a-group"),
-        pytest.param(message(sender="US.13491208655302741918"), id="a-user-id"),
         pytest.param(message(sender=628123456789), id="a-number-as-an-integer"),
         pytest.param(without(message(), "from"), id="no-sender"),
         pytest.param(without(message(), "timestamp"), id="no-time"),
@@ -331,10 +330,65 @@ def test_the_number_may_be_in_the_contacts() -> None:
     assert found.number == "+628123456789"
 
 
-def test_a_person_with_only_a_user_name_is_skipped() -> None:
-    hidden = without(message(user_id="US.134912"), "from")
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        pytest.param(without(message(from_user_id="ID.777"), "from"), id="in-the-message"),
+        pytest.param(without(message(), "from"), id="in-the-contacts"),
+        pytest.param(message(sender="ID.777"), id="in-place-of-the-number"),
+    ],
+)
+def test_a_person_who_hides_the_number_is_known_by_the_user_id(hidden: dict[str, Any]) -> None:
+    [found] = read(callback(change(contacts=[{"user_id": "ID.777"}], messages=[hidden])))
 
-    assert read(callback(change(contacts=[{"user_id": "US.134912"}], messages=[hidden]))) == []
+    assert isinstance(found, Inbound)
+    assert (found.number, found.wa_id) == ("", "ID.777")
+
+
+def test_a_user_id_beside_the_number_is_kept() -> None:
+    contact = {"wa_id": "628123456789", "user_id": "ID.777"}
+
+    [found] = read(callback(change(contacts=[contact], messages=[message()])))
+
+    assert isinstance(found, Inbound)
+    assert (found.number, found.wa_id) == ("+628123456789", "ID.777")
+
+
+def test_the_contact_of_another_person_is_not_taken() -> None:
+    contact = {"wa_id": "628111111111", "user_id": "ID.1"}
+
+    [found] = read(callback(change(contacts=[contact], messages=[message(from_user_id="ID.777")])))
+
+    assert isinstance(found, Inbound)
+    assert (found.number, found.wa_id) == ("+628123456789", "ID.777")
+
+
+def test_a_status_says_whose_a_user_id_is() -> None:
+    [found] = read(callback(change(statuses=[status(recipient_user_id="ID.777")])))
+
+    assert isinstance(found, Receipt)
+    assert (found.number, found.wa_ids) == ("+628123456789", ("ID.777",))
+
+
+@pytest.mark.parametrize(
+    ("wa_id", "number"),
+    [
+        pytest.param("551187650001", "+5511987650001", id="brazil"),
+        pytest.param("5215512340001", "+525512340001", id="mexico"),
+    ],
+)
+def test_an_id_in_an_old_form_gives_the_number_that_is_stored(wa_id: str, number: str) -> None:
+    [written, preferred] = read(callback(change(messages=[message(sender=wa_id)]), preference("stop", wa_id=wa_id)))
+
+    assert isinstance(written, Inbound)
+    assert isinstance(preferred, Inbound)
+    assert (written.number, preferred.number) == (number, number)
+
+
+def test_a_preference_of_a_person_who_hides_the_number_carries_the_user_id() -> None:
+    [found] = read(callback(preference("stop", wa_id=None, user_id="ID.777")))
+
+    assert found == Inbound("", "", 1731705721.0, preference="stop", wa_id="ID.777")
 
 
 def test_a_text_holds_only_characters_that_a_database_accepts() -> None:

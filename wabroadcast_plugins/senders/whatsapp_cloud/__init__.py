@@ -207,7 +207,13 @@ def _accepted(reply: Reply) -> Accepted:
 
 
 def _wa_id_in(answer: object) -> str | None:
+    """Return Meta's id of the recipient: the one that stays where the number is hidden, if the number is no news."""
     match answer:
+        case {"contacts": [{"user_id": str(user_id)} as contact, *_]} if contact.get("wa_id") in {
+            None,
+            str(contact.get("input")).lstrip("+"),
+        }:
+            return user_id
         case {"contacts": [{"wa_id": str(wa_id)}, *_]}:
             return wa_id
     return None
