@@ -39,7 +39,7 @@ from wabroadcast_core import (
     read_json,
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway, error_by_status
-from wabroadcast_plugins.senders.shared.jids import is_one_person, lid_of, number_of, person_in
+from wabroadcast_plugins.senders.shared.jids import is_one_person, lids_of, number_of, person_in
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, text_of, texts_in, time_of
 from wabroadcast_plugins.senders.shared.media import check_message, load_file
 from wabroadcast_plugins.senders.shared.refusals import REACHOUT_TIMELOCK, find_refusal, refusal, safe_detail
@@ -284,9 +284,8 @@ def _file_error() -> Temporary:
 def _receipts_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Receipt]:
     match payload.get("receipt_type"):
         case "delivered" | "read" as kind:
-            lid = lid_of(payload.get("chat_id"))
             for message_id in texts_in(payload.get("ids")):
-                yield Receipt(kind, at=at, provider_id=message_id, wa_ids=(lid,) if lid else ())
+                yield Receipt(kind, at=at, provider_id=message_id, wa_ids=lids_of(payload.get("chat_id")))
 
 
 def _inbound_in(payload: Mapping[str, Any]) -> Iterator[Inbound]:

@@ -43,7 +43,8 @@ from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gate
 from wabroadcast_plugins.senders.shared.jids import (
     is_for_many,
     is_one_person,
-    lid_of,
+    known_as,
+    lids_of,
     message_id_of,
     person_in,
     wa_id_of,
@@ -121,7 +122,7 @@ class WahaSender:
             raise OutcomeUnknown(error.reason, error.detail, provider_id=own_id) from error
         if message_id == own_id:
             await self._context.cache.put(_FOUND_TEXT, message_id, seconds=TEXT_CACHE_SECONDS)
-        return Accepted(provider_id=message_id, wa_id=_known_as(chat_id, body["chatId"]))
+        return Accepted(provider_id=message_id, wa_id=known_as(chat_id, body["chatId"]))
 
     async def find_message(self, message_id: str, number: str) -> Accepted | None:
         """Find a message by the id that was created from ours; the number is not needed.
@@ -279,11 +280,6 @@ def wab_senders() -> list[type[Sender]]:
     return [WahaSender]
 
 
-def _known_as(*chat_ids: str) -> str | None:
-    """Return the id by which WhatsApp knows a recipient: the hidden one, if there is one."""
-    return lid_of(*chat_ids) or next(filter(None, map(wa_id_of, chat_ids)), None)
-
-
 def _ids_in(document: object) -> tuple[str, str]:
     """Return the bare id of a message and the id of its chat; an empty text for an id that is missing.
 
@@ -365,14 +361,8 @@ def _receipts_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Receipt]:
     if not message_id or kind is None or payload.get("fromMe") is False or has_many:
         return
     code = fields_of(payload.get("error")).get("code")
-    lid = lid_of(chat_id)
-    yield Receipt(
-        kind,
-        at=at,
-        provider_id=message_id,
-        error=late_failure(code, kind="waha") if kind == "failed" else None,
-        wa_ids=(lid,) if lid else (),
-    )
+    error = late_failure(code, kind="waha") if kind == "failed" else None
+    yield Receipt(kind, at=at, provider_id=message_id, error=error, wa_ids=lids_of(chat_id))
 
 
 def _inbound_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Inbound]:

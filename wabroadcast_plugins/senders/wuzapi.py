@@ -39,7 +39,7 @@ from wabroadcast_core import (
     read_json,
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway, error_by_status
-from wabroadcast_plugins.senders.shared.jids import is_one_person, lid_of, message_id_of, person_in
+from wabroadcast_plugins.senders.shared.jids import is_one_person, lids_of, message_id_of, person_in
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, objects_in, text_of, texts_in, time_of
 from wabroadcast_plugins.senders.shared.media import MEGABYTE, check_message, data_uri, in_base64, load_file
 from wabroadcast_plugins.senders.shared.refusals import find_refusal, safe_detail
@@ -258,9 +258,10 @@ def _receipts_in(event: Mapping[str, Any], *, state: str) -> Iterator[Receipt]:
     kind = _RECEIPTS.get(state)
     if kind is None or event.get("IsFromMe"):
         return
-    lid = lid_of(event.get("Chat"))
     for message_id in texts_in(event.get("MessageIDs")):
-        yield Receipt(kind, at=time_of(event.get("Timestamp")), provider_id=message_id, wa_ids=(lid,) if lid else ())
+        yield Receipt(
+            kind, at=time_of(event.get("Timestamp")), provider_id=message_id, wa_ids=lids_of(event.get("Chat"))
+        )
 
 
 def _inbound_in(event: Mapping[str, Any]) -> Iterator[Inbound]:

@@ -489,6 +489,43 @@ def test_other_account_events_yield_nothing(event: dict[str, Any]) -> None:
     assert read(callback(event)) == []
 
 
+# --- two numbers of one app: Meta calls one address for both
+
+OTHER_ID = "106540352249999"
+
+
+@pytest.mark.parametrize(
+    ("change_", "concerns"),
+    [
+        pytest.param(change(number_id=OTHER_ID, statuses=[status()]), True, id="statuses"),
+        pytest.param(change(number_id=OTHER_ID, messages=[message()]), True, id="messages"),
+        pytest.param(change("user_preferences", number_id=OTHER_ID, user_preferences=[]), True, id="preferences"),
+        pytest.param(account("ACCOUNT_DELETED"), True, id="news-of-the-account"),
+        pytest.param(change(statuses=[status()]), False, id="of-the-called-number"),
+        pytest.param(quality("RESTRICTED"), False, id="quality-of-a-number-that-is-not-known-as-this-one"),
+    ],
+)
+def test_a_call_to_another_address_concerns_the_number_that_it_names(
+    *, change_: dict[str, Any], concerns: bool
+) -> None:
+    body = json.dumps(callback(change_)).encode()
+
+    assert make_sender(phoneNumberId=OTHER_ID).concerned_by(call(body)) is concerns
+
+
+def test_news_of_another_account_or_number_of_the_app_changes_nothing() -> None:
+    sender = make_sender()
+    sender.parse_webhook(call(json.dumps(callback(change(statuses=[status()]))).encode()))
+    other_account = {"entry": [{"id": "77", "changes": [account("ACCOUNT_DELETED")]}]}
+    other_number = callback({**quality("RESTRICTED"), "value": {"display_phone_number": "1555", "event": "RESTRICTED"}})
+
+    for document in (other_account, other_number):
+        request = call(json.dumps(document).encode())
+        assert (sender.parse_webhook(request), sender.concerned_by(request)) == ([], False)
+    own = call(json.dumps(callback(account("ACCOUNT_DELETED"), quality("RESTRICTED"))).encode())
+    assert (len(sender.parse_webhook(own)), sender.concerned_by(own)) == (2, True)
+
+
 # --- any document
 
 WORDS = st.sampled_from(

@@ -83,6 +83,17 @@ def lid_of(*values: object) -> str | None:
     return None
 
 
+def lids_of(*values: object) -> tuple[str, ...]:
+    """Return the first hidden id among the values as the ids of a receipt's recipient, if there is one."""
+    lid = lid_of(*values)
+    return (lid,) if lid else ()
+
+
+def known_as(*jids: object) -> str | None:
+    """Return the id by which WhatsApp knows a recipient: the hidden one, if there is one."""
+    return lid_of(*jids) or next(filter(None, map(wa_id_of, jids)), None)
+
+
 def person_in(*values: object) -> tuple[str, str | None] | None:
     """Return a person's number, which is empty if it is hidden, and hidden id; None if the values have neither."""
     number, lid = number_of(*values), lid_of(*values)

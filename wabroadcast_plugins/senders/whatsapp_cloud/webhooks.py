@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from wabroadcast_core import (
@@ -82,29 +83,84 @@ def check_signature(request: WebhookRequest, *, app_secret: str) -> None:
 # --- the events --------------------------------------------------------------------------------------------------
 
 
-def read_events(body: bytes, *, phone_number_id: str) -> list[ProviderEvent]:
+@dataclass(slots=True)
+class OwnNumber:
+    """A connection's phone number as Meta's calls name it, by its id, or in news of accounts by other names.
+
+    The other names are learned from calls with the id: Meta calls one address for all numbers of an app.
+    """
+
+    phone_number_id: str
+    account_id: str = ""  # of the WhatsApp Business account; empty until it is known
+    display_number: str = ""
+
+    def sees_itself(self, value: Part, *, account_id: str) -> bool:
+        """Return whether a change names this number's id. If it does, note the other names."""
+        metadata = _part(value, "metadata")
+        if metadata.get("phone_number_id") != self.phone_number_id:
+            return False
+        self.account_id = account_id or self.account_id
+        self.display_number = _digits_in(metadata) or self.display_number
+        return True
+
+
+def read_events(body: bytes, *, own: OwnNumber) -> list[ProviderEvent]:
     """Return the events of a call that concern this phone number. Parts of an unknown shape are skipped."""
-    document = read_json(body)
-    changes = [change for entry in _parts(document, "entry") for change in _parts(entry, "changes")]
-    return [event for change in changes for event in _read_change(change, phone_number_id)]
+    return [
+        event
+        for account_id, change in _changes_in(body)
+        for event in _read_change(change, own=own, account_id=account_id)
+    ]
 
 
-def _read_change(change: Part, phone_number_id: str) -> Iterator[ProviderEvent]:
+def is_concerned(body: bytes, *, own: OwnNumber) -> bool:
+    """Return whether a call to another number's address has news of this number."""
+    return any(_concerns(change, own=own, account_id=account_id) for account_id, change in _changes_in(body))
+
+
+def _changes_in(body: bytes) -> list[tuple[str, Part]]:
+    """Return the changes of a call, each with the id of its account."""
+    entries = _parts(read_json(body), "entry")
+    return [(_text(entry, "id"), change) for entry in entries for change in _parts(entry, "changes")]
+
+
+def _concerns(change: Part, *, own: OwnNumber, account_id: str) -> bool:
     value = _part(change, "value")
     match change.get("field"):
-        case "messages" if _is_ours(value, phone_number_id):
+        case "account_update":
+            return own.account_id in {"", account_id}
+        case "phone_number_quality_update":
+            return own.display_number != "" and own.display_number == _digits_in(value)
+    return own.sees_itself(value, account_id=account_id)
+
+
+def _is_of_another(change: Part, *, own: OwnNumber, account_id: str) -> bool:
+    """Return whether news of an account or a number surely is not of this one."""
+    if change.get("field") == "account_update":
+        return "" not in {own.account_id, account_id} and own.account_id != account_id
+    display_number = _digits_in(_part(change, "value"))
+    return "" not in {own.display_number, display_number} and own.display_number != display_number
+
+
+def _digits_in(part: Part) -> str:
+    return re.sub(r"[^0-9]", "", _text(part, "display_phone_number"))
+
+
+def _read_change(change: Part, *, own: OwnNumber, account_id: str) -> Iterator[ProviderEvent]:
+    value = _part(change, "value")
+    is_ours = own.sees_itself(value, account_id=account_id)
+    match change.get("field"):
+        case "messages" if is_ours:
             yield from filter(None, (_read_status(status, value) for status in _parts(value, "statuses")))
             yield from filter(None, (_read_message(message, value) for message in _parts(value, "messages")))
-        case "user_preferences" if _is_ours(value, phone_number_id):
+        case "user_preferences" if is_ours:
             yield from filter(None, (_read_preference(each, value) for each in _parts(value, "user_preferences")))
+        case "account_update" | "phone_number_quality_update" if _is_of_another(change, own=own, account_id=account_id):
+            return
         case "account_update":
             yield from filter(None, [_read_account(value)])
         case "phone_number_quality_update" if _text(value, "event") == "RESTRICTED":  # flagged numbers can still send
             yield ConnectionEvent("down", f"quality_restricted: {_CANNOT_SEND}")
-
-
-def _is_ours(value: Part, phone_number_id: str) -> bool:
-    return _part(value, "metadata").get("phone_number_id") == phone_number_id
 
 
 def _read_status(status: Part, value: Part) -> Receipt | None:
