@@ -50,6 +50,7 @@ from wabroadcast_core.hookspecs import (
     SourceContext,
     hookimpl,
 )
+from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
 from wabroadcast_core.media import MediaFile, fits, media_type
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.broadcast import BroadcastSummary
@@ -127,6 +128,7 @@ __all__ = [
     "SenderContext",
     "Settings",
     "SetupError",
+    "SharesWebhook",
     "SourceContext",
     "SourceError",
     "TemplateError",

@@ -387,7 +387,7 @@ class Hooks:
 
         Called in the worker, on a thread, after the message was processed and an opt-out in it was committed.
 
-        :param message: the person's message.
+        :param message: the person's message; its number is empty if the person hides it and nothing shows it.
         :param connection: the name of the connection that received it.
         :raises Exception: logged with the plugin's name.
         """

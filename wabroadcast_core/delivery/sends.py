@@ -20,7 +20,7 @@ from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, 
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.outcomes import classify
-from wabroadcast_core.outcomes.circuit_breaker import CircuitBreakers
+from wabroadcast_core.outcomes.circuit_breaker import CircuitBreakers, LostAnswers
 from wabroadcast_core.outcomes.classify import Circumstances, Ending
 from wabroadcast_core.outcomes.recorder import Recorder, Result
 from wabroadcast_core.store.outcomes import Outcome
@@ -80,6 +80,7 @@ class SendTasks:
         self._checking: dict[int, tuple[int, PendingSend]] = {}  # by message key: connection id, message
         self._ended: dict[int, asyncio.Event] = {}  # by connection id: a send has ended
         self._breakers = CircuitBreakers()
+        self._lost_answers = LostAnswers()
 
     @property
     def is_idle(self) -> bool:
@@ -174,8 +175,17 @@ class SendTasks:
         self._recorder.add(Result(pending.claimed, outcome, started_at if tried else None, left=left))
         if (ended := self._ended.get(live.snapshot.id)) is not None:
             ended.set()
-        if (reason := self._breakers.count(pending.broadcast.id, outcome)) is not None:
-            self._background.spawn(self._ledger.pause_broadcast(pending.broadcast.id, reason=reason))
+        if not self._stopping.is_set():  # a stop ends sends without an answer: that is not the provider's fault
+            self._count(outcome, connection_id=live.snapshot.id, broadcast_id=pending.broadcast.id)
+
+    def _count(self, outcome: Outcome, *, connection_id: int, broadcast_id: int) -> None:
+        """Pause the connection or the broadcast if too many outcomes are alike and not good."""
+        if (down := self._lost_answers.count(connection_id, outcome)) is not None:
+            self._background.spawn(self._ledger.pause_connection(connection_id, down))
+        elif self._lost_answers.is_down(connection_id):
+            return  # what was under way when the connection was paused: that is enough
+        elif (reason := self._breakers.count(broadcast_id, outcome)) is not None:
+            self._background.spawn(self._ledger.pause_broadcast(broadcast_id, reason=reason))
 
     async def _check_number(self, live: LiveConnection, pending: PendingSend) -> None:
         """Check the number with the provider, which takes a while: control may drop the message meanwhile.

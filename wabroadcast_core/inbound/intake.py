@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, ConnectionDown, NotFoundError, UnavailableError, WebhookRefusedError
 from wabroadcast_core.hookspecs import ParsesWebhooks
+from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.models.status import Rank
 from wabroadcast_core.snapshots import ConnectionSnapshot
@@ -93,7 +94,7 @@ class WebhookIntake:
             verified = [
                 (snapshot, call) for call in waiting if (snapshot := _verify(call, snapshots, verifiers)) is not None
             ]
-            self._store(verified)
+            self._store(verified, also=self._concerned(verified, verifiers))
         except Exception as error:  # noqa: BLE001 - raised in the callers that wait for these calls
             for call in waiting:
                 if not call.answer.done():
@@ -104,15 +105,41 @@ class WebhookIntake:
             rows = connection_store.find_connections(conn, names)
         return {row["name"]: ConnectionSnapshot.of(row, now=self._context.clock.now()) for row in rows}
 
-    def _store(self, calls: Sequence[tuple[ConnectionSnapshot, _Call]]) -> None:
+    def _concerned(
+        self, calls: Sequence[tuple[ConnectionSnapshot, _Call]], verifiers: "Verifiers"
+    ) -> list[tuple[ConnectionSnapshot, _Call]]:
+        """Return the calls with each other connection that they concern: providers may call one address for several."""
+        shared = [(snapshot, call) for snapshot, call in calls if verifiers.is_shared(snapshot)]
+        if not shared:
+            return []
+        with self._context.database.read() as conn:
+            rows = connection_store.connections_of_kinds(conn, {snapshot.sender for snapshot, _ in shared})
+        others = [ConnectionSnapshot.of(row, now=self._context.clock.now()) for row in rows]
+        return [
+            (other, call)
+            for snapshot, call in shared
+            for other in others
+            if other.id != snapshot.id and other.sender == snapshot.sender and verifiers.concerns(other, call.request)
+        ]
+
+    def _store(
+        self,
+        calls: Sequence[tuple[ConnectionSnapshot, _Call]],
+        *,
+        also: Sequence[tuple[ConnectionSnapshot, _Call]],
+    ) -> None:
+        """Store calls, then answer them.
+
+        :param also: the same calls with the other connections that they concern.
+        """
         if not calls:
             return
-        now = self._context.clock.now()
+        now, stored = self._context.clock.now(), [*calls, *also]
         with self._context.database.write() as conn:
-            call_store.insert_calls(conn, [(snapshot.id, call.request) for snapshot, call in calls], now=now)
+            call_store.insert_calls(conn, [(snapshot.id, call.request) for snapshot, call in stored], now=now)
         for _, call in calls:
             call.answer.set_result(None)
-        for key in {snapshot.id for snapshot, _ in calls}:
+        for key in {snapshot.id for snapshot, _ in stored}:
             self._context.work_queue.webhooks(key, rank=Rank.HIGH)
 
 
@@ -163,6 +190,28 @@ class Verifiers:
         :raises UnavailableError: the sender cannot be made.
         """
         return self._sender_of(snapshot).verify_webhook(request)
+
+    def is_shared(self, snapshot: ConnectionSnapshot) -> bool:
+        """Return whether the provider of a connection that was verified may call it with the news of others."""
+        return isinstance(self._sender_of(snapshot), SharesWebhook)
+
+    def concerns(self, snapshot: ConnectionSnapshot, request: WebhookRequest) -> bool:
+        """Return whether a call to another connection's address is proven news of this connection.
+
+        A connection that cannot tell must not keep the call from those that can.
+        """
+        try:
+            sender = self._sender_of(snapshot)
+            if not isinstance(sender, SharesWebhook) or not sender.concerned_by(request):
+                return False
+            sender.verify_webhook(request)
+        except WebhookRefusedError:
+            return False  # of another app
+        except Exception as error:  # noqa: BLE001 - a bug of the sender, or its settings are broken
+            name, kind = snapshot.name, type(error).__name__
+            log.warning("connection %s: a call to another address cannot be verified for it: %s", name, kind)
+            return False
+        return True
 
     def close(self) -> None:
         """Close the senders' contexts and the event loop."""

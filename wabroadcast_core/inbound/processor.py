@@ -18,8 +18,9 @@ from wabroadcast_core.delivery.primed_pace import PrimedPace
 from wabroadcast_core.errors import BadMessage, ConnectionDown, Throttled, UnavailableError
 from wabroadcast_core.hookspecs import ParsesWebhooks
 from wabroadcast_core.inbound.auto_replies import AutoReplies
+from wabroadcast_core.inbound.hidden_numbers import fill_in_numbers
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, ProviderEvents, Receipt
-from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords, is_opt_out, opt_in, opt_out
+from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords, forms_of, is_opt_out, opt_in, opt_out
 from wabroadcast_core.outcomes.receipts import Failure, apply_receipts
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import identities as identity_store
@@ -51,6 +52,7 @@ class InboundBatch:
     inbound: list[Inbound] = field(default_factory=list)
     events: list[ConnectionEvent] = field(default_factory=list)
     replies: list[tuple[str, str]] = field(default_factory=list)  # number, text
+    lost_opt_outs: int = 0  # of people whose number is not known
 
 
 class InboundProcessor:
@@ -182,7 +184,8 @@ class InboundProcessor:
         if receipts:
             batch.failures = apply_receipts(unit, connection_id, receipts)
         batch.events = [event for event in events if isinstance(event, ConnectionEvent)]
-        batch.inbound = [event for event in events if isinstance(event, Inbound)]
+        inbound = [event for event in events if isinstance(event, Inbound)]
+        batch.inbound = fill_in_numbers(unit, connection_id, inbound) if inbound else []
         self._apply_consent(unit, batch)
         return batch
 
@@ -195,12 +198,10 @@ class InboundProcessor:
         known = identity_store.numbers_of(unit.conn, {message.number[1:] for message, word in consents if word})
         for message, word in consents:
             number = known.get(message.number[1:], message.number)
-            if word == "stop":
-                changed = opt_out(unit, number, reason=STOPPED_BY_REPLY, at=message.at)
-            elif word == "start":
-                changed = opt_in(unit, number, at=message.at)
-            else:
+            if word is None or not number:
+                batch.lost_opt_outs += word == "stop"
                 continue
+            changed = _change_consent(unit, number, word, at=message.at)
             text = self._reply_texts[word]
             if changed and text and message.preference is None:
                 batch.replies.append((message.number, text))
@@ -212,6 +213,13 @@ class InboundProcessor:
             await self._attempt(connection, self._follow_failure(connection, failure))
         for event in batch.events:
             await self._attempt(connection, self._follow_event(connection, event))
+        if batch.lost_opt_outs:
+            log.warning(
+                "connection %s: %d opt-outs have no effect: the people hide their numbers, and no message that we sent "
+                "shows who they are: look them up at the provider and put their numbers on the blacklist",
+                connection.name,
+                batch.lost_opt_outs,
+            )
         if batch.inbound:
             await asyncio.to_thread(self._notify_plugins, batch.inbound, connection.name)
         for number, text in batch.replies:
@@ -253,6 +261,15 @@ async def _retried(call: Callable[[], Awaitable[Result]]) -> Result:
             return await call()
         except UnavailableError:
             await asyncio.sleep(RETRY_SECONDS)
+
+
+def _change_consent(unit: UnitOfWork, number: str, word: Consent, *, at: float) -> bool:
+    """Opt a number out or in, in each form in which it may be stored. Return whether any changed."""
+    changed = [
+        opt_out(unit, form, reason=STOPPED_BY_REPLY, at=at) if word == "stop" else opt_in(unit, form, at=at)
+        for form in forms_of(number)
+    ]
+    return any(changed)
 
 
 def _name_of(connection: ConnectionSnapshot | None) -> str:

@@ -12,7 +12,8 @@ class Receipt:
     """A report that a message was sent, delivered or read, or that it failed later.
 
     ``at`` is a UNIX timestamp (seconds, UTC). ``message_id`` is our id and ``provider_id`` the provider's: at least
-    one of them is set.
+    one of them is set. ``number`` and ``wa_ids`` are the recipient's, as far as the provider reports them: the ids by
+    which WhatsApp knows a person may come later without the number.
     """
 
     kind: Literal["sent", "delivered", "read", "failed"]
@@ -20,19 +21,22 @@ class Receipt:
     message_id: str | None = None
     provider_id: str | None = None
     error: SendError | None = None  # the reason, if the kind is failed
+    number: str | None = None  # E.164
+    wa_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
     """A message that a person wrote to a connection."""
 
-    number: str  # E.164
+    number: str  # E.164; empty if the person hides it and nothing shows whose the id is
     text: str
     at: float  # UNIX timestamp (seconds, UTC)
     provider_id: str | None = None  # the provider's id of this message
     reply_to: str | None = None  # the provider's id of the message that the person answered
     payload: str | None = None  # of a pressed button
     preference: Literal["stop", "resume"] | None = None  # the person's marketing preference, set in WhatsApp itself
+    wa_id: str | None = None  # WhatsApp's id of the person, where it is no number
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,20 @@
-"""Stops a broadcast whose messages all fail alike: then the fault is not the recipients'."""
+"""Stops a broadcast whose messages all fail alike, and a connection whose answers are all lost.
+
+Then the fault is not the recipients', and the rest of the audience must not go the same way.
+"""
 
 import math
 from collections import Counter, deque
 from typing import Final
 
+from wabroadcast_core.errors import ConnectionDown
 from wabroadcast_core.models.status import SENT, MessageStatus
 from wabroadcast_core.store.outcomes import Outcome
 
 OK: Final = "ok"
 MOST_BREAKERS = 1_000  # far more than broadcasts run at once
+MOST_UNKNOWN: Final = 5  # unknown outcomes in a row on one connection
+NO_ANSWER: Final = "no_certain_answer"  # the reason of a connection that is paused for them
 
 
 class CircuitBreaker:
@@ -34,7 +40,16 @@ class CircuitBreaker:
         """
         self._finished += 1
         self._slide(outcome)
-        return outcome if outcome != OK and self._trips(outcome) else None
+        return outcome if outcome != OK and (self._fills_start(outcome) or self._fills_window(outcome)) else None
+
+    def count_unknown(self, reason: str) -> str | None:
+        """Count an outcome that is unknown. A few at the start do not trip: :class:`LostAnswers` counts those.
+
+        :returns: the reason, if the breaker trips on it now.
+        """
+        self._finished += 1
+        self._slide(reason)
+        return reason if self._fills_window(reason) else None
 
     def _slide(self, outcome: str) -> None:
         if len(self._window) == self._last:
@@ -42,10 +57,48 @@ class CircuitBreaker:
         self._window.append(outcome)
         self._counts[outcome] += 1
 
-    def _trips(self, reason: str) -> bool:
-        at_start = self._finished == len(self._window) == self._first == self._counts[reason]
-        in_window = len(self._window) == self._last and self._counts[reason] >= self._enough
-        return at_start or in_window
+    def _fills_start(self, reason: str) -> bool:
+        return self._finished == len(self._window) == self._first == self._counts[reason]
+
+    def _fills_window(self, reason: str) -> bool:
+        return len(self._window) == self._last and self._counts[reason] >= self._enough
+
+
+class LostAnswers:
+    """Decides when a connection's provider is down: so many sends in a row ended without a certain answer.
+
+    An answer that is certain, accepted or not, ends the run. The reasons in a run may differ: a provider that goes
+    down first resets connections and then answers through a proxy. Retries and messages that were not tried neither
+    end a run nor belong to it.
+    """
+
+    def __init__(self, *, most: int = MOST_UNKNOWN) -> None:
+        self._most = most
+        self._runs: Counter[int] = Counter()  # unknown outcomes in a row, by connection id
+
+    def count(self, connection_id: int, outcome: Outcome) -> ConnectionDown | None:
+        """Count the outcome of a message.
+
+        :returns: why the connection must be paused, if it must be now.
+        """
+        if outcome.status is SENT or outcome.status is MessageStatus.FAILED:
+            self._runs.pop(connection_id, None)
+        elif outcome.status is MessageStatus.UNKNOWN:
+            self._runs[connection_id] += 1
+            if self._runs[connection_id] % self._most == 0:
+                return self._down(outcome.reason or "unknown")
+        return None
+
+    def is_down(self, connection_id: int) -> bool:
+        """Whether the run of a connection is so long that its provider counts as down."""
+        return self._runs.get(connection_id, 0) >= self._most
+
+    def _down(self, reason: str) -> ConnectionDown:
+        return ConnectionDown(
+            NO_ANSWER,
+            f"{self._most} sends in a row ended without a certain answer (the last: {reason}): check that the provider "
+            "works, then resume the connection; a retry of the unknown messages sends them again",
+        )
 
 
 class CircuitBreakers:
@@ -74,6 +127,11 @@ class CircuitBreakers:
             if reason is not None:
                 del self._breakers[broadcast_id]
                 return f"circuit breaker: too many messages fail alike ({reason})"
+        elif outcome.status is MessageStatus.UNKNOWN:
+            reason = (breaker or self._make(broadcast_id)).count_unknown(outcome.reason or "unknown")
+            if reason is not None:
+                del self._breakers[broadcast_id]
+                return f"circuit breaker: too many messages end without a certain answer ({reason})"
         return None
 
     def _make(self, broadcast_id: int) -> CircuitBreaker:

@@ -19,6 +19,7 @@ INBOUND = "inbound"  # the source of blacklist entries that come from a person's
 Consent: TypeAlias = Literal["stop", "start"]
 
 _SEPARATORS = re.compile(r"[\W_]+")
+_ARGENTINA = re.compile(r"\+54(9?)([1-8]\d{9})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,16 @@ def plain_words(text: str) -> str:
     """Return the words of a text in lower case, separated by one space: ``"  *STOP!* 🙏"`` becomes ``stop``."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return _SEPARATORS.sub(" ", folded).strip()
+
+
+def forms_of(number: str) -> tuple[str, ...]:
+    """Return a person's number and the other form in which it may be stored.
+
+    In Argentina WhatsApp's ids have the 9 of mobile numbers, and contacts are often stored without it: both are valid.
+    """
+    if match := _ARGENTINA.fullmatch(number):
+        return number, f"+54{match[2]}" if match[1] else f"+549{match[2]}"
+    return (number,)
 
 
 def is_opt_out(error: SendError | None) -> bool:

@@ -17,6 +17,7 @@ from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.outcomes.opt_outs import is_opt_out, opt_out
 from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.store.messages import broadcast_of, message_key, read_position
@@ -44,6 +45,7 @@ def apply_receipts(unit: UnitOfWork, connection_id: int, receipts: Sequence[Rece
     """
     keys = _keys_of(unit.conn, connection_id, receipts)
     facts = receipt_store.lock_facts(unit.conn, {key for key in keys if key is not None})
+    identity_store.note_identities(unit.conn, _identities_in(receipts, keys, facts))
     changed: dict[int, dict[str, Any]] = defaultdict(dict)
     parked, failures = [], []
     for receipt, key in zip(receipts, keys, strict=True):
@@ -91,6 +93,19 @@ def apply_overtaken(unit: UnitOfWork) -> None:
     overtaken = receipt_store.overtaken_parked(unit.conn, since=unit.now - OVERTAKEN_SECONDS)
     for connection_id, stored in overtaken.items():
         apply_parked(unit, stored, connection_id=connection_id)
+
+
+def _identities_in(
+    receipts: Sequence[Receipt], keys: Sequence[int | None], facts: Mapping[int, receipt_store.Facts]
+) -> dict[str, str]:
+    """Return the recipients' numbers by WhatsApp's ids: the number that we sent to, else the one that was reported."""
+    numbers: dict[str, str] = {}
+    for receipt, key in zip(receipts, keys, strict=True):
+        if receipt.wa_ids:
+            row = None if key is None else facts.get(key)
+            number = receipt.number if row is None else row["number"]
+            numbers |= {wa_id: number for wa_id in receipt.wa_ids if number and wa_id != number[1:]}
+    return numbers
 
 
 def _keys_of(conn: Connection, connection_id: int, receipts: Sequence[Receipt]) -> list[int | None]:

@@ -20,6 +20,11 @@ def find_connections(conn: Connection, names: Iterable[str]) -> Sequence[RowMapp
     return conn.execute(select(connections).where(connections.c.name.in_(list(names)))).mappings().all()
 
 
+def connections_of_kinds(conn: Connection, kinds: Iterable[str]) -> Sequence[RowMapping]:
+    """Return the rows of the connections with these kinds of sender."""
+    return conn.execute(select(connections).where(connections.c.sender.in_(list(kinds)))).mappings().all()
+
+
 _GET = select(connections).where(connections.c.id == bindparam("key"))  # built once, because every claim runs it
 
 

@@ -23,8 +23,10 @@ _SAVE = dialects(
 
 def note_identities(conn: Connection, numbers: Mapping[str, str]) -> None:
     """Store numbers (E.164) by the ids that WhatsApp returned for them. The latest answer replaces an earlier one."""
-    if numbers:
-        conn.execute(_SAVE.of(conn), {"rows": as_json(sorted(numbers.items()))})
+    known = numbers_of(conn, numbers) if numbers else {}
+    changed = sorted((wa_id, number) for wa_id, number in numbers.items() if known.get(wa_id) != number)
+    if changed:  # each receipt may repeat an id that is known
+        conn.execute(_SAVE.of(conn), {"rows": as_json(changed)})
 
 
 def numbers_of(conn: Connection, wa_ids: Iterable[str]) -> dict[str, str]:

@@ -57,6 +57,14 @@ def keys_by_provider_id(conn: Connection, provider_ids: Iterable[str], *, connec
     return {provider_id: key for provider_id, key in conn.execute(statement) if provider_id is not None}
 
 
+def numbers_by_provider_id(conn: Connection, provider_ids: Iterable[str], *, connection_id: int) -> dict[str, str]:
+    """Return the numbers to which this connection sent messages, by the provider's ids of the messages."""
+    statement = select(messages.c.provider_id, messages.c.number).where(
+        messages.c.provider_id.in_(list(provider_ids)), messages.c.connection_id == connection_id
+    )
+    return {provider_id: number for provider_id, number in conn.execute(statement) if provider_id and number}
+
+
 def apply_receipt(row: Facts, receipt: StoredReceipt, *, changes: Changes) -> dict[str, Any]:
     """Compute the changes of a message by a receipt, for :func:`store_changed`. A repeated receipt changes nothing.
 

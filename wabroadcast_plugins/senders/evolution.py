@@ -43,7 +43,7 @@ from wabroadcast_core import (
     read_json,
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
-from wabroadcast_plugins.senders.shared.jids import is_for_many, is_one_person, number_of, wa_id_of
+from wabroadcast_plugins.senders.shared.jids import is_for_many, is_one_person, known_as, lids_of, person_in
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, objects_in, text_of, time_of
 from wabroadcast_plugins.senders.shared.media import WHATSAPP_BYTES, attach
 from wabroadcast_plugins.senders.shared.refusals import (
@@ -126,7 +126,7 @@ class EvolutionSender:
         key = fields_of(fields_of(reply.document).get("key"))
         if not text_of(key.get("id")):
             raise OutcomeUnknown("evolution_no_id", f"the answer has no message id: HTTP {reply.status}")
-        return Accepted(provider_id=key["id"], wa_id=wa_id_of(key.get("remoteJid")))
+        return Accepted(provider_id=key["id"], wa_id=known_as(key.get("remoteJid")))
 
     async def check_numbers(self, numbers: Sequence[str]) -> dict[str, bool]:
         by_digits = {number.lstrip("+"): number for number in numbers}
@@ -324,20 +324,22 @@ def _receipts_in(entry: Mapping[str, Any]) -> Iterator[Receipt]:
     stub = entry.get("messageStubParameters") or update.get("messageStubParameters")
     code = stub[0] if isinstance(stub, list) and stub else None
     error = late_failure(code, kind="evolution") if kind == "failed" else None
-    yield Receipt(kind, at=time.time(), provider_id=message_id, error=error)  # the event has no time of its own
+    at = time.time()  # the event has no time of its own
+    yield Receipt(kind, at=at, provider_id=message_id, error=error, wa_ids=lids_of(chat))
 
 
 def _inbound_in(entry: Mapping[str, Any]) -> Iterator[Inbound]:
     key = fields_of(entry.get("key"))
     if key.get("fromMe") or not is_one_person(key.get("remoteJid")):
         return
-    number = number_of(key.get("remoteJid"), key.get("remoteJidAlt"), key.get("senderPn"))
+    person = person_in(key.get("remoteJid"), key.get("remoteJidAlt"), key.get("senderPn"))
     content = _content_in(fields_of(entry.get("message")))
     text, payload = _text_in(content)
-    if number is None or not (text or payload or any(name in content for name in _MEDIA)):
+    if person is None or not (text or payload or any(name in content for name in _MEDIA)):
         return
     yield Inbound(
-        number=number,
+        number=person[0],
+        wa_id=person[1],
         text=text,
         at=time_of(entry.get("messageTimestamp")),
         provider_id=text_of(key.get("id")) or None,

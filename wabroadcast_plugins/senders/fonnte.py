@@ -40,7 +40,7 @@ from wabroadcast_core import (
     hookimpl,
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
-from wabroadcast_plugins.senders.shared.jids import number_of
+from wabroadcast_plugins.senders.shared.jids import number_of, person_in
 from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, objects_in, time_of
 from wabroadcast_plugins.senders.shared.media import MEGABYTE, load_file
 from wabroadcast_plugins.senders.shared.refusals import TextRule, refusal_by_text, safe_detail, status_error
@@ -248,14 +248,15 @@ def _first_id(value: Any) -> str:
 
 def _read_inbound(entry: Mapping[str, Any]) -> Iterator[Inbound]:
     """Read a message from a person. Messages from a group have a ``member``; those of the device itself are skipped."""
-    number, device = number_of(entry.get("sender")), number_of(entry.get("device"))
-    if number is None or number == device or as_text(entry.get("member")):
+    person, device = person_in(entry.get("sender")), number_of(entry.get("device"))
+    if person is None or person[0] == device or as_text(entry.get("member")):
         return
     text = as_text(entry.get("message"))
     inbox_id = as_text(entry.get("inboxid"))
     yield Inbound(
-        number,
+        person[0],
         "" if text.lower() in _NO_TEXT else text,
         time_of(entry.get("timestamp")),
         provider_id=inbox_id if inbox_id != "0" else None,
+        wa_id=person[1],
     )

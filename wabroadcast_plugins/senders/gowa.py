@@ -39,7 +39,7 @@ from wabroadcast_core import (
     read_json,
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway, error_by_status
-from wabroadcast_plugins.senders.shared.jids import is_one_person, number_of
+from wabroadcast_plugins.senders.shared.jids import is_one_person, lids_of, number_of, person_in
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, text_of, texts_in, time_of
 from wabroadcast_plugins.senders.shared.media import check_message, load_file
 from wabroadcast_plugins.senders.shared.refusals import REACHOUT_TIMELOCK, find_refusal, refusal, safe_detail
@@ -285,15 +285,16 @@ def _receipts_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Receipt]:
     match payload.get("receipt_type"):
         case "delivered" | "read" as kind:
             for message_id in texts_in(payload.get("ids")):
-                yield Receipt(kind, at=at, provider_id=message_id)
+                yield Receipt(kind, at=at, provider_id=message_id, wa_ids=lids_of(payload.get("chat_id")))
 
 
 def _inbound_in(payload: Mapping[str, Any]) -> Iterator[Inbound]:
-    number = number_of(payload.get("from"))
-    if number is None or payload.get("is_from_me") or not is_one_person(payload.get("chat_id")):
+    person = person_in(payload.get("from"), payload.get("chat_id"), payload.get("from_lid"))
+    if person is None or payload.get("is_from_me") or not is_one_person(payload.get("chat_id")):
         return
     yield Inbound(
-        number=number,
+        number=person[0],
+        wa_id=person[1],
         text=text_of(payload.get("body")),
         at=time_of(payload.get("timestamp")),
         provider_id=text_of(payload.get("id")) or None,

@@ -42,7 +42,7 @@ from wabroadcast_core import (
     hookimpl,
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
-from wabroadcast_plugins.senders.shared.jids import number_of
+from wabroadcast_plugins.senders.shared.jids import person_in
 from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, objects_in, time_of
 from wabroadcast_plugins.senders.shared.media import MEGABYTE, check_message, load_file
 from wabroadcast_plugins.senders.shared.refusals import TextRule, refusal_by_text, safe_detail, status_error
@@ -240,14 +240,15 @@ def _read_receipt(entry: Mapping[str, Any]) -> Iterator[Receipt]:
 
 def _read_inbound(entry: Mapping[str, Any]) -> Iterator[Inbound]:
     """Read a message from a person. Messages from a group or from the connected phone itself are skipped."""
-    number = number_of(entry.get("phone"))
-    if number is None or _is_true(entry.get("isGroup")) or _is_true(entry.get("isFromMe")):
+    person = person_in(entry.get("phone"))
+    if person is None or _is_true(entry.get("isGroup")) or _is_true(entry.get("isFromMe")):
         return
     yield Inbound(
-        number,
+        person[0],
         as_text(entry.get("message")),
         time_of(entry.get("timestamp")),
         provider_id=as_text(entry.get("id")) or None,
+        wa_id=person[1],
     )
 
 

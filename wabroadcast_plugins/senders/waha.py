@@ -43,8 +43,10 @@ from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gate
 from wabroadcast_plugins.senders.shared.jids import (
     is_for_many,
     is_one_person,
+    known_as,
+    lids_of,
     message_id_of,
-    number_of,
+    person_in,
     wa_id_of,
 )
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, seconds_of, text_of, time_of
@@ -120,7 +122,7 @@ class WahaSender:
             raise OutcomeUnknown(error.reason, error.detail, provider_id=own_id) from error
         if message_id == own_id:
             await self._context.cache.put(_FOUND_TEXT, message_id, seconds=TEXT_CACHE_SECONDS)
-        return Accepted(provider_id=message_id, wa_id=wa_id_of(chat_id) or wa_id_of(body["chatId"]))
+        return Accepted(provider_id=message_id, wa_id=known_as(chat_id, body["chatId"]))
 
     async def find_message(self, message_id: str, number: str) -> Accepted | None:
         """Find a message by the id that was created from ours; the number is not needed.
@@ -359,19 +361,19 @@ def _receipts_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Receipt]:
     if not message_id or kind is None or payload.get("fromMe") is False or has_many:
         return
     code = fields_of(payload.get("error")).get("code")
-    yield Receipt(
-        kind, at=at, provider_id=message_id, error=late_failure(code, kind="waha") if kind == "failed" else None
-    )
+    error = late_failure(code, kind="waha") if kind == "failed" else None
+    yield Receipt(kind, at=at, provider_id=message_id, error=error, wa_ids=lids_of(chat_id))
 
 
 def _inbound_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Inbound]:
     if payload.get("fromMe") or not is_one_person(payload.get("from")):
         return
-    number = _author_in(payload)
-    if number is None:
+    author = _author_in(payload)
+    if author is None:
         return
     yield Inbound(
-        number=number,
+        number=author[0],
+        wa_id=author[1],
         text=text_of(payload.get("body")),
         at=seconds_of(payload.get("timestamp")) or at,
         provider_id=_split_id(payload.get("id"))[0] or None,
@@ -379,11 +381,11 @@ def _inbound_in(payload: Mapping[str, Any], *, at: float) -> Iterator[Inbound]:
     )
 
 
-def _author_in(payload: Mapping[str, Any]) -> str | None:
-    """Return the number of the author; for a hidden id, the number that GOWS or NOWEB gives beside it."""
+def _author_in(payload: Mapping[str, Any]) -> tuple[str, str | None] | None:
+    """Return the number and the hidden id of the author; GOWS and NOWEB may give the number beside the id."""
     raw = fields_of(payload.get("_data"))
     info, key = fields_of(raw.get("Info")), fields_of(raw.get("key"))
-    return number_of(payload.get("from"), info.get("SenderAlt"), key.get("remoteJidAlt"), key.get("senderPn"))
+    return person_in(payload.get("from"), info.get("SenderAlt"), key.get("remoteJidAlt"), key.get("senderPn"))
 
 
 def _events_in(payload: Mapping[str, Any]) -> Iterator[ConnectionEvent]:

@@ -39,7 +39,7 @@ from wabroadcast_core import (
     read_json,
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway, error_by_status
-from wabroadcast_plugins.senders.shared.jids import is_one_person, message_id_of, number_of
+from wabroadcast_plugins.senders.shared.jids import is_one_person, lids_of, message_id_of, person_in
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, objects_in, text_of, texts_in, time_of
 from wabroadcast_plugins.senders.shared.media import MEGABYTE, check_message, data_uri, in_base64, load_file
 from wabroadcast_plugins.senders.shared.refusals import find_refusal, safe_detail
@@ -259,18 +259,21 @@ def _receipts_in(event: Mapping[str, Any], *, state: str) -> Iterator[Receipt]:
     if kind is None or event.get("IsFromMe"):
         return
     for message_id in texts_in(event.get("MessageIDs")):
-        yield Receipt(kind, at=time_of(event.get("Timestamp")), provider_id=message_id)
+        yield Receipt(
+            kind, at=time_of(event.get("Timestamp")), provider_id=message_id, wa_ids=lids_of(event.get("Chat"))
+        )
 
 
 def _inbound_in(event: Mapping[str, Any]) -> Iterator[Inbound]:
     info = fields_of(event.get("Info"))
-    number = number_of(info.get("Sender"), info.get("SenderAlt"))
+    person = person_in(info.get("Sender"), info.get("SenderAlt"), info.get("Chat"))
     content = _text_in(fields_of(event.get("Message")))
-    if number is None or content is None or not _is_from_person(info):
+    if person is None or content is None or not _is_from_person(info):
         return
     text, reply_to = content
     yield Inbound(
-        number=number,
+        number=person[0],
+        wa_id=person[1],
         text=text,
         at=time_of(info.get("Timestamp")),
         provider_id=text_of(info.get("ID")) or None,

@@ -584,6 +584,36 @@ async def test_failures_of_one_broadcast_do_not_count_for_another() -> None:
 
 
 @simulated
+async def test_a_run_of_lost_answers_pauses_the_connection_and_not_the_broadcast() -> None:
+    sending = Sending()
+    through = live(FakeSender(OutcomeUnknown("http_502")))
+
+    await sending.send(through, *(pending(place, of=broadcast(1 + place % 2)) for place in range(4)))
+    assert sending.effects == []
+
+    await sending.send(through, *(pending(place) for place in range(4, 8)))
+    [(effect, connection_id, reason)] = sending.effects
+    assert (effect, connection_id) == ("pause_connection", 1)
+    assert reason.startswith("no_certain_answer: 5 sends in a row")
+
+
+@simulated
+async def test_sends_that_a_stop_ends_pause_no_connection() -> None:
+    sending = Sending()
+    through = live(FakeSender(asyncio.Event()))
+    for place in range(8):
+        sending.sends.start(through, pending(place))
+    await settle()
+    sending.stopping.set()
+
+    await sending.sends.finish(within=5)
+    await sending.background.wait(within=1)
+
+    assert [outcome.status for outcome in sending.recorder.outcomes] == ["unknown"] * 8
+    assert sending.effects == []
+
+
+@simulated
 async def test_a_stop_waits_for_sends_that_have_only_just_begun() -> None:
     sending = Sending()
     through = live(FakeSender(asyncio.Event()))

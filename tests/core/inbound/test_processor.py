@@ -332,6 +332,78 @@ async def test_a_person_whom_whatsapp_knows_by_another_id_is_opted_out_by_the_nu
     assert [number for _, number, _ in processing.replies.sent] == [number_of(5)]
 
 
+HIDDEN = Inbound("", "stop", START, wa_id="ID.777")
+
+
+@simulated
+async def test_a_person_who_hides_the_number_is_known_by_the_receipt_of_a_message_that_we_sent(
+    store: StoreHarness,
+) -> None:
+    processing = Processing(store)
+    receipt = Receipt("delivered", START, message_id=sent_message(store), wa_ids=("ID.777",))
+
+    await processing.processor.process_events(1, [receipt])
+    await processing.processor.process_events(1, [HIDDEN])
+
+    assert set(processing.blacklisted()) == {number_of(0)}
+    assert [number for _, number, _ in processing.replies.sent] == [number_of(0)]
+
+
+@simulated
+async def test_a_person_who_hides_the_number_is_known_by_an_event_that_had_both(store: StoreHarness) -> None:
+    processing = Processing(store)
+    told = Receipt("read", START, provider_id="not-ours", number=number_of(3), wa_ids=("ID.777",))
+
+    await processing.processor.process_events(1, [told, wrote("hi", place=4, wa_id="9988@lid")])
+    await processing.processor.process_events(1, [HIDDEN, Inbound("", "stop", START, wa_id="9988@lid")])
+
+    assert set(processing.blacklisted()) == {number_of(3), number_of(4)}
+
+
+@pytest.mark.parametrize(
+    "words", [pytest.param({"text": "stop"}, id="text"), pytest.param({"text": "", "preference": "stop"}, id="setting")]
+)
+@simulated
+async def test_a_person_who_hides_the_number_is_known_by_the_message_that_is_answered_and_from_then_on(
+    store: StoreHarness, words: dict[str, Any]
+) -> None:
+    processing = Processing(store)
+    [message] = hold_messages(store, 1)
+    sent = Outcome(message.key, MessageStatus.SENT, True, connection_id=1, provider_id="3EB0C1", sent_at=START)
+    store.record(sent, worker_id=7)
+
+    await processing.processor.process_events(1, [Inbound("", "hi", START, wa_id="9988@lid", reply_to="3EB0C1")])
+    assert set(processing.blacklisted()) == set()
+
+    await processing.processor.process_events(1, [Inbound("", at=START, wa_id="9988@lid", **words)])
+    assert set(processing.blacklisted()) == {number_of(0)}
+
+
+@simulated
+async def test_an_opt_out_of_a_person_whom_nothing_shows_is_logged(
+    store: StoreHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    processing = Processing(store)
+
+    await processing.processor.process_events(1, [HIDDEN, Inbound("", "hi", START, reply_to="of-another")])
+
+    assert processing.blacklisted() == {}
+    assert [text for _, text in processing.notified] == ["stop", "hi"]
+    [record] = caplog.records
+    assert "connection c1: 1 opt-outs have no effect" in record.getMessage()
+
+
+@simulated
+async def test_an_argentinian_number_is_opted_out_in_both_of_its_forms(store: StoreHarness) -> None:
+    processing = Processing(store)
+
+    await processing.processor.process_events(1, [Inbound("+5491155550001", "stop", START)])
+    assert set(processing.blacklisted()) == {"+5491155550001", "+541155550001"}
+
+    await processing.processor.process_events(1, [Inbound("+5491155550001", "start", START + 1)])
+    assert set(processing.blacklisted()) == set()
+
+
 @pytest.mark.parametrize(
     ("message", "texts"),
     [

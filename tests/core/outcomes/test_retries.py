@@ -297,6 +297,26 @@ def test_unknown_messages_are_held_until_a_person_retries_them(
     assert broadcaster.status(job_id).counts.sent == 3
 
 
+@ON_SQLITE
+def test_a_provider_that_is_down_pauses_its_connection_and_keeps_the_rest_of_the_audience(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider
+) -> None:
+    broadcaster.connections.save("slow", {"sender": "scripted", "rate": {"messages": 50, "perSeconds": 1}})
+    provider.decide = lambda _, __: OutcomeUnknown("http_502")
+    job_id = broadcaster.submit(text_to("slow"), people(60)).job_id
+    wait_for(lambda: broadcaster.connections.get("slow").state == "paused", what="the pause of the connection")
+    wait_for(lambda: not broadcaster.status(job_id).counts.processing, what="the end of the sends")
+    burnt = broadcaster.status(job_id)
+
+    provider.decide = lambda _, __: None
+    broadcaster.connections.resume("slow")
+    _await_status(broadcaster, job_id, "completed")
+
+    assert (burnt.status, burnt.counts.unknown < 40) == ("processing", True)
+    assert set(provider.counts().values()) == {1}
+    assert broadcaster.status(job_id).counts.sent == 60 - burnt.counts.unknown
+
+
 @pytest.mark.slow
 @ON_SQLITE
 @pytest.mark.parametrize("status", [MessageStatus.SENT, MessageStatus.SKIPPED, MessageStatus.CANCELLED])

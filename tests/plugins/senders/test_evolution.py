@@ -246,7 +246,7 @@ def test_the_time_limit_of_a_send_exceeds_its_typing_time(typing: int, timeout: 
     ("jid", "wa_id"),
     [
         pytest.param("553188887777@s.whatsapp.net", "553188887777", id="another-id-than-the-number"),
-        pytest.param("212345678901234@lid", None, id="hidden"),
+        pytest.param("212345678901234@lid", "212345678901234@lid", id="hidden"),
         pytest.param(None, None, id="none"),
     ],
 )
@@ -643,7 +643,7 @@ def test_a_reply_has_the_id_of_the_message_that_it_answers(entry: dict[str, Any]
         pytest.param({"remoteJid": "9988@lid", "remoteJidAlt": JID}, NUMBER, id="beside-a-hidden-id"),
         pytest.param({"remoteJid": "9988@lid", "senderPn": f"{DIGITS}:4@s.whatsapp.net"}, NUMBER, id="older-name"),
         pytest.param({"remoteJid": "5215512345678@s.whatsapp.net"}, "+525512345678", id="old-form-of-mexico"),
-        pytest.param({"remoteJid": "9988@lid"}, None, id="hidden"),
+        pytest.param({"remoteJid": "9988@lid"}, "", id="hidden"),
         pytest.param({"remoteJid": JID, "fromMe": True}, None, id="our-own"),
         pytest.param({"remoteJid": "1203@g.us", "participant": JID}, None, id="group"),
         pytest.param({"remoteJid": "1203@newsletter"}, None, id="channel"),
@@ -651,10 +651,26 @@ def test_a_reply_has_the_id_of_the_message_that_it_answers(entry: dict[str, Any]
         pytest.param({}, None, id="no-sender"),
     ],
 )
-def test_only_messages_from_people_with_a_number_are_inbound(key: dict[str, Any], number: str | None) -> None:
+def test_only_messages_from_people_are_inbound(key: dict[str, Any], number: str | None) -> None:
     found = parse("messages.upsert", inbound({"conversation": "hi"}) | {"key": {"id": "IN1", **key}})
 
     assert [message.number for message in found if isinstance(message, Inbound)] == ([] if number is None else [number])
+
+
+def test_a_person_who_hides_the_number_is_known_by_the_id_and_by_the_message_that_is_answered() -> None:
+    entry = inbound({"conversation": "STOP"}) | {"contextInfo": {"stanzaId": "3EB0C1"}}
+
+    [found] = parse("messages.upsert", entry | {"key": {"id": "IN1", "remoteJid": "77123400001:3@lid"}})
+
+    assert isinstance(found, Inbound)
+    assert (found.number, found.wa_id, found.reply_to) == ("", "77123400001@lid", "3EB0C1")
+
+
+def test_a_receipt_in_a_chat_with_a_hidden_id_carries_the_id() -> None:
+    [found] = parse("messages.update", {"keyId": "3EB0C1", "remoteJid": "77123400001@lid", "status": "READ"})
+
+    assert isinstance(found, Receipt)
+    assert found.wa_ids == ("77123400001@lid",)
 
 
 @pytest.mark.parametrize("message", [{}, None, {"reactionMessage": {"text": "👍"}}, {"protocolMessage": {"type": 0}}])

@@ -400,7 +400,6 @@ def test_an_image_is_inbound_without_its_placeholder_text() -> None:
         pytest.param({"sender": "6281100000000", "device": "6281100000000"}, id="from-ourselves"),
         pytest.param({"sender": "120363041234567890"}, id="too-long-for-a-number"),
         pytest.param({"sender": "status@broadcast"}, id="a-status"),
-        pytest.param({"sender": "123456789012345@lid"}, id="a-hidden-id"),
         pytest.param({"sender": ["6281234567801"]}, id="no-text"),
     ],
 )
@@ -456,3 +455,10 @@ def test_parsing_never_raises_for_any_bytes(body: bytes) -> None:
 def test_a_delay_is_seconds_or_a_range(delay: str) -> None:
     with pytest.raises(ValueError, match="delay"):
         make_sender(delay=delay)
+
+
+def test_a_person_who_hides_the_number_is_known_by_the_id() -> None:
+    [found] = parse({"message": "STOP", "sender": "123456789012345@lid"})
+
+    assert isinstance(found, Inbound)
+    assert (found.number, found.wa_id) == ("", "123456789012345@lid")

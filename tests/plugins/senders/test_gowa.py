@@ -505,8 +505,28 @@ def test_a_message_from_a_person_is_inbound() -> None:
     found = make_sender().parse_webhook(hook({"event": "message", "device_id": OWN_JID, "payload": MESSAGE}))
 
     assert found == [
-        Inbound(NUMBER, text="STOP", at=1_752_878_660, provider_id="3EB0C127D7BACC83D6A1", reply_to="3EB01")
+        Inbound(
+            NUMBER,
+            text="STOP",
+            at=1_752_878_660,
+            provider_id="3EB0C127D7BACC83D6A1",
+            reply_to="3EB01",
+            wa_id="251556368777322@lid",
+        )
     ]
+
+
+@pytest.mark.parametrize(
+    ("chat", "number"),
+    [pytest.param(JID, NUMBER, id="the-chat-shows-it"), pytest.param("251556368777322@lid", "", id="hidden")],
+)
+def test_a_person_whose_id_is_hidden_is_known_by_the_chat_or_by_the_id(chat: str, number: str) -> None:
+    payload = {**MESSAGE, "from": "251556368777322@lid", "chat_id": chat}
+
+    [found] = make_sender().parse_webhook(hook({"event": "message", "payload": payload}))
+
+    assert isinstance(found, Inbound)
+    assert (found.number, found.wa_id, found.reply_to) == (number, "251556368777322@lid", "3EB01")
 
 
 def test_a_message_without_text_is_inbound_too() -> None:
@@ -524,7 +544,6 @@ def test_a_message_without_text_is_inbound_too() -> None:
         pytest.param({"event": "message", "payload": {**MESSAGE, "chat_id": "1203634@g.us"}}, id="group"),
         pytest.param({"event": "message", "payload": {**MESSAGE, "chat_id": "status@broadcast"}}, id="status"),
         pytest.param({"event": "message", "payload": {**MESSAGE, "chat_id": "12@newsletter"}}, id="channel"),
-        pytest.param({"event": "message", "payload": {**MESSAGE, "from": "251556368777322@lid"}}, id="hidden-number"),
         pytest.param({"event": "message.reaction", "payload": {**MESSAGE, "reaction": "👍"}}, id="reaction"),
         pytest.param({"event": "message.ack", "payload": {"ids": ["1"], "receipt_type": "read-self"}}, id="read-by-us"),
         pytest.param({"event": "message.ack", "payload": {"ids": "1", "receipt_type": "read"}}, id="ids-are-no-list"),

@@ -267,7 +267,7 @@ def test_links_get_a_preview_if_the_settings_or_the_message_say_so(
         pytest.param(
             {"id": "true_553188887777@c.us_ABC"}, Accepted("ABC", wa_id="553188887777"), id="another-id-than-the-number"
         ),
-        pytest.param({"id": "true_9988@lid_ABC"}, Accepted("ABC", wa_id=DIGITS), id="hidden"),
+        pytest.param({"id": "true_9988@lid_ABC"}, Accepted("ABC", wa_id="9988@lid"), id="hidden"),
         pytest.param(
             {"id": "true_628111222333@c.us_ABC_9@lid"}, Accepted("ABC", wa_id="628111222333"), id="four-parts"
         ),
@@ -609,7 +609,7 @@ def test_a_failed_number_check_is_an_error(gateway: Loopback, answer: ProviderAn
         pytest.param(
             "553188887777@s.whatsapp.net", "553188887777@c.us", "553188887777", id="in-the-form-of-the-waha-engine"
         ),
-        pytest.param("9988776655@lid", "9988776655@lid", None, id="hidden"),
+        pytest.param("9988776655@lid", "9988776655@lid", "9988776655@lid", id="hidden"),
         pytest.param("1203@g.us", "5531988887777@c.us", "5531988887777", id="no-person"),
         pytest.param(None, "5531988887777@c.us", "5531988887777", id="no-chat-id"),
     ],
@@ -622,7 +622,7 @@ def test_a_chat_that_was_looked_up_is_written_to_by_the_id_it_has(
         gateway,
         {
             "/api/contacts": ProviderAnswer(200, {"numberExists": True, "chatId": found}),
-            "/api/sendText": ProviderAnswer(201, {"id": "true_9988776655@lid_ABC"}),
+            "/api/sendText": ProviderAnswer(201, {"id": "ABC"}),
         },
     )
 
@@ -827,8 +827,8 @@ def test_a_message_without_text_or_time_is_inbound_too(payload: dict[str, Any], 
         ),
         pytest.param({"from": "9988@lid", "_data": {"key": {"remoteJidAlt": CHAT}}}, NUMBER, id="noweb"),
         pytest.param({"from": "9988@lid", "_data": {"key": {"senderPn": CHAT}}}, NUMBER, id="older-noweb"),
-        pytest.param({"from": "9988@lid", "_data": {"Info": {"SenderAlt": ""}}}, None, id="hidden"),
-        pytest.param({"from": "9988@lid", "_data": "?"}, None, id="hidden-without-an-object"),
+        pytest.param({"from": "9988@lid", "_data": {"Info": {"SenderAlt": ""}}}, "", id="hidden"),
+        pytest.param({"from": "9988@lid", "_data": "?"}, "", id="hidden-without-an-object"),
         pytest.param({"fromMe": True}, None, id="from-ourselves"),
         pytest.param({"from": "1203@g.us", "participant": CHAT}, None, id="group"),
         pytest.param({"from": "1203@newsletter"}, None, id="channel"),
@@ -836,10 +836,26 @@ def test_a_message_without_text_or_time_is_inbound_too(payload: dict[str, Any], 
         pytest.param({"from": None}, None, id="no-sender"),
     ],
 )
-def test_only_messages_from_people_with_a_number_are_inbound(payload: dict[str, Any], number: str | None) -> None:
+def test_only_messages_from_people_are_inbound(payload: dict[str, Any], number: str | None) -> None:
     found = parse("message", inbound(**payload))
 
     assert [message.number for message in found if isinstance(message, Inbound)] == ([] if number is None else [number])
+
+
+def test_a_person_who_hides_the_number_is_known_by_the_id_and_by_the_message_that_is_answered() -> None:
+    reply = {"from": "77123400001@lid", "body": "STOP", "replyTo": {"id": "true_77123400001@lid_3EB0C1"}}
+
+    [found] = parse("message", inbound(**reply))
+
+    assert isinstance(found, Inbound)
+    assert (found.number, found.wa_id, found.reply_to) == ("", "77123400001@lid", "3EB0C1")
+
+
+def test_an_ack_in_a_chat_with_a_hidden_id_carries_the_id() -> None:
+    [found] = parse("message.ack", {"id": "true_77123400001@lid_3EB0C1", "ack": 2})
+
+    assert isinstance(found, Receipt)
+    assert (found.provider_id, found.wa_ids) == ("3EB0C1", ("77123400001@lid",))
 
 
 @pytest.mark.parametrize(

@@ -416,7 +416,23 @@ def test_the_state_of_an_accepted_message_is_kept(meta: Meta, state: str) -> Non
     assert meta.send(message_to(NUMBER)) == Accepted("wamid.7", "628123456789", state)
 
 
-@pytest.mark.parametrize("contacts", [None, [], [{}], [{"user_id": "US.1349"}], [{"wa_id": 7}], "?"], ids=str)
+@pytest.mark.parametrize(
+    ("contact", "wa_id"),
+    [
+        pytest.param({"user_id": "US.1349"}, "US.1349", id="only-the-user-id"),
+        pytest.param({"input": "+62812", "wa_id": "62812", "user_id": "US.1349"}, "US.1349", id="beside-the-number"),
+        pytest.param({"input": "55119", "wa_id": "5511", "user_id": "US.1349"}, "5511", id="beside-another-id"),
+    ],
+)
+def test_the_id_that_a_person_keeps_is_returned_where_the_number_is_no_news(
+    meta: Meta, contact: dict[str, str], wa_id: str
+) -> None:
+    meta.answer = ProviderAnswer(200, {"contacts": [contact], "messages": [{"id": "wamid.7"}]})
+
+    assert meta.send(message_to(NUMBER)) == Accepted("wamid.7", wa_id, "accepted")
+
+
+@pytest.mark.parametrize("contacts", [None, [], [{}], [{"wa_id": 7}], "?"], ids=str)
 def test_an_answer_may_lack_the_persons_id(meta: Meta, contacts: object) -> None:
     meta.answer = ProviderAnswer(200, {"contacts": contacts, "messages": [{"id": "wamid.7"}]})
 

@@ -310,7 +310,6 @@ def test_a_reply_has_the_id_of_the_message_that_it_answers() -> None:
         pytest.param(message("unsupported", {}, errors=[{"code": 131051}]), id="unsupported"),
         pytest.param(message("interactive", {"type": "nfm_reply", "nfm_reply": {}}), id="a-form"),
         pytest.param(message(group_id="Y2FwaV9ncm91cA"), id="in-a-group"),
-        pytest.param(message(sender="US.13491208655302741918"), id="a-user-id"),
         pytest.param(message(sender=628123456789), id="a-number-as-an-integer"),
         pytest.param(without(message(), "from"), id="no-sender"),
         pytest.param(without(message(), "timestamp"), id="no-time"),
@@ -331,10 +330,65 @@ def test_the_number_may_be_in_the_contacts() -> None:
     assert found.number == "+628123456789"
 
 
-def test_a_person_with_only_a_user_name_is_skipped() -> None:
-    hidden = without(message(user_id="US.134912"), "from")
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        pytest.param(without(message(from_user_id="ID.777"), "from"), id="in-the-message"),
+        pytest.param(without(message(), "from"), id="in-the-contacts"),
+        pytest.param(message(sender="ID.777"), id="in-place-of-the-number"),
+    ],
+)
+def test_a_person_who_hides_the_number_is_known_by_the_user_id(hidden: dict[str, Any]) -> None:
+    [found] = read(callback(change(contacts=[{"user_id": "ID.777"}], messages=[hidden])))
 
-    assert read(callback(change(contacts=[{"user_id": "US.134912"}], messages=[hidden]))) == []
+    assert isinstance(found, Inbound)
+    assert (found.number, found.wa_id) == ("", "ID.777")
+
+
+def test_a_user_id_beside_the_number_is_kept() -> None:
+    contact = {"wa_id": "628123456789", "user_id": "ID.777"}
+
+    [found] = read(callback(change(contacts=[contact], messages=[message()])))
+
+    assert isinstance(found, Inbound)
+    assert (found.number, found.wa_id) == ("+628123456789", "ID.777")
+
+
+def test_the_contact_of_another_person_is_not_taken() -> None:
+    contact = {"wa_id": "628111111111", "user_id": "ID.1"}
+
+    [found] = read(callback(change(contacts=[contact], messages=[message(from_user_id="ID.777")])))
+
+    assert isinstance(found, Inbound)
+    assert (found.number, found.wa_id) == ("+628123456789", "ID.777")
+
+
+def test_a_status_says_whose_a_user_id_is() -> None:
+    [found] = read(callback(change(statuses=[status(recipient_user_id="ID.777")])))
+
+    assert isinstance(found, Receipt)
+    assert (found.number, found.wa_ids) == ("+628123456789", ("ID.777",))
+
+
+@pytest.mark.parametrize(
+    ("wa_id", "number"),
+    [
+        pytest.param("551187650001", "+5511987650001", id="brazil"),
+        pytest.param("5215512340001", "+525512340001", id="mexico"),
+    ],
+)
+def test_an_id_in_an_old_form_gives_the_number_that_is_stored(wa_id: str, number: str) -> None:
+    [written, preferred] = read(callback(change(messages=[message(sender=wa_id)]), preference("stop", wa_id=wa_id)))
+
+    assert isinstance(written, Inbound)
+    assert isinstance(preferred, Inbound)
+    assert (written.number, preferred.number) == (number, number)
+
+
+def test_a_preference_of_a_person_who_hides_the_number_carries_the_user_id() -> None:
+    [found] = read(callback(preference("stop", wa_id=None, user_id="ID.777")))
+
+    assert found == Inbound("", "", 1731705721.0, preference="stop", wa_id="ID.777")
 
 
 def test_a_text_holds_only_characters_that_a_database_accepts() -> None:
@@ -433,6 +487,43 @@ def test_account_events_change_the_state_of_the_connection(event: dict[str, Any]
 )
 def test_other_account_events_yield_nothing(event: dict[str, Any]) -> None:
     assert read(callback(event)) == []
+
+
+# --- two numbers of one app: Meta calls one address for both
+
+OTHER_ID = "106540352249999"
+
+
+@pytest.mark.parametrize(
+    ("change_", "concerns"),
+    [
+        pytest.param(change(number_id=OTHER_ID, statuses=[status()]), True, id="statuses"),
+        pytest.param(change(number_id=OTHER_ID, messages=[message()]), True, id="messages"),
+        pytest.param(change("user_preferences", number_id=OTHER_ID, user_preferences=[]), True, id="preferences"),
+        pytest.param(account("ACCOUNT_DELETED"), True, id="news-of-the-account"),
+        pytest.param(change(statuses=[status()]), False, id="of-the-called-number"),
+        pytest.param(quality("RESTRICTED"), False, id="quality-of-a-number-that-is-not-known-as-this-one"),
+    ],
+)
+def test_a_call_to_another_address_concerns_the_number_that_it_names(
+    *, change_: dict[str, Any], concerns: bool
+) -> None:
+    body = json.dumps(callback(change_)).encode()
+
+    assert make_sender(phoneNumberId=OTHER_ID).concerned_by(call(body)) is concerns
+
+
+def test_news_of_another_account_or_number_of_the_app_changes_nothing() -> None:
+    sender = make_sender()
+    sender.parse_webhook(call(json.dumps(callback(change(statuses=[status()]))).encode()))
+    other_account = {"entry": [{"id": "77", "changes": [account("ACCOUNT_DELETED")]}]}
+    other_number = callback({**quality("RESTRICTED"), "value": {"display_phone_number": "1555", "event": "RESTRICTED"}})
+
+    for document in (other_account, other_number):
+        request = call(json.dumps(document).encode())
+        assert (sender.parse_webhook(request), sender.concerned_by(request)) == ([], False)
+    own = call(json.dumps(callback(account("ACCOUNT_DELETED"), quality("RESTRICTED"))).encode())
+    assert (len(sender.parse_webhook(own)), sender.concerned_by(own)) == (2, True)
 
 
 # --- any document

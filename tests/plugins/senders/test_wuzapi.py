@@ -477,6 +477,15 @@ def test_a_message_from_a_person_is_inbound(message: object, text: str, reply_to
     ]
 
 
+def test_a_person_whose_number_is_hidden_is_known_by_the_id() -> None:
+    hidden = message_call({"conversation": "STOP"}, Chat="2515@lid", Sender="2515:3@lid")
+
+    [found] = make_sender().parse_webhook(form_call(hidden))
+
+    assert isinstance(found, Inbound)
+    assert (found.number, found.wa_id) == ("", "2515@lid")
+
+
 def test_a_person_with_a_hidden_id_is_identified_by_the_alternative_id() -> None:
     hidden = message_call({"conversation": "Ya"}, Chat="2515@lid", Sender="2515:3@lid", SenderAlt=JID)
 
@@ -522,7 +531,6 @@ def test_states_of_the_account_are_connection_events(kind: str, event: Connectio
         pytest.param(message_call({"conversation": "Ya"}, IsGroup=True, Chat="1203634@g.us"), id="group"),
         pytest.param(message_call({"conversation": "Ya"}, Chat="status@broadcast"), id="status"),
         pytest.param(message_call({"conversation": "Ya"}, Chat="12@newsletter"), id="channel"),
-        pytest.param(message_call({"conversation": "Ya"}, Sender="2515@lid"), id="hidden-number"),
         pytest.param(message_call({"reactionMessage": {"text": "👍"}}), id="reaction"),
         pytest.param(message_call({"protocolMessage": {"type": 0}}), id="revoked"),
         pytest.param(message_call("Ya"), id="message-is-no-object"),

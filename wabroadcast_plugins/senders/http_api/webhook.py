@@ -16,7 +16,7 @@ from wabroadcast_core import (
 from wabroadcast_plugins.senders.http_api.calls import HeaderName
 from wabroadcast_plugins.senders.http_api.matches import Condition
 from wabroadcast_plugins.senders.http_api.paths import ManyPathText, Path, PathText
-from wabroadcast_plugins.senders.shared.jids import number_of
+from wabroadcast_plugins.senders.shared.jids import person_in
 from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, time_of
 from wabroadcast_plugins.senders.shared.refusals import safe_detail
 from wabroadcast_plugins.senders.shared.setting_types import Matches
@@ -143,13 +143,14 @@ class InboundEvents(Events):
     def read(self, document: Any) -> Iterator[Inbound]:
         """Yield the messages from people in a call."""
         for event in self.find(document):
-            if number := number_of(_value_at(event, self.number)):
+            if person := person_in(_value_at(event, self.number)):
                 yield Inbound(
-                    number,
+                    person[0],
                     _text_at(event, self.text),
                     time_of(_value_at(event, self.time)),
                     provider_id=_text_at(event, self.provider_id) or None,
                     reply_to=_text_at(event, self.reply_to) or None,
+                    wa_id=person[1],
                 )
 
 

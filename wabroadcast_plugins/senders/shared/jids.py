@@ -25,10 +25,15 @@ _KINDS: Final[Mapping[str, JidKind]] = {
     "broadcast": "broadcast",  # status@broadcast, and broadcast lists
 }
 _USER: Final = re.compile(r"([1-9]\d{6,14})(?:\.\d+)?(?::\d+)?", re.ASCII)
+_HIDDEN: Final = re.compile(r"(\d{1,20})(?:\.\d+)?(?::\d+)?@lid", re.ASCII | re.IGNORECASE)
 _SEPARATORS: Final = str.maketrans("", "", " -")
 _OLD_FORMS: Final = (
     (re.compile(r"521(\d{10})", re.ASCII), r"52\1"),  # Mexico dropped the 1 of mobile numbers in 2019
     (re.compile(r"55(\d\d)([689]\d{7})", re.ASCII), r"55\g<1>9\2"),  # Brazil added a 9, except to numbers with 7
+    (re.compile(r"229([4-9]\d{7})", re.ASCII), r"22901\1"),  # Benin added 01 in 2024
+    (re.compile(r"225([04-9][0-3]\d{6})", re.ASCII), r"22501\1"),  # Ivory Coast added two digits, by operator, in 2021
+    (re.compile(r"225([04-9][4-6]\d{6})", re.ASCII), r"22505\1"),
+    (re.compile(r"225([04-9][7-9]\d{6})", re.ASCII), r"22507\1"),
 )
 
 
@@ -68,6 +73,31 @@ def wa_id_of(value: object) -> str | None:
         user = as_text(value).removeprefix("+").translate(_SEPARATORS)
     match = _USER.fullmatch(user)
     return None if match is None else match[1]
+
+
+def lid_of(*values: object) -> str | None:
+    """Return the first hidden id among the values, without its device: ``<digits>@lid``; None if there is none."""
+    for value in values:
+        if isinstance(value, str) and (match := _HIDDEN.fullmatch(value)):
+            return f"{match[1]}@lid"
+    return None
+
+
+def lids_of(*values: object) -> tuple[str, ...]:
+    """Return the first hidden id among the values as the ids of a receipt's recipient, if there is one."""
+    lid = lid_of(*values)
+    return (lid,) if lid else ()
+
+
+def known_as(*jids: object) -> str | None:
+    """Return the id by which WhatsApp knows a recipient: the hidden one, if there is one."""
+    return lid_of(*jids) or next(filter(None, map(wa_id_of, jids)), None)
+
+
+def person_in(*values: object) -> tuple[str, str | None] | None:
+    """Return a person's number, which is empty if it is hidden, and hidden id; None if the values have neither."""
+    number, lid = number_of(*values), lid_of(*values)
+    return (number or "", lid) if number or lid else None
 
 
 def message_id_of(message_id: str) -> str:

@@ -47,7 +47,13 @@ from wabroadcast_plugins.senders.shared.setting_types import Address, Matches
 from wabroadcast_plugins.senders.whatsapp_cloud.errors import MetaError, error_in, error_without_send, refusal_of
 from wabroadcast_plugins.senders.whatsapp_cloud.messages import MEDIA_KINDS, Files, build_body, uploads_in
 from wabroadcast_plugins.senders.whatsapp_cloud.uploads import MEDIA_BYTES, MEDIA_TYPES, Uploads
-from wabroadcast_plugins.senders.whatsapp_cloud.webhooks import check_handshake, check_signature, read_events
+from wabroadcast_plugins.senders.whatsapp_cloud.webhooks import (
+    OwnNumber,
+    check_handshake,
+    check_signature,
+    is_concerned,
+    read_events,
+)
 
 UPLOAD_SECONDS: Final = 80.0  # with a usual send after it, this is less than the setting send_seconds
 _CHECKED_FIELDS: Final = ("display_phone_number", "verified_name", "quality_rating", "status")
@@ -107,6 +113,7 @@ class WhatsAppCloudSender:
         self._authorized = {"Authorization": f"Bearer {self._token}"}
         self._json_headers = {**self._authorized, "Content-Type": "application/json"}
         self._url = f"{settings.base_url.rstrip('/')}/{settings.api_version}/{settings.phone_number_id}"
+        self._own_number = OwnNumber(settings.phone_number_id)
         self._uploads = Uploads(context, phone_number_id=settings.phone_number_id, upload=self._upload)
 
     async def send(self, message: OutgoingMessage) -> Accepted:
@@ -147,7 +154,10 @@ class WhatsAppCloudSender:
         return None
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
-        return read_events(request.body, phone_number_id=self._settings.phone_number_id)
+        return read_events(request.body, own=self._own_number)
+
+    def concerned_by(self, request: WebhookRequest) -> bool:
+        return is_concerned(request.body, own=self._own_number)
 
     async def aclose(self) -> None:
         await self._uploads.close()
@@ -207,7 +217,13 @@ def _accepted(reply: Reply) -> Accepted:
 
 
 def _wa_id_in(answer: object) -> str | None:
+    """Return Meta's id of the recipient: the one that stays where the number is hidden, if the number is no news."""
     match answer:
+        case {"contacts": [{"user_id": str(user_id)} as contact, *_]} if contact.get("wa_id") in {
+            None,
+            str(contact.get("input")).lstrip("+"),
+        }:
+            return user_id
         case {"contacts": [{"wa_id": str(wa_id)}, *_]}:
             return wa_id
     return None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from wabroadcast_core import (
@@ -14,6 +15,7 @@ from wabroadcast_core import (
     WebhookRequest,
     read_json,
 )
+from wabroadcast_plugins.senders.shared.jids import number_of
 from wabroadcast_plugins.senders.shared.signatures import hmac_of, same_text
 from wabroadcast_plugins.senders.whatsapp_cloud.errors import MetaError, classify
 
@@ -40,7 +42,7 @@ _BAN_STATES: Final[Mapping[str, Literal["up", "down"]]] = {
     "REINSTATE": "up",
 }
 _CANNOT_SEND: Final = "Meta reports that the account cannot send: look it up in WhatsApp Manager"
-_NUMBER: Final = re.compile(r"\+?([0-9]{5,20})")
+_USER_ID: Final = re.compile(r"[A-Z]{2}\.[A-Za-z0-9._-]{1,150}")
 _SECONDS: Final = re.compile(r"[0-9]{1,11}")
 
 
@@ -81,39 +83,104 @@ def check_signature(request: WebhookRequest, *, app_secret: str) -> None:
 # --- the events --------------------------------------------------------------------------------------------------
 
 
-def read_events(body: bytes, *, phone_number_id: str) -> list[ProviderEvent]:
+@dataclass(slots=True)
+class OwnNumber:
+    """A connection's phone number as Meta's calls name it, by its id, or in news of accounts by other names.
+
+    The other names are learned from calls with the id: Meta calls one address for all numbers of an app.
+    """
+
+    phone_number_id: str
+    account_id: str = ""  # of the WhatsApp Business account; empty until it is known
+    display_number: str = ""
+
+    def sees_itself(self, value: Part, *, account_id: str) -> bool:
+        """Return whether a change names this number's id. If it does, note the other names."""
+        metadata = _part(value, "metadata")
+        if metadata.get("phone_number_id") != self.phone_number_id:
+            return False
+        self.account_id = account_id or self.account_id
+        self.display_number = _digits_in(metadata) or self.display_number
+        return True
+
+
+def read_events(body: bytes, *, own: OwnNumber) -> list[ProviderEvent]:
     """Return the events of a call that concern this phone number. Parts of an unknown shape are skipped."""
-    document = read_json(body)
-    changes = [change for entry in _parts(document, "entry") for change in _parts(entry, "changes")]
-    return [event for change in changes for event in _read_change(change, phone_number_id)]
+    return [
+        event
+        for account_id, change in _changes_in(body)
+        for event in _read_change(change, own=own, account_id=account_id)
+    ]
 
 
-def _read_change(change: Part, phone_number_id: str) -> Iterator[ProviderEvent]:
+def is_concerned(body: bytes, *, own: OwnNumber) -> bool:
+    """Return whether a call to another number's address has news of this number."""
+    return any(_concerns(change, own=own, account_id=account_id) for account_id, change in _changes_in(body))
+
+
+def _changes_in(body: bytes) -> list[tuple[str, Part]]:
+    """Return the changes of a call, each with the id of its account."""
+    entries = _parts(read_json(body), "entry")
+    return [(_text(entry, "id"), change) for entry in entries for change in _parts(entry, "changes")]
+
+
+def _concerns(change: Part, *, own: OwnNumber, account_id: str) -> bool:
     value = _part(change, "value")
     match change.get("field"):
-        case "messages" if _is_ours(value, phone_number_id):
-            yield from filter(None, map(_read_status, _parts(value, "statuses")))
+        case "account_update":
+            return own.account_id in {"", account_id}
+        case "phone_number_quality_update":
+            return own.display_number != "" and own.display_number == _digits_in(value)
+    return own.sees_itself(value, account_id=account_id)
+
+
+def _is_of_another(change: Part, *, own: OwnNumber, account_id: str) -> bool:
+    """Return whether news of an account or a number surely is not of this one."""
+    if change.get("field") == "account_update":
+        return "" not in {own.account_id, account_id} and own.account_id != account_id
+    display_number = _digits_in(_part(change, "value"))
+    return "" not in {own.display_number, display_number} and own.display_number != display_number
+
+
+def _digits_in(part: Part) -> str:
+    return re.sub(r"[^0-9]", "", _text(part, "display_phone_number"))
+
+
+def _read_change(change: Part, *, own: OwnNumber, account_id: str) -> Iterator[ProviderEvent]:
+    value = _part(change, "value")
+    is_ours = own.sees_itself(value, account_id=account_id)
+    match change.get("field"):
+        case "messages" if is_ours:
+            yield from filter(None, (_read_status(status, value) for status in _parts(value, "statuses")))
             yield from filter(None, (_read_message(message, value) for message in _parts(value, "messages")))
-        case "user_preferences" if _is_ours(value, phone_number_id):
+        case "user_preferences" if is_ours:
             yield from filter(None, (_read_preference(each, value) for each in _parts(value, "user_preferences")))
+        case "account_update" | "phone_number_quality_update" if _is_of_another(change, own=own, account_id=account_id):
+            return
         case "account_update":
             yield from filter(None, [_read_account(value)])
         case "phone_number_quality_update" if _text(value, "event") == "RESTRICTED":  # flagged numbers can still send
             yield ConnectionEvent("down", f"quality_restricted: {_CANNOT_SEND}")
 
 
-def _is_ours(value: Part, phone_number_id: str) -> bool:
-    return _part(value, "metadata").get("phone_number_id") == phone_number_id
-
-
-def _read_status(status: Part) -> Receipt | None:
+def _read_status(status: Part, value: Part) -> Receipt | None:
     kind = _RECEIPTS.get(_text(status, "status"))
     at = _time_of(status)
     message_id, provider_id = _text(status, "biz_opaque_callback_data"), _text(status, "id")
     if kind is None or at is None or not (message_id or provider_id) or status.get("recipient_type") == "group":
         return None
     error = _error_in(status) if kind == "failed" else None
-    return Receipt(kind, at, message_id=message_id or None, provider_id=provider_id or None, error=error)
+    user_id = _user_id_of(status, "recipient_user_id", value)
+    number = _number_of(status.get("recipient_id"), user_id, value) if user_id else None
+    return Receipt(
+        kind,
+        at,
+        message_id=message_id or None,
+        provider_id=provider_id or None,
+        error=error,
+        number=number,
+        wa_ids=(user_id,) if user_id else (),
+    )
 
 
 def _error_in(status: Part) -> SendError:
@@ -123,12 +190,14 @@ def _error_in(status: Part) -> SendError:
 
 
 def _read_message(message: Part, value: Part) -> Inbound | None:
-    number, at, content = _number_of(message.get("from"), value), _time_of(message), _content_of(message)
-    if number is None or at is None or content is None or "group_id" in message:
+    user_id = _user_id_of(message, "from_user_id", value) or _user_id(message.get("from"))
+    number, at, content = _number_of(message.get("from"), user_id, value), _time_of(message), _content_of(message)
+    if not (number or user_id) or at is None or content is None or "group_id" in message:
         return None
     text, payload = content
     return Inbound(
-        number=number,
+        number=number or "",
+        wa_id=user_id,
         text=text,
         at=at,
         provider_id=_text(message, "id") or None,
@@ -154,10 +223,11 @@ def _content_of(message: Part) -> tuple[str, str] | None:
 
 def _read_preference(preference: Part, value: Part) -> Inbound | None:
     choice = _PREFERENCES.get(_text(preference, "value"))
-    number, at = _number_of(preference.get("wa_id"), value), _time_of(preference)
-    if choice is None or number is None or at is None or preference.get("category") != "marketing_messages":
+    user_id, at = _user_id_of(preference, "user_id", value), _time_of(preference)
+    number = _number_of(preference.get("wa_id"), user_id, value)
+    if choice is None or not (number or user_id) or at is None or preference.get("category") != "marketing_messages":
         return None
-    return Inbound(number=number, text="", at=at, preference=choice)
+    return Inbound(number=number or "", text="", at=at, preference=choice, wa_id=user_id)
 
 
 def _read_account(value: Part) -> ConnectionEvent | None:
@@ -205,9 +275,28 @@ def _time_of(part: Part) -> float | None:
     return float(stamp) if _SECONDS.fullmatch(stamp) else None
 
 
-def _number_of(own: object, value: Part) -> str | None:
-    """Return the person's number, else that of the only contact; None for people who hide it behind a user name."""
+def _number_of(own: object, user_id: str | None, value: Part) -> str | None:
+    """Return the person's number in its present form, else that of the contact; None for people who hide it."""
+    ids = (own, _contact_of(own, user_id, value).get("wa_id"))
+    return number_of(*(wa_id for wa_id in ids if isinstance(wa_id, str)))
+
+
+def _user_id_of(part: Part, name: str, value: Part) -> str | None:
+    """Return Meta's id of a person, which stays where the number is hidden: of the part, else of its contact."""
+    own = part.get("from") or part.get("wa_id") or part.get("recipient_id")
+    return _user_id(part.get(name)) or _user_id(_contact_of(own, None, value).get("user_id"))
+
+
+def _user_id(found: object) -> str | None:
+    return found if isinstance(found, str) and _USER_ID.fullmatch(found) else None
+
+
+def _contact_of(own: object, user_id: str | None, value: Part) -> Part:
+    """Return the contact with this id of a person; if there is none, the only contact, unless it is another person."""
     contacts = _parts(value, "contacts")
-    wa_id = own or (contacts[0].get("wa_id") if len(contacts) == 1 else None)
-    found = _NUMBER.fullmatch(wa_id) if isinstance(wa_id, str) else None
-    return f"+{found[1]}" if found else None
+    for contact in contacts:
+        if (own and contact.get("wa_id") == own) or (user_id and contact.get("user_id") == user_id):
+            return contact
+    only = contacts[0] if len(contacts) == 1 else {}
+    is_other = (own and only.get("wa_id")) or (user_id and only.get("user_id"))
+    return {} if is_other else only

@@ -66,6 +66,10 @@ def test_an_id_gives_its_kind_and_its_number(jid: object, kind: str, number: str
         pytest.param("551178887777", "+551178887777", id="brazil-with-7-which-got-no-9"),
         pytest.param("551132345678", "+551132345678", id="brazil-landline"),
         pytest.param("5491123456789", "+5491123456789", id="argentina-keeps-its-9"),
+        pytest.param("22997123456", "+2290197123456", id="benin-before-01"),
+        pytest.param("22507123456", "+2250707123456", id="ivory-coast-of-orange"),
+        pytest.param("22505123456", "+2250505123456", id="ivory-coast-of-mtn"),
+        pytest.param("22501123456", "+2250101123456", id="ivory-coast-of-moov"),
     ],
 )
 def test_an_id_in_an_old_form_gives_the_current_number(digits: str, number: str) -> None:
