@@ -120,7 +120,8 @@ def find_columns(
     width = _find_width(rows, header_row, mapping) if shifts else max(map(len, rows))
     headers = _headers(rows, header_row, width)
     roles = _own_roles(headers) | _read_mapping(mapping, headers)
-    numbers = find_numbers(headers, roles, phones.shares_below(header_row), region=region)
+    shares, flags = phones.shares_below(header_row), phones.flags_below(header_row)
+    numbers = find_numbers(headers, roles, shares, region=region, flags=flags)
     if numbers is None:
         raise NoNumbersError(_no_number(headers))
     names = _find_names(headers, roles, numbers.columns, guess=None if header_row is not None else rows)

@@ -23,44 +23,45 @@ class NumberRank(IntEnum):
     NUMBER = 4  # may also be a row number: accepted only if the cells are phone numbers
 
 
-def _words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
+    """Return the set of words of a text."""
     return frozenset(text.split())
 
 
 _NUMBER_CORES = {
-    NumberRank.WHATSAPP: _words("wa whatsapp whatsap nowa nomorwa wanumber waid"),
-    NumberRank.MOBILE: _words(
+    NumberRank.WHATSAPP: word_set("wa whatsapp whatsap nowa nomorwa wanumber waid"),
+    NumberRank.MOBILE: word_set(
         "hp hape handphone handpone ponsel mobile cell cellphone cellular seluler selular msisdn gsm nohp nomorhp"
         " nomorponsel mobilephone mobilenumber"
     ),
-    NumberRank.PHONE: _words(
+    NumberRank.PHONE: word_set(
         "telepon telpon telefon telfon telephon telp tlp telephone tel phone phones notelp notlp notelepon nomortelp"
         " nomortelepon phonenumber phoneno"
     ),
-    NumberRank.NUMBER: _words("nomor nomer number numbers"),
+    NumberRank.NUMBER: word_set("nomor nomer number numbers"),
 }
-_NUMBER_FILLERS = _words(
+_NUMBER_FILLERS = word_set(
     "no nomor nomer nmr num number numbers value id e164 primary main utama aktif active pribadi personal anda kamu"
     " your saya kontak contact pelanggan customer client klien penerima recipient pemesan pembeli buyer billing member"
     " anggota siswa peserta pasien karyawan tamu guest user pengguna donatur jamaah to tujuan yang yg bisa dapat"
     " dihubungi contoh example misal format diawali dengan tanpa spasi"
 )
 _ALL_NUMBER_WORDS = _NUMBER_FILLERS.union(*_NUMBER_CORES.values())
-_LOCATIONS = _words("home rumah work kerja kantor business bisnis office other lain lainnya")
-_CUSTOMER_WORDS = _words("pelanggan customer client klien member anggota siswa peserta pasien karyawan user pengguna")
-_OTHER_DIGITS = _words(
+_LOCATIONS = word_set("home rumah work kerja kantor business bisnis office other lain lainnya")
+_CUSTOMER_WORDS = word_set("pelanggan customer client klien member anggota siswa peserta pasien karyawan user pengguna")
+_OTHER_DIGITS = word_set(
     "rekening rek norek account nik ktp kk npwp nis nisn nim nip invoice faktur order pesanan resi va fax faks pager"
 )
-_FAX = _words("fax faks pager")
+_FAX = word_set("fax faks pager")
 
-_NAME_CORES = _words("nama name names fullname namalengkap")
-_NAME_FILLERS = _words(
+_NAME_CORES = word_set("nama name names fullname namalengkap")
+_NAME_FILLERS = word_set(
     "lengkap full pelanggan customer client klien kontak contact penerima recipient pemesan pembeli buyer billing"
     " display saved public member anggota siswa peserta pasien karyawan tamu guest user pengguna orang person donatur"
     " jamaah anda your"
 )
 _NICKNAMES = {"nama panggilan", "panggilan", "nickname", "nick name", "sapaan"}
-_TAGS = _words("tag tags label labels grup group groups kelompok categories kategori") | {"group membership"}
+_TAGS = word_set("tag tags label labels grup group groups kelompok categories kategori") | {"group membership"}
 _NAME_PARTS = {
     "first name": 0,
     "given name": 0,

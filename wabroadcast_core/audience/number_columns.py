@@ -2,9 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from statistics import median_low
 from typing import TypeAlias
 
@@ -14,6 +15,7 @@ from wabroadcast_core.audience.headers import (
     names_other_digits,
     rank_label,
     rank_number,
+    word_set,
 )
 from wabroadcast_core.audience.numbers import is_mobile, parse_number
 from wabroadcast_core.errors import NumberError
@@ -24,6 +26,10 @@ _DIGIT = re.compile(r"\d")
 _MOSTLY = 0.5
 _CERTAINLY = 0.65  # half of all ten-digit numbers are valid mobile numbers in Mexico, so half proves nothing
 _MOST_PARSED = 10_000  # cells
+_FLAGS = word_set(
+    "ya tidak tdk tak ada aktif nonaktif benar salah sudah belum yes no y n t f x v true false on off active inactive"
+    " 1.0 0.0"
+)
 
 Cells: TypeAlias = Sequence[str]
 
@@ -51,9 +57,10 @@ class NumberColumns:
     def choose(self, cells: Cells) -> str:
         """Return the text of the number in a row that is most likely on WhatsApp, by header and label.
 
-        Of several equally likely ones it is the first mobile number.
+        A cell that is no valid number does not hide a less likely one that is. Of several equally likely numbers it is
+        the first mobile number.
 
-        :returns: an empty text if the row has no number.
+        :returns: the most likely text if none is a valid number; an empty text if the row has no number.
         """
         if len(self.columns) == 1:
             return cells[self.first].strip()
@@ -61,13 +68,22 @@ class NumberColumns:
         ranked = [(rank, text) for column, text in texts if (rank := _rank(column, text, cells)) is not None]
         if not ranked:
             return next((text for _, text in texts if not _DIGIT.search(text)), "")
-        best = min(rank for rank, _ in ranked)
-        candidates = [text for rank, text in ranked if rank == best]
-        return candidates[0] if len(candidates) == 1 else next(filter(self._is_mobile, candidates), candidates[0])
+        ranked.sort(key=itemgetter(0))  # keeps the order of equally likely ones
+        return self._first_valid(ranked) or ranked[0][1]
 
-    def _is_mobile(self, text: str) -> bool:
-        number = _parse_cell(text, self._region)
-        return number is not None and is_mobile(number)
+    def _first_valid(self, ranked: Sequence[tuple[int, str]]) -> str | None:
+        """Return the text of the first valid number; of those with its rank, the first mobile number."""
+        best: int | None = None
+        first: str | None = None
+        for rank, text in ranked:
+            if best is not None and rank > best:
+                break
+            if (number := _parse(text, self._region)) is None:
+                continue
+            if is_mobile(number):
+                return text
+            best, first = rank, first or text
+        return first
 
 
 def _rank(column: NumberColumn, text: str, cells: Cells) -> int | None:
@@ -77,20 +93,35 @@ def _rank(column: NumberColumn, text: str, cells: Cells) -> int | None:
     return column.rank if column.label is None else rank_label(cells[column.label])
 
 
+def _parse(text: str, region: str) -> str | None:
+    try:
+        return parse_number(text, region=region)
+    except NumberError:
+        return None
+
+
 def find_numbers(
-    headers: Sequence[str], roles: Mapping[int, str], shares: Mapping[int, float], *, region: str
+    headers: Sequence[str],
+    roles: Mapping[int, str],
+    shares: Mapping[int, float],
+    *,
+    region: str,
+    flags: Container[int] = (),
 ) -> NumberColumns | None:
     """Return the columns of phone numbers: the mapped ones, else those found by header, else those found by content.
 
     :param roles: the meanings of columns that are known already, by index.
     :param shares: the result of :meth:`Phones.shares_below`.
+    :param flags: the result of :meth:`Phones.flags_below`; such a column is used only where no other one is found.
     :returns: None if no column has phone numbers.
     """
     mapped = [index for index in range(len(headers)) if roles.get(index) == "number"]
     if mapped:
         return NumberColumns([NumberColumn(index, rank) for rank, index in enumerate(mapped)], region=region)
     free = [index for index in range(len(headers)) if index not in roles]
-    found = _find_by_header(headers, free, shares) or _find_by_content(headers, free, shares)
+    named = _find_by_header(headers, free, shares)
+    found = [column for column in named if column.column not in flags]
+    found = found or _find_by_content(headers, free, shares) or named
     return NumberColumns(found, region=region) if found else None
 
 
@@ -143,6 +174,18 @@ class Phones:
         found = Counter(chain.from_iterable(self._mobile_columns[start:]))
         return {index: count / filled[index] for index, count in found.items()}
 
+    def flags_below(self, header_row: int | None) -> frozenset[int]:
+        """Return the columns whose filled cells below the header are all flags, such as 1 and 0 or yes and no."""
+        start = 0 if header_row is None else header_row + 1
+        cells = [(index, cell) for row in self._rows[start:] for index, cell in enumerate(row) if cell.strip()]
+        flags = {index for index, cell in cells if _is_flag(cell)}
+        return frozenset(flags - {index for index, cell in cells if index in flags and not _is_flag(cell)})
+
+
+def _is_flag(cell: str) -> bool:
+    text = cell.strip().casefold()
+    return text in _FLAGS or (len(text) == 1 and not text.isalpha())
+
 
 def _parse_cells(cells: Cells, region: str) -> dict[int, str]:
     return {index: number for index, cell in enumerate(cells) if (number := _parse_cell(cell, region))}
@@ -152,10 +195,7 @@ def _parse_cell(cell: str, region: str) -> str | None:
     digits = sum(map(str.isdecimal, cell))
     if len(cell) > _LONGEST_PHONE or digits not in _PHONE_DIGITS or _is_header(cell, digits):
         return None
-    try:
-        return parse_number(cell, region=region)
-    except NumberError:
-        return None
+    return _parse(cell, region)
 
 
 def _is_header(cell: str, digits: int) -> bool:

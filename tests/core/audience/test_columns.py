@@ -158,6 +158,47 @@ def test_another_phone_column_is_used_where_the_first_is_empty() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rows", "numbers"),
+    [
+        pytest.param([["No HP", "WA"], [PHONE, "1"], ["0813", "0"]], [PHONE, "0813"], id="flags"),
+        pytest.param([["No HP", "WA"], [PHONE, "ya"], ["", "tidak"]], [PHONE, ""], id="flags-in-words"),
+        pytest.param([["WA", "Kontak"], ["1", PHONE], ["0", ""]], [PHONE, ""], id="flags-alone-and-an-unknown-header"),
+        pytest.param([["HP", "Telepon"], ["12345", PHONE], ["0812", "021"]], [PHONE, "0812"], id="too-short"),
+        pytest.param([["WA", "HP"], ["6.28E+12", PHONE], ["0812****890", PHONE]], [PHONE, PHONE], id="damaged"),
+        pytest.param([["HP 1", "HP 2"], ["0812", PHONE], ["021-5551234", PHONE]], [PHONE, PHONE], id="equal-ranks"),
+        pytest.param([["HP", "Telepon"], ["021-5551234", PHONE]], ["021-5551234"], id="the-better-one-is-valid"),
+        pytest.param(
+            [
+                ["Phone 1 - Label", "Phone 1 - Value", "Phone 2 - Label", "Phone 2 - Value"],
+                ["Mobile", "0812", "Home", PHONE],
+                ["Mobile", PHONE, "Work Fax", "0813-3333-4444"],
+            ],
+            [PHONE, PHONE],
+            id="google",
+        ),
+    ],
+)
+def test_a_better_column_without_a_number_does_not_hide_another(rows: list[list[str]], numbers: list[str]) -> None:
+    assert [row.number for row in _read(rows)] == numbers
+
+
+@given(st.permutations(["WA", "HP", "Telepon", "Home Phone"]), st.integers(0, 3))
+def test_the_only_valid_number_of_a_row_is_found_in_any_column(headers: list[str], place: int) -> None:
+    cells = ["1234"] * 4
+    cells[place] = PHONE
+
+    (row,) = _read([headers, cells])
+
+    assert row.number == PHONE
+
+
+def test_a_column_of_flags_is_a_variable() -> None:
+    columns = find_columns([["Nama", "No HP", "WA"], ["A", PHONE, "1"], ["B", "0813", "0"]], region="ID")
+
+    assert columns.understood() == {"Nama": "name", "No HP": "number", "WA": "wa"}
+
+
+@pytest.mark.parametrize(
     ("mapping", "expected"),
     [
         pytest.param({"Kontak Darurat": "number"}, ("0899", "Budi", {"hp": "0811"}), id="by-header"),
