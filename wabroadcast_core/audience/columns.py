@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import chain
 
 from wabroadcast_core.audience.cells import MARK, plain_cell
+from wabroadcast_core.audience.header_row import find_header
 from wabroadcast_core.audience.headers import (
     is_name,
     is_nickname,
     is_tags,
     name_part,
     named_exactly,
-    rank_number,
 )
 from wabroadcast_core.audience.number_columns import Cells, NumberColumns, Phones, filled_columns, find_numbers
 from wabroadcast_core.errors import FileError, NoNumbersError
@@ -23,7 +23,6 @@ from wabroadcast_core.models.slug import make_slug
 
 REJECTED_HEADERS = ("row", "reason")  # the last columns of a file of rejected rows, after the original ones
 
-_MANY_DIGITS = 5  # a header has fewer in a cell
 _PERSON = re.compile(r"[^\W\d_][^\d@]*")
 _MOSTLY = 0.5
 _SHOWN_HEADERS = 12  # in error texts
@@ -145,58 +144,7 @@ def _find_header(rows: Sequence[Cells], phones: Phones, mapping: Mapping[str, st
         mapped = (index for index, cells in enumerate(rows) if named <= set(map(make_slug, cells)))
         if (first_mapped := next(mapped, None)) is not None:
             return first_mapped
-    if _is_own_export(rows[0]):
-        return 0
-    by_words = _header_by_words(rows, phones)
-    return by_words if by_words is not None else _header_by_position(rows, phones)
-
-
-def _header_by_words(rows: Sequence[Cells], phones: Phones) -> int | None:
-    """Return the row with the most header words.
-
-    A title above the header may have such words too; a row with phone numbers is data.
-    """
-    best, best_score = None, 0
-    rows_with_phones = 0
-    for index, (cells, phone_columns) in enumerate(zip(rows, phones.columns_by_row, strict=False)):
-        if phone_columns:
-            rows_with_phones += 1
-        elif rows_with_phones <= 1 and (score := _count_header_words(cells)) > best_score:
-            best, best_score = index, score
-    return None if best is not None and _is_title(rows[best], phones) else best
-
-
-def _is_title(cells: Cells, phones: Phones) -> bool:
-    """Return whether a row is a title: it fills fewer than half as many cells as the rows of the table do."""
-    return 2 * len(filled_columns(cells)) < phones.usual_width
-
-
-def _count_header_words(cells: Cells) -> int:
-    known = [rank_number(cell) is not None or is_name(cell) or name_part(cell) is not None for cell in cells]
-    return sum(known) and 2 * sum(known) + len(filled_columns(cells))
-
-
-def _header_by_position(rows: Sequence[Cells], phones: Phones) -> int | None:
-    """Return the row directly above the first phone number, unless it looks like a title.
-
-    In a table without phone numbers, return the first filled row none of whose cells has many digits.
-    """
-    first = next((index for index, columns in enumerate(phones.columns_by_row) if columns), None)
-    if first is None:
-        return next(
-            (
-                index
-                for index, cells in enumerate(rows)
-                if filled_columns(cells) and not any(map(_has_many_digits, cells))
-            ),
-            None,
-        )
-    above = next((index for index in range(first - 1, -1, -1) if filled_columns(rows[index])), None)
-    return None if above is None or _is_title(rows[above], phones) else above
-
-
-def _has_many_digits(cell: str) -> bool:
-    return sum(map(str.isdecimal, cell)) >= _MANY_DIGITS
+    return 0 if _is_own_export(rows[0]) else find_header(rows, phones)
 
 
 def _find_width(rows: Sequence[Cells], header_row: int | None, mapping: Mapping[str, str]) -> int:

@@ -21,6 +21,7 @@ class NumberRank(IntEnum):
     PHONE = 2
     OTHER_PHONE = 3  # of the home or the workplace
     NUMBER = 4  # may also be a row number: accepted only if the cells are phone numbers
+    CONTACT = 5  # may also be a name or a mail address: accepted only if the cells are phone numbers
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -39,6 +40,7 @@ _NUMBER_CORES = {
         " nomortelepon phonenumber phoneno"
     ),
     NumberRank.NUMBER: word_set("nomor nomer number numbers"),
+    NumberRank.CONTACT: word_set("kontak contact contacts kontakt contacto contato"),
 }
 _NUMBER_FILLERS = word_set(
     "no nomor nomer nmr num number numbers value id e164 primary main utama aktif active pribadi personal anda kamu"
@@ -59,6 +61,10 @@ _NAME_FILLERS = word_set(
     "lengkap full pelanggan customer client klien kontak contact penerima recipient pemesan pembeli buyer billing"
     " display saved public member anggota siswa peserta pasien karyawan tamu guest user pengguna orang person donatur"
     " jamaah anda your"
+)
+_PEOPLE = word_set(
+    "pelanggan customer customers client clients klien kunde kunden cliente anggota member members siswa peserta pasien"
+    " karyawan nasabah donatur jamaah penerima recipient pembeli pemesan tamu guest"
 )
 _NICKNAMES = {"nama panggilan", "panggilan", "nickname", "nick name", "sapaan"}
 _TAGS = word_set("tag tags label labels grup group groups kelompok categories kategori") | {"group membership"}
@@ -101,7 +107,7 @@ def rank_number(header: str) -> NumberRank | None:
     rest = words - _ALL_NUMBER_WORDS
     if rank is None or not rest:
         return rank
-    return NumberRank.OTHER_PHONE if rest <= _LOCATIONS and rank != NumberRank.NUMBER else None
+    return NumberRank.OTHER_PHONE if rest <= _LOCATIONS and rank < NumberRank.NUMBER else None
 
 
 def names_other_digits(header: str) -> bool:
@@ -127,13 +133,18 @@ def rank_label(label: str) -> NumberRank | None:
     if words and words <= _LOCATIONS:
         return NumberRank.OTHER_PHONE
     rank = rank_number(label)
-    return NumberRank.PHONE if rank is None or rank is NumberRank.NUMBER else rank
+    return NumberRank.PHONE if rank is None or rank >= NumberRank.NUMBER else rank
 
 
 def is_name(header: str) -> bool:
     """Return whether a header names a column of full names."""
     words = frozenset(_word_list(header))
     return bool(words & _NAME_CORES) and words <= _NAME_CORES | _NAME_FILLERS
+
+
+def is_person(header: str) -> bool:
+    """Return whether a header is only a word for the people of a list, such as customers."""
+    return " ".join(_word_list(header)) in _PEOPLE
 
 
 def name_part(header: str) -> int | None:

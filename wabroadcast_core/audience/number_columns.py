@@ -121,16 +121,16 @@ def find_numbers(
     free = [index for index in range(len(headers)) if index not in roles]
     named = _find_by_header(headers, free, shares)
     found = [column for column in named if column.column not in flags]
-    found = found or _find_by_content(headers, free, shares) or named
+    found = found or _find_by_content(headers, free, shares) or named or _find_contacts(headers, free, shares)
     return NumberColumns(found, region=region) if found else None
 
 
 def _find_by_header(headers: Sequence[str], free: Sequence[int], shares: Mapping[int, float]) -> list[NumberColumn]:
     ranked = sorted((rank, index) for index in free if (rank := rank_number(headers[index])) is not None)
-    named = [_with_label(index, rank, headers) for rank, index in ranked if rank is not NumberRank.NUMBER]
+    named = [_with_label(index, rank, headers) for rank, index in ranked if rank < NumberRank.NUMBER]
     if named and named[0].rank < NumberRank.OTHER_PHONE:
         return named
-    plain = (index for rank, index in ranked if rank is NumberRank.NUMBER and shares.get(index, 0) >= _MOSTLY)
+    plain = (index for rank, index in ranked if rank >= NumberRank.NUMBER and shares.get(index, 0) >= _MOSTLY)
     return [*(NumberColumn(index, NumberRank.PHONE) for index in list(plain)[:1]), *named]
 
 
@@ -145,23 +145,39 @@ def _find_by_content(headers: Sequence[str], free: Sequence[int], shares: Mappin
     return [] if best is None else [NumberColumn(best, NumberRank.NUMBER)]
 
 
+def _find_contacts(headers: Sequence[str], free: Sequence[int], shares: Mapping[int, float]) -> list[NumberColumn]:
+    """Return the column of contacts with the most phone numbers, also if most of its cells are none."""
+    contacts = [index for index in free if shares.get(index) and rank_number(headers[index]) is NumberRank.CONTACT]
+    return [NumberColumn(index, NumberRank.CONTACT) for index in sorted(contacts, key=lambda index: -shares[index])[:1]]
+
+
 class Phones:
     """The cells with phone numbers among the first rows of a table.
 
-    Each cell is parsed once. Of a very wide table fewer rows are parsed, because parsing is expensive.
+    ``usual_width`` is how many cells the rows with phone numbers fill, or all rows of a table without any. Each cell is
+    parsed once. Of a very wide table fewer rows are parsed, because parsing is expensive.
     """
 
     def __init__(self, rows: Sequence[Cells], region: str) -> None:
         self._rows = rows[: max(1, _MOST_PARSED // max(map(len, rows)))]
         numbers = [_parse_cells(cells, region) for cells in self._rows]
-        self.columns_by_row = [frozenset(found) for found in numbers]
+        self._columns_by_row = [frozenset(found) for found in numbers]
+        self.has_any = any(numbers)
         widths = [
             len(filled_columns(cells))
-            for cells, columns in zip(self._rows, self.columns_by_row, strict=True)
-            if columns
+            for cells, found in zip(self._rows, numbers, strict=True)
+            if found or not self.has_any
         ]
-        self.usual_width = median_low(widths) if widths else 0
+        self.usual_width = median_low(filter(None, widths)) if any(widths) else 0
         self._mobile_columns = [[index for index, number in found.items() if is_mobile(number)] for found in numbers]
+
+    def columns_in(self, row: int) -> frozenset[int]:
+        """Return the columns of one row that hold phone numbers."""
+        return self._columns_by_row[row] if row < len(self._columns_by_row) else frozenset()
+
+    def columns_below(self, row: int) -> frozenset[int]:
+        """Return the columns that hold a phone number in any row below this one."""
+        return frozenset().union(*self._columns_by_row[row + 1 :])
 
     def shares_below(self, header_row: int | None) -> dict[int, float]:
         """Return by column the share of its filled cells below the header that contain a mobile number.
