@@ -15,10 +15,17 @@ from wabroadcast_core.audience.headers import (
     name_part,
     named_exactly,
 )
-from wabroadcast_core.audience.number_columns import Cells, NumberColumns, Phones, filled_columns, find_numbers
-from wabroadcast_core.errors import FileError, NoNumbersError
+from wabroadcast_core.audience.number_columns import (
+    Cells,
+    NumberColumns,
+    Phones,
+    filled_columns,
+    find_country_codes,
+    find_numbers,
+)
+from wabroadcast_core.errors import FileError, NoNumbersError, NumberError
 from wabroadcast_core.models.contact import OWN_COLUMNS
-from wabroadcast_core.models.recipient import AudienceRow, Scalar
+from wabroadcast_core.models.recipient import AudienceRow, RowFault, Scalar
 from wabroadcast_core.models.slug import make_slug
 
 REJECTED_HEADERS = ("row", "reason")  # the last columns of a file of rejected rows, after the original ones
@@ -66,6 +73,10 @@ class Columns:
         }
         if not (number or name or variables or any(map(str.strip, cells))):
             return None
+        try:
+            number = self.numbers.complete(number, cells)
+        except NumberError as error:
+            return AudienceRow(number, name, variables, row, RowFault(error.reason, "number"), original)
         return AudienceRow(number, name, variables, row, cells=original)
 
     def _read_name(self, cells: Cells) -> str | None:
@@ -119,8 +130,9 @@ def find_columns(
     width = _find_width(rows, header_row, mapping) if shifts else max(map(len, rows))
     headers = _headers(rows, header_row, width)
     roles = _own_roles(headers) | _read_mapping(mapping, headers)
+    code = None if _is_own_export(headers) else find_country_codes(headers, roles)
     shares, flags = phones.shares_below(header_row), phones.flags_below(header_row)
-    numbers = find_numbers(headers, roles, shares, region=region, flags=flags)
+    numbers = find_numbers(headers, roles, shares, region=region, flags=flags, code=code)
     if numbers is None:
         raise NoNumbersError(_no_number(headers))
     names = _find_names(headers, roles, numbers.columns, guess=None if header_row is not None else rows)

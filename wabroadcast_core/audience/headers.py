@@ -29,6 +29,10 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def _name_sets(text: str) -> frozenset[frozenset[str]]:
+    return frozenset(frozenset(name.split()) for name in text.split("|"))
+
+
 _NUMBER_CORES = {
     NumberRank.WHATSAPP: word_set("wa whatsapp whatsap nowa nomorwa wanumber waid"),
     NumberRank.MOBILE: word_set(
@@ -49,6 +53,13 @@ _NUMBER_FILLERS = word_set(
     " dihubungi contoh example misal format diawali dengan tanpa spasi"
 )
 _ALL_NUMBER_WORDS = _NUMBER_FILLERS.union(*_NUMBER_CORES.values())
+_PHONE_WORDS = frozenset().union(*(_NUMBER_CORES[rank] for rank in NumberRank if rank < NumberRank.OTHER_PHONE))
+_CODES = _name_sets(
+    "country code|countrycode|kode negara|kodenegara|dial code|dialcode|dialing code|dialling code|calling code"
+    "|callingcode|country calling code|country dial code|country dialing code|country dialling code|country prefix"
+    "|international code|international dialing code|kode internasional|isd|isd code|idd|idd code|ddi|landesvorwahl"
+)
+_CODES_OF_PHONES = _name_sets("code|prefix|kode|kode negara")
 _LOCATIONS = word_set("home rumah work kerja kantor business bisnis office other lain lainnya")
 _CUSTOMER_WORDS = word_set("pelanggan customer client klien member anggota siswa peserta pasien karyawan user pengguna")
 _OTHER_DIGITS = word_set(
@@ -113,6 +124,13 @@ def rank_number(header: str) -> NumberRank | None:
 def names_other_digits(header: str) -> bool:
     """Return whether a header names digits that are not phone numbers but may look like them, such as an account."""
     return not _OTHER_DIGITS.isdisjoint(_word_list(header))
+
+
+def is_country_code(header: str) -> bool:
+    """Return whether a header names a column of country codes that belong to the phone numbers beside it."""
+    all_words = frozenset(word for word in _word_list(header) if not word.isdecimal())
+    rest = all_words - _PHONE_WORDS
+    return rest in _CODES or (rest in _CODES_OF_PHONES and bool(all_words & _NUMBER_CORES[NumberRank.PHONE]))
 
 
 def label_headers(header: str) -> list[str]:

@@ -9,8 +9,10 @@ from operator import itemgetter
 from statistics import median_low
 from typing import TypeAlias
 
+from wabroadcast_core.audience.country_codes import join_country_code
 from wabroadcast_core.audience.headers import (
     NumberRank,
+    is_country_code,
     label_headers,
     names_other_digits,
     rank_label,
@@ -46,13 +48,28 @@ class NumberColumn:
 
 
 class NumberColumns:
-    """The column of phone numbers, and the columns that replace it in rows where it has no number."""
+    """The column of phone numbers, and the columns that replace it in rows where it has no number.
 
-    def __init__(self, columns: Sequence[NumberColumn], *, region: str) -> None:
+    :param code: the column with the country codes of the numbers.
+    """
+
+    def __init__(self, columns: Sequence[NumberColumn], *, region: str, code: int | None = None) -> None:
         self.first = columns[0].column
         self.columns = tuple(column.column for column in columns)
         self._columns = columns
         self._region = region
+        self._code = code
+
+    def complete(self, number: str, cells: Cells) -> str:
+        """Return the number of a row with the country code that another column says.
+
+        :param number: the result of :meth:`choose`.
+        :returns: the number in E.164; the text unchanged if no column says the code.
+        :raises NumberError: the number is invalid, or does not fit the country code.
+        """
+        if self._code is None or not number:
+            return number
+        return join_country_code(cells[self._code], number, region=self._region)
 
     def choose(self, cells: Cells) -> str:
         """Return the text of the number in a row that is most likely on WhatsApp, by header and label.
@@ -69,21 +86,27 @@ class NumberColumns:
         if not ranked:
             return next((text for _, text in texts if not _DIGIT.search(text)), "")
         ranked.sort(key=itemgetter(0))  # keeps the order of equally likely ones
-        return self._first_valid(ranked) or ranked[0][1]
+        return self._first_valid(ranked, cells) or ranked[0][1]
 
-    def _first_valid(self, ranked: Sequence[tuple[int, str]]) -> str | None:
+    def _first_valid(self, ranked: Sequence[tuple[int, str]], cells: Cells) -> str | None:
         """Return the text of the first valid number; of those with its rank, the first mobile number."""
         best: int | None = None
         first: str | None = None
         for rank, text in ranked:
             if best is not None and rank > best:
                 break
-            if (number := _parse(text, self._region)) is None:
+            if (number := self._parse(text, cells)) is None:
                 continue
             if is_mobile(number):
                 return text
             best, first = rank, first or text
         return first
+
+    def _parse(self, text: str, cells: Cells) -> str | None:
+        try:
+            return parse_number(self.complete(text, cells), region=self._region)
+        except NumberError:
+            return None
 
 
 def _rank(column: NumberColumn, text: str, cells: Cells) -> int | None:
@@ -93,13 +116,6 @@ def _rank(column: NumberColumn, text: str, cells: Cells) -> int | None:
     return column.rank if column.label is None else rank_label(cells[column.label])
 
 
-def _parse(text: str, region: str) -> str | None:
-    try:
-        return parse_number(text, region=region)
-    except NumberError:
-        return None
-
-
 def find_numbers(
     headers: Sequence[str],
     roles: Mapping[int, str],
@@ -107,22 +123,30 @@ def find_numbers(
     *,
     region: str,
     flags: Container[int] = (),
+    code: int | None = None,
 ) -> NumberColumns | None:
     """Return the columns of phone numbers: the mapped ones, else those found by header, else those found by content.
 
     :param roles: the meanings of columns that are known already, by index.
     :param shares: the result of :meth:`Phones.shares_below`.
     :param flags: the result of :meth:`Phones.flags_below`; such a column is used only where no other one is found.
+    :param code: the column with the country codes of the numbers.
     :returns: None if no column has phone numbers.
     """
     mapped = [index for index in range(len(headers)) if roles.get(index) == "number"]
     if mapped:
-        return NumberColumns([NumberColumn(index, rank) for rank, index in enumerate(mapped)], region=region)
-    free = [index for index in range(len(headers)) if index not in roles]
-    named = _find_by_header(headers, free, shares)
+        return NumberColumns([NumberColumn(index, rank) for rank, index in enumerate(mapped)], region=region, code=code)
+    free = [index for index in range(len(headers)) if index not in roles and index != code]
+    named = _find_by_header(headers, free, shares if code is None else dict.fromkeys(free, 1))
     found = [column for column in named if column.column not in flags]
     found = found or _find_by_content(headers, free, shares) or named or _find_contacts(headers, free, shares)
-    return NumberColumns(found, region=region) if found else None
+    return NumberColumns(found, region=region, code=code) if found else None
+
+
+def find_country_codes(headers: Sequence[str], roles: Mapping[int, str]) -> int | None:
+    """Return the first column of country codes that no mapping leaves out."""
+    codes = (index for index, header in enumerate(headers) if is_country_code(header))
+    return next((index for index in codes if roles.get(index) not in {"", "number", "name"}), None)
 
 
 def _find_by_header(headers: Sequence[str], free: Sequence[int], shares: Mapping[int, float]) -> list[NumberColumn]:
@@ -211,7 +235,10 @@ def _parse_cell(cell: str, region: str) -> str | None:
     digits = sum(map(str.isdecimal, cell))
     if len(cell) > _LONGEST_PHONE or digits not in _PHONE_DIGITS or _is_header(cell, digits):
         return None
-    return _parse(cell, region)
+    try:
+        return parse_number(cell, region=region)
+    except NumberError:
+        return None
 
 
 def _is_header(cell: str, digits: int) -> bool:
