@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -14,9 +14,11 @@ from wabroadcast_core.audience.headers import (
     is_tags,
     name_part,
     named_exactly,
+    names_other_digits,
 )
 from wabroadcast_core.audience.number_columns import (
     Cells,
+    NumberColumn,
     NumberColumns,
     Phones,
     filled_columns,
@@ -53,6 +55,10 @@ class Columns:
     variables: Variables
     header_number: int | None = None
     """The row number of the header in its file, counted from 1."""
+    is_list: bool = False
+    """The table holds nothing but phone numbers: each cell is one recipient."""
+    more_numbers: tuple[int, ...] = ()
+    """Columns with phone numbers beside the one that is read from each row."""
 
     def read_row(self, cells: Cells, *, row: int | None = None) -> AudienceRow | None:
         """Read one recipient from the cells of a row, without checking it. An empty cell gives no variable.
@@ -79,6 +85,26 @@ class Columns:
             return AudienceRow(number, name, variables, row, RowFault(error.reason, "number"), original)
         return AudienceRow(number, name, variables, row, cells=original)
 
+    def read_list(self, cells: Cells, *, row: int | None = None) -> Iterator[AudienceRow]:
+        """Yield one recipient for each filled cell of a row, without checking it.
+
+        :param row: the number of the row in its file, counted from 1.
+        """
+        for cell in cells:
+            if text := cell.strip():
+                yield AudienceRow(text, row=row, cells=[text])
+
+    def notes(self) -> list[str]:
+        """Return what a user should know about columns that are not read as one might expect."""
+        titles = ", ".join(map(self.title, self.more_numbers))
+        first = self.title(self.numbers.first)
+        verb = "holds" if len(self.more_numbers) == 1 else "hold"
+        return (
+            [f"{titles} {verb} more phone numbers: of each row only one is read, from {first} where it has one"]
+            if titles
+            else []
+        )
+
     def _read_name(self, cells: Cells) -> str | None:
         if len(self.names) == 1:
             return plain_cell(cells[self.names[0]].strip()) or None
@@ -93,10 +119,13 @@ class Columns:
         roles: dict[int, list[str]] = {}
         for index, slug in self.variables:
             roles.setdefault(index, []).append(slug)
-        for role, indexes in (("name", self.names), ("number", (self.numbers.first,))):
+        for role, indexes in (("name", self.names), ("number", self._number_columns())):
             for index in indexes:
                 roles.setdefault(index, []).insert(0, role)
         return {self.title(index): ", ".join(roles.get(index, ())) for index in range(len(self.headers))}
+
+    def _number_columns(self) -> Sequence[int]:
+        return range(len(self.headers)) if self.is_list else (self.numbers.first,)
 
     def titles(self) -> list[str]:
         """Return the header row of the file; a column without a header is ``column 3``."""
@@ -126,6 +155,8 @@ def find_columns(
         raise NoNumbersError("the file holds no rows")
     mapping = mapping or {}
     phones = Phones(rows, region)
+    if phones.is_list and not mapping:
+        return _list_columns(max(map(len, rows)), region)
     header_row = _find_header(rows, phones, mapping)
     width = _find_width(rows, header_row, mapping) if shifts else max(map(len, rows))
     headers = _headers(rows, header_row, width)
@@ -138,7 +169,14 @@ def find_columns(
     names = _find_names(headers, roles, numbers.columns, guess=None if header_row is not None else rows)
     taken = {numbers.first, *names, *_rejected_columns(headers)} - _name_parts(headers, names)
     variables = _find_variables(headers, roles, taken=taken)
-    return Columns(headers, header_row, numbers, names, variables)
+    beside = [index for index in phones.columns_beside(numbers.first, header_row) if index < width]
+    more = [index for index in beside if not names_other_digits(headers[index])]
+    return Columns(headers, header_row, numbers, names, variables, more_numbers=tuple(more))
+
+
+def _list_columns(width: int, region: str) -> Columns:
+    numbers = NumberColumns([NumberColumn(index, 0) for index in range(width)], region=region)
+    return Columns(("",) * width, None, numbers, (), (), is_list=True)
 
 
 def find_variables(headers: Sequence[str], roles: Mapping[int, str]) -> Variables:

@@ -178,8 +178,9 @@ def _find_contacts(headers: Sequence[str], free: Sequence[int], shares: Mapping[
 class Phones:
     """The cells with phone numbers among the first rows of a table.
 
-    ``usual_width`` is how many cells the rows with phone numbers fill, or all rows of a table without any. Each cell is
-    parsed once. Of a very wide table fewer rows are parsed, because parsing is expensive.
+    ``is_list`` is whether they are all mobile numbers, several in a row. ``usual_width`` is how many cells the rows
+    with phone numbers fill, or all rows of a table without any. Each cell is parsed once. Of a very wide table fewer
+    rows are parsed, because parsing is expensive.
     """
 
     def __init__(self, rows: Sequence[Cells], region: str) -> None:
@@ -194,6 +195,19 @@ class Phones:
         ]
         self.usual_width = median_low(filter(None, widths)) if any(widths) else 0
         self._mobile_columns = [[index for index, number in found.items() if is_mobile(number)] for found in numbers]
+
+        filled = [set(filled_columns(cells)) for cells in self._rows]
+        self.is_list = max(map(len, filled)) > 1 and all(
+            columns == set(mobile) for columns, mobile in zip(filled, self._mobile_columns, strict=True)
+        )
+
+    def columns_beside(self, first: int, header_row: int | None) -> list[int]:
+        """Return the columns below the header that mostly hold mobile numbers where this column has a number too."""
+        start = 0 if header_row is None else header_row + 1
+        rows = zip(self._columns_by_row[start:], self._mobile_columns[start:], strict=True)
+        beside = Counter(chain.from_iterable(mobile for columns, mobile in rows if first in columns))
+        filled = Counter(chain.from_iterable(map(filled_columns, self._rows[start:])))
+        return sorted(index for index, count in beside.items() if index != first and count > _CERTAINLY * filled[index])
 
     def columns_in(self, row: int) -> frozenset[int]:
         """Return the columns of one row that hold phone numbers."""

@@ -108,55 +108,6 @@ def test_the_columns_of_a_table_are_detected_from_its_first_rows(
     assert columns.names == (() if name is None else (name,))
 
 
-FIRST_ROW_TABLES = [
-    pytest.param("Pelanggan,Kontak,Kode/Budi,0812345,A1/Siti,081234567801,A2", 1, id="a-short-number-first"),
-    pytest.param("Customer,Contact,Code/Budi,,A1/Siti,081234567801,A2", 1, id="no-number-first"),
-    pytest.param("Kunde,Quelle,Kontakt/Anna,WhatsApp,/Budi,Web,081234567801", 2, id="a-header-word-as-a-value"),
-    pytest.param("Siapa,Lewat,Ke mana/Anna,HP,/Budi,Telepon,081234567801", 2, id="unknown-words"),
-    pytest.param("Siapa,Ke mana,Kota/Anna,,Solo/Dodi,,/Budi,081234567801,Solo", 1, id="shorter-rows-first"),
-    pytest.param("Kontak,Kode/0812,a/0813,b/081234567801,c", 0, id="few-of-the-contacts-are-numbers"),
-    pytest.param("Nama,WA/Nama,HP/Budi,081234567801", 1, id="two-headers"),
-]
-
-
-@pytest.mark.parametrize(("table", "number"), FIRST_ROW_TABLES)
-def test_the_first_row_of_a_table_is_its_header_and_every_other_row_is_read(table: str, number: int) -> None:
-    rows = [line.split(",") for line in table.split("/")]
-
-    columns, read = read_table(enumerate(rows, 1), region="ID")
-
-    assert (columns.header_row, columns.numbers.first) == (0, number)
-    assert [row.row for row in read] == list(range(2, len(rows) + 1))
-
-
-@pytest.mark.parametrize(("table", "number"), FIRST_ROW_TABLES)
-def test_titles_above_a_table_do_not_change_its_header(table: str, number: int) -> None:
-    rows = [["Laporan"], [], ["Januari"], *(line.split(",") for line in table.split("/"))]
-
-    columns = find_columns(rows, region="ID")
-
-    assert (columns.header_row, columns.numbers.first) == (3, number)
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        pytest.param([["Produk", "Jenis"], ["Galaxy", "Phone"], ["Tab", "Tablet"]], id="phone"),
-        pytest.param([["Kanal", "Alat"], ["WA", "Mobile"], ["SMS", "Phone"]], id="only-such-words"),
-        pytest.param([["Kontak", "Nama"], ["a@example.com", "A"], ["b@example.com", "B"]], id="contacts-by-mail"),
-    ],
-)
-def test_header_words_among_the_values_make_no_number_column(rows: list[list[str]]) -> None:
-    with pytest.raises(FileError, match="no column holds phone numbers"):
-        find_columns(rows, region="ID")
-
-
-def test_a_table_without_header_keeps_a_first_row_with_a_short_number() -> None:
-    rows = _read([["Budi", "0812345", "A1"], ["Siti", PHONE, "A2"], ["Ani", "081234567891", "A3"]])
-
-    assert [(row.name, row.number) for row in rows] == [("Budi", "0812345"), ("Siti", PHONE), ("Ani", "081234567891")]
-
-
 def test_the_other_columns_are_variables_named_by_their_slug() -> None:
     header = ["Nama", "No. HP", "No. Kamar", "Kode", "kode", "", "Prénom", "2024", "Number", "房间"]
 
