@@ -62,6 +62,8 @@ def _print_report(report: ImportReport) -> None:
     if report.reason:
         click.echo(f"the file could not be read to its end: {report.reason}")
     click.echo(f"{report.rows} rows: {report.created} created, {report.updated} updated, {report.rejected} rejected")
+    for note in report.notes:
+        click.echo(f"note: {note}")
     for row in report.rejections:
         place = f"row {row.row}" if row.column is None else f"row {row.row}, {row.column}"
         click.echo(f"  {place}: {row.reason}")

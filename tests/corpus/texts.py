@@ -137,6 +137,13 @@ HEADERS = [
         reading=Reading(delimiter=";", encoding="utf-8"),
     ),
     Sample(
+        "all-numbers-in-one-line",
+        b"081234567890,081311112222,085299998888",
+        {"column 1": "number", "column 2": "number", "column 3": "number"},
+        [Person(BUDI), Person(ANI), Person(TUTI)],
+        reading=Reading(delimiter=",", encoding="utf-8"),
+    ),
+    Sample(
         "a-title-that-names-numbers-and-no-header",
         lines("Nomor WhatsApp", "Budi;081234567890;A", "Ani;081311112222;B").encode(),
         {"column 1": "name", "column 2": "number", "column 3": "column_3"},

@@ -2,28 +2,36 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from wabroadcast_core.audience.cells import MARK, plain_cell
+from wabroadcast_core.audience.header_row import find_header
 from wabroadcast_core.audience.headers import (
     is_name,
     is_nickname,
     is_tags,
     name_part,
     named_exactly,
-    rank_number,
+    names_other_digits,
 )
-from wabroadcast_core.audience.number_columns import Cells, NumberColumns, Phones, filled_columns, find_numbers
-from wabroadcast_core.errors import FileError, NoNumbersError
+from wabroadcast_core.audience.number_columns import (
+    Cells,
+    NumberColumn,
+    NumberColumns,
+    Phones,
+    filled_columns,
+    find_country_codes,
+    find_numbers,
+)
+from wabroadcast_core.errors import FileError, NoNumbersError, NumberError
 from wabroadcast_core.models.contact import OWN_COLUMNS
-from wabroadcast_core.models.recipient import AudienceRow, Scalar
+from wabroadcast_core.models.recipient import AudienceRow, RowFault, Scalar
 from wabroadcast_core.models.slug import make_slug
 
 REJECTED_HEADERS = ("row", "reason")  # the last columns of a file of rejected rows, after the original ones
 
-_MANY_DIGITS = 5  # a header has fewer in a cell
 _PERSON = re.compile(r"[^\W\d_][^\d@]*")
 _MOSTLY = 0.5
 _SHOWN_HEADERS = 12  # in error texts
@@ -47,6 +55,10 @@ class Columns:
     variables: Variables
     header_number: int | None = None
     """The row number of the header in its file, counted from 1."""
+    is_list: bool = False
+    """The table holds nothing but phone numbers: each cell is one recipient."""
+    more_numbers: tuple[int, ...] = ()
+    """Columns with phone numbers beside the one that is read from each row."""
 
     def read_row(self, cells: Cells, *, row: int | None = None) -> AudienceRow | None:
         """Read one recipient from the cells of a row, without checking it. An empty cell gives no variable.
@@ -67,7 +79,31 @@ class Columns:
         }
         if not (number or name or variables or any(map(str.strip, cells))):
             return None
+        try:
+            number = self.numbers.complete(number, cells)
+        except NumberError as error:
+            return AudienceRow(number, name, variables, row, RowFault(error.reason, "number"), original)
         return AudienceRow(number, name, variables, row, cells=original)
+
+    def read_list(self, cells: Cells, *, row: int | None = None) -> Iterator[AudienceRow]:
+        """Yield one recipient for each filled cell of a row, without checking it.
+
+        :param row: the number of the row in its file, counted from 1.
+        """
+        for cell in cells:
+            if text := cell.strip():
+                yield AudienceRow(text, row=row, cells=[text])
+
+    def notes(self) -> list[str]:
+        """Return what a user should know about columns that are not read as one might expect."""
+        titles = ", ".join(map(self.title, self.more_numbers))
+        first = self.title(self.numbers.first)
+        verb = "holds" if len(self.more_numbers) == 1 else "hold"
+        return (
+            [f"{titles} {verb} more phone numbers: of each row only one is read, from {first} where it has one"]
+            if titles
+            else []
+        )
 
     def _read_name(self, cells: Cells) -> str | None:
         if len(self.names) == 1:
@@ -83,10 +119,13 @@ class Columns:
         roles: dict[int, list[str]] = {}
         for index, slug in self.variables:
             roles.setdefault(index, []).append(slug)
-        for role, indexes in (("name", self.names), ("number", (self.numbers.first,))):
+        for role, indexes in (("name", self.names), ("number", self._number_columns())):
             for index in indexes:
                 roles.setdefault(index, []).insert(0, role)
         return {self.title(index): ", ".join(roles.get(index, ())) for index in range(len(self.headers))}
+
+    def _number_columns(self) -> Sequence[int]:
+        return range(len(self.headers)) if self.is_list else (self.numbers.first,)
 
     def titles(self) -> list[str]:
         """Return the header row of the file; a column without a header is ``column 3``."""
@@ -116,17 +155,28 @@ def find_columns(
         raise NoNumbersError("the file holds no rows")
     mapping = mapping or {}
     phones = Phones(rows, region)
+    if phones.is_list and not mapping:
+        return _list_columns(max(map(len, rows)), region)
     header_row = _find_header(rows, phones, mapping)
     width = _find_width(rows, header_row, mapping) if shifts else max(map(len, rows))
     headers = _headers(rows, header_row, width)
     roles = _own_roles(headers) | _read_mapping(mapping, headers)
-    numbers = find_numbers(headers, roles, phones.shares_below(header_row), region=region)
+    code = None if _is_own_export(headers) else find_country_codes(headers, roles)
+    shares, flags = phones.shares_below(header_row), phones.flags_below(header_row)
+    numbers = find_numbers(headers, roles, shares, region=region, flags=flags, code=code)
     if numbers is None:
         raise NoNumbersError(_no_number(headers))
     names = _find_names(headers, roles, numbers.columns, guess=None if header_row is not None else rows)
     taken = {numbers.first, *names, *_rejected_columns(headers)} - _name_parts(headers, names)
     variables = _find_variables(headers, roles, taken=taken)
-    return Columns(headers, header_row, numbers, names, variables)
+    beside = [index for index in phones.columns_beside(numbers.first, header_row) if index < width]
+    more = [index for index in beside if not names_other_digits(headers[index])]
+    return Columns(headers, header_row, numbers, names, variables, more_numbers=tuple(more))
+
+
+def _list_columns(width: int, region: str) -> Columns:
+    numbers = NumberColumns([NumberColumn(index, 0) for index in range(width)], region=region)
+    return Columns(("",) * width, None, numbers, (), (), is_list=True)
 
 
 def find_variables(headers: Sequence[str], roles: Mapping[int, str]) -> Variables:
@@ -144,58 +194,7 @@ def _find_header(rows: Sequence[Cells], phones: Phones, mapping: Mapping[str, st
         mapped = (index for index, cells in enumerate(rows) if named <= set(map(make_slug, cells)))
         if (first_mapped := next(mapped, None)) is not None:
             return first_mapped
-    if _is_own_export(rows[0]):
-        return 0
-    by_words = _header_by_words(rows, phones)
-    return by_words if by_words is not None else _header_by_position(rows, phones)
-
-
-def _header_by_words(rows: Sequence[Cells], phones: Phones) -> int | None:
-    """Return the row with the most header words.
-
-    A title above the header may have such words too; a row with phone numbers is data.
-    """
-    best, best_score = None, 0
-    rows_with_phones = 0
-    for index, (cells, phone_columns) in enumerate(zip(rows, phones.columns_by_row, strict=False)):
-        if phone_columns:
-            rows_with_phones += 1
-        elif rows_with_phones <= 1 and (score := _count_header_words(cells)) > best_score:
-            best, best_score = index, score
-    return None if best is not None and _is_title(rows[best], phones) else best
-
-
-def _is_title(cells: Cells, phones: Phones) -> bool:
-    """Return whether a row is a title: it fills fewer than half as many cells as the rows of the table do."""
-    return 2 * len(filled_columns(cells)) < phones.usual_width
-
-
-def _count_header_words(cells: Cells) -> int:
-    known = [rank_number(cell) is not None or is_name(cell) or name_part(cell) is not None for cell in cells]
-    return sum(known) and 2 * sum(known) + len(filled_columns(cells))
-
-
-def _header_by_position(rows: Sequence[Cells], phones: Phones) -> int | None:
-    """Return the row directly above the first phone number, unless it looks like a title.
-
-    In a table without phone numbers, return the first filled row none of whose cells has many digits.
-    """
-    first = next((index for index, columns in enumerate(phones.columns_by_row) if columns), None)
-    if first is None:
-        return next(
-            (
-                index
-                for index, cells in enumerate(rows)
-                if filled_columns(cells) and not any(map(_has_many_digits, cells))
-            ),
-            None,
-        )
-    above = next((index for index in range(first - 1, -1, -1) if filled_columns(rows[index])), None)
-    return None if above is None or _is_title(rows[above], phones) else above
-
-
-def _has_many_digits(cell: str) -> bool:
-    return sum(map(str.isdecimal, cell)) >= _MANY_DIGITS
+    return 0 if _is_own_export(rows[0]) else find_header(rows, phones)
 
 
 def _find_width(rows: Sequence[Cells], header_row: int | None, mapping: Mapping[str, str]) -> int:

@@ -21,46 +21,64 @@ class NumberRank(IntEnum):
     PHONE = 2
     OTHER_PHONE = 3  # of the home or the workplace
     NUMBER = 4  # may also be a row number: accepted only if the cells are phone numbers
+    CONTACT = 5  # may also be a name or a mail address: accepted only if the cells are phone numbers
 
 
-def _words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
+    """Return the set of words of a text."""
     return frozenset(text.split())
 
 
+def _name_sets(text: str) -> frozenset[frozenset[str]]:
+    return frozenset(frozenset(name.split()) for name in text.split("|"))
+
+
 _NUMBER_CORES = {
-    NumberRank.WHATSAPP: _words("wa whatsapp whatsap nowa nomorwa wanumber waid"),
-    NumberRank.MOBILE: _words(
+    NumberRank.WHATSAPP: word_set("wa whatsapp whatsap nowa nomorwa wanumber waid"),
+    NumberRank.MOBILE: word_set(
         "hp hape handphone handpone ponsel mobile cell cellphone cellular seluler selular msisdn gsm nohp nomorhp"
         " nomorponsel mobilephone mobilenumber"
     ),
-    NumberRank.PHONE: _words(
+    NumberRank.PHONE: word_set(
         "telepon telpon telefon telfon telephon telp tlp telephone tel phone phones notelp notlp notelepon nomortelp"
         " nomortelepon phonenumber phoneno"
     ),
-    NumberRank.NUMBER: _words("nomor nomer number numbers"),
+    NumberRank.NUMBER: word_set("nomor nomer number numbers"),
+    NumberRank.CONTACT: word_set("kontak contact contacts kontakt contacto contato"),
 }
-_NUMBER_FILLERS = _words(
+_NUMBER_FILLERS = word_set(
     "no nomor nomer nmr num number numbers value id e164 primary main utama aktif active pribadi personal anda kamu"
     " your saya kontak contact pelanggan customer client klien penerima recipient pemesan pembeli buyer billing member"
     " anggota siswa peserta pasien karyawan tamu guest user pengguna donatur jamaah to tujuan yang yg bisa dapat"
     " dihubungi contoh example misal format diawali dengan tanpa spasi"
 )
 _ALL_NUMBER_WORDS = _NUMBER_FILLERS.union(*_NUMBER_CORES.values())
-_LOCATIONS = _words("home rumah work kerja kantor business bisnis office other lain lainnya")
-_CUSTOMER_WORDS = _words("pelanggan customer client klien member anggota siswa peserta pasien karyawan user pengguna")
-_OTHER_DIGITS = _words(
+_PHONE_WORDS = frozenset().union(*(_NUMBER_CORES[rank] for rank in NumberRank if rank < NumberRank.OTHER_PHONE))
+_CODES = _name_sets(
+    "country code|countrycode|kode negara|kodenegara|dial code|dialcode|dialing code|dialling code|calling code"
+    "|callingcode|country calling code|country dial code|country dialing code|country dialling code|country prefix"
+    "|international code|international dialing code|kode internasional|isd|isd code|idd|idd code|ddi|landesvorwahl"
+)
+_CODES_OF_PHONES = _name_sets("code|prefix|kode|kode negara")
+_LOCATIONS = word_set("home rumah work kerja kantor business bisnis office other lain lainnya")
+_CUSTOMER_WORDS = word_set("pelanggan customer client klien member anggota siswa peserta pasien karyawan user pengguna")
+_OTHER_DIGITS = word_set(
     "rekening rek norek account nik ktp kk npwp nis nisn nim nip invoice faktur order pesanan resi va fax faks pager"
 )
-_FAX = _words("fax faks pager")
+_FAX = word_set("fax faks pager")
 
-_NAME_CORES = _words("nama name names fullname namalengkap")
-_NAME_FILLERS = _words(
+_NAME_CORES = word_set("nama name names fullname namalengkap")
+_NAME_FILLERS = word_set(
     "lengkap full pelanggan customer client klien kontak contact penerima recipient pemesan pembeli buyer billing"
     " display saved public member anggota siswa peserta pasien karyawan tamu guest user pengguna orang person donatur"
     " jamaah anda your"
 )
+_PEOPLE = word_set(
+    "pelanggan customer customers client clients klien kunde kunden cliente anggota member members siswa peserta pasien"
+    " karyawan nasabah donatur jamaah penerima recipient pembeli pemesan tamu guest"
+)
 _NICKNAMES = {"nama panggilan", "panggilan", "nickname", "nick name", "sapaan"}
-_TAGS = _words("tag tags label labels grup group groups kelompok categories kategori") | {"group membership"}
+_TAGS = word_set("tag tags label labels grup group groups kelompok categories kategori") | {"group membership"}
 _NAME_PARTS = {
     "first name": 0,
     "given name": 0,
@@ -100,12 +118,19 @@ def rank_number(header: str) -> NumberRank | None:
     rest = words - _ALL_NUMBER_WORDS
     if rank is None or not rest:
         return rank
-    return NumberRank.OTHER_PHONE if rest <= _LOCATIONS and rank != NumberRank.NUMBER else None
+    return NumberRank.OTHER_PHONE if rest <= _LOCATIONS and rank < NumberRank.NUMBER else None
 
 
 def names_other_digits(header: str) -> bool:
     """Return whether a header names digits that are not phone numbers but may look like them, such as an account."""
     return not _OTHER_DIGITS.isdisjoint(_word_list(header))
+
+
+def is_country_code(header: str) -> bool:
+    """Return whether a header names a column of country codes that belong to the phone numbers beside it."""
+    all_words = frozenset(word for word in _word_list(header) if not word.isdecimal())
+    rest = all_words - _PHONE_WORDS
+    return rest in _CODES or (rest in _CODES_OF_PHONES and bool(all_words & _NUMBER_CORES[NumberRank.PHONE]))
 
 
 def label_headers(header: str) -> list[str]:
@@ -126,13 +151,18 @@ def rank_label(label: str) -> NumberRank | None:
     if words and words <= _LOCATIONS:
         return NumberRank.OTHER_PHONE
     rank = rank_number(label)
-    return NumberRank.PHONE if rank is None or rank is NumberRank.NUMBER else rank
+    return NumberRank.PHONE if rank is None or rank >= NumberRank.NUMBER else rank
 
 
 def is_name(header: str) -> bool:
     """Return whether a header names a column of full names."""
     words = frozenset(_word_list(header))
     return bool(words & _NAME_CORES) and words <= _NAME_CORES | _NAME_FILLERS
+
+
+def is_person(header: str) -> bool:
+    """Return whether a header is only a word for the people of a list, such as customers."""
+    return " ".join(_word_list(header)) in _PEOPLE
 
 
 def name_part(header: str) -> int | None:

@@ -42,6 +42,7 @@ class Understood(Model):
     titles: list[str] = Field(default_factory=list)
     """The header in the order of the file, for the file of rejected rows."""
     reading: Reading | None = None
+    notes: list[str] = Field(default_factory=list)
 
 
 class ReadingChoices(TypedDict, total=False):
@@ -137,7 +138,7 @@ def understood(source: ContactSource) -> Understood | None:
     if columns is None:
         return None
     reading: Reading | None = getattr(source, "reading", None)
-    return Understood(columns=columns.understood(), titles=columns.titles(), reading=reading)
+    return Understood(columns=columns.understood(), titles=columns.titles(), reading=reading, notes=columns.notes())
 
 
 class _Import:

@@ -2,18 +2,22 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from statistics import median_low
 from typing import TypeAlias
 
+from wabroadcast_core.audience.country_codes import join_country_code
 from wabroadcast_core.audience.headers import (
     NumberRank,
+    is_country_code,
     label_headers,
     names_other_digits,
     rank_label,
     rank_number,
+    word_set,
 )
 from wabroadcast_core.audience.numbers import is_mobile, parse_number
 from wabroadcast_core.errors import NumberError
@@ -24,6 +28,10 @@ _DIGIT = re.compile(r"\d")
 _MOSTLY = 0.5
 _CERTAINLY = 0.65  # half of all ten-digit numbers are valid mobile numbers in Mexico, so half proves nothing
 _MOST_PARSED = 10_000  # cells
+_FLAGS = word_set(
+    "ya tidak tdk tak ada aktif nonaktif benar salah sudah belum yes no y n t f x v true false on off active inactive"
+    " 1.0 0.0"
+)
 
 Cells: TypeAlias = Sequence[str]
 
@@ -40,20 +48,36 @@ class NumberColumn:
 
 
 class NumberColumns:
-    """The column of phone numbers, and the columns that replace it in rows where it has no number."""
+    """The column of phone numbers, and the columns that replace it in rows where it has no number.
 
-    def __init__(self, columns: Sequence[NumberColumn], *, region: str) -> None:
+    :param code: the column with the country codes of the numbers.
+    """
+
+    def __init__(self, columns: Sequence[NumberColumn], *, region: str, code: int | None = None) -> None:
         self.first = columns[0].column
         self.columns = tuple(column.column for column in columns)
         self._columns = columns
         self._region = region
+        self._code = code
+
+    def complete(self, number: str, cells: Cells) -> str:
+        """Return the number of a row with the country code that another column says.
+
+        :param number: the result of :meth:`choose`.
+        :returns: the number in E.164; the text unchanged if no column says the code.
+        :raises NumberError: the number is invalid, or does not fit the country code.
+        """
+        if self._code is None or not number:
+            return number
+        return join_country_code(cells[self._code], number, region=self._region)
 
     def choose(self, cells: Cells) -> str:
         """Return the text of the number in a row that is most likely on WhatsApp, by header and label.
 
-        Of several equally likely ones it is the first mobile number.
+        A cell that is no valid number does not hide a less likely one that is. Of several equally likely numbers it is
+        the first mobile number.
 
-        :returns: an empty text if the row has no number.
+        :returns: the most likely text if none is a valid number; an empty text if the row has no number.
         """
         if len(self.columns) == 1:
             return cells[self.first].strip()
@@ -61,13 +85,28 @@ class NumberColumns:
         ranked = [(rank, text) for column, text in texts if (rank := _rank(column, text, cells)) is not None]
         if not ranked:
             return next((text for _, text in texts if not _DIGIT.search(text)), "")
-        best = min(rank for rank, _ in ranked)
-        candidates = [text for rank, text in ranked if rank == best]
-        return candidates[0] if len(candidates) == 1 else next(filter(self._is_mobile, candidates), candidates[0])
+        ranked.sort(key=itemgetter(0))  # keeps the order of equally likely ones
+        return self._first_valid(ranked, cells) or ranked[0][1]
 
-    def _is_mobile(self, text: str) -> bool:
-        number = _parse_cell(text, self._region)
-        return number is not None and is_mobile(number)
+    def _first_valid(self, ranked: Sequence[tuple[int, str]], cells: Cells) -> str | None:
+        """Return the text of the first valid number; of those with its rank, the first mobile number."""
+        best: int | None = None
+        first: str | None = None
+        for rank, text in ranked:
+            if best is not None and rank > best:
+                break
+            if (number := self._parse(text, cells)) is None:
+                continue
+            if is_mobile(number):
+                return text
+            best, first = rank, first or text
+        return first
+
+    def _parse(self, text: str, cells: Cells) -> str | None:
+        try:
+            return parse_number(self.complete(text, cells), region=self._region)
+        except NumberError:
+            return None
 
 
 def _rank(column: NumberColumn, text: str, cells: Cells) -> int | None:
@@ -78,28 +117,44 @@ def _rank(column: NumberColumn, text: str, cells: Cells) -> int | None:
 
 
 def find_numbers(
-    headers: Sequence[str], roles: Mapping[int, str], shares: Mapping[int, float], *, region: str
+    headers: Sequence[str],
+    roles: Mapping[int, str],
+    shares: Mapping[int, float],
+    *,
+    region: str,
+    flags: Container[int] = (),
+    code: int | None = None,
 ) -> NumberColumns | None:
     """Return the columns of phone numbers: the mapped ones, else those found by header, else those found by content.
 
     :param roles: the meanings of columns that are known already, by index.
     :param shares: the result of :meth:`Phones.shares_below`.
+    :param flags: the result of :meth:`Phones.flags_below`; such a column is used only where no other one is found.
+    :param code: the column with the country codes of the numbers.
     :returns: None if no column has phone numbers.
     """
     mapped = [index for index in range(len(headers)) if roles.get(index) == "number"]
     if mapped:
-        return NumberColumns([NumberColumn(index, rank) for rank, index in enumerate(mapped)], region=region)
-    free = [index for index in range(len(headers)) if index not in roles]
-    found = _find_by_header(headers, free, shares) or _find_by_content(headers, free, shares)
-    return NumberColumns(found, region=region) if found else None
+        return NumberColumns([NumberColumn(index, rank) for rank, index in enumerate(mapped)], region=region, code=code)
+    free = [index for index in range(len(headers)) if index not in roles and index != code]
+    named = _find_by_header(headers, free, shares if code is None else dict.fromkeys(free, 1))
+    found = [column for column in named if column.column not in flags]
+    found = found or _find_by_content(headers, free, shares) or named or _find_contacts(headers, free, shares)
+    return NumberColumns(found, region=region, code=code) if found else None
+
+
+def find_country_codes(headers: Sequence[str], roles: Mapping[int, str]) -> int | None:
+    """Return the first column of country codes that no mapping leaves out."""
+    codes = (index for index, header in enumerate(headers) if is_country_code(header))
+    return next((index for index in codes if roles.get(index) not in {"", "number", "name"}), None)
 
 
 def _find_by_header(headers: Sequence[str], free: Sequence[int], shares: Mapping[int, float]) -> list[NumberColumn]:
     ranked = sorted((rank, index) for index in free if (rank := rank_number(headers[index])) is not None)
-    named = [_with_label(index, rank, headers) for rank, index in ranked if rank is not NumberRank.NUMBER]
+    named = [_with_label(index, rank, headers) for rank, index in ranked if rank < NumberRank.NUMBER]
     if named and named[0].rank < NumberRank.OTHER_PHONE:
         return named
-    plain = (index for rank, index in ranked if rank is NumberRank.NUMBER and shares.get(index, 0) >= _MOSTLY)
+    plain = (index for rank, index in ranked if rank >= NumberRank.NUMBER and shares.get(index, 0) >= _MOSTLY)
     return [*(NumberColumn(index, NumberRank.PHONE) for index in list(plain)[:1]), *named]
 
 
@@ -114,23 +169,53 @@ def _find_by_content(headers: Sequence[str], free: Sequence[int], shares: Mappin
     return [] if best is None else [NumberColumn(best, NumberRank.NUMBER)]
 
 
+def _find_contacts(headers: Sequence[str], free: Sequence[int], shares: Mapping[int, float]) -> list[NumberColumn]:
+    """Return the column of contacts with the most phone numbers, also if most of its cells are none."""
+    contacts = [index for index in free if shares.get(index) and rank_number(headers[index]) is NumberRank.CONTACT]
+    return [NumberColumn(index, NumberRank.CONTACT) for index in sorted(contacts, key=lambda index: -shares[index])[:1]]
+
+
 class Phones:
     """The cells with phone numbers among the first rows of a table.
 
-    Each cell is parsed once. Of a very wide table fewer rows are parsed, because parsing is expensive.
+    ``is_list`` is whether they are all mobile numbers, several in a row. ``usual_width`` is how many cells the rows
+    with phone numbers fill, or all rows of a table without any. Each cell is parsed once. Of a very wide table fewer
+    rows are parsed, because parsing is expensive.
     """
 
     def __init__(self, rows: Sequence[Cells], region: str) -> None:
         self._rows = rows[: max(1, _MOST_PARSED // max(map(len, rows)))]
         numbers = [_parse_cells(cells, region) for cells in self._rows]
-        self.columns_by_row = [frozenset(found) for found in numbers]
+        self._columns_by_row = [frozenset(found) for found in numbers]
+        self.has_any = any(numbers)
         widths = [
             len(filled_columns(cells))
-            for cells, columns in zip(self._rows, self.columns_by_row, strict=True)
-            if columns
+            for cells, found in zip(self._rows, numbers, strict=True)
+            if found or not self.has_any
         ]
-        self.usual_width = median_low(widths) if widths else 0
+        self.usual_width = median_low(filter(None, widths)) if any(widths) else 0
         self._mobile_columns = [[index for index, number in found.items() if is_mobile(number)] for found in numbers]
+
+        filled = [set(filled_columns(cells)) for cells in self._rows]
+        self.is_list = max(map(len, filled)) > 1 and all(
+            columns == set(mobile) for columns, mobile in zip(filled, self._mobile_columns, strict=True)
+        )
+
+    def columns_beside(self, first: int, header_row: int | None) -> list[int]:
+        """Return the columns below the header that mostly hold mobile numbers where this column has a number too."""
+        start = 0 if header_row is None else header_row + 1
+        rows = zip(self._columns_by_row[start:], self._mobile_columns[start:], strict=True)
+        beside = Counter(chain.from_iterable(mobile for columns, mobile in rows if first in columns))
+        filled = Counter(chain.from_iterable(map(filled_columns, self._rows[start:])))
+        return sorted(index for index, count in beside.items() if index != first and count > _CERTAINLY * filled[index])
+
+    def columns_in(self, row: int) -> frozenset[int]:
+        """Return the columns of one row that hold phone numbers."""
+        return self._columns_by_row[row] if row < len(self._columns_by_row) else frozenset()
+
+    def columns_below(self, row: int) -> frozenset[int]:
+        """Return the columns that hold a phone number in any row below this one."""
+        return frozenset().union(*self._columns_by_row[row + 1 :])
 
     def shares_below(self, header_row: int | None) -> dict[int, float]:
         """Return by column the share of its filled cells below the header that contain a mobile number.
@@ -142,6 +227,18 @@ class Phones:
         filled = Counter(chain.from_iterable(map(filled_columns, self._rows[start:])))
         found = Counter(chain.from_iterable(self._mobile_columns[start:]))
         return {index: count / filled[index] for index, count in found.items()}
+
+    def flags_below(self, header_row: int | None) -> frozenset[int]:
+        """Return the columns whose filled cells below the header are all flags, such as 1 and 0 or yes and no."""
+        start = 0 if header_row is None else header_row + 1
+        cells = [(index, cell) for row in self._rows[start:] for index, cell in enumerate(row) if cell.strip()]
+        flags = {index for index, cell in cells if _is_flag(cell)}
+        return frozenset(flags - {index for index, cell in cells if index in flags and not _is_flag(cell)})
+
+
+def _is_flag(cell: str) -> bool:
+    text = cell.strip().casefold()
+    return text in _FLAGS or (len(text) == 1 and not text.isalpha())
 
 
 def _parse_cells(cells: Cells, region: str) -> dict[int, str]:

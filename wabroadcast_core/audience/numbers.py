@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
+from wabroadcast_core.audience.extensions import drop_extensions
 from wabroadcast_core.errors import NumberError
 
 EMPTY = "empty"
@@ -154,6 +155,7 @@ def parse_with_library(raw: str, *, region: str) -> str:
     text = _EXPONENT.sub(_unfold_exponent, text)
     if list_number := _LIST_NUMBER.match(text):
         text = text[list_number.end() :]
+    text = drop_extensions(text, parse=partial(_parse_part, region=region))
     _refuse_other_things(text)
     return _first_valid([part for part in _BORDERS.split(text) if _count_digits(part)], region=region)
 

@@ -22,6 +22,7 @@ from wabroadcast_core.errors import BroadcastError, InvalidInputError, SourceErr
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, SkipReason
+from wabroadcast_core.rendering.placeholders import check_placeholders
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
@@ -108,6 +109,8 @@ class _Preparation:
         done = row["prepared_rows"]
         rows = islice(iter(self._source(snapshot).read()), done, None)
         while chunk := list(islice(rows, self._context.settings.prepare_chunk)):
+            if not done:
+                check_placeholders(snapshot.draft.message, {name for row in chunk for name in row.variables})
             classified = classifier.classify(chunk, first=done)
             if not self._store(classified, done=done, size=len(chunk), batch_size=batching.size if batching else None):
                 return

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,16 +19,19 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import InvalidInputError
 from wabroadcast_core.models.base import as_timestamp, as_utc, faults_of, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.preview import MessageLimits, Preview, PreviewMessage
 from wabroadcast_core.models.recipient import AudienceRow, Recipient
 from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.pacing.forecast import forecast
 from wabroadcast_core.rendering.content import compile_content
+from wabroadcast_core.rendering.placeholders import check_placeholders
 from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.messages import NewMessage
 
 SHOWN_MESSAGES = 3
+CHECKED_ROWS = 1_000
 
 
 @dataclass(slots=True)
@@ -71,6 +74,7 @@ class PreviewBuilder:
         draft = draft.model_copy(update={"connection": list(pool)})
         snapshot = BroadcastSnapshot(0, "preview", draft, compile_content(draft.message))
         rows = self._rows(draft) if recipients is None else _inline_rows(recipients)
+        rows = _checked(rows, draft.message)
         found = self._classify_all(RowClassifier(self._context, snapshot, list(pool.values())), rows, seconds=seconds)
         return self._report(snapshot, found)
 
@@ -125,6 +129,16 @@ class PreviewBuilder:
             )
             for sender in senders
         ]
+
+
+def _checked(rows: Iterator[AudienceRow], message: Content) -> Iterator[AudienceRow]:
+    """Yield the rows; the first ones are checked for variables in the marks of other tools.
+
+    :raises TemplateError: the message has such a placeholder.
+    """
+    first = list(islice(rows, CHECKED_ROWS))
+    check_placeholders(message, {name for row in first for name in row.variables})
+    yield from chain(first, rows)
 
 
 def _count(found: _Counts, classified: ClassifiedRows, seen: SeenNumbers, *, rows: int) -> None:

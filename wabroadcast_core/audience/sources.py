@@ -7,11 +7,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import Fault, InvalidInputError
+from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError
 from wabroadcast_core.hookspecs import ChecksSettings, ContactSource, SourceContext
 from wabroadcast_core.models.base import faults_of
 from wabroadcast_core.store.contacts import read_contacts
-from wabroadcast_core.store.uploads import open_upload
+from wabroadcast_core.store.uploads import find_upload, open_upload
+
+_SMALL_FILE = 1024 * 1024  # bytes; its columns are read while a submit waits
 
 
 def open_source(context: Context, source: Mapping[str, Any]) -> ContactSource:
@@ -42,3 +44,26 @@ def source_context(context: Context) -> SourceContext:
         workbook_seconds=context.settings.workbook_seconds,
         workbook_megabytes=context.settings.workbook_megabytes,
     )
+
+
+def file_variables(context: Context, source: Mapping[str, Any]) -> frozenset[str]:
+    """Return the variables of an audience in a small file, by its columns; none for any other audience.
+
+    A file that cannot be read has none: the preparation of its broadcast reports the reason.
+    """
+    opened = open_source(context, source)
+    if not hasattr(opened, "columns") or not _is_small(context, source.get("uploadId")):
+        return frozenset()
+    try:
+        next(iter(opened.read()), None)
+    except BroadcastError:
+        return frozenset()
+    return frozenset() if opened.columns is None else frozenset(name for _, name in opened.columns.variables)
+
+
+def _is_small(context: Context, upload_id: object) -> bool:
+    if not isinstance(upload_id, str):
+        return False
+    with context.database.read() as conn:
+        upload = find_upload(conn, upload_id)
+    return upload is not None and upload["size"] <= _SMALL_FILE

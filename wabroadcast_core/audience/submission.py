@@ -10,14 +10,16 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from wabroadcast_core.audience.capabilities import find_capabilities, inspect_uploads, upload_faults
-from wabroadcast_core.audience.sources import open_source
+from wabroadcast_core.audience.sources import file_variables, open_source
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
 from wabroadcast_core.models.base import as_timestamp, faults_of, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.recipient import Recipient
 from wabroadcast_core.models.status import BroadcastStatus
 from wabroadcast_core.rendering.content import compile_content
+from wabroadcast_core.rendering.placeholders import check_placeholders
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
@@ -77,7 +79,7 @@ class Submission:
         digest = hashlib.sha256(draft.model_dump_json().encode())
         upload_id = None
         if recipients is not None:
-            upload_id = self._store_recipients(recipients, digest)
+            upload_id = self._store_recipients(recipients, digest, message=draft.message)
             draft = draft.model_copy(update={"source": {"type": "inline", "uploadId": upload_id}})
         draft = draft.model_copy(update={"connection": list(pool)})
 
@@ -114,6 +116,7 @@ class Submission:
         faults += pool_faults
         try:
             compile_content(draft.message)
+            check_placeholders(draft.message, self._file_variables(draft) if not faults else ())
         except TemplateError as error:
             if not faults:
                 raise
@@ -146,6 +149,9 @@ class Submission:
                 if upload_store.find_upload(conn, upload_id) is None:
                     yield Fault("source.uploadId", f"there is no upload {upload_id!r}: upload the file first")
 
+    def _file_variables(self, draft: BroadcastDraft) -> frozenset[str]:
+        return frozenset() if draft.source is None else file_variables(self._context, draft.source)
+
     def _find_pool(self, draft: BroadcastDraft) -> tuple[dict[str, int], list[Fault]]:
         with self._context.database.read() as conn:
             names = draft.pool or [row["name"] for row in connection_store.list_connections(conn)]
@@ -168,21 +174,27 @@ class Submission:
 
     # --- storing -----------------------------------------------------------------------------------------------
 
-    def _store_recipients(self, recipients: Iterable[AnyRecipient], digest: "hashlib._Hash") -> str:
+    def _store_recipients(
+        self, recipients: Iterable[AnyRecipient], digest: "hashlib._Hash", *, message: Content
+    ) -> str:
         """Store inline recipients as an upload with one JSON document per line.
 
         :param digest: is updated with the lines.
+        :param message: is checked for variables of the recipients in the marks of other tools.
         :returns: the id of the upload.
         :raises InvalidInputError: a recipient is invalid, or there is none.
+        :raises TemplateError: the message has such a placeholder.
         """
         writer = UploadWriter(
             self._context.database, self._new_id(), now=self._context.clock.now(), content_type=INLINE_TYPE
         )
         try:
-            for lines in _in_blocks(_recipient_lines(recipients), FLUSH_LINES):
+            variables: set[str] = set()
+            for lines in _in_blocks(_recipient_lines(recipients, variables), FLUSH_LINES):
                 digest.update(lines)
                 writer.write(lines)
             _refuse_empty(writer.size)
+            check_placeholders(message, variables)
             writer.close()
         except BaseException:
             writer.discard()
@@ -236,16 +248,17 @@ def _refuse_empty(size: int) -> None:
 
 def _recipient_faults(recipients: Iterable[AnyRecipient]) -> Sequence[Fault]:
     try:
-        for _ in _recipient_lines(recipients):
+        for _ in _recipient_lines(recipients, set()):
             pass
     except InvalidInputError as error:
         return error.faults
     return ()
 
 
-def _recipient_lines(recipients: Iterable[AnyRecipient]) -> Iterator[bytes]:
+def _recipient_lines(recipients: Iterable[AnyRecipient], variables: set[str]) -> Iterator[bytes]:
     """Yield each recipient as a line of JSON.
 
+    :param variables: receives the names of the recipients' variables.
     :raises InvalidInputError: some recipients are invalid; at most ``MOST_FAULTS`` faults are named.
     """
     faults: list[Fault] = []
@@ -257,6 +270,7 @@ def _recipient_lines(recipients: Iterable[AnyRecipient]) -> Iterator[bytes]:
             if len(faults) >= MOST_FAULTS:
                 break
             continue
+        variables.update(recipient.variables)
         if not faults:
             yield recipient.model_dump_json(exclude_defaults=True, by_alias=True).encode() + b"\n"
     if faults:

@@ -57,7 +57,7 @@ def read_table(
     if (header_row := columns.header_row) is not None:
         columns = replace(columns, header_number=sample[header_row][0])
         start = header_row + 1
-    width = len(columns.headers) if shifts else None
+    width = len(columns.headers) if shifts and not columns.is_list else None
     return columns, _read_rows(chain(sample[start:], stream), columns, width=width)
 
 
@@ -89,6 +89,8 @@ def _read_rows(rows: Rows, columns: Columns, *, width: int | None) -> Iterator[A
             yield _faulty_row(cells, columns, row=row)
         elif width is not None and len(cells) > width and any(map(str.strip, cells[width:])):
             yield _faulty_row(DamagedRow(cells, _TOO_WIDE, width), columns, row=row)
+        elif columns.is_list:
+            yield from columns.read_list(cells, row=row)
         elif (recipient := read_row(cells, row=row)) is not None:
             yield recipient
 

@@ -220,6 +220,9 @@ class ImportReport(Model):
     rejections: list[RejectedRow] = Field(description="The first rejected rows; all of them are in the errors file.")
     columns: dict[str, str] = Field(description="The meaning of each column of the file.")
     reading: Reading | None = Field(None, description="How the file was read; null before it was read.")
+    notes: list[str] = Field(
+        default_factory=list, description="What the file holds beside, such as columns with more phone numbers."
+    )
     samples: list[SampleRow] = Field(default_factory=list, description="The first rows of a dry run.")
     created_at: datetime
     finished_at: datetime | None = None

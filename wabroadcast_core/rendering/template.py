@@ -74,7 +74,7 @@ def compile_text(source: str, *, longest: int, groups: Collection[str] = ()) -> 
     :param groups: names whose values are mappings; only their items can be written as ``group.item``.
     :raises TemplateError: it is not a template, or it uses what templates may not use; the error names the line.
     """
-    tree = _parse(source)
+    tree = parse_text(source)
     checker = _Checker(groups)
     checker.visit(tree)
     parts = _plain_parts(tree)
@@ -86,7 +86,11 @@ def compile_text(source: str, *, longest: int, groups: Collection[str] = ()) -> 
         raise _syntax_error(error) from error
 
 
-def _parse(source: str) -> nodes.Template:
+def parse_text(source: str) -> nodes.Template:
+    """Parse one text, without checking what it uses.
+
+    :raises TemplateError: it is not a template; the error names the line.
+    """
     if len(source) > LONGEST_SOURCE:
         raise TemplateError(f"the template is longer than {LONGEST_SOURCE:,} characters", line=1)
     try:

@@ -111,6 +111,7 @@ class Contacts:
             rejections=[RejectedRow(row=at["row"], column=at["column"], reason=at["reason"]) for at in rejections],
             columns=understood.columns,
             reading=understood.reading,
+            notes=understood.notes,
             created_at=as_utc(row["created_at"]),
             finished_at=as_utc(row["finished_at"]),
         )
@@ -163,6 +164,7 @@ class Contacts:
             rejections=[RejectedRow(row=row, column=column, reason=why) for row, column, why, _ in found.rejections],
             columns=found.understood.columns,
             reading=found.understood.reading,
+            notes=found.understood.notes,
             samples=found.samples,
             created_at=as_utc(self._context.clock.now()),
         )

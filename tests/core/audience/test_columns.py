@@ -82,6 +82,16 @@ def test_headers_name_the_name_columns(header: list[str], name: str | None) -> N
         pytest.param([["Orang", "Kontak"], ["Budi", PHONE]], 0, 1, None, id="unknown-header-words"),
         pytest.param([["Daftar"], ["Budi", PHONE, "A1"]], None, 1, 0, id="title-without-header"),
         pytest.param([["Nomor", "HP"], ["1", PHONE], ["2", PHONE]], 0, 1, None, id="nomor-counts-the-rows"),
+        pytest.param(
+            [["Periode:", "Mei"], ["No", "Nama", "HP", "Kota"], ["1", "B", PHONE, "x"]],
+            1,
+            2,
+            1,
+            id="lines-of-two-above",
+        ),
+        pytest.param([["Daftar"], ["Siapa", "Ke mana"], ["Budi", PHONE]], 1, 1, None, id="title-of-unknown-words"),
+        pytest.param([["Nomor WA"], ["Nama", "HP"], ["B", "6.28E+12"]], 1, 1, 0, id="title-and-damaged-numbers"),
+        pytest.param([["", "HP"], ["Budi", "0812345"], ["Ani", PHONE]], 0, 1, None, id="a-column-without-header"),
         pytest.param([["Nama", "HP"]], 0, 1, 0, id="header-alone"),
         pytest.param([["Nama", "HP"], ["Budi", "6.28E+12"]], 0, 1, 0, id="all-numbers-damaged"),
         pytest.param([["HP", "Telepon", "No WA"], ["", "", PHONE]], 0, 2, None, id="whatsapp-before-others"),
@@ -155,6 +165,47 @@ def test_another_phone_column_is_used_where_the_first_is_empty() -> None:
     rows = [["Name", "Mobile Phone", "Home Phone"], ["A", "0811", "021"], ["B", "", "021"]]
 
     assert [row.number for row in _read(rows)] == ["0811", "021"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "numbers"),
+    [
+        pytest.param([["No HP", "WA"], [PHONE, "1"], ["0813", "0"]], [PHONE, "0813"], id="flags"),
+        pytest.param([["No HP", "WA"], [PHONE, "ya"], ["", "tidak"]], [PHONE, ""], id="flags-in-words"),
+        pytest.param([["WA", "Kontak"], ["1", PHONE], ["0", ""]], [PHONE, ""], id="flags-alone-and-an-unknown-header"),
+        pytest.param([["HP", "Telepon"], ["12345", PHONE], ["0812", "021"]], [PHONE, "0812"], id="too-short"),
+        pytest.param([["WA", "HP"], ["6.28E+12", PHONE], ["0812****890", PHONE]], [PHONE, PHONE], id="damaged"),
+        pytest.param([["HP 1", "HP 2"], ["0812", PHONE], ["021-5551234", PHONE]], [PHONE, PHONE], id="equal-ranks"),
+        pytest.param([["HP", "Telepon"], ["021-5551234", PHONE]], ["021-5551234"], id="the-better-one-is-valid"),
+        pytest.param(
+            [
+                ["Phone 1 - Label", "Phone 1 - Value", "Phone 2 - Label", "Phone 2 - Value"],
+                ["Mobile", "0812", "Home", PHONE],
+                ["Mobile", PHONE, "Work Fax", "0813-3333-4444"],
+            ],
+            [PHONE, PHONE],
+            id="google",
+        ),
+    ],
+)
+def test_a_better_column_without_a_number_does_not_hide_another(rows: list[list[str]], numbers: list[str]) -> None:
+    assert [row.number for row in _read(rows)] == numbers
+
+
+@given(st.permutations(["WA", "HP", "Telepon", "Home Phone"]), st.integers(0, 3))
+def test_the_only_valid_number_of_a_row_is_found_in_any_column(headers: list[str], place: int) -> None:
+    cells = ["1234"] * 4
+    cells[place] = PHONE
+
+    (row,) = _read([headers, cells])
+
+    assert row.number == PHONE
+
+
+def test_a_column_of_flags_is_a_variable() -> None:
+    columns = find_columns([["Nama", "No HP", "WA"], ["A", PHONE, "1"], ["B", "0813", "0"]], region="ID")
+
+    assert columns.understood() == {"Nama": "name", "No HP": "number", "WA": "wa"}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wabroadcast_core.audience import numbers
-from wabroadcast_core.audience.numbers import mask_number, parse_number, parse_with_library
+from wabroadcast_core.audience.numbers import HIDDEN, LETTERS, mask_number, parse_number, parse_with_library
 from wabroadcast_core.errors import NumberError
 
 BUDI = "+628123456789"
@@ -325,3 +325,26 @@ def _read_long(raw: str) -> str | None:
         return parse_with_library(raw, region="ID")
     except NumberError:
         return None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *("650-253-0000x752", "650-253-0000X752", "(650) 253-0000x1", "+1 650 253 0000ext752", "650.253.0000ext.752"),
+        *("650-253-0000x 752", "6502530000extension12", "650-253-0000x752, 650-253-0001"),
+    ],
+)
+def test_a_glued_extension_is_dropped(raw: str) -> None:
+    assert parse_number(raw, region="US") == "+16502530000"
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        *(("0812x34567801", LETTERS), ("0812345678x01", LETTERS), ("08123456789x1", LETTERS), ("0812345x678", LETTERS)),
+        *(("081234567801x1234567", LETTERS), ("0812345678xx", HIDDEN), ("62812****890", HIDDEN)),
+    ],
+)
+def test_a_letter_that_may_hide_a_digit_is_no_extension(raw: str, reason: str) -> None:
+    with pytest.raises(NumberError, match=reason):
+        parse_number(raw, region="ID")

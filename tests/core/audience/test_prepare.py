@@ -1,7 +1,12 @@
 """Preparation of a broadcast from a file, up to the messages in the store."""
 
+import pytest
+
 from wabroadcast_core.audience.prepare import prepare_broadcast
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import TemplateError
+
+DRAFT = {"name": "Promo", "connection": "sandbox", "message": {"type": "text", "text": "Warga {kota}"}}
 
 
 def test_a_damaged_row_is_skipped_with_its_reason_and_the_others_are_sent(broadcaster: Broadcaster) -> None:
@@ -21,3 +26,25 @@ def test_a_damaged_row_is_skipped_with_its_reason_and_the_others_are_sent(broadc
         ("12", "skipped", "too short"),
         ("+6281399998888", "queued", None),
     ]
+
+
+def test_a_placeholder_that_is_a_column_of_the_file_is_refused_at_once(broadcaster: Broadcaster) -> None:
+    upload_id = broadcaster.uploads.save([b"HP,Kota\n081234567890,Solo\n"], filename="k.csv").upload_id
+    source = {"type": "csv", "uploadId": upload_id}
+
+    with pytest.raises(TemplateError, match=r"write {{ kota }}"):
+        broadcaster.submit({**DRAFT, "source": source})
+
+
+def test_a_placeholder_that_is_a_variable_of_the_contacts_stops_the_broadcast(broadcaster: Broadcaster) -> None:
+    broadcaster.contacts.save({"number": "081234567890", "tags": ["vip"], "variables": {"kota": "Solo"}})
+    job = broadcaster.submit({**DRAFT, "source": {"type": "contacts", "tags": ["vip"]}})
+
+    with broadcaster.context.database.read() as conn:
+        broadcast_id = conn.exec_driver_sql("SELECT id FROM broadcasts").scalar_one()
+    prepare_broadcast(broadcaster.context, broadcast_id)
+
+    report = broadcaster.status(job.job_id)
+    assert report.status == "failed"
+    assert "write {{ kota }}" in (report.status_reason or "")
+    assert broadcaster.messages(job.job_id).items == []

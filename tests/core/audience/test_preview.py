@@ -219,3 +219,16 @@ def test_a_missing_upload_of_a_template_is_refused_with_its_path(broadcaster: Br
     assert [fault.path for fault in refused.value.faults] == [
         "message.template.components.0.parameters.0.image.uploadId"
     ]
+
+
+@pytest.mark.parametrize("text", ["Halo {nama}", "Kode [code]", "{{ 1 }}", "Halo $code"])
+def test_a_placeholder_of_another_tool_is_refused_by_preview_and_submit(broadcaster: Broadcaster, text: str) -> None:
+    draft = _draft(message={"type": "text", "text": text})
+
+    with pytest.raises(TemplateError):
+        broadcaster.preview(draft, _people())
+    with pytest.raises(TemplateError):
+        broadcaster.submit(draft, _people())
+
+    with broadcaster.context.database.read() as conn:
+        assert conn.scalar(select(func.count()).select_from(uploads)) == 0

@@ -1,0 +1,130 @@
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wabroadcast_core.audience.country_codes import OTHER_COUNTRY, UNKNOWN_CODE, join_country_code
+from wabroadcast_core.audience.headers import is_country_code
+from wabroadcast_core.audience.tables import read_table
+from wabroadcast_core.errors import NumberError
+from wabroadcast_core.models.recipient import AudienceRow
+
+COUNTRIES = sorted(phonenumbers.SUPPORTED_REGIONS)
+
+
+@pytest.mark.parametrize(
+    ("code", "number", "expected"),
+    [
+        ("62", "0812-3456-7890", "+6281234567890"),
+        ("1", "8123456789", "+18123456789"),
+        ("60", "123456789", "+60123456789"),
+        ("63", "9171234567", "+639171234567"),
+        ("63", "639171234567", "+639171234567"),
+        ("+91", "9171234567", "+919171234567"),
+        ("0060", "0123456789", "+60123456789"),
+        ("60.0", "123456789", "+60123456789"),
+        ("MY", "012-345 6789", "+60123456789"),
+        ("Malaysia (+60)", "123456789", "+60123456789"),
+        ("1-868", "620 1234", "+18686201234"),
+        ("65", "+65 9123 4567", "+6591234567"),
+        ("Indonesia", "+65 9123 4567", "+6591234567"),
+        ("", "0812", "0812"),
+        (" - ", "081234567890", "081234567890"),
+    ],
+)
+def test_a_country_code_and_a_number_make_one(code: str, number: str, expected: str) -> None:
+    assert join_country_code(code, number, region="ID") == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "number", "reason"),
+    [
+        ("60", "+6281234567890", OTHER_COUNTRY),
+        ("65", "081234567890", "not in the numbering plan of its country"),
+        ("60", "81", "too short"),
+        ("999", "081234567890", UNKNOWN_CODE),
+        ("0", "081234567890", UNKNOWN_CODE),
+        ("Wakanda", "081234567890", UNKNOWN_CODE),
+    ],
+)
+def test_a_number_that_does_not_fit_its_code_is_refused(code: str, number: str, reason: str) -> None:
+    with pytest.raises(NumberError) as error:
+        join_country_code(code, number, region="ID")
+
+    assert error.value.reason in {reason, "too long"}
+
+
+@given(st.sampled_from(COUNTRIES), st.sampled_from(["{}", "+{}", "00{}", "(+{})", "{}.0"]))
+def test_the_number_of_any_country_is_read_by_its_code(country: str, form: str) -> None:
+    example = phonenumbers.example_number_for_type(country, phonenumbers.PhoneNumberType.MOBILE)
+    if example is None:
+        return
+    national = phonenumbers.national_significant_number(example)
+    code = form.format(example.country_code)
+
+    try:
+        number = join_country_code(code, national, region="ID")
+    except NumberError:
+        return
+    assert number.startswith(f"+{example.country_code}")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Country Code",
+        "country_code",
+        "countryCode",
+        "dial_code",
+        "Kode Negara",
+        "Phone Country Code",
+        "Phone Code",
+        "ISD",
+    ],
+)
+def test_a_header_names_country_codes(header: str) -> None:
+    assert is_country_code(header)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Kode",
+        "Code",
+        "Country",
+        "Kode Negara + No HP",
+        "Phone Number (with country code)",
+        "Address Country Code",
+        "CC",
+    ],
+)
+def test_a_header_names_something_else_than_country_codes(header: str) -> None:
+    assert not is_country_code(header)
+
+
+def test_a_table_with_country_codes_is_read() -> None:
+    rows = ["Name,Country Code,Phone Number", "B,1,8123456789", "C,60,123456789", "D,62,+60123456789", "E,,0812"]
+
+    read = _read(rows)
+
+    assert [row.number for row in read] == ["+18123456789", "+60123456789", "+60123456789", "0812"]
+    assert [row.fault.reason if row.fault else None for row in read] == [None, None, OTHER_COUNTRY, None]
+    assert [row.variables.get("country_code") for row in read] == ["1", "60", "62", None]
+
+
+@pytest.mark.parametrize("header", ["Number", "phone", "WhatsApp", "Mobile Number"])
+def test_the_column_of_foreign_numbers_is_found_by_its_header(header: str) -> None:
+    (row,) = _read([f"{header},dial_code,name", "9171234567,63,A"])
+
+    assert (row.number, row.name) == ("+639171234567", "A")
+
+
+def test_the_code_of_a_row_chooses_among_its_numbers() -> None:
+    (row,) = _read(["Kode Negara,WA,HP", "60,81,0123456789"])
+
+    assert row.number == "+60123456789"
+
+
+def _read(lines: list[str]) -> list[AudienceRow]:
+    _, rows = read_table(enumerate([line.split(",") for line in lines], 1), region="ID")
+    return list(rows)

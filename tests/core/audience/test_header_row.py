@@ -1,0 +1,96 @@
+"""The rows and cells of a table that hold people: none is taken for a header, and none is lost without a word."""
+
+import pytest
+
+from wabroadcast_core.audience.columns import find_columns
+from wabroadcast_core.audience.tables import SAMPLE_ROWS, read_table
+from wabroadcast_core.errors import FileError
+from wabroadcast_core.models.recipient import AudienceRow
+
+PHONE = "0812-3456-7890"
+FIRST_ROW_TABLES = [
+    pytest.param("Pelanggan,Kontak,Kode/Budi,0812345,A1/Siti,081234567801,A2", 1, id="a-short-number-first"),
+    pytest.param("Customer,Contact,Code/Budi,,A1/Siti,081234567801,A2", 1, id="no-number-first"),
+    pytest.param("Kunde,Quelle,Kontakt/Anna,WhatsApp,/Budi,Web,081234567801", 2, id="a-header-word-as-a-value"),
+    pytest.param("Siapa,Lewat,Ke mana/Anna,HP,/Budi,Telepon,081234567801", 2, id="unknown-words"),
+    pytest.param("Siapa,Ke mana,Kota/Anna,,Solo/Dodi,,/Budi,081234567801,Solo", 1, id="shorter-rows-first"),
+    pytest.param("Kontak,Kode/0812,a/0813,b/081234567801,c", 0, id="few-of-the-contacts-are-numbers"),
+    pytest.param("Nama,WA/Nama,HP/Budi,081234567801", 1, id="two-headers"),
+]
+
+
+@pytest.mark.parametrize(("table", "number"), FIRST_ROW_TABLES)
+def test_the_first_row_of_a_table_is_its_header_and_every_other_row_is_read(table: str, number: int) -> None:
+    rows = [line.split(",") for line in table.split("/")]
+
+    columns, read = read_table(enumerate(rows, 1), region="ID")
+
+    assert (columns.header_row, columns.numbers.first) == (0, number)
+    assert [row.row for row in read] == list(range(2, len(rows) + 1))
+
+
+@pytest.mark.parametrize(("table", "number"), FIRST_ROW_TABLES)
+def test_titles_above_a_table_do_not_change_its_header(table: str, number: int) -> None:
+    rows = [["Laporan"], [], ["Januari"], *(line.split(",") for line in table.split("/"))]
+
+    columns = find_columns(rows, region="ID")
+
+    assert (columns.header_row, columns.numbers.first) == (3, number)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([["Produk", "Jenis"], ["Galaxy", "Phone"], ["Tab", "Tablet"]], id="phone"),
+        pytest.param([["Kanal", "Alat"], ["WA", "Mobile"], ["SMS", "Phone"]], id="only-such-words"),
+        pytest.param([["Kontak", "Nama"], ["a@example.com", "A"], ["b@example.com", "B"]], id="contacts-by-mail"),
+    ],
+)
+def test_header_words_among_the_values_make_no_number_column(rows: list[list[str]]) -> None:
+    with pytest.raises(FileError, match="no column holds phone numbers"):
+        find_columns(rows, region="ID")
+
+
+def test_a_table_without_header_keeps_a_first_row_with_a_short_number() -> None:
+    rows = _read([["Budi", "0812345", "A1"], ["Siti", PHONE, "A2"], ["Ani", "081234567891", "A3"]])
+
+    assert [(row.name, row.number) for row in rows] == [("Budi", "0812345"), ("Siti", PHONE), ("Ani", "081234567891")]
+
+
+def test_every_number_of_a_line_that_holds_nothing_else_is_read() -> None:
+    pairs = [["081234567801", "081234567802", " "], []] * SAMPLE_ROWS
+
+    rows = _read([*pairs, ["081234567803", "081234567804", "081234567805", "12"]])
+
+    assert [(row.number, row.row) for row in rows[:3]] == [
+        ("081234567801", 1),
+        ("081234567802", 1),
+        ("081234567801", 3),
+    ]
+    assert [row.number for row in rows[-4:]] == ["081234567803", "081234567804", "081234567805", "12"]
+
+
+@pytest.mark.parametrize(
+    ("table", "titles"),
+    [
+        pytest.param("Nama,HP,,Nama,HP/A,081234567801,,B,081234567802", "HP (column 5) holds", id="two-tables"),
+        pytest.param("A,081234567801,081234567802/B,081234567803,081234567804", "column 3 holds", id="no-header"),
+        pytest.param(
+            "Nama,HP,Istri,Anak/A,081234567801,081234567802,081234567803", "Istri, Anak hold", id="unknown-headers"
+        ),
+        pytest.param("Nama,HP,Telepon/A,081234567801,/B,,081234567802", "", id="one-number-a-row"),
+        pytest.param("Nama,HP,No. Rekening/A,081234567801,081234567802", "", id="an-account"),
+        pytest.param("Nama,HP,Kode/A,081234567801,12", "", id="other-digits"),
+    ],
+)
+def test_columns_with_more_numbers_are_named(table: str, titles: str) -> None:
+    columns = find_columns([line.split(",") for line in table.split("/")], region="ID")
+
+    notes = columns.notes()
+
+    assert [note.partition(" more phone")[0] for note in notes] == ([titles] if titles else [])
+
+
+def _read(rows: list[list[str]]) -> list[AudienceRow]:
+    _, read = read_table(enumerate(rows, 1), region="ID")
+    return list(read)

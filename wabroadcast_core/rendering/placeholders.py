@@ -1,0 +1,129 @@
+"""Placeholders that would be sent as they stand: those in the marks of other tools, and constants in our own marks.
+
+A text with such a placeholder is refused before it is sent: ``Halo {nama}``, ``%nama%``, ``[nama]``, ``{{ 'name' }}``.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+from jinja2 import nodes
+
+from wabroadcast_core.errors import TemplateError
+from wabroadcast_core.models.message import Content, MediaContent, TemplateContent, TextContent
+from wabroadcast_core.models.slug import make_slug
+from wabroadcast_core.rendering.template import parse_text
+
+_COMMON_NAMES: Final = {  # in the texts of all tools, each with the variable of this one
+    "name": "name",
+    "nama": "name",
+    "first_name": "name",
+    "full_name": "name",
+    "nama_lengkap": "name",
+    "number": "number",
+}
+_WORD: Final = r"(\w+(?:[ .\-]+\w+){0,5})"
+_MARKED: Final = re.compile(
+    "|".join(
+        [
+            rf"\{{\{{?[%$#@]?\s*{_WORD}\s*[%$#@]?\}}?\}}",  # {nama} ${nama} {{nama}}
+            rf"\[\[?[%$#@]?\s*{_WORD}\s*[%$#@]?\]?\]",
+            rf"%%?{_WORD}%%?",
+            rf"<<?\s*{_WORD}\s*>>?",
+            rf"«\s*{_WORD}\s*»",
+            rf"##?{_WORD}##?",
+            rf"@@?{_WORD}@@?",
+            rf"\|{_WORD}\|",
+            r"\$([^\W\d]\w*)",
+        ]
+    )
+)
+
+
+def check_placeholders(content: Content, variables: Collection[str]) -> None:
+    """Check that no text of a message has a placeholder that every recipient would see.
+
+    Words in brackets that are no variables are not placeholders.
+
+    :param variables: the variables of the audience, as far as they are known.
+    :raises TemplateError: a text has such a placeholder; the error names the line.
+    """
+    known = _COMMON_NAMES | {make_slug(name): name for name in variables}
+    for path, text in _texts_of(content):
+        try:
+            _check_text(text, known)
+        except TemplateError as error:
+            if path == "text":
+                raise
+            raise TemplateError(f"{path}: {error.reason}", line=error.line) from error
+
+
+def _check_text(text: str, known: dict[str, str]) -> None:
+    tree = parse_text(text)
+    for output in tree.find_all(nodes.Output):
+        for node in output.nodes:
+            if isinstance(node, nodes.TemplateData):
+                _refuse_foreign(node.data, known, line=node.lineno)
+            else:
+                _refuse_constant(node, known)
+
+
+def _refuse_foreign(text: str, known: dict[str, str], *, line: int) -> None:
+    """Refuse a literal text that has a known word in the marks of another tool."""
+    for match in _MARKED.finditer(text):
+        word = match[match.lastindex or 0]
+        variable = _variable_of(word, known)
+        if variable is not None:
+            raise TemplateError(
+                f"{match[0]!r} is a placeholder of another tool and would be sent as it stands:"
+                f" write {{{{ {variable} }}}}",
+                line=line + text.count("\n", 0, match.start()),
+            )
+
+
+def _variable_of(word: str, known: dict[str, str]) -> str | None:
+    if not any(map(str.isalpha, word)):
+        return None
+    found = known.get(make_slug(word))
+    return known.get(make_slug(word.rpartition(".")[2])) if found is None else found  # {contact.name}
+
+
+def _refuse_constant(node: nodes.Node, known: dict[str, str]) -> None:
+    """Refuse an output that is a bare constant. Signs alone, such as ``{{ '{{' }}``, are how braces are written."""
+    bare = node
+    if isinstance(bare, nodes.Filter) and bare.name in {"default", "d"}:
+        bare = bare.node or bare
+    bare = bare.node if isinstance(bare, nodes.Neg | nodes.Pos) else bare
+    if not isinstance(bare, nodes.Const):
+        return
+    if isinstance(bare.value, str) and not any(map(str.isalnum, bare.value)):
+        return
+    variable = _variable_of(str(bare.value), known) or "name"
+    raise TemplateError(
+        f"{{{{ {bare.value!r} }}}} is a constant, the same for all: write the name of a variable, such as"
+        f" {{{{ {variable} }}}}, or the plain text",
+        line=node.lineno or 1,
+    )
+
+
+def _texts_of(content: Content) -> Iterator[tuple[str, str]]:
+    """Yield the path and the template of each text that is rendered for a recipient."""
+    match content:
+        case TextContent():
+            yield "text", content.text
+        case MediaContent():
+            yield from ((path, text) for path in ("caption", "filename") if (text := getattr(content, path)))
+        case TemplateContent():
+            yield from _texts_in(content.template.components, "components")
+
+
+def _texts_in(tree: Any, path: str) -> Iterator[tuple[str, str]]:
+    match tree:
+        case str():
+            yield path, tree
+        case dict():
+            for key, part in tree.items():
+                yield from _texts_in(part, f"{path}.{key}")
+        case list():
+            for index, part in enumerate(tree):
+                yield from _texts_in(part, f"{path}.{index}")
