@@ -11,10 +11,12 @@ from wabroadcast_core.audience.header_row import find_header
 from wabroadcast_core.audience.headers import (
     is_name,
     is_nickname,
+    is_person,
     is_tags,
     name_part,
     named_exactly,
     names_other_digits,
+    rank_name,
 )
 from wabroadcast_core.audience.number_columns import (
     Cells,
@@ -166,7 +168,7 @@ def find_columns(
     numbers = find_numbers(headers, roles, shares, region=region, flags=flags, code=code)
     if numbers is None:
         raise NoNumbersError(_no_number(headers))
-    names = _find_names(headers, roles, numbers.columns, guess=None if header_row is not None else rows)
+    names = _find_names(headers, roles, numbers.columns, rows=rows, has_header=header_row is not None)
     taken = {numbers.first, *names, *_rejected_columns(headers)} - _name_parts(headers, names)
     variables = _find_variables(headers, roles, taken=taken)
     beside = [index for index in phones.columns_beside(numbers.first, header_row) if index < width]
@@ -242,12 +244,17 @@ def _find_column(key: str, headers: Sequence[str]) -> int:
 
 
 def _find_names(
-    headers: Sequence[str], roles: Mapping[int, str], numbers: Sequence[int], *, guess: Sequence[Cells] | None
+    headers: Sequence[str],
+    roles: Mapping[int, str],
+    numbers: Sequence[int],
+    *,
+    rows: Sequence[Cells],
+    has_header: bool,
 ) -> tuple[int, ...]:
     """Return the columns that make a recipient's name.
 
     :param numbers: the columns of phone numbers.
-    :param guess: the rows of a table without a header, for a guess by their content.
+    :param rows: the first rows, for a guess by their content.
     """
     mapped = tuple(index for index in range(len(headers)) if roles.get(index) == "name")
     if mapped:
@@ -259,10 +266,13 @@ def _find_names(
     parts = sorted((part, index) for index in free if (part := name_part(headers[index])) is not None)
     if parts:
         return tuple(index for _, index in parts)
-    nickname = next((index for index in free if is_nickname(headers[index])), None)
-    if nickname is not None:
-        return (nickname,)
-    return _guess_name(guess, free) if guess else ()
+    if not has_header:
+        return _guess_name(rows, free)
+    people = [index for index in free if rank_name(headers[index]) == 0]
+    nicknames = [index for index in free if is_nickname(headers[index])]
+    persons = _guess_name(rows, (index for index in free if is_person(headers[index])))
+    others = [index for index in free if rank_name(headers[index]) == 1]
+    return tuple([*people, *nicknames, *persons, *others][:1])
 
 
 def _guess_name(rows: Sequence[Cells], free: Iterable[int]) -> tuple[int, ...]:
@@ -275,8 +285,8 @@ def _guess_name(rows: Sequence[Cells], free: Iterable[int]) -> tuple[int, ...]:
 
 
 def _name_parts(headers: Sequence[str], names: Sequence[int]) -> set[int]:
-    """Return the columns that are parts of the name: each is also a variable, such as ``{{ first_name }}``."""
-    return {index for index in names if name_part(headers[index]) is not None}
+    """Return the columns that are not surely the whole name: each is also a variable, such as ``{{ first_name }}``."""
+    return {index for index in names if headers[index] and not is_name(headers[index])}
 
 
 def _rejected_columns(headers: Sequence[str]) -> range:

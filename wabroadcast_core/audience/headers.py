@@ -73,6 +73,24 @@ _NAME_FILLERS = word_set(
     " display saved public member anggota siswa peserta pasien karyawan tamu guest user pengguna orang person donatur"
     " jamaah anda your"
 )
+_NAMED_PEOPLE = word_set(
+    "nasabah student students murid mahasiswa mahasiswi santri orang tua orangtua ortu wali ayah ibu bapak istri suami"
+    " anak guru dosen employee staff pegawai warga penduduk debitur peminjam borrower pemegang polis holder"
+    " tertanggung insured patient passenger penumpang jemaah jemaat calon didik alumni participant attendee subscriber"
+    " donor agen agent reseller mitra partner relawan volunteer applicant pelamar kandidat candidate tenant penyewa"
+    " penghuni resident owner pemilik lead leads prospect prospek shopper konsumen consumer cust parent guardian"
+    " mother father wife husband child teacher pic penanggung jawab pendaftar registrant responden respondent kepala"
+    " keluarga profile policyholder parents"
+)
+_NAME_REMARKS = word_set(
+    "wajib diisi isi sesuai ktp kk akta sim paspor passport required optional opsional asli benar dengan gelar as on"
+    " in per id card identity identitas tanpa tulis harus huruf kapital besar contoh misal format legal real resmi"
+    " dan beserta di the of mohon silakan s"
+)
+_ORGANISATIONS = word_set(
+    "company perusahaan toko shop store usaha organization organisation business bisnis instansi lembaga sekolah school"
+    " kantor merchant outlet"
+)
 _PEOPLE = word_set(
     "pelanggan customer customers client clients klien kunde kunden cliente anggota member members siswa peserta pasien"
     " karyawan nasabah donatur jamaah penerima recipient pembeli pemesan tamu guest"
@@ -158,6 +176,18 @@ def is_name(header: str) -> bool:
     """Return whether a header names a column of full names."""
     words = frozenset(_word_list(header))
     return bool(words & _NAME_CORES) and words <= _NAME_CORES | _NAME_FILLERS
+
+
+def rank_name(header: str) -> int | None:
+    """Return how likely a header names a column of people's names: 0 for a person's, 1 for a shop's; None for others.
+
+    It is for tables in which no column is surely the name, see :func:`is_name`.
+    """
+    found = frozenset(word for word in _word_list(header) if not word.isdecimal())
+    rest = found - _NAME_CORES - _NAME_FILLERS - _NAMED_PEOPLE - _NAME_REMARKS
+    if not found & _NAME_CORES or rest - _ORGANISATIONS:
+        return None
+    return 1 if rest else 0
 
 
 def is_person(header: str) -> bool:

@@ -55,6 +55,16 @@ def test_a_header_about_something_else_is_a_variable(header: str) -> None:
         pytest.param(["HP", "First Name", "Middle Name", "Last Name"], "b c d", id="google"),
         pytest.param(["HP", "Name", "Given Name", "Family Name"], "b", id="older-google"),
         pytest.param(["HP", "Nama Produk"], None, id="a-product"),
+        pytest.param(["HP", "Nama Bank", "File Name", "Nama Hewan"], None, id="other-things"),
+        pytest.param(["HP", "Nama Produk", "Nama Nasabah"], "c", id="a-customer-beside-a-product"),
+        pytest.param(["HP", "Nama Lengkap (wajib diisi)"], "b", id="a-remark"),
+        pytest.param(["HP", "Nama (sesuai KTP)"], "b", id="as-on-the-card"),
+        pytest.param(["HP", "Nama Orang Tua"], "b", id="parents"),
+        pytest.param(["HP", "Student Name"], "b", id="student"),
+        pytest.param(["HP", "Company Name"], "b", id="company"),
+        pytest.param(["HP", "Nama Toko", "Nama Nasabah"], "c", id="a-customer-before-a-shop"),
+        pytest.param(["HP", "Nama Orang Tua", "Nama Siswa"], "c", id="surely-before-likely"),
+        pytest.param(["HP", "Kode", "Pelanggan"], "c", id="a-word-for-people-alone"),
     ],
 )
 def test_headers_name_the_name_columns(header: list[str], name: str | None) -> None:
