@@ -444,6 +444,7 @@ def test_a_large_broadcast_is_cancelled_at_once_and_swept_afterwards(broadcaster
     _check_counts(broadcaster, job_id, cancelled=MANY)
 
 
+@pytest.mark.timed
 def test_a_fast_broadcast_is_cancelled_at_once(broadcaster: Broadcaster, worker: Worker) -> None:
     broadcaster.connections.save("fast", {"sender": "null"})
     job_id = broadcaster.submit(text_to("fast"), people(30_000)).job_id
