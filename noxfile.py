@@ -16,7 +16,7 @@ nox.options.error_on_missing_interpreters = False
 nox.options.default_venv_backend = "uv|virtualenv"  # uv installs in seconds what takes pip a minute
 nox.options.report = ".nox/report.json"  # the seconds of each session, which .ci/run prints
 
-TOGETHER = ("-n", str((os.cpu_count() or 1) + 2), "--dist", "worksteal")  # many tests wait for processes
+TOGETHER = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")  # many tests wait for processes
 FEW = ("-n", str(os.cpu_count() or 1), "--dist", "worksteal")  # they wait most of the time
 RERUN = ("--reruns", "2")  # for tests that judge times: a machine that stalls fails one once, a defect every time
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # without compiled modules a new process takes seconds to import them

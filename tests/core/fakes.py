@@ -6,7 +6,7 @@ Each fake has the methods that its users call, records the calls, and returns or
 import asyncio
 import contextlib
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -204,6 +204,10 @@ class FakeRecorder:
 
     def __init__(self) -> None:
         self.results: list[Result] = []
+        self._preceding = BackgroundTasks("a pause")
+
+    def precede(self, work: Coroutine[Any, Any, None]) -> None:
+        self._preceding.spawn(work)
 
     @property
     def outcomes(self) -> list[Outcome]:

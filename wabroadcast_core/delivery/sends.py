@@ -181,11 +181,11 @@ class SendTasks:
     def _count(self, outcome: Outcome, *, connection_id: int, broadcast_id: int) -> None:
         """Pause the connection or the broadcast if too many outcomes are alike and not good."""
         if (down := self._lost_answers.count(connection_id, outcome)) is not None:
-            self._background.spawn(self._ledger.pause_connection(connection_id, down))
+            self._recorder.precede(self._ledger.pause_connection(connection_id, down))
         elif self._lost_answers.is_down(connection_id):
             return  # what was under way when the connection was paused: that is enough
         elif (reason := self._breakers.count(broadcast_id, outcome)) is not None:
-            self._background.spawn(self._ledger.pause_broadcast(broadcast_id, reason=reason))
+            self._recorder.precede(self._ledger.pause_broadcast(broadcast_id, reason=reason))
 
     async def _check_number(self, live: LiveConnection, pending: PendingSend) -> None:
         """Check the number with the provider, which takes a while: control may drop the message meanwhile.
@@ -230,7 +230,8 @@ class SendTasks:
         if ending.consequence == "close_to_new_contacts":
             self._new_contacts.close(live.snapshot.id, seconds=ending.wait or 0)
         elif (follow_up := self._follow_up(ending, error, live, pending)) is not None:
-            self._background.spawn(follow_up)
+            start = self._background.spawn if ending.consequence == "slow_down" else self._recorder.precede
+            start(follow_up)
         return ending.outcome
 
     def _follow_up(

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from typing import Any
 
-from wabroadcast_core.background import RETRY_SECONDS
+from wabroadcast_core.background import RETRY_SECONDS, BackgroundTasks
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.status import SENT, MessageStatus
 from wabroadcast_core.outcomes.classify import given_back
@@ -70,6 +71,7 @@ class Recorder:
         self._waiting: list[Result] = []
         self._unstored = 0
         self._task: asyncio.Task[None] | None = None
+        self._preceding = BackgroundTasks("a pause")
         self._enough = asyncio.Event()
         self._is_hurried = False
         self._eased = asyncio.Event()
@@ -103,6 +105,14 @@ class Recorder:
         """Whether every result is stored."""
         return self._unstored == 0
 
+    def precede(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do ``work`` before the results that wait are stored.
+
+        So a broadcast is paused before it completes with the failures that it is paused for, and what a send causes has
+        been done once its message is not under way any more.
+        """
+        self._preceding.spawn(work)
+
     async def has_room(self) -> None:
         """Wait until the store has caught up."""
         await self._eased.wait()
@@ -117,6 +127,7 @@ class Recorder:
     async def _store_all(self) -> None:
         while self._waiting:
             await self._wait_for_company()
+            await self._preceding.wait_all()
             batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
             await self._store(batch)
             self._unstored -= len(batch)

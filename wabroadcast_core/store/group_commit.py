@@ -120,7 +120,7 @@ class GroupCommit:
                 return _pop(self._urgent)
             self._changed.wait_for(lambda: self._urgent or self._others or self._stopping)
             if len(self._threads) == 1:  # they share the commit
-                return _pop(self._others) + _pop(self._urgent)
+                return _pop(self._urgent) + _pop(self._others)
             return _pop(self._others) or _pop(self._urgent)
 
     def _commit_singly(self, pieces: list[_Piece]) -> None:

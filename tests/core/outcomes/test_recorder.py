@@ -157,6 +157,23 @@ async def test_a_large_batch_is_not_delayed(count: int) -> None:
 
 
 @simulated
+async def test_outcomes_are_stored_after_what_must_precede_them() -> None:
+    recording = Recording()
+
+    async def pause() -> None:
+        await asyncio.sleep(5)
+        assert recording.batches == []
+
+    recording.recorder.add(sent(claimed(0)))
+    recording.recorder.precede(pause())
+    await asyncio.sleep(4.9)
+    assert recording.recorded == []
+
+    await recording.recorder.flush()
+    assert recording.recorded == [claimed(0).key]
+
+
+@simulated
 async def test_a_flush_does_not_wait_for_company() -> None:
     recording = Recording()
     recording.recorder.add(sent(claimed(0)))
