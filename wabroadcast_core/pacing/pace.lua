@@ -11,13 +11,14 @@
 -- ARGV[1]   JSON; known is the least that steady time can be; op is one of
 --   reserve  {count, lead, horizon, reach, interval, margin, quotas: [[messages, seconds]], jitter: [min, max], randoms,
 --             candidates: [{rank, key, interval, margin, fresh, ready}],
---             unused: [slot...], tail: [first, last], late: {slot, shift}}
+--             reporter, report, unused: [slot...], tail: [first, last], late: {slot, shift}}
 --             Returns {now, jump, [slot...], [candidate of each slot...], time of the next possible slot, factor, shift,
 --             [the earliest slot that each candidate's own rate allows...]}, where jump is the sum of the clock's jumps,
 --             or {now, jump, false} if the hash is cold: then prime must be called first.
 --             Without any limit it returns {now, jump, start, count}: count messages may start at the same time.
 --             A candidate gets at most as many slots as it has messages ready.
 --             unused: slots at which no message started; they are returned to the quotas.
+--             reporter, report: the client that reports them, and the growing number of its report.
 --             tail: the first and the last of unused slots that were given together; if the last one is the last slot
 --             given at all, the sequence continues from the first one.
 --             late: a slot whose message started later than the margin allows; the sequence is shifted by the lateness
@@ -128,7 +129,12 @@ local function take(quota, t)
 end
 
 -- Return unused slots to the quotas. Slots from before a loss of Redis' keys are not counted, so they are skipped.
+-- A client repeats a call whose connection was cut: slots that were returned once must not be returned again.
 local function take_back(quotas)
+  if #ask.unused == 0 then return end
+  local reported = 'reported:' .. ask.reporter
+  if ask.report <= (number_of(hash, reported) or 0) then return end
+  redis.call('HSET', hash, reported, ask.report)
   local since = number_of(hash, 'since') or 0
   for _, slot in ipairs(ask.unused) do
     for _, quota in ipairs(quotas) do
@@ -278,7 +284,7 @@ local function reserve()
   return answer
 end
 
--- Fields that a cold hash keeps when it is primed: the provider's wishes are not in the store.
+-- Fields that a cold hash keeps when it is primed: what the provider demanded is not in the store.
 local KEPT = {'cool', 'factor', 'factor_at', 'base', 'hits', 'sent', 'hit_at', 'top', 'interval'}
 
 local function forget_slots()

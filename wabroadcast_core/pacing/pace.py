@@ -9,8 +9,10 @@ message that other messages have overtaken, or that is very late, gives up its s
 never sends a burst.
 """
 
+import itertools
 import json
 import random
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -99,7 +101,7 @@ class SlotReport:
     """The slot of a message that started too late, and the total shift that the slot sequence needs (seconds)."""
 
     def __bool__(self) -> bool:
-        return bool(self.unused or self.tail or self.late)
+        return bool(self.unused or self.late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,8 @@ class Pace:
     def __init__(self, client: redis.asyncio.Redis, keys: Keys, clock: RedisClock) -> None:
         self._keys = keys
         self._clock = clock
+        self._reporter = secrets.token_hex(4)  # with the number of a report: a repeated one must count once
+        self._reports = itertools.count(1)
         self._script: AsyncScript = client.register_script(_SCRIPT)
 
     async def reserve(
@@ -149,6 +153,7 @@ class Pace:
         """
         keys, competing = self._competing(candidates)
         request = _reservation(limits, count=count, lead=lead, competing=competing, report=report)
+        request |= {"reporter": self._reporter, "report": next(self._reports)}
         asked_at = time.monotonic()
         now, jump, *answer = await self._call(connection_id, request, *keys)
         self._clock.follow(float(now), float(jump), asked_at=asked_at, answered_at=time.monotonic())

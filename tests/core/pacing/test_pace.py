@@ -487,6 +487,28 @@ def test_unused_slots_are_returned_to_a_quota(valkey: EmbeddedValkey) -> None:
     run(valkey, Limits(rate=Rate(messages=80), quotas=[Quota(messages=70, per_seconds=86_400)]), work)
 
 
+def test_unused_slots_of_a_call_that_is_repeated_are_returned_to_a_quota_once(valkey: EmbeddedValkey) -> None:
+    """The client repeats a call whose connection was cut, though Redis may have carried it out."""
+
+    async def run() -> tuple[int, int]:
+        async with limiter(valkey, Limits(quotas=[Quota(messages=10, per_seconds=60)])) as quota_limiter:
+            given_slots = await quota_limiter.reserve(10)
+            script, calls = quota_limiter.pace._script, list[int]()
+
+            async def repeated(**call: Any) -> Any:
+                calls.append(1)
+                await script(**call)
+                return await script(**call)
+
+            quota_limiter.pace._script = repeated  # type: ignore[assignment]  # as after a cut connection
+            again = await quota_limiter.reserve(0, report=SlotReport(unused=list(given_slots.times[:3])))
+            quota_limiter.pace._script = script
+            more = await quota_limiter.reserve(10)
+            return len(again.times) + len(more.times), len(calls)
+
+    assert asyncio.run(run()) == (3, 1)
+
+
 def test_the_time_of_a_single_missed_slot_is_given_again(valkey: EmbeddedValkey) -> None:
     async def work(mine: Limiter) -> None:
         slot = (await mine.reserve(1)).times[0]
