@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.disks import MountRefusedError, mounted_disk
 from tests.servers import MariaServer, PostgresCluster
 from tests.stores import migrate_store
 from wabroadcast_core import Settings
@@ -69,6 +70,18 @@ def mariadb() -> Iterator[MariaServer]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    try:
+        with mounted_disk(place) as disk:
+            yield disk
+    except MountRefusedError:
+        pytest.skip("this user may not mount a disk")
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ UNKNOWN_CODE = "the country code in its row is not known: write it in digits, su
 _LONGEST_COUNTRY_CODE = 3  # digits
 _DECIMALS = re.compile(r"[.,]0+$")
 _INTERNATIONAL = re.compile(r"\D*(?:\+|00)")
-_NORTH_AMERICA = "1"  # its countries are told apart by an area code: 1-868 is Trinidad
+_NORTH_AMERICA = "1"  # its countries differ by an area code: 1-868 is Trinidad
 
 
 def join_country_code(code: str, number: str, *, region: str) -> str:

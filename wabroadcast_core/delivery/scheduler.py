@@ -64,18 +64,17 @@ class Scheduler:
             await self._rest(PURGE_SECONDS)
             return
         requested, asked_at = min(len(self._queue.ready), MOST_AT_ONCE), self._now()
-        candidates, report = self._candidates(), self._queue.take_report()
+        candidates = self._candidates()
         try:
             slots = await self._resources.pace.reserve(
                 live.snapshot,
                 count=requested,
                 candidates=candidates,
-                report=report,
+                report=self._queue.take_report(),
                 lead=self._lead(asked_at),
             )
         except (redis.RedisError, UnavailableError) as error:
             log.warning("connection %s: no slots (%s); nothing is sent until there are", live.snapshot.name, error)
-            self._queue.restore_report(report)
             self._queue.retry_at = self._now() + RETRY_SECONDS
             return
         now = self._now()

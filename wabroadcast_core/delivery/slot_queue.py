@@ -136,16 +136,6 @@ class SlotQueue:
             report.late, self.live.late = self.live.late, None
         return report
 
-    def restore_report(self, report: SlotReport) -> None:
-        """Take back what may be reported again, after the limiter's answer did not arrive.
-
-        The unused slots may have been returned to the quotas already: returning them twice would exceed the limit.
-        """
-        if self._report.tail is None:
-            self._report.tail = report.tail
-        if report.late is not None and self.live is not None:
-            self.live.note_late(*report.late)
-
     # --- being started -----------------------------------------------------------------------------------------
 
     async def first_slot(self) -> float | None:

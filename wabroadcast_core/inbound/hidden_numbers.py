@@ -15,8 +15,8 @@ from wabroadcast_core.store.group_commit import UnitOfWork
 
 def fill_in_numbers(unit: UnitOfWork, connection_id: int, messages: Sequence[Inbound]) -> list[Inbound]:
     """Return the messages, each with its person's number where that can be known, and store what they show."""
-    told = {message.wa_id: message.number for message in messages if message.wa_id and message.number}
-    identity_store.note_identities(unit.conn, told)
+    named = {message.wa_id: message.number for message in messages if message.wa_id and message.number}
+    identity_store.note_identities(unit.conn, named)
     hidden = [message for message in messages if not message.number]
     if not hidden:
         return list(messages)

@@ -198,7 +198,7 @@ class Verifiers:
     def concerns(self, snapshot: ConnectionSnapshot, request: WebhookRequest) -> bool:
         """Return whether a call to another connection's address is proven news of this connection.
 
-        A connection that cannot tell must not keep the call from those that can.
+        A connection whose sender fails here must not keep the call from the others.
         """
         try:
             sender = self._sender_of(snapshot)

@@ -17,6 +17,6 @@ class SharesWebhook(ParsesWebhooks, Protocol):
     def concerned_by(self, request: WebhookRequest) -> bool:
         """Return whether a call to another connection's address has news of this account.
 
-        Called in the web process, as ``verify_webhook`` is: it must be quick, and the call may be anybody's.
+        Called in the web process, as ``verify_webhook`` is: it must be quick, and the call may be forged.
         """
         ...

@@ -22,7 +22,7 @@ _CAUSES = {  # by the first word of an answer of Redis, or of the error that it 
     "MOVED": "Redis is part of a cluster: set WABROADCAST_REDIS_URL to a Redis without cluster mode",
     "CROSSSLOT": "Redis is part of a cluster: set WABROADCAST_REDIS_URL to a Redis without cluster mode",
     "BUSY": "Redis is busy with a script: wait for its end, or end it with SCRIPT KILL",
-    "NOAUTH": "Redis asks for a password: add it to WABROADCAST_REDIS_URL, as in redis://:password@host",
+    "NOAUTH": "Redis requires a password: add it to WABROADCAST_REDIS_URL, as in redis://:password@host",
     "WRONGPASS": "Redis refuses the user or the password: correct them in WABROADCAST_REDIS_URL",
     "NOPERM": (
         "the user of Redis lacks a permission: grant it all commands, and the keys and channels that begin with the "

@@ -14,7 +14,7 @@ and a request that is written just then has an unknown outcome."""
 LONGEST_KEEP_ALIVE: Final = 60.0  # seconds
 LONGEST_HEAD: Final = 64 * 1024  # bytes of an answer's headers
 PIECE_BYTES: Final = 64 * 1024  # a longer request is written in pieces of this size
-MOST_BUFFERED: Final = 256 * 1024  # bytes of an answer's body that nobody has read yet; then reading pauses
+MOST_BUFFERED: Final = 256 * 1024  # bytes of an answer's body that the caller has not read; then reading pauses
 
 Body: TypeAlias = bytes | AsyncIterable[bytes]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
@@ -59,7 +59,7 @@ class HttpConnection(asyncio.Protocol):
     def is_usable(self) -> bool:
         """Whether another request can be written now: the server has neither closed the connection nor sent anything.
 
-        Asks the system, because the event loop may not have seen the end of the connection yet.
+        This polls the socket, because the event loop may not have seen the end of the connection yet.
         """
         return self._is_clean and not self._is_lost and not self._transport.is_closing() and not self._poll.poll(0)
 

@@ -27,7 +27,7 @@ from wabroadcast_core.transport.http_connection import IncompleteRequestError
 LONGEST_REPLY: Final = 1024 * 1024  # bytes; reading stops there
 LONGEST_CONNECT: Final = 10.0  # seconds
 SHOWN_REPLY: Final = 200  # characters of a reply that an error's detail may contain
-CONNECT_SHARE: Final = 0.9  # of the whole time, so that what was not sent is told from what has no answer
+CONNECT_SHARE: Final = 0.9  # of the whole time: what could not be sent fails before what has no answer
 _DIRECT_OPTIONS: Final = frozenset(
     {"headers", "content", "json", "params", "data", "files"}
 )  # of SenderClient.exchange

@@ -57,12 +57,7 @@ class LiveConnection:
         :param at: the time of the start (UNIX seconds).
         """
         needed = shift + at - slot - self.lateness.free
-        if needed > shift:
-            self.note_late(slot, needed)
-
-    def note_late(self, slot: float, needed: float) -> None:
-        """Note that the connection's slots must be shifted by ``needed`` seconds in all, because of a slot's start."""
-        if self.late is None or needed > self.late[1]:
+        if needed > shift and (self.late is None or needed > self.late[1]):
             self.late = (slot, needed)
 
 

@@ -36,7 +36,7 @@ WARM = 4.0  # seconds until everything is learned
 
 
 async def plan(parts: Parts, due_work: DueWork, queue: SlotQueue | None = None) -> DueWork:
-    """Plan alone: nobody gives slots."""
+    """Plan without a scheduler: no slots are given."""
     pace = PaceForecast(due_work.connection.limits if due_work.connection else Limits())
     planner = Planner(parts.resources(), queue or SlotQueue(1), pace)
     try:

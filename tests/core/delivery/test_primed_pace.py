@@ -100,6 +100,20 @@ async def test_a_late_start_whose_report_failed_is_reported_with_the_next_slots(
 
 
 @simulated
+async def test_unused_slots_whose_report_failed_are_not_reported_again() -> None:
+    """They may have been returned to the quotas, although the answer did not arrive."""
+    limiter = FakeLimiter(error=redis.ConnectionError())
+    priming = Priming(limiter)
+    with pytest.raises(redis.ConnectionError):
+        await priming.pace.reserve(connection(), count=3, report=SlotReport(unused=[START], late=(START, 0.2)))
+    limiter.error = None
+
+    await priming.pace.reserve(connection(), count=3)
+
+    assert [report.unused for report in limiter.reports if report is not None] == [[]]
+
+
+@simulated
 async def test_slowing_down_reaches_the_limiter_and_does_nothing_while_redis_is_away() -> None:
     warm, away = Priming(FakeLimiter()), Priming(FakeLimiter(error=redis.ConnectionError()))
 

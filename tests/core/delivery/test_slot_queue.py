@@ -1,6 +1,5 @@
 """The queue between claim and start, and its accounting of slots."""
 
-from tests.core.fakes import live
 from tests.core.rows import broadcast, pending
 from wabroadcast_core.control.announcements import Announcement
 from wabroadcast_core.delivery.ready_messages import PendingSend
@@ -134,17 +133,3 @@ def test_the_scheduler_is_woken_when_the_last_message_has_left() -> None:
 
     queue.remove(messages[1])
     assert alarm.is_set()
-
-
-def test_of_a_report_without_an_answer_only_what_may_be_reported_twice_is_kept() -> None:
-    """Unused slots may have been returned to the quotas already."""
-    queue, _ = filled(1.0)
-    queue.live = live()
-    queue.note_reserved([1.0, 2.0])
-    queue.release_slot(2.0)
-    queue.live.note_late(1.0, 0.3)
-
-    queue.restore_report(queue.take_report())
-
-    report = queue.take_report()
-    assert (report.unused, report.tail, report.late) == ([], (2.0, 2.0), (1.0, 0.3))

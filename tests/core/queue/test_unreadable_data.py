@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.disks import fill_disk
 from tests.waiting import wait_for
 from wabroadcast_core.errors import SetupError
 from wabroadcast_core.queue.embedded import EmbeddedValkey
@@ -135,24 +136,12 @@ def test_a_truncated_file_keeps_what_is_whole(server: EmbeddedValkey) -> None:
     assert not list(server.directory.glob("set-aside-*"))
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip("this user may not mount a disk")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
-
-
 def test_a_full_disk_is_named_and_the_data_stays_in_its_place(small_disk: Path) -> None:
     server = EmbeddedValkey(small_disk)
     server.start()
     with redis.Redis.from_url(server.url, retry=None) as client:
         client.set("kept", 1)
-        _fill(small_disk)
+        fill_disk(small_disk)
         with pytest.raises(redis.RedisError):
             client.set("lost", "1" * 10_000)
         wait_for(lambda: not server.is_running(), what="the end of the server")
@@ -176,12 +165,3 @@ def test_a_disk_that_cannot_be_written_is_named(small_disk: Path) -> None:
 
     with pytest.raises(SetupError, match=r"(?i)read-only"):
         server.start()
-
-
-def _fill(disk: Path) -> None:
-    with (disk / "fill").open("wb", buffering=0) as file:
-        try:
-            while file.write(b"0" * 4_096):
-                pass
-        except OSError:
-            pass

@@ -1,7 +1,6 @@
 """The probe of readiness: 200 only while the store and Redis take writes, otherwise 503 with the cause."""
 
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from litestar.testing import TestClient
 from pydantic import SecretStr
 
 from host_litestar.app import create_app
+from tests.disks import fill_disk
 from tests.host.installations import HERE, Api
 from tests.servers import PostgresCluster
 from wabroadcast_core import Settings
@@ -67,7 +67,7 @@ def test_a_stopped_redis_is_not_ready_and_its_address_is_not_disclosed(
 
 @pytest.mark.parametrize(
     ("password", "word"),
-    [pytest.param("", "asks for a password", id="none"), pytest.param("no", "refuses", id="wrong")],
+    [pytest.param("", "requires a password", id="none"), pytest.param("no", "refuses", id="wrong")],
 )
 def test_a_wrong_password_is_not_ready(host_settings: Settings, tmp_path: Path, password: str, word: str) -> None:
     server = EmbeddedValkey(tmp_path / "locked")
@@ -86,33 +86,12 @@ def test_a_wrong_password_is_not_ready(host_settings: Settings, tmp_path: Path, 
     assert "s3cret" not in answer.text
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip("this user may not mount a disk")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
-
-
-def _fill(disk: Path) -> None:
-    with (disk / "fill").open("wb", buffering=0) as file:
-        try:
-            while file.write(b"0" * 4_096):
-                pass
-        except OSError:
-            pass
-
-
 def test_a_store_on_a_full_disk_is_not_ready(small_disk: Path, valkey: EmbeddedValkey, tmp_path: Path) -> None:
     settings = Settings(data_dir=small_disk, redis_url=valkey.url, namespace=f"d{abs(hash(tmp_path))}")
 
     with TestClient(create_app(settings), base_url=HERE, raise_server_exceptions=False) as client:
         good = client.get("/health/ready")
-        _fill(small_disk)
+        fill_disk(small_disk)
         bad = client.get("/health/ready")
         (small_disk / "fill").unlink()
 

@@ -1,8 +1,9 @@
 """Meta's webhook calls: the proof that they are Meta's, then receipts, messages from people and account events."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
 from wabroadcast_core import (
@@ -118,10 +119,11 @@ def is_concerned(body: bytes, *, own: OwnNumber) -> bool:
     return any(_concerns(change, own=own, account_id=account_id) for account_id, change in _changes_in(body))
 
 
-def _changes_in(body: bytes) -> list[tuple[str, Part]]:
+@lru_cache(maxsize=1)  # one call after the other, each for all connections
+def _changes_in(body: bytes) -> Sequence[tuple[str, Part]]:
     """Return the changes of a call, each with the id of its account."""
     entries = _parts(read_json(body), "entry")
-    return [(_text(entry, "id"), change) for entry in entries for change in _parts(entry, "changes")]
+    return tuple((_text(entry, "id"), change) for entry in entries for change in _parts(entry, "changes"))
 
 
 def _concerns(change: Part, *, own: OwnNumber, account_id: str) -> bool:
