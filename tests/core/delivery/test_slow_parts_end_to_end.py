@@ -72,6 +72,19 @@ def test_a_store_whose_commits_are_slow_does_not_cost_the_pace(settings: Setting
 
 
 @ON_SQLITE
+def test_at_one_a_second_a_message_costs_three_commits_at_most(settings: Settings, provider: ScriptedProvider) -> None:
+    with at_work(settings.model_copy(update=PRODUCTION), provider) as broadcaster:
+        broadcaster.connections.save("slow", {"sender": "scripted", "rate": {"messages": 1}})
+        counted = SlowCommits(broadcaster.context.database.db_engine, base=0, spike=0)
+        broadcaster.submit(text_to("slow"), people(20))
+        wait_for(lambda: provider.starts, what="the first message")
+        before = counted.commits
+        wait_for(lambda: len(provider.starts) == 9, what="eight more messages")
+
+    assert counted.commits - before <= 3 * 8
+
+
+@ON_SQLITE
 @pytest.mark.parametrize("seconds", [0.3, 1.0])
 def test_a_slow_blacklist_does_not_cost_the_pace(
     settings: Settings, provider: ScriptedProvider, seconds: float
