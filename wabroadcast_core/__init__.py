@@ -63,6 +63,7 @@ from wabroadcast_core.models.recipient import AudienceRow, Recipient, RowFault
 from wabroadcast_core.queries import NamedQuery
 from wabroadcast_core.rendering.errors import NotRendered
 from wabroadcast_core.rendering.template import CompiledText, compile_text
+from wabroadcast_core.rendering.values import WorkMeter
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.transport.http_requests import Reply, blank_numbers, error_of, read_json, send_request
 
@@ -137,6 +138,7 @@ __all__ = [
     "UnavailableError",
     "WebhookRefusedError",
     "WebhookRequest",
+    "WorkMeter",
     "Worker",
     "blank_numbers",
     "compile_text",

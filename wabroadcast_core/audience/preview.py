@@ -32,6 +32,7 @@ from wabroadcast_core.store.messages import NewMessage
 
 SHOWN_MESSAGES = 3
 CHECKED_ROWS = 1_000
+SLOW_CHUNK = 100  # rows between two looks at the clock, where the content is not plain and each row may take long
 
 
 @dataclass(slots=True)
@@ -75,17 +76,21 @@ class PreviewBuilder:
         snapshot = BroadcastSnapshot(0, "preview", draft, compile_content(draft.message))
         rows = self._rows(draft) if recipients is None else _inline_rows(recipients)
         rows = _checked(rows, draft.message)
-        found = self._classify_all(RowClassifier(self._context, snapshot, list(pool.values())), rows, seconds=seconds)
+        classifier = RowClassifier(self._context, snapshot, list(pool.values()))
+        found = self._classify_all(classifier, rows, seconds=seconds, is_plain=snapshot.content.is_plain)
         return self._report(snapshot, found)
 
     def _rows(self, draft: BroadcastDraft) -> Iterator[AudienceRow]:
         return iter(open_source(self._context, draft.source or {}).read())
 
-    def _classify_all(self, classifier: RowClassifier, rows: Iterator[AudienceRow], *, seconds: float) -> _Counts:
+    def _classify_all(
+        self, classifier: RowClassifier, rows: Iterator[AudienceRow], *, seconds: float, is_plain: bool
+    ) -> _Counts:
         deadline = time.monotonic() + seconds
         found = _Counts()
+        size = self._context.settings.prepare_chunk if is_plain else SLOW_CHUNK
         with open_seen_numbers() as seen:
-            while chunk := list(islice(rows, self._context.settings.prepare_chunk)):
+            while chunk := list(islice(rows, size)):
                 _count(found, classifier.classify(chunk, first=found.total), seen, rows=len(chunk))
                 if time.monotonic() > deadline:
                     found.complete = next(rows, None) is None

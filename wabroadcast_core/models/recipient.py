@@ -11,6 +11,20 @@ from wabroadcast_core.models.base import Model
 Scalar: TypeAlias = str | int | float | bool | None
 Variables: TypeAlias = Mapping[str, Scalar]
 
+LONGEST_WHOLE = 1e21  # a float from here on is printed with an exponent
+
+
+def is_blank(value: Scalar) -> bool:
+    """Return whether a value counts as absent, as an empty cell of a file does: None, or a text of white space."""
+    return value is None or (isinstance(value, str) and (not value or value.isspace()))
+
+
+def scalar_text(value: Scalar) -> str:
+    """Return a value as it is printed. A float has 15 significant digits, as in spreadsheets: 0.1 + 0.2 is 0.3."""
+    if not isinstance(value, float):
+        return str(value)
+    return str(int(value)) if value.is_integer() and abs(value) < LONGEST_WHOLE else f"{value:.15g}"
+
 
 class Recipient(Model):
     """One recipient as a caller submits it."""

@@ -17,8 +17,10 @@ from wabroadcast_core.models.message import (
     TemplateContent,
     TextContent,
 )
+from wabroadcast_core.models.recipient import is_blank
 from wabroadcast_core.rendering.errors import BadText, MissingVariable, NotRendered
-from wabroadcast_core.rendering.template import CompiledText, Values, compile_text
+from wabroadcast_core.rendering.template import CompiledText, Values, compile_text, refuse_half_characters
+from wabroadcast_core.rendering.values import WorkMeter
 
 __all__ = [
     "BadText",
@@ -32,6 +34,7 @@ __all__ = [
 
 LONGEST_FILENAME: Final = 255  # characters
 MOST_COMPONENT_TEXTS: Final = 256
+LONGEST_COMPONENTS: Final = 65_536  # characters of their templates together: all are compiled at each submit
 DEEPEST_COMPONENTS: Final = 16  # levels of nested objects and lists
 
 _UNPRINTABLE: Final = {re.compile(r"[\x00-\x1f\x7f]"): "a line break or control character"}
@@ -58,9 +61,9 @@ class _Field:
     template: CompiledText
     refused: Mapping[re.Pattern[str], str] = field(default_factory=dict)
 
-    def render(self, values: Values) -> str:
+    def render(self, values: Values, meter: WorkMeter) -> str:
         try:
-            text = self.template.fill(values)
+            text = self.template.fill(values, meter=meter)
         except BadText as error:
             raise BadText(f"{self.name}: {error}") from error
         if not text or text.isspace():
@@ -77,7 +80,7 @@ def _compile_field(
     try:
         compiled = _Field(name, compile_text(source, longest=longest), refused or {})
         if not compiled.template.names:
-            compiled.render({})  # the same for every recipient, so its errors are errors of the template
+            compiled.render({}, WorkMeter())  # the same for every recipient, so its errors are errors of the template
     except TemplateError as error:
         reason = error.reason if name == "text" else f"{name}: {error.reason}"
         raise TemplateError(reason, line=error.line) from error
@@ -99,9 +102,13 @@ class CompiledContent:
         self._content = content
         self._fixed = not any(_fields_in(content))
         self.variables = frozenset(name for part in self._fields() for name in part.template.names)
+        self.is_plain = all(part.template.is_plain for part in self._fields())
+        """Whether it is rendered in microseconds: its texts have only variables with defaults."""
 
     def render(self, *, number: str, name: str | None, variables: Values) -> Rendered:
-        """Render the message of one recipient.
+        """Render the message of one recipient. The work for all its texts together is bounded.
+
+        A blank value counts as absent, as an empty cell of a file does.
 
         :param number: the recipient's number, available as the variable ``number``.
         :param name: the recipient's name, available as the variable ``name``.
@@ -109,11 +116,11 @@ class CompiledContent:
         :raises MissingVariable: the recipient does not have a variable that the template uses, or it is None.
         :raises BadText: the result is empty or too long, contains what it must not, or cannot be computed.
         """
-        values = {**variables, "number": number}
-        if name is not None:
-            values["name"] = name
-        text = None if self._text is None else self._text.render(values)
-        return Rendered(text, self._content.copy() if self._fixed else _render_tree(self._content, values))
+        given = {**variables, "number": number} if is_blank(name) else {**variables, "number": number, "name": name}
+        values = {key: value for key in self.variables if not is_blank(value := given.get(key))}
+        meter = WorkMeter()
+        text = None if self._text is None else self._text.render(values, meter)
+        return Rendered(text, self._content.copy() if self._fixed else _render_tree(self._content, values, meter))
 
     def _fields(self) -> Iterator[_Field]:
         if self._text is not None:
@@ -158,16 +165,42 @@ def _compile_media(content: MediaContent) -> CompiledContent:
 
 def _compile_template(content: TemplateContent) -> CompiledContent:
     template = content.template
+    _check_components(template.components)
     components = _compile_tree(template.components, "components")
-    if sum(1 for _ in _fields_in(components)) > MOST_COMPONENT_TEXTS:
-        raise TemplateError(f"components: they contain more than {MOST_COMPONENT_TEXTS} texts", line=1)
     tree = {"name": template.name, "language": template.language, "components": components}
     return CompiledContent(content.type, text=None, content={"template": tree})
 
 
-def _compile_tree(value: Any, path: str) -> Tree:
-    if path.count(".") > DEEPEST_COMPONENTS:
+def _check_components(components: Tree) -> None:
+    """Check the size of the components before they are compiled, which takes much longer than this.
+
+    :raises TemplateError: they have too many texts, too long ones, too many levels, or a key that cannot be encoded.
+    """
+    texts = list(_texts_in(components, DEEPEST_COMPONENTS))
+    if len(texts) > MOST_COMPONENT_TEXTS:
+        raise TemplateError(f"components: they contain more than {MOST_COMPONENT_TEXTS} texts", line=1)
+    if sum(map(len, texts)) > LONGEST_COMPONENTS:
+        raise TemplateError(
+            f"components: their texts have more than {LONGEST_COMPONENTS:,} characters together", line=1
+        )
+
+
+def _texts_in(value: Any, levels: int) -> Iterator[str]:
+    if levels < 0:
         raise TemplateError(f"components: they are nested more than {DEEPEST_COMPONENTS} levels deep", line=1)
+    match value:
+        case str():
+            yield value
+        case dict():
+            for key, part in value.items():
+                refuse_half_characters(key)
+                yield from _texts_in(part, levels - 1)
+        case list():
+            for part in value:
+                yield from _texts_in(part, levels - 1)
+
+
+def _compile_tree(value: Any, path: str) -> Tree:
     match value:
         case str():
             return _compile_field(path, value, longest=LONGEST_CAPTION, refused=_REFUSED_BY_META)
@@ -179,14 +212,14 @@ def _compile_tree(value: Any, path: str) -> Tree:
             return value
 
 
-def _render_tree(tree: Tree, values: Values) -> Any:
+def _render_tree(tree: Tree, values: Values, meter: WorkMeter) -> Any:
     match tree:
         case _Field():
-            return tree.render(values)
+            return tree.render(values, meter)
         case dict():
-            return {key: _render_tree(part, values) for key, part in tree.items()}
+            return {key: _render_tree(part, values, meter) for key, part in tree.items()}
         case list():
-            return [_render_tree(part, values) for part in tree]
+            return [_render_tree(part, values, meter) for part in tree]
         case _:
             return tree
 

@@ -12,7 +12,7 @@ from wabroadcast_core.rendering.errors import BadText
 from wabroadcast_core.rendering.filters import FILTERS, TESTS
 from wabroadcast_core.rendering.methods import call_method
 from wabroadcast_core.rendering.operators import OPERATORS, compare, concatenate, get_item, get_slice, loop_items
-from wabroadcast_core.rendering.values import MeteredContext, Operation, UndefinedValue, check_size, to_text
+from wabroadcast_core.rendering.values import MeteredContext, Operation, UndefinedValue, WorkMeter, check_size, to_text
 
 METERED_OPERATIONS: Mapping[str, Operation] = {
     "_call": call_method,
@@ -65,17 +65,18 @@ def _finalize(context: MeteredContext, value: Any) -> str:
 ENVIRONMENT: Final = MessageEnvironment()
 
 
-def render(root: Callable[[Context], Iterable[str]], values: dict[str, Any], *, longest: int) -> str:
+def render(root: Callable[[Context], Iterable[str]], values: dict[str, Any], *, longest: int, meter: WorkMeter) -> str:
     """Render a compiled template, and stop as soon as the text is longer than ``longest`` characters.
 
     :param root: the root render function of the compiled template.
     :param values: the variables; one that is absent counts as undefined.
+    :param meter: is charged for the work.
     :raises NotRendered: a variable is missing, the text is too long, or an operation failed.
     """
     pieces: list[str] = []
     room = longest
     try:
-        for piece in root(MeteredContext(ENVIRONMENT, values)):
+        for piece in root(MeteredContext(ENVIRONMENT, values, meter)):
             room -= len(piece)
             if room < 0:
                 raise too_long(longest)

@@ -17,6 +17,7 @@ from wabroadcast_core.rendering.values import (
     require_scalar,
     require_text,
     scalars,
+    to_text,
 )
 
 
@@ -25,9 +26,24 @@ def replace_text(value: Any, old: Any, new: Any, count: int | None = None) -> st
 
     :raises BadText: the result would be too long.
     """
-    text, old, new = str(value), str(old), str(new)
+    text, old, new = to_text(value), to_text(old), to_text(new)
     check_length(len(text) + text.count(old) * len(new))
     return text.replace(old, new, -1 if count is None else count)
+
+
+def _stripping(*, left: bool, right: bool) -> Operation:
+    """Return ``str.strip`` for some ends; its work grows with the sum of both lengths, not with their product."""
+
+    def strip(value: str, chars: str | None = None) -> str:
+        unwanted = frozenset(filter(str.isspace, value) if chars is None else chars)
+        start, end = 0, len(value)
+        while left and start < end and value[start] in unwanted:
+            start += 1
+        while right and start < end and value[end - 1] in unwanted:
+            end -= 1
+        return value[start:end]
+
+    return strip
 
 
 METHODS: Mapping[str, Operation] = {
@@ -35,14 +51,14 @@ METHODS: Mapping[str, Operation] = {
     "casefold": str.casefold,
     "endswith": str.endswith,
     "lower": str.lower,
-    "lstrip": str.lstrip,
+    "lstrip": _stripping(left=True, right=False),
     "removeprefix": str.removeprefix,
     "removesuffix": str.removesuffix,
     "replace": replace_text,
-    "rstrip": str.rstrip,
+    "rstrip": _stripping(left=False, right=True),
     "split": str.split,
     "startswith": str.startswith,
-    "strip": str.strip,
+    "strip": _stripping(left=True, right=True),
     "title": str.title,
     "upper": str.upper,
 }
@@ -54,7 +70,7 @@ def call_method(context: MeteredContext, value: Any, method: str, *arguments: An
 
     :param method: a key of :data:`METHODS`.
     """
-    context.charge(value, *arguments)
+    context.charge(value, *arguments, *options.values())
     result = METHODS[method](require_text(value), *map(require_scalar, arguments), **scalars(options))
     context.charge(result)
     return check_size(result)

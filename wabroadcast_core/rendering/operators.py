@@ -102,6 +102,8 @@ def compare(context: MeteredContext, left: Any, *rest: Any) -> bool:
         _refuse_container(left)
         if name not in {"in", "notin"}:
             _refuse_container(right)
+        elif isinstance(right, (list, tuple)):
+            context.charge(*right)  # each item may be compared to its last character
         if not COMPARISONS[name](left, right):
             return False
         left = right
@@ -116,9 +118,8 @@ def _refuse_container(value: object) -> None:
 @pass_context
 def concatenate(context: MeteredContext, *values: Any) -> str:
     """Evaluate ``a ~ b ~ c``."""
-    texts = [to_text(value) for value in values]
-    context.charge(*texts)
-    return join_texts("", texts)
+    context.charge(*values)
+    return join_texts("", [to_text(value) for value in values])
 
 
 # items, slices, loops
@@ -155,5 +156,5 @@ def loop_items(context: MeteredContext, value: Any, nodes: int) -> Any:
         raise BadText("the template loops over a mapping: only lists and texts can be looped over")
     if len(items) > MOST_ROUNDS:
         raise BadText(f"the template loops over more than {MOST_ROUNDS:,} items")
-    context.spend(len(items) * nodes * ROUND_COST)
+    context.meter.spend(len(items) * nodes * ROUND_COST)
     return items

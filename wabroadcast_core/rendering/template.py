@@ -21,7 +21,7 @@ from wabroadcast_core.rendering.environment import ENVIRONMENT, render, too_long
 from wabroadcast_core.rendering.errors import MissingVariable
 from wabroadcast_core.rendering.filters import FILTERS, TESTS
 from wabroadcast_core.rendering.methods import METHODS
-from wabroadcast_core.rendering.values import BUDGET, MOST_BITS, MOST_ROUNDS, ROUND_COST, to_text
+from wabroadcast_core.rendering.values import BUDGET, MOST_BITS, MOST_ROUNDS, ROUND_COST, WorkMeter, to_text
 
 LONGEST_SOURCE: Final = 16_384  # characters
 DEEPEST: Final = 32  # levels of nested expressions and blocks
@@ -58,10 +58,13 @@ class CompiledText(Protocol):
 
     names: frozenset[str]
     """The variables that it uses; an item of a group as ``group.item``, in addition to the group."""
+    is_plain: bool
+    """Whether it consists of literals and variables only, so that it is rendered in microseconds."""
 
-    def fill(self, values: Mapping[str, Any]) -> str:
+    def fill(self, values: Mapping[str, Any], *, meter: WorkMeter | None = None) -> str:
         """Render the text with these values; a value of ``None`` counts as absent.
 
+        :param meter: is charged for the work; give the same one for all texts of a message. None: a new one.
         :raises NotRendered: a variable is missing, or the result cannot be sent.
         """
         ...
@@ -93,6 +96,7 @@ def parse_text(source: str) -> nodes.Template:
     """
     if len(source) > LONGEST_SOURCE:
         raise TemplateError(f"the template is longer than {LONGEST_SOURCE:,} characters", line=1)
+    refuse_half_characters(source)
     try:
         return ENVIRONMENT.parse(source)
     except jinja2.TemplateSyntaxError as error:
@@ -101,6 +105,18 @@ def parse_text(source: str) -> nodes.Template:
         raise TemplateError("the template is nested too deeply", line=1) from error
     except ValueError as error:  # a number of thousands of digits
         raise TemplateError("a number is too large", line=1) from error
+
+
+def refuse_half_characters(text: str, *, line: int = 1) -> None:
+    """Check that a text can be encoded.
+
+    :raises TemplateError: it contains half of a surrogate pair.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        reason = f"the text contains half a character, \\u{ord(text[error.start]):04x}: write the whole character"
+        raise TemplateError(reason, line=line + text.count("\n", 0, error.start)) from error
 
 
 def _syntax_error(error: jinja2.TemplateSyntaxError) -> TemplateError:
@@ -138,6 +154,8 @@ class _Checker(NodeTransformer):
         return node
 
     def _check_const(self, node: nodes.Const) -> nodes.Node:
+        if isinstance(node.value, str):
+            refuse_half_characters(node.value, line=node.lineno)
         if isinstance(node.value, int) and node.value.bit_length() > MOST_BITS:
             raise _refusal(node, "a number is too large")
         if isinstance(node.value, float) and not math.isfinite(node.value):
@@ -327,6 +345,8 @@ class _PlainText:
     It is rendered without Jinja, which is faster, and gives the same text as Jinja.
     """
 
+    is_plain = True
+
     def __init__(self, parts: Sequence[str | _Placeholder], *, longest: int) -> None:
         self._placeholders = [(index, *part) for index, part in enumerate(parts) if isinstance(part, _Placeholder)]
         self._pieces = [part if isinstance(part, str) else "" for part in parts]
@@ -334,7 +354,8 @@ class _PlainText:
         self._room = longest - sum(map(len, self._pieces))
         self.names = frozenset(name for _index, name, _default in self._placeholders)
 
-    def fill(self, values: Mapping[str, Any]) -> str:
+    def fill(self, values: Mapping[str, Any], *, meter: WorkMeter | None = None) -> str:
+        (meter or WorkMeter()).spend(len(self._pieces))
         pieces = self._pieces.copy()
         room = self._room
         for index, name, default in self._placeholders:
@@ -354,14 +375,16 @@ class _PlainText:
 class _FullText:
     """Any other text: code compiled by Jinja, which calls the metered operations."""
 
+    is_plain = False
+
     def __init__(self, tree: nodes.Template, *, longest: int, items: Collection[str]) -> None:
         self.names = frozenset(meta.find_undeclared_variables(tree)).union(items)
         self._root = _compile(tree)
         self._longest = longest
 
-    def fill(self, values: Mapping[str, Any]) -> str:
+    def fill(self, values: Mapping[str, Any], *, meter: WorkMeter | None = None) -> str:
         present = {name: value for name in self.names if (value := values.get(name)) is not None}
-        return render(self._root, present, longest=self._longest)
+        return render(self._root, present, longest=self._longest, meter=meter or WorkMeter())
 
 
 def _compile(tree: nodes.Template) -> Callable[[Context], Iterable[str]]:

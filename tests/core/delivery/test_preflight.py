@@ -3,6 +3,10 @@
 import asyncio
 import json
 import logging
+import threading
+import time
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -10,19 +14,21 @@ import pytest
 from tests.core.fakes import FakeBlacklists, FakeClock, FakeRecorder
 from tests.core.rows import START, broadcast, claimed, number_of
 from tests.core.simulated import simulated
-from wabroadcast_core.delivery.preflight import MOST_AT_A_STRETCH, PLUGIN_WAIT, Preflight
+from wabroadcast_core.delivery.preflight import PARSED_CHARACTERS, PLUGIN_WAIT, STRETCH_SECONDS, Preflight
 from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.errors import PluginError
 from wabroadcast_core.store.claims import Claimed
 
 
 class Checking:
-    def __init__(self, plugins: FakeBlacklists | None = None) -> None:
+    def __init__(
+        self, plugins: FakeBlacklists | None = None, *, timer: Callable[[], float] = time.perf_counter
+    ) -> None:
         self.recorder = FakeRecorder()
         self.plugins = plugins or FakeBlacklists()
         fake: Any = self.plugins
         clock: Any = FakeClock()
-        self._preflight = Preflight(fake, clock=clock, put_aside=self.recorder.put_aside)
+        self._preflight = Preflight(fake, clock=clock, put_aside=self.recorder.put_aside, timer=timer)
 
     async def check(self, *messages: Claimed, text: str = "Halo") -> list[PendingSend]:
         snapshot = broadcast(text=text)
@@ -117,7 +123,7 @@ async def test_a_message_without_a_variable_is_skipped_and_the_others_are_ready(
 async def test_a_message_whose_text_is_empty_is_skipped() -> None:
     checking = Checking()
 
-    ready = await checking.check(claimed(0, variables='{"code": " "}'), text="{{ code }}")
+    ready = await checking.check(claimed(0, variables='{"code": "A1"}'), text="{{ code.removeprefix('A1') }}")
 
     assert ready == []
     assert [(key, reason) for key, _, reason, _ in checking.put_aside] == [(claimed(0).key, "bad_text")]
@@ -128,18 +134,54 @@ async def test_an_empty_claim_yields_no_messages() -> None:
     assert await Checking().check() == []
 
 
+@pytest.mark.parametrize("text", ["Halo {{ name }}", "Halo {{ name|title }}"], ids=["plain", "with-a-filter"])
 @simulated
-async def test_other_coroutines_run_while_many_messages_are_rendered() -> None:
+async def test_other_coroutines_run_after_each_stretch_of_rendering(text: str) -> None:
+    looks = count()  # at the timer: every one finds that half a stretch has passed
+    checking = Checking(timer=lambda: next(looks) * STRETCH_SECONDS / 2)
     steps = 0
 
-    async def count() -> None:
+    async def count_steps() -> None:
         nonlocal steps
         while True:
             await asyncio.sleep(0)
             steps += 1
 
-    counting = asyncio.create_task(count())
-    await Checking().check(*(claimed(place) for place in range(4 * MOST_AT_A_STRETCH)))
+    counting = asyncio.create_task(count_steps())
+    ready = await checking.check(*(claimed(place, name="Budi") for place in range(20)), text=text)
     counting.cancel()
 
-    assert steps >= 3
+    assert numbers_of(ready) == [number_of(place) for place in range(20)]
+    assert steps >= 8  # half a stretch each: others run after every second message
+
+
+def test_a_text_with_operations_is_rendered_beside_the_event_loop() -> None:
+    threads: set[int] = set()
+
+    def note_thread() -> float:
+        threads.add(threading.get_ident())
+        return 0.0
+
+    asyncio.run(Checking(timer=note_thread).check(claimed(0, name="Budi"), text="Halo {{ name|title }}"))
+    assert threading.get_ident() not in threads
+
+    asyncio.run(Checking(timer=note_thread).check(claimed(0, name="Budi"), text="Halo {{ name }}"))
+    assert threading.get_ident() in threads
+
+
+@simulated
+async def test_long_variables_are_parsed_message_by_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[int] = []
+
+    def note_length(document: str) -> Any:
+        parsed.append(len(document))
+        return json.loads(document)
+
+    monkeypatch.setattr("wabroadcast_core.delivery.preflight.from_json", note_length)
+    long = json.dumps({"code": "x" * (PARSED_CHARACTERS // 2)})
+
+    ready = await Checking().check(*(claimed(place, variables=long) for place in range(5)), text="Halo")
+
+    assert len(ready) == 5
+    assert len(parsed) == 5
+    assert max(parsed) < PARSED_CHARACTERS

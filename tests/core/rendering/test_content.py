@@ -14,7 +14,8 @@ from wabroadcast_core.models.message import (
     TextContent,
 )
 from wabroadcast_core.models.recipient import Scalar
-from wabroadcast_core.rendering.content import BadText, compile_content, variables_of
+from wabroadcast_core.rendering.content import BadText, MissingVariable, compile_content, variables_of
+from wabroadcast_core.rendering.template import compile_text
 
 
 def test_a_recipients_name_takes_precedence_over_a_column_of_that_name() -> None:
@@ -36,7 +37,7 @@ def test_no_two_messages_share_their_content() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        pytest.param("{{ blank }}", "text: the rendered text is empty", id="empty"),
+        pytest.param("{{ long[:0] }}", "text: the rendered text is empty", id="empty"),
         pytest.param("{{ long }}", "text: the rendered text is longer than 4,096 characters", id="too-long"),
         pytest.param(
             "{{ long|upper }}", "text: the rendered text is longer than 4,096 characters", id="too-long-by-a-filter"
@@ -45,7 +46,7 @@ def test_no_two_messages_share_their_content() -> None:
 )
 def test_a_text_that_cannot_be_sent_is_a_bad_text(text: str, reason: str) -> None:
     with pytest.raises(BadText) as caught:
-        render_body(text, blank=" \n", long="x" * (LONGEST_TEXT + 1))
+        render_body(text, long="x" * (LONGEST_TEXT + 1))
 
     assert str(caught.value) == reason
 
@@ -79,6 +80,49 @@ def test_variables_are_the_names_that_a_template_uses() -> None:
     loop = "{% for i in range(2) %}{% endfor %}"
 
     assert variables_of(TextContent(text=text + loop)) == {"name", "a", "b", "d", "f"}
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u00a0", None])
+def test_a_blank_value_is_missing_like_an_empty_cell(blank: str | None) -> None:
+    with pytest.raises(MissingVariable, match="'name'"):
+        render_body("Halo {{ name }}!", name=blank)
+    with pytest.raises(MissingVariable, match="'kode'"):
+        render_body("Kode {{ kode }}", kode=blank)
+    assert render_body("Halo {{ name|default('Kak') }} {{ kode|d('-') }}", name=blank, kode=blank) == "Halo Kak -"
+
+
+@pytest.mark.parametrize("value", [0, False, 0.0, "0", "-"])
+def test_a_value_that_is_not_blank_is_not_missing(value: Scalar) -> None:
+    assert render_body("{{ value }}", value=value) in {"0", "False", "-"}
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        pytest.param(1500000.0, "1500000", id="whole"),
+        pytest.param(0.1 + 0.2, "0.3", id="fifteen-digits"),
+        pytest.param(-0.5, "-0.5", id="negative"),
+        pytest.param(-0.0, "0", id="negative-zero"),
+        pytest.param(1234567890123456.0, "1234567890123456", id="card-number"),
+        pytest.param(1e300, "1e+300", id="huge"),
+        pytest.param(1e-7, "1e-07", id="tiny"),
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["{{ x }}", "{{ x ~ '' }}", "{{ x|string }}", "{{ [x]|join }}", "{{ x|replace('#', '') }}"]
+)
+def test_a_float_is_printed_as_a_spreadsheet_prints_it(text: str, value: float, printed: str) -> None:
+    assert render_body(text, x=value) == printed
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ '\\ud800' }}", "\n{{ x|default('\\udfff') }}", "a\ud83d", "{{ x.split('\\ud800') }}"]
+)
+def test_half_a_character_in_a_template_is_refused(text: str) -> None:
+    with pytest.raises(TemplateError, match="half a character") as caught:
+        compile_body(text) if text.isascii() else compile_text(text, longest=LONGEST_TEXT)
+
+    assert caught.value.line == 1 + text.count("\n")
 
 
 # media
@@ -115,7 +159,7 @@ def test_media_without_caption_have_no_text() -> None:
             "caption: the rendered text is longer than 1,024",
             id="long-caption",
         ),
-        pytest.param({"a": "", "b": "f"}, "caption: the rendered text is empty", id="empty-caption"),
+        pytest.param({"a": "-", "b": "f"}, "caption: the rendered text is empty", id="empty-caption"),
         pytest.param({"a": "c", "b": "x" * 256}, "filename: the rendered text is longer than 255", id="long-filename"),
         pytest.param(
             {"a": "c", "b": "x\ny"}, "filename: the rendered text contains a line break", id="filename-of-two-lines"
@@ -123,7 +167,9 @@ def test_media_without_caption_have_no_text() -> None:
     ],
 )
 def test_a_bad_caption_or_filename_is_named(variables: dict[str, Scalar], reason: str) -> None:
-    media = MediaContent(type="image", media=MediaSource(upload_id="u1"), caption="{{ a }}", filename="{{ b }}")
+    media = MediaContent(
+        type="image", media=MediaSource(upload_id="u1"), caption="{{ a.strip('-') }}", filename="{{ b }}"
+    )
 
     with pytest.raises(BadText) as caught:
         compile_content(media).render(number="+1", name=None, variables=variables)
@@ -204,3 +250,20 @@ def test_too_many_or_too_deeply_nested_components_are_refused() -> None:
         compile_content(nested)
     with pytest.raises(TemplateError, match="more than 256 texts"):
         compile_content(provider_template(*["x"] * 300))
+    with pytest.raises(TemplateError, match="65,536 characters together"):
+        compile_content(provider_template(*["{{x}}" * 3_000] * 5))
+
+
+def test_all_texts_of_a_message_have_one_budget() -> None:
+    content = compile_content(provider_template(*["{{ x|title|truncate(9) }}"] * 120))
+
+    assert content.render(number="+1", name=None, variables={"x": "budi santoso"}).text is None
+    with pytest.raises(BadText, match="rendering takes too much work"):
+        content.render(number="+1", name=None, variables={"x": "budi santoso " * 50})
+
+
+def test_a_key_of_half_a_character_is_refused() -> None:
+    template = TemplateName(name="promo", language="id", components=[{"type": "body", "\ud800": "x"}])
+
+    with pytest.raises(TemplateError, match="half a character"):
+        compile_content(TemplateContent(type="template", template=template))

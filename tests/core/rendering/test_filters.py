@@ -65,9 +65,7 @@ def test_tests_of_values_give_what_jinja_gives(source: str, code: str, total: in
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        pytest.param(
-            "{{ huge|string }}", "an operation cannot be applied to these values (ValueError)", id="too-large-to-print"
-        ),
+        pytest.param("{{ huge|string }}", "a number is too large", id="too-large-to-print"),
         pytest.param("{{ 1.5|round(digits) }}", "the precision of round is more than 15 digits", id="precision"),
         pytest.param("{{ word|round(9, 'ceil') }}", "a text where a number is required", id="text-rounded"),
         pytest.param("{{ word|truncate(1) }}", "(AssertionError)", id="truncated-to-less-than-its-end"),

@@ -10,6 +10,7 @@ from wabroadcast_core.rendering.content import BadText
     "source",
     [
         "{{ code.upper() }}{{ code.strip('a') }}{{ code.replace('a', 'b', 1) }}{{ code.title() }}",
+        "{{ code.strip() }} {{ code.lstrip() }} {{ code.rstrip() }} {{ code.lstrip('ab ') }} {{ code.rstrip(code) }}",
         "{{ code.startswith('a') }} {{ code.removeprefix('a') }} {{ code.casefold() }}",
         "{{ code.split()|join('+') }} {{ code.split('a', 1)|length }} {{ code[:3] }}{{ code[::-1] }}{{ code[1:2] }}",
     ],

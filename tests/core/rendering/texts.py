@@ -8,12 +8,16 @@ import jinja2
 from hypothesis import HealthCheck, settings
 
 from wabroadcast_core.models.message import TextContent
-from wabroadcast_core.models.recipient import Scalar
+from wabroadcast_core.models.recipient import Scalar, scalar_text
 from wabroadcast_core.rendering.content import CompiledContent, MissingVariable, compile_content
 from wabroadcast_core.rendering.template import compile_text
 
 LONG = 1_000_000  # characters, where the length is not what is tested
-JINJA = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+JINJA = jinja2.Environment(
+    undefined=jinja2.StrictUndefined,
+    keep_trailing_newline=True,
+    finalize=lambda value: scalar_text(value) if isinstance(value, float) else value,
+)
 
 unhurried = settings(  # the first draw builds Hypothesis' table of characters
     deadline=None, suppress_health_check=[HealthCheck.too_slow]

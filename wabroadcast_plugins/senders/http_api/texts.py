@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from wabroadcast_core import CompiledText, NotRendered, Rejected, TemplateError, compile_text
+from wabroadcast_core import CompiledText, NotRendered, Rejected, TemplateError, WorkMeter, compile_text
 
 LONGEST_TEXT: Final = 65_536  # characters, rendered
 DEEPEST_TREE: Final = 16
@@ -47,6 +47,7 @@ class TemplateValues:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
+        self.meter = WorkMeter()  # of all texts of the request together
         self.without_none = {
             name: _without_none(value) if isinstance(value, dict) else _or_empty(value)
             for name, value in values.items()
@@ -93,7 +94,7 @@ class Text:
                 raise Rejected("unfit_value", f"{self.place}: the number is infinite or NaN, which JSON cannot hold")
             return ABSENT if value is None else value
         try:
-            return self.compiled.fill(values.without_none)
+            return self.compiled.fill(values.without_none, meter=values.meter)
         except NotRendered as error:
             raise Rejected("unfit_value", f"{self.place}: {error}") from error
 
