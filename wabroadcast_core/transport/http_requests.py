@@ -31,6 +31,7 @@ CONNECT_SHARE: Final = 0.9  # of the whole time: what could not be sent fails be
 _DIRECT_OPTIONS: Final = frozenset(
     {"headers", "content", "json", "params", "data", "files"}
 )  # of SenderClient.exchange
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MANY_DIGITS: Final = re.compile(r"\+?\d[\d -]{6,}\d")
 
 
@@ -68,6 +69,7 @@ async def send_request(http: httpx.AsyncClient, method: str, url: str, *, second
     :raises Temporary: the request certainly did not arrive.
     :raises OutcomeUnknown: the request may have arrived, and no answer came.
     :raises ConnectionDown: the URL is not valid.
+    :raises Rejected: a text of the message cannot be encoded.
     """
     try:
         status, headers, content = await _exchange(http, method, url, seconds=seconds, **request)
@@ -79,12 +81,25 @@ async def send_request(http: httpx.AsyncClient, method: str, url: str, *, second
         httpx.ProxyError,
     ) as error:
         raise Temporary("unreachable", f"the provider cannot be reached: {type(error).__name__}") from error
+    except UnicodeEncodeError as error:
+        raise _encoding_error(error) from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
-        detail = f"the URL is not valid ({type(error).__name__}): correct the connection's settings"
-        raise ConnectionDown("bad_address", detail) from error
+        raise _address_error(error) from error
     except (httpx.HTTPError, TimeoutError, OSError) as error:
         raise OutcomeUnknown("no_answer", f"the request left, but no answer came: {type(error).__name__}") from error
     return Reply(status, headers, content, read_json(content))
+
+
+def _address_error(error: Exception) -> ConnectionDown:
+    detail = f"the URL is not valid ({type(error).__name__}): correct the connection's settings"
+    return ConnectionDown("bad_address", detail)
+
+
+def _encoding_error(error: UnicodeEncodeError) -> Rejected | ConnectionDown:
+    """Return the error for a text that cannot be encoded: half a character is the message's, settings have none."""
+    if any(map(_SURROGATE.match, error.object[error.start : error.end])):
+        return Rejected("bad_text", "the message contains half a character: correct its text or the recipient's data")
+    return _address_error(error)
 
 
 def error_of(reply: Reply) -> SendError:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.core.transport.misbehaving import OK, Conversation, MisbehavingServer
-from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, SendError, Temporary
+from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Rejected, SendError, Temporary
 from wabroadcast_core.testing import FakeProvider, ProviderAnswer, ProviderRequest
 from wabroadcast_core.transport.http_client import SenderClient, make_client
 from wabroadcast_core.transport.http_requests import LONGEST_REPLY, Reply, send_request
@@ -256,6 +256,29 @@ def test_a_refused_connection_is_temporary(extra: Extra) -> None:
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "no address"])
 def test_an_invalid_url_pauses_the_connection(extra: Extra, url: str) -> None:
     assert type(failure(url, json={}, **extra)) is ConnectionDown
+
+
+@both_ways
+@pytest.mark.parametrize(
+    "request_options",
+    [
+        pytest.param({"data": {"text": "Halo \ud800"}}, id="form"),
+        pytest.param({"json": {"text": "Halo \ud800"}}, id="json"),
+        pytest.param({"params": {"text": "Halo \ud800"}, "json": {}}, id="query"),
+        pytest.param({"files": {"text": (None, "Halo \ud800")}}, id="multipart"),
+        pytest.param({"files": {"file": ("\ud800.pdf", b"x", "application/pdf")}}, id="name-of-a-file"),
+    ],
+)
+def test_half_a_character_is_a_fault_of_the_message(
+    provider: FakeProvider, extra: Extra, request_options: dict[str, Any]
+) -> None:
+    assert type(failure(provider.url, **request_options, **extra)) is Rejected
+    assert not provider.requests
+
+
+@both_ways
+def test_a_header_that_cannot_be_encoded_pauses_the_connection(provider: FakeProvider, extra: Extra) -> None:
+    assert type(failure(provider.url, json={}, headers={"X-Key": "cl\xe9"}, **extra)) is ConnectionDown
 
 
 @both_ways
