@@ -118,6 +118,7 @@ class Capabilities:
     types: frozenset[str] = frozenset({"text"})
     text_length: int = 4_096  # characters
     caption_length: int = 1_024  # characters
+    caption_types: frozenset[str] = frozenset({"image", "document", "video"})  # media kinds with which it is shown
     media_bytes: Mapping[str, int] = field(default_factory=dict)  # largest file, in bytes, by media kind
     media_types: Mapping[str, frozenset[str]] = field(default_factory=dict)  # MIME types by media kind; absent: any
     limits: Limits = field(default_factory=Limits)  # of a new connection whose operator gives none

@@ -49,6 +49,15 @@ class SenderCapabilities:
             yield Fault("message.type", f"{self} cannot send messages of type {content.type}")
             return
         yield from self._length_faults(content)
+        if (
+            isinstance(content, MediaContent)
+            and content.caption
+            and content.type not in self.capabilities.caption_types
+        ):
+            yield Fault(
+                "message.caption",
+                f"{self} shows no caption with {content.type}: remove it, or send it as a text message of its own",
+            )
         if isinstance(content, MediaContent) and content.media.upload_id is not None:
             upload = uploads[content.media.upload_id]
             if upload is not None:  # upload_faults reports a missing upload, once for all connections

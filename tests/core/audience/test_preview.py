@@ -10,11 +10,14 @@ from sqlalchemy import func, select
 from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
+from wabroadcast_core.audience.capabilities import SenderCapabilities
+from wabroadcast_core.audience.preview import SLOW_CHUNK
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import InvalidInputError, TemplateError
 from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
-from wabroadcast_core.models.message import Accepted, OutgoingMessage
+from wabroadcast_core.models.message import Accepted, Content, MediaContent, MediaSource, OutgoingMessage
+from wabroadcast_core.plugins import build_plugins
 from wabroadcast_core.store.tables import broadcasts, messages, uploads
 from wabroadcast_core.testing import senders as null_plugin
 from wabroadcast_core.worker import Worker
@@ -207,6 +210,44 @@ def test_a_message_that_a_sender_cannot_send_is_refused_with_its_path(
             call(_draft(connection="small", message=message), _people())
 
         assert [fault.path for fault in refused.value.faults] == [path]
+
+
+def test_a_caption_that_is_not_shown_is_refused_for_every_sender(settings: Settings) -> None:
+    media = MediaSource(url="https://x.example/a.ogg")
+    hidden = MediaContent(type="audio", media=media, caption="Halo {{ name }}")
+    shown: list[Content] = [
+        MediaContent(type="audio", media=media),
+        MediaContent(type="image", media=media, caption="Halo"),
+        MediaContent(type="document", media=media, caption="Halo"),
+        MediaContent(type="video", media=media, caption="Halo"),
+    ]
+
+    for kind, sender in build_plugins(settings).senders.items():
+        able = SenderCapabilities("main", kind, sender.capabilities)
+        assert [fault.path for fault in able.faults(hidden, {})] == ["message.caption"]
+        assert [list(able.faults(content, {})) for content in shown] == [[]] * 4
+
+
+@pytest.mark.parametrize("blank", ["", " \t", None])
+def test_a_blank_value_of_a_recipient_is_missing_as_in_a_file(broadcaster: Broadcaster, blank: str | None) -> None:
+    people = [
+        {"number": "081200000001", "name": blank, "variables": {"code": "A1"}},
+        {"number": "081200000002", "name": "Budi", "variables": {"code": blank}},
+    ]
+
+    preview = broadcaster.preview(_draft(), people)
+
+    assert preview.skipped_by == {"missing_variable": 2}
+    assert preview.missing_variables == {"name": 1, "code": 1}
+
+
+def test_a_slow_content_is_classified_in_small_pieces(broadcaster: Broadcaster) -> None:
+    people = [{"number": f"08120000{place:04}", "name": "Budi"} for place in range(3 * SLOW_CHUNK)]
+    draft = _draft(message={"type": "text", "text": "Halo {{ name|title }}"})
+
+    preview = broadcaster.preview(draft, people, seconds=0)
+
+    assert preview.total == SLOW_CHUNK
 
 
 def test_a_missing_upload_of_a_template_is_refused_with_its_path(broadcaster: Broadcaster) -> None:

@@ -37,6 +37,7 @@ from wabroadcast_plugins.senders.shared.lenient_json import as_text
 from wabroadcast_plugins.senders.shared.media import in_base64
 from wabroadcast_plugins.senders.shared.refusals import safe_detail, status_error
 
+_TEXT_NAMES: Final = frozenset({"text", "media.caption"})
 _FILE_NAMES: Final = frozenset({"media.base64", "media.data_uri", "media.file", "media.content_type"})
 _ENCODED_NAMES: Final = frozenset({"media.base64", "media.data_uri"})
 
@@ -67,6 +68,9 @@ class HttpSender:
         if template is None:
             detail = f"send has no body for {message.type} messages: add one to the connection's settings"
             raise BadMessage("no_body", detail)
+        if message.text and not template.names & _TEXT_NAMES:
+            detail = f"send does not use the caption of {message.type} messages: use media.caption in its body"
+            raise BadMessage("no_caption", detail)
         file, encoded = await self._load_file(message, template)
         values = message_values(message, self._settings.secrets, file=file, encoded=encoded)
         return read_answer(await self._request(template, values), self._settings.send, self._settings.failures)
