@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from wabroadcast_core.audience.columns import Columns, find_columns, find_variables
-from wabroadcast_core.audience.files import LONGEST_FIELD, LONGEST_ROW, MOST_COLUMNS, file_kind
+from wabroadcast_core.audience.files import file_kind
 from wabroadcast_core.audience.numbers import mask_number, parse_number
 from wabroadcast_core.audience.tables import SAMPLE_ROWS, DamagedRow, read_table
 from wabroadcast_core.errors import (
@@ -59,7 +59,15 @@ from wabroadcast_core.models.contact import Reading, split_tags
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
-from wabroadcast_core.models.recipient import AudienceRow, Recipient, RowFault
+from wabroadcast_core.models.recipient import (
+    LONGEST_FIELD,
+    LONGEST_ROW,
+    MOST_COLUMNS,
+    AudienceRow,
+    Recipient,
+    RowFault,
+    scalar_text,
+)
 from wabroadcast_core.queries import NamedQuery
 from wabroadcast_core.rendering.errors import NotRendered
 from wabroadcast_core.rendering.template import CompiledText, compile_text
@@ -153,6 +161,7 @@ __all__ = [
     "parse_number",
     "read_json",
     "read_table",
+    "scalar_text",
     "send_request",
     "split_tags",
 ]

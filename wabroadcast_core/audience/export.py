@@ -1,26 +1,29 @@
 """Export of the contact book as a file that our own import reads: number, name, tags, then a column per variable.
 
 The contacts are read twice: first, inside the database, for the names of their variables, then for the rows, a page at
-a time. A variable that is added between the two reads is left out. An import of the file restores numbers, names and
-tags unchanged, and variables as texts; an empty value and None are both restored as no value.
+a time. A variable that is added between the two reads is left out. Of more variables than a file has columns, the file
+has those that most contacts have. An import of the file restores numbers, names and tags unchanged, and variables as
+texts; an empty value and None are both restored as no value.
 """
 
 import codecs
 import csv
 import io
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import RowMapping
 
 from wabroadcast_core.audience.cells import safe_cell
-from wabroadcast_core.audience.files import MOST_COLUMNS
 from wabroadcast_core.audience.headers import exact_header
-from wabroadcast_core.errors import ConflictError
 from wabroadcast_core.models.contact import OWN_COLUMNS
+from wabroadcast_core.models.recipient import MOST_COLUMNS, Scalar, scalar_text
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import tags as tag_store
 from wabroadcast_core.store.database import Database
+
+log = logging.getLogger(__name__)
 
 MOST_VARIABLES = MOST_COLUMNS - len(OWN_COLUMNS)
 
@@ -32,18 +35,19 @@ def contact_table(database: Database, *, tag: str | None, query: str | None) -> 
 
     :param tag: only contacts with this tag.
     :param query: only contacts that this search finds.
-    :returns: the rows page by page; the first page is the header alone.
-    :raises ConflictError: the contacts have more variables than a file has columns.
+    :returns: the rows page by page; the first page is the header alone. Of more variables than a file has columns it
+        has those that most contacts have.
     """
     with database.read() as conn:
-        found = contact_store.variable_names(conn, tag=tag, query=query, limit=MOST_COLUMNS)
-    names = sorted(found.difference(OWN_COLUMNS))
+        found = contact_store.variable_names(conn, tag=tag, query=query, limit=MOST_VARIABLES + len(OWN_COLUMNS) + 1)
+    names = [name for name in found if name not in OWN_COLUMNS]
     if len(names) > MOST_VARIABLES:
-        raise ConflictError(
-            f"the contacts have more than {MOST_VARIABLES} different variables, too many for the columns of a file:"
-            " export the contacts of one tag"
+        log.warning(
+            "the contacts have more variables than a file has columns: the %d most frequent are exported;"
+            " export the contacts of one tag for the others",
+            MOST_VARIABLES,
         )
-    return _rows(database, names, tag=tag, query=query)
+    return _rows(database, sorted(names[:MOST_VARIABLES]), tag=tag, query=query)
 
 
 def _rows(database: Database, names: Sequence[str], *, tag: str | None, query: str | None) -> Iterator[list[Row]]:
@@ -57,8 +61,12 @@ def _rows(database: Database, names: Sequence[str], *, tag: str | None, query: s
 def _cells(row: RowMapping, tags: Mapping[int, Sequence[str]], names: Sequence[str]) -> Row:
     """Return the cells of one contact. Its number needs no protection: it has only a plus and digits."""
     variables = json.loads(row["variables"])
-    texts = (row["name"], ", ".join(tags[row["id"]]), *map(variables.get, names))
+    texts = (row["name"], ", ".join(tags[row["id"]]), *(_text_of(variables.get(name)) for name in names))
     return [row["number"], *map(safe_cell, texts)]
+
+
+def _text_of(value: Scalar) -> str:
+    return "" if value is None else scalar_text(value)
 
 
 def export_csv(database: Database, *, tag: str | None, query: str | None) -> Iterator[bytes]:
@@ -67,7 +75,6 @@ def export_csv(database: Database, *, tag: str | None, query: str | None) -> Ite
     :param tag: only contacts with this tag.
     :param query: only contacts that this search finds.
     :returns: the pieces of the file.
-    :raises ConflictError: the contacts have more variables than a file has columns.
     """
     return _csv_pieces(contact_table(database, tag=tag, query=query))
 

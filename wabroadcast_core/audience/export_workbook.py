@@ -29,7 +29,7 @@ def export_workbook(database: Database, *, tag: str | None, query: str | None) -
     :param tag: only contacts with this tag.
     :param query: only contacts that this search finds.
     :returns: the pieces of the file.
-    :raises ConflictError: the contacts have more variables than a file has columns, or do not fit into a sheet.
+    :raises ConflictError: the contacts do not fit into a sheet.
     """
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the reader of the pieces closes it
     try:

@@ -4,10 +4,6 @@ from typing import Literal, TypeAlias
 
 FileKind: TypeAlias = Literal["csv", "excel"]
 
-MOST_COLUMNS = 1_000
-LONGEST_FIELD = 128 * 1024  # characters
-LONGEST_ROW = 1024 * 1024  # characters
-
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 

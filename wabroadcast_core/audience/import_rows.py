@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.errors import BroadcastError, NumberError
-from wabroadcast_core.models.contact import LONGEST_NAME, LONGEST_TAG, split_tags
-from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.models.contact import LONGEST_NAME, LONGEST_TAG, MOST_TAGS, split_tags
+from wabroadcast_core.models.recipient import AudienceRow, find_excess, without_blanks
 from wabroadcast_core.store.contacts import NewContact
 from wabroadcast_core.store.imports import Rejection
 from wabroadcast_core.store.sql import clean_text
@@ -49,7 +49,7 @@ class ContactReader:
     def __init__(self, *, region: str, tags: Sequence[str]) -> None:
         self._region = region
         self._tags = tuple(tags)
-        self._tags_by_cell: dict[str, tuple[str, ...] | None] = {}
+        self._tags_by_cell: dict[str, tuple[str, ...] | str] = {}
 
     def chunks(self, rows: Iterable[AudienceRow], *, first: int, size: int) -> Iterator[ContactChunk]:
         """Read rows chunk by chunk. The rows before an error of the source are yielded before the error is raised.
@@ -101,14 +101,16 @@ class ContactReader:
             raise _RejectedError("number", error.reason) from None
         if row.name is not None and len(row.name) > LONGEST_NAME:
             raise _RejectedError("name", f"longer than {LONGEST_NAME} characters")
+        if excess := find_excess(row.variables):
+            raise _RejectedError(None, excess)
         tags = self._tags_of(row.variables.get(TAGS))
-        if tags is None:
-            raise _RejectedError(TAGS, f"a tag is longer than {LONGEST_TAG} characters")
+        if isinstance(tags, str):
+            raise _RejectedError(TAGS, tags)
         row.variables.pop(TAGS, None)
-        return NewContact(number, row.name, row.variables, tags)
+        return NewContact(number, row.name, without_blanks(row.variables), tags)
 
-    def _tags_of(self, cell: object) -> tuple[str, ...] | None:
-        """Return the tags of a row and of the import; None if one is too long.
+    def _tags_of(self, cell: object) -> tuple[str, ...] | str:
+        """Return the tags of a row and of the import, or the reason why a contact cannot have them.
 
         Few cells of tags differ within a file, so they are cached.
         """
@@ -116,9 +118,16 @@ class ContactReader:
         if text not in self._tags_by_cell:
             if len(self._tags_by_cell) >= _CACHED_CELLS:
                 self._tags_by_cell.clear()
-            tags = tuple(dict.fromkeys((*self._tags, *split_tags(clean_text(text)))))
-            self._tags_by_cell[text] = None if any(len(tag) > LONGEST_TAG for tag in tags) else tags
+            self._tags_by_cell[text] = self._read_tags(text)
         return self._tags_by_cell[text]
+
+    def _read_tags(self, text: str) -> tuple[str, ...] | str:
+        own = split_tags(clean_text(text))
+        if len(own) > MOST_TAGS:
+            return f"there are more than {MOST_TAGS} tags"
+        if any(len(tag) > LONGEST_TAG for tag in own):
+            return f"a tag is longer than {LONGEST_TAG} characters"
+        return tuple(dict.fromkeys((*self._tags, *own)))
 
 
 def _cells_of(row: AudienceRow) -> str:

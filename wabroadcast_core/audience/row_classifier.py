@@ -5,7 +5,7 @@ A preparation and a preview use the same classification.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic_core import to_json
 
@@ -13,7 +13,7 @@ from wabroadcast_core.audience.capabilities import find_capabilities, longest_te
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import NumberError
-from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.models.recipient import AudienceRow, find_excess, is_blank, without_blanks
 from wabroadcast_core.models.status import MessageStatus, SkipReason
 from wabroadcast_core.rendering.content import BadText, MissingVariable, Rendered
 from wabroadcast_core.snapshots import BroadcastSnapshot
@@ -67,12 +67,14 @@ class RowClassifier:
         return classified
 
     def _classify_row(self, classified: ClassifiedRows, row: AudienceRow, key: int) -> None:
-        variables = to_json(row.variables).decode() if row.variables else None
-        if row.fault is not None:
+        fault = find_excess(row.variables) if row.fault is None else row.fault.reason
+        if fault is not None:
             classified.skipped.append(
-                self._skipped_message(key, row.number, None, None, SkipReason.INVALID_NUMBER, row.fault.reason)
+                self._skipped_message(key, row.number, None, None, SkipReason.INVALID_NUMBER, fault)
             )
             return
+        row = _without_blanks(row)
+        variables = to_json(row.variables).decode() if row.variables else None
         try:
             number = parse_number(row.number, region=self._region)
         except NumberError as error:
@@ -150,3 +152,10 @@ class RowClassifier:
             known = message_store.last_connections(conn, list(classified.sendable), among=self._pool)
         for number, connection_id in known.items():
             classified.sendable[number] = classified.sendable[number]._replace(route=connection_id)
+
+
+def _without_blanks(row: AudienceRow) -> AudienceRow:
+    """Return a row as a file would give it, whose empty cells are absent."""
+    if not any(map(is_blank, (row.name, *row.variables.values()))):
+        return row
+    return replace(row, name=None if is_blank(row.name) else row.name, variables=without_blanks(row.variables))

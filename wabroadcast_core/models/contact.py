@@ -9,11 +9,11 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from wabroadcast_core.models.base import Model
-from wabroadcast_core.models.recipient import Scalar
+from wabroadcast_core.models.recipient import LONGEST_VARIABLE, Scalar, SizeLimited
 
 LONGEST_NAME = 512
 LONGEST_TAG = 100
-LONGEST_VARIABLE = 200  # characters of a variable's name
+MOST_TAGS = 100  # of one contact in one call or row
 MOST_NUMBERS = 100_000  # in one call
 OWN_COLUMNS = ("number", "name", "tags")
 """The fields of a contact beside its variables. No variable may have one of these names."""
@@ -71,8 +71,8 @@ class ContactPatch(Model):
     """The fields of a contact that a caller sets. In a change, fields that are left out keep their values."""
 
     name: ContactName | None = None
-    tags: list[Tag] = Field(default_factory=list, max_length=100)
-    variables: dict[VariableName, Scalar] = Field(default_factory=dict)
+    tags: list[Tag] = Field(default_factory=list, max_length=MOST_TAGS)
+    variables: Annotated[dict[VariableName, Scalar], SizeLimited] = Field(default_factory=dict)
 
 
 class ContactDraft(ContactPatch):
@@ -142,8 +142,8 @@ class Tagging(Model):
         None, max_length=MOST_NUMBERS, description="The numbers of the contacts; give either these or a filter."
     )
     filter: ContactFilter | None = None
-    add: list[Tag] = Field(default_factory=list, max_length=100)
-    remove: list[str] = Field(default_factory=list, max_length=100)
+    add: list[Tag] = Field(default_factory=list, max_length=MOST_TAGS)
+    remove: list[str] = Field(default_factory=list, max_length=MOST_TAGS)
 
     @model_validator(mode="after")
     def _check_fields(self) -> "Tagging":

@@ -2,21 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from wabroadcast_core.models.base import Model
 
 Scalar: TypeAlias = str | int | float | bool | None
 Variables: TypeAlias = Mapping[str, Scalar]
 
+MOST_COLUMNS = 1_000  # of a file, so a person has no more variables
+LONGEST_FIELD = 128 * 1024  # characters of a cell, so of the value of a variable
+LONGEST_ROW = 1024 * 1024  # characters of a row, so of all values of a person
+LONGEST_VARIABLE = 200  # characters of a variable's name
 LONGEST_WHOLE = 1e21  # a float from here on is printed with an exponent
 
 
 def is_blank(value: Scalar) -> bool:
     """Return whether a value counts as absent, as an empty cell of a file does: None, or a text of white space."""
     return value is None or (isinstance(value, str) and (not value or value.isspace()))
+
+
+def without_blanks(variables: Variables) -> dict[str, Scalar]:
+    """Return the variables that have a value."""
+    return {name: value for name, value in variables.items() if not is_blank(value)}
 
 
 def scalar_text(value: Scalar) -> str:
@@ -26,12 +35,37 @@ def scalar_text(value: Scalar) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < LONGEST_WHOLE else f"{value:.15g}"
 
 
+def find_excess(variables: Variables) -> str | None:
+    """Return why variables are more or longer than the cells of a file can be; None for those of usual size."""
+    if len(variables) > MOST_COLUMNS:
+        return f"there are more than {MOST_COLUMNS:,} variables"
+    if any(len(name) > LONGEST_VARIABLE for name in variables):
+        return f"the name of a variable is longer than {LONGEST_VARIABLE} characters"
+    lengths = {name: len(value) for name, value in variables.items() if isinstance(value, str)}
+    longest = max(lengths, key=lengths.__getitem__, default="")
+    if lengths.get(longest, 0) > LONGEST_FIELD:
+        return f"the value of {longest!r} is longer than {LONGEST_FIELD // 1024} KiB"
+    if sum(lengths.values()) > LONGEST_ROW:
+        return f"the values are longer than {LONGEST_ROW // 1024:,} KiB together"
+    return None
+
+
+def _check_size(variables: dict[str, Scalar]) -> dict[str, Scalar]:
+    if excess := find_excess(variables):
+        raise ValueError(f"{excess}: give fewer or shorter ones")
+    return variables
+
+
+SizeLimited = AfterValidator(_check_size)
+"""Limits variables to what a file can hold, however they come."""
+
+
 class Recipient(Model):
     """One recipient as a caller submits it."""
 
     number: str = Field(max_length=64)
     name: str | None = Field(None, max_length=512)
-    variables: dict[str, Scalar] = Field(default_factory=dict)
+    variables: Annotated[dict[str, Scalar], SizeLimited] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,17 +136,17 @@ def contact_pages(
     return _pages(database, _stream_ids(database, chosen, key))
 
 
-def variable_names(conn: Connection, *, tag: str | None = None, query: str | None = None, limit: int) -> set[str]:
-    """Return the names of the variables of these contacts, at most ``limit`` names."""
+def variable_names(conn: Connection, *, tag: str | None = None, query: str | None = None, limit: int) -> list[str]:
+    """Return the names of the variables of these contacts, at most ``limit``, those that most contacts have first."""
     if conn.dialect.name == "sqlite":
         each = func.json_each(contacts.c.variables).table_valued("key", name="each")
     else:
         each = func.json_object_keys(cast(contacts.c.variables, JSON)).table_valued("key", name="each")
         each = each.render_derived()
-    names = select(each.c.key).select_from(contacts.join(each, text("true"))).distinct().limit(limit)
+    names = select(each.c.key).select_from(contacts.join(each, text("true"))).group_by(each.c.key)
     if tag is not None or query:
         names = names.where(contacts.c.id.in_(_select_ids(tag, query)[0]))
-    return set(conn.execute(names).scalars())
+    return list(conn.execute(names.order_by(func.count().desc(), each.c.key).limit(limit)).scalars())
 
 
 def read_contacts(

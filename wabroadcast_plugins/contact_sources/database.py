@@ -48,6 +48,7 @@ from wabroadcast_core import (
     blank_numbers,
     find_variables,
     hookimpl,
+    scalar_text,
 )
 
 _ROWS_AT_ONCE = 1_000
@@ -294,9 +295,7 @@ def _(value: dict | list | tuple) -> _Scalar:  # type: ignore[type-arg]  # a reg
 
 def _as_text(value: _Scalar) -> str:
     """Return a phone number or a name as text: the column of a phone number may hold integers or floats."""
-    if value is None:
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return "" if value is None else scalar_text(value)
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------

@@ -75,17 +75,28 @@ def test_no_cell_is_a_formula_and_the_number_keeps_its_plus(broadcaster: Broadca
     assert {cell.data_type for cell in cells} == {"s"}
 
 
-def test_too_many_variables_for_a_file_are_refused_before_it_starts(
-    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+def test_of_too_many_variables_for_a_file_the_most_frequent_are_exported(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(export, "MOST_VARIABLES", 2)
-    broadcaster.contacts.save({"number": "081200000001", "tags": ["a"], "variables": {"a": 1, "b": 2}})
-    broadcaster.contacts.save({"number": "081200000002", "variables": {"c": 3}})
+    broadcaster.contacts.save({"number": "081200000001", "tags": ["a"], "variables": {"a": 1, "c": 2}})
+    broadcaster.contacts.save({"number": "081200000002", "variables": {"b": 3, "c": 4}})
 
-    with pytest.raises(ConflictError, match="more than 2 different variables"):
-        broadcaster.contacts.export()
+    assert table(broadcaster) == [
+        ["number", "name", "tags", "a", "c"],
+        ["+6281200000001", "", "a", "1", "2"],
+        ["+6281200000002", "", "", "", "4"],
+    ]
+    assert "the 2 most frequent are exported" in caplog.text
+    caplog.clear()
+    assert table(broadcaster, tag="a")[0] == ["number", "name", "tags", "a", "c"]
+    assert caplog.text == ""
 
-    assert len(table(broadcaster, tag="a")) == 2
+
+def test_a_float_is_exported_as_a_spreadsheet_prints_it(broadcaster: Broadcaster) -> None:
+    broadcaster.contacts.save({"number": "081200000001", "variables": {"total": 1500000.0, "sum": 0.1 + 0.2}})
+
+    assert table(broadcaster)[1][3:] == ["0.3", "1500000"]
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MOST_ROWS", 2), ("LONGEST_CELL", 13)])

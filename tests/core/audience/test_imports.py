@@ -111,6 +111,17 @@ def test_damaged_rows_are_reported_and_the_others_are_imported(broadcaster: Broa
     assert sum(report.reasons.values()) == 4
 
 
+def test_a_row_has_no_more_tags_than_a_call(broadcaster: Broadcaster) -> None:
+    file = "".join(f"Budi;08123456789{count % 10};{','.join(map(str, range(count)))}\n" for count in (100, 101))
+
+    report = broadcaster.contacts.import_file(upload(broadcaster, f"Nama;HP;Tag\n{file}"), tags=["promo"])
+
+    assert [(row.row, row.column, row.reason) for row in report.rejections] == [
+        (3, "tags", "there are more than 100 tags")
+    ]
+    assert len(people(broadcaster)["+6281234567890"][2]) == 101
+
+
 def test_no_spreadsheet_runs_a_cell_of_the_file_of_rejected_rows(broadcaster: Broadcaster) -> None:
     file = "Nama;HP;Kota\n=1+1;@nobody;-Bogor\nBudi;081234567890;\n+Ani;12;\tKediri\n"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import JsonValue, SecretStr
 
-from wabroadcast_core import MediaFile, OutgoingMessage
+from wabroadcast_core import MediaFile, OutgoingMessage, scalar_text
 from wabroadcast_plugins.senders.http_api.calls import SECRETS, Call
 from wabroadcast_plugins.senders.http_api.paths import plain_text
 from wabroadcast_plugins.senders.http_api.texts import (
@@ -120,10 +120,14 @@ def _merge_headers(headers: Mapping[str, str], call: Call) -> TextTree:
 
 
 def _form_fields(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: plain_text(value) for name, value in values.items() if value is not None}
+    return {name: _field_text(value) for name, value in values.items() if value is not None}
+
+
+def _field_text(value: Any) -> str:
+    return scalar_text(value) if isinstance(value, float) else plain_text(value)
 
 
 def _part(value: Any) -> tuple[str | None, str | bytes] | tuple[str | None, str | bytes, str]:
     if isinstance(value, MediaFile):
         return value.filename, value.content, value.content_type
-    return None, plain_text(value)
+    return None, _field_text(value)

@@ -1,0 +1,48 @@
+"""Recipients and contacts: the limits of their variables, and values as texts."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from wabroadcast_core.models.contact import ContactDraft
+from wabroadcast_core.models.recipient import LONGEST_FIELD, MOST_COLUMNS, Recipient, is_blank, without_blanks
+
+FITTING = [
+    pytest.param({"a": "x" * LONGEST_FIELD}, id="longest-value"),
+    pytest.param({f"v{at}": at for at in range(MOST_COLUMNS)}, id="most-variables"),
+    pytest.param({f"v{at}": "x" * LONGEST_FIELD for at in range(8)}, id="longest-row"),
+    pytest.param({"n" * 200: 1}, id="longest-name"),
+    pytest.param({}, id="none"),
+]
+EXCESSIVE = [
+    pytest.param({"a": "x" * (LONGEST_FIELD + 1)}, "the value of 'a' is longer than 128 KiB", id="long-value"),
+    pytest.param({f"v{at}": at for at in range(MOST_COLUMNS + 1)}, "more than 1,000 variables", id="many-variables"),
+    pytest.param({f"v{at}": "x" * LONGEST_FIELD for at in range(9)}, "longer than 1,024 KiB together", id="long-row"),
+    pytest.param({"n" * 201: 1}, "200 characters", id="long-name"),
+]
+
+
+@pytest.mark.parametrize("model", [Recipient, ContactDraft])
+@pytest.mark.parametrize("variables", FITTING)
+def test_variables_may_be_as_long_as_the_cells_of_a_file(
+    model: type[Recipient | ContactDraft], variables: dict[str, Any]
+) -> None:
+    assert model(number="081234567890", variables=variables).variables == variables
+
+
+@pytest.mark.parametrize("model", [Recipient, ContactDraft])
+@pytest.mark.parametrize(("variables", "reason"), EXCESSIVE)
+def test_more_or_longer_variables_are_refused(
+    model: type[Recipient | ContactDraft], variables: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ValidationError, match=reason) as refused:
+        model(number="081234567890", variables=variables)
+
+    assert refused.value.errors()[0]["loc"][0] == "variables"
+
+
+@pytest.mark.parametrize(("value", "blank"), [("", True), (" \n", True), (None, True), ("0", False), (0, False)])
+def test_white_space_is_blank(value: Any, blank: bool) -> None:  # noqa: FBT001 - a table of cases
+    assert is_blank(value) is blank
+    assert ("a" in without_blanks({"a": value})) is not blank
