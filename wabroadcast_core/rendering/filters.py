@@ -7,13 +7,14 @@ arguments: a filter such as ``center``, whose result can be far longer than its 
 """
 
 from collections.abc import Mapping
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Final
 
 import jinja2
 from jinja2 import filters, pass_context
 from jinja2.runtime import Undefined
 
+from wabroadcast_core.rendering import formats
 from wabroadcast_core.rendering.errors import BadText
 from wabroadcast_core.rendering.methods import METHODS, replace_text
 from wabroadcast_core.rendering.operators import get_item, remainder
@@ -37,17 +38,19 @@ _JINJA_DEFAULTS: Final = jinja2.Environment(autoescape=True)  # it renders nothi
 # filters
 
 
-def metered(function: Operation, *, times: int = 1) -> Operation:
+def metered(function: Operation, *, times: int = 1, fixed: int = 0) -> Operation:
     """Return a filter that charges for its arguments and checks the size of its result.
 
     :param function: takes a text or a number, then texts and numbers as arguments.
     :param times: how often each character is charged, for a function that takes more than 0.1 µs for one.
+    :param fixed: how many characters each call is charged beside those of its arguments.
     """
 
     @pass_context
     @wraps(function)
     def filter_value(context: MeteredContext, value: Any, *arguments: Any, **options: Any) -> Any:
         context.charge(value, *arguments, *options.values(), times=times)
+        context.meter.spend(fixed)
         return check_size(function(require_scalar(value), *map(require_scalar, arguments), **scalars(options)))
 
     return filter_value
@@ -121,6 +124,8 @@ FILTERS: Mapping[str, Operation] = {
     "default": _default,
     "first": _first,
     "float": metered(_float),
+    "format_date": metered(formats.format_date, fixed=formats.FORMAT_COST),
+    "format_number": metered(formats.format_number, fixed=formats.FORMAT_COST),
     "int": metered(_int),
     "join": _join,
     "last": _last,
@@ -128,13 +133,22 @@ FILTERS: Mapping[str, Operation] = {
     "lower": metered(_of_text(filters.do_lower)),
     "replace": metered(replace_text),
     "round": metered(_round),
+    "rupiah": metered(formats.rupiah),
     "string": metered(to_text),
+    "tanggal": metered(formats.tanggal, fixed=formats.FORMAT_COST),
     "title": metered(_of_text(filters.do_title), times=TITLE_TIMES),
     "trim": metered(_of_text(METHODS["strip"])),
     "truncate": metered(_of_text(_truncate)),
     "upper": metered(_of_text(filters.do_upper)),
     "urlencode": metered(_of_text(filters.do_urlencode)),
 }
+
+ARGUMENT_CHECKS: Mapping[str, Operation] = {
+    "format_date": formats.check_date_format,
+    "format_number": formats.check_number_format,
+    "tanggal": partial(formats.check_date_format, "id"),
+}
+"""Checks of the arguments of filters that take constants only, so that a text is refused before it is sent."""
 
 # tests
 

@@ -8,7 +8,7 @@ with a list of what is forbidden.
 import math
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import jinja2
 from jinja2 import meta, nodes
@@ -17,11 +17,12 @@ from jinja2.visitor import NodeTransformer
 
 from wabroadcast_core.errors import TemplateError
 from wabroadcast_core.models.recipient import Scalar
-from wabroadcast_core.rendering.environment import ENVIRONMENT, render, too_long
-from wabroadcast_core.rendering.errors import MissingVariable
-from wabroadcast_core.rendering.filters import FILTERS, TESTS
+from wabroadcast_core.rendering.environment import ENVIRONMENT, render
+from wabroadcast_core.rendering.errors import BadText
+from wabroadcast_core.rendering.filters import ARGUMENT_CHECKS, FILTERS, TESTS
 from wabroadcast_core.rendering.methods import METHODS
-from wabroadcast_core.rendering.values import BUDGET, MOST_BITS, MOST_ROUNDS, ROUND_COST, WorkMeter, to_text
+from wabroadcast_core.rendering.plain_text import PlainText, plain_parts
+from wabroadcast_core.rendering.values import BUDGET, MOST_BITS, MOST_ROUNDS, ROUND_COST, WorkMeter
 
 LONGEST_SOURCE: Final = 16_384  # characters
 DEEPEST: Final = 32  # levels of nested expressions and blocks
@@ -80,9 +81,9 @@ def compile_text(source: str, *, longest: int, groups: Collection[str] = ()) -> 
     tree = parse_text(source)
     checker = _Checker(groups)
     checker.visit(tree)
-    parts = _plain_parts(tree)
+    parts = plain_parts(tree)
     if parts is not None:
-        return _PlainText(parts, longest=longest)
+        return PlainText(parts, longest=longest)
     try:
         return _FullText(tree, longest=longest, items=checker.items)
     except jinja2.TemplateSyntaxError as error:  # Jinja's compiler checks some rules that its parser does not
@@ -170,7 +171,10 @@ class _Checker(NodeTransformer):
     def _check_filter(self, node: nodes.Filter) -> nodes.Node:
         if node.name not in FILTERS:
             raise _refusal(node, f"the filter {node.name!r} is not available: use one of {', '.join(FILTERS)}")
-        return self.generic_visit(_without_unpacking(node))
+        _without_unpacking(node)
+        if node.name in ARGUMENT_CHECKS:
+            _check_arguments(node)
+        return self.generic_visit(node)
 
     def _check_test(self, node: nodes.Test) -> nodes.Node:
         if node.name not in TESTS:
@@ -269,6 +273,20 @@ def _without_unpacking(node: AnyCall) -> AnyCall:
     return node
 
 
+def _check_arguments(node: nodes.Filter) -> None:
+    """Check the arguments of a filter that takes constants only."""
+    given = {option.key: option.value for option in node.kwargs}
+    if not all(isinstance(value, nodes.Const) for value in (*node.args, *given.values())):
+        raise _refusal(node, f"an argument of the filter {node.name!r} is computed: write a plain text or number")
+    constants = {key: value.value for key, value in given.items() if isinstance(value, nodes.Const)}
+    try:
+        ARGUMENT_CHECKS[node.name](*(value.value for value in node.args if isinstance(value, nodes.Const)), **constants)
+    except BadText as error:
+        raise _refusal(node, str(error)) from error
+    except TypeError as error:
+        raise _refusal(node, f"the filter {node.name!r} takes other arguments") from error
+
+
 def _constant_rounds(node: nodes.Node) -> range | None:
     """Return the range that a ``range(…)`` after an ``in`` stands for; None if it is not a call of range."""
     if not (isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) and node.node.name == "range"):
@@ -305,71 +323,6 @@ def _no_attribute(node: nodes.Node, name: object) -> TemplateError:
 
 def _refusal(node: nodes.Node, reason: str) -> TemplateError:
     return TemplateError(reason, line=node.lineno or 1)
-
-
-class _Placeholder(NamedTuple):
-    name: str
-    default: str | int | float | None = None
-
-
-def _plain_parts(tree: nodes.Template) -> list[str | _Placeholder] | None:
-    """Return the literals and placeholders in their order; None if the template contains anything else."""
-    outputs = [
-        node for output in tree.body for node in (output.nodes if isinstance(output, nodes.Output) else [output])
-    ]
-    parts = [_plain_part(node) for node in outputs]
-    plain = [part for part in parts if part is not None]
-    return plain if len(plain) == len(parts) else None
-
-
-def _plain_part(node: nodes.Node) -> str | _Placeholder | None:
-    match node:
-        case nodes.TemplateData(data=text):
-            return text
-        case nodes.Name(name=name):
-            return _Placeholder(name)
-        case nodes.Filter(
-            node=nodes.Name(name=name),
-            name="default" | "d",
-            args=[nodes.Const(value=str() | int() | float() as value)],
-            kwargs=[],
-        ):
-            return _Placeholder(name, value)
-        case _:
-            return None
-
-
-class _PlainText:
-    """A text of literals, plain variables and defaults, as in nearly all messages.
-
-    It is rendered without Jinja, which is faster, and gives the same text as Jinja.
-    """
-
-    is_plain = True
-
-    def __init__(self, parts: Sequence[str | _Placeholder], *, longest: int) -> None:
-        self._placeholders = [(index, *part) for index, part in enumerate(parts) if isinstance(part, _Placeholder)]
-        self._pieces = [part if isinstance(part, str) else "" for part in parts]
-        self._longest = longest
-        self._room = longest - sum(map(len, self._pieces))
-        self.names = frozenset(name for _index, name, _default in self._placeholders)
-
-    def fill(self, values: Mapping[str, Any], *, meter: WorkMeter | None = None) -> str:
-        (meter or WorkMeter()).spend(len(self._pieces))
-        pieces = self._pieces.copy()
-        room = self._room
-        for index, name, default in self._placeholders:
-            value = values.get(name)
-            if value is None:
-                value = default
-                if value is None:
-                    raise MissingVariable(name)
-            text = value if type(value) is str else to_text(value)
-            pieces[index] = text
-            room -= len(text)
-        if room < 0:
-            raise too_long(self._longest)
-        return "".join(pieces)
 
 
 class _FullText:

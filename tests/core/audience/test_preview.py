@@ -230,7 +230,7 @@ def test_a_caption_that_is_not_shown_is_refused_for_every_sender(settings: Setti
 
 @pytest.mark.parametrize("blank", ["", " \t", None])
 def test_a_blank_value_of_a_recipient_is_missing_as_in_a_file(broadcaster: Broadcaster, blank: str | None) -> None:
-    people = [
+    people: list[dict[str, Any]] = [
         {"number": "081200000001", "name": blank, "variables": {"code": "A1"}},
         {"number": "081200000002", "name": "Budi", "variables": {"code": blank}},
     ]

@@ -82,6 +82,7 @@ class CountedText(str):
     """A text that counts how often one of its characters is looked at."""
 
     __slots__ = ("looks",)
+    looks: int
 
     def __new__(cls, text: str) -> Self:
         counted = super().__new__(cls, text)
