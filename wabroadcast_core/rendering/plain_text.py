@@ -60,6 +60,7 @@ class PlainText:
         self.names = frozenset(name for _index, name, _default in self._placeholders)
 
     def fill(self, values: Mapping[str, Any], *, meter: WorkMeter | None = None) -> str:
+        """Render the text, as every :class:`CompiledText` does."""
         (meter or WorkMeter()).spend(len(self._pieces))
         pieces = self._pieces.copy()
         room = self._room

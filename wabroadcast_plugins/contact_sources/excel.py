@@ -6,7 +6,8 @@ A child process opens the workbook, with a limit on memory and time, and streams
 
 How cells are read:
 
-- A number is the stored number, in whatever format the cell shows it.
+- A number is the stored number, except in .xlsx where its format has leading zeros or is a percentage: then it is what
+  the sheet shows.
 - A formula is its last calculated result.
 - A merged cell counts for every row that it covers (not in .ods files).
 - Hidden columns, and rows hidden by hand, are read like the others.

@@ -1,4 +1,6 @@
-"""The child process that opens workbooks for the excel source. It is started by its path and imports none of our code.
+"""The child process that opens workbooks for the excel source.
+
+It is started by its path and imports ``workbook_cells``, but none of our other code.
 
 The reader may panic, and a damaged or hostile workbook may expand without limit: then only this small process ends.
 
@@ -18,9 +20,14 @@ import resource
 import sys
 import threading
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterator, Sequence
 from typing import IO, Any, NoReturn
+
+if __name__ == "__main__":
+    sys.path.append(os.path.dirname(__file__))  # noqa: PTH120 - as above; at the end, since csv.py is there too
+    from workbook_cells import TEXTS, ShownNumbers, find_cells, find_formats  # type: ignore[import-not-found]
+else:
+    from wabroadcast_plugins.contact_sources.workbook_cells import TEXTS, ShownNumbers, find_cells, find_formats
 
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED_MARK = "EncryptedPackage".encode("utf-16-le")
@@ -129,7 +136,7 @@ def _write_sheet(task: dict[str, Any], out: IO[bytes]) -> int:
     filtered = find_filtered(task["path"], sheet.name)
     count = 0
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-    for row, cells in read_rows(sheet):
+    for row, cells in read_rows(sheet, _find_shown(task["path"], sheet.name)):
         if damage := _find_damage(cells, task):
             line: Any = _damaged(_truncate(cells, task), row, *damage)
         elif row in filtered:
@@ -183,15 +190,32 @@ def _sheet_name(names: list[str], selected: str | int) -> str:
     raise RefusedError(f"there is no sheet {selected!r}: the workbook has {', '.join(names)}")
 
 
+def _find_shown(path: str, sheet: str) -> ShownNumbers:
+    """Find the numbers whose format the text follows; there are none but in .xlsx."""
+    if not zipfile.is_zipfile(path):
+        return ShownNumbers(())
+    archive = zipfile.ZipFile(path)  # open as long as the rows are read
+    formats = find_formats(_parse(archive, "xl/styles.xml"))
+    part = _sheet_part(archive, sheet) if formats else None
+    return ShownNumbers(find_cells(archive.open(part), formats) if part else ())
+
+
 # --- rows ------------------------------------------------------------------------------------------------------
 
 
-def read_rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not empty. The reader omits empty columns at the left, but not empty rows at the top."""
+def read_rows(sheet: Any, shown: ShownNumbers | None = None) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows that are not empty. The reader omits empty columns at the left, but not empty rows at the top.
+
+    :param shown: the numbers of the sheet that are read as the sheet shows them.
+    """
+    shown = shown or ShownNumbers(())
     left = [""] * sheet.start[1] if sheet.start else []
     merges = _Merges(sheet.merged_cell_ranges or ())
     for row, values in enumerate(sheet.iter_rows(), 1):
         cells = [value if type(value) is str else TEXTS[type(value)](value) for value in values]
+        for column, show in shown.of(row):
+            if 0 <= (at := column - len(left)) < len(values) and type(values[at]) in {int, float}:
+                cells[at] = show(values[at])
         while cells and not cells[-1]:
             cells.pop()
         if cells:
@@ -246,37 +270,6 @@ def _truncate(cells: list[str], task: dict[str, Any]) -> list[str]:
 
 def _damaged(cells: list[str], row: int, reason: str, column: int | None) -> dict[str, Any]:
     return {"damaged": reason, "row": row, "column": column, "cells": cells}
-
-
-def _float_text(value: float) -> str:
-    return str(int(value)) if value.is_integer() else f"{value:.15g}"  # spreadsheets store 15 digits
-
-
-def _moment_text(value: datetime) -> str:
-    if value.time() == time():
-        return value.date().isoformat()
-    return value.isoformat(sep=" ", timespec="auto" if value.second or value.microsecond else "minutes")
-
-
-def _time_text(value: time) -> str:
-    return value.isoformat(timespec="auto" if value.second or value.microsecond else "minutes")
-
-
-def _duration_text(value: timedelta) -> str:
-    minutes, seconds = divmod(round(value.total_seconds()), 60)
-    return f"{minutes // 60}:{minutes % 60:02}" + (f":{seconds:02}" if seconds else "")
-
-
-TEXTS: dict[type, Callable[[Any], str]] = {
-    str: str,
-    int: str,
-    float: _float_text,
-    bool: lambda value: "TRUE" if value else "FALSE",
-    date: date.isoformat,
-    datetime: _moment_text,
-    time: _time_text,
-    timedelta: _duration_text,
-}
 
 
 # --- filters ---------------------------------------------------------------------------------------------------

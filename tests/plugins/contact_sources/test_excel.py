@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,24 @@ from tests.corpus.workbooks import (
     zipped,
 )
 from wabroadcast_core import AudienceRow, ContactSource, FileError, Reading, RowFault, SourceContext
-from wabroadcast_plugins.contact_sources import excel, workbook_child
+from wabroadcast_plugins.contact_sources import excel, workbook_cells, workbook_child
 from wabroadcast_plugins.contact_sources.excel import ExcelSettings, ExcelSource
 
 MEGABYTE = 1024 * 1024
 HEADER = ["Nama", "No. HP", "Kode"]
 BUDI = ["Budi", "0812 3456 7890", "A1"]
+
+
+class Pieces(io.BytesIO):
+    """A file that is read in these pieces."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
+        self._pieces = pieces
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        del size
+        return next(self._pieces, b"")
 
 
 def with_flipped_bytes(data: bytes) -> bytes:
@@ -73,6 +85,58 @@ def test_typed_cells_become_the_text_that_people_see() -> None:
         "bulat": "7",
         "nik": "3201234567890123",
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "text"),
+    [
+        pytest.param(1110, "00000", "01110", id="postcode"),
+        pytest.param(1110.0, "00000", "01110", id="float"),
+        pytest.param(123456, "00000", "123456", id="more-digits-than-zeros"),
+        pytest.param(12345678, "000-000-000", "012-345-678", id="groups"),
+        pytest.param(81234567890, "0000\\-0000\\-0000", "0812-3456-7890", id="escaped-hyphens"),
+        pytest.param(7, '"A"000', "7", id="with-a-prefix"),
+        pytest.param(0, "000", "000", id="zero"),
+        pytest.param(-7, "000", "-7", id="negative"),
+        pytest.param(7.5, "000", "7.5", id="fraction"),
+        pytest.param(0.15, "0%", "15%", id="percent"),
+        pytest.param(0.155, "0%", "16%", id="percent-rounded-as-shown"),
+        pytest.param(0.1255, "0.00%", "12.55%", id="percent-with-decimals"),
+        pytest.param(-0.05, "0%", "-5%", id="negative-percent"),
+        pytest.param(1, "0%;[Red]-0%", "100%", id="first-section-of-a-format"),
+        pytest.param(1e300, "0%", str(int(1e300)), id="huge-percent"),
+        pytest.param(1250000, "#,##0", "1250000", id="thousands"),
+        pytest.param(0.15, "General", "0.15", id="general"),
+        pytest.param("007", "00000", "007", id="text"),
+        pytest.param(True, "00000", "TRUE", id="boolean"),
+    ],
+)
+@pytest.mark.parametrize("left", [0, 27])
+def test_leading_zeros_and_percentages_are_read_as_shown(
+    value: object, number_format: str, text: str, left: int
+) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for row in ([], ["Nama", "HP", "Nilai"], ["Budi", "081234567890", value], ["Siti", "081234567891", 0.5]):
+        sheet.append([*[None] * left, *row])
+    sheet.cell(3, left + 3).number_format = number_format
+
+    budi, siti = read(saved(book))
+
+    assert budi.variables == {"nilai": text}
+    assert siti.variables == {"nilai": "0.5"}
+
+
+def test_formats_are_found_where_the_xml_is_cut() -> None:
+    rows = "".join(
+        f'<row r="{row}"><c r="A{row}" s="1"><v>1</v></c><c r="AB{row}" s="2"/></row>' for row in range(1, 9)
+    )
+    formats = {b"1": str, b"2": repr}
+
+    for size in (1, 7, 30, 1_000):
+        pieces = iter(rows[at : at + size].encode() for at in range(0, len(rows), size))
+        found = list(workbook_cells.find_cells(Pieces(pieces), formats))
+        assert found == [(row, column, show) for row in range(1, 9) for column, show in ((0, str), (27, repr))]
 
 
 def test_a_table_may_start_anywhere_in_its_sheet_and_rows_keep_their_number() -> None:
