@@ -50,10 +50,11 @@ def read_number(value: Any) -> Decimal:
     return number
 
 
-def _exact(value: float) -> Decimal | None:
-    if isinstance(value, bool) or not math.isfinite(value):
-        return None
-    return Decimal(f"{value:.15g}") if isinstance(value, float) else Decimal(value)
+def _exact(value: Any) -> Decimal | None:
+    """Return a number of a template, whose booleans are no numbers."""
+    if isinstance(value, float):
+        return Decimal(f"{value:.15g}") if math.isfinite(value) else None
+    return Decimal(value) if type(value) is int else None
 
 
 def _number_in(text: str) -> Decimal | None:
@@ -109,7 +110,7 @@ def format_number(value: Any, locale: str = _INDONESIAN, decimals: int | None = 
     found = _find_locale(locale)
     pattern = parse_pattern(found.decimal_formats[None].pattern)
     pattern.frac_prec = (least, most)
-    return pattern.apply(_rounded(read_number(value), most), found)
+    return str(pattern.apply(_rounded(read_number(value), most), found))
 
 
 def format_date(value: Any, locale: str = _INDONESIAN, style: str = "long") -> str:

@@ -275,16 +275,19 @@ def _without_unpacking(node: AnyCall) -> AnyCall:
 
 def _check_arguments(node: nodes.Filter) -> None:
     """Check the arguments of a filter that takes constants only."""
-    given = {option.key: option.value for option in node.kwargs}
-    if not all(isinstance(value, nodes.Const) for value in (*node.args, *given.values())):
-        raise _refusal(node, f"an argument of the filter {node.name!r} is computed: write a plain text or number")
-    constants = {key: value.value for key, value in given.items() if isinstance(value, nodes.Const)}
+    options = {str(option.key): _constant(option.value, node) for option in node.kwargs}
     try:
-        ARGUMENT_CHECKS[node.name](*(value.value for value in node.args if isinstance(value, nodes.Const)), **constants)
+        ARGUMENT_CHECKS[node.name](*(_constant(value, node) for value in node.args), **options)
     except BadText as error:
         raise _refusal(node, str(error)) from error
     except TypeError as error:
         raise _refusal(node, f"the filter {node.name!r} takes other arguments") from error
+
+
+def _constant(value: nodes.Expr, node: nodes.Filter) -> Any:
+    if not isinstance(value, nodes.Const):
+        raise _refusal(node, f"an argument of the filter {node.name!r} is computed: write a plain text or number")
+    return value.value
 
 
 def _constant_rounds(node: nodes.Node) -> range | None:

@@ -157,7 +157,7 @@ def test_formatting_is_charged_for_its_work(name: str, value: str) -> None:
 @unhurried
 @given(st.decimals(-(10**20), 10**20, places=2))
 def test_an_amount_in_rupiah_is_read_as_the_same_amount(amount: Any) -> None:
-    assert read_number(rupiah(amount)) == amount
+    assert read_number(rupiah(f"{amount:f}")) == amount
 
 
 @unhurried

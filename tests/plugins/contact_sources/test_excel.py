@@ -131,7 +131,7 @@ def test_formats_are_found_where_the_xml_is_cut() -> None:
     rows = "".join(
         f'<row r="{row}"><c r="A{row}" s="1"><v>1</v></c><c r="AB{row}" s="2"/></row>' for row in range(1, 9)
     )
-    formats = {b"1": str, b"2": repr}
+    formats: dict[bytes, workbook_cells.Show] = {b"1": str, b"2": repr}
 
     for size in (1, 7, 30, 1_000):
         pieces = iter(rows[at : at + size].encode() for at in range(0, len(rows), size))
