@@ -20,7 +20,7 @@ LONGEST_WHOLE = 1e21  # a float from here on is printed with an exponent
 
 def is_blank(value: Scalar) -> bool:
     """Return whether a value counts as absent, as an empty cell of a file does: None, or a text of white space."""
-    return value is None or (isinstance(value, str) and (not value or value.isspace()))
+    return value is None or value == "" or (type(value) is str and value.isspace())
 
 
 def without_blanks(variables: Variables) -> dict[str, Scalar]:

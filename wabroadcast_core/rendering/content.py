@@ -117,7 +117,7 @@ class CompiledContent:
         :raises BadText: the result is empty or too long, contains what it must not, or cannot be computed.
         """
         given = {**variables, "number": number} if is_blank(name) else {**variables, "number": number, "name": name}
-        values = {key: value for key in self.variables if not is_blank(value := given.get(key))}
+        values = {key: given[key] for key in self.variables if key in given and not is_blank(given[key])}
         meter = WorkMeter()
         text = None if self._text is None else self._text.render(values, meter)
         return Rendered(text, self._content.copy() if self._fixed else _render_tree(self._content, values, meter))

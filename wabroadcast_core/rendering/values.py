@@ -51,8 +51,7 @@ class WorkMeter:
     __slots__ = ("left",)
 
     def __init__(self) -> None:
-        self.left = BUDGET
-        """Characters that may still be charged."""
+        self.left = BUDGET  # characters that may still be charged
 
     def spend(self, characters: int) -> None:
         """Take this many characters, and one for the operation itself, from the budget.
