@@ -16,7 +16,7 @@ from wabroadcast_core.rendering.errors import BadText
 
 FORMAT_COST: Final = 1_000  # characters charged for one number or date: Babel takes less than 0.1 ms
 MOST_DECIMALS: Final = 9
-LARGEST: Final = Decimal(10) ** 24  # a number is less
+LARGEST: Final = Decimal(10) ** 18  # a number is less; with its decimals it fits the precision of Decimal
 DATE_STYLES: Final = ("full", "long", "medium", "short")
 
 _LONGEST_TEXT: Final = 64  # characters of a number or a date

@@ -103,6 +103,7 @@ def test_what_is_no_date_is_a_bad_text(text: str, value: Scalar) -> None:
         ("{{ n|format_number('en') }}", "1,250,000.5"),
         ("{{ n|format_number('de', 2) }}", "1.250.000,50"),
         ("{{ n|format_number('hi') }}", "12,50,000.5"),
+        ("{{ '999999999999999999.123456789'|format_number('en') }}", "999,999,999,999,999,999.123456789"),
         ("{{ n|format_number(locale='en-US', decimals=0) }}", "1,250,001"),
         ("{{ d|format_date }}", "24 Desember 2026"),
         ("{{ d|format_date('en') }}", "December 24, 2026"),
@@ -155,7 +156,7 @@ def test_formatting_is_charged_for_its_work(name: str, value: str) -> None:
 
 
 @unhurried
-@given(st.decimals(-(10**20), 10**20, places=2))
+@given(st.decimals(1 - 10**18, 10**18 - 1, places=2))
 def test_an_amount_in_rupiah_is_read_as_the_same_amount(amount: Any) -> None:
     assert read_number(rupiah(f"{amount:f}")) == amount
 
