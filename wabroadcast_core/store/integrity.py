@@ -9,22 +9,30 @@ from sqlalchemy import Connection
 
 from wabroadcast_core.errors import SetupError, UnavailableError
 from wabroadcast_core.store.database import Database
+from wabroadcast_core.store.write_ahead_log import LogDamage, find_damage
 
 LARGEST_FILE = 256 * 1024 * 1024  # bytes; a larger store is checked only on demand
 QUICK_SECONDS = 3.0  # for the pages and rows
 FULL_SECONDS = 2.0  # for the indexes too
+LOG_SECONDS = 3.0  # for the write-ahead log
 STEPS = 10_000  # of SQLite's machine between two looks at the clock
 _INDEX_WORDS = ("missing from index", "wrong # of entries in index", "non-unique entry in index", "values differ")
 
 
 def check_at_start(database: Database) -> None:
-    """Check a small SQLite store for damage, for a few seconds at most. Other databases have checks of their own.
+    """Check an SQLite store for damage, for a few seconds at most. Other databases have checks of their own.
+
+    The write-ahead log is checked first, because SQLite drops what is damaged of it when it opens the store.
 
     :raises SetupError: the store is damaged; the text says what to do.
     :raises UnavailableError: the file cannot be opened, or is no database.
     """
     path = database.sqlite_path
-    if path is None or not path.exists() or path.stat().st_size > LARGEST_FILE:
+    if path is None or not path.exists():
+        return
+    if damage := find_damage(path, seconds=LOG_SECONDS):
+        raise SetupError(_log_text(path, damage))
+    if path.stat().st_size > LARGEST_FILE:
         return
     check_integrity(database, quick_seconds=QUICK_SECONDS, full_seconds=FULL_SECONDS)
 
@@ -65,6 +73,20 @@ def _run(conn: Connection, statement: str, *, path: Path, seconds: float | None)
     if found != "ok":
         raise SetupError(_damage_text(path, str(found)))
     return True
+
+
+def _log_text(path: Path, damage: LogDamage) -> str:
+    if damage.is_copied:
+        return (
+            f"the write-ahead log {path}-wal is damaged, but {path} has all of it: stop all processes, delete "
+            f"{path}-wal and {path}-shm, and start again"
+        )
+    return (
+        f"the write-ahead log {path}-wal is damaged: {damage.lost} of its {damage.committed} pages are lost, so "
+        "messages that were sent last would be sent again: stop all processes and restore the log from a backup; or, "
+        f"to go on without these pages, delete {path}-shm, start `wabroadcast serve --workers 0`, cancel the "
+        "broadcasts that were under way, and then start the workers"
+    )
 
 
 def _damage_text(path: Path, found: str) -> str:
