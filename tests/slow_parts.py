@@ -15,6 +15,9 @@ from sqlalchemy import Connection, Engine, event, make_url
 from wabroadcast_core import Settings
 
 POSTGRESQL_SOCKET = ".s.PGSQL.5432"
+PRODUCTION = {  # the patience of an installation, longer than the one of most tests
+    name: Settings.model_fields[name].default for name in ("heartbeat_seconds", "lease_seconds", "recover_seconds")
+}
 
 
 class SlowCommits:

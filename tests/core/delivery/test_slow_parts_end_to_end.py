@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from tests.scripted import ScriptedProvider, SleepyBlacklist, people, text_to
-from tests.slow_parts import SlowCommits, with_distant_postgresql, with_distant_redis
+from tests.slow_parts import PRODUCTION, SlowCommits, with_distant_postgresql, with_distant_redis
 from tests.stalls import StallWatch
 from tests.stores import ON_POSTGRESQL, ON_SQLITE
 from tests.waiting import wait_for
@@ -26,9 +26,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timed]
 
 RATE = 50
 SECONDS = 5
-PRODUCTION = {
-    name: Settings.model_fields[name].default for name in ("heartbeat_seconds", "lease_seconds", "recover_seconds")
-}
 
 
 @contextlib.contextmanager

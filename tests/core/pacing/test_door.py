@@ -9,13 +9,14 @@ import os
 import signal
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 from pydantic import SecretStr
 
+from tests.pace_use import DISKS, share_used
 from tests.processes import running_workers
 from tests.stalls import StallWatch
 from tests.waiting import wait_for
@@ -60,13 +61,6 @@ def await_arrivals(gateway: Gateway, amount: int) -> None:
     wait_for(lambda: len(arrivals(gateway)) >= amount, what=f"sending of {amount}")
 
 
-def use(times: Sequence[float], rate: float) -> float:
-    """Return the share of a rate that was used, without the first and the last tenth of the messages."""
-    tenth = len(times) // 10
-    middle = sorted(times)[tenth:-tenth]
-    return (len(middle) - 1) / (middle[-1] - middle[0]) / rate
-
-
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_rate_is_kept_in_every_window_and_used(
     broadcaster: Broadcaster, settings: Settings, gateway: Gateway, processes: int
@@ -88,8 +82,19 @@ def test_a_rate_is_kept_in_every_window_and_used(
             if stalls.is_calm:
                 break
 
-    uses = {rate: use(times[rate], rate) for rate in lanes}
+    uses = {rate: share_used(times[rate], rate) for rate in lanes}
     assert min(uses.values()) >= 0.97 or not stalls.is_calm, uses
+
+
+@pytest.mark.parametrize("disk", DISKS)
+def test_the_pace_is_used_on_each_disk(settings: Settings, capsys: pytest.CaptureFixture[str], disk: str) -> None:
+    with StallWatch() as stalls:
+        measured = DISKS[disk](settings, rate=50)
+
+    with capsys.disabled():
+        print(f"\n{disk}, 50 a second: {measured}")
+    assert most_in_window(measured.starts, 1 - stalls.slack) <= 50
+    assert measured.share >= 0.97 or not stalls.is_calm
 
 
 def test_a_quota_has_a_rolling_window_and_is_used(

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from tests.core.recovery.test_recover import submit_paced
 from tests.processes import start_worker
 from tests.silent_network import SilentNetwork
+from tests.slow_parts import PRODUCTION
 from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
@@ -25,7 +26,6 @@ pytestmark = [ON_SQLITE, pytest.mark.slow, pytest.mark.timed]
 
 SECONDS = 2  # in which sending goes on
 AWAY = 4.0  # longer than a turn: no turn is left when Redis is back
-DEFAULTS = {"heartbeat_seconds": 2.0, "lease_seconds": 10.0, "recover_seconds": 30.0}
 
 
 def _kill_clients(server: redis.Redis) -> None:
@@ -138,7 +138,7 @@ def test_sending_goes_on_soon_after_the_network_dropped_everything(
 @contextlib.contextmanager
 def _sending(settings: Settings, url: str, gateway: Gateway) -> Iterator[None]:
     """A worker process that is sending a long broadcast."""
-    mine = settings.model_copy(update={"redis_url": SecretStr(url), **DEFAULTS})
+    mine = settings.model_copy(update={"redis_url": SecretStr(url), **PRODUCTION})
     with Broadcaster(mine, plugins=[gateway_plugin]) as broadcaster:
         submit_paced(broadcaster, gateway, amount=2_000, rate=50)
         with start_worker(mine):
