@@ -1,8 +1,11 @@
 """What CI runs, and what helps while writing. `nox` alone runs lint, types and tests."""
 
+import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import nox
@@ -16,9 +19,12 @@ nox.options.error_on_missing_interpreters = False
 nox.options.default_venv_backend = "uv|virtualenv"  # uv installs in seconds what takes pip a minute
 nox.options.report = ".nox/report.json"  # the seconds of each session, which .ci/run prints
 
-TOGETHER = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")  # many tests wait for processes
-FEW = ("-n", str(os.cpu_count() or 1), "--dist", "worksteal")  # they wait most of the time
+CORES = os.cpu_count() or 1
+TOGETHER = ("-n", str(2 * CORES + 1), "--dist", "worksteal")  # tests wait for processes and disks most of the time
+FEW = ("-n", str(CORES), "--dist", "worksteal")  # they wait too, but their processes must get their time when due
 RERUN = ("--reruns", "2")  # for tests that judge times: a machine that stalls fails one once, a defect every time
+RAM_DISK = Path("/dev/shm")  # noqa: S108 - each run has a directory of its own there
+RAM_DISK_BYTES = 2 * 1024**3  # free, so that all stores of the tests fit several times
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # without compiled modules a new process takes seconds to import them
 
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -64,6 +70,17 @@ def run_pytest(session: nox.Session, *arguments: str) -> None:
     session.run("pytest", *arguments, *session.posargs, env=COMPILED)
 
 
+@contextlib.contextmanager
+def quick_files(session: nox.Session) -> Iterator[None]:
+    """Keep the files of the tests on the RAM disk, if there is a large one: stores and Valkeys wait for each write."""
+    if not RAM_DISK.is_dir() or shutil.disk_usage(RAM_DISK).free < RAM_DISK_BYTES:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="wab-", dir=RAM_DISK) as directory:
+        session.env["TMPDIR"] = directory
+        yield
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Ruff: style and formatting, nothing is changed."""
@@ -84,11 +101,12 @@ def tests(session: nox.Session) -> None:
     """The suite against the package as it installs: all of it on the first Python that is here; on the others without
     what starts processes or a database server, which is the same there. What judges times runs afterwards."""
     install_group(session, "tests", ".[mysql,postgres]")
-    if session.python not in {*FOUND[:1], None}:
-        run_pytest(session, *TOGETHER, "-m", "not slow and not timed", "-k", "not postgresql and not mariadb")
-        return
-    run_pytest(session, *TOGETHER, "-m", "not timed and not door")
-    run_pytest(session, *FEW, *RERUN, "-m", "timed and not door")
+    with quick_files(session):
+        if session.python not in {*FOUND[:1], None}:
+            run_pytest(session, *TOGETHER, "-m", "not slow and not timed", "-k", "not postgresql and not mariadb")
+            return
+        run_pytest(session, *TOGETHER, "-m", "not timed and not door")
+        run_pytest(session, *FEW, *RERUN, "-m", "timed and not door")
 
 
 @nox.session

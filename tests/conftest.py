@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dealing import deal
 from tests.disks import MountRefusedError, mounted_disk
 from tests.servers import MariaServer, PostgresCluster
 from tests.stores import migrate_store
@@ -18,16 +19,32 @@ from wabroadcast_core.testing.gateway import Gateway
 from wabroadcast_core.worker import Worker
 
 QUICK = {"heartbeat_seconds": 0.3, "lease_seconds": 1.5, "recover_seconds": 1.0, "stop_seconds": 5.0}
-SLOW_FIXTURES = {"worker", "server", "serve", "served", "command"}  # they start a worker or programs
+SHARED_SERVER = "server"
+SLOW_FIXTURES = {"worker", SHARED_SERVER, "serve", "served", "command"}  # they start a worker or programs
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests as slow by the fixtures they use; tests that start processes themselves have the mark written."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Mark slow tests before any is deselected, then order what is left for the workers of xdist."""
     for item in items:
-        uses_slow = isinstance(item, pytest.Function) and not SLOW_FIXTURES.isdisjoint(item.fixturenames)
-        if uses_slow and item.get_closest_marker("slow") is None:
-            item.add_marker("slow")
+        _mark_slow(item)
+    yield
+    if workers := getattr(config, "workerinput", {}).get("workercount"):
+        long = [item for item in items if _is_long(item)]
+        short = [item for item in items if not _is_long(item)]
+        items[:] = deal(long, short, workers=workers)
+
+
+def _mark_slow(item: pytest.Item) -> None:
+    """Mark a test as slow by the fixtures it uses; tests that start processes themselves have the mark written."""
+    uses_slow = isinstance(item, pytest.Function) and not SLOW_FIXTURES.isdisjoint(item.fixturenames)
+    if uses_slow and item.get_closest_marker("slow") is None:
+        item.add_marker("slow")
+
+
+def _is_long(item: pytest.Item) -> bool:
+    """Return whether a test waits for processes of its own: those of a module that share a server stay together."""
+    return item.get_closest_marker("slow") is not None and SHARED_SERVER not in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
