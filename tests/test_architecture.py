@@ -70,18 +70,21 @@ def _room(module: str) -> str:
     return module.split(".")[1]
 
 
-CORE = {name: path for name, path in _modules("wabroadcast_core").items() if "." in name}
-GRAPH = {name: (_imports(path) & CORE.keys()) - {name} for name, path in CORE.items()}
+@pytest.fixture(scope="module")
+def graph() -> dict[str, set[str]]:
+    """The modules of the core, each with those that it imports."""
+    core = {name: path for name, path in _modules("wabroadcast_core").items() if "." in name}
+    return {name: (_imports(path) & core.keys()) - {name} for name, path in core.items()}
 
 
-def test_no_files_of_the_core_import_each_other_in_a_circle() -> None:
-    tuple(TopologicalSorter(GRAPH).static_order())  # raises CycleError
+def test_no_files_of_the_core_import_each_other_in_a_circle(graph: dict[str, set[str]]) -> None:
+    tuple(TopologicalSorter(graph).static_order())  # raises CycleError
 
 
-def test_imports_of_the_core_point_downwards() -> None:
+def test_imports_of_the_core_point_downwards(graph: dict[str, set[str]]) -> None:
     upwards = [
         f"{name} imports {imported}"
-        for name, modules in GRAPH.items()
+        for name, modules in graph.items()
         for imported in modules
         if ROOMS.index(_room(imported)) < ROOMS.index(_room(name))
     ]
