@@ -1,6 +1,7 @@
 """Damage of an SQLite store is found at the start, with the way out."""
 
 import contextlib
+import shutil
 import sqlite3
 import time
 from pathlib import Path
@@ -22,14 +23,22 @@ INSERT INTO more SELECT n FROM numbers
 """
 
 
-@pytest.fixture
-def settings(tmp_path: Path, valkey: EmbeddedValkey) -> Settings:
-    """An installation with 500 contacts in an SQLite store, stopped."""
-    made = Settings(data_dir=tmp_path, redis_url=valkey.url, namespace=f"i{abs(hash(tmp_path))}")
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory, valkey: EmbeddedValkey) -> Settings:
+    """An installation with 500 contacts in an SQLite store, stopped; to copy."""
+    directory = tmp_path_factory.mktemp("installed")
+    made = Settings(data_dir=directory, redis_url=valkey.url, namespace=f"i{abs(hash(directory))}")
     with Broadcaster(made, plugins=[null_plugin]) as broadcaster:
         for number in range(500):
             broadcaster.contacts.save({"number": f"+62812{number:07}", "name": "Budi" * 20})
     return made
+
+
+@pytest.fixture
+def settings(installed: Settings, tmp_path: Path) -> Settings:
+    """A copy of the installation."""
+    shutil.copytree(installed.data_dir, tmp_path, dirs_exist_ok=True)
+    return installed.model_copy(update={"data_dir": tmp_path})
 
 
 def _pages(path: Path, table: str) -> list[int]:
@@ -91,6 +100,7 @@ def test_an_index_that_disagrees_with_its_table_is_found_at_the_start(settings: 
         Broadcaster(settings, plugins=[null_plugin]).start()
 
 
+@pytest.mark.timed
 def test_the_check_ends_in_time(settings: Settings) -> None:
     with contextlib.closing(sqlite3.connect(settings.sqlite_path)) as conn:
         conn.execute("CREATE TABLE more (a)")
