@@ -23,14 +23,23 @@ PRODUCTION = {  # the patience of an installation, longer than the one of most t
 class SlowCommits:
     """Delays the commits of a SQLAlchemy engine as a slow disk does, and counts them.
 
+    :param db_engine: the engine; the class for all engines of this process.
     :param base: seconds that every commit takes longer.
     :param spike: seconds that one commit in ``every`` takes longer in addition.
     """
 
-    def __init__(self, db_engine: Engine, *, base: float = 0.002, spike: float = 0.15, every: int = 20) -> None:
+    def __init__(
+        self,
+        db_engine: Engine | type[Engine],
+        *,
+        base: float = 0.002,
+        spike: float = 0.15,
+        every: int = 20,
+        seed: int = 4,
+    ) -> None:
         self.commits = 0
         self._base, self._spike, self._every = base, spike, every
-        self._random = random.Random(4)
+        self._random = random.Random(seed)
         event.listen(db_engine, "commit", self._delay)
 
     def _delay(self, conn: Connection) -> None:

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 import redis
 from pydantic import SecretStr
+from sqlalchemy import Engine
 
-from tests.processes import WorkerProcess, start_worker
+from tests.processes import WorkerProcess, main, start_worker
 from tests.servers import PostgresCluster
+from tests.slow_parts import SlowCommits
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -39,9 +42,17 @@ class Chaos:
     """An installation whose processes are killed at random."""
 
     def __init__(
-        self, settings: Settings, valkey: EmbeddedValkey, postgres: PostgresCluster | None, gateway: Gateway, seed: int
+        self,
+        settings: Settings,
+        valkey: EmbeddedValkey,
+        postgres: PostgresCluster | None,
+        gateway: Gateway,
+        *,
+        seed: int,
+        program: Callable[[], None],
     ) -> None:
         self._settings = settings
+        self._program = program
         self._valkey = valkey
         self._postgres = postgres
         self._gateway = gateway
@@ -60,7 +71,7 @@ class Chaos:
         ]
         if self._postgres is not None:
             actions.append(self._kill_store)
-        self._workers = [start_worker(self._settings) for _ in range(2)]
+        self._workers = [start_worker(self._settings, program=self._program) for _ in range(2)]
         self._submit(broadcaster)
         ends_at = time.monotonic() + seconds
         while time.monotonic() < ends_at:
@@ -98,7 +109,7 @@ class Chaos:
         victim = self._random.randrange(len(self._workers))
         self._workers[victim].kill()
         self.kills += 1
-        self._workers[victim] = start_worker(self._settings)
+        self._workers[victim] = start_worker(self._settings, program=self._program)
 
     def _kill_valkey(self, _: Broadcaster) -> None:
         self._valkey.kill()
@@ -127,24 +138,41 @@ class Chaos:
         return False
 
 
+def work_on_a_slow_store() -> None:
+    """Run a worker whose commits are slow."""
+    SlowCommits(Engine, seed=os.getpid())
+    main()
+
+
 def test_random_kills_violate_no_invariant(
     settings: Settings, database_url: str | None, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    postgres: PostgresCluster | None = request.getfixturevalue("postgres") if database_url else None
+    _run_chaos(settings, postgres, tmp_path, program=main)
+
+
+@ON_SQLITE
+def test_random_kills_violate_no_invariant_where_commits_are_slow(settings: Settings, tmp_path: Path) -> None:
+    _run_chaos(settings, None, tmp_path, program=work_on_a_slow_store)
+
+
+def _run_chaos(
+    settings: Settings, postgres: PostgresCluster | None, directory: Path, *, program: Callable[[], None]
+) -> None:
     seed = int(os.environ.get("WABROADCAST_TEST_CHAOS_SEED", "0")) or (random.randrange(1, 10**6) if LONG else 7)
     print(f"seed {seed}")
-    postgres: PostgresCluster | None = request.getfixturevalue("postgres") if database_url else None
-    (tmp_path / "gw").mkdir()
-    valkey = EmbeddedValkey(tmp_path / "own")
+    (directory / "gw").mkdir()
+    valkey = EmbeddedValkey(directory / "own")
     valkey.start()
     mine = settings.model_copy(update={"redis_url": SecretStr(valkey.url)})
     with (
-        Gateway(tmp_path / "gw", latency=LATENCY) as gateway,
+        Gateway(directory / "gw", latency=LATENCY) as gateway,
         Broadcaster(mine, plugins=[gateway_plugin]) as broadcaster,
     ):
         for name in ("one", "two"):
             connection = {"sender": "gateway", "settings": {"url": gateway.url}, "rate": {"messages": RATE}}
             broadcaster.connections.save(name, connection)
-        chaos = Chaos(mine, valkey, postgres, gateway, seed)
+        chaos = Chaos(mine, valkey, postgres, gateway, seed=seed, program=program)
         try:
             chaos.run(broadcaster, seconds=SECONDS)
             chaos.end(broadcaster)

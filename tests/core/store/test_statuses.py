@@ -1,5 +1,6 @@
 """The statuses compared with a model: random actions of workers, operators and providers, one after the other."""
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,8 @@ from hypothesis.stateful import (
 )
 
 from tests.core.store.harness import StoreHarness
+from tests.slow_parts import SlowCommits
+from tests.stores import ON_SQLITE
 from wabroadcast_core.control import transitions
 from wabroadcast_core.errors import ConflictError, NotFoundError
 from wabroadcast_core.models.receipt import Receipt
@@ -424,23 +427,33 @@ class Statuses(RuleBasedStateMachine):
         self.due.pop(message, None)
 
 
+LONG = os.environ.get("WABROADCAST_TEST_CHAOS") == "long"
 EXAMPLES = {"sqlite": 10, "postgresql": 5}
 
 
-def test_the_statuses_follow_the_model(harness: StoreHarness, request: pytest.FixtureRequest) -> None:
+def test_the_statuses_follow_the_model(harness: StoreHarness) -> None:
+    _follow_the_model(harness, examples=EXAMPLES["sqlite" if harness.database.is_sqlite else "postgresql"])
+
+
+@ON_SQLITE
+@pytest.mark.chaos
+def test_the_statuses_follow_the_model_where_commits_are_slow(harness: StoreHarness) -> None:
+    slow = SlowCommits(harness.database.db_engine, spike=0.15 if LONG else 0.01)
+
+    _follow_the_model(harness, examples=100 if LONG else 2)
+
+    assert slow.commits
+
+
+def _follow_the_model(harness: StoreHarness, *, examples: int) -> None:
     class Here(Statuses):
         pass
 
     Here.harness = harness
-    store = "sqlite" if harness.database.is_sqlite else "postgresql"
-
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=EXAMPLES[store],
-            stateful_step_count=40,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
+            max_examples=examples, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
 
