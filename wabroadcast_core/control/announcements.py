@@ -21,7 +21,7 @@ SILENCE_SECONDS = 5.0  # without a message, before a ping shows whether Redis is
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """Either the messages that running turns must drop, or with ``wake`` a connection that has new work.
+    """Either the messages that running turns must drop, or a connection with news: ``wake`` or ``resumed``.
 
     A message must be dropped if it matches all of the other fields that are set.
     """
@@ -32,14 +32,16 @@ class Announcement:
     connection: int | None = None  # the store's id of a connection
     numbers: Collection[str] = ()  # E.164 numbers of recipients
     wake: int | None = None  # the store's id of the connection that has new work
+    resumed: int | None = None  # the store's id of a connection whose waits a person has ended
 
     def concerns(self, connection_id: int, claimed: Claimed) -> bool:
-        """Return whether a message must be dropped. Not for an announcement with ``wake``.
+        """Return whether a message must be dropped. Not for news of a connection.
 
         :param connection_id: the connection that has claimed the message.
         """
         return (
             self.wake is None
+            and self.resumed is None
             and self.connection in {None, connection_id}
             and self.broadcast in {None, claimed.broadcast_id}
             and self.batch in {None, claimed.batch}

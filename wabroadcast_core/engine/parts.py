@@ -88,7 +88,7 @@ class EngineParts:
     def _build_delivery(self, context: Context) -> None:
         """Build what brings messages from the store to their senders."""
         clock, steady, put_aside = self.clock, self.clock.steady, self.recorder.put_aside
-        new_contacts = NewContactGate(self._ledger, clock=clock, put_aside=put_aside)
+        new_contacts = self._new_contacts = NewContactGate(self._ledger, clock=clock, put_aside=put_aside)
         self.sends = SendTasks(
             clock=clock,
             ledger=self._ledger,
@@ -166,6 +166,10 @@ class EngineParts:
 
     def on_announcement(self, announcement: Announcement) -> None:
         """Pass an announcement on to all that hold messages."""
+        if announcement.resumed is not None:
+            self.live_senders.end_wait(announcement.resumed)
+            self._new_contacts.open(announcement.resumed)
+            return
         self.sends.on_announcement(announcement)
         self.turns.on_announcement(announcement)
 

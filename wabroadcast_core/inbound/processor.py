@@ -7,7 +7,7 @@ follows from them for others comes after it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -31,9 +31,12 @@ from wabroadcast_core.transport.live_senders import LiveSenders
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+AnyEvent = TypeVar("AnyEvent", bound=Receipt | Inbound | ConnectionEvent)
 
 AT_ONCE = 500  # calls in one transaction
 STOPPED_BY_REPLY = "wrote a stop word"
+EARLIEST = 946_684_800.0  # UNIX seconds: the year 2000; no provider reports an earlier event
+CLOCKS_APART = 86_400.0  # seconds by which a provider's clock may be ahead of ours
 DISCONNECTED = "disconnected"  # the reason of a connection that its provider reports as down
 
 
@@ -180,6 +183,7 @@ class InboundProcessor:
 
     def _apply(self, unit: UnitOfWork, connection_id: int, events: ProviderEvents) -> InboundBatch:
         batch = InboundBatch()
+        events = [_in_time(event, now=unit.now) for event in events]
         receipts = [event for event in events if isinstance(event, Receipt)]
         if receipts:
             batch.failures = apply_receipts(unit, connection_id, receipts)
@@ -270,6 +274,16 @@ def _change_consent(unit: UnitOfWork, number: str, word: Consent, *, at: float) 
         for form in forms_of(number)
     ]
     return any(changed)
+
+
+def _in_time(event: AnyEvent, *, now: float) -> AnyEvent:
+    """Return an event with the present time in place of one that cannot be right, such as milliseconds.
+
+    :param now: UNIX seconds (UTC).
+    """
+    if isinstance(event, ConnectionEvent) or EARLIEST <= event.at <= now + CLOCKS_APART:
+        return event
+    return replace(event, at=now)
 
 
 def _name_of(connection: ConnectionSnapshot | None) -> str:

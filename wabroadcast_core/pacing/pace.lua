@@ -51,6 +51,7 @@ local STEP = 0.08
 local LATE_END = 1.2        -- periods: one ends when a message is throttled after it
 local NEAR_TOP = 4          -- periods of growth after which the factor may exceed the top
 local PROBE = 0.04          -- part of the rate, times the square of the periods since then
+local LONGEST_COOL = 86400  -- seconds; nothing asks for a longer wait, so a later end of one is a mistake
 local KEEP_SECONDS = 40 * 86400
 
 local ask = cjson.decode(ARGV[1])
@@ -78,6 +79,12 @@ end
 
 -- Return the length of the period in which throttled messages count together: long enough for two messages.
 local function period_of(factor) return math.max(PERIOD, 2 * (number_of(hash, 'interval') or 0) / factor) end
+
+-- Return the time before which the provider wants no message.
+local function cool_until()
+  local cool = number_of(hash, 'cool') or 0
+  return cool <= now + LONGEST_COOL and cool or 0
+end
 
 local function factor_now()
   local factor, hit_at, top = number_of(hash, 'factor'), number_of(hash, 'hit_at'), number_of(hash, 'top')
@@ -229,7 +236,7 @@ local function reserve()
     return answer
   end
   if ask.interval == 0 and not ask.jitter and #ask.quotas == 0 and #ask.candidates == 0 then
-    local start = math.max(now, number_of(hash, 'cool') or 0)
+    local start = math.max(now, cool_until())
     answer[3], answer[4] = string.format('%.6f', start), start > now + ask.horizon and 0 or ask.count
     return answer
   end
@@ -242,7 +249,7 @@ local function reserve()
   free = moved
 
   local slots, whose = {}, {}
-  local t = math.max(free, now + ask.lead, number_of(hash, 'cool') or 0)
+  local t = math.max(free, now + ask.lead, cool_until())
   while #slots < ask.count do
     for _, quota in ipairs(quotas) do t = allowed_from(quota, t) end
     if t > now + ask.lead + ask.horizon then break end
@@ -326,7 +333,7 @@ end
 
 local function slow()
   if ask.wait > 0 then
-    set(hash, 'cool', math.max(number_of(hash, 'cool') or 0, now + ask.wait))
+    set(hash, 'cool', math.max(cool_until(), now + math.min(ask.wait, LONGEST_COOL)))
   end
   local factor, since = factor_now(), number_of(hash, 'factor_at')
   local is_new = not since or (ask.slot > since and now - since >= period_of(factor))

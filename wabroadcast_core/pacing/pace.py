@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
+import redis
 import redis.asyncio
 from redis.commands.core import AsyncScript
 
@@ -218,6 +219,14 @@ class Pace:
         given["known"] = self._clock.steady.least()
         names = [self._keys.pace(connection_id), self._keys.clock, *keys]
         return await self._script(keys=names, args=[json.dumps(given)])
+
+
+def end_cool_down(client: redis.Redis, keys: Keys, connection_id: int) -> None:
+    """Let a connection send at once, although its provider asked for a wait; its rate stays as it is.
+
+    :raises redis.RedisError: Redis cannot be reached.
+    """
+    client.hdel(keys.pace(connection_id), "cool")
 
 
 def _reservation(

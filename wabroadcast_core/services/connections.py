@@ -1,10 +1,12 @@
 """Use cases of connections. Their settings are validated and encrypted; secrets are never shown again."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
+import redis
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from sqlalchemy import Connection, RowMapping
 
@@ -23,12 +25,15 @@ from wabroadcast_core.models.connection import (
     Limits,
 )
 from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.pacing.pace import end_cool_down
 from wabroadcast_core.services.views import connection_view
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.transport.connection_test import probe
+
+log = logging.getLogger(__name__)
 
 SANDBOX = "sandbox"
 
@@ -119,7 +124,7 @@ class Connections:
         return self._set_state(name, ConnectionState.PAUSED, actor=actor)
 
     def resume(self, name: str, *, actor: str = DEFAULT_ACTOR) -> ConnectionView:
-        """Resume a paused connection.
+        """Resume a paused connection. A wait that its provider asked for ends too.
 
         :raises NotFoundError: no connection has this name.
         :raises ConflictError: it is active already.
@@ -139,8 +144,23 @@ class Connections:
             audit_log.record_action(conn, action=act, actor=actor, now=now, connection_id=row["id"])
         if state is ConnectionState.PAUSED:
             announce(self._context.redis, self._context.keys, Announcement(connection=row["id"]))
+        else:
+            self._end_waits(name, row["id"])
         self._wake()
         return self.get(name)
+
+    def _end_waits(self, name: str, key: int) -> None:
+        """End what the provider asked to wait: a person who resumes the connection knows better."""
+        try:
+            end_cool_down(self._context.redis, self._context.keys, key)
+        except redis.RedisError as error:
+            log.warning(
+                "connection %s is resumed, but Redis is away (%s): a wait that its provider asked for goes on; pause "
+                "and resume it again to end the wait",
+                name,
+                type(error).__name__,
+            )
+        announce(self._context.redis, self._context.keys, Announcement(resumed=key))
 
     def test(self, name: str) -> ConnectionTest:
         """Check with the provider whether the account can send. Nothing is sent, and nothing is changed.

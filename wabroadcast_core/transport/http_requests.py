@@ -8,7 +8,6 @@ send the message twice.
 import asyncio
 import json
 import logging
-import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,15 @@ from typing import Any, Final
 
 import httpx
 
-from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Rejected, SendError, Temporary, Throttled
+from wabroadcast_core.errors import (
+    ConnectionDown,
+    OutcomeUnknown,
+    Rejected,
+    SendError,
+    Temporary,
+    Throttled,
+    bounded_wait,
+)
 from wabroadcast_core.transport.http_client import SenderClient
 from wabroadcast_core.transport.http_connection import IncompleteRequestError
 
@@ -182,23 +189,23 @@ def read_json(content: bytes | str) -> Any:
 
 
 def read_retry_after(header: str | None) -> float | None:
-    """Return the seconds of a ``Retry-After`` header; None if it is absent or not valid."""
+    """Return the seconds of a ``Retry-After`` header, at most a day; None if it is absent, not valid or absurd."""
     if not header:
         return None
     try:
-        seconds = float(header)
+        seconds: float | None = float(header)
     except ValueError:
-        return _seconds_until(header)
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+        seconds = _seconds_until(header)
+    return bounded_wait(0.0 if seconds is not None and seconds < 0 else seconds)
 
 
 def _seconds_until(date: str) -> float | None:
     try:
         moment = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or a year of more digits than a date can have
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return (moment - datetime.now(UTC)).total_seconds()
 
 
 def blank_numbers(text: str) -> str:

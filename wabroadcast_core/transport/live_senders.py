@@ -122,6 +122,11 @@ class LiveSenders:
         self._logged.pop(snapshot.id, None)
         return sender
 
+    def end_wait(self, connection_id: int) -> None:
+        """Let a connection send at once, although its provider asked for a wait."""
+        if (live := self._live.get(connection_id)) is not None:
+            live.cool_until = 0.0
+
     def name_of(self, connection_id: int) -> str | None:
         """Return the name of a connection that sends in this process."""
         live = self._live.get(connection_id)

@@ -21,6 +21,7 @@ from wabroadcast_core.errors import (
     Rejected,
     Temporary,
     Throttled,
+    ThrottleScope,
 )
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.status import MessageStatus
@@ -119,6 +120,25 @@ def test_retry_after_is_respected_and_only_a_failure_uses_an_attempt(
     assert [first.attempt, second.attempt] == attempts
     assert broadcaster.messages(job_id).items[0].attempts == attempts[1]
     assert _attempts(broadcaster) == [(1, error.reason, None)]  # type: ignore[attr-defined]  # each of the table has one
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("scope", ["connection", "new_contacts"])
+def test_a_resume_by_a_person_ends_the_wait_that_the_provider_asked_for(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, scope: ThrottleScope
+) -> None:
+    provider.decide = _first_attempts(Throttled("rate", retry_after=3_600, scope=scope))
+    job_id = broadcaster.submit(text_to("main"), people(2)).job_id
+    wait_for(lambda: broadcaster.status(job_id).counts.retry, what="the wait")
+
+    broadcaster.connections.pause("main")
+    broadcaster.connections.resume("main")
+
+    if scope == "new_contacts":  # those that were put aside for it have a time of their own
+        other = broadcaster.submit(text_to("main"), [{"number": number_of(7)}]).job_id
+        _await_status(broadcaster, other, "completed")
+    else:
+        _await_status(broadcaster, job_id, "completed")
 
 
 # --- pauses by the engine --------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from wabroadcast_core.pacing.pace import (
     RecentStarts,
     SlotReport,
     Slots,
+    end_cool_down,
     longest_lead,
 )
 from wabroadcast_core.queue.embedded import EmbeddedValkey
@@ -381,6 +382,35 @@ def test_no_slot_is_given_during_the_wait_that_the_provider_asked_for(
             mine.now += pause * wait
 
         assert all(slot >= wait_ends - A_MICROSECOND for slot in mine.slots)
+
+    run(valkey, limits, work)
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(rate=Rate(messages=50))], ids=["unlimited", "paced"])
+def test_a_wait_ends_when_a_person_ends_it(valkey: EmbeddedValkey, limits: Limits) -> None:
+    async def work(mine: Limiter) -> None:
+        [slot] = (await mine.reserve(1)).times
+        await mine.slow_down(slot=slot, wait=3_600)
+        mine.now += 10
+        assert (await mine.reserve(1)).times == []
+
+        with redis.Redis.from_url(valkey.url, db=9) as client:
+            end_cool_down(client, Keys("pace-test"), mine.key)
+
+        assert len((await mine.reserve(1)).times) == 1
+
+    run(valkey, limits, work)
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(rate=Rate(messages=50))], ids=["unlimited", "paced"])
+def test_a_wait_that_no_provider_can_mean_is_ignored_once_it_is_stored(valkey: EmbeddedValkey, limits: Limits) -> None:
+    async def work(mine: Limiter) -> None:
+        [slot] = (await mine.reserve(1)).times
+        await mine.slow_down(slot=slot, wait=60)
+        await mine.client.hset(Keys("pace-test").pace(mine.key), "cool", "1764288000000")
+        mine.now += 10
+
+        assert len((await mine.reserve(1)).times) == 1
 
     run(valkey, limits, work)
 
