@@ -14,6 +14,7 @@ BroadcastError
 ├── PluginError                plugins that cannot work together, fail or are missing
 ├── SetupError                 this installation cannot start as it is configured
 ├── UnavailableError           the store or Redis cannot be reached
+├── WorkerFault                a worker process that must be started again
 └── SendError                  how one send ended; raised by senders
     ├── Temporary              certainly not accepted, may work later
     ├── Rejected               this recipient cannot receive this message
@@ -161,6 +162,12 @@ class UnavailableError(BroadcastError):
     def __init__(self, message: str, *, cause: str | None = None) -> None:
         super().__init__(message)
         self.cause = cause
+
+
+class WorkerFault(BroadcastError):  # noqa: N818 - the fault of a process, not of a call
+    """A worker process that takes no more work: another process must take its place."""
+
+    code = "worker_fault"
 
 
 class SendError(BroadcastError):

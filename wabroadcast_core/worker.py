@@ -11,7 +11,7 @@ from huey.consumer import Worker as HueyWorker
 
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.engine.handlers import Handlers
-from wabroadcast_core.errors import BroadcastError
+from wabroadcast_core.errors import WorkerFault
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,9 @@ class Worker:
 
         :param burst: whether to end also when no more work is due.
         :param stop: the event that ends the work; None: only ``burst`` or an exception ends it.
-        :raises BroadcastError: the engine could not start, or the store and Redis turned out not to belong together.
+        :raises WorkerFault: the engine could not start, or its event loop has ended or is held for too long: start
+            another process, since a thread of this one may never end.
+        :raises SetupError: the store and Redis turned out not to belong together.
         """
         stop = stop or threading.Event()
         _tune_garbage_collector()
@@ -64,8 +66,8 @@ class Worker:
         idle = 0
         try:
             while not stop.wait(CHECK_SECONDS if burst else 1):
-                if self._handlers.loop.has_failed:
-                    raise BroadcastError("the engine cannot start: see the error in the log")
+                if (reason := self._handlers.loop.fault) is not None:
+                    raise WorkerFault(reason)
                 if (fault := self._broadcaster.context.pairing.fault) is not None:
                     raise fault
                 idle = idle + 1 if burst and self._is_idle() else 0

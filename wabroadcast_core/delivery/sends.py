@@ -5,7 +5,7 @@ import contextlib
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from wabroadcast_core.background import BackgroundTasks, cancel_all
@@ -23,6 +23,7 @@ from wabroadcast_core.outcomes import classify
 from wabroadcast_core.outcomes.circuit_breaker import CircuitBreakers, LostAnswers
 from wabroadcast_core.outcomes.classify import Circumstances, Ending
 from wabroadcast_core.outcomes.recorder import Recorder, Result
+from wabroadcast_core.plugin_faults import describe_fault
 from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.transport.live_senders import CURRENT_START, LiveConnection
 
@@ -43,7 +44,8 @@ class SendTasks:
     at once, one task sends many. Each step of the loop makes one more, so a send that waits for an answer delays no
     other.
 
-    :param before_send: called before each send; may raise a SendError. None: there is no such hook.
+    :param before_send: called before each send; returns the plugins that changed the message; may raise a SendError.
+        None: there is no such hook.
     :param stopping: set once nothing new may leave.
     :param resend_seconds: after which an unknown message is sent again, where its broadcast is set so.
     """
@@ -60,7 +62,7 @@ class SendTasks:
         background: BackgroundTasks,
         stopping: asyncio.Event,
         resend_seconds: float,
-        before_send: Callable[[OutgoingMessage], None] | None = None,
+        before_send: Callable[[OutgoingMessage], Sequence[str]] | None = None,
     ) -> None:
         self._clock = clock
         self._ledger = ledger
@@ -148,13 +150,13 @@ class SendTasks:
         started_at, slot_time = self._clock.now(), self._clock.steady.now()
         key = pending.claimed.key
         self._under_way[key] = (slot_time, task)
-        left = False
+        left, changers = False, ()
         try:
             _take_slot(live, pending, at=slot_time)
             if live.checks_numbers:
                 await self._check_number(live, pending)
             if self._before_send is not None:
-                self._before_send(pending.message)
+                changers = self._before_send(pending.message)
             left = True
             answer = _as_accepted(await live.sender.send(pending.message))
             outcome = classify.accepted(answer, pending.claimed, connection_id=live.snapshot.id, started_at=started_at)
@@ -167,8 +169,10 @@ class SendTasks:
             outcome = self._withhold(error, pending)
         except Dropped:
             outcome = self._not_left(pending)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is classified, and stops no other send
-            outcome = self._classify(error, live, pending)
+        except GeneratorExit:  # the loop has ended
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises is classified, and stops no other send
+            outcome = self._classify(error, live, pending, changers=changers)
         live.in_flight -= 1
         del self._under_way[key]
         tried = outcome.connection_id is not None  # otherwise it was given back or skipped
@@ -218,15 +222,16 @@ class SendTasks:
             return classify.skipped(pending.claimed, SkipReason.NOT_ON_WHATSAPP)
         return classify.given_back(pending.claimed, now=self._clock.now(), wait=error.wait, reason="not_found_yet")
 
-    def _classify(self, error: Exception, live: LiveConnection, pending: PendingSend) -> Outcome:
-        if not isinstance(error, SendError):
-            log.error(
-                "connection %s: its sender %s has a bug and raised %s: the message failed",
-                live.snapshot.name,
-                live.snapshot.sender,
-                type(error).__name__,
-            )
+    def _classify(
+        self, error: BaseException, live: LiveConnection, pending: PendingSend, *, changers: Sequence[str]
+    ) -> Outcome:
+        """Return the outcome of a send that raised an exception, and start what follows from it for others.
+
+        :param changers: the plugins that changed the message before the send.
+        """
         ending = classify.not_accepted(error, self._circumstances(live, pending))
+        if not isinstance(error, SendError):
+            ending.outcome.detail = _blame(error, live, changers)
         if ending.consequence == "close_to_new_contacts":
             self._new_contacts.close(live.snapshot.id, seconds=ending.wait or 0)
         elif (follow_up := self._follow_up(ending, error, live, pending)) is not None:
@@ -235,7 +240,7 @@ class SendTasks:
         return ending.outcome
 
     def _follow_up(
-        self, ending: Ending, error: Exception, live: LiveConnection, pending: PendingSend
+        self, ending: Ending, error: BaseException, live: LiveConnection, pending: PendingSend
     ) -> Coroutine[Any, Any, None] | None:
         """Return what an outcome means for other messages, as work to be done."""
         match ending.consequence:
@@ -275,6 +280,28 @@ def _take_slot(live: LiveConnection, pending: PendingSend, *, at: float) -> None
         raise Dropped
     live.note_start(pending.slot, pending.shift, at=at)
     CURRENT_START.set((live, pending.slot, pending.shift))
+
+
+def _blame(error: BaseException, live: LiveConnection, changers: Sequence[str]) -> str:
+    """Log a bug of a plugin: of the sender, or of the plugins that changed the message before it.
+
+    :returns: the detail of the outcome.
+    """
+    name, sender, fault = live.snapshot.name, live.snapshot.sender, describe_fault(error)
+    kind = type(error).__name__
+    if not changers:
+        log.error("connection %s: its sender %s has a bug and raised %s: the message failed", name, sender, fault)
+        return kind
+    plugins = " and ".join(changers)
+    log.error(
+        "connection %s: plugin %s changed the message in wab_before_send, and the sender %s cannot send it (%s): the "
+        "message failed",
+        name,
+        plugins,
+        sender,
+        fault,
+    )
+    return f"{kind}, after plugin {plugins} changed the message"
 
 
 def _as_accepted(answer: object) -> Accepted:

@@ -55,15 +55,20 @@ class Engine:
             except AWAY as error:
                 log.warning("this process takes no work yet: %s; next attempt in %g s", _cause(error), RETRY_SECONDS)
                 await asyncio.sleep(RETRY_SECONDS)
-        parts, keys = self._parts, self._context.keys
-        for loop in (
-            listen(parts.client, keys, on_announcement=parts.on_announcement),
-            parts.redis_return.watch(),
-            self._keep_lease(),
-            self._repeat(self._recover, what="recovery"),
-            self._repeat(parts.unknown_outcomes.settle_all, what="settling unknown messages"),
-        ):
-            parts.background.spawn(loop)
+        self._start_loops()
+
+    def _start_loops(self) -> None:
+        """Start the background loops. Each must live as long as the engine."""
+        parts, keep = self._parts, self._parts.background.keep
+        settle = parts.unknown_outcomes.settle_all
+        keep(
+            lambda: listen(parts.client, self._context.keys, on_announcement=parts.on_announcement),
+            what="listening to announcements",
+        )
+        keep(parts.redis_return.watch, what="watching Redis")
+        keep(self._keep_lease, what="keeping the lease")
+        keep(lambda: self._repeat(self._recover, what="recovery"), what="recovery")
+        keep(lambda: self._repeat(settle, what="settling unknown messages"), what="settling unknown messages")
 
     async def end(self) -> None:
         """Claim nothing more, wait for what is under way, record it, end the lease."""

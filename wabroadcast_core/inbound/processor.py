@@ -22,6 +22,7 @@ from wabroadcast_core.inbound.hidden_numbers import fill_in_numbers
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, ProviderEvents, Receipt
 from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords, forms_of, is_opt_out, opt_in, opt_out
 from wabroadcast_core.outcomes.receipts import Failure, apply_receipts
+from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import webhook_calls as call_store
@@ -173,9 +174,9 @@ class InboundProcessor:
             for _, request in calls:
                 try:
                     events += sender.parse_webhook(request)
-                except Exception as error:  # noqa: BLE001 - a bug of the sender, whose text may hold anything
-                    kind = type(error).__name__
-                    log.error("connection %s: a webhook call cannot be parsed and is dropped: %s", name, kind)  # noqa: TRY400 - as above
+                except PLUGIN_FAULTS as error:  # a bug of the sender
+                    fault = describe_fault(error)
+                    log.error("connection %s: a webhook call cannot be parsed and is dropped: %s", name, fault)  # noqa: TRY400 - its text may hold anything
         batch = self._apply(unit, connection_id, events)
         call_store.delete_calls(unit.conn, [key for key, _ in calls])
         batch.calls = len(calls)

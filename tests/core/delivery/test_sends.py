@@ -1,7 +1,8 @@
 """Sends: the outcome of each answer and each error of a sender, and its effect on other messages."""
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -48,7 +49,9 @@ PACED = connection(limits=Limits(rate=Rate(messages=50)))
 class Sending:
     """The sends of one worker, among fakes."""
 
-    def __init__(self, *, check: object = None, before_send: Callable[[OutgoingMessage], None] | None = None) -> None:
+    def __init__(
+        self, *, check: object = None, before_send: Callable[[OutgoingMessage], Sequence[str]] | None = None
+    ) -> None:
         self.clock = FakeClock()
         self.ledger = FakeLedger()
         self.recorder = FakeRecorder()
@@ -399,8 +402,9 @@ async def test_no_request_leaves_after_a_check_once_the_process_is_stopping() ->
 
 @simulated
 async def test_a_plugin_may_change_a_message_before_it_is_sent() -> None:
-    def sign(message: OutgoingMessage) -> None:
+    def sign(message: OutgoingMessage) -> Sequence[str]:
         message.text = f"{message.text} - Toko"
+        return ["signs"]
 
     sender = FakeSender()
     await Sending(before_send=sign).send(live(sender), pending())
@@ -408,9 +412,35 @@ async def test_a_plugin_may_change_a_message_before_it_is_sent() -> None:
     assert [message.text for message in sender.messages] == ["Halo - Toko"]
 
 
+@pytest.mark.parametrize(
+    ("changers", "blamed", "detail"),
+    [
+        pytest.param([], "its sender fake has a bug", "SystemExit", id="the-sender"),
+        pytest.param(
+            ["malus"],
+            "plugin malus changed the message in wab_before_send",
+            "SystemExit, after plugin malus changed the message",
+            id="the-plugin-that-changed-the-message",
+        ),
+    ],
+)
+@simulated
+async def test_a_bug_is_logged_with_the_plugin_to_blame_its_type_and_place_and_without_its_text(
+    caplog: pytest.LogCaptureFixture, changers: Sequence[str], blamed: str, detail: str
+) -> None:
+    sending = Sending(before_send=lambda _: changers)
+
+    [outcome] = await sending.send(live(FakeSender(SystemExit("S3CRET +6281234567890"))), pending())
+
+    assert (outcome.status, outcome.reason, outcome.detail) == (MessageStatus.FAILED, "plugin_error", detail)
+    assert blamed in caplog.text
+    assert re.search(r"SystemExit at core/fakes\.py:\d+", caplog.text)
+    assert "S3CRET" not in caplog.text
+
+
 @simulated
 async def test_a_plugin_may_end_a_send_as_a_sender_does() -> None:
-    def refuse(message: OutgoingMessage) -> None:
+    def refuse(message: OutgoingMessage) -> Sequence[str]:
         raise Rejected("not_today")
 
     sending, sender = Sending(before_send=refuse), FakeSender()
