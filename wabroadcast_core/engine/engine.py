@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import redis
@@ -60,15 +61,18 @@ class Engine:
     def _start_loops(self) -> None:
         """Start the background loops. Each must live as long as the engine."""
         parts, keep = self._parts, self._parts.background.keep
-        settle = parts.unknown_outcomes.settle_all
         keep(
             lambda: listen(parts.client, self._context.keys, on_announcement=parts.on_announcement),
             what="listening to announcements",
         )
         keep(parts.redis_return.watch, what="watching Redis")
         keep(self._keep_lease, what="keeping the lease")
-        keep(lambda: self._repeat(self._recover, what="recovery"), what="recovery")
-        keep(lambda: self._repeat(settle, what="settling unknown messages"), what="settling unknown messages")
+        for work, what in (
+            (self._recover, "recovery"),
+            (parts.unknown_outcomes.settle_all, "settling unknown messages"),
+            (parts.connection_checks.check_all, "checking disconnected connections"),
+        ):
+            keep(partial(self._repeat, work, what=what), what=what)
 
     async def end(self) -> None:
         """Claim nothing more, wait for what is under way, record it, end the lease."""

@@ -18,6 +18,7 @@ from wabroadcast_core.delivery.resources import TurnResources
 from wabroadcast_core.delivery.sends import SendTasks
 from wabroadcast_core.delivery.turns import Turns
 from wabroadcast_core.delivery.wakeups import Wakeups
+from wabroadcast_core.engine.connection_checks import ConnectionChecks
 from wabroadcast_core.engine.redis_return import RedisReturn
 from wabroadcast_core.engine.unknown_outcomes import UnknownOutcomes
 from wabroadcast_core.hookspecs import FinishedMessage
@@ -146,6 +147,13 @@ class EngineParts:
         """Build what restores work after crashes."""
         settings = self._settings
         self.unknown_outcomes = UnknownOutcomes(ledger=self._ledger, live_senders=self.live_senders, clock=self.clock)
+        self.connection_checks = ConnectionChecks(
+            ledger=self._ledger,
+            live_senders=self.live_senders,
+            client=self.client,
+            keys=context.keys,
+            first_wait=settings.recover_seconds,
+        )
         self.redis_return = RedisReturn(
             self.client,
             context.redis_breaker,

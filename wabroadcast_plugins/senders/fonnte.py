@@ -55,7 +55,7 @@ _UNCHANGED_NUMBER: Final = {"countryCode": "0"}  # any other value makes Fonnte 
 
 _REFUSALS: Final[Sequence[TextRule]] = (
     (re.compile(r"token|unknown user|invalid device"), ConnectionDown, "fonnte_token"),
-    (re.compile(r"disconnect|not connected"), ConnectionDown, "fonnte_disconnected"),
+    (re.compile(r"disconnect|not connected"), ConnectionDown, "disconnected"),
     (re.compile(r"quota"), ConnectionDown, "fonnte_quota"),
     (re.compile(r"expired"), ConnectionDown, "fonnte_expired"),
     (re.compile(r"target"), Rejected, "fonnte_target"),

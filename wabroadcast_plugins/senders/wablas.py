@@ -56,7 +56,7 @@ _MEDIA: Final = ("image", "document", "audio", "video")
 
 _REFUSALS: Final[Sequence[TextRule]] = (
     (re.compile(r"token|secret.?key|unauthori[sz]ed"), ConnectionDown, "wablas_token"),
-    (re.compile(r"disconnect|not connected|scan"), ConnectionDown, "wablas_disconnected"),
+    (re.compile(r"disconnect|not connected|scan"), ConnectionDown, "disconnected"),
     (re.compile(r"quota"), ConnectionDown, "wablas_quota"),
     (re.compile(r"expired|whitelist"), ConnectionDown, "wablas_closed"),
     (re.compile(r"\brate\b|too (many|fast)|slow down|please wait"), Throttled, "wablas_throttled"),
