@@ -18,7 +18,7 @@ from wabroadcast_core.delivery.primed_pace import PrimedPace
 from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, SendError
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
-from wabroadcast_core.models.status import SkipReason
+from wabroadcast_core.models.status import SENT, MessageStatus, SkipReason
 from wabroadcast_core.outcomes import classify
 from wabroadcast_core.outcomes.circuit_breaker import CircuitBreakers, LostAnswers
 from wabroadcast_core.outcomes.classify import Circumstances, Ending
@@ -173,14 +173,29 @@ class SendTasks:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a plugin raises is classified, and stops no other send
             outcome = self._classify(error, live, pending, changers=changers)
-        live.in_flight -= 1
         del self._under_way[key]
+        self._end(live, pending, outcome, started_at=started_at, left=left)
+
+    def _end(
+        self, live: LiveConnection, pending: PendingSend, outcome: Outcome, *, started_at: float, left: bool
+    ) -> None:
+        """Record the outcome of a send, and count it for others."""
+        live.in_flight -= 1
+        if outcome.status is SENT or outcome.status is MessageStatus.FAILED:
+            self._note_answer(live)
         tried = outcome.connection_id is not None  # otherwise it was given back or skipped
         self._recorder.add(Result(pending.claimed, outcome, started_at if tried else None, left=left))
         if (ended := self._ended.get(live.snapshot.id)) is not None:
             ended.set()
         if not self._stopping.is_set():  # a stop ends sends without an answer: that is not the provider's fault
             self._count(outcome, connection_id=live.snapshot.id, broadcast_id=pending.broadcast.id)
+
+    def _note_answer(self, live: LiveConnection) -> None:
+        """Note that the provider did not throttle a message; if it throttled all before, end the silence."""
+        live.refused_since = None
+        if live.is_probing:
+            live.is_probing, live.cool_until = False, 0.0
+            self._background.spawn(self._pace.end_silence(live.snapshot.id))
 
     def _count(self, outcome: Outcome, *, connection_id: int, broadcast_id: int) -> None:
         """Pause the connection or the broadcast if too many outcomes are alike and not good."""
@@ -246,8 +261,10 @@ class SendTasks:
         match ending.consequence:
             case "slow_down":
                 wait = ending.wait or (None if live.snapshot.limits.rate else UNPACED_WAIT)
-                live.cool_until = max(live.cool_until, self._clock.steady.now() + (wait or 0))
-                return self._pace.slow_down(live.snapshot.id, slot=pending.slot, wait=wait)
+                now = self._clock.steady.now()
+                live.cool_until = max(live.cool_until, now + (wait or 0))
+                refused = live.refused_for(now=now)
+                return self._pace.slow_down(live.snapshot.id, slot=pending.slot, wait=wait, refused=refused)
             case "pause_broadcast" if isinstance(error, BadMessage):
                 return self._ledger.pause_broadcast(pending.broadcast.id, reason=str(error))
             case "pause_connection" if isinstance(error, ConnectionDown):

@@ -451,6 +451,39 @@ async def test_a_plugin_may_end_a_send_as_a_sender_does() -> None:
     assert sender.messages == []
 
 
+# --- a provider that throttles everything ------------------------------------------------------------------------
+
+
+@simulated
+async def test_the_limiter_learns_for_how_long_every_message_was_throttled() -> None:
+    sending, through = Sending(), live(FakeSender(*[Throttled("130429")] * 3, Accepted(), Throttled("130429")))
+    for _ in range(5):
+        await sending.send(through, pending())
+        sending.clock.move(2)
+
+    assert sending.pace.refused == pytest.approx([0, 2, 4, 0], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "ends"),
+    [
+        pytest.param(Accepted(), True, id="accepted"),
+        pytest.param(Rejected("131026"), True, id="rejected-for-another-reason"),
+        pytest.param(Throttled("130429"), False, id="throttled"),
+        pytest.param(OutcomeUnknown("no_answer"), False, id="no-answer"),
+    ],
+)
+@simulated
+async def test_a_probe_that_is_answered_ends_the_silence(answer: object, ends: bool) -> None:  # noqa: FBT001 - a case
+    sending, through = Sending(), live(FakeSender(answer))
+    through.is_probing = True
+
+    await sending.send(through, pending())
+
+    assert (("end_silence", 1) in sending.effects) is ends
+    assert through.is_probing is not ends
+
+
 # --- a send that is cancelled ------------------------------------------------------------------------------------
 
 
