@@ -150,7 +150,8 @@ class SendTasks:
         started_at, slot_time = self._clock.now(), self._clock.steady.now()
         key = pending.claimed.key
         self._under_way[key] = (slot_time, task)
-        left, changers = False, ()
+        left = False
+        changers: Sequence[str] = ()
         try:
             _take_slot(live, pending, at=slot_time)
             if live.checks_numbers:

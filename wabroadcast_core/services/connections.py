@@ -26,6 +26,7 @@ from wabroadcast_core.models.connection import (
 )
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.pacing.pace import end_cool_down
+from wabroadcast_core.services.accounts import Account, account_of, names_by_account, problem_of
 from wabroadcast_core.services.views import connection_view
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import audit_log
@@ -58,7 +59,8 @@ class Connections:
         """Return all connections, without their secrets."""
         with self._context.database.read() as conn:
             rows = connection_store.list_connections(conn)
-        return [self._view(row) for row in rows]
+        sharing = names_by_account(self._context, rows)
+        return [self._view(row, sharing) for row in rows]
 
     def get(self, name: str) -> ConnectionView:
         """Return a connection, without its secrets.
@@ -66,7 +68,9 @@ class Connections:
         :raises NotFoundError: no connection has this name.
         """
         with self._context.database.read() as conn:
-            return self._view(_find(conn, name))
+            row = _find(conn, name)
+            sharing = names_by_account(self._context, connection_store.list_connections(conn))
+        return self._view(row, sharing)
 
     def kinds(self) -> Sequence[ConnectionKind]:
         """Return the installed kinds of sender, each with the JSON schema of its settings."""
@@ -80,7 +84,8 @@ class Connections:
 
         A secret that is left out keeps its value.
 
-        :raises InvalidInputError: the name, the sender or its settings are not valid.
+        :raises InvalidInputError: the name, the sender or its settings are not valid, or another connection sends
+            through the same account.
         """
         draft = draft if isinstance(draft, ConnectionDraft) else parse_model(ConnectionDraft, draft)
         if not re.fullmatch(CONNECTION_NAME, name):
@@ -94,6 +99,7 @@ class Connections:
         settings = self._complete(name, draft, sender)
 
         def transaction(conn: Connection) -> None:
+            self._check_account(conn, name, draft.sender, settings)
             self._save(conn, name, draft, settings)
 
         self._context.database.transact(transaction)
@@ -181,6 +187,22 @@ class Connections:
             now=self._context.clock.now(),
         )
 
+    def _check_account(self, conn: Connection, name: str, kind: str, settings: Mapping[str, Any]) -> None:
+        """Check that no other connection has the account. Those that had it already may be changed.
+
+        :raises InvalidInputError: another connection has it.
+        """
+        account = account_of(self._context, kind, settings)
+        if account is None:
+            return
+        names = names_by_account(self._context, connection_store.list_connections(conn)).get(account, [])
+        if names and name not in names:
+            reason = (
+                f"connection {names[0]!r} sends through this account already, and two would pass its limits together: "
+                "use that one, or delete it first"
+            )
+            raise InvalidInputError([Fault("settings", reason)])
+
     def _limits(self, draft: ConnectionDraft) -> dict[str, Any]:
         """Return the limits to store: those of the draft, and for the others the sender's defaults."""
         capabilities = self._context.plugins.senders[draft.sender].capabilities
@@ -207,11 +229,12 @@ class Connections:
             raise InvalidInputError(faults_of(error, prefix="settings")) from error
         return settings
 
-    def _view(self, row: RowMapping) -> ConnectionView:
+    def _view(self, row: RowMapping, sharing: Mapping[Account, Sequence[str]]) -> ConnectionView:
         settings = self._context.vault.open(row["settings"])
         sender = self._context.plugins.senders.get(row["sender"])
         hidden = settings.keys() if sender is None else frozenset().union(*_secret_fields(sender.Settings))
-        return connection_view(row, {key: value for key, value in settings.items() if key not in hidden})
+        shown = {key: value for key, value in settings.items() if key not in hidden}
+        return connection_view(row, shown, problem=problem_of(row["name"], sharing))
 
     def _wake(self) -> None:
         """Queue turns where a change may have made work due: at the connection, or at the others of its pools."""

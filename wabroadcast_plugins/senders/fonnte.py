@@ -111,6 +111,10 @@ class FonnteSender:
         self._context = context
         self._ids = StateIds()
 
+    @classmethod
+    def account_of(cls, settings: FonnteSettings) -> str:
+        return settings.account_at(settings.token.get_secret_value())
+
     async def send(self, message: OutgoingMessage) -> Accepted:
         fields = {
             "target": message.number.lstrip("+"),

@@ -119,6 +119,10 @@ class GowaSender:
         self._settings = settings
         self._context = context
 
+    @classmethod
+    def account_of(cls, settings: GowaSettings) -> str:
+        return settings.account_at(settings.device_id)
+
     async def send(self, message: OutgoingMessage) -> Accepted:
         path, body = await self._compose(message)
         reply = await self._request("POST", path, attempt=message.attempt, **body)

@@ -103,6 +103,10 @@ class WablasSender:
         self._context = context
         self._upload_lock = asyncio.Lock()
 
+    @classmethod
+    def account_of(cls, settings: WablasSettings) -> str:
+        return settings.account_at(settings.token.get_secret_value())
+
     async def send(self, message: OutgoingMessage) -> Accepted:
         item: dict[str, Any] = {"phone": message.number.lstrip("+")}
         if "media" in message.content:

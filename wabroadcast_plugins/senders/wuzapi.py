@@ -122,6 +122,10 @@ class WuzapiSender:
         self._settings = settings
         self._context = context
 
+    @classmethod
+    def account_of(cls, settings: WuzapiSettings) -> str:
+        return settings.account_at(settings.token.get_secret_value())
+
     async def send(self, message: OutgoingMessage) -> Accepted:
         path, body = await self._compose(message)
         try:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def waha() -> Gateway:
 @pytest.fixture(autouse=True)
 def connection(broadcaster: Broadcaster, waha: Gateway) -> Iterator[None]:
     with FakeProvider(waha.answer) as provider:
-        limits = {"rate": {"messages": 50}, "jitter": None, "quotas": [], "warmUp": None}
+        limits: dict[str, Any] = {"rate": {"messages": 50}, "jitter": None, "quotas": [], "warmUp": None}
         settings = {"baseUrl": provider.url, "apiKey": "not-a-real-key"}
         broadcaster.connections.save("main", {"sender": "waha", "settings": settings, **limits})
         yield
