@@ -28,6 +28,7 @@ from wabroadcast_core.errors import (
     Throttled,
     bounded_wait,
 )
+from wabroadcast_core.transport.connect_errors import describe_cause
 from wabroadcast_core.transport.http_client import SenderClient
 from wabroadcast_core.transport.http_connection import IncompleteRequestError
 
@@ -87,7 +88,7 @@ async def send_request(http: httpx.AsyncClient, method: str, url: str, *, second
         httpx.PoolTimeout,
         httpx.ProxyError,
     ) as error:
-        raise Temporary("unreachable", f"the provider cannot be reached: {type(error).__name__}") from error
+        raise Temporary("unreachable", f"the provider cannot be reached: {describe_cause(error)}") from error
     except UnicodeEncodeError as error:
         raise _encoding_error(error) from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
@@ -112,7 +113,8 @@ def _encoding_error(error: UnicodeEncodeError) -> Rejected | ConnectionDown:
 def error_of(reply: Reply) -> SendError:
     """Return the send error for a reply that is not a success, if only its HTTP status is known.
 
-    Of the 5xx statuses, only 503 means that the request was not processed. After another one it may have been.
+    Of the 5xx statuses, only 503 means that the request was not processed. After another one it may have been, and
+    after 408 too: proxies and gateways that waited for WhatsApp in vain send it as well.
     """
     status, detail = reply.status, reply.summary
     match status:
@@ -122,7 +124,7 @@ def error_of(reply: Reply) -> SendError:
             return Throttled("http_429", detail, retry_after=reply.retry_after)
         case 503:
             return Temporary("http_503", detail, retry_after=reply.retry_after)
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
         return OutcomeUnknown(f"http_{status}", detail)
     return Rejected(f"http_{status}", detail)
 

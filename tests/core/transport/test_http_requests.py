@@ -21,6 +21,7 @@ def _reply(status: int, content: bytes = b"", **headers: str) -> Reply:
         pytest.param(401, ConnectionDown, id="no-access"),
         pytest.param(403, ConnectionDown, id="forbidden"),
         pytest.param(404, Rejected, id="not-found"),
+        pytest.param(408, OutcomeUnknown, id="time-out"),
         pytest.param(429, Throttled, id="too-many"),
         pytest.param(500, OutcomeUnknown, id="broken"),
         pytest.param(502, OutcomeUnknown, id="bad-gateway"),
