@@ -91,6 +91,21 @@ def _tune_garbage_collector() -> None:
     gc.set_threshold(100_000, 20, 20)
 
 
+class _RedisAwayFilter(logging.Filter):
+    """Drops Huey's log lines about a Redis that takes no calls: its threads fail twice a second.
+
+    The engine logs the cause once, in words, and the return of Redis.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, redis.RedisError)
+
+
+for _name in ("huey.consumer", "huey.consumer.Worker", "huey.consumer.Scheduler"):
+    logging.getLogger(_name).addFilter(_RedisAwayFilter())
+
+
 class _CapacityWorker(HueyWorker):  # type: ignore[misc]  # huey has no types
     """A Huey thread that takes no task while this process runs all the turns it can; other processes take them."""
 

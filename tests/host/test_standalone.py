@@ -156,6 +156,20 @@ def test_the_error_about_a_redis_address_does_not_show_its_password(serve: Serve
     assert "s3cret" not in log
 
 
+def test_a_server_whose_redis_is_away_says_so_in_a_sentence_and_fills_no_log(serve: Serve) -> None:
+    with contextlib.closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))  # nothing listens there
+        server = serve("--port", "0", WABROADCAST_REDIS_URL=f"redis://127.0.0.1:{taken.getsockname()[1]}/0")
+        time.sleep(6)
+
+    sentence = "Redis cannot be reached: start it, or correct WABROADCAST_REDIS_URL"
+    log = server.log.read_text().splitlines()
+    assert f"NOTHING IS SENT YET: {sentence}" in server.output.read_text()
+    assert any(sentence in line for line in log)
+    assert not [line for line in log if "huey" in line]
+    assert len(log) <= 12, log
+
+
 def test_with_a_key_other_callers_are_refused_and_the_key_is_not_shown(serve: Serve) -> None:
     server = serve("--api-key", "s3cret-key")
 

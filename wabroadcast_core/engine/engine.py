@@ -15,6 +15,7 @@ from wabroadcast_core.control.announcements import listen
 from wabroadcast_core.engine.parts import EngineParts
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.recovery.intents import SealedError
+from wabroadcast_core.redis_access.probe import describe_failure
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +49,24 @@ class Engine:
 
     async def begin(self) -> None:
         """Take a worker id and recover what dead workers left; waits until the store and Redis can be reached."""
-        while True:
-            try:
-                await asyncio.to_thread(self._context.pairing.confirm)
-                await self._parts.lease.begin()
-                break
-            except AWAY as error:
-                log.warning("this process takes no work yet: %s; next attempt in %g s", _cause(error), RETRY_SECONDS)
-                await asyncio.sleep(RETRY_SECONDS)
+        cause = ""
+        while (found := await self._try_to_begin()) is not None:
+            if found != cause:
+                log.warning("this process takes no work yet: %s; it is tried again every %g s", found, RETRY_SECONDS)
+            cause = found
+            await asyncio.sleep(RETRY_SECONDS)
+        if cause:
+            log.warning("the store and Redis take calls: this process begins to work")
         self._start_loops()
+
+    async def _try_to_begin(self) -> str | None:
+        """Take a worker id. Return why that failed."""
+        try:
+            await asyncio.to_thread(self._context.pairing.confirm)
+            await self._parts.lease.begin()
+        except AWAY as error:
+            return _cause(error)
+        return None
 
     def _start_loops(self) -> None:
         """Start the background loops. Each must live as long as the engine."""
@@ -139,5 +149,5 @@ class Engine:
 def _cause(error: Exception) -> str:
     """Return what is missing, for a log line: the store, Redis, or this worker's claims."""
     if isinstance(error, redis.RedisError):
-        return f"Redis cannot be reached ({type(error).__name__})"
+        return describe_failure(error)
     return str(error) or "another worker settled the claims of this one, which continues under a new id"
