@@ -146,6 +146,7 @@ class TaskQueue:
             else:
                 self.huey.add_schedule(task.s(argument, id=key, eta=eta, **options))  # type: ignore[attr-defined]  # huey's wrapper
         except RedisError as error:
-            log.warning("the task %s cannot be queued (%s): recover queues it later", key, type(error).__name__)
+            kind = key.partition("-")[0]  # what follows is an id of the store, which stands nowhere else
+            log.warning("a task (%s) cannot be queued (%s): recover queues it later", kind, type(error).__name__)
             return False
         return True
