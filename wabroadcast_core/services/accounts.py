@@ -58,4 +58,4 @@ def problem_of(name: str, sharing: Mapping[Account, Sequence[str]]) -> str | Non
     if not others:
         return None
     listed = ", ".join(repr(other) for other in others)
-    return f"its account is also that of {listed}: together they pass its limits; delete all of them but one"
+    return f"its account is also that of {listed}: together they pass its limits; pause or delete all of them but one"

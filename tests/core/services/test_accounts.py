@@ -77,7 +77,7 @@ def test_connections_that_had_one_account_before_are_shown_as_a_problem_and_keep
 
     assert broadcaster.connections.get("b").lanes == 2
     assert broadcaster.connections.get("b").problem == (
-        "its account is also that of 'a', 'c': together they pass its limits; delete all of them but one"
+        "its account is also that of 'a', 'c': together they pass its limits; pause or delete all of them but one"
     )
     assert [view.name for view in broadcaster.connections.list() if view.problem] == ["a", "b", "c"]
     with pytest.raises(InvalidInputError, match="'a'"):
