@@ -220,11 +220,14 @@ def test_a_worker_whose_event_loop_a_plugin_holds_is_named_and_started_again(
     assert put.status_code == 200, put.text
 
     body = {
+        "name": "Promo",
         "message": {"type": "text", "text": "Halo"},
         "connection": "main",
-        "recipients": [{"number": f"+62812770000{place:02}"} for place in range(5)],
+        "recipients": [{"number": f"+62812345678{place:02}"} for place in range(5)],
     }
-    job_id = httpx.post(f"{server.url}/broadcast", json=body, timeout=30).json()["jobId"]
+    submitted = httpx.post(f"{server.url}/broadcast", json=body, timeout=30)
+    assert submitted.status_code == 202, submitted.text
+    job_id = submitted.json()["jobId"]
 
     def counts() -> dict[str, int]:
         return dict(server.get(f"/broadcast/{job_id}/status").json()["counts"])
