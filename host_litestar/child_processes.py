@@ -15,7 +15,7 @@ from types import FrameType
 
 from host_litestar.logs import set_up_logging
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.errors import BroadcastError
+from wabroadcast_core.errors import BroadcastError, WorkerFault
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.worker import Worker
 
@@ -40,6 +40,10 @@ def main(arguments: list[str]) -> int:
             run_web(settings, int(rest[0]))
         else:
             run_worker(settings, burst="burst" in rest)
+    except WorkerFault as error:
+        log.error("%s", error)  # noqa: TRY400 - as below
+        logging.shutdown()
+        os._exit(1)  # a thread that a plugin holds would keep the process for ever
     except BroadcastError as error:
         log.error("%s", error)  # noqa: TRY400 - the text is enough, a traceback adds nothing
         return 1

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import http.client
+import json
 import logging
 import os
 import shlex
@@ -10,9 +11,10 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 from pydantic_core import to_jsonable_python
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 SAMPLE = Path(__file__).with_name("samples") / "contacts.csv"
 FIRST_MESSAGE = "Halo {{ name }}, kode Anda {{ kode }}"
 BACKLOG = 2_048  # TCP connections that may wait to be accepted
+READY_SECONDS = 3.0  # time for the check of the store and Redis, which wait for each of them
 PROBE_SECONDS = 0.5  # time for the web process to answer a probe
 VALKEY_RESTART_SECONDS = 1.0  # least time between two attempts to restart the embedded Valkey
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, not bound
@@ -50,7 +53,7 @@ def serve(settings: Settings, *, echo: Callable[[str], None]) -> int:
             *_worker_roles(settings, settings.workers, burst=False),
         ]
         address = address_of(settings.host, listener.getsockname()[1])
-        start_message = _StartMessage(address, lambda: echo(start_lines(settings, address)))
+        start_message = _StartMessage(address, lambda causes: echo(start_lines(settings, address, causes)))
 
         def on_poll() -> None:
             valkey.restart_if_ended()
@@ -108,8 +111,11 @@ def address_of(host: str, port: int) -> str:
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
-def start_lines(settings: Settings, address: str) -> str:
-    """Return the lines that ``serve`` prints when everything runs: addresses, data, access, a first command."""
+def start_lines(settings: Settings, address: str, causes: Sequence[str] = ()) -> str:
+    """Return the lines that ``serve`` prints when everything runs: addresses, data, access, a first command.
+
+    :param causes: what keeps the server from sending, and what to do.
+    """
     access = (
         f"{len(settings.api_keys)} API key(s): send Authorization: Bearer <key>"
         if settings.api_keys
@@ -119,6 +125,7 @@ def start_lines(settings: Settings, address: str) -> str:
     return "\n".join(
         [
             f"wabroadcast {version('wabroadcast')} is running; press Ctrl-C to stop it",
+            *(f"  NOTHING IS SENT YET: {cause}" for cause in causes),
             f"  API      {address}",
             f"  docs     {address}/schema",
             f"  data     {store}",
@@ -222,21 +229,27 @@ class _Valkey:
 
 
 class _StartMessage:
-    """The start lines, printed once, when the web process answers its probe."""
+    """The start lines, printed once, when the web process answers its probe; and what keeps it from sending.
 
-    def __init__(self, address: str, print_lines: Callable[[], None]) -> None:
+    :param print_lines: prints the start lines, followed by the causes.
+    """
+
+    def __init__(self, address: str, print_lines: Callable[[Sequence[str]], None]) -> None:
         self._host_and_port = address.removeprefix("http://")
-        self._print_lines: Callable[[], None] | None = print_lines
+        self._print_lines: Callable[[Sequence[str]], None] | None = print_lines
 
     def print_when_ready(self) -> None:
-        if self._print_lines is not None and self._answers():
-            self._print_lines()
+        if self._print_lines is not None and self._ask("/health/live", seconds=PROBE_SECONDS) is not None:
+            readiness = self._ask("/health/ready", seconds=READY_SECONDS) or {}
+            self._print_lines(list(readiness.get("causes", {}).values()))
             self._print_lines = None
 
-    def _answers(self) -> bool:
-        with contextlib.closing(http.client.HTTPConnection(self._host_and_port, timeout=PROBE_SECONDS)) as client:
+    def _ask(self, path: str, *, seconds: float) -> dict[str, Any] | None:
+        """Return the answer of a probe; None if there is none."""
+        with contextlib.closing(http.client.HTTPConnection(self._host_and_port, timeout=seconds)) as client:
             try:
-                client.request("GET", "/health/live")
-                return client.getresponse().status == http.HTTPStatus.OK
-            except (OSError, http.client.HTTPException):
-                return False
+                client.request("GET", path)
+                answer = json.loads(client.getresponse().read())
+            except (OSError, http.client.HTTPException, ValueError):
+                return None
+        return answer if isinstance(answer, dict) else None

@@ -46,6 +46,7 @@ ROOMS = [
     "clock",
     "media",
     "background",
+    "plugin_faults",
     "errors",
 ]
 

@@ -73,6 +73,7 @@ from wabroadcast_core.rendering.errors import NotRendered
 from wabroadcast_core.rendering.template import CompiledText, compile_text
 from wabroadcast_core.rendering.values import WorkMeter
 from wabroadcast_core.settings import Settings
+from wabroadcast_core.transport.account_identity import IdentifiesAccount
 from wabroadcast_core.transport.http_requests import Reply, blank_numbers, error_of, read_json, send_request
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ __all__ = [
     "FileError",
     "FindsMessages",
     "FinishedMessage",
+    "IdentifiesAccount",
     "Inbound",
     "InputError",
     "InvalidInputError",

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
+
+from wabroadcast_core.plugin_faults import PLUGIN_FAULTS
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,13 @@ class BackgroundTasks:
         self._tasks.add(task)
         task.add_done_callback(self._on_done)
 
+    def keep(self, work: Callable[[], Coroutine[Any, Any, None]], *, what: str) -> None:
+        """Start a task that must live: it is started again when it fails, until it returns or is cancelled.
+
+        :param what: the task, for the log line about a failure.
+        """
+        self.spawn(_kept(work, what=what))
+
     async def wait(self, *, within: float) -> None:
         """Wait for the tasks that run now, at most ``within`` seconds."""
         if self._tasks:
@@ -51,6 +60,17 @@ class BackgroundTasks:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s failed", self._purpose, exc_info=error)
+
+
+async def _kept(work: Callable[[], Coroutine[Any, Any, None]], *, what: str) -> None:
+    while True:
+        try:
+            await work()
+        except PLUGIN_FAULTS:
+            log.exception("%s failed; it is started again in %g s", what, RETRY_SECONDS)
+        else:
+            return
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def cancel_all(tasks: Collection[asyncio.Task[Any]]) -> None:

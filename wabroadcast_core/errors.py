@@ -14,6 +14,7 @@ BroadcastError
 ├── PluginError                plugins that cannot work together, fail or are missing
 ├── SetupError                 this installation cannot start as it is configured
 ├── UnavailableError           the store or Redis cannot be reached
+├── WorkerFault                a worker process that must be started again
 └── SendError                  how one send ended; raised by senders
     ├── Temporary              certainly not accepted, may work later
     ├── Rejected               this recipient cannot receive this message
@@ -25,7 +26,10 @@ BroadcastError
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
+
+LONGEST_WAIT: Final = 86_400.0  # seconds that a provider can make a message or a connection wait at once
+LONGEST_BELIEVED: Final = 32 * 86_400.0  # seconds; a longer wait is no wait but a mistake, such as a UNIX timestamp
 
 
 class BroadcastError(Exception):
@@ -160,6 +164,12 @@ class UnavailableError(BroadcastError):
         self.cause = cause
 
 
+class WorkerFault(BroadcastError):  # noqa: N818 - the fault of a process, not of a call
+    """A worker process that takes no more work: another process must take its place."""
+
+    code = "worker_fault"
+
+
 class SendError(BroadcastError):
     """A send that was not accepted. Senders raise one of its subclasses.
 
@@ -175,7 +185,29 @@ class SendError(BroadcastError):
         self.detail = detail
 
 
-class Temporary(SendError):  # noqa: N818 - reads as the outcome it is
+def bounded_wait(seconds: object) -> float | None:
+    """Return a wait that a provider asks for, at most a day; None if it is no number of seconds, or an absurd one."""
+    if not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_BELIEVED:
+        return None
+    return min(float(seconds), LONGEST_WAIT)
+
+
+class _WithWait(SendError):  # noqa: N818 - the base of two outcomes
+    """A send that may be repeated after a time. The time is bounded, because it comes from a provider."""
+
+    _retry_after: float | None = None
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait, at most a day; None where the provider gives no time, or an absurd one."""
+        return self._retry_after
+
+    @retry_after.setter
+    def retry_after(self, seconds: float | None) -> None:
+        self._retry_after = bounded_wait(seconds)
+
+
+class Temporary(_WithWait):
     """Certainly not accepted, but may work later. The message is retried; this uses one attempt.
 
     :param retry_after: seconds until the provider accepts the message again, where it says so.
@@ -185,7 +217,7 @@ class Temporary(SendError):  # noqa: N818 - reads as the outcome it is
 
     def __init__(self, reason: str = "", detail: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(reason, detail)
-        self.retry_after = retry_after  # seconds
+        self.retry_after = retry_after
 
 
 class Rejected(SendError):  # noqa: N818 - reads as the outcome it is
@@ -210,7 +242,7 @@ class BadMessage(SendError):  # noqa: N818 - reads as the outcome it is
 ThrottleScope = Literal["connection", "recipient", "new_contacts"]
 
 
-class Throttled(SendError):  # noqa: N818 - reads as the outcome it is
+class Throttled(_WithWait):
     """Sent too fast. The message is sent again without using an attempt; the pace slows down, then recovers.
 
     :param retry_after: seconds to wait before the next send, where the provider says so.
@@ -228,7 +260,7 @@ class Throttled(SendError):  # noqa: N818 - reads as the outcome it is
         scope: ThrottleScope = "connection",
     ) -> None:
         super().__init__(reason, detail)
-        self.retry_after = retry_after  # seconds
+        self.retry_after = retry_after
         self.scope = scope
 
 

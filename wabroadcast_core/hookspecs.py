@@ -269,7 +269,8 @@ class ChecksConnection(Protocol):
     async def check_connection(self) -> ConnectionEvent:
         """Request the state of the account from the provider.
 
-        Called in the web process when an operator tests the connection.
+        Called in the web process when an operator tests the connection, and now and then on the worker's event loop
+        while the connection is paused as ``disconnected``: it is resumed when the account is ``up``.
 
         :returns: ``up`` or ``down``, with the reason.
         :raises SendError: the provider cannot be reached or refuses the request; shown to the operator as ``down``.

@@ -71,6 +71,14 @@ class Keys:
         """Text: whether a number is on WhatsApp, as a provider reported recently."""
         return f"{self.namespace}:number-check:{number}"
 
+    def connection_check(self, connection_id: int) -> str:
+        """Mark that a disconnected connection was checked recently; it expires when the next check is due."""
+        return f"{self.namespace}:connection-check:{connection_id}"
+
+    def connection_check_count(self, connection_id: int) -> str:
+        """Number: how often a disconnected connection was checked."""
+        return f"{self.namespace}:connection-check:{connection_id}:count"
+
     def cache(self, connection_id: int, name: str) -> str:
         """Text: an entry in the cache of a connection's sender."""
         return f"{self.namespace}:cache:{connection_id}:{name}"

@@ -1,11 +1,14 @@
 """The plugin manager: finds plugins, orders them, calls their hooks and contains their errors."""
 
 import contextlib
+import copy
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import pluggy
@@ -15,6 +18,7 @@ from wabroadcast_core.hookspecs import NAMESPACE, ContactSource, FinishedMessage
 from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.models.receipt import Inbound
+from wabroadcast_core.plugin_faults import describe_fault
 from wabroadcast_core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -46,9 +50,13 @@ class Plugins:
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
         self._manager = manager
+        self._owners: dict[type[Any], str] = {}  # the plugins of the sender and contact source classes
         self.senders: Mapping[str, type[Sender]] = self._collect("sender", "wab_senders")
         self.contact_sources: Mapping[str, type[ContactSource]] = self._collect("contact source", "wab_contact_sources")
         self._before_send = self._implementations("wab_before_send")
+        self._files = {file: name for name, file in self._source_files()}
+        packages = {Path(file).parent: name for file, name in self._files.items()}
+        self._packages = {str(path): name for path, name in packages.items() if (path / "__init__.py").exists()}
 
     def sender(self, kind: str) -> type[Sender]:
         """Return the sender class of a kind.
@@ -75,7 +83,7 @@ class Plugins:
         for name, call in self._implementations("wab_blacklisted"):
             try:
                 reasons.update(call(numbers=numbers) or {})
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise PluginError(f"plugin {name} failed in wab_blacklisted: {_describe(error)}") from error
         return reasons
 
@@ -95,14 +103,20 @@ class Plugins:
         """Whether any plugin implements ``wab_before_send``."""
         return bool(self._before_send)
 
-    def before_send(self, message: OutgoingMessage) -> None:
+    def before_send(self, message: OutgoingMessage) -> Sequence[str]:
         """Pass a message to the plugins before it is sent; they may change it.
 
+        :returns: the plugins that changed it.
         :raises SendError: a plugin ends this attempt, as if the sender had raised the error.
         """
+        changers: list[str] = []
         for name, call in self._before_send:
             with _contained(name, "wab_before_send", passing=SendError):
+                before = copy.deepcopy(message)
                 call(message=message)
+                if message != before:
+                    changers.append(name)
+        return changers
 
     @property
     def has_blacklists(self) -> bool:
@@ -125,6 +139,15 @@ class Plugins:
     def inbound(self, message: Inbound, *, connection: str) -> None:
         """Notify the plugins that a person wrote to a connection."""
         self._notify("wab_inbound", message=message, connection=connection)
+
+    def owner_of(self, filename: str) -> str | None:
+        """Return the name of the plugin that a source file belongs to; None if it is of no plugin.
+
+        A file beside those of a plugin, in the same package, belongs to it too.
+        """
+        if filename in self._files:
+            return self._files[filename]
+        return self._packages.get(str(Path(filename).parent))
 
     def facts(self) -> list[PluginFacts]:
         """Return the installed plugins by name, the blocked ones included."""
@@ -149,6 +172,18 @@ class Plugins:
             settings=tuple(getattr(sys.modules.get(origin), "SETTINGS", ())),
         )
 
+    def _source_files(self) -> Iterator[tuple[str, str]]:
+        """Yield each plugin's name with the files of its hooks, its senders and its contact sources."""
+        for name, plugin in self._manager.list_name_plugin():
+            for hook in self._manager.get_hookcallers(plugin) or [] if plugin is not None else []:
+                for call in hook.get_hookimpls():
+                    if call.plugin is plugin:
+                        yield name, call.function.__code__.co_filename
+        for plugin_class, name in self._owners.items():
+            file = getattr(sys.modules.get(plugin_class.__module__), "__file__", None)
+            if file is not None:
+                yield name, file
+
     def _implementations(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
         calls = getattr(self._manager.hook, hook).get_hookimpls()
         return [(call.plugin_name, _take_arguments(call)) for call in reversed(calls)]
@@ -160,15 +195,14 @@ class Plugins:
 
     def _collect(self, what: str, hook: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        owners: dict[str, str] = {}
         for name, call in self._implementations(hook):
             for kind, plugin_class in _named_classes(name, hook, call):
                 if kind in found:
                     raise PluginError(
-                        f"two plugins provide the {what} kind {kind!r}: {owners[kind]} and {name}; "
+                        f"two plugins provide the {what} kind {kind!r}: {self._owners[found[kind]]} and {name}; "
                         "block one of them with WABROADCAST_BLOCKED_PLUGINS"
                     )
-                found[kind], owners[kind] = plugin_class, name
+                found[kind], self._owners[plugin_class] = plugin_class, name
         return found
 
 
@@ -275,9 +309,9 @@ def _short_name(plugin: object) -> str:
     return str(getattr(plugin, "__name__", type(plugin).__name__)).rpartition(".")[2]
 
 
-def _describe(error: Exception) -> str:
-    """Return the type of an error, and the text if it may be shown to users."""
-    return f"{type(error).__name__}: {error}" if isinstance(error, BroadcastError) else type(error).__name__
+def _describe(error: BaseException) -> str:
+    """Return the type of an error, with its text if it may be shown to users, or else with its place."""
+    return f"{type(error).__name__}: {error}" if isinstance(error, BroadcastError) else describe_fault(error)
 
 
 def _find(kinds: Mapping[str, Kind], kind: str, what: str) -> Kind:
@@ -294,5 +328,13 @@ def _contained(plugin: str, hook: str, *, passing: type[Exception] | tuple[()] =
         yield
     except passing:
         raise
-    except Exception:
-        log.exception("plugin %s failed in %s and is skipped for this call", plugin, hook)
+    except KeyboardInterrupt as error:
+        if threading.current_thread() is threading.main_thread():
+            raise  # a person pressed Ctrl-C
+        _log_failure(plugin, hook, error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it ends no process and no other call
+        _log_failure(plugin, hook, error)
+
+
+def _log_failure(plugin: str, hook: str, error: BaseException) -> None:
+    log.error("plugin %s failed in %s and is skipped for this call: %s", plugin, hook, describe_fault(error))

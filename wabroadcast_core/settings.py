@@ -155,6 +155,14 @@ class Settings(BaseSettings):
         ge=0,
         description="Time before an unknown message is sent again, where its broadcast has `onUnknown: resend`.",
     )
+    loop_warn_seconds: float = Field(
+        2,
+        gt=0,
+        description="Time after which a plugin that holds the event loop of a worker is named in the log.",
+    )
+    loop_restart_seconds: float = Field(
+        30, gt=0, description="Time after which a worker whose event loop is held ends and is started again."
+    )
     stop_seconds: float = Field(
         20, gt=0, description="Longest time that a stopping worker waits for its requests in flight."
     )

@@ -11,7 +11,7 @@ from huey.consumer import Worker as HueyWorker
 
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.engine.handlers import Handlers
-from wabroadcast_core.errors import BroadcastError
+from wabroadcast_core.errors import WorkerFault
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,9 @@ class Worker:
 
         :param burst: whether to end also when no more work is due.
         :param stop: the event that ends the work; None: only ``burst`` or an exception ends it.
-        :raises BroadcastError: the engine could not start, or the store and Redis turned out not to belong together.
+        :raises WorkerFault: the engine could not start, or its event loop has ended or is held for too long: start
+            another process, since a thread of this one may never end.
+        :raises SetupError: the store and Redis turned out not to belong together.
         """
         stop = stop or threading.Event()
         _tune_garbage_collector()
@@ -64,8 +66,8 @@ class Worker:
         idle = 0
         try:
             while not stop.wait(CHECK_SECONDS if burst else 1):
-                if self._handlers.loop.has_failed:
-                    raise BroadcastError("the engine cannot start: see the error in the log")
+                if (reason := self._handlers.loop.fault) is not None:
+                    raise WorkerFault(reason)
                 if (fault := self._broadcaster.context.pairing.fault) is not None:
                     raise fault
                 idle = idle + 1 if burst and self._is_idle() else 0
@@ -87,6 +89,21 @@ def _tune_garbage_collector() -> None:
     """Collect garbage less often: checking thousands of short-lived messages for cycles took a fifth of the time."""
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
+
+
+class _RedisAwayFilter(logging.Filter):
+    """Drops Huey's log lines about a Redis that takes no calls: its threads fail twice a second.
+
+    The engine logs the cause once, in words, and the return of Redis.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, redis.RedisError)
+
+
+for _name in ("huey.consumer", "huey.consumer.Worker", "huey.consumer.Scheduler"):
+    logging.getLogger(_name).addFilter(_RedisAwayFilter())
 
 
 class _CapacityWorker(HueyWorker):  # type: ignore[misc]  # huey has no types

@@ -413,6 +413,7 @@ class FakePace:
         self._answers = deque(answers)
         self.calls: list[tuple[Any, ...]] = []
         self.reports: list[SlotReport] = []
+        self.refused: list[float] = []  # for how long every message was throttled, at each throttling
 
     async def reserve(self, connection: ConnectionSnapshot, *, count: int, **asked: Any) -> Slots:
         del asked
@@ -429,8 +430,12 @@ class FakePace:
         del connection
         self.reports.append(report)
 
-    async def slow_down(self, connection_id: int, *, slot: float, wait: float | None) -> None:
+    async def slow_down(self, connection_id: int, *, slot: float, wait: float | None, refused: float = 0.0) -> None:
+        self.refused.append(refused)
         self.calls.append(("slow_down", connection_id, slot, wait))
+
+    async def end_silence(self, connection_id: int) -> None:
+        self.calls.append(("end_silence", connection_id))
 
 
 def slots(*times: float, next_at: float = START) -> Slots:
@@ -468,7 +473,8 @@ class FakeLimiter:
         self.cold = False
         self.primed.append((connection_id, recent, now))
 
-    async def slow_down(self, connection_id: int, *, slot: float, wait: float | None) -> None:
+    async def slow_down(self, connection_id: int, *, slot: float, wait: float | None, refused: float = 0.0) -> None:
+        del refused
         if self.error is not None:
             raise self.error
         self.slowed.append((connection_id, slot, wait))

@@ -113,3 +113,23 @@ async def test_background_tasks_are_waited_for_no_longer_than_allowed() -> None:
     await tasks.wait(within=5)
     assert (tasks.is_idle, loop.time()) == (False, 8)
     await tasks.cancel()
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), SystemExit(1)], ids=["bug", "exit"])
+@simulated
+async def test_a_task_that_must_live_is_started_again_until_it_returns(
+    caplog: pytest.LogCaptureFixture, error: BaseException
+) -> None:
+    endings: list[BaseException | None] = [error, error, None]
+
+    async def work() -> None:
+        await asyncio.sleep(0.1)
+        if (ending := endings.pop(0)) is not None:
+            raise ending
+
+    tasks = BackgroundTasks("background work")
+    tasks.keep(work, what="listening")
+    await tasks.wait_all()
+
+    assert endings == []
+    assert caplog.text.count("listening failed; it is started again") == 2

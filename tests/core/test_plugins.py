@@ -1,8 +1,12 @@
 """The plugin manager: which plugins are refused, whose errors are contained, in which order plugins are called."""
 
+import asyncio
 import inspect
 import logging
+import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -15,6 +19,7 @@ from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import Inbound
 from wabroadcast_core.plugins import build_plugins
 from wabroadcast_core.settings import Settings
+from wabroadcast_plugins.senders import waha
 
 HOOKS = {name: hook for name, hook in vars(Hooks).items() if name.startswith("wab_")}
 MESSAGE = OutgoingMessage(message_id="job-0", number="+6281234567890", type="text", text="Halo")
@@ -300,9 +305,54 @@ def test_any_other_failing_plugin_is_logged_by_name_and_skipped(caplog: pytest.L
 
     assert valid == {"+62811": "one on main"}
     hooks = ["validate_numbers", "before_send", "messages_finished", "broadcast_changed", "inbound"]
-    assert [record.getMessage() for record in caplog.records] == [
-        f"plugin Broken failed in wab_{name} and is skipped for this call" for name in hooks
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.partition(" and is skipped for this call: ")[0] for line in lines] == [
+        f"plugin Broken failed in wab_{name}" for name in hooks
     ]
+    assert all(re.search(r": LookupError at core/test_plugins\.py:\d+$", line) for line in lines)
+    assert "+6281234567890" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [SystemExit("S3CRET"), KeyboardInterrupt("S3CRET")], ids=["exit", "interrupt"])
+def test_a_hook_that_tries_to_end_the_process_is_skipped(
+    caplog: pytest.LogCaptureFixture, error: BaseException
+) -> None:
+    class Leaving:
+        @hookimpl
+        def wab_messages_finished(self) -> None:
+            raise error
+
+    plugins = build_plugins([Leaving()], discover=False)
+
+    with ThreadPoolExecutor() as threads:
+        threads.submit(plugins.messages_finished, []).result()
+
+    assert f"wab_messages_finished and is skipped for this call: {type(error).__name__} at" in caplog.text
+    assert "S3CRET" not in caplog.text
+
+
+def test_the_plugins_that_change_a_message_are_named() -> None:
+    class Reads:
+        @hookimpl
+        def wab_before_send(self, message: OutgoingMessage) -> None:
+            assert message.content
+
+    class Breaks:
+        @hookimpl
+        def wab_before_send(self, message: OutgoingMessage) -> None:
+            message.content = None  # type: ignore[assignment]  # a bug
+
+    plugins = build_plugins([NamedPlugin(Reads()), NamedPlugin(Breaks())], discover=False)
+
+    assert plugins.before_send(replace(MESSAGE, content={"type": "text"})) == ["Breaks"]
+
+
+def test_the_plugin_of_a_source_file_is_known() -> None:
+    plugins = build_plugins([NamedPlugin(Broken())], discover=True)
+
+    assert plugins.owner_of(__file__) == "Broken"
+    assert plugins.owner_of(inspect.getfile(waha)) == "builtin.waha"
+    assert plugins.owner_of(inspect.getfile(asyncio)) is None
 
 
 def test_a_plugin_may_end_a_send() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -154,6 +155,90 @@ def test_the_error_about_a_redis_address_does_not_show_its_password(serve: Serve
     log = server.log.read_text()
     assert "WABROADCAST_REDIS_URL" in log
     assert "s3cret" not in log
+
+
+def test_a_server_whose_redis_is_away_says_so_in_a_sentence_and_fills_no_log(serve: Serve) -> None:
+    with contextlib.closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))  # nothing listens there
+        server = serve("--port", "0", WABROADCAST_REDIS_URL=f"redis://127.0.0.1:{taken.getsockname()[1]}/0")
+        time.sleep(6)
+
+    sentence = "Redis cannot be reached: start it, or correct WABROADCAST_REDIS_URL"
+    log = server.log.read_text().splitlines()
+    assert f"NOTHING IS SENT YET: {sentence}" in server.output.read_text()
+    assert any(sentence in line for line in log)
+    assert not [line for line in log if "huey" in line]
+    assert len(log) <= 12, log
+
+
+HOLDING_PLUGIN = """
+import time
+from pathlib import Path
+
+from wabroadcast_core import Accepted, Capabilities, Model, hookimpl
+
+MARK = Path(__file__).with_name("held")
+
+
+class HoldingSender:
+    kind = "holding"
+    Settings = Model
+    capabilities = Capabilities()
+
+    def __init__(self, settings, context):
+        pass
+
+    async def send(self, message):
+        if not MARK.exists():
+            MARK.touch()
+            time.sleep(3_600)
+        return Accepted("1")
+
+
+@hookimpl
+def wab_senders():
+    return [HoldingSender]
+"""
+
+
+def install_plugin(folder: Path, name: str, source: str) -> None:
+    """Install a plugin into a folder of ``PYTHONPATH``."""
+    information = folder / f"{name}-1.0.dist-info"
+    information.mkdir(parents=True)
+    (folder / f"{name}.py").write_text(source)
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(f"[wabroadcast]\n{name} = {name}\n")
+
+
+def test_a_worker_whose_event_loop_a_plugin_holds_is_named_and_started_again(
+    serve: Serve, until: Until, tmp_path: Path
+) -> None:
+    install_plugin(tmp_path / "plugins", "holds", HOLDING_PLUGIN)
+    path = os.pathsep.join([str(tmp_path / "plugins"), os.environ.get("PYTHONPATH", "")])
+    server = serve("--port", "0", PYTHONPATH=path, WABROADCAST_LOOP_RESTART_SECONDS="4")
+    put = httpx.put(f"{server.url}/connections/main", json={"sender": "holding", "lanes": 1}, timeout=30)
+    assert put.status_code == 200, put.text
+
+    body = {
+        "name": "Promo",
+        "message": {"type": "text", "text": "Halo"},
+        "connection": "main",
+        "recipients": [{"number": f"+62812345678{place:02}"} for place in range(5)],
+    }
+    submitted = httpx.post(f"{server.url}/broadcast", json=body, timeout=30)
+    assert submitted.status_code == 202, submitted.text
+    job_id = submitted.json()["jobId"]
+
+    def counts() -> dict[str, int]:
+        return dict(server.get(f"/broadcast/{job_id}/status").json()["counts"])
+
+    until(lambda: counts()["sent"] + counts()["unknown"] == 5, seconds=120)
+
+    log = server.log.read_text()
+    assert 1 <= counts()["unknown"] <= 5  # its request may have left
+    assert re.search(r"is held by plugin holds at plugins/holds\.py:\d+ in send", log)
+    assert "the event loop has been held for" in log
+    assert "worker 1 has ended (exit status 1): restarting it" in log
 
 
 def test_with_a_key_other_callers_are_refused_and_the_key_is_not_shown(serve: Serve) -> None:

@@ -22,6 +22,7 @@ from wabroadcast_core.errors import BroadcastError, InvalidInputError, SourceErr
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, SkipReason
+from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.rendering.placeholders import check_placeholders
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -73,8 +74,8 @@ class _Preparation:
             if error.code == "plugin":
                 raise  # a blacklist plugin failed: no recipient is messaged until it works
             self._fail(row, str(error))
-        except Exception as error:
-            log.exception("broadcast %s: its contact source raised an unexpected error", row["job_id"])
+        except PLUGIN_FAULTS as error:
+            log.error("broadcast %s: its contact source failed: %s", row["job_id"], describe_fault(error))  # noqa: TRY400 - its text may hold anything
             self._fail(row, f"the contact source failed with {type(error).__name__}: see the log of the worker")
 
     def _begin(self) -> RowMapping | None:

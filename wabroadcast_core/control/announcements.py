@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import redis
 import redis.asyncio
@@ -21,7 +21,7 @@ SILENCE_SECONDS = 5.0  # without a message, before a ping shows whether Redis is
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """Either the messages that running turns must drop, or with ``wake`` a connection that has new work.
+    """Either the messages that running turns must drop, or a connection with news: ``wake`` or ``resumed``.
 
     A message must be dropped if it matches all of the other fields that are set.
     """
@@ -32,14 +32,16 @@ class Announcement:
     connection: int | None = None  # the store's id of a connection
     numbers: Collection[str] = ()  # E.164 numbers of recipients
     wake: int | None = None  # the store's id of the connection that has new work
+    resumed: int | None = None  # the store's id of a connection whose waits a person has ended
 
     def concerns(self, connection_id: int, claimed: Claimed) -> bool:
-        """Return whether a message must be dropped. Not for an announcement with ``wake``.
+        """Return whether a message must be dropped. Not for news of a connection.
 
         :param connection_id: the connection that has claimed the message.
         """
         return (
             self.wake is None
+            and self.resumed is None
             and self.connection in {None, connection_id}
             and self.broadcast in {None, claimed.broadcast_id}
             and self.batch in {None, claimed.batch}
@@ -55,11 +57,27 @@ class Announcement:
     def from_json(cls, text: str | bytes) -> "Announcement":
         """Parse a published text.
 
-        :raises ValueError: it is not JSON.
-        :raises TypeError: its fields are not those of an announcement.
+        :raises ValueError: it is not the JSON of an announcement.
         """
-        fields = json.loads(text)
-        return cls(**{**fields, "numbers": frozenset(fields.get("numbers", ()))})
+        try:
+            fields = json.loads(text)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+        numbers = fields.pop("numbers", []) if isinstance(fields, dict) else None
+        if not (_is_list_of_texts(numbers) and all(map(_is_id, fields.values()))):
+            raise ValueError("a field is of a wrong type")
+        try:
+            return cls(**fields, numbers=frozenset(numbers))
+        except TypeError as error:
+            raise ValueError("a field has an unknown name") from error
+
+
+def _is_id(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _is_list_of_texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def announce(client: "redis.Redis", keys: Keys, announcement: Announcement) -> None:
@@ -108,7 +126,7 @@ async def _next_message(channel: redis.asyncio.client.PubSub) -> dict[str, Any]:
 def _pass_on(data: bytes, on_announcement: Callable[[Announcement], None]) -> None:
     try:
         announcement = Announcement.from_json(data)
-    except (ValueError, TypeError):
+    except ValueError:
         log.warning("an announcement has an unknown form and is ignored: turns see the change at their next claim")
         return
     on_announcement(announcement)

@@ -136,12 +136,15 @@ class Ledger:
         """
         await self._group_commit.run(lambda unit: opt_out(unit, number, reason=reason, source=source))
 
-    async def resume_connection(self, connection_id: int) -> None:
+    async def resume_connection(self, connection_id: int, *, paused_for: str | None = None) -> None:
         """Resume a connection that was paused automatically, and wake the connections with work.
 
         A connection that a person paused stays paused: its pause has no reason.
+
+        :param paused_for: resume it only if it is still paused for this reason.
         """
-        name = await self._group_commit.run(partial(_resume_connection, connection_id=connection_id))
+        resume = partial(_resume_connection, connection_id=connection_id, paused_for=paused_for)
+        name = await self._group_commit.run(resume)
         if name is not None:
             log.info("connection %s is resumed: its provider reports that it is up", name)
             await self._wake_connections(lambda _: True)
@@ -208,10 +211,10 @@ def _pause_broadcast(unit: UnitOfWork, *, broadcast_id: int, reason: str) -> str
     return job_id
 
 
-def _resume_connection(unit: UnitOfWork, *, connection_id: int) -> str | None:
+def _resume_connection(unit: UnitOfWork, *, connection_id: int, paused_for: str | None) -> str | None:
     """Resume a connection that was paused automatically. Return its name, or None if nothing changed."""
     row = connection_store.get_connection(unit.conn, connection_id)
-    if row is None or row["state_reason"] is None:
+    if row is None or row["state_reason"] is None or paused_for not in {None, row["state_reason"]}:
         return None
     if not connection_store.set_state(unit.conn, connection_id, ConnectionState.ACTIVE, reason=None, now=unit.now):
         return None

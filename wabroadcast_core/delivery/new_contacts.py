@@ -31,6 +31,10 @@ class NewContactGate:
         until = self._clock.steady.now() + seconds
         self._closed_until[connection_id] = max(until, self._closed_until.get(connection_id, 0.0))
 
+    def open(self, connection_id: int) -> None:
+        """Send to new contacts again through this connection."""
+        self._closed_until.pop(connection_id, None)
+
     async def hold_back(self, connection_id: int, claimed: Sequence[Claimed]) -> Sequence[Claimed]:
         """Return the claimed messages that may be sent; the others wait until the connection is open again.
 

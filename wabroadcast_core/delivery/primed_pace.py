@@ -51,13 +51,18 @@ class PrimedPace:
         with self._reporting(connection.id, report) as whole, contextlib.suppress(ColdPaceError):
             await self._pace.report(connection.id, connection.limits, whole)
 
-    async def slow_down(self, connection_id: int, *, slot: float, wait: float | None) -> None:
-        """Lower the connection's rate, and start nothing for ``wait`` seconds if they are given.
+    async def slow_down(self, connection_id: int, *, slot: float, wait: float | None, refused: float = 0.0) -> None:
+        """Lower the connection's rate as :meth:`Pace.slow_down` does.
 
         While Redis is away this does nothing: nothing is sent then.
         """
         with contextlib.suppress(redis.RedisError):
-            await self._pace.slow_down(connection_id, slot=slot, wait=wait)
+            await self._pace.slow_down(connection_id, slot=slot, wait=wait, refused=refused)
+
+    async def end_silence(self, connection_id: int) -> None:
+        """Send again at the connection's rate. While Redis is away this does nothing: the next probe does it."""
+        with contextlib.suppress(redis.RedisError):
+            await self._pace.end_silence(connection_id)
 
     @contextlib.contextmanager
     def _reporting(self, connection_id: int, report: SlotReport | None) -> Iterator[SlotReport]:

@@ -79,6 +79,7 @@ class Scheduler:
             return
         now = self._now()
         live.reserving.learn(now - asked_at, now=now)
+        live.is_probing = live.is_probing or slots.is_probe
         self._pace.learn(slots, requested=requested, now=now)
         self._queue.next_of |= slots.next_of
         if not candidates or any(

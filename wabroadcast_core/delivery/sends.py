@@ -5,7 +5,7 @@ import contextlib
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from wabroadcast_core.background import BackgroundTasks, cancel_all
@@ -18,11 +18,12 @@ from wabroadcast_core.delivery.primed_pace import PrimedPace
 from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, SendError
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
-from wabroadcast_core.models.status import SkipReason
+from wabroadcast_core.models.status import SENT, MessageStatus, SkipReason
 from wabroadcast_core.outcomes import classify
 from wabroadcast_core.outcomes.circuit_breaker import CircuitBreakers, LostAnswers
 from wabroadcast_core.outcomes.classify import Circumstances, Ending
 from wabroadcast_core.outcomes.recorder import Recorder, Result
+from wabroadcast_core.plugin_faults import describe_fault
 from wabroadcast_core.store.outcomes import Outcome
 from wabroadcast_core.transport.live_senders import CURRENT_START, LiveConnection
 
@@ -43,7 +44,8 @@ class SendTasks:
     at once, one task sends many. Each step of the loop makes one more, so a send that waits for an answer delays no
     other.
 
-    :param before_send: called before each send; may raise a SendError. None: there is no such hook.
+    :param before_send: called before each send; returns the plugins that changed the message; may raise a SendError.
+        None: there is no such hook.
     :param stopping: set once nothing new may leave.
     :param resend_seconds: after which an unknown message is sent again, where its broadcast is set so.
     """
@@ -60,7 +62,7 @@ class SendTasks:
         background: BackgroundTasks,
         stopping: asyncio.Event,
         resend_seconds: float,
-        before_send: Callable[[OutgoingMessage], None] | None = None,
+        before_send: Callable[[OutgoingMessage], Sequence[str]] | None = None,
     ) -> None:
         self._clock = clock
         self._ledger = ledger
@@ -149,12 +151,13 @@ class SendTasks:
         key = pending.claimed.key
         self._under_way[key] = (slot_time, task)
         left = False
+        changers: Sequence[str] = ()
         try:
             _take_slot(live, pending, at=slot_time)
             if live.checks_numbers:
                 await self._check_number(live, pending)
             if self._before_send is not None:
-                self._before_send(pending.message)
+                changers = self._before_send(pending.message)
             left = True
             answer = _as_accepted(await live.sender.send(pending.message))
             outcome = classify.accepted(answer, pending.claimed, connection_id=live.snapshot.id, started_at=started_at)
@@ -167,16 +170,33 @@ class SendTasks:
             outcome = self._withhold(error, pending)
         except Dropped:
             outcome = self._not_left(pending)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is classified, and stops no other send
-            outcome = self._classify(error, live, pending)
-        live.in_flight -= 1
+        except GeneratorExit:  # the loop has ended
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises is classified, and stops no other send
+            outcome = self._classify(error, live, pending, changers=changers)
         del self._under_way[key]
+        self._end(live, pending, outcome, started_at=started_at, left=left)
+
+    def _end(
+        self, live: LiveConnection, pending: PendingSend, outcome: Outcome, *, started_at: float, left: bool
+    ) -> None:
+        """Record the outcome of a send, and count it for others."""
+        live.in_flight -= 1
+        if outcome.status is SENT or outcome.status is MessageStatus.FAILED:
+            self._note_answer(live)
         tried = outcome.connection_id is not None  # otherwise it was given back or skipped
         self._recorder.add(Result(pending.claimed, outcome, started_at if tried else None, left=left))
         if (ended := self._ended.get(live.snapshot.id)) is not None:
             ended.set()
         if not self._stopping.is_set():  # a stop ends sends without an answer: that is not the provider's fault
             self._count(outcome, connection_id=live.snapshot.id, broadcast_id=pending.broadcast.id)
+
+    def _note_answer(self, live: LiveConnection) -> None:
+        """Note that the provider did not throttle a message; if it throttled all before, end the silence."""
+        live.refused_since = None
+        if live.is_probing:
+            live.is_probing, live.cool_until = False, 0.0
+            self._background.spawn(self._pace.end_silence(live.snapshot.id))
 
     def _count(self, outcome: Outcome, *, connection_id: int, broadcast_id: int) -> None:
         """Pause the connection or the broadcast if too many outcomes are alike and not good."""
@@ -218,15 +238,16 @@ class SendTasks:
             return classify.skipped(pending.claimed, SkipReason.NOT_ON_WHATSAPP)
         return classify.given_back(pending.claimed, now=self._clock.now(), wait=error.wait, reason="not_found_yet")
 
-    def _classify(self, error: Exception, live: LiveConnection, pending: PendingSend) -> Outcome:
-        if not isinstance(error, SendError):
-            log.error(
-                "connection %s: its sender %s has a bug and raised %s: the message failed",
-                live.snapshot.name,
-                live.snapshot.sender,
-                type(error).__name__,
-            )
+    def _classify(
+        self, error: BaseException, live: LiveConnection, pending: PendingSend, *, changers: Sequence[str]
+    ) -> Outcome:
+        """Return the outcome of a send that raised an exception, and start what follows from it for others.
+
+        :param changers: the plugins that changed the message before the send.
+        """
         ending = classify.not_accepted(error, self._circumstances(live, pending))
+        if not isinstance(error, SendError):
+            ending.outcome.detail = _blame(error, live, changers)
         if ending.consequence == "close_to_new_contacts":
             self._new_contacts.close(live.snapshot.id, seconds=ending.wait or 0)
         elif (follow_up := self._follow_up(ending, error, live, pending)) is not None:
@@ -235,14 +256,16 @@ class SendTasks:
         return ending.outcome
 
     def _follow_up(
-        self, ending: Ending, error: Exception, live: LiveConnection, pending: PendingSend
+        self, ending: Ending, error: BaseException, live: LiveConnection, pending: PendingSend
     ) -> Coroutine[Any, Any, None] | None:
         """Return what an outcome means for other messages, as work to be done."""
         match ending.consequence:
             case "slow_down":
                 wait = ending.wait or (None if live.snapshot.limits.rate else UNPACED_WAIT)
-                live.cool_until = max(live.cool_until, self._clock.steady.now() + (wait or 0))
-                return self._pace.slow_down(live.snapshot.id, slot=pending.slot, wait=wait)
+                now = self._clock.steady.now()
+                live.cool_until = max(live.cool_until, now + (wait or 0))
+                refused = live.refused_for(now=now)
+                return self._pace.slow_down(live.snapshot.id, slot=pending.slot, wait=wait, refused=refused)
             case "pause_broadcast" if isinstance(error, BadMessage):
                 return self._ledger.pause_broadcast(pending.broadcast.id, reason=str(error))
             case "pause_connection" if isinstance(error, ConnectionDown):
@@ -275,6 +298,28 @@ def _take_slot(live: LiveConnection, pending: PendingSend, *, at: float) -> None
         raise Dropped
     live.note_start(pending.slot, pending.shift, at=at)
     CURRENT_START.set((live, pending.slot, pending.shift))
+
+
+def _blame(error: BaseException, live: LiveConnection, changers: Sequence[str]) -> str:
+    """Log a bug of a plugin: of the sender, or of the plugins that changed the message before it.
+
+    :returns: the detail of the outcome.
+    """
+    name, sender, fault = live.snapshot.name, live.snapshot.sender, describe_fault(error)
+    kind = type(error).__name__
+    if not changers:
+        log.error("connection %s: its sender %s has a bug and raised %s: the message failed", name, sender, fault)
+        return kind
+    plugins = " and ".join(changers)
+    log.error(
+        "connection %s: plugin %s changed the message in wab_before_send, and the sender %s cannot send it (%s): the "
+        "message failed",
+        name,
+        plugins,
+        sender,
+        fault,
+    )
+    return f"{kind}, after plugin {plugins} changed the message"
 
 
 def _as_accepted(answer: object) -> Accepted:

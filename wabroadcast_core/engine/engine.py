@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import redis
@@ -14,6 +15,7 @@ from wabroadcast_core.control.announcements import listen
 from wabroadcast_core.engine.parts import EngineParts
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.recovery.intents import SealedError
+from wabroadcast_core.redis_access.probe import describe_failure
 
 log = logging.getLogger(__name__)
 
@@ -47,23 +49,40 @@ class Engine:
 
     async def begin(self) -> None:
         """Take a worker id and recover what dead workers left; waits until the store and Redis can be reached."""
-        while True:
-            try:
-                await asyncio.to_thread(self._context.pairing.confirm)
-                await self._parts.lease.begin()
-                break
-            except AWAY as error:
-                log.warning("this process takes no work yet: %s; next attempt in %g s", _cause(error), RETRY_SECONDS)
-                await asyncio.sleep(RETRY_SECONDS)
-        parts, keys = self._parts, self._context.keys
-        for loop in (
-            listen(parts.client, keys, on_announcement=parts.on_announcement),
-            parts.redis_return.watch(),
-            self._keep_lease(),
-            self._repeat(self._recover, what="recovery"),
-            self._repeat(parts.unknown_outcomes.settle_all, what="settling unknown messages"),
+        cause = ""
+        while (found := await self._try_to_begin()) is not None:
+            if found != cause:
+                log.warning("this process takes no work yet: %s; it is tried again every %g s", found, RETRY_SECONDS)
+            cause = found
+            await asyncio.sleep(RETRY_SECONDS)
+        if cause:
+            log.warning("the store and Redis take calls: this process begins to work")
+        self._start_loops()
+
+    async def _try_to_begin(self) -> str | None:
+        """Take a worker id. Return why that failed."""
+        try:
+            await asyncio.to_thread(self._context.pairing.confirm)
+            await self._parts.lease.begin()
+        except AWAY as error:
+            return _cause(error)
+        return None
+
+    def _start_loops(self) -> None:
+        """Start the background loops. Each must live as long as the engine."""
+        parts, keep = self._parts, self._parts.background.keep
+        keep(
+            lambda: listen(parts.client, self._context.keys, on_announcement=parts.on_announcement),
+            what="listening to announcements",
+        )
+        keep(parts.redis_return.watch, what="watching Redis")
+        keep(self._keep_lease, what="keeping the lease")
+        for work, what in (
+            (self._recover, "recovery"),
+            (parts.unknown_outcomes.settle_all, "settling unknown messages"),
+            (parts.connection_checks.check_all, "checking disconnected connections"),
         ):
-            parts.background.spawn(loop)
+            keep(partial(self._repeat, work, what=what), what=what)
 
     async def end(self) -> None:
         """Claim nothing more, wait for what is under way, record it, end the lease."""
@@ -130,5 +149,5 @@ class Engine:
 def _cause(error: Exception) -> str:
     """Return what is missing, for a log line: the store, Redis, or this worker's claims."""
     if isinstance(error, redis.RedisError):
-        return f"Redis cannot be reached ({type(error).__name__})"
+        return describe_failure(error)
     return str(error) or "another worker settled the claims of this one, which continues under a new id"

@@ -1,6 +1,7 @@
 """The event loop of a worker process, in a thread of its own, and the methods by which other threads use it."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import resource
@@ -10,11 +11,14 @@ import threading
 from wabroadcast_core.background import cancel_all
 from wabroadcast_core.context import Context
 from wabroadcast_core.engine.engine import Engine
+from wabroadcast_core.engine.watchdog import LoopWatchdog
 from wabroadcast_core.errors import SetupError
+from wabroadcast_core.plugin_faults import describe_fault
 
 log = logging.getLogger(__name__)
 
 OPEN_FILES = 65_536  # each open request takes one
+END_CHECK_SECONDS = 0.2  # between two checks whether a loop that is to stop is held
 SWITCH_SECONDS = 0.00005  # how long a thread may hold the interpreter while the loop or a store thread waits for it
 
 
@@ -33,8 +37,16 @@ class EngineLoop:
         self._built = threading.Event()
         self.has_failed = False  # the engine could not start; the reason is in the log
         self._thread = threading.Thread(target=self._run, args=(context,), name="wabroadcast-loop", daemon=True)
+        self._restart_seconds = context.settings.loop_restart_seconds
+        self._is_stopping = False
         self._thread.start()
         self._built.wait()
+        self._watchdog = LoopWatchdog(
+            self._loop,
+            self._thread.ident or 0,
+            warn_seconds=context.settings.loop_warn_seconds,
+            owner_of=context.plugins.owner_of,
+        )
 
     @property
     def turns(self) -> int:
@@ -48,7 +60,23 @@ class EngineLoop:
         While Redis takes no calls they do not read the queue: the engine finds out when it does again.
         """
         is_away = self._engine is not None and self._engine.is_redis_away
-        return not self.has_failed and not is_away and self.turns < self._capacity
+        is_held = self._watchdog.is_held
+        return not self.has_failed and not is_away and not is_held and self.turns < self._capacity
+
+    @property
+    def fault(self) -> str | None:
+        """Why this process must be restarted; None if it need not be."""
+        if self.has_failed:
+            return "the engine cannot start: see the error in the log"
+        if not self._thread.is_alive():
+            return "the event loop has ended: see the error in the log"
+        if self._is_stuck:
+            return f"the event loop has been held for {self._watchdog.held_seconds:.0f} s: see the log for the plugin"
+        return None
+
+    @property
+    def _is_stuck(self) -> bool:
+        return self._watchdog.held_seconds >= self._restart_seconds
 
     @property
     def is_idle(self) -> bool:
@@ -66,21 +94,47 @@ class EngineLoop:
             self._loop.call_soon_threadsafe(self._engine.process_webhooks, connection_id)
 
     def stop(self) -> None:
-        """Stop the engine gracefully, then the loop. Return when the thread has ended."""
-        if self._thread.is_alive():
-            asyncio.run_coroutine_threadsafe(self._stop_engine(), self._loop).result()
-            self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        """Stop the engine gracefully, then the loop. Return when the thread has ended, or is held for too long."""
+        self._is_stopping = True
+        try:
+            if self._thread.is_alive() and not self._await_end():
+                log.error("the event loop is held: this process ends without it, and recover settles its messages")
+                return
+            self._thread.join()
+        finally:
+            self._watchdog.stop()
+
+    def _await_end(self) -> bool:
+        """Wait for the end of the engine, then stop the loop. Return False if the loop is held."""
+        ending = asyncio.run_coroutine_threadsafe(self._stop_engine(), self._loop)
+        while not ending.done():
+            if self._is_stuck:
+                return False
+            concurrent.futures.wait([ending], timeout=END_CHECK_SECONDS)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        ending.result()
+        return True
 
     def _run(self, context: Context) -> None:
         asyncio.set_event_loop(self._loop)
         self._start_task = self._loop.create_task(self._start_engine(context))
         self._start_task.add_done_callback(self._on_started)
         try:
-            self._loop.run_forever()
+            self._run_loop()
         finally:
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
+
+    def _run_loop(self) -> None:
+        """Run the loop until it is stopped. A SystemExit or KeyboardInterrupt in any task ends ``run_forever``."""
+        while True:
+            try:
+                self._loop.run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:
+                log.error("a plugin tried to end this process (%s): the work goes on", describe_fault(error))  # noqa: TRY400 - its text may hold anything
+                if not self._is_stopping:
+                    continue
+            return
 
     async def _start_engine(self, context: Context) -> None:
         try:

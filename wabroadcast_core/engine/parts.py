@@ -18,6 +18,7 @@ from wabroadcast_core.delivery.resources import TurnResources
 from wabroadcast_core.delivery.sends import SendTasks
 from wabroadcast_core.delivery.turns import Turns
 from wabroadcast_core.delivery.wakeups import Wakeups
+from wabroadcast_core.engine.connection_checks import ConnectionChecks
 from wabroadcast_core.engine.redis_return import RedisReturn
 from wabroadcast_core.engine.unknown_outcomes import UnknownOutcomes
 from wabroadcast_core.hookspecs import FinishedMessage
@@ -88,7 +89,7 @@ class EngineParts:
     def _build_delivery(self, context: Context) -> None:
         """Build what brings messages from the store to their senders."""
         clock, steady, put_aside = self.clock, self.clock.steady, self.recorder.put_aside
-        new_contacts = NewContactGate(self._ledger, clock=clock, put_aside=put_aside)
+        new_contacts = self._new_contacts = NewContactGate(self._ledger, clock=clock, put_aside=put_aside)
         self.sends = SendTasks(
             clock=clock,
             ledger=self._ledger,
@@ -146,6 +147,13 @@ class EngineParts:
         """Build what restores work after crashes."""
         settings = self._settings
         self.unknown_outcomes = UnknownOutcomes(ledger=self._ledger, live_senders=self.live_senders, clock=self.clock)
+        self.connection_checks = ConnectionChecks(
+            ledger=self._ledger,
+            live_senders=self.live_senders,
+            client=self.client,
+            keys=context.keys,
+            first_wait=settings.recover_seconds,
+        )
         self.redis_return = RedisReturn(
             self.client,
             context.redis_breaker,
@@ -166,6 +174,10 @@ class EngineParts:
 
     def on_announcement(self, announcement: Announcement) -> None:
         """Pass an announcement on to all that hold messages."""
+        if announcement.resumed is not None:
+            self.live_senders.end_wait(announcement.resumed)
+            self._new_contacts.open(announcement.resumed)
+            return
         self.sends.on_announcement(announcement)
         self.turns.on_announcement(announcement)
 

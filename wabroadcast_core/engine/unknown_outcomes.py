@@ -12,6 +12,7 @@ from wabroadcast_core.hookspecs import FindsMessages
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.outcomes.receipts import apply_receipts
+from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import unknown as unknown_store
 from wabroadcast_core.store.group_commit import UnitOfWork
@@ -76,9 +77,9 @@ class UnknownOutcomes:
                 found: object = await sender.find_message(message.message_id, message.number)
         except (SendError, TimeoutError):
             return
-        except Exception as error:  # noqa: BLE001 - a bug of a plugin leaves the message unknown
-            kind = type(error).__name__  # its text may hold anything
-            log.error("connection %s: its sender failed to look up a message (%s): %s", connection.name, kind, STAYS)  # noqa: TRY400 - as above
+        except PLUGIN_FAULTS as error:  # a bug of a plugin leaves the message unknown
+            fault = describe_fault(error)
+            log.error("connection %s: its sender failed to look up a message (%s): %s", connection.name, fault, STAYS)  # noqa: TRY400 - its text may hold anything
             return
         if found is None:
             await self._ledger.transact(lambda unit: _release(unit, [message.key]))

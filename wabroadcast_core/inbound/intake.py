@@ -19,6 +19,7 @@ from wabroadcast_core.hookspecs import ParsesWebhooks
 from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.models.status import Rank
+from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import webhook_calls as call_store
@@ -158,8 +159,12 @@ def _verify(
         answer = verifiers.verify(snapshot, call.request)
     except BroadcastError as error:
         call.answer.set_exception(error)
-    except Exception as error:
-        log.exception("connection %s: its sender failed to verify a webhook call; the call is refused", snapshot.name)
+    except PLUGIN_FAULTS as error:
+        log.error(  # noqa: TRY400 - the error's text may hold anything
+            "connection %s: its sender failed to verify a webhook call; the call is refused: %s",
+            snapshot.name,
+            describe_fault(error),
+        )
         reason = f"the call cannot be verified, because the sender failed: {type(error).__name__}"
         call.answer.set_exception(WebhookRefusedError(reason))
     else:

@@ -7,7 +7,7 @@ follows from them for others comes after it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -22,6 +22,7 @@ from wabroadcast_core.inbound.hidden_numbers import fill_in_numbers
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, ProviderEvents, Receipt
 from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords, forms_of, is_opt_out, opt_in, opt_out
 from wabroadcast_core.outcomes.receipts import Failure, apply_receipts
+from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import webhook_calls as call_store
@@ -31,9 +32,12 @@ from wabroadcast_core.transport.live_senders import LiveSenders
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+AnyEvent = TypeVar("AnyEvent", bound=Receipt | Inbound | ConnectionEvent)
 
 AT_ONCE = 500  # calls in one transaction
 STOPPED_BY_REPLY = "wrote a stop word"
+EARLIEST = 946_684_800.0  # UNIX seconds: the year 2000; no provider reports an earlier event
+CLOCKS_APART = 86_400.0  # seconds by which a provider's clock may be ahead of ours
 DISCONNECTED = "disconnected"  # the reason of a connection that its provider reports as down
 
 
@@ -170,9 +174,9 @@ class InboundProcessor:
             for _, request in calls:
                 try:
                     events += sender.parse_webhook(request)
-                except Exception as error:  # noqa: BLE001 - a bug of the sender, whose text may hold anything
-                    kind = type(error).__name__
-                    log.error("connection %s: a webhook call cannot be parsed and is dropped: %s", name, kind)  # noqa: TRY400 - as above
+                except PLUGIN_FAULTS as error:  # a bug of the sender
+                    fault = describe_fault(error)
+                    log.error("connection %s: a webhook call cannot be parsed and is dropped: %s", name, fault)  # noqa: TRY400 - its text may hold anything
         batch = self._apply(unit, connection_id, events)
         call_store.delete_calls(unit.conn, [key for key, _ in calls])
         batch.calls = len(calls)
@@ -180,6 +184,7 @@ class InboundProcessor:
 
     def _apply(self, unit: UnitOfWork, connection_id: int, events: ProviderEvents) -> InboundBatch:
         batch = InboundBatch()
+        events = [_in_time(event, now=unit.now) for event in events]
         receipts = [event for event in events if isinstance(event, Receipt)]
         if receipts:
             batch.failures = apply_receipts(unit, connection_id, receipts)
@@ -270,6 +275,16 @@ def _change_consent(unit: UnitOfWork, number: str, word: Consent, *, at: float) 
         for form in forms_of(number)
     ]
     return any(changed)
+
+
+def _in_time(event: AnyEvent, *, now: float) -> AnyEvent:
+    """Return an event with the present time in place of one that cannot be right, such as milliseconds.
+
+    :param now: UNIX seconds (UTC).
+    """
+    if isinstance(event, ConnectionEvent) or EARLIEST <= event.at <= now + CLOCKS_APART:
+        return event
+    return replace(event, at=now)
 
 
 def _name_of(connection: ConnectionSnapshot | None) -> str:

@@ -1,8 +1,9 @@
 """The base of all models: camelCase outside, snake_case inside, unknown fields refused, times with an offset."""
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -53,9 +54,17 @@ def _path_parts(location: Sequence[int | str]) -> list[str]:
     return parts[:1] + parts[2:] if parts[:1] == ["message"] and parts[1:2] and parts[1] in MESSAGE_TYPES else parts
 
 
+LAST_SECOND: Final = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that a datetime can be
+
+
 def as_utc(timestamp: float | None) -> datetime | None:
-    """Return a UNIX timestamp (seconds, UTC) as an aware time, as answers show it."""
-    return None if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
+    """Return a UNIX timestamp (seconds, UTC) as an aware time, as answers show it.
+
+    One that no calendar has is shown as the nearest time that there is: one odd row must not fail a whole list.
+    """
+    if timestamp is None or math.isnan(timestamp):
+        return None
+    return datetime.fromtimestamp(min(max(timestamp, 0), LAST_SECOND), UTC)
 
 
 def as_timestamp(moment: datetime | None) -> float | None:

@@ -76,6 +76,7 @@ class ConnectionView(Limits):
     state: ConnectionState
     state_reason: str | None
     state_since: datetime
+    problem: str | None = Field(description="What is wrong with the connection beside its state.")
 
 
 class ConnectionKind(Model):

@@ -56,7 +56,7 @@ def accepted(answer: Accepted, claimed: Claimed, *, connection_id: int, started_
     return Outcome(claimed.key, SENT, True, None, detail, connection_id, answer.provider_id, started_at)
 
 
-def not_accepted(error: Exception, circumstances: Circumstances) -> Ending:  # noqa: PLR0911 - one return a row of the table
+def not_accepted(error: BaseException, circumstances: Circumstances) -> Ending:  # noqa: PLR0911 - one return a row of the table
     """Classify an exception that a sender raised.
 
     An exception that is not a SendError is a bug of the plugin: the message fails with the exception's type.

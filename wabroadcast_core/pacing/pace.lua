@@ -14,8 +14,9 @@
 --             reporter, report, unused: [slot...], tail: [first, last], late: {slot, shift}}
 --             Returns {now, jump, [slot...], [candidate of each slot...], time of the next possible slot, factor, shift,
 --             [the earliest slot that each candidate's own rate allows...]}, where jump is the sum of the clock's jumps,
---             or {now, jump, false} if the hash is cold: then prime must be called first.
---             Without any limit it returns {now, jump, start, count}: count messages may start at the same time.
+--             or {now, jump, false} if the hash is cold: then prime must be called first. A last element is 1 if the
+--             slot is a probe.
+--             Without any limit it returns {now, jump, start, count, probe}: count messages may start at the same time.
 --             A candidate gets at most as many slots as it has messages ready.
 --             unused: slots at which no message started; they are returned to the quotas.
 --             reporter, report: the client that reports them, and the growing number of its report.
@@ -26,19 +27,24 @@
 --             given, plus the lateness.
 --   prime    {next, quotas: [{seconds, buckets: {number: count}}]}
 --             Stores the recent starts that the store knows, if the hash is still cold. Returns 1 if it did, else 0.
---   slow     {slot, wait, least}
+--   slow     {slot, wait, least, refused}
 --             Lowers the rate after the provider throttled the message of that slot. The answers of one period, a second
 --             or two intervals, count together: if all messages were throttled the rate is halved, if a tenth was it
 --             loses a twentieth. Returns 1 if a new period began, else 0.
 --             After a period without throttling the rate grows toward the level at which throttling came back the last
 --             time (top), by half of the difference in each period, and later beyond it, faster and faster. Where few
 --             messages are throttled whatever the rate is, it holds.
+--             refused: for how many seconds the provider has throttled every message. Beyond a second a slower rate does
+--             not help: nothing is sent for a while, then one message, the probe. With each probe that is throttled too,
+--             the silence grows. The rate stays as it was.
+--   answered {}
+--             Ends the silence: the provider has accepted a message.
 --
 -- Fields of the hash: run (of Redis, in which next was written), next (earliest next slot), last (latest slot given), since (slots before it are not known),
 -- shift (sum of all shifts so far), factor, factor_at (when the period began in
 -- which the factor was set), base (the factor when it began), hits (throttled messages in it), sent (slots of the period
 -- before), gave (slots since it began), hit_at (the last throttling), top, interval (between slots at full rate),
--- cool (no slot before this time),
+-- cool (no slot before this time), silence (length of the present silence), probe (slot of the last probe),
 -- q<seconds>:<bucket> (slots given in that part of a quota's window), q<seconds>:oldest (first bucket not yet deleted).
 -- Times are seconds. They are returned as strings, because Redis truncates numbers to integers.
 
@@ -51,6 +57,10 @@ local STEP = 0.08
 local LATE_END = 1.2        -- periods: one ends when a message is throttled after it
 local NEAR_TOP = 4          -- periods of growth after which the factor may exceed the top
 local PROBE = 0.04          -- part of the rate, times the square of the periods since then
+local LONGEST_COOL = 86400  -- seconds; nothing asks for a longer wait, so a later end of one is a mistake
+local BLOCKED = 1           -- seconds in which all messages are throttled, before the silence begins
+local SILENCE_GROWTH = 1.25
+local LONGEST_SILENCE = 300 -- seconds
 local KEEP_SECONDS = 40 * 86400
 
 local ask = cjson.decode(ARGV[1])
@@ -78,6 +88,21 @@ end
 
 -- Return the length of the period in which throttled messages count together: long enough for two messages.
 local function period_of(factor) return math.max(PERIOD, 2 * (number_of(hash, 'interval') or 0) / factor) end
+
+-- Return the time before which the provider wants no message.
+local function cool_until()
+  local cool = number_of(hash, 'cool') or 0
+  return cool <= now + LONGEST_COOL and cool or 0
+end
+
+-- Return the length of the silence; nil unless the provider throttles every message.
+local function silence_now() return number_of(hash, 'silence') end
+
+-- Note a probe: nothing more is sent until its answer, or for as long as the silence lasts.
+local function note_probe(slot, silence)
+  set(hash, 'probe', slot)
+  set(hash, 'cool', slot + silence)
+end
 
 local function factor_now()
   local factor, hit_at, top = number_of(hash, 'factor'), number_of(hash, 'hit_at'), number_of(hash, 'top')
@@ -229,8 +254,11 @@ local function reserve()
     return answer
   end
   if ask.interval == 0 and not ask.jitter and #ask.quotas == 0 and #ask.candidates == 0 then
-    local start = math.max(now, number_of(hash, 'cool') or 0)
-    answer[3], answer[4] = string.format('%.6f', start), start > now + ask.horizon and 0 or ask.count
+    local start, silence = math.max(now, cool_until()), silence_now()
+    local count = start > now + ask.horizon and 0 or ask.count
+    if silence then count = math.min(count, 1) end
+    if silence and count > 0 then note_probe(start, silence) end
+    answer[3], answer[4], answer[5] = string.format('%.6f', start), count, silence and count or 0
     return answer
   end
 
@@ -241,9 +269,10 @@ local function reserve()
   local moved, shift = move_row(free)
   free = moved
 
-  local slots, whose = {}, {}
-  local t = math.max(free, now + ask.lead, number_of(hash, 'cool') or 0)
-  while #slots < ask.count do
+  local slots, whose, silence = {}, {}, silence_now()
+  local most = silence and math.min(ask.count, 1) or ask.count
+  local t = math.max(free, now + ask.lead, cool_until())
+  while #slots < most do
     for _, quota in ipairs(quotas) do t = allowed_from(quota, t) end
     if t > now + ask.lead + ask.horizon then break end
     local chosen, soonest = 0, nil
@@ -260,6 +289,10 @@ local function reserve()
     end
   end
 
+  if silence and #slots > 0 then
+    note_probe(tonumber(slots[1]), silence)
+    t = math.max(t, cool_until())
+  end
   if ask.count == 0 then
     for _, quota in ipairs(quotas) do t = allowed_from(quota, t) end
   end
@@ -278,14 +311,15 @@ local function reserve()
   end
   local nexts = {}
   for place, candidate in ipairs(candidates) do nexts[place] = string.format('%.6f', candidate.next) end
-  for _, part in ipairs({slots, whose, string.format('%.6f', t), tostring(factor), tostring(shift), nexts}) do
+  for _, part in ipairs({slots, whose, string.format('%.6f', t), tostring(factor), tostring(shift), nexts,
+                         silence and #slots or 0}) do
     answer[#answer + 1] = part
   end
   return answer
 end
 
 -- Fields that a cold hash keeps when it is primed: what the provider demanded is not in the store.
-local KEPT = {'cool', 'factor', 'factor_at', 'base', 'hits', 'sent', 'hit_at', 'top', 'interval'}
+local KEPT = {'cool', 'silence', 'probe', 'factor', 'factor_at', 'base', 'hits', 'sent', 'hit_at', 'top', 'interval'}
 
 local function forget_slots()
   local kept = redis.call('HMGET', hash, unpack(KEPT))
@@ -324,9 +358,31 @@ local function begin_period(factor)
   redis.call('HSET', hash, 'hits', 0, 'gave', 0)
 end
 
+-- Begin a silence, or make it longer after its probe was throttled too.
+local function keep_silent()
+  local silence, probe = silence_now(), number_of(hash, 'probe')
+  if not silence then
+    silence = 1
+  elseif probe and ask.slot >= probe - 0.001 then
+    silence = math.min(silence * SILENCE_GROWTH, LONGEST_SILENCE)
+  end
+  set(hash, 'silence', silence)
+  set(hash, 'cool', math.max(cool_until(), now + silence))
+end
+
+local function answered()
+  if silence_now() then redis.call('HDEL', hash, 'silence', 'probe', 'cool') end
+  return 1
+end
+
 local function slow()
+  if silence_now() or ask.refused > BLOCKED then
+    if ask.wait > 0 then set(hash, 'cool', math.max(cool_until(), now + math.min(ask.wait, LONGEST_COOL))) end
+    keep_silent()
+    return 0
+  end
   if ask.wait > 0 then
-    set(hash, 'cool', math.max(number_of(hash, 'cool') or 0, now + ask.wait))
+    set(hash, 'cool', math.max(cool_until(), now + math.min(ask.wait, LONGEST_COOL)))
   end
   local factor, since = factor_now(), number_of(hash, 'factor_at')
   local is_new = not since or (ask.slot > since and now - since >= period_of(factor))
@@ -339,4 +395,5 @@ end
 
 if ask.op == 'reserve' then return reserve() end
 if ask.op == 'prime' then return prime() end
+if ask.op == 'answered' then return answered() end
 return slow()

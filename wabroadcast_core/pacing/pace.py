@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
+import redis
 import redis.asyncio
 from redis.commands.core import AsyncScript
 
@@ -83,6 +84,7 @@ class Slots:
     next_at: float  # when the next slot will be available (seconds of steady time)
     factor: float  # part of the rate that is used, 1 unless the provider throttled
     shift: float = 0.0  # seconds that the slot sequence was shifted so far
+    is_probe: bool = False  # the provider throttled every message: report a message that it accepts
     next_of: Mapping[int, float] = field(default_factory=dict)  # by broadcast id: the next slot that its rate allows
 
 
@@ -183,15 +185,25 @@ class Pace:
         first = now if recent.last_at is None else min(recent.last_at, now) + REACH + late + interval
         await self._call(connection_id, {"op": "prime", "next": first, "quotas": quotas})
 
-    async def slow_down(self, connection_id: int, *, slot: float, wait: float | None) -> None:
+    async def slow_down(self, connection_id: int, *, slot: float, wait: float | None, refused: float = 0.0) -> None:
         """Lower the rate after the provider throttled a message: by half if it throttles all.
+
+        If it throttles all for longer than a second, nothing is sent for a while, and then one message as a probe.
 
         :param slot: the slot at which that message started.
         :param wait: seconds without any slot, if the provider asked for a wait.
+        :param refused: seconds for which the provider has throttled every message.
         :raises redis.RedisError: Redis cannot be reached.
         """
-        request = {"op": "slow", "slot": slot, "wait": wait or 0, "least": LEAST_FACTOR}
+        request = {"op": "slow", "slot": slot, "wait": wait or 0, "least": LEAST_FACTOR, "refused": refused}
         await self._call(connection_id, request)
+
+    async def end_silence(self, connection_id: int) -> None:
+        """Send again at the rate as it was: the provider has accepted the probe.
+
+        :raises redis.RedisError: Redis cannot be reached.
+        """
+        await self._call(connection_id, {"op": "answered"})
 
     def _competing(self, candidates: Sequence[Candidate]) -> tuple[list[str], list[dict[str, Any]]]:
         """Return the keys of the candidates with their own rate, and all candidates as the script reads them."""
@@ -218,6 +230,14 @@ class Pace:
         given["known"] = self._clock.steady.least()
         names = [self._keys.pace(connection_id), self._keys.clock, *keys]
         return await self._script(keys=names, args=[json.dumps(given)])
+
+
+def end_cool_down(client: redis.Redis, keys: Keys, connection_id: int) -> None:
+    """Let a connection send at once, although its provider asked for a wait; its rate stays as it is.
+
+    :raises redis.RedisError: Redis cannot be reached.
+    """
+    client.hdel(keys.pace(connection_id), "cool", "silence", "probe")
 
 
 def _reservation(
@@ -252,15 +272,16 @@ def _slots_of(answer: Sequence[Any], candidates: Sequence[Candidate]) -> Slots:
     match answer:
         case [None]:
             raise ColdPaceError
-        case [start, count]:
-            return Slots([float(start)] * count, [None] * count, float(start), 1.0)
-    times, whose, next_at, factor, shift, nexts = answer
+        case [start, count, probe]:
+            return Slots([float(start)] * count, [None] * count, float(start), 1.0, is_probe=bool(probe))
+    times, whose, next_at, factor, shift, nexts, probe = answer
     return Slots(
         times=[float(slot) for slot in times],
         candidates=[candidates[place - 1].broadcast_id if place else None for place in whose],
         next_at=float(next_at),
         factor=float(factor),
         shift=float(shift),
+        is_probe=bool(probe),
         next_of={one.broadcast_id: float(at) for one, at in zip(candidates, nexts, strict=True)},
     )
 

@@ -18,6 +18,7 @@ import redis
 
 from wabroadcast_core.errors import SetupError, UnavailableError
 from wabroadcast_core.pairing.redis_side import RedisPair, RedisSide
+from wabroadcast_core.redis_access.probe import describe_failure
 from wabroadcast_core.store import installation as installation_store
 from wabroadcast_core.store.database import Database
 
@@ -62,7 +63,7 @@ class Pairing:
         try:
             self.confirm()
         except redis.RedisError as error:
-            log.warning("it is not confirmed yet that this Redis is the one of the store (%s)", type(error).__name__)
+            log.warning("it is not confirmed yet that this Redis is the one of the store: %s", describe_failure(error))
         self._thread = threading.Thread(target=self._keep, name="wabroadcast-pairing", daemon=True)
         self._thread.start()
 

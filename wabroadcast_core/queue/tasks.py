@@ -4,6 +4,7 @@ A task may be lost, run twice or run late: the store has the record of the work 
 """
 
 import logging
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from huey.storage import PriorityRedisStorage
 from redis import Redis, RedisError
 
 from wabroadcast_core.clock import Clock
+from wabroadcast_core.models.base import as_utc
 from wabroadcast_core.queue.serializer import TaskSerializer
 
 log = logging.getLogger(__name__)
@@ -108,7 +110,7 @@ class TaskQueue:
         :param rank: the rank of its priority.
         :param at: when it starts (UNIX seconds, UTC); by default at once.
         """
-        eta = None if at is None else datetime.fromtimestamp(at, UTC)  # exact: a task that runs too early does nothing
+        eta = as_utc(at)  # exact: a task that runs too early does nothing
         return self._put(self._prepare, broadcast_id, key=f"prepare-{broadcast_id}", rank=rank, eta=eta)
 
     def turn(self, connection_id: int, *, rank: int, at: float | None = None) -> bool:
@@ -117,7 +119,7 @@ class TaskQueue:
         :param rank: the rank of its most urgent broadcast.
         :param at: in which second it starts (UNIX seconds, UTC); by default at once.
         """
-        eta = None if at is None else datetime.fromtimestamp(int(at), UTC)  # whole seconds make fewer entries
+        eta = None if at is None else as_utc(math.floor(at))  # whole seconds make fewer entries
         return self._put(self._turn, connection_id, key=f"turn-{connection_id}", rank=rank, eta=eta)
 
     def sweep(self, broadcast_id: int) -> bool:
@@ -144,6 +146,7 @@ class TaskQueue:
             else:
                 self.huey.add_schedule(task.s(argument, id=key, eta=eta, **options))  # type: ignore[attr-defined]  # huey's wrapper
         except RedisError as error:
-            log.warning("the task %s cannot be queued (%s): recover queues it later", key, type(error).__name__)
+            kind = key.partition("-")[0]  # what follows is an id of the store, which stands nowhere else
+            log.warning("a task (%s) cannot be queued (%s): recover queues it later", kind, type(error).__name__)
             return False
         return True

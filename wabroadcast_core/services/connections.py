@@ -1,10 +1,12 @@
 """Use cases of connections. Their settings are validated and encrypted; secrets are never shown again."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
+import redis
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from sqlalchemy import Connection, RowMapping
 
@@ -23,12 +25,16 @@ from wabroadcast_core.models.connection import (
     Limits,
 )
 from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.pacing.pace import end_cool_down
+from wabroadcast_core.services.accounts import Account, account_of, names_by_account, problem_of
 from wabroadcast_core.services.views import connection_view
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.transport.connection_test import probe
+
+log = logging.getLogger(__name__)
 
 SANDBOX = "sandbox"
 
@@ -53,7 +59,8 @@ class Connections:
         """Return all connections, without their secrets."""
         with self._context.database.read() as conn:
             rows = connection_store.list_connections(conn)
-        return [self._view(row) for row in rows]
+        sharing = names_by_account(self._context, rows)
+        return [self._view(row, sharing) for row in rows]
 
     def get(self, name: str) -> ConnectionView:
         """Return a connection, without its secrets.
@@ -61,7 +68,9 @@ class Connections:
         :raises NotFoundError: no connection has this name.
         """
         with self._context.database.read() as conn:
-            return self._view(_find(conn, name))
+            row = _find(conn, name)
+            sharing = names_by_account(self._context, connection_store.list_connections(conn))
+        return self._view(row, sharing)
 
     def kinds(self) -> Sequence[ConnectionKind]:
         """Return the installed kinds of sender, each with the JSON schema of its settings."""
@@ -75,7 +84,8 @@ class Connections:
 
         A secret that is left out keeps its value.
 
-        :raises InvalidInputError: the name, the sender or its settings are not valid.
+        :raises InvalidInputError: the name, the sender or its settings are not valid, or another connection sends
+            through the same account.
         """
         draft = draft if isinstance(draft, ConnectionDraft) else parse_model(ConnectionDraft, draft)
         if not re.fullmatch(CONNECTION_NAME, name):
@@ -89,6 +99,7 @@ class Connections:
         settings = self._complete(name, draft, sender)
 
         def transaction(conn: Connection) -> None:
+            self._check_account(conn, name, draft.sender, settings)
             self._save(conn, name, draft, settings)
 
         self._context.database.transact(transaction)
@@ -119,7 +130,7 @@ class Connections:
         return self._set_state(name, ConnectionState.PAUSED, actor=actor)
 
     def resume(self, name: str, *, actor: str = DEFAULT_ACTOR) -> ConnectionView:
-        """Resume a paused connection.
+        """Resume a paused connection. A wait that its provider asked for ends too.
 
         :raises NotFoundError: no connection has this name.
         :raises ConflictError: it is active already.
@@ -139,8 +150,23 @@ class Connections:
             audit_log.record_action(conn, action=act, actor=actor, now=now, connection_id=row["id"])
         if state is ConnectionState.PAUSED:
             announce(self._context.redis, self._context.keys, Announcement(connection=row["id"]))
+        else:
+            self._end_waits(name, row["id"])
         self._wake()
         return self.get(name)
+
+    def _end_waits(self, name: str, key: int) -> None:
+        """End what the provider asked to wait: a person who resumes the connection knows better."""
+        try:
+            end_cool_down(self._context.redis, self._context.keys, key)
+        except redis.RedisError as error:
+            log.warning(
+                "connection %s is resumed, but Redis is away (%s): a wait that its provider asked for goes on; pause "
+                "and resume it again to end the wait",
+                name,
+                type(error).__name__,
+            )
+        announce(self._context.redis, self._context.keys, Announcement(resumed=key))
 
     def test(self, name: str) -> ConnectionTest:
         """Check with the provider whether the account can send. Nothing is sent, and nothing is changed.
@@ -160,6 +186,22 @@ class Connections:
             limits=self._limits(draft),
             now=self._context.clock.now(),
         )
+
+    def _check_account(self, conn: Connection, name: str, kind: str, settings: Mapping[str, Any]) -> None:
+        """Check that no other connection has the account. Those that had it already may be changed.
+
+        :raises InvalidInputError: another connection has it.
+        """
+        account = account_of(self._context, kind, settings)
+        if account is None:
+            return
+        names = names_by_account(self._context, connection_store.list_connections(conn)).get(account, [])
+        if names and name not in names:
+            reason = (
+                f"connection {names[0]!r} sends through this account already, and two would pass its limits together: "
+                "use that one, or delete it first"
+            )
+            raise InvalidInputError([Fault("settings", reason)])
 
     def _limits(self, draft: ConnectionDraft) -> dict[str, Any]:
         """Return the limits to store: those of the draft, and for the others the sender's defaults."""
@@ -187,11 +229,12 @@ class Connections:
             raise InvalidInputError(faults_of(error, prefix="settings")) from error
         return settings
 
-    def _view(self, row: RowMapping) -> ConnectionView:
+    def _view(self, row: RowMapping, sharing: Mapping[Account, Sequence[str]]) -> ConnectionView:
         settings = self._context.vault.open(row["settings"])
         sender = self._context.plugins.senders.get(row["sender"])
         hidden = settings.keys() if sender is None else frozenset().union(*_secret_fields(sender.Settings))
-        return connection_view(row, {key: value for key, value in settings.items() if key not in hidden})
+        shown = {key: value for key, value in settings.items() if key not in hidden}
+        return connection_view(row, shown, problem=problem_of(row["name"], sharing))
 
     def _wake(self) -> None:
         """Queue turns where a change may have made work due: at the connection, or at the others of its pools."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, or_, select, update
 
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.store.tables import broadcast_connections, connections
@@ -42,6 +42,17 @@ def connection_keys(conn: Connection, names: Sequence[str]) -> dict[str, int]:
     """Return the ids of those connections that exist, by name."""
     statement = select(connections.c.name, connections.c.id).where(connections.c.name.in_(names))
     return dict(conn.execute(statement).all())
+
+
+def paused_for(conn: Connection, reason: str) -> Sequence[RowMapping]:
+    """Return the rows of the connections that are paused with a reason, or with its code and a text.
+
+    A pause by a person has no reason.
+    """
+    because = or_(connections.c.state_reason == reason, connections.c.state_reason.startswith(f"{reason}: "))
+    return (
+        conn.execute(select(connections).where(connections.c.state == ConnectionState.PAUSED, because)).mappings().all()
+    )
 
 
 def inactive_keys(conn: Connection) -> list[int]:

@@ -46,6 +46,9 @@ class _Piece:
     result: Any = None
 
 
+ENDINGS = (Exception, SystemExit, KeyboardInterrupt)  # of a piece of work, which may call a plugin
+
+
 class GroupCommit:
     """Runs pieces of work for one event loop.
 
@@ -106,7 +109,7 @@ class GroupCommit:
         while pieces := self._next_pieces(urgent_only=urgent_only):
             try:
                 self._commit(pieces)
-            except Exception as error:  # noqa: BLE001 - raised to the callers of these pieces
+            except ENDINGS as error:  # raised to the callers of these pieces; the thread must live
                 if len(pieces) == 1:
                     _fail(pieces[0], error)
                 else:
@@ -127,7 +130,7 @@ class GroupCommit:
         for piece in pieces:
             try:
                 self._commit([piece])
-            except Exception as error:  # noqa: BLE001 - raised to the caller of this piece
+            except ENDINGS as error:  # raised to the caller of this piece
                 _fail(piece, error)
 
     def _commit(self, pieces: list[_Piece]) -> None:
@@ -156,7 +159,7 @@ def _notify(callback: Callable[[list[Item]], None], items: list[Item]) -> None:
     """Call the callback after a commit. Its failure is logged: it must not make the pieces run again."""
     try:
         callback(items)
-    except Exception:
+    except ENDINGS:
         log.exception("the callback for %d committed changes failed: workers see them at their next claim", len(items))
 
 
@@ -166,7 +169,7 @@ def _resolve(pieces: list[_Piece]) -> None:
             piece.future.set_result(piece.result)
 
 
-def _fail(piece: _Piece, error: Exception) -> None:
+def _fail(piece: _Piece, error: BaseException) -> None:
     def fail() -> None:
         if not piece.future.done():
             piece.future.set_exception(error)

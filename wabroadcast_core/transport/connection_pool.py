@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import httpx
 
+from wabroadcast_core.transport.connect_errors import describe_cause
 from wabroadcast_core.transport.http_connection import HttpConnection
 from wabroadcast_core.transport.public_addresses import NotPublicError
 
@@ -98,7 +99,7 @@ class ConnectionPool:
         except TimeoutError as error:
             raise httpx.ConnectTimeout(f"no connection within {seconds or 0:g} s") from error
         except OSError as error:
-            raise httpx.ConnectError(f"no connection can be made: {type(error).__name__}") from error
+            raise httpx.ConnectError(f"no connection can be made: {describe_cause(error)}") from error
         self._open.add(connection)
         return connection
 

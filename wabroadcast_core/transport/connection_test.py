@@ -21,7 +21,7 @@ async def probe(context: Context, snapshot: ConnectionSnapshot) -> ConnectionTes
         return await _check(make_sender(context.plugins, context.vault, snapshot, sender_context))
     except SendError as error:
         return ConnectionTest(state="down", reason=str(error))
-    except Exception as error:  # noqa: BLE001 - a bug of a plugin, shown to the operator who tests the connection
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a bug of a plugin, shown to the operator who tests it
         name = type(error).__name__
         return ConnectionTest(state="unknown", reason=f"the sender plugin {snapshot.sender} failed: {name}")
     finally:

@@ -8,7 +8,6 @@ send the message twice.
 import asyncio
 import json
 import logging
-import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,16 @@ from typing import Any, Final
 
 import httpx
 
-from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Rejected, SendError, Temporary, Throttled
+from wabroadcast_core.errors import (
+    ConnectionDown,
+    OutcomeUnknown,
+    Rejected,
+    SendError,
+    Temporary,
+    Throttled,
+    bounded_wait,
+)
+from wabroadcast_core.transport.connect_errors import describe_cause
 from wabroadcast_core.transport.http_client import SenderClient
 from wabroadcast_core.transport.http_connection import IncompleteRequestError
 
@@ -80,7 +88,7 @@ async def send_request(http: httpx.AsyncClient, method: str, url: str, *, second
         httpx.PoolTimeout,
         httpx.ProxyError,
     ) as error:
-        raise Temporary("unreachable", f"the provider cannot be reached: {type(error).__name__}") from error
+        raise Temporary("unreachable", f"the provider cannot be reached: {describe_cause(error)}") from error
     except UnicodeEncodeError as error:
         raise _encoding_error(error) from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
@@ -105,7 +113,8 @@ def _encoding_error(error: UnicodeEncodeError) -> Rejected | ConnectionDown:
 def error_of(reply: Reply) -> SendError:
     """Return the send error for a reply that is not a success, if only its HTTP status is known.
 
-    Of the 5xx statuses, only 503 means that the request was not processed. After another one it may have been.
+    Of the 5xx statuses, only 503 means that the request was not processed. After another one it may have been, and
+    after 408 too: proxies and gateways that waited for WhatsApp in vain send it as well.
     """
     status, detail = reply.status, reply.summary
     match status:
@@ -115,7 +124,7 @@ def error_of(reply: Reply) -> SendError:
             return Throttled("http_429", detail, retry_after=reply.retry_after)
         case 503:
             return Temporary("http_503", detail, retry_after=reply.retry_after)
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
         return OutcomeUnknown(f"http_{status}", detail)
     return Rejected(f"http_{status}", detail)
 
@@ -182,23 +191,23 @@ def read_json(content: bytes | str) -> Any:
 
 
 def read_retry_after(header: str | None) -> float | None:
-    """Return the seconds of a ``Retry-After`` header; None if it is absent or not valid."""
+    """Return the seconds of a ``Retry-After`` header, at most a day; None if it is absent, not valid or absurd."""
     if not header:
         return None
     try:
-        seconds = float(header)
+        seconds: float | None = float(header)
     except ValueError:
-        return _seconds_until(header)
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+        seconds = _seconds_until(header)
+    return bounded_wait(0.0 if seconds is not None and seconds < 0 else seconds)
 
 
 def _seconds_until(date: str) -> float | None:
     try:
         moment = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or a year of more digits than a date can have
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return (moment - datetime.now(UTC)).total_seconds()
 
 
 def blank_numbers(text: str) -> str:

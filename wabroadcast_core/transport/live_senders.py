@@ -33,6 +33,8 @@ class LiveConnection:
     reserving: LearnedDelay = field(default_factory=lambda: LearnedDelay(least=0.002, most=LONGEST_REDIS))
     marking: TypicalDelay = field(default_factory=lambda: TypicalDelay(least=0.002, most=LONGEST_REDIS))
     cool_until: float = 0.0  # no message starts before, because the provider throttled (UNIX seconds)
+    refused_since: float | None = None  # when the provider throttled the first message, and accepted none since
+    is_probing: bool = False  # a probe is under way, which ends the silence if the provider accepts it
     late: tuple[float, float] | None = None  # the latest start, for the report to the limiter: slot, shift needed
 
     @property
@@ -48,6 +50,12 @@ class LiveConnection:
     def lead(self, now: float) -> float:
         """Return how many seconds ahead slots are reserved: until they are known and the intents written."""
         return LEAD + self.reserving.expect(now) + self.marking.expected
+
+    def refused_for(self, *, now: float) -> float:
+        """Note that the provider throttled a message. Return for how long it has throttled every message (seconds)."""
+        if self.refused_since is None:
+            self.refused_since = now
+        return now - self.refused_since
 
     def note_start(self, slot: float, shift: float, *, at: float) -> None:
         """Note the start of a message. If it is later than the margin allows, the connection's slots must be shifted.
@@ -121,6 +129,11 @@ class LiveSenders:
             return None
         self._logged.pop(snapshot.id, None)
         return sender
+
+    def end_wait(self, connection_id: int) -> None:
+        """Let a connection send at once, although its provider asked for a wait."""
+        if (live := self._live.get(connection_id)) is not None:
+            live.cool_until, live.refused_since = 0.0, None
 
     def name_of(self, connection_id: int) -> str | None:
         """Return the name of a connection that sends in this process."""

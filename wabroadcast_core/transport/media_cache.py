@@ -13,6 +13,7 @@ from wabroadcast_core.errors import BadMessage, NotFoundError, Temporary, Unavai
 from wabroadcast_core.media import HEAD_BYTES, MediaFile, media_type
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.uploads import find_upload, open_upload
+from wabroadcast_core.transport.connect_errors import describe_cause
 from wabroadcast_core.transport.http_client import make_client
 from wabroadcast_core.transport.http_requests import unlogged
 from wabroadcast_core.transport.public_addresses import NotPublicError
@@ -121,7 +122,7 @@ class MediaCache:
             if _is_not_public(error):
                 detail = "the media URL is not a public http or https address: use a public one, or upload the file"
                 raise BadMessage("media_not_public", detail) from error
-            raise Temporary("media_unreachable", f"the media URL cannot be fetched: {type(error).__name__}") from error
+            raise Temporary("media_unreachable", f"the media URL cannot be fetched: {describe_cause(error)}") from error
         return _media_file(content, unquote(urlsplit(url).path.rpartition("/")[2]) or "file")
 
 

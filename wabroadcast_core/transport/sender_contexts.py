@@ -93,7 +93,7 @@ def make_sender(plugins: Plugins, vault: Vault, snapshot: ConnectionSnapshot, co
         raise ConnectionDown("bad_settings", str(error)) from error
     except NotFoundError as error:
         raise ConnectionDown("no_sender", str(error)) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         detail = f"the sender plugin {snapshot.sender} failed when it was created: {type(error).__name__}"
         raise ConnectionDown("no_sender", detail) from error
 

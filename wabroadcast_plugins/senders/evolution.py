@@ -118,6 +118,10 @@ class EvolutionSender:
         self._settings = settings
         self._context = context
 
+    @classmethod
+    def account_of(cls, settings: EvolutionSettings) -> str:
+        return settings.account_at(settings.instance)
+
     async def send(self, message: OutgoingMessage) -> Accepted:
         action, body = await self._compose(message)
         reply = await self._request("POST", f"message/{action}", json=body, seconds=self._send_seconds)

@@ -55,7 +55,7 @@ _UNCHANGED_NUMBER: Final = {"countryCode": "0"}  # any other value makes Fonnte 
 
 _REFUSALS: Final[Sequence[TextRule]] = (
     (re.compile(r"token|unknown user|invalid device"), ConnectionDown, "fonnte_token"),
-    (re.compile(r"disconnect|not connected"), ConnectionDown, "fonnte_disconnected"),
+    (re.compile(r"disconnect|not connected"), ConnectionDown, "disconnected"),
     (re.compile(r"quota"), ConnectionDown, "fonnte_quota"),
     (re.compile(r"expired"), ConnectionDown, "fonnte_expired"),
     (re.compile(r"target"), Rejected, "fonnte_target"),
@@ -110,6 +110,10 @@ class FonnteSender:
         self._settings = settings
         self._context = context
         self._ids = StateIds()
+
+    @classmethod
+    def account_of(cls, settings: FonnteSettings) -> str:
+        return settings.account_at(settings.token.get_secret_value())
 
     async def send(self, message: OutgoingMessage) -> Accepted:
         fields = {

@@ -52,8 +52,8 @@ _FIELDS: Final = {"image": "image", "document": "file", "audio": "audio", "video
 _PART_TYPES: Final = {"audio/mp4": "audio/m4a"}  # MIME types that the gateway calls otherwise
 _EXTENSIONS: Final = {"image/jpeg": ".jpg", "image/png": ".png"}
 _DOWN_CODES: Final = {
-    "AUTHENTICATION_ERROR": ("gowa_not_logged_in", "log the device in at the gateway"),
-    "INVALID_WA_CLI": ("gowa_not_logged_in", "log the device in at the gateway"),
+    "AUTHENTICATION_ERROR": ("disconnected", "log the device in at the gateway"),
+    "INVALID_WA_CLI": ("disconnected", "log the device in at the gateway"),
     "DEVICE_NOT_FOUND": ("gowa_no_device", "set deviceId to a device of the gateway"),
     "DEVICE_ID_REQUIRED": ("gowa_no_device", "set deviceId to a device of the gateway"),
 }
@@ -118,6 +118,10 @@ class GowaSender:
     def __init__(self, settings: GowaSettings, context: SenderContext) -> None:
         self._settings = settings
         self._context = context
+
+    @classmethod
+    def account_of(cls, settings: GowaSettings) -> str:
+        return settings.account_at(settings.device_id)
 
     async def send(self, message: OutgoingMessage) -> Accepted:
         path, body = await self._compose(message)
@@ -268,7 +272,7 @@ def _error_by_text(text: str) -> SendError | None:
     lowered = text.lower()
     if lowered.startswith(_NOT_LOGGED_IN_TEXTS):
         detail = "the device is not logged in or not connected to WhatsApp: log it in at the gateway"
-        return ConnectionDown("gowa_not_logged_in", detail)
+        return ConnectionDown("disconnected", detail)
     if lowered.startswith("ffmpeg not installed"):
         return BadMessage("gowa_no_ffmpeg", "the gateway needs ffmpeg for this type: install ffmpeg there")
     if lowered.startswith(_FILE_TEXTS):

@@ -56,7 +56,7 @@ _MEDIA: Final = ("image", "document", "audio", "video")
 
 _REFUSALS: Final[Sequence[TextRule]] = (
     (re.compile(r"token|secret.?key|unauthori[sz]ed"), ConnectionDown, "wablas_token"),
-    (re.compile(r"disconnect|not connected|scan"), ConnectionDown, "wablas_disconnected"),
+    (re.compile(r"disconnect|not connected|scan"), ConnectionDown, "disconnected"),
     (re.compile(r"quota"), ConnectionDown, "wablas_quota"),
     (re.compile(r"expired|whitelist"), ConnectionDown, "wablas_closed"),
     (re.compile(r"\brate\b|too (many|fast)|slow down|please wait"), Throttled, "wablas_throttled"),
@@ -102,6 +102,10 @@ class WablasSender:
         self._settings = settings
         self._context = context
         self._upload_lock = asyncio.Lock()
+
+    @classmethod
+    def account_of(cls, settings: WablasSettings) -> str:
+        return settings.account_at(settings.token.get_secret_value())
 
     async def send(self, message: OutgoingMessage) -> Accepted:
         item: dict[str, Any] = {"phone": message.number.lstrip("+")}

@@ -111,6 +111,10 @@ class WahaSender:
         self._settings = settings
         self._context = context
 
+    @classmethod
+    def account_of(cls, settings: WahaSettings) -> str:
+        return settings.account_at(settings.session)
+
     async def send(self, message: OutgoingMessage) -> Accepted:
         action, body = await self._compose(message)
         own_id = body.get("id")

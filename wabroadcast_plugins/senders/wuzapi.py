@@ -122,6 +122,10 @@ class WuzapiSender:
         self._settings = settings
         self._context = context
 
+    @classmethod
+    def account_of(cls, settings: WuzapiSettings) -> str:
+        return settings.account_at(settings.token.get_secret_value())
+
     async def send(self, message: OutgoingMessage) -> Accepted:
         path, body = await self._compose(message)
         try:
@@ -228,7 +232,7 @@ def _error_in(reply: Reply) -> SendError:
 def _error_by_text(text: str, detail: str, *, status: int) -> SendError | None:
     lowered = text.lower()
     if any(part in lowered for part in _NOT_CONNECTED_TEXTS):
-        return ConnectionDown("wuzapi_not_connected", f"{detail}: connect the account in WuzAPI")
+        return ConnectionDown("disconnected", f"{detail}: connect the account in WuzAPI")
     if lowered.startswith("failed to upload"):  # before the send; the text shows file addresses with their access keys
         return Temporary("wuzapi_media", "the gateway could not upload the file to WhatsApp")
     if lowered.startswith("could not decode image"):

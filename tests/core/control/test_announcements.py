@@ -30,3 +30,34 @@ def test_an_announcement_survives_its_way_through_redis() -> None:
     announcement = Announcement(broadcast=1, batch=2, message=3, connection=4, numbers=frozenset({"+62812"}))
 
     assert Announcement.from_json(announcement.as_json()) == announcement
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"broadcast": [1]}',
+        '{"broadcast": "1"}',
+        '{"broadcast": true}',
+        '{"broadcast": 1.5}',
+        '{"message": {}}',
+        '{"numbers": 7}',
+        '{"numbers": "+62812"}',
+        '{"numbers": [[1]]}',
+        '{"numbers": [null]}',
+        '{"numbers": null}',
+        '{"unknown": 1}',
+        "[1]",
+        "null",
+        '"wake"',
+        "1",
+        "{",
+        "",
+        "\xff",
+        "[" * 100_000,
+        '{"broadcast":' * 100_000,
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_text_that_is_no_announcement_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - as its caller catches it
+        Announcement.from_json(text.encode("latin-1"))

@@ -1,7 +1,8 @@
 """Sends: the outcome of each answer and each error of a sender, and its effect on other messages."""
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -48,7 +49,9 @@ PACED = connection(limits=Limits(rate=Rate(messages=50)))
 class Sending:
     """The sends of one worker, among fakes."""
 
-    def __init__(self, *, check: object = None, before_send: Callable[[OutgoingMessage], None] | None = None) -> None:
+    def __init__(
+        self, *, check: object = None, before_send: Callable[[OutgoingMessage], Sequence[str]] | None = None
+    ) -> None:
         self.clock = FakeClock()
         self.ledger = FakeLedger()
         self.recorder = FakeRecorder()
@@ -399,8 +402,9 @@ async def test_no_request_leaves_after_a_check_once_the_process_is_stopping() ->
 
 @simulated
 async def test_a_plugin_may_change_a_message_before_it_is_sent() -> None:
-    def sign(message: OutgoingMessage) -> None:
+    def sign(message: OutgoingMessage) -> Sequence[str]:
         message.text = f"{message.text} - Toko"
+        return ["signs"]
 
     sender = FakeSender()
     await Sending(before_send=sign).send(live(sender), pending())
@@ -408,9 +412,35 @@ async def test_a_plugin_may_change_a_message_before_it_is_sent() -> None:
     assert [message.text for message in sender.messages] == ["Halo - Toko"]
 
 
+@pytest.mark.parametrize(
+    ("changers", "blamed", "detail"),
+    [
+        pytest.param([], "its sender fake has a bug", "SystemExit", id="the-sender"),
+        pytest.param(
+            ["malus"],
+            "plugin malus changed the message in wab_before_send",
+            "SystemExit, after plugin malus changed the message",
+            id="the-plugin-that-changed-the-message",
+        ),
+    ],
+)
+@simulated
+async def test_a_bug_is_logged_with_the_plugin_to_blame_its_type_and_place_and_without_its_text(
+    caplog: pytest.LogCaptureFixture, changers: Sequence[str], blamed: str, detail: str
+) -> None:
+    sending = Sending(before_send=lambda _: changers)
+
+    [outcome] = await sending.send(live(FakeSender(SystemExit("S3CRET +6281234567890"))), pending())
+
+    assert (outcome.status, outcome.reason, outcome.detail) == (MessageStatus.FAILED, "plugin_error", detail)
+    assert blamed in caplog.text
+    assert re.search(r"SystemExit at core/fakes\.py:\d+", caplog.text)
+    assert "S3CRET" not in caplog.text
+
+
 @simulated
 async def test_a_plugin_may_end_a_send_as_a_sender_does() -> None:
-    def refuse(message: OutgoingMessage) -> None:
+    def refuse(message: OutgoingMessage) -> Sequence[str]:
         raise Rejected("not_today")
 
     sending, sender = Sending(before_send=refuse), FakeSender()
@@ -419,6 +449,39 @@ async def test_a_plugin_may_end_a_send_as_a_sender_does() -> None:
     assert (outcome.status, outcome.reason) == (MessageStatus.FAILED, "not_today")
     assert sending.recorder.results[0].left is False
     assert sender.messages == []
+
+
+# --- a provider that throttles everything ------------------------------------------------------------------------
+
+
+@simulated
+async def test_the_limiter_learns_for_how_long_every_message_was_throttled() -> None:
+    sending, through = Sending(), live(FakeSender(*[Throttled("130429")] * 3, Accepted(), Throttled("130429")))
+    for _ in range(5):
+        await sending.send(through, pending())
+        sending.clock.move(2)
+
+    assert sending.pace.refused == pytest.approx([0, 2, 4, 0], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "ends"),
+    [
+        pytest.param(Accepted(), True, id="accepted"),
+        pytest.param(Rejected("131026"), True, id="rejected-for-another-reason"),
+        pytest.param(Throttled("130429"), False, id="throttled"),
+        pytest.param(OutcomeUnknown("no_answer"), False, id="no-answer"),
+    ],
+)
+@simulated
+async def test_a_probe_that_is_answered_ends_the_silence(answer: object, ends: bool) -> None:  # noqa: FBT001 - a case
+    sending, through = Sending(), live(FakeSender(answer))
+    through.is_probing = True
+
+    await sending.send(through, pending())
+
+    assert (("end_silence", 1) in sending.effects) is ends
+    assert through.is_probing is not ends
 
 
 # --- a send that is cancelled ------------------------------------------------------------------------------------

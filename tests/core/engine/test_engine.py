@@ -12,7 +12,10 @@ from wabroadcast_core.recovery.intents import SealedError
     ("error", "cause"),
     [
         (UnavailableError("the store cannot be reached: timeout"), "the store cannot be reached: timeout"),
-        (redis.ConnectionError("redis://:secret@cache"), "Redis cannot be reached (ConnectionError)"),
+        (
+            redis.ConnectionError("redis://:secret@cache"),
+            "Redis cannot be reached: start it, or correct WABROADCAST_REDIS_URL",
+        ),
         (SealedError(), "another worker settled the claims of this one, which continues under a new id"),
     ],
     ids=["store", "redis", "sealed"],

@@ -121,6 +121,22 @@ def failed(message_id: str, error: Any) -> Receipt:
     return Receipt("failed", at=START, message_id=message_id, error=error)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [START * 1_000, 1e300, float("inf"), float("nan"), -1e300, 0.0],
+    ids=["milliseconds", "exponent", "endless", "no-number", "long-ago", "zero"],
+)
+@simulated
+async def test_an_event_at_an_impossible_time_counts_as_of_now(store: StoreHarness, wrong: float) -> None:
+    [message] = hold_messages(store, 1)
+    store.record(Outcome(message.key, MessageStatus.SENT, True, sent_at=START), worker_id=7)
+    processing = Processing(store)
+
+    await processing.processor.process_events(1, [Receipt("delivered", wrong, message_id="job0-0")])
+
+    assert store.message(message.key)["delivered_at"] == pytest.approx(START, abs=60)
+
+
 # --- calls -------------------------------------------------------------------------------------------------------
 
 

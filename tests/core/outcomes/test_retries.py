@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from wabroadcast_core.errors import (
     Rejected,
     Temporary,
     Throttled,
+    ThrottleScope,
 )
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.status import MessageStatus
@@ -119,6 +121,43 @@ def test_retry_after_is_respected_and_only_a_failure_uses_an_attempt(
     assert [first.attempt, second.attempt] == attempts
     assert broadcaster.messages(job_id).items[0].attempts == attempts[1]
     assert _attempts(broadcaster) == [(1, error.reason, None)]  # type: ignore[attr-defined]  # each of the table has one
+
+
+@pytest.mark.timed
+@ON_SQLITE
+@pytest.mark.parametrize("limits", [{}, {"rate": {"messages": 50}}], ids=["unlimited", "paced"])
+def test_a_provider_that_throttles_everything_gets_few_messages_until_it_accepts_one(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, limits: dict[str, Any]
+) -> None:
+    broadcaster.connections.save("main", {"sender": "scripted", **limits})
+    began = time.monotonic()
+    provider.decide = lambda _, __: Throttled("130429") if time.monotonic() - began < 6 else None
+
+    job_id = broadcaster.submit(text_to("main"), people(40)).job_id
+    _await_status(broadcaster, job_id, "completed")
+
+    moments = [start.moment - began for start in provider.starts]
+    assert sum(3 <= moment < 6 for moment in moments) <= 3
+    assert max(moments) < 11
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("scope", ["connection", "new_contacts"])
+def test_a_resume_by_a_person_ends_the_wait_that_the_provider_asked_for(
+    broadcaster: Broadcaster, worker: Worker, provider: ScriptedProvider, scope: ThrottleScope
+) -> None:
+    provider.decide = _first_attempts(Throttled("rate", retry_after=3_600, scope=scope))
+    job_id = broadcaster.submit(text_to("main"), people(2)).job_id
+    wait_for(lambda: broadcaster.status(job_id).counts.retry, what="the wait")
+
+    broadcaster.connections.pause("main")
+    broadcaster.connections.resume("main")
+
+    if scope == "new_contacts":  # those that were put aside for it have a time of their own
+        other = broadcaster.submit(text_to("main"), [{"number": number_of(7)}]).job_id
+        _await_status(broadcaster, other, "completed")
+    else:
+        _await_status(broadcaster, job_id, "completed")
 
 
 # --- pauses by the engine --------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from wabroadcast_core.pacing.pace import (
     RecentStarts,
     SlotReport,
     Slots,
+    end_cool_down,
     longest_lead,
 )
 from wabroadcast_core.queue.embedded import EmbeddedValkey
@@ -119,9 +120,13 @@ class Limiter:
         self.slots += given_slots.times
         return given_slots
 
-    async def slow_down(self, *, slot: float, wait: float | None = None) -> None:
+    async def slow_down(self, *, slot: float, wait: float | None = None, refused: float = 0.0) -> None:
         await self.set_clock()
-        await self.pace.slow_down(self.key, slot=slot, wait=wait)
+        await self.pace.slow_down(self.key, slot=slot, wait=wait, refused=refused)
+
+    async def end_silence(self) -> None:
+        await self.set_clock()
+        await self.pace.end_silence(self.key)
 
     async def lose(self) -> None:
         """Delete all keys in Redis."""
@@ -302,6 +307,8 @@ def test_repeated_throttling_leaves_a_twentieth_of_the_rate(valkey: EmbeddedValk
 class ThrottlingProvider:
     """A provider behind a limiter. It answers after a tenth of a second, and throttles some messages.
 
+    The limiter is used as a worker uses it.
+
     :param throttles: says which, by the time since the start and by how many it accepted in the second before.
     """
 
@@ -309,20 +316,37 @@ class ThrottlingProvider:
     throttles: Callable[[float, int], bool]
     accepted: list[float] = field(default_factory=list)
     received: list[float] = field(default_factory=list)
+    refused_since: float | None = None
+    is_probing: bool = False
 
-    async def serve(self, *, seconds: float) -> None:
-        """Send as many messages as the limiter allows."""
-        answers: list[float] = []  # slots of throttled messages whose answers are under way
-        while self.mine.now < START + seconds:
-            for slot in (await self.mine.reserve(60)).times:
+    async def serve(self, *, seconds: float, accepts: float = float("inf")) -> None:
+        """Send as many messages as the limiter allows, until the provider has accepted so many."""
+        answers: list[tuple[float, bool]] = []  # under way: slots, whether the message was throttled
+        while self.mine.now < START + seconds and len(self.accepted) < accepts:
+            given_slots = await self.mine.reserve(60)
+            self.is_probing = self.is_probing or given_slots.is_probe
+            for slot in given_slots.times:
                 recent = sum(slot - 1 < sooner for sooner in self.accepted[-200:])
+                is_throttled = self.throttles(slot - START, recent)
                 self.received.append(slot)
-                (answers if self.throttles(slot - START, recent) else self.accepted).append(slot)
-            self.mine.now += 0.1
-            due = [slot for slot in answers if slot + 0.1 <= self.mine.now]
-            answers = [slot for slot in answers if slot + 0.1 > self.mine.now]
-            for slot in due:
-                await self.mine.slow_down(slot=slot)
+                answers.append((slot, is_throttled))
+                self.accepted += [] if is_throttled else [slot]
+            idle = given_slots.next_at - self.mine.now if not answers and self.refused_since else 0.0
+            self.mine.now += max(0.1, idle - 0.05)
+            due = [answer for answer in answers if answer[0] + 0.1 <= self.mine.now]
+            answers = [answer for answer in answers if answer[0] + 0.1 > self.mine.now]
+            for slot, is_throttled in due:
+                await self._learn(slot, is_throttled=is_throttled)
+
+    async def _learn(self, slot: float, *, is_throttled: bool) -> None:
+        if is_throttled:
+            self.refused_since = self.refused_since or self.mine.now
+            await self.mine.slow_down(slot=slot, refused=self.mine.now - self.refused_since)
+            return
+        self.refused_since = None
+        if self.is_probing:
+            self.is_probing = False
+            await self.mine.end_silence()
 
     def rate(self, sooner: float, later: float, *, received: bool = False) -> float:
         """Messages a second that were accepted between two times."""
@@ -330,15 +354,22 @@ class ThrottlingProvider:
         return sum(sooner <= slot - START < later for slot in times) / (later - sooner)
 
 
-def serve(valkey: EmbeddedValkey, throttles: Callable[[float, int], bool], *, seconds: float) -> ThrottlingProvider:
-    """Return a provider that received messages at 50 a second for so long."""
+def serve(
+    valkey: EmbeddedValkey,
+    throttles: Callable[[float, int], bool],
+    *,
+    seconds: float,
+    limits: Limits | None = None,
+    accepts: float = float("inf"),
+) -> ThrottlingProvider:
+    """Return a provider that received messages for so long, at 50 a second by default."""
     providers = []
 
     async def work(mine: Limiter) -> None:
         providers.append(ThrottlingProvider(mine, throttles))
-        await providers[0].serve(seconds=seconds)
+        await providers[0].serve(seconds=seconds, accepts=accepts)
 
-    run(valkey, Limits(rate=Rate(messages=50)), work)
+    run(valkey, limits or Limits(rate=Rate(messages=50)), work)
     return providers[0]
 
 
@@ -347,6 +378,42 @@ def test_the_rate_is_back_within_ten_seconds_of_the_last_throttling(valkey: Embe
 
     assert provider.rate(15, 25, received=True) < 5  # while all is throttled
     assert provider.rate(34, 44) >= 0.9 * 50
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        pytest.param(Limits(rate=Rate(messages=50)), id="paced"),
+        pytest.param(Limits(), id="unlimited"),
+        pytest.param(Limits(rate=Rate(messages=1)), id="slow"),
+        pytest.param(Limits(rate=Rate(messages=50), quotas=[Quota(messages=9_000, per_seconds=3_600)]), id="quota"),
+    ],
+)
+def test_while_every_message_is_throttled_the_silence_grows_to_minutes_with_one_probe_at_a_time(
+    valkey: EmbeddedValkey, limits: Limits
+) -> None:
+    provider = serve(valkey, lambda at, _: at < 1_800, seconds=2_300, limits=limits, accepts=5)
+
+    silences = gaps([slot for slot in provider.received if 10 <= slot - START < 1_800])
+    assert len(silences) < 30
+    assert all(1 <= silence <= 301 for silence in silences)
+    assert silences[-2] > 200
+    assert 1_800 <= min(provider.accepted) - START <= 2_101
+
+
+def test_the_rate_is_back_soon_after_a_probe_is_accepted(valkey: EmbeddedValkey) -> None:
+    provider = serve(valkey, lambda at, _: at < 120, seconds=200)
+
+    first = min(provider.accepted) - START
+    assert first <= 1.3 * 120
+    assert provider.rate(first + 2, first + 12) >= 0.9 * 50
+
+
+def test_a_provider_that_throttles_again_after_a_probe_is_served_at_its_own_rate(valkey: EmbeddedValkey) -> None:
+    provider = serve(valkey, lambda at, recent: at < 60 or recent >= 10, seconds=150)
+
+    assert provider.rate(100, 150) >= 0.9 * 10
+    assert provider.rate(100, 150, received=True) <= 1.3 * 10
 
 
 def test_a_rate_that_the_provider_refuses_a_tenth_of_at_random_is_nearly_kept(valkey: EmbeddedValkey) -> None:
@@ -381,6 +448,35 @@ def test_no_slot_is_given_during_the_wait_that_the_provider_asked_for(
             mine.now += pause * wait
 
         assert all(slot >= wait_ends - A_MICROSECOND for slot in mine.slots)
+
+    run(valkey, limits, work)
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(rate=Rate(messages=50))], ids=["unlimited", "paced"])
+def test_a_wait_ends_when_a_person_ends_it(valkey: EmbeddedValkey, limits: Limits) -> None:
+    async def work(mine: Limiter) -> None:
+        [slot] = (await mine.reserve(1)).times
+        await mine.slow_down(slot=slot, wait=3_600)
+        mine.now += 10
+        assert (await mine.reserve(1)).times == []
+
+        with redis.Redis.from_url(valkey.url, db=9) as client:
+            end_cool_down(client, Keys("pace-test"), mine.key)
+
+        assert len((await mine.reserve(1)).times) == 1
+
+    run(valkey, limits, work)
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(rate=Rate(messages=50))], ids=["unlimited", "paced"])
+def test_a_wait_that_no_provider_can_mean_is_ignored_once_it_is_stored(valkey: EmbeddedValkey, limits: Limits) -> None:
+    async def work(mine: Limiter) -> None:
+        [slot] = (await mine.reserve(1)).times
+        await mine.slow_down(slot=slot, wait=60)
+        await mine.client.hset(Keys("pace-test").pace(mine.key), "cool", "1764288000000")
+        mine.now += 10
+
+        assert len((await mine.reserve(1)).times) == 1
 
     run(valkey, limits, work)
 

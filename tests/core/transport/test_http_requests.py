@@ -21,6 +21,7 @@ def _reply(status: int, content: bytes = b"", **headers: str) -> Reply:
         pytest.param(401, ConnectionDown, id="no-access"),
         pytest.param(403, ConnectionDown, id="forbidden"),
         pytest.param(404, Rejected, id="not-found"),
+        pytest.param(408, OutcomeUnknown, id="time-out"),
         pytest.param(429, Throttled, id="too-many"),
         pytest.param(500, OutcomeUnknown, id="broken"),
         pytest.param(502, OutcomeUnknown, id="bad-gateway"),
@@ -42,6 +43,13 @@ def test_a_status_alone_decides_the_error(status: int, kind: type[SendError]) ->
         pytest.param("soon", None, id="words"),
         pytest.param("nan", None, id="no-number"),
         pytest.param("inf", None, id="endless"),
+        pytest.param("172800", 86_400, id="two-days"),
+        pytest.param("1764288000000", None, id="milliseconds-since-1970"),
+        pytest.param("99999999999999", None, id="fourteen-nines"),
+        pytest.param("1e300", None, id="exponent"),
+        pytest.param("9" * 5_000, None, id="thousands-of-digits"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", None, id="last-date-of-all"),
+        pytest.param("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", None, id="year-of-many-digits"),
         pytest.param("", None, id="empty"),
         pytest.param(None, None, id="absent"),
     ],
@@ -56,6 +64,12 @@ def test_a_future_date_gives_the_seconds_until_then() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=90))
 
     assert read_retry_after(date) == pytest.approx(90, abs=10)
+
+
+def test_a_date_in_some_days_is_a_wait_of_one_day() -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(days=3))
+
+    assert read_retry_after(date) == 86_400
 
 
 def test_a_summary_blanks_everything_like_a_phone_number() -> None:

@@ -187,10 +187,8 @@ def test_a_file_that_is_too_large_causes_no_request(loopback: Loopback) -> None:
     [
         pytest.param("token invalid", ConnectionDown, "fonnte_token", id="token"),
         pytest.param("unknown user", ConnectionDown, "fonnte_token", id="account"),
-        pytest.param(
-            "request invalid on disconnected device", ConnectionDown, "fonnte_disconnected", id="disconnected"
-        ),
-        pytest.param("device disconnected", ConnectionDown, "fonnte_disconnected", id="disconnected-device"),
+        pytest.param("request invalid on disconnected device", ConnectionDown, "disconnected", id="disconnected"),
+        pytest.param("device disconnected", ConnectionDown, "disconnected", id="disconnected-device"),
         pytest.param("insufficient quota", ConnectionDown, "fonnte_quota", id="quota"),
         pytest.param("device expired", ConnectionDown, "fonnte_expired", id="expired"),
         pytest.param("target invalid", Rejected, "fonnte_target", id="target"),

@@ -246,13 +246,11 @@ INTERNAL = "INTERNAL_SERVER_ERROR"
             401,
             refusal("AUTHENTICATION_ERROR", "you are not login"),
             ConnectionDown,
-            "gowa_not_logged_in",
+            "disconnected",
             id="logged-out",
         ),
-        pytest.param(500, refusal("INVALID_WA_CLI"), ConnectionDown, "gowa_not_logged_in", id="no-client"),
-        pytest.param(
-            500, refusal(INTERNAL, "you are not loggin"), ConnectionDown, "gowa_not_logged_in", id="not-logged-in"
-        ),
+        pytest.param(500, refusal("INVALID_WA_CLI"), ConnectionDown, "disconnected", id="no-client"),
+        pytest.param(500, refusal(INTERNAL, "you are not loggin"), ConnectionDown, "disconnected", id="not-logged-in"),
         pytest.param(413, "Request Entity Too Large", BadMessage, "gowa_too_large", id="too-large"),
         pytest.param(429, refusal("TOO_MANY"), Throttled, "http_429", id="too-many"),
         pytest.param(500, refusal("UPLOAD_MEDIA_ERROR"), Temporary, "gowa_media", id="upload-failed"),

@@ -259,7 +259,7 @@ def test_a_failed_upload_never_leaves_an_unknown_outcome(
         pytest.param("token invalid or device expired", ConnectionDown, "wablas_token", id="token"),
         pytest.param("secret key invalid", ConnectionDown, "wablas_token", id="secret-key"),
         pytest.param(
-            "device disconnected, need to scan qr code again", ConnectionDown, "wablas_disconnected", id="disconnected"
+            "device disconnected, need to scan qr code again", ConnectionDown, "disconnected", id="disconnected"
         ),
         pytest.param("your quota is empty", ConnectionDown, "wablas_quota", id="quota"),
         pytest.param("device expired", ConnectionDown, "wablas_closed", id="expired"),

@@ -1,6 +1,7 @@
 """Settings and requests that all gateways have in common: a base address with paths below it, and a time limit."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import Field
@@ -19,6 +20,16 @@ class GatewaySettings(Model):
     def address_of(self, path: str) -> str:
         """Return the address of a path below the base address."""
         return f"{self.base_url.rstrip('/')}/{path.lstrip('/')}"
+
+    def account_at(self, name: str) -> str:
+        """Return the identity of an account of this gateway.
+
+        :param name: what the gateway knows the account by.
+        """
+        address = urlsplit(self.base_url)
+        host = (address.hostname or "").rstrip(".")
+        port = address.port or (443 if address.scheme.lower() == "https" else 80)
+        return f"{host}:{port}{address.path.rstrip('/')} {name}"
 
 
 async def ask_gateway(

@@ -116,6 +116,10 @@ class WhatsAppCloudSender:
         self._own_number = OwnNumber(settings.phone_number_id)
         self._uploads = Uploads(context, phone_number_id=settings.phone_number_id, upload=self._upload)
 
+    @classmethod
+    def account_of(cls, settings: WhatsAppCloudSettings) -> str:
+        return settings.phone_number_id
+
     async def send(self, message: OutgoingMessage) -> Accepted:
         files = {reference: await self._uploads.find(reference) for reference in uploads_in(message)}
         body = json.dumps(build_body(message, files)).encode()
