@@ -37,6 +37,10 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.elapsed
 
+    def hold(self, seconds: float) -> None:
+        """Let time pass while the calling code runs, as code does that holds the loop."""
+        self._jumping.elapsed += seconds
+
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Arguments], Result], *args: *Arguments
     ) -> asyncio.Future[Result]:

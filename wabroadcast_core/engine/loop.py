@@ -57,11 +57,13 @@ class EngineLoop:
     def has_capacity(self) -> bool:
         """Whether this process can run another turn. If not, its Huey threads leave the work to other processes.
 
-        While Redis takes no calls they do not read the queue: the engine finds out when it does again.
+        While Redis takes no calls they do not read the queue: the engine finds out when it does again. While the event
+        loop falls behind, further turns would keep the others from their slots.
         """
-        is_away = self._engine is not None and self._engine.is_redis_away
-        is_held = self._watchdog.is_held
-        return not self.has_failed and not is_away and not is_held and self.turns < self._capacity
+        if self.has_failed or self._watchdog.is_held:
+            return False
+        engine = self._engine
+        return engine is None or not (engine.is_redis_away or engine.is_crowded or engine.turns >= self._capacity)
 
     @property
     def fault(self) -> str | None:
