@@ -11,6 +11,7 @@ from wabroadcast_core.models.pacing import Batching, Rate, Retry, SendWindow
 from wabroadcast_core.models.status import BroadcastStatus, Priority
 
 LONGEST_NAME = 200
+MOST_CONNECTIONS = 100  # in the pool of one broadcast
 
 
 class BroadcastDraft(Model):
@@ -43,6 +44,8 @@ class BroadcastDraft(Model):
     @field_validator("connection")
     @classmethod
     def _check_pool(cls, connection: str | list[str] | None) -> str | list[str] | None:
+        if isinstance(connection, list) and len(connection) > MOST_CONNECTIONS:
+            raise ValueError(f"the list has {len(connection):,} names: give at most {MOST_CONNECTIONS}")
         if isinstance(connection, list) and not 0 < len(set(connection)) == len(connection):
             raise ValueError("the list is empty or names a connection twice: give at least one, each once")
         return connection
