@@ -60,7 +60,7 @@ class BlacklistController(Controller):
         """Put the numbers of a CSV or Excel file on the blacklist."""
         choices = data.choices()
         upload = broadcaster.uploads.save(
-            read_chunks(data.file), filename=data.file.filename, content_type=data.file.content_type
+            read_chunks(data.file), filename=data.file.filename or None, content_type=data.file.content_type
         )
         return broadcaster.blacklist.add_file(
             upload.upload_id,

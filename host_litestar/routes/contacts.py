@@ -158,7 +158,7 @@ class ContactController(Controller):
         """Import the contacts of a CSV or Excel file: 200 if the import is finished, 202 if it continues."""
         choices = data.choices()
         upload = broadcaster.uploads.save(
-            read_chunks(data.file), filename=data.file.filename, content_type=data.file.content_type
+            read_chunks(data.file), filename=data.file.filename or None, content_type=data.file.content_type
         )
         report = broadcaster.contacts.import_file(
             upload.upload_id,

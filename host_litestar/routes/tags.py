@@ -5,6 +5,7 @@ from litestar.params import JSONBody
 
 from host_litestar.openapi import TagContactsOperation
 from host_litestar.problems import problems
+from host_litestar.request_reading import LARGE_JSON
 from host_litestar.routes.parameters import BroadcasterDep, TagName, read_tag, whole_list
 from wabroadcast_core.models.contact import Tagging, TaggingReport, TagMerge, TagPatch, TagView
 from wabroadcast_core.models.page import Page
@@ -24,6 +25,7 @@ class TagController(Controller):
     @post(
         "/tag",
         status_code=200,
+        opt=LARGE_JSON,
         operation_id="TagContacts",
         operation_class=TagContactsOperation,
         sync_to_thread=True,
