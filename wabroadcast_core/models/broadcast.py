@@ -1,17 +1,33 @@
 """Broadcasts: as they are submitted and as they are shown."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field, HttpUrl, field_validator, model_validator
 
+from wabroadcast_core.errors import Fault
 from wabroadcast_core.models.base import Model, Moment
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.pacing import Batching, Rate, Retry, SendWindow
 from wabroadcast_core.models.status import BroadcastStatus, Priority
 
 LONGEST_NAME = 200
+LATE_SECONDS = 30  # that a start may be over when it arrives
 MOST_CONNECTIONS = 100  # in the pool of one broadcast
+
+
+def find_past_start(scheduled_at: float | None, *, now: float) -> Fault | None:
+    """Return the fault of a start that is over, or None. Some seconds are for the way of the request.
+
+    :param scheduled_at: the start (UNIX seconds, UTC).
+    :param now: the present time (UNIX seconds, UTC).
+    """
+    if scheduled_at is None or scheduled_at >= now - LATE_SECONDS:
+        return None
+    moment = datetime.fromtimestamp(scheduled_at, UTC)
+    return Fault(
+        "scheduledAt", f"the time {moment:%Y-%m-%d %H:%M:%S} UTC is over: give a later one, or none to start at once"
+    )
 
 
 class BroadcastDraft(Model):
