@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, func, or_, select, text
+from sqlalchemy import Connection, RowMapping, select, text
 
 from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.store.search import Folded, matches
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import messages
 
@@ -322,10 +323,5 @@ def list_messages(
     if reason is not None:
         chosen = chosen.where(messages.c.reason == reason)
     if query:
-        chosen = chosen.where(
-            or_(
-                messages.c.number.contains(query, autoescape=True),
-                func.lower(messages.c.name).contains(query.lower(), autoescape=True),
-            )
-        )
+        chosen = chosen.where(matches(query, name=Folded(messages.c.name), number=messages.c.number))
     return conn.execute(chosen.order_by(messages.c.id).limit(limit)).mappings().all()

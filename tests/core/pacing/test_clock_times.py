@@ -16,7 +16,9 @@ def test_a_time_of_day_is_taken_as_people_write_it(text: str) -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["8", "24:00", "08:60", "8 am", "0800", "08:00:00", "08:00\n", "٠٨:٠٠", ""])
+@pytest.mark.parametrize(
+    "text", ["8", "24:00", "08:60", "8 am", "0800", "08:00:00", "08:00\n", "\u0660\u0668:\u0660\u0660", ""]
+)
 def test_a_text_that_is_no_time_of_day_is_answered_with_the_form_to_write(text: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         parse_model(SendWindow, {"from": text, "to": "20:00"})
