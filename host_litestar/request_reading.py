@@ -156,6 +156,12 @@ def _body_faults(body: bytes, query: set[str]) -> Iterator[Fault]:
         yield Fault(shorten(name), f"this call takes no body: {way_out}")
 
 
+def takes_json(handler: BaseRouteHandler) -> bool:
+    """Return whether a route takes a JSON body."""
+    body = _body_of(handler)
+    return bool((handler.opt or {}).get("streams_body")) or (body is not None and not _is_form(body))
+
+
 async def _take_json(request: AnyRequest, body: FieldDefinition) -> None:
     check_media_type(request)
     opt = request.route_handler.opt

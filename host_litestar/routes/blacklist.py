@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from litestar import Controller, delete, get, post
+from litestar import delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody
 from msgspec import Meta
 
 from host_litestar.problems import problems
+from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Actor, BroadcasterDep, PageNumber, PageSize, SearchText, whole_list
 from host_litestar.routes.uploads import ContactFileForm, read_chunks
 from wabroadcast_core.models.blacklist import (
@@ -32,7 +33,7 @@ class BlacklistForm(ContactFileForm):
     connection: str | None = None
 
 
-class BlacklistController(Controller):
+class BlacklistController(ApiController):
     """Routes under ``/blacklist``."""
 
     path = "/blacklist"

@@ -3,7 +3,7 @@
 from contextlib import closing
 from typing import IO, Annotated
 
-from litestar import Controller, get, patch, post
+from litestar import get, patch, post
 from litestar.concurrency import sync_to_thread
 from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 
@@ -11,6 +11,7 @@ from host_litestar.openapi import SUMMARY_EXAMPLE, SubmitOperation, answers
 from host_litestar.problems import problems
 from host_litestar.request_reading import STREAMS_BODY, AnyRequest
 from host_litestar.routes.control import broadcast_control, control_route
+from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Actor, BroadcasterDep, JobId, PageNumber, PageSize, SearchText
 from host_litestar.routes.submission import read_draft, read_recipients, spool_body
 from wabroadcast_core.broadcaster import Broadcaster
@@ -20,7 +21,7 @@ from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
 
 
-class BroadcastController(Controller):
+class BroadcastController(ApiController):
     """Routes under ``/broadcast``."""
 
     path = "/broadcast"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from litestar import Controller, Response, delete, get, post, put
+from litestar import Response, delete, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody, QueryParameter
 from litestar.response import Stream
 
@@ -18,6 +18,7 @@ from host_litestar.openapi import (
     no_content,
 )
 from host_litestar.problems import problems
+from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import (
     Actor,
     BroadcasterDep,
@@ -52,7 +53,7 @@ class ImportForm(ContactFileForm):
     dryRun: bool = False  # noqa: N815 - the field's name in the form
 
 
-class ContactController(Controller):
+class ContactController(ApiController):
     """Routes under ``/contacts``, except those for tags."""
 
     path = "/contacts"

@@ -2,18 +2,19 @@
 
 from typing import Annotated
 
-from litestar import Controller, get
+from litestar import get
 from litestar.params import FromQuery, QueryParameter
 
 from host_litestar.problems import problems
 from host_litestar.routes.control import message_control
+from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep, JobId, SearchText
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage
 from wabroadcast_core.models.status import MessageStatus
 
 
-class MessageController(Controller):
+class MessageController(ApiController):
     """Routes under ``/broadcast/{jobId}/messages``."""
 
     path = "/broadcast/{jobId:str}/messages"

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from litestar import Controller, post
+from litestar import post
 from litestar.datastructures import UploadFile
 from litestar.params import MultipartBody
 
 from host_litestar.problems import problems
 from host_litestar.request_reading import parse_json
+from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep
 from wabroadcast_core.audience.imports import ReadingChoices
 from wabroadcast_core.errors import Fault, InvalidInputError
@@ -54,7 +55,7 @@ class ContactFileForm(UploadForm):
         )
 
 
-class UploadController(Controller):
+class UploadController(ApiController):
     """Routes under ``/uploads``."""
 
     path = "/uploads"
