@@ -177,4 +177,5 @@ def _file_name(part: MultipartSegment) -> str | None:
     if extended := _EXTENDED_NAME.search(part.header("Content-Disposition") or ""):
         with suppress(LookupError):  # an encoding that Python does not know
             return unquote(extended[2], encoding=extended[1], errors="replace")
-    return part.filename
+    filename: str | None = part.filename
+    return filename
