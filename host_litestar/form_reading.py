@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 from urllib.parse import unquote
 
 from litestar import Request
@@ -41,7 +41,7 @@ class FormFields:
         """Return the fields of a form's dataclass. A field may be repeated if its type has a list."""
         hints = get_type_hints(form)
         files = {name for name, hint in hints.items() if hint is UploadFile}
-        lists = {name for name, hint in hints.items() if "list[" in str(hint)}
+        lists = {name for name, hint in hints.items() if list in map(get_origin, (hint, *get_args(hint)))}
         return cls(frozenset(files), frozenset(lists), frozenset(hints) - files)
 
 

@@ -95,6 +95,7 @@ def _query_names(handler: BaseRouteHandler) -> set[str]:
 
 
 def _is_query(parameter: ParameterKwarg) -> bool:
+    # the base class describes dependencies, and calls them query parameters too
     return type(parameter) is not ParameterKwarg and parameter.param_type is ParamType.QUERY
 
 
