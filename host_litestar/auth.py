@@ -16,6 +16,21 @@ PUBLIC = {"public": True}  # the ``opt`` of a route that needs no key
 ACTOR_WITHOUT_KEY = "api"  # the actor in the audit log of a request that has no key
 _ACTOR_LENGTH = 6  # hexadecimal digits
 
+FORWARDING_HEADERS = frozenset(
+    {
+        "forwarded",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-real-ip",
+        "cf-connecting-ip",
+        "true-client-ip",
+        "x-client-ip",
+    }
+)
+_PORTS = {"http": 80, "https": 443}
+
 AnyRequest = ASGIConnection[Any, Any, Any, Any]
 
 
@@ -50,23 +65,40 @@ class LoopbackGuard:
     """Guard of a server without API keys: it serves only callers on this machine.
 
     The server listens on a loopback address then, but a web page (DNS rebinding, cross-site requests) or a proxy can
-    still forward requests to it. The headers ``Host`` and ``Origin`` of such a request name another machine.
+    still forward requests to it. The header ``Host`` of such a request names another machine, its ``Origin`` another
+    address than ours, or a header of the proxy shows that the request was forwarded.
     """
 
     async def __call__(self, request: AnyRequest, handler: BaseRouteHandler) -> None:
-        """Check the headers ``Host`` and ``Origin`` of a request.
+        """Check that a request comes from this machine, and not from a page of another address.
 
-        :raises PermissionDeniedException: one of them names another machine.
+        :raises PermissionDeniedException: it may not.
         """
         if handler.opt.get("public"):
             return
-        host = urlsplit(f"//{request.headers.get('host', '')}").hostname
+        own_address = _address_of(f"{request.scope['scheme']}://{request.headers.get('host', '')}")
         origin = request.headers.get("origin")
-        if not is_loopback(host) or (origin is not None and not is_loopback(urlsplit(origin).hostname)):
-            raise PermissionDeniedException(
-                "the header Host or Origin of the request names another machine, and without API keys the server serves"
-                " only this one: set WABROADCAST_API_KEYS to serve others"
-            )
+        if FORWARDING_HEADERS & set(request.headers):
+            raise _not_local("the request was forwarded by a proxy")
+        if own_address is None or not is_loopback(own_address[1]):
+            raise _not_local("the header Host of the request names another machine")
+        if origin is not None and _address_of(origin) != own_address:
+            raise _not_local("the header Origin of the request names another address than this server's")
+
+
+def _not_local(fact: str) -> PermissionDeniedException:
+    return PermissionDeniedException(
+        f"{fact}, and without API keys the server serves only this machine: set WABROADCAST_API_KEYS to serve others"
+    )
+
+
+def _address_of(address: str) -> tuple[str, str | None, int | None] | None:
+    """Return the scheme, host and port of an address; None if it is malformed."""
+    try:
+        parts = urlsplit(address)
+        return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return None
 
 
 def is_loopback(host: str | None) -> bool:

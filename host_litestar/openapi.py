@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from litestar import Request, Router
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
@@ -23,9 +25,14 @@ from litestar.openapi.spec import (
     Schema,
     SecurityScheme,
 )
+from litestar.routes import BaseRoute
+from litestar.types import ControllerRouterHandler
 from pydantic import Field
 
+from host_litestar.methods import head_of, options_of
 from host_litestar.reference import ReferencePage
+from host_litestar.safe_headers import set_page_headers
+from host_litestar.schemas import Verbatim, schema_of
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import ConnectionDraft
@@ -112,6 +119,37 @@ CONNECTION_EXAMPLE = {
 }
 
 
+_WEBHOOK_ANSWERS = {
+    "200": {"description": "The call is stored; or the challenge of a verification.", "content": {"text/plain": {}}},
+    "403": {"description": "The signature or token of the provider is missing or wrong."},
+    "404": {"description": "The connection does not exist."},
+    "413": {"description": "The body is too large."},
+    "503": {"description": "The store cannot be reached; the provider calls again."},
+}
+WEBHOOK_PATHS: dict[str, Any] = {
+    "/webhooks/{connection}": {
+        "parameters": [{"name": "connection", "in": "path", "required": True, "schema": {"type": "string"}}],
+        **{
+            method: {
+                "operationId": operation_id,
+                "tags": ["Webhooks"],
+                "description": description,
+                "security": [{}],
+                "responses": _WEBHOOK_ANSWERS,
+            }
+            for method, operation_id, description in (
+                (
+                    "get",
+                    "VerifyWebhook",
+                    "Answer the verification of a provider. It needs the provider's token, no key.",
+                ),
+                ("post", "TakeWebhook", "Take a call of a provider. It needs the provider's proof, no key."),
+            )
+        },
+    }
+}
+
+
 class SubmitBody(BroadcastDraft):
     """The body of a submit: the fields of a draft, and the recipients."""
 
@@ -175,7 +213,7 @@ def answers(status: int, model: type[Model], example: dict[str, Any] | None = No
     :param model: the model of its body; the first line of the model's docstring becomes the description.
     :returns: an entry for the route's ``responses``.
     """
-    examples = None if example is None else [Example(summary="example", value=example)]
+    examples = None if example is None else [Example(summary="example", value=Verbatim(example))]
     return {status: ResponseSpec(model, generate_examples=False, description=_first_line(model), examples=examples)}
 
 
@@ -199,32 +237,55 @@ def openapi_config(*, has_keys: bool) -> OpenAPIConfig:
         use_handler_docstrings=True,
         components=Components(security_schemes=schemes),
         security=[{KEY_SCHEME: []}] if has_keys else None,
-        render_plugins=[ReferencePage(path="/"), JsonRenderPlugin(), YamlRenderPlugin()],
+        openapi_router=_SchemaRouter(
+            "/schema", route_handlers=[], include_in_schema=False, after_request=set_page_headers
+        ),
+        render_plugins=[ReferencePage(path="/"), JsonDocument(), YamlDocument()],
     )
+
+
+class _SchemaRouter(Router):
+    """Router of the OpenAPI document, whose routes also answer HEAD."""
+
+    def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:
+        if isinstance(value, HTTPRouteHandler) and "GET" in value.http_methods:
+            head = head_of(value)
+            for added in (*options_of([value, head]), head):
+                super().register(added)
+        return super().register(value)
+
+
+class JsonDocument(JsonRenderPlugin):
+    """The OpenAPI document as JSON."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """Render the document as this caller reaches the API."""
+        return super().render(request, complete_document(request, openapi_schema))
+
+
+class YamlDocument(YamlRenderPlugin):
+    """The OpenAPI document as YAML."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """Render the document as this caller reaches the API."""
+        return super().render(request, complete_document(request, openapi_schema))
+
+
+def complete_document(request: Request[Any, Any, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document with the path under which the application is mounted, and with the webhooks.
+
+    Litestar knows neither: the first is of the request, and the webhooks are plain ASGI.
+    """
+    servers = [{"url": request.scope.get("root_path") or "/"}]
+    return {**document, "servers": servers, "paths": {**document["paths"], **WEBHOOK_PATHS}}
 
 
 def _body_of(model: type[Model], examples: dict[str, dict[str, Any]]) -> RequestBody:
-    schema = model.model_json_schema(by_alias=True)
     content = OpenAPIMediaType(
-        schema=_inlined(schema, schema.get("$defs", {})),
-        examples={name: Example(value=value) for name, value in examples.items()},
+        schema=schema_of(model, is_body=True),  # type: ignore[arg-type]  # Litestar copies a document as it is
+        examples={name: Example(value=Verbatim(value)) for name, value in examples.items()},
     )
     return RequestBody(content={"application/json": content}, required=True)
-
-
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    """Return the schema with each reference replaced by what it refers to, so that the schema needs no other document.
-
-    This ends because no model here contains itself.
-    """
-    if isinstance(schema, list):
-        return [_inlined(item, definitions) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    left_out = {"$defs", "discriminator"}
-    return {name: _inlined(value, definitions) for name, value in schema.items() if name not in left_out}
 
 
 def _first_line(model: type[Model]) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
+import msgspec
 from anyio import to_thread
 from litestar import Litestar, Router
 from litestar.config.app import AppConfig
@@ -14,15 +14,19 @@ from pydantic import SecretStr
 
 from host_litestar.auth import KeyGuard, provide_actor
 from host_litestar.problems import handle_error
+from host_litestar.request_reading import read_request
 from host_litestar.routes import HANDLERS
+from host_litestar.routes.controller import OPERATION_PREFIX
 from host_litestar.routes.webhooks import webhook_route
+from host_litestar.safe_headers import set_safe_headers
+from host_litestar.schemas import ModelSchemas
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.worker import Worker
 
 
-class WABroadcastPlugin(InitPlugin):
+class WABroadcastPlugin(InitPlugin, ModelSchemas):
     """Litestar plugin that adds the API to an application.
 
     The broadcaster starts and stops with the application.
@@ -52,11 +56,16 @@ class WABroadcastPlugin(InitPlugin):
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Add the routes and the life of the broadcaster to the application."""
-        app_config.route_handlers.append(self._router())
+        mounts = [plugin for plugin in app_config.plugins if isinstance(plugin, WABroadcastPlugin)]
+        app_config.route_handlers.append(self._router(operation_prefix=self._operation_prefix(mounts)))
         app_config.lifespan = [*(app_config.lifespan or []), self._run]
         return app_config
 
-    def _router(self) -> Router:
+    def _operation_prefix(self, mounts: Sequence["WABroadcastPlugin"]) -> str:
+        """Return what makes the operation ids of this mount unique: nothing for the first, its path for the others."""
+        return "" if mounts[0] is self else self._path.strip("/").title().replace("/", "")
+
+    def _router(self, *, operation_prefix: str) -> Router:
         settings = self.broadcaster.settings
         return Router(
             self._path,
@@ -67,6 +76,9 @@ class WABroadcastPlugin(InitPlugin):
             },
             guards=[*_key_guards(settings.api_keys), *self._guards],
             exception_handlers={Exception: handle_error},
+            before_request=read_request,
+            after_request=set_safe_headers,
+            opt={OPERATION_PREFIX: operation_prefix},
             request_max_body_size=settings.max_body_bytes,
             type_encoders={Model: _encode},
         )
@@ -91,5 +103,6 @@ def _key_guards(keys: Iterable[SecretStr]) -> list[Guard]:
     return [KeyGuard(given)] if given else []
 
 
-def _encode(model: Model) -> Any:
-    return model.model_dump(mode="json", by_alias=True)
+def _encode(model: Model) -> msgspec.Raw:
+    """Encode a model. Litestar's own encoder refuses whole numbers from 2**64 on, which a variable may be."""
+    return msgspec.Raw(model.model_dump_json(by_alias=True).encode())

@@ -12,6 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from pydantic import Field
 from pydantic.alias_generators import to_camel
 
+from host_litestar.safe_headers import SAFE_HEADERS
 from wabroadcast_core.errors import (
     ConflictError,
     Fault,
@@ -79,7 +80,7 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     problem = describe(error)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s %s failed", request.method, _route_of(request), exc_info=error)
-    headers = dict(getattr(error, "headers", None) or {})
+    headers = {**SAFE_HEADERS, **(getattr(error, "headers", None) or {})}
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return Response(
@@ -183,6 +184,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
         HTTPStatus.NOT_FOUND: "The broadcast, connection, contact or other object that the call names does not exist.",
         HTTPStatus.CONFLICT: "The call conflicts with the present state; `currentStatus` names it, where there is one.",
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than the server's limit.",
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not declared as `application/json`.",
         HTTPStatus.SERVICE_UNAVAILABLE: "The store or Redis cannot be reached; try again after `Retry-After` seconds.",
     }
     always = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE)

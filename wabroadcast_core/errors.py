@@ -56,13 +56,17 @@ class Fault:
 
 
 class InvalidInputError(InputError):
-    """A body or a setting with one or more faults."""
+    """A body or a setting with one or more faults. The first :attr:`MOST_FAULTS` are kept, the others are counted."""
+
+    MOST_FAULTS: ClassVar[int] = 100
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__(
-            "; ".join(f"{fault.path}: {fault.message}" if fault.path else fault.message for fault in faults)
-        )
-        self.faults = tuple(faults)
+        kept = faults[: self.MOST_FAULTS]
+        texts = [f"{fault.path}: {fault.message}" if fault.path else fault.message for fault in kept]
+        if left_out := len(faults) - len(kept):
+            texts.append(f"and {left_out:,} more")
+        super().__init__("; ".join(texts))
+        self.faults = tuple(kept)
 
 
 class TemplateError(InputError):

@@ -65,7 +65,7 @@ def media_type(head: bytes, *, filename: str | None = None) -> str:
         return _OLD_OFFICE.get((filename or "")[-4:].lower(), found)
     if found is not None:
         return found
-    return "text/plain" if _is_text(head) else OTHER
+    return "text/plain" if is_text(head) else OTHER
 
 
 def fits(content_type: str, allowed: frozenset[str]) -> bool:
@@ -73,7 +73,8 @@ def fits(content_type: str, allowed: frozenset[str]) -> bool:
     return content_type in allowed or content_type.partition(";")[0] in allowed
 
 
-def _is_text(head: bytes) -> bool:
+def is_text(head: bytes) -> bool:
+    """Return whether the first bytes of a file are text in UTF-8."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)  # incremental: the last character may be cut off
     except UnicodeDecodeError:

@@ -13,6 +13,7 @@ from rich.console import Console
 from host_litestar.cli.client import without_none
 from host_litestar.cli.contact_file import CHOICES, contact_file, reading_options
 from host_litestar.cli.errors import RefusedError
+from host_litestar.cli.moments import MomentType, describe_moment
 from host_litestar.cli.preview import show_preview
 from host_litestar.cli.progress import Backend, follow, report
 from host_litestar.cli.server import data_dir_option, read_settings
@@ -35,18 +36,6 @@ class RateType(click.ParamType[dict[str, float]]):
             return {"messages": int(messages), "perSeconds": seconds}
         except ValueError:
             self.fail(f"{value!r} is not a rate: write it as 20/s, 100/m or 1000/h", param, ctx)
-
-
-class MomentType(click.ParamType[datetime]):
-    """A time, as ``2026-12-01T08:00+07:00``; without an offset it is in the time zone of this machine."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            return datetime.fromisoformat(str(value)).astimezone()
-        except ValueError:
-            self.fail(f"{value!r} is not a time: write it as 2026-12-01T08:00+07:00", param, ctx)
 
 
 @click.command()
@@ -73,7 +62,12 @@ class MomentType(click.ParamType[datetime]):
     help="Priority among broadcasts.",
 )
 @click.option("--rate", type=RateType(), help="Highest rate, as 20/s or 100/m.")
-@click.option("--at", "moment", type=MomentType(), help="Time to start, as 2026-12-01T08:00+07:00.")
+@click.option(
+    "--at",
+    "moment",
+    type=MomentType(),
+    help="Time to start, as 2026-12-01T08:00; without an offset as +07:00 it is in WABROADCAST_TIMEZONE.",
+)
 @click.option("--batch-size", type=click.IntRange(1), help="Send in batches of this size.")
 @click.option(
     "--batch-interval",
@@ -120,6 +114,8 @@ def send(
             return show_preview(backend.preview(draft))
         job_id = backend.submit(draft, key=str(uuid.uuid4())).job_id
         click.echo(f"broadcast {job_id}")
+        if moment is not None:
+            click.echo(f"starts at {describe_moment(moment)}")
         if detach:
             return 0
         return watch(backend, job_id, console=console, local=local)

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from litestar import Controller, delete, get, post
+from litestar import delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody
 from msgspec import Meta
 
 from host_litestar.problems import problems
+from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Actor, BroadcasterDep, PageNumber, PageSize, SearchText, whole_list
 from host_litestar.routes.uploads import ContactFileForm, read_chunks
 from wabroadcast_core.models.blacklist import (
@@ -32,7 +33,7 @@ class BlacklistForm(ContactFileForm):
     connection: str | None = None
 
 
-class BlacklistController(Controller):
+class BlacklistController(ApiController):
     """Routes under ``/blacklist``."""
 
     path = "/blacklist"
@@ -60,7 +61,7 @@ class BlacklistController(Controller):
         """Put the numbers of a CSV or Excel file on the blacklist."""
         choices = data.choices()
         upload = broadcaster.uploads.save(
-            read_chunks(data.file), filename=data.file.filename, content_type=data.file.content_type
+            read_chunks(data.file), filename=data.file.filename or None, content_type=data.file.content_type
         )
         return broadcaster.blacklist.add_file(
             upload.upload_id,

@@ -1,16 +1,17 @@
 """Broadcasts: submit, preview, list, show, change, pause, resume, cancel, retry."""
 
 from contextlib import closing
-from typing import IO, Annotated, Any
+from typing import IO, Annotated
 
-from litestar import Controller, Request, get, patch, post
+from litestar import get, patch, post
 from litestar.concurrency import sync_to_thread
-from litestar.exceptions import HTTPException
 from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from host_litestar.openapi import SUMMARY_EXAMPLE, SubmitOperation, answers
 from host_litestar.problems import problems
+from host_litestar.request_reading import STREAMS_BODY, AnyRequest
 from host_litestar.routes.control import broadcast_control, control_route
+from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Actor, BroadcasterDep, JobId, PageNumber, PageSize, SearchText
 from host_litestar.routes.submission import read_draft, read_recipients, spool_body
 from wabroadcast_core.broadcaster import Broadcaster
@@ -19,12 +20,8 @@ from wabroadcast_core.models.page import Page
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
 
-JSON = "application/json"
 
-AnyRequest = Request[Any, Any, Any]
-
-
-class BroadcastController(Controller):
+class BroadcastController(ApiController):
     """Routes under ``/broadcast``."""
 
     path = "/broadcast"
@@ -32,6 +29,7 @@ class BroadcastController(Controller):
 
     @post(
         status_code=202,
+        opt=STREAMS_BODY,
         operation_id="SubmitBroadcast",
         operation_class=SubmitOperation,
         responses=problems(409, 413) | answers(202, BroadcastSummary, SUMMARY_EXAMPLE),
@@ -46,12 +44,13 @@ class BroadcastController(Controller):
         ] = None,
     ) -> BroadcastSummary:
         """Submit a broadcast: a message and its audience. The broadcast is stored before the response is sent."""
-        body = await _spool_json(request)
+        body = await spool_body(request.stream())
         return await sync_to_thread(_submit, broadcaster, body, idempotency_key, actor)
 
     @post(
         "/preview",
         status_code=200,
+        opt=STREAMS_BODY,
         operation_id="PreviewBroadcast",
         operation_class=SubmitOperation,
         responses=problems(413),
@@ -62,7 +61,7 @@ class BroadcastController(Controller):
         The response has the number of recipients, those who are left out with the reasons, some rendered messages and
         the estimated end.
         """
-        body = await _spool_json(request)
+        body = await spool_body(request.stream())
         return await sync_to_thread(_preview, broadcaster, body)
 
     @get("/jobs", operation_id="ListBroadcasts", sync_to_thread=True, responses=problems())
@@ -138,9 +137,3 @@ def _preview(broadcaster: Broadcaster, body: IO[bytes]) -> Preview:
     with closing(body):
         draft, has_recipients = read_draft(body)
         return broadcaster.preview(draft, read_recipients(body) if has_recipients else None)
-
-
-async def _spool_json(request: AnyRequest) -> IO[bytes]:
-    if request.content_type[0] != JSON:
-        raise HTTPException(f"the body has the wrong media type: send it with Content-Type: {JSON}", status_code=415)
-    return await spool_body(request.stream())

@@ -1,17 +1,18 @@
 """Connections: the WhatsApp accounts that send."""
 
-from litestar import Controller, delete, get, post, put
+from litestar import delete, get, post, put
 from litestar.params import FromPath, JSONBody
 
 from host_litestar.openapi import PutConnectionOperation
 from host_litestar.problems import problems
 from host_litestar.routes.control import control_route
+from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Actor, BroadcasterDep, whole_list
 from wabroadcast_core.models.connection import ConnectionDraft, ConnectionKind, ConnectionTest, ConnectionView
 from wabroadcast_core.models.page import Page
 
 
-class ConnectionController(Controller):
+class ConnectionController(ApiController):
     """Routes under ``/connections``."""
 
     path = "/connections"

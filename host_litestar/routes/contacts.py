@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from litestar import Controller, Response, delete, get, post, put
+from litestar import Response, delete, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody, QueryParameter
 from litestar.response import Stream
 
@@ -18,6 +18,7 @@ from host_litestar.openapi import (
     no_content,
 )
 from host_litestar.problems import problems
+from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import (
     Actor,
     BroadcasterDep,
@@ -52,7 +53,7 @@ class ImportForm(ContactFileForm):
     dryRun: bool = False  # noqa: N815 - the field's name in the form
 
 
-class ContactController(Controller):
+class ContactController(ApiController):
     """Routes under ``/contacts``, except those for tags."""
 
     path = "/contacts"
@@ -158,7 +159,7 @@ class ContactController(Controller):
         """Import the contacts of a CSV or Excel file: 200 if the import is finished, 202 if it continues."""
         choices = data.choices()
         upload = broadcaster.uploads.save(
-            read_chunks(data.file), filename=data.file.filename, content_type=data.file.content_type
+            read_chunks(data.file), filename=data.file.filename or None, content_type=data.file.content_type
         )
         report = broadcaster.contacts.import_file(
             upload.upload_id,

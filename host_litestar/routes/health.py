@@ -3,11 +3,12 @@
 import logging
 from typing import Literal
 
-from litestar import Controller, Response, get
+from litestar import Response, get
 from pydantic import Field
 
 from host_litestar.auth import PUBLIC
 from host_litestar.openapi import answers
+from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep
 from wabroadcast_core.models.base import Model
 
@@ -30,12 +31,13 @@ class Readiness(Model):
     causes: dict[str, str] = Field(default_factory=dict, description="Why a check failed, and what to do.")
 
 
-class HealthController(Controller):
+class HealthController(ApiController):
     """Routes under ``/health``."""
 
     path = "/health"
     tags = ("Health",)
     opt = PUBLIC
+    security = ({},)  # no key
 
     @get("/live", operation_id="IsLive", sync_to_thread=False)
     def live(self) -> Liveness:

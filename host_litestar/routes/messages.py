@@ -2,18 +2,22 @@
 
 from typing import Annotated
 
-from litestar import Controller, get
+from litestar import get
 from litestar.params import FromQuery, QueryParameter
 
 from host_litestar.problems import problems
 from host_litestar.routes.control import message_control
+from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep, JobId, SearchText
+from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage
 from wabroadcast_core.models.status import MessageStatus
 
+DEFAULT_SIZE = 100  # messages of a page
 
-class MessageController(Controller):
+
+class MessageController(ApiController):
     """Routes under ``/broadcast/{jobId}/messages``."""
 
     path = "/broadcast/{jobId:str}/messages"
@@ -28,10 +32,27 @@ class MessageController(Controller):
         status: FromQuery[MessageStatus | None] = None,
         reason: FromQuery[str | None] = None,
         cursor: Annotated[str | None, QueryParameter(description="nextCursor of the previous page.")] = None,
-        limit: Annotated[int, QueryParameter(ge=1, le=1_000)] = 100,
+        limit: Annotated[
+            int | None, QueryParameter(ge=1, le=1_000, description="Most messages of a page, as pageSize.")
+        ] = None,
+        page: Annotated[int | None, QueryParameter(ge=1, le=1_000_000_000)] = None,
+        page_size: Annotated[int | None, QueryParameter(name="pageSize", ge=1, le=1_000)] = None,
     ) -> CursorPage[MessageView]:
-        """List the messages of a broadcast in the order of its audience, paged by cursor."""
-        return broadcaster.messages(job_id, status=status, reason=reason, query=search, cursor=cursor, limit=limit)
+        """List the messages of a broadcast in the order of its audience.
+
+        Page by cursor through a long list: `page`, as other lists have it, also counts all messages.
+        """
+        if limit is not None and page_size is not None:
+            raise InvalidInputError([Fault("limit", "both limit and pageSize are given: leave one of them out")])
+        return broadcaster.messages(
+            job_id,
+            status=status,
+            reason=reason,
+            query=search,
+            cursor=cursor,
+            page=page,
+            limit=limit or page_size or DEFAULT_SIZE,
+        )
 
     pause = message_control(
         "pause",

@@ -1,10 +1,14 @@
 """The body of a submit: stored in a temporary file, then read as a draft and a stream of recipients.
 
-The recipients are never in memory all at once.
+The recipients are never in memory all at once. The quick parser refuses whole numbers beyond 64 bits, which JSON allows
+(card numbers): a body with one is read by the exact parser, which takes longer.
 """
 
+import math
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
+from itertools import islice
 from typing import IO, Any
 
 import ijson
@@ -15,9 +19,15 @@ from wabroadcast_core.errors import Fault, InvalidInputError
 
 SPOOL_BYTES = 1024 * 1024  # a body up to this size stays in memory
 _CHUNK_BYTES = 64 * 1024
+_DEEPEST = 100  # levels of nesting
+_MOST_VALUES = 20_000  # in one field beside the recipients
+_MOST_FIELDS = 100
 _RECIPIENTS = "recipients"
 _OPENING = frozenset({"start_map", "start_array"})
 _CLOSING = frozenset({"end_map", "end_array"})
+
+# ValueError, SystemError: bytes that are not UTF-8, or a number with more digits than Python converts
+_FAULTS = (ijson.JSONError, ValueError, SystemError)
 
 Event = tuple[str, Any]
 
@@ -47,17 +57,53 @@ def read_draft(body: IO[bytes]) -> tuple[dict[str, Any], bool]:
     :returns: the fields, and whether the body has recipients (an empty array included).
     :raises InvalidInputError: the body is not a JSON object, has a field twice, or its recipients are not an array.
     """
-    body.seek(0)
     try:
+        body.seek(0)
         return _read_object(ijson.basic_parse(body, use_float=True))
-    except (ijson.JSONError, UnicodeDecodeError):
+    except _FAULTS:
+        pass
+    try:
+        body.seek(0)
+        return _read_object(_convert_decimals(ijson.basic_parse(body)))
+    except _FAULTS:
         raise InvalidInputError([Fault("", _locate_error(body))]) from None
 
 
 def read_recipients(body: IO[bytes]) -> Iterator[Any]:
     """Read the recipients of a body one at a time, not validated."""
+    prefix = f"{_RECIPIENTS}.item"
     body.seek(0)
-    yield from ijson.items(body, f"{_RECIPIENTS}.item", use_float=True)
+    done = 0
+    try:
+        for item in ijson.items(body, prefix, use_float=True):
+            done += 1
+            yield item
+    except ijson.JSONError:  # a number beyond 64 bits: read_draft has found no other fault
+        body.seek(0)
+        for item in islice(ijson.items(body, prefix), done, None):
+            yield _without_decimals(item)
+
+
+def _convert_decimals(events: Iterator[Event]) -> Iterator[Event]:
+    for event, value in events:
+        yield event, _without_decimals(value)
+
+
+def _without_decimals(value: Any) -> Any:
+    """Return a value of the exact parser as the quick one returns it.
+
+    :raises InvalidInputError: a number is out of the range of a float.
+    """
+    match value:
+        case Decimal():
+            if math.isinf(number := float(value)):
+                raise InvalidInputError([Fault("", "a number is out of range: write it as text")])
+            return number
+        case dict():
+            return {key: _without_decimals(item) for key, item in value.items()}
+        case list():
+            return [_without_decimals(item) for item in value]
+    return value
 
 
 def _read_object(events: Iterator[Event]) -> tuple[dict[str, Any], bool]:
@@ -76,7 +122,9 @@ def _read_object(events: Iterator[Event]) -> tuple[dict[str, Any], bool]:
         if key == _RECIPIENTS:
             has_recipients = _skip_recipients(events, faults)
         else:
-            draft[key] = _read_value(events)
+            draft[key] = _read_value(events, key)
+        if len(draft) + len(faults) > _MOST_FIELDS:
+            raise InvalidInputError([*faults, Fault("", f"the body has more than {_MOST_FIELDS} fields")])
     if faults:
         raise InvalidInputError(faults)
     return draft, bool(has_recipients)
@@ -93,9 +141,11 @@ def _skip_recipients(events: Iterator[Event], faults: list[Fault]) -> bool:
 
 
 def _skip_rest(events: Iterator[Event], event: str) -> None:
-    """Skip the events of a value that follow its first one.
+    """Skip the events of the recipients that follow the first one.
 
     The loop is kept simple because there may be millions of events.
+
+    :raises InvalidInputError: a recipient is nested too deeply.
     """
     depth = int(event in _OPENING)
     if not depth:
@@ -103,21 +153,35 @@ def _skip_rest(events: Iterator[Event], event: str) -> None:
     for following, _ in events:
         if following in _OPENING:
             depth += 1
+            if depth > _DEEPEST:
+                raise InvalidInputError([_too_deep(_RECIPIENTS)])
         elif following in _CLOSING:
             depth -= 1
             if not depth:
                 return
 
 
-def _read_value(events: Iterator[Event]) -> Any:
+def _read_value(events: Iterator[Event], name: str) -> Any:
+    """Build the value of a field.
+
+    :raises InvalidInputError: it is nested too deeply, or has too many values.
+    """
     builder = ObjectBuilder()
     depth = 0
-    for event, value in events:
+    for count, (event, value) in enumerate(events):
         builder.event(event, value)
         depth += (event in _OPENING) - (event in _CLOSING)
+        if depth > _DEEPEST:
+            raise InvalidInputError([_too_deep(name)])
+        if count > _MOST_VALUES:
+            raise InvalidInputError([Fault(name, f"has more than {_MOST_VALUES:,} values")])
         if not depth:
             break
     return builder.value
+
+
+def _too_deep(name: str) -> Fault:
+    return Fault(name, f"is nested deeper than {_DEEPEST} levels")
 
 
 def _locate_error(body: IO[bytes]) -> str:
@@ -139,7 +203,7 @@ def _count_valid(chunks: Iterator[bytes], *, after: Iterator[bytes]) -> int:
     :param after: chunks that precede them; these are valid.
     """
     events: list[Event] = sendable_list()
-    parser = ijson.basic_parse_coro(events, use_float=True)
+    parser = ijson.basic_parse_coro(events)
     for chunk in after:
         parser.send(chunk)
         events.clear()
@@ -149,7 +213,7 @@ def _count_valid(chunks: Iterator[bytes], *, after: Iterator[bytes]) -> int:
             parser.send(chunk)
             events.clear()
             valid += 1
-    except (ijson.JSONError, UnicodeDecodeError):
+    except _FAULTS:
         pass
     return valid
 

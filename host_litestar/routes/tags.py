@@ -1,16 +1,18 @@
 """Tags of contacts: list, rename, merge, delete, add to and remove from many contacts."""
 
-from litestar import Controller, delete, get, post, put
+from litestar import delete, get, post, put
 from litestar.params import JSONBody
 
 from host_litestar.openapi import TagContactsOperation
 from host_litestar.problems import problems
+from host_litestar.request_reading import LARGE_JSON
+from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep, TagName, read_tag, whole_list
 from wabroadcast_core.models.contact import Tagging, TaggingReport, TagMerge, TagPatch, TagView
 from wabroadcast_core.models.page import Page
 
 
-class TagController(Controller):
+class TagController(ApiController):
     """Routes under ``/contacts/tag`` and ``/contacts/tags``."""
 
     path = "/contacts"
@@ -24,6 +26,7 @@ class TagController(Controller):
     @post(
         "/tag",
         status_code=200,
+        opt=LARGE_JSON,
         operation_id="TagContacts",
         operation_class=TagContactsOperation,
         sync_to_thread=True,

@@ -1,15 +1,16 @@
 """Uploads: files for later use as audience or media, and contact files in a form."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from litestar import Controller, post
+from litestar import post
 from litestar.datastructures import UploadFile
 from litestar.params import MultipartBody
 
 from host_litestar.problems import problems
+from host_litestar.request_reading import parse_json
+from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep
 from wabroadcast_core.audience.imports import ReadingChoices
 from wabroadcast_core.errors import Fault, InvalidInputError
@@ -54,7 +55,7 @@ class ContactFileForm(UploadForm):
         )
 
 
-class UploadController(Controller):
+class UploadController(ApiController):
     """Routes under ``/uploads``."""
 
     path = "/uploads"
@@ -64,7 +65,7 @@ class UploadController(Controller):
     def upload(self, data: MultipartBody[UploadForm], broadcaster: BroadcasterDep) -> UploadView:
         """Store a file. Its `uploadId` names it in the source or the media of a broadcast."""
         return broadcaster.uploads.save(
-            read_chunks(data.file), filename=data.file.filename, content_type=data.file.content_type
+            read_chunks(data.file), filename=data.file.filename or None, content_type=data.file.content_type
         )
 
 
@@ -82,10 +83,7 @@ def _read_mapping(text: str) -> dict[str, str] | None:
     """
     if not text.strip():
         return None
-    try:
-        mapping = json.loads(text)
-    except ValueError as error:
-        raise InvalidInputError([Fault("mapping", f"not JSON: {error}")]) from None
+    mapping = parse_json(text, subject="the mapping", path="mapping")
     if not (isinstance(mapping, dict) and all(isinstance(role, str) for role in mapping.values())):
         raise InvalidInputError([Fault("mapping", "must be a JSON object from column to meaning, both texts")])
     return mapping

@@ -22,7 +22,7 @@ from multipart import MultipartError, MultipartParser, parse_options_header
 from host_litestar.auth import PUBLIC
 from host_litestar.problems import MEDIA_TYPE, Problem, describe, problem_of
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.errors import BroadcastError
+from wabroadcast_core.errors import BroadcastError, UnavailableError
 from wabroadcast_core.models.receipt import WebhookRequest
 
 LARGEST_BODY = 8 * 1024 * 1024  # bytes
@@ -31,6 +31,7 @@ ACKNOWLEDGEMENT = "ok"
 PLAIN = "text/plain; charset=utf-8"
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
 class NotAllowedError(Exception):
@@ -73,11 +74,15 @@ def _problem_of(error: Exception) -> Problem:
             return problem_of(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", "the body is larger than 8 MiB")
         case NotAllowedError():
             return problem_of(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "webhooks have only GET and POST")
+        case UnavailableError():  # its text names addresses, and the caller may be anybody
+            return problem_of(
+                HTTPStatus.SERVICE_UNAVAILABLE, error.code, "the server cannot take calls now: call again"
+            )
     return describe(error)
 
 
 async def _answer(send: Send, status: int, media_type: str, body: bytes) -> None:
-    headers = [(b"content-type", media_type.encode()), (b"content-length", b"%d" % len(body))]
+    headers = [(b"content-type", media_type.encode()), (b"content-length", b"%d" % len(body)), _NOSNIFF]
     await send({"type": "http.response.start", "status": int(status), "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 

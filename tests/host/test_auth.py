@@ -82,13 +82,48 @@ def test_without_keys_the_actor_is_api(idle_api: Any) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}],
-    ids=["dns-rebinding", "page-of-another-site", "page-without-origin"],
+    [
+        pytest.param({"Host": "evil.example"}, id="dns-rebinding"),
+        pytest.param({"Host": "[::1"}, id="malformed-host"),
+        pytest.param({"Host": ""}, id="no-host"),
+        pytest.param({"Host": "127.0.0.1:x", "Origin": "http://evil.example:x"}, id="both-malformed"),
+        pytest.param({"Origin": "https://evil.example"}, id="page-of-another-site"),
+        pytest.param({"Origin": "null"}, id="page-without-origin"),
+        pytest.param({"Origin": "http://[::1"}, id="malformed-origin"),
+        pytest.param({"Origin": "http://127.0.0.1:x"}, id="malformed-port"),
+        pytest.param({"Origin": "http://127.0.0.1:8000"}, id="page-of-another-port"),
+        pytest.param({"Origin": "http://shop.localhost"}, id="page-of-another-name"),
+        pytest.param({"Origin": "https://127.0.0.1"}, id="page-of-another-scheme"),
+        pytest.param({"X-Forwarded-For": "10.0.0.1"}, id="x-forwarded-for"),
+        pytest.param({"Forwarded": "for=10.0.0.1"}, id="forwarded"),
+        pytest.param({"Via": "1.1 proxy"}, id="via"),
+        pytest.param({"X-Real-IP": "10.0.0.1"}, id="x-real-ip"),
+        pytest.param({"CF-Connecting-IP": "10.0.0.1"}, id="cf-connecting-ip"),
+    ],
 )
-def test_without_keys_a_request_by_another_machines_name_or_page_is_refused(
-    idle_api: Any, headers: dict[str, str]
-) -> None:
-    assert idle_api.get("/broadcast/jobs", headers=headers).status_code == 403
+def test_without_keys_a_request_that_may_come_from_elsewhere_is_refused(idle_api: Any, headers: dict[str, str]) -> None:
+    answer = idle_api.get("/broadcast/jobs", headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({"Origin": "http://127.0.0.1"}, id="our-own-page"),
+        pytest.param({"Host": "localhost:3004", "Origin": "http://localhost:3004"}, id="by-name-and-port"),
+        pytest.param({"Host": "[::1]:3004", "Origin": "http://[::1]:3004"}, id="ipv6"),
+        pytest.param({"Host": "127.0.0.1:80", "Origin": "http://127.0.0.1"}, id="usual-port"),
+    ],
+)
+def test_without_keys_our_own_pages_are_served(idle_api: Any, headers: dict[str, str]) -> None:
+    assert idle_api.get("/broadcast/jobs", headers=headers).status_code == 200
+
+
+def test_with_keys_forwarded_requests_are_served(keyed_api: Any) -> None:
+    headers = {"Authorization": f"Bearer {KEY}", "X-Forwarded-For": "10.0.0.1", "Origin": "https://shop.example"}
+
+    assert keyed_api.get("/broadcast/jobs", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(

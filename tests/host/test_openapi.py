@@ -1,9 +1,14 @@
 """The OpenAPI document: every call has a description and its problem responses, the main calls have examples."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types of its own
+from litestar import Litestar
+from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
 
 from host_litestar.app import create_app
@@ -15,6 +20,8 @@ from host_litestar.openapi import (
     SUMMARY_EXAMPLE,
     TAGGING_EXAMPLES,
 )
+from host_litestar.plugin import WABroadcastPlugin
+from tests.host.installations import HERE
 from wabroadcast_core.models.broadcast import BroadcastDraft, BroadcastSummary
 from wabroadcast_core.models.contact import ContactPatch, ContactView, Tagging
 from wabroadcast_core.models.recipient import Recipient
@@ -52,7 +59,7 @@ def test_the_examples_are_valid() -> None:
 def test_every_call_has_a_description_and_declares_its_problems(document: dict[str, Any]) -> None:
     for path, item in document["paths"].items():
         for method, operation in item.items():
-            if path.startswith("/health") or not isinstance(operation, dict):
+            if path.startswith(("/health", "/webhooks")) or not isinstance(operation, dict):
                 continue
             answers = operation["responses"]
             assert {"400", "401", "503"} <= set(answers), f"{method} {path}"
@@ -91,3 +98,164 @@ def test_with_keys_the_document_requires_them(host_settings: Any) -> None:
 
     assert document["security"] == [{"apiKey": []}]
     assert document["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
+
+
+# --- the document against the API --------------------------------------------------------------------------------
+
+
+def examples_of(document: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each example with its call and the schema that it belongs to."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method == "parameters":
+                continue
+            for body in (operation.get("requestBody", {}), *operation["responses"].values()):
+                for content in body.get("content", {}).values():
+                    for example in content.get("examples", {}).values():
+                        yield f"{method} {path}", content["schema"], example["value"]
+
+
+def faults_of_value(document: dict[str, Any], schema: dict[str, Any], value: Any) -> list[str]:
+    validator = Draft202012Validator({**schema, "components": document["components"]})
+    return [error.message for error in validator.iter_errors(value)]
+
+
+def answer_schema(document: dict[str, Any], path: str, method: str, status: int) -> dict[str, Any]:
+    [content] = document["paths"][path][method]["responses"][str(status)]["content"].values()
+    return dict(content["schema"])
+
+
+def test_every_example_of_the_document_is_valid_by_its_schema(document: dict[str, Any]) -> None:
+    found = [(call, faults_of_value(document, schema, value)) for call, schema, value in examples_of(document)]
+
+    assert len(found) >= 12
+    assert [(call, faults) for call, faults in found if faults] == []
+
+
+def test_answers_are_valid_by_their_schemas(idle_api: Any, document: dict[str, Any]) -> None:
+    variables = {"whole": 7, "part": 0.5, "text": "x", "yes": True, "none": None}
+    person = {"number": "081234567890", "variables": variables}
+    job_id = idle_api.post("/broadcast", json={**FILE_EXAMPLE, "source": {"type": "contacts"}}).json()["jobId"]
+    calls = [
+        ("/contacts", "post", idle_api.post("/contacts", json=person)),
+        ("/contacts", "get", idle_api.get("/contacts")),
+        ("/contacts", "post", idle_api.post("/contacts", json={"number": 1})),
+        ("/contacts/{number}", "get", idle_api.get("/contacts/0")),
+        ("/connections", "get", idle_api.get("/connections")),
+        ("/connections/kinds", "get", idle_api.get("/connections/kinds")),
+        ("/broadcast/jobs", "get", idle_api.get("/broadcast/jobs")),
+        ("/broadcast/{jobId}", "get", idle_api.get(f"/broadcast/{job_id}")),
+        ("/broadcast/{jobId}/status", "get", idle_api.get(f"/broadcast/{job_id}/status")),
+        ("/broadcast/{jobId}/messages", "get", idle_api.get(f"/broadcast/{job_id}/messages")),
+        ("/health/ready", "get", idle_api.get("/health/ready")),
+    ]
+
+    faults = {
+        (path, answer.status_code): faults_of_value(
+            document, answer_schema(document, path, method, answer.status_code), answer.json()
+        )
+        for path, method, answer in calls
+    }
+
+    assert {call: found for call, found in faults.items() if found} == {}
+
+
+def test_a_whole_number_fits_exactly_one_option_of_a_variable(document: dict[str, Any]) -> None:
+    variables = document["components"]["schemas"]["ContactView"]["properties"]["variables"]
+
+    assert faults_of_value(document, variables, {"poin": 7, "share": 0.5, "name": "x", "on": True, "none": None}) == []
+    assert faults_of_value(document, variables, {"poin": [7]})
+
+
+def test_a_body_with_an_unknown_field_is_wrong_by_the_schema_too(document: dict[str, Any]) -> None:
+    bodies = {
+        f"{method} {path}": operation["requestBody"]["content"]["application/json"]["schema"]
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters" and "application/json" in operation.get("requestBody", {}).get("content", {})
+    }
+
+    looser = [call for call, schema in bodies.items() if not faults_of_value(document, schema, {"nam": "x"})]
+
+    assert len(bodies) >= 10
+    assert looser == []
+
+
+def test_calls_with_a_json_body_declare_413_and_415(document: dict[str, Any]) -> None:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method != "parameters" and "application/json" in operation.get("requestBody", {}).get("content", {}):
+                assert {"413", "415"} <= set(operation["responses"]), f"{method} {path}"
+
+
+def test_the_webhooks_are_in_the_document_and_need_no_key(document: dict[str, Any]) -> None:
+    paths = document["paths"]
+
+    assert set(paths["/webhooks/{connection}"]) == {"parameters", "get", "post"}
+    assert paths["/webhooks/{connection}"]["post"]["security"] == [{}]
+    assert paths["/health/live"]["get"]["security"] == [{}]
+
+
+def test_a_mounted_application_names_its_path_as_the_server(host_settings: Any) -> None:
+    with TestClient(create_app(host_settings), base_url=HERE, root_path="/wa") as client:
+        document = client.get("/schema/openapi.json").json()
+
+    assert document["servers"] == [{"url": "/wa"}]
+
+
+def test_two_mounts_in_one_application_have_one_document(host_settings: Any, tmp_path: Path) -> None:
+    other = host_settings.model_copy(update={"data_dir": tmp_path / "other", "namespace": "other"})
+    mounts = [WABroadcastPlugin(host_settings, path="/a"), WABroadcastPlugin(other, path="/b/c")]
+    with TestClient(Litestar(plugins=mounts), base_url=HERE) as client:
+        document = client.get("/schema/openapi.json").json()
+
+    operations = {
+        operation["operationId"]
+        for item in document["paths"].values()
+        for operation in item.values()
+        if "operationId" in operation
+    }
+    assert {"SubmitBroadcast", "BCSubmitBroadcast"} <= operations
+    assert "jobId" in document["components"]["schemas"]["BroadcastSummary"]["properties"]
+
+
+# --- methods and headers -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["/health/live", "/health/ready", "/broadcast/jobs", "/contacts", "/contacts/export", "/schema"]
+)
+def test_head_answers_as_get_does_without_a_body(idle_api: Any, path: str) -> None:
+    got, head = idle_api.get(path), idle_api.head(path)
+
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_allow_names_all_methods_of_each_path(idle_api: Any) -> None:
+    for route in idle_api.app.routes:
+        if isinstance(route, HTTPRoute):
+            path = route.path_format.replace("{", "").replace("}", "")
+            told = idle_api.options(path).headers["allow"].split(", ")
+            refused = idle_api.request("TRACE", path).headers["allow"].split(", ")
+            assert sorted(told) == sorted(refused) == sorted(route.methods), path
+
+
+def test_no_response_is_kept_or_taken_for_another_type(idle_api: Any) -> None:
+    answers = [
+        idle_api.get("/contacts"),
+        idle_api.get("/contacts/export"),
+        idle_api.get("/contacts/0812"),
+        idle_api.get("/nowhere"),
+        idle_api.delete("/contacts/081234567890"),
+    ]
+
+    assert {answer.headers["x-content-type-options"] for answer in answers} == {"nosniff"}
+    assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
+
+
+def test_the_reference_page_may_load_and_run_nothing(idle_api: Any) -> None:
+    policy = idle_api.get("/schema").headers["content-security-policy"]
+
+    assert policy.startswith("default-src 'none'")
+    assert "script" not in policy

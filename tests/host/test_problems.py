@@ -99,7 +99,7 @@ def test_errors_of_litestar_are_problems_too(idle_api: Any) -> None:
         "not_found": idle_api.get("/nowhere"),
         "method_not_allowed": idle_api.put("/broadcast"),
         "unsupported_media_type": idle_api.post("/broadcast", content=b"name=x"),
-        "invalid_input": idle_api.patch("/broadcast/x", content=b"{"),
+        "invalid_input": idle_api.patch("/broadcast/x", content=b"{", headers={"Content-Type": "application/json"}),
     }
 
     assert {code: answer.json()["code"] for code, answer in answers.items()} == {code: code for code in answers}

@@ -25,7 +25,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.base import Model, faults_of
-from wabroadcast_core.models.contact import LONGEST_TAG, ImportStatus, Reading, split_tags
+from wabroadcast_core.models.contact import LONGEST_TAG, MOST_TAGS, ImportStatus, Reading, split_tags
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import imports as import_store
 from wabroadcast_core.store.uploads import open_upload
@@ -80,6 +80,8 @@ def import_options(context: Context, *, tags: Iterable[str] = (), **choices: Unp
     faults = []
     if any(len(tag) > LONGEST_TAG for tag in cleaned):
         faults.append(Fault("tags", f"a tag is longer than {LONGEST_TAG} characters"))
+    if len(cleaned) > MOST_TAGS:
+        faults.append(Fault("tags", f"there are {len(cleaned):,} tags: give at most {MOST_TAGS}"))
     if not phonenumbers.country_code_for_region(country):
         faults.append(Fault("region", f"unknown country {country!r}: write its two letters, such as ID"))
     if faults:

@@ -14,7 +14,7 @@ from wabroadcast_core.audience.sources import file_variables, open_source
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
 from wabroadcast_core.models.base import as_timestamp, faults_of, parse_model
-from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.models.broadcast import BroadcastDraft, find_past_start
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.recipient import Recipient
 from wabroadcast_core.models.status import BroadcastStatus
@@ -73,7 +73,7 @@ class Submission:
         """
         try:
             draft = draft if isinstance(draft, BroadcastDraft) else parse_model(BroadcastDraft, draft)
-            pool = self.check(draft, has_recipients=recipients is not None)
+            pool = self.check(draft, has_recipients=recipients is not None, idempotency_key=idempotency_key)
         except InvalidInputError as error:
             raise InvalidInputError([*error.faults, *_recipient_faults(recipients or ())]) from error
         digest = hashlib.sha256(draft.model_dump_json().encode())
@@ -103,10 +103,13 @@ class Submission:
 
     # --- checking ----------------------------------------------------------------------------------------------
 
-    def check(self, draft: BroadcastDraft, *, has_recipients: bool) -> dict[str, int]:
+    def check(
+        self, draft: BroadcastDraft, *, has_recipients: bool, idempotency_key: str | None = None
+    ) -> dict[str, int]:
         """Check a draft.
 
         :param has_recipients: whether it is submitted with inline recipients.
+        :param idempotency_key: the key of its submit: a repeated one is answered, though its start is over.
         :returns: the ids of the pool's connections by name.
         :raises InvalidInputError: the draft is invalid; all faults are named.
         :raises TemplateError: only the text of the message is invalid.
@@ -114,6 +117,7 @@ class Submission:
         faults = list(self._audience_faults(draft, has_recipients=has_recipients))
         pool, pool_faults = self._find_pool(draft)
         faults += pool_faults
+        faults += self._start_faults(draft, idempotency_key)
         try:
             compile_content(draft.message)
             check_placeholders(draft.message, self._file_variables(draft) if not faults else ())
@@ -133,6 +137,14 @@ class Submission:
             yield Fault("recipients", "neither recipients nor source is given: give one of them")
         elif draft.source is not None:
             yield from self._source_faults(draft.source)
+
+    def _start_faults(self, draft: BroadcastDraft, idempotency_key: str | None) -> Iterator[Fault]:
+        fault = find_past_start(as_timestamp(draft.scheduled_at), now=self._context.clock.now())
+        if fault is None:
+            return
+        with self._context.database.read() as conn:
+            if idempotency_key is None or broadcast_store.find_submission(conn, idempotency_key) is None:
+                yield fault
 
     def _source_faults(self, source: Mapping[str, Any]) -> Iterator[Fault]:
         try:

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
-from wabroadcast_core.errors import ConflictError, NotFoundError
+from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError
+from wabroadcast_core.models.broadcast import find_past_start
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -216,12 +217,15 @@ def reschedule_broadcast(
     :param now: the present time (UNIX seconds, UTC).
     :param actor: who did it, for the audit log.
     :raises ConflictError: it has started or ended.
+    :raises InvalidInputError: the time is over.
     """
     if row["status"] not in _RESCHEDULE_FROM or row["started_at"] is not None:
         raise ConflictError(
             f"the broadcast is {row['status']}: its name and its time can be changed only before it starts",
             status=row["status"],
         )
+    if fault := find_past_start(scheduled_at, now=now):
+        raise InvalidInputError([fault])
     values: dict[str, Any] = {} if name is None else {"name": name}
     if scheduled_at is not None:
         values["scheduled_at"] = scheduled_at

@@ -20,6 +20,7 @@ class Model(BaseModel):
 
 DEFAULT_ACTOR = "api"  # the actor of an action for which the host names none
 MESSAGE_TYPES = frozenset({"text", "image", "document", "audio", "video", "template"})
+LONGEST_PATH = 200  # characters of a fault's path
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
@@ -41,11 +42,16 @@ def faults_of(error: ValidationError, *, prefix: str = "") -> list[Fault]:
     """
     return [
         Fault(
-            path=".".join(part for part in (prefix, *_path_parts(detail["loc"])) if part),
+            path=shorten(".".join(part for part in (prefix, *_path_parts(detail["loc"])) if part)),
             message=detail["msg"].removeprefix("Value error, "),
         )
         for detail in error.errors(include_url=False, include_context=False, include_input=False)
     ]
+
+
+def shorten(path: str) -> str:
+    """Return a path as an answer shows it: a name that the caller made up may be long."""
+    return path if len(path) <= LONGEST_PATH else f"{path[:LONGEST_PATH]}…"
 
 
 def _path_parts(location: Sequence[int | str]) -> list[str]:

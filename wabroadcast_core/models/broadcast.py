@@ -1,16 +1,33 @@
 """Broadcasts: as they are submitted and as they are shown."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field, HttpUrl, field_validator, model_validator
 
+from wabroadcast_core.errors import Fault
 from wabroadcast_core.models.base import Model, Moment
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.pacing import Batching, Rate, Retry, SendWindow
 from wabroadcast_core.models.status import BroadcastStatus, Priority
 
 LONGEST_NAME = 200
+LATE_SECONDS = 30  # that a start may be over when it arrives
+MOST_CONNECTIONS = 100  # in the pool of one broadcast
+
+
+def find_past_start(scheduled_at: float | None, *, now: float) -> Fault | None:
+    """Return the fault of a start that is over, or None. Some seconds are for the way of the request.
+
+    :param scheduled_at: the start (UNIX seconds, UTC).
+    :param now: the present time (UNIX seconds, UTC).
+    """
+    if scheduled_at is None or scheduled_at >= now - LATE_SECONDS:
+        return None
+    moment = datetime.fromtimestamp(scheduled_at, UTC)
+    return Fault(
+        "scheduledAt", f"the time {moment:%Y-%m-%d %H:%M:%S} UTC is over: give a later one, or none to start at once"
+    )
 
 
 class BroadcastDraft(Model):
@@ -43,6 +60,8 @@ class BroadcastDraft(Model):
     @field_validator("connection")
     @classmethod
     def _check_pool(cls, connection: str | list[str] | None) -> str | list[str] | None:
+        if isinstance(connection, list) and len(connection) > MOST_CONNECTIONS:
+            raise ValueError(f"the list has {len(connection):,} names: give at most {MOST_CONNECTIONS}")
         if isinstance(connection, list) and not 0 < len(set(connection)) == len(connection):
             raise ValueError("the list is empty or names a connection twice: give at least one, each once")
         return connection

@@ -139,7 +139,10 @@ class Tagging(Model):
     """Tags to add to contacts, or to remove from them."""
 
     numbers: list[str] | None = Field(
-        None, max_length=MOST_NUMBERS, description="The numbers of the contacts; give either these or a filter."
+        None,
+        max_length=MOST_NUMBERS,
+        fail_fast=True,
+        description="The numbers of the contacts; give either these or a filter.",
     )
     filter: ContactFilter | None = None
     add: list[Tag] = Field(default_factory=list, max_length=MOST_TAGS)

@@ -1,5 +1,6 @@
 """Messages: the content of a broadcast, one rendered message for a sender, one message as it is shown."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,7 @@ from wabroadcast_core.models.status import MessageStatus
 MediaKind: TypeAlias = Literal["image", "document", "audio", "video"]
 LONGEST_TEXT = 4_096  # characters; Meta's limit for a text body, the widest of the providers'
 LONGEST_CAPTION = 1_024
+LONGEST_PROVIDER_ID = 512  # characters
 
 
 class TextContent(Model):
@@ -77,6 +79,16 @@ class OutgoingMessage:
     attempt: int = 1  # counts from 1
 
 
+def short_id(provider_id: str | None) -> str | None:
+    """Return a provider's id as it is stored: itself, or its digest if it is longer than any real one.
+
+    The message was accepted, whatever its id is. The digest still lets its receipts find it.
+    """
+    if provider_id is None or len(provider_id) <= LONGEST_PROVIDER_ID:
+        return provider_id
+    return f"sha256:{hashlib.sha256(provider_id.encode(errors='replace')).hexdigest()}"
+
+
 @dataclass(slots=True)
 class Accepted:
     """The provider's acceptance of a message."""
@@ -84,6 +96,9 @@ class Accepted:
     provider_id: str | None = None  # the provider's id of the message
     wa_id: str | None = None  # the provider's id of the person, if it returns one
     state: str = "accepted"  # or the provider's word for a message that it holds back
+
+    def __post_init__(self) -> None:
+        self.provider_id = short_id(self.provider_id)
 
 
 class MessageView(Model):

@@ -1,13 +1,24 @@
 """Rates, quotas, jitter, send windows, batches and retries. All durations are in seconds."""
 
+import re
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from wabroadcast_core.models.base import Model, TimeZone
 
-ClockTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+_CLOCK_TIME = re.compile(r"^([01]?[0-9]|2[0-3])[:.]([0-5][0-9])$")
+
+
+def _read_clock_time(text: str) -> str:
+    found = _CLOCK_TIME.fullmatch(text)
+    if found is None:
+        raise ValueError("not a time of day between 00:00 and 23:59: write it as 08:00")
+    return f"{int(found[1]):02}:{found[2]}"
+
+
+ClockTime = Annotated[str, AfterValidator(_read_clock_time), Field(json_schema_extra={"pattern": _CLOCK_TIME.pattern})]
 
 
 class Rate(Model):

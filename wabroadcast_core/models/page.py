@@ -17,7 +17,13 @@ class Page(Model, Generic[Item]):
 
 
 class CursorPage(Model, Generic[Item]):
-    """One page of a long list, with the cursor of the next page. ``next_cursor`` is null on the last page."""
+    """One page of a long list, with the cursor of the next page. ``next_cursor`` is null on the last page.
+
+    A page that was asked for by its number has that number and the total as well.
+    """
 
     items: list[Item]
     next_cursor: str | None
+    total: int | None = None
+    page: int | None = None
+    page_size: int

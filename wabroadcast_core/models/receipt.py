@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from wabroadcast_core.errors import SendError
+from wabroadcast_core.models.message import short_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,9 @@ class Receipt:
     number: str | None = None  # E.164
     wa_ids: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "provider_id", short_id(self.provider_id))
+
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
@@ -37,6 +41,9 @@ class Inbound:
     payload: str | None = None  # of a pressed button
     preference: Literal["stop", "resume"] | None = None  # the person's marketing preference, set in WhatsApp itself
     wa_id: str | None = None  # WhatsApp's id of the person, where it is no number
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reply_to", short_id(self.reply_to))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Uploads: files that are stored for later use."""
 
+from pydantic import Field
+
 from wabroadcast_core.models.base import Model
 
 
@@ -10,4 +12,6 @@ class UploadView(Model):
     filename: str | None
     content_type: str | None
     size: int  # bytes
-    kind: str
+    kind: str = Field(
+        description="Its use: csv or excel as the source of an audience, or image, audio, video, document."
+    )

@@ -12,7 +12,7 @@ from wabroadcast_core.errors import (
     Temporary,
     Throttled,
 )
-from wabroadcast_core.models.message import Accepted
+from wabroadcast_core.models.message import Accepted, short_id
 from wabroadcast_core.models.status import SENT, MessageStatus
 from wabroadcast_core.outcomes.retry import next_delay
 from wabroadcast_core.snapshots import BroadcastSnapshot
@@ -81,7 +81,7 @@ def not_accepted(error: BaseException, circumstances: Circumstances) -> Ending: 
             return Ending(_again(error, circumstances, wait=0), "pause_connection")
         case OutcomeUnknown():
             outcome = unknown(error.reason, circumstances, detail=error.detail)
-            outcome.provider_id = error.provider_id
+            outcome.provider_id = short_id(error.provider_id)
             return Ending(outcome)
         case SendError():
             return Ending(_final(error, circumstances))

@@ -13,7 +13,7 @@ from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
 from wabroadcast_core.control import transitions
 from wabroadcast_core.control.announcements import Announcement, announce
-from wabroadcast_core.errors import NotFoundError
+from wabroadcast_core.errors import Fault, InvalidInputError, NotFoundError
 from wabroadcast_core.models.base import DEFAULT_ACTOR, as_timestamp, parse_model
 from wabroadcast_core.models.broadcast import (
     BroadcastDetail,
@@ -32,7 +32,7 @@ from wabroadcast_core.services.views import detail_of, message_view, progress_of
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store.messages import Changes
+from wabroadcast_core.store.messages import Changes, MessageFilter
 
 Transition: TypeAlias = Literal["pause", "resume", "cancel"]
 
@@ -151,24 +151,33 @@ class Broadcasts(ABC):
         reason: str | None = None,
         query: str | None = None,
         cursor: str | None = None,
+        page: int | None = None,
         limit: int = 100,
     ) -> CursorPage[MessageView]:
         """Return a page of the messages of a broadcast, in the order of its audience.
 
+        A page by cursor is found at once; a page by number reads all before it, and counts all.
+
         :param reason: the exact reason of the messages.
         :param query: part of a number or a name.
         :param cursor: the ``next_cursor`` of the page before.
+        :param page: the number of the page, from 1; leave it out to page by cursor.
+        :raises InvalidInputError: both a cursor and a page are given.
         :raises NotFoundError: no broadcast has this id, or the cursor is not a message of it.
         """
+        if cursor is not None and page is not None:
+            raise InvalidInputError([Fault("page", "both page and cursor are given: leave one of them out")])
         with self.context.database.read() as conn:
             row = broadcast_row(conn, job_id)
+            chosen = MessageFilter(row["id"], status=status, reason=reason, query=query)
             after = None if cursor is None else message_key(row, cursor)
-            rows = message_store.list_messages(
-                conn, row["id"], status=status, reason=reason, query=query, after=after, limit=limit + 1
-            )
+            offset = ((page or 1) - 1) * limit
+            rows = message_store.list_messages(conn, chosen, after=after, offset=offset, limit=limit + 1)
+            total = None if page is None else message_store.count_messages(conn, chosen)
             names = connection_names(conn)
         views = [message_view(message, job_id=job_id, connections=names) for message in rows[:limit]]
-        return CursorPage(items=views, next_cursor=views[-1].message_id if len(rows) > limit else None)
+        next_cursor = views[-1].message_id if len(rows) > limit else None
+        return CursorPage(items=views, next_cursor=next_cursor, total=total, page=page, page_size=limit)
 
     # --- control -----------------------------------------------------------------------------------------------
 

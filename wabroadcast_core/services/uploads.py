@@ -5,10 +5,18 @@ from collections.abc import Iterable
 
 from wabroadcast_core.audience.files import file_kind
 from wabroadcast_core.context import Context
+from wabroadcast_core.media import HEAD_BYTES, is_text, media_type
 from wabroadcast_core.models.upload import UploadView
 from wabroadcast_core.store.uploads import UploadWriter
 
-HEAD_BYTES = 4_096  # enough to recognise the kind of a file
+_OPEN_XML = "application/vnd.openxmlformats-officedocument"
+_DOCUMENTS = frozenset(
+    {
+        "application/pdf",
+        f"{_OPEN_XML}.wordprocessingml.document",
+        f"{_OPEN_XML}.presentationml.presentation",
+    }
+)
 
 
 class Uploads:
@@ -47,5 +55,16 @@ class Uploads:
             filename=filename,
             content_type=content_type,
             size=writer.size,
-            kind=file_kind(head),
+            kind=_kind_of(head),
         )
+
+
+def _kind_of(head: bytes) -> str:
+    """Return what a file can be used as: a kind of media, or the contact source that reads it."""
+    content_type = media_type(head)
+    if content_type in _DOCUMENTS:
+        return "document"
+    main_type = content_type.partition("/")[0]
+    if main_type in {"image", "audio", "video"} and not is_text(head):  # a text may begin with ID3 too
+        return main_type
+    return file_kind(head)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, RowMapping, Select, func, insert, select
 
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
 from wabroadcast_core.store.messages import Changes
+from wabroadcast_core.store.search import Folded, fold
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import broadcast_connections, broadcasts, connections, skip_counts
 
@@ -69,7 +70,7 @@ def list_broadcasts(
     if rank is not None:
         chosen = chosen.where(broadcasts.c.rank == rank)
     if query:
-        named = func.lower(broadcasts.c.name).contains(query.lower(), autoescape=True)
+        named = Folded(broadcasts.c.name).contains(fold(query), autoescape=True)
         chosen = chosen.where(named | broadcasts.c.job_id.startswith(query.lower(), autoescape=True))
     if connection_name is not None:
         pool = (

@@ -2,26 +2,22 @@
 
 import heapq
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from sqlalchemy import JSON, Connection, RowMapping, Select, cast, delete, func, or_, select, text
+from sqlalchemy import JSON, Connection, RowMapping, Select, cast, delete, func, select, text
 
 from wabroadcast_core.models.recipient import AudienceRow, Scalar
 from wabroadcast_core.store import tags as tag_store
 from wabroadcast_core.store.database import Database
+from wabroadcast_core.store.search import fold, matches
 from wabroadcast_core.store.sql import POST_ROWS, as_json, clean_text, dialects, json_columns
 from wabroadcast_core.store.tables import contact_tags, contacts, tags
 
 PAGE = 2_000
-
-_NUMBER_QUERY = re.compile(r"[+(]*\d[\d\s().-]*")
-_TRUNK_PREFIX = re.compile(r"^0(?=[1-9])")  # of a number without its country
-_NO_DIGIT = re.compile(r"\D+")
 
 
 # --- lists -----------------------------------------------------------------------------------------------------
@@ -59,16 +55,9 @@ def _select_ids(tag: str | None, query: str | None) -> tuple[Select[Any], Any]:
         chosen = select(key).where(contact_tags.c.tag_id == tag_id)
         if query:
             chosen = chosen.join(contacts, contacts.c.id == key)
-    return (chosen.where(_matches(query)) if query else chosen), key
-
-
-def _matches(query: str) -> Any:
-    """Return the condition for part of a name, or of a number as people write it: ``0812-34`` finds ``+6281234…``."""
-    by_name = func.lower(contacts.c.name).contains(query.lower(), autoescape=True)
-    if not _NUMBER_QUERY.fullmatch(query.strip()):
-        return by_name
-    digits = _NO_DIGIT.sub("", query)
-    return or_(contacts.c.number.contains(_TRUNK_PREFIX.sub("", digits), autoescape=True), by_name)
+    if query:
+        chosen = chosen.where(matches(query, name=contacts.c.folded_name, number=contacts.c.number))
+    return chosen, key
 
 
 def _search_page(
@@ -225,23 +214,24 @@ class NewContact:
 
 
 _SELECTED = "SELECT {columns}, :source, CAST(:now AS DOUBLE PRECISION), CAST(:now AS DOUBLE PRECISION) FROM {rows}"
-_COLUMNS = json_columns(number="TEXT", name="TEXT", variables="TEXT")
+_COLUMNS = json_columns(number="TEXT", name="TEXT", folded_name="TEXT", variables="TEXT")
 # Add contacts, or merge them into those with the same number: a name and variables that are given replace the old ones.
-# Input: in SQLite one row for each contact (id, number, name, variables, source, created_at, updated_at); in PostgreSQL
-# :rows (JSON rows of _COLUMNS), :source and :now.
+# Input: in SQLite one row for each contact (id, number, name, folded_name, variables, source, created_at, updated_at);
+# in PostgreSQL :rows (JSON rows of _COLUMNS), :source and :now.
 # Output in PostgreSQL: number, id and whether the contact is new.
 _UPSERT = dialects(
     """
-    {begin} INSERT INTO contacts ({id} number, name, variables, source, created_at, updated_at)
+    {begin} INSERT INTO contacts ({id} number, name, folded_name, variables, source, created_at, updated_at)
     {values}
-    ON CONFLICT (number) DO UPDATE SET name = coalesce(excluded.name, contacts.name), variables = {merged},
+    ON CONFLICT (number) DO UPDATE SET name = coalesce(excluded.name, contacts.name),
+      folded_name = coalesce(excluded.folded_name, contacts.folded_name), variables = {merged},
       updated_at = excluded.updated_at
     {end}
     """,
     sqlite={
         "begin": "",
         "id": "id,",
-        "values": "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "values": "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         "merged": "json_patch(contacts.variables, excluded.variables)",
         "end": "",
     },
@@ -289,7 +279,7 @@ def _upsert_sqlite(conn: Connection, people: Sequence[NewContact], *, source: st
     last = conn.execute(select(func.coalesce(func.max(contacts.c.id), 0))).scalar_one()
     rows = sorted(
         (
-            (key, person.number, person.name and clean_text(person.name), as_json(person.variables), source, now, now)
+            (key, person.number, *_names_of(person), as_json(person.variables), source, now, now)
             for key, person in enumerate(people, last + 1)
         ),
         key=itemgetter(1),
@@ -302,15 +292,23 @@ def _upsert_sqlite(conn: Connection, people: Sequence[NewContact], *, source: st
 
 
 def _upsert_postgresql(conn: Connection, people: Sequence[NewContact], *, source: str, now: float) -> _Upserted:
-    rows = as_json([(person.number, person.name, person.variables) for person in people])
+    rows = as_json([(person.number, *_names_of(person), person.variables) for person in people])
     stored = conn.execute(_UPSERT.of(conn), {"rows": rows, "source": source, "now": now}).all()
     return {number: key for number, key, _ in stored}, sum(is_new for _, _, is_new in stored)
+
+
+def _names_of(person: NewContact) -> tuple[str | None, str | None]:
+    """Return the name of a contact as it is stored, and folded for the search."""
+    name = person.name and clean_text(person.name)
+    return name, name and fold(name)
 
 
 def replace_contact(conn: Connection, number: str, *, now: float, **values: Any) -> None:
     """Replace the ``name`` or the ``variables`` (a dict) of a contact."""
     if values.get("name") is not None:
         values["name"] = clean_text(values["name"])
+    if "name" in values:
+        values["folded_name"] = values["name"] and fold(values["name"])
     if "variables" in values:
         values["variables"] = as_json(values["variables"])
     conn.execute(contacts.update().where(contacts.c.number == number).values(**values, updated_at=now))

@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from wabroadcast_core.errors import InputError, SetupError, UnavailableError
 from wabroadcast_core.store.failures import describe_failure
+from wabroadcast_core.store.search import fold
 
 MIGRATION_LOCK = 3_004_062  # an arbitrary number, the key of PostgreSQL's advisory lock
 LOCK_WAIT_SECONDS = 30.0
@@ -165,6 +166,7 @@ def _make_directory(directory: Path) -> None:
 
 
 def _configure_sqlite(driver: Any, _record: Any) -> None:
+    driver.create_function("wab_fold", 1, _fold_value, deterministic=True)
     driver.isolation_level = None  # transactions begin in _begin_sqlite: the driver would only begin deferred ones
     for pragma in (
         "journal_mode=WAL",
@@ -177,6 +179,10 @@ def _configure_sqlite(driver: Any, _record: Any) -> None:
         "journal_size_limit=134217728",  # bytes
     ):
         driver.execute(f"PRAGMA {pragma}")
+
+
+def _fold_value(value: Any) -> str | None:
+    return None if value is None else fold(str(value))
 
 
 def _busy_timeout(seconds: float) -> str:

@@ -6,11 +6,13 @@ another status adds this to ``changes``.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, func, or_, select, text
+from sqlalchemy import Connection, RowMapping, Select, func, select, text
 
 from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.store.search import Folded, matches
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import messages
 
@@ -299,33 +301,41 @@ def find_message(conn: Connection, key: int) -> RowMapping | None:
     return conn.execute(select(messages).where(messages.c.id == key)).mappings().one_or_none()
 
 
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """A selection of the messages of a broadcast."""
+
+    broadcast_id: int
+    status: MessageStatus | None = None
+    reason: str | None = None  # exactly this one
+    query: str | None = None  # part of a number or a name
+
+    def select(self, *columns: Any) -> Select[Any]:
+        """Return the statement that selects ``columns`` of these messages."""
+        low, high = message_key(self.broadcast_id, 0), message_key(self.broadcast_id + 1, 0)
+        chosen = select(*columns).where(messages.c.id >= low, messages.c.id < high)
+        if self.status is not None:
+            chosen = chosen.where(messages.c.status == self.status)
+        if self.reason is not None:
+            chosen = chosen.where(messages.c.reason == self.reason)
+        if self.query:
+            chosen = chosen.where(matches(self.query, name=Folded(messages.c.name), number=messages.c.number))
+        return chosen
+
+
 def list_messages(
-    conn: Connection,
-    broadcast_id: int,
-    *,
-    status: MessageStatus | None = None,
-    reason: str | None = None,
-    query: str | None = None,
-    after: int | None = None,
-    limit: int = 100,
+    conn: Connection, chosen: MessageFilter, *, after: int | None = None, offset: int = 0, limit: int = 100
 ) -> Sequence[RowMapping]:
     """Return rows of a broadcast's messages, in the order of its audience.
 
-    :param reason: only messages with exactly this reason.
-    :param query: part of a number or a name.
     :param after: only messages with a greater key.
     """
-    low = message_key(broadcast_id, 0) - 1 if after is None else after
-    chosen = select(messages).where(messages.c.id > low, messages.c.id < message_key(broadcast_id + 1, 0))
-    if status is not None:
-        chosen = chosen.where(messages.c.status == status)
-    if reason is not None:
-        chosen = chosen.where(messages.c.reason == reason)
-    if query:
-        chosen = chosen.where(
-            or_(
-                messages.c.number.contains(query, autoescape=True),
-                func.lower(messages.c.name).contains(query.lower(), autoescape=True),
-            )
-        )
-    return conn.execute(chosen.order_by(messages.c.id).limit(limit)).mappings().all()
+    statement = chosen.select(messages)
+    if after is not None:
+        statement = statement.where(messages.c.id > after)
+    return conn.execute(statement.order_by(messages.c.id).offset(offset).limit(limit)).mappings().all()
+
+
+def count_messages(conn: Connection, chosen: MessageFilter) -> int:
+    """Return the number of these messages."""
+    return int(conn.execute(chosen.select(func.count())).scalar_one())

@@ -272,6 +272,7 @@ contacts = Table(
     Column("source", Text),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
+    Column("folded_name", Text),  # for the search: without case and accents
 )
 
 tags = Table(

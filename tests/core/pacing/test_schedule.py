@@ -13,7 +13,7 @@ from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.delivery.claims import NEVER, Claims, DueWork, in_order_of_sending
-from wabroadcast_core.errors import ConflictError
+from wabroadcast_core.errors import ConflictError, InvalidInputError
 from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
@@ -94,13 +94,41 @@ def test_a_postponed_broadcast_does_not_start_at_its_old_time(
 
 
 @ON_SQLITE
-def test_a_time_in_the_past_starts_a_broadcast_at_once(broadcaster: Broadcaster, worker: Worker) -> None:
+def test_a_time_that_was_over_on_its_way_starts_a_broadcast_at_once(broadcaster: Broadcaster, worker: Worker) -> None:
     job = broadcaster.submit(text_to("main", scheduledAt=_in(3_600)), people(1))
 
-    changed = broadcaster.reschedule(job.job_id, {"scheduledAt": _in(-60)})
+    changed = broadcaster.reschedule(job.job_id, {"scheduledAt": _in(-5)})
     _await_end(broadcaster, job.job_id)
 
     assert changed.status == "queued"
+
+
+@ON_SQLITE
+def test_a_start_in_the_past_is_refused(broadcaster: Broadcaster) -> None:
+    over = _in(-60)
+    job = broadcaster.submit(text_to("main", scheduledAt=_in(3_600)), people(1))
+
+    with pytest.raises(InvalidInputError) as submitted:
+        broadcaster.submit(text_to("none", scheduledAt=over), people(1))
+    with pytest.raises(InvalidInputError) as previewed:
+        broadcaster.preview(text_to("main", scheduledAt=over), people(1))
+    with pytest.raises(InvalidInputError) as changed:
+        broadcaster.reschedule(job.job_id, {"scheduledAt": over})
+
+    paths = [[fault.path for fault in caught.value.faults] for caught in (submitted, previewed, changed)]
+    assert paths == [["connection", "scheduledAt"], ["scheduledAt"], ["scheduledAt"]]
+    assert broadcaster.status(job.job_id).status == "scheduled"
+
+
+@ON_SQLITE
+def test_a_repeated_submit_is_answered_after_its_start(broadcaster: Broadcaster, monkeypatch: Any) -> None:
+    soon = _in(1)
+    first = broadcaster.submit(text_to("main", scheduledAt=soon), people(1), idempotency_key="k")
+    monkeypatch.setattr(broadcaster.context.clock, "now", lambda: soon.timestamp() + 3_600)
+
+    again = broadcaster.submit(text_to("main", scheduledAt=soon), people(1), idempotency_key="k")
+
+    assert again.job_id == first.job_id
 
 
 @ON_SQLITE

@@ -29,7 +29,7 @@ from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import unknown as unknown_store
 from wabroadcast_core.store.claims import Claimed
-from wabroadcast_core.store.messages import broadcast_of, message_key, position_of
+from wabroadcast_core.store.messages import MessageFilter, broadcast_of, message_key, position_of
 from wabroadcast_core.store.outcomes import Outcome
 
 M = MessageStatus
@@ -398,7 +398,7 @@ class Statuses(RuleBasedStateMachine):
             assert self.harness.broadcast(key)["status"] == self.state[key]
             with self.harness.database.write() as conn:
                 broadcast_store.complete_stranded(conn, now=self.harness.now)  # it must change nothing
-                stored = message_store.list_messages(conn, key)
+                stored = message_store.list_messages(conn, MessageFilter(key))
             assert self.harness.broadcast(key)["status"] == self.state[key]
             assert {message["id"]: message["status"] for message in stored} == {
                 message: self.status[message] for message in self._of(key)

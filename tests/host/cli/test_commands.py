@@ -78,6 +78,7 @@ def test_a_broadcast_is_paused_resumed_cancelled_and_shown(server: Any) -> None:
 
     answers = [server.command(verb, job_id) for verb in ("pause", "pause", "resume", "cancel")]
 
+    assert "starts at 2999-01-01 00:00 Asia/Jakarta (+07:00)" in sent.stdout
     assert [answer.returncode for answer in answers] == [0, 2, 0, 0]
     assert answers[1].stderr.startswith("wabroadcast: ")
     assert f"{job_id}\tcancelled" in server.command("jobs").stdout

@@ -199,3 +199,25 @@ def test_a_body_over_the_limit_is_413_with_and_without_a_content_length(host_set
 
     assert [answer.status_code for answer in (announced, streamed, fits)] == [413, 413, 400]
     assert announced.json()["code"] == "too_large"
+
+
+def test_messages_are_paged_by_number_as_other_lists_are(api: Any, submit: Any, until: Any) -> None:
+    job_id = submit(*[f"08127770{place:04}" for place in range(5)])["jobId"]
+    until(lambda: api.get(f"/broadcast/{job_id}/status").json()["prepared"], what="the audience")
+    messages = f"/broadcast/{job_id}/messages"
+
+    pages = [api.get(messages, params={"page": page, "pageSize": 2}).json() for page in (1, 2, 3, 4)]
+    rest = api.get(messages, params={"cursor": pages[1]["nextCursor"]}).json()
+
+    numbers = [[item["number"][-1] for item in page["items"]] for page in pages]
+    assert numbers == [["0", "1"], ["2", "3"], ["4"], []]
+    assert {(page["total"], page["pageSize"]) for page in pages} == {(5, 2)}
+    assert [page["page"] for page in pages] == [1, 2, 3, 4]
+    assert ([item["number"][-1] for item in rest["items"]], rest["nextCursor"], rest["total"]) == (["4"], None, None)
+
+
+@pytest.mark.parametrize("query", ["page=1&cursor=x", "limit=5&pageSize=5", "page=0", "pageSize=1001"])
+def test_two_ways_of_paging_at_once_are_refused(idle_api: Any, query: str) -> None:
+    job_id = idle_api.post("/broadcast", json=body()).json()["jobId"]
+
+    assert idle_api.get(f"/broadcast/{job_id}/messages?{query}").status_code == 400

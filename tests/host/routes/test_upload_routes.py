@@ -42,3 +42,22 @@ def test_an_upload_over_the_limit_is_413(host_settings: Any) -> None:
         answer = client.post("/uploads", files={"file": ("a.csv", b"1" * 20_000)})
 
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        pytest.param(b"\x89PNG\r\n\x1a\n\0\0", "image", id="png"),
+        pytest.param(b"\xff\xd8\xff\xe0\0", "image", id="jpeg"),
+        pytest.param(b"\0\0\0\x18ftypmp42\0", "video", id="mp4"),
+        pytest.param(b"ID3\x04\0\0", "audio", id="mp3"),
+        pytest.param(b"%PDF-1.7\n", "document", id="pdf"),
+        pytest.param(b"PK\x03\x04..word/document.xml", "document", id="docx"),
+        pytest.param(b"PK\x03\x04..xl/workbook.xml", "excel", id="xlsx"),
+        pytest.param(b"ID3,Nama\n1,Budi\n", "csv", id="text-that-begins-as-an-mp3"),
+        pytest.param("Nama,HP\n".encode("utf-16"), "csv", id="utf-16"),
+        pytest.param(b"", "csv", id="empty"),
+    ],
+)
+def test_the_kind_of_an_upload_is_what_it_can_be_used_as(idle_api: Any, content: bytes, kind: str) -> None:
+    assert idle_api.post("/uploads", files={"file": ("a", content)}).json()["kind"] == kind

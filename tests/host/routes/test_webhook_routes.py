@@ -8,10 +8,11 @@ from litestar.testing import TestClient
 from pydantic import BaseModel, SecretStr
 
 from host_litestar.app import create_app
+from host_litestar.plugin import WABroadcastPlugin
 from tests.host.installations import HERE, Api
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.errors import WebhookRefusedError
+from wabroadcast_core.errors import UnavailableError, WebhookRefusedError
 from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
@@ -112,3 +113,16 @@ def test_a_request_that_is_not_the_providers_is_refused(webhook_api: Api, path: 
 
 def test_a_body_over_the_limit_is_413(webhook_api: Api) -> None:
     assert webhook_api.post("/webhooks/main?token=right", content=bytes(9 * 1024 * 1024)).status_code == 413
+
+
+def test_a_stranger_does_not_learn_why_no_call_can_be_taken(idle_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise UnavailableError("the store cannot be reached: db.internal:5432")
+
+    monkeypatch.setattr(idle_api.app.plugins.get(WABroadcastPlugin).broadcaster.webhooks, "take", fail)
+
+    answer = idle_api.post("/webhooks/main", content=b"{}")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert "db.internal" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"

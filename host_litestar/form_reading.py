@@ -1,0 +1,181 @@
+"""Reading of multipart forms: files go to temporary files, and every text field is known, short and UTF-8.
+
+Which parts are files is decided by the form that the route declares, not by their file names: a program may send a file
+without one, or a text field from a file.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_origin, get_type_hints
+from urllib.parse import unquote
+
+from litestar import Request
+from litestar.datastructures import UploadFile
+from multipart import MultipartError, MultipartSegment, PushMultipartParser
+
+from wabroadcast_core.errors import Fault, InvalidInputError
+from wabroadcast_core.models.base import shorten
+
+MULTIPART = "multipart/form-data"
+MOST_PARTS = 120
+LONGEST_TEXT = 256 * 1024  # bytes, of all text fields together
+LONGEST_HEADERS = 16 * 1024  # bytes, of one part
+
+_EXTENDED_NAME = re.compile(r";\s*filename\*\s*=\s*\"?([\w.:-]+)'[^']*'([^;\"\s]*)", re.IGNORECASE)
+
+FormValue = str | UploadFile
+
+
+@dataclass(frozen=True, slots=True)
+class FormFields:
+    """The fields of a form, by what they hold."""
+
+    files: frozenset[str]
+    lists: frozenset[str]
+    texts: frozenset[str]
+
+    @classmethod
+    def of(cls, form: type[Any]) -> "FormFields":
+        """Return the fields of a form's dataclass. A field may be repeated if its type has a list."""
+        hints = get_type_hints(form)
+        files = {name for name, hint in hints.items() if hint is UploadFile}
+        lists = {name for name, hint in hints.items() if list in map(get_origin, (hint, *get_args(hint)))}
+        return cls(frozenset(files), frozenset(lists), frozenset(hints) - files)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Collects the parts of one form."""
+
+    fields: FormFields
+    values: dict[str, list[FormValue]] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    text: bytearray = field(default_factory=bytearray)
+    text_size: int = 0
+    part: MultipartSegment | None = None
+    file: UploadFile | None = None
+
+    def begin(self, part: MultipartSegment) -> None:
+        """Begin a part."""
+        self.part, self.file = part, None
+        self.text.clear()
+        if part.name in self.fields.files:
+            self.file = UploadFile(
+                content_type=part.content_type or "text/plain",
+                filename=_file_name(part) or "",
+                headers=dict(part.headerlist),
+            )
+
+    async def add(self, content: bytes) -> None:
+        """Add content to the part.
+
+        :raises InvalidInputError: the texts of the form are too long.
+        """
+        if self.file is not None:
+            await self.file.write(content)
+            return
+        self.text_size += len(content)
+        if self.text_size > LONGEST_TEXT:
+            name = self.part.name if self.part else None
+            raise InvalidInputError([Fault(name or "", f"the text fields have more than {LONGEST_TEXT:,} bytes")])
+        if self.part is not None and self.part.name in self.fields.texts:
+            self.text += content
+
+    async def end(self) -> None:
+        """End the part, and keep its value."""
+        if self.part is None:
+            return
+        name = self.part.name or ""
+        value: FormValue | None = self.file
+        if self.file is not None:
+            await self.file.seek(0)
+        elif name in self.fields.texts:
+            value = self._decode(name)
+        else:
+            self.faults.append(Fault(shorten(name), f"unknown field: the form has {', '.join(self._known())}"))
+        if value is not None:
+            self.values.setdefault(name, []).append(value)
+        self.part = self.file = None
+
+    def _decode(self, name: str) -> str | None:
+        try:
+            return self.text.decode()
+        except UnicodeDecodeError as error:
+            self.faults.append(Fault(name, f"the text is not UTF-8: fault at byte {error.start + 1}"))
+            return None
+
+    def _known(self) -> list[str]:
+        return sorted(self.fields.files | self.fields.texts)
+
+    def result(self) -> dict[str, Any]:
+        """Return the values by field.
+
+        :raises InvalidInputError: there are faults; all are named.
+        """
+        faults = [*self.faults, *self._missing_files(), *self._repeated()]
+        if faults:
+            raise InvalidInputError(faults)
+        return {name: values if len(values) > 1 else values[0] for name, values in self.values.items()}
+
+    def _missing_files(self) -> Iterator[Fault]:
+        for name in sorted(self.fields.files - self.values.keys()):
+            yield Fault(name, "required")
+
+    def _repeated(self) -> Iterator[Fault]:
+        for name, values in self.values.items():
+            if len(values) > 1 and name not in self.fields.lists:
+                yield Fault(name, "the field is given twice")
+
+    async def close(self) -> None:
+        """Close the files, after a fault."""
+        files = [value for values in self.values.values() for value in values if isinstance(value, UploadFile)]
+        for file in [*files, *filter(None, [self.file])]:
+            await file.close()
+
+
+async def read_form(request: Request[Any, Any, Any], fields: FormFields) -> dict[str, Any]:
+    """Read the form of a request.
+
+    :returns: a text, a file or a list of texts by field.
+    :raises InvalidInputError: the body is no such form; each fault is named.
+    """
+    media_type, options = request.content_type
+    if media_type != MULTIPART or "boundary" not in options:
+        raise InvalidInputError([Fault("", f"the body is not a form: send it as {MULTIPART}, with its boundary")])
+    reader = _Reader(fields)
+    try:
+        await _feed(request, options["boundary"], reader)
+        return reader.result()
+    except MultipartError as error:
+        await reader.close()
+        raise InvalidInputError([Fault("", f"the form cannot be read: {error}")]) from None
+    except BaseException:
+        await reader.close()
+        raise
+
+
+async def _feed(request: Request[Any, Any, Any], boundary: str, reader: _Reader) -> None:
+    with PushMultipartParser(
+        boundary, max_segment_count=MOST_PARTS, max_header_size=LONGEST_HEADERS, max_header_count=32
+    ) as parser:
+        async for chunk in request.stream():
+            for part in parser.parse(chunk):
+                if isinstance(part, MultipartSegment):
+                    reader.begin(part)
+                elif part:
+                    await reader.add(bytes(part))
+                else:
+                    await reader.end()
+            if parser.closed:
+                return
+
+
+def _file_name(part: MultipartSegment) -> str | None:
+    """Return the file name of a part. Its extended form (RFC 8187) goes first, as in other headers."""
+    if extended := _EXTENDED_NAME.search(part.header("Content-Disposition") or ""):
+        with suppress(LookupError):  # an encoding that Python does not know
+            return unquote(extended[2], encoding=extended[1], errors="replace")
+    filename: str | None = part.filename
+    return filename
