@@ -31,6 +31,7 @@ from wabroadcast_core.errors import FileError, NoNumbersError, NumberError
 from wabroadcast_core.models.contact import OWN_COLUMNS
 from wabroadcast_core.models.recipient import AudienceRow, RowFault, Scalar
 from wabroadcast_core.models.slug import make_slug
+from wabroadcast_core.store.sql import clean_text
 
 REJECTED_HEADERS = ("row", "reason")  # the last columns of a file of rejected rows, after the original ones
 
@@ -208,8 +209,13 @@ def _find_width(rows: Sequence[Cells], header_row: int | None, mapping: Mapping[
 
 
 def _headers(rows: Sequence[Cells], header_row: int | None, width: int) -> tuple[str, ...]:
-    texts = [] if header_row is None else [" ".join(cell.strip("\ufeff").split()) for cell in rows[header_row]]
+    texts = [] if header_row is None else [_clean_header(cell) for cell in rows[header_row]]
     return (*texts, *[""] * (width - len(texts)))
+
+
+def _clean_header(cell: str) -> str:
+    """Return a header in one line, without half characters: it is stored, and shown in answers."""
+    return " ".join(clean_text(cell).strip("\ufeff").split())
 
 
 def _is_own_export(headers: Cells) -> bool:

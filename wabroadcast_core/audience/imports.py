@@ -28,6 +28,7 @@ from wabroadcast_core.models.base import Model, faults_of
 from wabroadcast_core.models.contact import LONGEST_TAG, ImportStatus, Reading, split_tags
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import imports as import_store
+from wabroadcast_core.store.sql import clean_text
 from wabroadcast_core.store.uploads import open_upload
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ def import_options(context: Context, *, tags: Iterable[str] = (), **choices: Unp
         raise InvalidInputError(faults)
     return ImportOptions(
         tags=cleaned,
-        mapping=dict(choices.get("mapping") or {}),
+        mapping={clean_text(key): clean_text(role) for key, role in (choices.get("mapping") or {}).items()},
         region=country,
         sheet=choices.get("sheet"),
         delimiter=choices.get("delimiter"),

@@ -30,6 +30,7 @@ from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.messages import Changes, NewMessage
+from wabroadcast_core.store.sql import clean_text
 from wabroadcast_core.store.uploads import UploadWriter
 
 log = logging.getLogger(__name__)
@@ -203,7 +204,7 @@ class _Preparation:
                 self._id,
                 where_status=PREPARABLE,
                 status=BroadcastStatus.FAILED,
-                status_reason=reason,
+                status_reason=clean_text(reason),
                 finished_at=now,
             )
 

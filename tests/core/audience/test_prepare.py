@@ -28,6 +28,29 @@ def test_a_damaged_row_is_skipped_with_its_reason_and_the_others_are_sent(broadc
     ]
 
 
+def prepared(broadcaster: Broadcaster, file: bytes, text: str = "Halo", **source: str) -> str:
+    """Submit a broadcast to the people of a CSV file, prepare it, and return its id."""
+    upload_id = broadcaster.uploads.save([file], filename="people.csv").upload_id
+    message = {"type": "text", "text": text}
+    fields = {"type": "csv", "uploadId": upload_id, **source}
+    job = broadcaster.submit({"name": "Promo", "connection": "sandbox", "message": message, "source": fields})
+    prepare(broadcaster, job.job_id)
+    return job.job_id
+
+
+def prepare(broadcaster: Broadcaster, job_id: str) -> None:
+    with broadcaster.context.database.read() as conn:
+        key = conn.exec_driver_sql(f"SELECT id FROM broadcasts WHERE job_id = '{job_id}'").scalar_one()
+    prepare_broadcast(broadcaster.context, key)
+
+
+def test_a_broadcast_fails_whatever_bytes_the_header_of_its_file_has(broadcaster: Broadcaster) -> None:
+    report = broadcaster.status(prepared(broadcaster, b"\xd5\xa7xx#?\xff\n"))
+
+    assert report.status == "failed"
+    assert "its columns are \u0567xx#??: map one of them to number" in (report.status_reason or "")
+
+
 def test_a_placeholder_that_is_a_column_of_the_file_is_refused_at_once(broadcaster: Broadcaster) -> None:
     upload_id = broadcaster.uploads.save([b"HP,Kota\n081234567890,Solo\n"], filename="k.csv").upload_id
     source = {"type": "csv", "uploadId": upload_id}
