@@ -62,6 +62,8 @@ class Columns:
     """The table holds nothing but phone numbers: each cell is one recipient."""
     more_numbers: tuple[int, ...] = ()
     """Columns with phone numbers beside the one that is read from each row."""
+    own: Variables = ()
+    """The columns of the number and the name with their own names; see :attr:`AudienceRow.own`."""
 
     def read_row(self, cells: Cells, *, row: int | None = None) -> AudienceRow | None:
         """Read one recipient from the cells of a row, without checking it. An empty cell gives no variable.
@@ -75,18 +77,15 @@ class Columns:
             cells = [*cells, *[""] * missing]
         number = self.numbers.choose(cells)
         name = self._read_name(cells)
-        variables: dict[str, Scalar] = {
-            slug: plain_cell(text) if text[0] == MARK else text
-            for index, slug in self.variables
-            if (text := cells[index].strip())
-        }
+        variables = _read_variables(self.variables, cells)
         if not (number or name or variables or any(map(str.strip, cells))):
             return None
+        own = _read_variables(self.own, cells)
         try:
             number = self.numbers.complete(number, cells)
         except NumberError as error:
-            return AudienceRow(number, name, variables, row, RowFault(error.reason, "number"), original)
-        return AudienceRow(number, name, variables, row, cells=original)
+            return AudienceRow(number, name, variables, row, RowFault(error.reason, "number"), original, own)
+        return AudienceRow(number, name, variables, row, cells=original, own=own)
 
     def read_list(self, cells: Cells, *, row: int | None = None) -> Iterator[AudienceRow]:
         """Yield one recipient for each filled cell of a row, without checking it.
@@ -127,6 +126,11 @@ class Columns:
                 roles.setdefault(index, []).insert(0, role)
         return {self.title(index): ", ".join(roles.get(index, ())) for index in range(len(self.headers))}
 
+    def variable_names(self) -> list[str]:
+        """Return the names that the text of a broadcast may use."""
+        fields = ["name", "number"] if self.names else ["number"]
+        return list(dict.fromkeys([*fields, *(slug for _, slug in sorted((*self.own, *self.variables)))]))
+
     def _number_columns(self) -> Sequence[int]:
         return range(len(self.headers)) if self.is_list else (self.numbers.first,)
 
@@ -140,6 +144,14 @@ class Columns:
         if not header:
             return f"column {index + 1}"
         return f"{header} (column {index + 1})" if header in self.headers[:index] else header
+
+
+def _read_variables(variables: Variables, cells: Cells) -> dict[str, Scalar]:
+    return {
+        slug: plain_cell(text) if text[0] == MARK else text
+        for index, slug in variables
+        if (text := cells[index].strip())
+    }
 
 
 def find_columns(
@@ -174,7 +186,8 @@ def find_columns(
     variables = _find_variables(headers, roles, taken=taken)
     beside = [index for index in phones.columns_beside(numbers.first, header_row) if index < width]
     more = [index for index in beside if not names_other_digits(headers[index])]
-    return Columns(headers, header_row, numbers, names, variables, more_numbers=tuple(more))
+    own = _find_own(headers, (numbers.first, *names), variables)
+    return Columns(headers, header_row, numbers, names, variables, more_numbers=tuple(more), own=own)
 
 
 def _list_columns(width: int, region: str) -> Columns:
@@ -316,6 +329,13 @@ def _find_variables(headers: Sequence[str], roles: Mapping[int, str], *, taken: 
     if tags is not None and "tags" not in used:
         variables.append((tags, "tags"))
     return tuple(sorted(variables))
+
+
+def _find_own(headers: Sequence[str], columns: Iterable[int], variables: Variables) -> Variables:
+    """Return the names that columns of numbers and names have by their headers, beside ``number`` and ``name``."""
+    taken = {*_ROLES, *(slug for _, slug in variables)}
+    slugs = _unique_slugs(headers)
+    return tuple((index, slugs[index]) for index in columns if headers[index] and slugs[index] not in taken)
 
 
 def _unique_slugs(headers: Sequence[str]) -> list[str]:

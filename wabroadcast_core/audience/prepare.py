@@ -112,7 +112,7 @@ class _Preparation:
         rows = islice(iter(self._source(snapshot).read()), done, None)
         while chunk := list(islice(rows, self._context.settings.prepare_chunk)):
             if not done:
-                check_placeholders(snapshot.draft.message, {name for row in chunk for name in row.variables})
+                check_placeholders(snapshot.draft.message, {name for row in chunk for name in row.all_variables})
             classified = classifier.classify(chunk, first=done)
             if not self._store(classified, done=done, size=len(chunk), batch_size=batching.size if batching else None):
                 return
@@ -146,7 +146,7 @@ class _Preparation:
         writer = UploadWriter(database, upload_id, now=self._context.clock.now(), content_type=INLINE_TYPE)
         try:
             for row in source.read():
-                fields = {"number": row.number, "name": row.name, "variables": row.variables}
+                fields = {"number": row.number, "name": row.name, "variables": row.all_variables}
                 writer.write(to_json(fields) + b"\n")
             writer.close()
         except BaseException:

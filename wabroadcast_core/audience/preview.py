@@ -142,7 +142,7 @@ def _checked(rows: Iterator[AudienceRow], message: Content) -> Iterator[Audience
     :raises TemplateError: the message has such a placeholder.
     """
     first = list(islice(rows, CHECKED_ROWS))
-    check_placeholders(message, {name for row in first for name in row.variables})
+    check_placeholders(message, {name for row in first for name in row.all_variables})
     yield from chain(first, rows)
 
 

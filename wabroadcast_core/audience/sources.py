@@ -1,7 +1,7 @@
 """Opening contact sources: the plugin class, its settings, and the context that it gets."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -46,19 +46,19 @@ def source_context(context: Context) -> SourceContext:
     )
 
 
-def file_variables(context: Context, source: Mapping[str, Any]) -> frozenset[str]:
-    """Return the variables of an audience in a small file, by its columns; none for any other audience.
+def file_variables(context: Context, source: Mapping[str, Any]) -> Sequence[str] | None:
+    """Return the variables of an audience in a small file, by its columns; None for any other audience.
 
-    A file that cannot be read has none: the preparation of its broadcast reports the reason.
+    It is None too for a file that cannot be read: the preparation of its broadcast reports the reason.
     """
     opened = open_source(context, source)
     if not hasattr(opened, "columns") or not _is_small(context, source.get("uploadId")):
-        return frozenset()
+        return None
     try:
         next(iter(opened.read()), None)
     except BroadcastError:
-        return frozenset()
-    return frozenset() if opened.columns is None else frozenset(name for _, name in opened.columns.variables)
+        return None
+    return None if opened.columns is None else opened.columns.variable_names()
 
 
 def _is_small(context: Context, upload_id: object) -> bool:

@@ -91,3 +91,14 @@ class AudienceRow:
     """Set if the row is damaged: the other fields may be wrong then."""
     cells: Sequence[str] | None = field(default=None, compare=False, repr=False)
     """The cells of the row as the file has them, for the file of rejected rows."""
+    own: Mapping[str, Scalar] = field(default_factory=dict, compare=False, repr=False)
+    """The cells of the number and the name by the names of their own columns, such as ``nama``.
+
+    A broadcast has them as variables; the contact book has only ``number`` and ``name``, so that a change of these
+    leaves no old value behind.
+    """
+
+    @property
+    def all_variables(self) -> dict[str, Scalar]:
+        """The variables of a broadcast's recipient."""
+        return {**self.own, **self.variables} if self.own else self.variables

@@ -4,7 +4,7 @@ import pytest
 
 from wabroadcast_core.audience.prepare import prepare_broadcast
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.errors import TemplateError
+from wabroadcast_core.errors import InvalidInputError, TemplateError
 
 DRAFT = {"name": "Promo", "connection": "sandbox", "message": {"type": "text", "text": "Warga {kota}"}}
 
@@ -71,3 +71,61 @@ def test_a_placeholder_that_is_a_variable_of_the_contacts_stops_the_broadcast(br
     assert report.status == "failed"
     assert "write {{ kota }}" in (report.status_reason or "")
     assert broadcaster.messages(job.job_id).items == []
+
+
+# --- names of variables ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "rendered"),
+    [
+        pytest.param("{{ nama }} {{ no_hp }} {{ kode }}", "Budi 0812-3456-7890 A1", id="own-names"),
+        pytest.param("{{ name }} {{ number }}", "Budi +6281234567890", id="names-of-the-fields"),
+        pytest.param("{{ KODE }} {{ Nama|upper }} {{ NAME }}", "A1 BUDI Budi", id="any-case"),
+    ],
+)
+def test_a_column_is_found_by_its_own_name(broadcaster: Broadcaster, text: str, rendered: str) -> None:
+    draft = {**DRAFT, "message": {"type": "text", "text": text}, "source": people(broadcaster)}
+
+    preview = broadcaster.preview(draft)
+    job = broadcaster.submit(draft)
+    prepare(broadcaster, job.job_id)
+
+    assert [message.text for message in preview.messages] == [rendered]
+    assert [message.status for message in broadcaster.messages(job.job_id).items] == ["queued"]
+
+
+def test_a_variable_that_no_column_has_is_refused_with_those_that_there_are(broadcaster: Broadcaster) -> None:
+    draft = {**DRAFT, "message": {"type": "text", "text": "{{ nama }}: {{ tagihan }}"}}
+
+    with pytest.raises(InvalidInputError, match="there is no tagihan; there are name, number, nama, no_hp, kode"):
+        broadcaster.submit({**draft, "source": people(broadcaster)})
+
+
+@pytest.mark.parametrize("text", ["{{ tagihan|default('-') }}", "{% if tagihan is defined %}{{ tagihan }}{% endif %}!"])
+def test_a_variable_that_may_be_absent_is_not_refused(broadcaster: Broadcaster, text: str) -> None:
+    preview = broadcaster.preview({**DRAFT, "message": {"type": "text", "text": text}, "source": people(broadcaster)})
+
+    assert preview.sendable == 1
+
+
+def test_a_contact_without_a_variable_is_skipped_with_those_that_it_has(broadcaster: Broadcaster) -> None:
+    broadcaster.contacts.save({"number": "081234567890", "name": "Budi", "variables": {"kota": "Solo"}})
+    message = {"type": "text", "text": "{{ Kota }} {{ tagihan }}"}
+    job = broadcaster.submit({**DRAFT, "message": message, "source": {"type": "contacts"}})
+    prepare(broadcaster, job.job_id)
+
+    (skipped,) = broadcaster.messages(job.job_id).items
+    assert "'tagihan' is missing; there are name, number, kota:" in (skipped.detail or "")
+
+
+def test_the_contact_book_has_the_number_and_the_name_only_once(broadcaster: Broadcaster) -> None:
+    broadcaster.contacts.import_file(people(broadcaster)["uploadId"])
+
+    assert broadcaster.contacts.get("081234567890").variables == {"kode": "A1"}
+
+
+def people(broadcaster: Broadcaster) -> dict[str, str]:
+    """Return the source of a file with one person."""
+    file = b"Nama,No HP,Kode\nBudi,0812-3456-7890,A1\n"
+    return {"type": "csv", "uploadId": broadcaster.uploads.save([file], filename="people.csv").upload_id}
