@@ -82,6 +82,11 @@ class ContactSource(Protocol):
 
     def __init__(self, settings: Any, context: SourceContext) -> None: ...
 
+    # A source may also have these attributes:
+    #   region: str            the country of its numbers without a country code; by default the installation's
+    #   columns: Columns       how a table was read, set with the first row
+    #   notes: Sequence[str]   what a person should know about the audience, complete with the last row
+
     def read(self) -> Iterable[AudienceRow]:
         """Stream the rows of the audience.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from wabroadcast_core.audience.cells import MARK, plain_cell
+from wabroadcast_core.audience.foreign_numbers import ForeignNumbers, find_foreign, states_country
 from wabroadcast_core.audience.header_row import find_header
 from wabroadcast_core.audience.headers import (
     is_name,
@@ -38,6 +39,7 @@ REJECTED_HEADERS = ("row", "reason")  # the last columns of a file of rejected r
 _PERSON = re.compile(r"[^\W\d_][^\d@]*")
 _MOSTLY = 0.5
 _SHOWN_HEADERS = 12  # in error texts
+_HINTED_COLUMNS = 5  # in which numbers of another country are searched for, which is expensive
 
 _ROLES = ("number", "name")
 
@@ -62,6 +64,8 @@ class Columns:
     """The table holds nothing but phone numbers: each cell is one recipient."""
     more_numbers: tuple[int, ...] = ()
     """Columns with phone numbers beside the one that is read from each row."""
+    foreign: ForeignNumbers | None = None
+    """Set if the numbers do not fit the region: then none without a country code is taken."""
     own: Variables = ()
     """The columns of the number and the name with their own names; see :attr:`AudienceRow.own`."""
 
@@ -81,11 +85,21 @@ class Columns:
         if not (number or name or variables or any(map(str.strip, cells))):
             return None
         own = _read_variables(self.own, cells)
+        fault: RowFault | None = None
         try:
-            number = self.numbers.complete(number, cells)
+            number = self._complete(number, cells)
         except NumberError as error:
-            return AudienceRow(number, name, variables, row, RowFault(error.reason, "number"), original, own)
-        return AudienceRow(number, name, variables, row, cells=original, own=own)
+            fault = RowFault(error.reason, "number")
+        return AudienceRow(number, name, variables, row, fault, original, own)
+
+    def _complete(self, number: str, cells: Cells) -> str:
+        """Return the number of a row with the country code that its row has in another column.
+
+        :raises NumberError: both do not fit, or the file is a list of another country and the row does not say which.
+        """
+        if self.foreign is not None and number and not states_country(number):
+            self.foreign.refuse(number)
+        return self.numbers.complete(number, cells)
 
     def read_list(self, cells: Cells, *, row: int | None = None) -> Iterator[AudienceRow]:
         """Yield one recipient for each filled cell of a row, without checking it.
@@ -98,14 +112,15 @@ class Columns:
 
     def notes(self) -> list[str]:
         """Return what a user should know about columns that are not read as one might expect."""
-        titles = ", ".join(map(self.title, self.more_numbers))
-        first = self.title(self.numbers.first)
-        verb = "holds" if len(self.more_numbers) == 1 else "hold"
-        return (
-            [f"{titles} {verb} more phone numbers: of each row only one is read, from {first} where it has one"]
-            if titles
-            else []
-        )
+        notes = [] if self.foreign is None else [self.foreign.note()]
+        if self.more_numbers:
+            titles = ", ".join(map(self.title, self.more_numbers))
+            verb = "holds" if len(self.more_numbers) == 1 else "hold"
+            first = self.title(self.numbers.first)
+            notes.append(
+                f"{titles} {verb} more phone numbers: of each row only one is read, from {first} where it has one"
+            )
+        return notes
 
     def _read_name(self, cells: Cells) -> str | None:
         if len(self.names) == 1:
@@ -179,15 +194,18 @@ def find_columns(
     code = None if _is_own_export(headers) else find_country_codes(headers, roles)
     shares, flags = phones.shares_below(header_row), phones.flags_below(header_row)
     numbers = find_numbers(headers, roles, shares, region=region, flags=flags, code=code)
+    body = [(*cells, *[""] * (width - len(cells))) for cells in rows[0 if header_row is None else header_row + 1 :]]
     if numbers is None:
-        raise NoNumbersError(_no_number(headers))
+        raise NoNumbersError(_no_number(headers, body, region=region))
+    texts = [] if code is not None else map(numbers.choose, body)
     names = _find_names(headers, roles, numbers.columns, rows=rows, has_header=header_row is not None)
     taken = {numbers.first, *names, *_rejected_columns(headers)} - _name_parts(headers, names)
     variables = _find_variables(headers, roles, taken=taken)
     beside = [index for index in phones.columns_beside(numbers.first, header_row) if index < width]
     more = [index for index in beside if not names_other_digits(headers[index])]
     own = _find_own(headers, (numbers.first, *names), variables)
-    return Columns(headers, header_row, numbers, names, variables, more_numbers=tuple(more), own=own)
+    foreign = find_foreign(texts, region=region)
+    return Columns(headers, header_row, numbers, names, variables, more_numbers=tuple(more), foreign=foreign, own=own)
 
 
 def _list_columns(width: int, region: str) -> Columns:
@@ -353,9 +371,19 @@ def _free_slug(slug: str, taken: set[str]) -> str:
     return free
 
 
-def _no_number(headers: Sequence[str]) -> str:
+def _no_number(headers: Sequence[str], body: Sequence[Cells], *, region: str) -> str:
     columns = _columns_shown(headers)
-    return f"no column holds phone numbers{columns}{': map one of them to number' if columns else ''}"
+    hint = _region_hint(body, region=region)
+    return f"no column holds phone numbers{columns}{': map one of them to number' if columns else ''}{hint}"
+
+
+def _region_hint(body: Sequence[Cells], *, region: str) -> str:
+    """Return the region that fits the numbers of a column which has none of the region of the installation."""
+    for index in range(min(len(body[0]), _HINTED_COLUMNS) if body else 0):
+        foreign = find_foreign((cells[index] for cells in body), region=region)
+        if foreign is not None and foreign.fitting:
+            return f"; if column {index + 1} is the number, {foreign.reason}"
+    return ""
 
 
 def _columns_shown(headers: Sequence[str]) -> str:

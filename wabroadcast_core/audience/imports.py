@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from itertools import islice
 from typing import TypedDict, Unpack
 
-import phonenumbers
 import redis
 from pydantic import Field, ValidationError
 from sqlalchemy import Connection, RowMapping
@@ -20,7 +19,8 @@ from wabroadcast_core.audience.columns import Columns
 from wabroadcast_core.audience.files import file_kind
 from wabroadcast_core.audience.import_rows import ContactChunk, ContactReader
 from wabroadcast_core.audience.locks import exclusive_lock
-from wabroadcast_core.audience.sources import source_context
+from wabroadcast_core.audience.regions import check_region
+from wabroadcast_core.audience.sources import notes_on, source_context
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
@@ -77,12 +77,14 @@ def import_options(context: Context, *, tags: Iterable[str] = (), **choices: Unp
     if unknown := choices.keys() - ReadingChoices.__annotations__.keys():
         raise TypeError(f"unknown option {min(unknown)!r}")
     cleaned = list(dict.fromkeys(tag for text in tags for tag in split_tags(text)))
-    country = (choices.get("region") or context.settings.default_region).upper()
+    country = choices.get("region") or context.settings.default_region
     faults = []
     if any(len(tag) > LONGEST_TAG for tag in cleaned):
         faults.append(Fault("tags", f"a tag is longer than {LONGEST_TAG} characters"))
-    if not phonenumbers.country_code_for_region(country):
-        faults.append(Fault("region", f"unknown country {country!r}: write its two letters, such as ID"))
+    try:
+        country = check_region(country)
+    except ValueError as error:
+        faults.append(Fault("region", str(error)))
     if faults:
         raise InvalidInputError(faults)
     return ImportOptions(
@@ -139,7 +141,7 @@ def understood(source: ContactSource) -> Understood | None:
     if columns is None:
         return None
     reading: Reading | None = getattr(source, "reading", None)
-    return Understood(columns=columns.understood(), titles=columns.titles(), reading=reading, notes=columns.notes())
+    return Understood(columns=columns.understood(), titles=columns.titles(), reading=reading, notes=notes_on(source))
 
 
 class _Import:

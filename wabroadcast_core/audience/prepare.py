@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.locks import exclusive_lock
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
-from wabroadcast_core.audience.sources import open_source
+from wabroadcast_core.audience.sources import open_source, region_of
 from wabroadcast_core.audience.submission import INLINE_TYPE
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, InvalidInputError, SourceError, UnavailableError
@@ -107,9 +107,11 @@ class _Preparation:
         batching = snapshot.draft.batching
         with self._context.database.read() as conn:
             pool = list(connection_store.connection_keys(conn, snapshot.draft.pool).values())
-        classifier = RowClassifier(self._context, snapshot, pool)
+        source = self._source(snapshot)
+        region = region_of(source, default=self._context.settings.default_region)
+        classifier = RowClassifier(self._context, snapshot, pool, region=region)
         done = row["prepared_rows"]
-        rows = islice(iter(self._source(snapshot).read()), done, None)
+        rows = islice(iter(source.read()), done, None)
         while chunk := list(islice(rows, self._context.settings.prepare_chunk)):
             if not done:
                 check_placeholders(snapshot.draft.message, {name for row in chunk for name in row.all_variables})

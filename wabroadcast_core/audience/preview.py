@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from wabroadcast_core.audience.capabilities import find_capabilities
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
 from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_seen_numbers
-from wabroadcast_core.audience.sources import open_source
+from wabroadcast_core.audience.sources import notes_on, open_source, region_of
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import InvalidInputError
@@ -74,14 +74,15 @@ class PreviewBuilder:
         pool = self._submission.check(draft, has_recipients=recipients is not None)
         draft = draft.model_copy(update={"connection": list(pool)})
         snapshot = BroadcastSnapshot(0, "preview", draft, compile_content(draft.message))
-        rows = self._rows(draft) if recipients is None else _inline_rows(recipients)
+        source = None if recipients is not None else open_source(self._context, draft.source or {})
+        region = region_of(source, default=self._context.settings.default_region)
+        rows = _inline_rows(recipients or ()) if source is None else iter(source.read())
+        classifier = RowClassifier(self._context, snapshot, list(pool.values()), region=region)
         rows = _checked(rows, draft.message)
-        classifier = RowClassifier(self._context, snapshot, list(pool.values()))
         found = self._classify_all(classifier, rows, seconds=seconds, is_plain=snapshot.content.is_plain)
-        return self._report(snapshot, found)
-
-    def _rows(self, draft: BroadcastDraft) -> Iterator[AudienceRow]:
-        return iter(open_source(self._context, draft.source or {}).read())
+        report = self._report(snapshot, found)
+        report.notes = notes_on(source)
+        return report
 
     def _classify_all(
         self, classifier: RowClassifier, rows: Iterator[AudienceRow], *, seconds: float, is_plain: bool

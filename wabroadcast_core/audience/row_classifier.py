@@ -40,15 +40,16 @@ class RowClassifier:
     """Classifies the rows of one broadcast's audience.
 
     :param pool: the ids of the broadcast's connections.
+    :param region: two letters; the country of numbers without a country code.
     """
 
-    def __init__(self, context: Context, snapshot: BroadcastSnapshot, pool: Sequence[int]) -> None:
+    def __init__(self, context: Context, snapshot: BroadcastSnapshot, pool: Sequence[int], *, region: str) -> None:
         self._context = context
         self._snapshot = snapshot
         self._pool = pool
         senders, _ = find_capabilities(context, snapshot.draft.pool)
         self._longest_text = longest_text(senders, snapshot.draft.message)
-        self._region = context.settings.default_region
+        self._region = region
         self._used = frozenset(map(make_slug, snapshot.content.variables))
 
     def classify(self, chunk: Sequence[AudienceRow], *, first: int) -> ClassifiedRows:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from wabroadcast_core.audience.columns import Columns
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError
 from wabroadcast_core.hookspecs import ChecksSettings, ContactSource, SourceContext
@@ -44,6 +45,21 @@ def source_context(context: Context) -> SourceContext:
         workbook_seconds=context.settings.workbook_seconds,
         workbook_megabytes=context.settings.workbook_megabytes,
     )
+
+
+def region_of(source: ContactSource | None, *, default: str) -> str:
+    """Return the country of a source's numbers without a country code.
+
+    :param default: two letters; the region of a source that has none of its own.
+    """
+    region: str = getattr(source, "region", default)
+    return region
+
+
+def notes_on(source: ContactSource | None) -> list[str]:
+    """Return what a user should know about an audience that was read, such as numbers of another country."""
+    columns: Columns | None = getattr(source, "columns", None)
+    return [] if columns is None else [*columns.notes(), *getattr(source, "notes", ())]
 
 
 def file_variables(context: Context, source: Mapping[str, Any]) -> Sequence[str] | None:

@@ -1,6 +1,6 @@
 """Recipients from a text table, in the CSV dialects that Excel, Google Sheets and databases write.
 
-Hooks: wab_contact_sources. Settings: uploadId, mapping, delimiter, encoding.
+Hooks: wab_contact_sources. Settings: uploadId, mapping, region, delimiter, encoding.
 """
 
 from collections.abc import Generator
@@ -14,6 +14,7 @@ from wabroadcast_core import (
     ContactSource,
     Model,
     Reading,
+    Region,
     SourceContext,
     hookimpl,
     read_table,
@@ -29,6 +30,9 @@ class CsvSettings(Model):
         default_factory=dict,
         description="What columns mean: from a header or a position (from 1) to number, name, tags, a variable's name, "
         "or an empty text to ignore the column.",
+    )
+    region: Region | None = Field(
+        None, description="Country of numbers without a country code, as ID; the installation's if not given."
     )
     delimiter: str | None = Field(
         None, min_length=1, max_length=1, description="Character between cells; detected if not given."
@@ -64,6 +68,8 @@ class CsvSource:
     def __init__(self, settings: CsvSettings, context: SourceContext) -> None:
         self._settings = settings
         self._context = context
+        self.region = settings.region or context.region
+        """The country of numbers without a country code."""
         self.columns: Columns | None = None
         """The meaning of each column; set when the first row has been read."""
         self.reading: Reading | None = None
@@ -72,9 +78,7 @@ class CsvSource:
     def read(self) -> Generator[AudienceRow, None, None]:
         with self._context.open_upload(self._settings.upload_id) as file:
             table = CsvTable(file, delimiter=self._settings.delimiter, encoding=self._settings.encoding)
-            self.columns, rows = read_table(
-                table, region=self._context.region, mapping=self._settings.mapping, shifts=True
-            )
+            self.columns, rows = read_table(table, region=self.region, mapping=self._settings.mapping, shifts=True)
             self.reading = Reading(
                 delimiter=table.delimiter,
                 encoding=table.encoding.removesuffix("-sig"),

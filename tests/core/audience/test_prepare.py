@@ -129,3 +129,43 @@ def people(broadcaster: Broadcaster) -> dict[str, str]:
     """Return the source of a file with one person."""
     file = b"Nama,No HP,Kode\nBudi,0812-3456-7890,A1\n"
     return {"type": "csv", "uploadId": broadcaster.uploads.save([file], filename="people.csv").upload_id}
+
+
+# --- lists of another country ----------------------------------------------------------------------------------
+
+ITALIAN = b"Nama,HP\nAnna,3471234501\nBruno,3281234502\nCarla,3391234503\nDario,+39 340 123 4504\n"
+
+
+def test_of_a_list_of_another_country_only_who_has_a_country_code_is_messaged(broadcaster: Broadcaster) -> None:
+    job_id = prepared(broadcaster, ITALIAN)
+
+    queued = [item.number for item in broadcaster.messages(job_id).items if item.status == "queued"]
+    assert queued == ["+393401234504"]
+    assert "give the region IT" in (broadcaster.messages(job_id).items[0].detail or "")
+
+
+def test_a_file_of_a_broadcast_has_a_region_of_its_own(broadcaster: Broadcaster) -> None:
+    job_id = prepared(broadcaster, ITALIAN, region="it")
+
+    assert [item.number for item in broadcaster.messages(job_id).items] == [
+        "+393471234501",
+        "+393281234502",
+        "+393391234503",
+        "+393401234504",
+    ]
+
+
+def test_an_unknown_region_is_refused(broadcaster: Broadcaster) -> None:
+    with pytest.raises(InvalidInputError, match=r"source.region: unknown country 'XX': write its two letters"):
+        broadcaster.submit({**DRAFT, "source": {**people(broadcaster), "region": "XX"}})
+
+
+def test_a_preview_says_that_a_list_is_of_another_country(broadcaster: Broadcaster) -> None:
+    upload_id = broadcaster.uploads.save([ITALIAN], filename="people.csv").upload_id
+    draft = {"name": "Promo", "connection": "sandbox", "message": {"type": "text", "text": "Ciao"}}
+
+    preview = broadcaster.preview({**draft, "source": {"type": "csv", "uploadId": upload_id}})
+
+    assert preview.skipped_by == {"invalid_number": 3}
+    assert "a list of another country" in preview.notes[0]
+    assert "give the region IT" in preview.notes[0]
