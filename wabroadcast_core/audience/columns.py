@@ -1,24 +1,16 @@
 """Detection of a table's columns: the header row, the columns of numbers and names, the variables."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from wabroadcast_core.audience.cells import MARK, plain_cell
+from wabroadcast_core.audience.consent import ConsentColumn, find_consent
 from wabroadcast_core.audience.foreign_numbers import ForeignNumbers, find_foreign, states_country
 from wabroadcast_core.audience.header_row import find_header
-from wabroadcast_core.audience.headers import (
-    is_name,
-    is_nickname,
-    is_person,
-    is_tags,
-    name_part,
-    named_exactly,
-    names_other_digits,
-    rank_name,
-)
+from wabroadcast_core.audience.headers import is_tags, named_exactly, names_other_digits
+from wabroadcast_core.audience.name_columns import find_names, name_parts
 from wabroadcast_core.audience.number_columns import (
     Cells,
     NumberColumn,
@@ -36,8 +28,6 @@ from wabroadcast_core.store.sql import clean_text
 
 REJECTED_HEADERS = ("row", "reason")  # the last columns of a file of rejected rows, after the original ones
 
-_PERSON = re.compile(r"[^\W\d_][^\d@]*")
-_MOSTLY = 0.5
 _SHOWN_HEADERS = 12  # in error texts
 _HINTED_COLUMNS = 5  # in which numbers of another country are searched for, which is expensive
 
@@ -66,6 +56,9 @@ class Columns:
     """Columns with phone numbers beside the one that is read from each row."""
     foreign: ForeignNumbers | None = None
     """Set if the numbers do not fit the region: then none without a country code is taken."""
+    consent: tuple[ConsentColumn, ...] = ()
+    """The columns in which people said whether they want messages."""
+    consent_notes: tuple[str, ...] = ()
     own: Variables = ()
     """The columns of the number and the name with their own names; see :attr:`AudienceRow.own`."""
 
@@ -88,6 +81,7 @@ class Columns:
         fault: RowFault | None = None
         try:
             number = self._complete(number, cells)
+            fault = next(filter(None, (column.find_fault(cells) for column in self.consent)), None)
         except NumberError as error:
             fault = RowFault(error.reason, "number")
         return AudienceRow(number, name, variables, row, fault, original, own)
@@ -112,7 +106,7 @@ class Columns:
 
     def notes(self) -> list[str]:
         """Return what a user should know about columns that are not read as one might expect."""
-        notes = [] if self.foreign is None else [self.foreign.note()]
+        notes = [*([] if self.foreign is None else [self.foreign.note()]), *self.consent_notes]
         if self.more_numbers:
             titles = ", ".join(map(self.title, self.more_numbers))
             verb = "holds" if len(self.more_numbers) == 1 else "hold"
@@ -198,14 +192,27 @@ def find_columns(
     if numbers is None:
         raise NoNumbersError(_no_number(headers, body, region=region))
     texts = [] if code is not None else map(numbers.choose, body)
-    names = _find_names(headers, roles, numbers.columns, rows=rows, has_header=header_row is not None)
-    taken = {numbers.first, *names, *_rejected_columns(headers)} - _name_parts(headers, names)
+    names = find_names(headers, roles, numbers.columns, rows=rows, has_header=header_row is not None)
+    taken = {numbers.first, *names, *_rejected_columns(headers)} - name_parts(headers, names)
     variables = _find_variables(headers, roles, taken=taken)
     beside = [index for index in phones.columns_beside(numbers.first, header_row) if index < width]
     more = [index for index in beside if not names_other_digits(headers[index])]
     own = _find_own(headers, (numbers.first, *names), variables)
     foreign = find_foreign(texts, region=region)
-    return Columns(headers, header_row, numbers, names, variables, more_numbers=tuple(more), foreign=foreign, own=own)
+    consent = () if _is_own_export(headers) else find_consent(headers, roles, taken={*numbers.columns, *names})
+    notes = [column.note([cells[column.index] for cells in body]) for column in consent]
+    return Columns(
+        headers,
+        header_row,
+        numbers,
+        names,
+        variables,
+        more_numbers=tuple(more),
+        foreign=foreign,
+        consent=consent,
+        consent_notes=tuple(filter(None, notes)),
+        own=own,
+    )
 
 
 def _list_columns(width: int, region: str) -> Columns:
@@ -278,52 +285,6 @@ def _find_column(key: str, headers: Sequence[str]) -> int:
     if found is None:
         raise FileError(f"the mapping names the column {key!r}, which the file does not have{_columns_shown(headers)}")
     return found
-
-
-def _find_names(
-    headers: Sequence[str],
-    roles: Mapping[int, str],
-    numbers: Sequence[int],
-    *,
-    rows: Sequence[Cells],
-    has_header: bool,
-) -> tuple[int, ...]:
-    """Return the columns that make a recipient's name.
-
-    :param numbers: the columns of phone numbers.
-    :param rows: the first rows, for a guess by their content.
-    """
-    mapped = tuple(index for index in range(len(headers)) if roles.get(index) == "name")
-    if mapped:
-        return mapped
-    free = [index for index in range(len(headers)) if index not in roles and index not in numbers]
-    full_name = next((index for index in free if is_name(headers[index])), None)
-    if full_name is not None:
-        return (full_name,)
-    parts = sorted((part, index) for index in free if (part := name_part(headers[index])) is not None)
-    if parts:
-        return tuple(index for _, index in parts)
-    if not has_header:
-        return _guess_name(rows, free)
-    people = [index for index in free if rank_name(headers[index]) == 0]
-    nicknames = [index for index in free if is_nickname(headers[index])]
-    persons = _guess_name(rows, (index for index in free if is_person(headers[index])))
-    others = [index for index in free if rank_name(headers[index]) == 1]
-    return tuple([*people, *nicknames, *persons, *others][:1])
-
-
-def _guess_name(rows: Sequence[Cells], free: Iterable[int]) -> tuple[int, ...]:
-    """Return the first column that mostly contains words without digits."""
-    for index in free:
-        cells = [text for cells in rows if index < len(cells) and (text := cells[index].strip())]
-        if cells and sum(map(bool, map(_PERSON.fullmatch, cells))) > _MOSTLY * len(cells):
-            return (index,)
-    return ()
-
-
-def _name_parts(headers: Sequence[str], names: Sequence[int]) -> set[int]:
-    """Return the columns that are not surely the whole name: each is also a variable, such as ``{{ first_name }}``."""
-    return {index for index in names if headers[index] and not is_name(headers[index])}
 
 
 def _rejected_columns(headers: Sequence[str]) -> range:

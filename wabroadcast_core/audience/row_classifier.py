@@ -13,7 +13,7 @@ from wabroadcast_core.audience.capabilities import find_capabilities, longest_te
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import NumberError
-from wabroadcast_core.models.recipient import AudienceRow, find_excess, is_blank, without_blanks
+from wabroadcast_core.models.recipient import AudienceRow, RowFault, find_excess, is_blank, without_blanks
 from wabroadcast_core.models.slug import make_slug
 from wabroadcast_core.models.status import MessageStatus, SkipReason
 from wabroadcast_core.rendering.content import BadText, MissingVariable, Rendered
@@ -70,11 +70,10 @@ class RowClassifier:
         return classified
 
     def _classify_row(self, classified: ClassifiedRows, row: AudienceRow, key: int) -> None:
-        fault = find_excess(row.variables) if row.fault is None else row.fault.reason
+        excess = find_excess(row.variables)
+        fault = row.fault or (RowFault(excess) if excess else None)
         if fault is not None:
-            classified.skipped.append(
-                self._skipped_message(key, row.number, None, None, SkipReason.INVALID_NUMBER, fault)
-            )
+            classified.skipped.append(self._skipped_message(key, row.number, None, None, fault.code, fault.reason))
             return
         row = _without_blanks(row)
         stored = row.variables | {name: value for name, value in row.own.items() if name in self._used}

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, Field
 
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.status import SkipReason
 
 Scalar: TypeAlias = str | int | float | bool | None
 Variables: TypeAlias = Mapping[str, Scalar]
@@ -74,6 +75,8 @@ class RowFault:
 
     reason: str
     column: str | None = None
+    code: SkipReason = SkipReason.INVALID_NUMBER
+    """The reason of its message, if a broadcast has this row."""
 
 
 @dataclass(slots=True)
