@@ -268,7 +268,12 @@ def _own_roles(headers: Sequence[str]) -> dict[int, str]:
 
 
 def _read_mapping(mapping: Mapping[str, str], headers: Sequence[str]) -> dict[int, str]:
-    return {_find_column(key, headers): role.strip() for key, role in mapping.items()}
+    return {_find_column(key, headers): _read_role(role.strip()) for key, role in mapping.items()}
+
+
+def _read_role(role: str) -> str:
+    """Return a role with ``number``, ``name`` and ``tags`` in lower case: they mean the fields, in any case."""
+    return role.lower() if role.lower() in OWN_COLUMNS else role
 
 
 def _find_column(key: str, headers: Sequence[str]) -> int:
