@@ -86,6 +86,7 @@ class ContactSource(Protocol):
     #   region: str            the country of its numbers without a country code; by default the installation's
     #   columns: Columns       how a table was read, set with the first row
     #   notes: Sequence[str]   what a person should know about the audience, complete with the last row
+    #   empty_reason: str      why there are no recipients, if there are none, such as "no contact has the tag 'vip'"
 
     def read(self) -> Iterable[AudienceRow]:
         """Stream the rows of the audience.

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.locks import exclusive_lock
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
-from wabroadcast_core.audience.sources import open_source, region_of
+from wabroadcast_core.audience.sources import empty_reason, open_source, region_of
 from wabroadcast_core.audience.submission import INLINE_TYPE
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, InvalidInputError, SourceError, UnavailableError
@@ -120,12 +120,15 @@ class _Preparation:
                 return
             done += len(chunk)
             self._wake(pool, snapshot)
-        self._end(snapshot)
+        self._end(snapshot, reason=None if done else empty_reason(self._open(snapshot)))
         self._woken = False
         self._wake(pool, snapshot)
 
+    def _open(self, snapshot: BroadcastSnapshot) -> ContactSource:
+        return open_source(self._context, snapshot.draft.source or {})
+
     def _source(self, snapshot: BroadcastSnapshot) -> ContactSource:
-        source = open_source(self._context, snapshot.draft.source or {})
+        source = self._open(snapshot)
         return source if source.repeatable else self._copy_of(source, snapshot)
 
     def _copy_of(self, source: ContactSource, snapshot: BroadcastSnapshot) -> ContactSource:
@@ -188,10 +191,15 @@ class _Preparation:
                 self._context.work_queue.turn(connection_id, rank=snapshot.draft.priority.rank)
         self._woken = True
 
-    def _end(self, snapshot: BroadcastSnapshot) -> None:
+    def _end(self, snapshot: BroadcastSnapshot, *, reason: str | None) -> None:
+        """Set the broadcast to prepared.
+
+        :param reason: why it has no recipients; None if it has some.
+        """
         now = self._context.clock.now()
         with self._context.database.write() as conn:
-            broadcast_store.update_broadcast(conn, self._id, where_status=_NOT_FAILED, prepared=True)
+            values = {"status_reason": clean_text(reason)} if reason else {}
+            broadcast_store.update_broadcast(conn, self._id, where_status=_NOT_FAILED, prepared=True, **values)
             completed = broadcast_store.complete_broadcast(conn, self._id, now=now)
         log.info("broadcast %s: its audience was read to the end", snapshot.job_id)
         if completed:

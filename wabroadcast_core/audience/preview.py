@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from wabroadcast_core.audience.capabilities import find_capabilities
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
 from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_seen_numbers
-from wabroadcast_core.audience.sources import notes_on, open_source, region_of
+from wabroadcast_core.audience.sources import empty_reason, notes_on, open_source, region_of
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import InvalidInputError
@@ -81,7 +81,8 @@ class PreviewBuilder:
         rows = _checked(rows, draft.message)
         found = self._classify_all(classifier, rows, seconds=seconds, is_plain=snapshot.content.is_plain)
         report = self._report(snapshot, found)
-        report.notes = notes_on(source)
+        if source is not None:
+            report.notes = notes_on(source) if found.total or not found.complete else [empty_reason(source)]
         return report
 
     def _classify_all(

@@ -56,10 +56,15 @@ def region_of(source: ContactSource | None, *, default: str) -> str:
     return region
 
 
-def notes_on(source: ContactSource | None) -> list[str]:
+def notes_on(source: ContactSource) -> list[str]:
     """Return what a user should know about an audience that was read, such as numbers of another country."""
     columns: Columns | None = getattr(source, "columns", None)
     return [] if columns is None else [*columns.notes(), *getattr(source, "notes", ())]
+
+
+def empty_reason(source: ContactSource) -> str:
+    """Return why a broadcast with this source has no recipients, if its source yields none."""
+    return f"the audience is empty: {getattr(source, 'empty_reason', 'its source has no recipients')}"
 
 
 def file_variables(context: Context, source: Mapping[str, Any]) -> Sequence[str] | None:

@@ -64,6 +64,7 @@ class CsvSource:
     kind: ClassVar[str] = "csv"
     Settings: ClassVar[type[BaseModel]] = CsvSettings
     repeatable: ClassVar[bool] = True
+    empty_reason: ClassVar[str] = "the file has no rows below its header"
 
     def __init__(self, settings: CsvSettings, context: SourceContext) -> None:
         self._settings = settings

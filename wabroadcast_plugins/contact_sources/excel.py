@@ -83,6 +83,7 @@ class ExcelSource:
     kind: ClassVar[str] = "excel"
     Settings: ClassVar[type[BaseModel]] = ExcelSettings
     repeatable: ClassVar[bool] = True
+    empty_reason: ClassVar[str] = "the file has no rows below its header"
 
     def __init__(self, settings: ExcelSettings, context: SourceContext) -> None:
         self._settings = settings

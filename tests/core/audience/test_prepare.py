@@ -1,5 +1,7 @@
 """Preparation of a broadcast from a file, up to the messages in the store."""
 
+from typing import Any
+
 import pytest
 
 from wabroadcast_core.audience.prepare import prepare_broadcast
@@ -169,3 +171,34 @@ def test_a_preview_says_that_a_list_is_of_another_country(broadcaster: Broadcast
     assert preview.skipped_by == {"invalid_number": 3}
     assert "a list of another country" in preview.notes[0]
     assert "give the region IT" in preview.notes[0]
+
+
+# --- an audience of nobody -------------------------------------------------------------------------------------
+
+
+def test_a_broadcast_to_a_file_without_rows_says_so(broadcaster: Broadcaster) -> None:
+    report = broadcaster.status(prepared(broadcaster, b"Nama,HP\n"))
+
+    assert (report.status, report.total) == ("completed", 0)
+    assert report.status_reason == "the audience is empty: the file has no rows below its header"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        pytest.param({}, "the contact book has no contacts", id="all"),
+        pytest.param({"tags": ["vpi"]}, "no contact has the tag 'vpi'", id="one-tag"),
+        pytest.param({"tags": ["a", "b"], "match": "all"}, "no contact has all of the tags 'a', 'b'", id="several"),
+        pytest.param({"tags": ["a"], "without": ["b"]}, "no contact has the tag 'a' without 'b'", id="without"),
+    ],
+)
+def test_a_broadcast_to_no_contact_says_so(broadcaster: Broadcaster, source: dict[str, Any], reason: str) -> None:
+    draft = {"name": "Promo", "connection": "sandbox", "message": {"type": "text", "text": "Halo"}}
+    draft["source"] = {"type": "contacts", **source}
+
+    preview = broadcaster.preview(draft)
+    job_id = broadcaster.submit(draft).job_id
+    prepare(broadcaster, job_id)
+
+    assert broadcaster.status(job_id).status_reason == f"the audience is empty: {reason}"
+    assert preview.notes == [f"the audience is empty: {reason}"]
