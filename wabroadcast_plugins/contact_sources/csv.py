@@ -19,6 +19,7 @@ from wabroadcast_core import (
     hookimpl,
     read_table,
 )
+from wabroadcast_plugins.contact_sources.csv_dialect import CYRILLIC, WESTERN
 from wabroadcast_plugins.contact_sources.csv_table import CsvTable
 
 
@@ -75,6 +76,8 @@ class CsvSource:
         """The meaning of each column; set when the first row has been read."""
         self.reading: Reading | None = None
         """The delimiter, encoding and header row in use; set at the same moment."""
+        self.notes: list[str] = []
+        """What was assumed about the file; set at the same moment."""
 
     def read(self) -> Generator[AudienceRow, None, None]:
         with self._context.open_upload(self._settings.upload_id) as file:
@@ -85,7 +88,18 @@ class CsvSource:
                 encoding=table.encoding.removesuffix("-sig"),
                 header_row=self.columns.header_number,
             )
+            if self._settings.encoding is None and (note := _encoding_note(table)):
+                self.notes = [note]
             yield from rows
+
+
+def _encoding_note(table: CsvTable) -> str | None:
+    if table.encoding in {WESTERN, CYRILLIC}:
+        return (
+            f"the file is not UTF-8: it was read as {table.encoding}. If letters look wrong, give its encoding, or save"
+            " it as UTF-8"
+        )
+    return None
 
 
 @hookimpl
