@@ -57,6 +57,9 @@ class SourceContext:
     """The most memory that reading one workbook may take, in megabytes."""
     region: str = "ID"
     """The region (ISO 3166-1 alpha-2) of numbers without a country code."""
+    is_over: Callable[[], bool] = bool
+    """Returns whether to end the reading, because its time is over or it is stopped. A source that reads rows without
+    yielding them, such as blank ones, calls it every 1,000 rows and ends when it returns true."""
     queries: Mapping[str, NamedQuery] = field(default_factory=dict)
     """The database queries that the operator allows to broadcasts, by name."""
 

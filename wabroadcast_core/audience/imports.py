@@ -20,7 +20,7 @@ from wabroadcast_core.audience.files import file_kind
 from wabroadcast_core.audience.import_rows import ContactChunk, ContactReader
 from wabroadcast_core.audience.locks import exclusive_lock
 from wabroadcast_core.audience.regions import check_region
-from wabroadcast_core.audience.sources import notes_on, source_context
+from wabroadcast_core.audience.sources import ReadingEnd, notes_on, source_context
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
@@ -115,8 +115,12 @@ def run_import(context: Context, import_id: str, *, is_stopped: Callable[[], boo
             _Import(context, import_id, is_stopped=is_stopped).run()
 
 
-def open_import_source(context: Context, upload_id: str, options: ImportOptions) -> ContactSource:
+def open_import_source(
+    context: Context, upload_id: str, options: ImportOptions, *, is_over: Callable[[], bool] = bool
+) -> ContactSource:
     """Create the contact source that reads an upload, chosen by the content of the file.
+
+    :param is_over: ends its reading; see :attr:`SourceContext.is_over`.
 
     :raises NotFoundError: there is no such upload.
     :raises InvalidInputError: an option is invalid, or is not one of this kind of file.
@@ -132,7 +136,7 @@ def open_import_source(context: Context, upload_id: str, options: ImportOptions)
         settings = kind.Settings.model_validate({"uploadId": upload_id, "mapping": options.mapping, **chosen})
     except ValidationError as error:
         raise InvalidInputError(faults_of(error)) from error
-    return kind(settings, dataclasses.replace(source_context(context), region=options.region))
+    return kind(settings, dataclasses.replace(source_context(context, is_over=is_over), region=options.region))
 
 
 def understood(source: ContactSource) -> Understood | None:
@@ -176,7 +180,8 @@ class _Import:
         :returns: whether it was read to its end.
         """
         options = ImportOptions.model_validate_json(row["options"])
-        source = open_import_source(self._context, row["upload_id"], options)
+        end = ReadingEnd(self._is_stopped)
+        source = open_import_source(self._context, row["upload_id"], options, is_over=end)
         rows = iter(source.read())
         next(islice(rows, self._done, self._done), None)  # skips the rows that were stored before
         reader = ContactReader(region=options.region, tags=options.tags)
@@ -184,6 +189,8 @@ class _Import:
             if self._is_stopped() or not self._store(chunk, row, options=self._new_options(options, source)):
                 return False
             del chunk  # frees its memory before the next one is read
+        if end.reached:
+            return False
         if (new_options := self._new_options(options, source)) is not None:  # a file with a header only
             with self._context.database.write() as conn:
                 import_store.keep_options(conn, self._id, new_options)

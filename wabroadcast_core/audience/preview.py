@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from wabroadcast_core.audience.capabilities import find_capabilities
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
 from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_seen_numbers
-from wabroadcast_core.audience.sources import empty_reason, notes_on, open_source, region_of
+from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, notes_on, open_source, region_of
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import InvalidInputError
@@ -74,21 +74,23 @@ class PreviewBuilder:
         pool = self._submission.check(draft, has_recipients=recipients is not None)
         draft = draft.model_copy(update={"connection": list(pool)})
         snapshot = BroadcastSnapshot(0, "preview", draft, compile_content(draft.message))
-        source = None if recipients is not None else open_source(self._context, draft.source or {})
+        deadline = time.monotonic() + seconds
+        end = ReadingEnd(lambda: time.monotonic() > deadline)
+        source = None if recipients is not None else open_source(self._context, draft.source or {}, is_over=end)
         region = region_of(source, default=self._context.settings.default_region)
         rows = _inline_rows(recipients or ()) if source is None else iter(source.read())
         classifier = RowClassifier(self._context, snapshot, list(pool.values()), region=region)
         rows = _checked(rows, draft.message)
-        found = self._classify_all(classifier, rows, seconds=seconds, is_plain=snapshot.content.is_plain)
+        found = self._classify_all(classifier, rows, deadline=deadline, is_plain=snapshot.content.is_plain)
+        found.complete = found.complete and not end.reached
         report = self._report(snapshot, found)
         if source is not None:
             report.notes = notes_on(source) if found.total or not found.complete else [empty_reason(source)]
         return report
 
     def _classify_all(
-        self, classifier: RowClassifier, rows: Iterator[AudienceRow], *, seconds: float, is_plain: bool
+        self, classifier: RowClassifier, rows: Iterator[AudienceRow], *, deadline: float, is_plain: bool
     ) -> _Counts:
-        deadline = time.monotonic() + seconds
         found = _Counts()
         size = self._context.settings.prepare_chunk if is_plain else SLOW_CHUNK
         with open_seen_numbers() as seen:

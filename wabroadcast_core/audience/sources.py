@@ -1,7 +1,7 @@
 """Opening contact sources: the plugin class, its settings, and the context that it gets."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,8 +17,26 @@ from wabroadcast_core.store.uploads import find_upload, open_upload
 _SMALL_FILE = 1024 * 1024  # bytes; its columns are read while a submit waits
 
 
-def open_source(context: Context, source: Mapping[str, Any]) -> ContactSource:
+class ReadingEnd:
+    """A condition that ends the reading of an audience, and whether it did.
+
+    :param is_over: returns whether the time is over, or the reading is stopped.
+    """
+
+    def __init__(self, is_over: Callable[[], bool]) -> None:
+        self._is_over = is_over
+        self.reached = False
+        """Whether the source was asked to end, perhaps before its last row."""
+
+    def __call__(self) -> bool:
+        self.reached = self.reached or self._is_over()
+        return self.reached
+
+
+def open_source(context: Context, source: Mapping[str, Any], *, is_over: Callable[[], bool] = bool) -> ContactSource:
     """Create the contact source that a broadcast's ``source`` names.
+
+    :param is_over: ends its reading; see :attr:`SourceContext.is_over`.
 
     :raises NotFoundError: no plugin has a contact source of this type.
     :raises InvalidInputError: a field of ``source`` is invalid.
@@ -29,19 +47,20 @@ def open_source(context: Context, source: Mapping[str, Any]) -> ContactSource:
         settings = kind.Settings.model_validate(fields)
     except ValidationError as error:
         raise InvalidInputError(faults_of(error, prefix="source")) from error
-    opened = kind(settings, source_context(context))
+    opened = kind(settings, source_context(context, is_over=is_over))
     if isinstance(opened, ChecksSettings) and (faults := opened.check_settings()):
         raise InvalidInputError([Fault(f"source.{fault.path}", fault.message) for fault in faults])
     return opened
 
 
-def source_context(context: Context) -> SourceContext:
+def source_context(context: Context, *, is_over: Callable[[], bool] = bool) -> SourceContext:
     """Return the context that contact sources get from this process."""
     return SourceContext(
         open_upload=functools.partial(open_upload, context.database),
         read_contacts=functools.partial(read_contacts, context.database),
         queries=context.queries,
         region=context.settings.default_region,
+        is_over=is_over,
         workbook_seconds=context.settings.workbook_seconds,
         workbook_megabytes=context.settings.workbook_megabytes,
     )

@@ -82,7 +82,13 @@ class CsvSource:
     def read(self) -> Generator[AudienceRow, None, None]:
         with self._context.open_upload(self._settings.upload_id) as file:
             table = CsvTable(file, delimiter=self._settings.delimiter, encoding=self._settings.encoding)
-            self.columns, rows = read_table(table, region=self.region, mapping=self._settings.mapping, shifts=True)
+            self.columns, rows = read_table(
+                table,
+                region=self.region,
+                mapping=self._settings.mapping,
+                shifts=True,
+                is_over=self._context.is_over,
+            )
             self.reading = Reading(
                 delimiter=table.delimiter,
                 encoding=table.encoding.removesuffix("-sig"),

@@ -121,7 +121,9 @@ class ExcelSource:
             raise first_error
 
     def _read_sheet(self, sheet: "_Sheet") -> Iterator[AudienceRow]:
-        self.columns, rows = read_table(sheet.rows, region=self.region, mapping=self._settings.mapping)
+        self.columns, rows = read_table(
+            sheet.rows, region=self.region, mapping=self._settings.mapping, is_over=self._context.is_over
+        )
         self.reading = Reading(sheet=sheet.name, header_row=self.columns.header_number)
         return rows
 

@@ -1,12 +1,16 @@
 """Preparation of a broadcast from a file, up to the messages in the store."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from wabroadcast_core.audience.imports import ImportOptions, run_import
 from wabroadcast_core.audience.prepare import prepare_broadcast
+from wabroadcast_core.audience.tables import read_table
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import InvalidInputError, TemplateError
+from wabroadcast_core.store import imports as import_store
 
 DRAFT = {"name": "Promo", "connection": "sandbox", "message": {"type": "text", "text": "Warga {kota}"}}
 
@@ -202,3 +206,85 @@ def test_a_broadcast_to_no_contact_says_so(broadcaster: Broadcaster, source: dic
 
     assert broadcaster.status(job_id).status_reason == f"the audience is empty: {reason}"
     assert preview.notes == [f"the audience is empty: {reason}"]
+
+
+# --- files of blank rows ---------------------------------------------------------------------------------------
+
+BLANK_ROWS = 20_000
+
+
+class CountedRows:
+    """The rows of a file of blank rows, and how many of them were read."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        yield 1, ["HP"]
+        yield 2, ["081234567801"]
+        for row in range(3, BLANK_ROWS):
+            self.read = row
+            yield row, [""]
+
+
+def test_the_end_of_the_reading_is_noticed_among_blank_rows() -> None:
+    rows = CountedRows()
+    _, people = read_table(rows, region="ID", is_over=lambda: rows.read >= 5_000)
+
+    assert [person.number for person in people] == ["081234567801"]
+    assert 5_000 <= rows.read < 7_000
+
+
+def test_a_dry_run_and_a_preview_end_in_time_among_blank_rows(broadcaster: Broadcaster) -> None:
+    file = b"Nama,HP\nBudi,081234567801\n" + b"\n" * BLANK_ROWS
+    upload_id = broadcaster.uploads.save([file], filename="people.csv").upload_id
+    draft = {"name": "Promo", "connection": "sandbox", "message": {"type": "text", "text": "Halo"}}
+    draft["source"] = {"type": "csv", "uploadId": upload_id}
+
+    dry_run = broadcaster.contacts.import_file(upload_id, dry_run=True, wait_seconds=0)
+    preview = broadcaster.preview(draft, seconds=0)
+
+    assert (dry_run.status, dry_run.rows) == ("running", 1)
+    assert (preview.complete, preview.total) == (False, 1)
+
+
+def test_a_stopped_import_is_left_to_another_process_among_blank_rows(broadcaster: Broadcaster) -> None:
+    file = b"Nama,HP\n" + b"\n" * BLANK_ROWS + b"Budi,081234567801\n"
+    upload_id = broadcaster.uploads.save([file], filename="people.csv").upload_id
+    with broadcaster.context.database.write() as conn:
+        options = ImportOptions(region="ID").model_dump_json()
+        import_store.insert_import(conn, "a", upload_id=upload_id, filename=None, options=options, now=0)
+
+    run_import(broadcaster.context, "a", is_stopped=lambda: True)
+    stopped = broadcaster.contacts.import_report("a")
+    run_import(broadcaster.context, "a")
+
+    assert (stopped.status, stopped.rows) == ("running", 0)
+    assert broadcaster.contacts.import_report("a").created == 1
+
+
+def test_a_cancelled_broadcast_is_not_read_to_the_end_of_its_blank_rows(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wabroadcast_core.audience.prepare._ASK_SECONDS", 0)
+    file = b"Nama,HP\nBudi,081234567801\n" + b"\n" * BLANK_ROWS
+    upload_id = broadcaster.uploads.save([file], filename="people.csv").upload_id
+    draft = {"name": "Promo", "connection": "sandbox", "message": {"type": "text", "text": "Halo"}}
+    draft["source"] = {"type": "csv", "uploadId": upload_id}
+    job_id = broadcaster.submit(draft).job_id
+    opened = broadcaster.context.plugins.contact_source("csv")
+    monkeypatch.setattr(opened, "read", cancelling(broadcaster, job_id, opened.read))
+
+    prepare(broadcaster, job_id)
+
+    assert (broadcaster.status(job_id).status, broadcaster.status(job_id).prepared) == ("cancelled", False)
+
+
+def cancelling(broadcaster: Broadcaster, job_id: str, read: Callable[[Any], Any]) -> Callable[[Any], Iterator[Any]]:
+    """Return a ``read`` of a source during which the broadcast is cancelled."""
+
+    def reading(source: Any) -> Iterator[Any]:
+        broadcaster.cancel(job_id)
+        yield from read(source)
+
+    return reading
