@@ -59,6 +59,7 @@ class Columns:
     consent: tuple[ConsentColumn, ...] = ()
     """The columns in which people said whether they want messages."""
     consent_notes: tuple[str, ...] = ()
+    """What the user should know about these columns, by the cells of the first rows."""
     own: Variables = ()
     """The columns of the number and the name with their own names; see :attr:`AudienceRow.own`."""
 
@@ -188,17 +189,14 @@ def find_columns(
     code = None if _is_own_export(headers) else find_country_codes(headers, roles)
     shares, flags = phones.shares_below(header_row), phones.flags_below(header_row)
     numbers = find_numbers(headers, roles, shares, region=region, flags=flags, code=code)
-    body = [(*cells, *[""] * (width - len(cells))) for cells in rows[0 if header_row is None else header_row + 1 :]]
+    body = _body(rows, header_row, width)
     if numbers is None:
         raise NoNumbersError(_no_number(headers, body, region=region))
-    texts = [] if code is not None else map(numbers.choose, body)
     names = find_names(headers, roles, numbers.columns, rows=rows, has_header=header_row is not None)
     taken = {numbers.first, *names, *_rejected_columns(headers)} - name_parts(headers, names)
     variables = _find_variables(headers, roles, taken=taken)
     beside = [index for index in phones.columns_beside(numbers.first, header_row) if index < width]
     more = [index for index in beside if not names_other_digits(headers[index])]
-    own = _find_own(headers, (numbers.first, *names), variables)
-    foreign = find_foreign(texts, region=region)
     consent = () if _is_own_export(headers) else find_consent(headers, roles, taken={*numbers.columns, *names})
     notes = [column.note([cells[column.index] for cells in body]) for column in consent]
     return Columns(
@@ -208,11 +206,17 @@ def find_columns(
         names,
         variables,
         more_numbers=tuple(more),
-        foreign=foreign,
+        foreign=find_foreign(map(numbers.choose, body), region=region) if code is None else None,
         consent=consent,
         consent_notes=tuple(filter(None, notes)),
-        own=own,
+        own=_find_own(headers, (numbers.first, *names), variables),
     )
+
+
+def _body(rows: Sequence[Cells], header_row: int | None, width: int) -> list[Cells]:
+    """Return the rows below the header, each with a cell for every column."""
+    start = 0 if header_row is None else header_row + 1
+    return [(*cells, *[""] * (width - len(cells))) for cells in rows[start:]]
 
 
 def _list_columns(width: int, region: str) -> Columns:

@@ -121,7 +121,6 @@ def open_import_source(
     """Create the contact source that reads an upload, chosen by the content of the file.
 
     :param is_over: ends its reading; see :attr:`SourceContext.is_over`.
-
     :raises NotFoundError: there is no such upload.
     :raises InvalidInputError: an option is invalid, or is not one of this kind of file.
     """

@@ -37,7 +37,6 @@ def open_source(context: Context, source: Mapping[str, Any], *, is_over: Callabl
     """Create the contact source that a broadcast's ``source`` names.
 
     :param is_over: ends its reading; see :attr:`SourceContext.is_over`.
-
     :raises NotFoundError: no plugin has a contact source of this type.
     :raises InvalidInputError: a field of ``source`` is invalid.
     """
