@@ -58,8 +58,7 @@ class SourceContext:
     region: str = "ID"
     """The region (ISO 3166-1 alpha-2) of numbers without a country code."""
     is_over: Callable[[], bool] = bool
-    """Returns whether to end the reading, because its time is over or it is stopped. A source that reads rows without
-    yielding them, such as blank ones, calls it every 1,000 rows and ends when it returns true."""
+    """Returns whether to end the reading. A source that reads many rows without yielding one calls it repeatedly."""
     queries: Mapping[str, NamedQuery] = field(default_factory=dict)
     """The database queries that the operator allows to broadcasts, by name."""
 
@@ -85,11 +84,8 @@ class ContactSource(Protocol):
 
     def __init__(self, settings: Any, context: SourceContext) -> None: ...
 
-    # A source may also have these attributes:
-    #   region: str            the country of its numbers without a country code; by default the installation's
-    #   columns: Columns       how a table was read, set with the first row
-    #   notes: Sequence[str]   what a person should know about the audience, complete with the last row
-    #   empty_reason: str      why there are no recipients, if there are none, such as "no contact has the tag 'vip'"
+    # Optional attributes: region (the country of its numbers without a country code), columns (how a table was read,
+    # set with the first row), notes (what a user should know) and empty_reason (why it has no recipients).
 
     def read(self) -> Iterable[AudienceRow]:
         """Stream the rows of the audience.
