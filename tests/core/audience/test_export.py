@@ -71,7 +71,7 @@ def test_no_cell_is_a_formula_and_the_number_keeps_its_plus(broadcaster: Broadca
 
     assert row == ["+62 8120 0000 001", "'=1+1", "'-x", "'@b"]
     cells = next(book.worksheets[0].iter_rows(min_row=2))
-    assert [cell.value for cell in cells] == ["+6281200000001", *row[1:]]
+    assert [cell.value for cell in cells] == ["+62 8120 0000 001", *row[1:]]
     assert {cell.data_type for cell in cells} == {"s"}
 
 
@@ -84,8 +84,8 @@ def test_of_too_many_variables_for_a_file_the_most_frequent_are_exported(
 
     assert table(broadcaster) == [
         ["number", "name", "tags", "a", "c"],
-        ["+6281200000001", "", "a", "1", "2"],
-        ["+6281200000002", "", "", "", "4"],
+        ["+62 8120 0000 001", "", "a", "1", "2"],
+        ["+62 8120 0000 002", "", "", "", "4"],
     ]
     assert "the 2 most frequent are exported" in caplog.text
     caplog.clear()
