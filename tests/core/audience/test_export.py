@@ -71,7 +71,7 @@ def test_no_cell_is_a_formula_and_the_number_keeps_its_plus(broadcaster: Broadca
 
     assert row == ["+62 8120 0000 001", "'=1+1", "'-x", "'@b"]
     cells = next(book.worksheets[0].iter_rows(min_row=2))
-    assert [cell.value for cell in cells] == ["+62 8120 0000 001", *row[1:]]
+    assert [cell.value for cell in cells] == ["+6281200000001", *row[1:]]
     assert {cell.data_type for cell in cells} == {"s"}
 
 
