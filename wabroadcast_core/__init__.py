@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wabroadcast_core.audience.columns import Columns, find_columns, find_variables
 from wabroadcast_core.audience.files import file_kind
 from wabroadcast_core.audience.numbers import mask_number, parse_number
+from wabroadcast_core.audience.regions import Region
 from wabroadcast_core.audience.tables import SAMPLE_ROWS, DamagedRow, read_table
 from wabroadcast_core.errors import (
     BadMessage,
@@ -131,6 +132,7 @@ __all__ = [
     "Reading",
     "Receipt",
     "Recipient",
+    "Region",
     "Rejected",
     "Reply",
     "RowFault",

@@ -81,11 +81,15 @@ class TemplateError(InputError):
 
 
 class FileError(InputError):
-    """A file that cannot be read as an audience or as contacts. ``row`` counts from 1, the first line of the file."""
+    """A file that cannot be read as an audience or as contacts. ``row`` counts from 1, the first line of the file.
+
+    The reason may quote the file: what is no character in it is replaced, so that every reason can be stored and shown.
+    """
 
     code = "invalid_file"
 
     def __init__(self, reason: str, *, row: int | None = None, column: str | None = None) -> None:
+        reason = reason.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
         place = ", ".join(part for part in (f"row {row}" if row else "", f"column {column}" if column else "") if part)
         super().__init__(f"{place}: {reason}" if place else reason)
         self.reason = reason

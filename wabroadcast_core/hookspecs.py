@@ -57,6 +57,8 @@ class SourceContext:
     """The most memory that reading one workbook may take, in megabytes."""
     region: str = "ID"
     """The region (ISO 3166-1 alpha-2) of numbers without a country code."""
+    is_over: Callable[[], bool] = bool
+    """Returns whether to end the reading. A source that reads many rows without yielding one calls it repeatedly."""
     queries: Mapping[str, NamedQuery] = field(default_factory=dict)
     """The database queries that the operator allows to broadcasts, by name."""
 
@@ -81,6 +83,9 @@ class ContactSource(Protocol):
     """
 
     def __init__(self, settings: Any, context: SourceContext) -> None: ...
+
+    # Optional attributes: region (the country of its numbers without a country code), columns (how a table was read,
+    # set with the first row), notes (what a user should know) and empty_reason (why it has no recipients).
 
     def read(self) -> Iterable[AudienceRow]:
         """Stream the rows of the audience.

@@ -60,7 +60,6 @@ def remove(number: str, **fields: str | None) -> None:
 @blacklist.command("import")
 @contact_file
 @reading_options
-@click.option("--region", help="Country of numbers without a country code, as ID.")
 @reason_option
 @connection_option
 def import_numbers(file: Path, **fields: Any) -> int:

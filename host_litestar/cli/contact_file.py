@@ -11,7 +11,7 @@ from host_litestar.cli.client import without_none
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
-CHOICES = ("mapping", "sheet", "delimiter", "encoding")
+CHOICES = ("mapping", "region", "sheet", "delimiter", "encoding")
 
 
 class ColumnType(click.ParamType[tuple[str, str]]):
@@ -49,6 +49,7 @@ def reading_options(command: AnyFunction) -> AnyFunction:
     for option in (
         click.option("--encoding", help="Encoding of a text file, as cp1252. [default: detected]"),
         click.option("--delimiter", type=DelimiterType(), help="Delimiter of a text file, or tab. [default: detected]"),
+        click.option("--region", help="Country of numbers without a country code, as ID. [default: the server's]"),
         click.option("--sheet", help="Sheet of a workbook, by name or position. [default: first with numbers]"),
         click.option(
             "--column",

@@ -24,7 +24,6 @@ search_option = click.option("--search", "q", help="Only contacts with this text
 @contact_file
 @click.option("--tag", "tags", multiple=True, help="Tag for all contacts of the file; may be repeated.")
 @reading_options
-@click.option("--region", help="Country of numbers without a country code, as ID.")
 @click.option("--dry-run", is_flag=True, help="Store nothing; show how the file would be read.")
 def import_contacts(file: Path, tags: tuple[str, ...], *, dry_run: bool, **choices: Any) -> int:
     """Import the contacts of FILE (CSV or Excel).

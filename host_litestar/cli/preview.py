@@ -16,6 +16,8 @@ def show_preview(preview: Preview) -> int:
         click.echo(f"  skipped           {count:>7}  {reason}")
     for variable, count in preview.missing_variables.items():
         click.echo(f"  without variable  {count:>7}  {variable}")
+    for note in preview.notes:
+        click.echo(f"note: {note}")
     for message in preview.messages:
         _show_message(message)
     if preview.finishes_at is not None:

@@ -47,7 +47,7 @@ FileFormat = Literal["csv", "xlsx"]
 
 @dataclass
 class ImportForm(ContactFileForm):
-    """A contact file, with tags for all its contacts. ``tags`` is comma-separated or repeated."""
+    """A contact file, with tags for all its contacts. ``tags`` is comma-separated, repeated, or a JSON list."""
 
     tags: str | list[str] = ""
     dryRun: bool = False  # noqa: N815 - the field's name in the form
@@ -163,7 +163,7 @@ class ContactController(ApiController):
         )
         report = broadcaster.contacts.import_file(
             upload.upload_id,
-            tags=_split_tags(data.tags),
+            tags=[data.tags] if isinstance(data.tags, str) else data.tags,
             dry_run=data.dryRun,
             **choices,
         )
@@ -191,11 +191,6 @@ class ContactController(ApiController):
     def list_queries(self, broadcaster: BroadcasterDep) -> Page[QueryView]:
         """List the queries that a broadcast's source `database` may name, each with its parameters."""
         return whole_list(broadcaster.queries.list())
-
-
-def _split_tags(tags: str | list[str]) -> list[str]:
-    texts = [tags] if isinstance(tags, str) else tags
-    return [tag.strip() for text in texts for tag in text.split(",") if tag.strip()]
 
 
 def _save(broadcaster: Broadcaster, draft: ContactDraft | Mapping[str, Any], actor: str) -> Response[ContactView]:

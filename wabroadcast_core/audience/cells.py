@@ -1,12 +1,17 @@
-"""Cells of the files that we write: spreadsheets do not run them, and our own import restores their original text."""
+"""Cells of the files that we write: spreadsheets neither run nor change them, and our import restores their text."""
 
 import re
 from typing import Final
 
+import phonenumbers
+
 MARK: Final = "'"
 _FORMULA_START = r"[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]"  # with the full-width forms of = + - @
-_NEEDS_MARK = re.compile(f"{MARK}*{_FORMULA_START}")
-_IS_MARKED = re.compile(f"{MARK}+{_FORMULA_START}")
+_COUNTRY_CODES = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
+_CHANGED = r"(?:0\d+|\d{12,}|\d+(?:\.\d+)?[eE][+-]?\d+)\Z"  # digits that a spreadsheet rounds, or cuts zeros from
+_NEEDS_MARK = re.compile(f"{MARK}*{_FORMULA_START}|{MARK}+{_CHANGED}", re.ASCII)
+_IS_CHANGED = re.compile(_CHANGED, re.ASCII)
+_IS_MARKED = re.compile(f"{MARK}+(?:{_FORMULA_START}|{_CHANGED})", re.ASCII)
 
 
 def safe_cell(cell: object) -> str:
@@ -18,6 +23,25 @@ def safe_cell(cell: object) -> str:
     return MARK + text if _NEEDS_MARK.match(text) else text
 
 
+def lasting_cell(cell: object) -> str:
+    """Return a cell of a text file, as :func:`safe_cell` does, that a spreadsheet also saves as it was.
+
+    A spreadsheet takes digits in a text file for a number: ``00123`` becomes 123, and a long one 3.27E+15.
+    """
+    text = safe_cell(cell)
+    return MARK + text if _IS_CHANGED.match(text) else text
+
+
+def lasting_number(number: str) -> str:
+    """Return a phone number in E.164 with blanks, because a spreadsheet takes ``+6281…`` for 6.28E+12.
+
+    The blanks are not where they separate thousands: some countries write large numbers with them.
+    """
+    code = next((number[1:end] for end in (2, 3, 4) if number[1:end] in _COUNTRY_CODES), number[1:3])
+    rest = number[1 + len(code) :]
+    return " ".join([f"+{code}", *(rest[start : start + 4] for start in range(0, len(rest), 4))])
+
+
 def plain_cell(text: str) -> str:
-    """Return the original text of a cell that :func:`safe_cell` wrote."""
+    """Return the original text of a cell that :func:`safe_cell` or :func:`lasting_cell` wrote."""
     return text[1:] if _IS_MARKED.match(text) else text

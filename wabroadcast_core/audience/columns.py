@@ -1,23 +1,16 @@
 """Detection of a table's columns: the header row, the columns of numbers and names, the variables."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from wabroadcast_core.audience.cells import MARK, plain_cell
+from wabroadcast_core.audience.consent import ConsentColumn, find_consent
+from wabroadcast_core.audience.foreign_numbers import ForeignNumbers, find_foreign, states_country
 from wabroadcast_core.audience.header_row import find_header
-from wabroadcast_core.audience.headers import (
-    is_name,
-    is_nickname,
-    is_person,
-    is_tags,
-    name_part,
-    named_exactly,
-    names_other_digits,
-    rank_name,
-)
+from wabroadcast_core.audience.headers import is_tags, named_exactly, names_other_digits
+from wabroadcast_core.audience.name_columns import find_names, name_parts
 from wabroadcast_core.audience.number_columns import (
     Cells,
     NumberColumn,
@@ -31,12 +24,12 @@ from wabroadcast_core.errors import FileError, NoNumbersError, NumberError
 from wabroadcast_core.models.contact import OWN_COLUMNS
 from wabroadcast_core.models.recipient import AudienceRow, RowFault, Scalar
 from wabroadcast_core.models.slug import make_slug
+from wabroadcast_core.store.sql import clean_text
 
 REJECTED_HEADERS = ("row", "reason")  # the last columns of a file of rejected rows, after the original ones
 
-_PERSON = re.compile(r"[^\W\d_][^\d@]*")
-_MOSTLY = 0.5
 _SHOWN_HEADERS = 12  # in error texts
+_HINTED_COLUMNS = 5  # in which numbers of another country are searched for, which is expensive
 
 _ROLES = ("number", "name")
 
@@ -61,6 +54,14 @@ class Columns:
     """The table holds nothing but phone numbers: each cell is one recipient."""
     more_numbers: tuple[int, ...] = ()
     """Columns with phone numbers beside the one that is read from each row."""
+    foreign: ForeignNumbers | None = None
+    """Set if the numbers do not fit the region: then none without a country code is taken."""
+    consent: tuple[ConsentColumn, ...] = ()
+    """The columns in which people said whether they want messages."""
+    consent_notes: tuple[str, ...] = ()
+    """What the user should know about these columns, by the cells of the first rows."""
+    own: Variables = ()
+    """The columns of the number and the name with their own names; see :attr:`AudienceRow.own`."""
 
     def read_row(self, cells: Cells, *, row: int | None = None) -> AudienceRow | None:
         """Read one recipient from the cells of a row, without checking it. An empty cell gives no variable.
@@ -74,18 +75,26 @@ class Columns:
             cells = [*cells, *[""] * missing]
         number = self.numbers.choose(cells)
         name = self._read_name(cells)
-        variables: dict[str, Scalar] = {
-            slug: plain_cell(text) if text[0] == MARK else text
-            for index, slug in self.variables
-            if (text := cells[index].strip())
-        }
+        variables = _read_variables(self.variables, cells)
         if not (number or name or variables or any(map(str.strip, cells))):
             return None
+        own = _read_variables(self.own, cells)
+        fault: RowFault | None = None
         try:
-            number = self.numbers.complete(number, cells)
+            number = self._complete(number, cells)
+            fault = next(filter(None, (column.find_fault(cells) for column in self.consent)), None)
         except NumberError as error:
-            return AudienceRow(number, name, variables, row, RowFault(error.reason, "number"), original)
-        return AudienceRow(number, name, variables, row, cells=original)
+            fault = RowFault(error.reason, "number")
+        return AudienceRow(number, name, variables, row, fault, original, own)
+
+    def _complete(self, number: str, cells: Cells) -> str:
+        """Return the number of a row with the country code that its row has in another column.
+
+        :raises NumberError: both do not fit, or the file is a list of another country and the row does not say which.
+        """
+        if self.foreign is not None and number and not states_country(number):
+            self.foreign.refuse(number)
+        return self.numbers.complete(number, cells)
 
     def read_list(self, cells: Cells, *, row: int | None = None) -> Iterator[AudienceRow]:
         """Yield one recipient for each filled cell of a row, without checking it.
@@ -98,14 +107,15 @@ class Columns:
 
     def notes(self) -> list[str]:
         """Return what a user should know about columns that are not read as one might expect."""
-        titles = ", ".join(map(self.title, self.more_numbers))
-        first = self.title(self.numbers.first)
-        verb = "holds" if len(self.more_numbers) == 1 else "hold"
-        return (
-            [f"{titles} {verb} more phone numbers: of each row only one is read, from {first} where it has one"]
-            if titles
-            else []
-        )
+        notes = [*([] if self.foreign is None else [self.foreign.note()]), *self.consent_notes]
+        if self.more_numbers:
+            titles = ", ".join(map(self.title, self.more_numbers))
+            verb = "holds" if len(self.more_numbers) == 1 else "hold"
+            first = self.title(self.numbers.first)
+            notes.append(
+                f"{titles} {verb} more phone numbers: of each row only one is read, from {first} where it has one"
+            )
+        return notes
 
     def _read_name(self, cells: Cells) -> str | None:
         if len(self.names) == 1:
@@ -126,6 +136,11 @@ class Columns:
                 roles.setdefault(index, []).insert(0, role)
         return {self.title(index): ", ".join(roles.get(index, ())) for index in range(len(self.headers))}
 
+    def variable_names(self) -> list[str]:
+        """Return the names that the text of a broadcast may use."""
+        fields = ["name", "number"] if self.names else ["number"]
+        return list(dict.fromkeys([*fields, *(slug for _, slug in sorted((*self.own, *self.variables)))]))
+
     def _number_columns(self) -> Sequence[int]:
         return range(len(self.headers)) if self.is_list else (self.numbers.first,)
 
@@ -139,6 +154,14 @@ class Columns:
         if not header:
             return f"column {index + 1}"
         return f"{header} (column {index + 1})" if header in self.headers[:index] else header
+
+
+def _read_variables(variables: Variables, cells: Cells) -> dict[str, Scalar]:
+    return {
+        slug: plain_cell(text) if text[0] == MARK else text
+        for index, slug in variables
+        if (text := cells[index].strip())
+    }
 
 
 def find_columns(
@@ -166,14 +189,34 @@ def find_columns(
     code = None if _is_own_export(headers) else find_country_codes(headers, roles)
     shares, flags = phones.shares_below(header_row), phones.flags_below(header_row)
     numbers = find_numbers(headers, roles, shares, region=region, flags=flags, code=code)
+    body = _body(rows, header_row, width)
     if numbers is None:
-        raise NoNumbersError(_no_number(headers))
-    names = _find_names(headers, roles, numbers.columns, rows=rows, has_header=header_row is not None)
-    taken = {numbers.first, *names, *_rejected_columns(headers)} - _name_parts(headers, names)
+        raise NoNumbersError(_no_number(headers, body, region=region))
+    names = find_names(headers, roles, numbers.columns, rows=rows, has_header=header_row is not None)
+    taken = {numbers.first, *names, *_rejected_columns(headers)} - name_parts(headers, names)
     variables = _find_variables(headers, roles, taken=taken)
     beside = [index for index in phones.columns_beside(numbers.first, header_row) if index < width]
     more = [index for index in beside if not names_other_digits(headers[index])]
-    return Columns(headers, header_row, numbers, names, variables, more_numbers=tuple(more))
+    consent = () if _is_own_export(headers) else find_consent(headers, roles, taken={*numbers.columns, *names})
+    notes = [column.note([cells[column.index] for cells in body]) for column in consent]
+    return Columns(
+        headers,
+        header_row,
+        numbers,
+        names,
+        variables,
+        more_numbers=tuple(more),
+        foreign=find_foreign(map(numbers.choose, body), region=region) if code is None else None,
+        consent=consent,
+        consent_notes=tuple(filter(None, notes)),
+        own=_find_own(headers, (numbers.first, *names), variables),
+    )
+
+
+def _body(rows: Sequence[Cells], header_row: int | None, width: int) -> list[Cells]:
+    """Return the rows below the header, each with a cell for every column."""
+    start = 0 if header_row is None else header_row + 1
+    return [(*cells, *[""] * (width - len(cells))) for cells in rows[start:]]
 
 
 def _list_columns(width: int, region: str) -> Columns:
@@ -208,8 +251,13 @@ def _find_width(rows: Sequence[Cells], header_row: int | None, mapping: Mapping[
 
 
 def _headers(rows: Sequence[Cells], header_row: int | None, width: int) -> tuple[str, ...]:
-    texts = [] if header_row is None else [" ".join(cell.strip("\ufeff").split()) for cell in rows[header_row]]
+    texts = [] if header_row is None else [_clean_header(cell) for cell in rows[header_row]]
     return (*texts, *[""] * (width - len(texts)))
+
+
+def _clean_header(cell: str) -> str:
+    """Return a header in one line, without half characters: it is stored, and shown in answers."""
+    return " ".join(clean_text(cell).strip("\ufeff").split())
 
 
 def _is_own_export(headers: Cells) -> bool:
@@ -224,7 +272,12 @@ def _own_roles(headers: Sequence[str]) -> dict[int, str]:
 
 
 def _read_mapping(mapping: Mapping[str, str], headers: Sequence[str]) -> dict[int, str]:
-    return {_find_column(key, headers): role.strip() for key, role in mapping.items()}
+    return {_find_column(key, headers): _read_role(role.strip()) for key, role in mapping.items()}
+
+
+def _read_role(role: str) -> str:
+    """Return a role with ``number``, ``name`` and ``tags`` in lower case: they mean the fields, in any case."""
+    return role.lower() if role.lower() in OWN_COLUMNS else role
 
 
 def _find_column(key: str, headers: Sequence[str]) -> int:
@@ -241,52 +294,6 @@ def _find_column(key: str, headers: Sequence[str]) -> int:
     if found is None:
         raise FileError(f"the mapping names the column {key!r}, which the file does not have{_columns_shown(headers)}")
     return found
-
-
-def _find_names(
-    headers: Sequence[str],
-    roles: Mapping[int, str],
-    numbers: Sequence[int],
-    *,
-    rows: Sequence[Cells],
-    has_header: bool,
-) -> tuple[int, ...]:
-    """Return the columns that make a recipient's name.
-
-    :param numbers: the columns of phone numbers.
-    :param rows: the first rows, for a guess by their content.
-    """
-    mapped = tuple(index for index in range(len(headers)) if roles.get(index) == "name")
-    if mapped:
-        return mapped
-    free = [index for index in range(len(headers)) if index not in roles and index not in numbers]
-    full_name = next((index for index in free if is_name(headers[index])), None)
-    if full_name is not None:
-        return (full_name,)
-    parts = sorted((part, index) for index in free if (part := name_part(headers[index])) is not None)
-    if parts:
-        return tuple(index for _, index in parts)
-    if not has_header:
-        return _guess_name(rows, free)
-    people = [index for index in free if rank_name(headers[index]) == 0]
-    nicknames = [index for index in free if is_nickname(headers[index])]
-    persons = _guess_name(rows, (index for index in free if is_person(headers[index])))
-    others = [index for index in free if rank_name(headers[index]) == 1]
-    return tuple([*people, *nicknames, *persons, *others][:1])
-
-
-def _guess_name(rows: Sequence[Cells], free: Iterable[int]) -> tuple[int, ...]:
-    """Return the first column that mostly contains words without digits."""
-    for index in free:
-        cells = [text for cells in rows if index < len(cells) and (text := cells[index].strip())]
-        if cells and sum(map(bool, map(_PERSON.fullmatch, cells))) > _MOSTLY * len(cells):
-            return (index,)
-    return ()
-
-
-def _name_parts(headers: Sequence[str], names: Sequence[int]) -> set[int]:
-    """Return the columns that are not surely the whole name: each is also a variable, such as ``{{ first_name }}``."""
-    return {index for index in names if headers[index] and not is_name(headers[index])}
 
 
 def _rejected_columns(headers: Sequence[str]) -> range:
@@ -312,6 +319,13 @@ def _find_variables(headers: Sequence[str], roles: Mapping[int, str], *, taken: 
     return tuple(sorted(variables))
 
 
+def _find_own(headers: Sequence[str], columns: Iterable[int], variables: Variables) -> Variables:
+    """Return the names that columns of numbers and names have by their headers, beside ``number`` and ``name``."""
+    taken = {*_ROLES, *(slug for _, slug in variables)}
+    slugs = _unique_slugs(headers)
+    return tuple((index, slugs[index]) for index in columns if headers[index] and slugs[index] not in taken)
+
+
 def _unique_slugs(headers: Sequence[str]) -> list[str]:
     """Return one variable name for each column: repeated headers get a number, empty ones are named by position."""
     taken: set[str] = set()
@@ -327,9 +341,19 @@ def _free_slug(slug: str, taken: set[str]) -> str:
     return free
 
 
-def _no_number(headers: Sequence[str]) -> str:
+def _no_number(headers: Sequence[str], body: Sequence[Cells], *, region: str) -> str:
     columns = _columns_shown(headers)
-    return f"no column holds phone numbers{columns}{': map one of them to number' if columns else ''}"
+    hint = _region_hint(body, region=region)
+    return f"no column holds phone numbers{columns}{': map one of them to number' if columns else ''}{hint}"
+
+
+def _region_hint(body: Sequence[Cells], *, region: str) -> str:
+    """Return the region that fits the numbers of a column which has none of the region of the installation."""
+    for index in range(min(len(body[0]), _HINTED_COLUMNS) if body else 0):
+        foreign = find_foreign((cells[index] for cells in body), region=region)
+        if foreign is not None and foreign.fitting:
+            return f"; if column {index + 1} is the number, {foreign.reason}"
+    return ""
 
 
 def _columns_shown(headers: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from wabroadcast_core.audience.import_rows import ContactChunk, ContactReader
 from wabroadcast_core.audience.imports import ImportOptions, Understood, open_import_source, understood
 from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_seen_numbers
+from wabroadcast_core.audience.sources import ReadingEnd
 from wabroadcast_core.context import Context
 from wabroadcast_core.models.contact import SampleRow
 from wabroadcast_core.store import contacts as contact_store
@@ -40,7 +41,8 @@ def try_import(context: Context, upload_id: str, options: ImportOptions, *, seco
     :raises NotFoundError: there is no such upload.
     """
     deadline = time.monotonic() + seconds
-    source = open_import_source(context, upload_id, options)
+    end = ReadingEnd(lambda: time.monotonic() > deadline)
+    source = open_import_source(context, upload_id, options, is_over=end)
     found = DryRun()
     reader = ContactReader(region=options.region, tags=options.tags)
     with open_seen_numbers() as new_numbers:
@@ -51,6 +53,7 @@ def try_import(context: Context, upload_id: str, options: ImportOptions, *, seco
             if time.monotonic() > deadline:
                 found.whole = False
                 break
+    found.whole = found.whole and not end.reached
     found.understood = understood(source) or found.understood
     return found
 

@@ -12,10 +12,12 @@ import io
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
 
 from sqlalchemy import RowMapping
 
-from wabroadcast_core.audience.cells import safe_cell
+from wabroadcast_core.audience.cells import lasting_cell, lasting_number
 from wabroadcast_core.audience.headers import exact_header
 from wabroadcast_core.models.contact import OWN_COLUMNS
 from wabroadcast_core.models.recipient import MOST_COLUMNS, Scalar, scalar_text
@@ -27,11 +29,12 @@ log = logging.getLogger(__name__)
 
 MOST_VARIABLES = MOST_COLUMNS - len(OWN_COLUMNS)
 
-Row = list[str]
+Row = list[Any]
+"""The number of a contact, its name, its tags, and the values of its variables."""
 
 
 def contact_table(database: Database, *, tag: str | None, query: str | None) -> Iterator[list[Row]]:
-    """Return the table of contacts that a list shows, as texts that no spreadsheet runs.
+    """Return the table of contacts that a list shows.
 
     :param tag: only contacts with this tag.
     :param query: only contacts that this search finds.
@@ -59,10 +62,9 @@ def _rows(database: Database, names: Sequence[str], *, tag: str | None, query: s
 
 
 def _cells(row: RowMapping, tags: Mapping[int, Sequence[str]], names: Sequence[str]) -> Row:
-    """Return the cells of one contact. Its number needs no protection: it has only a plus and digits."""
     variables = json.loads(row["variables"])
-    texts = (row["name"], ", ".join(tags[row["id"]]), *(_text_of(variables.get(name)) for name in names))
-    return [row["number"], *map(safe_cell, texts)]
+    values = (_text_of(variables.get(name)) for name in names)
+    return [row["number"], row["name"], ", ".join(tags[row["id"]]), *values]
 
 
 def _text_of(value: Scalar) -> str:
@@ -79,12 +81,17 @@ def export_csv(database: Database, *, tag: str | None, query: str | None) -> Ite
     return _csv_pieces(contact_table(database, tag=tag, query=query))
 
 
+def _lasting(page: list[Row]) -> list[Row]:
+    """Return rows in a form that survives a spreadsheet."""
+    return [[lasting_number(number), *map(lasting_cell, texts)] for number, *texts in page]
+
+
 def _csv_pieces(pages: Iterator[list[Row]]) -> Iterator[bytes]:
     lines = io.StringIO(newline="")
     write = csv.writer(lines).writerows
     mark = codecs.BOM_UTF8  # without it spreadsheets show non-ASCII names wrongly
-    for page in pages:
-        write(page)
+    for rows in chain([next(pages)], map(_lasting, pages)):
+        write(rows)
         yield mark + lines.getvalue().encode(errors="replace")
         lines.seek(0)
         lines.truncate()

@@ -13,6 +13,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ERROR_CODES, TYPE_STRING
 
+from wabroadcast_core.audience.cells import safe_cell
 from wabroadcast_core.audience.export import Row, contact_table
 from wabroadcast_core.errors import ConflictError
 from wabroadcast_core.store.database import Database
@@ -58,8 +59,8 @@ def _fill_sheet(sheet: Any, pages: Iterator[list[Row]]) -> None:
             raise ConflictError(
                 f"there are more than the {MOST_ROWS - 1:,} contacts that fit into a sheet: export them as CSV"
             )
-        for row in page:
-            sheet.append([_cell(sheet, text) for text in row])
+        for number, *texts in page:
+            sheet.append([_cell(sheet, text) for text in (number, *map(safe_cell, texts))])
 
 
 def _cell(sheet: Any, text: str) -> Any:

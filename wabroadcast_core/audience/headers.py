@@ -29,6 +29,11 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def phrase_set(text: str) -> frozenset[str]:
+    """Return the set of phrases of a text, which are separated by bars."""
+    return frozenset(text.split("|"))
+
+
 def _name_sets(text: str) -> frozenset[frozenset[str]]:
     return frozenset(frozenset(name.split()) for name in text.split("|"))
 
@@ -129,7 +134,7 @@ def named_exactly(header: str) -> str:
 
 def rank_number(header: str) -> NumberRank | None:
     """Return how likely a header names a column of phone numbers on WhatsApp; None if it names something else."""
-    words = frozenset(word for word in _word_list(header) if not word.isdecimal())
+    words = frozenset(word for word in list_words(header) if not word.isdecimal())
     rank = next((rank for rank, cores in _NUMBER_CORES.items() if words & cores), None)
     if rank is NumberRank.NUMBER and words & _CUSTOMER_WORDS:  # "Nomor Pelanggan" is a customer number
         return None
@@ -141,12 +146,12 @@ def rank_number(header: str) -> NumberRank | None:
 
 def names_other_digits(header: str) -> bool:
     """Return whether a header names digits that are not phone numbers but may look like them, such as an account."""
-    return not _OTHER_DIGITS.isdisjoint(_word_list(header))
+    return not _OTHER_DIGITS.isdisjoint(list_words(header))
 
 
 def is_country_code(header: str) -> bool:
     """Return whether a header names a column of country codes that belong to the phone numbers beside it."""
-    all_words = frozenset(word for word in _word_list(header) if not word.isdecimal())
+    all_words = frozenset(word for word in list_words(header) if not word.isdecimal())
     rest = all_words - _PHONE_WORDS
     return rest in _CODES or (rest in _CODES_OF_PHONES and bool(all_words & _NUMBER_CORES[NumberRank.PHONE]))
 
@@ -163,7 +168,7 @@ def label_headers(header: str) -> list[str]:
 @lru_cache(maxsize=256)
 def rank_label(label: str) -> NumberRank | None:
     """Return how likely a number with this label is on WhatsApp; None if it is not a telephone but a fax or a pager."""
-    words = frozenset(_word_list(label))
+    words = frozenset(list_words(label))
     if words & _FAX:
         return None
     if words and words <= _LOCATIONS:
@@ -174,7 +179,7 @@ def rank_label(label: str) -> NumberRank | None:
 
 def is_name(header: str) -> bool:
     """Return whether a header names a column of full names."""
-    words = frozenset(_word_list(header))
+    words = frozenset(list_words(header))
     return bool(words & _NAME_CORES) and words <= _NAME_CORES | _NAME_FILLERS
 
 
@@ -183,7 +188,7 @@ def rank_name(header: str) -> int | None:
 
     It is for tables in which no column is surely the name, see :func:`is_name`.
     """
-    found = frozenset(word for word in _word_list(header) if not word.isdecimal())
+    found = frozenset(word for word in list_words(header) if not word.isdecimal())
     rest = found - _NAME_CORES - _NAME_FILLERS - _NAMED_PEOPLE - _NAME_REMARKS
     if not found & _NAME_CORES or rest - _ORGANISATIONS:
         return None
@@ -192,23 +197,24 @@ def rank_name(header: str) -> int | None:
 
 def is_person(header: str) -> bool:
     """Return whether a header is only a word for the people of a list, such as customers."""
-    return " ".join(_word_list(header)) in _PEOPLE
+    return " ".join(list_words(header)) in _PEOPLE
 
 
 def name_part(header: str) -> int | None:
     """Return the position of a column in a name made of several: 0 first, 1 middle, 2 last; None for other headers."""
-    return _NAME_PARTS.get(" ".join(_word_list(header)).removeprefix("billing "))
+    return _NAME_PARTS.get(" ".join(list_words(header)).removeprefix("billing "))
 
 
 def is_nickname(header: str) -> bool:
     """Return whether a header names a column of nicknames."""
-    return " ".join(_word_list(header)) in _NICKNAMES
+    return " ".join(list_words(header)) in _NICKNAMES
 
 
 def is_tags(header: str) -> bool:
     """Return whether a header names a column of tags."""
-    return " ".join(_word_list(header)) in _TAGS
+    return " ".join(list_words(header)) in _TAGS
 
 
-def _word_list(header: str) -> list[str]:
+def list_words(header: str) -> list[str]:
+    """Return the words of a header in lower case, also those of ``camelCase``."""
     return [word.lower() for word in _WORD.findall(_SPLIT_BRAND.sub("whatsapp", header[:_LONGEST]))]

@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from itertools import islice
 from typing import TypedDict, Unpack
 
-import phonenumbers
 import redis
 from pydantic import Field, ValidationError
 from sqlalchemy import Connection, RowMapping
@@ -20,7 +19,8 @@ from wabroadcast_core.audience.columns import Columns
 from wabroadcast_core.audience.files import file_kind
 from wabroadcast_core.audience.import_rows import ContactChunk, ContactReader
 from wabroadcast_core.audience.locks import exclusive_lock
-from wabroadcast_core.audience.sources import source_context
+from wabroadcast_core.audience.regions import check_region
+from wabroadcast_core.audience.sources import ReadingEnd, notes_on, source_context
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
@@ -28,6 +28,7 @@ from wabroadcast_core.models.base import Model, faults_of
 from wabroadcast_core.models.contact import LONGEST_TAG, MOST_TAGS, ImportStatus, Reading, split_tags
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import imports as import_store
+from wabroadcast_core.store.sql import clean_text
 from wabroadcast_core.store.uploads import open_upload
 
 log = logging.getLogger(__name__)
@@ -76,19 +77,21 @@ def import_options(context: Context, *, tags: Iterable[str] = (), **choices: Unp
     if unknown := choices.keys() - ReadingChoices.__annotations__.keys():
         raise TypeError(f"unknown option {min(unknown)!r}")
     cleaned = list(dict.fromkeys(tag for text in tags for tag in split_tags(text)))
-    country = (choices.get("region") or context.settings.default_region).upper()
+    country = choices.get("region") or context.settings.default_region
     faults = []
     if any(len(tag) > LONGEST_TAG for tag in cleaned):
         faults.append(Fault("tags", f"a tag is longer than {LONGEST_TAG} characters"))
     if len(cleaned) > MOST_TAGS:
         faults.append(Fault("tags", f"there are {len(cleaned):,} tags: give at most {MOST_TAGS}"))
-    if not phonenumbers.country_code_for_region(country):
-        faults.append(Fault("region", f"unknown country {country!r}: write its two letters, such as ID"))
+    try:
+        country = check_region(country)
+    except ValueError as error:
+        faults.append(Fault("region", str(error)))
     if faults:
         raise InvalidInputError(faults)
     return ImportOptions(
         tags=cleaned,
-        mapping=dict(choices.get("mapping") or {}),
+        mapping={clean_text(key): clean_text(role) for key, role in (choices.get("mapping") or {}).items()},
         region=country,
         sheet=choices.get("sheet"),
         delimiter=choices.get("delimiter"),
@@ -114,9 +117,12 @@ def run_import(context: Context, import_id: str, *, is_stopped: Callable[[], boo
             _Import(context, import_id, is_stopped=is_stopped).run()
 
 
-def open_import_source(context: Context, upload_id: str, options: ImportOptions) -> ContactSource:
+def open_import_source(
+    context: Context, upload_id: str, options: ImportOptions, *, is_over: Callable[[], bool] = bool
+) -> ContactSource:
     """Create the contact source that reads an upload, chosen by the content of the file.
 
+    :param is_over: ends its reading; see :attr:`SourceContext.is_over`.
     :raises NotFoundError: there is no such upload.
     :raises InvalidInputError: an option is invalid, or is not one of this kind of file.
     """
@@ -131,7 +137,7 @@ def open_import_source(context: Context, upload_id: str, options: ImportOptions)
         settings = kind.Settings.model_validate({"uploadId": upload_id, "mapping": options.mapping, **chosen})
     except ValidationError as error:
         raise InvalidInputError(faults_of(error)) from error
-    return kind(settings, dataclasses.replace(source_context(context), region=options.region))
+    return kind(settings, dataclasses.replace(source_context(context, is_over=is_over), region=options.region))
 
 
 def understood(source: ContactSource) -> Understood | None:
@@ -140,7 +146,7 @@ def understood(source: ContactSource) -> Understood | None:
     if columns is None:
         return None
     reading: Reading | None = getattr(source, "reading", None)
-    return Understood(columns=columns.understood(), titles=columns.titles(), reading=reading, notes=columns.notes())
+    return Understood(columns=columns.understood(), titles=columns.titles(), reading=reading, notes=notes_on(source))
 
 
 class _Import:
@@ -175,7 +181,8 @@ class _Import:
         :returns: whether it was read to its end.
         """
         options = ImportOptions.model_validate_json(row["options"])
-        source = open_import_source(self._context, row["upload_id"], options)
+        end = ReadingEnd(self._is_stopped)
+        source = open_import_source(self._context, row["upload_id"], options, is_over=end)
         rows = iter(source.read())
         next(islice(rows, self._done, self._done), None)  # skips the rows that were stored before
         reader = ContactReader(region=options.region, tags=options.tags)
@@ -183,6 +190,8 @@ class _Import:
             if self._is_stopped() or not self._store(chunk, row, options=self._new_options(options, source)):
                 return False
             del chunk  # frees its memory before the next one is read
+        if end.reached:
+            return False
         if (new_options := self._new_options(options, source)) is not None:  # a file with a header only
             with self._context.database.write() as conn:
                 import_store.keep_options(conn, self._id, new_options)

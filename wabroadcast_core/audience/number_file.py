@@ -8,6 +8,7 @@ from wabroadcast_core.audience.numbers import normal_number
 from wabroadcast_core.errors import BroadcastError, NumberError
 from wabroadcast_core.models.contact import RejectedRow
 from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.models.status import SkipReason
 
 SHOWN_REJECTIONS = 100
 
@@ -29,7 +30,7 @@ class NumberChunk:
         """
         self.rows += 1
         row_number = position if row.row is None else row.row
-        if row.fault is not None:
+        if row.fault is not None and row.fault.code is not SkipReason.NO_CONSENT:  # who said no belongs here
             self._reject(row_number, row.fault.column, row.fault.reason)
             return
         try:

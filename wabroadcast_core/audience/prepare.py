@@ -5,8 +5,9 @@ in progress, the next reader continues at the stored position, and of two reader
 """
 
 import logging
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 import redis
@@ -15,13 +16,13 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.locks import exclusive_lock
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
-from wabroadcast_core.audience.sources import open_source
+from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, open_source, region_of
 from wabroadcast_core.audience.submission import INLINE_TYPE
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, InvalidInputError, SourceError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.broadcast import BroadcastDraft
-from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, SkipReason
+from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus, MessageStatus, SkipReason
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.rendering.placeholders import check_placeholders
 from wabroadcast_core.snapshots import BroadcastSnapshot
@@ -30,11 +31,13 @@ from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.messages import Changes, NewMessage
+from wabroadcast_core.store.sql import clean_text
 from wabroadcast_core.store.uploads import UploadWriter
 
 log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 120
+_ASK_SECONDS = 1.0  # between two checks whether the broadcast was cancelled
 PREPARABLE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING)
 
 
@@ -59,6 +62,7 @@ class _Preparation:
         self._context = context
         self._id = broadcast_id
         self._woken = False
+        self._asked_at = time.monotonic()
 
     def run(self) -> None:
         row = self._begin()
@@ -106,23 +110,41 @@ class _Preparation:
         batching = snapshot.draft.batching
         with self._context.database.read() as conn:
             pool = list(connection_store.connection_keys(conn, snapshot.draft.pool).values())
-        classifier = RowClassifier(self._context, snapshot, pool)
+        end = ReadingEnd(self._is_ended)
+        source = self._source(snapshot, is_over=end)
+        region = region_of(source, default=self._context.settings.default_region)
+        classifier = RowClassifier(self._context, snapshot, pool, region=region)
         done = row["prepared_rows"]
-        rows = islice(iter(self._source(snapshot).read()), done, None)
+        rows = islice(iter(source.read()), done, None)
         while chunk := list(islice(rows, self._context.settings.prepare_chunk)):
             if not done:
-                check_placeholders(snapshot.draft.message, {name for row in chunk for name in row.variables})
+                check_placeholders(snapshot.draft.message, {name for row in chunk for name in row.all_variables})
             classified = classifier.classify(chunk, first=done)
             if not self._store(classified, done=done, size=len(chunk), batch_size=batching.size if batching else None):
                 return
             done += len(chunk)
             self._wake(pool, snapshot)
-        self._end(snapshot)
+        if end.reached:
+            return
+        self._end(snapshot, reason=None if done else empty_reason(self._open(snapshot)))
         self._woken = False
         self._wake(pool, snapshot)
 
-    def _source(self, snapshot: BroadcastSnapshot) -> ContactSource:
-        source = open_source(self._context, snapshot.draft.source or {})
+    def _is_ended(self) -> bool:
+        """Return whether the broadcast was cancelled or has failed; the store is asked once a second at most."""
+        now = time.monotonic()
+        if now < self._asked_at + _ASK_SECONDS:
+            return False
+        self._asked_at = now
+        with self._context.database.read() as conn:
+            row = broadcast_store.get_broadcast(conn, self._id)
+        return row is None or row["status"] in ENDED_BROADCASTS
+
+    def _open(self, snapshot: BroadcastSnapshot, *, is_over: Callable[[], bool] = bool) -> ContactSource:
+        return open_source(self._context, snapshot.draft.source or {}, is_over=is_over)
+
+    def _source(self, snapshot: BroadcastSnapshot, *, is_over: Callable[[], bool]) -> ContactSource:
+        source = self._open(snapshot, is_over=is_over)
         return source if source.repeatable else self._copy_of(source, snapshot)
 
     def _copy_of(self, source: ContactSource, snapshot: BroadcastSnapshot) -> ContactSource:
@@ -145,7 +167,7 @@ class _Preparation:
         writer = UploadWriter(database, upload_id, now=self._context.clock.now(), content_type=INLINE_TYPE)
         try:
             for row in source.read():
-                fields = {"number": row.number, "name": row.name, "variables": row.variables}
+                fields = {"number": row.number, "name": row.name, "variables": row.all_variables}
                 writer.write(to_json(fields) + b"\n")
             writer.close()
         except BaseException:
@@ -185,10 +207,15 @@ class _Preparation:
                 self._context.work_queue.turn(connection_id, rank=snapshot.draft.priority.rank)
         self._woken = True
 
-    def _end(self, snapshot: BroadcastSnapshot) -> None:
+    def _end(self, snapshot: BroadcastSnapshot, *, reason: str | None) -> None:
+        """Set the broadcast to prepared.
+
+        :param reason: why it has no recipients; None if it has some.
+        """
         now = self._context.clock.now()
         with self._context.database.write() as conn:
-            broadcast_store.update_broadcast(conn, self._id, where_status=_NOT_FAILED, prepared=True)
+            values = {"status_reason": clean_text(reason)} if reason else {}
+            broadcast_store.update_broadcast(conn, self._id, where_status=_NOT_FAILED, prepared=True, **values)
             completed = broadcast_store.complete_broadcast(conn, self._id, now=now)
         log.info("broadcast %s: its audience was read to the end", snapshot.job_id)
         if completed:
@@ -203,7 +230,7 @@ class _Preparation:
                 self._id,
                 where_status=PREPARABLE,
                 status=BroadcastStatus.FAILED,
-                status_reason=reason,
+                status_reason=clean_text(reason),
                 finished_at=now,
             )
 

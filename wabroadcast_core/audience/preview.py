@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from wabroadcast_core.audience.capabilities import find_capabilities
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
 from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_seen_numbers
-from wabroadcast_core.audience.sources import open_source
+from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, notes_on, open_source, region_of
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import InvalidInputError
@@ -74,19 +74,23 @@ class PreviewBuilder:
         pool = self._submission.check(draft, has_recipients=recipients is not None)
         draft = draft.model_copy(update={"connection": list(pool)})
         snapshot = BroadcastSnapshot(0, "preview", draft, compile_content(draft.message))
-        rows = self._rows(draft) if recipients is None else _inline_rows(recipients)
+        deadline = time.monotonic() + seconds
+        end = ReadingEnd(lambda: time.monotonic() > deadline)
+        source = None if recipients is not None else open_source(self._context, draft.source or {}, is_over=end)
+        region = region_of(source, default=self._context.settings.default_region)
+        rows = _inline_rows(recipients or ()) if source is None else iter(source.read())
+        classifier = RowClassifier(self._context, snapshot, list(pool.values()), region=region)
         rows = _checked(rows, draft.message)
-        classifier = RowClassifier(self._context, snapshot, list(pool.values()))
-        found = self._classify_all(classifier, rows, seconds=seconds, is_plain=snapshot.content.is_plain)
-        return self._report(snapshot, found)
-
-    def _rows(self, draft: BroadcastDraft) -> Iterator[AudienceRow]:
-        return iter(open_source(self._context, draft.source or {}).read())
+        found = self._classify_all(classifier, rows, deadline=deadline, is_plain=snapshot.content.is_plain)
+        found.complete = found.complete and not end.reached
+        report = self._report(snapshot, found)
+        if source is not None:
+            report.notes = notes_on(source) if found.total or not found.complete else [empty_reason(source)]
+        return report
 
     def _classify_all(
-        self, classifier: RowClassifier, rows: Iterator[AudienceRow], *, seconds: float, is_plain: bool
+        self, classifier: RowClassifier, rows: Iterator[AudienceRow], *, deadline: float, is_plain: bool
     ) -> _Counts:
-        deadline = time.monotonic() + seconds
         found = _Counts()
         size = self._context.settings.prepare_chunk if is_plain else SLOW_CHUNK
         with open_seen_numbers() as seen:
@@ -142,7 +146,7 @@ def _checked(rows: Iterator[AudienceRow], message: Content) -> Iterator[Audience
     :raises TemplateError: the message has such a placeholder.
     """
     first = list(islice(rows, CHECKED_ROWS))
-    check_placeholders(message, {name for row in first for name in row.variables})
+    check_placeholders(message, {name for row in first for name in row.all_variables})
     yield from chain(first, rows)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import RowMapping
 
-from wabroadcast_core.audience.cells import safe_cell
+from wabroadcast_core.audience.cells import lasting_cell
 from wabroadcast_core.audience.columns import REJECTED_HEADERS
 
 _UNKNOWN_TITLES = ("number", "name")
@@ -35,7 +35,7 @@ def _cells(row: RowMapping, width: int) -> list[object]:
 
 def _lines(rows: Iterable[Sequence[object]]) -> bytes:
     lines = io.StringIO(newline="")
-    csv.writer(lines).writerows([_without_nul(safe_cell(cell)) for cell in row] for row in rows)
+    csv.writer(lines).writerows([_without_nul(lasting_cell(cell)) for cell in row] for row in rows)
     return lines.getvalue().encode(errors="replace")
 
 

@@ -13,7 +13,8 @@ from wabroadcast_core.audience.capabilities import find_capabilities, longest_te
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import NumberError
-from wabroadcast_core.models.recipient import AudienceRow, find_excess, is_blank, without_blanks
+from wabroadcast_core.models.recipient import AudienceRow, RowFault, find_excess, is_blank, without_blanks
+from wabroadcast_core.models.slug import make_slug
 from wabroadcast_core.models.status import MessageStatus, SkipReason
 from wabroadcast_core.rendering.content import BadText, MissingVariable, Rendered
 from wabroadcast_core.snapshots import BroadcastSnapshot
@@ -39,15 +40,17 @@ class RowClassifier:
     """Classifies the rows of one broadcast's audience.
 
     :param pool: the ids of the broadcast's connections.
+    :param region: two letters; the country of numbers without a country code.
     """
 
-    def __init__(self, context: Context, snapshot: BroadcastSnapshot, pool: Sequence[int]) -> None:
+    def __init__(self, context: Context, snapshot: BroadcastSnapshot, pool: Sequence[int], *, region: str) -> None:
         self._context = context
         self._snapshot = snapshot
         self._pool = pool
         senders, _ = find_capabilities(context, snapshot.draft.pool)
         self._longest_text = longest_text(senders, snapshot.draft.message)
-        self._region = context.settings.default_region
+        self._region = region
+        self._used = frozenset(map(make_slug, snapshot.content.variables))
 
     def classify(self, chunk: Sequence[AudienceRow], *, first: int) -> ClassifiedRows:
         """Classify a chunk of rows: by number, text, blacklist and validators.
@@ -67,14 +70,14 @@ class RowClassifier:
         return classified
 
     def _classify_row(self, classified: ClassifiedRows, row: AudienceRow, key: int) -> None:
-        fault = find_excess(row.variables) if row.fault is None else row.fault.reason
+        excess = find_excess(row.variables)
+        fault = row.fault or (RowFault(excess) if excess else None)
         if fault is not None:
-            classified.skipped.append(
-                self._skipped_message(key, row.number, None, None, SkipReason.INVALID_NUMBER, fault)
-            )
+            classified.skipped.append(self._skipped_message(key, row.number, None, None, fault.code, fault.reason))
             return
         row = _without_blanks(row)
-        variables = to_json(row.variables).decode() if row.variables else None
+        stored = row.variables | {name: value for name, value in row.own.items() if name in self._used}
+        variables = to_json(stored).decode() if stored else None
         try:
             number = parse_number(row.number, region=self._region)
         except NumberError as error:
@@ -88,7 +91,7 @@ class RowClassifier:
             )
             return
         try:
-            rendered = self._snapshot.content.render(number=number, name=row.name, variables=row.variables)
+            rendered = self._snapshot.content.render(number=number, name=row.name, variables=row.all_variables)
             self._check_length(rendered)
         except MissingVariable as error:
             classified.missing[error.name] += 1

@@ -1,11 +1,12 @@
 """Opening contact sources: the plugin class, its settings, and the context that it gets."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
+from wabroadcast_core.audience.columns import Columns
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError
 from wabroadcast_core.hookspecs import ChecksSettings, ContactSource, SourceContext
@@ -16,9 +17,26 @@ from wabroadcast_core.store.uploads import find_upload, open_upload
 _SMALL_FILE = 1024 * 1024  # bytes; its columns are read while a submit waits
 
 
-def open_source(context: Context, source: Mapping[str, Any]) -> ContactSource:
+class ReadingEnd:
+    """A condition that ends the reading of an audience, and whether it did.
+
+    :param is_over: returns whether the time is over, or the reading is stopped.
+    """
+
+    def __init__(self, is_over: Callable[[], bool]) -> None:
+        self._is_over = is_over
+        self.reached = False
+        """Whether the source was asked to end, perhaps before its last row."""
+
+    def __call__(self) -> bool:
+        self.reached = self.reached or self._is_over()
+        return self.reached
+
+
+def open_source(context: Context, source: Mapping[str, Any], *, is_over: Callable[[], bool] = bool) -> ContactSource:
     """Create the contact source that a broadcast's ``source`` names.
 
+    :param is_over: ends its reading; see :attr:`SourceContext.is_over`.
     :raises NotFoundError: no plugin has a contact source of this type.
     :raises InvalidInputError: a field of ``source`` is invalid.
     """
@@ -28,37 +46,58 @@ def open_source(context: Context, source: Mapping[str, Any]) -> ContactSource:
         settings = kind.Settings.model_validate(fields)
     except ValidationError as error:
         raise InvalidInputError(faults_of(error, prefix="source")) from error
-    opened = kind(settings, source_context(context))
+    opened = kind(settings, source_context(context, is_over=is_over))
     if isinstance(opened, ChecksSettings) and (faults := opened.check_settings()):
         raise InvalidInputError([Fault(f"source.{fault.path}", fault.message) for fault in faults])
     return opened
 
 
-def source_context(context: Context) -> SourceContext:
+def source_context(context: Context, *, is_over: Callable[[], bool] = bool) -> SourceContext:
     """Return the context that contact sources get from this process."""
     return SourceContext(
         open_upload=functools.partial(open_upload, context.database),
         read_contacts=functools.partial(read_contacts, context.database),
         queries=context.queries,
         region=context.settings.default_region,
+        is_over=is_over,
         workbook_seconds=context.settings.workbook_seconds,
         workbook_megabytes=context.settings.workbook_megabytes,
     )
 
 
-def file_variables(context: Context, source: Mapping[str, Any]) -> frozenset[str]:
-    """Return the variables of an audience in a small file, by its columns; none for any other audience.
+def region_of(source: ContactSource | None, *, default: str) -> str:
+    """Return the country of a source's numbers without a country code.
 
-    A file that cannot be read has none: the preparation of its broadcast reports the reason.
+    :param default: two letters; the region of a source that has none of its own.
+    """
+    region: str = getattr(source, "region", default)
+    return region
+
+
+def notes_on(source: ContactSource) -> list[str]:
+    """Return what a user should know about an audience that was read, such as numbers of another country."""
+    columns: Columns | None = getattr(source, "columns", None)
+    return [] if columns is None else [*columns.notes(), *getattr(source, "notes", ())]
+
+
+def empty_reason(source: ContactSource) -> str:
+    """Return why a broadcast with this source has no recipients, if its source yields none."""
+    return f"the audience is empty: {getattr(source, 'empty_reason', 'its source has no recipients')}"
+
+
+def file_variables(context: Context, source: Mapping[str, Any]) -> Sequence[str] | None:
+    """Return the variables of an audience in a small file, by its columns; None for any other audience.
+
+    It is None too for a file that cannot be read: the preparation of its broadcast reports the reason.
     """
     opened = open_source(context, source)
     if not hasattr(opened, "columns") or not _is_small(context, source.get("uploadId")):
-        return frozenset()
+        return None
     try:
         next(iter(opened.read()), None)
     except BroadcastError:
-        return frozenset()
-    return frozenset() if opened.columns is None else frozenset(name for _, name in opened.columns.variables)
+        return None
+    return None if opened.columns is None else opened.columns.variable_names()
 
 
 def _is_small(context: Context, upload_id: object) -> bool:

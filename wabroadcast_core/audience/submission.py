@@ -18,7 +18,8 @@ from wabroadcast_core.models.broadcast import BroadcastDraft, find_past_start
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.recipient import Recipient
 from wabroadcast_core.models.status import BroadcastStatus
-from wabroadcast_core.rendering.content import compile_content
+from wabroadcast_core.rendering.content import CompiledContent, compile_content
+from wabroadcast_core.rendering.errors import list_names
 from wabroadcast_core.rendering.placeholders import check_placeholders
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -119,8 +120,10 @@ class Submission:
         faults += pool_faults
         faults += self._start_faults(draft, idempotency_key)
         try:
-            compile_content(draft.message)
-            check_placeholders(draft.message, self._file_variables(draft) if not faults else ())
+            content = compile_content(draft.message)
+            names = None if faults or draft.source is None else file_variables(self._context, draft.source)
+            check_placeholders(draft.message, names or ())
+            faults += _unknown_variables(content, names)
         except TemplateError as error:
             if not faults:
                 raise
@@ -160,9 +163,6 @@ class Submission:
             with self._context.database.read() as conn:
                 if upload_store.find_upload(conn, upload_id) is None:
                     yield Fault("source.uploadId", f"there is no upload {upload_id!r}: upload the file first")
-
-    def _file_variables(self, draft: BroadcastDraft) -> frozenset[str]:
-        return frozenset() if draft.source is None else file_variables(self._context, draft.source)
 
     def _find_pool(self, draft: BroadcastDraft) -> tuple[dict[str, int], list[Fault]]:
         with self._context.database.read() as conn:
@@ -251,6 +251,15 @@ class Submission:
         if upload_id is not None:
             with self._context.database.write() as conn:
                 upload_store.delete_upload(conn, upload_id)
+
+
+def _unknown_variables(content: CompiledContent, names: Sequence[str] | None) -> Iterator[Fault]:
+    """Yield a fault for each variable of the message that no recipient has.
+
+    :param names: the variables of the audience; None if they are not known.
+    """
+    for name in content.find_unknown(names) if names is not None else ():
+        yield Fault("message", f"there is no {name}; there are {list_names(names or ())}")
 
 
 def _refuse_empty(size: int) -> None:

@@ -1,7 +1,7 @@
 """Reading of a table: its columns are detected from the first rows, then all rows are streamed, sound or damaged."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TypeAlias
@@ -13,6 +13,7 @@ from wabroadcast_core.errors import FileError, NoNumbersError
 from wabroadcast_core.models.recipient import AudienceRow, RowFault
 
 SAMPLE_ROWS = 50
+_ROWS_BETWEEN_CHECKS = 1_000
 
 _DELIMITERS = ";\t|,"  # of cells that are packed into one cell; of several that fit, the first wins
 _TOO_WIDE = "more cells than the header: put a cell that contains the delimiter in quotation marks"
@@ -34,7 +35,12 @@ Rows: TypeAlias = Iterable[tuple[int, Cells | DamagedRow]]
 
 
 def read_table(
-    rows: Rows, *, region: str, mapping: Mapping[str, str] | None = None, shifts: bool = False
+    rows: Rows,
+    *,
+    region: str,
+    mapping: Mapping[str, str] | None = None,
+    shifts: bool = False,
+    is_over: Callable[[], bool] = bool,
 ) -> tuple[Columns, Iterator[AudienceRow]]:
     """Detect the columns of a table from its first rows, then stream its recipients.
 
@@ -43,6 +49,7 @@ def read_table(
     :param mapping: the meanings that an operator gives to columns; see :func:`find_columns`.
     :param shifts: an additional cell shifts the cells after it, as in a text file, so a row that is wider than the
         table is damaged.
+    :param is_over: see :attr:`SourceContext.is_over`.
     :returns: the columns, and an iterator over the rows below the header.
     :raises NoNumbersError: there is no row, or no column with phone numbers.
     :raises FileError: the mapping names a column that the table does not have.
@@ -58,7 +65,16 @@ def read_table(
         columns = replace(columns, header_number=sample[header_row][0])
         start = header_row + 1
     width = len(columns.headers) if shifts and not columns.is_list else None
-    return columns, _read_rows(chain(sample[start:], stream), columns, width=width)
+    body = _until(is_over, chain(sample[start:], stream))
+    return columns, _read_rows(body, columns, width=width)
+
+
+def _until(is_over: Callable[[], bool], rows: Rows) -> Rows:
+    """Yield rows until the reading is over, which is asked for blank rows too: a file may have nothing else."""
+    for count, row in enumerate(rows, 1):
+        if count % _ROWS_BETWEEN_CHECKS == 0 and is_over():
+            return
+        yield row
 
 
 def _detect_columns(

@@ -1,5 +1,6 @@
 """Contacts: people in the contact book, their tags, and the import of contact files."""
 
+import json
 import re
 import unicodedata
 from datetime import datetime
@@ -19,12 +20,24 @@ OWN_COLUMNS = ("number", "name", "tags")
 """The fields of a contact beside its variables. No variable may have one of these names."""
 
 _TAG_SEPARATORS = re.compile(r":::|[,;|\n]")
+_LONGEST_LIST = 65_536  # characters of a JSON list of tags
 _GOOGLE_MARKS = re.compile(r"(?:\*\s+)+")
 
 
 def split_tags(text: str) -> list[str]:
-    """Return the tags in one cell, also as Google Contacts writes them: ``* myContacts ::: Friends``."""
-    return list(dict.fromkeys(filter(None, map(_strip_marks, _TAG_SEPARATORS.split(text)))))
+    """Return the tags in one cell, also as Google Contacts writes them, ``* myContacts ::: Friends``, or as JSON."""
+    texts = _read_list(text.strip())
+    parts = [part for item in texts for part in _TAG_SEPARATORS.split(item)]
+    return list(dict.fromkeys(filter(None, map(_strip_marks, parts))))
+
+
+def _read_list(text: str) -> list[str]:
+    """Return the texts of a JSON list; any other text alone."""
+    try:
+        items = json.loads(text) if text.startswith("[") and len(text) <= _LONGEST_LIST else None
+    except (ValueError, RecursionError):
+        items = None
+    return items if isinstance(items, list) and all(isinstance(item, str) for item in items) else [text]
 
 
 def _strip_marks(text: str) -> str:

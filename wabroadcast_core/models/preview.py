@@ -40,5 +40,8 @@ class Preview(Model):
     variables: list[str] = Field(description="The variables that the message uses.")
     messages: list[PreviewMessage]
     limits: list[MessageLimits]
+    notes: list[str] = Field(
+        default_factory=list, description="What a person should know about the audience, such as a foreign region."
+    )
     starts_at: datetime
     finishes_at: datetime | None = Field(description="The end under the present limits and windows; null if unknown.")

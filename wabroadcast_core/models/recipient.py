@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, Field
 
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.status import SkipReason
 
 Scalar: TypeAlias = str | int | float | bool | None
 Variables: TypeAlias = Mapping[str, Scalar]
@@ -74,6 +75,8 @@ class RowFault:
 
     reason: str
     column: str | None = None
+    code: SkipReason = SkipReason.INVALID_NUMBER
+    """The reason of its message, if a broadcast has this row."""
 
 
 @dataclass(slots=True)
@@ -91,3 +94,14 @@ class AudienceRow:
     """Set if the row is damaged: the other fields may be wrong then."""
     cells: Sequence[str] | None = field(default=None, compare=False, repr=False)
     """The cells of the row as the file has them, for the file of rejected rows."""
+    own: Mapping[str, Scalar] = field(default_factory=dict, compare=False, repr=False)
+    """The cells of the number and the name by the names of their own columns, such as ``nama``.
+
+    A broadcast has them as variables; the contact book has only ``number`` and ``name``, so that a change of these
+    leaves no old value behind.
+    """
+
+    @property
+    def all_variables(self) -> dict[str, Scalar]:
+        """The variables of a broadcast's recipient."""
+        return {**self.own, **self.variables} if self.own else self.variables

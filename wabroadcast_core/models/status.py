@@ -69,6 +69,7 @@ class SkipReason(StrEnum):
     BLACKLISTED = "blacklisted"
     MISSING_VARIABLE = "missing_variable"
     BAD_TEXT = "bad_text"  # empty or too long after rendering
+    NO_CONSENT = "no_consent"  # a consent column of the file says no
     NOT_ON_WHATSAPP = "not_on_whatsapp"
 
 

@@ -4,8 +4,9 @@ Its texts are the text or caption, the file name, and the texts in the component
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from wabroadcast_core.errors import TemplateError
@@ -17,7 +18,8 @@ from wabroadcast_core.models.message import (
     TemplateContent,
     TextContent,
 )
-from wabroadcast_core.models.recipient import is_blank
+from wabroadcast_core.models.recipient import Scalar, is_blank
+from wabroadcast_core.models.slug import make_slug
 from wabroadcast_core.rendering.errors import BadText, MissingVariable, NotRendered
 from wabroadcast_core.rendering.template import CompiledText, Values, compile_text, refuse_half_characters
 from wabroadcast_core.rendering.values import WorkMeter
@@ -104,6 +106,7 @@ class CompiledContent:
         self.variables = frozenset(name for part in self._fields() for name in part.template.names)
         self.is_plain = all(part.template.is_plain for part in self._fields())
         """Whether it is rendered in microseconds: its texts have only variables with defaults."""
+        self._required = frozenset(name for part in self._fields() for name in part.template.required)
 
     def render(self, *, number: str, name: str | None, variables: Values) -> Rendered:
         """Render the message of one recipient. The work for all its texts together is bounded.
@@ -118,14 +121,45 @@ class CompiledContent:
         """
         given = {**variables, "number": number} if is_blank(name) else {**variables, "number": number, "name": name}
         values = {key: given[key] for key in self.variables if key in given and not is_blank(given[key])}
+        if absent := self.variables - values.keys():
+            values |= _find_by_slug(absent, given)
         meter = WorkMeter()
-        text = None if self._text is None else self._text.render(values, meter)
-        return Rendered(text, self._content.copy() if self._fixed else _render_tree(self._content, values, meter))
+        try:
+            text = None if self._text is None else self._text.render(values, meter)
+            return Rendered(text, self._content.copy() if self._fixed else _render_tree(self._content, values, meter))
+        except MissingVariable as error:
+            raise MissingVariable(error.name, present=_present_names(given)) from None
+
+    def find_unknown(self, present: Iterable[str]) -> list[str]:
+        """Return the variables that every message needs and that are not among these, in any way of writing them."""
+        slugs = set(map(_slug, present))
+        return sorted(name for name in self._required if _slug(name) not in slugs)
 
     def _fields(self) -> Iterator[_Field]:
         if self._text is not None:
             yield self._text
         yield from _fields_in(self._content)
+
+
+def _find_by_slug(names: Iterable[str], values: Values) -> dict[str, Scalar]:
+    """Return the values of names that are written in another way, such as ``KODE`` for ``kode``.
+
+    A name that may mean several variables has none.
+    """
+    by_slug: dict[str, list[Scalar]] = {}
+    for name, value in values.items():
+        if not is_blank(value) and (slug := _slug(name)):
+            by_slug.setdefault(slug, []).append(value)
+    found = ((name, by_slug.get(_slug(name), ())) for name in names)
+    return {name: candidates[0] for name, candidates in found if len(candidates) == 1}
+
+
+def _present_names(values: Values) -> list[str]:
+    fields = [name for name in ("name", "number") if name in values]
+    return list(dict.fromkeys([*fields, *(name for name, value in values.items() if not is_blank(value))]))
+
+
+_slug = lru_cache(maxsize=4_096)(make_slug)
 
 
 def compile_content(content: Content) -> CompiledContent:

@@ -52,12 +52,13 @@ class PlainText:
 
     is_plain = True
 
-    def __init__(self, parts: Sequence[str | Placeholder], *, longest: int) -> None:
+    def __init__(self, parts: Sequence[str | Placeholder], *, required: frozenset[str], longest: int) -> None:
         self._placeholders = [(index, *part) for index, part in enumerate(parts) if isinstance(part, Placeholder)]
         self._pieces = [part if isinstance(part, str) else "" for part in parts]
         self._longest = longest
         self._room = longest - sum(map(len, self._pieces))
         self.names = frozenset(name for _index, name, _default in self._placeholders)
+        self.required = required
 
     def fill(self, values: Mapping[str, Any], *, meter: WorkMeter | None = None) -> str:
         """Render the text, as every :class:`CompiledText` does."""

@@ -7,7 +7,7 @@ with a list of what is forbidden.
 
 import math
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
 import jinja2
@@ -61,6 +61,8 @@ class CompiledText(Protocol):
     """The variables that it uses; an item of a group as ``group.item``, in addition to the group."""
     is_plain: bool
     """Whether it consists of literals and variables only, so that it is rendered in microseconds."""
+    required: frozenset[str]
+    """Those without which it cannot be rendered: they stand outside conditions and loops, and have no default."""
 
     def fill(self, values: Mapping[str, Any], *, meter: WorkMeter | None = None) -> str:
         """Render the text with these values; a value of ``None`` counts as absent.
@@ -79,13 +81,14 @@ def compile_text(source: str, *, longest: int, groups: Collection[str] = ()) -> 
     :raises TemplateError: it is not a template, or it uses what templates may not use; the error names the line.
     """
     tree = parse_text(source)
+    required = frozenset(_required_names(tree))
     checker = _Checker(groups)
     checker.visit(tree)
     parts = plain_parts(tree)
     if parts is not None:
-        return PlainText(parts, longest=longest)
+        return PlainText(parts, required=required, longest=longest)
     try:
-        return _FullText(tree, longest=longest, items=checker.items)
+        return _FullText(tree, required=required, longest=longest, items=checker.items)
     except jinja2.TemplateSyntaxError as error:  # Jinja's compiler checks some rules that its parser does not
         raise _syntax_error(error) from error
 
@@ -328,13 +331,25 @@ def _refusal(node: nodes.Node, reason: str) -> TemplateError:
     return TemplateError(reason, line=node.lineno or 1)
 
 
+def _required_names(tree: nodes.Template) -> Iterator[str]:
+    """Yield the variables that are printed for every recipient: an absent one leaves no text to send."""
+    for output in tree.body:
+        for node in output.nodes if isinstance(output, nodes.Output) else ():
+            value: nodes.Node | None = node
+            while isinstance(value, nodes.Filter) and value.name not in {"default", "d"}:
+                value = value.node
+            if isinstance(value, nodes.Name):
+                yield value.name
+
+
 class _FullText:
     """Any other text: code compiled by Jinja, which calls the metered operations."""
 
     is_plain = False
 
-    def __init__(self, tree: nodes.Template, *, longest: int, items: Collection[str]) -> None:
+    def __init__(self, tree: nodes.Template, *, required: frozenset[str], longest: int, items: Collection[str]) -> None:
         self.names = frozenset(meta.find_undeclared_variables(tree)).union(items)
+        self.required = required & self.names
         self._root = _compile(tree)
         self._longest = longest
 

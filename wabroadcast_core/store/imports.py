@@ -6,7 +6,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from wabroadcast_core.models.contact import OPEN_IMPORTS, ImportStatus
-from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
+from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, clean_text, dialects, json_columns
 from wabroadcast_core.store.tables import import_rejections, imports
 
 Rejection: TypeAlias = tuple[int, str | None, str, str]
@@ -87,7 +87,7 @@ def end_import(
     statement = (
         update(imports)
         .where(imports.c.id == key, imports.c.rows == present, imports.c.status == ImportStatus.RUNNING)
-        .values(status=status, reason=reason, finished_at=now)
+        .values(status=status, reason=reason and clean_text(reason), finished_at=now)
     )
     return conn.execute(statement).rowcount == 1
 

@@ -34,6 +34,15 @@ class ContactsSource:
         self._settings = settings
         self._context = context
 
+    @property
+    def empty_reason(self) -> str:
+        """Why no contact is selected, if none is."""
+        settings = self._settings
+        tags = ", ".join(map(repr, settings.tags))
+        kind = "the tag" if len(settings.tags) == 1 else f"{settings.match} of the tags"
+        chosen = f"no contact has {kind} {tags}" if tags else "the contact book has no contacts"
+        return f"{chosen} without {', '.join(map(repr, settings.without))}" if settings.without else chosen
+
     def read(self) -> Iterator[AudienceRow]:
         settings = self._settings
         return self._context.read_contacts(settings.tags, settings.match, settings.without)

@@ -1,6 +1,6 @@
 """Recipients from a text table, in the CSV dialects that Excel, Google Sheets and databases write.
 
-Hooks: wab_contact_sources. Settings: uploadId, mapping, delimiter, encoding.
+Hooks: wab_contact_sources. Settings: uploadId, mapping, region, delimiter, encoding.
 """
 
 from collections.abc import Generator
@@ -14,10 +14,12 @@ from wabroadcast_core import (
     ContactSource,
     Model,
     Reading,
+    Region,
     SourceContext,
     hookimpl,
     read_table,
 )
+from wabroadcast_plugins.contact_sources.csv_dialect import CYRILLIC, WESTERN
 from wabroadcast_plugins.contact_sources.csv_table import CsvTable
 
 
@@ -29,6 +31,9 @@ class CsvSettings(Model):
         default_factory=dict,
         description="What columns mean: from a header or a position (from 1) to number, name, tags, a variable's name, "
         "or an empty text to ignore the column.",
+    )
+    region: Region | None = Field(
+        None, description="Country of numbers without a country code, as ID; the installation's if not given."
     )
     delimiter: str | None = Field(
         None, min_length=1, max_length=1, description="Character between cells; detected if not given."
@@ -60,27 +65,47 @@ class CsvSource:
     kind: ClassVar[str] = "csv"
     Settings: ClassVar[type[BaseModel]] = CsvSettings
     repeatable: ClassVar[bool] = True
+    empty_reason: ClassVar[str] = "the file has no rows below its header"
 
     def __init__(self, settings: CsvSettings, context: SourceContext) -> None:
         self._settings = settings
         self._context = context
+        self.region = settings.region or context.region
+        """The country of numbers without a country code."""
         self.columns: Columns | None = None
         """The meaning of each column; set when the first row has been read."""
         self.reading: Reading | None = None
         """The delimiter, encoding and header row in use; set at the same moment."""
+        self.notes: list[str] = []
+        """What was assumed about the file; set at the same moment."""
 
     def read(self) -> Generator[AudienceRow, None, None]:
         with self._context.open_upload(self._settings.upload_id) as file:
             table = CsvTable(file, delimiter=self._settings.delimiter, encoding=self._settings.encoding)
             self.columns, rows = read_table(
-                table, region=self._context.region, mapping=self._settings.mapping, shifts=True
+                table,
+                region=self.region,
+                mapping=self._settings.mapping,
+                shifts=True,
+                is_over=self._context.is_over,
             )
             self.reading = Reading(
                 delimiter=table.delimiter,
                 encoding=table.encoding.removesuffix("-sig"),
                 header_row=self.columns.header_number,
             )
+            if self._settings.encoding is None and (note := _encoding_note(table)):
+                self.notes = [note]
             yield from rows
+
+
+def _encoding_note(table: CsvTable) -> str | None:
+    if table.encoding in {WESTERN, CYRILLIC}:
+        return (
+            f"the file is not UTF-8: it was read as {table.encoding}. If letters look wrong, give its encoding, or save"
+            " it as UTF-8"
+        )
+    return None
 
 
 @hookimpl

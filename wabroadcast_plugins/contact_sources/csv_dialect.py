@@ -9,6 +9,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain, islice
@@ -42,6 +43,14 @@ _CONTROL = re.compile(r"[\0-\x08\x0e-\x19\x1c-\x1f]")
 _FEW_CONTROLS = 3  # up to this many, each damages only its row
 _MOST_CONTROLS = 0.02  # more than this share of the bytes as well: the file is of a binary kind
 _MANY_ZEROS, _FEW_ZEROS = 0.4, 0.1  # shares among the bytes at odd or at even positions
+WESTERN, CYRILLIC = "windows-1252", "windows-1251"
+_HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_MOST_RUNS = 10_000
+_LONGEST_WESTERN_RUN = 2  # letters beyond ASCII in a row
+_FEWEST_LETTERS = 8
+_FIRST_LOWER = 0xE0
+_USUAL_CYRILLIC = frozenset("оеаинтрвлс".encode(CYRILLIC))
+_MOSTLY, _NEARLY_ALL = 0.7, 0.9
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
 _NO_ASCII = re.compile(r"[^\0-\x7f]")
 
@@ -146,12 +155,35 @@ def _refuse_other_kinds(head: bytes, *, is_wide: bool) -> None:
 
 
 def _choose_narrow(file: BinaryIO, head: bytes, *, marked: str | None) -> tuple[str, str]:
-    """Choose UTF-8 or Windows-1252. UTF-8 may have a few invalid bytes, as at the end of a file that was cut off."""
+    """Choose UTF-8 or an older encoding. UTF-8 may have a few invalid bytes, as at the end of a file cut off."""
     if _is_utf8(file, head):
         return marked or "utf-8", "strict"
     file.seek(0)
     whole, broken = _count_characters(file)
-    return (marked or "utf-8", ESCAPES) if marked or whole >= broken else ("windows-1252", "replace")
+    if marked or whole >= broken:
+        return marked or "utf-8", ESCAPES
+    file.seek(0)
+    return (CYRILLIC if _is_cyrillic(_read_high_runs(file)) else WESTERN), "replace"
+
+
+def _read_high_runs(file: BinaryIO) -> list[bytes]:
+    """Return the first runs of bytes beyond ASCII; each is a word, or part of one."""
+    chunks = iter(partial(file.read, _CHUNK), b"")
+    return list(islice(chain.from_iterable(map(_HIGH_RUN.findall, chunks)), _MOST_RUNS))
+
+
+def _is_cyrillic(runs: Sequence[bytes]) -> bool:
+    """Return whether text is certainly Cyrillic in Windows-1251.
+
+    Whole words are beyond ASCII then, all but their first letters are in lower case, and the usual letters prevail, as
+    they do not in Greek or Hebrew. In Western text single letters are beyond ASCII.
+    """
+    words = [run for run in runs if len(run) > _LONGEST_WESTERN_RUN]
+    inner = b"".join(word[1:] for word in words)
+    is_long = sum(map(len, words)) > _MOSTLY * sum(map(len, runs)) and len(inner) >= _FEWEST_LETTERS
+    lower = sum(byte >= _FIRST_LOWER for byte in inner)
+    usual = sum(byte in _USUAL_CYRILLIC for byte in inner)
+    return is_long and lower > _NEARLY_ALL * len(inner) and 2 * usual > len(inner)
 
 
 def _is_utf8(file: BinaryIO, head: bytes) -> bool:

@@ -73,6 +73,7 @@ class DatabaseSource:
 
     kind: ClassVar[str] = "database"
     Settings: ClassVar[type[BaseModel]] = DatabaseSettings
+    empty_reason: ClassVar[str] = "the query returned no rows"
     repeatable: ClassVar[bool] = False  # rows may change between two reads; without ORDER BY, their order too
 
     def __init__(self, settings: DatabaseSettings, context: SourceContext) -> None:

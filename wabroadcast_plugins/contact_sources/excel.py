@@ -1,6 +1,6 @@
 """Recipients from a workbook: .xlsx, .xls, .xlsb and .ods.
 
-Hooks: wab_contact_sources. Settings: uploadId, mapping, sheet.
+Hooks: wab_contact_sources. Settings: uploadId, mapping, region, sheet.
 
 A child process opens the workbook, with a limit on memory and time, and streams its rows back.
 
@@ -43,6 +43,7 @@ from wabroadcast_core import (
     Model,
     NoNumbersError,
     Reading,
+    Region,
     SourceContext,
     file_kind,
     hookimpl,
@@ -67,6 +68,9 @@ class ExcelSettings(Model):
         description="What columns mean: from a header or a position (from 1) to number, name, tags, a variable's name, "
         "or an empty text to ignore the column.",
     )
+    region: Region | None = Field(
+        None, description="Country of numbers without a country code, as ID; the installation's if not given."
+    )
     sheet: str | int | None = Field(
         None,
         description="Name or position (from 1) of the sheet; if not given, the first visible one with phone numbers.",
@@ -79,10 +83,13 @@ class ExcelSource:
     kind: ClassVar[str] = "excel"
     Settings: ClassVar[type[BaseModel]] = ExcelSettings
     repeatable: ClassVar[bool] = True
+    empty_reason: ClassVar[str] = "the file has no rows below its header"
 
     def __init__(self, settings: ExcelSettings, context: SourceContext) -> None:
         self._settings = settings
         self._context = context
+        self.region = settings.region or context.region
+        """The country of numbers without a country code."""
         self.columns: Columns | None = None
         """The meaning of each column; set when the first row has been read."""
         self.reading: Reading | None = None
@@ -114,7 +121,9 @@ class ExcelSource:
             raise first_error
 
     def _read_sheet(self, sheet: "_Sheet") -> Iterator[AudienceRow]:
-        self.columns, rows = read_table(sheet.rows, region=self._context.region, mapping=self._settings.mapping)
+        self.columns, rows = read_table(
+            sheet.rows, region=self.region, mapping=self._settings.mapping, is_over=self._context.is_over
+        )
         self.reading = Reading(sheet=sheet.name, header_row=self.columns.header_number)
         return rows
 

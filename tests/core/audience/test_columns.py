@@ -348,3 +348,37 @@ def _read(rows: list[list[str]], mapping: dict[str, str] | None = None) -> list[
     columns, read = read_table(enumerate(rows, 1), region="ID", mapping=mapping)
     assert isinstance(columns, Columns)
     return list(read)
+
+
+@pytest.mark.parametrize("role", ["Number", "NUMBER", " number "])
+def test_a_mapped_role_is_read_in_any_case(role: str) -> None:
+    columns = find_columns([["A", "B"], [PHONE, "x"]], region="ID", mapping={"A": role, "B": "Name"})
+
+    assert (columns.numbers.columns, columns.names) == ((0,), (1,))
+
+
+@pytest.mark.parametrize(
+    ("header", "slug"),
+    [
+        pytest.param("\u0928\u093e\u092e", "\u0928\u093e\u092e", id="vowel-signs"),
+        pytest.param("\u0928\u093e\u092e - A", "\u0928\u093e\u092e_a", id="a-separator-after-a-sign"),
+        pytest.param("\u0e17\u0e35\u0e48 \u0e41", "\u0e17\u0e35\u0e48_\u0e41", id="tone-marks"),
+        pytest.param("Caf\xe9 -- no.", "cafe_no", id="accents"),
+        pytest.param("\u093e", "", id="a-sign-alone"),
+    ],
+)
+def test_a_slug_keeps_the_signs_of_a_word(header: str, slug: str) -> None:
+    assert make_slug(header) == slug
+
+
+@pytest.mark.parametrize(
+    ("cell", "tags"),
+    [
+        pytest.param('["vip"]', ["vip"], id="one"),
+        pytest.param('["vip", "lama; baru"]', ["vip", "lama", "baru"], id="several"),
+        pytest.param('["vip"', ['["vip"'], id="no-list"),
+        pytest.param("[1, 2]", ["[1", "2]"], id="not-of-texts"),
+    ],
+)
+def test_a_json_list_of_tags_is_read(cell: str, tags: list[str]) -> None:
+    assert split_tags(cell) == tags

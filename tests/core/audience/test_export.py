@@ -41,9 +41,9 @@ def test_every_contact_is_a_row_and_every_variable_a_column(broadcaster: Broadca
 
     assert table(broadcaster) == [
         ["number", "name", "tags", "aktif", "kosong", "kota", "{{ orderId }}", "poin"],
-        ["+6281200000001", "Budi", "lama, vip", "", "", "", "", ""],
-        ["+6281200000002", "", "", "True", "", "Solo", "", "7"],
-        ["+6281200000003", "", "", "", "", "", "A1", ""],
+        ["+62 8120 0000 001", "Budi", "lama, vip", "", "", "", "", ""],
+        ["+62 8120 0000 002", "", "", "True", "", "Solo", "", "7"],
+        ["+62 8120 0000 003", "", "", "", "", "", "A1", ""],
     ]
 
 
@@ -58,7 +58,7 @@ def test_a_file_has_the_contacts_that_the_list_shows(broadcaster: Broadcaster, m
     assert [row[1] for row in table(broadcaster, tag="even")[1:]] == ["Orang 0", "Orang 2", "Orang 4", "Orang 6"]
     assert table(broadcaster, tag="even", query="ang 4") == [
         ["number", "name", "tags", "v4"],
-        ["+6281200000004", "Orang 4", "even", "x"],
+        ["+62 8120 0000 004", "Orang 4", "even", "x"],
     ]
     assert table(broadcaster, tag="gone") == [["number", "name", "tags"]]
 
@@ -69,9 +69,9 @@ def test_no_cell_is_a_formula_and_the_number_keeps_its_plus(broadcaster: Broadca
     (row,) = table(broadcaster)[1:]
     book = openpyxl.load_workbook(io.BytesIO(b"".join(broadcaster.contacts.export("xlsx"))))
 
-    assert row == ["+6281200000001", "'=1+1", "'-x", "'@b"]
+    assert row == ["+62 8120 0000 001", "'=1+1", "'-x", "'@b"]
     cells = next(book.worksheets[0].iter_rows(min_row=2))
-    assert [cell.value for cell in cells] == row
+    assert [cell.value for cell in cells] == ["+6281200000001", *row[1:]]
     assert {cell.data_type for cell in cells} == {"s"}
 
 
@@ -84,8 +84,8 @@ def test_of_too_many_variables_for_a_file_the_most_frequent_are_exported(
 
     assert table(broadcaster) == [
         ["number", "name", "tags", "a", "c"],
-        ["+6281200000001", "", "a", "1", "2"],
-        ["+6281200000002", "", "", "", "4"],
+        ["+62 8120 0000 001", "", "a", "1", "2"],
+        ["+62 8120 0000 002", "", "", "", "4"],
     ]
     assert "the 2 most frequent are exported" in caplog.text
     caplog.clear()

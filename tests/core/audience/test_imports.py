@@ -21,11 +21,13 @@ from wabroadcast_core import AudienceRow, FileError, InvalidInputError, NotFound
 from wabroadcast_core.audience.import_rows import MOST_CHARACTERS, ContactReader
 from wabroadcast_core.audience.imports import run_import
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.models.contact import ImportReport
+from wabroadcast_core.models.contact import ImportReport, ImportStatus
+from wabroadcast_core.store import imports as import_store
 from wabroadcast_core.testing import gateway as gateway_plugin
 from wabroadcast_core.testing import senders as null_plugin
 from wabroadcast_core.worker import Worker
 
+ID = '{"region": "ID"}'  # the options of an import, as they are stored
 SMALL_FILE = "Nama;No. HP;Kota;Tag\nBudi;0812-3456-7890;Bandung;vip, lama\nSiti;+62 813 1111 2222;Bogor;\n"
 
 
@@ -500,3 +502,42 @@ def test_closing_stops_an_import_after_its_chunk_and_the_next_run_continues_it(s
 
     assert left.rows < 5_000
     assert (report.status, report.rows, report.created) == ("done", 5_000, 5_000)
+
+
+# --- bytes that are no characters ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param(b"\xd5\xa7xx#?\xff\n", id="alone"),
+        pytest.param(b"nama\xc3\xa9,no\xff\n0812,x\n", id="above-no-numbers"),
+    ],
+)
+def test_an_import_without_numbers_ends_whatever_bytes_its_header_has(broadcaster: Broadcaster, header: bytes) -> None:
+    with pytest.raises(FileError, match="no column holds phone numbers") as refused:
+        broadcaster.contacts.import_file(upload(broadcaster, header))
+    with pytest.raises(FileError, match="no column holds phone numbers"):
+        broadcaster.contacts.import_file(upload(broadcaster, header), dry_run=True)
+
+    assert str(refused.value).encode()
+
+
+def test_a_bad_byte_in_a_header_stays_in_its_title(broadcaster: Broadcaster) -> None:
+    data = b"nama\xc3\xa9,no\xff\nBudi,081200001001\n"
+
+    dry_run = broadcaster.contacts.import_file(upload(broadcaster, data), dry_run=True)
+    report = broadcaster.contacts.import_file(upload(broadcaster, data))
+
+    assert (dry_run.created, report.status, report.created) == (1, "done", 1)
+    assert report.columns.keys() == dry_run.columns.keys() == {"nama\xe9", "no?"}
+    assert report.model_dump_json()
+
+
+def test_an_import_ends_with_a_reason_that_cannot_be_stored_as_it_is(broadcaster: Broadcaster) -> None:
+    with broadcaster.context.database.write() as conn:
+        import_store.insert_import(conn, "a", upload_id="b", filename=None, options=ID, now=0)
+        import_store.begin_import(conn, "a")
+        import_store.end_import(conn, "a", present=0, status=ImportStatus.FAILED, reason="half \udcff, NUL \0", now=1)
+
+    assert broadcaster.contacts.import_report("a").reason == "half ?, NUL \N{REPLACEMENT CHARACTER}"

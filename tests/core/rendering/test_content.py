@@ -267,3 +267,24 @@ def test_a_key_of_half_a_character_is_refused() -> None:
 
     with pytest.raises(TemplateError, match="half a character"):
         compile_content(TemplateContent(type="template", template=template))
+
+
+@pytest.mark.parametrize(
+    ("variables", "rendered"),
+    [
+        pytest.param({"kode": "a"}, "a", id="other-case"),
+        pytest.param({"Kode": "a"}, "a", id="other-case-in-the-data"),
+        pytest.param({"KODE": "b", "kode": "a"}, "b", id="exact-first"),
+    ],
+)
+def test_a_variable_is_found_whatever_its_case(variables: dict[str, Scalar], rendered: str) -> None:
+    content = compile_content(TextContent(type="text", text="{{ KODE }}"))
+
+    assert content.render(number="+62", name=None, variables=variables).text == rendered
+
+
+def test_a_name_that_may_mean_two_variables_is_missing() -> None:
+    content = compile_content(TextContent(type="text", text="{{ KODE }}"))
+
+    with pytest.raises(MissingVariable, match="there are number, kode, Kode"):
+        content.render(number="+62", name=None, variables={"kode": "a", "Kode": "b"})

@@ -188,8 +188,8 @@ def test_contacts_are_exported_as_csv_and_as_a_workbook(idle_api: Any) -> None:
     assert text.headers["content-disposition"] == 'attachment; filename="contacts.csv"'
     assert text.content.decode("utf-8-sig").splitlines() == [
         "number,name,tags,kode",
-        "+6281200001001,Budi,vip,A1",
-        "+6281200001002,'=Siti,,",
+        "+62 8120 0001 001,Budi,vip,A1",
+        "+62 8120 0001 002,'=Siti,,",
     ]
     assert book.headers["content-disposition"] == 'attachment; filename="contacts.xlsx"'
     (sheet,) = openpyxl.load_workbook(io.BytesIO(book.content)).worksheets

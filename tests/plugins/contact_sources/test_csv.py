@@ -73,6 +73,34 @@ def test_the_delimiter_is_the_one_that_makes_equal_rows(data: str, delimiter: st
     assert CsvTable(io.BytesIO(data.encode())).delimiter == delimiter
 
 
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        pytest.param(
+            "\u0418\u0432\u0430\u043d \u041f\u0435\u0442\u0440\u043e\u0432\u0438\u0447", "windows-1251", id="cyrillic"
+        ),
+        pytest.param("Andr\xe9, Zo\xeb, Fran\xe7ois, J\xfcrgen Gro\xdf, A\xf1o", "windows-1252", id="western"),
+        pytest.param("\xc5\xc4\xd6 \xc4\xd6\xc5 \xe4\xf6\xe5\xe4\xf6", "windows-1252", id="many-western-letters"),
+    ],
+)
+def test_an_older_encoding_is_assumed_and_reported(name: str, encoding: str) -> None:
+    source = source_of(f'Nama,HP\n"{name}",081234567890\n'.encode(encoding))
+
+    (row,) = source.read()
+
+    assert row.name == name
+    assert f"read as {encoding}. If letters look wrong, give its encoding" in source.notes[0]
+
+
+@pytest.mark.parametrize(("data", "settings"), [("\xe9", {}), ("\xe9".encode("cp1252"), {"encoding": "cp1252"})])
+def test_nothing_is_reported_of_an_encoding_that_is_sure(data: str | bytes, settings: dict[str, str]) -> None:
+    source = source_of(b"Nama,HP\n" + (data.encode() if isinstance(data, str) else data) + b",0812345678\n", **settings)
+
+    list(source.read())
+
+    assert source.notes == []
+
+
 def test_a_name_in_windows_1252_at_the_very_end_is_read_right() -> None:
     data = b"Nama,HP\n" + b"Budi,08123456789\n" * 100_000 + "André,08123456789\n".encode("cp1252")
 
@@ -445,4 +473,8 @@ def context_of(open_upload: Callable[[str], Any]) -> SourceContext:
 
 
 def read(data: bytes, **settings: str) -> list[AudienceRow]:
-    return list(CsvSource(CsvSettings.model_validate({"uploadId": "x", **settings}), context(data)).read())
+    return list(source_of(data, **settings).read())
+
+
+def source_of(data: bytes, **settings: str) -> CsvSource:
+    return CsvSource(CsvSettings.model_validate({"uploadId": "x", **settings}), context(data))
