@@ -5,7 +5,7 @@ from alembic import op
 
 from wabroadcast_core.store.search import fold
 
-revision = "0007"
+revision = "0006"
 down_revision = "0005"
 
 ROWS = 5_000
