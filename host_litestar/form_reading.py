@@ -41,7 +41,9 @@ class FormFields:
         """Return the fields of a form's dataclass. A field may be repeated if its type has a list."""
         hints = get_type_hints(form)
         files = {name for name, hint in hints.items() if hint is UploadFile}
-        lists = {name for name, hint in hints.items() if any(get_origin(one) is list for one in (hint, *get_args(hint)))}
+        lists = {
+            name for name, hint in hints.items() if any(get_origin(one) is list for one in (hint, *get_args(hint)))
+        }
         return cls(frozenset(files), frozenset(lists), frozenset(hints) - files)
 
 
