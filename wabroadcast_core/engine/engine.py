@@ -12,8 +12,8 @@ import redis
 from wabroadcast_core.background import RETRY_SECONDS
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import listen
-from wabroadcast_core.engine.loop_lag import LoopLag
 from wabroadcast_core.engine.parts import EngineParts
+from wabroadcast_core.engine.turn_limit import TurnLimit
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.recovery.intents import SealedError
 from wabroadcast_core.redis_access.probe import describe_failure
@@ -21,7 +21,6 @@ from wabroadcast_core.redis_access.probe import describe_failure
 log = logging.getLogger(__name__)
 
 AWAY = (UnavailableError, redis.RedisError)
-FEW_TURNS = 8  # so many are taken whatever the lag of the event loop: it may have other reasons
 
 
 class Engine:
@@ -31,7 +30,7 @@ class Engine:
         self._context = context
         self._settings = context.settings
         self._parts = EngineParts(context)
-        self._lag = LoopLag()
+        self._turn_limit = TurnLimit(context.settings.turns)
         self.clock = self._parts.clock
 
     @property
@@ -40,9 +39,9 @@ class Engine:
         return len(self._parts.turns)
 
     @property
-    def is_crowded(self) -> bool:
-        """Whether the event loop falls behind with the turns that are under way, so that more would do harm."""
-        return self._lag.is_high and self.turns >= FEW_TURNS
+    def most_turns(self) -> int:
+        """How many turns can be under way at present without keeping each other from their slots."""
+        return self._turn_limit.value
 
     @property
     def is_redis_away(self) -> bool:
@@ -84,7 +83,7 @@ class Engine:
             what="listening to announcements",
         )
         keep(parts.redis_return.watch, what="watching Redis")
-        keep(self._lag.watch, what="measuring the event loop's lag")
+        keep(lambda: self._turn_limit.follow(lambda: self.turns), what="limiting the turns")
         keep(self._keep_lease, what="keeping the lease")
         for work, what in (
             (self._recover, "recovery"),

@@ -7,6 +7,7 @@ import logging
 import resource
 import sys
 import threading
+from collections import deque
 
 from wabroadcast_core.background import cancel_all
 from wabroadcast_core.context import Context
@@ -31,10 +32,10 @@ class EngineLoop:
     def __init__(self, context: Context) -> None:
         sys.setswitchinterval(SWITCH_SECONDS)
         _allow_open_files()
-        self._capacity = context.settings.turns
         self._loop = asyncio.new_event_loop()
         self._engine: Engine | None = None
         self._built = threading.Event()
+        self._starting: deque[int] = deque()  # connections whose turns the loop is to start
         self.has_failed = False  # the engine could not start; the reason is in the log
         self._thread = threading.Thread(target=self._run, args=(context,), name="wabroadcast-loop", daemon=True)
         self._restart_seconds = context.settings.loop_restart_seconds
@@ -50,20 +51,20 @@ class EngineLoop:
 
     @property
     def turns(self) -> int:
-        """How many turns are running."""
-        return self._engine.turns if self._engine is not None else 0
+        """How many turns are running, or wait for the loop to start them."""
+        return len(self._starting) + (self._engine.turns if self._engine is not None else 0)
 
     @property
     def has_capacity(self) -> bool:
         """Whether this process can run another turn. If not, its Huey threads leave the work to other processes.
 
         While Redis takes no calls they do not read the queue: the engine finds out when it does again. While the event
-        loop falls behind, further turns would keep the others from their slots.
+        loop falls behind, it has no capacity for further turns either.
         """
         if self.has_failed or self._watchdog.is_held:
             return False
         engine = self._engine
-        return engine is None or not (engine.is_redis_away or engine.is_crowded or engine.turns >= self._capacity)
+        return engine is None or not (engine.is_redis_away or self.turns >= engine.most_turns)
 
     @property
     def fault(self) -> str | None:
@@ -88,7 +89,8 @@ class EngineLoop:
     def start_turn(self, connection_id: int) -> None:
         """Start a turn of a connection."""
         if self._engine is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._engine.start_turn, connection_id)
+            self._starting.append(connection_id)
+            self._loop.call_soon_threadsafe(self._start_next)
 
     def process_webhooks(self, connection_id: int) -> None:
         """Start to process the stored webhook calls of a connection."""
@@ -116,6 +118,11 @@ class EngineLoop:
         self._loop.call_soon_threadsafe(self._loop.stop)
         ending.result()
         return True
+
+    def _start_next(self) -> None:
+        connection_id = self._starting.popleft()
+        if self._engine is not None:
+            self._engine.start_turn(connection_id)
 
     def _run(self, context: Context) -> None:
         asyncio.set_event_loop(self._loop)

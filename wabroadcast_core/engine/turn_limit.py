@@ -1,0 +1,49 @@
+"""How many turns a worker process runs at once: fewer while its event loop falls behind.
+
+Turns that wait for a crowded loop miss their slots, give their messages back and claim them again: with more turns each
+does less, in the end nothing. The limit therefore rises slowly and falls fast, as TCP's window does. Turns beyond it
+are left to other processes, or wait in the queue.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+PERIOD: Final = 0.02  # seconds between two measurements
+LAGGING: Final = 0.05  # seconds by which a timer is late: well below what a message may be late for its slot
+FALL: Final = 0.7  # what is left of the turns after each measurement of a loop that lags
+LEAST: Final = 8  # turns, whatever the lag: it may have other reasons
+FIRST: Final = 64  # turns, until the first measurements
+
+
+class TurnLimit:
+    """The limit of one event loop.
+
+    :param most: is never exceeded.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.value = min(most, FIRST)
+
+    async def follow(self, turns: Callable[[], int]) -> None:
+        """Measure how late the loop's timers are, and move the limit, until cancelled.
+
+        :param turns: returns how many turns are under way.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + PERIOD
+            await asyncio.sleep(PERIOD)
+            self.learn(turns(), lag=loop.time() - due)
+
+    def learn(self, turns: int, *, lag: float) -> None:
+        """Move the limit after one measurement.
+
+        :param turns: under way.
+        :param lag: seconds by which a timer was late.
+        """
+        if lag > LAGGING:
+            self.value = min(self._most, max(LEAST, int(FALL * min(turns, self.value))))
+        elif turns >= self.value:
+            self.value = min(self._most, self.value + 1)
