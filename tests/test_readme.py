@@ -165,6 +165,6 @@ def test_the_table_of_settings_is_current() -> None:
 
 
 def test_every_command_is_in_the_readme() -> None:
-    from host_litestar.cli import cli
+    from host_litestar.cli import COMMANDS
 
-    assert {name for name in cli.commands if f"`{name}" not in README} == set()
+    assert {name for name in COMMANDS if f"`{name}" not in README} == set()

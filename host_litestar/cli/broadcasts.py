@@ -10,7 +10,6 @@ from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.output import json_option, print_json, print_table
 from host_litestar.cli.progress import describe_progress, report
 from host_litestar.cli.send import watch
-from wabroadcast_core.models.broadcast import BroadcastProgress
 from wabroadcast_core.models.status import BroadcastStatus, Priority
 
 job_argument = click.argument("job_id", metavar="JOB")
@@ -54,7 +53,7 @@ def status(job_id: str, *, keep_watching: bool, as_json: bool) -> int:
         if as_json:
             print_json(client.call("GET", f"{_path(job_id)}/status"))
             return 0
-        progress: BroadcastProgress = client.status(job_id)
+        progress = client.status(job_id)
         click.echo(f"{progress.status.value}: {describe_progress(progress)}")
         report(client, progress, console=console)
     return 0
@@ -113,6 +112,3 @@ def _job_row(job: dict[str, Any]) -> tuple[object, ...]:
 
 def _path(job_id: str) -> str:
     return f"/broadcast/{quote(job_id, safe='')}"
-
-
-COMMANDS = (jobs, status, pause, resume, cancel, retry)

@@ -5,17 +5,18 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import httpx
 
 from host_litestar.cli.errors import RefusedError, UnreachableError
-from wabroadcast_core.models.broadcast import BroadcastProgress, BroadcastSummary
-from wabroadcast_core.models.message import MessageView
-from wabroadcast_core.models.page import CursorPage
-from wabroadcast_core.models.preview import Preview
-from wabroadcast_core.models.upload import UploadView
+
+if TYPE_CHECKING:
+    from wabroadcast_core.models.broadcast import BroadcastProgress, BroadcastSummary
+    from wabroadcast_core.models.message import MessageView
+    from wabroadcast_core.models.preview import Preview
+    from wabroadcast_core.models.upload import UploadView
 
 DEFAULT_URL = "http://127.0.0.1:3004"
 TIMEOUT = httpx.Timeout(30, read=120)  # seconds
@@ -99,29 +100,40 @@ class Client:
                 "see the server's log, then try again"
             ) from error
 
-    def upload(self, path: Path) -> UploadView:
+    def upload(self, path: Path) -> "UploadView":
         """Upload a file."""
+        from wabroadcast_core.models.upload import UploadView
+
         with path.open("rb") as file:
             return UploadView.model_validate(self.call("POST", "/uploads", files={"file": (path.name, file)}))
 
-    def preview(self, draft: Mapping[str, Any]) -> Preview:
+    def preview(self, draft: Mapping[str, Any]) -> "Preview":
         """Preview a submit of this draft."""
+        from wabroadcast_core.models.preview import Preview
+
         return Preview.model_validate(self.call("POST", "/broadcast/preview", json=dict(draft)))
 
-    def submit(self, draft: Mapping[str, Any], *, key: str) -> BroadcastSummary:
+    def submit(self, draft: Mapping[str, Any], *, key: str) -> "BroadcastSummary":
         """Submit a broadcast.
 
         :param key: the idempotency key.
         """
+        from wabroadcast_core.models.broadcast import BroadcastSummary
+
         response = self.call("POST", "/broadcast", json=dict(draft), headers={"Idempotency-Key": key})
         return BroadcastSummary.model_validate(response)
 
-    def status(self, job_id: str) -> BroadcastProgress:
+    def status(self, job_id: str) -> "BroadcastProgress":
         """Return the progress of a broadcast."""
+        from wabroadcast_core.models.broadcast import BroadcastProgress
+
         return BroadcastProgress.model_validate(self.call("GET", f"/broadcast/{quote(job_id, safe='')}/status"))
 
-    def messages(self, job_id: str, *, status: str, limit: int) -> list[MessageView]:
+    def messages(self, job_id: str, *, status: str, limit: int) -> "list[MessageView]":
         """Return the first messages of a broadcast that have this status."""
+        from wabroadcast_core.models.message import MessageView
+        from wabroadcast_core.models.page import CursorPage
+
         path = f"/broadcast/{quote(job_id, safe='')}/messages"
         response = self.call("GET", path, params={"status": status, "limit": limit})
         return CursorPage[MessageView].model_validate(response).items

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import rich_click as click
@@ -10,7 +10,9 @@ import rich_click as click
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.contact_file import as_form, contact_file, reading_options
 from host_litestar.cli.output import json_option, print_json, print_table
-from wabroadcast_core.models.contact import OPEN_IMPORTS, ImportReport
+
+if TYPE_CHECKING:
+    from wabroadcast_core.models.contact import ImportReport
 
 POLL_SECONDS = 1.0
 FORMATS = {".csv": "csv", ".xlsx": "xlsx"}
@@ -30,6 +32,8 @@ def import_contacts(file: Path, tags: tuple[str, ...], *, dry_run: bool, **choic
 
     Exit status: 0 if every row was accepted, 1 if some rows were rejected, 2 if the command failed.
     """
+    from wabroadcast_core.models.contact import OPEN_IMPORTS, ImportReport
+
     form = {"tags": ",".join(tags), "dryRun": str(dry_run).lower(), **as_form(choices)}
     with Client() as client, file.open("rb") as content:
         response = client.call("POST", "/contacts/import", data=form, files={"file": (file.name, content)})
@@ -42,7 +46,9 @@ def import_contacts(file: Path, tags: tuple[str, ...], *, dry_run: bool, **choic
     return 1 if report.rejected or report.status == "failed" else 0
 
 
-def _print_reading(report: ImportReport) -> None:
+def _print_reading(report: "ImportReport") -> None:
+    from wabroadcast_core.models.contact import OPEN_IMPORTS
+
     reading = report.reading.model_dump(exclude_none=True, by_alias=False) if report.reading else {}
     for name, value in reading.items():
         click.echo(f"{name.replace('_', ' ')}: {value!r}")
@@ -57,7 +63,7 @@ def _print_reading(report: ImportReport) -> None:
         click.echo("the file is long: only its first rows were read")
 
 
-def _print_report(report: ImportReport) -> None:
+def _print_report(report: "ImportReport") -> None:
     if report.reason:
         click.echo(f"the file could not be read to its end: {report.reason}")
     click.echo(f"{report.rows} rows: {report.created} created, {report.updated} updated, {report.rejected} rejected")
@@ -182,6 +188,3 @@ def export(file: Path, **filters: str | None) -> None:
 
 def _path(number: str) -> str:
     return f"/contacts/{quote(number, safe='')}"
-
-
-COMMANDS = (import_contacts, contacts)

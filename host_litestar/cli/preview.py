@@ -1,11 +1,14 @@
 """The output of ``send --preview``."""
 
+from typing import TYPE_CHECKING
+
 import rich_click as click
 
-from wabroadcast_core.models.preview import Preview, PreviewMessage
+if TYPE_CHECKING:
+    from wabroadcast_core.models.preview import Preview, PreviewMessage
 
 
-def show_preview(preview: Preview) -> int:
+def show_preview(preview: "Preview") -> int:
     """Print a preview.
 
     :returns: the exit status: 0 if every recipient would get a message, 1 otherwise.
@@ -25,7 +28,7 @@ def show_preview(preview: Preview) -> int:
     return 0 if preview.sendable == preview.total > 0 else 1
 
 
-def _show_message(message: PreviewMessage) -> None:
+def _show_message(message: "PreviewMessage") -> None:
     click.echo(f"to {message.number}{f' ({message.name})' if message.name else ''}:")
     for line in (message.text or "").splitlines():
         click.echo(f"  {line}")

@@ -5,17 +5,18 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from host_litestar.cli.errors import UnreachableError
-from wabroadcast_core.models.broadcast import BroadcastProgress, BroadcastSummary
-from wabroadcast_core.models.message import MessageView
-from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus
-from wabroadcast_core.models.upload import UploadView
+
+if TYPE_CHECKING:
+    from wabroadcast_core.models.broadcast import BroadcastProgress, BroadcastSummary
+    from wabroadcast_core.models.message import MessageView
+    from wabroadcast_core.models.preview import Preview
+    from wabroadcast_core.models.upload import UploadView
 
 POLL_SECONDS = 0.25
 LINE_SECONDS = 5.0  # least time between two plain lines
@@ -28,14 +29,14 @@ _NOT_SENT = ("failed", "unknown", "skipped", "cancelled")
 class Backend(Protocol):
     """What ``send`` works with: a server, or a broadcaster in this process."""
 
-    def upload(self, path: Path) -> UploadView: ...
-    def preview(self, draft: dict[str, Any]) -> Preview: ...
-    def submit(self, draft: dict[str, Any], *, key: str) -> BroadcastSummary: ...
-    def status(self, job_id: str) -> BroadcastProgress: ...
-    def messages(self, job_id: str, *, status: str, limit: int) -> list[MessageView]: ...
+    def upload(self, path: Path) -> "UploadView": ...
+    def preview(self, draft: dict[str, Any]) -> "Preview": ...
+    def submit(self, draft: dict[str, Any], *, key: str) -> "BroadcastSummary": ...
+    def status(self, job_id: str) -> "BroadcastProgress": ...
+    def messages(self, job_id: str, *, status: str, limit: int) -> "list[MessageView]": ...
 
 
-def follow(backend: Backend, job_id: str, *, console: Console) -> BroadcastProgress:
+def follow(backend: Backend, job_id: str, *, console: Console) -> "BroadcastProgress":
     """Show the progress of a broadcast until it has ended or is paused.
 
     :returns: the last progress.
@@ -44,11 +45,13 @@ def follow(backend: Backend, job_id: str, *, console: Console) -> BroadcastProgr
     """
     if not console.is_terminal:
         return _poll(backend, job_id, show=_PlainLines(console).show)
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[facts]}"))
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("preparing", total=None, facts="")
 
-        def show(progress: BroadcastProgress) -> None:
+        def show(progress: "BroadcastProgress") -> None:
             total = progress.total or None if progress.prepared else None
             done = round(progress.progress * progress.total)
             bar.update(
@@ -58,7 +61,7 @@ def follow(backend: Backend, job_id: str, *, console: Console) -> BroadcastProgr
         return _poll(backend, job_id, show=show)
 
 
-def describe_progress(progress: BroadcastProgress) -> str:
+def describe_progress(progress: "BroadcastProgress") -> str:
     """Return counts by status, the rate and the time left as one line."""
     counts = progress.counts.model_dump()
     parts = [f"{counts[name]} {name}" for name in _SHOWN if counts[name]] or ["nothing sent yet"]
@@ -78,7 +81,7 @@ def describe_seconds(seconds: float) -> str:
     return f"{minutes} min {left % 60} s" if minutes else f"{left} s"
 
 
-def report(backend: Backend, progress: BroadcastProgress, *, console: Console) -> None:
+def report(backend: Backend, progress: "BroadcastProgress", *, console: Console) -> None:
     """Print the result of a broadcast: how many messages were sent, which were not, and why."""
     print_line = _plain_printer(console)
     print_line(f"{progress.counts.sent} of {progress.total} sent")
@@ -108,12 +111,12 @@ def _list_messages(
         print_line(f"    and {total - MOST_LISTED} more {status}")
 
 
-def _position_of(message: MessageView) -> int:
+def _position_of(message: "MessageView") -> int:
     """Return the position in the audience, from 1. A message id ends with the position from 0."""
     return int(message.message_id.rpartition("-")[2]) + 1
 
 
-def _poll(backend: Backend, job_id: str, *, show: Callable[[BroadcastProgress], None]) -> BroadcastProgress:
+def _poll(backend: Backend, job_id: str, *, show: Callable[["BroadcastProgress"], None]) -> "BroadcastProgress":
     answered_at = time.monotonic()
     while True:
         try:
@@ -137,7 +140,7 @@ class _PlainLines:
         self._last = ""
         self._next_at = 0.0
 
-    def show(self, progress: BroadcastProgress) -> None:
+    def show(self, progress: "BroadcastProgress") -> None:
         line = f"{progress.status.value}: {describe_progress(progress)}"
         ended = progress.status in ENDED_BROADCASTS
         if line != self._last and (ended or time.monotonic() >= self._next_at):

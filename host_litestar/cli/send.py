@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import rich_click as click
 from rich.console import Console
@@ -17,8 +17,10 @@ from host_litestar.cli.moments import MomentType, describe_moment
 from host_litestar.cli.preview import show_preview
 from host_litestar.cli.progress import Backend, follow, report
 from host_litestar.cli.server import data_dir_option, read_settings
-from wabroadcast_core.models.broadcast import BroadcastProgress
 from wabroadcast_core.models.status import BroadcastStatus, Priority
+
+if TYPE_CHECKING:
+    from wabroadcast_core.models.broadcast import BroadcastProgress
 
 
 class RateType(click.ParamType[dict[str, float]]):
@@ -197,10 +199,7 @@ def watch(backend: Backend, job_id: str, *, console: Console, local: bool) -> in
     return 0 if _all_sent(progress) else 1
 
 
-def _all_sent(progress: BroadcastProgress) -> bool:
+def _all_sent(progress: "BroadcastProgress") -> bool:
     sent = progress.counts.sent
     # an empty audience is not a success
     return progress.status == BroadcastStatus.COMPLETED and sent == progress.total > 0
-
-
-COMMANDS = (send,)
