@@ -18,6 +18,8 @@ COMMANDS = {
     "send": "send:send",
     "jobs": "broadcasts:jobs",
     "status": "broadcasts:status",
+    "messages": "messages:messages",
+    "batches": "broadcasts:batches",
     "pause": "broadcasts:pause",
     "resume": "broadcasts:resume",
     "cancel": "broadcasts:cancel",

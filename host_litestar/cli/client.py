@@ -129,13 +129,14 @@ class Client:
 
         return BroadcastProgress.model_validate(self.call("GET", f"/broadcast/{quote(job_id, safe='')}/status"))
 
-    def messages(self, job_id: str, *, status: str, limit: int) -> "list[MessageView]":
+    def messages(self, job_id: str, *, status: str, limit: int, with_rows: bool = False) -> "list[MessageView]":
         """Return the first messages of a broadcast that have this status."""
         from wabroadcast_core.models.message import MessageView
         from wabroadcast_core.models.page import CursorPage
 
         path = f"/broadcast/{quote(job_id, safe='')}/messages"
-        response = self.call("GET", path, params={"status": status, "limit": limit})
+        parameters = {"status": status, "limit": limit, "withRows": str(with_rows).lower()}
+        response = self.call("GET", path, params=parameters)
         return CursorPage[MessageView].model_validate(response).items
 
 

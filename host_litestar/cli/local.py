@@ -56,6 +56,7 @@ class LocalBackend:
         """Return the progress of a broadcast."""
         return self._broadcaster.status(job_id)
 
-    def messages(self, job_id: str, *, status: str, limit: int) -> list[MessageView]:
+    def messages(self, job_id: str, *, status: str, limit: int, with_rows: bool = False) -> list[MessageView]:
         """Return the first messages of a broadcast that have this status."""
-        return self._broadcaster.messages(job_id, status=MessageStatus(status), limit=limit).items
+        found = self._broadcaster.messages(job_id, status=MessageStatus(status), limit=limit, with_rows=with_rows)
+        return found.items

@@ -56,12 +56,14 @@ def list_broadcasts(
     rank: int | None = None,
     connection_name: str | None = None,
     query: str | None = None,
+    id_prefix: str | None = None,
     offset: int = 0,
     limit: int = 50,
 ) -> tuple[Sequence[RowMapping], int]:
     """Return a page of broadcasts, newest first.
 
     :param query: part of a name, or the beginning of a job id.
+    :param id_prefix: the beginning of a job id.
     :returns: the rows of the page, and the total number of rows.
     """
     chosen: Select[Any] = select(broadcasts)
@@ -72,6 +74,8 @@ def list_broadcasts(
     if query:
         named = Folded(broadcasts.c.name).contains(fold(query), autoescape=True)
         chosen = chosen.where(named | broadcasts.c.job_id.startswith(query.lower(), autoescape=True))
+    if id_prefix:
+        chosen = chosen.where(broadcasts.c.job_id.startswith(id_prefix.lower(), autoescape=True))
     if connection_name is not None:
         pool = (
             select(broadcast_connections.c.broadcast_id)
