@@ -34,7 +34,7 @@ def test_send_delivers_and_prints_the_result(server: Any) -> None:
 
 def test_send_lists_the_messages_that_were_not_sent_and_exits_with_1(server: Any, tmp_path: Path) -> None:
     file = write_contacts(
-        tmp_path, "Budi;0812-0000-1001;A", "Budi lagi;+62 812-0000-1001;B", "Salah;12;C", "Tolak;081234560003;D"
+        tmp_path, "Budi;0812-0000-1001;A", "Budi lagi;+62 812-0000-1001;B", "Salah;12;C", "Tolak;+18675550103;D"
     )
 
     done = server.command("send", str(file), "--message", TEXT)
@@ -87,7 +87,7 @@ def test_a_broadcast_is_paused_resumed_cancelled_and_shown(server: Any) -> None:
 
 
 def test_failed_messages_are_retried(server: Any, tmp_path: Path) -> None:
-    file = write_contacts(tmp_path, "Tolak;081234560003;D")
+    file = write_contacts(tmp_path, "Tolak;+18675550103;D")
     job_id = server.command("send", str(file), "-m", "hi").stdout.split()[1]
 
     again = server.command("retry", job_id)
