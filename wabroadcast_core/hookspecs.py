@@ -130,6 +130,7 @@ class Capabilities:
     ban_risk: bool = False  # an unofficial gateway: a human pace is on by default
     client_message_ids: bool = False  # the provider stores our message id and can look a message up by it after a crash
     number_check: bool = False  # the sender implements ChecksNumbers
+    simulated: bool = False  # it reaches no real phone, so a connection of another sender is preferred to it
 
 
 class Cache(Protocol):

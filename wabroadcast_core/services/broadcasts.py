@@ -26,11 +26,12 @@ from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
 from wabroadcast_core.services.batches import Batches
 from wabroadcast_core.services.broadcast_work import queue_preparation, queue_turns, sweep_messages
-from wabroadcast_core.services.lookups import broadcast_row, connection_names, message_key, rows_of
+from wabroadcast_core.services.lookups import broadcast_row, message_key, rows_of
 from wabroadcast_core.services.views import detail_of, message_view, progress_of, summary_of
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store.connections import connection_names
 from wabroadcast_core.store.messages import Changes, MessageFilter
 
 Transition: TypeAlias = Literal["pause", "resume", "cancel"]

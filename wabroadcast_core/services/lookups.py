@@ -9,7 +9,6 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import NotFoundError
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.store import broadcasts as broadcast_store
-from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
 
 
@@ -46,8 +45,3 @@ def rows_of(context: Context, row: RowMapping, messages: Sequence[RowMapping]) -
     """
     draft = BroadcastDraft.model_validate_json(row["draft"])
     return find_rows(context, draft.source or {}, {message_store.position_of(message["id"]) for message in messages})
-
-
-def connection_names(conn: Connection) -> dict[int, str]:
-    """Return the name of each connection by its key."""
-    return {row["id"]: row["name"] for row in connection_store.list_connections(conn)}

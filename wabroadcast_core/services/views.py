@@ -88,10 +88,11 @@ def present_rate(row: Row, now: float) -> float:
     return float(max(0, sent) / max(now - since, 1.0))
 
 
-def connection_view(row: Row, settings: dict[str, Any], *, problem: str | None) -> ConnectionView:
+def connection_view(row: Row, settings: dict[str, Any], *, default: bool, problem: str | None) -> ConnectionView:
     """Return a connection as it is shown.
 
     :param settings: its settings without secrets.
+    :param default: whether it is the default connection.
     :param problem: what is wrong with it beside its state.
     """
     limits = Limits.model_validate_json(row["limits"])
@@ -100,6 +101,7 @@ def connection_view(row: Row, settings: dict[str, Any], *, problem: str | None) 
         name=row["name"],
         sender=row["sender"],
         settings=settings,
+        default=default,
         state=row["state"],
         state_reason=row["state_reason"],
         state_since=as_utc(row["state_since"]),

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, Select, func, insert, select, text, update
 
-from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
+from wabroadcast_core.models.status import DELETED, BroadcastStatus, MessageStatus
 from wabroadcast_core.store.messages import Changes
 from wabroadcast_core.store.search import Folded, fold
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
@@ -128,6 +128,16 @@ def pools_of(conn: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
     for key, name in conn.execute(statement):
         pools[key].append(name)
     return pools
+
+
+def has_connection(conn: Connection, key: int) -> bool:
+    """Return whether any connection of a broadcast is not deleted."""
+    statement = (
+        select(connections.c.id)
+        .join(broadcast_connections, broadcast_connections.c.connection_id == connections.c.id)
+        .where(broadcast_connections.c.broadcast_id == key, connections.c.state != DELETED)
+    )
+    return conn.execute(statement.limit(1)).first() is not None
 
 
 # --- counters --------------------------------------------------------------------------------------------------

@@ -122,6 +122,7 @@ class SandboxSender:
             "video": 16 * MEGABYTE,
         },
         client_message_ids=True,
+        simulated=True,
     )
 
     def __init__(self, settings: SandboxSettings, context: SenderContext) -> None:
