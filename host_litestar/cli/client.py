@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "http://127.0.0.1:3004"
 TIMEOUT = httpx.Timeout(30, read=120)  # seconds
-BAD_ADDRESS = f"WABROADCAST_URL is not the address of a server: write it as in {DEFAULT_URL}"
+BAD_ADDRESS = (
+    "WABROADCAST_URL is not the address of a server: write it with http:// or https://, "
+    f"as in {DEFAULT_URL} or https://wa.example"
+)
+_THIS_MACHINE = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?(/|$)", re.IGNORECASE)
 DOWNLOAD_TIMEOUT = httpx.Timeout(30, read=600)  # the server writes a whole workbook before it sends the first byte
 
 
@@ -33,7 +37,7 @@ class Client:
     """
 
     def __init__(self, url: str | None = None, key: str | None = None) -> None:
-        self.url = (url or os.environ.get("WABROADCAST_URL") or DEFAULT_URL).rstrip("/")
+        self.url = _complete(url or os.environ.get("WABROADCAST_URL") or DEFAULT_URL)
         key = key or os.environ.get("WABROADCAST_API_KEY")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
@@ -42,6 +46,8 @@ class Client:
             raise RefusedError(BAD_ADDRESS) from error
         except UnicodeEncodeError as error:
             raise RefusedError("WABROADCAST_API_KEY is not valid: it has a character that is not ASCII") from error
+        if not self._http.base_url.host:
+            raise RefusedError(BAD_ADDRESS)
 
     def __enter__(self) -> Self:
         return self
@@ -107,6 +113,10 @@ class Client:
         with path.open("rb") as file:
             return UploadView.model_validate(self.call("POST", "/uploads", files={"file": (path.name, file)}))
 
+    def tags(self) -> list[str]:
+        """Return the tags of the contact book."""
+        return [tag["name"] for tag in self.call("GET", "/contacts/tags")["items"]]
+
     def preview(self, draft: Mapping[str, Any]) -> "Preview":
         """Preview a submit of this draft."""
         from wabroadcast_core.models.preview import Preview
@@ -138,6 +148,12 @@ class Client:
         parameters = {"status": status, "limit": limit, "withRows": str(with_rows).lower()}
         response = self.call("GET", path, params=parameters)
         return CursorPage[MessageView].model_validate(response).items
+
+
+def _complete(url: str) -> str:
+    """Return an address with its scheme, which may be left out for this machine, as in ``localhost:3004``."""
+    url = url.strip().rstrip("/")
+    return f"http://{url}" if _THIS_MACHINE.match(url) else url
 
 
 def without_userinfo(url: str) -> str:

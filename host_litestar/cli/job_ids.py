@@ -23,11 +23,13 @@ def find_job(client: Client, text: str) -> str:
     """
     if _WHOLE.fullmatch(text):
         return text.lower()
+    if not text:  # every job id begins with it
+        raise RefusedError(_describe_missing(text))
     wanted = {} if text.lower() == LAST else {"idPrefix": text}
     answer = client.call("GET", "/broadcast/jobs", params={"pageSize": MOST_CANDIDATES, **wanted})
-    found = answer["items"] if text else ()  # every job id begins with an empty text
+    found = answer["items"]
     if not found:
-        raise RefusedError(f"{_describe_missing(text)}: see `wabroadcast jobs`")
+        raise RefusedError(_describe_missing(text))
     if wanted and len(found) > 1:
         raise RefusedError(f"several job ids begin with {text}, type more of it: {_list(found, total=answer['total'])}")
     return str(found[0]["jobId"])
@@ -39,7 +41,9 @@ def find_message(job_id: str, text: str) -> str:
 
 
 def _describe_missing(text: str) -> str:
-    return "there is no broadcast yet" if text.lower() == LAST else f"no job id begins with {text!r}"
+    if text.lower() == LAST:
+        return "there is no broadcast yet: `wabroadcast send` makes one"
+    return f"no job id begins with {text!r}: `wabroadcast jobs` lists them"
 
 
 def _list(jobs: list[dict[str, Any]], *, total: int) -> str:

@@ -41,6 +41,10 @@ class LocalBackend:
             chunks: Iterator[bytes] = iter(partial(file.read, CHUNK_BYTES), b"")
             return self._broadcaster.uploads.save(chunks, filename=path.name)
 
+    def tags(self) -> list[str]:
+        """Return the tags of the contact book."""
+        return [tag.name for tag in self._broadcaster.tags.list()]
+
     def preview(self, draft: Mapping[str, Any]) -> Preview:
         """Preview a submit of this draft."""
         return self._broadcaster.preview(draft)

@@ -8,6 +8,7 @@ import rich_click as click
 from host_litestar.cli.output import print_table
 
 TITLES = ("SETTING", "TYPE", "NEEDED", "DEFAULT", "MEANING")
+DEEPEST = 6  # levels of objects and lists that are searched for secrets
 Schema = Mapping[str, Any]
 
 
@@ -49,11 +50,14 @@ def _describe_type(forms: list[Schema]) -> str:
     return " | ".join(dict.fromkeys(words))
 
 
-def _is_secret(form: Schema, definitions: Schema) -> bool:
+def _is_secret(form: Schema, definitions: Schema, *, levels: int = DEEPEST) -> bool:
+    """Return whether a form, or a part of it on the next levels, is a secret. A form may contain itself."""
     inside = [*form.get("properties", {}).values(), *_as_schemas(form.get("items"))]
-    inside += _as_schemas(form.get("additionalProperties"))
+    inside += [*_as_schemas(form.get("additionalProperties")), *form.get("patternProperties", {}).values()]
     return bool(form.get("writeOnly")) or any(
-        _is_secret(part, definitions) for field in inside for part in _forms_of(field, definitions)
+        levels and _is_secret(part, definitions, levels=levels - 1)
+        for field in inside
+        for part in _forms_of(field, definitions)
     )
 
 
