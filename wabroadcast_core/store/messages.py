@@ -314,7 +314,8 @@ def last_batch(conn: Connection, broadcast_id: int) -> int | None:
     """Return the highest number of a batch of a broadcast; None if it has no message."""
     low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
     statement = select(func.max(messages.c.batch)).where(messages.c.id >= low, messages.c.id < high)
-    return conn.execute(statement).scalar_one()
+    last: int | None = conn.execute(statement).scalar_one()
+    return last
 
 
 # --- read ------------------------------------------------------------------------------------------------------
