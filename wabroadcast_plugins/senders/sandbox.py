@@ -76,13 +76,17 @@ _FAILURES: Final[Mapping[str, Callable[[], Exception]]] = {
     "0108": lambda: ConnectionDown("sandbox_down", _explain("the account was logged out", "0108")),
     "0109": lambda: OutcomeUnknown("sandbox_no_answer", _explain("no answer came", "0109")),
     "0110": lambda: OutcomeUnknown("sandbox_no_answer", _explain("no answer came, but a receipt follows", "0110")),
-    "0112": lambda: RuntimeError("the sandbox simulates a bug"),
+    "0112": lambda: SimulatedBugError(_explain("the plugin fails", "0112")),
 }
 _FAILS_FIRST_ATTEMPT: Final = "0101"
 _THROTTLED_ONCE: Final = frozenset({"0106", "0107"})
 _SETTLED_BY_RECEIPT: Final = "0110"
 _LATE_FAILURE: Final = "0111"
 _NO_RECEIPT: Final = "0113"
+
+
+class SimulatedBugError(RuntimeError):
+    """A bug of the plugin. A message shows the name of the class as its reason."""
 
 
 def _explain(event: str, ending: str) -> str:

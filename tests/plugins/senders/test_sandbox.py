@@ -91,7 +91,7 @@ def test_a_send_takes_its_latency() -> None:
         pytest.param("0108", 1, ConnectionDown, id="connection-down"),
         pytest.param("0109", 1, OutcomeUnknown, id="unknown"),
         pytest.param("0110", 1, OutcomeUnknown, id="unknown-settled-later"),
-        pytest.param("0112", 1, RuntimeError, id="bug"),
+        pytest.param("0112", 1, sandbox.SimulatedBugError, id="bug"),
     ],
 )
 def test_the_last_digits_choose_the_failure(digits: str, attempt: int, error: type[Exception]) -> None:
@@ -100,10 +100,7 @@ def test_the_last_digits_choose_the_failure(digits: str, attempt: int, error: ty
 
     assert type(caught.value) is error
     assert number_ending(digits) not in str(caught.value)
-    if error is not RuntimeError:
-        assert f"simulated by the sandbox, as for every message to its test number ending in {digits}" in str(
-            caught.value
-        )
+    assert f"simulated by the sandbox, as for every message to its test number ending in {digits}" in str(caught.value)
 
 
 @pytest.mark.parametrize("number", ["+6281234560001", "+12025550103", "+18675550100", "+18675550114", "+86755501080"])
