@@ -21,17 +21,17 @@ def find_rows(context: Context, source: Mapping[str, Any], positions: Collection
     :param source: the ``source`` of the broadcast.
     :param positions: from 0.
     """
-    opened = open_source(context, source)
-    if not positions or not opened.repeatable:
-        return {}
     found: dict[int, int] = {}
-    last, deadline = max(positions), time.monotonic() + LONGEST_SECONDS
+    last, deadline = max(positions, default=0), time.monotonic() + LONGEST_SECONDS
     try:
+        opened = open_source(context, source)
+        if not positions or not opened.repeatable:
+            return found
         for position, row in enumerate(opened.read()):
             if position in positions and row.row is not None:
                 found[position] = row.row
             if position == last or (position % _CHECKED_ROWS == 0 and time.monotonic() > deadline):
                 break
-    except BroadcastError:  # the file is damaged there, or was deleted: the rows before it are known
+    except BroadcastError:  # the file is damaged there or was deleted, or its plugin is gone: the rows before are known
         return found
     return found

@@ -9,7 +9,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.models.base import as_utc
 from wabroadcast_core.models.broadcast import BatchView, BroadcastDraft
 from wabroadcast_core.models.page import Page
-from wabroadcast_core.models.status import OPEN_MESSAGES, MessageStatus
+from wabroadcast_core.models.status import OPEN_MESSAGES, BroadcastStatus, MessageStatus
 from wabroadcast_core.services.lookups import broadcast_row
 from wabroadcast_core.store import messages as message_store
 
@@ -46,7 +46,7 @@ def _by_batch(counts: Iterable[Any]) -> Iterable[tuple[int, dict[str, int]]]:
 def _view(row: Mapping[Any, Any], batch: int, counts: dict[str, int], *, interval: float) -> BatchView:
     ahead = batch - row["released_batch"]
     state = _state_of(counts, waiting=ahead > 0)
-    due = row["next_release_at"]
+    due = row["next_release_at"] if row["status"] == BroadcastStatus.PROCESSING else None  # a pause moves it
     return BatchView(
         batch=batch,
         state=state,

@@ -130,7 +130,7 @@ class Connections:
                 connection_store.delete_connection(conn, row["id"])
 
     def set_default(self, name: str, *, actor: str = DEFAULT_ACTOR) -> ConnectionView:
-        """Make a connection the one that broadcasts use which name none.
+        """Make a connection the default: broadcasts that name no connection use it.
 
         :raises NotFoundError: no connection has this name.
         """

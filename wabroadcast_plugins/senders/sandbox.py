@@ -2,8 +2,8 @@
 
 Hooks: wab_senders. Settings: latencySeconds, receipts, deliveredSeconds, readSeconds, readShare.
 
-It uses no service and no network. The numbers +1 867 555 0101 to 0113, which are reserved for fiction and which nobody
-types by chance, end in other ways than by acceptance: ``TEST_NUMBERS`` says how.
+It uses no service and no network. Messages to the numbers +1 867 555 0101 to 0113 end as ``TEST_NUMBERS`` says. They
+are in a block that is reserved for fiction, so other test data does not have them.
 
 Messages to all other numbers are accepted, delivered and, for a share of them, read. If ``receipts`` is off, 0110 and
 0111 get no receipts either. Each process remembers the last 10,000 throttled messages, so that it throttles them only
@@ -54,11 +54,11 @@ TEST_NUMBERS: Final[Mapping[str, str]] = {
     "0105": "is refused for all recipients: the broadcast is paused",
     "0106": "is throttled at first, then accepted",
     "0107": "is throttled for this recipient only, then accepted",
-    "0108": "finds the account logged out: the connection is paused",
+    "0108": "is not sent, because the account is logged out: the connection is paused",
     "0109": "gets no answer, and no receipt follows: the outcome is unknown",
     "0110": "gets no answer, but a receipt follows",
     "0111": "is accepted, then a receipt says that it failed",
-    "0112": "meets a bug of the plugin",
+    "0112": "fails by a bug of the plugin",
     "0113": "is accepted, and no receipt follows",
 }
 """How a message to a test number ends, by the last four digits."""
@@ -90,7 +90,7 @@ class SimulatedBugError(RuntimeError):
 
 
 def _explain(event: str, ending: str) -> str:
-    """Return the reason of a simulated failure; it says that the number made it, so that no one looks for a fault."""
+    """Return the reason of a simulated failure, with its cause: the number."""
     return f"{event}: simulated by the sandbox, as for every message to its test number ending in {ending}"
 
 
