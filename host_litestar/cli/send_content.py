@@ -15,6 +15,7 @@ AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 CONTENT = ("message", "image", "document", "video", "audio", "filename", "template", "language", "values", "components")
 MEDIA = ("image", "document", "video", "audio")
+_CAPTIONS = dict.fromkeys(MEDIA, "--message is its caption") | {"audio": "it has no caption"}
 
 
 def content_options(command: AnyFunction) -> AnyFunction:
@@ -35,7 +36,7 @@ def content_options(command: AnyFunction) -> AnyFunction:
         click.option("--template", metavar="NAME", help="Template that is approved by Meta, instead of a text."),
         click.option("--filename", help="Name of the file that a person sees. [default: name of a --document]"),
         *(
-            click.option(f"--{kind}", metavar="FILE|URL", help=f"Send this {kind}; --message is its caption.")
+            click.option(f"--{kind}", metavar="FILE|URL", help=f"Send this {kind}; {_CAPTIONS[kind]}.")
             for kind in reversed(MEDIA)
         ),
         click.option(
@@ -79,6 +80,8 @@ class MessageOptions:
             raise click.UsageError("the template has no language: add --language, as id or en_US")
         if self.values and self.components:
             raise click.UsageError("--value and --components exclude each other: write the values into the components")
+        if self.audio is not None and self.message is not None:
+            raise click.UsageError("an audio file has no caption: leave out --message")
         if self.filename and not media:
             raise click.UsageError("--filename names a file: add one, such as --document")
 

@@ -130,6 +130,7 @@ def test_connections_and_plugins_are_listed(server: Any) -> None:
         pytest.param(["send", "--source", "nosuch", "-m", "x"], "nosuch", id="unknown-source"),
         pytest.param(["send", "--source", "database", "--field", "query", "-m", "x"], "NAME=VALUE", id="bad-field"),
         pytest.param(["send", __file__, "-m", "x", "--template", "t"], "several messages", id="two-messages"),
+        pytest.param(["send", __file__, "-m", "x", "--audio", __file__], "no caption", id="audio-with-caption"),
         pytest.param(["send", __file__, "--template", "t"], "--language", id="template-without-language"),
         pytest.param(["send", __file__, "-m", "x", "--value", "y"], "--template", id="value-without-template"),
         pytest.param(["send", __file__, "--image", "no.png"], "no.png", id="no-media-file"),
