@@ -24,6 +24,7 @@ BAD_ADDRESS = (
     "WABROADCAST_URL is not the address of a server: write it with http:// or https://, "
     f"as in {DEFAULT_URL} or https://wa.example"
 )
+HIGHEST_PORT = 65_535  # the system would take a higher one for another port
 _THIS_MACHINE = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?(/|$)", re.IGNORECASE)
 DOWNLOAD_TIMEOUT = httpx.Timeout(30, read=600)  # the server writes a whole workbook before it sends the first byte
 
@@ -46,7 +47,7 @@ class Client:
             raise RefusedError(BAD_ADDRESS) from error
         except UnicodeEncodeError as error:
             raise RefusedError("WABROADCAST_API_KEY is not valid: it has a character that is not ASCII") from error
-        if not self._http.base_url.host:
+        if not self._http.base_url.host or (self._http.base_url.port or 0) > HIGHEST_PORT:
             raise RefusedError(BAD_ADDRESS)
 
     def __enter__(self) -> Self:
