@@ -129,9 +129,18 @@ def test_a_plugin_loads_neither_the_queue_nor_the_migrations() -> None:
     assert loaded == []
 
 
-def test_the_front_doors_are_names_of_the_package() -> None:
-    from wabroadcast_core import Broadcaster, Settings, Worker
+def test_the_public_names_are_imported_at_their_first_use() -> None:
+    import wabroadcast_core
 
-    assert {Broadcaster.__name__, Settings.__name__, Worker.__name__} == {"Broadcaster", "Settings", "Worker"}
+    declared = {
+        name: f"{node.module}"
+        for node in ast.walk(ast.parse((ROOT / "wabroadcast_core" / "__init__.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("wabroadcast_core.")
+        for name in (alias.name for alias in node.names)
+    }
+
+    assert declared == wabroadcast_core._MODULES
+    assert sorted(declared) == sorted(wabroadcast_core.__all__)
+    assert [name for name in declared if not hasattr(wabroadcast_core, name)] == []
     with pytest.raises(ImportError):
         from wabroadcast_core import Nothing  # noqa: F401 - what is tested

@@ -20,6 +20,7 @@ from litestar.testing import TestClient
 
 from host_litestar.settings_table import settings_table
 from wabroadcast_core import Broadcaster
+from wabroadcast_plugins.senders.sandbox import TEST_NUMBERS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -164,7 +165,21 @@ def test_the_table_of_settings_is_current() -> None:
     assert shown == settings_table(), "replace the table by the output of python -m host_litestar.settings_table"
 
 
-def test_every_command_is_in_the_readme() -> None:
-    from host_litestar.cli import cli
+def test_the_table_of_test_numbers_is_that_of_the_sandbox() -> None:
+    rows = re.findall(r"^\| `\+1 867 555 (\d{4})` \| (.*) \|$", README, flags=re.MULTILINE)
 
-    assert {name for name in cli.commands if f"`{name}" not in README} == set()
+    assert dict(rows) == TEST_NUMBERS
+
+
+def test_the_page_says_what_it_is_before_how_it_is_run_and_tested() -> None:
+    first, run, test = (README.index(text) for text in ("A broadcast engine", RUN, TEST))
+
+    assert first < run < test
+    assert RUN.startswith("echo ")
+    assert "-q" not in RUN.rpartition("pip install")[2]
+
+
+def test_every_command_is_in_the_readme() -> None:
+    from host_litestar.cli import COMMANDS
+
+    assert {name for name in COMMANDS if f"`{name}" not in README} == set()

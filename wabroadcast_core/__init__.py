@@ -1,87 +1,198 @@
 """The core of wabroadcast: the public API for hosts that embed it and for plugins. All public names are here.
 
-:class:`Broadcaster` and :class:`Worker` are imported at their first use, so that a plugin loads neither Huey nor
-Alembic.
+A name is imported at its first use, so that a program loads only what it uses: a plugin neither Huey nor Alembic, a
+command neither the database nor the templates.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from wabroadcast_core.audience.columns import Columns, find_columns, find_variables
-from wabroadcast_core.audience.files import file_kind
-from wabroadcast_core.audience.numbers import mask_number, parse_number
-from wabroadcast_core.audience.regions import Region
-from wabroadcast_core.audience.tables import SAMPLE_ROWS, DamagedRow, read_table
-from wabroadcast_core.errors import (
-    BadMessage,
-    BroadcastError,
-    ConflictError,
-    ConnectionDown,
-    Fault,
-    FileError,
-    InputError,
-    InvalidInputError,
-    NoNumbersError,
-    NotFoundError,
-    NumberError,
-    OutcomeUnknown,
-    PluginError,
-    Rejected,
-    SendError,
-    SetupError,
-    SourceError,
-    TemplateError,
-    Temporary,
-    Throttled,
-    UnavailableError,
-    WebhookRefusedError,
-)
-from wabroadcast_core.hookspecs import (
-    Cache,
-    Capabilities,
-    ChecksConnection,
-    ChecksNumbers,
-    ChecksSettings,
-    ContactSource,
-    FindsMessages,
-    FinishedMessage,
-    ParsesWebhooks,
-    Sender,
-    SenderContext,
-    SourceContext,
-    hookimpl,
-)
-from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
-from wabroadcast_core.media import MediaFile, fits, media_type
-from wabroadcast_core.models.base import Model
-from wabroadcast_core.models.broadcast import BroadcastSummary
-from wabroadcast_core.models.connection import Limits
-from wabroadcast_core.models.contact import Reading, split_tags
-from wabroadcast_core.models.message import Accepted, OutgoingMessage
-from wabroadcast_core.models.pacing import Jitter, Quota, Rate
-from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
-from wabroadcast_core.models.recipient import (
-    LONGEST_FIELD,
-    LONGEST_ROW,
-    MOST_COLUMNS,
-    AudienceRow,
-    Recipient,
-    RowFault,
-    scalar_text,
-)
-from wabroadcast_core.queries import NamedQuery
-from wabroadcast_core.rendering.errors import NotRendered
-from wabroadcast_core.rendering.template import CompiledText, compile_text
-from wabroadcast_core.rendering.values import WorkMeter
-from wabroadcast_core.settings import Settings
-from wabroadcast_core.transport.account_identity import IdentifiesAccount
-from wabroadcast_core.transport.http_requests import Reply, blank_numbers, error_of, read_json, send_request
-
 if TYPE_CHECKING:
+    from wabroadcast_core.audience.columns import Columns, find_columns, find_variables
+    from wabroadcast_core.audience.files import file_kind
+    from wabroadcast_core.audience.numbers import mask_number, parse_number
+    from wabroadcast_core.audience.regions import Region
+    from wabroadcast_core.audience.tables import SAMPLE_ROWS, DamagedRow, read_table
     from wabroadcast_core.broadcaster import Broadcaster
+    from wabroadcast_core.errors import (
+        BadMessage,
+        BroadcastError,
+        ConflictError,
+        ConnectionDown,
+        Fault,
+        FileError,
+        InputError,
+        InvalidInputError,
+        NoNumbersError,
+        NotFoundError,
+        NumberError,
+        OutcomeUnknown,
+        PluginError,
+        Rejected,
+        SendError,
+        SetupError,
+        SourceError,
+        TemplateError,
+        Temporary,
+        Throttled,
+        UnavailableError,
+        WebhookRefusedError,
+    )
+    from wabroadcast_core.hookspecs import (
+        Cache,
+        Capabilities,
+        ChecksConnection,
+        ChecksNumbers,
+        ChecksSettings,
+        ContactSource,
+        FindsMessages,
+        FinishedMessage,
+        ParsesWebhooks,
+        Sender,
+        SenderContext,
+        SourceContext,
+        hookimpl,
+    )
+    from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
+    from wabroadcast_core.media import MediaFile, fits, media_type
+    from wabroadcast_core.models.base import Model
+    from wabroadcast_core.models.broadcast import BroadcastSummary
+    from wabroadcast_core.models.connection import Limits
+    from wabroadcast_core.models.contact import Reading, split_tags
+    from wabroadcast_core.models.message import Accepted, OutgoingMessage
+    from wabroadcast_core.models.pacing import Jitter, Quota, Rate
+    from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
+    from wabroadcast_core.models.recipient import (
+        LONGEST_FIELD,
+        LONGEST_ROW,
+        MOST_COLUMNS,
+        AudienceRow,
+        Recipient,
+        RowFault,
+        scalar_text,
+    )
+    from wabroadcast_core.queries import NamedQuery
+    from wabroadcast_core.rendering.errors import NotRendered
+    from wabroadcast_core.rendering.template import CompiledText, compile_text
+    from wabroadcast_core.rendering.values import WorkMeter
+    from wabroadcast_core.settings import Settings
+    from wabroadcast_core.transport.account_identity import IdentifiesAccount
+    from wabroadcast_core.transport.http_requests import Reply, blank_numbers, error_of, read_json, send_request
     from wabroadcast_core.worker import Worker
 
-_FRONT_DOORS = {"Broadcaster": "wabroadcast_core.broadcaster", "Worker": "wabroadcast_core.worker"}
+_NAMES = {
+    "audience.columns": (
+        "Columns",
+        "find_columns",
+        "find_variables",
+    ),
+    "audience.files": ("file_kind",),
+    "audience.numbers": (
+        "mask_number",
+        "parse_number",
+    ),
+    "audience.regions": ("Region",),
+    "audience.tables": (
+        "DamagedRow",
+        "SAMPLE_ROWS",
+        "read_table",
+    ),
+    "broadcaster": ("Broadcaster",),
+    "errors": (
+        "BadMessage",
+        "BroadcastError",
+        "ConflictError",
+        "ConnectionDown",
+        "Fault",
+        "FileError",
+        "InputError",
+        "InvalidInputError",
+        "NoNumbersError",
+        "NotFoundError",
+        "NumberError",
+        "OutcomeUnknown",
+        "PluginError",
+        "Rejected",
+        "SendError",
+        "SetupError",
+        "SourceError",
+        "TemplateError",
+        "Temporary",
+        "Throttled",
+        "UnavailableError",
+        "WebhookRefusedError",
+    ),
+    "hookspecs": (
+        "Cache",
+        "Capabilities",
+        "ChecksConnection",
+        "ChecksNumbers",
+        "ChecksSettings",
+        "ContactSource",
+        "FindsMessages",
+        "FinishedMessage",
+        "ParsesWebhooks",
+        "Sender",
+        "SenderContext",
+        "SourceContext",
+        "hookimpl",
+    ),
+    "inbound.shared_webhooks": ("SharesWebhook",),
+    "media": (
+        "MediaFile",
+        "fits",
+        "media_type",
+    ),
+    "models.base": ("Model",),
+    "models.broadcast": ("BroadcastSummary",),
+    "models.connection": ("Limits",),
+    "models.contact": (
+        "Reading",
+        "split_tags",
+    ),
+    "models.message": (
+        "Accepted",
+        "OutgoingMessage",
+    ),
+    "models.pacing": (
+        "Jitter",
+        "Quota",
+        "Rate",
+    ),
+    "models.receipt": (
+        "ConnectionEvent",
+        "Inbound",
+        "Receipt",
+        "WebhookRequest",
+    ),
+    "models.recipient": (
+        "AudienceRow",
+        "LONGEST_FIELD",
+        "LONGEST_ROW",
+        "MOST_COLUMNS",
+        "Recipient",
+        "RowFault",
+        "scalar_text",
+    ),
+    "queries": ("NamedQuery",),
+    "rendering.errors": ("NotRendered",),
+    "rendering.template": (
+        "CompiledText",
+        "compile_text",
+    ),
+    "rendering.values": ("WorkMeter",),
+    "settings": ("Settings",),
+    "transport.account_identity": ("IdentifiesAccount",),
+    "transport.http_requests": (
+        "Reply",
+        "blank_numbers",
+        "error_of",
+        "read_json",
+        "send_request",
+    ),
+    "worker": ("Worker",),
+}
+_MODULES = {name: f"{__name__}.{module}" for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "LONGEST_FIELD",
@@ -172,9 +283,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _FRONT_DOORS:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(_FRONT_DOORS[name]), name)
+    found = globals()[name] = getattr(import_module(_MODULES[name]), name)
     return found
 
 

@@ -32,9 +32,7 @@ class ReadsContacts(Protocol):
     """A function that streams contacts of the contact book in a stable order."""
 
     def __call__(self, tags: Sequence[str], match: str, without: Sequence[str] = (), /) -> Iterator[AudienceRow]:
-        """Yield the contacts that have any or all of ``tags`` and none of ``without``.
-
-        A tag without contacts is no error.
+        """Yield the contacts that have any or all of ``tags`` and none of ``without``; a tag may have no contacts.
 
         :param tags: names of tags; an empty sequence selects every contact.
         :param match: ``any`` or ``all``: how many of ``tags`` a contact must have.
@@ -130,6 +128,7 @@ class Capabilities:
     ban_risk: bool = False  # an unofficial gateway: a human pace is on by default
     client_message_ids: bool = False  # the provider stores our message id and can look a message up by it after a crash
     number_check: bool = False  # the sender implements ChecksNumbers
+    simulated: bool = False  # it reaches no real phone, so a connection of another sender is preferred to it
 
 
 class Cache(Protocol):

@@ -3,34 +3,63 @@
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib import import_module
 
 import rich_click as click
 from click.exceptions import Exit, NoArgsIsHelpError
 
-from host_litestar.cli import blacklist, broadcasts, connections, contacts, plugins, send, server, tags
 from host_litestar.cli.errors import REFUSED, RefusedError
 from wabroadcast_core.errors import BroadcastError
 
 INTERRUPTED = 130
+COMMANDS = {
+    "serve": "server:serve",
+    "worker": "server:worker",
+    "send": "send:send",
+    "jobs": "broadcasts:jobs",
+    "status": "broadcasts:status",
+    "messages": "messages:messages",
+    "batches": "broadcasts:batches",
+    "pause": "broadcasts:pause",
+    "resume": "broadcasts:resume",
+    "cancel": "broadcasts:cancel",
+    "retry": "broadcasts:retry",
+    "import": "contacts:import_contacts",
+    "contacts": "contacts:contacts",
+    "tags": "tags:tags",
+    "blacklist": "blacklist:blacklist",
+    "connections": "connections:connections",
+    "plugins": "plugins:plugins",
+}
+"""The module and the function of each command. A module is imported when its command is used: so each starts fast."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("wabroadcast"), prog_name="wabroadcast")
+class CommandGroup(click.RichGroup):
+    """The group of all commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, in the order of the help."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name, or None."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"{__name__}.{module}"), name)
+        return command
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="wabroadcast", prog_name="wabroadcast")
 def cli() -> None:
     """Send a personal WhatsApp message to each person in a contact file, at the pace that each connection allows.
 
     Commands that need a server call the one at WABROADCAST_URL (default: http://127.0.0.1:3004), with the API key in
-    WABROADCAST_API_KEY.
+    WABROADCAST_API_KEY. A JOB is a job id, the beginning of one, or `last`.
     """
-
-
-for _command in (*server.COMMANDS, *send.COMMANDS, *broadcasts.COMMANDS, *contacts.COMMANDS):
-    cli.add_command(_command)
-cli.add_command(tags.tags)
-cli.add_command(blacklist.blacklist)
-cli.add_command(connections.connections)
-cli.add_command(plugins.plugins)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,7 +9,6 @@ import rich_click as click
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.contact_file import as_form, contact_file, reading_options
 from host_litestar.cli.output import json_option, print_json, print_table
-from wabroadcast_core.models.blacklist import BlacklistReport
 
 reason_option = click.option("--reason", help="Reason for the entry. [default: opted out]")
 connection_option = click.option("--connection", help="Only for this connection. [default: all]")
@@ -67,6 +66,8 @@ def import_numbers(file: Path, **fields: Any) -> int:
 
     Exit status: 0 if every row was accepted, 1 if some rows were rejected, 2 if the command failed.
     """
+    from wabroadcast_core.models.blacklist import BlacklistReport
+
     with Client() as client, file.open("rb") as content:
         response = client.call("POST", "/blacklist/import", data=as_form(fields), files={"file": (file.name, content)})
     report = BlacklistReport.model_validate(response)

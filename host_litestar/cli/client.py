@@ -5,21 +5,27 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import httpx
 
 from host_litestar.cli.errors import RefusedError, UnreachableError
-from wabroadcast_core.models.broadcast import BroadcastProgress, BroadcastSummary
-from wabroadcast_core.models.message import MessageView
-from wabroadcast_core.models.page import CursorPage
-from wabroadcast_core.models.preview import Preview
-from wabroadcast_core.models.upload import UploadView
+
+if TYPE_CHECKING:
+    from wabroadcast_core.models.broadcast import BroadcastProgress, BroadcastSummary
+    from wabroadcast_core.models.message import MessageView
+    from wabroadcast_core.models.preview import Preview
+    from wabroadcast_core.models.upload import UploadView
 
 DEFAULT_URL = "http://127.0.0.1:3004"
 TIMEOUT = httpx.Timeout(30, read=120)  # seconds
-BAD_ADDRESS = f"WABROADCAST_URL is not the address of a server: write it as in {DEFAULT_URL}"
+BAD_ADDRESS = (
+    "WABROADCAST_URL is not the address of a server: write it with http:// or https://, "
+    f"as in {DEFAULT_URL} or https://wa.example"
+)
+HIGHEST_PORT = 65_535  # the system would take a higher one for another port
+_THIS_MACHINE = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?(/|$)", re.IGNORECASE)
 DOWNLOAD_TIMEOUT = httpx.Timeout(30, read=600)  # the server writes a whole workbook before it sends the first byte
 
 
@@ -32,7 +38,7 @@ class Client:
     """
 
     def __init__(self, url: str | None = None, key: str | None = None) -> None:
-        self.url = (url or os.environ.get("WABROADCAST_URL") or DEFAULT_URL).rstrip("/")
+        self.url = _complete(url or os.environ.get("WABROADCAST_URL") or DEFAULT_URL)
         key = key or os.environ.get("WABROADCAST_API_KEY")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
@@ -41,6 +47,8 @@ class Client:
             raise RefusedError(BAD_ADDRESS) from error
         except UnicodeEncodeError as error:
             raise RefusedError("WABROADCAST_API_KEY is not valid: it has a character that is not ASCII") from error
+        if not self._http.base_url.host or (self._http.base_url.port or 0) > HIGHEST_PORT:
+            raise RefusedError(BAD_ADDRESS)
 
     def __enter__(self) -> Self:
         return self
@@ -99,32 +107,54 @@ class Client:
                 "see the server's log, then try again"
             ) from error
 
-    def upload(self, path: Path) -> UploadView:
+    def upload(self, path: Path) -> "UploadView":
         """Upload a file."""
+        from wabroadcast_core.models.upload import UploadView
+
         with path.open("rb") as file:
             return UploadView.model_validate(self.call("POST", "/uploads", files={"file": (path.name, file)}))
 
-    def preview(self, draft: Mapping[str, Any]) -> Preview:
+    def tags(self) -> list[str]:
+        """Return the tags of the contact book."""
+        return [tag["name"] for tag in self.call("GET", "/contacts/tags")["items"]]
+
+    def preview(self, draft: Mapping[str, Any]) -> "Preview":
         """Preview a submit of this draft."""
+        from wabroadcast_core.models.preview import Preview
+
         return Preview.model_validate(self.call("POST", "/broadcast/preview", json=dict(draft)))
 
-    def submit(self, draft: Mapping[str, Any], *, key: str) -> BroadcastSummary:
+    def submit(self, draft: Mapping[str, Any], *, key: str) -> "BroadcastSummary":
         """Submit a broadcast.
 
         :param key: the idempotency key.
         """
+        from wabroadcast_core.models.broadcast import BroadcastSummary
+
         response = self.call("POST", "/broadcast", json=dict(draft), headers={"Idempotency-Key": key})
         return BroadcastSummary.model_validate(response)
 
-    def status(self, job_id: str) -> BroadcastProgress:
+    def status(self, job_id: str) -> "BroadcastProgress":
         """Return the progress of a broadcast."""
+        from wabroadcast_core.models.broadcast import BroadcastProgress
+
         return BroadcastProgress.model_validate(self.call("GET", f"/broadcast/{quote(job_id, safe='')}/status"))
 
-    def messages(self, job_id: str, *, status: str, limit: int) -> list[MessageView]:
+    def messages(self, job_id: str, *, status: str, limit: int, with_rows: bool = False) -> "list[MessageView]":
         """Return the first messages of a broadcast that have this status."""
+        from wabroadcast_core.models.message import MessageView
+        from wabroadcast_core.models.page import CursorPage
+
         path = f"/broadcast/{quote(job_id, safe='')}/messages"
-        response = self.call("GET", path, params={"status": status, "limit": limit})
+        parameters = {"status": status, "limit": limit, "withRows": str(with_rows).lower()}
+        response = self.call("GET", path, params=parameters)
         return CursorPage[MessageView].model_validate(response).items
+
+
+def _complete(url: str) -> str:
+    """Return an address with its scheme, which may be left out for this machine, as in ``localhost:3004``."""
+    url = url.strip().rstrip("/")
+    return f"http://{url}" if _THIS_MACHINE.match(url) else url
 
 
 def without_userinfo(url: str) -> str:

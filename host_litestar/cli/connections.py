@@ -1,7 +1,7 @@
 """``connections``: the WhatsApp accounts that send."""
 
 import json
-from typing import IO
+from typing import IO, Any, NoReturn
 from urllib.parse import quote
 
 import rich_click as click
@@ -9,6 +9,7 @@ import rich_click as click
 from host_litestar.cli.client import Client
 from host_litestar.cli.errors import RefusedError
 from host_litestar.cli.output import json_option, print_json, print_table
+from host_litestar.cli.settings_schema import print_settings
 
 
 @click.group(invoke_without_command=True)
@@ -23,10 +24,7 @@ def connections(context: click.Context, *, as_json: bool) -> None:
     if as_json:
         print_json(response)
         return
-    rows = [
-        (item["name"], item["sender"], item["state"], _rate(item), item["stateReason"]) for item in response["items"]
-    ]
-    print_table(("NAME", "SENDER", "STATE", "RATE", "REASON"), rows)
+    print_table(("NAME", "SENDER", "STATE", "RATE", "DEFAULT", "REASON"), map(_row, response["items"]))
 
 
 @connections.command()
@@ -84,23 +82,42 @@ def test(name: str) -> int:
 @connections.command()
 @click.argument("name")
 def delete(name: str) -> None:
-    """Delete a connection that no broadcast uses."""
+    """Delete a connection that no unfinished broadcast uses. The history of ended ones is kept."""
     with Client() as client:
         client.call("DELETE", _path(name))
     click.echo(f"connection {name} was deleted")
 
 
-@connections.command()
-@json_option
-def kinds(*, as_json: bool) -> None:
-    """List the installed kinds of sender, with the names of their settings."""
+@connections.command("default")
+@click.argument("name")
+def set_default(name: str) -> None:
+    """Make a connection the default: broadcasts that name no connection use it."""
     with Client() as client:
-        response = client.call("GET", "/connections/kinds")
+        response = client.call("POST", f"{_path(name)}/default")
+    click.echo(f"{response['name']} is the default connection")
+
+
+@connections.command()
+@click.argument("kind", required=False)
+@json_option
+def kinds(kind: str | None, *, as_json: bool) -> None:
+    """List the installed kinds of sender, or show the settings of one KIND: required, secret, default."""
+    with Client() as client:
+        items = client.call("GET", "/connections/kinds")["items"]
+    if kind is not None:
+        items = [item for item in items if item["kind"] == kind] or _refuse_kind(kind, items)
     if as_json:
-        print_json(response)
-        return
-    rows = [(kind["kind"], ", ".join(kind["settingsSchema"].get("properties", ()))) for kind in response["items"]]
-    print_table(("KIND", "SETTINGS"), rows)
+        print_json(items if kind is None else items[0])
+    elif kind is None:
+        rows = [(item["kind"], ", ".join(item["settingsSchema"].get("properties", ()))) for item in items]
+        print_table(("KIND", "SETTINGS"), rows)
+    else:
+        print_settings(items[0]["settingsSchema"])
+
+
+def _refuse_kind(kind: str, items: list[dict[str, Any]]) -> NoReturn:
+    known = ", ".join(item["kind"] for item in items)
+    raise RefusedError(f"there is no kind of sender {kind!r}: choose one of {known}, or install its plugin")
 
 
 def _path(name: str) -> str:
@@ -113,6 +130,8 @@ def _control(verb: str, name: str) -> None:
     click.echo(f"{response['name']} is {response['state']}")
 
 
-def _rate(connection: dict[str, dict[str, float]]) -> str:
+def _row(connection: dict[str, Any]) -> tuple[object, ...]:
     rate = connection["rate"]
-    return f"{rate['messages']:g} in {rate['perSeconds']:g} s" if rate else ""
+    pace = f"{rate['messages']:g} in {rate['perSeconds']:g} s" if rate else ""
+    default = "default" if connection["default"] else ""
+    return connection["name"], connection["sender"], connection["state"], pace, default, connection["stateReason"]

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import rich_click as click
@@ -10,7 +10,9 @@ import rich_click as click
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.contact_file import as_form, contact_file, reading_options
 from host_litestar.cli.output import json_option, print_json, print_table
-from wabroadcast_core.models.contact import OPEN_IMPORTS, ImportReport
+
+if TYPE_CHECKING:
+    from wabroadcast_core.models.contact import ImportReport
 
 POLL_SECONDS = 1.0
 FORMATS = {".csv": "csv", ".xlsx": "xlsx"}
@@ -25,24 +27,37 @@ search_option = click.option("--search", "q", help="Only contacts with this text
 @click.option("--tag", "tags", multiple=True, help="Tag for all contacts of the file; may be repeated.")
 @reading_options
 @click.option("--dry-run", is_flag=True, help="Store nothing; show how the file would be read.")
-def import_contacts(file: Path, tags: tuple[str, ...], *, dry_run: bool, **choices: Any) -> int:
+@click.option(
+    "--errors",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the rejected rows with their reasons to this CSV file, to be mended and imported again.",
+)
+def import_contacts(file: Path, tags: tuple[str, ...], errors: Path | None, *, dry_run: bool, **choices: Any) -> int:
     """Import the contacts of FILE (CSV or Excel).
 
     Exit status: 0 if every row was accepted, 1 if some rows were rejected, 2 if the command failed.
     """
+    from wabroadcast_core.models.contact import OPEN_IMPORTS, ImportReport
+
+    if dry_run and errors is not None:
+        raise click.UsageError("--dry-run stores nothing, so there is no file of rejected rows: leave out --errors")
     form = {"tags": ",".join(tags), "dryRun": str(dry_run).lower(), **as_form(choices)}
     with Client() as client, file.open("rb") as content:
         response = client.call("POST", "/contacts/import", data=form, files={"file": (file.name, content)})
         while (report := ImportReport.model_validate(response)).status in OPEN_IMPORTS and not dry_run:
             time.sleep(POLL_SECONDS)
             response = client.call("GET", f"/contacts/imports/{report.import_id}")
+        if errors is not None and report.rejected:
+            client.download(f"/contacts/imports/{report.import_id}/errors", errors)
     if dry_run:
         _print_reading(report)
-    _print_report(report)
+    _print_report(report, errors=errors)
     return 1 if report.rejected or report.status == "failed" else 0
 
 
-def _print_reading(report: ImportReport) -> None:
+def _print_reading(report: "ImportReport") -> None:
+    from wabroadcast_core.models.contact import OPEN_IMPORTS
+
     reading = report.reading.model_dump(exclude_none=True, by_alias=False) if report.reading else {}
     for name, value in reading.items():
         click.echo(f"{name.replace('_', ' ')}: {value!r}")
@@ -57,7 +72,7 @@ def _print_reading(report: ImportReport) -> None:
         click.echo("the file is long: only its first rows were read")
 
 
-def _print_report(report: ImportReport) -> None:
+def _print_report(report: "ImportReport", *, errors: Path | None) -> None:
     if report.reason:
         click.echo(f"the file could not be read to its end: {report.reason}")
     click.echo(f"{report.rows} rows: {report.created} created, {report.updated} updated, {report.rejected} rejected")
@@ -66,8 +81,10 @@ def _print_report(report: ImportReport) -> None:
     for row in report.rejections:
         place = f"row {row.row}" if row.column is None else f"row {row.row}, {row.column}"
         click.echo(f"  {place}: {row.reason}")
-    if report.import_id and report.rejected > len(report.rejections):
-        click.echo(f"  all rejected rows as CSV: GET /contacts/imports/{report.import_id}/errors")
+    if report.rejected and errors is not None:
+        click.echo(f"the rejected rows were written to {errors}: mend them there and import that file")
+    elif report.import_id and report.rejected > len(report.rejections):
+        click.echo("  and more: --errors FILE writes all rejected rows to a file")
 
 
 @click.group()
@@ -182,6 +199,3 @@ def export(file: Path, **filters: str | None) -> None:
 
 def _path(number: str) -> str:
     return f"/contacts/{quote(number, safe='')}"
-
-
-COMMANDS = (import_contacts, contacts)

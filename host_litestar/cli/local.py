@@ -41,6 +41,10 @@ class LocalBackend:
             chunks: Iterator[bytes] = iter(partial(file.read, CHUNK_BYTES), b"")
             return self._broadcaster.uploads.save(chunks, filename=path.name)
 
+    def tags(self) -> list[str]:
+        """Return the tags of the contact book."""
+        return [tag.name for tag in self._broadcaster.tags.list()]
+
     def preview(self, draft: Mapping[str, Any]) -> Preview:
         """Preview a submit of this draft."""
         return self._broadcaster.preview(draft)
@@ -56,6 +60,7 @@ class LocalBackend:
         """Return the progress of a broadcast."""
         return self._broadcaster.status(job_id)
 
-    def messages(self, job_id: str, *, status: str, limit: int) -> list[MessageView]:
+    def messages(self, job_id: str, *, status: str, limit: int, with_rows: bool = False) -> list[MessageView]:
         """Return the first messages of a broadcast that have this status."""
-        return self._broadcaster.messages(job_id, status=MessageStatus(status), limit=limit).items
+        found = self._broadcaster.messages(job_id, status=MessageStatus(status), limit=limit, with_rows=with_rows)
+        return found.items

@@ -4,12 +4,13 @@ import rich_click as click
 
 from host_litestar.cli.output import print_table
 from host_litestar.cli.server import read_settings
-from wabroadcast_core.plugins import build_plugins
 
 
 @click.command()
 def plugins() -> None:
     """List the installed plugins, with the hooks that each implements and the settings that turn it on."""
+    from wabroadcast_core.plugins import build_plugins
+
     settings = read_settings()
     manager = build_plugins(settings=settings, blocked=settings.blocked_plugins)
     rows = [

@@ -1,17 +1,24 @@
 """The output of ``send --preview``."""
 
+import json
+from typing import TYPE_CHECKING
+
 import rich_click as click
 
-from wabroadcast_core.models.preview import Preview, PreviewMessage
+if TYPE_CHECKING:
+    from wabroadcast_core.models.preview import Preview, PreviewMessage
 
 
-def show_preview(preview: Preview) -> int:
+def show_preview(preview: "Preview") -> int:
     """Print a preview.
 
     :returns: the exit status: 0 if every recipient would get a message, 1 otherwise.
     """
     part = "" if preview.complete else " that were read in time"
-    click.echo(f"{preview.sendable} of {preview.total} recipients{part} would get a message")
+    if preview.total:
+        click.echo(f"{preview.sendable} of {preview.total} recipients{part} would get a message")
+    else:
+        click.echo("the audience has no recipient")
     for reason, count in preview.skipped_by.items():
         click.echo(f"  skipped           {count:>7}  {reason}")
     for variable, count in preview.missing_variables.items():
@@ -25,7 +32,10 @@ def show_preview(preview: Preview) -> int:
     return 0 if preview.sendable == preview.total > 0 else 1
 
 
-def _show_message(message: PreviewMessage) -> None:
+def _show_message(message: "PreviewMessage") -> None:
     click.echo(f"to {message.number}{f' ({message.name})' if message.name else ''}:")
     for line in (message.text or "").splitlines():
         click.echo(f"  {line}")
+    for name, value in message.content.items():
+        if name != "previewUrl":
+            click.echo(f"  {name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")

@@ -5,22 +5,25 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from host_litestar.cli.errors import UnreachableError
-from wabroadcast_core.models.broadcast import BroadcastProgress, BroadcastSummary
-from wabroadcast_core.models.message import MessageView
-from wabroadcast_core.models.preview import Preview
+from host_litestar.cli.output import describe_time
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus
-from wabroadcast_core.models.upload import UploadView
+
+if TYPE_CHECKING:
+    from wabroadcast_core.models.broadcast import BroadcastProgress, BroadcastSummary
+    from wabroadcast_core.models.message import MessageView
+    from wabroadcast_core.models.preview import Preview
+    from wabroadcast_core.models.upload import UploadView
 
 POLL_SECONDS = 0.25
 LINE_SECONDS = 5.0  # least time between two plain lines
 UNREACHABLE_SECONDS = 60.0  # how long the server may be away before the command fails
 MOST_LISTED = 20
+MOST_COUNTED = 1_000
 _SHOWN = ("sent", "delivered", "failed", "unknown", "skipped", "retry", "paused", "cancelled")
 _NOT_SENT = ("failed", "unknown", "skipped", "cancelled")
 
@@ -28,14 +31,15 @@ _NOT_SENT = ("failed", "unknown", "skipped", "cancelled")
 class Backend(Protocol):
     """What ``send`` works with: a server, or a broadcaster in this process."""
 
-    def upload(self, path: Path) -> UploadView: ...
-    def preview(self, draft: dict[str, Any]) -> Preview: ...
-    def submit(self, draft: dict[str, Any], *, key: str) -> BroadcastSummary: ...
-    def status(self, job_id: str) -> BroadcastProgress: ...
-    def messages(self, job_id: str, *, status: str, limit: int) -> list[MessageView]: ...
+    def upload(self, path: Path) -> "UploadView": ...
+    def tags(self) -> list[str]: ...
+    def preview(self, draft: dict[str, Any]) -> "Preview": ...
+    def submit(self, draft: dict[str, Any], *, key: str) -> "BroadcastSummary": ...
+    def status(self, job_id: str) -> "BroadcastProgress": ...
+    def messages(self, job_id: str, *, status: str, limit: int, with_rows: bool = False) -> "list[MessageView]": ...
 
 
-def follow(backend: Backend, job_id: str, *, console: Console) -> BroadcastProgress:
+def follow(backend: Backend, job_id: str, *, console: Console) -> "BroadcastProgress":
     """Show the progress of a broadcast until it has ended or is paused.
 
     :returns: the last progress.
@@ -44,11 +48,13 @@ def follow(backend: Backend, job_id: str, *, console: Console) -> BroadcastProgr
     """
     if not console.is_terminal:
         return _poll(backend, job_id, show=_PlainLines(console).show)
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[facts]}"))
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("preparing", total=None, facts="")
 
-        def show(progress: BroadcastProgress) -> None:
+        def show(progress: "BroadcastProgress") -> None:
             total = progress.total or None if progress.prepared else None
             done = round(progress.progress * progress.total)
             bar.update(
@@ -58,15 +64,23 @@ def follow(backend: Backend, job_id: str, *, console: Console) -> BroadcastProgr
         return _poll(backend, job_id, show=show)
 
 
-def describe_progress(progress: BroadcastProgress) -> str:
-    """Return counts by status, the rate and the time left as one line."""
+def describe_progress(progress: "BroadcastProgress") -> str:
+    """Return counts by status, the rate, and the time of the start or the time left, as one line."""
     counts = progress.counts.model_dump()
-    parts = [f"{counts[name]} {name}" for name in _SHOWN if counts[name]] or ["nothing sent yet"]
+    parts = [f"{counts[name]} {name}" for name in _SHOWN if counts[name]] or [_describe_nothing(progress)]
+    if progress.status == BroadcastStatus.SCHEDULED and progress.scheduled_at is not None:
+        parts.append(f"starts {describe_time(progress.scheduled_at)}")
     if progress.rate:
         parts.append(f"{progress.rate:.3g}/s")
     if progress.eta is not None:
         parts.append(f"{describe_seconds((progress.eta - datetime.now(UTC)).total_seconds())} left")
     return ", ".join(parts)
+
+
+def _describe_nothing(progress: "BroadcastProgress") -> str:
+    if progress.status not in ENDED_BROADCASTS:
+        return "nothing sent yet"
+    return "nothing was sent" if progress.total else "the audience has no recipient"
 
 
 def describe_seconds(seconds: float) -> str:
@@ -78,10 +92,13 @@ def describe_seconds(seconds: float) -> str:
     return f"{minutes} min {left % 60} s" if minutes else f"{left} s"
 
 
-def report(backend: Backend, progress: BroadcastProgress, *, console: Console) -> None:
+def report(backend: Backend, progress: "BroadcastProgress", *, console: Console) -> None:
     """Print the result of a broadcast: how many messages were sent, which were not, and why."""
     print_line = _plain_printer(console)
-    print_line(f"{progress.counts.sent} of {progress.total} sent")
+    if progress.total:
+        print_line(f"{progress.counts.sent} of {progress.total} sent")
+    elif progress.status == BroadcastStatus.COMPLETED:
+        print_line("no message was sent: the audience has no recipient")
     if progress.status_reason:
         print_line(f"{progress.status.value}: {progress.status_reason}")
     counts = progress.counts.model_dump()
@@ -89,31 +106,40 @@ def report(backend: Backend, progress: BroadcastProgress, *, console: Console) -
         print_line(f"  skipped  {count:>7}  {reason}")
     for status in _NOT_SENT:
         if counts[status]:
+            if status != "skipped":  # those have exact counts by reason already
+                _count_reasons(backend, progress.job_id, status, total=counts[status], print_line=print_line)
             _list_messages(backend, progress.job_id, status, total=counts[status], print_line=print_line)
+
+
+def _count_reasons(
+    backend: Backend, job_id: str, status: str, *, total: int, print_line: Callable[[str], None]
+) -> None:
+    messages = backend.messages(job_id, status=status, limit=MOST_COUNTED)
+    part = "" if len(messages) == total else f" (of the first {MOST_COUNTED:,})"
+    for reason, count in Counter(message.reason or "" for message in messages).most_common():
+        print_line(f"  {status:<8} {count:>7}  {reason}{part}")
 
 
 def _list_messages(
     backend: Backend, job_id: str, status: str, *, total: int, print_line: Callable[[str], None]
 ) -> None:
-    messages = backend.messages(job_id, status=status, limit=1_000)
-    reasons = Counter(message.reason or "" for message in messages)
-    if status != "skipped":  # the caller has printed the exact counts of these
-        part = "" if len(messages) == total else " (of the first 1,000)"
-        for reason, count in reasons.most_common():
-            print_line(f"  {status:<8} {count:>7}  {reason}{part}")
-    for message in messages[:MOST_LISTED]:
+    for message in backend.messages(job_id, status=status, limit=MOST_LISTED, with_rows=True):
         cause = ": ".join(text for text in (message.reason, message.detail) if text)
-        print_line(f"    recipient {_position_of(message)}, {message.number or 'no number'}: {cause or status}")
+        print_line(f"    {_place_of(message)}, {message.number or 'no number'}: {cause or status}")
     if total > MOST_LISTED:
-        print_line(f"    and {total - MOST_LISTED} more {status}")
+        print_line(
+            f"    and {total - MOST_LISTED} more {status}: see `wabroadcast messages {job_id} --status {status}`"
+        )
 
 
-def _position_of(message: MessageView) -> int:
-    """Return the position in the audience, from 1. A message id ends with the position from 0."""
-    return int(message.message_id.rpartition("-")[2]) + 1
+def _place_of(message: "MessageView") -> str:
+    """Return the row of the file, or else the place in the audience, from 1. A message id ends with it, from 0."""
+    if message.row is not None:
+        return f"row {message.row}"
+    return f"recipient {int(message.message_id.rpartition('-')[2]) + 1}"
 
 
-def _poll(backend: Backend, job_id: str, *, show: Callable[[BroadcastProgress], None]) -> BroadcastProgress:
+def _poll(backend: Backend, job_id: str, *, show: Callable[["BroadcastProgress"], None]) -> "BroadcastProgress":
     answered_at = time.monotonic()
     while True:
         try:
@@ -137,7 +163,7 @@ class _PlainLines:
         self._last = ""
         self._next_at = 0.0
 
-    def show(self, progress: BroadcastProgress) -> None:
+    def show(self, progress: "BroadcastProgress") -> None:
         line = f"{progress.status.value}: {describe_progress(progress)}"
         ended = progress.status in ENDED_BROADCASTS
         if line != self._last and (ended or time.monotonic() >= self._next_at):

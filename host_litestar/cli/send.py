@@ -5,20 +5,25 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import rich_click as click
 from rich.console import Console
 
 from host_litestar.cli.client import without_none
-from host_litestar.cli.contact_file import CHOICES, contact_file, reading_options
-from host_litestar.cli.errors import RefusedError
+from host_litestar.cli.confirmation import confirm_send
+from host_litestar.cli.contact_file import CHOICES, reading_options
 from host_litestar.cli.moments import MomentType, describe_moment
+from host_litestar.cli.option_types import BatchType, WindowType
 from host_litestar.cli.preview import show_preview
 from host_litestar.cli.progress import Backend, follow, report
+from host_litestar.cli.send_audience import AUDIENCE, Audience, audience_options
+from host_litestar.cli.send_content import CONTENT, MessageOptions, content_options
 from host_litestar.cli.server import data_dir_option, read_settings
-from wabroadcast_core.models.broadcast import BroadcastProgress
 from wabroadcast_core.models.status import BroadcastStatus, Priority
+
+if TYPE_CHECKING:
+    from wabroadcast_core.models.broadcast import BroadcastProgress
 
 
 class RateType(click.ParamType[dict[str, float]]):
@@ -39,20 +44,16 @@ class RateType(click.ParamType[dict[str, float]]):
 
 
 @click.command()
-@contact_file
-@click.option(
-    "--message",
-    "-m",
-    required=True,
-    help="Text of the message; {{ column }} is replaced by the value of a column. @FILE reads the text from FILE.",
-)
-@click.option("--name", help="Name of the broadcast. [default: name of the file]")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
+@content_options
+@audience_options
+@click.option("--name", help="Name of the broadcast. [default: name of the file or the tags]")
 @click.option(
     "--connection",
     "-c",
     "connections",
     multiple=True,
-    help="Connection to send through; if repeated, they share the broadcast.",
+    help="Connection to send through; if repeated, they share the broadcast. [default: the default connection]",
 )
 @click.option(
     "--priority",
@@ -68,50 +69,54 @@ class RateType(click.ParamType[dict[str, float]]):
     type=MomentType(),
     help="Time to start, as 2026-12-01T08:00; without an offset as +07:00 it is in WABROADCAST_TIMEZONE.",
 )
-@click.option("--batch-size", type=click.IntRange(1), help="Send in batches of this size.")
 @click.option(
-    "--batch-interval",
-    type=float,
-    default=600,
-    show_default=True,
-    help="Seconds from the start of a batch to the next.",
+    "--batch", "batching", type=BatchType(), help="Send in batches, as 1000/10m: a thousand every ten minutes."
 )
+@click.option("--window", type=WindowType(), help="Send only in these hours, as 08:00-20:00@Asia/Jakarta.")
 @reading_options
 @click.option(
     "--preview",
     is_flag=True,
     help="Send nothing; show how many would get a message, how it looks, and who is left out and why.",
 )
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before more than 100 people get a message.")
 @click.option(
     "--detach", is_flag=True, help="Submit and exit; exit status 0 then means that the broadcast was accepted."
 )
 @click.option("--local", is_flag=True, help="Send from this process, without a server.")
 @data_dir_option
 def send(
-    file: Path,
-    message: str,
+    file: Path | None,
     moment: datetime | None,
     data_dir: Path | None,
     *,
     preview: bool,
+    yes: bool,
     detach: bool,
     local: bool,
     **options: Any,
 ) -> int:
     """Send a message to each person in FILE (CSV or Excel), and show the progress.
 
-    Exit status: 0 if all messages were sent, 1 if some were not, 2 if the command failed.
+    Instead of FILE, --tag, --everyone or --source name the people.
+
+    Exit status: 0 if all messages were sent, 1 if some were not or there was no recipient, 2 if the command failed.
     """
     if detach and local:
         raise click.UsageError("--local sends only while the command runs: leave out --detach")
     choices = without_none({name: options.pop(name) for name in CHOICES})
-    draft = make_draft(file, text=read_message(message), moment=moment, **options)
+    audience = Audience(file=file, choices=choices, **{name: options.pop(name) for name in AUDIENCE})
+    message = MessageOptions(**{name: options.pop(name) for name in CONTENT})
+    audience.check()
+    message.check()
+    draft = make_draft(title=audience.title, moment=moment, **options)
     console = Console()
     with open_backend(local=local, data_dir=data_dir) as backend:
-        upload = backend.upload(file)
-        draft["source"] = {"type": upload.kind, "uploadId": upload.upload_id, **choices}
+        draft |= {"message": message.content(backend), "source": audience.source(backend)}
         if preview:
             return show_preview(backend.preview(draft))
+        if not yes:
+            confirm_send(backend, draft)
         job_id = backend.submit(draft, key=str(uuid.uuid4())).job_id
         click.echo(f"broadcast {job_id}")
         if moment is not None:
@@ -122,47 +127,30 @@ def send(
 
 
 def make_draft(
-    file: Path,
     *,
-    text: str,
+    title: str,
     moment: datetime | None,
     name: str | None,
     connections: tuple[str, ...],
     priority: str,
     rate: dict[str, float] | None,
-    batch_size: int | None,
-    batch_interval: float,
+    batching: dict[str, float] | None,
+    window: dict[str, str] | None,
 ) -> dict[str, Any]:
-    """Create the body of a submit, without its source.
+    """Create the body of a submit, without its message and its source.
 
-    :param batch_interval: seconds.
+    :param title: the name of the broadcast, if none is given.
     """
-    batching = None if batch_size is None else {"size": batch_size, "intervalSeconds": batch_interval}
     draft = {
-        "name": name or file.name[:200],
-        "message": {"type": "text", "text": text},
+        "name": name or title[:200],
         "connection": list(connections) or None,
         "priority": priority,
         "rate": rate,
         "scheduledAt": None if moment is None else moment.isoformat(),
         "batching": batching,
+        "sendWindow": window,
     }
     return {key: value for key, value in draft.items() if value is not None}
-
-
-def read_message(text: str) -> str:
-    """Return the text itself, or for ``@FILE`` the content of that file.
-
-    :raises RefusedError: the file cannot be read, or is not UTF-8 text.
-    """
-    if not text.startswith("@"):
-        return text
-    try:
-        return Path(text[1:]).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise RefusedError(f"the message file {text[1:]} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise RefusedError(f"the message file {text[1:]} is not UTF-8 text") from error
 
 
 def open_backend(*, local: bool, data_dir: Path | None) -> AbstractContextManager[Backend]:
@@ -197,10 +185,7 @@ def watch(backend: Backend, job_id: str, *, console: Console, local: bool) -> in
     return 0 if _all_sent(progress) else 1
 
 
-def _all_sent(progress: BroadcastProgress) -> bool:
+def _all_sent(progress: "BroadcastProgress") -> bool:
     sent = progress.counts.sent
     # an empty audience is not a success
     return progress.status == BroadcastStatus.COMPLETED and sent == progress.total > 0
-
-
-COMMANDS = (send,)

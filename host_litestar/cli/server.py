@@ -1,16 +1,16 @@
 """``serve`` and ``worker``: start the processes that serve the API and send."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
-from pydantic import SecretStr, ValidationError
-from redis import ConnectionPool
 
-from host_litestar.logs import set_up_logging
 from wabroadcast_core.errors import SetupError
-from wabroadcast_core.models.base import faults_of
-from wabroadcast_core.settings import Settings
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from wabroadcast_core.settings import Settings
 
 BAD_REDIS_URL = (
     "WABROADCAST_REDIS_URL is not a Redis URL: write it as in redis://:password@host:6379/0, "
@@ -34,7 +34,10 @@ def serve(
     host: str | None, port: int | None, workers: int | None, data_dir: Path | None, api_keys: tuple[str, ...]
 ) -> int:
     """Start everything: API and workers, with an embedded Valkey and SQLite where no addresses are set."""
+    from pydantic import SecretStr
+
     from host_litestar import standalone
+    from host_litestar.logs import set_up_logging
 
     keys = [SecretStr(key) for key in api_keys] or None
     settings = read_settings(host=host, port=port, workers=workers, data_dir=data_dir, api_keys=keys)
@@ -50,17 +53,23 @@ def serve(
 def worker(processes: int, threads: int | None, data_dir: Path | None, *, burst: bool) -> int:
     """Start workers without an API, beside a server or on other hosts."""
     from host_litestar import standalone
+    from host_litestar.logs import set_up_logging
 
     settings = read_settings(threads=threads, data_dir=data_dir)
     set_up_logging("serve")
     return standalone.work(settings, processes=processes, burst=burst)
 
 
-def read_settings(**options: Any) -> Settings:
+def read_settings(**options: Any) -> "Settings":
     """Read the settings from the environment; options other than None take precedence.
 
     :raises SetupError: a setting is not valid; the text has the name of its environment variable.
     """
+    from pydantic import ValidationError
+
+    from wabroadcast_core.models.base import faults_of
+    from wabroadcast_core.settings import Settings
+
     try:
         settings = Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
@@ -70,12 +79,11 @@ def read_settings(**options: Any) -> Settings:
     return settings
 
 
-def _check_redis(url: SecretStr | None) -> None:
+def _check_redis(url: "SecretStr | None") -> None:
+    from redis import ConnectionPool
+
     try:
         if url is not None:
             ConnectionPool.from_url(url.get_secret_value())
     except ValueError:  # its text may hold a part of the password
         raise SetupError(BAD_REDIS_URL) from None
-
-
-COMMANDS = (serve, worker)

@@ -15,7 +15,13 @@ from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Actor, BroadcasterDep, JobId, PageNumber, PageSize, SearchText
 from host_litestar.routes.submission import read_draft, read_recipients, spool_body
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.models.broadcast import BroadcastDetail, BroadcastPatch, BroadcastProgress, BroadcastSummary
+from wabroadcast_core.models.broadcast import (
+    BatchView,
+    BroadcastDetail,
+    BroadcastPatch,
+    BroadcastProgress,
+    BroadcastSummary,
+)
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
@@ -72,12 +78,21 @@ class BroadcastController(ApiController):
         status: FromQuery[BroadcastStatus | None] = None,
         priority: FromQuery[Priority | None] = None,
         connection: FromQuery[str | None] = None,
+        id_prefix: Annotated[
+            str | None, QueryParameter(name="idPrefix", max_length=200, description="The beginning of a job id.")
+        ] = None,
         page: PageNumber = 1,
         page_size: PageSize = 50,
     ) -> Page[BroadcastSummary]:
         """List broadcasts, the newest first."""
         return broadcaster.list(
-            status=status, priority=priority, connection=connection, query=search, page=page, page_size=page_size
+            status=status,
+            priority=priority,
+            connection=connection,
+            query=search,
+            id_prefix=id_prefix,
+            page=page,
+            page_size=page_size,
         )
 
     @get("/{jobId:str}", operation_id="GetBroadcast", sync_to_thread=True, responses=problems(404))
@@ -89,6 +104,13 @@ class BroadcastController(ApiController):
     def status(self, job_id: JobId, broadcaster: BroadcasterDep) -> BroadcastProgress:
         """Return the progress of a broadcast: counts by status and reason, rate and estimated end."""
         return broadcaster.status(job_id)
+
+    @get("/{jobId:str}/batches", operation_id="ListBatches", sync_to_thread=True, responses=problems(404))
+    def list_batches(
+        self, job_id: JobId, broadcaster: BroadcasterDep, page: PageNumber = 1, page_size: PageSize = 50
+    ) -> Page[BatchView]:
+        """List the batches of a broadcast, each with its state; none if the broadcast is not sent in batches."""
+        return broadcaster.batches(job_id, page=page, page_size=page_size)
 
     @patch("/{jobId:str}", operation_id="RescheduleBroadcast", sync_to_thread=True, responses=problems(404, 409))
     def reschedule(

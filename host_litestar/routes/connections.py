@@ -46,7 +46,7 @@ class ConnectionController(ApiController):
 
     @delete("/{name:str}", operation_id="DeleteConnection", sync_to_thread=True, responses=problems(404, 409))
     def delete(self, name: FromPath[str], broadcaster: BroadcasterDep) -> None:
-        """Delete a connection that no broadcast uses."""
+        """Delete a connection that no unfinished broadcast uses. The history of ended ones is kept."""
         broadcaster.connections.delete(name)
 
     @control_route("/{name:str}/pause", operation_id="PauseConnection")
@@ -58,6 +58,11 @@ class ConnectionController(ApiController):
     def resume(self, name: FromPath[str], broadcaster: BroadcasterDep, actor: Actor) -> ConnectionView:
         """Resume a paused connection, so that it sends again."""
         return broadcaster.connections.resume(name, actor=actor)
+
+    @control_route("/{name:str}/default", operation_id="SetDefaultConnection")
+    def set_default(self, name: FromPath[str], broadcaster: BroadcasterDep, actor: Actor) -> ConnectionView:
+        """Make a connection the default: broadcasts that name no connection use it."""
+        return broadcaster.connections.set_default(name, actor=actor)
 
     @post(
         "/{name:str}/test",

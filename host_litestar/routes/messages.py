@@ -37,6 +37,10 @@ class MessageController(ApiController):
         ] = None,
         page: Annotated[int | None, QueryParameter(ge=1, le=1_000_000_000)] = None,
         page_size: Annotated[int | None, QueryParameter(name="pageSize", ge=1, le=1_000)] = None,
+        *,
+        with_rows: Annotated[
+            bool, QueryParameter(name="withRows", description="Add the rows of the file, which is read again for that.")
+        ] = False,
     ) -> CursorPage[MessageView]:
         """List the messages of a broadcast in the order of its audience.
 
@@ -52,6 +56,7 @@ class MessageController(ApiController):
             cursor=cursor,
             page=page,
             limit=limit or page_size or DEFAULT_SIZE,
+            with_rows=with_rows,
         )
 
     pause = message_control(

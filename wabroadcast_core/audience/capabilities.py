@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
+from sqlalchemy import Connection
+
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import Fault
 from wabroadcast_core.hookspecs import Capabilities
@@ -108,6 +110,20 @@ def find_capabilities(context: Context, names: Sequence[str]) -> tuple[list[Send
         if row["sender"] not in senders
     ]
     return found, faults
+
+
+def default_connections(context: Context, conn: Connection) -> list[str]:
+    """Return the names of the connections that a broadcast without a connection may use: one, if it is clear which.
+
+    It is the one that was chosen as the default, or else the only one that reaches real phones, or the only one.
+    """
+    chosen = connection_store.find_default(conn)
+    if chosen is not None:
+        return [chosen["name"]]
+    rows = connection_store.list_connections(conn)
+    senders = context.plugins.senders
+    real = [row for row in rows if row["sender"] not in senders or not senders[row["sender"]].capabilities.simulated]
+    return [row["name"] for row in (real if len(real) == 1 else rows)]
 
 
 def longest_text(pool: Sequence[SenderCapabilities], content: Content) -> int | None:

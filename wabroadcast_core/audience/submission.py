@@ -9,7 +9,12 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from wabroadcast_core.audience.capabilities import find_capabilities, inspect_uploads, upload_faults
+from wabroadcast_core.audience.capabilities import (
+    default_connections,
+    find_capabilities,
+    inspect_uploads,
+    upload_faults,
+)
 from wabroadcast_core.audience.sources import file_variables, open_source
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
@@ -166,12 +171,13 @@ class Submission:
 
     def _find_pool(self, draft: BroadcastDraft) -> tuple[dict[str, int], list[Fault]]:
         with self._context.database.read() as conn:
-            names = draft.pool or [row["name"] for row in connection_store.list_connections(conn)]
+            names = draft.pool or default_connections(self._context, conn)
             keys = connection_store.connection_keys(conn, names)
         if not names:
             return {}, [Fault("connection", "no connection exists yet: create one with `wabroadcast connections set`")]
         if not draft.pool and len(names) != 1:
-            return {}, [Fault("connection", f"several connections exist: name one of {', '.join(names)}")]
+            reason = f"several connections exist: name one of {', '.join(names)}, or choose the default one"
+            return {}, [Fault("connection", f"{reason} with `wabroadcast connections default`")]
         missing = [name for name in names if name not in keys]
         faults = [Fault("connection", f"there is no connection {name!r}") for name in missing]
         return {name: keys[name] for name in names if name in keys}, faults

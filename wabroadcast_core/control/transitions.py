@@ -176,14 +176,19 @@ def retry_broadcast(
     :param actor: who did it, for the audit log.
     :param changes: receives the changes of the broadcast's counters.
     :returns: how many messages were queued.
-    :raises ConflictError: the broadcast was cancelled, its audience could not be read, or messages of this status
-        cannot be retried.
+    :raises ConflictError: the broadcast was cancelled, its audience could not be read, its connections are deleted, or
+        messages of this status cannot be retried.
     """
     if status not in {MessageStatus.FAILED, MessageStatus.UNKNOWN}:
         raise ConflictError(f"{status} messages cannot be retried: choose failed or unknown ones", status=row["status"])
     if row["status"] not in _RETRY_FROM:
         raise ConflictError(
             f"the broadcast is {row['status']}: its messages cannot be retried; submit a new broadcast instead",
+            status=row["status"],
+        )
+    if not broadcast_store.has_connection(conn, row["id"]):
+        raise ConflictError(
+            "the connection of the broadcast was deleted: submit a new broadcast instead of a retry",
             status=row["status"],
         )
     moved = message_store.move_messages(

@@ -131,6 +131,7 @@ class BroadcastProgress(Model):
     total: int
     counts: Counts
     skipped_by: dict[str, int]
+    scheduled_at: datetime | None = Field(None, description="The time for which it is scheduled.")
     progress: float = Field(description="Share of the known recipients that need no more work, from 0 to 1.")
     rate: float = Field(description="Messages sent per second, recently.")
     eta: datetime | None = Field(description="When it will end at the present rate; null if unknown.")
@@ -146,11 +147,15 @@ class Act(Model):
 
 
 class BatchView(Model):
-    """One batch of a broadcast."""
+    """One batch of a broadcast. Its messages are counted without those that are skipped."""
 
     batch: int
+    state: Literal["waiting", "released", "paused", "cancelled", "ended"] = Field(
+        description="waiting: its messages start when it is released; ended: all its messages have a final status."
+    )
     size: int
-    state: Literal["waiting", "released", "paused", "cancelled"]
+    counts: dict[str, int] = Field(description="Messages by status.")
+    releases_at: datetime | None = Field(description="When a batch that waits is released.")
 
 
 class BroadcastDetail(BroadcastSummary):

@@ -73,6 +73,7 @@ class ConnectionView(Limits):
     name: str
     sender: str
     settings: dict[str, Any]
+    default: bool = Field(False, description="Whether a broadcast that names no connection uses it.")
     state: ConnectionState
     state_reason: str | None
     state_since: datetime

@@ -105,6 +105,7 @@ class MessageView(Model):
     """One message of a broadcast as it is shown."""
 
     message_id: str
+    row: int | None = Field(None, description="The row of the file, or the place in `recipients` from 1, if asked for.")
     number: str
     name: str | None
     status: MessageStatus

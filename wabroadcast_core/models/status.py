@@ -78,3 +78,7 @@ class ConnectionState(StrEnum):
 
     ACTIVE = "active"
     PAUSED = "paused"
+
+
+DELETED: Final = "deleted"
+"""The state of a connection that is deleted and was used: its row stays for the history, and no list shows it."""

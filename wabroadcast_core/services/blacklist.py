@@ -15,7 +15,6 @@ from wabroadcast_core.errors import Fault, InputError, InvalidInputError, NotFou
 from wabroadcast_core.models.base import DEFAULT_ACTOR, as_utc
 from wabroadcast_core.models.blacklist import DEFAULT_REASON, BlacklistAct, BlacklistEntry, BlacklistReport
 from wabroadcast_core.models.page import Page
-from wabroadcast_core.services.lookups import connection_names
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.blacklist import EVERY_CONNECTION, REMARK
@@ -132,7 +131,7 @@ class Blacklist:
         """
         with self._context.database.read() as conn:
             rows = blacklist_store.history_of(conn, self._normal(number))
-            names = connection_names(conn)
+            names = connection_store.connection_names(conn)
         return [
             BlacklistAct(
                 at=as_utc(row["at"]),
@@ -200,7 +199,7 @@ def _count(report: BlacklistReport, chunk: NumberChunk, *, added: int) -> None:
 
 
 def _entries(conn: Connection, rows: Sequence[RowMapping]) -> list[BlacklistEntry]:
-    names = connection_names(conn)
+    names = connection_store.connection_names(conn)
     return [
         BlacklistEntry(
             number=row["number"],

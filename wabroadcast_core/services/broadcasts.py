@@ -1,7 +1,6 @@
 """Use cases of broadcasts: submit, preview, list, pause, resume, cancel, retry, reschedule; their messages."""
 
 import uuid
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias
@@ -10,7 +9,6 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.preview import PreviewBuilder
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
-from wabroadcast_core.context import Context
 from wabroadcast_core.control import transitions
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import Fault, InvalidInputError, NotFoundError
@@ -26,24 +24,21 @@ from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
+from wabroadcast_core.services.batches import Batches
 from wabroadcast_core.services.broadcast_work import queue_preparation, queue_turns, sweep_messages
-from wabroadcast_core.services.lookups import broadcast_row, connection_names, message_key
+from wabroadcast_core.services.lookups import broadcast_row, message_key, rows_of
 from wabroadcast_core.services.views import detail_of, message_view, progress_of, summary_of
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store.connections import connection_names
 from wabroadcast_core.store.messages import Changes, MessageFilter
 
 Transition: TypeAlias = Literal["pause", "resume", "cancel"]
 
 
-class Broadcasts(ABC):
+class Broadcasts(Batches):
     """The methods of :class:`Broadcaster` for broadcasts and their messages. The broadcaster inherits them."""
-
-    @property
-    @abstractmethod
-    def context(self) -> Context:
-        """The parts that the services share."""
 
     # --- submit ------------------------------------------------------------------------------------------------
 
@@ -121,6 +116,7 @@ class Broadcasts(ABC):
         priority: Priority | None = None,
         connection: str | None = None,
         query: str | None = None,
+        id_prefix: str | None = None,
         page: int = 1,
         page_size: int = 50,
     ) -> Page[BroadcastSummary]:
@@ -128,6 +124,7 @@ class Broadcasts(ABC):
 
         :param connection: the name of a connection that the broadcast uses.
         :param query: part of a name, or the beginning of a job id.
+        :param id_prefix: the beginning of a job id.
         """
         with self.context.database.read() as conn:
             rows, total = broadcast_store.list_broadcasts(
@@ -136,6 +133,7 @@ class Broadcasts(ABC):
                 rank=None if priority is None else priority.rank,
                 connection_name=connection,
                 query=query,
+                id_prefix=id_prefix,
                 offset=(page - 1) * page_size,
                 limit=page_size,
             )
@@ -153,6 +151,7 @@ class Broadcasts(ABC):
         cursor: str | None = None,
         page: int | None = None,
         limit: int = 100,
+        with_rows: bool = False,
     ) -> CursorPage[MessageView]:
         """Return a page of the messages of a broadcast, in the order of its audience.
 
@@ -162,6 +161,7 @@ class Broadcasts(ABC):
         :param query: part of a number or a name.
         :param cursor: the ``next_cursor`` of the page before.
         :param page: the number of the page, from 1; leave it out to page by cursor.
+        :param with_rows: whether to add the rows of the audience's file, which is read again for that.
         :raises InvalidInputError: both a cursor and a page are given.
         :raises NotFoundError: no broadcast has this id, or the cursor is not a message of it.
         """
@@ -172,11 +172,12 @@ class Broadcasts(ABC):
             chosen = MessageFilter(row["id"], status=status, reason=reason, query=query)
             after = None if cursor is None else message_key(row, cursor)
             offset = ((page or 1) - 1) * limit
-            rows = message_store.list_messages(conn, chosen, after=after, offset=offset, limit=limit + 1)
+            found = message_store.list_messages(conn, chosen, after=after, offset=offset, limit=limit + 1)
             total = None if page is None else message_store.count_messages(conn, chosen)
             names = connection_names(conn)
-        views = [message_view(message, job_id=job_id, connections=names) for message in rows[:limit]]
-        next_cursor = views[-1].message_id if len(rows) > limit else None
+        rows = rows_of(self.context, row, found[:limit]) if with_rows else {}
+        views = [message_view(message, job_id=job_id, connections=names, rows=rows) for message in found[:limit]]
+        next_cursor = views[-1].message_id if len(found) > limit else None
         return CursorPage(items=views, next_cursor=next_cursor, total=total, page=page, page_size=limit)
 
     # --- control -----------------------------------------------------------------------------------------------

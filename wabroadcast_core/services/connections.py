@@ -10,6 +10,7 @@ import redis
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from sqlalchemy import Connection, RowMapping
 
+from wabroadcast_core.audience.capabilities import default_connections
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
@@ -59,8 +60,9 @@ class Connections:
         """Return all connections, without their secrets."""
         with self._context.database.read() as conn:
             rows = connection_store.list_connections(conn)
+            default = default_connections(self._context, conn)
         sharing = names_by_account(self._context, rows)
-        return [self._view(row, sharing) for row in rows]
+        return [self._view(row, sharing, default=default) for row in rows]
 
     def get(self, name: str) -> ConnectionView:
         """Return a connection, without its secrets.
@@ -69,8 +71,9 @@ class Connections:
         """
         with self._context.database.read() as conn:
             row = _find(conn, name)
+            default = default_connections(self._context, conn)
             sharing = names_by_account(self._context, connection_store.list_connections(conn))
-        return self._view(row, sharing)
+        return self._view(row, sharing, default=default)
 
     def kinds(self) -> Sequence[ConnectionKind]:
         """Return the installed kinds of sender, each with the JSON schema of its settings."""
@@ -107,19 +110,34 @@ class Connections:
         return self.get(name)
 
     def delete(self, name: str) -> None:
-        """Delete a connection that no broadcast uses.
+        """Delete a connection, with its settings. What ended broadcasts sent through it stays in their history.
 
         :raises NotFoundError: no connection has this name.
-        :raises ConflictError: broadcasts use it.
+        :raises ConflictError: broadcasts that have not ended use it.
         """
         with self._context.database.write() as conn:
             row = _find(conn, name)
-            if connection_store.is_used(conn, row["id"]):
+            if connection_store.is_needed(conn, row["id"]):
                 raise ConflictError(
-                    f"connection {name!r} cannot be deleted, because broadcasts use it: pause it instead",
+                    f"connection {name!r} cannot be deleted, because broadcasts that have not ended use it: "
+                    "wait for their end, or cancel them",
                     status=row["state"],
                 )
-            connection_store.delete_connection(conn, name)
+            if connection_store.is_used(conn, row["id"]):
+                now = self._context.clock.now()
+                connection_store.hide_connection(conn, row["id"], settings=self._context.vault.seal({}), now=now)
+            else:
+                connection_store.delete_connection(conn, row["id"])
+
+    def set_default(self, name: str, *, actor: str = DEFAULT_ACTOR) -> ConnectionView:
+        """Make a connection the default: broadcasts that name no connection use it.
+
+        :raises NotFoundError: no connection has this name.
+        """
+        with self._context.database.write() as conn:
+            key, now = _find(conn, name)["id"], self._context.clock.now()
+            audit_log.record_action(conn, action=connection_store.DEFAULT_ACT, actor=actor, now=now, connection_id=key)
+        return self.get(name)
 
     def pause(self, name: str, *, actor: str = DEFAULT_ACTOR) -> ConnectionView:
         """Pause a connection: no message starts through it until it is resumed.
@@ -229,12 +247,15 @@ class Connections:
             raise InvalidInputError(faults_of(error, prefix="settings")) from error
         return settings
 
-    def _view(self, row: RowMapping, sharing: Mapping[Account, Sequence[str]]) -> ConnectionView:
+    def _view(
+        self, row: RowMapping, sharing: Mapping[Account, Sequence[str]], *, default: Sequence[str]
+    ) -> ConnectionView:
         settings = self._context.vault.open(row["settings"])
         sender = self._context.plugins.senders.get(row["sender"])
         hidden = settings.keys() if sender is None else frozenset().union(*_secret_fields(sender.Settings))
         shown = {key: value for key, value in settings.items() if key not in hidden}
-        return connection_view(row, shown, problem=problem_of(row["name"], sharing))
+        problem = problem_of(row["name"], sharing)
+        return connection_view(row, shown, default=default == [row["name"]], problem=problem)
 
     def _wake(self) -> None:
         """Queue turns where a change may have made work due: at the connection, or at the others of its pools."""

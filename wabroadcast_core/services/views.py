@@ -71,6 +71,7 @@ def progress_of(row: Row, *, skips: dict[str, int], now: float) -> BroadcastProg
         total=row["total"],
         counts=_counts(row),
         skipped_by=skips,
+        scheduled_at=as_utc(row["scheduled_at"]),
         progress=_progress(row),
         rate=round(rate, 2),
         eta=as_utc(now + left / rate) if ends else None,
@@ -87,10 +88,11 @@ def present_rate(row: Row, now: float) -> float:
     return float(max(0, sent) / max(now - since, 1.0))
 
 
-def connection_view(row: Row, settings: dict[str, Any], *, problem: str | None) -> ConnectionView:
+def connection_view(row: Row, settings: dict[str, Any], *, default: bool, problem: str | None) -> ConnectionView:
     """Return a connection as it is shown.
 
     :param settings: its settings without secrets.
+    :param default: whether it is the default connection.
     :param problem: what is wrong with it beside its state.
     """
     limits = Limits.model_validate_json(row["limits"])
@@ -99,6 +101,7 @@ def connection_view(row: Row, settings: dict[str, Any], *, problem: str | None) 
         name=row["name"],
         sender=row["sender"],
         settings=settings,
+        default=default,
         state=row["state"],
         state_reason=row["state_reason"],
         state_since=as_utc(row["state_since"]),
@@ -106,14 +109,19 @@ def connection_view(row: Row, settings: dict[str, Any], *, problem: str | None) 
     )
 
 
-def message_view(row: Row, *, job_id: str, connections: Mapping[int, str]) -> MessageView:
+def message_view(
+    row: Row, *, job_id: str, connections: Mapping[int, str], rows: Mapping[int, int] | None = None
+) -> MessageView:
     """Return a message as it is shown.
 
     :param job_id: the id of its broadcast.
     :param connections: the names of connections by their ids.
+    :param rows: the rows of the file by position in the audience, where they are known.
     """
+    position = position_of(row["id"])
     return MessageView(
-        message_id=f"{job_id}-{position_of(row['id'])}",
+        message_id=f"{job_id}-{position}",
+        row=(rows or {}).get(position),
         number=row["number"] or row["raw"] or "",
         name=row["name"],
         status=row["status"],

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, Select, func, insert, select, text, update
 
-from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
+from wabroadcast_core.models.status import DELETED, BroadcastStatus, MessageStatus
 from wabroadcast_core.store.messages import Changes
 from wabroadcast_core.store.search import Folded, fold
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
@@ -56,12 +56,14 @@ def list_broadcasts(
     rank: int | None = None,
     connection_name: str | None = None,
     query: str | None = None,
+    id_prefix: str | None = None,
     offset: int = 0,
     limit: int = 50,
 ) -> tuple[Sequence[RowMapping], int]:
     """Return a page of broadcasts, newest first.
 
     :param query: part of a name, or the beginning of a job id.
+    :param id_prefix: the beginning of a job id.
     :returns: the rows of the page, and the total number of rows.
     """
     chosen: Select[Any] = select(broadcasts)
@@ -72,6 +74,8 @@ def list_broadcasts(
     if query:
         named = Folded(broadcasts.c.name).contains(fold(query), autoescape=True)
         chosen = chosen.where(named | broadcasts.c.job_id.startswith(query.lower(), autoescape=True))
+    if id_prefix:
+        chosen = chosen.where(broadcasts.c.job_id.startswith(id_prefix.lower(), autoescape=True))
     if connection_name is not None:
         pool = (
             select(broadcast_connections.c.broadcast_id)
@@ -124,6 +128,16 @@ def pools_of(conn: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
     for key, name in conn.execute(statement):
         pools[key].append(name)
     return pools
+
+
+def has_connection(conn: Connection, key: int) -> bool:
+    """Return whether any connection of a broadcast is not deleted."""
+    statement = (
+        select(connections.c.id)
+        .join(broadcast_connections, broadcast_connections.c.connection_id == connections.c.id)
+        .where(broadcast_connections.c.broadcast_id == key, connections.c.state != DELETED)
+    )
+    return conn.execute(statement.limit(1)).first() is not None
 
 
 # --- counters --------------------------------------------------------------------------------------------------

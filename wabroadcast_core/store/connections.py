@@ -2,27 +2,33 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import chain, count
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, or_, select, update
 
-from wabroadcast_core.models.status import ConnectionState
-from wabroadcast_core.store.tables import broadcast_connections, connections
+from wabroadcast_core.models.status import DELETED, ENDED_BROADCASTS, ConnectionState
+from wabroadcast_core.store.tables import acts, broadcast_connections, broadcasts, connections, messages
+
+DEFAULT_ACT = "default"  # in the audit log: the choice of the default connection
 
 
 def find_connection(conn: Connection, name: str) -> RowMapping | None:
     """Return the row of a connection by its name, or None."""
-    return conn.execute(select(connections).where(connections.c.name == name)).mappings().one_or_none()
+    statement = select(connections).where(connections.c.name == name, connections.c.state != DELETED)
+    return conn.execute(statement).mappings().one_or_none()
 
 
 def find_connections(conn: Connection, names: Iterable[str]) -> Sequence[RowMapping]:
     """Return the rows of those connections that exist."""
-    return conn.execute(select(connections).where(connections.c.name.in_(list(names)))).mappings().all()
+    statement = select(connections).where(connections.c.name.in_(list(names)), connections.c.state != DELETED)
+    return conn.execute(statement).mappings().all()
 
 
 def connections_of_kinds(conn: Connection, kinds: Iterable[str]) -> Sequence[RowMapping]:
     """Return the rows of the connections with these kinds of sender."""
-    return conn.execute(select(connections).where(connections.c.sender.in_(list(kinds)))).mappings().all()
+    statement = select(connections).where(connections.c.sender.in_(list(kinds)), connections.c.state != DELETED)
+    return conn.execute(statement).mappings().all()
 
 
 _GET = select(connections).where(connections.c.id == bindparam("key"))  # built once, because every claim runs it
@@ -35,12 +41,34 @@ def get_connection(conn: Connection, key: int) -> RowMapping | None:
 
 def list_connections(conn: Connection) -> Sequence[RowMapping]:
     """Return the rows of all connections, in the order of their names."""
-    return conn.execute(select(connections).order_by(connections.c.name)).mappings().all()
+    statement = select(connections).where(connections.c.state != DELETED).order_by(connections.c.name)
+    return conn.execute(statement).mappings().all()
+
+
+def connection_names(conn: Connection) -> dict[int, str]:
+    """Return the name of each connection by its id, deleted ones included."""
+    return dict(conn.execute(select(connections.c.id, connections.c.name)).all())
+
+
+def find_default(conn: Connection) -> RowMapping | None:
+    """Return the row of the connection that was chosen as the default last, or None.
+
+    The audit log remembers the choice.
+    """
+    choices = select(func.max(acts.c.id)).where(acts.c.connection_id > 0, acts.c.act == DEFAULT_ACT).scalar_subquery()
+    statement = (
+        select(connections)
+        .join(acts, acts.c.connection_id == connections.c.id)
+        .where(acts.c.id == choices, connections.c.state != DELETED)
+    )
+    return conn.execute(statement).mappings().one_or_none()
 
 
 def connection_keys(conn: Connection, names: Sequence[str]) -> dict[str, int]:
     """Return the ids of those connections that exist, by name."""
-    statement = select(connections.c.name, connections.c.id).where(connections.c.name.in_(names))
+    statement = select(connections.c.name, connections.c.id).where(
+        connections.c.name.in_(names), connections.c.state != DELETED
+    )
     return dict(conn.execute(statement).all())
 
 
@@ -80,15 +108,44 @@ def save_connection(
     return False
 
 
-def delete_connection(conn: Connection, name: str) -> None:
-    """Delete a connection."""
-    conn.execute(delete(connections).where(connections.c.name == name))
+def delete_connection(conn: Connection, key: int) -> None:
+    """Delete a connection that was never used."""
+    conn.execute(delete(connections).where(connections.c.id == key))
+
+
+def hide_connection(conn: Connection, key: int, *, settings: bytes, now: float) -> None:
+    """Delete a connection that ended broadcasts have used: its row keeps only what their history shows.
+
+    Its name becomes free.
+
+    :param settings: encrypted settings without any secret.
+    """
+    taken = set(conn.execute(select(connections.c.name)).scalars())
+    name = conn.execute(select(connections.c.name).where(connections.c.id == key)).scalar_one()
+    endings = chain(["(deleted)"], (f"(deleted, {number})" for number in count(2)))
+    values = {"state": DELETED, "state_reason": None, "state_since": now, "settings": settings}
+    free = next(text for ending in endings if (text := f"{name} {ending}") not in taken)
+    statement = update(connections).where(connections.c.id == key)
+    conn.execute(statement.values(**values, name=free, revision=connections.c.revision + 1))
 
 
 def is_used(conn: Connection, key: int) -> bool:
     """Return whether any broadcast, also an ended one, uses this connection."""
     statement = select(broadcast_connections.c.broadcast_id).where(broadcast_connections.c.connection_id == key)
     return conn.execute(statement.limit(1)).first() is not None
+
+
+def is_needed(conn: Connection, key: int) -> bool:
+    """Return whether a broadcast that has not ended uses this connection, or a message waits to be sent again by it."""
+    working = (
+        select(broadcasts.c.id)
+        .join(broadcast_connections, broadcast_connections.c.broadcast_id == broadcasts.c.id)
+        .where(broadcast_connections.c.connection_id == key, broadcasts.c.status.not_in(list(ENDED_BROADCASTS)))
+    )
+    resent = select(messages.c.id).where(
+        messages.c.connection_id == key, messages.c.status == "unknown", messages.c.due_at.is_not(None)
+    )
+    return any(conn.execute(statement.limit(1)).first() is not None for statement in (working, resent))
 
 
 def take_over_pause(conn: Connection, key: int) -> bool:
@@ -112,7 +169,7 @@ def set_state(conn: Connection, key: int, state: ConnectionState, *, reason: str
     """
     statement = (
         update(connections)
-        .where(connections.c.id == key, connections.c.state != state)
+        .where(connections.c.id == key, connections.c.state.not_in([state, DELETED]))
         .values(state=state, state_reason=reason, state_since=now)
     )
     return conn.execute(statement).rowcount == 1

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, Select, func, select, text
+from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
 
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store.search import Folded, matches
@@ -291,6 +291,31 @@ def batch_exists(conn: Connection, *, broadcast_id: int, batch: int) -> bool:
     first = text("SELECT 1 FROM messages WHERE id >= :low AND id < :high AND batch = :batch LIMIT 1")
     low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
     return conn.execute(first, {"low": low, "high": high, "batch": batch}).first() is not None
+
+
+# Count the messages of some batches of a broadcast, without those that are skipped.
+# Input: :low and :high (the range of its keys), :first and :end (of the batches). Output: batch, status, amount.
+_BATCH_COUNTS = text(
+    """
+    SELECT batch, status, count(*) AS amount FROM messages
+    WHERE id >= :low AND id < :high AND batch >= :first AND batch < :end AND status != 'skipped'
+    GROUP BY batch, status ORDER BY batch, status
+    """
+)
+
+
+def count_batches(conn: Connection, broadcast_id: int, *, first: int, end: int) -> Sequence[Row[Any]]:
+    """Return the number of messages by batch and status, of the batches from ``first`` up to ``end``."""
+    low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
+    return conn.execute(_BATCH_COUNTS, {"low": low, "high": high, "first": first, "end": end}).all()
+
+
+def last_batch(conn: Connection, broadcast_id: int) -> int | None:
+    """Return the highest number of a batch of a broadcast; None if it has no message."""
+    low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
+    statement = select(func.max(messages.c.batch)).where(messages.c.id >= low, messages.c.id < high)
+    last: int | None = conn.execute(statement).scalar_one()
+    return last
 
 
 # --- read ------------------------------------------------------------------------------------------------------

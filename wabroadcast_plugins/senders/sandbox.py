@@ -2,26 +2,12 @@
 
 Hooks: wab_senders. Settings: latencySeconds, receipts, deliveredSeconds, readSeconds, readShare.
 
-It uses no service and no network. The last four digits of the number decide how a send ends:
+It uses no service and no network. Messages to the numbers +1 867 555 0101 to 0113 end as ``TEST_NUMBERS`` says. They
+are in a block that is reserved for fiction, so other test data does not have them.
 
-====  ==========================================================================================
-0001  Temporary at the first attempt, accepted at the second
-0002  Temporary at every attempt
-0003  Rejected
-0004  Rejected, and the recipient is opted out
-0005  BadMessage: no recipient can receive this message
-0006  Throttled at the first send of a message, with a Retry-After of 1 s; accepted afterwards
-0007  Throttled for this recipient only, at the first send of a message; accepted afterwards
-0008  ConnectionDown at every attempt
-0009  OutcomeUnknown, and no receipt follows
-0010  OutcomeUnknown, settled by a receipt for our message id
-0011  accepted, then a receipt says that it failed
-0012  a bug of the plugin: a RuntimeError
-0013  accepted, and no receipt follows
-====  ==========================================================================================
-
-Messages to other numbers are accepted, delivered and, for a share of them, read. If ``receipts`` is off, 0010 and 0011
-get no receipts either. Each process remembers the last 10,000 throttled messages, so that it throttles them only once.
+Messages to all other numbers are accepted, delivered and, for a share of them, read. If ``receipts`` is off, 0110 and
+0111 get no receipts either. Each process remembers the last 10,000 throttled messages, so that it throttles them only
+once.
 """
 
 import asyncio
@@ -32,7 +18,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import ClassVar, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from wabroadcast_core import (
     Accepted,
@@ -59,28 +45,65 @@ MOST_PENDING: Final = 200_000  # receipts; beyond this, new ones are lost, as ha
 BATCH_SECONDS: Final = 0.02  # receipts that are due within this time are delivered together
 RETRY_AFTER: Final = 1.0  # seconds
 
-_FAILURES: Final[Mapping[str, Callable[[], Exception]]] = {
-    "0001": lambda: Temporary("sandbox_temporary", "the sandbox fails this number once"),
-    "0002": lambda: Temporary("sandbox_temporary", "the sandbox fails this number every time"),
-    "0003": lambda: Rejected("sandbox_rejected", "the sandbox rejects this number"),
-    "0004": lambda: Rejected("sandbox_opt_out", "the recipient has opted out", opt_out=True),
-    "0005": lambda: BadMessage("sandbox_bad_message", "the sandbox refuses this message for all recipients"),
-    "0006": lambda: Throttled("sandbox_throttled", "too many messages", retry_after=RETRY_AFTER),
-    "0007": lambda: Throttled("sandbox_throttled", "too many messages to this recipient", scope="recipient"),
-    "0008": lambda: ConnectionDown("sandbox_down", "the sandbox's account was logged out"),
-    "0009": lambda: OutcomeUnknown("sandbox_no_answer", "the sandbox gave no answer"),
-    "0010": lambda: OutcomeUnknown("sandbox_no_answer", "the sandbox gave no answer, but a receipt follows"),
-    "0012": lambda: RuntimeError("the sandbox simulates a bug"),
+TEST_PREFIX: Final = "+1867555"
+TEST_NUMBERS: Final[Mapping[str, str]] = {
+    "0101": "fails at the first attempt, is accepted at the second",
+    "0102": "fails at every attempt, as if the provider were busy",
+    "0103": "is rejected",
+    "0104": "is rejected, and the person is opted out",
+    "0105": "is refused for all recipients: the broadcast is paused",
+    "0106": "is throttled at first, then accepted",
+    "0107": "is throttled for this recipient only, then accepted",
+    "0108": "is not sent, because the account is logged out: the connection is paused",
+    "0109": "gets no answer, and no receipt follows: the outcome is unknown",
+    "0110": "gets no answer, but a receipt follows",
+    "0111": "is accepted, then a receipt says that it failed",
+    "0112": "fails by a bug of the plugin",
+    "0113": "is accepted, and no receipt follows",
 }
-_FAILS_FIRST_ATTEMPT: Final = "0001"
-_THROTTLED_ONCE: Final = frozenset({"0006", "0007"})
-_SETTLED_BY_RECEIPT: Final = "0010"
-_LATE_FAILURE: Final = "0011"
-_NO_RECEIPT: Final = "0013"
+"""How a message to a test number ends, by the last four digits."""
+
+_FAILURES: Final[Mapping[str, Callable[[], Exception]]] = {
+    "0101": lambda: Temporary("sandbox_temporary", _explain("a first attempt fails", "0101")),
+    "0102": lambda: Temporary("sandbox_temporary", _explain("every attempt fails", "0102")),
+    "0103": lambda: Rejected("sandbox_rejected", _explain("the number is rejected", "0103")),
+    "0104": lambda: Rejected("sandbox_opt_out", _explain("the recipient has opted out", "0104"), opt_out=True),
+    "0105": lambda: BadMessage("sandbox_bad_message", _explain("the message is refused for all recipients", "0105")),
+    "0106": lambda: Throttled("sandbox_throttled", _explain("too many messages", "0106"), retry_after=RETRY_AFTER),
+    "0107": lambda: Throttled(
+        "sandbox_throttled", _explain("too many messages to this recipient", "0107"), scope="recipient"
+    ),
+    "0108": lambda: ConnectionDown("sandbox_down", _explain("the account was logged out", "0108")),
+    "0109": lambda: OutcomeUnknown("sandbox_no_answer", _explain("no answer came", "0109")),
+    "0110": lambda: OutcomeUnknown("sandbox_no_answer", _explain("no answer came, but a receipt follows", "0110")),
+    "0112": lambda: SimulatedBugError(_explain("the plugin fails", "0112")),
+}
+_FAILS_FIRST_ATTEMPT: Final = "0101"
+_THROTTLED_ONCE: Final = frozenset({"0106", "0107"})
+_SETTLED_BY_RECEIPT: Final = "0110"
+_LATE_FAILURE: Final = "0111"
+_NO_RECEIPT: Final = "0113"
+
+
+class SimulatedBugError(RuntimeError):
+    """A bug of the plugin. A message shows the name of the class as its reason."""
+
+
+def _explain(event: str, ending: str) -> str:
+    """Return the reason of a simulated failure, with its cause: the number."""
+    return f"{event}: simulated by the sandbox, as for every message to its test number ending in {ending}"
+
+
+def describe_test_numbers() -> str:
+    """Return the test numbers, one on each line, with what happens to a message."""
+    lines = [f"+1 867 555 {ending}: the message {event}" for ending, event in TEST_NUMBERS.items()]
+    return "\n".join(["A simulated provider: it sends nothing to real phones. Its test numbers:", *lines])
 
 
 class SandboxSettings(Model):
     """How the simulated provider behaves; all times are in seconds."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.update(description=describe_test_numbers()))
 
     latency_seconds: float = Field(0.05, ge=0, le=60, description="How long each send takes.")
     receipts: bool = Field(True, description="Whether receipts follow.")
@@ -103,6 +126,7 @@ class SandboxSender:
             "video": 16 * MEGABYTE,
         },
         client_message_ids=True,
+        simulated=True,
     )
 
     def __init__(self, settings: SandboxSettings, context: SenderContext) -> None:
@@ -113,7 +137,7 @@ class SandboxSender:
     async def send(self, message: OutgoingMessage) -> Accepted:
         if self._settings.latency_seconds:
             await asyncio.sleep(self._settings.latency_seconds)
-        ending = message.number[-4:]
+        ending = message.number.removeprefix(TEST_PREFIX)
         failure = self._failure_of(message, ending)
         if failure is None or ending == _SETTLED_BY_RECEIPT:
             self._plan_receipts(message, ending)
@@ -217,7 +241,7 @@ class _PendingReceipts:
 def _receipt_of(due: _Due) -> Receipt:
     error: SendError | None = None
     if due.kind == "failed":
-        error = Rejected("sandbox_undeliverable", "the sandbox could not deliver the message")
+        error = Rejected("sandbox_undeliverable", _explain("the message was not delivered", _LATE_FAILURE))
     return Receipt(
         due.kind, at=time.time(), message_id=due.message_id, provider_id=_provider_id(due.message_id), error=error
     )

@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 
 from tests.stores import ON_SQLITE
-from wabroadcast_core import Settings
+from tests.waiting import wait_for
+from wabroadcast_core import Settings, Worker
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError
 from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
@@ -188,6 +189,69 @@ def test_a_connection_in_use_is_not_deleted(broadcaster: Broadcaster) -> None:
     broadcaster.connections.delete("sandbox")
 
     assert [view.name for view in broadcaster.connections.list()] == ["main"]
+
+
+def test_a_connection_that_was_used_is_deleted_and_its_history_stays(broadcaster: Broadcaster, worker: Worker) -> None:
+    def finish(job_id: str) -> None:
+        wait_for(lambda: broadcaster.status(job_id).status == "completed")
+
+    draft = {"name": "Test", "connection": "sandbox", "message": {"type": "text", "text": "Halo"}}
+    job = broadcaster.submit(draft, [{"number": "081234567890"}, {"number": "+18675550103"}])
+    finish(job.job_id)
+
+    broadcaster.connections.delete("sandbox")
+    broadcaster.connections.save("sandbox", {"sender": "sandbox"})
+    again = broadcaster.submit(draft, [{"number": "081234567891"}])
+    finish(again.job_id)
+    broadcaster.connections.delete("sandbox")
+
+    assert broadcaster.connections.list() == []
+    assert broadcaster.get(job.job_id).connection == ["sandbox (deleted)"]
+    assert broadcaster.get(again.job_id).connection == ["sandbox (deleted, 2)"]
+    assert [message.connection for message in broadcaster.messages(job.job_id).items] == ["sandbox (deleted)"] * 2
+    with pytest.raises(ConflictError, match="was deleted"):
+        broadcaster.retry(job.job_id)
+    with pytest.raises(InvalidInputError):
+        broadcaster.submit({**draft, "connection": "sandbox (deleted)"}, [{"number": "081234567890"}])
+    with pytest.raises(NotFoundError):
+        broadcaster.connections.get("sandbox (deleted)")
+
+
+# --- the default one -------------------------------------------------------------------------------------------
+
+
+def _submit(broadcaster: Broadcaster) -> list[str]:
+    """Submit a broadcast that names no connection; return the names of the connections that it gets."""
+    draft = {"name": "Test", "message": {"type": "text", "text": "Halo"}}
+    return broadcaster.submit(draft, [{"number": "081234567890"}]).connection
+
+
+def test_the_only_connection_that_reaches_phones_is_the_default(broadcaster: Broadcaster) -> None:
+    assert _submit(broadcaster) == ["sandbox"]
+
+    _save(broadcaster, **FULL)
+
+    assert _submit(broadcaster) == ["main"]
+    assert {view.name: view.default for view in broadcaster.connections.list()} == {"main": True, "sandbox": False}
+
+
+def test_a_chosen_default_serves_until_another_is_chosen_or_it_is_deleted(broadcaster: Broadcaster) -> None:
+    for name in ("main", "second", "third"):
+        broadcaster.connections.save(name, {"sender": "vaulted", "settings": FULL})
+    with pytest.raises(InvalidInputError, match="connections default"):
+        _submit(broadcaster)
+
+    broadcaster.connections.set_default("third")
+    broadcaster.connections.set_default("second")
+
+    assert _submit(broadcaster) == ["second"]
+    assert [view.name for view in broadcaster.connections.list() if view.default] == ["second"]
+    broadcaster.connections.set_default("third")
+    broadcaster.connections.delete("third")
+    with pytest.raises(InvalidInputError, match="several connections"):
+        _submit(broadcaster)
+    with pytest.raises(NotFoundError):
+        broadcaster.connections.set_default("nowhere")
 
 
 # --- default limits --------------------------------------------------------------------------------------------

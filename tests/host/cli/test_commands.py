@@ -1,9 +1,5 @@
 """The commands, each in a process of its own, against a real server."""
 
-import os
-import pty
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +10,8 @@ from host_litestar.cli import run
 from host_litestar.cli.client import _read_response
 from host_litestar.cli.errors import RefusedError
 from host_litestar.cli.progress import describe_seconds
+from tests.host.cli.terminal import run_in_terminal
+from tests.host.programs import run_command
 
 TEXT = "Halo {{ name }}, kode {{ kode }}"
 
@@ -34,14 +32,14 @@ def test_send_delivers_and_prints_the_result(server: Any) -> None:
 
 def test_send_lists_the_messages_that_were_not_sent_and_exits_with_1(server: Any, tmp_path: Path) -> None:
     file = write_contacts(
-        tmp_path, "Budi;0812-0000-1001;A", "Budi lagi;+62 812-0000-1001;B", "Salah;12;C", "Tolak;081234560003;D"
+        tmp_path, "Budi;0812-0000-1001;A", "Budi lagi;+62 812-0000-1001;B", "Salah;12;C", "Tolak;+18675550103;D"
     )
 
     done = server.command("send", str(file), "--message", TEXT)
 
     assert done.returncode == 1
     assert "1 of 4 sent" in done.stdout
-    for words in ("duplicate", "invalid_number", "too short", "sandbox_rejected", "recipient 3, 12"):
+    for words in ("duplicate", "invalid_number", "too short", "sandbox_rejected", "row 4, 12"):
         assert words in done.stdout
 
 
@@ -87,7 +85,7 @@ def test_a_broadcast_is_paused_resumed_cancelled_and_shown(server: Any) -> None:
 
 
 def test_failed_messages_are_retried(server: Any, tmp_path: Path) -> None:
-    file = write_contacts(tmp_path, "Tolak;081234560003;D")
+    file = write_contacts(tmp_path, "Tolak;+18675550103;D")
     job_id = server.command("send", str(file), "-m", "hi").stdout.split()[1]
 
     again = server.command("retry", job_id)
@@ -123,13 +121,30 @@ def test_connections_and_plugins_are_listed(server: Any) -> None:
     [
         pytest.param(["send", "nothing.csv", "-m", "x"], "nothing.csv", id="no-file"),
         pytest.param(["send", __file__], "--message", id="no-message"),
+        pytest.param(["send", "-m", "x"], "no audience", id="no-audience"),
+        pytest.param(["send", __file__, "-m", "x", "--tag", "vip"], "two audiences", id="two-audiences"),
+        pytest.param(["send", "--everyone", "--all", "-m", "x"], "--all", id="match-without-tags"),
+        pytest.param(["send", __file__, "--without", "vip", "-m", "x"], "--without", id="without-in-a-file"),
+        pytest.param(["send", "--tag", "nowhere", "-m", "x"], "no tag 'nowhere'", id="unknown-tag"),
+        pytest.param(["send", __file__, "--field", "a=b", "-m", "x"], "--source", id="field-without-source"),
+        pytest.param(["send", "--source", "nosuch", "-m", "x"], "nosuch", id="unknown-source"),
+        pytest.param(["send", "--source", "database", "--field", "query", "-m", "x"], "NAME=VALUE", id="bad-field"),
+        pytest.param(["send", __file__, "-m", "x", "--template", "t"], "several messages", id="two-messages"),
+        pytest.param(["send", __file__, "-m", "x", "--audio", __file__], "no caption", id="audio-with-caption"),
+        pytest.param(["send", __file__, "--template", "t"], "--language", id="template-without-language"),
+        pytest.param(["send", __file__, "-m", "x", "--value", "y"], "--template", id="value-without-template"),
+        pytest.param(["send", __file__, "--image", "no.png"], "no.png", id="no-media-file"),
+        pytest.param(["send", __file__, "-m", "x", "--window", "8-20"], "08:00-20:00", id="bad-window"),
+        pytest.param(["send", __file__, "-m", "x", "--batch", "0"], "1000/10m", id="bad-batch"),
+        pytest.param(["connections", "kinds", "nosuch"], "whatsapp-cloud", id="unknown-kind"),
+        pytest.param(["connections", "default", "nowhere"], "nowhere", id="no-default"),
         pytest.param(["send", __file__, "-m", "@nothing.txt"], "nothing.txt", id="no-message-file"),
         pytest.param(["send", __file__, "-m", "x", "--rate", "fast"], "fast", id="bad-rate"),
         pytest.param(["send", __file__, "-m", "x", "--at", "soon"], "soon", id="bad-time"),
         pytest.param(["send", __file__, "-m", "{{ x", "--name", "x"], "line 1", id="bad-template"),
         pytest.param(["send", __file__, "-m", "x", "-c", "nowhere"], "nowhere", id="unknown-connection"),
         pytest.param(["status", "none"], "none", id="unknown-job"),
-        pytest.param(["pause", "../../x"], "Not Found", id="odd-job"),
+        pytest.param(["pause", "../../x"], "no job id", id="odd-job"),
         pytest.param(["frobnicate"], "frobnicate", id="unknown-command"),
         pytest.param(["jobs", "--page", "0"], "--page", id="bad-page"),
     ],
@@ -154,7 +169,19 @@ def test_without_a_server_the_error_names_the_command_that_starts_one(
     assert "wabroadcast serve" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("address", ["nonsense", "http://", "ftp://x", "http://[", "http://127.0.0.1:99999"])
+@pytest.mark.parametrize("address", ["localhost:{}", "127.0.0.1:{}", " http://localhost:{}/ ", "LOCALHOST:{}/"])
+def test_an_address_of_this_machine_needs_no_scheme(server: Any, address: str) -> None:
+    port = server.url.rpartition(":")[2]
+
+    done = run_command("jobs", cwd=server.directory, WABROADCAST_URL=address.format(port))
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["nonsense", "wa.example:3004", "http:/localhost", "http://", "ftp://x", "http://[", "http://127.0.0.1:99999"],
+)
 def test_an_invalid_address_is_reported_in_one_line(
     address: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,7 +190,9 @@ def test_an_invalid_address_is_reported_in_one_line(
     code = run(["jobs"])
 
     assert code == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert "WABROADCAST_URL" in shown
 
 
 @pytest.mark.parametrize(
@@ -199,31 +228,12 @@ def test_the_answer_of_another_server_is_reported_without_the_password() -> None
 
 
 def test_a_terminal_shows_a_progress_bar(server: Any) -> None:
-    main, side = pty.openpty()
-    command = [sys.executable, "-m", "host_litestar", "send", str(server.sample), "-m", TEXT]
-    environment = server.client_environment() | {"TERM": "xterm-256color", "COLUMNS": "120"}
-    with subprocess.Popen(command, env=environment, stdin=side, stdout=side, stderr=side) as process:
-        os.close(side)
-        output = _read_all(main)
-    os.close(main)
+    code, output = run_in_terminal(server, "send", str(server.sample), "-m", TEXT)
 
-    assert process.returncode == 0
+    assert code == 0
     assert "━" in output
     assert "100%" in output
     assert "10 of 10 sent" in output
-
-
-def _read_all(terminal: int) -> str:
-    chunks = []
-    while True:
-        try:
-            chunk = os.read(terminal, 4096)
-        except OSError:  # the other side is closed
-            break
-        if not chunk:
-            break
-        chunks.append(chunk)
-    return b"".join(chunks).decode()
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["send", "--help"], ["serve", "-h"], ["--version"]])
@@ -269,6 +279,40 @@ def test_a_connection_is_created_tested_and_deleted(server: Any, tmp_path: Path)
     assert "shop is up" in tested.stdout
     assert "latencySeconds" in kinds.stdout
     assert server.command("connections", "show", "shop").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        pytest.param(
+            "sandbox", ["+1 867 555 0103: the message is rejected", "receipts\tboolean\t\ttrue"], id="sandbox"
+        ),
+        pytest.param("whatsapp-cloud", ["accessToken\tstring\trequired secret\t\t"], id="secret"),
+        pytest.param("http", ["secrets\tobject\tsecret\t\t", "baseUrl\tstring\trequired\t\t"], id="secrets-inside"),
+    ],
+)
+def test_the_settings_of_a_kind_are_listed(server: Any, kind: str, rows: list[str]) -> None:
+    shown = server.command("connections", "kinds", kind)
+
+    assert shown.returncode == 0
+    assert [row for row in rows if f"\n{row}" not in shown.stdout] == []
+
+
+def test_a_default_connection_is_chosen_and_a_used_one_deleted(server: Any, tmp_path: Path) -> None:
+    settings = tmp_path / "second.json"
+    settings.write_text('{"sender": "sandbox"}', encoding="utf-8")
+    server.command("connections", "set", "second", str(settings))
+
+    unclear = server.command("send", str(server.sample), "-m", TEXT)
+    chosen = server.command("connections", "default", "second")
+    listed = server.command("connections")
+    sent = server.command("send", str(server.sample), "-m", TEXT)
+    deleted = server.command("connections", "delete", "second")
+
+    assert (unclear.returncode, chosen.returncode, sent.returncode, deleted.returncode) == (2, 0, 0, 0)
+    assert "connections default" in unclear.stderr
+    assert "second\tsandbox\tactive\t\tdefault" in listed.stdout
+    assert "second" not in server.command("connections").stdout
 
 
 def test_a_connection_file_that_is_not_json_is_named_in_the_error(server: Any, tmp_path: Path) -> None:

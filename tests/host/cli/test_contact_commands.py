@@ -1,39 +1,17 @@
 """The commands for contacts, tags and the blacklist, against a real server."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import pytest
 
-from host_litestar.cli import run
+from tests.host.cli.conftest import Command
 
 HEADER = "Nama;No. HP;Kota;Tag\n"
 
 
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Command: TypeAlias = Callable[..., Done]
-
-
 @pytest.fixture
-def command(server: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    """A function that runs a command in this process, because starting a process takes most of a command's time."""
-    monkeypatch.setenv("WABROADCAST_URL", server.url)
-    monkeypatch.delenv("WABROADCAST_API_KEY", raising=False)
-
-    def call(*arguments: str) -> Done:
-        code = run(arguments)
-        output = capsys.readouterr()
-        return Done(code, output.out, output.err)
-
-    return call
+def command(in_process: Command) -> Command:
+    return in_process
 
 
 def test_contacts_are_imported_listed_tagged_and_deleted(command: Command, tmp_path: Path) -> None:
@@ -159,3 +137,18 @@ def test_an_error_is_one_line_and_exit_status_2(command: Command, arguments: lis
 
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert words in done.stderr
+
+
+def test_the_rejected_rows_of_an_import_are_written_to_a_file(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(f"{HEADER}Budi;0812-7000-0001;Solo;x\nSiti;12;Bogor;x\n")
+    errors = tmp_path / "errors.csv"
+
+    done = command("import", str(tmp_path / "in.csv"), "--errors", str(errors))
+    errors.write_text(errors.read_text(encoding="utf-8-sig").replace("12", "0812-7000-0002"), encoding="utf-8")
+    again = command("import", str(errors))
+    dry = command("import", str(errors), "--dry-run", "--errors", str(tmp_path / "other.csv"))
+
+    assert (done.returncode, again.returncode, dry.returncode) == (1, 0, 2)
+    assert f"written to {errors}" in done.stdout
+    assert again.stdout.startswith("1 rows: 1 created")
+    assert not (tmp_path / "other.csv").exists()

@@ -115,7 +115,7 @@ def test_a_scheduled_broadcast_can_be_rescheduled(idle_api: Any) -> None:
 
 
 def test_failed_messages_are_retried_by_code(api: Any, submit: Submit, until: Callable[..., Any]) -> None:
-    job_id = submit("081234560003")["jobId"]
+    job_id = submit("+18675550103")["jobId"]
     until(lambda: api.get(f"/broadcast/{job_id}/status").json()["counts"]["failed"] == 1)
 
     other = api.post(f"/broadcast/retry/{job_id}", params={"code": "nothing"}).json()

@@ -1,6 +1,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from wabroadcast_core import (
     SendError,
     Temporary,
     Throttled,
+    parse_number,
 )
 from wabroadcast_core.plugins import build_plugins
 from wabroadcast_core.testing import fake_sender_context, message_to
@@ -30,7 +32,8 @@ def make_sender(received: list[ProviderEvents] | None = None, **settings: float)
 
 
 def number_ending(digits: str) -> str:
-    return f"+62812345{digits}"
+    """Return the number of the sandbox with these last digits: a test number, if it is one."""
+    return f"+1867555{digits}"
 
 
 async def wait_until(condition: Callable[[], bool]) -> None:
@@ -77,18 +80,18 @@ def test_a_send_takes_its_latency() -> None:
 @pytest.mark.parametrize(
     ("digits", "attempt", "error"),
     [
-        pytest.param("0001", 1, Temporary, id="temporary-once"),
-        pytest.param("0002", 1, Temporary, id="temporary"),
-        pytest.param("0002", 7, Temporary, id="temporary-at-every-attempt"),
-        pytest.param("0003", 1, Rejected, id="rejected"),
-        pytest.param("0004", 1, Rejected, id="opted-out"),
-        pytest.param("0005", 1, BadMessage, id="bad-message"),
-        pytest.param("0006", 1, Throttled, id="throttled"),
-        pytest.param("0007", 1, Throttled, id="recipient-throttled"),
-        pytest.param("0008", 1, ConnectionDown, id="connection-down"),
-        pytest.param("0009", 1, OutcomeUnknown, id="unknown"),
-        pytest.param("0010", 1, OutcomeUnknown, id="unknown-settled-later"),
-        pytest.param("0012", 1, RuntimeError, id="bug"),
+        pytest.param("0101", 1, Temporary, id="temporary-once"),
+        pytest.param("0102", 1, Temporary, id="temporary"),
+        pytest.param("0102", 7, Temporary, id="temporary-at-every-attempt"),
+        pytest.param("0103", 1, Rejected, id="rejected"),
+        pytest.param("0104", 1, Rejected, id="opted-out"),
+        pytest.param("0105", 1, BadMessage, id="bad-message"),
+        pytest.param("0106", 1, Throttled, id="throttled"),
+        pytest.param("0107", 1, Throttled, id="recipient-throttled"),
+        pytest.param("0108", 1, ConnectionDown, id="connection-down"),
+        pytest.param("0109", 1, OutcomeUnknown, id="unknown"),
+        pytest.param("0110", 1, OutcomeUnknown, id="unknown-settled-later"),
+        pytest.param("0112", 1, sandbox.SimulatedBugError, id="bug"),
     ],
 )
 def test_the_last_digits_choose_the_failure(digits: str, attempt: int, error: type[Exception]) -> None:
@@ -96,7 +99,22 @@ def test_the_last_digits_choose_the_failure(digits: str, attempt: int, error: ty
         asyncio.run(make_sender().send(message_to(number_ending(digits), attempt=attempt)))
 
     assert type(caught.value) is error
-    assert digits not in str(caught.value)
+    assert number_ending(digits) not in str(caught.value)
+    assert f"simulated by the sandbox, as for every message to its test number ending in {digits}" in str(caught.value)
+
+
+@pytest.mark.parametrize("number", ["+6281234560001", "+12025550103", "+18675550100", "+18675550114", "+86755501080"])
+def test_a_number_outside_the_reserved_block_is_accepted_whatever_its_end(number: str) -> None:
+    assert asyncio.run(make_sender().send(message_to(number))).provider_id
+
+
+def test_the_test_numbers_pass_an_import_and_are_listed() -> None:
+    listed = SandboxSender.Settings.model_json_schema()["description"]
+
+    assert sandbox._FAILURES.keys() <= sandbox.TEST_NUMBERS.keys()
+    for ending, event in sandbox.TEST_NUMBERS.items():
+        assert parse_number(f"+1 867 555 {ending}", region="ID") == f"{sandbox.TEST_PREFIX}{ending}"
+        assert f"+1 867 555 {ending}: the message {event}" in listed
 
 
 def test_errors_have_the_fields_that_a_worker_needs() -> None:
@@ -107,7 +125,7 @@ def test_errors_have_the_fields_that_a_worker_needs() -> None:
             asyncio.run(sender.send(message_to(number_ending(digits))))
         return caught.value
 
-    opt_out, throttled, recipient = failure("0004"), failure("0006"), failure("0007")
+    opt_out, throttled, recipient = failure("0104"), failure("0106"), failure("0107")
     assert isinstance(opt_out, Rejected)
     assert opt_out.opt_out
     assert isinstance(throttled, Throttled)
@@ -117,12 +135,12 @@ def test_errors_have_the_fields_that_a_worker_needs() -> None:
 
 
 def test_a_number_that_fails_once_is_accepted_at_the_second_attempt() -> None:
-    accepted = asyncio.run(make_sender().send(message_to(number_ending("0001"), attempt=2)))
+    accepted = asyncio.run(make_sender().send(message_to(number_ending("0101"), attempt=2)))
 
     assert accepted.provider_id
 
 
-@pytest.mark.parametrize("digits", ["0006", "0007"])
+@pytest.mark.parametrize("digits", ["0106", "0107"])
 def test_a_throttled_message_is_accepted_when_it_is_sent_again_with_the_same_attempt(digits: str) -> None:
     sender = make_sender()
     message = message_to(number_ending(digits))
@@ -137,11 +155,11 @@ def test_a_throttled_message_is_accepted_when_it_is_sent_again_with_the_same_att
 @pytest.mark.parametrize(
     ("digits", "kinds"),
     [
-        pytest.param("0010", ["delivered", "read"], id="settles-an-unknown"),
-        pytest.param("0011", ["failed"], id="fails-late"),
-        pytest.param("0009", [], id="unknown-without-a-receipt"),
-        pytest.param("0013", [], id="no-receipt"),
-        pytest.param("0003", [], id="rejected"),
+        pytest.param("0110", ["delivered", "read"], id="settles-an-unknown"),
+        pytest.param("0111", ["failed"], id="fails-late"),
+        pytest.param("0109", [], id="unknown-without-a-receipt"),
+        pytest.param("0113", [], id="no-receipt"),
+        pytest.param("0103", [], id="rejected"),
     ],
 )
 def test_the_last_digits_choose_the_receipts(digits: str, kinds: list[str]) -> None:
@@ -165,7 +183,7 @@ def test_without_receipts_no_event_arrives() -> None:
 
     async def send() -> None:
         without, with_receipts = make_sender(received, receipts=False), make_sender(received)
-        await without.send(message_to(number_ending("0011")))
+        await without.send(message_to(number_ending("0111")))
         await without.send(message_to(number_ending("7777")))
         await with_receipts.send(message_to(GOOD))
         await wait_until(lambda: len(received) >= 2)
@@ -224,7 +242,8 @@ def test_the_number_of_remembered_throttled_messages_is_limited(monkeypatch: pyt
 
     async def count_remembered() -> int:
         sender = make_sender()
-        sends = [sender.send(message_to(f"+62812{number:03}0006")) for number in range(20)]
+        message = message_to(number_ending("0106"))
+        sends = [sender.send(replace(message, message_id=f"{number}")) for number in range(20)]
         await asyncio.gather(*sends, return_exceptions=True)
         return len(sender._throttled)
 

@@ -1,0 +1,147 @@
+"""Broadcasts, batches and messages on the command line: how they are named, listed and controlled."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host_litestar.cli.output import describe_time, print_table
+from tests.host.cli.conftest import Command
+from tests.host.cli.terminal import run_in_terminal
+from tests.waiting import wait_for
+
+LATER = "2999-01-01T08:00+07:00"
+
+
+def send(command: Command, file: Path, *options: str) -> str:
+    """Send to a file without waiting for the end; return the job id."""
+    done = command("send", str(file), "-m", "Halo", "--detach", *options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[1]
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Path:
+    file = tmp_path / "tiga.csv"
+    file.write_text("Nama;No. HP\nBudi;0812-3456-1001\n\nSiti;081234561002\nAgus;081234561003\n")
+    return file
+
+
+def test_a_job_is_named_by_a_unique_beginning_of_its_id_or_as_the_last(in_process: Command, three: Path) -> None:
+    first, second = (send(in_process, three, "--at", LATER) for _ in range(2))
+    short = next(first[:length] for length in range(1, 37) if first[:length] != second[:length])
+
+    paused = in_process("pause", "last")
+    cancelled = [in_process("cancel", name) for name in (f"{short}{first[len(short) :].upper()}", "LAST")]
+    shown = in_process("status", first[:-1])
+    starts = in_process("jobs", "--search", first)
+
+    assert paused.stdout == f"{second} is paused\n"
+    assert [done.stdout for done in cancelled] == [f"{first} is cancelled\n", f"{second} is cancelled\n"]
+    assert shown.returncode == 0
+    assert starts.stdout.splitlines()[1].startswith(f"{first}\tcancelled")
+
+
+def test_a_beginning_of_several_job_ids_lists_them(in_process: Command, three: Path) -> None:
+    made: dict[str, str] = {}
+    while len({job[0] for job in made}) == len(made):  # at the latest with the 17th
+        job = send(in_process, three, "--at", LATER)
+        twin = next((other for other in made if other[0] == job[0]), None)
+        made[job] = job
+    assert twin is not None
+
+    done = in_process("cancel", job[0])
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert f"{job} (tiga.csv, scheduled)" in done.stderr
+    assert twin in done.stderr
+
+
+@pytest.mark.parametrize("name", ["", "zzz", "../../x", "%"])
+def test_a_name_that_no_job_id_begins_with_is_refused(in_process: Command, three: Path, name: str) -> None:
+    send(in_process, three, "--at", LATER)
+
+    done = in_process("cancel", name)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no job id begins with" in done.stderr
+
+
+def test_the_time_of_a_start_is_shown_with_its_zone(in_process: Command, three: Path) -> None:
+    job = send(in_process, three, "--at", LATER)
+    starts = describe_time(datetime.fromisoformat(LATER))
+
+    listed, shown = in_process("jobs", "--search", job), in_process("status", job)
+
+    assert starts[-6] in "+-"
+    assert f"\t{starts}\ttiga.csv" in listed.stdout
+    assert shown.stdout == f"scheduled: nothing sent yet, starts {starts}\n"
+
+
+def test_messages_are_listed_and_one_is_controlled(in_process: Command, three: Path) -> None:
+    job = send(in_process, three, "--window", _closed_window())
+    wait_for(lambda: in_process("messages", job).stdout.count("queued") == 3)
+
+    paused = in_process("pause", job, "--message", "1")
+    resumed = in_process("resume", job, "--message", f"{job}-1")
+    cancelled = in_process("cancel", job, "--message", "2")
+    listed = in_process("messages", job, "--status", "queued", "--search", "1002").stdout.splitlines()
+    first = in_process("messages", job, "--limit", "1")
+    after = in_process("messages", job, "--after", f"{job}-1")
+    both = in_process("cancel", job, "--message", "2", "--batch", "0")
+
+    assert [done.stdout for done in (paused, resumed, cancelled)] == [
+        f"{job}-1 is paused\n",
+        f"{job}-1 is queued\n",
+        f"{job}-2 is cancelled\n",
+    ]
+    assert listed[1:] == [f"{job}-1\t4\t+6281234561002\tSiti\tqueued\t0\t"]
+    assert f"--after {job}-0" in first.stderr
+    assert [line.split("\t")[0] for line in after.stdout.splitlines()[1:]] == [f"{job}-2"]
+    assert both.returncode == 2
+
+
+def test_batches_are_listed_with_their_state(in_process: Command, three: Path) -> None:
+    job = send(in_process, three, "--batch", "1/1h", "--window", _closed_window())
+    plain = send(in_process, three)
+    wait_for(lambda: in_process("batches", job).stdout.count("queued") == 3)
+    in_process("pause", job, "--batch", "1")
+
+    rows = [line.split("\t") for line in in_process("batches", job).stdout.splitlines()[1:]]
+
+    assert [row[:4] for row in rows] == [
+        ["0", "released", "1", "1 queued"],
+        ["1", "paused", "1", "1 paused"],
+        ["2", "waiting", "1", "1 queued"],
+    ]
+    assert [bool(row[4]) for row in rows] == [False, False, True]
+    assert "has no batches" in in_process("batches", plain).stdout
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 100, 200])
+def test_no_id_is_cut_in_a_terminal(server: Any, in_process: Command, three: Path, columns: int) -> None:
+    job = send(in_process, three, "--at", LATER, "--name", "Promo November untuk semua pelanggan setia kami")
+
+    code, shown = run_in_terminal(server, "jobs", columns=columns)
+
+    assert code == 0
+    assert job in shown
+    assert "…" not in shown
+
+
+def test_a_table_keeps_long_cells_whole(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "30")
+
+    print_table(("KEY", "VALUE"), [("k" * 20, "v" * 40), ("short", "words that fit")])
+
+    shown = capsys.readouterr().out
+    assert "k" * 20 in shown
+    assert "v" * 40 in shown
+
+
+def _closed_window() -> str:
+    """Return a send window that is closed now and for the next hours, in the time zone of UTC."""
+    opens = datetime.now(UTC) + timedelta(hours=6)
+    return f"{opens:%H:%M}-{opens + timedelta(minutes=1):%H:%M}@UTC"
