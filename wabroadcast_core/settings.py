@@ -128,6 +128,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         256 * MEGABYTE, gt=0, description="Largest request body in bytes; a larger one is answered with 413."
     )
+    max_webhook_bytes: int = Field(
+        4 * MEGABYTE, gt=0, description="Largest body of a webhook call in bytes; Meta's have up to 3 MB."
+    )
 
     # the audience
     default_region: str = Field("ID", pattern=r"^[A-Z]{2}$", description="Region of numbers without a country code.")
