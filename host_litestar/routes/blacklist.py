@@ -11,6 +11,7 @@ from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Actor, BroadcasterDep, PageNumber, PageSize, SearchText, whole_list
 from host_litestar.routes.uploads import ContactFileForm, read_chunks
+from host_litestar.threads import CONTROL, FILES
 from wabroadcast_core.models.blacklist import (
     DEFAULT_REASON,
     LONGEST_REASON,
@@ -46,7 +47,8 @@ class BlacklistController(ApiController):
         """List the numbers that must not be messaged, the newest first."""
         return broadcaster.blacklist.list(query=search, page=page, page_size=page_size)
 
-    @post(operation_id="BlockNumber", sync_to_thread=True, responses=problems())
+    @post(operation_id="BlockNumber", responses=problems())
+    @CONTROL
     def block(self, data: JSONBody[BlacklistDraft], broadcaster: BroadcasterDep, actor: Actor) -> BlacklistEntry:
         """Put a number on the blacklist, for all connections or for one.
 
@@ -54,7 +56,8 @@ class BlacklistController(ApiController):
         """
         return broadcaster.blacklist.add(data.number, reason=data.reason, connection=data.connection, actor=actor)
 
-    @post("/import", status_code=200, operation_id="ImportBlacklist", sync_to_thread=True, responses=problems(404, 413))
+    @post("/import", status_code=200, operation_id="ImportBlacklist", responses=problems(404, 413))
+    @FILES
     def import_file(
         self, data: MultipartBody[BlacklistForm], broadcaster: BroadcasterDep, actor: Actor
     ) -> BlacklistReport:

@@ -12,6 +12,7 @@ from host_litestar.problems import problems
 from host_litestar.request_reading import parse_json
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep
+from host_litestar.threads import FILES
 from wabroadcast_core.audience.imports import ReadingChoices
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.upload import UploadView
@@ -61,7 +62,8 @@ class UploadController(ApiController):
     path = "/uploads"
     tags = ("Uploads",)
 
-    @post(operation_id="UploadFile", sync_to_thread=True, responses=problems(413))
+    @post(operation_id="UploadFile", responses=problems(413))
+    @FILES
     def upload(self, data: MultipartBody[UploadForm], broadcaster: BroadcasterDep) -> UploadView:
         """Store a file. Its `uploadId` names it in the source or the media of a broadcast."""
         return broadcaster.uploads.save(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, get_args
 
 import redis
@@ -37,6 +37,7 @@ from wabroadcast_core.transport.connection_test import probe
 log = logging.getLogger(__name__)
 
 SANDBOX = "sandbox"
+TEST_SECONDS = 30.0  # that a test of a connection may take, whatever its sender allows a send
 
 
 class Connections:
@@ -175,7 +176,7 @@ class Connections:
         """
         with self._context.database.read() as conn:
             snapshot = ConnectionSnapshot.of(_find(conn, name), now=self._context.clock.now())
-        return asyncio.run(probe(self._context, snapshot))
+        return asyncio.run(_within(TEST_SECONDS, probe(self._context, snapshot)))
 
     def _save(self, conn: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> None:
         connection_store.save_connection(
@@ -242,6 +243,14 @@ class Connections:
             working = broadcast_store.working_connections(conn)
         for key, rank in working:
             self._context.work_queue.turn(key, rank=rank)
+
+
+async def _within(seconds: float, test: Coroutine[Any, Any, ConnectionTest]) -> ConnectionTest:
+    try:
+        return await asyncio.wait_for(test, seconds)
+    except TimeoutError:
+        reason = f"the provider has not answered within {seconds:g} s: see whether its address answers at all"
+        return ConnectionTest(state="unknown", reason=reason)
 
 
 def _find(conn: Connection, name: str) -> RowMapping:

@@ -27,6 +27,7 @@ from wabroadcast_core.store.search import fold
 MIGRATION_LOCK = 3_004_062  # an arbitrary number, the key of PostgreSQL's advisory lock
 LOCK_WAIT_SECONDS = 30.0
 LOCK_POLL_SECONDS = 0.001
+MOST_EXTRA = 48  # database connections beyond the pool, while more threads than that are at work in one process
 POSTGRESQL_CONNECT = {
     "connect_timeout": 10,
     # A host that freezes in the middle of a transaction must not lock its rows for ever.
@@ -142,7 +143,7 @@ def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> 
         else:
             options = {"pool_pre_ping": True, "connect_args": POSTGRESQL_CONNECT}
         db_engine = create_engine(
-            parsed, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30, hide_parameters=True, **options
+            parsed, pool_size=pool_size, max_overflow=MOST_EXTRA, pool_timeout=30, hide_parameters=True, **options
         )
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise SetupError(
