@@ -128,6 +128,15 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         256 * MEGABYTE, gt=0, description="Largest request body in bytes; a larger one is answered with 413."
     )
+    max_connections: int = Field(
+        2_000,
+        ge=16,
+        description="Most open connections; one more closes the one that has waited longest for its client.",
+    )
+    head_seconds: float = Field(15, gt=0, description="Longest time in which a client sends the head of a request.")
+    body_seconds: float = Field(
+        20, gt=0, description="Time in which at least 4 KiB of a request's body come; then it is answered with 408."
+    )
     max_webhook_bytes: int = Field(
         4 * MEGABYTE, gt=0, description="Largest body of a webhook call in bytes; Meta's have up to 3 MB."
     )

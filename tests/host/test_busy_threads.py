@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 from litestar.testing import TestClient
+from pydantic import BaseModel
 
 from host_litestar.app import create_app
 from host_litestar.threads import FILES, PREVIEWS, TESTS
@@ -56,7 +57,7 @@ class HoldingPlugin:
 
         class SlowSender:
             kind: ClassVar[str] = "slow"
-            Settings: ClassVar[type[Model]] = SlowSettings
+            Settings: ClassVar[type[BaseModel]] = SlowSettings
             capabilities: ClassVar[Capabilities] = Capabilities()
 
             def __init__(self, settings: Any, context: SenderContext) -> None: ...

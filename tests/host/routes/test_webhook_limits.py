@@ -24,7 +24,7 @@ def _scope(content_type: str = "application/json", *, query: bytes = b"", length
     headers = [(b"content-type", content_type.encode())]
     if length is not None:
         headers.append((b"content-length", b"%d" % length))
-    return {"method": "POST", "headers": headers, "query_string": query}  # type: ignore[typeddict-item, return-value]  # what is read of it
+    return {"method": "POST", "headers": headers, "query_string": query}  # type: ignore[typeddict-item]  # what is read of it
 
 
 class _Body:
