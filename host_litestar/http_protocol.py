@@ -140,7 +140,7 @@ class LimitedProtocol(HttpToolsProtocol):
             if self._unparsed > HEAD_BYTES:
                 self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             elif len(self.pipeline) > PIPELINED_REQUESTS:
-                self.refuse(HTTPStatus.TOO_MANY_REQUESTS)
+                self.refuse(HTTPStatus.TOO_MANY_REQUESTS)  # without an answer, as others come first
 
     def on_headers_complete(self) -> None:
         self._unparsed = self._body_bytes = 0
@@ -187,7 +187,7 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         in_progress = cycle is not None and not cycle.response_complete
         has_begun = cycle is not None and in_progress and cycle.response_started
-        if not has_begun and (in_progress or self._unparsed):
+        if not has_begun and not self.pipeline and (in_progress or self._unparsed):
             lines = f"HTTP/1.1 {status.value} {status.phrase}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
             self.transport.write(lines.encode())
         self._connections.await_reader(self)

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import time
+from collections.abc import Iterator
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -36,6 +37,12 @@ class RawClient:
                 received += part
         return int(received.split()[1]) if received else None
 
+    def rest(self) -> Iterator[bytes]:
+        """Yield all that the server sends until it closes the connection."""
+        with contextlib.suppress(ConnectionError):
+            while part := self._socket.recv(65_536):
+                yield part
+
     def is_open(self) -> bool:
         """Return whether the server has not closed the connection. Nothing may have been received."""
         self._socket.setblocking(False)
@@ -51,7 +58,6 @@ class RawClient:
     def seconds_open(self) -> float:
         """Wait until the server closes the connection. Return how long that took."""
         began = time.monotonic()
-        with contextlib.suppress(ConnectionError):
-            while self._socket.recv(65_536):
-                pass
+        for _ in self.rest():
+            pass
         return time.monotonic() - began
