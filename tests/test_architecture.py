@@ -47,6 +47,7 @@ ROOMS = [
     "media",
     "background",
     "plugin_faults",
+    "private_files",
     "errors",
 ]
 

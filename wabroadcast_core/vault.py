@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken
 
 from wabroadcast_core.errors import SetupError
+from wabroadcast_core.private_files import make_private_directory
 
 
 class Vault:
@@ -69,7 +70,7 @@ def open_vault(key: str | None, *, data_dir: Path) -> Vault:
 def _stored_key(path: Path) -> tuple[bytes, bool]:
     """Return the key in the file, and whether it was created just now."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_directory(path.parent)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleErr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from wabroadcast_core.errors import InputError, SetupError, UnavailableError
+from wabroadcast_core.private_files import make_private_directory, make_private_file, protect
 from wabroadcast_core.store.failures import describe_failure
 from wabroadcast_core.store.search import fold
 
@@ -138,7 +139,7 @@ def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> 
                 f"WABROADCAST_DATABASE_URL names a {parsed.get_backend_name()} database: use PostgreSQL or SQLite"
             )
         if parsed.get_backend_name() == "sqlite":
-            _make_directory(Path(parsed.database or ":memory:").parent)
+            _make_file(parsed.database, is_ours=url is None)
             options: dict[str, Any] = {"connect_args": {"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}}
         else:
             options = {"pool_pre_ping": True, "connect_args": POSTGRESQL_CONNECT}
@@ -157,9 +158,26 @@ def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> 
     return Database(db_engine)
 
 
+def _make_file(database: str | None, *, is_ours: bool) -> None:
+    """Create the file of an SQLite database, for its owner only: SQLite gives the files beside it the same mode.
+
+    :param is_ours: whether it is the one of the data directory, whose mode is mended too.
+    """
+    path = Path(database or ":memory:")
+    _make_directory(path.parent)
+    if path.name == ":memory:" or (database or "").startswith("file:"):
+        return
+    try:
+        make_private_file(path)
+        for suffix in ("", "-wal", "-shm") if is_ours else ():
+            protect(path.with_name(path.name + suffix))
+    except OSError as error:
+        raise SetupError(f"the database {path} cannot be written: {error.strerror}") from error
+
+
 def _make_directory(directory: Path) -> None:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_private_directory(directory)
     except OSError as error:
         raise SetupError(f"the data directory {directory} cannot be created: {error.strerror}") from error
     if not os.access(directory, os.W_OK):
