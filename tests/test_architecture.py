@@ -48,6 +48,7 @@ ROOMS = [
     "background",
     "plugin_faults",
     "private_files",
+    "provider_addresses",
     "errors",
 ]
 

@@ -51,6 +51,7 @@ from wabroadcast_core.hookspecs import (
     SourceContext,
     hookimpl,
 )
+from wabroadcast_core.inbound.kept_calls import KeepsCalls, kept_call
 from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
 from wabroadcast_core.media import MediaFile, fits, media_type
 from wabroadcast_core.models.base import Model
@@ -115,6 +116,7 @@ __all__ = [
     "InputError",
     "InvalidInputError",
     "Jitter",
+    "KeepsCalls",
     "Limits",
     "MediaFile",
     "Model",
@@ -160,6 +162,7 @@ __all__ = [
     "find_variables",
     "fits",
     "hookimpl",
+    "kept_call",
     "mask_number",
     "media_type",
     "parse_number",

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from wabroadcast_core.models.base import TimeZone
+from wabroadcast_core.provider_addresses import ProviderAddresses
 
 MEGABYTE = 1024 * 1024
 STOP_WORDS = (
@@ -116,7 +117,8 @@ class Settings(BaseSettings):
     )
     namespace: str = Field("wabroadcast", pattern=r"^[A-Za-z0-9_-]+$", description="Prefix of every Redis key.")
     secret_key: SecretStr | None = Field(
-        None, description="Key that encrypts secrets at rest; generated in the data directory if not set."
+        None,
+        description="Key that encrypts secrets; generated in the data directory if not set; `new,old` to change it.",
     )
 
     # the HTTP server
@@ -139,6 +141,13 @@ class Settings(BaseSettings):
     )
     max_webhook_bytes: int = Field(
         4 * MEGABYTE, gt=0, description="Largest body of a webhook call in bytes; Meta's have up to 3 MB."
+    )
+
+    # providers
+    provider_networks: Annotated[list[IPvAnyNetwork], NoDecode] = Field(
+        default_factory=list,
+        description="The only networks that requests to providers go to, such as `10.1.0.0/16`, comma-separated; if not"
+        " set, all but link-local ones.",
     )
 
     # the audience
@@ -192,10 +201,15 @@ class Settings(BaseSettings):
         default_factory=list, description="Names of plugins that must not run, comma-separated."
     )
 
-    @field_validator("api_keys", "blocked_plugins", "stop_words", "start_words", mode="before")
+    @field_validator("provider_networks", "api_keys", "blocked_plugins", "stop_words", "start_words", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @property
+    def provider_addresses(self) -> ProviderAddresses:
+        """Where requests to providers may go."""
+        return ProviderAddresses([*self.provider_networks])
 
     @property
     def sqlite_path(self) -> Path:

@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, ConnectionDown, NotFoundError, UnavailableError, WebhookRefusedError
 from wabroadcast_core.hookspecs import ParsesWebhooks
+from wabroadcast_core.inbound.kept_calls import KeepsCalls, kept_call
 from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.models.status import Rank
@@ -117,7 +118,7 @@ class WebhookIntake:
                 for call in found
                 if isinstance(call, _Call) and _verify(call, snapshot := snapshots[call.connection], verifiers)
             ]
-            self._store(verified, also=self._concerned(verified, verifiers))
+            self._store(verified, also=self._concerned(verified, verifiers), verifiers=verifiers)
         except Exception as error:  # noqa: BLE001 - raised in the callers that wait for these calls
             for entry in waiting:
                 if not entry.answer.done():
@@ -150,6 +151,7 @@ class WebhookIntake:
         calls: Sequence[tuple[ConnectionSnapshot, _Call]],
         *,
         also: Sequence[tuple[ConnectionSnapshot, _Call]],
+        verifiers: "Verifiers",
     ) -> None:
         """Store calls, then answer them.
 
@@ -158,8 +160,9 @@ class WebhookIntake:
         if not calls:
             return
         now, stored = self._context.clock.now(), [*calls, *also]
+        kept = [(snapshot.id, verifiers.kept_call(snapshot, call.request)) for snapshot, call in stored]
         with self._context.database.write() as conn:
-            call_store.insert_calls(conn, [(snapshot.id, call.request) for snapshot, call in stored], now=now)
+            call_store.insert_calls(conn, kept, now=now)
         for _, call in calls:
             call.answer.set_result(None)
         for key in {snapshot.id for snapshot, _ in stored}:
@@ -209,7 +212,7 @@ class Verifiers:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._loop = asyncio.new_event_loop()
-        self._contexts = SenderContexts(context.database, context.async_redis(), context.keys)
+        self._contexts = SenderContexts(context.database, context.async_redis(), context.keys)  # makes no requests
         self._senders: dict[int, tuple[int, ParsesWebhooks]] = {}  # revision and sender, by connection id
 
     def verify(self, snapshot: ConnectionSnapshot, request: WebhookRequest) -> str | None:
@@ -221,6 +224,21 @@ class Verifiers:
         :raises UnavailableError: the sender cannot be made.
         """
         return self._sender_of(snapshot).verify_webhook(request)
+
+    def kept_call(self, snapshot: ConnectionSnapshot, request: WebhookRequest) -> WebhookRequest:
+        """Return what is stored of a call that was verified for a connection, without its proof.
+
+        A sender that fails here must not keep the other calls from being stored.
+        """
+        sender = self._sender_of(snapshot)
+        if isinstance(sender, KeepsCalls):
+            try:
+                return sender.kept_call(request)
+            except Exception:
+                log.exception(
+                    "connection %s: its sender failed to reduce a webhook call; its body is kept", snapshot.name
+                )
+        return kept_call(request)
 
     def is_shared(self, snapshot: ConnectionSnapshot) -> bool:
         """Return whether the provider of a connection that was verified may call it with the news of others."""

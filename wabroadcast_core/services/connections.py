@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import Announcement, announce
-from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
+from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, SetupError
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.base import DEFAULT_ACTOR, faults_of, parse_model
 from wabroadcast_core.models.connection import (
@@ -27,6 +27,7 @@ from wabroadcast_core.models.connection import (
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.pacing.pace import end_cool_down
 from wabroadcast_core.services.accounts import Account, account_of, names_by_account, problem_of
+from wabroadcast_core.services.connection_settings import address_faults, mask_faults, masked, unmasked
 from wabroadcast_core.services.views import connection_view
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import audit_log
@@ -220,21 +221,33 @@ class Connections:
         with self._context.database.read() as conn:
             present = connection_store.find_connection(conn, name)
         if present is not None and present["sender"] == draft.sender:
-            stored = self._context.vault.open(present["settings"])
+            stored = self._stored(present)
+            settings = unmasked(settings, stored)
             for names in _secret_fields(sender.Settings):
                 if names.isdisjoint(settings):
                     settings |= {name: stored[name] for name in names & stored.keys()}
+        is_allowed = self._context.settings.provider_addresses.allow
+        if faults := [*address_faults(settings, is_allowed=is_allowed), *mask_faults(settings)]:
+            raise InvalidInputError(faults)
         try:
             sender.Settings.model_validate(settings)
         except ValidationError as error:
             raise InvalidInputError(faults_of(error, prefix="settings")) from error
         return settings
 
+    def _stored(self, row: RowMapping) -> dict[str, Any]:
+        """Return the stored settings; none if they were encrypted with another key, so that they can be given anew."""
+        try:
+            return self._context.vault.open(row["settings"])
+        except SetupError:
+            log.warning("connection %s: its settings were encrypted with another key: save them anew", row["name"])
+            return {}
+
     def _view(self, row: RowMapping, sharing: Mapping[Account, Sequence[str]]) -> ConnectionView:
-        settings = self._context.vault.open(row["settings"])
+        settings = self._stored(row)
         sender = self._context.plugins.senders.get(row["sender"])
         hidden = settings.keys() if sender is None else frozenset().union(*_secret_fields(sender.Settings))
-        shown = {key: value for key, value in settings.items() if key not in hidden}
+        shown = masked({key: value for key, value in settings.items() if key not in hidden})
         return connection_view(row, shown, problem=problem_of(row["name"], sharing))
 
     def _wake(self) -> None:
