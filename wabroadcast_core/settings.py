@@ -153,6 +153,12 @@ class Settings(BaseSettings):
     # the audience
     default_region: str = Field("ID", pattern=r"^[A-Z]{2}$", description="Region of numbers without a country code.")
     timezone: TimeZone = Field("Asia/Jakarta", description="Time zone of send windows that name none.")
+    keep_files_days: float = Field(
+        7,
+        ge=0,
+        description="Days that uploads are kept after the last broadcast or import that needs them, and rejected rows"
+        " of imports.",
+    )
     prepare_chunk: int = Field(5_000, ge=1, le=50_000, description="Recipients stored in one transaction.")
     queries: Path | None = Field(None, description="TOML file of the queries that the source `database` may run.")
     workbook_seconds: float = Field(120, gt=0, description="Longest time that opening one workbook may take.")

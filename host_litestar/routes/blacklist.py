@@ -10,7 +10,7 @@ from msgspec import Meta
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Actor, BroadcasterDep, PageNumber, PageSize, SearchText, whole_list
-from host_litestar.routes.uploads import ContactFileForm, read_chunks
+from host_litestar.routes.uploads import ContactFileForm, passing_upload
 from host_litestar.threads import CONTROL, FILES
 from wabroadcast_core.models.blacklist import (
     DEFAULT_REASON,
@@ -63,16 +63,14 @@ class BlacklistController(ApiController):
     ) -> BlacklistReport:
         """Put the numbers of a CSV or Excel file on the blacklist."""
         choices = data.choices()
-        upload = broadcaster.uploads.save(
-            read_chunks(data.file), filename=data.file.filename or None, content_type=data.file.content_type
-        )
-        return broadcaster.blacklist.add_file(
-            upload.upload_id,
-            reason=data.reason,
-            connection=data.connection or None,
-            actor=actor,
-            **choices,
-        )
+        with passing_upload(broadcaster, data.file) as upload_id:
+            return broadcaster.blacklist.add_file(
+                upload_id,
+                reason=data.reason,
+                connection=data.connection or None,
+                actor=actor,
+                **choices,
+            )
 
     @get("/{number:str}/history", operation_id="GetBlacklistHistory", sync_to_thread=True, responses=problems())
     def history(self, number: FromPath[str], broadcaster: BroadcasterDep) -> Page[BlacklistAct]:

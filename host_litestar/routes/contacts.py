@@ -32,7 +32,7 @@ from host_litestar.routes.parameters import (
     TagText,
     whole_list,
 )
-from host_litestar.routes.uploads import ContactFileForm, read_chunks
+from host_litestar.routes.uploads import ContactFileForm, passing_upload
 from host_litestar.threads import FILES
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.contact import (
@@ -195,16 +195,14 @@ class ContactController(ApiController):
 def _begin_import(broadcaster: Broadcaster, form: ImportForm) -> ImportReport:
     """Store the file and start its import, or make the dry run."""
     choices = form.choices()
-    upload = broadcaster.uploads.save(
-        read_chunks(form.file), filename=form.file.filename or None, content_type=form.file.content_type
-    )
-    return broadcaster.contacts.import_file(
-        upload.upload_id,
-        tags=[form.tags] if isinstance(form.tags, str) else form.tags,
-        dry_run=form.dryRun,
-        wait_seconds=IMPORT_SECONDS if form.dryRun else 0,
-        **choices,
-    )
+    with passing_upload(broadcaster, form.file, keep=not form.dryRun) as upload_id:
+        return broadcaster.contacts.import_file(
+            upload_id,
+            tags=[form.tags] if isinstance(form.tags, str) else form.tags,
+            dry_run=form.dryRun,
+            wait_seconds=IMPORT_SECONDS if form.dryRun else 0,
+            **choices,
+        )
 
 
 async def _wait_for_import(broadcaster: Broadcaster, import_id: str) -> ImportReport:
