@@ -8,7 +8,7 @@ from importlib.metadata import version
 import rich_click as click
 from click.exceptions import Exit, NoArgsIsHelpError
 
-from host_litestar.cli import blacklist, broadcasts, connections, contacts, plugins, send, server, tags
+from host_litestar.cli import blacklist, broadcasts, connections, contacts, data, plugins, send, server, tags
 from host_litestar.cli.errors import REFUSED, RefusedError
 from wabroadcast_core.errors import BroadcastError
 
@@ -25,7 +25,7 @@ def cli() -> None:
     """
 
 
-for _command in (*server.COMMANDS, *send.COMMANDS, *broadcasts.COMMANDS, *contacts.COMMANDS):
+for _command in (*server.COMMANDS, *send.COMMANDS, *broadcasts.COMMANDS, *contacts.COMMANDS, *data.COMMANDS):
     cli.add_command(_command)
 cli.add_command(tags.tags)
 cli.add_command(blacklist.blacklist)
