@@ -127,7 +127,7 @@ def audit(session: nox.Session) -> None:
     session.install("pip-audit")
     command = ("pip-audit", "--requirement", LOCKED, "--no-deps", "--disable-pip", "--progress-spinner", "off")
     found = session.run(*command, silent=True, success_codes=range(256)) or ""
-    print(found)
+    session.log(found)
     if any(word in found for word in UNREACHABLE):
         session.error("not audited: the advisory service could not be reached")
     if "No known vulnerabilities found" not in found:
