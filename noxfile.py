@@ -28,7 +28,15 @@ RAM_DISK_BYTES = 2 * 1024**3  # free, so that all stores of the tests fit severa
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # without compiled modules a new process takes seconds to import them
 
 LOCKED = "constraints.txt"  # the versions that everything is tested with; `nox -s lock` renews it
-UNREACHABLE = ("ConnectionError", "ServiceError", "Max retries", "Temporary failure", "Could not connect", "timed out")
+UNREACHABLE = (
+    "could not be audited",
+    "ConnectionError",
+    "ServiceError",
+    "Max retries",
+    "Temporary failure",
+    "Could not connect",
+    "timed out",
+)
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -129,7 +137,7 @@ def audit(session: nox.Session) -> None:
     found = session.run(*command, silent=True, success_codes=range(256)) or ""
     session.log(found)
     if any(word in found for word in UNREACHABLE):
-        session.error("not audited: the advisory service could not be reached")
+        session.error("not audited: the advisory service could not be reached, or does not know all versions")
     if "No known vulnerabilities found" not in found:
         session.error("vulnerable versions are locked: run `nox -s lock`, or wait for a release that mends them")
 

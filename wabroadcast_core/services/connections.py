@@ -38,6 +38,7 @@ from wabroadcast_core.transport.connection_test import probe
 log = logging.getLogger(__name__)
 
 SANDBOX = "sandbox"
+OTHER_KEY = "its settings were encrypted with another secret key: save the connection again, with all its settings"
 TEST_SECONDS = 30.0  # that a test of a connection may take, whatever its sender allows a send
 
 
@@ -221,7 +222,7 @@ class Connections:
         with self._context.database.read() as conn:
             present = connection_store.find_connection(conn, name)
         if present is not None and present["sender"] == draft.sender:
-            stored = self._stored(present)
+            stored = self._stored(present) or {}
             settings = unmasked(settings, stored)
             for names in _secret_fields(sender.Settings):
                 if names.isdisjoint(settings):
@@ -235,16 +236,17 @@ class Connections:
             raise InvalidInputError(faults_of(error, prefix="settings")) from error
         return settings
 
-    def _stored(self, row: RowMapping) -> dict[str, Any]:
-        """Return the stored settings; none if they were encrypted with another key, so that they can be given anew."""
+    def _stored(self, row: RowMapping) -> dict[str, Any] | None:
+        """Return the stored settings; None if they were encrypted with another key, so that they must be given anew."""
         try:
             return self._context.vault.open(row["settings"])
         except SetupError:
-            log.warning("connection %s: its settings were encrypted with another key: save them anew", row["name"])
-            return {}
+            return None
 
     def _view(self, row: RowMapping, sharing: Mapping[Account, Sequence[str]]) -> ConnectionView:
         settings = self._stored(row)
+        if settings is None:
+            return connection_view(row, {}, problem=OTHER_KEY)
         sender = self._context.plugins.senders.get(row["sender"])
         hidden = settings.keys() if sender is None else frozenset().union(*_secret_fields(sender.Settings))
         shown = masked({key: value for key, value in settings.items() if key not in hidden})

@@ -189,6 +189,7 @@ def test_a_connection_of_another_key_is_listed_paused_and_mended(broadcaster: Br
         conn.execute(update(connections).where(connections.c.name == "api").values(settings=sealed))
 
     assert broadcaster.connections.get("api").settings == {}
+    assert "another secret key" in str(broadcaster.connections.get("api").problem)
     assert len(broadcaster.connections.list()) == 2
     assert broadcaster.connections.pause("api").state == "paused"
     assert broadcaster.connections.test("api").state == "down"
