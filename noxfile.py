@@ -27,6 +27,17 @@ RAM_DISK = Path("/dev/shm")  # noqa: S108 - each run has a directory of its own 
 RAM_DISK_BYTES = 2 * 1024**3  # free, so that all stores of the tests fit several times
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # without compiled modules a new process takes seconds to import them
 
+LOCKED = "constraints.txt"  # the versions that everything is tested with; `nox -s lock` renews it
+UNREACHABLE = (
+    "could not be audited",
+    "ConnectionError",
+    "ServiceError",
+    "Max retries",
+    "Temporary failure",
+    "Could not connect",
+    "timed out",
+)
+
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -63,7 +74,7 @@ if not FOUND:
 
 def install_group(session: nox.Session, group: str, *packages: str) -> None:
     afresh = ("--refresh-package", "wabroadcast") if session.venv_backend == "uv" else ()  # not from uv's cache
-    session.install(*nox.project.dependency_groups(PROJECT, group), *packages, *afresh)
+    session.install("-c", LOCKED, *nox.project.dependency_groups(PROJECT, group), *packages, *afresh)
 
 
 def run_pytest(session: nox.Session, *arguments: str) -> None:
@@ -107,6 +118,28 @@ def tests(session: nox.Session) -> None:
             return
         run_pytest(session, *TOGETHER, "-m", "not timed and not door")
         run_pytest(session, *FEW, *RERUN, "-m", "timed and not door")
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Renew constraints.txt: the newest versions that fit, for all Pythons and systems."""
+    session.install("uv")
+    groups = ("--group", "tests", "--group", "types")
+    shape = ("--universal", "--python-version", PYTHONS[0], "--no-annotate", "--no-header", "--no-emit-index-url")
+    session.run("uv", "pip", "compile", "pyproject.toml", "--all-extras", *groups, *shape, "--upgrade", "-o", LOCKED)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Known vulnerabilities of the locked versions. Says so if the advisory service could not be reached."""
+    session.install("pip-audit")
+    command = ("pip-audit", "--requirement", LOCKED, "--no-deps", "--disable-pip", "--progress-spinner", "off")
+    found = session.run(*command, silent=True, success_codes=range(256)) or ""
+    session.log(found)
+    if any(word in found for word in UNREACHABLE):
+        session.error("not audited: the advisory service could not be reached, or does not know all versions")
+    if "No known vulnerabilities found" not in found:
+        session.error("vulnerable versions are locked: run `nox -s lock`, or wait for a release that mends them")
 
 
 @nox.session

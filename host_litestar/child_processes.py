@@ -6,13 +6,16 @@ and SOCKET are inherited file descriptors. The settings come from the environmen
 
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
 import threading
 import time
+from functools import partial
 from types import FrameType
 
+from host_litestar.limits import RESERVED_FILES
 from host_litestar.logs import set_up_logging
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import BroadcastError, WorkerFault
@@ -22,6 +25,7 @@ from wabroadcast_core.worker import Worker
 log = logging.getLogger("host_litestar.child_processes")  # not __name__, which is __main__ when run as a program
 
 WEB_STOP_SECONDS = 10  # how long requests in progress may take to end
+MOST_FILES = 65_536  # open files of one process; a higher hard limit is not used
 FORCED_STOP_SECONDS = 5.0  # added to ``stop_seconds``: then the process exits, as no supervisor is left to kill it
 
 
@@ -58,9 +62,19 @@ def run_web(settings: Settings, descriptor: int) -> None:
     import uvicorn
 
     from host_litestar.app import create_app
+    from host_litestar.http_protocol import ConnectionLimits, LimitedProtocol, OpenConnections
 
+    connections = OpenConnections(
+        ConnectionLimits(
+            connections=min(settings.max_connections, raise_file_limit() - RESERVED_FILES),
+            head_seconds=settings.head_seconds,
+            body_seconds=settings.body_seconds,
+        )
+    )
     config = uvicorn.Config(
         create_app(settings),
+        http=partial(LimitedProtocol, connections=connections),  # type: ignore[arg-type]  # uvicorn only calls it
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -69,6 +83,18 @@ def run_web(settings: Settings, descriptor: int) -> None:
     )
     with socket.socket(fileno=descriptor) as listener:
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def raise_file_limit() -> int:
+    """Raise the limit of open files of this process to the hard limit.
+
+    :returns: the limit.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def run_worker(settings: Settings, *, burst: bool) -> None:
@@ -84,6 +110,7 @@ def run_worker(settings: Settings, *, burst: bool) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
+    raise_file_limit()
     with Broadcaster(settings) as broadcaster:
         log.info("worker started")
         Worker(broadcaster).run(burst=burst, stop=stop)

@@ -1,5 +1,6 @@
 """The API as a plugin of a Litestar application: routes under a path; the broadcaster starts and stops with it."""
 
+import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
@@ -24,6 +25,8 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.worker import Worker
+
+log = logging.getLogger(__name__)
 
 
 class WABroadcastPlugin(InitPlugin, ModelSchemas):
@@ -52,6 +55,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         self.broadcaster = broadcaster if isinstance(broadcaster, Broadcaster) else Broadcaster(broadcaster)
         self._path = path
         self._guards = guards
+        self._is_open = path != "/" and not guards and not self.broadcaster.settings.api_keys
         self._work = work
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
@@ -87,6 +91,11 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
     async def _run(self, app: Litestar) -> AsyncIterator[None]:
         del app
         await to_thread.run_sync(self.broadcaster.start)
+        if self._is_open:
+            log.warning(
+                "the API of wabroadcast has neither API keys nor guards here: whoever reaches this application can send"
+                " messages; set WABROADCAST_API_KEYS, or give guards to WABroadcastPlugin"
+            )
         worker = Worker(self.broadcaster) if self._work else None
         try:
             if worker is not None:

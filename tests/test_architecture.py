@@ -47,6 +47,8 @@ ROOMS = [
     "media",
     "background",
     "plugin_faults",
+    "private_files",
+    "provider_addresses",
     "errors",
 ]
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         SourceContext,
         hookimpl,
     )
+    from wabroadcast_core.inbound.kept_calls import KeepsCalls, kept_call
     from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
     from wabroadcast_core.media import MediaFile, fits, media_type
     from wabroadcast_core.models.base import Model
@@ -136,6 +137,10 @@ _NAMES = {
         "SenderContext",
         "SourceContext",
         "hookimpl",
+    ),
+    "inbound.kept_calls": (
+        "KeepsCalls",
+        "kept_call",
     ),
     "inbound.shared_webhooks": ("SharesWebhook",),
     "media": (
@@ -226,6 +231,7 @@ __all__ = [
     "InputError",
     "InvalidInputError",
     "Jitter",
+    "KeepsCalls",
     "Limits",
     "MediaFile",
     "Model",
@@ -271,6 +277,7 @@ __all__ = [
     "find_variables",
     "fits",
     "hookimpl",
+    "kept_call",
     "mask_number",
     "media_type",
     "parse_number",

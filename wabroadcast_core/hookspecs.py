@@ -259,7 +259,7 @@ class ParsesWebhooks(Protocol):
         Called in a worker, inside a transaction, which may be repeated. The provider's calls may also be repeated,
         and out of order.
 
-        :param request: the call as it came.
+        :param request: the call without its query and headers but ``content-type``, or what ``kept_call`` has kept.
         :returns: the events of the call; an empty list if it holds none of interest.
         :raises Exception: logged with the connection's name; the call is dropped.
         """

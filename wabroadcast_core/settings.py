@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from wabroadcast_core.models.base import TimeZone
+from wabroadcast_core.provider_addresses import ProviderAddresses
 
 MEGABYTE = 1024 * 1024
 STOP_WORDS = (
@@ -116,7 +117,8 @@ class Settings(BaseSettings):
     )
     namespace: str = Field("wabroadcast", pattern=r"^[A-Za-z0-9_-]+$", description="Prefix of every Redis key.")
     secret_key: SecretStr | None = Field(
-        None, description="Key that encrypts secrets at rest; generated in the data directory if not set."
+        None,
+        description="Key that encrypts secrets; generated in the data directory if not set; `new,old` to change it.",
     )
 
     # the HTTP server
@@ -128,10 +130,35 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         256 * MEGABYTE, gt=0, description="Largest request body in bytes; a larger one is answered with 413."
     )
+    max_connections: int = Field(
+        2_000,
+        ge=16,
+        description="Most open connections; one more closes the one that has waited longest for its client.",
+    )
+    head_seconds: float = Field(15, gt=0, description="Longest time in which a client sends the head of a request.")
+    body_seconds: float = Field(
+        20, gt=0, description="Time in which at least 4 KiB of a request's body come; then it is answered with 408."
+    )
+    max_webhook_bytes: int = Field(
+        4 * MEGABYTE, gt=0, description="Largest body of a webhook call in bytes; Meta's have up to 3 MB."
+    )
+
+    # providers
+    provider_networks: Annotated[list[IPvAnyNetwork], NoDecode] = Field(
+        default_factory=list,
+        description="The only networks that requests to providers go to, such as `10.1.0.0/16`, comma-separated; if not"
+        " set, all but link-local ones.",
+    )
 
     # the audience
     default_region: str = Field("ID", pattern=r"^[A-Z]{2}$", description="Region of numbers without a country code.")
     timezone: TimeZone = Field("Asia/Jakarta", description="Time zone of send windows that name none.")
+    keep_files_days: float = Field(
+        7,
+        ge=0,
+        description="Days that uploads are kept after the last broadcast or import that needs them, and rejected rows"
+        " of imports.",
+    )
     prepare_chunk: int = Field(5_000, ge=1, le=50_000, description="Recipients stored in one transaction.")
     queries: Path | None = Field(None, description="TOML file of the queries that the source `database` may run.")
     workbook_seconds: float = Field(120, gt=0, description="Longest time that opening one workbook may take.")
@@ -180,10 +207,15 @@ class Settings(BaseSettings):
         default_factory=list, description="Names of plugins that must not run, comma-separated."
     )
 
-    @field_validator("api_keys", "blocked_plugins", "stop_words", "start_words", mode="before")
+    @field_validator("provider_networks", "api_keys", "blocked_plugins", "stop_words", "start_words", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @property
+    def provider_addresses(self) -> ProviderAddresses:
+        """Where requests to providers may go."""
+        return ProviderAddresses([*self.provider_networks])
 
     @property
     def sqlite_path(self) -> Path:

@@ -6,15 +6,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from wabroadcast_core.errors import SetupError
+from wabroadcast_core.private_files import make_private_directory
 
 
 class Vault:
     """Encrypts and decrypts small JSON documents.
 
-    :param key: a Fernet key: 32 bytes in URL-safe base64.
+    :param key: a Fernet key: 32 bytes in URL-safe base64. Several keys are separated by commas: the first one encrypts,
+        and documents that one of the others has encrypted are opened too.
     :param new_file: the file of the key, if it was created just now.
     :raises SetupError: the key is not valid.
     """
@@ -22,11 +24,16 @@ class Vault:
     def __init__(self, key: str | bytes, *, new_file: Path | None = None) -> None:
         self._new_file = new_file
         try:
-            self._fernet = Fernet(key)
+            text = key.decode() if isinstance(key, bytes) else key
+            keys = [Fernet(part.strip()) for part in text.split(",")]
+            self._fernet = MultiFernet(keys)
         except ValueError as error:
             raise SetupError(
-                "WABROADCAST_SECRET_KEY is not a valid key: set it to 32 random bytes in URL-safe base64"
+                "WABROADCAST_SECRET_KEY is not a valid key: set it to 32 random bytes in URL-safe base64, "
+                "or to several such keys, the new one first, separated by commas"
             ) from error
+
+        self.has_old_keys = len(keys) > 1
 
     def discard_new_key(self) -> None:
         """Delete the file of the key, if it was created just now: the store has been used with another key."""
@@ -36,6 +43,13 @@ class Vault:
     def seal(self, document: dict[str, Any]) -> bytes:
         """Encrypt a document."""
         return self._fernet.encrypt(json.dumps(document).encode())
+
+    def rotate(self, sealed: bytes) -> bytes:
+        """Encrypt a document with the first key, if any of the keys opens it; otherwise return it as it is."""
+        try:
+            return self._fernet.rotate(bytes(sealed))
+        except InvalidToken:
+            return sealed
 
     def open(self, sealed: bytes) -> dict[str, Any]:
         """Decrypt a document.
@@ -69,7 +83,7 @@ def open_vault(key: str | None, *, data_dir: Path) -> Vault:
 def _stored_key(path: Path) -> tuple[bytes, bool]:
     """Return the key in the file, and whether it was created just now."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_directory(path.parent)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:

@@ -29,6 +29,7 @@ COMMANDS = {
     "tags": "tags:tags",
     "blacklist": "blacklist:blacklist",
     "connections": "connections:connections",
+    "data": "data:data",
     "plugins": "plugins:plugins",
 }
 """The module and the function of each command. A module is imported when its command is used: so each starts fast."""

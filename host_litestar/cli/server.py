@@ -29,7 +29,13 @@ data_dir_option = click.option(
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 picks a free one. [default: 3004]")
 @click.option("--workers", type=click.IntRange(0), help="Number of worker processes. [default: 1]")
 @data_dir_option
-@click.option("--api-key", "api_keys", multiple=True, help="API key that callers must send; may be repeated.")
+@click.option(
+    "--api-key",
+    "api_keys",
+    multiple=True,
+    help="API key that callers must send; may be repeated. Other users of this machine see it in the list of processes:"
+    " set WABROADCAST_API_KEYS instead where there are any.",
+)
 def serve(
     host: str | None, port: int | None, workers: int | None, data_dir: Path | None, api_keys: tuple[str, ...]
 ) -> int:

@@ -10,7 +10,8 @@ from msgspec import Meta
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Actor, BroadcasterDep, PageNumber, PageSize, SearchText, whole_list
-from host_litestar.routes.uploads import ContactFileForm, read_chunks
+from host_litestar.routes.uploads import ContactFileForm, passing_upload
+from host_litestar.threads import CONTROL, FILES
 from wabroadcast_core.models.blacklist import (
     DEFAULT_REASON,
     LONGEST_REASON,
@@ -46,7 +47,8 @@ class BlacklistController(ApiController):
         """List the numbers that must not be messaged, the newest first."""
         return broadcaster.blacklist.list(query=search, page=page, page_size=page_size)
 
-    @post(operation_id="BlockNumber", sync_to_thread=True, responses=problems())
+    @post(operation_id="BlockNumber", responses=problems())
+    @CONTROL
     def block(self, data: JSONBody[BlacklistDraft], broadcaster: BroadcasterDep, actor: Actor) -> BlacklistEntry:
         """Put a number on the blacklist, for all connections or for one.
 
@@ -54,22 +56,21 @@ class BlacklistController(ApiController):
         """
         return broadcaster.blacklist.add(data.number, reason=data.reason, connection=data.connection, actor=actor)
 
-    @post("/import", status_code=200, operation_id="ImportBlacklist", sync_to_thread=True, responses=problems(404, 413))
+    @post("/import", status_code=200, operation_id="ImportBlacklist", responses=problems(404, 413))
+    @FILES
     def import_file(
         self, data: MultipartBody[BlacklistForm], broadcaster: BroadcasterDep, actor: Actor
     ) -> BlacklistReport:
         """Put the numbers of a CSV or Excel file on the blacklist."""
         choices = data.choices()
-        upload = broadcaster.uploads.save(
-            read_chunks(data.file), filename=data.file.filename or None, content_type=data.file.content_type
-        )
-        return broadcaster.blacklist.add_file(
-            upload.upload_id,
-            reason=data.reason,
-            connection=data.connection or None,
-            actor=actor,
-            **choices,
-        )
+        with passing_upload(broadcaster, data.file) as upload_id:
+            return broadcaster.blacklist.add_file(
+                upload_id,
+                reason=data.reason,
+                connection=data.connection or None,
+                actor=actor,
+                **choices,
+            )
 
     @get("/{number:str}/history", operation_id="GetBlacklistHistory", sync_to_thread=True, responses=problems())
     def history(self, number: FromPath[str], broadcaster: BroadcasterDep) -> Page[BlacklistAct]:

@@ -4,7 +4,6 @@ from contextlib import closing
 from typing import IO, Annotated
 
 from litestar import get, patch, post
-from litestar.concurrency import sync_to_thread
 from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from host_litestar.openapi import SUMMARY_EXAMPLE, SubmitOperation, answers
@@ -14,6 +13,7 @@ from host_litestar.routes.control import broadcast_control, control_route
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Actor, BroadcasterDep, JobId, PageNumber, PageSize, SearchText
 from host_litestar.routes.submission import read_draft, read_recipients, spool_body
+from host_litestar.threads import CONTROL, PREVIEWS, SUBMITS
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.broadcast import (
     BatchView,
@@ -51,7 +51,7 @@ class BroadcastController(ApiController):
     ) -> BroadcastSummary:
         """Submit a broadcast: a message and its audience. The broadcast is stored before the response is sent."""
         body = await spool_body(request.stream())
-        return await sync_to_thread(_submit, broadcaster, body, idempotency_key, actor)
+        return await SUBMITS.run(_submit, broadcaster, body, idempotency_key, actor)
 
     @post(
         "/preview",
@@ -68,7 +68,7 @@ class BroadcastController(ApiController):
         the estimated end.
         """
         body = await spool_body(request.stream())
-        return await sync_to_thread(_preview, broadcaster, body)
+        return await PREVIEWS.run(_preview, broadcaster, body)
 
     @get("/jobs", operation_id="ListBroadcasts", sync_to_thread=True, responses=problems())
     def list_broadcasts(
@@ -100,7 +100,8 @@ class BroadcastController(ApiController):
         """Return a broadcast as it was submitted, with its progress and its audit log."""
         return broadcaster.get(job_id)
 
-    @get("/{jobId:str}/status", operation_id="GetBroadcastStatus", sync_to_thread=True, responses=problems(404))
+    @get("/{jobId:str}/status", operation_id="GetBroadcastStatus", responses=problems(404))
+    @CONTROL
     def status(self, job_id: JobId, broadcaster: BroadcasterDep) -> BroadcastProgress:
         """Return the progress of a broadcast: counts by status and reason, rate and estimated end."""
         return broadcaster.status(job_id)

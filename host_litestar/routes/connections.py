@@ -8,6 +8,7 @@ from host_litestar.problems import problems
 from host_litestar.routes.control import control_route
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Actor, BroadcasterDep, whole_list
+from host_litestar.threads import TESTS
 from wabroadcast_core.models.connection import ConnectionDraft, ConnectionKind, ConnectionTest, ConnectionView
 from wabroadcast_core.models.page import Page
 
@@ -68,9 +69,9 @@ class ConnectionController(ApiController):
         "/{name:str}/test",
         status_code=200,
         operation_id="TestConnection",
-        sync_to_thread=True,
         responses=problems(404),
     )
+    @TESTS
     def test(self, name: FromPath[str], broadcaster: BroadcasterDep) -> ConnectionTest:
         """Check with the provider whether the account can send. No message is sent."""
         return broadcaster.connections.test(name)

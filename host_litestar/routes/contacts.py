@@ -1,10 +1,13 @@
 """The contact book: contacts, their import from files and export to files."""
 
+import asyncio
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from litestar import Response, delete, get, post, put
+from litestar.concurrency import sync_to_thread
 from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody, QueryParameter
 from litestar.response import Stream
 
@@ -29,7 +32,8 @@ from host_litestar.routes.parameters import (
     TagText,
     whole_list,
 )
-from host_litestar.routes.uploads import ContactFileForm, read_chunks
+from host_litestar.routes.uploads import ContactFileForm, passing_upload
+from host_litestar.threads import FILES
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.contact import (
     OPEN_IMPORTS,
@@ -43,6 +47,9 @@ from wabroadcast_core.models.page import Page
 from wabroadcast_core.queries import QueryView
 
 FileFormat = Literal["csv", "xlsx"]
+
+IMPORT_SECONDS = 10.0  # that a response waits for the end of an import or of a dry run
+POLL_SECONDS = 0.1  # between two looks at an import
 
 
 @dataclass
@@ -130,9 +137,9 @@ class ContactController(ApiController):
         "/export",
         operation_id="ExportContacts",
         operation_class=ExportOperation,
-        sync_to_thread=True,
         responses=problems(409),
     )
+    @FILES
     def export(
         self,
         broadcaster: BroadcasterDep,
@@ -152,21 +159,13 @@ class ContactController(ApiController):
         "/import",
         status_code=200,
         operation_id="ImportContacts",
-        sync_to_thread=True,
         responses=problems(413) | answers(202, ImportReport),
     )
-    def import_file(self, data: MultipartBody[ImportForm], broadcaster: BroadcasterDep) -> Response[ImportReport]:
+    async def import_file(self, data: MultipartBody[ImportForm], broadcaster: BroadcasterDep) -> Response[ImportReport]:
         """Import the contacts of a CSV or Excel file: 200 if the import is finished, 202 if it continues."""
-        choices = data.choices()
-        upload = broadcaster.uploads.save(
-            read_chunks(data.file), filename=data.file.filename or None, content_type=data.file.content_type
-        )
-        report = broadcaster.contacts.import_file(
-            upload.upload_id,
-            tags=[data.tags] if isinstance(data.tags, str) else data.tags,
-            dry_run=data.dryRun,
-            **choices,
-        )
+        report = await FILES.run(_begin_import, broadcaster, data)
+        if report.import_id is not None and report.status in OPEN_IMPORTS:
+            report = await _wait_for_import(broadcaster, report.import_id)
         return Response(report, status_code=202 if report.status in OPEN_IMPORTS else 200)
 
     @get("/imports/{importId:str}", operation_id="GetImport", sync_to_thread=True, responses=problems(404))
@@ -191,6 +190,33 @@ class ContactController(ApiController):
     def list_queries(self, broadcaster: BroadcasterDep) -> Page[QueryView]:
         """List the queries that a broadcast's source `database` may name, each with its parameters."""
         return whole_list(broadcaster.queries.list())
+
+
+def _begin_import(broadcaster: Broadcaster, form: ImportForm) -> ImportReport:
+    """Store the file and start its import, or make the dry run."""
+    choices = form.choices()
+    with passing_upload(broadcaster, form.file, keep=not form.dryRun) as upload_id:
+        return broadcaster.contacts.import_file(
+            upload_id,
+            tags=[form.tags] if isinstance(form.tags, str) else form.tags,
+            dry_run=form.dryRun,
+            wait_seconds=IMPORT_SECONDS if form.dryRun else 0,
+            **choices,
+        )
+
+
+async def _wait_for_import(broadcaster: Broadcaster, import_id: str) -> ImportReport:
+    """Return the result of an import, or its progress if it takes longer than a response may.
+
+    No thread is kept waiting meanwhile.
+    """
+    ends_at = time.monotonic() + IMPORT_SECONDS
+    while True:
+        report = await sync_to_thread(broadcaster.contacts.import_result, import_id)
+        left = ends_at - time.monotonic()
+        if report.status not in OPEN_IMPORTS or left <= 0:
+            return report
+        await asyncio.sleep(min(POLL_SECONDS, left))
 
 
 def _save(broadcaster: Broadcaster, draft: ContactDraft | Mapping[str, Any], actor: str) -> Response[ContactView]:

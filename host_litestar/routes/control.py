@@ -1,20 +1,30 @@
 """Routes that pause, resume, cancel or retry: one decorator for all, one handler each for broadcasts and messages."""
 
-from functools import partial
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import Callable
+from typing import Any, Literal, Protocol, TypeAlias
 
 from litestar import Controller, post
 from litestar.handlers import HTTPRouteHandler
 
 from host_litestar.problems import problems
 from host_litestar.routes.parameters import Actor, Batch, BroadcasterDep, JobId, MessageId
+from host_litestar.threads import CONTROL
 from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.message import MessageView
 
 Verb: TypeAlias = Literal["pause", "resume", "cancel"]
 
-control_route = partial(post, status_code=200, sync_to_thread=True, responses=problems(404, 409))
-"""Decorator of these routes: 200 with the changed object, 404, or 409 if its status does not allow the change."""
+
+def control_route(path: str, **options: Any) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
+    """Decorate a control route: 200 with the changed object, 404, or 409 if its status does not allow the change.
+
+    It runs in the threads of control calls, so that it never waits for other work.
+    """
+
+    def decorate(call: Callable[..., Any]) -> HTTPRouteHandler:
+        return post(path, status_code=200, responses=problems(404, 409), **options)(CONTROL(call))
+
+    return decorate
 
 
 class ControlsBroadcast(Protocol):

@@ -3,13 +3,14 @@
 import logging
 from typing import Literal
 
-from litestar import Response, get
+from litestar import Response, Router, get
 from pydantic import Field
 
 from host_litestar.auth import PUBLIC
 from host_litestar.openapi import answers
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep
+from host_litestar.threads import PROBES, SharedCall
 from wabroadcast_core.models.base import Model
 
 log = logging.getLogger(__name__)
@@ -44,10 +45,14 @@ class HealthController(ApiController):
         """Return 200: this process answers."""
         return Liveness()
 
-    @get("/ready", operation_id="IsReady", sync_to_thread=True, responses=answers(503, Readiness))
-    def ready(self, broadcaster: BroadcasterDep) -> Response[Readiness]:
+    def __init__(self, owner: Router) -> None:
+        super().__init__(owner)
+        self._check: SharedCall[dict[str, str]] = SharedCall(PROBES)
+
+    @get("/ready", operation_id="IsReady", responses=answers(503, Readiness))
+    async def ready(self, broadcaster: BroadcasterDep) -> Response[Readiness]:
         """Return 200 if the store and Redis take writes, 503 with the causes otherwise."""
-        results = broadcaster.check()
+        results = await self._check.run(broadcaster.check)
         for name, result in results.items():
             if result != "ok":
                 log.warning("not ready, the probe answers 503: %s: %s", name, result)

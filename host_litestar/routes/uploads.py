@@ -1,19 +1,23 @@
 """Uploads: files for later use as audience or media, and contact files in a form."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
-from litestar import post
+from litestar import delete, post
 from litestar.datastructures import UploadFile
-from litestar.params import MultipartBody
+from litestar.params import MultipartBody, PathParameter
 
 from host_litestar.problems import problems
 from host_litestar.request_reading import parse_json
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep
+from host_litestar.threads import FILES
 from wabroadcast_core.audience.imports import ReadingChoices
-from wabroadcast_core.errors import Fault, InvalidInputError
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
 from wabroadcast_core.models.upload import UploadView
 
 CHUNK_BYTES = 1024 * 1024
@@ -61,12 +65,35 @@ class UploadController(ApiController):
     path = "/uploads"
     tags = ("Uploads",)
 
-    @post(operation_id="UploadFile", sync_to_thread=True, responses=problems(413))
+    @post(operation_id="UploadFile", responses=problems(413))
+    @FILES
     def upload(self, data: MultipartBody[UploadForm], broadcaster: BroadcasterDep) -> UploadView:
         """Store a file. Its `uploadId` names it in the source or the media of a broadcast."""
         return broadcaster.uploads.save(
             read_chunks(data.file), filename=data.file.filename or None, content_type=data.file.content_type
         )
+
+    @delete("/{uploadId:str}", operation_id="DeleteUpload", sync_to_thread=True, responses=problems(404, 409))
+    def delete(self, upload_id: Annotated[str, PathParameter(name="uploadId")], broadcaster: BroadcasterDep) -> None:
+        """Delete a file that no broadcast and no import that has not ended needs."""
+        broadcaster.uploads.delete(upload_id)
+
+
+@contextmanager
+def passing_upload(broadcaster: Broadcaster, file: UploadFile, *, keep: bool = False) -> Iterator[str]:
+    """Store a file for as long as it is read: its id. It is deleted at the end, and after an error in any case.
+
+    :param keep: leave it in the store if there is no error, because it is read later.
+    """
+    upload = broadcaster.uploads.save(read_chunks(file), filename=file.filename or None, content_type=file.content_type)
+    try:
+        yield upload.upload_id
+    except BaseException:
+        with suppress(NotFoundError, ConflictError):
+            broadcaster.uploads.delete(upload.upload_id)
+        raise
+    if not keep:
+        broadcaster.uploads.delete(upload.upload_id)
 
 
 def read_chunks(file: UploadFile) -> Iterator[bytes]:

@@ -5,32 +5,26 @@ from a request to a handler would cost more than everything that is done here.
 """
 
 import asyncio
-import io
 import json
 import threading
 from concurrent.futures import Future
 from http import HTTPStatus
 from typing import ClassVar
-from urllib.parse import parse_qsl
 from weakref import WeakKeyDictionary
 
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Scope, Send
-from multipart import MultipartError, MultipartParser, parse_options_header
 
 from host_litestar.auth import PUBLIC
-from host_litestar.problems import MEDIA_TYPE, Problem, describe, problem_of
+from host_litestar.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem, describe, problem_of
+from host_litestar.routes.webhook_requests import ClientDisconnectedError, TooLargeError, WebhookReader
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import BroadcastError, UnavailableError
-from wabroadcast_core.models.receipt import WebhookRequest
 
-LARGEST_BODY = 8 * 1024 * 1024  # bytes
 METHODS = frozenset({"GET", "POST"})
 ACKNOWLEDGEMENT = "ok"
 PLAIN = "text/plain; charset=utf-8"
-URLENCODED = "application/x-www-form-urlencoded"
-MULTIPART = "multipart/form-data"
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
@@ -38,28 +32,28 @@ class NotAllowedError(Exception):
     """The request has a method other than GET and POST."""
 
 
-class TooLargeError(Exception):
-    """The body of the request is larger than the limit."""
-
-
 def webhook_route(broadcaster: Broadcaster) -> ASGIRouteHandler:
     """Create the route of ``GET`` and ``POST /webhooks/{connection}``.
 
     It needs no API key: the sender verifies the provider's signature or token instead.
     """
+    reader = WebhookReader(most_bytes=broadcaster.settings.max_webhook_bytes)
 
     # mounted, because Litestar does not find an ASGI handler whose path has a parameter
     @asgi("/webhooks", is_mount=True, opt=PUBLIC, copy_scope=False)
     async def webhooks(scope: Scope, receive: Receive, send: Send) -> None:
-        await _serve(broadcaster, scope, receive, send)  # type: ignore[arg-type]  # the router passes HTTP requests only
+        await _serve(broadcaster, reader, scope, receive, send)  # type: ignore[arg-type]  # the router passes HTTP requests only
 
     return webhooks
 
 
-async def _serve(broadcaster: Broadcaster, scope: HTTPScope, receive: Receive, send: Send) -> None:
+async def _serve(
+    broadcaster: Broadcaster, reader: WebhookReader, scope: HTTPScope, receive: Receive, send: Send
+) -> None:
     try:
-        webhook = await _read_request(scope, receive)
-        reply = await FutureWaiter.of_loop().wait_for(broadcaster.webhooks.take(scope["path"].strip("/"), webhook))
+        reply = await _take(broadcaster, reader, scope, receive)
+    except ClientDisconnectedError:
+        return
     except (BroadcastError, NotAllowedError, TooLargeError) as error:
         problem = _problem_of(error)
         body = json.dumps(problem.model_dump(mode="json", by_alias=True, exclude_none=True))
@@ -68,10 +62,23 @@ async def _serve(broadcaster: Broadcaster, scope: HTTPScope, receive: Receive, s
         await _answer(send, HTTPStatus.OK, PLAIN, (ACKNOWLEDGEMENT if reply is None else reply).encode())
 
 
+async def _take(broadcaster: Broadcaster, reader: WebhookReader, scope: HTTPScope, receive: Receive) -> str | None:
+    """Read, verify and store a call; nothing of it is read before its connection is found.
+
+    :returns: the text to answer a handshake with; None for any other call.
+    """
+    if scope["method"] not in METHODS:
+        raise NotAllowedError
+    name, intake, waiter = scope["path"].strip("/"), broadcaster.webhooks, FutureWaiter.of_loop()
+    if not intake.knows(name):
+        await waiter.wait_for(intake.find(name))
+    return await waiter.wait_for(intake.take(name, await reader.read(scope, receive)))
+
+
 def _problem_of(error: Exception) -> Problem:
     match error:
         case TooLargeError():
-            return problem_of(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", "the body is larger than 8 MiB")
+            return error.problem()
         case NotAllowedError():
             return problem_of(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "webhooks have only GET and POST")
         case UnavailableError():  # its text names addresses, and the caller may be anybody
@@ -83,58 +90,10 @@ def _problem_of(error: Exception) -> Problem:
 
 async def _answer(send: Send, status: int, media_type: str, body: bytes) -> None:
     headers = [(b"content-type", media_type.encode()), (b"content-length", b"%d" % len(body)), _NOSNIFF]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
     await send({"type": "http.response.start", "status": int(status), "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-async def _read_request(scope: HTTPScope, receive: Receive) -> WebhookRequest:
-    """Read a request.
-
-    :raises NotAllowedError: its method is not GET or POST.
-    :raises TooLargeError: its body is larger than the limit.
-    """
-    if scope["method"] not in METHODS:
-        raise NotAllowedError
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    body = await _read_body(receive)
-    return WebhookRequest(
-        method=scope["method"],
-        query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
-        headers=headers,
-        body=body,
-        form=_read_form(headers.get("content-type", ""), body),
-    )
-
-
-async def _read_body(receive: Receive) -> bytes:
-    """Read the body of a request.
-
-    :raises TooLargeError: it is larger than the limit.
-    """
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return body
-        body += message["body"]  # type: ignore[typeddict-item]  # every other message is a part of the body
-        if len(body) > LARGEST_BODY:
-            raise TooLargeError
-        if not message.get("more_body"):
-            return body
-
-
-def _read_form(content_type: str, body: bytes) -> dict[str, str]:
-    """Return the text fields of a form, without its files; empty if the body is not a form."""
-    media_type, options = parse_options_header(content_type)
-    if media_type == URLENCODED:
-        return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
-    if media_type != MULTIPART or "boundary" not in options:
-        return {}
-    try:
-        parts = list(MultipartParser(io.BytesIO(body), options["boundary"]))
-    except MultipartError:
-        return {}
-    return {part.name: part.value for part in parts if not part.filename}
 
 
 class FutureWaiter:

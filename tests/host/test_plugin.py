@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from litestar import Litestar, get
 from litestar.connection import ASGIConnection
 from litestar.exceptions import PermissionDeniedException
@@ -62,3 +63,14 @@ def test_a_given_broadcaster_is_used(host_settings: Settings) -> None:
 
     assert answer.json()["name"] == "mine"
     assert "stateSince" in answer.json()
+
+
+@pytest.mark.parametrize("is_guarded", [False, True])
+def test_an_open_api_is_named_in_the_log(
+    host_settings: Settings, caplog: pytest.LogCaptureFixture, *, is_guarded: bool
+) -> None:
+    guards = [lambda *_: None] if is_guarded else []
+    with TestClient(Litestar([index], plugins=[WABroadcastPlugin(host_settings, guards=guards)], logging_config=None)):
+        pass
+
+    assert ("neither API keys nor guards" in caplog.text) is not is_guarded

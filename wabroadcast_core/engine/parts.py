@@ -83,7 +83,13 @@ class EngineParts:
         )
         self._pace = PrimedPace(Pace(self.client, context.keys, self.clock), ledger=self._ledger, clock=self.clock)
         on_departure = departure_recorder(self.clock.steady.now)
-        contexts = SenderContexts(context.database, self.client, context.keys, on_departure=on_departure)
+        contexts = SenderContexts(
+            context.database,
+            self.client,
+            context.keys,
+            on_departure=on_departure,
+            is_allowed=context.settings.provider_addresses.allow,
+        )
         self.live_senders = LiveSenders(context.plugins, context.vault, contexts, receive=self._receive)
 
     def _build_delivery(self, context: Context) -> None:

@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, ConnectionDown, NotFoundError, UnavailableError, WebhookRefusedError
 from wabroadcast_core.hookspecs import ParsesWebhooks
+from wabroadcast_core.inbound.kept_calls import KeepsCalls, kept_call
 from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.models.status import Rank
@@ -31,10 +32,14 @@ MOST_TOGETHER = 500  # calls stored in one transaction
 
 
 @dataclass(slots=True)
-class _Call:
+class _Lookup:
     connection: str  # its name
+    answer: "Future[str | None]" = field(default_factory=Future, kw_only=True)
+
+
+@dataclass(slots=True)
+class _Call(_Lookup):
     request: WebhookRequest
-    answer: "Future[str | None]" = field(default_factory=Future)
 
 
 class WebhookIntake:
@@ -42,9 +47,21 @@ class WebhookIntake:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._calls: SimpleQueue[_Lookup | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._known: frozenset[str] = frozenset()  # names of connections that were called
+
+    def knows(self, connection: str) -> bool:
+        """Return whether a connection of this name was called before; it may have been deleted since."""
+        return connection in self._known
+
+    def find(self, connection: str) -> "Future[str | None]":
+        """Look a connection up, so that nothing of a call to an unknown one need be read. For any thread.
+
+        :returns: a future. It raises NotFoundError if there is no such connection.
+        """
+        return self._put(_Lookup(connection))
 
     def take(self, connection: str, request: WebhookRequest) -> "Future[str | None]":
         """Verify and store a provider's call. May be called from any thread.
@@ -54,7 +71,9 @@ class WebhookIntake:
             raises NotFoundError if there is no such connection or its sender accepts no calls, WebhookRefusedError if
             the call is not the provider's, and UnavailableError if the provider should try again later.
         """
-        call = _Call(connection, request)
+        return self._put(_Call(connection, request))
+
+    def _put(self, call: _Lookup) -> "Future[str | None]":
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="wabroadcast-webhooks", daemon=True)
@@ -73,7 +92,7 @@ class WebhookIntake:
             while calls := self._next_calls():
                 self._process(calls, verifiers)
 
-    def _next_calls(self) -> list[_Call]:
+    def _next_calls(self) -> list[_Lookup]:
         """Wait for a call. Return it with the others that wait, or an empty list if the intake is closed."""
         first = self._calls.get()
         calls = [] if first is None else [first]
@@ -88,18 +107,22 @@ class WebhookIntake:
             calls.append(call)
         return calls
 
-    def _process(self, calls: Sequence[_Call], verifiers: "Verifiers") -> None:
+    def _process(self, calls: Sequence[_Lookup], verifiers: "Verifiers") -> None:
         waiting = [call for call in calls if call.answer.set_running_or_notify_cancel()]
         try:
             snapshots = self._find_connections({call.connection for call in waiting})
+            self._known |= snapshots.keys()
+            found = [call for call in waiting if _is_found(call, snapshots)]
             verified = [
-                (snapshot, call) for call in waiting if (snapshot := _verify(call, snapshots, verifiers)) is not None
+                (snapshot, call)
+                for call in found
+                if isinstance(call, _Call) and _verify(call, snapshot := snapshots[call.connection], verifiers)
             ]
-            self._store(verified, also=self._concerned(verified, verifiers))
+            self._store(verified, also=self._concerned(verified, verifiers), verifiers=verifiers)
         except Exception as error:  # noqa: BLE001 - raised in the callers that wait for these calls
-            for call in waiting:
-                if not call.answer.done():
-                    call.answer.set_exception(error)
+            for entry in waiting:
+                if not entry.answer.done():
+                    entry.answer.set_exception(error)
 
     def _find_connections(self, names: set[str]) -> dict[str, ConnectionSnapshot]:
         with self._context.database.read() as conn:
@@ -128,6 +151,7 @@ class WebhookIntake:
         calls: Sequence[tuple[ConnectionSnapshot, _Call]],
         *,
         also: Sequence[tuple[ConnectionSnapshot, _Call]],
+        verifiers: "Verifiers",
     ) -> None:
         """Store calls, then answer them.
 
@@ -136,25 +160,30 @@ class WebhookIntake:
         if not calls:
             return
         now, stored = self._context.clock.now(), [*calls, *also]
+        kept = [(snapshot.id, verifiers.kept_call(snapshot, call.request)) for snapshot, call in stored]
         with self._context.database.write() as conn:
-            call_store.insert_calls(conn, [(snapshot.id, call.request) for snapshot, call in stored], now=now)
+            call_store.insert_calls(conn, kept, now=now)
         for _, call in calls:
             call.answer.set_result(None)
         for key in {snapshot.id for snapshot, _ in stored}:
             self._context.work_queue.webhooks(key, rank=Rank.HIGH)
 
 
-def _verify(
-    call: _Call, snapshots: Mapping[str, ConnectionSnapshot], verifiers: "Verifiers"
-) -> ConnectionSnapshot | None:
+def _is_found(call: _Lookup, snapshots: Mapping[str, ConnectionSnapshot]) -> bool:
+    """Return whether the connection of a call exists. If not, or if only that was asked, the call is answered."""
+    is_found = call.connection in snapshots
+    if not is_found:
+        call.answer.set_exception(NotFoundError("connection", call.connection))
+    elif not isinstance(call, _Call):
+        call.answer.set_result(None)
+    return is_found
+
+
+def _verify(call: _Call, snapshot: ConnectionSnapshot, verifiers: "Verifiers") -> bool:
     """Verify a call.
 
-    :returns: the connection, if the call is to be stored. If not, the call is answered here, and None is returned.
+    :returns: whether the call is to be stored. If not, it is answered here.
     """
-    snapshot = snapshots.get(call.connection)
-    if snapshot is None:
-        call.answer.set_exception(NotFoundError("connection", call.connection))
-        return None
     try:
         answer = verifiers.verify(snapshot, call.request)
     except BroadcastError as error:
@@ -169,9 +198,9 @@ def _verify(
         call.answer.set_exception(WebhookRefusedError(reason))
     else:
         if answer is None and call.request.method == "POST":
-            return snapshot
+            return True
         call.answer.set_result(answer)
-    return None
+    return False
 
 
 class Verifiers:
@@ -183,7 +212,7 @@ class Verifiers:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._loop = asyncio.new_event_loop()
-        self._contexts = SenderContexts(context.database, context.async_redis(), context.keys)
+        self._contexts = SenderContexts(context.database, context.async_redis(), context.keys)  # makes no requests
         self._senders: dict[int, tuple[int, ParsesWebhooks]] = {}  # revision and sender, by connection id
 
     def verify(self, snapshot: ConnectionSnapshot, request: WebhookRequest) -> str | None:
@@ -195,6 +224,21 @@ class Verifiers:
         :raises UnavailableError: the sender cannot be made.
         """
         return self._sender_of(snapshot).verify_webhook(request)
+
+    def kept_call(self, snapshot: ConnectionSnapshot, request: WebhookRequest) -> WebhookRequest:
+        """Return what is stored of a call that was verified for a connection, without its proof.
+
+        A sender that fails here must not keep the other calls from being stored.
+        """
+        sender = self._sender_of(snapshot)
+        if isinstance(sender, KeepsCalls):
+            try:
+                return sender.kept_call(request)
+            except Exception:
+                log.exception(
+                    "connection %s: its sender failed to reduce a webhook call; its body is kept", snapshot.name
+                )
+        return kept_call(request)
 
     def is_shared(self, snapshot: ConnectionSnapshot) -> bool:
         """Return whether the provider of a connection that was verified may call it with the news of others."""

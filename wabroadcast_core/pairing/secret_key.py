@@ -12,6 +12,8 @@ from wabroadcast_core.vault import Vault
 def check_secret_key(database: Database, vault: Vault) -> None:
     """Check that the vault opens what the store has; keep a check value in a store without one.
 
+    A vault with old keys encrypts everything with the new one, so that the old ones can be taken away.
+
     :raises SetupError: the store was used with another secret key.
     :raises UnavailableError: the store cannot be reached.
     """
@@ -29,6 +31,10 @@ def check_secret_key(database: Database, vault: Vault) -> None:
             )
         if row is None or row["key_check"] is None:
             installation_store.write(conn, key_check=vault.seal({}))
+        elif vault.has_old_keys:
+            installation_store.write(conn, key_check=vault.rotate(row["key_check"]))
+        if vault.has_old_keys:
+            connection_store.reseal_settings(conn, vault.rotate)
 
     try:
         database.transact(check)

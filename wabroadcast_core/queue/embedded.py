@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wabroadcast_core.errors import SetupError
+from wabroadcast_core.private_files import DIRECTORY_MODE, make_private_directory, protect
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,8 @@ class EmbeddedValkey:
         :raises SetupError: the directory cannot be written, or the server does not start.
         """
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            make_private_directory(self.directory)
+            protect(self.directory)
             self.socket_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with _locked(self.directory / "start.lock"):
                 if not self._answers():
@@ -165,7 +167,7 @@ class EmbeddedValkey:
             return None
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
         aside = self.directory / f"set-aside-{moment}"
-        aside.mkdir()
+        aside.mkdir(mode=DIRECTORY_MODE)
         for path in found:
             path.rename(aside / path.name)
         return aside

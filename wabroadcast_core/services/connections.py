@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, get_args
 
 import redis
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.audience.capabilities import default_connections
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import Announcement, announce
-from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
+from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, SetupError
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.base import DEFAULT_ACTOR, faults_of, parse_model
 from wabroadcast_core.models.connection import (
@@ -28,6 +28,7 @@ from wabroadcast_core.models.connection import (
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.pacing.pace import end_cool_down
 from wabroadcast_core.services.accounts import Account, account_of, names_by_account, problem_of
+from wabroadcast_core.services.connection_settings import address_faults, mask_faults, masked, unmasked
 from wabroadcast_core.services.views import connection_view
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import audit_log
@@ -38,6 +39,8 @@ from wabroadcast_core.transport.connection_test import probe
 log = logging.getLogger(__name__)
 
 SANDBOX = "sandbox"
+OTHER_KEY = "its settings were encrypted with another secret key: save the connection again, with all its settings"
+TEST_SECONDS = 30.0  # that a test of a connection may take, whatever its sender allows a send
 
 
 class Connections:
@@ -193,7 +196,7 @@ class Connections:
         """
         with self._context.database.read() as conn:
             snapshot = ConnectionSnapshot.of(_find(conn, name), now=self._context.clock.now())
-        return asyncio.run(probe(self._context, snapshot))
+        return asyncio.run(_within(TEST_SECONDS, probe(self._context, snapshot)))
 
     def _save(self, conn: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> None:
         connection_store.save_connection(
@@ -237,25 +240,37 @@ class Connections:
         with self._context.database.read() as conn:
             present = connection_store.find_connection(conn, name)
         if present is not None and present["sender"] == draft.sender:
-            stored = self._context.vault.open(present["settings"])
+            stored = self._stored(present) or {}
+            settings = unmasked(settings, stored)
             for names in _secret_fields(sender.Settings):
                 if names.isdisjoint(settings):
                     settings |= {name: stored[name] for name in names & stored.keys()}
+        is_allowed = self._context.settings.provider_addresses.allow
+        if faults := [*address_faults(settings, is_allowed=is_allowed), *mask_faults(settings)]:
+            raise InvalidInputError(faults)
         try:
             sender.Settings.model_validate(settings)
         except ValidationError as error:
             raise InvalidInputError(faults_of(error, prefix="settings")) from error
         return settings
 
+    def _stored(self, row: RowMapping) -> dict[str, Any] | None:
+        """Return the stored settings; None if they were encrypted with another key, so that they must be given anew."""
+        try:
+            return self._context.vault.open(row["settings"])
+        except SetupError:
+            return None
+
     def _view(
         self, row: RowMapping, sharing: Mapping[Account, Sequence[str]], *, default: Sequence[str]
     ) -> ConnectionView:
-        settings = self._context.vault.open(row["settings"])
+        is_default, settings = default == [row["name"]], self._stored(row)
+        if settings is None:
+            return connection_view(row, {}, default=is_default, problem=OTHER_KEY)
         sender = self._context.plugins.senders.get(row["sender"])
         hidden = settings.keys() if sender is None else frozenset().union(*_secret_fields(sender.Settings))
-        shown = {key: value for key, value in settings.items() if key not in hidden}
-        problem = problem_of(row["name"], sharing)
-        return connection_view(row, shown, default=default == [row["name"]], problem=problem)
+        shown = masked({key: value for key, value in settings.items() if key not in hidden})
+        return connection_view(row, shown, default=is_default, problem=problem_of(row["name"], sharing))
 
     def _wake(self) -> None:
         """Queue turns where a change may have made work due: at the connection, or at the others of its pools."""
@@ -263,6 +278,14 @@ class Connections:
             working = broadcast_store.working_connections(conn)
         for key, rank in working:
             self._context.work_queue.turn(key, rank=rank)
+
+
+async def _within(seconds: float, test: Coroutine[Any, Any, ConnectionTest]) -> ConnectionTest:
+    try:
+        return await asyncio.wait_for(test, seconds)
+    except TimeoutError:
+        reason = f"the provider has not answered within {seconds:g} s: see whether its address answers at all"
+        return ConnectionTest(state="unknown", reason=reason)
 
 
 def _find(conn: Connection, name: str) -> RowMapping:

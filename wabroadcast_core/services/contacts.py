@@ -83,6 +83,14 @@ class Contacts:
         open_import_source(self._context, upload_id, options)
         import_id = self._store_import(upload_id, options)
         self._threads.start(import_id, wait_seconds=wait_seconds)
+        return self.import_result(import_id)
+
+    def import_result(self, import_id: str) -> ImportReport:
+        """Return the result of an import, or its progress while it runs, as :meth:`import_file` does.
+
+        :raises NotFoundError: no import has this id.
+        :raises FileError: nothing of its file can be read.
+        """
         report = self.import_report(import_id)
         if report.status == ImportStatus.FAILED and not report.rows:
             raise FileError(report.reason or "the file cannot be read")

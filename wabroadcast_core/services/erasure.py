@@ -4,6 +4,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Sequence
 
+import phonenumbers
 import redis
 from sqlalchemy import Connection
 
@@ -16,6 +17,7 @@ from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import erased as erased_store
 from wabroadcast_core.store import identities as identity_store
+from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store.erased import Blanked
 from wabroadcast_core.store.messages import Changes
 
@@ -25,8 +27,8 @@ STEP = 1_000  # messages in one transaction
 class Erasure:
     """The erasure of one number. After a crash, a second erasure completes the first one.
 
-    The blacklist and its history stay: without the entry, the opt-out would be lost. Uploaded files and the rejected
-    rows of their imports stay too.
+    The blacklist and its history stay: without the entry, the opt-out would be lost. Uploaded files are not searched:
+    they are deleted some days after their last use (``keep_files_days``), or at once with ``uploads.delete``.
 
     :raises NumberError: the number is not valid.
     """
@@ -46,6 +48,7 @@ class Erasure:
         self._erase_by_number()
         announce(self._context.redis, self._context.keys, Announcement(numbers=[self._number]))
         self._erase_skipped()
+        self._erase_rejected_rows()
         self._delete_ids()
         if self._report.contact or self._report.messages:
             self._record(actor)
@@ -71,6 +74,16 @@ class Erasure:
                 keys = erased_store.skipped_keys_to(conn, self._number, broadcast_id=broadcast_id)
             for start in range(0, len(keys), STEP):
                 self._blank(keys[start : start + STEP])
+
+    def _erase_rejected_rows(self) -> None:
+        """Blank the rejected rows of imports that have the number, in any notation."""
+        digits = self._number.removeprefix("+")
+        country = f"+{phonenumbers.parse(self._number).country_code}".removeprefix("+")
+        with self._context.database.read() as conn:
+            found = list(retention_store.rejections_with(conn, digits.removeprefix(country)))
+        for import_id, row in found:
+            with self._context.database.write() as conn:
+                retention_store.blank_rejections(conn, import_id, [row])
 
     def _blank(self, keys: Sequence[int]) -> None:
         def transaction(conn: Connection) -> tuple[Blanked, list[int]]:

@@ -3,12 +3,17 @@
 import uuid
 from collections.abc import Iterable
 
+from sqlalchemy import Connection
+
 from wabroadcast_core.audience.files import file_kind
 from wabroadcast_core.context import Context
+from wabroadcast_core.errors import ConflictError, NotFoundError
 from wabroadcast_core.media import HEAD_BYTES, is_text, media_type
 from wabroadcast_core.models.upload import UploadView
-from wabroadcast_core.store.uploads import UploadWriter
+from wabroadcast_core.store import retention as retention_store
+from wabroadcast_core.store.uploads import UploadWriter, find_upload
 
+CHUNKS_AT_ONCE = 16  # of 1 MiB, deleted in one transaction
 _OPEN_XML = "application/vnd.openxmlformats-officedocument"
 _DOCUMENTS = frozenset(
     {
@@ -57,6 +62,27 @@ class Uploads:
             size=writer.size,
             kind=_kind_of(head),
         )
+
+    def delete(self, upload_id: str) -> None:
+        """Delete a file. Ended broadcasts that used it cannot be retried with it.
+
+        :raises NotFoundError: no upload has this id.
+        :raises ConflictError: a broadcast or an import that has not ended needs it.
+        """
+        database = self._context.database
+
+        def hide(conn: Connection) -> None:
+            if find_upload(conn, upload_id) is None:
+                raise NotFoundError("upload", upload_id)
+            if not retention_store.hide_upload(conn, upload_id):
+                raise ConflictError("a broadcast or an import that has not ended needs this upload: cancel it first")
+
+        def delete(conn: Connection) -> bool:
+            return retention_store.delete_chunks(conn, upload_id, limit=CHUNKS_AT_ONCE)
+
+        database.transact(hide)
+        while database.transact(delete):
+            pass
 
 
 def _kind_of(head: bytes) -> str:

@@ -1,7 +1,7 @@
 """Connections: the WhatsApp accounts that send."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, count
 from typing import Any
 
@@ -173,3 +173,9 @@ def set_state(conn: Connection, key: int, state: ConnectionState, *, reason: str
         .values(state=state, state_reason=reason, state_since=now)
     )
     return conn.execute(statement).rowcount == 1
+
+
+def reseal_settings(conn: Connection, reseal: Callable[[bytes], bytes]) -> None:
+    """Replace the encrypted settings of all connections by the result of ``reseal``: the same, with another key."""
+    for key, settings in conn.execute(select(connections.c.id, connections.c.settings)).all():
+        conn.execute(update(connections).where(connections.c.id == key).values(settings=reseal(bytes(settings))))

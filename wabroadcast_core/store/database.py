@@ -21,12 +21,14 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleErr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from wabroadcast_core.errors import InputError, SetupError, UnavailableError
+from wabroadcast_core.private_files import make_private_directory, make_private_file, protect
 from wabroadcast_core.store.failures import describe_failure
 from wabroadcast_core.store.search import fold
 
 MIGRATION_LOCK = 3_004_062  # an arbitrary number, the key of PostgreSQL's advisory lock
 LOCK_WAIT_SECONDS = 30.0
 LOCK_POLL_SECONDS = 0.001
+MOST_EXTRA = 48  # database connections beyond the pool, while more threads than that are at work in one process
 POSTGRESQL_CONNECT = {
     "connect_timeout": 10,
     # A host that freezes in the middle of a transaction must not lock its rows for ever.
@@ -137,12 +139,12 @@ def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> 
                 f"WABROADCAST_DATABASE_URL names a {parsed.get_backend_name()} database: use PostgreSQL or SQLite"
             )
         if parsed.get_backend_name() == "sqlite":
-            _make_directory(Path(parsed.database or ":memory:").parent)
+            _make_file(parsed.database, is_ours=url is None)
             options: dict[str, Any] = {"connect_args": {"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}}
         else:
             options = {"pool_pre_ping": True, "connect_args": POSTGRESQL_CONNECT}
         db_engine = create_engine(
-            parsed, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30, hide_parameters=True, **options
+            parsed, pool_size=pool_size, max_overflow=MOST_EXTRA, pool_timeout=30, hide_parameters=True, **options
         )
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise SetupError(
@@ -156,9 +158,26 @@ def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> 
     return Database(db_engine)
 
 
+def _make_file(database: str | None, *, is_ours: bool) -> None:
+    """Create the file of an SQLite database, for its owner only: SQLite gives the files beside it the same mode.
+
+    :param is_ours: whether it is the one of the data directory, whose mode is mended too.
+    """
+    path = Path(database or ":memory:")
+    _make_directory(path.parent)
+    if path.name == ":memory:" or (database or "").startswith("file:"):
+        return
+    try:
+        make_private_file(path)
+        for suffix in ("", "-wal", "-shm") if is_ours else ():
+            protect(path.with_name(path.name + suffix))
+    except OSError as error:
+        raise SetupError(f"the database {path} cannot be written: {error.strerror}") from error
+
+
 def _make_directory(directory: Path) -> None:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_private_directory(directory)
     except OSError as error:
         raise SetupError(f"the data directory {directory} cannot be created: {error.strerror}") from error
     if not os.access(directory, os.W_OK):

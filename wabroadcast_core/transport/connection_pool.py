@@ -58,7 +58,7 @@ class AddressBook:
     async def _look_up(self, host: str, port: int) -> list[Address]:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         if self._is_allowed is not None and not all(self._is_allowed(str(each[4][0])) for each in found):
-            raise NotPublicError(f"{host} is not a public address")
+            raise NotPublicError(f"requests to the address of {host} are refused")
         return [(family, address) for family, _, _, _, address in found]
 
     def _remove_old(self, now: float) -> None:

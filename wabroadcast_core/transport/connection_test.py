@@ -15,7 +15,9 @@ async def probe(context: Context, snapshot: ConnectionSnapshot) -> ConnectionTes
         raised a SendError, ``unknown`` after any other exception.
     """
     client = context.async_redis()
-    contexts = SenderContexts(context.database, client, context.keys)
+    contexts = SenderContexts(
+        context.database, client, context.keys, is_allowed=context.settings.provider_addresses.allow
+    )
     try:
         sender_context = contexts.context_for(snapshot, receive=lambda _key, _events: None)
         return await _check(make_sender(context.plugins, context.vault, snapshot, sender_context))

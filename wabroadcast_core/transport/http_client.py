@@ -72,6 +72,7 @@ def make_client(
     *,
     on_departure: Callable[[], None] | None = None,
     public_only: bool = False,
+    is_allowed: Callable[[str], bool] | None = None,
     certificates: ssl.SSLContext | None = None,
 ) -> httpx.AsyncClient:
     """Create a client with keep-alive, for one event loop.
@@ -80,11 +81,12 @@ def make_client(
         the start of the task if the request had to wait for a new connection.
     :param public_only: refuse every address that is not of the public internet, also if a host name or a redirect
         leads there.
+    :param is_allowed: whether connections may be made to an IP address, where the public ones are not the only ones;
+        None: to any.
     :param certificates: the TLS context of connections to https; by default one with the system's usual authorities.
     """
-    transport = HttpTransport(
-        certificates or _certificates(), on_departure=on_departure, is_allowed=is_public if public_only else None
-    )
+    allowed = is_public if public_only else is_allowed
+    transport = HttpTransport(certificates or _certificates(), on_departure=on_departure, is_allowed=allowed)
     options: dict[str, Any] = {
         "timeout": httpx.Timeout(30, connect=10),
         "headers": DEFAULT_HEADERS,

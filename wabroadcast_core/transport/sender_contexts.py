@@ -29,6 +29,7 @@ class SenderContexts:
     :param client: a Redis client of this loop, for the senders' caches.
     :param keys: the names of the Redis keys.
     :param on_departure: called in the task of a request when the request's headers are sent.
+    :param is_allowed: whether requests of senders may go to an IP address; None: to any.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class SenderContexts:
         keys: Keys,
         *,
         on_departure: Callable[[], None] | None = None,
+        is_allowed: Callable[[str], bool] | None = None,
     ) -> None:
+        self._is_allowed = is_allowed
         self._client = client
         self._keys = keys
         self._on_departure = on_departure
@@ -59,7 +62,7 @@ class SenderContexts:
                 loop.call_soon_threadsafe(receive, snapshot.id, events)
 
         if self._http is None:
-            self._http = make_client(on_departure=self._on_departure)
+            self._http = make_client(on_departure=self._on_departure, is_allowed=self._is_allowed)
         return SenderContext(
             connection=snapshot.name,
             http=self._http,

@@ -16,6 +16,7 @@ Special behaviour:
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
@@ -40,11 +41,12 @@ from wabroadcast_core import (
     WebhookRefusedError,
     WebhookRequest,
     hookimpl,
+    kept_call,
     read_json,
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import is_for_many, is_one_person, known_as, lids_of, person_in
-from wabroadcast_plugins.senders.shared.lenient_json import fields_of, objects_in, text_of, time_of
+from wabroadcast_plugins.senders.shared.lenient_json import fields_of, objects_in, text_of, time_of, without_fields
 from wabroadcast_plugins.senders.shared.media import WHATSAPP_BYTES, attach
 from wabroadcast_plugins.senders.shared.refusals import (
     find_refusal,
@@ -158,6 +160,9 @@ class EvolutionSender:
                 "the call does not carry this connection's apiKey: set apiKey to the instance's own key and let the "
                 "server expose it, or set webhookToken and end the webhook address in ?token= and that token"
             )
+
+    def kept_call(self, request: WebhookRequest) -> WebhookRequest:
+        return replace(kept_call(request), body=without_fields(request.body, frozenset({"apikey"})))
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
         document = fields_of(read_json(request.body))

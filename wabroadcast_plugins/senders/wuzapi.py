@@ -12,6 +12,7 @@ Special behaviour:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 import httpx
@@ -36,11 +37,19 @@ from wabroadcast_core import (
     WebhookRefusedError,
     WebhookRequest,
     hookimpl,
+    kept_call,
     read_json,
 )
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway, error_by_status
 from wabroadcast_plugins.senders.shared.jids import is_one_person, lids_of, message_id_of, person_in
-from wabroadcast_plugins.senders.shared.lenient_json import fields_of, objects_in, text_of, texts_in, time_of
+from wabroadcast_plugins.senders.shared.lenient_json import (
+    fields_of,
+    objects_in,
+    text_of,
+    texts_in,
+    time_of,
+    without_fields,
+)
 from wabroadcast_plugins.senders.shared.media import MEGABYTE, check_message, data_uri, in_base64, load_file
 from wabroadcast_plugins.senders.shared.refusals import find_refusal, safe_detail
 from wabroadcast_plugins.senders.shared.setting_types import RequiredSecret
@@ -159,6 +168,12 @@ class WuzapiSender:
             require_signature(request, secret, header="X-Hmac-Signature", provider_field="the user's HMAC key")
         else:
             self._verify_token(request)
+
+    def kept_call(self, request: WebhookRequest) -> WebhookRequest:
+        if not request.form:
+            return replace(kept_call(request), body=without_fields(request.body, frozenset({"token"})))
+        form = {name: text for name, text in request.form.items() if name != "token"}
+        return replace(kept_call(request), body=b"", form=form)
 
     def parse_webhook(self, request: WebhookRequest) -> list[Receipt | Inbound | ConnectionEvent]:
         call = _call_in(request)

@@ -8,8 +8,6 @@ from urllib.parse import quote
 import openpyxl
 import pytest
 
-from wabroadcast_core.services.contacts import Contacts
-
 FILE = b"Nama;No. HP;Kota\nBudi;0812-0000-1001;Solo\nSiti;+62 812-0000-1002;Medan\nSalah;123;Bali\n"
 
 
@@ -64,10 +62,8 @@ def test_a_file_is_read_as_the_form_says(api: Any) -> None:
 
 
 def test_without_a_worker_a_long_import_is_answered_202(idle_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Contacts.import_file
-    monkeypatch.setattr(
-        Contacts, "import_file", lambda self, *given, **options: whole(self, *given, wait_seconds=0, **options)
-    )
+    monkeypatch.setattr("wabroadcast_core.audience.import_threads.run_import", lambda *_, **__: None)
+    monkeypatch.setattr("host_litestar.routes.contacts.IMPORT_SECONDS", 0.2)
 
     answer = import_file(idle_api)
 

@@ -1,10 +1,12 @@
 """The routes of uploads, and the health probes."""
 
+import sqlite3
 from typing import Any
 
 import pytest
 
 from host_litestar.app import create_app
+from wabroadcast_core import Settings
 
 
 def test_an_uploaded_file_can_be_the_audience(idle_api: Any) -> None:
@@ -61,3 +63,30 @@ def test_an_upload_over_the_limit_is_413(host_settings: Any) -> None:
 )
 def test_the_kind_of_an_upload_is_what_it_can_be_used_as(idle_api: Any, content: bytes, kind: str) -> None:
     assert idle_api.post("/uploads", files={"file": ("a", content)}).json()["kind"] == kind
+
+
+def test_an_upload_can_be_deleted(idle_api: Any) -> None:
+    upload = idle_api.post("/uploads", files={"file": ("a.csv", b"nama,hp\n")}).json()["uploadId"]
+
+    assert idle_api.delete(f"/uploads/{upload}").status_code == 204
+    assert idle_api.delete(f"/uploads/{upload}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "file", "fields", "status"),
+    [
+        pytest.param("/contacts/import", b"nama,hp\nBudi,081200001001\n", {"dryRun": "true"}, 200, id="dry-run"),
+        pytest.param("/contacts/import", b"a,b\nc,d\n", {"region": "XX"}, 400, id="refused-import"),
+        pytest.param("/contacts/import", b"\x00\x01", {"dryRun": "true"}, 400, id="refused-dry-run"),
+        pytest.param("/blacklist/import", b"hp\n081200001001\n", {}, 200, id="blacklist"),
+    ],
+)
+def test_a_file_that_is_read_once_is_not_kept(
+    idle_api: Any, host_settings: Settings, path: str, file: bytes, fields: dict[str, str], status: int
+) -> None:
+    answer = idle_api.post(path, files={"file": ("a.csv", file)}, data=fields)
+
+    assert answer.status_code == status
+    with sqlite3.connect(host_settings.sqlite_path) as store:
+        assert store.execute("SELECT count(*) FROM uploads").fetchone() == (0,)
+        assert store.execute("SELECT count(*) FROM upload_chunks").fetchone() == (0,)

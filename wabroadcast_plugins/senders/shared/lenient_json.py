@@ -1,5 +1,6 @@
 """Reading of JSON with any content: values of the expected type are returned, others count as absent. Never raises."""
 
+import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +16,14 @@ def document_in(request: WebhookRequest) -> Any:
     """Return the JSON of a webhook call, else its form fields; None if it has neither."""
     document = read_json(request.body)
     return (dict(request.form) or None) if document is None else document
+
+
+def without_fields(body: bytes, names: frozenset[str]) -> bytes:
+    """Return a JSON object without these fields; other bodies as they are."""
+    document = read_json(body)
+    if not isinstance(document, dict) or not names & document.keys():
+        return body
+    return json.dumps({name: value for name, value in document.items() if name not in names}).encode()
 
 
 def fields_of(value: object) -> dict[str, Any]:

@@ -1,0 +1,16 @@
+"""The limits on requests that no setting changes."""
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+HEAD_BYTES: Final = 64 * KIB  # of a request's head, of the trailers of a body
+PIPELINED_REQUESTS: Final = 32  # that wait on one connection behind the one in progress
+BODY_BYTES: Final = 4 * KIB  # that come at least in each ``body_seconds`` until a body is complete
+ANSWER_SECONDS: Final = 60.0  # in which a client must go on reading an answer
+RESERVED_FILES: Final = 256  # of the limit of open files: for the store, Redis, modules and logs
+
+FORM_BYTES: Final = 1 * MIB  # of a webhook call that is a form
+FIELDS: Final = 1_000  # of a webhook call's form, and of its query string
+WEBHOOK_BYTES_AT_ONCE: Final = 64 * MIB  # of the bodies of webhook calls that are being received, all together

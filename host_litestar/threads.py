@@ -1,0 +1,97 @@
+"""The threads in which routes run, by what they do, so that slow work never keeps a pause or a probe waiting.
+
+Routes without a decorator of this module run in the threads that Litestar shares among all others.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial, wraps
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
+
+from wabroadcast_core.errors import UnavailableError
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+_LIMITERS: RunVar[dict[str, CapacityLimiter]] = RunVar("wabroadcast_thread_limiters")  # by name, of one event loop
+
+
+class BusyError(UnavailableError):
+    """As many calls of this kind as may run at once are running."""
+
+    code = "busy"
+
+
+class ThreadGroup:
+    """A number of threads for one kind of call. Nothing is started before the first call.
+
+    :param kind: the calls, in the plural, as error texts name them.
+    :param waiting: the most calls that wait for a thread; None for any number.
+    """
+
+    def __init__(self, kind: str, *, threads: int, waiting: int | None = None) -> None:
+        self.threads = threads
+        self.waiting = waiting
+        self._kind = kind
+
+    async def run(
+        self, call: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Result:
+        """Run a call in one of the threads.
+
+        :raises BusyError: all threads are taken, and as many calls wait as may.
+        """
+        limiter = self._limiter()
+        if self.waiting is not None and self._left(limiter) <= 0:
+            raise BusyError(
+                f"{self.threads} {self._kind} are running, as many as may run at once: try again in a few seconds"
+            )
+        return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=limiter)
+
+    def __call__(self, call: Callable[Parameters, Result]) -> Callable[Parameters, Coroutine[Any, Any, Result]]:
+        """Decorate a synchronous handler of a route: it runs in these threads."""
+
+        @wraps(call)
+        async def handler(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            return await self.run(call, *args, **kwargs)
+
+        return handler
+
+    def _left(self, limiter: CapacityLimiter) -> int:
+        waiting = limiter.statistics().tasks_waiting
+        return int(limiter.available_tokens) - waiting + (self.waiting or 0)
+
+    def _limiter(self) -> CapacityLimiter:
+        limiters = _LIMITERS.get({})
+        if self._kind not in limiters:
+            limiters[self._kind] = CapacityLimiter(self.threads)
+            _LIMITERS.set(limiters)
+        return limiters[self._kind]
+
+
+class SharedCall(Generic[Result]):
+    """A call that runs once at a time: all who ask for its result while it runs get the same one. For one event loop.
+
+    :param group: the threads in which it runs.
+    """
+
+    def __init__(self, group: ThreadGroup) -> None:
+        self._group = group
+        self._running: asyncio.Task[Result] | None = None
+
+    async def run(self, call: Callable[[], Result]) -> Result:
+        """Return the result of the call that runs, or run this one."""
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._group.run(call))
+        return await asyncio.shield(self._running)  # who stops waiting does not end it for the others
+
+
+CONTROL = ThreadGroup("control calls", threads=4)
+PROBES = ThreadGroup("probes", threads=2)
+SUBMITS = ThreadGroup("submits", threads=4, waiting=32)
+TESTS = ThreadGroup("connection tests", threads=4, waiting=0)
+PREVIEWS = ThreadGroup("previews", threads=2, waiting=0)
+FILES = ThreadGroup("imports, dry runs, uploads and exports of files", threads=4, waiting=0)

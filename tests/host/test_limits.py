@@ -1,0 +1,205 @@
+"""The table of limits in the README of the host: each row states the real default, and is answered as it says."""
+
+import asyncio
+import contextlib
+import re
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from host_litestar import http_protocol, limits
+from host_litestar.http_protocol import ConnectionLimits, LimitedProtocol, OpenConnections
+from host_litestar.problems import describe
+from host_litestar.routes.webhook_requests import WebhookReader
+from host_litestar.threads import FILES, PREVIEWS, SUBMITS, TESTS, BusyError, ThreadGroup
+from tests.host.programs import Served
+from tests.host.raw_clients import RawClient
+from tests.host.routes.test_webhook_limits import _Body, _scope
+from tests.host.test_http_protocol import LINE, MOST, strict
+from wabroadcast_core import Settings
+from wabroadcast_core.errors import UnavailableError
+
+__all__ = ["strict"]  # the fixture
+
+pytestmark = pytest.mark.slow
+
+UNITS = {"KiB": limits.KIB, "MiB": limits.MIB, "s": 1}
+POST = "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {type}\r\nContent-Length: {length}\r\n\r\n"
+FORM = "application/x-www-form-urlencoded"
+
+
+class Row(NamedTuple):
+    limit: str
+    default: str
+    setting: str
+    answer: str
+
+    @property
+    def value(self) -> float:
+        number, _, unit = self.default.partition(" ")
+        return int(number.replace(",", "")) * UNITS.get(unit, 1)
+
+
+def _rows() -> list[Row]:
+    text = (Path(http_protocol.__file__).with_name("README.md")).read_text(encoding="utf-8")
+    rows = [
+        Row(*(cell.strip(" `") for cell in line.strip("|").split("|"))) for line in text.splitlines() if "|" in line
+    ]
+    return [row for row in rows if row.limit not in {"limit", "---"}]
+
+
+def _ask(server: Served, sent: str, *parts: bytes) -> str:
+    with RawClient(server.url) as client:
+        for part in (sent.encode(), *parts):
+            client.send(part)
+        return str(client.status() or "closed")
+
+
+def _post(server: Served, path: str, *, length: int, body: bytes = b"", media_type: str = "application/json") -> str:
+    return _ask(server, POST.format(path=path, type=media_type, length=length), body)
+
+
+def _queue(server: Served) -> str:
+    with RawClient(server.url) as client:
+        client.send((LINE + b"\r\n") * 20 * limits.PIPELINED_REQUESTS)
+        received = b"".join(client.rest())
+    is_whole = received.count(b"HTTP/1.1 200") > 10 * limits.PIPELINED_REQUESTS
+    return "429" if b" 429 " in received else "answered" if is_whole else "closed"
+
+
+def _crowd(server: Served) -> str:
+    with contextlib.ExitStack() as held:
+        first = held.enter_context(RawClient(server.url))
+        for _ in range(MOST):
+            held.enter_context(RawClient(server.url))
+        return str(first.status() or "closed")
+
+
+def _unread(_: Served) -> str:
+    """Return how a connection ends whose client does not read an answer without an end."""
+
+    async def endless(scope: Any, receive: Any, send: Any) -> None:
+        del scope, receive
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+
+    async def serve() -> str:
+        loop, state = asyncio.get_running_loop(), ServerState()
+        config = uvicorn.Config(endless, lifespan="off", log_config=None)
+        many = OpenConnections(ConnectionLimits(connections=10, head_seconds=60, body_seconds=60))
+        server = await loop.create_server(lambda: LimitedProtocol(config, state, {}, connections=many), "127.0.0.1", 0)
+        with socket.create_connection(server.sockets[0].getsockname()) as client:
+            client.sendall(LINE + b"\r\n")
+            while not state.connections:  # noqa: ASYNC110 - uvicorn's state has no event
+                await asyncio.sleep(0.01)
+            while state.connections:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.1)
+        server.close()
+        for task in state.tasks:
+            task.cancel()
+        return "closed"
+
+    return asyncio.run(asyncio.wait_for(serve(), 30))
+
+
+def _bodies_together(_: Served) -> str:
+    reader = WebhookReader(most_bytes=limits.WEBHOOK_BYTES_AT_ONCE * 2)
+    with pytest.raises(UnavailableError) as raised:
+        asyncio.run(reader.read(_scope(), _Body([bytes(limits.WEBHOOK_BYTES_AT_ONCE), b"x"])))
+    return str(describe(raised.value).status)
+
+
+def _full(group: ThreadGroup) -> Callable[[Served], str]:
+    def fill(_: Served) -> str:
+        return asyncio.run(_fill(group))
+
+    return fill
+
+
+async def _fill(group: ThreadGroup) -> str:
+    ends = threading.Event()
+    running = [asyncio.create_task(group.run(ends.wait)) for _ in range(group.threads + (group.waiting or 0))]
+    await asyncio.sleep(0.1)
+    try:
+        await group.run(bool)
+    except BusyError as error:
+        return str(describe(error).status)
+    finally:
+        ends.set()
+        await asyncio.gather(*running)
+    return "200"
+
+
+class Check(NamedTuple):
+    default: float
+    ask: Callable[[Served], str]
+
+
+DEFAULTS = Settings()
+CHECKS = {
+    "head of a request, trailers of a body": Check(
+        limits.HEAD_BYTES, lambda server: _ask(server, "GET / HTTP/1.1\r\nX: " + "v" * limits.HEAD_BYTES)
+    ),
+    "time in which a head comes": Check(DEFAULTS.head_seconds, lambda server: _ask(server, "GET / HTTP/1.1\r\n")),
+    "time in which the next 4 KiB of a body come": Check(
+        DEFAULTS.body_seconds,
+        lambda server: _post(server, "/broadcast", length=99_999, body=b" " * (limits.BODY_BYTES - 1)),
+    ),
+    "time in which a client reads on": Check(limits.ANSWER_SECONDS, _unread),
+    "requests that wait on one connection": Check(limits.PIPELINED_REQUESTS, _queue),
+    "open connections": Check(DEFAULTS.max_connections, _crowd),
+    "body of a request": Check(
+        DEFAULTS.max_body_bytes,
+        lambda server: _post(server, "/broadcast", length=DEFAULTS.max_body_bytes + 1, body=b"{"),
+    ),
+    "body of a webhook call": Check(
+        DEFAULTS.max_webhook_bytes,
+        lambda server: _post(server, "/webhooks/sandbox", length=DEFAULTS.max_webhook_bytes + 1),
+    ),
+    "body of a webhook call that is a form": Check(
+        limits.FORM_BYTES,
+        lambda server: _post(server, "/webhooks/sandbox", length=limits.FORM_BYTES + 1, media_type=FORM),
+    ),
+    "fields of a webhook call's form": Check(
+        limits.FIELDS,
+        lambda server: _post(
+            server, "/webhooks/sandbox", length=2 * limits.FIELDS, body=b"a&" * limits.FIELDS, media_type=FORM
+        ),
+    ),
+    "fields of a webhook call's query string": Check(
+        limits.FIELDS, lambda server: _post(server, "/webhooks/sandbox?" + "a&" * limits.FIELDS, length=0)
+    ),
+    "bodies of webhook calls on their way, together": Check(limits.WEBHOOK_BYTES_AT_ONCE, _bodies_together),
+    "submits that are stored at once": Check(SUBMITS.threads, _full(SUBMITS)),
+    "connection tests at once": Check(TESTS.threads, _full(TESTS)),
+    "previews at once": Check(PREVIEWS.threads, _full(PREVIEWS)),
+    "imports, dry runs, uploads and exports at once": Check(FILES.threads, _full(FILES)),
+}
+
+
+@pytest.mark.parametrize("row", _rows(), ids=lambda row: row.limit)
+def test_a_limit_is_what_the_readme_says(strict: Served, row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "ANSWER_SECONDS", 1.0)
+    check = CHECKS[row.limit]
+
+    assert row.value == check.default
+    assert not row.setting or row.setting.removeprefix("WABROADCAST_").lower() in Settings.model_fields
+    assert check.ask(strict) == row.answer
+
+
+def test_each_check_has_its_row() -> None:
+    assert {row.limit for row in _rows()} == set(CHECKS)
+
+
+def test_the_files_that_are_kept_free_are_named_in_the_readme() -> None:
+    text = (Path(http_protocol.__file__).with_name("README.md")).read_text(encoding="utf-8")
+
+    assert re.search(rf"keep {limits.RESERVED_FILES} files", text)
+    assert f"Up to {SUBMITS.waiting} submits wait" in text

@@ -1,0 +1,26 @@
+"""What is stored of a verified webhook call: what its sender parses later, and not the proof."""
+
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
+from wabroadcast_core.models.receipt import WebhookRequest
+
+KEPT_HEADERS = frozenset({"content-type"})
+
+
+@runtime_checkable
+class KeepsCalls(Protocol):
+    """A sender that chooses what is stored of a call, because its proof is in the body or it parses more."""
+
+    def kept_call(self, request: WebhookRequest) -> WebhookRequest:
+        """Return what ``parse_webhook`` needs of a verified call, without its proof.
+
+        Called in the web process, after ``verify_webhook``: it must be quick.
+        """
+        ...
+
+
+def kept_call(request: WebhookRequest) -> WebhookRequest:
+    """Return a call without its query and its headers, in which most proofs are. The type of the body stays."""
+    headers = {name: value for name, value in request.headers.items() if name in KEPT_HEADERS}
+    return replace(request, query={}, headers=headers)

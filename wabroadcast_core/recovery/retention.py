@@ -1,0 +1,68 @@
+"""Deletes what was handed in when it is no longer needed, in small pieces, about once an hour."""
+
+import logging
+from functools import partial
+
+from wabroadcast_core.store import retention as retention_store
+from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
+
+log = logging.getLogger(__name__)
+
+PERIOD_SECONDS = 3_600.0
+DAY_SECONDS = 86_400.0
+UPLOADS_AT_ONCE = 100
+CHUNKS_AT_ONCE = 16  # of 1 MiB, in one transaction
+ROWS_AT_ONCE = 1_000
+
+
+class Retention:
+    """Deletes uploads that no broadcast and no import needs any more, and the cells of rejected rows.
+
+    :param days: how long they are kept after their last use.
+    """
+
+    def __init__(self, group_commit: GroupCommit, *, days: float) -> None:
+        self._group_commit = group_commit
+        self._keep_seconds = days * DAY_SECONDS
+        self._next_at = 0.0
+
+    async def delete_old(self, *, now: float) -> None:
+        """Delete what is older than the retention, unless that was done within the last hour."""
+        if now < self._next_at:
+            return
+        self._next_at = now + PERIOD_SECONDS
+        before = now - self._keep_seconds
+        deleted = await self._delete_uploads(before)
+        forget = partial(_forget_rows, before=before)
+        while await self._group_commit.run(forget):
+            pass
+        if deleted:
+            log.info("%d uploads were deleted: nothing has needed them for the time that they are kept", deleted)
+
+    async def _delete_uploads(self, before: float) -> int:
+        in_use = await self._group_commit.run(
+            lambda unit: retention_store.uploads_in_use(unit.conn, ended_after=before)
+        )
+        deleted, after = 0, ""
+        while keys := await self._group_commit.run(partial(_old_uploads, before=before, after=after)):
+            for key in keys:
+                deleted += key not in in_use and await self._delete(key)
+            after = keys[-1]
+        return deleted
+
+    async def _delete(self, key: str) -> bool:
+        if not await self._group_commit.run(lambda unit: retention_store.hide_upload(unit.conn, key)):
+            return False
+        while await self._group_commit.run(
+            lambda unit: retention_store.delete_chunks(unit.conn, key, limit=CHUNKS_AT_ONCE)
+        ):
+            pass
+        return True
+
+
+def _old_uploads(unit: UnitOfWork, *, before: float, after: str) -> list[str]:
+    return [*retention_store.old_uploads(unit.conn, created_before=before, after=after, limit=UPLOADS_AT_ONCE)]
+
+
+def _forget_rows(unit: UnitOfWork, *, before: float) -> int:
+    return retention_store.forget_rejections(unit.conn, ended_before=before, limit=ROWS_AT_ONCE)

@@ -1,0 +1,129 @@
+"""What was handed in and is no longer needed: uploads, and the rejected rows of imports."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+
+from sqlalchemy import Connection, delete, func, or_, select, update
+
+from wabroadcast_core.models.contact import OPEN_IMPORTS
+from wabroadcast_core.models.status import ENDED_BROADCASTS
+from wabroadcast_core.store.tables import broadcasts, import_rejections, imports, upload_chunks, uploads
+
+DRAFTS_AT_ONCE = 500
+_UPLOAD_ID = re.compile(r'"uploadId"\s*:\s*"([^"]+)"')
+
+
+def uploads_in_use(conn: Connection, *, ended_after: float) -> set[str]:
+    """Return the ids of uploads that a broadcast or an import needs: one that is open, or that has ended since then."""
+    drafts = conn.execute(
+        select(broadcasts.c.draft).where(
+            or_(
+                broadcasts.c.status.not_in(ENDED_BROADCASTS),
+                func.coalesce(broadcasts.c.finished_at, broadcasts.c.created_at) > ended_after,
+            )
+        ),
+        execution_options={"yield_per": DRAFTS_AT_ONCE},
+    ).scalars()
+    named = {key for draft in drafts for key in _UPLOAD_ID.findall(draft)}
+    imported = conn.execute(
+        select(imports.c.upload_id).where(or_(imports.c.status.in_(OPEN_IMPORTS), imports.c.finished_at > ended_after))
+    ).scalars()
+    return named.union(imported)
+
+
+def is_open(conn: Connection, key: str) -> bool:
+    """Return whether a broadcast or an import that has not ended needs an upload."""
+    by_broadcast = select(broadcasts.c.id).where(
+        broadcasts.c.status.not_in(ENDED_BROADCASTS), broadcasts.c.draft.contains(key, autoescape=True)
+    )
+    by_import = select(imports.c.id).where(imports.c.upload_id == key, imports.c.status.in_(OPEN_IMPORTS))
+    return any(conn.execute(statement.limit(1)).first() is not None for statement in (by_broadcast, by_import))
+
+
+def old_uploads(conn: Connection, *, created_before: float, after: str, limit: int) -> Sequence[str]:
+    """Return the ids of the next uploads that were created before a time, in the order of their ids."""
+    statement = select(uploads.c.id).where(uploads.c.created_at < created_before, uploads.c.id > after)
+    return conn.execute(statement.order_by(uploads.c.id).limit(limit)).scalars().all()
+
+
+def hide_upload(conn: Connection, key: str) -> bool:
+    """Make an upload invisible, so that its chunks can be deleted bit by bit.
+
+    :returns: False if something that has not ended needs it; then nothing is changed.
+    """
+    if is_open(conn, key):
+        return False
+    conn.execute(update(uploads).where(uploads.c.id == key).values(complete=False))
+    return True
+
+
+def delete_chunks(conn: Connection, key: str, *, limit: int) -> bool:
+    """Delete chunks of an upload, and the upload itself with the last ones.
+
+    :returns: whether more are left.
+    """
+    positions = conn.execute(
+        select(upload_chunks.c.position).where(upload_chunks.c.upload_id == key).limit(limit)
+    ).scalars()
+    found = list(positions)
+    conn.execute(delete(upload_chunks).where(upload_chunks.c.upload_id == key, upload_chunks.c.position.in_(found)))
+    if len(found) == limit:
+        return True
+    conn.execute(delete(uploads).where(uploads.c.id == key))
+    return False
+
+
+def forget_rejections(conn: Connection, *, ended_before: float, limit: int) -> int:
+    """Blank the cells of rejected rows of imports that ended before a time.
+
+    :returns: the number of rows that were blanked, at most about ``limit``.
+    """
+    key = conn.execute(
+        select(import_rejections.c.import_id)
+        .join(imports, imports.c.id == import_rejections.c.import_id)
+        .where(imports.c.finished_at < ended_before, import_rejections.c.cells.is_not(None))
+        .limit(1)
+    ).scalar()
+    if key is None:
+        return 0
+    of_import = (import_rejections.c.import_id == key, import_rejections.c.cells.is_not(None))
+    rows = conn.execute(select(import_rejections.c.row).where(*of_import).order_by("row").limit(limit)).scalars().all()
+    blank_rejections(conn, key, rows)
+    return len(rows)
+
+
+def rejections_with(conn: Connection, digits: str) -> Iterator[tuple[str, int]]:
+    """Yield import and row of each rejected row whose cells have these digits, whatever is between them."""
+    statement = select(import_rejections.c.import_id, import_rejections.c.row, import_rejections.c.cells)
+    found = conn.execute(
+        statement.where(import_rejections.c.cells.is_not(None)), execution_options={"yield_per": DRAFTS_AT_ONCE}
+    )
+    for import_id, row, cells in found:
+        if digits in re.sub(r"[^0-9]", "", cells):
+            yield import_id, row
+
+
+def blank_rejections(conn: Connection, import_id: str, rows: Collection[int]) -> None:
+    """Delete the cells of rejected rows; that they were rejected, and why, stays."""
+    conn.execute(
+        update(import_rejections)
+        .where(import_rejections.c.import_id == import_id, import_rejections.c.row.in_(list(rows)))
+        .values(cells=None)
+    )
+
+
+def summary(conn: Connection) -> dict[str, tuple[int, int, float | None]]:
+    """Return number, bytes and the oldest time of the uploads, and of the imports whose rejected rows are kept."""
+    files = conn.execute(
+        select(func.count(), func.coalesce(func.sum(uploads.c.size), 0), func.min(uploads.c.created_at))
+    ).one()
+    rows = conn.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(func.length(import_rejections.c.cells)), 0),
+            func.min(imports.c.created_at),
+        )
+        .join(imports, imports.c.id == import_rejections.c.import_id)
+        .where(import_rejections.c.cells.is_not(None))
+    ).one()
+    return {"uploads": (files[0], int(files[1]), files[2]), "rejected rows": (rows[0], int(rows[1]), rows[2])}
