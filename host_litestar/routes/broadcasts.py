@@ -15,7 +15,13 @@ from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Actor, BroadcasterDep, JobId, PageNumber, PageSize, SearchText
 from host_litestar.routes.submission import read_draft, read_recipients, spool_body
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.models.broadcast import BroadcastDetail, BroadcastPatch, BroadcastProgress, BroadcastSummary
+from wabroadcast_core.models.broadcast import (
+    BroadcastDetail,
+    BroadcastPatch,
+    BroadcastProgress,
+    BroadcastSummary,
+    ListedBroadcast,
+)
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
@@ -74,7 +80,7 @@ class BroadcastController(ApiController):
         connection: FromQuery[str | None] = None,
         page: PageNumber = 1,
         page_size: PageSize = 50,
-    ) -> Page[BroadcastSummary]:
+    ) -> Page[ListedBroadcast]:
         """List broadcasts, the newest first."""
         return broadcaster.list(
             status=status, priority=priority, connection=connection, query=search, page=page, page_size=page_size
@@ -87,7 +93,7 @@ class BroadcastController(ApiController):
 
     @get("/{jobId:str}/status", operation_id="GetBroadcastStatus", sync_to_thread=True, responses=problems(404))
     def status(self, job_id: JobId, broadcaster: BroadcasterDep) -> BroadcastProgress:
-        """Return the progress of a broadcast: counts by status and reason, rate and estimated end."""
+        """Return the progress of a broadcast: counts by status and reason, why it waits, rate and estimated end."""
         return broadcaster.status(job_id)
 
     @patch("/{jobId:str}", operation_id="RescheduleBroadcast", sync_to_thread=True, responses=problems(404, 409))

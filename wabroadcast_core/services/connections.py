@@ -33,6 +33,9 @@ from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.transport.connection_test import probe
+from wabroadcast_core.waiting.causes import WaitingCauses
+from wabroadcast_core.waiting.pauses import connection_pause
+from wabroadcast_core.waiting.usage import use_of
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +62,8 @@ class Connections:
         """Return all connections, without their secrets."""
         with self._context.database.read() as conn:
             rows = connection_store.list_connections(conn)
-        sharing = names_by_account(self._context, rows)
-        return [self._view(row, sharing) for row in rows]
+            sharing, causes = names_by_account(self._context, rows), WaitingCauses(self._context, conn)
+            return [self._view(row, sharing, causes) for row in rows]
 
     def get(self, name: str) -> ConnectionView:
         """Return a connection, without its secrets.
@@ -70,7 +73,7 @@ class Connections:
         with self._context.database.read() as conn:
             row = _find(conn, name)
             sharing = names_by_account(self._context, connection_store.list_connections(conn))
-        return self._view(row, sharing)
+            return self._view(row, sharing, WaitingCauses(self._context, conn))
 
     def kinds(self) -> Sequence[ConnectionKind]:
         """Return the installed kinds of sender, each with the JSON schema of its settings."""
@@ -174,8 +177,10 @@ class Connections:
         :raises NotFoundError: no connection has this name.
         """
         with self._context.database.read() as conn:
-            snapshot = ConnectionSnapshot.of(_find(conn, name), now=self._context.clock.now())
-        return asyncio.run(probe(self._context, snapshot))
+            row = _find(conn, name)
+            snapshot = ConnectionSnapshot.of(row, now=self._context.clock.now())
+            pause = None if snapshot.active else connection_pause(conn, row)
+        return asyncio.run(probe(self._context, snapshot)).model_copy(update={"paused": pause})
 
     def _save(self, conn: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> None:
         connection_store.save_connection(
@@ -229,12 +234,19 @@ class Connections:
             raise InvalidInputError(faults_of(error, prefix="settings")) from error
         return settings
 
-    def _view(self, row: RowMapping, sharing: Mapping[Account, Sequence[str]]) -> ConnectionView:
+    def _view(
+        self, row: RowMapping, sharing: Mapping[Account, Sequence[str]], causes: WaitingCauses
+    ) -> ConnectionView:
         settings = self._context.vault.open(row["settings"])
         sender = self._context.plugins.senders.get(row["sender"])
         hidden = settings.keys() if sender is None else frozenset().union(*_secret_fields(sender.Settings))
-        shown = {key: value for key, value in settings.items() if key not in hidden}
-        return connection_view(row, shown, problem=problem_of(row["name"], sharing))
+        return connection_view(
+            row,
+            {key: value for key, value in settings.items() if key not in hidden},
+            problem=problem_of(row["name"], sharing),
+            waiting_for=causes.of_connection(row),
+            use=use_of(causes.facts, causes.facts.connection(row)),
+        )
 
     def _wake(self) -> None:
         """Queue turns where a change may have made work due: at the connection, or at the others of its pools."""
