@@ -10,6 +10,7 @@ from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.output import json_option, print_json, print_table
 from host_litestar.cli.progress import describe_progress, report
 from host_litestar.cli.send import watch
+from host_litestar.cli.waiting import describe_waiting
 from wabroadcast_core.models.broadcast import BroadcastProgress
 from wabroadcast_core.models.status import BroadcastStatus, Priority
 
@@ -35,7 +36,7 @@ def jobs(*, as_json: bool, **filters: Any) -> None:
     if as_json:
         print_json(response)
         return
-    titles = ("JOB", "STATUS", "PRIORITY", "SENT", "TOTAL", "CREATED (UTC)", "NAME")
+    titles = ("JOB", "STATUS", "PRIORITY", "SENT", "TOTAL", "CREATED (UTC)", "NAME", "WAITING FOR")
     print_table(titles, [_job_row(job) for job in response["items"]])
 
 
@@ -108,7 +109,8 @@ def _control(verb: str, job_id: str, **parameters: Any) -> None:
 
 def _job_row(job: dict[str, Any]) -> tuple[object, ...]:
     sent, created = job["counts"]["sent"], job["createdAt"][:19].replace("T", " ")
-    return job["jobId"], job["status"], job["priority"], sent, job["total"], created, job["name"]
+    waits = describe_waiting(job["waitingFor"])
+    return job["jobId"], job["status"], job["priority"], sent, job["total"], created, job["name"], waits
 
 
 def _path(job_id: str) -> str:

@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from host_litestar.cli.errors import UnreachableError
+from host_litestar.cli.waiting import describe_waiting
 from wabroadcast_core.models.broadcast import BroadcastProgress, BroadcastSummary
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus
 from wabroadcast_core.models.upload import UploadView
+from wabroadcast_core.models.waiting import WaitingFor
 
 POLL_SECONDS = 0.25
 LINE_SECONDS = 5.0  # least time between two plain lines
@@ -59,14 +61,20 @@ def follow(backend: Backend, job_id: str, *, console: Console) -> BroadcastProgr
 
 
 def describe_progress(progress: BroadcastProgress) -> str:
-    """Return counts by status, the rate and the time left as one line."""
+    """Return counts by status, the rate, the time left, and why messages wait, as one line."""
     counts = progress.counts.model_dump()
     parts = [f"{counts[name]} {name}" for name in _SHOWN if counts[name]] or ["nothing sent yet"]
     if progress.rate:
         parts.append(f"{progress.rate:.3g}/s")
     if progress.eta is not None:
         parts.append(f"{describe_seconds((progress.eta - datetime.now(UTC)).total_seconds())} left")
+    if (waits := describe_waiting(_as_json(progress.waiting_for))) is not None:
+        parts.append(f"waiting: {waits}")
     return ", ".join(parts)
+
+
+def _as_json(cause: WaitingFor | None) -> dict[str, Any] | None:
+    return None if cause is None else cause.model_dump(mode="json")
 
 
 def describe_seconds(seconds: float) -> str:
