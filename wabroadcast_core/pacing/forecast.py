@@ -161,6 +161,11 @@ class _Batches:
             return cls(None, Release(amount, NEVER))
         return cls(batching, release or Release(batching.size, start + batching.interval_seconds))
 
+    @property
+    def are_limited(self) -> bool:
+        """Whether the messages are released in batches."""
+        return self._batching is not None
+
     def released(self, now: float) -> float:
         return self._release.messages + (self._count(now) * self._batching.size if self._batching else 0)
 
@@ -186,7 +191,6 @@ class _Simulation:
         self._sent = 0.0
         self._now = self._start = start
         self._starts_at: float | None = None
-        self._is_known = all(member.speed < NEVER for member in members)
 
     def run(self) -> Forecast:
         while self._left > NEGLIGIBLE and self._now <= self._start + FARTHEST:
@@ -197,8 +201,14 @@ class _Simulation:
                 self._send(released)
         if self._left > NEGLIGIBLE or self._now > self._start + FARTHEST:
             return Forecast(self._starts_at, None)
-        has_waited = self._starts_at is not None and self._now > self._starts_at
-        return Forecast(self._starts_at, self._now if self._is_known or has_waited else None)
+        return Forecast(self._starts_at, self._now if self._is_known() else None)
+
+    def _is_known(self) -> bool:
+        """Return whether rates decide the end, or waits for quotas or batches, next to which the sending is short."""
+        if all(member.speed < NEVER for member in self._members):
+            return True
+        are_few = self._batches.are_limited or all(member.speed < NEVER or member.quotas for member in self._members)
+        return are_few and self._now > self._start
 
     def _send(self, released: float) -> None:
         """Send until the next event."""
