@@ -16,6 +16,7 @@ from wabroadcast_core.pacing.send_windows import next_opening, next_opening_of_a
 
 NEGLIGIBLE: Final = 1e-6  # of a message; a smaller rest comes from rounding
 FARTHEST: Final = 90 * 86_400.0  # seconds; there is no forecast beyond that
+MOST_BATCHES: Final = 200  # more of them count as a rate
 SHORT_WINDOWS: Final = 50  # a quota with more windows than these in the whole time counts as a rate
 STEPS_OF_WINDOW: Final = 16  # what is sent in one part of a quota's window counts as sent at its end
 NEVER: Final = float("inf")
@@ -72,7 +73,11 @@ def forecast(
         return Forecast(start, start)
     members = [_Member.of(capacity, draft, amount=amount, zone=default_zone) for capacity in pool]
     _slow_down(members, speed)
-    return _Simulation(members, _Batches.of(draft, amount, start=start, release=release), amount, start).run()
+    batching = draft.batching
+    if batching is not None and amount > MOST_BATCHES * batching.size:
+        _slow_down(members, batching.size / batching.interval_seconds)
+        batching = None
+    return _Simulation(members, _Batches.of(batching, amount, start=start, release=release), amount, start).run()
 
 
 class _QuotaLeft:
@@ -155,8 +160,7 @@ class _Batches:
         self._release = release
 
     @classmethod
-    def of(cls, draft: BroadcastDraft, amount: int, *, start: float, release: Release | None) -> "_Batches":
-        batching = draft.batching
+    def of(cls, batching: Batching | None, amount: int, *, start: float, release: Release | None) -> "_Batches":
         if batching is None:
             return cls(None, Release(amount, NEVER))
         return cls(batching, release or Release(batching.size, start + batching.interval_seconds))

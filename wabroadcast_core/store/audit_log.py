@@ -38,13 +38,13 @@ def last_pause_of_broadcast(conn: Connection, broadcast_id: int, *, reason: str 
     return _last_pause(conn, acts.c.broadcast_id == broadcast_id, is_its)
 
 
-def last_pause_in_broadcast(conn: Connection, broadcast_id: int, *, part: str | None = None) -> RowMapping | None:
-    """Return the last action that paused a batch or a message of a broadcast.
-
-    :param part: only of this one, as ``batch 2`` or ``message 17``.
-    """
+def pauses_of_parts(conn: Connection, broadcast_id: int) -> dict[str, str]:
+    """Return who paused batches and messages of a broadcast last, by part: ``batch 2``, ``message 17``; latest last."""
     any_part = or_(acts.c.detail.startswith("batch "), acts.c.detail.startswith("message "))
-    return _last_pause(conn, acts.c.broadcast_id == broadcast_id, any_part if part is None else acts.c.detail == part)
+    statement = select(acts.c.detail, func.max(acts.c.id)).where(acts.c.broadcast_id == broadcast_id, any_part)
+    last = statement.where(acts.c.act == "pause").group_by(acts.c.detail).subquery()
+    found = select(acts.c.detail, acts.c.actor).join(last, acts.c.id == last.c[1]).order_by(acts.c.id)
+    return {detail: actor for detail, actor in conn.execute(found) if detail is not None}
 
 
 def last_pause_of_connection(conn: Connection, connection_id: int) -> RowMapping | None:

@@ -69,6 +69,23 @@ def starts_by_span(conn: Connection, connection_id: int, *, since: float) -> dic
     return {float(ended_at): amount for ended_at, amount in conn.execute(statement)}
 
 
+_BY_PERIOD = text(
+    """
+    SELECT (ended_at + :seconds - 1) / :seconds * :seconds AS period, sum(messages) AS messages FROM connection_starts
+    WHERE connection_id = :connection_id AND ended_at > :since GROUP BY period
+    """
+)
+
+
+def starts_by_period(conn: Connection, connection_id: int, *, since: float, seconds: int) -> dict[float, int]:
+    """Return the number of a connection's recorded starts by the end of their period (UNIX seconds, UTC).
+
+    :param seconds: the length of a period.
+    """
+    rows = conn.execute(_BY_PERIOD, {"connection_id": connection_id, "since": int(since), "seconds": seconds})
+    return {float(row.period): int(row.messages) for row in rows}
+
+
 def count_starts(conn: Connection, connection_id: int, *, since: float) -> int:
     """Return the number of a connection's recorded starts since a time (UNIX seconds, UTC), to a span exactly."""
     total = select(func.coalesce(func.sum(connection_starts.c.messages), 0)).where(

@@ -23,7 +23,6 @@ from wabroadcast_core.models.waiting import (
 )
 from wabroadcast_core.waiting import timing
 from wabroadcast_core.waiting.facts import Facts
-from wabroadcast_core.waiting.installation import refused_write
 from wabroadcast_core.waiting.limits import ConnectionFacts, full_rate, used_up
 from wabroadcast_core.waiting.pauses import broadcast_pause, connection_pause, message_pause, rest_pause
 from wabroadcast_core.waiting.timing import AwaitedAttempt, NothingLeft
@@ -46,8 +45,8 @@ class WaitingCauses:
     def __init__(self, context: Context, conn: Connection) -> None:
         self.facts = Facts(context, conn)
         self.default_zone = context.settings.timezone  # of send windows without one
-        self._context = context
         self._conn = conn
+        self._ahead: dict[tuple[int, int], HigherPriority | None] = {}
 
     def of_broadcast(self, broadcast: Row) -> WaitingFor | None:
         """Return why a broadcast waits; None if it has ended or has nothing left to send.
@@ -64,7 +63,7 @@ class WaitingCauses:
             return self._soonest(broadcast, lambda connection: self._next_due(broadcast, connection))
         if not broadcast["prepared"]:
             return self._preparing(broadcast)
-        return rest_pause(self._conn, broadcast) if broadcast["paused"] else None
+        return rest_pause(broadcast, self.facts.pauses_of_parts(broadcast)) if broadcast["paused"] else None
 
     def of_message(self, broadcast: Row, message: Row) -> WaitingFor | None:
         """Return why a message waits; None if it has ended.
@@ -73,7 +72,7 @@ class WaitingCauses:
         """
         match message["status"]:
             case MessageStatus.PAUSED:
-                return message_pause(self._conn, message)
+                return message_pause(message, self.facts.pauses_of_parts(broadcast))
             case MessageStatus.UNKNOWN if message["due_at"] is not None:
                 return RetryLater(reason=message["reason"], until=as_utc(message["due_at"]))
             case MessageStatus.QUEUED | MessageStatus.RETRY | MessageStatus.PROCESSING:
@@ -111,7 +110,7 @@ class WaitingCauses:
         if unable := self._unable(connection):
             return unable
         began_at = broadcast["started_at"] or 0.0
-        if began_at < connection.pace.now - PREPARED_WITHIN and (fault := refused_write(self._context)) is not None:
+        if began_at < connection.pace.now - PREPARED_WITHIN and (fault := self.facts.refused_write()) is not None:
             return fault
         return Preparing(rows=broadcast["prepared_rows"])
 
@@ -199,6 +198,12 @@ class WaitingCauses:
 
     def _higher_priority(self, broadcast: Row, connection: ConnectionFacts) -> HigherPriority | None:
         """Return the broadcast of a higher priority that the connection sends first."""
+        key = (broadcast["id"], connection.row["id"])
+        if key not in self._ahead:
+            self._ahead[key] = self._find_ahead(broadcast, connection)
+        return self._ahead[key]
+
+    def _find_ahead(self, broadcast: Row, connection: ConnectionFacts) -> HigherPriority | None:
         for other in self.facts.broadcasts_on(connection.row["id"]):
             if other["rank"] <= broadcast["rank"]:
                 break
@@ -222,7 +227,7 @@ class WaitingCauses:
 
     def _under_way(self, broadcast: Row, connection: ConnectionFacts) -> WaitingFor:
         """Return that nothing but the provider or the store is waited for."""
-        if self.facts.is_quiet(connection) and (fault := refused_write(self._context)) is not None:
+        if self.facts.is_quiet(connection) and (fault := self.facts.refused_write()) is not None:
             return fault
         return Sending(connection=connection.name) if broadcast["processing"] else Starting()
 

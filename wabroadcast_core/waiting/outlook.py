@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wabroadcast_core.models.broadcast import BroadcastDraft
-from wabroadcast_core.models.status import OPEN_MESSAGES, BroadcastStatus
+from wabroadcast_core.models.status import BroadcastStatus
 from wabroadcast_core.models.waiting import WaitingFor
 from wabroadcast_core.pacing.forecast import Capacity, Forecast, Release, forecast
 from wabroadcast_core.waiting.causes import AT_WORK, WaitingCauses
@@ -54,9 +54,10 @@ def _end_of(
     """Return when a broadcast ends; None if that is not known, or if it waits without a known end."""
     if broadcast["status"] != BroadcastStatus.PROCESSING or not broadcast["prepared"] or cause is None:
         return None
-    if cause.code not in AT_WORK and cause.code != "higher_priority" and cause.until is None:
+    if broadcast["paused"] or (cause.code not in AT_WORK and cause.until is None):
         return None
-    draft, left = causes.facts.draft(broadcast), sum(broadcast[status.value] for status in OPEN_MESSAGES)
+    draft = causes.facts.draft(broadcast)
+    left = broadcast["queued"] + broadcast["retry"]  # claimed messages have their slots, and are counted as used
     start = cause.until.timestamp() if cause.code in TIMED and cause.until is not None else now
     found = forecast(
         left,

@@ -20,20 +20,21 @@ def broadcast_pause(conn: Connection, broadcast: Row) -> BroadcastPaused:
     return BroadcastPaused(by=_actor(act), reason=reason, since=as_utc(broadcast["paused_at"]))
 
 
-def rest_pause(conn: Connection, broadcast: Row) -> MessagesPaused:
-    """Return the pause of all messages that a broadcast has left."""
-    act = audit_log.last_pause_in_broadcast(conn, broadcast["id"])
-    return MessagesPaused(messages=broadcast["paused"], by=_actor(act))
+def rest_pause(broadcast: Row, actors: Mapping[str, str]) -> MessagesPaused:
+    """Return the pause of all messages that a broadcast has left.
+
+    :param actors: who paused its batches and messages; the latest is the last one.
+    """
+    return MessagesPaused(messages=broadcast["paused"], by=next(reversed(actors.values()), None))
 
 
-def message_pause(conn: Connection, message: Row) -> MessagesPaused:
-    """Return the pause of one message: its own, or that of its batch."""
-    acts = [
-        audit_log.last_pause_in_broadcast(conn, message["broadcast_id"], part=part)
-        for part in (f"message {position_of(message['id'])}", f"batch {message['batch']}")
-    ]
-    last = max((act for act in acts if act is not None), key=lambda act: act["id"], default=None)
-    return MessagesPaused(messages=1, by=_actor(last))
+def message_pause(message: Row, actors: Mapping[str, str]) -> MessagesPaused:
+    """Return the pause of one message: its own, or that of its batch.
+
+    :param actors: who paused the batches and messages of its broadcast.
+    """
+    own, batch = f"message {position_of(message['id'])}", f"batch {message['batch']}"
+    return MessagesPaused(messages=1, by=actors.get(own) or actors.get(batch))
 
 
 def connection_pause(conn: Connection, connection: Row) -> ConnectionPaused:

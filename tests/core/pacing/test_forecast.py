@@ -43,6 +43,17 @@ TEN = {"rate": {"messages": 10, "perSeconds": 1}}
             id="window",
         ),
         pytest.param(0, [TEN], {}, 0, id="no-message"),
+        pytest.param(
+            1_000_000,
+            [TEN],
+            {"batching": {"size": 1, "intervalSeconds": 1}},
+            1_000_000,
+            id="more-batches-than-are-counted",
+        ),
+        pytest.param(25, [{"quotas": [{"messages": 10, "perSeconds": HOUR}]}], {}, 2 * HOUR, id="quota-without-a-rate"),
+        pytest.param(
+            1_000_000, [{**TEN, "quotas": [{"messages": 60, "perSeconds": 60}]}], {}, 1_000_000, id="short-quota"
+        ),
     ],
 )
 def test_the_forecast_follows_from_the_limits(

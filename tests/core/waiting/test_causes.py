@@ -111,6 +111,13 @@ CASES = {
         slack=61,
         draft=lambda: {"sendWindow": _window_in(3 * HOUR)},
     ),
+    "window-of-the-connection": Case(
+        "send_window",
+        {"connection": "main"},
+        ends_in=11.5 * HOUR,
+        slack=1.1 * HOUR,
+        connection={"sendWindow": _window_in(11.5 * HOUR)},
+    ),
     "quota": Case(
         "quota",
         {"used": 2, "limit": 2, "per_seconds": HOUR, "connection": "main"},
@@ -220,7 +227,9 @@ def _cause(broadcaster: Broadcaster, job_id: str, code: str) -> WaitingFor:
         cause = broadcaster.status(job_id).waiting_for
         return cause if cause is not None and cause.code == code else None
 
-    return wait_for(look, seconds=SHOWN_WITHIN, what=f"the cause {code}")
+    found = wait_for(look, seconds=SHOWN_WITHIN, what=f"the cause {code}")
+    assert found is not None
+    return found
 
 
 @ON_SQLITE
@@ -355,6 +364,7 @@ def test_a_worker_that_was_killed_counts_as_absent_once_its_lease_is_over(broadc
 
     cause = wait_for(lambda: _no_worker(broadcaster, job_id), seconds=1.5 + SHOWN_WITHIN, what="the cause")
 
+    assert cause is not None
     assert alive is not None
     assert alive.code == "preparing"
     assert cause.since is not None
@@ -409,6 +419,7 @@ def test_a_store_on_a_full_disk_is_shown_with_the_way_out(
         (small_disk / "fill").unlink()
         wait_for(lambda: broadcaster.status(job_id).status == "completed", what="the end")
         worker.stop()
+    assert cause is not None
     assert "its disk is full: free space on it" in cause.reason
 
 
@@ -421,6 +432,7 @@ def test_a_store_that_is_a_standby_is_shown_with_the_way_out(broadcaster: Broadc
     cause = wait_for(lambda: _store_fault(broadcaster, job_id), seconds=2 + SHOWN_WITHIN, what="the cause")
 
     _set_read_only(broadcaster, "off")
+    assert cause is not None
     assert "set WABROADCAST_DATABASE_URL to the primary server" in cause.reason
 
 
@@ -472,7 +484,7 @@ def test_a_quota_that_ends_after_the_window_opens_is_what_is_waited_for(
 
     broadcaster.connections.save("main", {"sender": "scripted", **limits, "sendWindow": _window_in(2 * HOUR)})
 
-    assert _cause(broadcaster, job_id, "quota")
+    assert _cause(broadcaster, job_id, "quota").code == "quota"
 
 
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)

@@ -27,7 +27,9 @@ def _await_cause(broadcaster: Broadcaster, job_id: str, code: str) -> BroadcastP
         progress = broadcaster.status(job_id)
         return progress if progress.waiting_for is not None and progress.waiting_for.code == code else None
 
-    return wait_for(look, what=code, seconds=10)
+    found = wait_for(look, what=code, seconds=10)
+    assert found is not None
+    return found
 
 
 def _seconds_from_now(moment: datetime | None) -> float | None:

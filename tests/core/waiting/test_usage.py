@@ -79,6 +79,7 @@ def test_a_throttled_connection_shows_its_factor_and_the_pause(
 
     pause = wait_for(lambda: _use(broadcaster).cool_down_until, what="the cool-down")
 
+    assert pause is not None
     assert pause.timestamp() - time.time() == pytest.approx(60, abs=10)
     assert (_use(broadcaster).factor or 1) < 1
 
@@ -96,6 +97,7 @@ def test_a_connection_shows_when_its_last_receipt_came(
 
     shown = wait_for(lambda: _use(broadcaster).last_receipt_at, what="the receipt")
     assert before is None
+    assert shown is not None
     assert abs((shown - asked_at).total_seconds()) < 5
 
 

@@ -67,7 +67,7 @@ def test_there_is_no_sentence_without_a_cause() -> None:
         ),
         (RetryLater(reason="busy"), "the next attempt is later (busy)"),
         (
-            HigherPriority(connection="toko", job_id="0b1f", name="Promo", priority="high"),  # type: ignore[arg-type]  # as JSON has it
+            HigherPriority(connection="toko", job_id="0b1f", name="Promo", priority="high"),
             "connection toko sends broadcast 0b1f (Promo) first, whose priority is high",
         ),
     ],
