@@ -61,7 +61,7 @@ def _fill(broadcaster: Broadcaster, job_id: str) -> None:
             conn.execute(text("VACUUM ANALYZE"))
 
 
-def _measure(name: str, call: Callable[[], object]) -> None:
+def _measure(name: str, call: Callable[[], object], *, most: float = MOST_MILLISECONDS) -> None:
     call()
     walls, cpus = [], []
     for _ in range(CALLS):
@@ -71,7 +71,7 @@ def _measure(name: str, call: Callable[[], object]) -> None:
         cpus.append(time.thread_time() - worked)
     median, least, cpu = (1_000 * figure for figure in (statistics.median(walls), min(walls), statistics.median(cpus)))
     print(f"{name:<25} median {median:6.1f} ms, least {least:6.1f} ms, of its own CPU time {cpu:5.1f} ms")
-    assert cpu < MOST_MILLISECONDS  # not the wall time, in which a busy machine does other things
+    assert cpu < most  # not the wall time, in which a busy machine does other things
 
 
 @pytest.mark.parametrize(
@@ -91,4 +91,4 @@ def test_status(broadcaster: Broadcaster, request: pytest.FixtureRequest, connec
 
     _measure("status", lambda: broadcaster.status(job_id))
     _measure("the connection", lambda: broadcaster.connections.get("main"))
-    _measure("a page of 100 messages", lambda: broadcaster.messages(job_id))
+    _measure("a page of 100 messages", lambda: broadcaster.messages(job_id), most=2 * MOST_MILLISECONDS)

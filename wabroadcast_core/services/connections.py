@@ -234,9 +234,7 @@ class Connections:
             raise InvalidInputError(faults_of(error, prefix="settings")) from error
         return settings
 
-    def _view(
-        self, row: RowMapping, sharing: Mapping[Account, Sequence[str]], causes: WaitingCauses
-    ) -> ConnectionView:
+    def _view(self, row: RowMapping, sharing: Mapping[Account, Sequence[str]], causes: WaitingCauses) -> ConnectionView:
         settings = self._context.vault.open(row["settings"])
         sender = self._context.plugins.senders.get(row["sender"])
         hidden = settings.keys() if sender is None else frozenset().union(*_secret_fields(sender.Settings))

@@ -25,7 +25,7 @@ def rest_pause(broadcast: Row, actors: Mapping[str, str]) -> MessagesPaused:
 
     :param actors: who paused its batches and messages; the latest is the last one.
     """
-    return MessagesPaused(messages=broadcast["paused"], by=next(reversed(actors.values()), None))
+    return MessagesPaused(messages=broadcast["paused"], by=_last_of(actors))
 
 
 def message_pause(message: Row, actors: Mapping[str, str]) -> MessagesPaused:
@@ -50,3 +50,7 @@ def connection_pause(conn: Connection, connection: Row) -> ConnectionPaused:
 
 def _actor(act: RowMapping | None) -> str | None:
     return None if act is None else act["actor"]
+
+
+def _last_of(actors: Mapping[str, str]) -> str | None:
+    return list(actors.values())[-1] if actors else None

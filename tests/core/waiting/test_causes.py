@@ -54,6 +54,11 @@ def _always(error: Exception) -> Decision:
     return lambda _connection, _message: error
 
 
+def _once(error: Exception) -> Decision:
+    errors = iter([error])
+    return lambda _connection, _message: next(errors, None)
+
+
 def _accept(_connection: str, _message: object) -> None:
     return None
 
@@ -154,7 +159,7 @@ CASES = {
         "adaptive",
         {"factor": 0.5},
         connection={"rate": {"messages": 1, "perSeconds": 2}},
-        decide=_always(Throttled("130429")),
+        decide=_once(Throttled("130429")),
         ends_in=3,
     ),
     "rate-of-the-broadcast": Case(
