@@ -4,6 +4,8 @@ An event is a window that opens or closes, a quota that is used up or has room a
 """
 
 import heapq
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -85,7 +87,7 @@ class _QuotaLeft:
 
     def __init__(self, quota: Quota, use: UsedSlots | None) -> None:
         self.quota = quota
-        self._frees: list[tuple[float, float]] = list(use.frees) if use else []
+        self._frees: list[tuple[float, float]] = _grouped(use.frees, quota.per_seconds) if use else []
         heapq.heapify(self._frees)
         self._used = float(sum(count for _, count in self._frees))
 
@@ -238,6 +240,16 @@ class _Simulation:
         member.use(self._now, amount)
         self._sent += amount
         self._left -= amount
+
+
+def _grouped(frees: Sequence[tuple[float, int]], seconds: float) -> list[tuple[float, float]]:
+    """Return used slots in fewer groups, if they are many: each is free at the end of its part of the window."""
+    if len(frees) <= 2 * STEPS_OF_WINDOW:
+        return list(frees)
+    step, groups = seconds / STEPS_OF_WINDOW, Counter[int]()
+    for free_at, count in frees:
+        groups[math.ceil(free_at / step)] += count
+    return [(place * step, count) for place, count in groups.items()]
 
 
 def _slow_down(members: Sequence[_Member], speed: float | None) -> None:

@@ -87,7 +87,7 @@ def starts_by_period(conn: Connection, connection_id: int, *, since: float, seco
 
 
 def count_starts(conn: Connection, connection_id: int, *, since: float) -> int:
-    """Return the number of a connection's recorded starts since a time (UNIX seconds, UTC), to a span exactly."""
+    """Return the number of a connection's recorded starts since a time (UNIX seconds, UTC), rounded to spans."""
     total = select(func.coalesce(func.sum(connection_starts.c.messages), 0)).where(
         connection_starts.c.connection_id == connection_id, connection_starts.c.ended_at > since
     )

@@ -25,7 +25,8 @@ def _window_in(hours: int) -> dict[str, str]:
 def _await_cause(broadcaster: Broadcaster, job_id: str, code: str) -> BroadcastProgress:
     def look() -> BroadcastProgress | None:
         progress = broadcaster.status(job_id)
-        return progress if progress.waiting_for is not None and progress.waiting_for.code == code else None
+        cause = progress.waiting_for
+        return progress if progress.prepared and cause is not None and cause.code == code else None
 
     found = wait_for(look, what=code, seconds=10)
     assert found is not None
