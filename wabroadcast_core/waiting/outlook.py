@@ -57,7 +57,8 @@ def _end_of(
     if broadcast["paused"] or (cause.code not in AT_WORK and cause.until is None):
         return None
     draft = causes.facts.draft(broadcast)
-    left = broadcast["queued"] + broadcast["retry"]  # claimed messages have their slots, and are counted as used
+    # Claimed messages that have slots are counted as used too: for a moment the end is too late rather than too early.
+    left = broadcast["queued"] + broadcast["retry"] + broadcast["processing"]
     start = cause.until.timestamp() if cause.code in TIMED and cause.until is not None else now
     found = forecast(
         left,

@@ -26,7 +26,8 @@ def _await_cause(broadcaster: Broadcaster, job_id: str, code: str) -> BroadcastP
     def look() -> BroadcastProgress | None:
         progress = broadcaster.status(job_id)
         cause = progress.waiting_for
-        return progress if progress.prepared and cause is not None and cause.code == code else None
+        is_settled = progress.prepared and not progress.counts.processing
+        return progress if is_settled and cause is not None and cause.code == code else None
 
     found = wait_for(look, what=code, seconds=10)
     assert found is not None
