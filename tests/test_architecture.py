@@ -28,6 +28,7 @@ ROOMS = [
     "recovery",
     "outcomes",
     "control",
+    "waiting",
     "pacing",
     "snapshots",
     "rendering",

@@ -1,14 +1,16 @@
 """Snapshots: immutable copies of the row of a broadcast or a connection, as workers use them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import RowMapping
 
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import Limits
-from wabroadcast_core.models.pacing import Quota
+from wabroadcast_core.models.pacing import Quota, WarmUp
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.rendering.content import CompiledContent, compile_content
 
@@ -69,6 +71,47 @@ class ConnectionSnapshot:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class WarmUpDay:
+    """The warm-up of a connection on one day."""
+
+    day: int  # age of the number in days
+    limit: int
+    binds: bool  # it is the smallest limit of a day; else a quota of the connection is
+    rises_at: float | None  # when the next step begins (UNIX seconds, UTC); None after the last step
+    next_limit: int
+
+    @classmethod
+    def of(cls, row: Mapping[Any, Any], *, now: float) -> "WarmUpDay | None":
+        """Return the warm-up of a connection today; None if it has none.
+
+        :param row: of the table ``connections``.
+        :param now: the present time (UNIX seconds, UTC).
+        """
+        limits = Limits.model_validate_json(row["limits"])
+        if limits.warm_up is None:
+            return None
+        began = _first_day(limits.warm_up, row["created_at"] // DAY)
+        day = max(0, int(now // DAY - began))
+        following = next((step for step in limits.warm_up.steps if step.from_day > day), None)
+        limit = limits.warm_up.cap(day)
+        return cls(
+            day=day,
+            limit=limit,
+            binds=all(quota.messages > limit for quota in limits.quotas if quota.per_seconds == DAY),
+            rises_at=None if following is None else (began + following.from_day) * DAY,
+            next_limit=limit if following is None else following.messages,
+        )
+
+
+def _first_day(warm_up: WarmUp, created: float) -> float:
+    """Return the first day of a number, as days since 1970.
+
+    :param created: the day on which the connection was created, which counts if the warm-up has no ``since``.
+    """
+    return created if warm_up.since is None else warm_up.since.toordinal() - EPOCH_ORDINAL
+
+
 @lru_cache(maxsize=1_024)
 def _limits_of_day(text: str, first_day: float, today: float) -> Limits:
     """Parse limits and add today's cap of the warm-up to the quotas.
@@ -82,7 +125,5 @@ def _limits_of_day(text: str, first_day: float, today: float) -> Limits:
     limits = Limits.model_validate_json(text)
     if limits.warm_up is None:
         return limits
-    since = limits.warm_up.since
-    began = first_day if since is None else since.toordinal() - EPOCH_ORDINAL
-    cap = Quota(messages=limits.warm_up.cap(today - began), per_seconds=DAY)
+    cap = Quota(messages=limits.warm_up.cap(today - _first_day(limits.warm_up, first_day)), per_seconds=DAY)
     return Limits.model_validate({**dict(limits), "quotas": [*limits.quotas, cap]})

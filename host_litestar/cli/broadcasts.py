@@ -11,6 +11,7 @@ from host_litestar.cli.job_ids import find_job, find_message, job_argument
 from host_litestar.cli.output import describe_time, json_option, print_json, print_table
 from host_litestar.cli.progress import describe_progress, report
 from host_litestar.cli.send import watch
+from host_litestar.cli.waiting import describe_waiting
 from wabroadcast_core.models.status import BroadcastStatus, Priority
 
 batch_option = click.option("--batch", type=click.IntRange(0), help="Only the batch with this number.")
@@ -36,7 +37,7 @@ def jobs(*, as_json: bool, **filters: Any) -> None:
     if as_json:
         print_json(response)
         return
-    titles = ("JOB", "STATUS", "PRIORITY", "SENT", "TOTAL", "CREATED (UTC)", "STARTS", "NAME")
+    titles = ("JOB", "STATUS", "PRIORITY", "SENT", "TOTAL", "CREATED (UTC)", "STARTS", "NAME", "WAITING FOR")
     print_table(titles, [_job_row(job) for job in response["items"]])
 
 
@@ -143,7 +144,8 @@ _PARTICIPLES = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
 def _job_row(job: dict[str, Any]) -> tuple[object, ...]:
     sent, created = job["counts"]["sent"], job["createdAt"][:19].replace("T", " ")
     starts = _local(job["scheduledAt"]) if job["status"] == BroadcastStatus.SCHEDULED else None
-    return job["jobId"], job["status"], job["priority"], sent, job["total"], created, starts, job["name"]
+    waits = describe_waiting(job["waitingFor"])
+    return job["jobId"], job["status"], job["priority"], sent, job["total"], created, starts, job["name"], waits
 
 
 def _batch_row(batch: dict[str, Any]) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ from host_litestar.cli.client import Client
 from host_litestar.cli.errors import RefusedError
 from host_litestar.cli.output import json_option, print_json, print_table
 from host_litestar.cli.settings_schema import print_settings
+from host_litestar.cli.waiting import describe_cause
 
 
 @click.group(invoke_without_command=True)
@@ -76,7 +77,9 @@ def test(name: str) -> int:
     with Client() as client:
         response = client.call("POST", f"{_path(name)}/test")
     click.echo(f"{name} is {response['state']}: {response['reason']}")
-    return int(response["state"] == "down")
+    if response["paused"] is not None:
+        click.echo(f"it sends nothing: {describe_cause(response['paused'])}")
+    return int(response["state"] == "down" or response["paused"] is not None)
 
 
 @connections.command()

@@ -27,6 +27,8 @@ def show_preview(preview: "Preview") -> int:
         click.echo(f"note: {note}")
     for message in preview.messages:
         _show_message(message)
+    if preview.starts_at is not None:
+        click.echo(f"estimated start: {preview.starts_at.astimezone():%Y-%m-%d %H:%M %z}")
     if preview.finishes_at is not None:
         click.echo(f"estimated end: {preview.finishes_at.astimezone():%Y-%m-%d %H:%M %z}")
     return 0 if preview.sendable == preview.total > 0 else 1

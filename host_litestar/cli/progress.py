@@ -11,6 +11,7 @@ from rich.console import Console
 
 from host_litestar.cli.errors import UnreachableError
 from host_litestar.cli.output import describe_time
+from host_litestar.cli.waiting import describe_waiting
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from wabroadcast_core.models.message import MessageView
     from wabroadcast_core.models.preview import Preview
     from wabroadcast_core.models.upload import UploadView
+    from wabroadcast_core.models.waiting import WaitingFor
 
 POLL_SECONDS = 0.25
 LINE_SECONDS = 5.0  # least time between two plain lines
@@ -65,7 +67,7 @@ def follow(backend: Backend, job_id: str, *, console: Console) -> "BroadcastProg
 
 
 def describe_progress(progress: "BroadcastProgress") -> str:
-    """Return counts by status, the rate, and the time of the start or the time left, as one line."""
+    """Return counts, the rate, the time of the start or the time left, and why messages wait, as one line."""
     counts = progress.counts.model_dump()
     parts = [f"{counts[name]} {name}" for name in _SHOWN if counts[name]] or [_describe_nothing(progress)]
     if progress.status == BroadcastStatus.SCHEDULED and progress.scheduled_at is not None:
@@ -74,6 +76,8 @@ def describe_progress(progress: "BroadcastProgress") -> str:
         parts.append(f"{progress.rate:.3g}/s")
     if progress.eta is not None:
         parts.append(f"{describe_seconds((progress.eta - datetime.now(UTC)).total_seconds())} left")
+    if (waits := describe_waiting(_as_json(progress.waiting_for))) is not None:
+        parts.append(f"waiting: {waits}")
     return ", ".join(parts)
 
 
@@ -81,6 +85,10 @@ def _describe_nothing(progress: "BroadcastProgress") -> str:
     if progress.status not in ENDED_BROADCASTS:
         return "nothing sent yet"
     return "nothing was sent" if progress.total else "the audience has no recipient"
+
+
+def _as_json(cause: "WaitingFor | None") -> dict[str, Any] | None:
+    return None if cause is None else cause.model_dump(mode="json")
 
 
 def describe_seconds(seconds: float) -> str:

@@ -21,6 +21,7 @@ from wabroadcast_core.models.broadcast import (
     BroadcastPatch,
     BroadcastProgress,
     BroadcastSummary,
+    ListedBroadcast,
 )
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.models.preview import Preview
@@ -83,7 +84,7 @@ class BroadcastController(ApiController):
         ] = None,
         page: PageNumber = 1,
         page_size: PageSize = 50,
-    ) -> Page[BroadcastSummary]:
+    ) -> Page[ListedBroadcast]:
         """List broadcasts, the newest first."""
         return broadcaster.list(
             status=status,
@@ -103,7 +104,7 @@ class BroadcastController(ApiController):
     @get("/{jobId:str}/status", operation_id="GetBroadcastStatus", responses=problems(404))
     @CONTROL
     def status(self, job_id: JobId, broadcaster: BroadcasterDep) -> BroadcastProgress:
-        """Return the progress of a broadcast: counts by status and reason, rate and estimated end."""
+        """Return the progress of a broadcast: counts by status and reason, why it waits, rate and estimated end."""
         return broadcaster.status(job_id)
 
     @get("/{jobId:str}/batches", operation_id="ListBatches", sync_to_thread=True, responses=problems(404))

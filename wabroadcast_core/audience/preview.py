@@ -23,12 +23,13 @@ from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.preview import MessageLimits, Preview, PreviewMessage
 from wabroadcast_core.models.recipient import AudienceRow, Recipient
 from wabroadcast_core.models.status import SkipReason
-from wabroadcast_core.pacing.forecast import forecast
+from wabroadcast_core.pacing.forecast import Forecast
 from wabroadcast_core.rendering.content import compile_content
 from wabroadcast_core.rendering.placeholders import check_placeholders
-from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
-from wabroadcast_core.store import connections as connection_store
+from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store.messages import NewMessage
+from wabroadcast_core.waiting.causes import WaitingCauses
+from wabroadcast_core.waiting.outlook import start_and_end
 
 SHOWN_MESSAGES = 3
 CHECKED_ROWS = 1_000
@@ -103,10 +104,8 @@ class PreviewBuilder:
 
     def _report(self, snapshot: BroadcastSnapshot, found: _Counts) -> Preview:
         now = self._context.clock.now()
-        starts_at = max(now, as_timestamp(snapshot.draft.scheduled_at) or now)
-        finishes_at = (
-            self._forecast(snapshot.draft, found.sendable, starts_at) if found.complete and found.sendable else None
-        )
+        scheduled_at = max(now, as_timestamp(snapshot.draft.scheduled_at) or now)
+        expected = self._forecast(snapshot.draft, found.sendable, scheduled_at)
         return Preview(
             complete=found.complete,
             total=found.total,
@@ -117,15 +116,13 @@ class PreviewBuilder:
             variables=sorted(snapshot.content.variables),
             messages=[_rendered(snapshot, message) for message in found.first],
             limits=self._limits(snapshot.draft),
-            starts_at=as_utc(starts_at),
-            finishes_at=as_utc(finishes_at),
+            starts_at=as_utc(expected.starts_at),
+            finishes_at=as_utc(expected.ends_at) if found.complete and found.sendable else None,
         )
 
-    def _forecast(self, draft: BroadcastDraft, amount: int, starts_at: float) -> float | None:
+    def _forecast(self, draft: BroadcastDraft, amount: int, scheduled_at: float) -> Forecast:
         with self._context.database.read() as conn:
-            rows = connection_store.find_connections(conn, draft.pool)
-        limits = [ConnectionSnapshot.of(row, now=starts_at).limits for row in rows]
-        return forecast(amount, limits, draft, start=starts_at, default_zone=self._context.settings.timezone)
+            return start_and_end(WaitingCauses(self._context, conn), draft, amount, start=scheduled_at)
 
     def _limits(self, draft: BroadcastDraft) -> list[MessageLimits]:
         senders, _ = find_capabilities(self._context, draft.pool)

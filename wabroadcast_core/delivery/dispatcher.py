@@ -15,6 +15,7 @@ from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.delivery.resources import TurnResources
 from wabroadcast_core.delivery.slot_queue import SlotQueue
 from wabroadcast_core.errors import UnavailableError
+from wabroadcast_core.models.status import WaitReason
 from wabroadcast_core.pacing.pace import Lateness
 from wabroadcast_core.recovery.intents import SealedError
 from wabroadcast_core.transport.live_senders import LiveConnection
@@ -116,7 +117,7 @@ class Dispatcher:
         early = [(pending, wait) for pending, wait in zip(group, waits, strict=True) if wait > 0]
         self._resources.intents.forget((pending.claimed.key for pending, _ in early), started=False)
         for pending, wait in early:
-            self._skip_slot(pending, wait=wait, reason="recipient_pace")
+            self._skip_slot(pending, wait=wait, reason=WaitReason.RECIPIENT_GAP)
         return [pending for pending, wait in zip(group, waits, strict=True) if wait <= 0]
 
     async def _start_group(self, group: Sequence[PendingSend]) -> None:

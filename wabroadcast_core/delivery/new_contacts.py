@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 
 from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.delivery.ledger import Ledger
+from wabroadcast_core.models.status import WaitReason
 from wabroadcast_core.outcomes import classify
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.outcomes import Outcome
-
-REASON = "new_contacts_closed"
 
 
 class NewContactGate:
@@ -47,5 +46,7 @@ class NewContactGate:
         now = self._clock.now()
         for message in claimed:
             if message.number not in known:
-                self._put_aside(message, classify.given_back(message, now=now, wait=wait, reason=REASON))
+                self._put_aside(
+                    message, classify.given_back(message, now=now, wait=wait, reason=WaitReason.NEW_CONTACTS)
+                )
         return [message for message in claimed if message.number in known]

@@ -13,7 +13,7 @@ from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.errors import PluginError
 from wabroadcast_core.models.message import OutgoingMessage
-from wabroadcast_core.models.status import SkipReason
+from wabroadcast_core.models.status import SkipReason, WaitReason
 from wabroadcast_core.outcomes import classify
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.rendering.content import NotRendered
@@ -62,7 +62,9 @@ class Preflight:
         except PluginError as error:
             log.error("%s: no claimed message is sent, the next check is in %g s", error, PLUGIN_WAIT)  # noqa: TRY400 - it names the plugin and the error
             for message, _ in claimed:
-                outcome = classify.given_back(message, now=self._clock.now(), wait=PLUGIN_WAIT, reason="blacklist_away")
+                outcome = classify.given_back(
+                    message, now=self._clock.now(), wait=PLUGIN_WAIT, reason=WaitReason.BLACKLIST_AWAY
+                )
                 self._put_aside(message, outcome)
             return []
         ready = await self._render(self._without_blocked(claimed, blocked))

@@ -18,7 +18,7 @@ from wabroadcast_core.delivery.primed_pace import PrimedPace
 from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, SendError
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
-from wabroadcast_core.models.status import SENT, MessageStatus, SkipReason
+from wabroadcast_core.models.status import SENT, MessageStatus, SkipReason, WaitReason
 from wabroadcast_core.outcomes import classify
 from wabroadcast_core.outcomes.circuit_breaker import CircuitBreakers, LostAnswers
 from wabroadcast_core.outcomes.classify import Circumstances, Ending
@@ -236,7 +236,9 @@ class SendTasks:
         """Return the outcome of a message to a number that does not seem to use WhatsApp: nothing was sent."""
         if isinstance(error, NotOnWhatsApp):
             return classify.skipped(pending.claimed, SkipReason.NOT_ON_WHATSAPP)
-        return classify.given_back(pending.claimed, now=self._clock.now(), wait=error.wait, reason="not_found_yet")
+        return classify.given_back(
+            pending.claimed, now=self._clock.now(), wait=error.wait, reason=WaitReason.NUMBER_CHECK
+        )
 
     def _classify(
         self, error: BaseException, live: LiveConnection, pending: PendingSend, *, changers: Sequence[str]

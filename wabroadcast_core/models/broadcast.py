@@ -10,6 +10,7 @@ from wabroadcast_core.models.base import Model, Moment
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.pacing import Batching, Rate, Retry, SendWindow
 from wabroadcast_core.models.status import BroadcastStatus, Priority
+from wabroadcast_core.models.waiting import WaitingFor
 
 LONGEST_NAME = 200
 LATE_SECONDS = 30  # that a start may be over when it arrives
@@ -121,6 +122,12 @@ class BroadcastSummary(Model):
     finished_at: datetime | None
 
 
+class ListedBroadcast(BroadcastSummary):
+    """A broadcast in a list, with the cause for which it waits."""
+
+    waiting_for: WaitingFor | None
+
+
 class BroadcastProgress(Model):
     """The progress of a broadcast. It is read from one row, whatever the size of the audience."""
 
@@ -133,8 +140,13 @@ class BroadcastProgress(Model):
     skipped_by: dict[str, int]
     scheduled_at: datetime | None = Field(None, description="The time for which it is scheduled.")
     progress: float = Field(description="Share of the known recipients that need no more work, from 0 to 1.")
-    rate: float = Field(description="Messages sent per second, recently.")
-    eta: datetime | None = Field(description="When it will end at the present rate; null if unknown.")
+    waiting_for: WaitingFor | None = Field(
+        description="Why messages wait, and until when; null if none is left to be sent."
+    )
+    rate: float = Field(description="Messages sent per second, recently; 0 while none may leave.")
+    eta: datetime | None = Field(
+        description="When it will end, with limits, windows and batches counted in; null if unknown: see waitingFor."
+    )
 
 
 class Act(Model):

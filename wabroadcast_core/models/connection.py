@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp, WarmUpStep
 from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.models.waiting import ConnectionPaused, WaitingFor
 
 CONNECTION_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
@@ -67,6 +68,48 @@ class ConnectionDraft(Limits):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
+class _LimitUse(Model):
+    free_at: datetime | None = Field(description="When a message may start again; null if one may now.")
+
+
+class RateUse(_LimitUse):
+    """The use of a connection's rate."""
+
+    used: float = Field(description="Messages that started in one window, as the mean of the last seconds.")
+    limit: int
+    per_seconds: float
+
+
+class QuotaUse(_LimitUse):
+    """The use of a quota."""
+
+    used: int
+    limit: int
+    per_seconds: float
+
+
+class WarmUpUse(_LimitUse):
+    """The use of the daily limit of a new number."""
+
+    day: int = Field(description="Age of the number in days, as in `fromDay`.")
+    used: int
+    limit: int
+
+
+class ConnectionUse(Model):
+    """What is used of a connection's limits now."""
+
+    today: int = Field(description="Messages that started since midnight, in the time zone of the installation.")
+    rate: RateUse | None
+    quotas: list[QuotaUse]
+    warm_up: WarmUpUse | None
+    factor: float | None = Field(
+        description="Share of the rate that is used: less than 1 after the provider throttled; null without Redis."
+    )
+    cool_down_until: datetime | None = Field(description="Until when the provider requires a pause.")
+    last_receipt_at: datetime | None = Field(description="When the last receipt of the provider was processed.")
+
+
 class ConnectionView(Limits):
     """A connection as it is shown, without secrets."""
 
@@ -78,6 +121,8 @@ class ConnectionView(Limits):
     state_reason: str | None
     state_since: datetime
     problem: str | None = Field(description="What is wrong with the connection beside its state.")
+    waiting_for: WaitingFor | None = Field(description="Why its messages wait, and until when; null if none do.")
+    use: ConnectionUse
 
 
 class ConnectionKind(Model):
@@ -92,3 +137,6 @@ class ConnectionTest(Model):
 
     state: Literal["up", "down", "unknown"]
     reason: str
+    paused: ConnectionPaused | None = Field(
+        None, description="The pause, if the connection is paused: then it sends nothing, whatever its state is."
+    )

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.waiting import WaitingFor
 
 MediaKind: TypeAlias = Literal["image", "document", "audio", "video"]
 LONGEST_TEXT = 4_096  # characters; Meta's limit for a text body, the widest of the providers'
@@ -119,3 +120,4 @@ class MessageView(Model):
     sent_at: datetime | None
     delivered_at: datetime | None
     read_at: datetime | None
+    waiting_for: WaitingFor | None = Field(None, description="Why it is not sent yet, and until when.")

@@ -43,5 +43,11 @@ class Preview(Model):
     notes: list[str] = Field(
         default_factory=list, description="What a person should know about the audience, such as a foreign region."
     )
-    starts_at: datetime
-    finishes_at: datetime | None = Field(description="The end under the present limits and windows; null if unknown.")
+    starts_at: datetime | None = Field(
+        description="When the first message would leave, with windows and used quotas counted in; null if unknown, "
+        "because the connections are paused."
+    )
+    finishes_at: datetime | None = Field(
+        description="The end, with limits, windows and batches counted in; null if unknown, as where no limit, window "
+        "or batch decides it."
+    )

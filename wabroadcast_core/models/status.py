@@ -73,6 +73,15 @@ class SkipReason(StrEnum):
     NOT_ON_WHATSAPP = "not_on_whatsapp"
 
 
+class WaitReason(StrEnum):
+    """Why a message that was not tried waits for a time; the reasons of failed attempts are the provider's."""
+
+    RECIPIENT_GAP = "recipient_pace"  # the last message to the same person is too recent
+    NEW_CONTACTS = "new_contacts_closed"  # the connection may not message new contacts
+    NUMBER_CHECK = "not_found_yet"  # the number is checked a second time
+    BLACKLIST_AWAY = "blacklist_away"  # a blacklist plugin failed
+
+
 class ConnectionState(StrEnum):
     """Whether a connection may send."""
 

@@ -13,7 +13,7 @@ from wabroadcast_core.errors import (
     Throttled,
 )
 from wabroadcast_core.models.message import Accepted, short_id
-from wabroadcast_core.models.status import SENT, MessageStatus
+from wabroadcast_core.models.status import SENT, MessageStatus, WaitReason
 from wabroadcast_core.outcomes.retry import next_delay
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store.claims import Claimed
@@ -71,12 +71,12 @@ def not_accepted(error: BaseException, circumstances: Circumstances) -> Ending: 
         case Throttled(scope="connection"):
             return Ending(_again(error, circumstances, wait=0), "slow_down", error.retry_after)
         case Throttled(scope="recipient"):
-            return Ending(
-                _again(error, circumstances, wait=error.retry_after or RECIPIENT_WAIT * (1 + circumstances.random))
-            )
+            wait = error.retry_after or RECIPIENT_WAIT * (1 + circumstances.random)
+            return Ending(_again(error, circumstances, wait=wait, waits_as=WaitReason.RECIPIENT_GAP))
         case Throttled():
             wait = error.retry_after or NEW_CONTACTS_WAIT
-            return Ending(_again(error, circumstances, wait=wait), "close_to_new_contacts", wait)
+            outcome = _again(error, circumstances, wait=wait, waits_as=WaitReason.NEW_CONTACTS)
+            return Ending(outcome, "close_to_new_contacts", wait)
         case ConnectionDown():
             return Ending(_again(error, circumstances, wait=0), "pause_connection")
         case OutcomeUnknown():
@@ -132,9 +132,11 @@ def _after_temporary(error: Temporary, circumstances: Circumstances) -> Outcome:
     return outcome
 
 
-def _again(error: SendError, circumstances: Circumstances, *, wait: float) -> Outcome:
+def _again(
+    error: SendError, circumstances: Circumstances, *, wait: float, waits_as: WaitReason | None = None
+) -> Outcome:
     outcome = _outcome(circumstances, MessageStatus.RETRY, error.reason, error.detail)
-    outcome.due_at = circumstances.now + wait
+    outcome.due_at, outcome.waits_as = circumstances.now + wait, waits_as
     return outcome
 
 

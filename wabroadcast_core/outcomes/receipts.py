@@ -17,6 +17,7 @@ from wabroadcast_core.models.receipt import Receipt
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.outcomes.opt_outs import is_opt_out, opt_out
 from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store.group_commit import UnitOfWork
@@ -62,6 +63,7 @@ def apply_receipts(unit: UnitOfWork, connection_id: int, receipts: Sequence[Rece
             failures.append(Failure(broadcast_of(row["id"]), row["number"], receipt.error))
     receipt_store.store_changed(unit.conn, changed)
     receipt_store.park_receipts(unit.conn, parked)
+    connection_store.note_receipt(unit.conn, connection_id, now=unit.now)
     return failures
 
 

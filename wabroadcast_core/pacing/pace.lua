@@ -27,6 +27,10 @@
 --             given, plus the lateness.
 --   prime    {next, quotas: [{seconds, buckets: {number: count}}]}
 --             Stores the recent starts that the store knows, if the hash is still cold. Returns 1 if it did, else 0.
+--   look     {reach, quotas: [[messages, seconds]]}
+--             Takes no slots and changes none. Returns {now, jump, next, cool, factor, [[[time, count]...]...], [next...]}:
+--             the earliest next slot of the connection (-1 if the hash is cold) and of each broadcast; no slot before
+--             cool; for each quota, when its used slots stop to count, and how many do.
 --   slow     {slot, wait, least, refused}
 --             Lowers the rate after the provider throttled the message of that slot. The answers of one period, a second
 --             or two intervals, count together: if all messages were throttled the rate is halved, if a tenth was it
@@ -318,6 +322,28 @@ local function reserve()
   return answer
 end
 
+-- Return when the slots of a quota stop to count, and how many do then.
+local function uses_of(quota)
+  local uses = {}
+  for bucket, count in pairs(quota.counts) do
+    if count > 0 then
+      uses[#uses + 1] = {string.format('%.6f', (bucket + BUCKETS + 1) * quota.length), count}
+    end
+  end
+  return uses
+end
+
+local function look()
+  local uses, nexts = {}, {}
+  for place, quota in ipairs(ask.quotas) do uses[place] = uses_of(open_quota(quota[1], quota[2])) end
+  for place = 3, #KEYS do nexts[#nexts + 1] = string.format('%.6f', next_slot(KEYS[place]) or 0) end
+  local next, cool = next_slot(hash) or -1, cool_until()
+  local answer = {}
+  for place, time in ipairs({now, jump, next, cool}) do answer[place] = string.format('%.6f', time) end
+  answer[5], answer[6], answer[7] = tostring(factor_now()), uses, nexts
+  return answer
+end
+
 -- Fields that a cold hash keeps when it is primed: what the provider demanded is not in the store.
 local KEPT = {'cool', 'silence', 'probe', 'factor', 'factor_at', 'base', 'hits', 'sent', 'hit_at', 'top', 'interval'}
 
@@ -396,4 +422,5 @@ end
 if ask.op == 'reserve' then return reserve() end
 if ask.op == 'prime' then return prime() end
 if ask.op == 'answered' then return answered() end
+if ask.op == 'look' then return look() end
 return slow()

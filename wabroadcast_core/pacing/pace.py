@@ -43,7 +43,7 @@ BUCKETS = 128  # as in pace.lua
 STRETCH = 1.01  # as in pace.lua
 CAUGHT_UP = 0.4  # as in pace.lua
 
-_SCRIPT = CLOCK_SCRIPT + files(__package__).joinpath("pace.lua").read_text(encoding="utf-8")
+SCRIPT = CLOCK_SCRIPT + files(__package__).joinpath("pace.lua").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Pace:
         self._clock = clock
         self._reporter = secrets.token_hex(4)  # with the number of a report: a repeated one must count once
         self._reports = itertools.count(1)
-        self._script: AsyncScript = client.register_script(_SCRIPT)
+        self._script: AsyncScript = client.register_script(SCRIPT)
 
     async def reserve(
         self,
@@ -177,7 +177,7 @@ class Pace:
         """
         interval = Spacing.of(limits.rate).interval
         quotas = [
-            {"seconds": quota.per_seconds, "buckets": _buckets(recent.starts, quota.per_seconds, now=now)}
+            {"seconds": quota.per_seconds, "buckets": buckets_of(recent.starts, quota.per_seconds, now=now)}
             for quota in limits.quotas
         ]
         # Slots that were given before Redis lost its data may still be used, and late: the more so the less ahead.
@@ -333,7 +333,7 @@ class Lateness:
         return cls(free, min(most, max(free, shifted)), spacing.interval / 2)
 
 
-def _buckets(starts: Mapping[float, int], seconds: float, *, now: float) -> dict[str, int]:
+def buckets_of(starts: Mapping[float, int], seconds: float, *, now: float) -> dict[str, int]:
     """Return starts as the buckets of a quota's window, each start in the latest bucket that is possible.
 
     A period that has not ended may include messages that are reserved and have not started yet.

@@ -19,6 +19,7 @@ from wabroadcast_core.models.broadcast import (
     BroadcastPatch,
     BroadcastProgress,
     BroadcastSummary,
+    ListedBroadcast,
 )
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
@@ -26,13 +27,15 @@ from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
 from wabroadcast_core.services.batches import Batches
 from wabroadcast_core.services.broadcast_work import queue_preparation, queue_turns, sweep_messages
-from wabroadcast_core.services.lookups import broadcast_row, message_key, rows_of
-from wabroadcast_core.services.views import detail_of, message_view, progress_of, summary_of
+from wabroadcast_core.services.lookups import broadcast_row, message_key
+from wabroadcast_core.services.message_views import message_views, with_file_rows
+from wabroadcast_core.services.views import detail_of, listed_of, progress_of, summary_of
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store.connections import connection_names
 from wabroadcast_core.store.messages import Changes, MessageFilter
+from wabroadcast_core.waiting.causes import WaitingCauses
+from wabroadcast_core.waiting.outlook import outlook_of
 
 Transition: TypeAlias = Literal["pause", "resume", "cancel"]
 
@@ -95,7 +98,8 @@ class Broadcasts(Batches):
         with self.context.database.read() as conn:
             row = broadcast_row(conn, job_id)
             skips = broadcast_store.skips_of(conn, row["id"])
-        return progress_of(row, skips=skips, now=self.context.clock.now())
+            outlook = outlook_of(WaitingCauses(self.context, conn), row, now=self.context.clock.now())
+        return progress_of(row, skips=skips, outlook=outlook)
 
     def get(self, job_id: str) -> BroadcastDetail:
         """Return a broadcast as it was submitted, with its progress and its history.
@@ -119,8 +123,8 @@ class Broadcasts(Batches):
         id_prefix: str | None = None,
         page: int = 1,
         page_size: int = 50,
-    ) -> Page[BroadcastSummary]:
-        """Return a page of broadcasts, newest first.
+    ) -> Page[ListedBroadcast]:
+        """Return a page of broadcasts, newest first, each with the cause for which it waits.
 
         :param connection: the name of a connection that the broadcast uses.
         :param query: part of a name, or the beginning of a job id.
@@ -138,7 +142,8 @@ class Broadcasts(Batches):
                 limit=page_size,
             )
             pools = broadcast_store.pools_of(conn, [row["id"] for row in rows])
-        items = [summary_of(row, pools[row["id"]]) for row in rows]
+            causes = WaitingCauses(self.context, conn)
+            items = [listed_of(row, pools[row["id"]], waiting_for=causes.of_broadcast(row)) for row in rows]
         return Page(items=items, total=total, page=page, page_size=page_size)
 
     def messages(
@@ -174,9 +179,9 @@ class Broadcasts(Batches):
             offset = ((page or 1) - 1) * limit
             found = message_store.list_messages(conn, chosen, after=after, offset=offset, limit=limit + 1)
             total = None if page is None else message_store.count_messages(conn, chosen)
-            names = connection_names(conn)
-        rows = rows_of(self.context, row, found[:limit]) if with_rows else {}
-        views = [message_view(message, job_id=job_id, connections=names, rows=rows) for message in found[:limit]]
+            views = message_views(self.context, conn, row, found[:limit])
+        if with_rows:
+            views = with_file_rows(self.context, row, views, found[:limit])
         next_cursor = views[-1].message_id if len(found) > limit else None
         return CursorPage(items=views, next_cursor=next_cursor, total=total, page=page, page_size=limit)
 
@@ -271,15 +276,15 @@ class Broadcasts(Batches):
             row = broadcast_row(conn, job_id)
             key = message_key(row, message_id)
             message = message_store.find_message(conn, key)
-            names = connection_names(conn)
+            if message is None:
+                raise NotFoundError("message", message_id)
+            [view] = message_views(self.context, conn, row, [message])
         if transition == "resume":
             queue_turns(self.context, job_id)
         else:
             announcement = Announcement(broadcast=row["id"], message=key)
             announce(self.context.redis, self.context.keys, announcement)
-        if message is None:
-            raise NotFoundError("message", message_id)
-        return message_view(message, job_id=job_id, connections=names)
+        return view
 
     def retry(
         self,

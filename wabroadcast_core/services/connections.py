@@ -35,6 +35,9 @@ from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.transport.connection_test import probe
+from wabroadcast_core.waiting.causes import WaitingCauses
+from wabroadcast_core.waiting.pauses import connection_pause
+from wabroadcast_core.waiting.usage import use_of
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +66,9 @@ class Connections:
         """Return all connections, without their secrets."""
         with self._context.database.read() as conn:
             rows = connection_store.list_connections(conn)
-            default = default_connections(self._context, conn)
-        sharing = names_by_account(self._context, rows)
-        return [self._view(row, sharing, default=default) for row in rows]
+            default, causes = default_connections(self._context, conn), WaitingCauses(self._context, conn)
+            sharing = names_by_account(self._context, rows)
+            return [self._view(row, sharing, causes, default=default) for row in rows]
 
     def get(self, name: str) -> ConnectionView:
         """Return a connection, without its secrets.
@@ -76,7 +79,7 @@ class Connections:
             row = _find(conn, name)
             default = default_connections(self._context, conn)
             sharing = names_by_account(self._context, connection_store.list_connections(conn))
-        return self._view(row, sharing, default=default)
+            return self._view(row, sharing, WaitingCauses(self._context, conn), default=default)
 
     def kinds(self) -> Sequence[ConnectionKind]:
         """Return the installed kinds of sender, each with the JSON schema of its settings."""
@@ -195,8 +198,11 @@ class Connections:
         :raises NotFoundError: no connection has this name.
         """
         with self._context.database.read() as conn:
-            snapshot = ConnectionSnapshot.of(_find(conn, name), now=self._context.clock.now())
-        return asyncio.run(_within(TEST_SECONDS, probe(self._context, snapshot)))
+            row = _find(conn, name)
+            snapshot = ConnectionSnapshot.of(row, now=self._context.clock.now())
+            pause = None if snapshot.active else connection_pause(conn, row)
+        test = asyncio.run(_within(TEST_SECONDS, probe(self._context, snapshot)))
+        return test.model_copy(update={"paused": pause})
 
     def _save(self, conn: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> None:
         connection_store.save_connection(
@@ -262,15 +268,28 @@ class Connections:
             return None
 
     def _view(
-        self, row: RowMapping, sharing: Mapping[Account, Sequence[str]], *, default: Sequence[str]
+        self,
+        row: RowMapping,
+        sharing: Mapping[Account, Sequence[str]],
+        causes: WaitingCauses,
+        *,
+        default: Sequence[str],
     ) -> ConnectionView:
-        is_default, settings = default == [row["name"]], self._stored(row)
-        if settings is None:
-            return connection_view(row, {}, default=is_default, problem=OTHER_KEY)
-        sender = self._context.plugins.senders.get(row["sender"])
+        settings = self._stored(row)
+        return connection_view(
+            row,
+            {} if settings is None else self._shown(row["sender"], settings),
+            default=default == [row["name"]],
+            problem=OTHER_KEY if settings is None else problem_of(row["name"], sharing),
+            waiting_for=causes.of_connection(row),
+            use=use_of(causes.facts, causes.facts.connection(row)),
+        )
+
+    def _shown(self, kind: str, settings: dict[str, Any]) -> dict[str, Any]:
+        """Return settings without their secrets."""
+        sender = self._context.plugins.senders.get(kind)
         hidden = settings.keys() if sender is None else frozenset().union(*_secret_fields(sender.Settings))
-        shown = masked({key: value for key, value in settings.items() if key not in hidden})
-        return connection_view(row, shown, default=is_default, problem=problem_of(row["name"], sharing))
+        return masked({key: value for key, value in settings.items() if key not in hidden})
 
     def _wake(self) -> None:
         """Queue turns where a change may have made work due: at the connection, or at the others of its pools."""

@@ -11,15 +11,16 @@ from wabroadcast_core.models.broadcast import (
     BroadcastProgress,
     BroadcastSummary,
     Counts,
+    ListedBroadcast,
 )
-from wabroadcast_core.models.connection import ConnectionView, Limits
+from wabroadcast_core.models.connection import ConnectionUse, ConnectionView, Limits
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.status import OPEN_MESSAGES, BroadcastStatus, Priority, Rank
+from wabroadcast_core.models.waiting import WaitingFor
 from wabroadcast_core.store.messages import position_of
+from wabroadcast_core.waiting.outlook import Outlook
 
 Row = Mapping[Any, Any]
-
-STALE_SECONDS = 30.0  # after this time without a sent message the present rate is 0
 
 
 def summary_of(row: Row, pool: Sequence[str]) -> BroadcastSummary:
@@ -28,6 +29,15 @@ def summary_of(row: Row, pool: Sequence[str]) -> BroadcastSummary:
     :param pool: the names of its connections.
     """
     return BroadcastSummary.model_validate(_summary_fields(row, pool))
+
+
+def listed_of(row: Row, pool: Sequence[str], *, waiting_for: WaitingFor | None) -> ListedBroadcast:
+    """Return a broadcast as a list shows it.
+
+    :param pool: the names of its connections.
+    :param waiting_for: the cause for which it waits.
+    """
+    return ListedBroadcast(**_summary_fields(row, pool), waiting_for=waiting_for)
 
 
 def detail_of(row: Row, pool: Sequence[str], *, skips: dict[str, int], acts: Sequence[Row]) -> BroadcastDetail:
@@ -54,15 +64,11 @@ def detail_of(row: Row, pool: Sequence[str], *, skips: dict[str, int], acts: Seq
     )
 
 
-def progress_of(row: Row, *, skips: dict[str, int], now: float) -> BroadcastProgress:
+def progress_of(row: Row, *, skips: dict[str, int], outlook: Outlook) -> BroadcastProgress:
     """Return the progress of a broadcast.
 
     :param skips: the number of skipped messages, by reason.
-    :param now: the present time (UNIX seconds, UTC).
     """
-    rate = present_rate(row, now)
-    left = sum(row[status.value] for status in OPEN_MESSAGES)
-    ends = row["status"] == BroadcastStatus.PROCESSING and row["prepared"] and rate > 0
     return BroadcastProgress(
         job_id=row["job_id"],
         status=row["status"],
@@ -73,27 +79,27 @@ def progress_of(row: Row, *, skips: dict[str, int], now: float) -> BroadcastProg
         skipped_by=skips,
         scheduled_at=as_utc(row["scheduled_at"]),
         progress=_progress(row),
-        rate=round(rate, 2),
-        eta=as_utc(now + left / rate) if ends else None,
+        waiting_for=outlook.waiting_for,
+        rate=round(outlook.rate, 2),
+        eta=as_utc(outlook.ends_at),
     )
 
 
-def present_rate(row: Row, now: float) -> float:
-    """Return the messages sent per second since the earlier of the two rate marks."""
-    if row["status"] != BroadcastStatus.PROCESSING or row["mark_at"] is None or now - row["mark_at"] > STALE_SECONDS:
-        return 0.0
-    earlier = row["earlier_mark_at"] is not None
-    since = row["earlier_mark_at"] if earlier else row["mark_at"]
-    sent = row["sent"] - (row["earlier_mark_sent"] if earlier else 0)
-    return float(max(0, sent) / max(now - since, 1.0))
-
-
-def connection_view(row: Row, settings: dict[str, Any], *, default: bool, problem: str | None) -> ConnectionView:
+def connection_view(
+    row: Row,
+    settings: dict[str, Any],
+    *,
+    default: bool,
+    problem: str | None,
+    waiting_for: WaitingFor | None,
+    use: ConnectionUse,
+) -> ConnectionView:
     """Return a connection as it is shown.
 
     :param settings: its settings without secrets.
     :param default: whether it is the default connection.
     :param problem: what is wrong with it beside its state.
+    :param waiting_for: why its messages wait.
     """
     limits = Limits.model_validate_json(row["limits"])
     return ConnectionView(
@@ -106,22 +112,26 @@ def connection_view(row: Row, settings: dict[str, Any], *, default: bool, proble
         state_reason=row["state_reason"],
         state_since=as_utc(row["state_since"]),
         problem=problem,
+        waiting_for=waiting_for,
+        use=use,
     )
 
 
 def message_view(
-    row: Row, *, job_id: str, connections: Mapping[int, str], rows: Mapping[int, int] | None = None
+    row: Row,
+    *,
+    job_id: str,
+    connections: Mapping[int, str],
+    waiting_for: WaitingFor | None,
 ) -> MessageView:
     """Return a message as it is shown.
 
     :param job_id: the id of its broadcast.
     :param connections: the names of connections by their ids.
-    :param rows: the rows of the file by position in the audience, where they are known.
+    :param waiting_for: why it is not sent yet.
     """
-    position = position_of(row["id"])
     return MessageView(
-        message_id=f"{job_id}-{position}",
-        row=(rows or {}).get(position),
+        message_id=f"{job_id}-{position_of(row['id'])}",
         number=row["number"] or row["raw"] or "",
         name=row["name"],
         status=row["status"],
@@ -135,6 +145,7 @@ def message_view(
         sent_at=as_utc(row["sent_at"]),
         delivered_at=as_utc(row["delivered_at"]),
         read_at=as_utc(row["read_at"]),
+        waiting_for=waiting_for,
     )
 
 

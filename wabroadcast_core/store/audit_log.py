@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, or_, select
 
 from wabroadcast_core.store.tables import acts
 
@@ -30,3 +30,28 @@ def actions_on(conn: Connection, broadcast_id: int) -> Sequence[RowMapping]:
     """Return the actions on a broadcast, oldest first."""
     statement = select(acts).where(acts.c.broadcast_id == broadcast_id).order_by(acts.c.id)
     return conn.execute(statement).mappings().all()
+
+
+def last_pause_of_broadcast(conn: Connection, broadcast_id: int, *, reason: str | None) -> RowMapping | None:
+    """Return the action that paused a broadcast as a whole for this reason; None if it is not recorded."""
+    is_its = func.coalesce(acts.c.detail, "") == (reason or "")
+    return _last_pause(conn, acts.c.broadcast_id == broadcast_id, is_its)
+
+
+def pauses_of_parts(conn: Connection, broadcast_id: int) -> dict[str, str]:
+    """Return who paused batches and messages of a broadcast last, by part: ``batch 2``, ``message 17``; latest last."""
+    any_part = or_(acts.c.detail.startswith("batch "), acts.c.detail.startswith("message "))
+    statement = select(acts.c.detail, func.max(acts.c.id)).where(acts.c.broadcast_id == broadcast_id, any_part)
+    last = statement.where(acts.c.act == "pause").group_by(acts.c.detail).subquery()
+    found = select(acts.c.detail, acts.c.actor).join(last, acts.c.id == last.c[1]).order_by(acts.c.id)
+    return {detail: actor for detail, actor in conn.execute(found) if detail is not None}
+
+
+def last_pause_of_connection(conn: Connection, connection_id: int) -> RowMapping | None:
+    """Return the last action that paused a connection."""
+    return _last_pause(conn, acts.c.connection_id == connection_id)
+
+
+def _last_pause(conn: Connection, *conditions: ColumnElement[bool]) -> RowMapping | None:
+    statement = select(acts).where(acts.c.act == "pause", *conditions).order_by(acts.c.id.desc()).limit(1)
+    return conn.execute(statement).mappings().first()

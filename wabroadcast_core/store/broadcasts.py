@@ -266,6 +266,22 @@ def active_broadcasts(conn: Connection, connection_id: int) -> list[Row[Any]]:
     return list(conn.execute(_CANDIDATES, {"connection_id": connection_id}))
 
 
+# Find the broadcasts with open messages for a connection, in the order in which they are served.
+# Input: :connection_id, :limit. Output: rows of broadcasts.
+_OPEN_BROADCASTS = text(
+    """
+    SELECT b.* FROM broadcasts AS b JOIN broadcast_connections AS pool ON pool.broadcast_id = b.id
+    WHERE pool.connection_id = :connection_id AND b.status = 'processing' AND b.queued + b.retry + b.processing > 0
+    ORDER BY b.rank DESC, b.served_at, b.id LIMIT :limit
+    """
+)
+
+
+def open_broadcasts(conn: Connection, connection_id: int, *, limit: int) -> Sequence[RowMapping]:
+    """Return rows of broadcasts with open messages that a connection may send, in the order in which it serves them."""
+    return conn.execute(_OPEN_BROADCASTS, {"connection_id": connection_id, "limit": limit}).mappings().all()
+
+
 _RELEASE = text(
     """
     UPDATE broadcasts SET released_batch = :batch, next_release_at = :next_release_at WHERE id = :id

@@ -177,6 +177,20 @@ def next_retry_at(conn: Connection, broadcast_id: int, *, route: int) -> float |
     return conn.execute(_NEXT_RETRY, {"broadcast_id": broadcast_id, "route": route}).scalar()
 
 
+_FIRST_RETRY = text(
+    """
+    SELECT due_at, reason FROM messages WHERE broadcast_id = :broadcast_id AND status = 'retry' AND route = :route
+    ORDER BY due_at LIMIT 1
+    """
+)
+
+
+def first_retry(conn: Connection, broadcast_id: int, *, routes: Sequence[int]) -> tuple[float, str | None] | None:
+    """Return when the next message in retry of these routes is due, and the reason for which it waits."""
+    found = [conn.execute(_FIRST_RETRY, {"broadcast_id": broadcast_id, "route": route}).first() for route in routes]
+    return min(((row.due_at, row.reason) for row in found if row is not None), key=lambda one: one[0], default=None)
+
+
 # --- settle the claims of a dead worker ------------------------------------------------------------------------
 
 _SETTLED_COLUMNS = json_columns(id="BIGINT", status="TEXT", reason="TEXT", due_at="DOUBLE PRECISION")

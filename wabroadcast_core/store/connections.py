@@ -12,6 +12,8 @@ from wabroadcast_core.store.tables import acts, broadcast_connections, broadcast
 
 DEFAULT_ACT = "default"  # in the audit log: the choice of the default connection
 
+RECEIPT_SECONDS = 5.0  # between two notes of a receipt: receipts of many messages must not all write this row
+
 
 def find_connection(conn: Connection, name: str) -> RowMapping | None:
     """Return the row of a connection by its name, or None."""
@@ -106,6 +108,15 @@ def save_connection(
     statement = update(connections).where(connections.c.id == present["id"])
     conn.execute(statement.values(**values, revision=connections.c.revision + 1))
     return False
+
+
+def note_receipt(conn: Connection, key: int, *, now: float) -> None:
+    """Record that a receipt of a connection was processed now, unless one was a moment ago."""
+    statement = update(connections).where(
+        connections.c.id == key,
+        connections.c.last_receipt_at.is_(None) | (connections.c.last_receipt_at < now - RECEIPT_SECONDS),
+    )
+    conn.execute(statement.values(last_receipt_at=now))
 
 
 def delete_connection(conn: Connection, key: int) -> None:

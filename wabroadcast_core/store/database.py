@@ -71,14 +71,15 @@ class Database:
             yield conn
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, lock_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[Connection]:
         """Open a write transaction, which is committed at the end.
 
+        :param lock_seconds: how long to wait while another process writes; of SQLite only.
         :raises UnavailableError: the store cannot be reached.
         :raises InputError: a text contains a character that the database cannot store.
         """
         with _translated_errors(), self.db_engine.connect() as plain:
-            conn = plain.execution_options(wab_write=True)
+            conn = plain.execution_options(wab_write=True, wab_lock_seconds=lock_seconds)
             with conn.begin():
                 yield conn
 
@@ -218,7 +219,7 @@ def _begin_sqlite(conn: Connection) -> None:
         conn.exec_driver_sql("BEGIN")
         return
     driver: Any = conn.connection.driver_connection
-    ends_at = time.monotonic() + LOCK_WAIT_SECONDS
+    ends_at = time.monotonic() + conn.get_execution_options()["wab_lock_seconds"]
     driver.execute(f"PRAGMA {_busy_timeout(0)}")
     try:
         while _is_locked(conn.dialect.loaded_dbapi, driver) and time.monotonic() < ends_at:

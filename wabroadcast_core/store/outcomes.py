@@ -30,6 +30,7 @@ class Outcome:
     provider_id: str | None = None
     sent_at: float | None = None
     due_at: float | None = None
+    waits_as: str | None = None  # the reason of the waiting message, where it is not that of the attempt
 
     @property
     def is_plainly_sent(self) -> bool:
@@ -42,7 +43,7 @@ class Outcome:
             self.key,
             self.status,
             1 if self.used else 0,
-            self.reason,
+            self.waits_as or self.reason,
             self.detail,
             self.connection_id,
             self.provider_id,

@@ -48,12 +48,7 @@ def recent_starts(conn: Connection, connection_id: int, *, since: float, now: fl
 
     :param since: only spans that ended after this time (UNIX seconds, UTC).
     """
-    rows = conn.execute(
-        select(connection_starts.c.ended_at, connection_starts.c.messages).where(
-            connection_starts.c.connection_id == connection_id, connection_starts.c.ended_at > since
-        )
-    )
-    starts: dict[float, int] = {float(ended_at): amount for ended_at, amount in rows}
+    starts = starts_by_span(conn, connection_id, since=since)
     claimed = select(func.count()).select_from(messages).where(messages.c.status == "processing")
     pending = conn.execute(claimed.where(messages.c.connection_id == connection_id)).scalar_one()
     if pending:
@@ -64,3 +59,42 @@ def recent_starts(conn: Connection, connection_id: int, *, since: float, now: fl
 def forget_starts(conn: Connection, *, before: float) -> None:
     """Delete the numbers of spans that ended before this time (UNIX seconds, UTC)."""
     conn.execute(delete(connection_starts).where(connection_starts.c.ended_at < before))
+
+
+def starts_by_span(conn: Connection, connection_id: int, *, since: float) -> dict[float, int]:
+    """Return the number of a connection's recorded starts by the end of their span (UNIX seconds, UTC)."""
+    statement = select(connection_starts.c.ended_at, connection_starts.c.messages).where(
+        connection_starts.c.connection_id == connection_id, connection_starts.c.ended_at > since
+    )
+    return {float(ended_at): amount for ended_at, amount in conn.execute(statement)}
+
+
+_BY_PERIOD = text(
+    """
+    SELECT (ended_at + :seconds - 1) / :seconds * :seconds AS period, sum(messages) AS messages FROM connection_starts
+    WHERE connection_id = :connection_id AND ended_at > :since GROUP BY period
+    """
+)
+
+
+def starts_by_period(conn: Connection, connection_id: int, *, since: float, seconds: int) -> dict[float, int]:
+    """Return the number of a connection's recorded starts by the end of their period (UNIX seconds, UTC).
+
+    :param seconds: the length of a period.
+    """
+    rows = conn.execute(_BY_PERIOD, {"connection_id": connection_id, "since": int(since), "seconds": seconds})
+    return {float(row.period): int(row.messages) for row in rows}
+
+
+def count_starts(conn: Connection, connection_id: int, *, since: float) -> int:
+    """Return the number of a connection's recorded starts since a time (UNIX seconds, UTC), rounded to spans."""
+    total = select(func.coalesce(func.sum(connection_starts.c.messages), 0)).where(
+        connection_starts.c.connection_id == connection_id, connection_starts.c.ended_at > since
+    )
+    return int(conn.execute(total).scalar_one())
+
+
+def last_span(conn: Connection, connection_id: int) -> float | None:
+    """Return the end of the last span in which a connection started a message; None if it never did."""
+    last = select(func.max(connection_starts.c.ended_at)).where(connection_starts.c.connection_id == connection_id)
+    return conn.execute(last).scalar()

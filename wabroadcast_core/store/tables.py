@@ -52,6 +52,7 @@ connections = Table(
     Column("state_since", Double, nullable=False),
     Column("revision", Integer, nullable=False, server_default=text("1")),  # grows each time the connection is saved
     Column("created_at", Double, nullable=False),
+    Column("last_receipt_at", Double),  # noted every few seconds at most
 )
 
 broadcasts = Table(

@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from wabroadcast_core.store.tables import messages, workers
 
@@ -46,3 +46,13 @@ def claiming_workers(conn: Connection) -> Sequence[int]:
     holding = select(messages.c.worker_id).where(messages.c.status == "processing").distinct()
     statement = select(workers.c.id).where(workers.c.ended_at.is_(None) | workers.c.id.in_(holding))
     return conn.execute(statement).scalars().all()
+
+
+def open_workers(conn: Connection) -> Sequence[int]:
+    """Return the ids of workers that have not ended; of some the process may be dead."""
+    return conn.execute(select(workers.c.id).where(workers.c.ended_at.is_(None))).scalars().all()
+
+
+def last_end(conn: Connection) -> float | None:
+    """Return when the last worker ended (UNIX seconds, UTC); None if none has."""
+    return conn.execute(select(func.max(workers.c.ended_at))).scalar()

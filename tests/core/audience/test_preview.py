@@ -136,6 +136,7 @@ def test_a_preview_reports_when_the_broadcast_would_end(broadcaster: Broadcaster
     preview = broadcaster.preview(_draft(scheduledAt="2030-12-01T08:00:00+07:00"), _people())
 
     assert preview.finishes_at is not None
+    assert preview.starts_at is not None
     assert preview.starts_at.isoformat() == "2030-12-01T01:00:00+00:00"
     assert 0 < (preview.finishes_at - preview.starts_at).total_seconds() < 5
 

@@ -7,7 +7,7 @@ import pytest
 from tests.core.fakes import FakeClock, FakeLedger, FakeRecorder
 from tests.core.rows import START, claimed, number_of
 from tests.core.simulated import simulated
-from wabroadcast_core.delivery.new_contacts import REASON, NewContactGate
+from wabroadcast_core.delivery.new_contacts import NewContactGate
 from wabroadcast_core.errors import UnavailableError
 
 MESSAGES = [claimed(0), claimed(1), claimed(2)]
@@ -43,8 +43,8 @@ async def test_a_closed_connection_sends_only_to_contacts_that_it_reached_before
 
     assert await gate.gate.hold_back(1, MESSAGES) == [MESSAGES[1]]
     assert [(outcome.key, outcome.status, outcome.reason) for outcome in gate.recorder.outcomes] == [
-        (MESSAGES[0].key, "retry", REASON),
-        (MESSAGES[2].key, "retry", REASON),
+        (MESSAGES[0].key, "retry", "new_contacts_closed"),
+        (MESSAGES[2].key, "retry", "new_contacts_closed"),
     ]
     assert {outcome.due_at for outcome in gate.recorder.outcomes} == {START + 90}
     assert not any(outcome.used for outcome in gate.recorder.outcomes)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import HUMAN_PACE, Limits
-from wabroadcast_core.pacing.forecast import forecast
+from wabroadcast_core.pacing.forecast import Capacity, forecast
 
 MIDNIGHT = 1_800_000_000 - 1_800_000_000 % 86_400 - 7 * 3_600  # in Jakarta
 HOUR, DAY = 3_600.0, 86_400.0
@@ -16,8 +16,9 @@ def _forecast(amount: int, *limits: dict[str, Any] | Limits, at: float = MIDNIGH
     """Return the forecast as seconds from the start."""
     draft = BroadcastDraft.model_validate({"name": "x", "message": {"type": "text", "text": "x"}, **fields})
     parsed = [each if isinstance(each, Limits) else Limits.model_validate(each) for each in limits]
-    ends = forecast(amount, parsed, draft, start=at, default_zone="Asia/Jakarta")
-    return None if ends is None else ends - at
+    pool = [Capacity(each) for each in parsed]
+    ends_at = forecast(amount, pool, draft, start=at, default_zone="Asia/Jakarta").ends_at
+    return None if ends_at is None else ends_at - at
 
 
 TEN = {"rate": {"messages": 10, "perSeconds": 1}}
@@ -42,6 +43,17 @@ TEN = {"rate": {"messages": 10, "perSeconds": 1}}
             id="window",
         ),
         pytest.param(0, [TEN], {}, 0, id="no-message"),
+        pytest.param(
+            1_000_000,
+            [TEN],
+            {"batching": {"size": 1, "intervalSeconds": 1}},
+            1_000_000,
+            id="more-batches-than-are-counted",
+        ),
+        pytest.param(25, [{"quotas": [{"messages": 10, "perSeconds": HOUR}]}], {}, 2 * HOUR, id="quota-without-a-rate"),
+        pytest.param(
+            1_000_000, [{**TEN, "quotas": [{"messages": 60, "perSeconds": 60}]}], {}, 1_000_000, id="short-quota"
+        ),
     ],
 )
 def test_the_forecast_follows_from_the_limits(

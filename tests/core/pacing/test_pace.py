@@ -91,7 +91,7 @@ class Limiter:
     slots: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        clock, source = "redis.call('TIME')", pace_module._SCRIPT
+        clock, source = "redis.call('TIME')", pace_module.SCRIPT
         assert source.count(clock) == 1
         self.clock = SimulatedClock()
         self.pace = Pace(self.client, Keys("pace-test"), self.clock)

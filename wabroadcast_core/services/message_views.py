@@ -1,0 +1,45 @@
+"""Messages of one broadcast as they are shown, each with the cause for which it waits."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, RowMapping
+
+from wabroadcast_core.audience.source_rows import find_rows
+from wabroadcast_core.context import Context
+from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.models.message import MessageView
+from wabroadcast_core.services.views import message_view
+from wabroadcast_core.store.connections import connection_names
+from wabroadcast_core.store.messages import position_of
+from wabroadcast_core.waiting.causes import WaitingCauses
+
+
+def message_views(
+    context: Context, conn: Connection, broadcast: RowMapping, rows: Iterable[RowMapping]
+) -> list[MessageView]:
+    """Return messages as they are shown.
+
+    :param broadcast: the row of their broadcast.
+    :param rows: of the table ``messages``.
+    """
+    names, causes = connection_names(conn), WaitingCauses(context, conn)
+    return [
+        message_view(row, job_id=broadcast["job_id"], connections=names, waiting_for=causes.of_message(broadcast, row))
+        for row in rows
+    ]
+
+
+def with_file_rows(
+    context: Context, broadcast: RowMapping, views: Sequence[MessageView], messages: Sequence[RowMapping]
+) -> list[MessageView]:
+    """Return messages with the rows of the audience's file that they come from, where these are known.
+
+    :param broadcast: the row of their broadcast.
+    :param messages: the rows of the messages, in the order of the views.
+    """
+    draft = BroadcastDraft.model_validate_json(broadcast["draft"])
+    positions = [position_of(message["id"]) for message in messages]
+    rows = find_rows(context, draft.source or {}, set(positions))
+    return [
+        view.model_copy(update={"row": rows.get(position)}) for view, position in zip(views, positions, strict=True)
+    ]

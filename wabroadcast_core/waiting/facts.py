@@ -1,0 +1,153 @@
+"""What causes follow from, read once for one request: connections with their limiters, drafts, the state of Redis."""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum, auto
+from typing import Any, Final
+
+import redis
+from sqlalchemy import Connection, RowMapping
+
+from wabroadcast_core.context import Context
+from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.models.connection import Limits
+from wabroadcast_core.models.waiting import NoWorker, RedisDown, StoreDown
+from wabroadcast_core.pacing.pace import BUCKETS, STRETCH
+from wabroadcast_core.pacing.pace_look import PaceLook, PaceState, UsedSlots, use_from_starts
+from wabroadcast_core.snapshots import ConnectionSnapshot, WarmUpDay
+from wabroadcast_core.store import audit_log
+from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import connections as connection_store
+from wabroadcast_core.store import starts as start_store
+from wabroadcast_core.waiting.installation import missing_worker, pairing_fault, redis_fault, refused_write
+from wabroadcast_core.waiting.limits import ConnectionFacts
+
+Row = Mapping[Any, Any]
+MOST_BROADCASTS = 50  # of one connection that are looked at: those that it serves first
+
+
+class Unread(Enum):
+    """The value of a fact that was not read yet: None is a fact too."""
+
+    UNREAD = auto()
+
+
+UNREAD: Final = Unread.UNREAD
+
+
+class Facts:
+    """The facts of one request. Each is read when it is needed, once.
+
+    :param conn: a read transaction.
+    """
+
+    def __init__(self, context: Context, conn: Connection) -> None:
+        self.context = context
+        self.conn = conn
+        self.redis_fault: RedisDown | None = pairing_fault(context)
+        self._look = PaceLook(context.redis, context.keys)
+        self._drafts: dict[int, BroadcastDraft] = {}
+        self._broadcasts: dict[int, Sequence[RowMapping]] = {}
+        self._connections: dict[int, ConnectionFacts] = {}
+        self._missing_worker: NoWorker | RedisDown | Unread | None = UNREAD
+        self._refused_write: RedisDown | StoreDown | Unread | None = UNREAD
+        self._quiet: dict[int, bool] = {}
+        self._pauses: dict[int, dict[str, str]] = {}
+        self._pools: dict[tuple[str, ...], list[ConnectionFacts]] = {}
+        self._inactive: list[int] | None = None
+
+    def draft(self, broadcast: Row) -> BroadcastDraft:
+        """Return the draft of a broadcast."""
+        key = broadcast["id"]
+        if key not in self._drafts:
+            self._drafts[key] = BroadcastDraft.model_validate_json(broadcast["draft"])
+        return self._drafts[key]
+
+    def broadcasts_on(self, connection_id: int) -> Sequence[RowMapping]:
+        """Return the broadcasts with open messages that a connection may send, in the order in which it serves them."""
+        if connection_id not in self._broadcasts:
+            self._broadcasts[connection_id] = broadcast_store.open_broadcasts(
+                self.conn, connection_id, limit=MOST_BROADCASTS
+            )
+        return self._broadcasts[connection_id]
+
+    def pool(self, broadcast: Row) -> list[ConnectionFacts]:
+        """Return the connections of a broadcast."""
+        return self.pool_of(self.draft(broadcast))
+
+    def pool_of(self, draft: BroadcastDraft) -> list[ConnectionFacts]:
+        """Return the connections that a draft names."""
+        names = tuple(draft.pool)
+        if names not in self._pools:
+            rows = connection_store.find_connections(self.conn, names)
+            self._pools[names] = [self.connection(row) for row in sorted(rows, key=lambda row: row["id"])]
+        return self._pools[names]
+
+    def connection(self, row: RowMapping) -> ConnectionFacts:
+        """Return the facts of a connection."""
+        key = row["id"]
+        if key not in self._connections:
+            limits = ConnectionSnapshot.of(row, now=self.context.clock.now()).limits
+            pace = self._pace_of(key, limits)
+            self._connections[key] = ConnectionFacts(row, limits, WarmUpDay.of(row, now=pace.now), pace)
+        return self._connections[key]
+
+    def pauses_of_parts(self, broadcast: Row) -> dict[str, str]:
+        """Return who paused batches and messages of a broadcast, by part."""
+        key = broadcast["id"]
+        if key not in self._pauses:
+            self._pauses[key] = audit_log.pauses_of_parts(self.conn, key)
+        return self._pauses[key]
+
+    def routes(self, broadcast: Row, connection_id: int) -> list[int]:
+        """Return the routes whose messages a connection may claim, as :class:`Claims` does."""
+        if len(self.draft(broadcast).pool) == 1:
+            return [0]
+        if self._inactive is None:
+            self._inactive = connection_store.inactive_keys(self.conn)
+        return [connection_id, 0, *(key for key in self._inactive if key != connection_id)]
+
+    def missing_worker(self, pace: PaceState) -> NoWorker | RedisDown | None:
+        """Return that no worker is alive, if none is."""
+        if self._missing_worker is UNREAD:
+            try:
+                steady = pace.now - pace.jump
+                self._missing_worker = missing_worker(self.context, self.conn, steady=steady, jump=pace.jump)
+            except redis.RedisError as error:
+                self._missing_worker = self.redis_fault = redis_fault(error)
+        return self._missing_worker
+
+    def is_quiet(self, connection: ConnectionFacts) -> bool:
+        """Return whether no start of a connection was recorded in the present span of time."""
+        key = connection.row["id"]
+        if key not in self._quiet:
+            last = start_store.last_span(self.conn, key)
+            self._quiet[key] = last is None or last <= connection.pace.now
+        return self._quiet[key]
+
+    def refused_write(self) -> RedisDown | StoreDown | None:
+        """Return which of Redis and the store refuses writes, by a write to both."""
+        if self._refused_write is UNREAD:
+            self._refused_write = refused_write(self.context)
+        return self._refused_write
+
+    def _pace_of(self, connection_id: int, limits: Limits) -> PaceState:
+        """Return the state of a limiter; where it is away or knows nothing, what the store knows."""
+        now = self.context.clock.now()
+        state = PaceState(now=now, jump=0.0, next_at=None, cool_until=0.0, factor=1.0)
+        if self.redis_fault is None:
+            own = [row["id"] for row in self.broadcasts_on(connection_id) if self.draft(row).rate is not None]
+            try:
+                state = self._look.look(connection_id, limits, broadcasts=own)
+            except redis.RedisError as error:
+                self.redis_fault = redis_fault(error)
+        if state.next_at is not None:
+            return state
+        return state.with_uses(self._stored_uses(connection_id, limits, now=state.now))
+
+    def _stored_uses(self, connection_id: int, limits: Limits, *, now: float) -> list[UsedSlots]:
+        uses = []
+        for quota in limits.quotas:
+            since, seconds = now - STRETCH * quota.per_seconds, max(1, int(quota.per_seconds / BUCKETS))
+            starts = start_store.starts_by_period(self.conn, connection_id, since=since, seconds=seconds)
+            uses.append(use_from_starts(quota, starts, now=now))
+        return uses

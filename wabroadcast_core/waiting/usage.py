@@ -1,0 +1,84 @@
+"""What is used of a connection's limits now."""
+
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+from wabroadcast_core.models.base import as_utc
+from wabroadcast_core.models.connection import ConnectionUse, Limits, QuotaUse, RateUse, WarmUpUse
+from wabroadcast_core.models.pacing import Quota
+from wabroadcast_core.pacing.pace_look import UsedSlots
+from wabroadcast_core.snapshots import DAY
+from wabroadcast_core.store import starts as start_store
+from wabroadcast_core.store.starts import START_SPAN
+from wabroadcast_core.waiting.facts import Facts
+from wabroadcast_core.waiting.limits import ConnectionFacts, free_at
+
+
+def use_of(facts: Facts, connection: ConnectionFacts) -> ConnectionUse:
+    """Return what is used of a connection's limits."""
+    pace = connection.pace
+    midnight = _midnight(pace.now, facts.context.settings.timezone)
+    return ConnectionUse(
+        today=start_store.count_starts(facts.conn, connection.row["id"], since=midnight),
+        rate=_use_of_rate(facts, connection),
+        quotas=_uses_of_quotas(connection),
+        warm_up=_use_of_warm_up(connection),
+        factor=None if facts.redis_fault else round(pace.factor, 3),
+        cool_down_until=_if_later(pace.cool_until, pace.now),
+        last_receipt_at=as_utc(connection.row["last_receipt_at"]),
+    )
+
+
+def _use_of_rate(facts: Facts, connection: ConnectionFacts) -> RateUse | None:
+    rate, pace = connection.limits.rate, connection.pace
+    if rate is None:
+        return None
+    since = (pace.now - max(rate.per_seconds, START_SPAN)) // START_SPAN * START_SPAN
+    starts = start_store.count_starts(facts.conn, connection.row["id"], since=since)
+    return RateUse(
+        used=round(starts * rate.per_seconds / (pace.now - since), 2),
+        limit=rate.messages,
+        per_seconds=rate.per_seconds,
+        free_at=_if_later(pace.next_at or 0.0, pace.now),
+    )
+
+
+def _uses_of_quotas(connection: ConnectionFacts) -> list[QuotaUse]:
+    """Return the use of the quotas as they are set: the warm-up may have taken the place of one among the limits."""
+    pace, quotas = connection.pace, Limits.model_validate_json(connection.row["limits"]).quotas
+    uses = [UsedSlots(quota, _frees(connection, quota.per_seconds)) for quota in quotas]
+    return [
+        QuotaUse(
+            used=use.used(pace.now),
+            limit=use.quota.messages,
+            per_seconds=use.quota.per_seconds,
+            free_at=_if_later(use.free_at(pace.now), pace.now),
+        )
+        for use in uses
+    ]
+
+
+def _use_of_warm_up(connection: ConnectionFacts) -> WarmUpUse | None:
+    day, pace = connection.warm_up, connection.pace
+    if day is None:
+        return None
+    use = UsedSlots(Quota(messages=day.limit, per_seconds=DAY), _frees(connection, DAY))
+    return WarmUpUse(
+        day=day.day,
+        used=use.used(pace.now),
+        limit=day.limit,
+        free_at=_if_later(free_at(connection, use), pace.now),
+    )
+
+
+def _frees(connection: ConnectionFacts, seconds: float) -> tuple[tuple[float, int], ...]:
+    return next((tuple(use.frees) for use in connection.pace.uses if use.quota.per_seconds == seconds), ())
+
+
+def _if_later(at: float, now: float) -> datetime | None:
+    return as_utc(at) if at > now else None
+
+
+def _midnight(now: float, zone: str) -> float:
+    today = datetime.fromtimestamp(now, ZoneInfo(zone)).date()
+    return datetime.combine(today, time(), ZoneInfo(zone)).timestamp()
