@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.dealing import deal
@@ -18,9 +19,12 @@ from wabroadcast_core.testing import senders as null_plugin
 from wabroadcast_core.testing.gateway import Gateway
 from wabroadcast_core.worker import Worker
 
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine makes any example slow
+hypothesis.settings.load_profile("untimed")
+
 QUICK = {"heartbeat_seconds": 0.3, "lease_seconds": 1.5, "recover_seconds": 1.0, "stop_seconds": 5.0}
-SHARED_SERVER = "server"
-SLOW_FIXTURES = {"worker", SHARED_SERVER, "serve", "served", "command"}  # they start a worker or programs
+SHARED_SERVERS = {"server", "served"}
+SLOW_FIXTURES = {"worker", *SHARED_SERVERS, "serve", "command"}  # they start a worker or programs
 
 
 @pytest.hookimpl(wrapper=True)
@@ -44,7 +48,7 @@ def _mark_slow(item: pytest.Item) -> None:
 
 def _is_long(item: pytest.Item) -> bool:
     """Return whether a test waits for processes of its own: those of a module that share a server stay together."""
-    return item.get_closest_marker("slow") is not None and SHARED_SERVER not in getattr(item, "fixturenames", ())
+    return item.get_closest_marker("slow") is not None and SHARED_SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")

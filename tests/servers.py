@@ -126,11 +126,19 @@ class MariaServer:
             shutil.chown(self._directory, self._user)
         data = ("--no-defaults", f"--datadir={self._directory / 'data'}")
         install = ["mariadb-install-db", *data, "--auth-root-authentication-method=normal", "--skip-test-db"]
-        subprocess.run(install, check=True, user=self._user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        own_files = {**os.environ, "TMPDIR": str(self._directory)}  # its user may not be let into that of the tests
+        subprocess.run(
+            install,
+            check=True,
+            user=self._user,
+            env=own_files,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         quick = ("--skip-log-bin", "--sync-frm=0", "--innodb-flush-method=nosync", "--innodb-file-per-table=0")
         serve = [str(self.PROGRAM), *data, f"--socket={self._directory / 'socket'}", "--skip-networking", *quick]
         with (self._directory / "log").open("wb") as log:
-            self._process = subprocess.Popen(serve, user=self._user, stdout=log, stderr=log)
+            self._process = subprocess.Popen(serve, user=self._user, env=own_files, stdout=log, stderr=log)
         wait_for(self._answers, what="MariaDB's start")
 
     def stop(self) -> None:

@@ -6,14 +6,15 @@ from pathlib import Path
 import rich_click as click
 
 from host_litestar.cli.server import data_dir_option, read_settings
-from wabroadcast_core.opening import open_store
-from wabroadcast_core.store import retention as retention_store
 
 
 @click.command()
 @data_dir_option
 def data(data_dir: Path | None) -> None:
     """Show what is kept of what was handed in, how much, and until when. Needs no server; reads the store."""
+    from wabroadcast_core.opening import open_store
+    from wabroadcast_core.store import retention as retention_store
+
     settings = read_settings(data_dir=data_dir)
     database = open_store(settings, None)
     try:

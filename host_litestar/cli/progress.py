@@ -70,13 +70,15 @@ def describe_progress(progress: "BroadcastProgress") -> str:
     """Return counts, the rate, the time of the start or the time left, and why messages wait, as one line."""
     counts = progress.counts.model_dump()
     parts = [f"{counts[name]} {name}" for name in _SHOWN if counts[name]] or [_describe_nothing(progress)]
-    if progress.status == BroadcastStatus.SCHEDULED and progress.scheduled_at is not None:
-        parts.append(f"starts {describe_time(progress.scheduled_at)}")
+    starts_at = progress.scheduled_at if progress.status == BroadcastStatus.SCHEDULED else None
+    if starts_at is not None:
+        parts.append(f"starts {describe_time(starts_at)}")
     if progress.rate:
         parts.append(f"{progress.rate:.3g}/s")
     if progress.eta is not None:
         parts.append(f"{describe_seconds((progress.eta - datetime.now(UTC)).total_seconds())} left")
-    if (waits := describe_waiting(_as_json(progress.waiting_for))) is not None:
+    waits = describe_waiting(_as_json(progress.waiting_for))
+    if waits is not None and starts_at is None:
         parts.append(f"waiting: {waits}")
     return ", ".join(parts)
 

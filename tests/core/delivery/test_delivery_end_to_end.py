@@ -54,7 +54,7 @@ def test_a_connection_makes_no_requests_to_redis_until_a_distant_slot(broadcaste
         {"name": "Promo", "connection": "slow", "message": {"type": "text", "text": "Halo"}},
         [{"number": "08120000001"}, {"number": "08120000002"}],
     )
-    wait_for(lambda: broadcaster.status(job.job_id).status == "completed", what="completion")
+    wait_for(lambda: broadcaster.status(job.job_id).status == "completed", every=0.5, what="completion")
 
     requests = broadcaster.context.redis.info("commandstats")["cmdstat_evalsha"]["calls"] - before
     assert requests < 150  # a heartbeat three times a second, and a few for two turns

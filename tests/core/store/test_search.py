@@ -101,7 +101,7 @@ def test_the_migration_folds_the_names_that_are_there(tmp_path: Path) -> None:
     config.set_main_option("path_separator", "os")
     with database.write() as conn:
         config.attributes["connection"] = conn
-        command.upgrade(config, "0007-1")
+        command.upgrade(config, "0005")
     names = ["Иван", "BUDI", None, *["É"] * 6_000]
     with sqlite3.connect(tmp_path / "old.db") as driver:
         driver.executemany(

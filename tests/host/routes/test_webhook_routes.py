@@ -119,7 +119,7 @@ def test_a_stranger_does_not_learn_why_no_call_can_be_taken(idle_api: Any, monke
     def fail(*_: Any) -> Any:
         raise UnavailableError("the store cannot be reached: db.internal:5432")
 
-    monkeypatch.setattr(idle_api.app.plugins.get(WABroadcastPlugin).broadcaster.webhooks, "take", fail)
+    monkeypatch.setattr(idle_api.app.plugins.get(WABroadcastPlugin).broadcaster.webhooks, "find", fail)
 
     answer = idle_api.post("/webhooks/main", content=b"{}")
 
