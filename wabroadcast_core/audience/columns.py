@@ -92,7 +92,8 @@ class Columns:
 
         :raises NumberError: both do not fit, or the file is a list of another country and the row does not say which.
         """
-        if self.foreign is not None and number and not states_country(number):
+        is_told = self.numbers.says_country(cells) or states_country(number)
+        if self.foreign is not None and number and not is_told:
             self.foreign.refuse(number)
         return self.numbers.complete(number, cells)
 
@@ -206,11 +207,16 @@ def find_columns(
         names,
         variables,
         more_numbers=tuple(more),
-        foreign=find_foreign(map(numbers.choose, body), region=region) if code is None else None,
+        foreign=find_foreign(_untold_numbers(numbers, body), region=region),
         consent=consent,
         consent_notes=tuple(filter(None, notes)),
         own=_find_own(headers, (numbers.first, *names), variables),
     )
+
+
+def _untold_numbers(numbers: NumberColumns, body: Iterable[Cells]) -> Iterator[str]:
+    """Yield the numbers of the rows whose country no other column says."""
+    return (numbers.choose(cells) for cells in body if not numbers.says_country(cells))
 
 
 def _body(rows: Sequence[Cells], header_row: int | None, width: int) -> list[Cells]:

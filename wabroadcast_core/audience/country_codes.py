@@ -1,15 +1,16 @@
-"""Country codes in a column of their own: each makes one number with the number of its row."""
+"""Countries in a column of their own: each makes one number with the number of its row."""
 
 import re
 from functools import lru_cache
 
 import phonenumbers
 
+from wabroadcast_core.audience.countries import find_country
 from wabroadcast_core.audience.numbers import TWO_COUNTRIES, parse_number
 from wabroadcast_core.errors import NumberError
 
 OTHER_COUNTRY = "the number does not fit the country code in its row"
-UNKNOWN_CODE = "the country code in its row is not known: write it in digits, such as 62"
+UNKNOWN_CODE = "the country in its row is not known: write its code in digits, such as 62"
 
 _LONGEST_COUNTRY_CODE = 3  # digits
 _DECIMALS = re.compile(r"[.,]0+$")
@@ -20,15 +21,17 @@ _NORTH_AMERICA = "1"  # its countries differ by an area code: 1-868 is Trinidad
 def join_country_code(code: str, number: str, *, region: str) -> str:
     """Return the number of a row whose country code is in a column of its own.
 
-    :param code: as digits, also as ``+62``, or as the two letters of a country; blank if the row does not say it.
+    :param code: as digits, also as ``+62``, or as the letters or the name of a country; blank if the row does not say
+        it.
     :param region: two letters; the country of a number whose row does not say a code.
     :returns: the number in E.164; the text unchanged if the code is blank.
     :raises NumberError: the number is invalid, or does not fit the code.
     """
-    if not any(map(str.isalnum, code)):
+    if not says_country(code):
         return number
     digits, country = _read_code(code)
-    if country is None:
+    names_country = not any(map(str.isdecimal, code))  # as of an address: a number with a plus may be of another one
+    if country is None or (names_country and _INTERNATIONAL.match(number)):
         return _parse_international(number, region=region)
     parsed = _parse_in(country, digits, number)
     if not parsed.startswith(f"+{digits}"):
@@ -36,8 +39,13 @@ def join_country_code(code: str, number: str, *, region: str) -> str:
     return parsed
 
 
+def says_country(code: str) -> bool:
+    """Return whether a cell of a country column is filled."""
+    return any(map(str.isalnum, code))
+
+
 def _parse_international(number: str, *, region: str) -> str:
-    if "+" not in number:
+    if not _INTERNATIONAL.match(number):
         raise NumberError(UNKNOWN_CODE)
     return parse_number(number, region=region)
 
@@ -58,9 +66,8 @@ def _read_code(code: str) -> tuple[str, str | None]:
     text = _DECIMALS.sub("", code.strip())
     digits = "".join(str(int(character)) for character in text if character.isdecimal()).lstrip("0")
     if not digits:
-        country = "".join(filter(str.isalpha, text)).upper()
-        known = phonenumbers.country_code_for_region(country)
-        return str(known), country if known else None
+        country = find_country(text)
+        return str(phonenumbers.country_code_for_region(country or "")), country
     is_american = digits.startswith(_NORTH_AMERICA) and len(digits) == len("1868")
     main = _NORTH_AMERICA if is_american else digits
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(main), (None,))

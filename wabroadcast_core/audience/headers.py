@@ -65,6 +65,8 @@ _CODES = _name_sets(
     "|international code|international dialing code|kode internasional|isd|isd code|idd|idd code|ddi|landesvorwahl"
 )
 _CODES_OF_PHONES = _name_sets("code|prefix|kode|kode negara")
+_COUNTRIES = phrase_set("country|country name|country iso|iso country|negara|nama negara|land|pais|país|pays|paese")
+_COUNTRY_FILLERS = word_set("billing shipping default address alamat customer pelanggan code kode")
 _LOCATIONS = word_set("home rumah work kerja kantor business bisnis office other lain lainnya")
 _CUSTOMER_WORDS = word_set("pelanggan customer client klien member anggota siswa peserta pasien karyawan user pengguna")
 _OTHER_DIGITS = word_set(
@@ -154,6 +156,15 @@ def is_country_code(header: str) -> bool:
     all_words = frozenset(word for word in list_words(header) if not word.isdecimal())
     rest = all_words - _PHONE_WORDS
     return rest in _CODES or (rest in _CODES_OF_PHONES and bool(all_words & _NUMBER_CORES[NumberRank.PHONE]))
+
+
+def is_country(header: str) -> bool:
+    """Return whether a header names a column of countries, as of an address.
+
+    A code, as in ``Billing Country Code``, is of the country of an address too.
+    """
+    found = [word for word in list_words(header) if word not in _COUNTRY_FILLERS]
+    return " ".join(found) in _COUNTRIES
 
 
 def label_headers(header: str) -> list[str]:

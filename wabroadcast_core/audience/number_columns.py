@@ -9,9 +9,10 @@ from operator import itemgetter
 from statistics import median_low
 from typing import TypeAlias
 
-from wabroadcast_core.audience.country_codes import join_country_code
+from wabroadcast_core.audience.country_codes import join_country_code, says_country
 from wabroadcast_core.audience.headers import (
     NumberRank,
+    is_country,
     is_country_code,
     label_headers,
     names_other_digits,
@@ -50,7 +51,7 @@ class NumberColumn:
 class NumberColumns:
     """The column of phone numbers, and the columns that replace it in rows where it has no number.
 
-    :param code: the column with the country codes of the numbers.
+    :param code: the column with the country codes or the countries of the numbers.
     """
 
     def __init__(self, columns: Sequence[NumberColumn], *, region: str, code: int | None = None) -> None:
@@ -64,12 +65,16 @@ class NumberColumns:
         """Return the number of a row with the country code that another column says.
 
         :param number: the result of :meth:`choose`.
-        :returns: the number in E.164; the text unchanged if no column says the code.
-        :raises NumberError: the number is invalid, or does not fit the country code.
+        :returns: the number in E.164; the text unchanged if no column says the country.
+        :raises NumberError: the number is invalid, or does not fit the country.
         """
         if self._code is None or not number:
             return number
         return join_country_code(cells[self._code], number, region=self._region)
+
+    def says_country(self, cells: Cells) -> bool:
+        """Return whether another column says the country of a row's number."""
+        return self._code is not None and says_country(cells[self._code])
 
     def choose(self, cells: Cells) -> str:
         """Return the text of the number in a row that is most likely on WhatsApp, by header and label.
@@ -130,23 +135,26 @@ def find_numbers(
     :param roles: the meanings of columns that are known already, by index.
     :param shares: the result of :meth:`Phones.shares_below`.
     :param flags: the result of :meth:`Phones.flags_below`; such a column is used only where no other one is found.
-    :param code: the column with the country codes of the numbers.
+    :param code: the column with the country codes or the countries of the numbers.
     :returns: None if no column has phone numbers.
     """
     mapped = [index for index in range(len(headers)) if roles.get(index) == "number"]
     if mapped:
         return NumberColumns([NumberColumn(index, rank) for rank, index in enumerate(mapped)], region=region, code=code)
     free = [index for index in range(len(headers)) if index not in roles and index != code]
-    named = _find_by_header(headers, free, shares if code is None else dict.fromkeys(free, 1))
+    has_codes = code is not None and is_country_code(headers[code])  # then a column of numbers is beside it
+    named = _find_by_header(headers, free, dict.fromkeys(free, 1) if has_codes else shares)
     found = [column for column in named if column.column not in flags]
     found = found or _find_by_content(headers, free, shares) or named or _find_contacts(headers, free, shares)
     return NumberColumns(found, region=region, code=code) if found else None
 
 
 def find_country_codes(headers: Sequence[str], roles: Mapping[int, str]) -> int | None:
-    """Return the first column of country codes that no mapping leaves out."""
-    codes = (index for index, header in enumerate(headers) if is_country_code(header))
-    return next((index for index in codes if roles.get(index) not in {"", "number", "name"}), None)
+    """Return the first column of country codes, else of countries, that no mapping leaves out."""
+    free = [index for index in range(len(headers)) if roles.get(index) not in {"", "number", "name"}]
+    codes = (index for index in free if is_country_code(headers[index]))
+    countries = (index for index in free if is_country(headers[index]))
+    return next(chain(codes, countries), None)
 
 
 def _find_by_header(headers: Sequence[str], free: Sequence[int], shares: Mapping[int, float]) -> list[NumberColumn]:

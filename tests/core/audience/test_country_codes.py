@@ -28,6 +28,13 @@ COUNTRIES = sorted(phonenumbers.SUPPORTED_REGIONS)
         ("1-868", "620 1234", "+18686201234"),
         ("65", "+65 9123 4567", "+6591234567"),
         ("Indonesia", "+65 9123 4567", "+6591234567"),
+        ("ID", "0065 9123 4567", "+6591234567"),
+        ("Malaysia", "0123456789", "+60123456789"),
+        ("Amerika Serikat", "6502530000", "+16502530000"),
+        ("USA", "(650) 253-0000", "+16502530000"),
+        ("uk", "07911 123456", "+447911123456"),
+        ("Myanmar", "09 212 3456", "+9592123456"),
+        ("Trinidad and Tobago", "868 620 1234", "+18686201234"),
         ("", "0812", "0812"),
         (" - ", "081234567890", "081234567890"),
     ],
@@ -100,6 +107,32 @@ def test_a_header_names_country_codes(header: str) -> None:
 )
 def test_a_header_names_something_else_than_country_codes(header: str) -> None:
     assert not is_country_code(header)
+
+
+@pytest.mark.parametrize(
+    "header", ["Country", "Negara", "country_iso", "Billing Country", "Default Address Country Code", "Land"]
+)
+def test_a_number_is_read_by_the_country_of_its_row(header: str) -> None:
+    read = _read(
+        [f"Name,{header},Phone", "A,US,6502530000", "B,Indonesia,081234567801", "C,SG,081234567802", "D,,0812"]
+    )
+
+    assert [row.number for row in read] == ["+16502530000", "+6281234567801", "081234567802", "0812"]
+    assert [row.fault is None for row in read] == [True, True, False, True]
+
+
+def test_countries_do_not_make_a_column_of_row_numbers_the_phone_number() -> None:
+    read = _read(["Nomor,Nama,Negara,Kontak", "1,A,Malaysia,+60123456789", "2,B,Indonesia,081234567801"])
+
+    assert [row.number for row in read] == ["+60123456789", "+6281234567801"]
+
+
+def test_a_list_of_another_country_is_found_beside_an_empty_country_column() -> None:
+    numbers = ["3471234501", "3281234502", "3391234503", "3401234504"]
+
+    read = _read(["Nome,Country,Cell", *(f"A,,{number}" for number in numbers), "B,IT,3661234505"])
+
+    assert [row.fault is None for row in read] == [False] * 4 + [True]
 
 
 def test_a_table_with_country_codes_is_read() -> None:
