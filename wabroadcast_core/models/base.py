@@ -1,15 +1,17 @@
 """The base of all models: camelCase outside, snake_case inside, unknown fields refused, times with an offset."""
 
 import math
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from wabroadcast_core.errors import Fault, InvalidInputError
+from wabroadcast_core.models.fault_texts import fault_text
 
 
 class Model(BaseModel):
@@ -43,9 +45,9 @@ def faults_of(error: ValidationError, *, prefix: str = "") -> list[Fault]:
     return [
         Fault(
             path=shorten(".".join(part for part in (prefix, *_path_parts(detail["loc"])) if part)),
-            message=detail["msg"].removeprefix("Value error, "),
+            message=fault_text(detail),
         )
-        for detail in error.errors(include_url=False, include_context=False, include_input=False)
+        for detail in error.errors(include_url=False, include_input=False)
     ]
 
 
@@ -76,6 +78,21 @@ def as_utc(timestamp: float | None) -> datetime | None:
 def as_timestamp(moment: datetime | None) -> float | None:
     """Return an aware time as a UNIX timestamp (seconds, UTC)."""
     return None if moment is None else moment.timestamp()
+
+
+def matching(pattern: str, problem: str) -> tuple[Any, Any]:
+    """Return what makes a text of a model match a pattern, which schemas show and callers do not read.
+
+    :param problem: the text of the fault.
+    """
+    form = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if form.search(text) is None:
+            raise ValueError(problem)
+        return text
+
+    return AfterValidator(check), WithJsonSchema({"type": "string", "pattern": pattern})
 
 
 def _check_zone(name: str) -> str:

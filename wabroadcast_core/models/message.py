@@ -8,10 +8,20 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.base import Model, matching
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.models.waiting import WaitingFor
 
+WebAddress: TypeAlias = Annotated[
+    str, *matching(r"^https?://\S+$", "not a web address: begin it with https:// or http://")
+]
+NameOfTemplate: TypeAlias = Annotated[
+    str,
+    *matching(r"^[a-z0-9_]{1,512}$", "not the name of a template: it has only small letters, digits and _"),
+]
+Language: TypeAlias = Annotated[
+    str, *matching(r"^[A-Za-z]{2,3}(_[A-Za-z]{2,4})?$", "not the code of a language: write it as id or en_US")
+]
 MediaKind: TypeAlias = Literal["image", "document", "audio", "video"]
 LONGEST_TEXT = 4_096  # characters; Meta's limit for a text body, the widest of the providers'
 LONGEST_CAPTION = 1_024
@@ -29,7 +39,7 @@ class TextContent(Model):
 class MediaSource(Model):
     """The file of a media message: a public URL or an upload, exactly one of them."""
 
-    url: str | None = Field(None, pattern=r"^https?://\S+$", max_length=2_048)
+    url: WebAddress | None = Field(None, max_length=2_048)
     upload_id: str | None = None
 
     @model_validator(mode="after")
@@ -51,8 +61,8 @@ class MediaContent(Model):
 class TemplateName(Model):
     """A template that is registered with the provider. Every text in ``components`` is a Jinja template."""
 
-    name: str = Field(pattern=r"^[a-z0-9_]{1,512}$")
-    language: str = Field(pattern=r"^[A-Za-z]{2,3}(_[A-Za-z]{2,4})?$")
+    name: NameOfTemplate
+    language: Language
     components: list[dict[str, Any]] = Field(default_factory=list)
 
 

@@ -209,7 +209,7 @@ def nested(depth: int) -> Any:
                     "receipts": STATUS,
                 }
             },
-            "algorithm: Input should be 'sha256' or 'sha512'",
+            "algorithm: unknown value: give 'sha256' or 'sha512'",
             id="weak-proof",
         ),
         pytest.param(
