@@ -12,6 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from pydantic import Field
 from pydantic.alias_generators import to_camel
 
+from host_litestar.parameter_texts import parameter_text
 from host_litestar.safe_headers import SAFE_HEADERS
 from wabroadcast_core.errors import (
     ConflictError,
@@ -165,10 +166,10 @@ def _(error: ValidationException) -> Problem:
 
 
 def _read_fault(extra: dict[str, Any]) -> Fault:
-    key, message = str(extra.get("key", "")), str(extra.get("message", "")).removeprefix("Value error, ")
+    key, message = str(extra.get("key", "")), str(extra.get("message", ""))
     if missing := _MISSING_PART.fullmatch(message):
         return Fault(missing[1], "required")
-    return Fault(key if "." in key else to_camel(key), message)
+    return Fault(key if "." in key else to_camel(key), parameter_text(message))
 
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:

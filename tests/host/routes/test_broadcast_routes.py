@@ -216,6 +216,19 @@ def test_messages_are_paged_by_number_as_other_lists_are(api: Any, submit: Any, 
     assert ([item["number"][-1] for item in rest["items"]], rest["nextCursor"], rest["total"]) == (["4"], None, None)
 
 
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("page=0", "page: too small: give at least 1"),
+        ("page=two", "page: not a whole number"),
+        ("pageSize=501", "pageSize: too large: give at most 500"),
+        ("status=sending", "status: unknown value 'sending': /schema lists those that there are"),
+    ],
+)
+def test_the_fault_of_a_parameter_states_the_fact_and_the_way_out(idle_api: Any, query: str, text: str) -> None:
+    assert idle_api.get(f"/broadcast/jobs?{query}").json()["detail"] == text
+
+
 @pytest.mark.parametrize("query", ["page=1&cursor=x", "limit=5&pageSize=5", "page=0", "pageSize=1001"])
 def test_two_ways_of_paging_at_once_are_refused(idle_api: Any, query: str) -> None:
     job_id = idle_api.post("/broadcast", json=body()).json()["jobId"]
