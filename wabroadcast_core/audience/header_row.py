@@ -72,7 +72,7 @@ def _is_upper_part(cells: Cells, header: Cells) -> bool:
 
 def _is_data(index: int, rows: Sequence[Cells], phones: Phones) -> bool:
     """Return whether a row has digits where the rows below have phone numbers, and no word of a header."""
-    digits = {column for column, cell in enumerate(rows[index]) if _has_many_digits(cell)}
+    digits = {column for column, cell in enumerate(rows[index]) if _has_many_digits(cell) or _is_plain_number(cell)}
     return not _count_words(rows[index]) and not digits.isdisjoint(phones.columns_below(index))
 
 
@@ -86,3 +86,7 @@ def _count_words(cells: Cells) -> int:
 
 def _has_many_digits(cell: str) -> bool:
     return sum(map(str.isdecimal, cell)) >= _MANY_DIGITS
+
+
+def _is_plain_number(cell: str) -> bool:
+    return any(map(str.isdecimal, cell)) and not any(map(str.isalpha, cell))

@@ -51,10 +51,11 @@ def test_header_words_among_the_values_make_no_number_column(rows: list[list[str
         find_columns(rows, region="ID")
 
 
-def test_a_table_without_header_keeps_a_first_row_with_a_short_number() -> None:
-    rows = _read([["Budi", "0812345", "A1"], ["Siti", PHONE, "A2"], ["Ani", "081234567891", "A3"]])
+@pytest.mark.parametrize("short", ["0812345", "0812", "62", "+62 8"])
+def test_a_table_without_header_keeps_a_first_row_with_a_short_number(short: str) -> None:
+    rows = _read([["Budi", short, "A1"], ["Siti", PHONE, "A2"], ["Ani", "081234567891", "A3"]])
 
-    assert [(row.name, row.number) for row in rows] == [("Budi", "0812345"), ("Siti", PHONE), ("Ani", "081234567891")]
+    assert [(row.name, row.number) for row in rows] == [("Budi", short), ("Siti", PHONE), ("Ani", "081234567891")]
 
 
 def test_every_number_of_a_line_that_holds_nothing_else_is_read() -> None:
