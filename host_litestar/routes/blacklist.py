@@ -4,12 +4,20 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from litestar import delete, get, post
-from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody
+from litestar.params import JSONBody, MultipartBody, QueryParameter
 from msgspec import Meta
 
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
-from host_litestar.routes.parameters import Actor, BroadcasterDep, PageNumber, PageSize, SearchText, whole_list
+from host_litestar.routes.parameters import (
+    Actor,
+    BroadcasterDep,
+    PageNumber,
+    PageSize,
+    PersonNumber,
+    SearchText,
+    whole_list,
+)
 from host_litestar.routes.uploads import ContactFileForm, passing_upload
 from host_litestar.threads import CONTROL, FILES
 from wabroadcast_core.models.blacklist import (
@@ -73,13 +81,19 @@ class BlacklistController(ApiController):
             )
 
     @get("/{number:str}/history", operation_id="GetBlacklistHistory", sync_to_thread=True, responses=problems())
-    def history(self, number: FromPath[str], broadcaster: BroadcasterDep) -> Page[BlacklistAct]:
+    def history(self, number: PersonNumber, broadcaster: BroadcasterDep) -> Page[BlacklistAct]:
         """Return when a number opted out and in again, and who recorded it, the oldest first."""
         return whole_list(broadcaster.blacklist.history(number))
 
     @delete("/{number:str}", operation_id="UnblockNumber", sync_to_thread=True, responses=problems(404))
     def unblock(
-        self, number: FromPath[str], broadcaster: BroadcasterDep, actor: Actor, connection: FromQuery[str | None] = None
+        self,
+        number: PersonNumber,
+        broadcaster: BroadcasterDep,
+        actor: Actor,
+        connection: Annotated[
+            str | None, QueryParameter(description="The connection whose entry it is; none: all.")
+        ] = None,
     ) -> None:
         """Remove a number from the blacklist, for all connections or for one."""
         broadcaster.blacklist.remove(number, connection=connection, actor=actor)

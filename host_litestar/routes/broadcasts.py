@@ -3,8 +3,8 @@
 from contextlib import closing
 from typing import IO, Annotated
 
-from litestar import get, patch, post
-from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
+from litestar import Response, get, patch, post
+from litestar.params import HeaderParameter, JSONBody, QueryParameter
 
 from host_litestar.openapi import SUMMARY_EXAMPLE, SubmitOperation, answers
 from host_litestar.problems import problems
@@ -47,12 +47,22 @@ class BroadcastController(ApiController):
         broadcaster: BroadcasterDep,
         actor: Actor,
         idempotency_key: Annotated[
-            str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=255)
+            str | None,
+            HeaderParameter(
+                name="Idempotency-Key",
+                min_length=1,
+                max_length=255,
+                description="A text of your choice. A repeated submit with it and the same body is the same broadcast.",
+            ),
         ] = None,
-    ) -> BroadcastSummary:
-        """Submit a broadcast: a message and its audience. The broadcast is stored before the response is sent."""
+    ) -> Response[BroadcastSummary]:
+        """Submit a broadcast: a message and its audience. The broadcast is stored before the response is sent.
+
+        The header `Location` of the response has the path of the broadcast.
+        """
         body = await spool_body(request.stream())
-        return await SUBMITS.run(_submit, broadcaster, body, idempotency_key, actor)
+        broadcast = await SUBMITS.run(_submit, broadcaster, body, idempotency_key, actor)
+        return Response(broadcast, headers={"Location": f"{request.url.path.rstrip('/')}/{broadcast.job_id}"})
 
     @post(
         "/preview",
@@ -76,9 +86,13 @@ class BroadcastController(ApiController):
         self,
         broadcaster: BroadcasterDep,
         search: SearchText = None,
-        status: FromQuery[BroadcastStatus | None] = None,
-        priority: FromQuery[Priority | None] = None,
-        connection: FromQuery[str | None] = None,
+        status: Annotated[
+            BroadcastStatus | None, QueryParameter(description="Only broadcasts with this status.")
+        ] = None,
+        priority: Annotated[Priority | None, QueryParameter(description="Only broadcasts of this priority.")] = None,
+        connection: Annotated[
+            str | None, QueryParameter(description="Only broadcasts through this connection.")
+        ] = None,
         id_prefix: Annotated[
             str | None, QueryParameter(name="idPrefix", max_length=200, description="The beginning of a job id.")
         ] = None,
@@ -143,7 +157,9 @@ class BroadcastController(ApiController):
         job_id: JobId,
         broadcaster: BroadcasterDep,
         actor: Actor,
-        status: FromQuery[MessageStatus] = MessageStatus.FAILED,
+        status: Annotated[
+            MessageStatus, QueryParameter(description="Which messages are sent again: failed or unknown.")
+        ] = MessageStatus.FAILED,
         code: Annotated[str | None, QueryParameter(description="Only messages with this reason.")] = None,
     ) -> BroadcastSummary:
         """Send failed messages again, or with `status=unknown` messages whose outcome is unknown."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from litestar import Response, delete, get, post, put
 from litestar.concurrency import sync_to_thread
-from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody, QueryParameter
+from litestar.params import JSONBody, MultipartBody, QueryParameter
 from litestar.response import Stream
 
 from host_litestar.openapi import (
@@ -28,6 +28,7 @@ from host_litestar.routes.parameters import (
     ImportId,
     PageNumber,
     PageSize,
+    PersonNumber,
     SearchText,
     TagText,
     whole_list,
@@ -90,7 +91,7 @@ class ContactController(ApiController):
         return _save(broadcaster, data, actor)
 
     @get("/{number:str}", operation_id="GetContact", sync_to_thread=True, responses=problems(404))
-    def show(self, number: FromPath[str], broadcaster: BroadcasterDep) -> ContactView:
+    def show(self, number: PersonNumber, broadcaster: BroadcasterDep) -> ContactView:
         """Return a contact, with its source and the time when it was created."""
         return broadcaster.contacts.get(number)
 
@@ -102,7 +103,7 @@ class ContactController(ApiController):
         responses=problems() | answers(201, ContactView, CONTACT_EXAMPLE),
     )
     def change(
-        self, number: FromPath[str], data: JSONBody[ContactPatch], broadcaster: BroadcasterDep, actor: Actor
+        self, number: PersonNumber, data: JSONBody[ContactPatch], broadcaster: BroadcasterDep, actor: Actor
     ) -> Response[ContactView]:
         """Change a contact (200) or create it (201). Fields that are left out keep their values."""
         fields = data.model_dump(include=data.model_fields_set)
@@ -117,7 +118,7 @@ class ContactController(ApiController):
     )
     def delete(
         self,
-        number: FromPath[str],
+        number: PersonNumber,
         broadcaster: BroadcasterDep,
         actor: Actor,
         erase: Annotated[bool, QueryParameter(description="Also erase the person from all messages.")] = False,  # noqa: FBT002 - a query parameter
@@ -145,7 +146,7 @@ class ContactController(ApiController):
         broadcaster: BroadcasterDep,
         search: SearchText = None,
         tag: TagText = None,
-        format: FromQuery[FileFormat] = "csv",  # noqa: A002 - the parameter's name
+        format: Annotated[FileFormat, QueryParameter(description="The kind of file.")] = "csv",  # noqa: A002 - the parameter's name
     ) -> Stream:
         """Export contacts as CSV or, with `format=xlsx`, as an Excel workbook: number, name, tags and all variables.
 

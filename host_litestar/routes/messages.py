@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from litestar import get
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import QueryParameter
 
 from host_litestar.problems import problems
 from host_litestar.routes.control import message_control
@@ -29,14 +29,18 @@ class MessageController(ApiController):
         job_id: JobId,
         broadcaster: BroadcasterDep,
         search: SearchText = None,
-        status: FromQuery[MessageStatus | None] = None,
-        reason: FromQuery[str | None] = None,
+        status: Annotated[MessageStatus | None, QueryParameter(description="Only messages with this status.")] = None,
+        reason: Annotated[str | None, QueryParameter(description="Only messages with this reason.")] = None,
         cursor: Annotated[str | None, QueryParameter(description="nextCursor of the previous page.")] = None,
         limit: Annotated[
             int | None, QueryParameter(ge=1, le=1_000, description="Most messages of a page, as pageSize.")
         ] = None,
-        page: Annotated[int | None, QueryParameter(ge=1, le=1_000_000_000)] = None,
-        page_size: Annotated[int | None, QueryParameter(name="pageSize", ge=1, le=1_000)] = None,
+        page: Annotated[
+            int | None, QueryParameter(ge=1, le=1_000_000_000, description="The page; the first is 1.")
+        ] = None,
+        page_size: Annotated[
+            int | None, QueryParameter(name="pageSize", ge=1, le=1_000, description="Messages in a page.")
+        ] = None,
         *,
         with_rows: Annotated[
             bool, QueryParameter(name="withRows", description="Add the rows of the file, which is read again for that.")

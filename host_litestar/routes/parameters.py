@@ -17,17 +17,27 @@ _SLASH = re.compile("%2f", re.IGNORECASE)
 BroadcasterDep: TypeAlias = NamedDependency[Broadcaster]
 Actor: TypeAlias = NamedDependency[str]
 
-PageNumber: TypeAlias = Annotated[int, QueryParameter(name="page", ge=1, le=1_000_000_000)]
-PageSize: TypeAlias = Annotated[int, QueryParameter(name="pageSize", ge=1, le=500)]
-SearchText: TypeAlias = Annotated[str | None, QueryParameter(name="q", max_length=200)]
+PageNumber: TypeAlias = Annotated[
+    int, QueryParameter(name="page", ge=1, le=1_000_000_000, description="The page; the first is 1.")
+]
+PageSize: TypeAlias = Annotated[int, QueryParameter(name="pageSize", ge=1, le=500, description="Entries in a page.")]
+SearchText: TypeAlias = Annotated[
+    str | None, QueryParameter(name="q", max_length=200, description="Only entries with this in a name or number.")
+]
 Batch: TypeAlias = Annotated[
     int | None, QueryParameter(name="batch", ge=0, le=2**31 - 1, description="Only the batch with this number.")
 ]
 
-JobId: TypeAlias = Annotated[str, PathParameter(name="jobId")]
-MessageId: TypeAlias = Annotated[str, PathParameter(name="messageId")]
-TagText: TypeAlias = Annotated[str | None, QueryParameter(name="tag", max_length=200)]
-ImportId: TypeAlias = Annotated[str, PathParameter(name="importId")]
+JobId: TypeAlias = Annotated[str, PathParameter(name="jobId", description="The id of the broadcast.")]
+MessageId: TypeAlias = Annotated[str, PathParameter(name="messageId", description="The id of the message.")]
+TagText: TypeAlias = Annotated[
+    str | None, QueryParameter(name="tag", max_length=200, description="Only contacts with this tag.")
+]
+ImportId: TypeAlias = Annotated[str, PathParameter(name="importId", description="The id of the import.")]
+ConnectionName: TypeAlias = Annotated[str, PathParameter(name="name", description="The name of the connection.")]
+PersonNumber: TypeAlias = Annotated[
+    str, PathParameter(name="number", description="A phone number, with or without a country code.")
+]
 TagName: TypeAlias = Annotated[str, PathParameter(name="tag", description="Write a slash in the tag as %252F.")]
 
 

@@ -74,7 +74,11 @@ class UploadController(ApiController):
         )
 
     @delete("/{uploadId:str}", operation_id="DeleteUpload", sync_to_thread=True, responses=problems(404, 409))
-    def delete(self, upload_id: Annotated[str, PathParameter(name="uploadId")], broadcaster: BroadcasterDep) -> None:
+    def delete(
+        self,
+        upload_id: Annotated[str, PathParameter(name="uploadId", description="The id of the upload.")],
+        broadcaster: BroadcasterDep,
+    ) -> None:
         """Delete a file that no broadcast and no import that has not ended needs."""
         broadcaster.uploads.delete(upload_id)
 

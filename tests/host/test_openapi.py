@@ -259,3 +259,12 @@ def test_the_reference_page_may_load_and_run_nothing(idle_api: Any) -> None:
 
     assert policy.startswith("default-src 'none'")
     assert "script" not in policy
+
+
+def test_every_parameter_has_a_description(document: dict[str, Any]) -> None:
+    operations = [each for path in document["paths"].values() for each in path.values() if isinstance(each, dict)]
+
+    parameters = [parameter for operation in operations for parameter in operation.get("parameters", ())]
+
+    assert len(parameters) > 50
+    assert [parameter["name"] for parameter in parameters if not parameter.get("description")] == []

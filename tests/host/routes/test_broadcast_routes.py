@@ -46,6 +46,14 @@ def test_submit_answers_202_with_the_broadcast_in_camel_case(idle_api: Any) -> N
     assert job["scheduledAt"] == "2999-01-01T01:00:00Z"
 
 
+def test_a_submit_answers_with_the_path_of_the_broadcast(idle_api: Any) -> None:
+    answer = idle_api.post("/broadcast", json=body())
+
+    shown = idle_api.get(answer.headers["Location"])
+
+    assert shown.json()["jobId"] == answer.json()["jobId"]
+
+
 def test_the_same_key_and_body_is_the_same_job_and_another_body_409(idle_api: Any) -> None:
     headers = {"Idempotency-Key": "promo-1"}
 
