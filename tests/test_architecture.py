@@ -41,6 +41,7 @@ ROOMS = [
     "queries",
     "settings",
     "models",
+    "metrics",
     "redis_access",
     "vault",
     "keys",

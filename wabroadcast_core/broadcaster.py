@@ -16,6 +16,8 @@ from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.inbound.intake import WebhookIntake
 from wabroadcast_core.keys import Keys
+from wabroadcast_core.metrics.meters import Meters
+from wabroadcast_core.metrics.shared_totals import MeterSharing, SharedTotals
 from wabroadcast_core.opening import RedisAccess, name_redis, name_store, open_store
 from wabroadcast_core.pairing.pairing import Names, Pairing
 from wabroadcast_core.pairing.redis_side import RedisSide
@@ -28,6 +30,7 @@ from wabroadcast_core.services.blacklist import Blacklist
 from wabroadcast_core.services.broadcasts import Broadcasts
 from wabroadcast_core.services.connections import Connections
 from wabroadcast_core.services.contacts import Contacts
+from wabroadcast_core.services.metrics import Metrics
 from wabroadcast_core.services.queries import Queries
 from wabroadcast_core.services.tags import Tags
 from wabroadcast_core.services.uploads import Uploads
@@ -45,7 +48,7 @@ class Broadcaster(Broadcasts):
 
     Its own methods are about broadcasts and their messages. Everything else has a namespace, which exists once the
     broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``queries``,
-    ``webhooks``.
+    ``webhooks``, ``metrics``.
 
     Nothing is opened before :meth:`start`.
 
@@ -64,6 +67,7 @@ class Broadcaster(Broadcasts):
     uploads: Uploads
     queries: Queries
     webhooks: WebhookIntake
+    metrics: Metrics
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class Broadcaster(Broadcasts):
         self.settings = settings or Settings()
         self.plugins: Plugins = build_plugins(plugins, settings=self.settings, blocked=self.settings.blocked_plugins)
         self.handlers = Handlers(lambda: self.context)
+        self.meters = Meters()
         self._given_huey = huey
         self._given_db_engine = db_engine
         self._given_redis = redis_client
@@ -104,6 +109,7 @@ class Broadcaster(Broadcasts):
         self.uploads = Uploads(self._context)
         self.queries = Queries(self._context)
         self.webhooks = WebhookIntake(self._context)
+        self._start_metrics(self._context)
         return self
 
     def close(self) -> None:
@@ -113,6 +119,7 @@ class Broadcaster(Broadcasts):
         self.webhooks.close()
         self.handlers.stop()
         self.contacts.close()
+        self._sharing.close()
         context, self._context = self._context, None
         context.pairing.close()
         context.database.close()
@@ -176,12 +183,19 @@ class Broadcaster(Broadcasts):
             keys=keys,
             pairing=pairing,
             clock=SystemClock(),
+            meters=self.meters,
             plugins=self.plugins,
             vault=vault,
             queries=queries,
             work_queue=self.tasks,
             changed=self._changed,
         )
+
+    def _start_metrics(self, context: Context) -> None:
+        totals = SharedTotals(context.redis, context.keys)
+        self.metrics = Metrics(context, totals, self.tasks.huey)
+        self._sharing = MeterSharing(self.meters, totals)
+        self._sharing.start()
 
     def _open_queue(self, client: redis.Redis) -> TaskQueue:
         if self._given_huey is None:

@@ -9,6 +9,7 @@ import redis.asyncio as async_redis
 
 from wabroadcast_core.clock import Clock
 from wabroadcast_core.keys import Keys
+from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.pairing.pairing import Pairing
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.queries import NamedQuery
@@ -58,6 +59,7 @@ class Context:
     keys: Keys
     pairing: Pairing  # of the store with Redis
     clock: Clock
+    meters: Meters  # what this process measures
     plugins: Plugins
     vault: Vault
     queries: Mapping[str, NamedQuery]  # by name: those that the source `database` may run

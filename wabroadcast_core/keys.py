@@ -51,6 +51,16 @@ class Keys:
         """Sorted set that the probe of Redis writes beside the keys of Huey, which are not under the namespace."""
         return f"{self.queue[0]}.probe"
 
+    @property
+    def metrics(self) -> str:
+        """Hash: the totals of what all processes have measured."""
+        return f"{self.namespace}:metrics"
+
+    @property
+    def host_clocks(self) -> str:
+        """Hash: how the clock of each host differs from Redis' clock."""
+        return f"{self.namespace}:metrics:clocks"
+
     def pace(self, connection_id: int) -> str:
         """Hash: the limiter of a connection."""
         return f"{self.namespace}:pace:{connection_id}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
@@ -14,6 +15,7 @@ from wabroadcast_core.control import transitions
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.delivery.claims import Claims, DueWork, in_order_of_sending
 from wabroadcast_core.errors import ConflictError, ConnectionDown
+from wabroadcast_core.metrics.catalogue import CLAIM_DURATION, CLAIMED
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.outcomes.opt_outs import opt_out
 from wabroadcast_core.pacing.pace import RecentStarts
@@ -67,10 +69,14 @@ class Ledger:
         :param caps: the most messages by broadcast id; see :meth:`Claims.claim`.
         :returns: the messages in the order of sending, and the due work.
         """
+        began = time.monotonic()
         taken, due_work = await self._group_commit.run(
             lambda unit: self._claims.claim(unit, connection, worker_id=worker_id, amount=amount, caps=caps)
         )
-        return in_order_of_sending(due_work.candidates, taken), self._in_steady_time(due_work)
+        claimed = in_order_of_sending(due_work.candidates, taken)
+        self._context.meters.observe(CLAIM_DURATION, time.monotonic() - began)
+        self._context.meters.count(CLAIMED, connection.id, amount=len(claimed))
+        return claimed, self._in_steady_time(due_work)
 
     def snapshot(self, broadcast_id: int) -> BroadcastSnapshot:
         """Return the snapshot of a broadcast from which messages were claimed."""

@@ -8,6 +8,8 @@ import redis
 
 from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.delivery.ledger import Ledger
+from wabroadcast_core.metrics.catalogue import SLOTS_GIVEN, SLOTS_GIVEN_UP, SLOW_DOWNS
+from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.pacing.pace import LEAD, Candidate, ColdPaceError, Pace, RecentStarts, SlotReport, Slots
 from wabroadcast_core.snapshots import ConnectionSnapshot
 
@@ -15,8 +17,9 @@ from wabroadcast_core.snapshots import ConnectionSnapshot
 class PrimedPace:
     """Reserves slots; after Redis lost its keys it first gives the limiter the starts that the store remembers."""
 
-    def __init__(self, pace: Pace, *, ledger: Ledger, clock: RedisClock) -> None:
+    def __init__(self, pace: Pace, *, ledger: Ledger, clock: RedisClock, meters: Meters | None = None) -> None:
         self._pace = pace
+        self._meters = meters or Meters()
         self._ledger = ledger
         self._clock = clock
         self._unreported: dict[int, tuple[float, float]] = {}  # late starts by connection id: slot, shift
@@ -38,10 +41,14 @@ class PrimedPace:
         reserve, limits = self._pace.reserve, connection.limits
         with self._reporting(connection.id, report) as whole:
             try:
-                return await reserve(connection.id, limits, count=count, candidates=candidates, report=whole, lead=lead)
+                slots = await reserve(
+                    connection.id, limits, count=count, candidates=candidates, report=whole, lead=lead
+                )
             except ColdPaceError:
                 await self._prime(connection)
-                return await reserve(connection.id, limits, count=count, candidates=candidates, lead=lead)
+                slots = await reserve(connection.id, limits, count=count, candidates=candidates, lead=lead)
+        self._count_slots(connection.id, given=len(slots.times), given_up=len(whole.unused))
+        return slots
 
     async def report(self, connection: ConnectionSnapshot, report: SlotReport) -> None:
         """Report what became of slots and reserve none. A limiter that lost its keys has no use for the report.
@@ -50,6 +57,7 @@ class PrimedPace:
         """
         with self._reporting(connection.id, report) as whole, contextlib.suppress(ColdPaceError):
             await self._pace.report(connection.id, connection.limits, whole)
+            self._count_slots(connection.id, given=0, given_up=len(whole.unused))
 
     async def slow_down(self, connection_id: int, *, slot: float, wait: float | None, refused: float = 0.0) -> None:
         """Lower the connection's rate as :meth:`Pace.slow_down` does.
@@ -57,12 +65,19 @@ class PrimedPace:
         While Redis is away this does nothing: nothing is sent then.
         """
         with contextlib.suppress(redis.RedisError):
-            await self._pace.slow_down(connection_id, slot=slot, wait=wait, refused=refused)
+            if await self._pace.slow_down(connection_id, slot=slot, wait=wait, refused=refused):
+                self._meters.count(SLOW_DOWNS, connection_id)
 
     async def end_silence(self, connection_id: int) -> None:
         """Send again at the connection's rate. While Redis is away this does nothing: the next probe does it."""
         with contextlib.suppress(redis.RedisError):
             await self._pace.end_silence(connection_id)
+
+    def _count_slots(self, connection_id: int, *, given: int, given_up: int) -> None:
+        if given:
+            self._meters.count(SLOTS_GIVEN, connection_id, amount=given)
+        if given_up:
+            self._meters.count(SLOTS_GIVEN_UP, connection_id, amount=given_up)
 
     @contextlib.contextmanager
     def _reporting(self, connection_id: int, report: SlotReport | None) -> Iterator[SlotReport]:

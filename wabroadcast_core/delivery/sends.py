@@ -17,6 +17,8 @@ from wabroadcast_core.delivery.number_check import NotFoundYet, NotOnWhatsApp, N
 from wabroadcast_core.delivery.primed_pace import PrimedPace
 from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, SendError
+from wabroadcast_core.metrics.catalogue import SEND_ATTEMPTS, SEND_DURATION
+from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.status import SENT, MessageStatus, SkipReason, WaitReason
 from wabroadcast_core.outcomes import classify
@@ -60,6 +62,7 @@ class SendTasks:
         new_contacts: NewContactGate,
         pace: PrimedPace,
         background: BackgroundTasks,
+        meters: Meters | None = None,
         stopping: asyncio.Event,
         resend_seconds: float,
         before_send: Callable[[OutgoingMessage], Sequence[str]] | None = None,
@@ -71,6 +74,7 @@ class SendTasks:
         self._new_contacts = new_contacts
         self._pace = pace
         self._background = background
+        self._meters = meters or Meters()
         self._stopping = stopping
         self._resend_seconds = resend_seconds
         self._before_send = before_send
@@ -150,7 +154,7 @@ class SendTasks:
         started_at, slot_time = self._clock.now(), self._clock.steady.now()
         key = pending.claimed.key
         self._under_way[key] = (slot_time, task)
-        left = False
+        left, ended = False, "accepted"
         changers: Sequence[str] = ()
         try:
             _take_slot(live, pending, at=slot_time)
@@ -163,6 +167,7 @@ class SendTasks:
             outcome = classify.accepted(answer, pending.claimed, connection_id=live.snapshot.id, started_at=started_at)
             self._note_identity(pending.message.number, answer.wa_id)
         except asyncio.CancelledError:
+            ended = "unknown"
             outcome = (
                 classify.unknown("no_answer", self._circumstances(live, pending)) if left else self._not_left(pending)
             )
@@ -173,9 +178,16 @@ class SendTasks:
         except GeneratorExit:  # the loop has ended
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a plugin raises is classified, and stops no other send
+            ended = classify.kind_of(error)
             outcome = self._classify(error, live, pending, changers=changers)
         del self._under_way[key]
+        if left:
+            self._measure(live, ended, since=slot_time)
         self._end(live, pending, outcome, started_at=started_at, left=left)
+
+    def _measure(self, live: LiveConnection, ended: str, *, since: float) -> None:
+        self._meters.count(SEND_ATTEMPTS, live.snapshot.id, ended)
+        self._meters.observe(SEND_DURATION, self._clock.steady.now() - since, live.snapshot.id)
 
     def _end(
         self, live: LiveConnection, pending: PendingSend, outcome: Outcome, *, started_at: float, left: bool

@@ -15,6 +15,7 @@ from wabroadcast_core.control.announcements import listen
 from wabroadcast_core.engine.parts import EngineParts
 from wabroadcast_core.engine.turn_limit import TurnLimit
 from wabroadcast_core.errors import UnavailableError
+from wabroadcast_core.metrics.catalogue import LOOP_LAG
 from wabroadcast_core.recovery.intents import SealedError
 from wabroadcast_core.redis_access.probe import describe_failure
 
@@ -30,7 +31,7 @@ class Engine:
         self._context = context
         self._settings = context.settings
         self._parts = EngineParts(context)
-        self._turn_limit = TurnLimit(context.settings.turns)
+        self._turn_limit = TurnLimit(context.settings.turns, on_lag=partial(context.meters.observe, LOOP_LAG))
         self.clock = self._parts.clock
 
     @property

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 
 from wabroadcast_core.background import BackgroundTasks
@@ -24,6 +25,7 @@ from wabroadcast_core.engine.unknown_outcomes import UnknownOutcomes
 from wabroadcast_core.hookspecs import FinishedMessage
 from wabroadcast_core.inbound.auto_replies import AutoReplies
 from wabroadcast_core.inbound.processor import InboundProcessor
+from wabroadcast_core.metrics.catalogue import MESSAGES
 from wabroadcast_core.models.receipt import ProviderEvents
 from wabroadcast_core.models.status import OPEN_MESSAGES, SENT
 from wabroadcast_core.outcomes.opt_outs import ConsentWords
@@ -70,6 +72,7 @@ class EngineParts:
             threads=STORE_THREADS[context.database.db_engine.dialect.name],
             completed=context.changed,
             opted_out=self._announce_opt_outs,
+            meters=context.meters,
         )
         self._intents = Intents(self.client, context.keys, self.clock)
         self.lease = WorkerLease(context, self.group_commit, self._intents, self.clock)
@@ -81,7 +84,8 @@ class EngineParts:
             written_intents=lambda: self._intents.acknowledged,
             to_wall=self.clock.to_wall,
         )
-        self._pace = PrimedPace(Pace(self.client, context.keys, self.clock), ledger=self._ledger, clock=self.clock)
+        pace = Pace(self.client, context.keys, self.clock)
+        self._pace = PrimedPace(pace, ledger=self._ledger, clock=self.clock, meters=context.meters)
         on_departure = departure_recorder(self.clock.steady.now)
         contexts = SenderContexts(
             context.database,
@@ -104,6 +108,7 @@ class EngineParts:
             new_contacts=new_contacts,
             pace=self._pace,
             background=self.background,
+            meters=context.meters,
             stopping=self.stopping,
             resend_seconds=self._settings.resend_seconds,
             before_send=context.plugins.before_send if context.plugins.has_before_send_hooks else None,
@@ -190,6 +195,7 @@ class EngineParts:
     def _on_recorded(self, results: Sequence[Result]) -> None:
         self._intents.forget(result.outcome.key for result in results)
         self.held_claims.release(result.outcome.key for result in results)
+        self._count_recorded(results)
         unsent = [result for result in results if result.outcome.status is not SENT]
         self.turns.on_recorded(unsent)
         plugins = self._context.plugins
@@ -197,6 +203,11 @@ class EngineParts:
             finished = [self._finished(result) for result in results if result.outcome.status not in OPEN_MESSAGES]
             if finished:
                 self.background.spawn(asyncio.to_thread(plugins.messages_finished, finished))
+
+    def _count_recorded(self, results: Sequence[Result]) -> None:
+        recorded = Counter([(result.claimed.connection_id, result.outcome.status) for result in results])
+        for (connection_id, status), amount in recorded.items():
+            self._context.meters.count(MESSAGES, connection_id, status.value, amount=amount)
 
     def _finished(self, result: Result) -> FinishedMessage:
         job_id = self._ledger.snapshot(result.claimed.broadcast_id).job_id

@@ -20,10 +20,12 @@ class TurnLimit:
     """The limit of one event loop.
 
     :param most: is never exceeded.
+    :param on_lag: called with each measurement (seconds).
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, on_lag: Callable[[float], None] | None = None) -> None:
         self._most = most
+        self._on_lag = on_lag
         self.value = min(most, FIRST)
 
     async def follow(self, turns: Callable[[], int]) -> None:
@@ -35,7 +37,10 @@ class TurnLimit:
         while True:
             due = loop.time() + PERIOD
             await asyncio.sleep(PERIOD)
-            self.learn(turns(), lag=loop.time() - due)
+            lag = loop.time() - due
+            self.learn(turns(), lag=lag)
+            if self._on_lag is not None:
+                self._on_lag(lag)
 
     def learn(self, turns: int, *, lag: float) -> None:
         """Move the limit after one measurement.

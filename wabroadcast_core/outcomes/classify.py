@@ -1,5 +1,6 @@
 """The classification of a send's end: the outcome to record and its consequences, as in DESIGN section 4."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +23,16 @@ from wabroadcast_core.store.outcomes import Outcome
 RECIPIENT_WAIT = 6.0  # seconds; the Cloud API accepts one message in 6 s to the same person
 NEW_CONTACTS_WAIT = 3_600.0  # seconds without messages to new contacts, if the gateway gives no time
 LONGEST_DETAIL = 500  # characters
+
+_KINDS: Mapping[type[SendError], str] = {
+    Temporary: "temporary",
+    Rejected: "rejected",
+    BadMessage: "bad_message",
+    Throttled: "throttled",
+    ConnectionDown: "connection_down",
+    OutcomeUnknown: "unknown",
+    SendError: "rejected",
+}
 
 Consequence = Literal["pause_broadcast", "pause_connection", "slow_down", "close_to_new_contacts", "opt_out"]
 
@@ -89,6 +100,11 @@ def not_accepted(error: BaseException, circumstances: Circumstances) -> Ending: 
             return Ending(
                 _outcome(circumstances, MessageStatus.FAILED, "plugin_error", type(error).__name__, used=True)
             )
+
+
+def kind_of(error: BaseException) -> str:
+    """Return the kind of an exception that a sender raised, for counting."""
+    return next((kind for types, kind in _KINDS.items() if isinstance(error, types)), "plugin_error")
 
 
 def unknown(reason: str, circumstances: Circumstances, *, detail: str = "") -> Outcome:

@@ -185,7 +185,7 @@ class Pace:
         first = now if recent.last_at is None else min(recent.last_at, now) + REACH + late + interval
         await self._call(connection_id, {"op": "prime", "next": first, "quotas": quotas})
 
-    async def slow_down(self, connection_id: int, *, slot: float, wait: float | None, refused: float = 0.0) -> None:
+    async def slow_down(self, connection_id: int, *, slot: float, wait: float | None, refused: float = 0.0) -> bool:
         """Lower the rate after the provider throttled a message: by half if it throttles all.
 
         If it throttles all for longer than a second, nothing is sent for a while, and then one message as a probe.
@@ -193,10 +193,11 @@ class Pace:
         :param slot: the slot at which that message started.
         :param wait: seconds without any slot, if the provider asked for a wait.
         :param refused: seconds for which the provider has throttled every message.
+        :returns: whether a new period of throttling began; otherwise the message counts with those before.
         :raises redis.RedisError: Redis cannot be reached.
         """
         request = {"op": "slow", "slot": slot, "wait": wait or 0, "least": LEAST_FACTOR, "refused": refused}
-        await self._call(connection_id, request)
+        return bool(await self._call(connection_id, request))
 
     async def end_silence(self, connection_id: int) -> None:
         """Send again at the rate as it was: the provider has accepted the probe.

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from wabroadcast_core.clock import Clock
+from wabroadcast_core.metrics.catalogue import COMMIT_DURATION
+from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.store.broadcasts import apply_changes
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.messages import Changes
@@ -55,6 +57,7 @@ class GroupCommit:
     :param threads: with more than one, the first takes urgent work only.
     :param completed: called in a store thread with the broadcasts that a transaction completed, after its commit.
     :param opted_out: called likewise with numbers that must not be messaged any more, before the pieces are resolved.
+    :param meters: gets the duration of each transaction.
     """
 
     def __init__(
@@ -65,11 +68,13 @@ class GroupCommit:
         threads: int,
         completed: Callable[[list[int]], None],
         opted_out: Callable[[list[str]], None],
+        meters: Meters | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._completed = completed
         self._opted_out = opted_out
+        self._meters = meters or Meters()
         self._urgent: deque[_Piece] = deque()
         self._others: deque[_Piece] = deque()
         self._changed = threading.Condition()
@@ -142,7 +147,9 @@ class GroupCommit:
 
         began = time.monotonic()
         completed, opted_out = self._database.transact(transaction)
-        self.commit_seconds += FOLLOWED * (time.monotonic() - began - self.commit_seconds)
+        took = time.monotonic() - began
+        self.commit_seconds += FOLLOWED * (took - self.commit_seconds)
+        self._meters.observe(COMMIT_DURATION, took)
         if opted_out:
             _notify(self._opted_out, opted_out)
         for loop in {piece.future.get_loop() for piece in pieces}:

@@ -1,0 +1,1 @@
+"""What the processes of an installation measure. The core counts; a host exports."""

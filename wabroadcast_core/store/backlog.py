@@ -1,0 +1,116 @@
+"""What waits in the store, for the metrics: from counters and the ends of indexes, however many messages there are."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select, text
+
+from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus
+from wabroadcast_core.store.tables import broadcast_connections, broadcasts, connections, webhook_calls
+
+MOST_CALLS = 10_000  # webhook calls of one connection that are counted
+NOT_STARTED = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED)
+OPEN = tuple(status for status in BroadcastStatus if status not in ENDED_BROADCASTS)
+
+Interval = Callable[[int], float]
+"""Returns the seconds between two batches of a broadcast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The waiting messages of the running broadcasts that a connection sends."""
+
+    queued: int
+    retry: int
+
+
+def waiting_messages(conn: Connection) -> dict[int, Waiting]:
+    """Return the waiting messages by connection id, from the counters of the broadcasts."""
+    pool = broadcast_connections.c
+    statement = (
+        select(pool.connection_id, func.sum(broadcasts.c.queued), func.sum(broadcasts.c.retry))
+        .join(broadcasts, broadcasts.c.id == pool.broadcast_id)
+        .where(broadcasts.c.status == BroadcastStatus.PROCESSING)
+        .group_by(pool.connection_id)
+    )
+    return {key: Waiting(int(queued), int(retry)) for key, queued, retry in conn.execute(statement)}
+
+
+def open_broadcasts(conn: Connection) -> Mapping[BroadcastStatus, int]:
+    """Return the number of broadcasts in each status, without those that have ended."""
+    statement = select(broadcasts.c.status, func.count()).where(broadcasts.c.status.in_(OPEN))
+    found = dict(conn.execute(statement.group_by(broadcasts.c.status)).tuples().all())
+    return {status: found.get(status, 0) for status in OPEN}
+
+
+def earliest_unstarted(conn: Connection, *, now: float) -> float | None:
+    """Return since when the broadcast has been due that should have started first; None if none is due."""
+    due_since = func.coalesce(broadcasts.c.scheduled_at, broadcasts.c.created_at)
+    statement = select(func.min(due_since)).where(broadcasts.c.status.in_(NOT_STARTED), due_since <= now)
+    found: float | None = conn.execute(statement).scalar()
+    return found
+
+
+# Find the first due message of each broadcast on each of its connections. The messages of a pool have the route 0.
+# Input: :now.
+# Output: broadcast, connection, start of the broadcast, the first batches with a queued message and the times of the
+# first retries, each first of the route 0 and then of the connection's own.
+_QUEUED = """
+    (SELECT m.batch FROM messages AS m
+      WHERE m.broadcast_id = b.id AND m.route = {route} AND m.status = 'queued' AND m.batch <= b.released_batch
+      ORDER BY m.batch, m.id LIMIT 1)
+    """
+_RETRY = """
+    (SELECT m.due_at FROM messages AS m
+      WHERE m.broadcast_id = b.id AND m.route = {route} AND m.status = 'retry' AND m.due_at <= :now
+      ORDER BY m.due_at LIMIT 1)
+    """
+_OWN = "pool.connection_id"
+_FIRST_DUE = text(
+    f"""
+    SELECT b.id, pool.connection_id, coalesce(b.started_at, b.created_at),
+      {_QUEUED.format(route=0)}, {_QUEUED.format(route=_OWN)}, {_RETRY.format(route=0)}, {_RETRY.format(route=_OWN)}
+    FROM broadcasts AS b JOIN broadcast_connections AS pool ON pool.broadcast_id = b.id
+    WHERE b.status = 'processing' AND b.queued + b.retry > 0
+    """  # noqa: S608 - no user's text
+)
+
+
+def oldest_due(conn: Connection, *, now: float, interval_of: Interval) -> dict[int, float]:
+    """Return since when the oldest due message of each connection has been due (UNIX seconds, UTC).
+
+    A queued message is due since its broadcast started, or since its batch could be released. Send windows and pauses
+    are not considered.
+    """
+    oldest: dict[int, float] = {}
+    for broadcast_id, connection_id, began, *found in conn.execute(_FIRST_DUE, {"now": now}):
+        batches, retries = found[:2], found[2:]
+        times = [retry for retry in retries if retry is not None]
+        times += [began + (batch and batch * interval_of(broadcast_id)) for batch in batches if batch is not None]
+        if times:
+            oldest[connection_id] = min([oldest.get(connection_id, now), *times])
+    return oldest
+
+
+_LAST_STARTS = text(
+    """
+    SELECT c.id, (SELECT max(s.ended_at) FROM connection_starts AS s WHERE s.connection_id = c.id)
+    FROM connections AS c
+    """
+)
+
+
+def last_starts(conn: Connection, *, now: float) -> dict[int, float]:
+    """Return when each connection last started a message, to the length of a span; not later than ``now``."""
+    return {key: min(float(ended_at), now) for key, ended_at in conn.execute(_LAST_STARTS) if ended_at is not None}
+
+
+def webhook_backlog(conn: Connection) -> tuple[dict[int, int], float | None]:
+    """Return the stored webhook calls by connection id, each at most ``MOST_CALLS``, and when the oldest arrived."""
+    amounts: dict[int, int] = {}
+    oldest = conn.execute(select(webhook_calls.c.received_at).order_by(webhook_calls.c.id).limit(1)).scalar()
+    if oldest is not None:
+        for key in conn.execute(select(connections.c.id)).scalars().all():
+            some = select(webhook_calls.c.id).where(webhook_calls.c.connection_id == key).limit(MOST_CALLS)
+            amounts[key] = conn.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+    return amounts, oldest
