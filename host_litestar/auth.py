@@ -12,8 +12,9 @@ from litestar.exceptions import NotAuthorizedException, PermissionDeniedExceptio
 from litestar.handlers import BaseRouteHandler
 from pydantic import SecretStr
 
-PUBLIC = {"public": True}  # the ``opt`` of a route that needs no key
+PUBLIC: dict[str, Any] = {"public": True}  # the ``opt`` of a route that needs no key
 ACTOR_WITHOUT_KEY = "api"  # the actor in the audit log of a request that has no key
+KEYS_OF_ROUTE = "keys"  # in the ``opt`` of a route: digests of keys that open it beside the API keys
 _ACTOR_LENGTH = 6  # hexadecimal digits
 
 FORWARDING_HEADERS = frozenset(
@@ -41,7 +42,7 @@ class KeyGuard:
     """
 
     def __init__(self, keys: Iterable[SecretStr]) -> None:
-        self._digests = [_digest(key.get_secret_value()) for key in keys]
+        self._digests = [digest_of(key) for key in keys]
 
     async def __call__(self, request: AnyRequest, handler: BaseRouteHandler) -> None:
         """Check the key of a request.
@@ -55,7 +56,8 @@ class KeyGuard:
             raise _not_authorized("the request has no API key: send the header Authorization: Bearer <key>")
         digest = _digest(key.strip())
         # compared with every key, so that the time of the answer does not show which key matched
-        matches = [hmac.compare_digest(digest, known) for known in self._digests]
+        known_digests = [*self._digests, *handler.opt.get(KEYS_OF_ROUTE, ())]
+        matches = [hmac.compare_digest(digest, known) for known in known_digests]
         if not any(matches):
             raise _not_authorized("the API key is unknown: send a key of this server", ', error="invalid_token"')
         request.scope["auth"] = digest[:_ACTOR_LENGTH]
@@ -116,6 +118,11 @@ def is_loopback(host: str | None) -> bool:
 def provide_actor(request: AnyRequest) -> str:
     """Return the actor of a request for the audit log: the first digits of its key's digest, or ``api``."""
     return str(request.scope.get("auth") or ACTOR_WITHOUT_KEY)
+
+
+def digest_of(key: SecretStr) -> str:
+    """Return the digest by which a key is recognised."""
+    return _digest(key.get_secret_value())
 
 
 def _digest(key: str) -> str:

@@ -15,9 +15,11 @@ from pydantic import SecretStr
 
 from host_litestar.auth import KeyGuard, provide_actor
 from host_litestar.problems import handle_error
+from host_litestar.request_meter import RequestMeter
 from host_litestar.request_reading import read_request
 from host_litestar.routes import HANDLERS
 from host_litestar.routes.controller import OPERATION_PREFIX
+from host_litestar.routes.metrics import metrics_route
 from host_litestar.routes.webhooks import webhook_route
 from host_litestar.safe_headers import set_safe_headers
 from host_litestar.schemas import ModelSchemas
@@ -73,7 +75,8 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         settings = self.broadcaster.settings
         return Router(
             self._path,
-            route_handlers=[*HANDLERS, webhook_route(self.broadcaster)],
+            route_handlers=[*HANDLERS, metrics_route(settings), webhook_route(self.broadcaster)],
+            middleware=[RequestMeter(self.broadcaster.meters)],
             dependencies={
                 "broadcaster": Provide(lambda: self.broadcaster, sync_to_thread=False),
                 "actor": Provide(provide_actor, sync_to_thread=False),

@@ -1,7 +1,7 @@
 """The settings of one installation. Each can be set by an environment variable, ``WABROADCAST_<NAME>``."""
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -126,6 +126,12 @@ class Settings(BaseSettings):
     port: int = Field(3004, ge=0, le=65535, description="Port that `serve` listens on.")
     api_keys: Annotated[list[SecretStr], NoDecode] = Field(
         default_factory=list, description="Keys that callers of the API must present, comma-separated."
+    )
+    metrics_access: Literal["key", "public"] = Field(
+        "key", description="Who may read `/metrics`: callers with a key, or `public`: every caller."
+    )
+    metrics_key: SecretStr | None = Field(
+        None, description="Key that opens only `/metrics`, for a Prometheus that shall not have a key of the API."
     )
     max_body_bytes: int = Field(
         256 * MEGABYTE, gt=0, description="Largest request body in bytes; a larger one is answered with 413."

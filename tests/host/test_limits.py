@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 
 def _rows() -> list[Row]:
-    text = (Path(http_protocol.__file__).with_name("README.md")).read_text(encoding="utf-8")
+    text = (Path(http_protocol.__file__).with_name("README.md")).read_text(encoding="utf-8").partition("\n## ")[0]
     rows = [
         Row(*(cell.strip(" `") for cell in line.strip("|").split("|"))) for line in text.splitlines() if "|" in line
     ]

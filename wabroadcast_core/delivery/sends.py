@@ -17,7 +17,7 @@ from wabroadcast_core.delivery.number_check import NotFoundYet, NotOnWhatsApp, N
 from wabroadcast_core.delivery.primed_pace import PrimedPace
 from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, SendError
-from wabroadcast_core.metrics.catalogue import SEND_ATTEMPTS, SEND_DURATION
+from wabroadcast_core.metrics.catalogue import SEND_DURATION
 from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.status import SENT, MessageStatus, SkipReason, WaitReason
@@ -182,12 +182,8 @@ class SendTasks:
             outcome = self._classify(error, live, pending, changers=changers)
         del self._under_way[key]
         if left:
-            self._measure(live, ended, since=slot_time)
+            self._meters.observe(SEND_DURATION, self._clock.steady.now() - slot_time, live.snapshot.id, ended)
         self._end(live, pending, outcome, started_at=started_at, left=left)
-
-    def _measure(self, live: LiveConnection, ended: str, *, since: float) -> None:
-        self._meters.count(SEND_ATTEMPTS, live.snapshot.id, ended)
-        self._meters.observe(SEND_DURATION, self._clock.steady.now() - since, live.snapshot.id)
 
     def _end(
         self, live: LiveConnection, pending: PendingSend, outcome: Outcome, *, started_at: float, left: bool

@@ -1,7 +1,9 @@
 """What one process has measured and not yet added to the shared totals."""
 
 import threading
-from bisect import bisect_left
+from bisect import bisect_right
+from collections import defaultdict, deque
+from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
 from wabroadcast_core.metrics.catalogue import Metric
@@ -10,6 +12,7 @@ Label: TypeAlias = int | str
 
 VALUE: Final = "value"  # the part of a counter
 SUM: Final = "sum"  # of a histogram; its other parts are the numbers of its buckets
+MOST_NOTED: Final = 10_000  # durations that are kept singly
 
 
 class Cell(NamedTuple):
@@ -21,35 +24,52 @@ class Cell(NamedTuple):
 
 
 class Meters:
-    """Counts and durations of this process. It may be used from any thread; a call takes about a microsecond."""
+    """Counts and durations of this process. It may be used from any thread.
+
+    A duration is measured for each message, so it is only noted; many are put into their buckets at once.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._amounts: dict[tuple[str, tuple[Label, ...], str | int], float] = {}
+        self._amounts: defaultdict[Cell, float] = defaultdict(float)
+        self._noted: deque[tuple[Metric, tuple[Label, ...], float]] = deque()
 
     def count(self, metric: Metric, *labels: Label, amount: int = 1) -> None:
         """Add to a counter."""
-        cell = (metric.name, labels, VALUE)
+        cell = Cell(metric.name, labels, VALUE)
         with self._lock:
-            self._amounts[cell] = self._amounts.get(cell, 0) + amount
+            self._amounts[cell] += amount
 
     def observe(self, metric: Metric, seconds: float, *labels: Label) -> None:
         """Add one duration to a histogram."""
-        bucket = (metric.name, labels, bisect_left(metric.buckets, seconds))
-        total = (metric.name, labels, SUM)
-        with self._lock:
-            amounts = self._amounts
-            amounts[bucket] = amounts.get(bucket, 0) + 1
-            amounts[total] = amounts.get(total, 0) + seconds
+        self._noted.append((metric, labels, seconds))
+        if len(self._noted) >= MOST_NOTED:
+            with self._lock:
+                self._sort_noted()
 
     def take(self) -> dict[Cell, float]:
         """Return what was measured since the last call, and begin anew."""
         with self._lock:
-            amounts, self._amounts = self._amounts, {}
-        return {Cell._make(cell): amount for cell, amount in amounts.items()}
+            self._sort_noted()
+            amounts, self._amounts = self._amounts, defaultdict(float)
+        return dict(amounts)
 
     def put_back(self, amounts: dict[Cell, float]) -> None:
         """Add what was taken and could not be shared."""
         with self._lock:
             for cell, amount in amounts.items():
-                self._amounts[cell] = self._amounts.get(cell, 0) + amount
+                self._amounts[cell] += amount
+
+    def _sort_noted(self) -> None:
+        """Put the noted durations into their buckets; other threads may note more meanwhile."""
+        noted: defaultdict[tuple[Metric, tuple[Label, ...]], list[float]] = defaultdict(list)
+        for _ in range(len(self._noted)):
+            metric, labels, seconds = self._noted.popleft()
+            noted[metric, labels].append(seconds)
+        for (metric, labels), durations in noted.items():
+            self._amounts[Cell(metric.name, labels, SUM)] += sum(durations)
+            durations.sort()
+            ends = [bisect_right(durations, bound) for bound in metric.buckets]
+            for bucket, (begin, end) in enumerate(pairwise([0, *ends, len(durations)])):
+                if end > begin:
+                    self._amounts[Cell(metric.name, labels, bucket)] += end - begin

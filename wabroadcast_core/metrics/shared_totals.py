@@ -50,7 +50,7 @@ class SharedTotals:
 
     def read(self) -> dict[Cell, float]:
         """Return the totals."""
-        stored = self._client.hgetall(self._keys.metrics)
+        stored = self._hash(self._keys.metrics)
         return {_cell_of(field): float(total) for field, total in stored.items()}
 
     def forget(self, cells: Iterable[Cell]) -> None:
@@ -62,7 +62,7 @@ class SharedTotals:
         """Return by how many seconds the clock of each host with a process is ahead of Redis' clock."""
         offsets: dict[str, float] = {}
         now = self._client.time()[0]
-        for host, noted in self._client.hgetall(self._keys.host_clocks).items():
+        for host, noted in self._hash(self._keys.host_clocks).items():
             offset, at = map(float, noted.split(b","))
             if now - at < OLDEST_CLOCK:
                 offsets[host.decode()] = offset
@@ -71,6 +71,10 @@ class SharedTotals:
     def count_alive(self, workers: Sequence[int]) -> int:
         """Return how many of these workers have a lease that has not expired."""
         return int(self._alive(keys=[self._keys.clock, *map(self._keys.worker, workers)]))
+
+    def _hash(self, name: str) -> dict[bytes, bytes]:
+        stored: Any = self._client.hgetall(name)  # bytes, as the client does not decode answers
+        return dict(stored)
 
     def _call_add(self, host: str, arguments: Iterable[Any]) -> None:
         self._add(keys=[self._keys.metrics, self._keys.host_clocks], args=[host, time.time(), *arguments])

@@ -48,8 +48,9 @@ class StoreMetrics:
             samples[catalogue.ACTIVE][snapshot.name,] = int(snapshot.active)
             if snapshot.limits.rate is not None:
                 samples[catalogue.RATE_LIMIT][snapshot.name,] = snapshot.limits.rate.per_second
-        for key, last_at in backlog.last_starts(conn, now=now).items():
-            samples[catalogue.LAST_START][self.connections[key].name,] = last_at
+        last_starts = backlog.last_starts(conn, now=now)
+        for key in self.connections.keys() & last_starts.keys():
+            samples[catalogue.LAST_START][self.connections[key].name,] = last_starts[key]
 
     def _add_waiting(self, conn: Connection, samples: Samples, *, now: float) -> None:
         waiting = backlog.waiting_messages(conn)

@@ -39,7 +39,7 @@ def waiting_messages(conn: Connection) -> dict[int, Waiting]:
 def open_broadcasts(conn: Connection) -> Mapping[BroadcastStatus, int]:
     """Return the number of broadcasts in each status, without those that have ended."""
     statement = select(broadcasts.c.status, func.count()).where(broadcasts.c.status.in_(OPEN))
-    found = dict(conn.execute(statement.group_by(broadcasts.c.status)).tuples().all())
+    found: dict[str, int] = dict(conn.execute(statement.group_by(broadcasts.c.status)).all())
     return {status: found.get(status, 0) for status in OPEN}
 
 

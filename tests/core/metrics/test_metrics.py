@@ -36,7 +36,7 @@ def people(*last_digits: int) -> Iterator[dict[str, object]]:
     return ({"number": f"0812000{digits:05d}", "name": "Budi"} for digits in last_digits)
 
 
-def submit(broadcaster: Broadcaster, *last_digits: int, connection: str = "sandbox", **fields: object) -> int:
+def submit(broadcaster: Broadcaster, *last_digits: int, connection: str = "sandbox", **fields: Any) -> int:
     """Submit a broadcast and prepare its audience. Return its id in the store."""
     draft = {"name": "x", "connection": connection, "message": TEXT, **fields}
     broadcaster.submit(draft, people(*last_digits))
@@ -142,7 +142,7 @@ def _in_retry_since(seconds: float) -> Change:
     ],
 )
 def test_the_oldest_due_message_has_an_age(
-    shared: Broadcaster, change: Change, fields: dict[str, object], age: float
+    shared: Broadcaster, change: Change, fields: dict[str, Any], age: float
 ) -> None:
     key = submit(shared, 1, 2, **fields)
     with shared.context.database.write() as conn:
@@ -218,18 +218,17 @@ def test_a_worker_measures_what_it_sends(broadcaster: Broadcaster, worker: Worke
         "main", {"sender": "gateway", "settings": {"url": gateway.url}, "rate": {"messages": 50}}
     )
     submit(broadcaster, 1, 2, 3, connection="main")
-    wait_for(lambda: broadcaster.list().items[0].status == "completed", what="the broadcast's end")
+    wait_for(lambda: read(broadcaster)[MESSAGES].get(("main", "sent")) == 3, what="the record of all messages")
 
     found = read(broadcaster)
 
-    assert found[catalogue.SEND_ATTEMPTS] == {("main", "accepted"): 3}
     assert found[catalogue.MESSAGES] == {("main", "sent"): 3}
-    assert found[catalogue.CLAIMED]["main",] == 3
-    assert found[catalogue.SLOTS_GIVEN]["main",] == 3
+    assert found[catalogue.CLAIMED]["main",] >= 3  # some are given back where the machine is slow
+    assert found[catalogue.SLOTS_GIVEN]["main",] >= 3
     assert found[catalogue.RATE_LIMIT]["main",] == 50
     assert found[catalogue.WORKERS] == {(): 1}
     for histogram in (catalogue.CLAIM_DURATION, catalogue.COMMIT_DURATION, catalogue.LOOP_LAG):
         distribution = found[histogram][()]
         assert isinstance(distribution, Distribution)
         assert sum(distribution.buckets) > 0
-    assert sum(found[catalogue.SEND_DURATION]["main",].buckets) == 3
+    assert sum(found[catalogue.SEND_DURATION]["main", "accepted"].buckets) == 3

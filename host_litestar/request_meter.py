@@ -1,0 +1,41 @@
+"""Measures how long requests take, by their routes."""
+
+import time
+
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from wabroadcast_core.metrics.catalogue import REQUEST_DURATION
+from wabroadcast_core.metrics.meters import Meters
+
+NO_RESPONSE = 499  # the client has left before the response began; nginx writes it so
+
+
+class RequestMeter(ASGIMiddleware):
+    """Middleware that measures each request. The label of its route is the path with the names of its parameters."""
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, meters: Meters) -> None:
+        self._meters = meters
+
+    def __deepcopy__(self, memo: object) -> "RequestMeter":
+        """Return this object: Litestar copies a router with all that it has, and the meters are one of the process."""
+        return self
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Pass a request on, and measure it until its response has ended."""
+        began, status = time.monotonic(), NO_RESPONSE
+
+        async def send_on(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await next_app(scope, receive, send_on)
+        finally:
+            method, route = str(scope.get("method")), str(scope.get("path_template") or "/")
+            self._meters.observe(REQUEST_DURATION, time.monotonic() - began, method, route, str(status))
