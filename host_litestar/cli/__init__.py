@@ -30,6 +30,7 @@ COMMANDS = {
     "blacklist": "blacklist:blacklist",
     "connections": "connections:connections",
     "data": "data:data",
+    "doctor": "doctor:doctor",
     "plugins": "plugins:plugins",
 }
 """The module and the function of each command. A module is imported when its command is used: so each starts fast."""

@@ -66,6 +66,14 @@ class Client:
         with self._translate_errors():
             return _read_response(self._http.request(method, path, **options))
 
+    def get(self, path: str) -> httpx.Response:
+        """Return the response to a request, whatever its status.
+
+        :raises UnreachableError: the server does not answer.
+        """
+        with self._translate_errors():
+            return self._http.get(path)
+
     def download(self, path: str, to: Path, **options: Any) -> None:
         """Download a response into a file. The file exists only once it is complete.
 

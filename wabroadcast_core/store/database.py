@@ -12,10 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -23,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from wabroadcast_core.errors import InputError, SetupError, UnavailableError
 from wabroadcast_core.private_files import make_private_directory, make_private_file, protect
 from wabroadcast_core.store.failures import describe_failure
+from wabroadcast_core.store.schema import upgrade_schema
 from wabroadcast_core.store.search import fold
 
 MIGRATION_LOCK = 3_004_062  # an arbitrary number, the key of PostgreSQL's advisory lock
@@ -110,7 +107,7 @@ class Database:
             with self.write() as conn:
                 if not self.is_sqlite:
                     conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-                _upgrade(conn)
+                upgrade_schema(conn)
         except ProgrammingError as error:
             if getattr(error.orig, "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
                 raise
@@ -283,19 +280,3 @@ def _reason(error: DBAPIError) -> str:
     if isinstance(error.orig, sqlite3.Error):
         return str(error.orig)
     return str(error.orig).partition("\n")[0] or type(error.orig).__name__
-
-
-def _upgrade(conn: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", "wabroadcast_core.store:migrations")
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = conn
-    scripts = ScriptDirectory.from_config(config)
-    present = MigrationContext.configure(conn).get_current_revision()
-    if present == scripts.get_current_head():
-        return
-    if present is not None and present not in {script.revision for script in scripts.walk_revisions()}:
-        raise SetupError(
-            f"the database was used by a newer version of wabroadcast (schema {present}): install that version again"
-        )
-    command.upgrade(config, "head")

@@ -1,0 +1,108 @@
+"""The examination of an installation from its settings: no server need run, and nothing is started or migrated."""
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import redis
+
+from host_litestar.doctor.findings import Finding, Level, fault_of, judge, ok, warning
+from host_litestar.doctor.redis_checks import examine_redis
+from host_litestar.doctor.store_checks import examine_store
+from host_litestar.doctor.work_checks import examine_connections, examine_webhooks, examine_workers
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import BroadcastError
+from wabroadcast_core.keys import Keys
+from wabroadcast_core.opening import open_store
+from wabroadcast_core.plugins import build_plugins
+from wabroadcast_core.queue.embedded import EmbeddedValkey
+from wabroadcast_core.redis_access.probe import describe_failure
+from wabroadcast_core.settings import Settings
+
+LITTLE_SPACE = 1024**3  # bytes
+NO_SPACE = 100 * 1024**2
+CALL_SECONDS = 2.0
+START = "start `wabroadcast serve`"
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield what is found, part by part. What depends on a part that cannot be used is left out."""
+    blocked = False
+    for examine_part in (_examine_redis, _examine_store, _examine_plugins, _examine_disk):
+        for finding in examine_part(settings):
+            blocked = blocked or finding.blocks
+            yield finding
+    if blocked:
+        yield warning("work", "workers, webhooks and connections were not examined", "mend the parts above first")
+    else:
+        yield from _examine_work(settings)
+
+
+def _examine_redis(settings: Settings) -> Iterator[Finding]:
+    url = settings.redis_url.get_secret_value() if settings.redis_url else EmbeddedValkey(settings.data_dir).url
+    with redis.Redis.from_url(url, socket_timeout=CALL_SECONDS, socket_connect_timeout=CALL_SECONDS) as client:
+        if settings.redis_url is None and not _takes_calls(client):
+            yield Finding("redis", Level.WARNING, "the embedded Valkey does not run", START, blocks=True)
+        else:
+            yield from examine_redis(client, Keys(settings.namespace))
+
+
+def _takes_calls(client: redis.Redis) -> bool:
+    try:
+        client.ping()
+    except redis.RedisError as error:
+        return isinstance(error, redis.ResponseError)
+    return True
+
+
+def _examine_store(settings: Settings) -> Iterator[Finding]:
+    if settings.database_url is None and not settings.sqlite_path.exists():
+        fact = f"there is no store yet at {settings.sqlite_path.resolve()}"
+        yield Finding("store", Level.WARNING, fact, f"{START}, or name its directory with --data-dir", blocks=True)
+        return
+    try:
+        database = open_store(settings, None)
+    except BroadcastError as error:
+        yield fault_of("store", str(error))
+        return
+    try:
+        yield from examine_store(database, now=time.time())
+    finally:
+        database.close()
+
+
+def _examine_plugins(settings: Settings) -> Iterator[Finding]:
+    try:
+        facts = build_plugins(settings=settings, blocked=settings.blocked_plugins).facts()
+    except BroadcastError as error:
+        yield fault_of("plugins", str(error))
+        return
+    states = Counter(fact.state for fact in facts)
+    yield ok("plugins", ", ".join(f"{amount} {state}" for state, amount in sorted(states.items())))
+
+
+def _examine_disk(settings: Settings) -> Iterator[Finding]:
+    place = next(path for path in (settings.data_dir.resolve(), *settings.data_dir.resolve().parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    yield judge(
+        "disk",
+        f"{free / 1024**3:.1f} GiB are free on the disk of {place}",
+        -free,
+        warn_from=-LITTLE_SPACE,
+        fault_from=-NO_SPACE,
+        remedy="free space: without it nothing can be stored or sent",
+    )
+
+
+def _examine_work(settings: Settings) -> Iterator[Finding]:
+    """Yield what is found of the parts that need both the store and Redis; both are in use already, as for a server."""
+    try:
+        with Broadcaster(settings) as broadcaster:
+            yield from examine_workers(broadcaster.context)
+            yield from examine_webhooks(broadcaster.context)
+            yield from examine_connections(broadcaster)
+    except BroadcastError as error:
+        yield fault_of("work", str(error))
+    except redis.RedisError as error:
+        yield fault_of("redis", describe_failure(error))

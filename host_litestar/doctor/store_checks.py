@@ -1,0 +1,82 @@
+"""The examination of the store: its version, its tables, damage, and what a commit takes."""
+
+import statistics
+import time
+from collections.abc import Iterator
+
+from host_litestar.doctor.findings import Finding, Level, fault_of, judge, ok, warning
+from wabroadcast_core.errors import BroadcastError
+from wabroadcast_core.store import installation as installation_store
+from wabroadcast_core.store.database import Database
+from wabroadcast_core.store.integrity import check_at_start, check_integrity
+from wabroadcast_core.store.schema import Schema, read_schema
+
+PART = "store"
+COMMITS = 5
+SLOW_COMMIT = 0.2  # seconds; the pace holds up to here
+BAD_COMMIT = 1.0
+CHECK_SECONDS = 30.0  # for the pages and rows, and again for the indexes
+LOCK_SECONDS = 5.0  # that a commit waits for other writers
+
+
+def examine_store(database: Database, *, now: float) -> Iterator[Finding]:
+    """Yield what is found about the store. It is not migrated, and damage is looked for before anything opens it."""
+    try:
+        check_at_start(database)
+        with database.read() as conn:
+            yield ok(PART, _version_of(database))
+            schema = read_schema(conn)
+        yield _migrations(schema)
+        if schema.is_current:
+            yield _commit_latency(database, now=now)
+        yield from _integrity(database)
+    except BroadcastError as error:
+        yield fault_of(PART, getattr(error, "cause", None) or str(error))
+
+
+def _version_of(database: Database) -> str:
+    with database.db_engine.connect() as conn:
+        version = ".".join(map(str, conn.dialect.server_version_info or ()))
+    return f"SQLite {version}" if database.is_sqlite else f"PostgreSQL {version}"
+
+
+def _migrations(schema: Schema) -> Finding:
+    if schema.is_current:
+        return ok(PART, f"its tables are current ({schema.present})")
+    if not schema.is_known:
+        fact = f"it was used by a newer version of wabroadcast ({schema.present})"
+        return Finding(PART, Level.FAULT, fact, "install that version again", blocks=True)
+    tables = "no tables yet" if schema.present is None else f"the tables of an older version ({schema.present})"
+    remedy = "back it up; the next start of a server or worker migrates it"
+    return Finding(PART, Level.WARNING, f"it has {tables}", remedy, blocks=True)
+
+
+def _commit_latency(database: Database, *, now: float) -> Finding:
+    seconds = []
+    for _ in range(COMMITS):
+        began = time.perf_counter()
+        with database.write(lock_seconds=LOCK_SECONDS) as conn:
+            installation_store.probe_write(conn, now=now)
+        seconds.append(time.perf_counter() - began)
+    median, worst = statistics.median(seconds), max(seconds)
+    return judge(
+        PART,
+        f"a commit takes {median * 1000:.1f} ms, at most {worst * 1000:.1f} ms",
+        median,
+        warn_from=SLOW_COMMIT,
+        fault_from=BAD_COMMIT,
+        remedy="put the store on a faster disk, or move it away from busy neighbours",
+    )
+
+
+def _integrity(database: Database) -> Iterator[Finding]:
+    if database.sqlite_path is None:
+        return
+    if check_integrity(database, quick_seconds=CHECK_SECONDS, full_seconds=CHECK_SECONDS):
+        yield ok(PART, "it has no damage")
+    else:
+        yield warning(
+            PART,
+            f"{2 * CHECK_SECONDS:g} s were too short to search all of it for damage, and nothing was found so far",
+            f'run `sqlite3 {database.sqlite_path} "PRAGMA integrity_check"` at a quiet time',
+        )
