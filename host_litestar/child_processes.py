@@ -36,8 +36,8 @@ def main(arguments: list[str]) -> int:
     :returns: the exit status.
     """
     pipe, kind, *rest = arguments
-    set_up_logging(f"{kind} {rest[0]}" if kind == "worker" else kind)
     settings = Settings()
+    set_up_logging(f"{kind} {rest[0]}" if kind == "worker" else kind, log_format=settings.log_format)
     _stop_with_supervisor(int(pipe), stop_seconds=settings.stop_seconds + FORCED_STOP_SECONDS)
     try:
         if kind == "web":

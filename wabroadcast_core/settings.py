@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     api_keys: Annotated[list[SecretStr], NoDecode] = Field(
         default_factory=list, description="Keys that callers of the API must present, comma-separated."
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Form of the log on standard error: lines of `text`, or of `json` for a log collector."
+    )
     metrics_access: Literal["key", "public"] = Field(
         "key", description="Who may read `/metrics`: callers with a key, or `public`: every caller."
     )

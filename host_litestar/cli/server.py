@@ -47,7 +47,7 @@ def serve(
 
     keys = [SecretStr(key) for key in api_keys] or None
     settings = read_settings(host=host, port=port, workers=workers, data_dir=data_dir, api_keys=keys)
-    set_up_logging("serve")
+    set_up_logging("serve", log_format=settings.log_format)
     return standalone.serve(settings, echo=click.echo)
 
 
@@ -62,7 +62,7 @@ def worker(processes: int, threads: int | None, data_dir: Path | None, *, burst:
     from host_litestar.logs import set_up_logging
 
     settings = read_settings(threads=threads, data_dir=data_dir)
-    set_up_logging("serve")
+    set_up_logging("serve", log_format=settings.log_format)
     return standalone.work(settings, processes=processes, burst=burst)
 
 
