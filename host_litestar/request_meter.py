@@ -9,6 +9,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from wabroadcast_core.metrics.catalogue import REQUEST_DURATION
 from wabroadcast_core.metrics.meters import Meters
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_RESPONSE = 499  # the client has left before the response began; nginx writes it so
 
 
@@ -37,5 +38,7 @@ class RequestMeter(ASGIMiddleware):
         try:
             await next_app(scope, receive, send_on)
         finally:
-            method, route = str(scope.get("method")), str(scope.get("path_template") or "/")
+            method = str(scope.get("method"))
+            method = method if method in METHODS else "other"  # a client must not add labels
+            route = str(scope.get("path_template") or "/")
             self._meters.observe(REQUEST_DURATION, time.monotonic() - began, method, route, str(status))

@@ -1,5 +1,6 @@
 """The examination of what works with the store and Redis: workers, clocks, webhooks, connections."""
 
+import socket
 import time
 from collections.abc import Iterator
 
@@ -34,7 +35,7 @@ def examine_workers(context: Context) -> Iterator[Finding]:
         yield fault("workers", f"none is alive, and {waiting:,} messages wait", remedy)
     else:
         yield warning("workers", "none is alive", remedy)
-    offsets = totals.clock_offsets() | {"this host": time.time() - _redis_time(context)}
+    offsets = totals.clock_offsets() | {socket.gethostname(): time.time() - _redis_time(context)}
     for host, offset in sorted(offsets.items()):
         yield judge(
             "clocks",

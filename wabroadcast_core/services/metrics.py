@@ -94,20 +94,22 @@ class Metrics:
         self._add_totals(samples)
 
     def _add_totals(self, samples: Samples) -> None:
-        """Add the shared totals. Those of deleted connections and of earlier versions are removed from Redis."""
-        totals = self._totals.read()
-        known = {cell: total for cell, total in totals.items() if self._is_known(cell)}
+        """Add the shared totals. Those of deleted connections are removed from Redis.
+
+        Metrics that this version does not know are left there: a process of a newer version may count them.
+        """
+        totals = {cell: total for cell, total in self._totals.read().items() if _is_known(cell)}
+        orphaned = {cell for cell in totals if not self._has_subject(cell)}
         if self._store.is_read:
-            self._totals.forget(totals.keys() - known.keys())
-        for (metric, labels), parts in _by_labels(known.items()).items():
+            self._totals.forget(orphaned)
+        kept = [(cell, total) for cell, total in totals.items() if cell not in orphaned]
+        for (metric, labels), parts in _by_labels(kept).items():
             named = self._named(metric, labels)
             samples[metric][named] = parts[VALUE] if metric.kind == "counter" else _distribution(metric, parts)
 
-    def _is_known(self, cell: Cell) -> bool:
-        metric = _BY_NAME.get(cell.metric)
-        if metric is None or len(cell.labels) != len(metric.labels):
-            return False
-        return CONNECTION not in metric.labels or cell.labels[0] in self._store.connections
+    def _has_subject(self, cell: Cell) -> bool:
+        """Return whether the connection of a number exists; True for a number of no connection."""
+        return CONNECTION not in _BY_NAME[cell.metric].labels or cell.labels[0] in self._store.connections
 
     def _named(self, metric: Metric, labels: tuple[Any, ...]) -> Labels:
         """Return label values with the name of the connection, which is the first label, instead of its id."""
@@ -123,6 +125,11 @@ def _could_read(read: Callable[[Samples], None], samples: Samples) -> int:
     except (UnavailableError, redis.RedisError):
         return 0
     return 1
+
+
+def _is_known(cell: Cell) -> bool:
+    metric = _BY_NAME.get(cell.metric)
+    return metric is not None and len(cell.labels) == len(metric.labels)
 
 
 def _by_labels(totals: Iterable[tuple[Cell, float]]) -> dict[tuple[Metric, tuple[Any, ...]], dict[str | int, float]]:

@@ -4,18 +4,19 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, text, update
 
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.metrics import catalogue
 from wabroadcast_core.metrics.catalogue import LOOP_LAG, MESSAGES, Metric
-from wabroadcast_core.metrics.meters import SUM, VALUE, Meters
+from wabroadcast_core.metrics.meters import SUM, VALUE, Cell, Meters
 from wabroadcast_core.metrics.samples import Distribution
 from wabroadcast_core.metrics.shared_totals import MeterSharing, SharedTotals
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.services.metrics import Metrics
+from wabroadcast_core.store.backlog import _FIRST_DUE
 from wabroadcast_core.store.tables import broadcasts, webhook_calls, workers
 from wabroadcast_core.testing.gateway import Gateway
 from wabroadcast_core.worker import Worker
@@ -56,8 +57,8 @@ def test_measurements_of_two_processes_add_up(shared: Broadcaster) -> None:
         MeterSharing(meters, totals).share()
 
     found = totals.read()
-    assert found[MESSAGES.name, (1, "sent"), VALUE] == 6  # type: ignore[index]  # a cell is a tuple
-    assert found[LOOP_LAG.name, (), SUM] == pytest.approx(2 * 99.002)  # type: ignore[index]  # likewise
+    assert found[Cell(MESSAGES.name, (1, "sent"), VALUE)] == 6
+    assert found[Cell(LOOP_LAG.name, (), SUM)] == pytest.approx(2 * 99.002)
     assert {cell.part: total for cell, total in found.items() if cell.metric == LOOP_LAG.name and cell.part != SUM} == {
         LOOP_LAG.buckets.index(0.0025): 2,
         len(LOOP_LAG.buckets): 2,
@@ -210,6 +211,29 @@ def test_totals_of_a_deleted_connection_are_removed(shared: Broadcaster) -> None
 
     assert read(shared)[MESSAGES] == {}
     assert SharedTotals(shared.context.redis, shared.context.keys).read() == {}
+
+
+def test_totals_of_a_newer_version_are_kept(shared: Broadcaster) -> None:
+    totals = SharedTotals(shared.context.redis, shared.context.keys)
+    cell = Cell("wabroadcast_of_tomorrow_total", (), VALUE)
+    totals.add({cell: 1})
+
+    read(shared)
+
+    assert totals.read()[cell] == 1
+    totals.forget([cell])
+
+
+def test_the_oldest_due_message_is_found_in_the_indexes(shared: Broadcaster) -> None:
+    with shared.context.database.read() as conn:
+        if conn.dialect.name != "sqlite":
+            pytest.skip("PostgreSQL plans by the amount of rows")
+        plan = [row[3] for row in conn.execute(text(f"EXPLAIN QUERY PLAN {_FIRST_DUE.text}"), {"now": 0.0})]
+
+    steps = [step for step in plan if step.startswith(("SEARCH m", "SCAN m", "USE TEMP B-TREE"))]
+    assert len(steps) == 4
+    assert all("USING INDEX ix_messages_" in step or "USING COVERING INDEX ix_messages_" in step for step in steps)
+    assert all("broadcast_id=? AND route=?" in step for step in steps)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
