@@ -85,8 +85,10 @@ def oldest_due(conn: Connection, *, now: float, interval_of: Interval) -> dict[i
     oldest: dict[int, float] = {}
     for broadcast_id, connection_id, began, *found in conn.execute(_FIRST_DUE, {"now": now}):
         batches, retries = found[:2], found[2:]
-        times = [retry for retry in retries if retry is not None]
-        times += [began + (batch and batch * interval_of(broadcast_id)) for batch in batches if batch is not None]
+        times = [due_at for due_at in retries if due_at is not None]
+        times += [  # the first batch needs no look at the broadcast's interval
+            began + batch * interval_of(broadcast_id) if batch else began for batch in batches if batch is not None
+        ]
         if times:
             oldest[connection_id] = min([oldest.get(connection_id, now), *times])
     return oldest
