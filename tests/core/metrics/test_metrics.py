@@ -256,3 +256,17 @@ def test_a_worker_measures_what_it_sends(broadcaster: Broadcaster, worker: Worke
         assert isinstance(distribution, Distribution)
         assert sum(distribution.buckets) > 0
     assert sum(found[catalogue.SEND_DURATION]["main", "accepted"].buckets) == 3
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_attempts_are_counted_by_how_they_ended(broadcaster: Broadcaster, worker: Worker) -> None:
+    ends = {"0103": "rejected", "0106": "throttled", "0112": "plugin_error", "0109": "unknown", "0101": "temporary"}
+    recipients = [{"number": f"+1867555{digits}"} for digits in ends]
+    draft = {"name": "x", "connection": "sandbox", "message": {"type": "text", "text": "Halo"}}
+    broadcaster.submit(draft, recipients)
+
+    def ended() -> set[str]:
+        return {outcome for _, outcome in read(broadcaster)[catalogue.SEND_DURATION]}
+
+    wait_for(lambda: ended() >= {*ends.values(), "accepted"}, seconds=30, what="an attempt of each kind")
+    assert read(broadcaster)[catalogue.SLOW_DOWNS]["sandbox",] >= 1
