@@ -59,7 +59,9 @@ def test_a_file_without_queries_gives_none(tmp_path: Path) -> None:
         pytest.param(
             {"parameters": {"city": "text", "age": "integer"}}, "sql: the parameter age is declared", id="an-unused-one"
         ),
-        pytest.param({"parameters": {"city": "txt"}}, "parameters.city: unknown value: give 'text'", id="an-unknown-type"),
+        pytest.param(
+            {"parameters": {"city": "txt"}}, "parameters.city: unknown value: give 'text'", id="an-unknown-type"
+        ),
         pytest.param({"sql": "SELECT :city; SELECT 2"}, "sql: there are several statements", id="several-statements"),
         pytest.param({"sql": " -- nothing\n;"}, "sql: there is no statement", id="no-statement"),
         pytest.param({"seconds": 0}, "seconds: too small: give more than 0", id="no-time"),
