@@ -29,6 +29,7 @@ from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store import reason_counts
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.messages import Changes, NewMessage
 from wabroadcast_core.store.sql import clean_text
@@ -195,7 +196,7 @@ class _Preparation:
             changes[self._id, "queued"] += len(stored)
             changes[self._id, "skipped"] += len(skipped)
             changes[self._id, "total"] += size
-            broadcast_store.count_skips(conn, self._id, dict(Counter(str(message.reason) for message in skipped)))
+            reason_counts.count_skips(conn, self._id, dict(Counter(str(message.reason) for message in skipped)))
             broadcast_store.apply_changes(conn, changes, now=self._context.clock.now())
             return True
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError
 from wabroadcast_core.models.broadcast import find_past_start
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
+from wabroadcast_core.store import attempts as attempt_store
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
@@ -191,6 +192,9 @@ def retry_broadcast(
             "the connection of the broadcast was deleted: submit a new broadcast instead of a retry",
             status=row["status"],
         )
+    if status == MessageStatus.FAILED:
+        low, high = message_store.message_key(row["id"], 0), message_store.message_key(row["id"] + 1, 0)
+        attempt_store.keep_accepted(conn, low=low, high=high, code=code)
     moved = message_store.move_messages(
         conn,
         broadcast_id=row["id"],

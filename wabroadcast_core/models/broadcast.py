@@ -14,6 +14,8 @@ from wabroadcast_core.models.waiting import WaitingFor
 
 LONGEST_NAME = 200
 LATE_SECONDS = 30  # that a start may be over when it arrives
+MOST_REASONS = 100  # of failures that are shown, the most frequent ones
+OTHER_REASONS = "other"  # the others together
 MOST_CONNECTIONS = 100  # in the pool of one broadcast
 
 
@@ -139,6 +141,9 @@ class BroadcastProgress(Model):
     counts: Counts
     skipped_by: dict[str, int]
     scheduled_at: datetime | None = Field(None, description="The time for which it is scheduled.")
+    failed_by: dict[str, int] = Field(
+        default_factory=dict, description="Failed messages by reason, the most frequent first; `GET /reasons` explains."
+    )
     progress: float = Field(description="Share of the known recipients that need no more work, from 0 to 1.")
     waiting_for: WaitingFor | None = Field(
         description="Why messages wait, and until when; null if none is left to be sent."
@@ -183,4 +188,5 @@ class BroadcastDetail(BroadcastSummary):
     on_unknown: Literal["hold", "resend"]
     callback_url: str | None
     skipped_by: dict[str, int]
+    failed_by: dict[str, int]
     acts: list[Act]

@@ -82,6 +82,17 @@ class WaitReason(StrEnum):
     BLACKLIST_AWAY = "blacklist_away"  # a blacklist plugin failed
 
 
+class AttemptOutcome(StrEnum):
+    """How an attempt ended, and what a receipt said of it later."""
+
+    ACCEPTED = "accepted"
+    RETRY = "retry"  # not accepted; the message waits for its next attempt
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    UNDELIVERED = "undelivered"  # a receipt: it failed after it was accepted
+    SETTLED = "settled"  # a receipt: it was sent, though its attempt did not end as accepted
+
+
 class ConnectionState(StrEnum):
     """Whether a connection may send."""
 

@@ -14,12 +14,14 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.errors import SendError
 from wabroadcast_core.models.receipt import Receipt
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import AttemptOutcome, MessageStatus
 from wabroadcast_core.outcomes.opt_outs import is_opt_out, opt_out
+from wabroadcast_core.store import attempts as attempt_store
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import receipts as receipt_store
+from wabroadcast_core.store.attempts import NewAttempt
 from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.store.messages import broadcast_of, message_key, read_position
 from wabroadcast_core.store.receipts import StoredReceipt
@@ -48,12 +50,13 @@ def apply_receipts(unit: UnitOfWork, connection_id: int, receipts: Sequence[Rece
     facts = receipt_store.lock_facts(unit.conn, {key for key in keys if key is not None})
     identity_store.note_identities(unit.conn, _identities_in(receipts, keys, facts))
     changed: dict[int, dict[str, Any]] = defaultdict(dict)
-    parked, failures = [], []
+    parked, failures, events = [], [], {}
     for receipt, key in zip(receipts, keys, strict=True):
         row = None if key is None else facts.get(key)
         if row is not None and row["status"] != MessageStatus.PROCESSING:
             values = receipt_store.apply_receipt(row, _stored(receipt), changes=unit.changes)
             changed[row["id"]] |= values
+            events |= _event_of(row, _stored(receipt), values)
             is_new = "status" in values  # a failure has its consequences once, not with each copy of the receipt
         else:
             is_new = row is not None
@@ -62,6 +65,7 @@ def apply_receipts(unit: UnitOfWork, connection_id: int, receipts: Sequence[Rece
         if row is not None and receipt.error is not None and is_new:
             failures.append(Failure(broadcast_of(row["id"]), row["number"], receipt.error))
     receipt_store.store_changed(unit.conn, changed)
+    attempt_store.add_attempts(unit.conn, list(events.values()))
     receipt_store.park_receipts(unit.conn, parked)
     connection_store.note_receipt(unit.conn, connection_id, now=unit.now)
     return failures
@@ -79,12 +83,16 @@ def apply_parked(unit: UnitOfWork, stored: Mapping[int, str | None], *, connecti
     found = [(parked["message_id"] or keys[parked["provider_id"]], parked) for parked in taken]
     facts = receipt_store.lock_facts(unit.conn, {key for key, _ in found})
     changed: dict[int, dict[str, Any]] = defaultdict(dict)
+    events: dict[int, NewAttempt] = {}
     for key, parked in found:
         number = facts[key]["number"]
-        changed[key] |= receipt_store.apply_receipt(facts[key], _from_parked(parked), changes=unit.changes)
+        values = receipt_store.apply_receipt(facts[key], _from_parked(parked), changes=unit.changes)
+        changed[key] |= values
+        events |= _event_of(facts[key], _from_parked(parked), values)
         if parked["opt_out"] and number is not None:
             opt_out(unit, number, reason=parked["reason"])
     receipt_store.store_changed(unit.conn, changed)
+    attempt_store.add_attempts(unit.conn, list(events.values()))
 
 
 def apply_overtaken(unit: UnitOfWork) -> None:
@@ -95,6 +103,19 @@ def apply_overtaken(unit: UnitOfWork) -> None:
     overtaken = receipt_store.overtaken_parked(unit.conn, since=unit.now - OVERTAKEN_SECONDS)
     for connection_id, stored in overtaken.items():
         apply_parked(unit, stored, connection_id=connection_id)
+
+
+def _event_of(row: receipt_store.Facts, receipt: StoredReceipt, values: Mapping[str, Any]) -> dict[int, NewAttempt]:
+    """Return what a receipt says of an attempt, by message key, if it changed the status; else nothing.
+
+    :param values: the columns that the receipt changed.
+    """
+    if "status" not in values:
+        return {}
+    outcome = AttemptOutcome.UNDELIVERED if values["status"] == MessageStatus.FAILED else AttemptOutcome.SETTLED
+    reason, detail = values["reason"] or "", values["detail"]
+    attempt = NewAttempt(row["id"], row["attempts"], receipt.at, row["connection_id"], outcome, reason, detail)
+    return {row["id"]: attempt}
 
 
 def _identities_in(

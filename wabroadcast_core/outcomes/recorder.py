@@ -12,14 +12,16 @@ from typing import Any
 
 from wabroadcast_core.background import RETRY_SECONDS, BackgroundTasks
 from wabroadcast_core.errors import UnavailableError
-from wabroadcast_core.models.status import SENT, MessageStatus
+from wabroadcast_core.models.status import SENT, AttemptOutcome, MessageStatus
 from wabroadcast_core.outcomes.classify import given_back
 from wabroadcast_core.outcomes.receipts import apply_parked
-from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import attempts as attempt_store
 from wabroadcast_core.store import outcomes as outcome_store
+from wabroadcast_core.store import reason_counts
 from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store import starts as start_store
 from wabroadcast_core.store import workers as worker_store
+from wabroadcast_core.store.attempts import NewAttempt
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
 from wabroadcast_core.store.outcomes import NotHeldError, Outcome, Sent
@@ -34,7 +36,11 @@ LEAST_PATIENCE = 0.08  # seconds that they wait at most, where commits are cheap
 MOST_PATIENCE = 0.25
 COMMITS_OF_PATIENCE = 10  # where they are not, as long as so many commits take
 
-_WITH_ATTEMPT = frozenset({MessageStatus.FAILED, MessageStatus.RETRY, MessageStatus.UNKNOWN})
+_ATTEMPT_OUTCOMES = {
+    MessageStatus.FAILED: AttemptOutcome.FAILED,
+    MessageStatus.RETRY: AttemptOutcome.RETRY,
+    MessageStatus.UNKNOWN: AttemptOutcome.UNKNOWN,
+}
 
 
 @dataclass(slots=True)
@@ -234,25 +240,28 @@ def _record(shares: Sequence[_Share], intents: int, unit: UnitOfWork) -> None:
 
 
 def _record_unsent(unit: UnitOfWork, results: Sequence[Result]) -> None:
-    attempts = [
-        (
-            result.outcome.key,
-            result.claimed.attempts + 1,
-            result.started_at,
-            result.outcome.connection_id,
-            result.outcome.reason or "",
-            result.outcome.detail,
-        )
-        for result in results
-        if result.started_at is not None and result.outcome.status in _WITH_ATTEMPT
-    ]
-    outcome_store.insert_attempts(unit.conn, attempts)
+    attempt_store.add_attempts(
+        unit.conn,
+        [
+            NewAttempt(
+                result.outcome.key,
+                result.claimed.attempts + 1,
+                result.started_at,
+                result.outcome.connection_id,
+                _ATTEMPT_OUTCOMES[result.outcome.status],
+                result.outcome.reason or "",
+                result.outcome.detail,
+            )
+            for result in results
+            if result.started_at is not None and result.outcome.status in _ATTEMPT_OUTCOMES
+        ],
+    )
     skips: dict[int, Counter[str]] = {}
     for result in results:
         if result.outcome.status is MessageStatus.SKIPPED:
             skips.setdefault(result.claimed.broadcast_id, Counter())[result.outcome.reason or ""] += 1
     for broadcast_id, reasons in sorted(skips.items()):
-        broadcast_store.count_skips(unit.conn, broadcast_id, dict(reasons))
+        reason_counts.count_skips(unit.conn, broadcast_id, dict(reasons))
 
 
 def _apply_parked(unit: UnitOfWork, results: Sequence[Result]) -> None:

@@ -30,7 +30,7 @@ from wabroadcast_core.services.broadcast_work import queue_preparation, queue_tu
 from wabroadcast_core.services.lookups import broadcast_row, message_key
 from wabroadcast_core.services.message_views import message_views, with_file_rows
 from wabroadcast_core.services.views import detail_of, listed_of, progress_of, summary_of
-from wabroadcast_core.store import audit_log
+from wabroadcast_core.store import audit_log, reason_counts
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.messages import Changes, MessageFilter
@@ -97,9 +97,9 @@ class Broadcasts(Batches):
         """
         with self.context.database.read() as conn:
             row = broadcast_row(conn, job_id)
-            skips = broadcast_store.skips_of(conn, row["id"])
+            skips, failures = reason_counts.skips_of(conn, row["id"]), reason_counts.failures_of(conn, row["id"])
             outlook = outlook_of(WaitingCauses(self.context, conn), row, now=self.context.clock.now())
-        return progress_of(row, skips=skips, outlook=outlook)
+        return progress_of(row, skips=skips, failures=failures, outlook=outlook)
 
     def get(self, job_id: str) -> BroadcastDetail:
         """Return a broadcast as it was submitted, with its progress and its history.
@@ -108,10 +108,10 @@ class Broadcasts(Batches):
         """
         with self.context.database.read() as conn:
             row = broadcast_row(conn, job_id)
-            skips = broadcast_store.skips_of(conn, row["id"])
+            skips, failures = reason_counts.skips_of(conn, row["id"]), reason_counts.failures_of(conn, row["id"])
             acts = audit_log.actions_on(conn, row["id"])
             pool = broadcast_store.pools_of(conn, [row["id"]])[row["id"]]
-        return detail_of(row, pool, skips=skips, acts=acts)
+        return detail_of(row, pool, skips=skips, failures=failures, acts=acts)
 
     def list(
         self,

@@ -40,11 +40,14 @@ def listed_of(row: Row, pool: Sequence[str], *, waiting_for: WaitingFor | None) 
     return ListedBroadcast(**_summary_fields(row, pool), waiting_for=waiting_for)
 
 
-def detail_of(row: Row, pool: Sequence[str], *, skips: dict[str, int], acts: Sequence[Row]) -> BroadcastDetail:
+def detail_of(
+    row: Row, pool: Sequence[str], *, skips: dict[str, int], failures: dict[str, int], acts: Sequence[Row]
+) -> BroadcastDetail:
     """Return a broadcast with everything that was submitted and its history.
 
     :param pool: the names of its connections.
     :param skips: the number of skipped messages, by reason.
+    :param failures: the number of failed messages, by reason.
     :param acts: its rows of the audit log.
     """
     draft = BroadcastDraft.model_validate_json(row["draft"])
@@ -60,14 +63,24 @@ def detail_of(row: Row, pool: Sequence[str], *, skips: dict[str, int], acts: Seq
         on_unknown=draft.on_unknown,
         callback_url=None if draft.callback_url is None else str(draft.callback_url),
         skipped_by=skips,
-        acts=[Act(at=as_utc(act["at"]), actor=act["actor"], act=act["act"], detail=act["detail"]) for act in acts],
+        failed_by=failures,
+        acts=[act_of(act) for act in acts],
     )
 
 
-def progress_of(row: Row, *, skips: dict[str, int], outlook: Outlook) -> BroadcastProgress:
+def act_of(row: Row) -> Act:
+    """Return an action as it is shown.
+
+    :param row: of the audit log.
+    """
+    return Act(at=as_utc(row["at"]), actor=row["actor"], act=row["act"], detail=row["detail"])
+
+
+def progress_of(row: Row, *, skips: dict[str, int], failures: dict[str, int], outlook: Outlook) -> BroadcastProgress:
     """Return the progress of a broadcast.
 
     :param skips: the number of skipped messages, by reason.
+    :param failures: the number of failed messages, by reason.
     """
     return BroadcastProgress(
         job_id=row["job_id"],
@@ -77,6 +90,7 @@ def progress_of(row: Row, *, skips: dict[str, int], outlook: Outlook) -> Broadca
         total=row["total"],
         counts=_counts(row),
         skipped_by=skips,
+        failed_by=failures,
         scheduled_at=as_utc(row["scheduled_at"]),
         progress=_progress(row),
         waiting_for=outlook.waiting_for,

@@ -1,15 +1,16 @@
 """Broadcasts: their rows, their counters and the work that is due."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, Select, func, insert, select, text, update
 
 from wabroadcast_core.models.status import DELETED, BroadcastStatus, MessageStatus
-from wabroadcast_core.store.messages import Changes
+from wabroadcast_core.store.messages import FAILED_FOR, Changes
+from wabroadcast_core.store.reason_counts import count_failures
 from wabroadcast_core.store.search import Folded, fold
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
-from wabroadcast_core.store.tables import broadcast_connections, broadcasts, connections, skip_counts
+from wabroadcast_core.store.tables import broadcast_connections, broadcasts, connections
 
 COUNTERS = (*(status.value for status in MessageStatus), "total", "delivered", "read")
 RATE_SECONDS = 10.0  # the least time between the two marks from which the present rate is computed
@@ -183,12 +184,19 @@ def apply_changes(conn: Connection, changes: Changes, *, now: float) -> list[int
     :returns: the ids of broadcasts that became complete, or that are no longer complete.
     """
     by_broadcast: dict[int, dict[str, int]] = {}
+    failures: dict[tuple[int, str], int] = {}
     for (key, counter), amount in changes.items():
-        if amount:
+        if counter.startswith(FAILED_FOR):
+            failures[key, counter.removeprefix(FAILED_FOR)] = amount
+        elif amount:
             by_broadcast.setdefault(key, {})[counter] = amount
     changes.clear()
-    if not by_broadcast:
-        return []
+    ended = _apply_counters(conn, by_broadcast, now=now) if by_broadcast else []
+    count_failures(conn, failures)
+    return ended
+
+
+def _apply_counters(conn: Connection, by_broadcast: Mapping[int, Mapping[str, int]], *, now: float) -> list[int]:
     keys = sorted(by_broadcast)
     if len(keys) > 1 and conn.dialect.name != "sqlite":
         conn.execute(
@@ -219,26 +227,6 @@ def complete_broadcast(conn: Connection, key: int, *, now: float) -> bool:
     :returns: whether it was completed.
     """
     return conn.execute(_COMPLETE, {"id": key, "now": now}).rowcount == 1
-
-
-_ADD_SKIPS = text(
-    """
-    INSERT INTO skip_counts (broadcast_id, reason, messages) VALUES (:broadcast_id, :reason, :amount)
-    ON CONFLICT (broadcast_id, reason) DO UPDATE SET messages = skip_counts.messages + :amount
-    """
-)
-
-
-def count_skips(conn: Connection, key: int, reasons: dict[str, int]) -> None:
-    """Add numbers of skipped messages, by reason, to those of a broadcast."""
-    for reason, amount in sorted(reasons.items()):
-        conn.execute(_ADD_SKIPS, {"broadcast_id": key, "reason": reason, "amount": amount})
-
-
-def skips_of(conn: Connection, key: int) -> dict[str, int]:
-    """Return the number of skipped messages of a broadcast, by reason."""
-    statement = select(skip_counts.c.reason, skip_counts.c.messages).where(skip_counts.c.broadcast_id == key)
-    return {reason: amount for reason, amount in conn.execute(statement) if amount}
 
 
 def with_skipped(conn: Connection) -> Sequence[int]:

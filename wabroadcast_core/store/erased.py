@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store.messages import Changes, count_moves, message_key
 from wabroadcast_core.store.sql import as_json, dialects
-from wabroadcast_core.store.tables import messages
+from wabroadcast_core.store.tables import attempts, messages
 
 ERASED = "erased"  # the reason
 _WAITING = (MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED)
@@ -43,7 +43,7 @@ _BLANK = dialects(
         WHERE reading.id = messages.broadcast_id AND NOT reading.prepared
           AND reading.status NOT IN ('cancelled', 'failed')
       ) THEN NULL ELSE number END,
-      raw = NULL, name = NULL, variables = NULL, provider_id = NULL, due_at = NULL
+      raw = NULL, name = NULL, variables = NULL, provider_id = NULL, detail = NULL, due_at = NULL
     WHERE id IN (SELECT CAST(each.value AS BIGINT) FROM {keys})
     RETURNING number
     """,
@@ -62,8 +62,8 @@ class Blanked(NamedTuple):
 
 
 def blank_messages(conn: Connection, keys: Sequence[int], *, changes: Changes) -> Blanked:
-    """Erase the person from messages: number, name, variables, and the provider's id, because WhatsApp's ids contain
-    the number.
+    """Erase the person from messages: number, name, variables, the provider's words, and the provider's id, because
+    WhatsApp's ids contain the number.
 
     Waiting messages are cancelled; claimed ones are cancelled once they come back unsent. While the audience of a
     broadcast is being read, the number stays, so that a second row with the same number is not sent to.
@@ -72,6 +72,7 @@ def blank_messages(conn: Connection, keys: Sequence[int], *, changes: Changes) -
     present = conn.execute(locked.with_for_update()).all()
     parameters = {"keys": as_json([key for key, _ in present]), "reason": ERASED}
     numbers = conn.execute(_BLANK.of(conn), parameters).scalars().all()
+    conn.execute(update(attempts).where(attempts.c.message_id.in_([key for key, _ in present])).values(detail=None))
     for waiting in _WAITING:
         moved = [(key, MessageStatus.CANCELLED.value) for key, status in present if status == waiting]
         count_moves(changes, moved, away_from=waiting)

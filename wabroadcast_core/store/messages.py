@@ -21,7 +21,9 @@ MOST_DIGITS = 10  # of a position in decimal
 ANY_ROUTE = 0
 
 Changes: TypeAlias = Counter[tuple[int, str]]
-"""By how much each counter grows, by broadcast id and column."""
+"""By how much each counter grows, by broadcast id and column, or by broadcast id and :func:`failed_for`."""
+
+FAILED_FOR = "failed for "
 
 
 def message_key(broadcast_id: int, position: int) -> int:
@@ -32,6 +34,11 @@ def message_key(broadcast_id: int, position: int) -> int:
 def position_of(key: int) -> int:
     """Return a message's position in the audience."""
     return key & ((1 << POSITION_BITS) - 1)
+
+
+def failed_for(reason: str | None) -> str:
+    """Return the name of the counter of messages that failed for a reason, in ``Changes``."""
+    return FAILED_FOR + (reason or MessageStatus.FAILED)
 
 
 def broadcast_of(key: int) -> int:
@@ -141,18 +148,27 @@ def count_moves(changes: Changes, rows: Iterable[Sequence[Any]], *, away_from: s
         changes[broadcast_id, status] += amount
 
 
+def count_failures(changes: Changes, rows: Iterable[Sequence[Any]], *, sign: int) -> None:
+    """Add to ``changes`` that messages failed, or with a negative ``sign`` that they have not failed any more.
+
+    :param rows: key, status and reason of each message.
+    """
+    for row in rows:
+        changes[row[0] >> POSITION_BITS, failed_for(row[2])] += sign
+
+
 # Move messages of a broadcast from the status {present} to another.
 # Input: :broadcast_id, :low and :high (the range of its keys), :status, :reason; :batch, :with_reason, :limit where
-# the condition uses them. Output: key and new status of each moved message.
+# the condition uses them. Output: key, new status and reason of each moved message.
 # The present status is part of the statement: with a parameter, planners would not use the partial indexes. The keys of
 # a broadcast's messages are one range, so for a status without an index only its own messages are searched.
 _MOVE = """
-    UPDATE messages SET status = :status, reason = :reason, due_at = NULL {also}
+    UPDATE messages SET status = :status, {reason} due_at = NULL {also}
     WHERE id IN (
       SELECT id FROM messages
       WHERE broadcast_id = :broadcast_id AND id >= :low AND id < :high AND status = '{present}' {condition} {locking}
     )
-    RETURNING id, status
+    RETURNING id, status, reason
     """
 
 
@@ -174,7 +190,7 @@ def move_messages(
     :param batch: only messages of this batch.
     :param reason: their new reason.
     :param with_reason: only messages that have this reason.
-    :param again: reset their attempts, so that they have all of them again.
+    :param again: reset their attempts, so that they have all of them again; the reason of the last one stays.
     :param limit: the most messages to move.
     :returns: how many were moved; with ``limit`` there may be more.
     """
@@ -189,6 +205,7 @@ def move_messages(
     statement = _MOVE.format(
         present=present.value,
         condition=condition,
+        reason="" if again else "reason = :reason,",
         also=", attempts = 0" if again else "",
         locking="" if conn.dialect.name == "sqlite" else "FOR UPDATE",
     )
@@ -199,6 +216,8 @@ def move_messages(
         text(statement), {**values, **{name: value for name, value in optional.items() if value is not None}}
     ).fetchall()
     count_moves(changes, rows, away_from=present)
+    if present is MessageStatus.FAILED:
+        count_failures(changes, rows, sign=-1)
     return len(rows)
 
 

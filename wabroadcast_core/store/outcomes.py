@@ -1,16 +1,15 @@
-"""The outcomes of claimed messages, recorded in sets, and the failed attempts."""
+"""The outcomes of claimed messages, recorded in sets."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection
 
 from wabroadcast_core.models.status import SENT, MessageStatus
-from wabroadcast_core.store.messages import POSITION_BITS, RETURNED_STATUS, Changes, count_moves
+from wabroadcast_core.store.messages import POSITION_BITS, RETURNED_STATUS, Changes, count_failures, count_moves
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
-from wabroadcast_core.store.tables import attempts
 
 
 class NotHeldError(Exception):
@@ -66,7 +65,7 @@ _OUTCOME_COLUMNS = json_columns(
 
 # Record outcomes of messages that a worker has claimed. A message that returns to queued or retry gets RETURNED_STATUS.
 # Input: :rows (JSON rows of _OUTCOME_COLUMNS), :worker_id, :present (the status that they must have).
-# Output: key and new status of each recorded message.
+# Output: key, new status and reason of each recorded message.
 # The + keeps SQLite on the primary key: its planner would use the index of all claimed messages.
 _RECORD = """
     UPDATE messages SET
@@ -78,7 +77,7 @@ _RECORD = """
       sent_at = outcome.sent_at, due_at = outcome.due_at
     FROM (SELECT {columns} FROM {rows}) AS outcome
     WHERE messages.id = outcome.id AND {plus}messages.worker_id = :worker_id AND {plus}messages.status = :present
-    RETURNING messages.id, messages.status
+    RETURNING messages.id, messages.status, messages.reason
     """
 _PARTS = {"returned": RETURNED_STATUS.format(status="outcome.status"), "erased": "messages.number IS NULL"}
 _RECORD_OUTCOMES = dialects(
@@ -149,6 +148,7 @@ def record_outcomes(conn: Connection, outcomes: Sequence[Outcome], *, worker_id:
             {"rows": as_json([outcome.as_row() for outcome in rest]), "worker_id": worker_id, "present": present},
         ).fetchall()
         count_moves(changes, rows, away_from=present)
+        count_failures(changes, [row for row in rows if row[1] == MessageStatus.FAILED], sign=1)
         recorded.update(row[0] for row in rows)
         rest = [outcome for outcome in rest if outcome.key not in recorded and _is_final(outcome)]
     return recorded
@@ -156,28 +156,3 @@ def record_outcomes(conn: Connection, outcomes: Sequence[Outcome], *, worker_id:
 
 def _is_final(outcome: Outcome) -> bool:
     return outcome.status in {MessageStatus.SENT, MessageStatus.FAILED}
-
-
-_ATTEMPT_COLUMNS = json_columns(
-    message_id="BIGINT", attempt="INTEGER", at="DOUBLE PRECISION", connection_id="INTEGER", reason="TEXT", detail="TEXT"
-)
-_INSERT_ATTEMPTS = dialects(
-    "INSERT INTO attempts (message_id, attempt, at, connection_id, reason, detail) SELECT {columns} FROM {rows}",
-    sqlite={"columns": _ATTEMPT_COLUMNS[0], "rows": LITE_ROWS},
-    postgresql={"columns": _ATTEMPT_COLUMNS[1], "rows": POST_ROWS},
-)
-
-
-def insert_attempts(conn: Connection, rows: Sequence[tuple[int, int, float, int | None, str, str | None]]) -> None:
-    """Store failed attempts.
-
-    :param rows: message key, number of the attempt, time (UNIX seconds, UTC), connection id, reason and detail.
-    """
-    if rows:
-        conn.execute(_INSERT_ATTEMPTS.of(conn), {"rows": as_json(rows)})
-
-
-def attempts_of(conn: Connection, key: int) -> Sequence[RowMapping]:
-    """Return the failed attempts of a message, oldest first."""
-    statement = select(attempts).where(attempts.c.message_id == key).order_by(attempts.c.id)
-    return conn.execute(statement).mappings().all()

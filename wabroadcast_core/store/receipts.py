@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, text, update
 
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.store.messages import Changes, broadcast_of
+from wabroadcast_core.store.messages import Changes, broadcast_of, failed_for
 from wabroadcast_core.store.tables import messages, parked_receipts
 
 
@@ -28,11 +28,14 @@ Facts: TypeAlias = dict[str, Any]
 _FACTS = (
     messages.c.id,
     messages.c.status,
+    messages.c.reason,
     messages.c.number,
     messages.c.sent_at,
     messages.c.delivered_at,
     messages.c.read_at,
     messages.c.provider_id,
+    messages.c.attempts,
+    messages.c.connection_id,
 )
 _UNDONE = frozenset(
     {MessageStatus.UNKNOWN, MessageStatus.FAILED, MessageStatus.QUEUED, MessageStatus.RETRY, MessageStatus.PAUSED}
@@ -105,7 +108,7 @@ def store_changed(conn: Connection, changed: Mapping[int, dict[str, Any]]) -> No
 def _failure(row: Facts, receipt: StoredReceipt) -> dict[str, Any]:
     if row["status"] not in {MessageStatus.SENT, MessageStatus.UNKNOWN} or row["delivered_at"] is not None:
         return {}
-    return {"status": MessageStatus.FAILED, "reason": receipt.reason, "detail": receipt.detail}
+    return {"status": MessageStatus.FAILED, "reason": receipt.reason or "failed", "detail": receipt.detail}
 
 
 def _progress(row: Facts, receipt: StoredReceipt) -> dict[str, Any]:
@@ -125,6 +128,10 @@ def _count(changes: Changes, row: Facts, values: dict[str, Any]) -> None:
     if "status" in values:
         changes[key, row["status"]] -= 1
         changes[key, values["status"]] += 1
+        if row["status"] == MessageStatus.FAILED:
+            changes[key, failed_for(row["reason"])] -= 1
+        if values["status"] == MessageStatus.FAILED:
+            changes[key, failed_for(values["reason"])] += 1
     for counter, fact in (("delivered", "delivered_at"), ("read", "read_at")):
         if fact in values:
             changes[key, counter] += 1

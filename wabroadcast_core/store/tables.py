@@ -114,6 +114,14 @@ skip_counts = Table(
     _count("messages"),
 )
 
+failure_counts = Table(
+    "failure_counts",
+    metadata,
+    Column("broadcast_id", ForeignKey("broadcasts.id", ondelete="CASCADE"), primary_key=True),
+    Column("reason", Text, primary_key=True),
+    _count("messages"),
+)
+
 messages = Table(
     "messages",
     metadata,
@@ -154,6 +162,7 @@ _partial_index("ix_messages_unknown", _column.due_at, where="status = 'unknown' 
 _partial_index("ix_messages_unsettled", _column.connection_id, _column.id, where="status = 'unknown'")
 _partial_index("ix_messages_provider_id", _column.provider_id, where="provider_id IS NOT NULL")
 _partial_index("ix_messages_number", _column.number, _column.broadcast_id, where="number IS NOT NULL", unique=True)
+_partial_index("ix_messages_raw", _column.raw, _column.id, where="raw IS NOT NULL")
 
 attempts = Table(
     "attempts",
@@ -165,6 +174,9 @@ attempts = Table(
     Column("connection_id", Integer),
     Column("reason", Text, nullable=False),
     Column("detail", Text),
+    Column("outcome", Text),  # of AttemptOutcome; NULL for attempts that older versions stored
+    Column("times", Integer, nullable=False, server_default=text("1")),  # how often it was made, one after the other
+    Column("last_at", Double),  # the last of these times, where there are several
 )
 
 connection_starts = Table(

@@ -26,7 +26,7 @@ from wabroadcast_core.errors import (
 )
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.store import outcomes as outcome_store
+from wabroadcast_core.store import attempts as attempt_store
 from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.worker import Worker
 
@@ -55,7 +55,7 @@ def _first_attempts(*endings: Ending) -> Callable[[str, OutgoingMessage], Ending
 
 def _attempts(broadcaster: Broadcaster, place: int = 0) -> list[tuple[int, str, str | None]]:
     with broadcaster.context.database.read() as conn:
-        rows = outcome_store.attempts_of(conn, message_key(1, place))
+        rows = attempt_store.attempts_of(conn, message_key(1, place))
     assert all(abs(row["at"] - time.time()) < 60 for row in rows)
     return [(row["attempt"], row["reason"], row["detail"]) for row in rows]
 

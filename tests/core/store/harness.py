@@ -15,6 +15,7 @@ from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import outcomes as outcome_store
+from wabroadcast_core.store import reason_counts
 from wabroadcast_core.store.claims import ANY_ROUTE, Claimed
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.group_commit import UnitOfWork
@@ -144,12 +145,15 @@ class StoreHarness:
         row = self.broadcast(key)
         with self.database.read() as conn:
             statuses = conn.execute(
-                text("SELECT status, delivered_at, read_at FROM messages WHERE broadcast_id = :key"), {"key": key}
+                text("SELECT status, delivered_at, read_at, reason FROM messages WHERE broadcast_id = :key"),
+                {"key": key},
             ).all()
-        true = Counter(status for status, _, _ in statuses)
+            failures = reason_counts.failures_of(conn, key)
+        true = Counter(status for status, _, _, _ in statuses)
         assert {status.value: row[status.value] for status in MessageStatus} == {
             status.value: true[status.value] for status in MessageStatus
         }
         assert row["total"] == len(statuses) == sum(row[status.value] for status in MessageStatus)
-        assert row["delivered"] == sum(delivered is not None for _, delivered, _ in statuses)
-        assert row["read"] == sum(read is not None for _, _, read in statuses)
+        assert row["delivered"] == sum(delivered is not None for _, delivered, _, _ in statuses)
+        assert row["read"] == sum(read is not None for _, _, read, _ in statuses)
+        assert failures == Counter(reason for status, _, _, reason in statuses if status == MessageStatus.FAILED)

@@ -165,7 +165,9 @@ class Statuses(RuleBasedStateMachine):
             due_at = self.harness.now + 10
         elif ending is M.UNKNOWN and broadcast_of(key) in self.resends:
             due_at = self.harness.now + RESEND_AFTER
-        return Outcome(key, ending, used=used, connection_id=self.harness.connections[0], due_at=due_at, reason="why")
+        return Outcome(
+            key, ending, used=used, connection_id=self.harness.connections[0], due_at=due_at, reason=f"why{key % 2}"
+        )
 
     def _end(self, key: int, ending: MessageStatus) -> None:
         outcome = self._outcome(key, ending)
