@@ -40,6 +40,7 @@ ROOMS = [
     "hookspecs",
     "queries",
     "settings",
+    "reasons",
     "models",
     "metrics",
     "redis_access",

@@ -25,6 +25,7 @@ from wabroadcast_core.pairing.secret_key import check_secret_key
 from wabroadcast_core.plugins import Plugins, build_plugins
 from wabroadcast_core.queries import load_queries
 from wabroadcast_core.queue.tasks import TaskQueue, create_huey
+from wabroadcast_core.reasons.catalogue import Catalogue
 from wabroadcast_core.redis_access.probe import RedisProbe, describe_failure
 from wabroadcast_core.services.blacklist import Blacklist
 from wabroadcast_core.services.broadcasts import Broadcasts
@@ -48,7 +49,7 @@ class Broadcaster(Broadcasts):
 
     Its own methods are about broadcasts and their messages. Everything else has a namespace, which exists once the
     broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``queries``,
-    ``webhooks``, ``metrics``.
+    ``webhooks``, ``metrics``. ``reasons``, which exists at once, says what the codes of failures mean.
 
     Nothing is opened before :meth:`start`.
 
@@ -80,6 +81,7 @@ class Broadcaster(Broadcasts):
     ) -> None:
         self.settings = settings or Settings()
         self.plugins: Plugins = build_plugins(plugins, settings=self.settings, blocked=self.settings.blocked_plugins)
+        self.reasons = Catalogue(self.plugins.senders)
         self.handlers = Handlers(lambda: self.context)
         self.meters = Meters()
         self._given_huey = huey

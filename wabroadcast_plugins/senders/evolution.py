@@ -44,6 +44,7 @@ from wabroadcast_core import (
     kept_call,
     read_json,
 )
+from wabroadcast_plugins.senders.reasons import reasons_of
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import is_for_many, is_one_person, known_as, lids_of, person_in
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, objects_in, text_of, time_of, without_fields
@@ -108,6 +109,7 @@ class EvolutionSender:
     """The sender for Evolution API."""
 
     kind: ClassVar[str] = "evolution"
+    reasons = reasons_of("evolution", name="Evolution")
     Settings: ClassVar[type[BaseModel]] = EvolutionSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         types=frozenset({"text", *WHATSAPP_BYTES}),

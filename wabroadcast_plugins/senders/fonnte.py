@@ -39,6 +39,7 @@ from wabroadcast_core import (
     WebhookRequest,
     hookimpl,
 )
+from wabroadcast_plugins.senders.reasons import reasons_of
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import number_of, person_in
 from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, objects_in, time_of
@@ -98,6 +99,7 @@ class FonnteSender:
     """The sender for Fonnte."""
 
     kind: ClassVar[str] = "fonnte"
+    reasons = reasons_of("fonnte", name="Fonnte")
     Settings: ClassVar[type[BaseModel]] = FonnteSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         types=frozenset({"text", *_MEDIA}),

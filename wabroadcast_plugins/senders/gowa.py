@@ -38,6 +38,7 @@ from wabroadcast_core import (
     hookimpl,
     read_json,
 )
+from wabroadcast_plugins.senders.reasons import reasons_of
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway, error_by_status
 from wabroadcast_plugins.senders.shared.jids import is_one_person, lids_of, number_of, person_in
 from wabroadcast_plugins.senders.shared.lenient_json import fields_of, text_of, texts_in, time_of
@@ -97,6 +98,7 @@ class GowaSender:
     """The sender for GOWA."""
 
     kind: ClassVar[str] = "gowa"
+    reasons = reasons_of("gowa", name="GOWA")
     Settings: ClassVar[type[BaseModel]] = GowaSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         types=frozenset({"text", *_FIELDS}),

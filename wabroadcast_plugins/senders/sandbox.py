@@ -38,6 +38,7 @@ from wabroadcast_core import (
     Throttled,
     hookimpl,
 )
+from wabroadcast_plugins.senders.reasons import SANDBOX_REASONS
 from wabroadcast_plugins.senders.shared.media import MEGABYTE
 
 MOST_THROTTLED: Final = 10_000  # message ids
@@ -116,6 +117,7 @@ class SandboxSender:
     """The sender that simulates a provider."""
 
     kind: ClassVar[str] = "sandbox"
+    reasons = SANDBOX_REASONS
     Settings: ClassVar[type[BaseModel]] = SandboxSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         types=frozenset({"text", "image", "document", "audio", "video", "template"}),

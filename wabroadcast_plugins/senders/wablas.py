@@ -41,6 +41,7 @@ from wabroadcast_core import (
     WebhookRequest,
     hookimpl,
 )
+from wabroadcast_plugins.senders.reasons import reasons_of
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import person_in
 from wabroadcast_plugins.senders.shared.lenient_json import as_text, document_in, objects_in, time_of
@@ -86,6 +87,7 @@ class WablasSender:
     """The sender for Wablas."""
 
     kind: ClassVar[str] = "wablas"
+    reasons = reasons_of("wablas", name="Wablas")
     Settings: ClassVar[type[BaseModel]] = WablasSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         types=frozenset({"text", *_MEDIA}),

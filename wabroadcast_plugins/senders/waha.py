@@ -39,6 +39,7 @@ from wabroadcast_core import (
     hookimpl,
     read_json,
 )
+from wabroadcast_plugins.senders.reasons import reasons_of
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway
 from wabroadcast_plugins.senders.shared.jids import (
     is_for_many,
@@ -89,15 +90,14 @@ class WahaSettings(GatewaySettings):
         SecretStr(""), description="The webhook's hmac.key; calls that are not signed with it are refused."
     )
     timeout_seconds: float = Field(30, gt=0, le=120, description="Longest time in seconds that the server may take.")
-    link_preview: bool = Field(
-        False, description="Show a preview of links in every text; if off, only where the message requests it."
-    )
+    link_preview: bool = Field(False, description="Preview links in all texts; if off, where a message requests it.")
 
 
 class WahaSender:
     """The sender for WAHA."""
 
     kind: ClassVar[str] = "waha"
+    reasons = reasons_of("waha", name="WAHA")
     Settings: ClassVar[type[BaseModel]] = WahaSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         types=frozenset({"text", *_ACTIONS}),
@@ -328,8 +328,7 @@ def _error_in(reply: Reply) -> SendError:
         return refused
     match reply.status:
         case 404:
-            detail = f"{safe_detail(text) or reply.summary}: check session and baseUrl"
-            return ConnectionDown("waha_no_session", detail)
+            return ConnectionDown("waha_no_session", f"{safe_detail(text) or reply.summary}: check session and baseUrl")
         case 413 | 501:  # the request is too large; the WAHA engine does not support it
             return BadMessage(f"waha_{reply.status}", safe_detail(text) or f"HTTP {reply.status}")
         case 422 if text:

@@ -40,6 +40,7 @@ from wabroadcast_core import (
     kept_call,
     read_json,
 )
+from wabroadcast_plugins.senders.reasons import reasons_of
 from wabroadcast_plugins.senders.shared.gateway import GatewaySettings, ask_gateway, error_by_status
 from wabroadcast_plugins.senders.shared.jids import is_one_person, lids_of, message_id_of, person_in
 from wabroadcast_plugins.senders.shared.lenient_json import (
@@ -109,6 +110,7 @@ class WuzapiSender:
     """The sender for WuzAPI."""
 
     kind: ClassVar[str] = "wuzapi"
+    reasons = reasons_of("wuzapi", name="WuzAPI")
     Settings: ClassVar[type[BaseModel]] = WuzapiSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         types=frozenset({"text", *_FIELDS}),

@@ -33,6 +33,7 @@ from wabroadcast_plugins.senders.http_api.requests import (
 )
 from wabroadcast_plugins.senders.http_api.settings import HttpSettings
 from wabroadcast_plugins.senders.http_api.texts import TemplateValues
+from wabroadcast_plugins.senders.reasons import HTTP_REASONS
 from wabroadcast_plugins.senders.shared.lenient_json import as_text
 from wabroadcast_plugins.senders.shared.media import in_base64
 from wabroadcast_plugins.senders.shared.refusals import safe_detail, status_error
@@ -46,6 +47,7 @@ class HttpSender:
     """The sender for any WhatsApp API. Its abilities depend on its settings; its capabilities are the upper limit."""
 
     kind: ClassVar[str] = "http"
+    reasons = HTTP_REASONS
     Settings: ClassVar[type[BaseModel]] = HttpSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         types=frozenset(CONTENT_NAMES), client_message_ids=True, number_check=True

@@ -43,6 +43,7 @@ from wabroadcast_core import (
     hookimpl,
     send_request,
 )
+from wabroadcast_plugins.senders.reasons import CLOUD_REASONS
 from wabroadcast_plugins.senders.shared.setting_types import Address, Matches
 from wabroadcast_plugins.senders.whatsapp_cloud.errors import MetaError, error_in, error_without_send, refusal_of
 from wabroadcast_plugins.senders.whatsapp_cloud.messages import MEDIA_KINDS, Files, build_body, uploads_in
@@ -96,6 +97,7 @@ class WhatsAppCloudSender:
     """The sender for the WhatsApp Cloud API."""
 
     kind: ClassVar[str] = "whatsapp-cloud"
+    reasons = CLOUD_REASONS
     Settings: ClassVar[type[BaseModel]] = WhatsAppCloudSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         types=frozenset({"text", "template", *MEDIA_KINDS}),
