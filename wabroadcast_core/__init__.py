@@ -7,77 +7,6 @@ command neither the database nor the templates.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from wabroadcast_core.audience.columns import Columns, find_columns, find_variables
-from wabroadcast_core.audience.files import file_kind
-from wabroadcast_core.audience.numbers import mask_number, parse_number
-from wabroadcast_core.audience.regions import Region
-from wabroadcast_core.audience.tables import SAMPLE_ROWS, DamagedRow, read_table
-from wabroadcast_core.errors import (
-    BadMessage,
-    BroadcastError,
-    ConflictError,
-    ConnectionDown,
-    Fault,
-    FileError,
-    InputError,
-    InvalidInputError,
-    NoNumbersError,
-    NotFoundError,
-    NumberError,
-    OutcomeUnknown,
-    PluginError,
-    Rejected,
-    SendError,
-    SetupError,
-    SourceError,
-    TemplateError,
-    Temporary,
-    Throttled,
-    UnavailableError,
-    WebhookRefusedError,
-)
-from wabroadcast_core.hookspecs import (
-    Cache,
-    Capabilities,
-    ChecksConnection,
-    ChecksNumbers,
-    ChecksSettings,
-    ContactSource,
-    FindsMessages,
-    FinishedMessage,
-    ParsesWebhooks,
-    Sender,
-    SenderContext,
-    SourceContext,
-    hookimpl,
-)
-from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
-from wabroadcast_core.media import MediaFile, fits, media_type
-from wabroadcast_core.models.base import Model
-from wabroadcast_core.models.broadcast import BroadcastSummary
-from wabroadcast_core.models.connection import Limits
-from wabroadcast_core.models.contact import Reading, split_tags
-from wabroadcast_core.models.message import Accepted, OutgoingMessage
-from wabroadcast_core.models.pacing import Jitter, Quota, Rate
-from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
-from wabroadcast_core.models.recipient import (
-    LONGEST_FIELD,
-    LONGEST_ROW,
-    MOST_COLUMNS,
-    AudienceRow,
-    Recipient,
-    RowFault,
-    scalar_text,
-)
-from wabroadcast_core.queries import NamedQuery
-from wabroadcast_core.reasons.texts import ReasonTexts
-from wabroadcast_core.rendering.errors import NotRendered
-from wabroadcast_core.rendering.template import CompiledText, compile_text
-from wabroadcast_core.rendering.values import WorkMeter
-from wabroadcast_core.settings import Settings
-from wabroadcast_core.transport.account_identity import IdentifiesAccount
-from wabroadcast_core.transport.http_requests import Reply, blank_numbers, error_of, read_json, send_request
-
 if TYPE_CHECKING:
     from wabroadcast_core.audience.columns import Columns, find_columns, find_variables
     from wabroadcast_core.audience.files import file_kind
@@ -144,6 +73,7 @@ if TYPE_CHECKING:
         scalar_text,
     )
     from wabroadcast_core.queries import NamedQuery
+    from wabroadcast_core.reasons.texts import ReasonTexts
     from wabroadcast_core.rendering.errors import NotRendered
     from wabroadcast_core.rendering.template import CompiledText, compile_text
     from wabroadcast_core.rendering.values import WorkMeter
@@ -251,6 +181,7 @@ _NAMES = {
         "scalar_text",
     ),
     "queries": ("NamedQuery",),
+    "reasons.texts": ("ReasonTexts",),
     "rendering.errors": ("NotRendered",),
     "rendering.template": (
         "CompiledText",
