@@ -182,6 +182,7 @@ class Sender(Protocol):
     and secrets are never shown."""
     capabilities: ClassVar[Capabilities]
 
+    # Optional: reasons (ReasonTexts), what its codes mean and what to do: {"en": {"code": ("meaning", "action")}}.
     def __init__(self, settings: Any, context: SenderContext) -> None: ...
 
     async def send(self, message: OutgoingMessage) -> Accepted:

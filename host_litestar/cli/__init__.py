@@ -19,6 +19,7 @@ COMMANDS = {
     "jobs": "broadcasts:jobs",
     "status": "broadcasts:status",
     "messages": "messages:messages",
+    "message": "message:message",
     "batches": "broadcasts:batches",
     "pause": "broadcasts:pause",
     "resume": "broadcasts:resume",
@@ -31,6 +32,7 @@ COMMANDS = {
     "connections": "connections:connections",
     "data": "data:data",
     "doctor": "doctor:doctor",
+    "reasons": "reasons:reasons",
     "plugins": "plugins:plugins",
 }
 """The module and the function of each command. A module is imported when its command is used: so each starts fast."""

@@ -114,9 +114,13 @@ def report(backend: Backend, progress: "BroadcastProgress", *, console: Console)
     counts = progress.counts.model_dump()
     for reason, count in sorted(progress.skipped_by.items()):
         print_line(f"  skipped  {count:>7}  {reason}")
+    for reason, count in progress.failed_by.items():
+        print_line(f"  failed   {count:>7}  {reason}")
+    if progress.failed_by:
+        print_line("    what a reason means and what to do: `wabroadcast reasons CODE`")
     for status in _NOT_SENT:
         if counts[status]:
-            if status != "skipped":  # those have exact counts by reason already
+            if status not in {"skipped", "failed"}:  # those have exact counts by reason already
                 _count_reasons(backend, progress.job_id, status, total=counts[status], print_line=print_line)
             _list_messages(backend, progress.job_id, status, total=counts[status], print_line=print_line)
 

@@ -7,13 +7,17 @@ from host_litestar.routes.broadcasts import BroadcastController
 from host_litestar.routes.connections import ConnectionController
 from host_litestar.routes.contacts import ContactController
 from host_litestar.routes.health import HealthController
+from host_litestar.routes.message_search import MessageSearchController
 from host_litestar.routes.messages import MessageController
+from host_litestar.routes.reasons import ReasonController
 from host_litestar.routes.tags import TagController
 from host_litestar.routes.uploads import UploadController
 
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     BroadcastController,
     MessageController,
+    MessageSearchController,
+    ReasonController,
     ContactController,
     TagController,
     BlacklistController,

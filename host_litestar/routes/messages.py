@@ -1,16 +1,18 @@
-"""The messages of a broadcast: list them; pause, resume and cancel one."""
+"""The messages of a broadcast: list them; show, pause, resume and cancel one."""
 
 from typing import Annotated
 
 from litestar import get
 from litestar.params import QueryParameter
 
+from host_litestar.languages import AcceptLanguage, Lang, choose_language
 from host_litestar.problems import problems
 from host_litestar.routes.control import message_control
 from host_litestar.routes.controller import ApiController
-from host_litestar.routes.parameters import BroadcasterDep, JobId, SearchText
+from host_litestar.routes.parameters import BroadcasterDep, JobId, MessageId, SearchText
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.message import MessageView
+from wabroadcast_core.models.message_detail import MessageDetail
 from wabroadcast_core.models.page import CursorPage
 from wabroadcast_core.models.status import MessageStatus
 
@@ -41,6 +43,10 @@ class MessageController(ApiController):
         page_size: Annotated[
             int | None, QueryParameter(name="pageSize", ge=1, le=1_000, description="Messages in a page.")
         ] = None,
+        number: Annotated[
+            str | None,
+            QueryParameter(min_length=1, max_length=100, description="Only messages to this number, in any spelling."),
+        ] = None,
         *,
         with_rows: Annotated[
             bool, QueryParameter(name="withRows", description="Add the rows of the file, which is read again for that.")
@@ -48,10 +54,17 @@ class MessageController(ApiController):
     ) -> CursorPage[MessageView]:
         """List the messages of a broadcast in the order of its audience.
 
-        Page by cursor through a long list: `page`, as other lists have it, also counts all messages.
+        Page by cursor through a long list: `page`, as other lists have it, also counts all messages. With `number` they
+        are found by an index, and those that were left out as duplicates are listed too, the last first.
         """
         if limit is not None and page_size is not None:
             raise InvalidInputError([Fault("limit", "both limit and pageSize are given: leave one of them out")])
+        size = limit or page_size or DEFAULT_SIZE
+        if number is not None:
+            if any(other is not None for other in (search, status, reason, page)):
+                raise InvalidInputError([Fault("number", "other filters are given too: leave them out")])
+            found = broadcaster.messages_to(number, job_id=job_id, cursor=cursor, limit=size)
+            return CursorPage(items=list(found.items), next_cursor=found.next_cursor, page_size=size)
         return broadcaster.messages(
             job_id,
             status=status,
@@ -59,9 +72,22 @@ class MessageController(ApiController):
             query=search,
             cursor=cursor,
             page=page,
-            limit=limit or page_size or DEFAULT_SIZE,
+            limit=size,
             with_rows=with_rows,
         )
+
+    @get("/{messageId:str}", operation_id="GetMessage", sync_to_thread=True, responses=problems(404))
+    def show(
+        self,
+        job_id: JobId,
+        message_id: MessageId,
+        broadcaster: BroadcasterDep,
+        lang: Lang = None,
+        accept_language: AcceptLanguage = None,
+    ) -> MessageDetail:
+        """Return one message: its text as it was or would be sent, its attempts, receipts and acts."""
+        language = choose_language(lang, accept_language, available=broadcaster.reasons.languages)
+        return broadcaster.message(job_id, message_id, language=language)
 
     pause = message_control(
         "pause",

@@ -28,6 +28,10 @@ Batch: TypeAlias = Annotated[
     int | None, QueryParameter(name="batch", ge=0, le=2**31 - 1, description="Only the batch with this number.")
 ]
 
+SearchedNumber: TypeAlias = Annotated[
+    str, QueryParameter(name="number", min_length=1, max_length=100, description="A number in any spelling.")
+]
+
 JobId: TypeAlias = Annotated[str, PathParameter(name="jobId", description="The id of the broadcast.")]
 MessageId: TypeAlias = Annotated[str, PathParameter(name="messageId", description="The id of the message.")]
 TagText: TypeAlias = Annotated[

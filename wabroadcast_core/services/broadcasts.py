@@ -25,9 +25,9 @@ from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
-from wabroadcast_core.services.batches import Batches
 from wabroadcast_core.services.broadcast_work import queue_preparation, queue_turns, sweep_messages
 from wabroadcast_core.services.lookups import broadcast_row, message_key
+from wabroadcast_core.services.message_lookups import MessageLookups
 from wabroadcast_core.services.message_views import message_views, with_file_rows
 from wabroadcast_core.services.views import detail_of, listed_of, progress_of, summary_of
 from wabroadcast_core.store import audit_log, reason_counts
@@ -40,7 +40,7 @@ from wabroadcast_core.waiting.outlook import outlook_of
 Transition: TypeAlias = Literal["pause", "resume", "cancel"]
 
 
-class Broadcasts(Batches):
+class Broadcasts(MessageLookups):
     """The methods of :class:`Broadcaster` for broadcasts and their messages. The broadcaster inherits them."""
 
     # --- submit ------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, or_,
 
 from wabroadcast_core.store.tables import acts
 
+MOST_ACTS = 100  # that are shown with one message
+
 
 def record_action(
     conn: Connection,
@@ -30,6 +32,15 @@ def actions_on(conn: Connection, broadcast_id: int) -> Sequence[RowMapping]:
     """Return the actions on a broadcast, oldest first."""
     statement = select(acts).where(acts.c.broadcast_id == broadcast_id).order_by(acts.c.id)
     return conn.execute(statement).mappings().all()
+
+
+def actions_on_message(conn: Connection, broadcast_id: int, *, position: int, batch: int) -> list[RowMapping]:
+    """Return the latest actions on a message, on its batch and on its broadcast as a whole, oldest first."""
+    detail = func.coalesce(acts.c.detail, "")
+    of_another = detail.startswith("message ") | detail.startswith("batch ")
+    mine = ~of_another | detail.in_([f"message {position}", f"batch {batch}"])
+    statement = select(acts).where(acts.c.broadcast_id == broadcast_id, mine).order_by(acts.c.id.desc())
+    return list(reversed(conn.execute(statement.limit(MOST_ACTS)).mappings().all()))
 
 
 def last_pause_of_broadcast(conn: Connection, broadcast_id: int, *, reason: str | None) -> RowMapping | None:

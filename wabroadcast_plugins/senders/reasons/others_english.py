@@ -174,9 +174,7 @@ HTTP: Final = {
     ),
 }
 
-_SANDBOX: Final = (
-    "Nothing needs to be done: the sandbox only simulates this. The ending depends on the last four digits."
-)
+_SANDBOX: Final = "Nothing needs to be done: the sandbox only simulates this, for its test numbers."
 
 SANDBOX: Final = {
     "sandbox_temporary": ("The sandbox simulates a provider that cannot take the message now.", _SANDBOX),

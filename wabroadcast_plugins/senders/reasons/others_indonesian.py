@@ -193,7 +193,7 @@ HTTP: Final = {
     ),
 }
 
-_SANDBOX: Final = "Tidak ada yang perlu dilakukan: sandbox hanya meniru ini menurut empat angka terakhir nomor."
+_SANDBOX: Final = "Tidak ada yang perlu dilakukan: sandbox hanya meniru ini untuk nomor ujinya."
 
 SANDBOX: Final = {
     "sandbox_temporary": ("Sandbox meniru penyedia yang belum dapat menerima pesan.", _SANDBOX),

@@ -1,0 +1,55 @@
+"""One message as a whole, and messages that were found by a number."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.broadcast import Act
+from wabroadcast_core.models.message import MessageView
+from wabroadcast_core.models.reason import Reason
+from wabroadcast_core.models.status import AttemptOutcome
+
+
+class Attempt(Model):
+    """One attempt to send a message, or equal ones that followed each other."""
+
+    at: datetime = Field(description="When it began; of several, the first.")
+    attempt: int = Field(description="Number of the attempt; throttled ones keep the number of the next one.")
+    connection: str | None
+    outcome: AttemptOutcome
+    reason: str | None
+    detail: str | None = Field(description="The provider's words.")
+    times: int = Field(description="How many equal attempts followed each other.")
+    last_at: datetime | None = Field(description="When the last of them began, where there are several.")
+
+
+class MessageReceipt(Model):
+    """What the provider reported of a message after it was sent."""
+
+    kind: Literal["sent", "delivered", "read", "failed"]
+    at: datetime
+    reason: str | None = None
+    detail: str | None = None
+
+
+class FoundMessage(MessageView):
+    """A message that was found by its number, with its broadcast."""
+
+    job_id: str
+    broadcast: str = Field(description="The name of the broadcast.")
+
+
+class MessageDetail(FoundMessage):
+    """One message with its text, its attempts and its receipts."""
+
+    type: str
+    text: str | None = Field(description="The rendered text or caption, before a plugin changed it.")
+    content: dict[str, Any] = Field(description="The other rendered fields: media, filename or template.")
+    not_rendered: str | None = Field(description="Why there is no text and no content.")
+    variables: dict[str, Any]
+    attempt_log: list[Attempt] = Field(description="The attempts, oldest first.")
+    receipts: list[MessageReceipt]
+    acts: list[Act] = Field(description="Acts on the message, its batch and its broadcast; the latest ones.")
+    explanation: Reason | None = Field(description="What the reason means, and what to do.")
