@@ -7,7 +7,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -85,7 +85,7 @@ def test_a_code_of_meta_is_explained_in_each_language(catalogue: Catalogue, code
     _check(catalogue, str(code), sender="whatsapp-cloud")
 
 
-@pytest.mark.parametrize("word", sorted(matches.FailureRule.model_fields["means"].annotation.__args__))
+@pytest.mark.parametrize("word", sorted(get_args(matches.FailureRule.model_fields["means"].annotation)))
 def test_what_a_rule_of_the_http_sender_means_is_explained(catalogue: Catalogue, word: str) -> None:
     _check(catalogue, word, sender="http")
 

@@ -50,7 +50,8 @@ def apply_receipts(unit: UnitOfWork, connection_id: int, receipts: Sequence[Rece
     facts = receipt_store.lock_facts(unit.conn, {key for key in keys if key is not None})
     identity_store.note_identities(unit.conn, _identities_in(receipts, keys, facts))
     changed: dict[int, dict[str, Any]] = defaultdict(dict)
-    parked, failures, events = [], [], {}
+    parked, failures = [], []
+    events: dict[int, NewAttempt] = {}
     for receipt, key in zip(receipts, keys, strict=True):
         row = None if key is None else facts.get(key)
         if row is not None and row["status"] != MessageStatus.PROCESSING:

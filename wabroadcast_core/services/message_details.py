@@ -122,5 +122,5 @@ def _receipts_of(row: RowMapping, stored: Sequence[RowMapping]) -> list[MessageR
         if each["outcome"] in _RECEIPTS
     ]
     facts = (("delivered", row["delivered_at"]), ("read", row["read_at"]))
-    receipts += [MessageReceipt(kind=kind, at=as_utc(at)) for kind, at in facts if at is not None]  # type: ignore[arg-type]  # the words above
+    receipts += [MessageReceipt(kind=kind, at=as_utc(at)) for kind, at in facts if at is not None]
     return sorted(receipts, key=lambda receipt: receipt.at)
