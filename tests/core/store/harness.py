@@ -156,4 +156,6 @@ class StoreHarness:
         assert row["total"] == len(statuses) == sum(row[status.value] for status in MessageStatus)
         assert row["delivered"] == sum(delivered is not None for _, delivered, _, _ in statuses)
         assert row["read"] == sum(read is not None for _, _, read, _ in statuses)
-        assert failures == Counter(reason for status, _, _, reason in statuses if status == MessageStatus.FAILED)
+        assert failures == Counter(
+            reason or "failed" for status, _, _, reason in statuses if status == MessageStatus.FAILED
+        )
