@@ -14,7 +14,7 @@ import pytest
 from host_litestar import problems
 from wabroadcast_core import errors
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.models import status
+from wabroadcast_core.models import status, waiting
 from wabroadcast_core.models.broadcast import OTHER_REASONS
 from wabroadcast_core.reasons.catalogue import CORE, Catalogue
 from wabroadcast_core.settings import Settings
@@ -56,6 +56,11 @@ def _codes_of_errors() -> set[str]:
     return {errors.BroadcastError.code, *(one.code for one in _subclasses(errors.BroadcastError))}
 
 
+def _codes_of_waiting() -> set[str]:
+    causes, _ = get_args(waiting.WaitingFor)
+    return {cause.model_fields["code"].default for cause in get_args(causes)}
+
+
 def _codes_of_problems() -> set[str]:
     source = (ROOT / "host_litestar").rglob("*.py")
     calls = (call for path in source for call in _calls(path, {"problem_of"}))
@@ -65,6 +70,8 @@ def _codes_of_problems() -> set[str]:
 
 CORE_CODES = {
     *status.SkipReason,
+    *status.WaitReason,
+    *_codes_of_waiting(),
     *_codes_of_errors(),
     *_codes_of_problems(),
     OTHER_REASONS,

@@ -93,6 +93,10 @@ class AttemptOutcome(StrEnum):
     SETTLED = "settled"  # a receipt: it was sent, though its attempt did not end as accepted
 
 
+LONGEST_REASON: Final = 100  # characters of a reason that is stored: it is the key of a counter
+LONGEST_DETAIL: Final = 500
+
+
 class ConnectionState(StrEnum):
     """Whether a connection may send."""
 

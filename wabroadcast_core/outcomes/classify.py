@@ -14,7 +14,7 @@ from wabroadcast_core.errors import (
     Throttled,
 )
 from wabroadcast_core.models.message import Accepted, short_id
-from wabroadcast_core.models.status import SENT, MessageStatus, WaitReason
+from wabroadcast_core.models.status import LONGEST_DETAIL, LONGEST_REASON, SENT, MessageStatus, WaitReason
 from wabroadcast_core.outcomes.retry import next_delay
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store.claims import Claimed
@@ -22,7 +22,6 @@ from wabroadcast_core.store.outcomes import Outcome
 
 RECIPIENT_WAIT = 6.0  # seconds; the Cloud API accepts one message in 6 s to the same person
 NEW_CONTACTS_WAIT = 3_600.0  # seconds without messages to new contacts, if the gateway gives no time
-LONGEST_DETAIL = 500  # characters
 
 _KINDS: Mapping[type[SendError], str] = {
     Temporary: "temporary",
@@ -167,7 +166,7 @@ def _outcome(
         key=circumstances.claimed.key,
         status=status,
         used=used,
-        reason=reason,
+        reason=reason[:LONGEST_REASON],
         detail=detail[:LONGEST_DETAIL] or None,
         connection_id=circumstances.connection_id,
     )

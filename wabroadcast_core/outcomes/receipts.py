@@ -14,7 +14,7 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.errors import SendError
 from wabroadcast_core.models.receipt import Receipt
-from wabroadcast_core.models.status import AttemptOutcome, MessageStatus
+from wabroadcast_core.models.status import LONGEST_DETAIL, LONGEST_REASON, AttemptOutcome, MessageStatus
 from wabroadcast_core.outcomes.opt_outs import is_opt_out, opt_out
 from wabroadcast_core.store import attempts as attempt_store
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -25,6 +25,7 @@ from wabroadcast_core.store.attempts import NewAttempt
 from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.store.messages import broadcast_of, message_key, read_position
 from wabroadcast_core.store.receipts import StoredReceipt
+from wabroadcast_core.store.sql import clean_text
 
 log = logging.getLogger(__name__)
 
@@ -166,8 +167,8 @@ def _stored(receipt: Receipt) -> StoredReceipt:
         receipt.kind,
         receipt.at,
         provider_id=receipt.provider_id,
-        reason=None if error is None else error.reason,
-        detail=None if error is None else error.detail or None,
+        reason=None if error is None else clean_text(error.reason[:LONGEST_REASON]),
+        detail=None if error is None else clean_text(error.detail[:LONGEST_DETAIL]) or None,
     )
 
 

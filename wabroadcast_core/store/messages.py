@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
 
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import LONGEST_REASON, MessageStatus
 from wabroadcast_core.store.search import Folded, matches
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import messages
@@ -38,7 +38,7 @@ def position_of(key: int) -> int:
 
 def failed_for(reason: str | None) -> str:
     """Return the name of the counter of messages that failed for a reason, in ``Changes``."""
-    return FAILED_FOR + (reason or MessageStatus.FAILED)
+    return FAILED_FOR + (reason or MessageStatus.FAILED)[:LONGEST_REASON]
 
 
 def broadcast_of(key: int) -> int:

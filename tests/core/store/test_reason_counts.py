@@ -6,7 +6,7 @@ from typing import Any
 from tests.core.store.harness import StoreHarness
 from wabroadcast_core.control import transitions
 from wabroadcast_core.models.broadcast import MOST_REASONS, OTHER_REASONS
-from wabroadcast_core.models.status import AttemptOutcome, MessageStatus
+from wabroadcast_core.models.status import LONGEST_REASON, AttemptOutcome, MessageStatus
 from wabroadcast_core.store import attempts as attempt_store
 from wabroadcast_core.store import reason_counts
 from wabroadcast_core.store.attempts import MOST_ATTEMPTS, NewAttempt
@@ -79,6 +79,12 @@ def test_reasons_beyond_the_most_frequent_are_one_sum(harness: StoreHarness) -> 
     assert failures["r0"] == 2
     assert failures[OTHER_REASONS] == 5
     assert len(failures) == MOST_REASONS + 1
+
+
+def test_a_reason_without_end_is_counted_by_its_beginning(harness: StoreHarness) -> None:
+    key = _failed(harness, "x" * 5_000)
+
+    assert _failures(harness, key) == {"x" * LONGEST_REASON: 1}
 
 
 # --- attempts --------------------------------------------------------------------------------------------------

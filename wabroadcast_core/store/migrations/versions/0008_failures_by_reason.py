@@ -9,7 +9,7 @@ down_revision = "0007"
 # Count the failed messages of each broadcast that has some; the keys of its messages are one range.
 COUNT_FAILED = """
     INSERT INTO failure_counts (broadcast_id, reason, messages)
-    SELECT b.id, coalesce(nullif(m.reason, ''), 'failed'), count(*)
+    SELECT b.id, substr(coalesce(nullif(m.reason, ''), 'failed'), 1, 100), count(*)
     FROM broadcasts AS b JOIN messages AS m ON m.id >= b.id * 4294967296 AND m.id < (b.id + 1) * 4294967296
     WHERE b.failed > 0 AND m.status = 'failed' GROUP BY 1, 2
     """
