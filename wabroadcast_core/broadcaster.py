@@ -57,7 +57,7 @@ class Broadcaster(Broadcasts):
     :param db_engine: the host's SQLAlchemy engine; by default one is created from the settings.
     :param redis_client: the host's Redis client, without ``decode_responses``; by default one is created.
     :param plugins: plugins beside the installed ones.
-    :raises PluginError: the plugins cannot be used.
+    :raises PluginError: a plugin cannot be used and ``plugins_strict`` is set; otherwise it is quarantined.
     """
 
     connections: Connections
@@ -100,6 +100,7 @@ class Broadcaster(Broadcasts):
         """
         if self._context is not None:
             return self
+        self.plugins.log_quarantined()
         self._context = self._open()
         self.connections = Connections(self._context)
         self.connections.ensure_first()
