@@ -6,7 +6,7 @@ from typing import Literal
 from litestar import Response, Router, get
 from pydantic import Field
 
-from host_litestar.auth import PUBLIC
+from host_litestar.auth import KEYLESS, PUBLIC
 from host_litestar.openapi import answers
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep
@@ -69,3 +69,9 @@ class HealthController(ApiController):
             quarantined={name: one.reason for name, one in broadcaster.plugins.quarantined.items()},
         )
         return Response(readiness, status_code=200 if is_ready else 503)
+
+
+class GuardedHealthController(HealthController):
+    """The same routes inside the guards of the application."""
+
+    opt = KEYLESS
