@@ -57,10 +57,13 @@ def test_wrappers_of_both_styles_change_the_results_of_the_others() -> None:
 
 
 class RaisesBefore:
+    reasons: Mapping[str, str] = {}
+
     @hookimpl(wrapper=True)
     def wab_validate_numbers(self) -> Generator[None, Any, Any]:
-        raise LookupError
-        yield
+        reason = self.reasons["none"]
+        results = yield
+        return [*results, {"+62811": reason}]
 
 
 class RaisesAfter:
