@@ -215,6 +215,10 @@ class Settings(BaseSettings):
     blocked_plugins: Words = Field(
         default_factory=list, description="Names of plugins that must not run, comma-separated."
     )
+    required_plugins: Words = Field(
+        default_factory=list,
+        description="Names of plugins without which nothing is sent, comma-separated.",
+    )
     plugins_strict: bool = Field(
         default=False, description="Whether a plugin that cannot be used keeps everything from starting."
     )

@@ -19,7 +19,7 @@ async def report_failures(
 
     :param interval: seconds between two reports.
     """
-    reports: Mapping[bytes, bytes] = await client.hgetall(key)
+    reports = await client.hgetall(key)
     gone = [field for field, report in reports.items() if not _is_fresh(json.loads(report), now, interval)]
     if gone:
         await client.hdel(key, *gone)

@@ -89,6 +89,16 @@ class PluginLoader:
         if not self.manager.is_blocked(name):
             self._load(name, plugin, Origin(module=_module_of(plugin)))
 
+    def check_required(self) -> None:
+        """Quarantine each required plugin that is not installed or is off: nothing is sent without it."""
+        for name in self._settings.required_plugins:
+            plugin = self.manager.get_plugin(name)
+            if name in self.quarantined:
+                self.quarantined[name] = replace(self.quarantined[name], may_stop=True)
+            elif not self.manager.is_blocked(name) and (plugin is None or isinstance(plugin, TurnedOff)):
+                fact = "is not installed" if plugin is None else "is off, because its setting is not given"
+                self._quarantine(name, UnfitError(f"it is required and {fact}"), Origin(), act="found", may_stop=True)
+
     def source_files(self) -> dict[str, str]:
         """Return the files of the hooks, senders and contact sources, each with the name of the plugin."""
         modules = {sys.modules.get(plugin_class.__module__): name for plugin_class, name in self.owners.items()}

@@ -190,6 +190,7 @@ def build_plugins(
         loader.load_installed()
     for plugin in extra:
         loader.load_given(plugin)
+    loader.check_required()
     if settings.plugins_strict and loader.quarantined:
         raise PluginError("; ".join(map(str, loader.quarantined.values())))
     return Plugins(loader)

@@ -381,3 +381,21 @@ def test_a_broken_built_in_sender_stops_no_sending(monkeypatch: pytest.MonkeyPat
 
     assert set(plugins.quarantined) == {"builtin.sandbox"}
     assert plugins.stop is None
+
+
+@pytest.mark.parametrize(
+    ("name", "fact"),
+    [
+        pytest.param("lost_blacklist", "it is required and is not installed", id="not-installed"),
+        pytest.param("builtin.number_file", "it is required and is off, because its setting is not given", id="off"),
+    ],
+)
+def test_nothing_is_sent_without_a_required_plugin(name: str, fact: str) -> None:
+    settings = Settings(required_plugins=["builtin.sandbox", name])
+
+    plugins = build_plugins(settings=settings)
+
+    assert {each.name: each.reason for each in plugins.quarantined.values()} == {name: fact}
+    with pytest.raises(PluginError, match=fact):
+        plugins.blacklisted(["+62811"])
+    assert build_plugins(settings=settings, blocked=[name]).stop is None
