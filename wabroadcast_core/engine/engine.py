@@ -113,6 +113,7 @@ class Engine:
         await parts.turns.cancel()
         await parts.live_senders.close()
         await asyncio.to_thread(parts.group_commit.close)
+        await parts.notices.wait(within=within)
         await parts.client.aclose()
 
     def start_turn(self, connection_id: int) -> None:

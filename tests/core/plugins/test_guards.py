@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
+from tests.scripted import ScriptedProvider, people, text_to
+from tests.stores import ON_SQLITE
+from tests.waiting import wait_for
+from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import PluginError, Rejected, SendError
 from wabroadcast_core.hookspecs import hookimpl
+from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.message import OutgoingMessage
 from wabroadcast_core.plugins import Plugins, build_plugins
 from wabroadcast_core.settings import Settings
+from wabroadcast_core.worker import Worker
 
 MESSAGE = OutgoingMessage(message_id="job-0", number="+6281234567890", type="text", text="Halo")
 
@@ -264,3 +270,36 @@ def test_a_hook_that_returns_late_is_called_again(hanging: Hanging) -> None:
     time.sleep(0.1)
 
     assert plugins.blacklisted(["+62811"]) == {"+62811": "listed"}
+
+
+class HangsAtTheEnd:
+    """Its hook does not return for a broadcast that is completed."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+
+    @hookimpl
+    def wab_broadcast_changed(self, broadcast: BroadcastSummary) -> None:
+        if broadcast.status == "completed":
+            self.released.wait(60)
+
+
+@ON_SQLITE
+@pytest.mark.slow
+def test_other_broadcasts_are_sent_while_a_plugin_hangs_at_the_end_of_one(
+    settings: Settings, provider: ScriptedProvider
+) -> None:
+    hanging = HangsAtTheEnd()
+    patient = settings.model_copy(update={"plugin_seconds": 30})
+    with Broadcaster(patient, plugins=[provider, hanging]) as broadcaster:
+        broadcaster.connections.save("main", {"sender": "scripted"})
+        worker = Worker(broadcaster)
+        worker.start()
+        first = broadcaster.submit(text_to("main"), people(1)).job_id
+        wait_for(lambda: broadcaster.status(first).status == "completed", what="the end of the first")
+
+        second = broadcaster.submit(text_to("main"), people(20)).job_id
+
+        wait_for(lambda: broadcaster.status(second).status == "completed", what="the end of the second", seconds=15)
+        hanging.released.set()
+        worker.stop()
