@@ -68,7 +68,7 @@ class Guard:
                 raise
             self.note(error)
         except KeyboardInterrupt as error:
-            if threading.current_thread() is threading.main_thread() and self._limit is None:
+            if threading.current_thread() is threading.main_thread():
                 raise  # a person pressed Ctrl-C
             self.note(error)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it ends no process and no other call

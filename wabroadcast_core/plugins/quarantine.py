@@ -2,6 +2,7 @@
 
 import difflib
 import importlib.util
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
@@ -51,7 +52,8 @@ def has_stop_hooks(plugin: object) -> bool:
     """
     if hasattr(plugin, "create_plugin"):
         return _creates_stop_hooks(str(getattr(plugin, "__name__", type(plugin).__module__)))
-    options = {name: getattr(getattr(plugin, name, None), f"{NAMESPACE}_impl", None) for name in dir(plugin)}
+    attributes = {name: inspect.getattr_static(plugin, name, None) for name in dir(plugin)}  # no property is called
+    options = {name: getattr(each, f"{NAMESPACE}_impl", None) for name, each in attributes.items()}
     return any(_is_stop_hook(given.get("specname") or name) for name, given in options.items() if given is not None)
 
 

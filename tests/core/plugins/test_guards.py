@@ -1,5 +1,7 @@
 """Calls of hooks go through pluggy: fewer arguments and wrappers work, and one plugin's failure is its own."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -259,6 +261,16 @@ def test_a_blacklist_or_a_validator_that_hangs_blocks_by_name(hanging: Hanging) 
         plugins.blacklisted(["+62811"])
     with pytest.raises(PluginError, match="plugin Hanging failed in wab_validate_numbers: it has not returned"):
         plugins.validate_numbers(["+62811"], connection="main")
+
+
+def test_a_person_who_interrupts_a_hook_that_hangs_ends_the_process(hanging: Hanging) -> None:
+    plugins = build(hanging, seconds=30)
+    begun = time.monotonic()
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        plugins.broadcast_changed(None)  # type: ignore[arg-type]  # no plugin reads it
+    assert time.monotonic() - begun < 10
 
 
 def test_a_hook_that_returns_late_is_called_again(hanging: Hanging) -> None:

@@ -328,13 +328,19 @@ class WrongArgument:
         return dict.fromkeys(phones, "unknown")
 
 
+class WithProperty(WrongArgument):
+    @property
+    def broken(self) -> str:
+        raise ValueError
+
+
 class LoudBlacklist(AlsoLoud):
     @hookimpl
     def wab_blacklisted(self) -> Mapping[str, str]:
         return {}
 
 
-@pytest.mark.parametrize("plugin", [Misspelled(), WrongArgument(), LoudBlacklist()])
+@pytest.mark.parametrize("plugin", [Misspelled(), WrongArgument(), WithProperty(), LoudBlacklist()])
 def test_nothing_is_sent_without_a_quarantined_blacklist_or_validator(plugin: Any) -> None:
     name = type(plugin).__name__
     plugins = build_plugins([Loud(), plugin], discover=False)
