@@ -10,9 +10,13 @@ from urllib.parse import urlsplit
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
+from litestar.types import Guard
+from litestar.utils import ensure_async_callable
 from pydantic import SecretStr
 
-PUBLIC: dict[str, Any] = {"public": True}  # the ``opt`` of a route that needs no key
+KEYLESS: dict[str, Any] = {"public": True}  # the ``opt`` of a route that needs no key
+OUTSIDE = "outside_host_guards"  # set in the ``opt`` of a route that is outside the guards of the application
+PUBLIC: dict[str, Any] = {**KEYLESS, OUTSIDE: True, "exclude_from_auth": True}  # the last one is Litestar's own
 ACTOR_WITHOUT_KEY = "api"  # the actor in the audit log of a request that has no key
 KEYS_OF_ROUTE = "keys"  # in the ``opt`` of a route: digests of keys that open it beside the API keys
 _ACTOR_LENGTH = 6  # hexadecimal digits
@@ -113,6 +117,17 @@ def is_loopback(host: str | None) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def keep_outside(guard: Guard) -> Guard:
+    """Return a guard that lets callers of probes and webhooks pass, and checks those of all other routes as before."""
+    check = ensure_async_callable(guard)
+
+    async def run(connection: AnyRequest, handler: BaseRouteHandler) -> None:
+        if not handler.opt.get(OUTSIDE):
+            await check(connection, handler)
+
+    return run
 
 
 def provide_actor(request: AnyRequest) -> str:

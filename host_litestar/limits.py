@@ -11,6 +11,4 @@ BODY_BYTES: Final = 4 * KIB  # that come at least in each ``body_seconds`` until
 ANSWER_SECONDS: Final = 60.0  # in which a client must go on reading an answer
 RESERVED_FILES: Final = 256  # of the limit of open files: for the store, Redis, modules and logs
 
-FORM_BYTES: Final = 1 * MIB  # of a webhook call that is a form
-FIELDS: Final = 1_000  # of a webhook call's form, and of its query string
 WEBHOOK_BYTES_AT_ONCE: Final = 64 * MIB  # of the bodies of webhook calls that are being received, all together

@@ -10,15 +10,16 @@ from litestar import Litestar, Router
 from litestar.config.app import AppConfig
 from litestar.di import Provide
 from litestar.plugins import InitPlugin
-from litestar.types import Guard
+from litestar.types import ControllerRouterHandler, Guard
 from pydantic import SecretStr
 
-from host_litestar.auth import KeyGuard, provide_actor
+from host_litestar.auth import KEYLESS, KeyGuard, keep_outside, provide_actor
 from host_litestar.problems import handle_error
 from host_litestar.request_meter import RequestMeter
 from host_litestar.request_reading import read_request
 from host_litestar.routes import HANDLERS
 from host_litestar.routes.controller import OPERATION_PREFIX
+from host_litestar.routes.health import GuardedHealthController, HealthController
 from host_litestar.routes.metrics import metrics_route
 from host_litestar.routes.webhooks import webhook_route
 from host_litestar.safe_headers import set_safe_headers
@@ -39,10 +40,12 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
     :param broadcaster: the broadcaster, or the settings to create one from. By default the settings come from the
         environment.
     :param path: the path that all routes start with.
-    :param guards: the application's own access control. They run before every route, after the check of the API key if
-        the settings have keys. The probes and the webhooks, which need no key, have ``public`` in their ``opt``: a
-        guard can let their callers pass. Without keys and guards, every caller that can reach the application can use
-        these routes.
+    :param guards: the application's own access control. They run before every route but the probes and the webhooks,
+        after the check of the API key if the settings have keys. Without keys and guards, every caller that can reach
+        the application can use these routes.
+    :param guard_public: whether the probes and the webhooks are inside the guards of this plugin and of the whole
+        application, and its authentication, too. They need no key: a sender verifies the calls of its provider, which
+        no guard lets pass.
     :param work: also run a worker in this process. Otherwise run ``wabroadcast worker`` beside the application.
     """
 
@@ -52,11 +55,13 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         *,
         path: str = "/wabroadcast",
         guards: Sequence[Guard] = (),
+        guard_public: bool = False,
         work: bool = False,
     ) -> None:
         self.broadcaster = broadcaster if isinstance(broadcaster, Broadcaster) else Broadcaster(broadcaster)
         self._path = path
         self._guards = guards
+        self._guard_public = guard_public
         self._is_open = path != "/" and not guards and not self.broadcaster.settings.api_keys
         self._work = work
 
@@ -64,6 +69,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         """Add the routes and the life of the broadcaster to the application."""
         mounts = [plugin for plugin in app_config.plugins if isinstance(plugin, WABroadcastPlugin)]
         app_config.route_handlers.append(self._router(operation_prefix=self._operation_prefix(mounts)))
+        app_config.guards = self._guards_around(app_config.guards)
         app_config.lifespan = [*(app_config.lifespan or []), self._run]
         return app_config
 
@@ -75,13 +81,13 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         settings = self.broadcaster.settings
         return Router(
             self._path,
-            route_handlers=[*HANDLERS, metrics_route(settings), webhook_route(self.broadcaster)],
+            route_handlers=[*self._handlers(), metrics_route(settings)],
             middleware=[RequestMeter(self.broadcaster.meters)],
             dependencies={
                 "broadcaster": Provide(lambda: self.broadcaster, sync_to_thread=False),
                 "actor": Provide(provide_actor, sync_to_thread=False),
             },
-            guards=[*_key_guards(settings.api_keys), *self._guards],
+            guards=[*_key_guards(settings.api_keys), *self._guards_around(self._guards)],
             exception_handlers={Exception: handle_error},
             before_request=read_request,
             after_request=set_safe_headers,
@@ -89,6 +95,16 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
             request_max_body_size=settings.max_body_bytes,
             type_encoders={Model: _encode},
         )
+
+    def _handlers(self) -> list[ControllerRouterHandler]:
+        if not self._guard_public:
+            return [*HANDLERS, webhook_route(self.broadcaster)]
+        guarded = [GuardedHealthController if handler is HealthController else handler for handler in HANDLERS]
+        return [*guarded, webhook_route(self.broadcaster, opt=KEYLESS)]
+
+    def _guards_around(self, guards: Iterable[Guard]) -> list[Guard]:
+        """Return guards of the application as they run around these routes."""
+        return [guard if self._guard_public else keep_outside(guard) for guard in guards]
 
     @asynccontextmanager
     async def _run(self, app: Litestar) -> AsyncIterator[None]:

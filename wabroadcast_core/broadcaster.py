@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 import redis
@@ -15,6 +15,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.inbound.intake import WebhookIntake
+from wabroadcast_core.inbound.webhook_answers import answer_webhook
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.metrics.shared_totals import MeterSharing, SharedTotals
@@ -58,7 +59,7 @@ class Broadcaster(Broadcasts):
     :param db_engine: the host's SQLAlchemy engine; by default one is created from the settings.
     :param redis_client: the host's Redis client, without ``decode_responses``; by default one is created.
     :param plugins: plugins beside the installed ones.
-    :raises PluginError: the plugins cannot be used.
+    :raises PluginError: a plugin cannot be used and ``plugins_strict`` is set; otherwise it is quarantined.
     """
 
     connections: Connections
@@ -102,6 +103,7 @@ class Broadcaster(Broadcasts):
         """
         if self._context is not None:
             return self
+        self.plugins.log_quarantined()
         self._context = self._open()
         self.connections = Connections(self._context)
         self.connections.ensure_first()
@@ -149,6 +151,16 @@ class Broadcaster(Broadcasts):
         A cause says what to do. It has no address and no secret in it.
         """
         return {"store": self._check_store(), "redis": self._check_redis()}
+
+    def answer_webhook(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        """Verify and store a provider's call, for a host with any web server. Needs no API key.
+
+        :param path: ends with the name of the connection, and with the query string if the call has one.
+        :param body: the raw bytes: signatures are computed over them.
+        :returns: the status and the text, of the type ``text/plain``, to answer with.
+        """
+        most_bytes = self.settings.max_webhook_bytes
+        return answer_webhook(self.webhooks, method, path, headers=headers, body=body, most_bytes=most_bytes)
 
     def has_due_work(self) -> bool:
         """Return whether any message or audience is due now."""

@@ -148,7 +148,7 @@ class WebhookRefusedError(BroadcastError):
 
 
 class PluginError(BroadcastError):
-    """Plugins that provide the same kind, have unknown hooks, fail or cannot be imported."""
+    """A plugin that fails, does not return in time, or cannot be used although the work needs it."""
 
     code = "plugin"
 

@@ -299,8 +299,8 @@ class Hooks:
     """The hooks, in the order in which a broadcast meets them.
 
     A plugin implements any of them, marked with :data:`hookimpl`. All plugins that implement a hook are called, in
-    pluggy's order: use ``tryfirst`` and ``trylast``. An implementation may leave out arguments that it does not need.
-    Hooks are plain functions, not coroutines.
+    pluggy's order: use ``tryfirst`` and ``trylast``. An implementation may leave out arguments and be a wrapper. Hooks
+    are plain functions, not coroutines. A call that takes longer than ``WABROADCAST_PLUGIN_SECONDS`` counts as failed.
     """
 
     @hookspec
@@ -309,8 +309,8 @@ class Hooks:
 
         Called once in each process (web and worker), when the plugin manager is built, outside any transaction.
 
-        :returns: the classes; if two plugins claim one kind, the process does not start and the error names both.
-        :raises Exception: the process does not start; the error names the plugin.
+        :returns: the classes; if one is faulty, or has a kind of another plugin, this plugin is quarantined.
+        :raises Exception: this plugin is quarantined: the process starts without it.
         """
 
     @hookspec
@@ -319,8 +319,8 @@ class Hooks:
 
         Called once in each process (web and worker), when the plugin manager is built, outside any transaction.
 
-        :returns: the classes; if two plugins claim one kind, the process does not start and the error names both.
-        :raises Exception: the process does not start; the error names the plugin.
+        :returns: the classes; if one is faulty, or has a kind of another plugin, this plugin is quarantined.
+        :raises Exception: this plugin is quarantined: the process starts without it.
         """
 
     @hookspec
@@ -335,7 +335,7 @@ class Hooks:
             the messages of one claim (``WABROADCAST_CLAIM_SIZE``, by default at most 1,000).
         :returns: reason by number, for the blocked numbers only; the results of all plugins are merged.
         :raises Exception: the chunk is not stored, or the messages are not sent, and it is tried again later. So a
-            failing plugin blocks rather than sends. A preview fails with an error that names the plugin.
+            failing, hanging or quarantined plugin blocks rather than sends. A preview fails with its name.
         """
 
     @hookspec
@@ -348,7 +348,7 @@ class Hooks:
         :param numbers: distinct E.164 numbers of a chunk (``WABROADCAST_PREPARE_CHUNK``, by default at most 5,000).
         :param connection: the name of the connection; of the first one if the broadcast has a pool.
         :returns: reason by number, for the unusable numbers only; the results of all plugins are merged.
-        :raises Exception: logged with the plugin's name; the result of this plugin is left out.
+        :raises Exception: logged with the plugin's name; its result is left out. A hanging plugin blocks, as above.
         """
 
     @hookspec

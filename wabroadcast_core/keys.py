@@ -110,6 +110,11 @@ class Keys:
         """Mark that a worker's claims are being settled: the worker must not start anything more."""
         return f"{self.namespace}:sealed:{worker_id}"
 
+    @property
+    def plugin_failures(self) -> str:
+        """Hash: the failures of plugins since the start of each worker, by worker."""
+        return f"{self.namespace}:plugin-failures"
+
     def preparing(self, broadcast_id: int) -> str:
         """Lock: only one worker at a time reads an audience."""
         return f"{self.namespace}:preparing:{broadcast_id}"

@@ -215,6 +215,22 @@ class Settings(BaseSettings):
     blocked_plugins: Words = Field(
         default_factory=list, description="Names of plugins that must not run, comma-separated."
     )
+    required_plugins: Words = Field(
+        default_factory=list,
+        description="Names of plugins without which nothing is sent, comma-separated.",
+    )
+    plugins_strict: bool = Field(
+        default=False, description="Whether a plugin that cannot be used keeps everything from starting."
+    )
+    plugin_load_seconds: float = Field(
+        30, gt=0, description="Longest time that the import of a plugin may take, and each other step of its start."
+    )
+    plugin_seconds: float = Field(
+        10, gt=0, description="Longest time that a call of a plugin's hook may take, except for `wab_before_send`."
+    )
+    source_seconds: float = Field(
+        300, gt=0, description="Longest time that a contact source may take for its next row."
+    )
 
     @field_validator("provider_networks", "api_keys", "blocked_plugins", "stop_words", "start_words", mode="before")
     @classmethod

@@ -29,6 +29,7 @@ SENTENCES = {
     "no_worker": "no worker is alive{since_when}: start one with `wabroadcast worker` or `wabroadcast serve`",
     "redis": "{reason}",
     "store": "{reason}",
+    "plugin": "{reason}",
     "starting": "a worker begins to send it next",
 }
 AT_WORK = frozenset({"rate", "broadcast_rate", "sending", "starting"})  # messages leave: there is no need to say why

@@ -6,7 +6,7 @@ from typing import Literal
 from litestar import Response, Router, get
 from pydantic import Field
 
-from host_litestar.auth import PUBLIC
+from host_litestar.auth import KEYLESS, PUBLIC
 from host_litestar.openapi import answers
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep
@@ -30,6 +30,9 @@ class Readiness(Model):
     status: State
     checks: dict[str, State]
     causes: dict[str, str] = Field(default_factory=dict, description="Why a check failed, and what to do.")
+    quarantined: dict[str, str] = Field(
+        default_factory=dict, description="Plugins that cannot be used, each with the reason; the server works without."
+    )
 
 
 class HealthController(ApiController):
@@ -59,5 +62,16 @@ class HealthController(ApiController):
         checks: dict[str, State] = {name: "ok" if result == "ok" else "unavailable" for name, result in results.items()}
         is_ready = set(checks.values()) == {"ok"}
         causes = {name: result for name, result in results.items() if result != "ok"}
-        readiness = Readiness(status="ok" if is_ready else "unavailable", checks=checks, causes=causes)
+        readiness = Readiness(
+            status="ok" if is_ready else "unavailable",
+            checks=checks,
+            causes=causes,
+            quarantined={name: one.reason for name, one in broadcaster.plugins.quarantined.items()},
+        )
         return Response(readiness, status_code=200 if is_ready else 503)
+
+
+class GuardedHealthController(HealthController):
+    """The same routes inside the guards of the application."""
+
+    opt = KEYLESS

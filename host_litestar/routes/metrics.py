@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import Request, Response, Router, get
 
-from host_litestar.auth import KEYS_OF_ROUTE, PUBLIC, digest_of
+from host_litestar.auth import KEYLESS, KEYS_OF_ROUTE, digest_of
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep
@@ -37,6 +37,6 @@ class MetricsController(ApiController):
 def metrics_route(settings: Settings) -> type[ApiController]:
     """Return the controller, with the access that the settings give: a key, or none."""
     if settings.metrics_access == "public":
-        return type("PublicMetrics", (MetricsController,), {"opt": PUBLIC, "security": ({},)})
+        return type("PublicMetrics", (MetricsController,), {"opt": KEYLESS, "security": ({},)})
     keys = [] if settings.metrics_key is None else [digest_of(settings.metrics_key)]
     return type("KeyedMetrics", (MetricsController,), {"opt": {KEYS_OF_ROUTE: keys}})

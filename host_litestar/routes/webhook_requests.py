@@ -4,10 +4,10 @@ from urllib.parse import parse_qsl
 
 from litestar.types import HTTPScope, Receive
 
-from host_litestar.limits import FIELDS, FORM_BYTES, WEBHOOK_BYTES_AT_ONCE
+from host_litestar.limits import WEBHOOK_BYTES_AT_ONCE
 from host_litestar.problems import Problem, problem_of
-from host_litestar.routes.webhook_forms import WebhookForm
 from wabroadcast_core.errors import Fault, InvalidInputError, UnavailableError
+from wabroadcast_core.inbound.webhook_forms import FIELDS, FORM_BYTES, WebhookForm
 from wabroadcast_core.models.receipt import WebhookRequest
 
 

@@ -7,14 +7,15 @@ from a request to a handler would cost more than everything that is done here.
 import asyncio
 import json
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
-from litestar.types import HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from host_litestar.auth import PUBLIC
 from host_litestar.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem, describe, problem_of
@@ -32,7 +33,32 @@ class NotAllowedError(Exception):
     """The request has a method other than GET and POST."""
 
 
-def webhook_route(broadcaster: Broadcaster) -> ASGIRouteHandler:
+def webhook_app(broadcaster: Broadcaster) -> ASGIApp:
+    """Create an ASGI application of the webhooks alone, which any ASGI framework mounts under a path.
+
+    It serves ``GET`` and ``POST /{connection}`` below that path. The broadcaster is started and closed by the host.
+    """
+    reader = WebhookReader(most_bytes=broadcaster.settings.max_webhook_bytes)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:  # Litestar's types know no lifespan
+        if scope["type"] == "http":
+            await _serve(broadcaster, reader, scope, receive, send)
+        elif scope["type"] == "lifespan":  # where a server runs it on its own
+            await _answer_lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000, "reason": None})
+
+    return app
+
+
+async def _answer_lifespan(receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+def webhook_route(broadcaster: Broadcaster, *, opt: Mapping[str, Any] = PUBLIC) -> ASGIRouteHandler:
     """Create the route of ``GET`` and ``POST /webhooks/{connection}``.
 
     It needs no API key: the sender verifies the provider's signature or token instead.
@@ -40,7 +66,7 @@ def webhook_route(broadcaster: Broadcaster) -> ASGIRouteHandler:
     reader = WebhookReader(most_bytes=broadcaster.settings.max_webhook_bytes)
 
     # mounted, because Litestar does not find an ASGI handler whose path has a parameter
-    @asgi("/webhooks", is_mount=True, opt=PUBLIC, copy_scope=False)
+    @asgi("/webhooks", is_mount=True, opt=dict(opt), copy_scope=False)
     async def webhooks(scope: Scope, receive: Receive, send: Send) -> None:
         await _serve(broadcaster, reader, scope, receive, send)  # type: ignore[arg-type]  # the router passes HTTP requests only
 
@@ -69,10 +95,15 @@ async def _take(broadcaster: Broadcaster, reader: WebhookReader, scope: HTTPScop
     """
     if scope["method"] not in METHODS:
         raise NotAllowedError
-    name, intake, waiter = scope["path"].strip("/"), broadcaster.webhooks, FutureWaiter.of_loop()
+    name, intake, waiter = _connection_in(scope), broadcaster.webhooks, FutureWaiter.of_loop()
     if not intake.knows(name):
         await waiter.wait_for(intake.find(name))
     return await waiter.wait_for(intake.take(name, await reader.read(scope, receive)))
+
+
+def _connection_in(scope: HTTPScope) -> str:
+    """Return the name of a connection from a path, with or without the path that the application is mounted at."""
+    return scope["path"].removeprefix(f"{scope.get('root_path', '').rstrip('/')}/").strip("/")
 
 
 def _problem_of(error: Exception) -> Problem:

@@ -24,6 +24,7 @@ from tests.host.routes.test_webhook_limits import _Body, _scope
 from tests.host.test_http_protocol import LINE, MOST, strict
 from wabroadcast_core import Settings
 from wabroadcast_core.errors import UnavailableError
+from wabroadcast_core.inbound.webhook_forms import FIELDS, FORM_BYTES
 
 __all__ = ["strict"]  # the fixture
 
@@ -164,17 +165,15 @@ CHECKS = {
         lambda server: _post(server, "/webhooks/sandbox", length=DEFAULTS.max_webhook_bytes + 1),
     ),
     "body of a webhook call that is a form": Check(
-        limits.FORM_BYTES,
-        lambda server: _post(server, "/webhooks/sandbox", length=limits.FORM_BYTES + 1, media_type=FORM),
+        FORM_BYTES,
+        lambda server: _post(server, "/webhooks/sandbox", length=FORM_BYTES + 1, media_type=FORM),
     ),
     "fields of a webhook call's form": Check(
-        limits.FIELDS,
-        lambda server: _post(
-            server, "/webhooks/sandbox", length=2 * limits.FIELDS, body=b"a&" * limits.FIELDS, media_type=FORM
-        ),
+        FIELDS,
+        lambda server: _post(server, "/webhooks/sandbox", length=2 * FIELDS, body=b"a&" * FIELDS, media_type=FORM),
     ),
     "fields of a webhook call's query string": Check(
-        limits.FIELDS, lambda server: _post(server, "/webhooks/sandbox?" + "a&" * limits.FIELDS, length=0)
+        FIELDS, lambda server: _post(server, "/webhooks/sandbox?" + "a&" * FIELDS, length=0)
     ),
     "bodies of webhook calls on their way, together": Check(limits.WEBHOOK_BYTES_AT_ONCE, _bodies_together),
     "submits that are stored at once": Check(SUBMITS.threads, _full(SUBMITS)),

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from litestar import Litestar, get
 from litestar.connection import ASGIConnection
-from litestar.exceptions import PermissionDeniedException
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
+from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult, DefineMiddleware
 from litestar.testing import TestClient
 
 from host_litestar.plugin import WABroadcastPlugin
@@ -53,6 +54,45 @@ def test_the_applications_guards_run_before_the_routes(host_settings: Settings) 
         member = client.get("/wabroadcast/broadcast/jobs", headers={"x-member": "yes"})
 
     assert (other.status_code, member.status_code) == (403, 200)
+
+
+def _nobody(_: ASGIConnection[Any, Any, Any, Any], __: BaseRouteHandler) -> None:
+    raise PermissionDeniedException
+
+
+class Strict(AbstractAuthenticationMiddleware):
+    """An authentication that knows nobody."""
+
+    async def authenticate_request(self, connection: Any) -> AuthenticationResult:  # noqa: ARG002 - the base class has it
+        raise NotAuthorizedException
+
+
+@pytest.mark.parametrize(
+    "application",
+    [
+        pytest.param({"guards": [_nobody]}, id="guards-of-the-application"),
+        pytest.param({"middleware": [DefineMiddleware(Strict)]}, id="authentication-of-the-application"),
+        pytest.param({}, id="guards-of-the-plugin"),
+    ],
+)
+@pytest.mark.parametrize("guard_public", [False, True])
+def test_probes_and_webhooks_are_outside_the_guards_unless_the_application_asks(
+    host_settings: Settings,
+    application: dict[str, Any],
+    guard_public: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    guards = [] if application else [_nobody]
+    plugin = WABroadcastPlugin(host_settings, guards=guards, guard_public=guard_public)
+    with TestClient(Litestar([index], plugins=[plugin], **application)) as client:
+        live = client.get("/wabroadcast/health/live").status_code
+        webhook = client.post("/wabroadcast/webhooks/sandbox", content=b"{}").status_code
+        jobs = client.get("/wabroadcast/broadcast/jobs").status_code
+        own = client.get("/").status_code
+
+    refused = {401, 403}
+    assert jobs in refused
+    assert (own in refused) == bool(application)
+    assert ({live, webhook} <= refused) if guard_public else (live, webhook) == (200, 404)  # sandbox has no webhook
 
 
 def test_a_given_broadcaster_is_used(host_settings: Settings) -> None:

@@ -8,7 +8,6 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 
 import redis
 from pydantic_core import to_json
@@ -16,6 +15,7 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.locks import exclusive_lock
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
+from wabroadcast_core.audience.source_reader import SourceReader
 from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, open_source, region_of
 from wabroadcast_core.audience.submission import INLINE_TYPE
 from wabroadcast_core.context import Context
@@ -112,19 +112,21 @@ class _Preparation:
         with self._context.database.read() as conn:
             pool = list(connection_store.connection_keys(conn, snapshot.draft.pool).values())
         end = ReadingEnd(self._is_ended)
-        source = self._source(snapshot, is_over=end)
+        source = self._source(snapshot, end)
         region = region_of(source, default=self._context.settings.default_region)
         classifier = RowClassifier(self._context, snapshot, pool, region=region)
         done = row["prepared_rows"]
-        rows = islice(iter(source.read()), done, None)
-        while chunk := list(islice(rows, self._context.settings.prepare_chunk)):
-            if not done:
-                check_placeholders(snapshot.draft.message, {name for row in chunk for name in row.all_variables})
-            classified = classifier.classify(chunk, first=done)
-            if not self._store(classified, done=done, size=len(chunk), batch_size=batching.size if batching else None):
-                return
-            done += len(chunk)
-            self._wake(pool, snapshot)
+        with self._reader(source, end) as reader:
+            reader.skip(done)
+            while chunk := reader.take(self._context.settings.prepare_chunk):
+                if not done:
+                    check_placeholders(snapshot.draft.message, {name for row in chunk for name in row.all_variables})
+                classified = classifier.classify(chunk, first=done)
+                size = batching.size if batching else None
+                if not self._store(classified, done=done, size=len(chunk), batch_size=size):
+                    return
+                done += len(chunk)
+                self._wake(pool, snapshot)
         if end.reached:
             return
         self._end(snapshot, reason=None if done else empty_reason(self._open(snapshot)))
@@ -144,11 +146,15 @@ class _Preparation:
     def _open(self, snapshot: BroadcastSnapshot, *, is_over: Callable[[], bool] = bool) -> ContactSource:
         return open_source(self._context, snapshot.draft.source or {}, is_over=is_over)
 
-    def _source(self, snapshot: BroadcastSnapshot, *, is_over: Callable[[], bool]) -> ContactSource:
-        source = self._open(snapshot, is_over=is_over)
-        return source if source.repeatable else self._copy_of(source, snapshot)
+    def _reader(self, source: ContactSource, end: ReadingEnd) -> SourceReader:
+        seconds = self._context.settings.source_seconds
+        return SourceReader(source.read, kind=source.kind, seconds=seconds, signs_of_life=lambda: end.calls)
 
-    def _copy_of(self, source: ContactSource, snapshot: BroadcastSnapshot) -> ContactSource:
+    def _source(self, snapshot: BroadcastSnapshot, end: ReadingEnd) -> ContactSource:
+        source = self._open(snapshot, is_over=end)
+        return source if source.repeatable else self._copy_of(source, snapshot, end)
+
+    def _copy_of(self, source: ContactSource, snapshot: BroadcastSnapshot, end: ReadingEnd) -> ContactSource:
         """Return a copy of an audience whose order may change, so that a second read can continue after the first.
 
         The audience is copied into an upload when it is read for the first time.
@@ -158,18 +164,19 @@ class _Preparation:
         with database.read() as conn:
             copied = upload_store.find_upload(conn, upload_id) is not None
         if not copied:
-            self._copy(source, upload_id)
+            self._copy(source, upload_id, end)
         return open_source(self._context, {"type": "inline", "uploadId": upload_id})
 
-    def _copy(self, source: ContactSource, upload_id: str) -> None:
+    def _copy(self, source: ContactSource, upload_id: str, end: ReadingEnd) -> None:
         database = self._context.database
         with database.write() as conn:
             upload_store.delete_upload(conn, upload_id)  # an incomplete copy that a crash left behind
         writer = UploadWriter(database, upload_id, now=self._context.clock.now(), content_type=INLINE_TYPE)
         try:
-            for row in source.read():
-                fields = {"number": row.number, "name": row.name, "variables": row.all_variables}
-                writer.write(to_json(fields) + b"\n")
+            with self._reader(source, end) as reader:
+                for row in reader.rows():
+                    fields = {"number": row.number, "name": row.name, "variables": row.all_variables}
+                    writer.write(to_json(fields) + b"\n")
             writer.close()
         except BaseException:
             writer.discard()

@@ -1,5 +1,6 @@
 """Preview of a broadcast: its audience is read and classified as a preparation does it; nothing is stored or sent."""
 
+import contextlib
 import json
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from wabroadcast_core.audience.capabilities import find_capabilities
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
 from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_seen_numbers
+from wabroadcast_core.audience.source_reader import SourceReader
 from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, notes_on, open_source, region_of
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
@@ -79,10 +81,16 @@ class PreviewBuilder:
         end = ReadingEnd(lambda: time.monotonic() > deadline)
         source = None if recipients is not None else open_source(self._context, draft.source or {}, is_over=end)
         region = region_of(source, default=self._context.settings.default_region)
-        rows = _inline_rows(recipients or ()) if source is None else iter(source.read())
         classifier = RowClassifier(self._context, snapshot, list(pool.values()), region=region)
-        rows = _checked(rows, draft.message)
-        found = self._classify_all(classifier, rows, deadline=deadline, is_plain=snapshot.content.is_plain)
+        with contextlib.ExitStack() as reading:
+            if source is None:
+                rows = _inline_rows(recipients or ())
+            else:
+                longest = max(seconds, self._context.settings.plugin_seconds)
+                reader = SourceReader(source.read, kind=source.kind, seconds=longest, signs_of_life=lambda: end.calls)
+                rows = reading.enter_context(reader).rows()
+            rows = _checked(rows, draft.message)
+            found = self._classify_all(classifier, rows, deadline=deadline, is_plain=snapshot.content.is_plain)
         found.complete = found.complete and not end.reached
         report = self._report(snapshot, found)
         if source is not None:

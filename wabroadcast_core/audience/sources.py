@@ -4,13 +4,15 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from wabroadcast_core.audience.columns import Columns
+from wabroadcast_core.audience.source_reader import SourceReader
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError
+from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError, SourceError
 from wabroadcast_core.hookspecs import ChecksSettings, ContactSource, SourceContext
 from wabroadcast_core.models.base import faults_of
+from wabroadcast_core.plugins.time_limits import TimeLimitError, run_limited
 from wabroadcast_core.store.contacts import read_contacts
 from wabroadcast_core.store.uploads import find_upload, open_upload
 
@@ -25,10 +27,13 @@ class ReadingEnd:
 
     def __init__(self, is_over: Callable[[], bool]) -> None:
         self._is_over = is_over
+        self.calls = 0
+        """How often a source has asked; it asks while it works."""
         self.reached = False
         """Whether the source was asked to end, perhaps before its last row."""
 
     def __call__(self) -> bool:
+        self.calls += 1
         self.reached = self.reached or self._is_over()
         return self.reached
 
@@ -39,6 +44,7 @@ def open_source(context: Context, source: Mapping[str, Any], *, is_over: Callabl
     :param is_over: ends its reading; see :attr:`SourceContext.is_over`.
     :raises NotFoundError: no plugin has a contact source of this type.
     :raises InvalidInputError: a field of ``source`` is invalid.
+    :raises SourceError: the source hangs.
     """
     fields = dict(source)
     kind = context.plugins.contact_source(fields.pop("type", ""))
@@ -46,10 +52,22 @@ def open_source(context: Context, source: Mapping[str, Any], *, is_over: Callabl
         settings = kind.Settings.model_validate(fields)
     except ValidationError as error:
         raise InvalidInputError(faults_of(error, prefix="source")) from error
-    opened = kind(settings, source_context(context, is_over=is_over))
-    if isinstance(opened, ChecksSettings) and (faults := opened.check_settings()):
+    given, seconds = source_context(context, is_over=is_over), context.settings.plugin_seconds
+    try:
+        opened, faults = run_limited(lambda: _open(kind, settings, given), seconds=seconds, name=f"open-{kind.kind}")
+    except TimeLimitError as error:
+        raise SourceError(f"the contact source {kind.kind} cannot be opened: {error}") from error
+    if faults:
         raise InvalidInputError([Fault(f"source.{fault.path}", fault.message) for fault in faults])
     return opened
+
+
+def _open(
+    kind: type[ContactSource], settings: BaseModel, given: SourceContext
+) -> tuple[ContactSource, Sequence[Fault]]:
+    """Create a contact source, and return it with the faults of its settings that it finds."""
+    opened = kind(settings, given)
+    return opened, opened.check_settings() if isinstance(opened, ChecksSettings) else ()
 
 
 def source_context(context: Context, *, is_over: Callable[[], bool] = bool) -> SourceContext:
@@ -93,8 +111,10 @@ def file_variables(context: Context, source: Mapping[str, Any]) -> Sequence[str]
     opened = open_source(context, source)
     if not hasattr(opened, "columns") or not _is_small(context, source.get("uploadId")):
         return None
+    seconds = context.settings.plugin_seconds
     try:
-        next(iter(opened.read()), None)
+        with SourceReader(opened.read, kind=opened.kind, seconds=seconds) as reader:
+            reader.take(1)
     except BroadcastError:
         return None
     return None if opened.columns is None else opened.columns.variable_names()

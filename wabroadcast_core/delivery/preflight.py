@@ -63,7 +63,11 @@ class Preflight:
             log.error("%s: no claimed message is sent, the next check is in %g s", error, PLUGIN_WAIT)  # noqa: TRY400 - it names the plugin and the error
             for message, _ in claimed:
                 outcome = classify.given_back(
-                    message, now=self._clock.now(), wait=PLUGIN_WAIT, reason=WaitReason.BLACKLIST_AWAY
+                    message,
+                    now=self._clock.now(),
+                    wait=PLUGIN_WAIT,
+                    reason=WaitReason.BLACKLIST_AWAY,
+                    detail=str(error),
                 )
                 self._put_aside(message, outcome)
             return []

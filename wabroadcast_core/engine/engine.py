@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from wabroadcast_core.engine.parts import EngineParts
 from wabroadcast_core.engine.turn_limit import TurnLimit
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.metrics.catalogue import LOOP_LAG
+from wabroadcast_core.plugins.failure_reports import report_failures
 from wabroadcast_core.recovery.intents import SealedError
 from wabroadcast_core.redis_access.probe import describe_failure
 
@@ -90,6 +92,7 @@ class Engine:
             (self._recover, "recovery"),
             (parts.unknown_outcomes.settle_all, "settling unknown messages"),
             (parts.connection_checks.check_all, "checking disconnected connections"),
+            (self._report_failures, "reporting the failures of plugins"),
         ):
             keep(partial(self._repeat, work, what=what), what=what)
 
@@ -110,6 +113,7 @@ class Engine:
         await parts.turns.cancel()
         await parts.live_senders.close()
         await asyncio.to_thread(parts.group_commit.close)
+        await parts.notices.wait(within=within)
         await parts.client.aclose()
 
     def start_turn(self, connection_id: int) -> None:
@@ -141,6 +145,17 @@ class Engine:
     async def _recover(self) -> None:
         await self._parts.recovery.recover(worker_id=self._parts.lease.worker_id)
         await self._parts.held_claims.give_back_orphaned(self._parts.lease.worker_id)
+
+    async def _report_failures(self) -> None:
+        """Report what plugins failed at in this process, for ``wabroadcast plugins``."""
+        await report_failures(
+            self._parts.client,
+            self._context.keys.plugin_failures,
+            self._context.plugins.failures.list(),
+            worker=self._parts.lease.worker_id,
+            now=time.time(),
+            interval=self._settings.recover_seconds,
+        )
 
     async def _repeat(self, work: Callable[[], Coroutine[Any, Any, None]], *, what: str) -> None:
         """Do work every ``recover_seconds``, whatever becomes of it."""

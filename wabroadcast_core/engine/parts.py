@@ -56,6 +56,8 @@ class EngineParts:
         self.clock = RedisClock()
         self.stopping = asyncio.Event()
         self.background = BackgroundTasks("background work")
+        self.notices = BackgroundTasks("notifying the plugins")
+        self._loop = asyncio.get_running_loop()
         self._build_foundation(context)
         self._build_delivery(context)
         self._build_inbound(context)
@@ -70,7 +72,7 @@ class EngineParts:
             context.database,
             self.clock,
             threads=STORE_THREADS[context.database.db_engine.dialect.name],
-            completed=context.changed,
+            completed=self._on_completed,
             opted_out=self._announce_opt_outs,
             meters=context.meters,
         )
@@ -191,6 +193,12 @@ class EngineParts:
             return
         self.sends.on_announcement(announcement)
         self.turns.on_announcement(announcement)
+
+    def _on_completed(self, keys: Sequence[int]) -> None:
+        """Notify the plugins of completed broadcasts. Called in a store thread, which no plugin may hold."""
+        self._loop.call_soon_threadsafe(
+            lambda: self.notices.spawn(asyncio.to_thread(self._context.changed, keys)),
+        )
 
     def _on_recorded(self, results: Sequence[Result]) -> None:
         self._intents.forget(result.outcome.key for result in results)

@@ -190,6 +190,13 @@ class StoreDown(_Cause):
     reason: str
 
 
+class PluginQuarantined(_Cause):
+    """A blacklist or a validator cannot be used, and nothing is sent without it."""
+
+    code: Literal["plugin"] = "plugin"
+    reason: str
+
+
 class Starting(_Cause):
     """Nothing prevents the send: a worker begins it next."""
 
@@ -219,6 +226,7 @@ WaitingFor: TypeAlias = Annotated[
     | NoWorker
     | RedisDown
     | StoreDown
+    | PluginQuarantined
     | Starting,
     Field(discriminator="code"),
 ]

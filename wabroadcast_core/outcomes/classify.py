@@ -117,14 +117,17 @@ def unknown(reason: str, circumstances: Circumstances, *, detail: str = "") -> O
     return outcome
 
 
-def given_back(claimed: Claimed, *, now: float, wait: float = 0, reason: str | None = None) -> Outcome:
+def given_back(
+    claimed: Claimed, *, now: float, wait: float = 0, reason: str | None = None, detail: str | None = None
+) -> Outcome:
     """Return the outcome of a claimed message that was not started: it waits again as before its claim.
 
     :param wait: seconds before it may be claimed again.
     :param reason: the reason for waiting, shown to users.
+    :param detail: more about it, such as the name of a plugin.
     """
     if claimed.attempts or wait or reason:
-        return Outcome(claimed.key, MessageStatus.RETRY, reason=reason, due_at=now + wait)
+        return Outcome(claimed.key, MessageStatus.RETRY, reason=reason, detail=detail, due_at=now + wait)
     return Outcome(claimed.key, MessageStatus.QUEUED)
 
 

@@ -27,6 +27,7 @@ from wabroadcast_core.models.connection import (
 )
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.pacing.pace import end_cool_down
+from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
 from wabroadcast_core.services.accounts import Account, account_of, names_by_account, problem_of
 from wabroadcast_core.services.connection_settings import address_faults, mask_faults, masked, unmasked
 from wabroadcast_core.services.views import connection_view
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 SANDBOX = "sandbox"
 OTHER_KEY = "its settings were encrypted with another secret key: save the connection again, with all its settings"
 TEST_SECONDS = 30.0  # that a test of a connection may take, whatever its sender allows a send
+BLOCKED_SECONDS = 2.0  # after them the sender blocks its event loop: no time limit of a coroutine ends it
 
 
 class Connections:
@@ -201,8 +203,25 @@ class Connections:
             row = _find(conn, name)
             snapshot = ConnectionSnapshot.of(row, now=self._context.clock.now())
             pause = None if snapshot.active else connection_pause(conn, row)
-        test = asyncio.run(_within(TEST_SECONDS, probe(self._context, snapshot)))
+        test = self._probe(snapshot)
         return test.model_copy(update={"paused": pause})
+
+    def _probe(self, snapshot: ConnectionSnapshot) -> ConnectionTest:
+        """Check an account in a thread of its own: a sender may block its event loop."""
+        seconds = TEST_SECONDS + BLOCKED_SECONDS
+
+        def test() -> ConnectionTest:
+            return asyncio.run(_within(TEST_SECONDS, probe(self._context, snapshot)))
+
+        try:
+            return run_limited(test, seconds=seconds, name=f"test-{snapshot.name}")
+        except TimeLimitError:
+            fact = (
+                f"the sender plugin {snapshot.sender} blocks its event loop and has not returned within {seconds:g} s"
+            )
+        except ExitError as error:
+            fact = f"the sender plugin {snapshot.sender} tried to end the process: {error}"
+        return ConnectionTest(state="unknown", reason=fact)
 
     def _save(self, conn: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> None:
         connection_store.save_connection(

@@ -9,7 +9,6 @@ Subclass one in a test module, and pytest runs its tests. No other package is ne
 # ruff: noqa: S101 - these classes are tests
 
 import asyncio
-import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,14 +21,19 @@ from wabroadcast_core.errors import BroadcastError, SendError
 from wabroadcast_core.hookspecs import ChecksSettings, ContactSource, Sender, SenderContext, SourceContext
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.plugins.class_checks import (
+    faults_of_capabilities,
+    faults_of_contact_source,
+    faults_of_kind,
+    faults_of_sender,
+    faults_of_settings,
+)
 from wabroadcast_core.testing.contexts import fake_sender_context, source_context
 
 if TYPE_CHECKING:
     import pytest
 
-_KIND = re.compile(r"[a-z][a-z0-9_-]*")
 _SECRET_NAME = re.compile(r"(?i)(?<!public_)(token|secret|password|passwd|api_?key|credential)")
-_TYPES = {"text", "image", "document", "audio", "video", "template"}
 _SOON = 10.0  # seconds
 
 
@@ -50,14 +54,10 @@ class _PluginContract:
         return settings
 
     def test_its_kind_is_a_short_plain_word(self) -> None:
-        assert _KIND.fullmatch(self.plugin_class.kind), (
-            "kind is not a lower-case letter followed by lower-case letters, digits, '-' or '_'"
-        )
+        assert not faults_of_kind(self.plugin_class.kind)
 
     def test_its_settings_have_a_json_schema_for_a_form(self) -> None:
-        schema = self.plugin_class.Settings.model_json_schema()
-
-        assert json.loads(json.dumps(schema))["type"] == "object"
+        assert not faults_of_settings(self.plugin_class.Settings)
 
     def test_its_secrets_are_of_a_secret_type(self) -> None:
         fields = self.plugin_class.Settings.model_fields
@@ -111,12 +111,10 @@ class SenderContract(_PluginContract):
         await self._context.http.aclose()
 
     def test_its_capabilities_are_known(self) -> None:
-        capabilities = self.sender_class.capabilities
+        assert not faults_of_capabilities(self.sender_class.capabilities)
 
-        assert capabilities.types, "capabilities.types is empty"
-        assert capabilities.types <= _TYPES, "capabilities.types has an unknown message type"
-        assert set(capabilities.media_bytes) <= capabilities.types, "media_bytes has a type that is not in types"
-        assert capabilities.text_length > 0, "capabilities.text_length is not positive"
+    def test_its_class_can_be_registered(self) -> None:
+        assert not faults_of_sender(self.sender_class)
 
     def test_it_is_created_without_a_request(self) -> None:
         assert isinstance(self.make_sender(), Sender)
@@ -205,6 +203,9 @@ class ContactSourceContract(_PluginContract):
     def read(self) -> Iterator[AudienceRow]:
         """Create the source and return an iterator over its rows."""
         return iter(self.source_class(self.make_settings(), self.make_context()).read())
+
+    def test_its_class_can_be_registered(self) -> None:
+        assert not faults_of_contact_source(self.source_class)
 
     def test_it_yields_its_rows(self) -> None:
         rows = list(self.read())

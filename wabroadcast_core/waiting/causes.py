@@ -15,6 +15,7 @@ from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Prior
 from wabroadcast_core.models.waiting import (
     BatchInterval,
     HigherPriority,
+    PluginQuarantined,
     Preparing,
     RetryLater,
     Sending,
@@ -193,8 +194,10 @@ class WaitingCauses:
         )
 
     def _unable(self, connection: ConnectionFacts) -> WaitingFor | None:
-        """Return what keeps the installation from work: Redis, or that no worker is alive."""
-        return self.facts.redis_fault or self.facts.missing_worker(connection.pace)
+        """Return what keeps the installation from work: Redis, a plugin, or that no worker is alive."""
+        stop = self.facts.context.plugins.stop
+        stopped = None if stop is None else PluginQuarantined(reason=stop)
+        return self.facts.redis_fault or stopped or self.facts.missing_worker(connection.pace)
 
     def _higher_priority(self, broadcast: Row, connection: ConnectionFacts) -> HigherPriority | None:
         """Return the broadcast of a higher priority that the connection sends first."""

@@ -102,7 +102,8 @@ async def test_no_message_is_sent_while_a_blacklist_fails(caplog: pytest.LogCapt
         ready = await checking.check(claimed(0), claimed(1))
 
     assert ready == []
-    assert checking.put_aside == [(claimed(place).key, "retry", "blacklist_away", None) for place in range(2)]
+    waits = ("retry", "blacklist_away", "plugin crm failed")
+    assert checking.put_aside == [(claimed(place).key, *waits) for place in range(2)]
     assert [outcome.due_at for outcome in checking.recorder.outcomes] == [START + PLUGIN_WAIT] * 2
     assert "plugin crm failed" in caplog.text
 

@@ -1,6 +1,7 @@
 """Connections: the settings that are shown, the ones that are stored, the ones that are refused."""
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -17,6 +18,8 @@ from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.connection import HUMAN_PACE, Limits
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.pacing import Quota, Rate
+from wabroadcast_core.models.receipt import ConnectionEvent
+from wabroadcast_core.services import connections as connections_module
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import connections as connection_store
 
@@ -270,10 +273,18 @@ class RiskySender(UsualSender):
     capabilities: ClassVar[Capabilities] = Capabilities(ban_risk=True)
 
 
+class BlockingSender(UsualSender):
+    kind: ClassVar[str] = "blocking"
+
+    async def check_connection(self) -> ConnectionEvent:
+        time.sleep(2)  # noqa: ASYNC251 - what is tested
+        return ConnectionEvent("up")
+
+
 class LimitedPlugin:
     @hookimpl
     def wab_senders(self) -> Sequence[type[Sender]]:
-        return [UsualSender, RiskySender]
+        return [UsualSender, RiskySender, BlockingSender]
 
 
 @pytest.fixture
@@ -344,3 +355,16 @@ def test_a_connection_is_tested_without_a_send(limited: Broadcaster) -> None:
     assert limited.connections.test("phone").state == "unknown"
     with pytest.raises(NotFoundError):
         limited.connections.test("missing")
+
+
+def test_a_sender_that_blocks_does_not_hold_the_test_of_its_connection(
+    limited: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections_module, "TEST_SECONDS", 0.1)
+    monkeypatch.setattr(connections_module, "BLOCKED_SECONDS", 0.1)
+    limited.connections.save("phone", {"sender": "blocking"})
+
+    test = limited.connections.test("phone")
+
+    assert test.state == "unknown"
+    assert test.reason == "the sender plugin blocking blocks its event loop and has not returned within 0.2 s"

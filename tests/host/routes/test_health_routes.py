@@ -13,7 +13,8 @@ from host_litestar.app import create_app
 from tests.disks import fill_disk
 from tests.host.installations import HERE, Api
 from tests.servers import PostgresCluster
-from wabroadcast_core import Settings
+from wabroadcast_core import Settings, hookimpl
+from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
 Disturb = Callable[[redis.Redis], object]
@@ -36,7 +37,22 @@ def test_ready_is_answered_with_200_while_all_is_well(alone_api: Api) -> None:
     answer = alone_api.get("/health/ready")
 
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "checks": {"store": "ok", "redis": "ok"}, "causes": {}}
+    assert answer.json() == {"status": "ok", "checks": {"store": "ok", "redis": "ok"}, "causes": {}, "quarantined": {}}
+
+
+class Misspelled:
+    """A plugin that cannot be used."""
+
+    @hookimpl
+    def wab_broadcast_chnged(self) -> None: ...
+
+
+def test_a_quarantined_plugin_is_named_and_the_server_is_ready(host_settings: Settings) -> None:
+    with TestClient(create_app(Broadcaster(host_settings, plugins=[Misspelled()])), base_url=HERE) as client:
+        answer = client.get("/health/ready")
+
+    assert answer.status_code == 200
+    assert "wab_broadcast_chnged" in answer.json()["quarantined"]["Misspelled"]
 
 
 @pytest.mark.parametrize(("disturb", "word"), REDIS_FAULTS)

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from litestar.types import HTTPScope
 
-from host_litestar.limits import FIELDS, FORM_BYTES
-from host_litestar.routes.webhook_forms import WebhookForm
 from host_litestar.routes.webhook_requests import ClientDisconnectedError, TooLargeError, WebhookReader
 from tests.host.installations import Api
 from tests.host.routes.test_webhook_routes import CALLS, webhook_api
 from wabroadcast_core.errors import InvalidInputError, UnavailableError
+from wabroadcast_core.inbound.webhook_forms import FIELDS, FORM_BYTES, WebhookForm
 
 __all__ = ["webhook_api"]  # the fixture
 

@@ -1,14 +1,17 @@
 """The webhook route: raw body, form, verification, response."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
+import httpx
 import pytest
 from litestar.testing import TestClient
 from pydantic import BaseModel, SecretStr
 
 from host_litestar.app import create_app
 from host_litestar.plugin import WABroadcastPlugin
+from host_litestar.routes.webhooks import webhook_app
 from tests.host.installations import HERE, Api
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -126,3 +129,71 @@ def test_a_stranger_does_not_learn_why_no_call_can_be_taken(idle_api: Any, monke
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert "db.internal" not in answer.text
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+# --- webhooks alone ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def echo(host_settings: Settings) -> Iterator[Broadcaster]:
+    CALLS.clear()
+    with Broadcaster(host_settings, plugins=[EchoPlugin()]) as broadcaster:
+        broadcaster.connections.save("main", {"sender": "echo"})
+        yield broadcaster
+
+
+@pytest.mark.parametrize("root_path", ["", "/hooks"])
+def test_the_application_of_the_webhooks_alone_is_mounted_at_any_path(echo: Broadcaster, root_path: str) -> None:
+    async def call() -> list[tuple[int, str]]:
+        transport = httpx.ASGITransport(webhook_app(echo), root_path=root_path)  # type: ignore[arg-type]  # its own ASGI types
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            answers = [
+                await client.post(f"{root_path}/main?token=right", content=b"{}"),
+                await client.post(f"{root_path}/main?token=wrong", content=b"{}"),
+                await client.post(f"{root_path}/unknown", content=b"{}"),
+            ]
+        return [(answer.status_code, answer.text) for answer in answers]
+
+    accepted, refused, unknown = asyncio.run(call())
+
+    assert accepted == (200, "ok")
+    assert (refused[0], unknown[0]) == (403, 404)
+    assert CALLS[0].body == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "text"),
+    [
+        pytest.param("POST", "/any/path/main?token=right", 200, "ok", id="a-call"),
+        pytest.param("GET", "/main?token=right&hub.challenge=1158", 200, "1158", id="a-handshake"),
+        pytest.param("POST", "main?token=right", 200, "ok", id="without-a-slash"),
+        pytest.param("POST", "/main?token=wrong", 403, "the token in the address is wrong", id="wrong-proof"),
+        pytest.param("POST", "/unknown", 404, "unknown", id="no-such-connection"),
+        pytest.param("PUT", "/main?token=right", 405, "GET and POST", id="another-method"),
+        pytest.param("POST", f"/main?token=right{'&a=1' * 2_000}", 400, "fields", id="many-fields"),
+    ],
+)
+def test_a_call_is_answered_without_a_framework(
+    echo: Broadcaster, method: str, path: str, status: int, text: str
+) -> None:
+    answer = echo.answer_webhook(method, path, {"X-Signature": "00"}, b"{}")
+
+    assert answer[0] == status
+    assert text in answer[1]
+
+
+def test_a_call_without_a_framework_has_its_raw_body_and_its_form(echo: Broadcaster) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    echo.answer_webhook("POST", "/main?token=right", headers, b"a=1&b=%20")
+
+    assert CALLS[0].body == b"a=1&b=%20"
+    assert dict(CALLS[0].form) == {"a": "1", "b": " "}
+    assert CALLS[0].headers["content-type"] == headers["Content-Type"]
+
+
+def test_a_call_without_a_framework_that_is_too_large_is_refused(echo: Broadcaster) -> None:
+    body = b"x" * (echo.settings.max_webhook_bytes + 1)
+
+    assert echo.answer_webhook("POST", "/main?token=right", {}, body)[0] == 413
+    assert CALLS == []

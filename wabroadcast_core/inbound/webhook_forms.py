@@ -3,12 +3,13 @@
 import io
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import Final
 from urllib.parse import parse_qsl
 
 from multipart import MultipartError, MultipartParser, parse_options_header
 
-from host_litestar.limits import FIELDS
-
+FORM_BYTES: Final = 1024 * 1024  # of a call that is a form
+FIELDS: Final = 1_000  # of a call's form, and of its query string
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 

@@ -1,0 +1,145 @@
+"""A contact source that hangs is left behind: its broadcast fails with its name, and the worker goes on."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar
+
+import pytest
+from pydantic import BaseModel
+
+from wabroadcast_core import Settings
+from wabroadcast_core.audience.prepare import prepare_broadcast
+from wabroadcast_core.audience.source_reader import SourceReader
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import SourceError
+from wabroadcast_core.hookspecs import ContactSource, SourceContext, hookimpl
+from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.recipient import AudienceRow
+
+ROWS = [AudienceRow(f"+62812000000{place:02}") for place in range(10)]
+
+
+def reader_of(rows: Iterable[AudienceRow], **options: Any) -> SourceReader:
+    return SourceReader(lambda: rows, kind="attic", **{"seconds": 5, **options})
+
+
+def test_rows_are_read_in_their_order_and_none_ahead() -> None:
+    yielded: list[AudienceRow] = []
+
+    def rows() -> Iterator[AudienceRow]:
+        for row in ROWS:
+            yielded.append(row)
+            yield row
+
+    with reader_of(rows()) as reader:
+        reader.skip(2)
+        taken = reader.take(3)
+
+        assert taken == ROWS[2:5]
+        assert yielded == ROWS[:5]
+        assert [*reader.rows()] == ROWS[5:]
+
+
+def test_what_a_source_raises_is_raised_in_the_reader() -> None:
+    def rows() -> Iterator[AudienceRow]:
+        yield ROWS[0]
+        raise SystemExit
+
+    with reader_of(rows()) as reader:
+        assert reader.take(1) == ROWS[:1]
+        with pytest.raises(SystemExit):
+            reader.take(1)
+
+
+def test_all_rows_are_read_in_one_thread() -> None:
+    def rows() -> Iterator[AudienceRow]:
+        with sqlite3.connect(":memory:") as conn:  # it may be used in its own thread only
+            for row in ROWS:
+                conn.execute("SELECT 1")
+                yield row
+        conn.close()
+
+    with reader_of(rows()) as reader:
+        assert [reader.take(1) for _ in ROWS] == [[row] for row in ROWS]
+        assert reader.take(1) == []
+
+
+def test_a_slow_source_with_signs_of_life_is_waited_for() -> None:
+    def rows() -> Iterator[AudienceRow]:
+        for row in ROWS[:4]:
+            time.sleep(0.2)
+            yield row
+
+    begun = time.monotonic()
+    asked = lambda: int((time.monotonic() - begun) * 100)  # noqa: E731 - a clock that grows
+    with reader_of(rows(), seconds=0.1, signs_of_life=asked) as reader:
+        assert reader.take(4) == ROWS[:4]
+
+
+class AtticSettings(Model):
+    hang_at: str
+
+
+class Attic:
+    kind: ClassVar[str] = "attic"
+    Settings: ClassVar[type[BaseModel]] = AtticSettings
+    repeatable: ClassVar[bool] = True
+    released: ClassVar[threading.Event]
+
+    def __init__(self, settings: Any, context: SourceContext) -> None:
+        del context
+        self._hang_at = settings.hang_at
+        self._hang("opening")
+
+    def read(self) -> Iterator[AudienceRow]:
+        yield ROWS[0]
+        self._hang("reading")
+
+    def _hang(self, place: str) -> None:
+        if self._hang_at == place:
+            self.released.wait(60)
+
+
+class AtticPlugin:
+    @hookimpl
+    def wab_contact_sources(self) -> Sequence[type[ContactSource]]:
+        return [Attic]
+
+
+@pytest.fixture
+def attic(settings: Settings) -> Iterator[Broadcaster]:
+    Attic.released = threading.Event()
+    short = settings.model_copy(update={"source_seconds": 0.5, "plugin_seconds": 0.5})
+    with Broadcaster(short, plugins=[AtticPlugin()]) as broadcaster:
+        yield broadcaster
+    Attic.released.set()
+
+
+def draft(hang_at: str) -> dict[str, Any]:
+    source = {"type": "attic", "hang_at": hang_at}
+    return {"name": "x", "connection": "sandbox", "message": {"type": "text", "text": "Halo"}, "source": source}
+
+
+def test_a_broadcast_whose_source_hangs_fails_with_its_name(attic: Broadcaster) -> None:
+    job_id = attic.submit(draft("reading")).job_id
+    with attic.context.database.read() as conn:
+        key = conn.exec_driver_sql("SELECT id FROM broadcasts").scalar_one()
+
+    prepare_broadcast(attic.context, key)
+
+    report = attic.status(job_id)
+    assert report.status == "failed"
+    assert "the contact source attic has yielded no row for 0.5 s" in (report.status_reason or "")
+
+
+@pytest.mark.parametrize("hang_at", ["opening", "reading"])
+def test_a_preview_of_a_source_that_hangs_is_refused(attic: Broadcaster, hang_at: str) -> None:
+    with pytest.raises(SourceError, match="the contact source attic"):
+        attic.preview(draft(hang_at), seconds=0.5)
+
+
+def test_a_submit_with_a_source_that_hangs_is_refused(attic: Broadcaster) -> None:
+    with pytest.raises(SourceError, match=r"attic cannot be opened: it has not returned within 0\.5 s"):
+        attic.submit(draft("opening"))

@@ -1,0 +1,338 @@
+"""Loading of plugins: each is imported, created and checked on its own; one that cannot be used is quarantined."""
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final, TypeVar
+
+import pluggy
+
+from wabroadcast_core.errors import BroadcastError, PluginError, SetupError
+from wabroadcast_core.hookspecs import NAMESPACE, ContactSource, Hooks, Sender
+from wabroadcast_core.plugin_faults import describe_fault
+from wabroadcast_core.plugins.class_checks import faults_of_contact_source, faults_of_sender
+from wabroadcast_core.plugins.failures import Failures
+from wabroadcast_core.plugins.guards import guard_hooks
+from wabroadcast_core.plugins.quarantine import Quarantined, has_stop_hooks, may_have_stop_hooks
+from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
+from wabroadcast_core.settings import Settings
+
+T = TypeVar("T")
+
+BUILTIN: Final = "builtin"  # the reserved name of the entry point of this distribution
+_BUILTIN_PACKAGE: Final = "wabroadcast_plugins"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a plugin comes from."""
+
+    module: str = ""
+    distribution: str = ""
+    version: str = ""
+
+
+class UnfitError(Exception):
+    """A plugin cannot be used. The text says why, without that of an exception which may hold a secret.
+
+    :param kinds: of its senders and contact sources, as far as they are known.
+    """
+
+    def __init__(self, reason: str, *, kinds: Iterable[str] = ()) -> None:
+        super().__init__(reason)
+        self.kinds = tuple(kinds)
+
+
+class TurnedOff:
+    """The entry of a plugin that is off in the list of plugins. It has no hooks."""
+
+    def __init__(self, plugin: object) -> None:
+        self.__name__ = getattr(plugin, "__name__", type(plugin).__module__)
+
+
+class PluginLoader:
+    """Loads plugins into a plugin manager, and collects their classes."""
+
+    def __init__(self, settings: Settings, *, blocked: Iterable[str]) -> None:
+        self.manager = pluggy.PluginManager(NAMESPACE)
+        self.manager.add_hookspecs(Hooks)
+        for name in blocked:
+            self.manager.set_blocked(name)
+        self.failures = Failures()
+        self.quarantined: dict[str, Quarantined] = {}
+        self.origins: dict[str, Origin] = {}
+        self.senders: dict[str, type[Sender]] = {}
+        self.contact_sources: dict[str, type[ContactSource]] = {}
+        self.owners: dict[type[Any], str] = {}  # the plugins of these classes
+        self._settings = settings
+        self._hook_files: dict[str, str] = {}
+        self._entries: dict[str, Origin] = {}  # by the names of their entry points
+
+    def load_installed(self) -> None:
+        """Load the plugins that distributions offer as entry points, the built-in ones first."""
+        for entry in _installed_entries():
+            own_name = f"{entry.name}@{_origin_of(entry).distribution}"
+            if not self.manager.is_blocked(entry.name) and not self.manager.is_blocked(own_name):
+                self._load_entry(own_name if entry.name in self._entries else entry.name, entry)
+                self._entries.setdefault(entry.name, _origin_of(entry))
+
+    def load_given(self, plugin: object) -> None:
+        """Load a plugin that the host passed as an object.
+
+        :raises PluginError: it was passed before.
+        """
+        if any(plugin is present for _, present in self.manager.list_name_plugin()):
+            raise PluginError(f"the plugin {_name_of(plugin)} is given twice: give it once")
+        name = self._free_name(_name_of(plugin))
+        if not self.manager.is_blocked(name):
+            self._load(name, plugin, Origin(module=_module_of(plugin)))
+
+    def check_required(self) -> None:
+        """Quarantine each required plugin that is not installed or is off: nothing is sent without it."""
+        for name in self._settings.required_plugins:
+            plugin = self.manager.get_plugin(name)
+            if name in self.quarantined:
+                self.quarantined[name] = replace(self.quarantined[name], may_stop=True)
+            elif not self.manager.is_blocked(name) and (plugin is None or isinstance(plugin, TurnedOff)):
+                fact = "is not installed" if plugin is None else "is off, because its setting is not given"
+                self._quarantine(name, UnfitError(f"it is required and {fact}"), Origin(), act="found", may_stop=True)
+
+    def source_files(self) -> dict[str, str]:
+        """Return the files of the hooks, senders and contact sources, each with the name of the plugin."""
+        modules = {sys.modules.get(plugin_class.__module__): name for plugin_class, name in self.owners.items()}
+        classes = {str(getattr(module, "__file__", "")): name for module, name in modules.items()}
+        return {file: name for file, name in {**self._hook_files, **classes}.items() if file}
+
+    # --- one plugin --------------------------------------------------------------------------------------------
+
+    def _load_entry(self, name: str, entry: EntryPoint) -> None:
+        origin = _origin_of(entry)
+        try:
+            self._check_name(name, entry)
+            members = self._within_time(lambda: _import_members(entry), "its import", name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are loaded
+            self._quarantine(name, error, origin, act="imported", may_stop=may_have_stop_hooks(entry))
+            return
+        for member, plugin in members:
+            full_name = f"{name}.{member}" if member else name
+            if not self.manager.is_blocked(full_name):
+                self._load(full_name, plugin, replace(origin, module=_module_of(plugin)))
+
+    def _check_name(self, name: str, entry: EntryPoint) -> None:
+        """Check that the name of an entry point is its own.
+
+        :raises UnfitError: it is reserved, or another distribution has it.
+        """
+        if entry.name.partition(".")[0] == BUILTIN and entry.value != _BUILTIN_PACKAGE:
+            raise UnfitError(f"its entry point is named {entry.name}, and this name is that of the built-in plugins")
+        if name != entry.name:
+            other = self._entries[entry.name].distribution
+            raise UnfitError(f"the distribution {other} has an entry point with the name {entry.name} too")
+
+    def _load(self, name: str, plugin: object, origin: Origin) -> None:
+        """Create, register and check a plugin.
+
+        :raises SetupError: a setting of the plugin does not fit.
+        """
+        self.origins[name] = origin
+        created = plugin
+        try:
+            created = self._within_time(lambda: _create(plugin, self._settings), "its creation", name)
+            self._register(name, created)
+            self._collect_classes(name, created)
+        except SetupError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are loaded
+            self._quarantine(name, error, origin, act="created", may_stop=has_stop_hooks(created))
+
+    def _register(self, name: str, plugin: object) -> None:
+        """Register the hooks of a plugin.
+
+        :raises UnfitError: a hook is unknown, is a coroutine function, or has an argument that it does not get.
+        """
+        if self.manager.has_plugin(name):
+            raise UnfitError(f"another plugin has the name {name} too, and only one of them can run")
+        try:
+            self.manager.register(plugin, name=name)
+            self.manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            self._unregister(name)
+            raise UnfitError(f"its hooks do not fit: {_one_line(error)}") from error
+        for hook, function in _hook_functions(self.manager, plugin):
+            if inspect.iscoroutinefunction(function):
+                self._unregister(name)
+                raise UnfitError(f"its hook {hook} is a coroutine function: define it with def")
+            self._hook_files[_file_of(function)] = name
+        seconds = self._settings.plugin_seconds
+        guard_hooks(self.manager, plugin, name, seconds=seconds, failures=self.failures)
+
+    def _collect_classes(self, name: str, plugin: object) -> None:
+        """Check the sender and contact source classes of a registered plugin, and add them.
+
+        :raises UnfitError: one of them cannot be used; then the plugin is unregistered and none is added.
+        """
+        try:
+            senders = self._classes_of(name, plugin, "wab_senders")
+            sources = self._classes_of(name, plugin, "wab_contact_sources")
+            new_senders = self._within_time(
+                lambda: _by_kind(senders, faults_of_sender), "the check of its classes", name
+            )
+            new_sources = self._within_time(
+                lambda: _by_kind(sources, faults_of_contact_source), "the check of its classes", name
+            )
+            self._check_kinds("sender", new_senders, self.senders)
+            self._check_kinds("contact source", new_sources, self.contact_sources)
+        except UnfitError:
+            self._unregister(name)
+            raise
+        self.senders |= new_senders
+        self.contact_sources |= new_sources
+        self.owners |= dict.fromkeys([*new_senders.values(), *new_sources.values()], name)
+
+    def _classes_of(self, name: str, plugin: object, hook: str) -> list[Any]:
+        """Return the classes that a plugin names in a hook, as the wrappers of other plugins return them.
+
+        :raises UnfitError: the hook failed.
+        """
+        implementations = getattr(self.manager.hook, hook).get_hookimpls()
+        providers = [one.plugin for one in implementations if not (one.wrapper or one.hookwrapper)]
+        if plugin not in providers:
+            return []
+        call = self.manager.subset_hook_caller(hook, [other for other in providers if other is not plugin])
+        try:
+            return self._within_time(lambda: [one for classes in call() for one in classes], f"its hook {hook}", name)
+        except UnfitError:
+            raise
+        except Exception as error:
+            raise UnfitError(f"its hook {hook} failed: {_describe(error)}") from error
+
+    def _check_kinds(self, what: str, new: Iterable[str], present: dict[str, Any]) -> None:
+        for kind in new:
+            if kind in present:
+                owner = self.owners[present[kind]]
+                raise UnfitError(f"its {what} kind {kind!r} is that of the plugin {owner} already")
+
+    # --- helpers -----------------------------------------------------------------------------------------------
+
+    def _within_time(self, work: Callable[[], T], what: str, name: str) -> T:
+        """Run code of a plugin within the time of loading.
+
+        :raises UnfitError: it did not end in time.
+        """
+        seconds = self._settings.plugin_load_seconds
+        try:
+            return run_limited(work, seconds=seconds, name=f"load-{name}")
+        except TimeLimitError as error:
+            raise UnfitError(f"{what} has not ended within {seconds:g} s") from error
+        except ExitError as error:
+            raise UnfitError(f"{what} tried to end the process: {error}") from error
+
+    def _quarantine(self, name: str, error: Exception, origin: Origin, *, act: str, may_stop: bool) -> None:
+        reason = str(error) if isinstance(error, UnfitError) else f"it cannot be {act}: {_describe(error)}"
+        self.quarantined[name] = Quarantined(
+            name=name,
+            reason=reason,
+            origin=origin.module,
+            distribution=origin.distribution,
+            version=origin.version,
+            kinds=error.kinds if isinstance(error, UnfitError) else (),
+            may_stop=may_stop,
+        )
+
+    def _unregister(self, name: str) -> None:
+        if self.manager.has_plugin(name):
+            self.manager.unregister(name=name)
+
+    def _free_name(self, name: str) -> str:
+        """Return a name that no plugin has: objects of one class are numbered."""
+        names, number = {present for present, plugin in self.manager.list_name_plugin() if plugin is not None}, 2
+        free = name
+        while free in names or free in self.quarantined:
+            free, number = f"{name}-{number}", number + 1
+        return free
+
+
+def _installed_entries() -> list[EntryPoint]:
+    """Return the entry points of the group: the built-in one, then the others by name and distribution."""
+
+    def rank(entry: EntryPoint) -> tuple[bool, str, str]:
+        return entry.value != _BUILTIN_PACKAGE, entry.name, _origin_of(entry).distribution
+
+    return sorted(entry_points(group=NAMESPACE), key=rank)
+
+
+def _origin_of(entry: EntryPoint) -> Origin:
+    if entry.dist is None:
+        return Origin(module=entry.value)
+    return Origin(module=entry.value, distribution=entry.dist.name, version=entry.dist.version)
+
+
+def _import_members(entry: EntryPoint) -> list[tuple[str, object]]:
+    """Import the plugins of an entry point, each with its name in the package; that of a single one is empty."""
+    loaded = entry.load()
+    plugins = getattr(loaded, "PLUGINS", None)
+    return [("", loaded)] if plugins is None else [(_name_of(plugin).rpartition(".")[2], plugin) for plugin in plugins]
+
+
+def _create(plugin: object, settings: Settings) -> object:
+    """Return the object to register for a plugin.
+
+    A plugin that needs settings has a function ``create_plugin(settings)``, which returns the object with the hooks,
+    or None to stay off. ``settings`` are those of the core; the plugin reads its own settings itself.
+    """
+    create: Callable[[Settings], object | None] | None = getattr(plugin, "create_plugin", None)
+    if create is None:
+        return plugin
+    created = create(settings)
+    return TurnedOff(plugin) if created is None else created
+
+
+def _hook_functions(manager: pluggy.PluginManager, plugin: object) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Yield the hooks of a registered plugin, by name."""
+    for caller in manager.get_hookcallers(plugin) or []:
+        for implementation in caller.get_hookimpls():
+            if implementation.plugin is plugin:
+                yield caller.name, implementation.function
+
+
+def _file_of(function: Callable[..., Any]) -> str:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return "" if code is None else str(code.co_filename)
+
+
+def _by_kind(classes: Sequence[Any], faults_of: Callable[[Any], list[str]]) -> dict[str, Any]:
+    """Return classes by their kinds.
+
+    :raises UnfitError: one of them is faulty, or two have one kind.
+    """
+    found: dict[str, Any] = {}
+    for each in classes:
+        kind: Any = getattr(each, "kind", None)
+        if faults := faults_of(each):
+            name = getattr(each, "__name__", type(each).__name__)
+            raise UnfitError(f"{name}: {'; '.join(faults)}", kinds=[kind] if isinstance(kind, str) else [])
+        if kind in found:
+            raise UnfitError(f"two of its classes have the kind {kind!r}")
+        found[kind] = each
+    return found
+
+
+def _name_of(plugin: object) -> str:
+    return str(getattr(plugin, "__name__", type(plugin).__name__))
+
+
+def _module_of(plugin: object) -> str:
+    return str(getattr(plugin, "__name__", type(plugin).__module__))
+
+
+def _describe(error: Exception) -> str:
+    """Return the type of an error, with its text where that can hold no secret, or else with its place."""
+    if isinstance(error, ImportError | SyntaxError | BroadcastError):
+        return f"{type(error).__name__}: {error}"
+    return describe_fault(error)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

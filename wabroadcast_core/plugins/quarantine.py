@@ -1,0 +1,106 @@
+"""The quarantine: plugins that cannot be used. The application works without them."""
+
+import difflib
+import importlib.util
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Final
+
+from wabroadcast_core.hookspecs import NAMESPACE
+
+BLACKLISTED: Final = "wab_blacklisted"
+STOP_HOOKS: Final = (BLACKLISTED, "wab_validate_numbers")
+"""The hooks of blacklists and validators: without them, a person who said stop could be messaged."""
+
+_SEPARATE: Final = frozenset({"wabroadcast_plugins"})  # a package of plugins that have nothing in common
+_CODE: Final = frozenset({".py", ".pyc", ".so", ".pyd"})
+_SIMILAR: Final = 0.7  # of 1: the name of an unknown hook is a misspelled one
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A plugin that is installed and cannot be used."""
+
+    name: str
+    reason: str
+    """What is wrong. It has no text of an exception that may hold a secret."""
+    origin: str = ""
+    distribution: str = ""
+    version: str = ""
+    kinds: tuple[str, ...] = ()
+    """The kinds of its senders and contact sources, as far as they are known."""
+    may_stop: bool = False
+    """Whether it is, or may be, a blacklist or a validator: then nothing is sent without it."""
+
+    @property
+    def remedy(self) -> str:
+        """What an operator can do."""
+        choice = f"repair the plugin and restart, or block it with WABROADCAST_BLOCKED_PLUGINS={self.name}"
+        return f"nothing is sent until then: {choice}" if self.may_stop else choice
+
+    def __str__(self) -> str:
+        return f"plugin {self.name} is quarantined: {self.reason}; {self.remedy}"
+
+
+def has_stop_hooks(plugin: object) -> bool:
+    """Return whether a plugin, which was imported, implements a stop hook, perhaps under a misspelled name.
+
+    A module that creates its plugin later is searched for the hooks' names, with the package that it is in.
+    """
+    if hasattr(plugin, "create_plugin"):
+        return _creates_stop_hooks(str(getattr(plugin, "__name__", type(plugin).__module__)))
+    attributes = {name: inspect.getattr_static(plugin, name, None) for name in dir(plugin)}  # no property is called
+    options = {name: getattr(each, f"{NAMESPACE}_impl", None) for name, each in attributes.items()}
+    return any(_is_stop_hook(given.get("specname") or name) for name, given in options.items() if given is not None)
+
+
+def may_have_stop_hooks(entry: EntryPoint) -> bool:
+    """Return whether the code of an entry point, which could not be imported, may implement a stop hook.
+
+    Its files are searched for the hooks' names. Code that cannot be found may implement any hook.
+    """
+    files = set(_files_of(entry))
+    return not files or any(_names_stop_hook(file) for file in files)
+
+
+def _is_stop_hook(name: str) -> bool:
+    return bool(difflib.get_close_matches(name, STOP_HOOKS, n=1, cutoff=_SIMILAR))
+
+
+def _creates_stop_hooks(module: str) -> bool:
+    top = module.partition(".")[0]
+    files = set(_files_of_module(module if top in _SEPARATE else top))
+    return not files or any(_names_stop_hook(file) for file in files)
+
+
+def _files_of(entry: EntryPoint) -> Iterator[Path]:
+    yield from _files_of_module(entry.module.partition(".")[0])  # finding a top-level module imports nothing
+    for file in (entry.dist.files if entry.dist is not None else None) or ():
+        path = Path(str(file.locate()))
+        if path.suffix in _CODE and path.exists():
+            yield path
+
+
+def _files_of_module(name: str) -> Iterator[Path]:
+    """Yield the files with the code of a module, or of a package with its folders."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return
+    if spec is None:
+        return
+    if spec.origin is not None and Path(spec.origin).suffix in _CODE:
+        yield Path(spec.origin)
+    for folder in spec.submodule_search_locations or ():
+        yield from (path for path in Path(folder).rglob("*") if path.suffix in _CODE)
+
+
+def _names_stop_hook(file: Path) -> bool:
+    try:
+        code = file.read_bytes()
+    except OSError:
+        return True  # what cannot be read may be one
+    return any(hook.encode() in code for hook in STOP_HOOKS)
