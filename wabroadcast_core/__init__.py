@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wabroadcast_core.errors import (
         BadMessage,
         BroadcastError,
+        BusyError,
         ConflictError,
         ConnectionDown,
         Fault,
@@ -102,6 +103,7 @@ _NAMES = {
     "errors": (
         "BadMessage",
         "BroadcastError",
+        "BusyError",
         "ConflictError",
         "ConnectionDown",
         "Fault",
@@ -210,6 +212,7 @@ __all__ = [
     "BroadcastError",
     "BroadcastSummary",
     "Broadcaster",
+    "BusyError",
     "Cache",
     "Capabilities",
     "ChecksConnection",
