@@ -186,8 +186,8 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
         HTTPStatus.CONFLICT: "The call conflicts with the present state; `currentStatus` names it, where there is one.",
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than the server's limit.",
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not declared as `application/json`.",
-        HTTPStatus.SERVICE_UNAVAILABLE: "The store or Redis cannot be reached (code `unavailable`), or as many such calls "
-        "as may are running (`busy`); try again after `Retry-After` seconds.",
+        HTTPStatus.SERVICE_UNAVAILABLE: "The store or Redis cannot be reached (code `unavailable`), or as many such "
+        "calls as may are running (`busy`); try again after `Retry-After` seconds.",
     }
     always = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE)
     declared = {*always, *map(HTTPStatus, statuses)}
