@@ -15,6 +15,7 @@ from wabroadcast_core.audience.capabilities import (
     inspect_uploads,
     upload_faults,
 )
+from wabroadcast_core.audience.media_address import address_faults
 from wabroadcast_core.audience.sources import file_variables, open_source
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
@@ -125,6 +126,7 @@ class Submission:
         pool, pool_faults = self._find_pool(draft)
         faults += pool_faults
         faults += self._start_faults(draft, idempotency_key)
+        faults += address_faults(draft.message)
         try:
             content = compile_content(draft.message)
             names = None if faults or draft.source is None else file_variables(self._context, draft.source)
