@@ -125,7 +125,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that `serve` listens on.")
     port: int = Field(3004, ge=0, le=65535, description="Port that `serve` listens on.")
     api_keys: Annotated[list[SecretStr], NoDecode] = Field(
-        default_factory=list, description="Keys that callers of the API must present, comma-separated."
+        default_factory=list,
+        description="Keys that callers must present, comma-separated; 16 characters for other machines.",
     )
     log_format: Literal["text", "json"] = Field(
         "text", description="Form of the log on standard error: lines of `text`, or of `json` for a log collector."
