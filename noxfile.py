@@ -174,6 +174,13 @@ def door(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Generated calls of every operation, with and without a key: no answer is a 5xx."""
+    install_group(session, "tests", ".[mysql,postgres]", *nox.project.dependency_groups(PROJECT, "fuzz"))
+    run_pytest(session, "tests/fuzz", "-o", "python_files=fuzz_*.py", "--timeout=3600")
+
+
+@nox.session
 def fix(session: nox.Session) -> None:
     """Repair what ruff can repair."""
     install_group(session, "lint")

@@ -3,16 +3,19 @@
 import hashlib
 import hmac
 import ipaddress
+import math
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
-from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException, TooManyRequestsException
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 from litestar.utils import ensure_async_callable
 from pydantic import SecretStr
+
+from host_litestar.key_guesses import GuessLimiter
 
 KEYLESS: dict[str, Any] = {"public": True}  # the ``opt`` of a route that needs no key
 OUTSIDE = "outside_host_guards"  # set in the ``opt`` of a route that is outside the guards of the application
@@ -45,24 +48,31 @@ class KeyGuard:
     The first digits of the key's digest become the actor of the request, so that the key itself is never stored.
     """
 
-    def __init__(self, keys: Iterable[SecretStr]) -> None:
+    def __init__(self, keys: Iterable[SecretStr], *, guesses: GuessLimiter | None = None) -> None:
+        self._guesses = guesses or GuessLimiter()
         self._digests = [digest_of(key) for key in keys]
 
     async def __call__(self, request: AnyRequest, handler: BaseRouteHandler) -> None:
         """Check the key of a request.
 
         :raises NotAuthorizedException: the key is missing or unknown.
+        :raises TooManyRequestsException: the address has sent many wrong keys.
         """
         if handler.opt.get("public"):
             return
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             raise _not_authorized("the request has no API key: send the header Authorization: Bearer <key>")
+        host = _remote_host(request)
+        if host is not None and (wait := self._guesses.wait_of(host)):
+            raise _too_many_keys(wait)
         digest = _digest(key.strip())
         # compared with every key, so that the time of the answer does not show which key matched
         known_digests = [*self._digests, *handler.opt.get(KEYS_OF_ROUTE, ())]
         matches = [hmac.compare_digest(digest, known) for known in known_digests]
         if not any(matches):
+            if host is not None:
+                self._guesses.count(host)
             raise _not_authorized("the API key is unknown: send a key of this server", ', error="invalid_token"')
         request.scope["auth"] = digest[:_ACTOR_LENGTH]
 
@@ -90,6 +100,19 @@ class LoopbackGuard:
             raise _not_local("the header Host of the request names another machine")
         if origin is not None and _address_of(origin) != own_address:
             raise _not_local("the header Origin of the request names another address than this server's")
+
+
+def _remote_host(request: AnyRequest) -> str | None:
+    """Return the address of a caller on another machine; None on this one, where a proxy would stand for everybody."""
+    host = request.client.host if request.client else None
+    return None if is_loopback(host) else host
+
+
+def _too_many_keys(wait: float) -> TooManyRequestsException:
+    return TooManyRequestsException(
+        "many wrong API keys came from this address: send a key of this server after Retry-After seconds",
+        headers={"Retry-After": str(math.ceil(wait))},
+    )
 
 
 def _not_local(fact: str) -> PermissionDeniedException:

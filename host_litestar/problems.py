@@ -42,8 +42,17 @@ _CODES = {
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+    HTTPStatus.TOO_MANY_REQUESTS: "too_many_requests",
     HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError.code,
 }
+
+
+_ALWAYS = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 
 
 class FaultView(Model):
@@ -175,7 +184,7 @@ def _read_fault(extra: dict[str, Any]) -> Fault:
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
     """Declare the problem responses of a route for OpenAPI.
 
-    :param statuses: HTTP statuses beside 400, 401 and 503, which every route has.
+    :param statuses: HTTP statuses beside 400, 401, 429 and 503, which every route has.
     :returns: entries for the route's ``responses``.
     """
     texts = {
@@ -186,10 +195,11 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
         HTTPStatus.CONFLICT: "The call conflicts with the present state; `currentStatus` names it, where there is one.",
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than the server's limit.",
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not declared as `application/json`.",
-        HTTPStatus.SERVICE_UNAVAILABLE: "The store or Redis cannot be reached; try again after `Retry-After` seconds.",
+        HTTPStatus.TOO_MANY_REQUESTS: "Many wrong API keys came from this address; try again after `Retry-After`.",
+        HTTPStatus.SERVICE_UNAVAILABLE: "The store or Redis cannot be reached (code `unavailable`), or as many such "
+        "calls as may are running (`busy`); try again after `Retry-After` seconds.",
     }
-    always = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE)
-    declared = {*always, *map(HTTPStatus, statuses)}
+    declared = {*_ALWAYS, *map(HTTPStatus, statuses)}
     return {
         int(status): ResponseSpec(Problem, generate_examples=False, description=texts[status], media_type=MEDIA_TYPE)
         for status in sorted(declared)

@@ -35,6 +35,7 @@ FIRST_MESSAGE = "Halo {{ name }}, kode Anda {{ kode }}"
 BACKLOG = 2_048  # TCP connections that may wait to be accepted
 READY_SECONDS = 3.0  # time for the check of the store and Redis, which wait for each of them
 PROBE_SECONDS = 0.5  # time for the web process to answer a probe
+SHORTEST_KEY = 16  # characters of an API key, where other machines reach the server
 VALKEY_RESTART_SECONDS = 1.0  # least time between two attempts to restart the embedded Valkey
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, not bound
 
@@ -76,11 +77,18 @@ def work(settings: Settings, *, processes: int, burst: bool) -> int:
 
 
 def check_access(settings: Settings) -> None:
-    """Check that only callers on this machine can reach a server without API keys.
+    """Check that only callers on this machine can reach a server without API keys, or with keys that can be guessed.
 
-    :raises SetupError: the host can be reached from other machines, and no API key is set.
+    :raises SetupError: the host can be reached from other machines, and no API key is set, or a short one.
     """
-    if not settings.api_keys and not is_loopback(settings.host):
+    if is_loopback(settings.host):
+        return
+    if any(len(key.get_secret_value()) < SHORTEST_KEY for key in settings.api_keys):
+        raise SetupError(
+            f"an API key has less than {SHORTEST_KEY} characters, and other machines could guess it on"
+            f" {settings.host}: use a long one, as `openssl rand -hex 24` prints, or leave --host at 127.0.0.1"
+        )
+    if not settings.api_keys:
         raise SetupError(
             f"no API key is set, and other machines could reach the server on {settings.host}: set"
             " WABROADCAST_API_KEYS (or --api-key), or leave --host at 127.0.0.1"

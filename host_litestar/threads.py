@@ -11,18 +11,12 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 
-from wabroadcast_core.errors import UnavailableError
+from wabroadcast_core.errors import BusyError
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 _LIMITERS: RunVar[dict[str, CapacityLimiter]] = RunVar("wabroadcast_thread_limiters")  # by name, of one event loop
-
-
-class BusyError(UnavailableError):
-    """As many calls of this kind as may run at once are running."""
-
-    code = "busy"
 
 
 class ThreadGroup:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wabroadcast_core.errors import (
         BadMessage,
         BroadcastError,
+        BusyError,
         ConflictError,
         ConnectionDown,
         Fault,
@@ -103,6 +104,7 @@ _NAMES = {
     "errors": (
         "BadMessage",
         "BroadcastError",
+        "BusyError",
         "ConflictError",
         "ConnectionDown",
         "Fault",
@@ -212,6 +214,7 @@ __all__ = [
     "BroadcastError",
     "BroadcastSummary",
     "Broadcaster",
+    "BusyError",
     "Cache",
     "Capabilities",
     "ChecksConnection",

@@ -14,6 +14,7 @@ BroadcastError
 ├── PluginError                plugins that cannot work together, fail or are missing
 ├── SetupError                 this installation cannot start as it is configured
 ├── UnavailableError           the store or Redis cannot be reached
+│   └── BusyError              as many calls of this kind as may run at once are running
 ├── WorkerFault                a worker process that must be started again
 └── SendError                  how one send ended; raised by senders
     ├── Temporary              certainly not accepted, may work later
@@ -170,6 +171,12 @@ class UnavailableError(BroadcastError):
     def __init__(self, message: str, *, cause: str | None = None) -> None:
         super().__init__(message)
         self.cause = cause
+
+
+class BusyError(UnavailableError):
+    """As many calls of this kind as may run at once are running; the call may be repeated later."""
+
+    code = "busy"
 
 
 class WorkerFault(BroadcastError):  # noqa: N818 - the fault of a process, not of a call

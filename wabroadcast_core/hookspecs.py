@@ -50,8 +50,8 @@ class SourceContext:
     read_contacts: ReadsContacts
     """Streams contacts of the contact book."""
     workbook_seconds: float = 120
-    """The longest time that opening one workbook may take, in seconds."""
-    workbook_megabytes: int = 2_048
+    """The longest time that opening one workbook may take, with the wait for others, in seconds."""
+    workbook_megabytes: int = 512
     """The most memory that reading one workbook may take, in megabytes."""
     region: str = "ID"
     """The region (ISO 3166-1 alpha-2) of numbers without a country code."""

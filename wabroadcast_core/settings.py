@@ -125,7 +125,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that `serve` listens on.")
     port: int = Field(3004, ge=0, le=65535, description="Port that `serve` listens on.")
     api_keys: Annotated[list[SecretStr], NoDecode] = Field(
-        default_factory=list, description="Keys that callers of the API must present, comma-separated."
+        default_factory=list,
+        description="Keys that callers must present, comma-separated; 16 characters for other machines.",
     )
     log_format: Literal["text", "json"] = Field(
         "text", description="Form of the log on standard error: lines of `text`, or of `json` for a log collector."
@@ -170,8 +171,12 @@ class Settings(BaseSettings):
     )
     prepare_chunk: int = Field(5_000, ge=1, le=50_000, description="Recipients stored in one transaction.")
     queries: Path | None = Field(None, description="TOML file of the queries that the source `database` may run.")
-    workbook_seconds: float = Field(120, gt=0, description="Longest time that opening one workbook may take.")
-    workbook_megabytes: int = Field(2_048, gt=0, description="Most memory that reading one workbook may take.")
+    workbook_seconds: float = Field(
+        120, gt=0, description="Longest time that opening one workbook may take, with the wait for others."
+    )
+    workbook_megabytes: int = Field(
+        512, gt=0, description="Most memory that reading one workbook may take; a process reads two at once."
+    )
 
     # the workers
     workers: int = Field(1, ge=0, description="Worker processes that `serve` starts.")

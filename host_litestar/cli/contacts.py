@@ -147,7 +147,7 @@ def erase(number: str) -> None:
     """Erase a person from the contact book and from all messages. Messages that wait are cancelled.
 
     This also works for a number that is not in the contact book. An entry on the blacklist stays, so that the opt-out
-    still holds.
+    still holds. Uploaded files are deleted some days after their last use: "wabroadcast data" says when.
     """
     with Client() as client:
         erased = client.call("DELETE", _path(number), params={"erase": "true"})

@@ -127,7 +127,9 @@ class ContactController(ApiController):
 
         An erasure also works for a number that is not in the contact book. It blanks number, name and variables in all
         messages and cancels the messages that wait; the counts of the broadcasts stay correct. The number stays on the
-        blacklist, so that the opt-out still holds. The response says what was erased.
+        blacklist, so that the opt-out still holds. Files that have the number are deleted some days after their last
+        use (`WABROADCAST_KEEP_FILES_DAYS`), or at once with `DELETE /uploads/{uploadId}`. The response says what was
+        erased.
         """
         if erase:
             return Response(broadcaster.contacts.erase(number, actor=actor), status_code=200)

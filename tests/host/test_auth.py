@@ -1,15 +1,20 @@
 """Access control: API keys if they are set, otherwise only callers on this machine."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from litestar.testing import TestClient
+from litestar import get
+from litestar.exceptions import NotAuthorizedException, TooManyRequestsException
+from litestar.testing import RequestFactory, TestClient
 from pydantic import SecretStr
 
 from host_litestar.app import create_app
-from host_litestar.auth import is_loopback
+from host_litestar.auth import KeyGuard, is_loopback
+from host_litestar.key_guesses import BURST, MOST_ADDRESSES, GuessLimiter
+from host_litestar.problems import describe
 from tests.host.installations import install
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
@@ -143,3 +148,45 @@ def test_with_keys_forwarded_requests_are_served(keyed_api: Any) -> None:
 )
 def test_only_loopback_names_and_addresses_mean_this_machine(host: str | None, expected: bool) -> None:  # noqa: FBT001 - a column of a table
     assert is_loopback(host) is expected
+
+
+def test_an_address_that_guesses_keys_is_slowed_down_and_others_are_not() -> None:
+    guard = KeyGuard([SecretStr(KEY)], guesses=GuessLimiter(clock=lambda: 0.0))
+    for host in ("2001:db8::1", "127.0.0.1"):
+        for _ in range(BURST):
+            with pytest.raises(NotAuthorizedException):
+                _call(guard, host, key="a-guess")
+
+    with pytest.raises(TooManyRequestsException) as slowed:
+        _call(guard, "2001:db8::2", key=KEY)  # the same machine can have it
+    problem = describe(slowed.value)
+
+    assert (problem.status, problem.code) == (429, "too_many_requests")
+    assert slowed.value.headers is not None
+    assert int(slowed.value.headers["Retry-After"]) == 1
+    for host in ("2001:db8:0:1::1", "127.0.0.1"):
+        _call(guard, host, key=KEY)
+
+
+def _call(guard: KeyGuard, host: str, *, key: str) -> None:
+    request = RequestFactory().get("/contacts", headers={"Authorization": f"Bearer {key}"})
+    request.scope["client"] = (host, 50_000)
+    asyncio.run(guard(request, get("/contacts", sync_to_thread=False)(lambda: None)))
+
+
+def test_wrong_keys_are_forgiven_one_a_second_and_few_addresses_are_remembered() -> None:
+    now = [0.0]
+    guesses = GuessLimiter(clock=lambda: now[0])
+    for _ in range(BURST + 5):
+        guesses.count("203.0.113.1")
+    waits = [guesses.wait_of("203.0.113.1")]
+    now[0] = 5.0
+    waits.append(guesses.wait_of("203.0.113.1"))
+    now[0] = 6.0
+    waits.append(guesses.wait_of("203.0.113.1"))
+
+    for place in range(MOST_ADDRESSES + 10):
+        guesses.count(f"host-{place}")
+
+    assert waits == [6.0, 1.0, 0.0]
+    assert len(guesses._forgiven_at) == MOST_ADDRESSES

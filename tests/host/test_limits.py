@@ -17,12 +17,12 @@ from host_litestar import http_protocol, limits
 from host_litestar.http_protocol import ConnectionLimits, LimitedProtocol, OpenConnections
 from host_litestar.problems import describe
 from host_litestar.routes.webhook_requests import WebhookReader
-from host_litestar.threads import FILES, PREVIEWS, SUBMITS, TESTS, BusyError, ThreadGroup
+from host_litestar.threads import FILES, PREVIEWS, SUBMITS, TESTS, ThreadGroup
 from tests.host.programs import Served
 from tests.host.raw_clients import RawClient
 from tests.host.routes.test_webhook_limits import _Body, _scope
 from tests.host.test_http_protocol import LINE, MOST, strict
-from wabroadcast_core import Settings
+from wabroadcast_core import BusyError, Settings
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.inbound.webhook_forms import FIELDS, FORM_BYTES
 

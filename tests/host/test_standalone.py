@@ -130,7 +130,7 @@ def test_a_port_in_use_is_reported_in_one_line(serve: Serve) -> None:
         pytest.param(["--data-dir", "/dev/null/data"], {}, "cannot be written", id="unwritable-data"),
         pytest.param([], {"WABROADCAST_PORT": "x"}, "WABROADCAST_PORT", id="bad-setting"),
         pytest.param([], {"WABROADCAST_WORKERS": "-1"}, "WABROADCAST_WORKERS", id="setting-out-of-range"),
-        pytest.param(["--host", "203.0.113.7", "--api-key", "k"], {}, "203.0.113.7", id="not-our-address"),
+        pytest.param(["--host", "203.0.113.7", "--api-key", "k" * 16], {}, "203.0.113.7", id="not-our-address"),
         pytest.param([], {"WABROADCAST_REDIS_URL": "nonsense"}, "redis://", id="bad-redis-address"),
         pytest.param([], {"WABROADCAST_DATABASE_URL": "nonsense"}, "", id="bad-store-address"),
     ],
@@ -295,6 +295,14 @@ def test_without_keys_only_a_name_of_this_machine_is_accepted(tmp_path: Path) ->
 
     with pytest.raises(SetupError, match="WABROADCAST_API_KEYS"):
         check_access(Settings(data_dir=tmp_path, host="192.0.2.1"))
+
+
+def test_a_short_key_is_accepted_on_this_machine_only(tmp_path: Path) -> None:
+    check_access(Settings(data_dir=tmp_path, host="127.0.0.1", api_keys=["a"]))
+    check_access(Settings(data_dir=tmp_path, host="0.0.0.0", api_keys=["k" * 16]))
+
+    with pytest.raises(SetupError, match="less than 16 characters"):
+        check_access(Settings(data_dir=tmp_path, host="0.0.0.0", api_keys=["k" * 16, "a"]))
 
 
 def test_the_first_command_does_not_show_a_key(tmp_path: Path) -> None:

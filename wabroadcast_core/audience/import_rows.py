@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.errors import BroadcastError, NumberError
-from wabroadcast_core.models.contact import LONGEST_NAME, LONGEST_TAG, MOST_TAGS, split_tags
+from wabroadcast_core.models.contact import LONGEST_NAME, LONGEST_TAG, MOST_TAGS, distinct_tags, split_tags
 from wabroadcast_core.models.recipient import AudienceRow, find_excess, without_blanks
 from wabroadcast_core.store.contacts import NewContact
 from wabroadcast_core.store.imports import Rejection
@@ -86,7 +86,7 @@ class ContactReader:
         if present is not contact:
             present.name = contact.name or present.name
             present.variables |= contact.variables
-            present.tags = tuple(dict.fromkeys((*present.tags, *contact.tags)))
+            present.tags = tuple(distinct_tags((*present.tags, *contact.tags)))
 
     def _read_contact(self, row: AudienceRow) -> NewContact:
         """Return the contact of a row.
@@ -127,7 +127,7 @@ class ContactReader:
             return f"there are more than {MOST_TAGS} tags"
         if any(len(tag) > LONGEST_TAG for tag in own):
             return f"a tag is longer than {LONGEST_TAG} characters"
-        return tuple(dict.fromkeys((*self._tags, *own)))
+        return tuple(distinct_tags((*self._tags, *own)))
 
 
 def _cells_of(row: AudienceRow) -> str:

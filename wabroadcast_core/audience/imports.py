@@ -25,7 +25,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, Fault, InvalidInputError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.base import Model, faults_of
-from wabroadcast_core.models.contact import LONGEST_TAG, MOST_TAGS, ImportStatus, Reading, split_tags
+from wabroadcast_core.models.contact import LONGEST_TAG, MOST_TAGS, ImportStatus, Reading, distinct_tags, split_tags
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import imports as import_store
 from wabroadcast_core.store.sql import clean_text
@@ -76,7 +76,7 @@ def import_options(context: Context, *, tags: Iterable[str] = (), **choices: Unp
     """
     if unknown := choices.keys() - ReadingChoices.__annotations__.keys():
         raise TypeError(f"unknown option {min(unknown)!r}")
-    cleaned = list(dict.fromkeys(tag for text in tags for tag in split_tags(text)))
+    cleaned = distinct_tags(tag for text in tags for tag in split_tags(text))
     country = choices.get("region") or context.settings.default_region
     faults = []
     if any(len(tag) > LONGEST_TAG for tag in cleaned):

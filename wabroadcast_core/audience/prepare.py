@@ -30,6 +30,7 @@ from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import reason_counts
+from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.messages import Changes, NewMessage
 from wabroadcast_core.store.sql import clean_text
@@ -38,6 +39,7 @@ from wabroadcast_core.store.uploads import UploadWriter
 log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 120
+CHUNKS_AT_ONCE = 16  # of 1 MiB, deleted in one transaction
 _ASK_SECONDS = 1.0  # between two checks whether the broadcast was cancelled
 PREPARABLE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING)
 
@@ -159,7 +161,7 @@ class _Preparation:
 
         The audience is copied into an upload when it is read for the first time.
         """
-        upload_id = f"audience-{snapshot.job_id}"
+        upload_id = upload_store.audience_copy(snapshot.job_id)
         database = self._context.database
         with database.read() as conn:
             copied = upload_store.find_upload(conn, upload_id) is not None
@@ -225,9 +227,18 @@ class _Preparation:
             values = {"status_reason": clean_text(reason)} if reason else {}
             broadcast_store.update_broadcast(conn, self._id, where_status=_NOT_FAILED, prepared=True, **values)
             completed = broadcast_store.complete_broadcast(conn, self._id, now=now)
+        self._delete_copy(snapshot)
         log.info("broadcast %s: its audience was read to the end", snapshot.job_id)
         if completed:
             self._context.changed([self._id])
+
+    def _delete_copy(self, snapshot: BroadcastSnapshot) -> None:
+        """Delete the copy of an audience that was read; after a crash it is deleted as an old upload."""
+        copy, database = upload_store.audience_copy(snapshot.job_id), self._context.database
+        with database.read() as conn:
+            more = upload_store.find_upload(conn, copy) is not None
+        while more:
+            more = database.transact(lambda conn: retention_store.delete_chunks(conn, copy, limit=CHUNKS_AT_ONCE))
 
     def _fail(self, row: RowMapping, reason: str) -> None:
         now = self._context.clock.now()

@@ -1,6 +1,7 @@
 """Opening contact sources: the plugin class, its settings, and the context that it gets."""
 
 import functools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from wabroadcast_core.store.contacts import read_contacts
 from wabroadcast_core.store.uploads import find_upload, open_upload
 
 _SMALL_FILE = 1024 * 1024  # bytes; its columns are read while a submit waits
+_COLUMNS_SECONDS = 5.0  # for that reading
 
 
 class ReadingEnd:
@@ -95,7 +97,7 @@ def region_of(source: ContactSource | None, *, default: str) -> str:
 def notes_on(source: ContactSource) -> list[str]:
     """Return what a user should know about an audience that was read, such as numbers of another country."""
     columns: Columns | None = getattr(source, "columns", None)
-    return [] if columns is None else [*columns.notes(), *getattr(source, "notes", ())]
+    return [*(columns.notes() if columns else ()), *getattr(source, "notes", ())]
 
 
 def empty_reason(source: ContactSource) -> str:
@@ -108,7 +110,8 @@ def file_variables(context: Context, source: Mapping[str, Any]) -> Sequence[str]
 
     It is None too for a file that cannot be read: the preparation of its broadcast reports the reason.
     """
-    opened = open_source(context, source)
+    deadline = time.monotonic() + _COLUMNS_SECONDS
+    opened = open_source(context, source, is_over=lambda: time.monotonic() > deadline)
     if not hasattr(opened, "columns") or not _is_small(context, source.get("uploadId")):
         return None
     seconds = context.settings.plugin_seconds

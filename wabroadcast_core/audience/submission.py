@@ -15,6 +15,7 @@ from wabroadcast_core.audience.capabilities import (
     inspect_uploads,
     upload_faults,
 )
+from wabroadcast_core.audience.media_address import address_faults
 from wabroadcast_core.audience.sources import file_variables, open_source
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
@@ -29,6 +30,7 @@ from wabroadcast_core.rendering.placeholders import check_placeholders
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
+from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.uploads import UploadWriter
 
@@ -94,7 +96,7 @@ class Submission:
 
         try:
             submitted = self._insert_once(insert)
-        except ConflictError:
+        except (ConflictError, InvalidInputError):
             self._discard(upload_id)
             raise
         if not submitted.new:
@@ -124,6 +126,7 @@ class Submission:
         pool, pool_faults = self._find_pool(draft)
         faults += pool_faults
         faults += self._start_faults(draft, idempotency_key)
+        faults += address_faults(draft.message)
         try:
             content = compile_content(draft.message)
             names = None if faults or draft.source is None else file_variables(self._context, draft.source)
@@ -236,6 +239,7 @@ class Submission:
                     "this Idempotency-Key was used for another body before: use a new key", status=present["status"]
                 )
             return Submitted(present["id"], new=False, connection_ids=list(pool.values()))
+        _lock_uploads(conn, draft)
         scheduled_at = as_timestamp(draft.scheduled_at)
         later = scheduled_at is not None and scheduled_at > now
         values = {
@@ -257,6 +261,17 @@ class Submission:
         if upload_id is not None:
             with self._context.database.write() as conn:
                 upload_store.delete_upload(conn, upload_id)
+
+
+def _lock_uploads(conn: Connection, draft: BroadcastDraft) -> None:
+    """Keep the uploads of a draft from being deleted before the broadcast that needs them is stored.
+
+    :raises InvalidInputError: one was deleted since the draft was checked.
+    """
+    for upload_id in sorted(retention_store.uploads_named(draft.model_dump_json())):
+        if not upload_store.lock_upload(conn, upload_id):
+            path = "source.uploadId" if upload_id == (draft.source or {}).get("uploadId") else "message"
+            raise InvalidInputError([Fault(path, f"there is no upload {upload_id!r}: upload the file again")])
 
 
 def _unknown_variables(content: CompiledContent, names: Sequence[str] | None) -> Iterator[Fault]:

@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -21,14 +22,34 @@ OWN_COLUMNS = ("number", "name", "tags")
 
 _TAG_SEPARATORS = re.compile(r":::|[,;|\n]")
 _LONGEST_LIST = 65_536  # characters of a JSON list of tags
+_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf"})  # controls, and signs such as zero-width spaces
+_INVISIBLE = re.compile("[\ufe00-\ufe0f]")  # variants of the sign before them
 _GOOGLE_MARKS = re.compile(r"(?:\*\s+)+")
 
 
 def split_tags(text: str) -> list[str]:
     """Return the tags in one cell, also as Google Contacts writes them, ``* myContacts ::: Friends``, or as JSON."""
     texts = _read_list(text.strip())
-    parts = [part for item in texts for part in _TAG_SEPARATORS.split(item)]
-    return list(dict.fromkeys(filter(None, map(_strip_marks, parts))))
+    parts = [part for item in texts for part in _TAG_SEPARATORS.split(item.replace("\0", ""))]
+    return distinct_tags(tag for tag in map(_strip_marks, parts) if fold_tag(tag))
+
+
+def fold_tag(tag: str) -> str:
+    """Return what is the same for all spellings of a tag: without case, width, composition and invisible signs."""
+    if tag.isascii() and tag.isprintable():
+        return " ".join(tag.lower().split())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", tag).casefold())
+    spaced = " ".join(_INVISIBLE.sub("", folded).split())
+    seen = "".join(sign for sign in spaced if unicodedata.category(sign) not in _INVISIBLE_CATEGORIES)
+    return " ".join(seen.split())
+
+
+def distinct_tags(tags: Iterable[str]) -> list[str]:
+    """Return each tag once, in the first of its spellings."""
+    found: dict[str, str] = {}
+    for tag in tags:
+        found.setdefault(fold_tag(tag), tag)
+    return list(found.values())
 
 
 def _read_list(text: str) -> list[str]:
@@ -49,7 +70,7 @@ def _strip_marks(text: str) -> str:
 def _clean_tag(tag: str) -> str:
     """Accept only what a cell of a file can hold as one tag, so that an exported book can be imported again."""
     cleaned = _strip_marks(tag)
-    if not cleaned:
+    if not fold_tag(cleaned):
         raise ValueError("the tag is empty")
     if _TAG_SEPARATORS.search(cleaned):
         raise ValueError("the tag contains a comma, semicolon, bar, ::: or line break: give each tag separately")
@@ -123,7 +144,7 @@ class ErasureReport(Model):
 class TagView(Model):
     """A tag as it is shown."""
 
-    name: str
+    name: str = Field(description="In its first spelling: case, width and invisible signs make no other tag.")
     contacts: int = Field(description="Number of contacts with this tag.")
 
 
@@ -167,7 +188,8 @@ class Tagging(Model):
             raise ValueError("the contacts are not selected, or selected twice: give either numbers or filter")
         if not (self.add or self.remove):
             raise ValueError("there are no tags: give tags to add or to remove")
-        if both := set(self.add) & set(self.remove):
+        removed = set(map(fold_tag, self.remove))
+        if both := [tag for tag in self.add if fold_tag(tag) in removed]:
             raise ValueError(f"tags to add and to remove at once: {', '.join(sorted(both))}")
         return self
 

@@ -14,6 +14,7 @@ from wabroadcast_core.models.receipt import Inbound
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store.group_commit import UnitOfWork
 
+CLOCK_TOLERANCE = 60.0  # seconds; an opt-in counts as later than an opt-out from here on, since clocks differ
 INBOUND = "inbound"  # the source of blacklist entries that come from a person's message
 
 Consent: TypeAlias = Literal["stop", "start"]
@@ -80,12 +81,16 @@ def opt_out(unit: UnitOfWork, number: str, *, reason: str, at: float | None = No
     After the commit, the opt-out is announced to running turns (:attr:`UnitOfWork.opted_out`), which drop the messages
     to this number.
 
+    An opt-out that a later opt-in has ended, and that is delivered again, has no effect.
+
     :param reason: shown with the entry and with the messages that are skipped for it.
     :param at: the time of the opt-out (UNIX seconds, UTC), by default now; a time in the future counts as now.
     :param source: where the opt-out comes from, shown with the entry.
     :returns: whether the number was not on the blacklist before.
     """
     opted_out_at = unit.now if at is None else min(at, unit.now)
+    if blacklist_store.was_opted_in(unit.conn, number, after=opted_out_at + CLOCK_TOLERANCE):
+        return False
     unit.opted_out.append(number)
     added = blacklist_store.add_numbers(unit.conn, [number], reason=reason, source=source, now=opted_out_at)
     if not added:
@@ -99,4 +104,5 @@ def opt_in(unit: UnitOfWork, number: str, *, at: float) -> bool:
     :param at: the time of the opt-in (UNIX seconds, UTC).
     :returns: whether the number was removed.
     """
-    return blacklist_store.remove_number(unit.conn, number, source=INBOUND, now=unit.now, listed_until=at)
+    opted_in_at = min(at, unit.now)
+    return blacklist_store.remove_number(unit.conn, number, source=INBOUND, now=opted_in_at, listed_until=at)

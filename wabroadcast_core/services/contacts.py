@@ -36,7 +36,7 @@ from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import imports as import_store
 from wabroadcast_core.store import tags as tag_store
 from wabroadcast_core.store.contacts import NewContact
-from wabroadcast_core.store.uploads import find_upload
+from wabroadcast_core.store.uploads import find_upload, lock_upload
 
 SHOWN_REJECTIONS = 20
 ERRORS_PAGE = 1_000
@@ -146,6 +146,8 @@ class Contacts:
     def _store_import(self, upload_id: str, options: ImportOptions) -> str:
         import_id = str(uuid.uuid4())
         with self._context.database.write() as conn:
+            if not lock_upload(conn, upload_id):
+                raise NotFoundError("upload", upload_id)
             import_store.insert_import(
                 conn,
                 import_id,
@@ -253,6 +255,7 @@ class Contacts:
         """Erase a person from the contact book and from all messages. Waiting messages are cancelled.
 
         The counts of broadcasts do not change. The blacklist and its history stay, so that an opt-out still holds.
+        Uploaded files stay until ``keep_files_days`` after their last use; ``uploads.delete`` deletes one at once.
 
         :param actor: the user or component that erases the person.
         :raises NumberError: the number is not valid.

@@ -27,8 +27,9 @@ STEP = 1_000  # messages in one transaction
 class Erasure:
     """The erasure of one number. After a crash, a second erasure completes the first one.
 
-    The blacklist and its history stay: without the entry, the opt-out would be lost. Uploaded files are not searched:
-    they are deleted some days after their last use (``keep_files_days``), or at once with ``uploads.delete``.
+    The blacklist and its history stay: without the entry, the opt-out would be lost. The copy of an audience
+    is deleted once it was read. Uploaded files are not searched: they are deleted some days after their last use
+    (``keep_files_days``), or at once with ``uploads.delete``.
 
     :raises NumberError: the number is not valid.
     """

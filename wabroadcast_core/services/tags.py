@@ -15,7 +15,15 @@ from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, NumberError
 from wabroadcast_core.models.base import parse_model
-from wabroadcast_core.models.contact import ContactFilter, Tagging, TaggingReport, TagPatch, TagView
+from wabroadcast_core.models.contact import (
+    ContactFilter,
+    Tagging,
+    TaggingReport,
+    TagPatch,
+    TagView,
+    distinct_tags,
+    fold_tag,
+)
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import tags as tag_store
 
@@ -59,7 +67,7 @@ class Tags:
         :returns: the tag ``into``.
         :raises NotFoundError: one of these tags does not exist; nothing is changed.
         """
-        names = [name for name in dict.fromkeys(sources) if name != into]
+        names = [name for name in distinct_tags(sources) if fold_tag(name) != fold_tag(into)]
         with self._context.database.read() as conn:
             for name in (into, *names):
                 _view(conn, name)
@@ -138,7 +146,7 @@ class Tags:
 
 
 def _view(conn: Connection, name: str) -> TagView:
-    amount = tag_store.count_tag(conn, name)
-    if amount is None:
+    found = tag_store.find_tag(conn, name)
+    if found is None:
         raise NotFoundError("tag", name)
-    return TagView(name=name, contacts=amount)
+    return TagView(name=found[0], contacts=found[1])

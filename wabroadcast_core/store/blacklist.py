@@ -97,6 +97,12 @@ def remove_number(
     return bool(removed)
 
 
+def was_opted_in(conn: Connection, number: str, *, after: float) -> bool:
+    """Return whether a number was removed from the list for all connections after a time."""
+    later = select(acts.c.id).where(acts.c.act == OPT_IN, acts.c.detail == number, acts.c.at > after)
+    return conn.execute(later.where(acts.c.connection_id.is_(None)).limit(1)).first() is not None
+
+
 def _record(
     conn: Connection,
     numbers: Sequence[str],

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import JSON, Connection, RowMapping, Select, cast, delete, func, select, text
 
+from wabroadcast_core.models.contact import fold_tag
 from wabroadcast_core.models.recipient import AudienceRow, Scalar
 from wabroadcast_core.store import tags as tag_store
 from wabroadcast_core.store.database import Database
@@ -51,7 +52,7 @@ def _select_ids(tag: str | None, query: str | None) -> tuple[Select[Any], Any]:
         chosen = select(key)
     else:
         key = contact_tags.c.contact_id
-        tag_id = select(tags.c.id).where(tags.c.name == tag).scalar_subquery()
+        tag_id = select(tags.c.id).where(tags.c.folded_name == fold_tag(tag)).scalar_subquery()
         chosen = select(key).where(contact_tags.c.tag_id == tag_id)
         if query:
             chosen = chosen.join(contacts, contacts.c.id == key)
@@ -81,7 +82,8 @@ def _count_chosen(conn: Connection, chosen: Select[Any], tag: str | None) -> int
     """
     if tag is None:
         return conn.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
-    return tag_store.count_tag(conn, tag) or 0
+    found = tag_store.find_tag(conn, tag)
+    return found[1] if found else 0
 
 
 def _page_of(chosen: Select[Any], key: Any, *, total: int, offset: int, limit: int) -> Select[Any]:
@@ -159,9 +161,9 @@ def read_contacts(
 
 def _tagged_keys(database: Database, names: Sequence[str], match: str) -> Iterator[int]:
     """Yield the ids of contacts with these tags. The ids of each tag are ordered, so they are merged as streams."""
-    distinct = set(names)
+    distinct = set(map(fold_tag, names))
     with database.read() as conn:
-        tag_ids = conn.execute(select(tags.c.id).where(tags.c.name.in_(distinct))).scalars().all()
+        tag_ids = conn.execute(select(tags.c.id).where(tags.c.folded_name.in_(distinct))).scalars().all()
     least = len(distinct) if match == "all" else 1
     column = contact_tags.c.contact_id
     streams = [

@@ -8,8 +8,10 @@ from sqlalchemy import Connection, delete, func, or_, select, update
 from wabroadcast_core.models.contact import OPEN_IMPORTS
 from wabroadcast_core.models.status import ENDED_BROADCASTS
 from wabroadcast_core.store.tables import broadcasts, import_rejections, imports, upload_chunks, uploads
+from wabroadcast_core.store.uploads import COPY_PREFIX, audience_copy
 
 DRAFTS_AT_ONCE = 500
+_UNREAD = broadcasts.c.status.not_in(ENDED_BROADCASTS), broadcasts.c.prepared.is_(False)
 _UPLOAD_ID = re.compile(r'"uploadId"\s*:\s*"([^"]+)"')
 
 
@@ -24,11 +26,17 @@ def uploads_in_use(conn: Connection, *, ended_after: float) -> set[str]:
         ),
         execution_options={"yield_per": DRAFTS_AT_ONCE},
     ).scalars()
-    named = {key for draft in drafts for key in _UPLOAD_ID.findall(draft)}
+    named = {key for draft in drafts for key in uploads_named(draft)}
     imported = conn.execute(
         select(imports.c.upload_id).where(or_(imports.c.status.in_(OPEN_IMPORTS), imports.c.finished_at > ended_after))
     ).scalars()
-    return named.union(imported)
+    unread = conn.execute(select(broadcasts.c.job_id).where(*_UNREAD)).scalars()
+    return named.union(imported, map(audience_copy, unread))
+
+
+def uploads_named(draft: str) -> set[str]:
+    """Return the ids of the uploads that a draft, as JSON, names in its source, its media or its components."""
+    return set(_UPLOAD_ID.findall(draft))
 
 
 def is_open(conn: Connection, key: str) -> bool:
@@ -36,8 +44,9 @@ def is_open(conn: Connection, key: str) -> bool:
     by_broadcast = select(broadcasts.c.id).where(
         broadcasts.c.status.not_in(ENDED_BROADCASTS), broadcasts.c.draft.contains(key, autoescape=True)
     )
+    by_copy = select(broadcasts.c.id).where(broadcasts.c.job_id == key.removeprefix(COPY_PREFIX), *_UNREAD)
     by_import = select(imports.c.id).where(imports.c.upload_id == key, imports.c.status.in_(OPEN_IMPORTS))
-    return any(conn.execute(statement.limit(1)).first() is not None for statement in (by_broadcast, by_import))
+    return any(conn.execute(statement.limit(1)).first() is not None for statement in (by_broadcast, by_copy, by_import))
 
 
 def old_uploads(conn: Connection, *, created_before: float, after: str, limit: int) -> Sequence[str]:
@@ -51,6 +60,7 @@ def hide_upload(conn: Connection, key: str) -> bool:
 
     :returns: False if something that has not ended needs it; then nothing is changed.
     """
+    conn.execute(select(uploads.c.id).where(uploads.c.id == key).with_for_update())  # waits for a submit that names it
     if is_open(conn, key):
         return False
     conn.execute(update(uploads).where(uploads.c.id == key).values(complete=False))

@@ -294,7 +294,9 @@ tags = Table(
     Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     _count("contacts"),
+    Column("folded_name", Text),  # the same for all spellings of a tag
 )
+Index("ix_tags_folded_name", tags.c.folded_name, unique=True)
 
 contact_tags = Table(
     "contact_tags",

@@ -1,5 +1,7 @@
 """The tags of contacts. Each tag has a count of its contacts, which is right in every transaction.
 
+All spellings of a tag (see :func:`fold_tag`) are one tag. It keeps the first of them until it is renamed.
+
 A transaction that adds or removes a tag locks the tag's row. So nothing is counted twice, and no contact gets a tag
 that is being merged into another one. SQLite allows one writer at a time in any case.
 """
@@ -9,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Connection, delete, func, select, text, update
 
 from wabroadcast_core.errors import NotFoundError
+from wabroadcast_core.models.contact import fold_tag
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import contact_tags, tags
 
@@ -18,9 +21,10 @@ def list_tags(conn: Connection) -> Sequence[tuple[str, int]]:
     return conn.execute(select(tags.c.name, tags.c.contacts).order_by(tags.c.name)).all()
 
 
-def count_tag(conn: Connection, name: str) -> int | None:
-    """Return the number of contacts with a tag, or None if the tag does not exist."""
-    return conn.execute(select(tags.c.contacts).where(tags.c.name == name)).scalar()
+def find_tag(conn: Connection, name: str) -> tuple[str, int] | None:
+    """Return a tag as it is spelled, and its number of contacts; None if the tag does not exist."""
+    found = conn.execute(select(tags.c.name, tags.c.contacts).where(tags.c.folded_name == fold_tag(name)))
+    return found.one_or_none()
 
 
 def tags_of(conn: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
@@ -38,25 +42,24 @@ def tags_of(conn: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
 
 
 def lock_tags(conn: Connection, names: Iterable[str]) -> dict[str, int]:
-    """Lock those tags that exist until the end of the transaction, and return their ids by name."""
-    statement = select(tags.c.name, tags.c.id).where(tags.c.name.in_(list(names))).order_by(tags.c.id)
+    """Lock those tags that exist until the end of the transaction, and return their ids by folded name."""
+    folded = {fold_tag(name) for name in names}
+    statement = select(tags.c.folded_name, tags.c.id).where(tags.c.folded_name.in_(folded)).order_by(tags.c.id)
     return dict(conn.execute(statement.with_for_update()).all())
 
 
 # --- tags of contacts ------------------------------------------------------------------------------------------
 
-_POST_NAMES = "json_array_elements_text(CAST(:names AS json)) AS each(value)"
 _POST_IDS = "ARRAY (SELECT CAST(each.value AS BIGINT) FROM json_array_elements_text(CAST(:ids AS json)) AS each(value))"
 
-# Create tags, and lock those that exist: the update without an effect locks their rows.
-# Input: :names (JSON array). Output: name and id of each tag.
+_TAG_NAMES = json_columns(name="TEXT", folded_name="TEXT")
+# Create the tags that do not exist. Input: :rows, JSON rows of name and folded name.
 _CREATE_TAGS = dialects(
     """
-    INSERT INTO tags (name) SELECT each.value FROM {names} WHERE true
-    ON CONFLICT (name) DO UPDATE SET contacts = tags.contacts RETURNING name, id
+    INSERT INTO tags (name, folded_name) SELECT {columns} FROM {rows} WHERE true ON CONFLICT DO NOTHING
     """,
-    sqlite={"names": "json_each(:names) AS each"},
-    postgresql={"names": _POST_NAMES},
+    sqlite={"columns": _TAG_NAMES[0], "rows": LITE_ROWS},
+    postgresql={"columns": _TAG_NAMES[1], "rows": POST_ROWS},
 )
 # Add a tag to contacts. Input: :tag_id, :ids (JSON array of contact ids).
 _TAG = dialects(
@@ -83,19 +86,31 @@ def add_tags(conn: Connection, additions: Mapping[tuple[str, ...], Iterable[int]
     :param additions: ids of contacts, by the names of the tags that they get.
     :returns: how many pairs of tag and contact are new.
     """
-    by_name: dict[str, set[int]] = {}
+    spellings: dict[str, str] = {}
+    contacts: dict[str, set[int]] = {}
     for names, keys in additions.items():
         for name in names:
-            by_name.setdefault(name, set()).update(keys)
-    if not by_name:
-        return 0
-    tag_ids = conn.execute(_CREATE_TAGS.of(conn), {"names": as_json(sorted(by_name))}).all()
+            contacts.setdefault(fold_tag(name), set()).update(keys)
+            spellings.setdefault(fold_tag(name), name)
     added: dict[int, int] = {}
-    for name, tag_id in tag_ids:
-        parameters = {"tag_id": tag_id, "ids": as_json(sorted(by_name[name]))}
+    for folded, tag_id in _create_tags(conn, spellings).items():
+        parameters = {"tag_id": tag_id, "ids": as_json(sorted(contacts[folded]))}
         added[tag_id] = conn.execute(_TAG.of(conn), parameters).rowcount
     _count_tags(conn, added)
     return sum(added.values())
+
+
+def _create_tags(conn: Connection, spellings: Mapping[str, str]) -> dict[str, int]:
+    """Create the tags that do not exist, lock all of them, and return their ids by folded name.
+
+    :param spellings: the name of each tag, by its folded name.
+    """
+    rows = as_json([(spellings[folded], folded) for folded in sorted(spellings)])
+    tag_ids: dict[str, int] = {}
+    while len(tag_ids) < len(spellings):  # a tag may be deleted between the two statements
+        conn.execute(_CREATE_TAGS.of(conn), {"rows": rows})
+        tag_ids = lock_tags(conn, spellings)
+    return tag_ids
 
 
 def remove_tags(conn: Connection, names: Iterable[str], keys: Iterable[int]) -> int:
@@ -146,7 +161,8 @@ def rename_tag(conn: Connection, name: str, *, to: str) -> bool:
     :returns: whether the tag exists.
     :raises IntegrityError: another tag has the new name.
     """
-    return conn.execute(update(tags).where(tags.c.name == name).values(name=to)).rowcount == 1
+    renamed = update(tags).where(tags.c.folded_name == fold_tag(name)).values(name=to, folded_name=fold_tag(to))
+    return conn.execute(renamed).rowcount == 1
 
 
 # Add the tag :into to the contacts of the tag :tag_id with ids up to :last.
@@ -162,16 +178,16 @@ _MOVE = text(
 def dissolve_tag(conn: Connection, name: str, *, into: str | None = None, limit: int) -> bool:
     """Remove a tag from the first ``limit`` of its contacts. A tag without contacts is deleted.
 
-    :param into: a tag that these contacts get instead.
+    :param into: another tag, which these contacts get instead.
     :returns: whether there is more to do.
     :raises NotFoundError: the tag ``into`` does not exist.
     """
     tag_ids = lock_tags(conn, [name] if into is None else [name, into])
-    if name not in tag_ids:
+    tag_id = tag_ids.get(fold_tag(name))
+    if tag_id is None:
         return False
-    if into is not None and into not in tag_ids:
+    if into is not None and fold_tag(into) not in tag_ids:
         raise NotFoundError("tag", into)
-    tag_id = tag_ids[name]
     first = select(contact_tags.c.contact_id).where(contact_tags.c.tag_id == tag_id).order_by("contact_id").limit(limit)
     last = conn.execute(select(func.max(first.subquery().c.contact_id))).scalar()
     if last is None:
@@ -179,8 +195,9 @@ def dissolve_tag(conn: Connection, name: str, *, into: str | None = None, limit:
         return False
     changes: dict[int, int] = {}
     if into is not None:
-        parameters = {"tag_id": tag_id, "into": tag_ids[into], "last": last}
-        changes[tag_ids[into]] = conn.execute(_MOVE, parameters).rowcount
+        into_id = tag_ids[fold_tag(into)]
+        parameters = {"tag_id": tag_id, "into": into_id, "last": last}
+        changes[into_id] = conn.execute(_MOVE, parameters).rowcount
     removed = delete(contact_tags).where(contact_tags.c.tag_id == tag_id, contact_tags.c.contact_id <= last)
     changes[tag_id] = -conn.execute(removed).rowcount
     _count_tags(conn, changes)

@@ -10,6 +10,7 @@ from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.tables import upload_chunks, uploads
 
 CHUNK_BYTES = 1024 * 1024
+COPY_PREFIX = "audience-"
 
 
 def insert_upload(conn: Connection, key: str, *, filename: str | None, content_type: str | None, now: float) -> None:
@@ -43,6 +44,20 @@ def find_upload(conn: Connection, key: str) -> RowMapping | None:
     """Return the row of a complete upload, or None."""
     statement = select(uploads).where(uploads.c.id == key, uploads.c.complete)
     return conn.execute(statement).mappings().one_or_none()
+
+
+def lock_upload(conn: Connection, key: str) -> bool:
+    """Lock a complete upload until the end of the transaction, so that it is not deleted meanwhile.
+
+    :returns: false if there is no such upload.
+    """
+    statement = select(uploads.c.id).where(uploads.c.id == key, uploads.c.complete)
+    return conn.execute(statement.with_for_update()).first() is not None
+
+
+def audience_copy(job_id: str) -> str:
+    """Return the id of the upload that holds the copy of a broadcast's audience while that is read."""
+    return f"{COPY_PREFIX}{job_id}"
 
 
 class UploadReader(io.RawIOBase):

@@ -2,7 +2,8 @@
 
 Hooks: wab_contact_sources. Settings: uploadId, mapping, region, sheet.
 
-A child process opens the workbook, with a limit on memory and time, and streams its rows back.
+A child process opens the workbook, with a limit on memory and time, and streams its rows back. Two run at once in a
+process; a third one waits, and the wait counts as time of its opening.
 
 How cells are read:
 
@@ -22,6 +23,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,12 +51,16 @@ from wabroadcast_core import (
     hookimpl,
     read_table,
 )
+from wabroadcast_plugins.contact_sources.workbook_slots import WorkbookSlots
 
 _CHILD = Path(__file__).with_name("workbook_child.py")
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _HEAD = len(_OLE_MAGIC)
 _LONGEST_LINE = 8 * LONGEST_ROW  # bytes; a character takes at most 6 of them as JSON
 _MOST_SHEETS = 10  # searched for phone numbers
+_SLOTS = WorkbookSlots(2)  # of this process, for all sources in it
+_POLL_SECONDS = 0.2  # between two checks whether the reading is over
+_STOPPED = "the time was over before the workbook was open: no row of it was read"
 
 Rows = Iterator[tuple[int, Sequence[str] | DamagedRow]]
 
@@ -94,12 +100,19 @@ class ExcelSource:
         """The meaning of each column; set when the first row has been read."""
         self.reading: Reading | None = None
         """The sheet and header row in use; set at the same moment."""
+        self.notes: list[str] = []
 
     def read(self) -> Generator[AudienceRow, None, None]:
-        with self._context.open_upload(self._settings.upload_id) as upload, _copy_workbook(upload) as path:
-            yield from self._read_sheets(path)
+        context = self._context
+        deadline = time.monotonic() + context.workbook_seconds
+        with (
+            context.open_upload(self._settings.upload_id) as upload,
+            _copy_workbook(upload) as path,
+            _SLOTS.hold(deadline=deadline, is_over=context.is_over),
+        ):
+            yield from self._read_sheets(path, deadline)
 
-    def _read_sheets(self, path: str) -> Generator[AudienceRow, None, None]:
+    def _read_sheets(self, path: str, deadline: float) -> Generator[AudienceRow, None, None]:
         """Yield the rows of the sheet in the settings; without one, of the first sheet with phone numbers.
 
         The first sheet of a workbook may hold only instructions.
@@ -107,7 +120,10 @@ class ExcelSource:
         candidates: list[str | int | None] = [self._settings.sheet]
         first_error: NoNumbersError | None = None
         while candidates:
-            with _open_sheet(path, candidates.pop(0), self._context) as sheet:
+            with _open_sheet(path, candidates.pop(0), self._context, deadline=deadline) as sheet:
+                if sheet is None:
+                    self.notes = [_STOPPED]
+                    return
                 try:
                     rows = self._read_sheet(sheet)
                 except NoNumbersError as error:
@@ -162,7 +178,13 @@ class _Sheet:
 
 
 @contextmanager
-def _open_sheet(path: str, sheet: str | int | None, context: SourceContext) -> Iterator[_Sheet]:
+def _open_sheet(
+    path: str, sheet: str | int | None, context: SourceContext, *, deadline: float
+) -> Iterator[_Sheet | None]:
+    """Open a sheet in a child process, which ends with the block.
+
+    :returns: the sheet; None if the reading was over before.
+    """
     task = {
         "path": path,
         "sheet": sheet,
@@ -178,6 +200,9 @@ def _open_sheet(path: str, sheet: str | int | None, context: SourceContext) -> I
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as child:
         try:
+            if not _wait_for_output(child, context, deadline=deadline):
+                yield None
+                return
             lines = _read_lines(child, context)
             opened = next(lines)
             yield _Sheet(opened["sheet"], opened["others"][:_MOST_SHEETS], _read_rows(lines))
@@ -190,11 +215,7 @@ def _read_lines(child: "subprocess.Popen[bytes]", context: SourceContext) -> Ite
 
     :raises FileError: the child reports that it cannot read the workbook, or dies.
     """
-    output = child.stdout
-    if output is None:
-        raise TypeError("the child process was started without a pipe for its output")
-    _wait_for_output(output, context.workbook_seconds)
-    for line in iter(partial(output.readline, _LONGEST_LINE), b""):
+    for line in iter(partial(_output_of(child).readline, _LONGEST_LINE), b""):
         match _parse_line(line):
             case {"error": reason}:
                 raise FileError(reason)
@@ -215,11 +236,26 @@ def _read_rows(lines: Iterator[Any]) -> Rows:
             yield item["row"], DamagedRow(item["cells"], item["damaged"], item["column"])
 
 
-def _wait_for_output(output: IO[bytes], seconds: float) -> None:
+def _output_of(child: "subprocess.Popen[bytes]") -> IO[bytes]:
+    if child.stdout is None:
+        raise TypeError("the child process was started without a pipe for its output")
+    return child.stdout
+
+
+def _wait_for_output(child: "subprocess.Popen[bytes]", context: SourceContext, *, deadline: float) -> bool:
+    """Wait until the child has opened the workbook.
+
+    :returns: whether it did, or failed to; false if the reading was over before.
+    :raises FileError: the deadline passed.
+    """
     with selectors.DefaultSelector() as selector:
-        selector.register(output, selectors.EVENT_READ)
-        if not selector.select(seconds):
-            raise FileError(_too_slow(seconds))
+        selector.register(_output_of(child), selectors.EVENT_READ)
+        while not selector.select(min(_POLL_SECONDS, max(0, deadline - time.monotonic()))):
+            if context.is_over():
+                return False
+            if time.monotonic() > deadline:
+                raise FileError(_too_slow(context.workbook_seconds))
+    return True
 
 
 def _parse_line(line: bytes) -> Any:

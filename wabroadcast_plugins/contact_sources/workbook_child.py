@@ -45,6 +45,7 @@ LONGEST_POSITION = 10  # digits of a sheet's position
 ENCRYPTED = "the workbook is protected by a password: save it without one"
 DAMAGED = "the workbook is damaged and cannot be read: save it again, or as CSV"
 BOMB = "the workbook expands to far more than its file size, as a zip bomb does: save the table as CSV"
+TOO_FAR = f"a cell is below row {MOST_ROWS:,}, the last one of a sheet: save the workbook again, or as CSV"
 FILTERED = "the row is hidden by a filter in the workbook: clear the filter to include it"
 
 
@@ -131,12 +132,14 @@ def _is_bomb(part: zipfile.ZipInfo) -> bool:
 
 def _write_sheet(task: dict[str, Any], out: IO[bytes]) -> int:
     sheet, others = _find_sheet(task["path"], task["sheet"])
+    if sheet.end is not None and sheet.end[0] >= MOST_ROWS:
+        raise RefusedError(TOO_FAR)
+    filtered, shown = find_filtered(task["path"], sheet.name), _find_shown(task["path"], sheet.name)
     _write(out, {"sheet": sheet.name, "others": others})
     out.flush()
-    filtered = find_filtered(task["path"], sheet.name)
     count = 0
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-    for row, cells in read_rows(sheet, _find_shown(task["path"], sheet.name)):
+    for row, cells in read_rows(sheet, shown):
         if damage := _find_damage(cells, task):
             line: Any = _damaged(_truncate(cells, task), row, *damage)
         elif row in filtered:
@@ -371,7 +374,7 @@ class _OdsRows:
             self._row = 0 if attributes.get("table:name") == self._sheet else None
         elif tag == "table:table-row" and self._row is not None:
             first = self._row + 1
-            self._row += min(int(attributes.get("table:number-rows-repeated", 1)), MOST_ROWS)
+            self._row = min(self._row + int(attributes.get("table:number-rows-repeated", 1)), MOST_ROWS)
             if attributes.get("table:visibility") == "filter":
                 self.filtered.update(range(first, self._row + 1))
 

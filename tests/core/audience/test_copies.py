@@ -13,9 +13,12 @@ from tests.waiting import wait_for
 from wabroadcast_core import AudienceRow, ContactSource, Settings, SourceContext, SourceError, hookimpl
 from wabroadcast_core.audience import prepare
 from wabroadcast_core.audience.locks import renewed
+from wabroadcast_core.audience.row_classifier import RowClassifier
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import ConflictError, UnavailableError
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.queue.embedded import EmbeddedValkey
+from wabroadcast_core.store import retention as retention_store
 
 SECONDS = 0.6
 
@@ -126,3 +129,43 @@ def test_an_incomplete_copy_is_deleted(
     with broadcaster.context.database.read() as conn:
         assert conn.execute(text("SELECT count(*) FROM uploads")).scalar_one() == 0
         assert conn.execute(text("SELECT count(*) FROM upload_chunks")).scalar_one() == 0
+
+
+def test_the_copy_of_an_audience_is_deleted_once_it_was_read(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OnceSource, "call", lambda _: None, raising=False)
+    job_id = submit(broadcaster)
+
+    broadcaster.handlers.prepare(1)
+
+    assert len(broadcaster.messages(job_id).items) == 2
+    assert copies(broadcaster) == []
+
+
+def test_the_copy_of_an_audience_that_is_not_read_to_its_end_is_in_use(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OnceSource, "call", lambda _: None, raising=False)
+    monkeypatch.setattr(RowClassifier, "classify", _fail)
+    job_id = submit(broadcaster)
+    with pytest.raises(UnavailableError):
+        broadcaster.handlers.prepare(1)
+    copy = copies(broadcaster)[0]
+
+    broadcaster.pause(job_id)
+    with broadcaster.context.database.read() as conn:
+        used = retention_store.uploads_in_use(conn, ended_after=9e9)
+    with pytest.raises(ConflictError):
+        broadcaster.uploads.delete(copy)
+
+    assert copy in used
+
+
+def _fail(*_: Any, **__: Any) -> None:
+    raise UnavailableError("the store is away")
+
+
+def copies(broadcaster: Broadcaster) -> list[str]:
+    with broadcaster.context.database.read() as conn:
+        return list(conn.execute(text("SELECT id FROM uploads")).scalars())

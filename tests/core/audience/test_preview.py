@@ -213,6 +213,31 @@ def test_a_message_that_a_sender_cannot_send_is_refused_with_its_path(
         assert [fault.path for fault in refused.value.faults] == [path]
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1",
+        "http://a:1@b:2/",
+        "https://user@x.example/a.png",
+        "https://x.example:99999/a.png",
+        "https://x.example:0/a.png",
+        "https://x..example/a.png",
+        "https://./a.png",
+        "https:///a.png",
+        "https://%20/a.png",
+        f"https://{'x' * 64}.example/a.png",
+    ],
+)
+def test_an_address_of_a_file_that_is_none_is_refused_before_anybody_is_messaged(
+    broadcaster: Broadcaster, url: str
+) -> None:
+    for call in (broadcaster.submit, broadcaster.preview):
+        with pytest.raises(InvalidInputError) as refused:
+            call(_draft(message={"type": "image", "media": {"url": url}}), _people())
+
+        assert [fault.path for fault in refused.value.faults] == ["message.media.url"]
+
+
 def test_a_caption_that_is_not_shown_is_refused_for_every_sender(settings: Settings) -> None:
     media = MediaSource(url="https://x.example/a.ogg")
     hidden = MediaContent(type="audio", media=media, caption="Halo {{ name }}")

@@ -105,6 +105,60 @@ def test_a_last_stop_counts_in_any_order_of_arrival(
         assert blacklist_store.listed_reasons(conn, [NUMBER])
 
 
+def _listed(harness: StoreHarness) -> bool:
+    with harness.database.read() as conn:
+        return bool(blacklist_store.listed_reasons(conn, [NUMBER]))
+
+
+@pytest.mark.parametrize("source", ["operator", "person"])
+def test_a_stop_that_is_delivered_again_after_a_later_opt_in_has_no_effect(harness: StoreHarness, source: str) -> None:
+    harness.now = 1_000.0
+    with harness.unit() as unit:
+        opt_out(unit, NUMBER, reason="wrote a stop word", at=900.0)
+    with harness.unit() as unit:
+        if source == "operator":
+            blacklist_store.remove_number(unit.conn, NUMBER, source="ani", now=1_000.0)
+        else:
+            opt_in(unit, NUMBER, at=1_000.0)
+
+    harness.now = 2_000.0
+    with harness.unit() as unit:
+        changed = opt_out(unit, NUMBER, reason="wrote a stop word", at=900.0)
+        announced = list(unit.opted_out)
+
+    assert (changed, announced, _listed(harness)) == (False, [], False)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        pytest.param(1_500.0, id="later"),
+        pytest.param(999.0, id="too-close-for-clocks-that-differ"),
+        pytest.param(None, id="time-unknown"),
+    ],
+)
+def test_a_stop_that_may_be_later_than_the_opt_in_blocks(harness: StoreHarness, at: float | None) -> None:
+    harness.now = 1_000.0
+    with harness.unit() as unit:
+        opt_out(unit, NUMBER, reason="wrote a stop word", at=900.0)
+        blacklist_store.remove_number(unit.conn, NUMBER, source="ani", now=1_000.0)
+
+    harness.now = 2_000.0
+    with harness.unit() as unit:
+        assert opt_out(unit, NUMBER, reason="wrote a stop word", at=at)
+
+    assert _listed(harness)
+
+
+def test_an_opt_in_that_was_processed_late_does_not_hide_the_stop_after_it(harness: StoreHarness) -> None:
+    harness.now = 10_000.0
+    for word, at in [("stop", 100.0), ("start", 200.0), ("stop", 5_000.0)]:
+        with harness.unit() as unit:
+            opt_out(unit, NUMBER, reason="x", at=at) if word == "stop" else opt_in(unit, NUMBER, at=at)
+
+    assert _listed(harness)
+
+
 def test_an_opt_in_ends_earlier_opt_outs_also_those_with_a_time_in_the_future(harness: StoreHarness) -> None:
     harness.now = 100.0
     with harness.unit() as unit:

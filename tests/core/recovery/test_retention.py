@@ -8,9 +8,10 @@ import pytest
 
 from tests.stores import ON_SQLITE
 from wabroadcast_core import Settings, Worker
+from wabroadcast_core.audience.submission import Submission
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.clock import SystemClock
-from wabroadcast_core.errors import ConflictError, NotFoundError
+from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError
 from wabroadcast_core.recovery.retention import CHUNKS_AT_ONCE, DAY_SECONDS, Retention
 from wabroadcast_core.store.group_commit import GroupCommit
 from wabroadcast_core.store.tables import import_rejections, upload_chunks, uploads
@@ -125,6 +126,25 @@ def test_an_upload_in_use_cannot_be_deleted_and_another_can(broadcaster: Broadca
     broadcaster.cancel(job)
     broadcaster.uploads.delete(used)
     assert _kept(broadcaster) == set()
+
+
+def test_an_upload_that_is_deleted_while_a_submit_names_it_is_missed_by_the_submit(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload, check = _upload(broadcaster), Submission.check
+
+    def check_then_delete(self: Submission, *args: Any, **kwargs: Any) -> dict[str, int]:
+        pool = check(self, *args, **kwargs)
+        _delete_old(broadcaster, days_later=DAYS + 1)
+        return pool
+
+    monkeypatch.setattr(Submission, "check", check_then_delete)
+
+    with pytest.raises(InvalidInputError, match="there is no upload") as refused:
+        _submit(broadcaster, upload)
+
+    assert [fault.path for fault in refused.value.faults] == ["source.uploadId"]
+    assert broadcaster.list().total == 0
 
 
 @pytest.mark.parametrize("cell", ["0812-0000-1001-12345678", "+62 812 0000 1001 9999 99999", "62.812.0000.1001.0000.1"])

@@ -6,7 +6,7 @@ import pytest
 
 from wabroadcast_core import ConflictError, InvalidInputError, NotFoundError
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.models.contact import TagView
+from wabroadcast_core.models.contact import TagView, fold_tag, split_tags
 from wabroadcast_core.services import tags as tag_service
 
 
@@ -68,6 +68,52 @@ def test_a_merge_with_a_missing_tag_changes_nothing(broadcaster: Broadcaster, in
         broadcaster.tags.merge(into, ["third", source])
 
     assert tags(broadcaster) == {"even": 3, "third": 2}
+
+
+SPELLINGS = [
+    "Caf\u00e9 Ramai",
+    "cafe\u0301 ramai",
+    "CAF\u00c9  RAMAI",
+    "Ca\u200bf\u00e9 Ramai\u2060",
+    "\uff23\uff41\uff46\u00e9 Ramai",
+]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS, ids=["first", "decomposed", "capitals", "zero-width", "full-width"])
+def test_all_spellings_of_a_tag_are_one_tag_in_its_first_spelling(broadcaster: Broadcaster, spelling: str) -> None:
+    broadcaster.contacts.save({"number": number(0), "tags": [SPELLINGS[0]]})
+
+    broadcaster.contacts.save({"number": number(1), "tags": [spelling, SPELLINGS[0]]})
+    broadcaster.tags.tag_contacts({"numbers": [number(2)], "add": [spelling]})
+    added = tagged(broadcaster, spelling)
+    broadcaster.tags.tag_contacts({"numbers": [number(1)], "remove": [spelling]})
+
+    assert added == [0, 1, 2]
+    assert tagged(broadcaster, SPELLINGS[0]) == [0, 2]
+    assert tags(broadcaster)[SPELLINGS[0]] == 2
+    assert broadcaster.tags.merge(spelling, [SPELLINGS[0]]).contacts == 2
+    assert broadcaster.tags.rename(spelling, to="CAFE") == TagView(name="CAFE", contacts=2)
+
+
+def test_another_word_is_another_tag(broadcaster: Broadcaster) -> None:
+    for place, tag in enumerate(["cafe", "caf\u00e9", "kafe"]):
+        broadcaster.contacts.save({"number": number(place), "tags": [tag]})
+
+    assert {tag: tags(broadcaster)[tag] for tag in ("cafe", "caf\u00e9", "kafe")} == {
+        "cafe": 1,
+        "caf\u00e9": 1,
+        "kafe": 1,
+    }
+
+
+def test_a_tag_of_invisible_signs_is_refused(broadcaster: Broadcaster) -> None:
+    with pytest.raises(InvalidInputError, match="the tag is empty"):
+        broadcaster.contacts.save({"number": number(0), "tags": ["\u200b\u2060"]})
+
+
+def test_a_control_character_in_a_cell_of_tags_makes_no_other_tag() -> None:
+    assert split_tags("vip\0; V\u00adIP,staff\x01|staff") == ["vip", "staff\x01"]
+    assert fold_tag("a\tb") == fold_tag("A \u200b b") == "a b"
 
 
 def test_deleting_a_tag_keeps_its_contacts(broadcaster: Broadcaster) -> None:

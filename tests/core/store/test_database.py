@@ -20,6 +20,7 @@ from wabroadcast_core.errors import SetupError, UnavailableError
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import database as database_module
 from wabroadcast_core.store import receipts as receipt_store
+from wabroadcast_core.store import tags as tag_store
 from wabroadcast_core.store.database import Database, open_database
 from wabroadcast_core.store.tables import metadata
 
@@ -78,11 +79,7 @@ def _definitions(database: Database) -> dict[str, str]:
 
 def test_a_store_of_an_earlier_version_keeps_its_rows(harness: StoreHarness) -> None:
     with harness.database.write() as conn:
-        config = Config()
-        config.set_main_option("script_location", "wabroadcast_core.store:migrations")
-        config.set_main_option("path_separator", "os")
-        config.attributes["connection"] = conn
-        command.downgrade(config, "0002")
+        _downgrade(conn, "0002")
         columns = "connection_id, provider_id, kind, at, parked_at"
         conn.exec_driver_sql(f"INSERT INTO parked_receipts ({columns}) VALUES (1, 'a', 'read', 1, 1)")
 
@@ -91,6 +88,46 @@ def test_a_store_of_an_earlier_version_keeps_its_rows(harness: StoreHarness) -> 
     with harness.database.write() as conn:
         taken = receipt_store.take_parked(conn, keys=[], provider_ids=["a"], connection_id=1)
     assert [(row["kind"], row["opt_out"]) for row in taken] == [("read", False)]
+
+
+def test_spellings_of_a_tag_in_an_earlier_version_become_the_first_of_them(harness: StoreHarness) -> None:
+    with harness.database.write() as conn:
+        _downgrade(conn, "0007")
+        names = ["vip", "staff", "VIP", "\uff36\uff29\uff30"]  # the last one is full-width
+        for key, name in enumerate(names, 1):
+            conn.execute(
+                text("INSERT INTO tags (id, name, contacts) VALUES (:key, :name, 2)"), {"key": key, "name": name}
+            )
+        for key in range(1, 5):
+            values = {"key": key, "number": f"+62812000000{key}"}
+            conn.execute(
+                text(
+                    "INSERT INTO contacts (id, number, variables, created_at, updated_at)"
+                    " VALUES (:key, :number, '{}', 1, 1)"
+                ),
+                values,
+            )
+        for tag_id, contact_id in [(1, 1), (1, 2), (2, 1), (2, 4), (3, 2), (3, 3), (4, 3), (4, 4)]:
+            conn.exec_driver_sql(f"INSERT INTO contact_tags (tag_id, contact_id) VALUES ({tag_id}, {contact_id})")
+
+    harness.database.migrate()
+
+    with harness.database.read() as conn:
+        assert tag_store.list_tags(conn) == [("staff", 2), ("vip", 4)]
+        assert tag_store.tags_of(conn, [1, 2, 3, 4]) == {
+            1: ["staff", "vip"],
+            2: ["vip"],
+            3: ["vip"],
+            4: ["staff", "vip"],
+        }
+
+
+def _downgrade(conn: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", "wabroadcast_core.store:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = conn
+    command.downgrade(config, revision)
 
 
 def test_several_processes_may_migrate_at_once(database_url: str | None, tmp_path: Path) -> None:

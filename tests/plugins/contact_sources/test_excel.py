@@ -29,9 +29,10 @@ from tests.corpus.workbooks import (
     workbook,
     zipped,
 )
-from wabroadcast_core import AudienceRow, ContactSource, FileError, Reading, RowFault, SourceContext
+from wabroadcast_core import AudienceRow, BusyError, ContactSource, FileError, Reading, RowFault, SourceContext
 from wabroadcast_plugins.contact_sources import excel, workbook_cells, workbook_child
 from wabroadcast_plugins.contact_sources.excel import ExcelSettings, ExcelSource
+from wabroadcast_plugins.contact_sources.workbook_slots import WorkbookSlots
 
 MEGABYTE = 1024 * 1024
 HEADER = ["Nama", "No. HP", "Kode"]
@@ -349,7 +350,7 @@ def test_a_workbook_that_takes_too_long_to_open_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("ending", "message"),
     [
-        pytest.param("os.abort()", "damaged, or needs more than 2,048 MB", id="panic"),
+        pytest.param("os.abort()", "damaged, or needs more than 512 MB", id="panic"),
         pytest.param("os.kill(os.getpid(), signal.SIGKILL)", "damaged, or needs more", id="out-of-memory-killer"),
         pytest.param("os.kill(os.getpid(), signal.SIGXCPU)", "within 120 s", id="processor-time"),
         pytest.param("os.write(1, b'[\"half')", "damaged, or needs more", id="half-a-line"),
@@ -364,6 +365,59 @@ def test_a_child_that_dies_is_one_clear_error(
 
     with pytest.raises(FileError, match=message):
         read(workbook([HEADER, BUDI]))
+
+
+TEXT_CELL = '<c t="inlineStr"><is><t>x</t></is></c>'
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param(f'<row r="4294967295">{TEXT_CELL}</row>', id="the-only-row"),
+        pytest.param(f'<row r="1048577">{TEXT_CELL}</row>', id="one-too-many"),
+        pytest.param(f'<row r="4294967290">{TEXT_CELL}</row>' + raw_rows(HEADER, BUDI), id="before-the-table"),
+        pytest.param(raw_rows(HEADER, BUDI) + '<row><c r="A2000000"><v>1</v></c></row>', id="after-the-table"),
+    ],
+)
+def test_a_row_number_that_no_sheet_can_have_is_refused_before_any_row_is_read(rows: str) -> None:
+    with pytest.raises(FileError, match="below row 1,048,576, the last one"):
+        read(raw_workbook(rows), workbook_seconds=20)
+
+
+def test_a_third_workbook_waits_until_one_of_two_was_read_and_is_refused_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(excel, "_SLOTS", WorkbookSlots(2))
+    data = raw_workbook(raw_rows(HEADER, *[BUDI] * 50_000))
+    first, second = open_source(data).read(), open_source(data).read()
+    next(first), next(second)
+    others = children()
+
+    with pytest.raises(BusyError, match="2 workbooks are being read"):
+        read(data, workbook_seconds=0.2)
+    with pytest.raises(BusyError):
+        read(data, is_over=lambda: True)
+    refused_children = children() - others
+    first.close()
+    rows = read(data)
+    second.close()
+
+    assert refused_children == set()
+    assert len(rows) == 50_000
+
+
+def test_opening_ends_when_the_reading_is_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    child = tmp_path / "child.py"
+    child.write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setattr(excel, "_CHILD", child)
+    others = children()
+    source = open_source(workbook([HEADER, BUDI]), is_over=lambda: True)
+
+    rows = list(source.read())
+
+    assert rows == []
+    assert source.notes == ["the time was over before the workbook was open: no row of it was read"]
+    assert children() <= others
 
 
 def test_no_file_and_no_process_remains_when_the_reader_stops_early(
@@ -459,6 +513,7 @@ READ_ONE_ROW = """
 import os, pathlib, signal, sys
 from wabroadcast_core import SourceContext
 from wabroadcast_plugins.contact_sources.excel import ExcelSettings, ExcelSource
+from wabroadcast_plugins.contact_sources.workbook_slots import WorkbookSlots
 
 context = SourceContext(open_upload=lambda name: open(name, "rb"), read_contacts=lambda tags, match: iter(()))
 rows = ExcelSource(ExcelSettings(upload_id=sys.argv[1]), context).read()
@@ -472,11 +527,11 @@ def children() -> set[str]:
     return set(Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split())
 
 
-def read(data: bytes, *, sheet: str | int | None = None, **limits: float) -> list[AudienceRow]:
+def read(data: bytes, *, sheet: str | int | None = None, **limits: Any) -> list[AudienceRow]:
     return list(open_source(data, sheet=sheet, **limits).read())
 
 
-def open_source(data: bytes, *, sheet: str | int | None = None, **limits: float) -> ExcelSource:
+def open_source(data: bytes, *, sheet: str | int | None = None, **limits: Any) -> ExcelSource:
     return ExcelSource(ExcelSettings(upload_id="x", sheet=sheet), open_context(data, **limits))
 
 
