@@ -244,6 +244,14 @@ PROBLEMS: Final[Texts] = {
         "Read the details and the log, then repair or block the plugin.",
     ),
     "setup": ("The installation cannot start as it is configured.", "Change the setting that the details name."),
+    "busy": (
+        "As many calls of this kind are running as may run at once.",
+        "Try again after the seconds of Retry-After.",
+    ),
+    "too_many_requests": (
+        "Too many wrong API keys came from this address.",
+        "Correct the key, wait for the seconds of Retry-After, and try again.",
+    ),
     "unavailable": (
         "The database or Redis cannot be reached.",
         "Try again in a few seconds; if this lasts, read the server's log.",

@@ -250,6 +250,14 @@ PROBLEMS: Final[Texts] = {
         "Baca rincian dan log, lalu perbaiki atau blokir plugin itu.",
     ),
     "setup": ("Instalasi tidak dapat dijalankan dengan pengaturan ini.", "Ubah pengaturan yang disebut pada rincian."),
+    "busy": (
+        "Panggilan sejenis yang sedang berjalan sudah sebanyak batasnya.",
+        "Coba lagi setelah jumlah detik di Retry-After.",
+    ),
+    "too_many_requests": (
+        "Terlalu banyak kunci API yang salah dari alamat ini.",
+        "Perbaiki kuncinya, tunggu jumlah detik di Retry-After, lalu coba lagi.",
+    ),
     "unavailable": (
         "Basis data atau Redis tidak dapat dihubungi.",
         "Coba lagi beberapa detik lagi; bila terus terjadi, baca log server.",
