@@ -20,6 +20,8 @@ def safe_cell(cell: object) -> str:
     An apostrophe is put before a text that a spreadsheet would run, and before one that already has such a mark.
     """
     text = "" if cell is None else str(cell)
+    if text[:1].isalpha():  # as most texts: a tenth of the time
+        return text
     return MARK + text if _NEEDS_MARK.match(text) else text
 
 
@@ -29,7 +31,7 @@ def lasting_cell(cell: object) -> str:
     A spreadsheet takes digits in a text file for a number: ``00123`` becomes 123, and a long one 3.27E+15.
     """
     text = safe_cell(cell)
-    return MARK + text if _IS_CHANGED.match(text) else text
+    return MARK + text if text[:1].isdecimal() and _IS_CHANGED.match(text) else text
 
 
 def lasting_number(number: str) -> str:
@@ -37,9 +39,15 @@ def lasting_number(number: str) -> str:
 
     The blanks are not where they separate thousands: some countries write large numbers with them.
     """
-    code = next((number[1:end] for end in (2, 3, 4) if number[1:end] in _COUNTRY_CODES), number[1:3])
-    rest = number[1 + len(code) :]
-    return " ".join([f"+{code}", *(rest[start : start + 4] for start in range(0, len(rest), 4))])
+    end = next((end for end in (3, 2, 4) if number[1:end] in _COUNTRY_CODES), 3)  # no code begins with another one
+    blocks = (
+        number[:end],
+        number[end : end + 4],
+        number[end + 4 : end + 8],
+        number[end + 8 : end + 12],
+        number[end + 12 :],
+    )
+    return " ".join(blocks).rstrip()
 
 
 def plain_cell(text: str) -> str:

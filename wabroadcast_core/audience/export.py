@@ -6,19 +6,16 @@ has those that most contacts have. An import of the file restores numbers, names
 texts; an empty value and None are both restored as no value.
 """
 
-import codecs
-import csv
-import io
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import RowMapping
 
 from wabroadcast_core.audience.cells import lasting_cell, lasting_number
 from wabroadcast_core.audience.headers import exact_header
+from wabroadcast_core.audience.table_files import csv_pieces
 from wabroadcast_core.models.contact import OWN_COLUMNS
 from wabroadcast_core.models.recipient import MOST_COLUMNS, Scalar, scalar_text
 from wabroadcast_core.store import contacts as contact_store
@@ -78,21 +75,11 @@ def export_csv(database: Database, *, tag: str | None, query: str | None) -> Ite
     :param query: only contacts that this search finds.
     :returns: the pieces of the file.
     """
-    return _csv_pieces(contact_table(database, tag=tag, query=query))
+    pages = contact_table(database, tag=tag, query=query)
+    [header] = next(pages)
+    return csv_pieces(header, map(_lasting, pages))
 
 
 def _lasting(page: list[Row]) -> list[Row]:
     """Return rows in a form that survives a spreadsheet."""
     return [[lasting_number(number), *map(lasting_cell, texts)] for number, *texts in page]
-
-
-def _csv_pieces(pages: Iterator[list[Row]]) -> Iterator[bytes]:
-    lines = io.StringIO(newline="")
-    write = csv.writer(lines).writerows
-    mark = codecs.BOM_UTF8  # without it spreadsheets show non-ASCII names wrongly
-    for rows in chain([next(pages)], map(_lasting, pages)):
-        write(rows)
-        yield mark + lines.getvalue().encode(errors="replace")
-        lines.seek(0)
-        lines.truncate()
-        mark = b""

@@ -1,31 +1,23 @@
-"""Export of the contact book as an Excel workbook.
+"""Export of the contact book as an Excel workbook."""
 
-Imported only when a workbook is exported, because its library is slow to import and needs much memory.
-"""
-
-import re
 import tempfile
 from collections.abc import Iterator
 from functools import partial
-from typing import IO, Any
-
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ERROR_CODES, TYPE_STRING
+from typing import IO
 
 from wabroadcast_core.audience.cells import safe_cell
 from wabroadcast_core.audience.export import Row, contact_table
+from wabroadcast_core.audience.workbook_files import LONGEST_CELL, MOST_ROWS, workbook_pieces
 from wabroadcast_core.errors import ConflictError
 from wabroadcast_core.store.database import Database
 
-MOST_ROWS = 1_048_576
-LONGEST_CELL = 32_767  # characters
 PIECE = 1024 * 1024  # bytes
-_NO_XML = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def export_workbook(database: Database, *, tag: str | None, query: str | None) -> Iterator[bytes]:
     """Export the table of contacts as a workbook, which is written to a temporary file before this function returns.
+
+    So contacts that do not fit are refused, instead of a file that ends too early: an import reads only one sheet.
 
     :param tag: only contacts with this tag.
     :param query: only contacts that this search finds.
@@ -42,37 +34,27 @@ def export_workbook(database: Database, *, tag: str | None, query: str | None) -
 
 
 def _write_workbook(file: IO[bytes], pages: Iterator[list[Row]]) -> None:
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("Contacts")
-    try:
-        _fill_sheet(sheet, pages)
-    finally:
-        book.save(file)  # also after an error, because it removes the library's own temporary file
+    [header] = next(pages)
+    for piece in workbook_pieces("Contacts", _fitting(header), _fitting_pages(pages)):
+        file.write(piece)
     file.seek(0)
 
 
-def _fill_sheet(sheet: Any, pages: Iterator[list[Row]]) -> None:
-    rows = 0
+def _fitting_pages(pages: Iterator[list[Row]]) -> Iterator[list[Row]]:
+    rows = 1  # with the header
     for page in pages:
         rows += len(page)
         if rows > MOST_ROWS:
             raise ConflictError(
                 f"there are more than the {MOST_ROWS - 1:,} contacts that fit into a sheet: export them as CSV"
             )
-        for number, *texts in page:
-            sheet.append([_cell(sheet, text) for text in (number, *map(safe_cell, texts))])
+        yield [_fitting([number, *map(safe_cell, texts)]) for number, *texts in page]
 
 
-def _cell(sheet: Any, text: str) -> Any:
-    """Return a text cell. Characters that XML does not allow are written as spreadsheets write them: ``_x000B_``."""
-    text = _NO_XML.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
-    if len(text) > LONGEST_CELL:
+def _fitting(row: Row) -> Row:
+    if any(len(text or "") > LONGEST_CELL for text in row):
         raise ConflictError(f"a value is longer than the {LONGEST_CELL:,} characters of a cell: export as CSV")
-    if text not in ERROR_CODES:
-        return text or None
-    cell = WriteOnlyCell(sheet, text)
-    cell.data_type = TYPE_STRING
-    return cell
+    return row
 
 
 def _read_pieces(file: IO[bytes]) -> Iterator[bytes]:

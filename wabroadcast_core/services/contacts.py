@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.dry_run import try_import
 from wabroadcast_core.audience.export import export_csv
+from wabroadcast_core.audience.export_workbook import export_workbook
 from wabroadcast_core.audience.import_threads import ImportThreads
 from wabroadcast_core.audience.imports import (
     ImportOptions,
@@ -274,8 +275,6 @@ class Contacts:
         """
         if file_format == "csv":
             return export_csv(self._context.database, tag=tag, query=query)
-        from wabroadcast_core.audience.export_workbook import export_workbook
-
         return export_workbook(self._context.database, tag=tag, query=query)
 
     def _find(self, conn: Connection, number: str) -> RowMapping:
