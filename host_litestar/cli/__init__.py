@@ -20,6 +20,7 @@ COMMANDS = {
     "status": "broadcasts:status",
     "messages": "messages:messages",
     "message": "message:message",
+    "report": "reports:report",
     "batches": "broadcasts:batches",
     "pause": "broadcasts:pause",
     "resume": "broadcasts:resume",

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -74,9 +74,12 @@ class Client:
         with self._translate_errors():
             return self._http.get(path)
 
-    def download(self, path: str, to: Path, **options: Any) -> None:
+    def download(
+        self, path: str, to: Path, *, received: Callable[[bytes], None] = lambda _: None, **options: Any
+    ) -> None:
         """Download a response into a file. The file exists only once it is complete.
 
+        :param received: called with each piece of the response.
         :raises RefusedError: the server responds with an error, or the file cannot be written.
         :raises UnreachableError: the server does not answer, or cannot reach its store or Redis.
         """
@@ -92,6 +95,7 @@ class Client:
                     _read_response(response)
                 for chunk in response.iter_bytes():
                     file.write(chunk)
+                    received(chunk)
             part.replace(to)
         except OSError as error:
             raise RefusedError(f"{to} cannot be written: {error.strerror}") from error

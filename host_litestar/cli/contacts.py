@@ -9,13 +9,12 @@ import rich_click as click
 
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.contact_file import as_form, contact_file, reading_options
-from host_litestar.cli.output import json_option, print_json, print_table
+from host_litestar.cli.output import file_format, json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from wabroadcast_core.models.contact import ImportReport
 
 POLL_SECONDS = 1.0
-FORMATS = {".csv": "csv", ".xlsx": "xlsx"}
 
 number_argument = click.argument("number")
 tag_option = click.option("--tag", help="Only contacts with this tag.")
@@ -189,9 +188,7 @@ def tag(
 @search_option
 def export(file: Path, **filters: str | None) -> None:
     """Export contacts to FILE, whose name ends in .csv or .xlsx. `import` can read the file again."""
-    kind = FORMATS.get(file.suffix.lower())
-    if kind is None:
-        raise click.UsageError(f"{file.name} has an unknown file type: choose a name that ends in .csv or .xlsx")
+    kind = file_format(file)
     with Client() as client:
         client.download("/contacts/export", file, params={"format": kind, **without_none(filters)})
     click.echo(f"contacts were written to {file}")

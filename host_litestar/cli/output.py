@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -12,6 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+FORMATS = ("csv", "xlsx")
 _WIDEST = 10_000  # columns: a table is measured as if the terminal were that wide
 _PADDED = 30  # cells up to this width are aligned where rows are stacked
 
@@ -62,3 +64,14 @@ def describe_time(moment: datetime) -> str:
     """Return a time for people: in the time zone of this machine, with its offset, as ``2026-12-01 08:00 +07:00``."""
     local = moment.astimezone()
     return f"{local:%Y-%m-%d %H:%M} {local.isoformat()[-6:]}"
+
+
+def file_format(file: Path) -> str:
+    """Return the format of a file to be written, by the end of its name.
+
+    :raises click.UsageError: it is none of ours.
+    """
+    kind = file.suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise click.UsageError(f"{file.name} has an unknown file type: choose a name that ends in .csv or .xlsx")
+    return kind

@@ -10,6 +10,7 @@ from host_litestar.routes.health import HealthController
 from host_litestar.routes.message_search import MessageSearchController
 from host_litestar.routes.messages import MessageController
 from host_litestar.routes.reasons import ReasonController
+from host_litestar.routes.reports import ReportController
 from host_litestar.routes.tags import TagController
 from host_litestar.routes.uploads import UploadController
 
@@ -18,6 +19,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     MessageController,
     MessageSearchController,
     ReasonController,
+    ReportController,
     ContactController,
     TagController,
     BlacklistController,

@@ -145,3 +145,29 @@ def _closed_window() -> str:
     """Return a send window that is closed now and for the next hours, in the time zone of UTC."""
     opens = datetime.now(UTC) + timedelta(hours=6)
     return f"{opens:%H:%M}-{opens + timedelta(minutes=1):%H:%M}@UTC"
+
+
+def test_a_report_is_written_with_a_bar_on_a_terminal_only(
+    in_process: Command, server: Any, three: Path, tmp_path: Path
+) -> None:
+    job = send(in_process, three, "--column", "Nama=name")
+    wait_for(lambda: "completed" in in_process("status", job).stdout)
+    file, book = tmp_path / "out.csv", tmp_path / "out.xlsx"
+
+    plain = in_process("report", job[:-1], "-o", str(file), "--status", "sent", "--delimiter", ";")
+    code, shown = run_in_terminal(server, "report", job, "-o", str(book))
+    refused = [
+        in_process("report", job, "-o", str(tmp_path / "out.pdf")),
+        in_process("report", job, "-o", str(tmp_path / "gone" / "out.csv")),
+    ]
+
+    assert (plain.returncode, plain.stdout, plain.stderr) == (0, f"the report was written to {file}\n", "")
+    lines = file.read_text(encoding="utf-8-sig").splitlines()
+    assert [line.split(";")[1:4] for line in lines[1:]] == [
+        ["+62 8123 4561 001", "Budi", "sent"],
+        ["+62 8123 4561 002", "Siti", "sent"],
+        ["+62 8123 4561 003", "Agus", "sent"],
+    ]
+    assert (code, book.read_bytes()[:2]) == (0, b"PK")
+    assert "MB" in shown
+    assert [(done.returncode, done.stderr.count("\n")) for done in refused] == [(2, 1)] * 2

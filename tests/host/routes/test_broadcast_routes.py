@@ -242,3 +242,26 @@ def test_two_ways_of_paging_at_once_are_refused(idle_api: Any, query: str) -> No
     job_id = idle_api.post("/broadcast", json=body()).json()["jobId"]
 
     assert idle_api.get(f"/broadcast/{job_id}/messages?{query}").status_code == 400
+
+
+# --- reports ---------------------------------------------------------------------------------------------------
+
+
+def test_the_messages_of_a_broadcast_are_reported_as_csv_and_as_a_workbook(idle_api: Any) -> None:
+    body = {"name": "A", "message": {"type": "text", "text": "Halo"}, "recipients": [{"number": "0812-0000-1001"}]}
+    job = idle_api.post("/broadcast", json={**body, "scheduledAt": "2099-01-01T00:00:00Z"}).json()["jobId"]
+
+    text = idle_api.get(f"/broadcast/{job}/report", params={"delimiter": ";", "status": "failed", "batch": 0, "q": "x"})
+    book = idle_api.get(f"/broadcast/{job}/report", params={"format": "xlsx", "reason": "x"})
+    faulty = [
+        idle_api.get(f"/broadcast/{job}/report", params=params).status_code
+        for params in ({"format": "pdf"}, {"status": "gone"}, {"delimiter": "x"}, {"format": "xlsx", "delimiter": ";"})
+    ]
+
+    assert text.headers["content-type"] == "text/csv; charset=utf-8"
+    assert text.headers["content-disposition"] == f'attachment; filename="broadcast-{job}.csv"'
+    assert text.content.decode("utf-8-sig").startswith("messageId;number;name;status;")
+    assert book.headers["content-disposition"] == f'attachment; filename="broadcast-{job}.xlsx"'
+    assert book.content.startswith(b"PK")
+    assert faulty == [400] * 4
+    assert idle_api.get("/broadcast/gone/report").status_code == 404

@@ -1,0 +1,51 @@
+"""The report of a broadcast: its messages as a file."""
+
+from typing import Annotated
+
+from litestar import get
+from litestar.params import FromQuery, QueryParameter
+from litestar.response import Stream
+
+from host_litestar.openapi import FILE_TYPES, ExportOperation
+from host_litestar.problems import problems
+from host_litestar.routes.controller import ApiController
+from host_litestar.routes.parameters import Batch, BroadcasterDep, JobId, SearchText
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.services.reports import Delimiter, FileFormat
+
+
+class ReportController(ApiController):
+    """Routes under ``/broadcast/{jobId}`` for reports."""
+
+    path = "/broadcast/{jobId:str}"
+    tags = ("Messages",)
+
+    @get(
+        "/report",
+        operation_id="ReportBroadcast",
+        operation_class=ExportOperation,
+        sync_to_thread=True,
+        responses=problems(404),
+    )
+    def report(
+        self,
+        job_id: JobId,
+        broadcaster: BroadcasterDep,
+        search: SearchText = None,
+        status: FromQuery[MessageStatus | None] = None,
+        reason: FromQuery[str | None] = None,
+        batch: Batch = None,
+        format: FromQuery[FileFormat] = "csv",  # noqa: A002 - the parameter's name
+        delimiter: Annotated[
+            Delimiter | None, QueryParameter(description="Between the cells of a CSV file; by default a comma.")
+        ] = None,
+    ) -> Stream:
+        """Report the messages of a broadcast, or some of them, as CSV or as an Excel workbook (`format=xlsx`).
+
+        The file is streamed while it is made. While the broadcast runs, each message has the state of that moment.
+        """
+        pieces = broadcaster.report(
+            job_id, format, status=status, reason=reason, query=search, batch=batch, delimiter=delimiter
+        )
+        headers = {"Content-Disposition": f'attachment; filename="broadcast-{job_id}.{format}"'}
+        return Stream(pieces, media_type=FILE_TYPES[format], headers=headers)
