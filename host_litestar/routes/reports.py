@@ -1,5 +1,6 @@
-"""The report of a broadcast: its messages as a file."""
+"""The report of a broadcast, which is its messages as a file, and its counts by minute."""
 
+from datetime import datetime
 from typing import Annotated
 
 from litestar import get
@@ -10,12 +11,13 @@ from host_litestar.openapi import FILE_TYPES, ExportOperation
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Batch, BroadcasterDep, JobId, SearchText
+from wabroadcast_core.models.rates import PeriodSeconds, Rates
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.services.reports import Delimiter, FileFormat
 
 
 class ReportController(ApiController):
-    """Routes under ``/broadcast/{jobId}`` for reports."""
+    """Routes under ``/broadcast/{jobId}`` for reports and rates."""
 
     path = "/broadcast/{jobId:str}"
     tags = ("Messages",)
@@ -49,3 +51,21 @@ class ReportController(ApiController):
         )
         headers = {"Content-Disposition": f'attachment; filename="broadcast-{job_id}.{format}"'}
         return Stream(pieces, media_type=FILE_TYPES[format], headers=headers)
+
+    @get("/rates", operation_id="GetBroadcastRates", sync_to_thread=True, responses=problems(404))
+    def rates(
+        self,
+        job_id: JobId,
+        broadcaster: BroadcasterDep,
+        since: FromQuery[datetime | None] = None,
+        until: FromQuery[datetime | None] = None,
+        per_seconds: Annotated[
+            PeriodSeconds | None,
+            QueryParameter(name="perSeconds", description="By default the shortest with at most 1,440 periods."),
+        ] = None,
+    ) -> Rates:
+        """Return how many messages were sent, failed, delivered and read, by minute and connection.
+
+        Minutes are kept for 30 days, then hours. Periods in which nothing happened are left out.
+        """
+        return broadcaster.rates(job_id, since=since, until=until, per_seconds=per_seconds)

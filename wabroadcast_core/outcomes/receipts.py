@@ -24,6 +24,7 @@ from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store.attempts import NewAttempt
 from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.store.messages import broadcast_of, message_key, read_position
+from wabroadcast_core.store.minute_counts import FACTS, minute_of
 from wabroadcast_core.store.receipts import StoredReceipt
 from wabroadcast_core.store.sql import clean_text
 
@@ -59,6 +60,7 @@ def apply_receipts(unit: UnitOfWork, connection_id: int, receipts: Sequence[Rece
             values = receipt_store.apply_receipt(row, _stored(receipt), changes=unit.changes)
             changed[row["id"]] |= values
             events |= _event_of(row, _stored(receipt), values)
+            _count_minutes(unit, row, values, connection_id=connection_id, at=receipt.at)
             is_new = "status" in values  # a failure has its consequences once, not with each copy of the receipt
         else:
             is_new = row is not None
@@ -91,10 +93,25 @@ def apply_parked(unit: UnitOfWork, stored: Mapping[int, str | None], *, connecti
         values = receipt_store.apply_receipt(facts[key], _from_parked(parked), changes=unit.changes)
         changed[key] |= values
         events |= _event_of(facts[key], _from_parked(parked), values)
+        _count_minutes(unit, facts[key], values, connection_id=parked["connection_id"], at=parked["at"])
         if parked["opt_out"] and number is not None:
             opt_out(unit, number, reason=parked["reason"])
     receipt_store.store_changed(unit.conn, changed)
     attempt_store.add_attempts(unit.conn, list(events.values()))
+
+
+def _count_minutes(
+    unit: UnitOfWork, row: receipt_store.Facts, values: Mapping[str, Any], *, connection_id: int, at: float
+) -> None:
+    """Count what a receipt changed in the minute in which it happened: not before the send, and not in the future.
+
+    :param row: the facts of the message, with the changes.
+    :param values: the changed columns.
+    """
+    minute = minute_of(min(max(at, row["sent_at"] or at), unit.now))
+    for fact in FACTS:
+        if f"{fact}_at" in values or (fact == "failed" and values.get("status") == MessageStatus.FAILED):
+            unit.minutes[broadcast_of(row["id"]), connection_id, minute, fact] += 1
 
 
 def apply_overtaken(unit: UnitOfWork) -> None:

@@ -16,6 +16,7 @@ from wabroadcast_core.models.status import SENT, AttemptOutcome, MessageStatus
 from wabroadcast_core.outcomes.classify import given_back
 from wabroadcast_core.outcomes.receipts import apply_parked
 from wabroadcast_core.store import attempts as attempt_store
+from wabroadcast_core.store import minute_counts as minute_store
 from wabroadcast_core.store import outcomes as outcome_store
 from wabroadcast_core.store import reason_counts
 from wabroadcast_core.store import receipts as receipt_store
@@ -24,6 +25,7 @@ from wabroadcast_core.store import workers as worker_store
 from wabroadcast_core.store.attempts import NewAttempt
 from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
+from wabroadcast_core.store.minute_counts import Fact, MinuteCounts
 from wabroadcast_core.store.outcomes import NotHeldError, Outcome, Sent
 from wabroadcast_core.store.starts import StartCounts
 
@@ -41,6 +43,8 @@ _ATTEMPT_OUTCOMES = {
     MessageStatus.RETRY: AttemptOutcome.RETRY,
     MessageStatus.UNKNOWN: AttemptOutcome.UNKNOWN,
 }
+
+_COUNTED: dict[MessageStatus, Fact] = {MessageStatus.SENT: "sent", MessageStatus.FAILED: "failed"}
 
 
 @dataclass(slots=True)
@@ -188,6 +192,7 @@ class _Share:
     others: Sequence[Result]
     sent: Sent
     starts: StartCounts  # of the plain ones
+    minutes: MinuteCounts  # of the plain ones
 
     @classmethod
     def of(cls, results: Sequence[Result], worker_id: int, *, packed: bool) -> "_Share":
@@ -198,7 +203,8 @@ class _Share:
             if len(plain) == len(results)
             else [result for result in results if not (packed and result.outcome.is_plainly_sent)]
         )
-        return cls(worker_id, plain, others, Sent.of([result.outcome for result in plain]), _starts_of(plain))
+        sent = Sent.of([result.outcome for result in plain])
+        return cls(worker_id, plain, others, sent, _starts_of(plain), _minutes_of(plain, "sent", now=0.0))
 
 
 def _shares_of(batch: Sequence[Result], *, packed: bool) -> list[_Share]:
@@ -218,6 +224,24 @@ def _starts_of(results: Sequence[Result]) -> StartCounts:
     )
 
 
+def _minutes_of(results: Sequence[Result], fact: Fact, *, now: float) -> MinuteCounts:
+    """Count results by the minute in which their message was sent, or else in which the attempt began.
+
+    :param now: the time of those without either.
+    """
+    return minute_store.count_by_minute(
+        fact,
+        [
+            (
+                result.claimed.broadcast_id,
+                result.claimed.connection_id,
+                result.outcome.sent_at or result.started_at or now,
+            )
+            for result in results
+        ],
+    )
+
+
 def _record(shares: Sequence[_Share], intents: int, unit: UnitOfWork) -> None:
     """Store outcomes, and what is kept beside them: starts, failed attempts, reasons of skips, early receipts.
 
@@ -234,6 +258,12 @@ def _record(shares: Sequence[_Share], intents: int, unit: UnitOfWork) -> None:
             keys = outcome_store.record_outcomes(unit.conn, outcomes, worker_id=share.worker_id, changes=unit.changes)
             stored += [result for result in share.others if result.outcome.key in keys]
     start_store.add_starts(unit.conn, sum((share.starts for share in shares), _starts_of(stored)))
+    for share in shares:
+        unit.minutes.update(share.minutes)
+    for status, fact in _COUNTED.items():
+        unit.minutes.update(
+            _minutes_of([result for result in stored if result.outcome.status is status], fact, now=unit.now)
+        )
     _record_unsent(unit, [result for result in stored if result.outcome.status is not SENT])
     if receipt_store.has_parked(unit.conn):
         _apply_parked(unit, [*stored, *chain.from_iterable(share.plain for share in shares)])

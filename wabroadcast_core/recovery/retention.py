@@ -1,15 +1,17 @@
-"""Deletes what was handed in when it is no longer needed, in small pieces, about once an hour."""
+"""Deletes what was handed in when it is no longer needed, and sums up old counts; in small pieces, once an hour."""
 
 import logging
 from functools import partial
 
 from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
+from wabroadcast_core.store.minute_counts import roll_up
 
 log = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 3_600.0
 DAY_SECONDS = 86_400.0
+KEEP_MINUTES_SECONDS = 30 * DAY_SECONDS  # after that, counts per minute become counts per hour
 UPLOADS_AT_ONCE = 100
 CHUNKS_AT_ONCE = 16  # of 1 MiB, in one transaction
 ROWS_AT_ONCE = 1_000
@@ -17,6 +19,8 @@ ROWS_AT_ONCE = 1_000
 
 class Retention:
     """Deletes uploads that no broadcast and no import needs any more, and the cells of rejected rows.
+
+    It also sums up counts per minute that are older than 30 days.
 
     :param days: how long they are kept after their last use.
     """
@@ -35,6 +39,9 @@ class Retention:
         deleted = await self._delete_uploads(before)
         forget = partial(_forget_rows, before=before)
         while await self._group_commit.run(forget):
+            pass
+        sum_up = partial(_sum_up_minutes, before=now - KEEP_MINUTES_SECONDS)
+        while await self._group_commit.run(sum_up):
             pass
         if deleted:
             log.info("%d uploads were deleted: nothing has needed them for the time that they are kept", deleted)
@@ -66,3 +73,7 @@ def _old_uploads(unit: UnitOfWork, *, before: float, after: str) -> list[str]:
 
 def _forget_rows(unit: UnitOfWork, *, before: float) -> int:
     return retention_store.forget_rejections(unit.conn, ended_before=before, limit=ROWS_AT_ONCE)
+
+
+def _sum_up_minutes(unit: UnitOfWork, *, before: float) -> int:
+    return roll_up(unit.conn, before=before, limit=ROWS_AT_ONCE)

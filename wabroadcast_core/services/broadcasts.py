@@ -29,7 +29,7 @@ from wabroadcast_core.services.broadcast_work import queue_preparation, queue_tu
 from wabroadcast_core.services.lookups import broadcast_row, message_key
 from wabroadcast_core.services.message_lookups import MessageLookups
 from wabroadcast_core.services.message_views import message_views, with_file_rows
-from wabroadcast_core.services.reports import Reports
+from wabroadcast_core.services.rates import RatedBroadcasts
 from wabroadcast_core.services.views import detail_of, listed_of, progress_of, summary_of
 from wabroadcast_core.store import audit_log, reason_counts
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -41,7 +41,7 @@ from wabroadcast_core.waiting.outlook import outlook_of
 Transition: TypeAlias = Literal["pause", "resume", "cancel"]
 
 
-class Broadcasts(MessageLookups, Reports):
+class Broadcasts(MessageLookups, RatedBroadcasts):
     """The methods of :class:`Broadcaster` for broadcasts and their messages. The broadcaster inherits them."""
 
     # --- submit ------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.store.broadcasts import apply_changes
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.messages import Changes
+from wabroadcast_core.store.minute_counts import MinuteCounts, add_minutes
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class UnitOfWork:
     conn: Connection
     now: float
     changes: Changes = field(default_factory=Counter)
+    minutes: MinuteCounts = field(default_factory=Counter)
     opted_out: list[str] = field(default_factory=list)
     """Numbers that must not be messaged any more: turns that run are told after the commit."""
 
@@ -143,7 +145,9 @@ class GroupCommit:
             unit = UnitOfWork(conn, now=self._clock.now())
             for piece in pieces:
                 piece.result = piece.work(unit)
-            return apply_changes(conn, unit.changes, now=unit.now), unit.opted_out
+            completed = apply_changes(conn, unit.changes, now=unit.now)
+            add_minutes(conn, unit.minutes)
+            return completed, unit.opted_out
 
         began = time.monotonic()
         completed, opted_out = self._database.transact(transaction)

@@ -115,7 +115,8 @@ def _progress(row: Facts, receipt: StoredReceipt) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if row["status"] in _UNDONE and not (receipt.kind == "sent" and row["status"] == MessageStatus.FAILED):
         values = {"status": MessageStatus.SENT, "reason": None, "detail": None}
-        values["sent_at"] = receipt.at if row["sent_at"] is None else row["sent_at"]
+        if row["sent_at"] is None:
+            values["sent_at"] = receipt.at
     if receipt.kind in {"delivered", "read"} and row["delivered_at"] is None:
         values["delivered_at"] = receipt.at
     if receipt.kind == "read" and row["read_at"] is None:

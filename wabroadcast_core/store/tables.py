@@ -187,6 +187,21 @@ connection_starts = Table(
     _count("messages"),
 )
 
+minute_counts = Table(
+    "minute_counts",
+    metadata,
+    Column("broadcast_id", ForeignKey("broadcasts.id", ondelete="CASCADE"), primary_key=True),
+    Column("connection_id", Integer, primary_key=True),
+    Column("seconds", Integer, primary_key=True),  # the length of the period: 60, or 3,600 after some weeks
+    Column("began_at", BigInteger, primary_key=True),
+    _count("sent"),
+    _count("failed"),
+    _count("delivered"),
+    _count("read"),
+    sqlite_with_rowid=False,  # one tree, because each record of outcomes writes to it
+)
+_partial_index("ix_minute_counts_began_at", minute_counts.c.began_at, where="seconds = 60")
+
 acts = Table(
     "acts",
     metadata,

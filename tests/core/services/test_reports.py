@@ -164,7 +164,7 @@ def test_a_reader_that_leaves_ends_the_work(
 
     with held_connections(store.database.db_engine) as held:
         for file_format in ("csv", "xlsx"):
-            pieces: Any = broadcaster.report(JOB, file_format)  # type: ignore[arg-type]
+            pieces: Any = broadcaster.report(JOB, file_format)
             next(pieces)
             assert held == Counter({"taken": held["returned"], "returned": held["returned"]})  # no read stays open
             pieces.close()

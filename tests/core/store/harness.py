@@ -20,6 +20,7 @@ from wabroadcast_core.store.claims import ANY_ROUTE, Claimed
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.store.messages import NewMessage, message_key
+from wabroadcast_core.store.minute_counts import add_minutes
 from wabroadcast_core.store.outcomes import NotHeldError, Outcome, Sent
 from wabroadcast_core.store.tables import metadata
 
@@ -55,6 +56,7 @@ class StoreHarness:
             unit = UnitOfWork(conn, self.now)
             yield unit
             broadcast_store.apply_changes(conn, unit.changes, now=self.now)
+            add_minutes(conn, unit.minutes)
 
     def add_broadcast(self, *, on_unknown: str = "hold", job_id: str = "") -> int:
         """Add a broadcast that is being prepared."""

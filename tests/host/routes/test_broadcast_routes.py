@@ -265,3 +265,18 @@ def test_the_messages_of_a_broadcast_are_reported_as_csv_and_as_a_workbook(idle_
     assert book.content.startswith(b"PK")
     assert faulty == [400] * 4
     assert idle_api.get("/broadcast/gone/report").status_code == 404
+
+
+def test_the_rates_of_a_broadcast_are_listed(idle_api: Any) -> None:
+    body = {"name": "A", "message": {"type": "text", "text": "Halo"}, "recipients": [{"number": "0812-0000-1001"}]}
+    job = idle_api.post("/broadcast", json={**body, "scheduledAt": "2099-01-01T00:00:00Z"}).json()["jobId"]
+
+    rates = idle_api.get(f"/broadcast/{job}/rates", params={"since": "2026-01-01T00:00:00Z", "perSeconds": 3600})
+    faulty = [
+        idle_api.get(f"/broadcast/{job}/rates", params=params).status_code
+        for params in ({"perSeconds": 61}, {"since": "yesterday"}, {"until": "2026-01-01T00:00:00"})
+    ]
+
+    assert rates.json() == {"jobId": job, "perSeconds": 3600, "items": []}
+    assert faulty == [400] * 3
+    assert idle_api.get("/broadcast/gone/rates").status_code == 404

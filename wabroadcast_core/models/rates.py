@@ -1,0 +1,30 @@
+"""How many messages of a broadcast were sent, failed, delivered and read in each period."""
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from pydantic import Field
+
+from wabroadcast_core.models.base import Model
+
+PeriodSeconds: TypeAlias = Literal[60, 300, 900, 3_600, 14_400, 86_400]
+
+
+class PeriodCounts(Model):
+    """What happened in a period on one connection. A message that fails after it was sent is counted in both."""
+
+    at: datetime = Field(description="The beginning of the period.")
+    seconds: int = Field(description="Its length; at least an hour where the time is more than 30 days ago.")
+    connection: str | None
+    sent: int
+    failed: int
+    delivered: int
+    read: int
+
+
+class Rates(Model):
+    """The counts of a broadcast by period and connection, in the order of time. Empty periods are left out."""
+
+    job_id: str
+    per_seconds: int = Field(description="The length of the periods.")
+    items: list[PeriodCounts]
