@@ -62,9 +62,9 @@ def add_minutes(conn: Connection, counts: MinuteCounts) -> None:
 def _add(conn: Connection, counts: MinuteCounts, *, seconds: int) -> None:
     """Add numbers to those of their periods, always in one order, so that no two transactions deadlock."""
     for broadcast_id, connection_id, began_at in sorted({key[:3] for key in counts}):
-        numbers = {fact: counts[broadcast_id, connection_id, began_at, fact] for fact in FACTS}
-        key = {"broadcast_id": broadcast_id, "connection_id": connection_id, "began_at": began_at}
-        conn.execute(_ADD, {**key, "seconds": seconds, **numbers})
+        values: dict[str, Any] = {fact: counts[broadcast_id, connection_id, began_at, fact] for fact in FACTS}
+        values |= {"broadcast_id": broadcast_id, "connection_id": connection_id, "began_at": began_at}
+        conn.execute(_ADD, {**values, "seconds": seconds})
 
 
 def roll_up(conn: Connection, *, before: float, limit: int) -> int:
