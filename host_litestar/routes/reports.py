@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from litestar import get
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from host_litestar.openapi import FILE_TYPES, ExportOperation
@@ -34,10 +34,10 @@ class ReportController(ApiController):
         job_id: JobId,
         broadcaster: BroadcasterDep,
         search: SearchText = None,
-        status: FromQuery[MessageStatus | None] = None,
-        reason: FromQuery[str | None] = None,
+        status: Annotated[MessageStatus | None, QueryParameter(description="Only messages with this status.")] = None,
+        reason: Annotated[str | None, QueryParameter(description="Only messages with this reason.")] = None,
         batch: Batch = None,
-        format: FromQuery[FileFormat] = "csv",  # noqa: A002 - the parameter's name
+        format: Annotated[FileFormat, QueryParameter(description="The kind of file.")] = "csv",  # noqa: A002 - the parameter's name
         delimiter: Annotated[
             Delimiter | None, QueryParameter(description="Between the cells of a CSV file; by default a comma.")
         ] = None,
@@ -57,8 +57,12 @@ class ReportController(ApiController):
         self,
         job_id: JobId,
         broadcaster: BroadcasterDep,
-        since: FromQuery[datetime | None] = None,
-        until: FromQuery[datetime | None] = None,
+        since: Annotated[
+            datetime | None, QueryParameter(description="Only periods that begin at or after this time.")
+        ] = None,
+        until: Annotated[
+            datetime | None, QueryParameter(description="Only periods that begin before this time.")
+        ] = None,
         per_seconds: Annotated[
             PeriodSeconds | None,
             QueryParameter(name="perSeconds", description="By default the shortest with at most 1,440 periods."),
