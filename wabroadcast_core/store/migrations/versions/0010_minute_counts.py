@@ -13,7 +13,7 @@ def upgrade() -> None:
     broadcast = sa.ForeignKey("broadcasts.id", ondelete="CASCADE", name="fk_minute_counts_broadcast_id")
     op.create_table(
         "minute_counts",
-        sa.Column("broadcast_id", sa.BigInteger(), broadcast, primary_key=True),
+        sa.Column("broadcast_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), broadcast, primary_key=True),
         sa.Column("connection_id", sa.Integer(), primary_key=True),
         sa.Column("seconds", sa.Integer(), primary_key=True),
         sa.Column("began_at", sa.BigInteger(), primary_key=True),
