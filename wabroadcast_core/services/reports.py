@@ -15,7 +15,8 @@ from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.services.batches import Batches
 from wabroadcast_core.services.lookups import broadcast_row
 from wabroadcast_core.store.connections import connection_names
-from wabroadcast_core.store.messages import MessageFilter, message_pages, position_of
+from wabroadcast_core.store.message_pages import message_pages
+from wabroadcast_core.store.messages import MessageFilter, position_of
 from wabroadcast_core.store.tables import messages
 
 FileFormat: TypeAlias = Literal["csv", "xlsx"]

@@ -5,19 +5,17 @@ another status adds this to ``changes``.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
 
 from wabroadcast_core.models.status import LONGEST_REASON, MessageStatus
-from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.search import Folded, matches
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import messages
 
-PAGE = 5_000  # positions that one read of a stream covers
 POSITION_BITS = 32
 MOST_DIGITS = 10  # of a position in decimal
 ANY_ROUTE = 0
@@ -396,18 +394,3 @@ def list_messages(
 def count_messages(conn: Connection, chosen: MessageFilter) -> int:
     """Return the number of these messages."""
     return int(conn.execute(chosen.select(func.count())).scalar_one())
-
-
-def message_pages(database: Database, chosen: MessageFilter, *columns: Any) -> Iterator[Sequence[Row[Any]]]:
-    """Yield ``columns`` of these messages in the order of the audience, each once, page by page.
-
-    Each page is a short read of its own, also where the filter picks few messages, because a page is a range of
-    positions. Messages that are stored after the first read are left out.
-    """
-    with database.read() as conn:
-        last = conn.execute(MessageFilter(chosen.broadcast_id).select(func.max(messages.c.id))).scalar()
-    for start in range(chosen.keys.start, (last or 0) + 1, PAGE):
-        within = range(start, min(start + PAGE, chosen.keys.stop))
-        with database.read() as conn:
-            page = conn.execute(chosen.select(*columns, within=within).order_by(messages.c.id)).all()
-        yield page

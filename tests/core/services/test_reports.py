@@ -19,7 +19,7 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import InvalidInputError, NotFoundError
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.services.reports import HEADER
-from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store import message_pages
 from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.store.outcomes import Outcome
 
@@ -130,7 +130,7 @@ def test_a_row_has_all_facts_of_its_message_in_either_format(broadcaster: Broadc
 def test_a_report_has_the_messages_that_the_filter_picks_over_all_pages(
     broadcaster: Broadcaster, store: StoreHarness, monkeypatch: pytest.MonkeyPatch, options: Any, found: list[int]
 ) -> None:
-    monkeypatch.setattr(message_store, "PAGE", 3)
+    monkeypatch.setattr(message_pages, "PAGE", 3)
     key = fill(store, 7)
     for position, reason in ((1, "a"), (5, "b")):
         change(store, message_key(key, position), status="failed", reason=reason)
@@ -142,7 +142,7 @@ def test_a_report_has_the_messages_that_the_filter_picks_over_all_pages(
 def test_a_report_of_a_running_broadcast_has_each_message_once(
     broadcaster: Broadcaster, store: StoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(message_store, "PAGE", 2)
+    monkeypatch.setattr(message_pages, "PAGE", 2)
     key = fill(store, 6)
     pieces = broadcaster.report(JOB)
     begun = next(pieces) + next(pieces)
@@ -159,7 +159,7 @@ def test_a_report_of_a_running_broadcast_has_each_message_once(
 def test_a_reader_that_leaves_ends_the_work(
     broadcaster: Broadcaster, store: StoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(message_store, "PAGE", 2)
+    monkeypatch.setattr(message_pages, "PAGE", 2)
     fill(store, 6)
 
     with held_connections(store.database.db_engine) as held:
@@ -219,7 +219,7 @@ def test_a_broadcast_without_messages_has_a_report_with_a_header(broadcaster: Br
 def test_the_memory_for_a_report_does_not_grow_with_its_length(
     broadcaster: Broadcaster, store: StoreHarness, monkeypatch: pytest.MonkeyPatch, file_format: Any
 ) -> None:
-    monkeypatch.setattr(message_store, "PAGE", 500)
+    monkeypatch.setattr(message_pages, "PAGE", 500)
     key = fill(store, 2_000)
 
     def peak() -> int:
