@@ -28,10 +28,13 @@ from wabroadcast_core.queries import load_queries
 from wabroadcast_core.queue.tasks import TaskQueue, create_huey
 from wabroadcast_core.reasons.catalogue import Catalogue
 from wabroadcast_core.redis_access.probe import RedisProbe, describe_failure
+from wabroadcast_core.services.activity import ActivityLog
+from wabroadcast_core.services.api_keys import ApiKeys
 from wabroadcast_core.services.blacklist import Blacklist
 from wabroadcast_core.services.broadcasts import Broadcasts
 from wabroadcast_core.services.connections import Connections
 from wabroadcast_core.services.contacts import Contacts
+from wabroadcast_core.services.known_keys import KnownKeys
 from wabroadcast_core.services.metrics import Metrics
 from wabroadcast_core.services.queries import Queries
 from wabroadcast_core.services.tags import Tags
@@ -50,7 +53,8 @@ class Broadcaster(Broadcasts):
 
     Its own methods are about broadcasts and their messages. Everything else has a namespace, which exists once the
     broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``queries``,
-    ``webhooks``, ``metrics``. ``reasons``, which exists at once, says what the codes of failures mean.
+    ``webhooks``, ``metrics``, ``api_keys``, ``activity``; and ``known_keys``, with which a host checks the keys of its
+    callers. ``reasons``, which exists at once, says what the codes of failures mean.
 
     Nothing is opened before :meth:`start`.
 
@@ -70,6 +74,9 @@ class Broadcaster(Broadcasts):
     queries: Queries
     webhooks: WebhookIntake
     metrics: Metrics
+    api_keys: ApiKeys
+    activity: ActivityLog
+    known_keys: KnownKeys
 
     def __init__(
         self,
@@ -114,6 +121,10 @@ class Broadcaster(Broadcasts):
         self.queries = Queries(self._context)
         self.webhooks = WebhookIntake(self._context)
         self._start_metrics(self._context)
+        self.activity = ActivityLog(self._context)
+        database, clock = self._context.database, self._context.clock
+        self.known_keys = KnownKeys(database, clock)
+        self.api_keys = ApiKeys(database, clock, changed=self.known_keys.forget)
         return self
 
     def close(self) -> None:

@@ -90,7 +90,9 @@ class Connections:
             for kind, sender in sorted(self._context.plugins.senders.items())
         ]
 
-    def save(self, name: str, draft: ConnectionDraft | Mapping[str, Any]) -> ConnectionView:
+    def save(
+        self, name: str, draft: ConnectionDraft | Mapping[str, Any], *, actor: str = DEFAULT_ACTOR
+    ) -> ConnectionView:
         """Create or change a connection. A change takes effect at the next claim.
 
         A secret that is left out keeps its value.
@@ -112,12 +114,13 @@ class Connections:
         def transaction(conn: Connection) -> None:
             self._check_account(conn, name, draft.sender, settings)
             self._save(conn, name, draft, settings)
+            self._record(conn, "save", _find(conn, name), actor=actor)
 
         self._context.database.transact(transaction)
         self._wake()
         return self.get(name)
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, actor: str = DEFAULT_ACTOR) -> None:
         """Delete a connection, with its settings. What ended broadcasts sent through it stays in their history.
 
         :raises NotFoundError: no connection has this name.
@@ -131,6 +134,8 @@ class Connections:
                     "wait for their end, or cancel them",
                     status=row["state"],
                 )
+            self._record(conn, "delete", row, actor=actor)
+            audit_log.keep_name(conn, row["id"], name)
             if connection_store.is_used(conn, row["id"]):
                 now = self._context.clock.now()
                 connection_store.hide_connection(conn, row["id"], settings=self._context.vault.seal({}), now=now)
@@ -143,8 +148,7 @@ class Connections:
         :raises NotFoundError: no connection has this name.
         """
         with self._context.database.write() as conn:
-            key, now = _find(conn, name)["id"], self._context.clock.now()
-            audit_log.record_action(conn, action=connection_store.DEFAULT_ACT, actor=actor, now=now, connection_id=key)
+            self._record(conn, connection_store.DEFAULT_ACT, _find(conn, name), actor=actor)
         return self.get(name)
 
     def pause(self, name: str, *, actor: str = DEFAULT_ACTOR) -> ConnectionView:
@@ -173,7 +177,7 @@ class Connections:
                 changed = connection_store.take_over_pause(conn, row["id"])
             if not changed:
                 raise ConflictError(f"connection {name!r} is {state} already", status=state)
-            audit_log.record_action(conn, action=act, actor=actor, now=now, connection_id=row["id"])
+            self._record(conn, act, row, actor=actor)
         if state is ConnectionState.PAUSED:
             announce(self._context.redis, self._context.keys, Announcement(connection=row["id"]))
         else:
@@ -232,6 +236,10 @@ class Connections:
             limits=self._limits(draft),
             now=self._context.clock.now(),
         )
+
+    def _record(self, conn: Connection, action: str, row: RowMapping, *, actor: str) -> None:
+        now = self._context.clock.now()
+        audit_log.record_action(conn, action=action, actor=actor, now=now, connection_id=row["id"])
 
     def _check_account(self, conn: Connection, name: str, kind: str, settings: Mapping[str, Any]) -> None:
         """Check that no other connection has the account. Those that had it already may be changed.

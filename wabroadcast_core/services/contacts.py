@@ -22,6 +22,7 @@ from wabroadcast_core.audience.numbers import mask_number, parse_number
 from wabroadcast_core.audience.rejected import write_rejected
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import FileError, NotFoundError, NumberError
+from wabroadcast_core.models.activity import ActObject
 from wabroadcast_core.models.base import DEFAULT_ACTOR, as_utc, parse_model
 from wabroadcast_core.models.contact import (
     ContactDraft,
@@ -33,6 +34,7 @@ from wabroadcast_core.models.contact import (
 )
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.services.erasure import Erasure
+from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import imports as import_store
 from wabroadcast_core.store import tags as tag_store
@@ -63,6 +65,7 @@ class Contacts:
         tags: Iterable[str] = (),
         dry_run: bool = False,
         wait_seconds: float = 10.0,
+        actor: str = DEFAULT_ACTOR,
         **choices: Unpack[ReadingChoices],
     ) -> ImportReport:
         """Import the contacts of an uploaded CSV file or workbook.
@@ -82,7 +85,7 @@ class Contacts:
         if dry_run:
             return self._dry_run(upload_id, options, seconds=wait_seconds)
         open_import_source(self._context, upload_id, options)
-        import_id = self._store_import(upload_id, options)
+        import_id = self._store_import(upload_id, options, actor=actor)
         self._threads.start(import_id, wait_seconds=wait_seconds)
         return self.import_result(import_id)
 
@@ -144,7 +147,7 @@ class Contacts:
             yield page
             after = page[-1]["row"]
 
-    def _store_import(self, upload_id: str, options: ImportOptions) -> str:
+    def _store_import(self, upload_id: str, options: ImportOptions, *, actor: str) -> str:
         import_id = str(uuid.uuid4())
         with self._context.database.write() as conn:
             if not lock_upload(conn, upload_id):
@@ -157,6 +160,7 @@ class Contacts:
                 options=options.model_dump_json(),
                 now=self._context.clock.now(),
             )
+            self._record(conn, "import", actor=actor, detail=f"import {import_id}")
         return import_id
 
     def _dry_run(self, upload_id: str, options: ImportOptions, *, seconds: float) -> ImportReport:
@@ -241,14 +245,17 @@ class Contacts:
 
         return self._context.database.transact(transaction)
 
-    def delete(self, number: str) -> None:
+    def delete(self, number: str, *, actor: str = DEFAULT_ACTOR) -> None:
         """Delete a contact from the contact book. Messages to it are not changed: see :meth:`erase`.
+
+        That a contact was deleted is recorded, but not which one.
 
         :raises NotFoundError: no contact has this number.
         """
 
         def transaction(conn: Connection) -> None:
             contact_store.delete_contact(conn, self._find(conn, number)["number"])
+            self._record(conn, "delete", actor=actor)
 
         self._context.database.transact(transaction)
 
@@ -276,6 +283,10 @@ class Contacts:
         if file_format == "csv":
             return export_csv(self._context.database, tag=tag, query=query)
         return export_workbook(self._context.database, tag=tag, query=query)
+
+    def _record(self, conn: Connection, action: str, *, actor: str, detail: str | None = None) -> None:
+        now = self._context.clock.now()
+        audit_log.record_action(conn, action=action, actor=actor, now=now, other=ActObject.CONTACT, detail=detail)
 
     def _find(self, conn: Connection, number: str) -> RowMapping:
         """Return the row of a contact by its number, as it is stored or as a person writes it."""

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from wabroadcast_core.audience.numbers import normal_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import Announcement, announce
+from wabroadcast_core.models.activity import ActObject
 from wabroadcast_core.models.contact import ErasureReport
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -114,5 +115,6 @@ class Erasure:
                 action="erase",
                 actor=actor,
                 now=self._context.clock.now(),
+                other=ActObject.CONTACT,
                 detail=f"{self._report.messages} messages",
             )

@@ -14,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, NumberError
-from wabroadcast_core.models.base import parse_model
+from wabroadcast_core.models.activity import ActObject
+from wabroadcast_core.models.base import DEFAULT_ACTOR, parse_model
 from wabroadcast_core.models.contact import (
     ContactFilter,
     Tagging,
@@ -24,6 +25,7 @@ from wabroadcast_core.models.contact import (
     distinct_tags,
     fold_tag,
 )
+from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import tags as tag_store
 
@@ -42,7 +44,7 @@ class Tags:
         with self._context.database.read() as conn:
             return [TagView(name=name, contacts=amount) for name, amount in tag_store.list_tags(conn)]
 
-    def rename(self, name: str, *, to: str) -> TagView:
+    def rename(self, name: str, *, to: str, actor: str = DEFAULT_ACTOR) -> TagView:
         """Give a tag another name.
 
         :raises NotFoundError: no tag has this name.
@@ -54,6 +56,7 @@ class Tags:
         def transaction(conn: Connection) -> TagView:
             if not tag_store.rename_tag(conn, name, to=to):
                 raise NotFoundError("tag", name)
+            self._record(conn, "rename", name, actor=actor, detail=f"to {to}")
             return _view(conn, to)
 
         try:
@@ -61,7 +64,7 @@ class Tags:
         except IntegrityError:
             raise ConflictError(f"the tag {to!r} exists already: merge {name!r} into it instead") from None
 
-    def merge(self, into: str, sources: Sequence[str]) -> TagView:
+    def merge(self, into: str, sources: Sequence[str], *, actor: str = DEFAULT_ACTOR) -> TagView:
         """Give the tag ``into`` to all contacts of the tags ``sources``, then delete ``sources``.
 
         :returns: the tag ``into``.
@@ -73,10 +76,11 @@ class Tags:
                 _view(conn, name)
         for name in names:
             self._dissolve(name, into=into)
-        with self._context.database.read() as conn:
+        with self._context.database.write() as conn:
+            self._record(conn, "merge", into, actor=actor, detail=", ".join(names))
             return _view(conn, into)
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, actor: str = DEFAULT_ACTOR) -> None:
         """Delete a tag. Its contacts stay.
 
         :raises NotFoundError: no tag has this name.
@@ -84,6 +88,16 @@ class Tags:
         with self._context.database.read() as conn:
             _view(conn, name)
         self._dissolve(name)
+        with self._context.database.write() as conn:
+            self._record(conn, "delete", name, actor=actor)
+
+    def _record(
+        self, conn: Connection, action: str, name: str | None, *, actor: str, detail: str | None = None
+    ) -> None:
+        now = self._context.clock.now()
+        audit_log.record_action(
+            conn, action=action, actor=actor, now=now, other=ActObject.TAG, object_id=name, detail=detail
+        )
 
     def _dissolve(self, name: str, *, into: str | None = None) -> None:
         def step(conn: Connection) -> bool:
@@ -94,7 +108,7 @@ class Tags:
 
     # --- many contacts -----------------------------------------------------------------------------------------
 
-    def tag_contacts(self, tagging: Tagging | Mapping[str, Any]) -> TaggingReport:
+    def tag_contacts(self, tagging: Tagging | Mapping[str, Any], *, actor: str = DEFAULT_ACTOR) -> TaggingReport:
         """Add tags to contacts and remove others.
 
         :raises InvalidInputError: a field or some of the numbers are not valid; nothing is changed.
@@ -104,6 +118,9 @@ class Tags:
         steps = self._filtered(tagging.filter) if tagging.numbers is None else self._listed(tagging.numbers)
         for numbers in steps:
             self._tag_step(numbers, tagging, report)
+        detail = "; ".join([f"{report.contacts} contacts", *_changes(tagging)])
+        with self._context.database.write() as conn:
+            self._record(conn, "tag", None, actor=actor, detail=detail)
         return report
 
     def _tag_step(self, numbers: Sequence[str], tagging: Tagging, report: TaggingReport) -> None:
@@ -143,6 +160,11 @@ class Tags:
         if faults:
             raise InvalidInputError(faults[:MOST_FAULTS])
         return list(parsed)
+
+
+def _changes(tagging: Tagging) -> list[str]:
+    parts = {"added": tagging.add, "removed": tagging.remove}
+    return [f"{verb} {', '.join(tags)}" for verb, tags in parts.items() if tags]
 
 
 def _view(conn: Connection, name: str) -> TagView:

@@ -1,9 +1,11 @@
-"""The audit log: actions on broadcasts and connections, each with its actor and time."""
+"""The audit log: actions on broadcasts, connections and other objects, each with its actor and time."""
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, or_, select, update
 
+from wabroadcast_core.models.activity import ActObject
+from wabroadcast_core.store.blacklist import LISTING
 from wabroadcast_core.store.tables import acts
 
 MOST_ACTS = 100  # that are shown with one message
@@ -17,15 +19,26 @@ def record_action(
     now: float,
     broadcast_id: int | None = None,
     connection_id: int | None = None,
+    other: ActObject | None = None,
+    object_id: str | None = None,
     detail: str | None = None,
 ) -> None:
-    """Record an action on a broadcast or a connection.
+    """Record an action on a broadcast, a connection or another object.
 
     :param action: what was done, such as ``pause``.
     :param actor: the user or component that did it.
+    :param other: the kind of an object that is not named by one of the two ids.
+    :param object_id: the name of that object.
     """
     values = {"broadcast_id": broadcast_id, "connection_id": connection_id, "detail": detail}
+    values |= {"object": other, "object_id": object_id}
     conn.execute(insert(acts).values(act=action, actor=actor, at=now, **values))
+
+
+def keep_name(conn: Connection, connection_id: int, name: str) -> None:
+    """Write the name of a connection that is being deleted into the actions on it."""
+    statement = update(acts).where(acts.c.connection_id == connection_id, acts.c.act.not_in(LISTING))
+    conn.execute(statement.values(object=ActObject.CONNECTION, object_id=name))
 
 
 def actions_on(conn: Connection, broadcast_id: int) -> Sequence[RowMapping]:

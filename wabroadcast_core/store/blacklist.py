@@ -6,7 +6,7 @@ Each opt-out and opt-in is also a row of ``acts``. Its ``detail`` is the number,
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, RowMapping, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, select, text, update
 
 from wabroadcast_core.store.search import matches_number
 from wabroadcast_core.store.sql import Dialects, as_json, dialects
@@ -15,6 +15,7 @@ from wabroadcast_core.store.tables import acts, blacklist
 EVERY_CONNECTION = 0
 OPT_OUT = "opt_out"
 OPT_IN = "opt_in"
+LISTING = (OPT_OUT, OPT_IN)  # the acts of this module
 REMARK = ": "  # separates a number from its reason
 
 # Add numbers to the blacklist; numbers that are listed already are left unchanged.
@@ -160,6 +161,10 @@ def list_numbers(
 
 def history_of(conn: Connection, number: str) -> Sequence[RowMapping]:
     """Return the opt-outs and opt-ins of a number, oldest first. In ``detail``, a reason follows the number."""
+    return conn.execute(select(acts).where(names_number(number)).order_by(acts.c.id)).mappings().all()
+
+
+def names_number(number: str) -> ColumnElement[bool]:
+    """Return the condition for the opt-outs and opt-ins of a number."""
     of_number = (acts.c.detail == number) | acts.c.detail.startswith(number + REMARK, autoescape=True)
-    statement = select(acts).where(acts.c.act.in_([OPT_OUT, OPT_IN]), of_number).order_by(acts.c.id)
-    return conn.execute(statement).mappings().all()
+    return acts.c.act.in_(LISTING) & of_number

@@ -212,7 +212,25 @@ acts = Table(
     Column("actor", Text, nullable=False),
     Column("act", Text, nullable=False),
     Column("detail", Text),
+    Column("object", Text),  # the kind of an object that neither is a broadcast nor a connection with a row
+    Column("object_id", Text),
 )
+Index("ix_acts_at", acts.c.at, acts.c.id)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("start", Text, nullable=False),
+    Column("scopes", Text, nullable=False),  # JSON
+    Column("created_at", Double, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("last_used_at", Double),
+    Column("revoked_at", Double),
+)
+_partial_index("ix_api_keys_name", api_keys.c.name, where="revoked_at IS NULL", unique=True)
 
 parked_receipts = Table(
     "parked_receipts",

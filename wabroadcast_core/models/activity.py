@@ -1,0 +1,44 @@
+"""The activity: all acts of the audit log, whatever they concern."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from wabroadcast_core.models.base import Model, Moment
+
+
+class ActObject(StrEnum):
+    """The kinds of objects that acts concern."""
+
+    BROADCAST = "broadcast"
+    CONNECTION = "connection"
+    BLACKLIST = "blacklist"
+    CONTACT = "contact"
+    TAG = "tag"
+    KEY = "key"
+
+
+class Activity(Model):
+    """One act: who did what, to which object, and when."""
+
+    at: datetime
+    actor: str = Field(description="The name of the API key, or the component, that did it.")
+    action: str
+    object: ActObject
+    object_id: str | None = Field(
+        description="jobId of a broadcast, name of a connection, tag or key, number on the blacklist."
+    )
+    object_name: str | None = Field(description="The name of the broadcast.")
+    detail: str | None
+
+
+class ActivityFilter(Model):
+    """A selection of acts; a field that is None selects all."""
+
+    object: ActObject | None = None
+    object_id: str | None = None
+    actor: str | None = None
+    action: str | None = None
+    since: Moment | None = None  # acts at this moment included
+    until: Moment | None = None  # acts at this moment left out
