@@ -14,19 +14,17 @@ from wabroadcast_core.settings import Settings
 def create_app(broadcaster: Broadcaster | Settings | None = None, *, work: bool = False) -> Litestar:
     """Create an ASGI application that serves the whole API.
 
-    If the settings have no API keys, it serves only callers on this machine.
+    Without any API key, in the settings or in the store, it serves only callers on this machine.
 
     :param broadcaster: the broadcaster, or the settings to create one from. By default the settings come from the
         environment.
     :param work: also run a worker in this process, so that the application sends messages itself.
     """
     broadcaster = broadcaster if isinstance(broadcaster, Broadcaster) else Broadcaster(broadcaster)
-    keys = broadcaster.settings.api_keys
-    guard = KeyGuard(keys) if keys else LoopbackGuard()
     return Litestar(
         plugins=[WABroadcastPlugin(broadcaster, path="/", work=work), PydanticPlugin(prefer_alias=True)],
-        guards=[guard],
+        guards=[KeyGuard(broadcaster, without_keys=LoopbackGuard())],
         exception_handlers={Exception: handle_error},
-        openapi_config=openapi_config(has_keys=bool(keys)),
+        openapi_config=openapi_config(has_keys=bool(broadcaster.settings.api_keys)),
         logging_config=None,
     )

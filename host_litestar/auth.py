@@ -1,10 +1,8 @@
 """Access control: Bearer API keys or, if no key is set, callers on this machine only."""
 
-import hashlib
 import hmac
 import ipaddress
 import math
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +14,11 @@ from litestar.utils import ensure_async_callable
 from pydantic import SecretStr
 
 from host_litestar.key_guesses import GuessLimiter
+from host_litestar.scopes import MissingScopeError, needed_scope
+from host_litestar.stored_keys import StoredKeys
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.models.api_key import are_enough
+from wabroadcast_core.services.api_keys import digest_key
 
 KEYLESS: dict[str, Any] = {"public": True}  # the ``opt`` of a route that needs no key
 OUTSIDE = "outside_host_guards"  # set in the ``opt`` of a route that is outside the guards of the application
@@ -43,38 +46,67 @@ AnyRequest = ASGIConnection[Any, Any, Any, Any]
 
 
 class KeyGuard:
-    """Guard that requires a known API key on every route that is not public.
+    """Guard that requires an API key with the scope of the route, on every route that is not public.
 
-    The first digits of the key's digest become the actor of the request, so that the key itself is never stored.
+    The keys are those of the settings, which have all scopes, and those of the store. The name of a stored key becomes
+    the actor of the request, otherwise the first digits of the key's digest, so that a key itself is never stored.
+
+    :param without_keys: guard of the requests to a server that has no key and never had one; by default they may pass.
     """
 
-    def __init__(self, keys: Iterable[SecretStr], *, guesses: GuessLimiter | None = None) -> None:
+    def __init__(
+        self,
+        broadcaster: Broadcaster,
+        *,
+        without_keys: "LoopbackGuard | None" = None,
+        guesses: GuessLimiter | None = None,
+    ) -> None:
         self._guesses = guesses or GuessLimiter()
-        self._digests = [digest_of(key) for key in keys]
+        self._digests = [digest_of(key) for key in broadcaster.settings.api_keys]
+        self._stored = StoredKeys(broadcaster)
+        self._without_keys = without_keys
 
     async def __call__(self, request: AnyRequest, handler: BaseRouteHandler) -> None:
         """Check the key of a request.
 
-        :raises NotAuthorizedException: the key is missing or unknown.
+        :raises NotAuthorizedException: the key is missing, unknown or revoked.
         :raises TooManyRequestsException: the address has sent many wrong keys.
+        :raises MissingScopeError: the key does not have the scope of the route.
         """
         if handler.opt.get("public"):
             return
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            raise _not_authorized("the request has no API key: send the header Authorization: Bearer <key>")
+        if not (self._digests or await self._stored.has_any()):
+            if self._without_keys is not None:
+                await self._without_keys(request, handler)
+            return
+        digest = digest_key(_read_key(request))
         host = _remote_host(request)
         if host is not None and (wait := self._guesses.wait_of(host)):
             raise _too_many_keys(wait)
-        digest = _digest(key.strip())
-        # compared with every key, so that the time of the answer does not show which key matched
-        known_digests = [*self._digests, *handler.opt.get(KEYS_OF_ROUTE, ())]
-        matches = [hmac.compare_digest(digest, known) for known in known_digests]
-        if not any(matches):
+        if self._is_of_settings(digest, handler):
+            request.scope["auth"] = digest[:_ACTOR_LENGTH]
+            return
+        key = await self._stored.find(digest)
+        if key is None:
             if host is not None:
                 self._guesses.count(host)
-            raise _not_authorized("the API key is unknown: send a key of this server", ', error="invalid_token"')
-        request.scope["auth"] = digest[:_ACTOR_LENGTH]
+            raise _not_authorized(
+                "the API key is unknown or revoked: send a key of this server", ', error="invalid_token"'
+            )
+        self._stored.note_use(key)
+        if not are_enough(key.scopes, needed := needed_scope(handler)):
+            raise MissingScopeError(key.name, scope=needed)
+        request.scope["auth"] = key.name
+
+    def __deepcopy__(self, _: dict[int, Any]) -> "KeyGuard":
+        """Return the guard itself: Litestar copies guards, and a broadcaster cannot be copied."""
+        return self
+
+    def _is_of_settings(self, digest: str, handler: BaseRouteHandler) -> bool:
+        """Compare with every key, so that the time of the answer does not show which one matched."""
+        known_digests = [*self._digests, *handler.opt.get(KEYS_OF_ROUTE, ())]
+        matches = [hmac.compare_digest(digest, known) for known in known_digests]
+        return any(matches)
 
 
 class LoopbackGuard:
@@ -117,7 +149,8 @@ def _too_many_keys(wait: float) -> TooManyRequestsException:
 
 def _not_local(fact: str) -> PermissionDeniedException:
     return PermissionDeniedException(
-        f"{fact}, and without API keys the server serves only this machine: set WABROADCAST_API_KEYS to serve others"
+        f"{fact}, and without API keys the server serves only this machine: set WABROADCAST_API_KEYS, or create a key"
+        " with `wabroadcast keys create`, to serve others"
     )
 
 
@@ -154,17 +187,20 @@ def keep_outside(guard: Guard) -> Guard:
 
 
 def provide_actor(request: AnyRequest) -> str:
-    """Return the actor of a request for the audit log: the first digits of its key's digest, or ``api``."""
+    """Return the actor of a request for the audit log: the name of its key or digits of its digest, or ``api``."""
     return str(request.scope.get("auth") or ACTOR_WITHOUT_KEY)
 
 
 def digest_of(key: SecretStr) -> str:
-    """Return the digest by which a key is recognised."""
-    return _digest(key.get_secret_value())
+    """Return the digest by which a key of the settings is recognised."""
+    return digest_key(key.get_secret_value())
 
 
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
+def _read_key(request: AnyRequest) -> str:
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise _not_authorized("the request has no API key: send the header Authorization: Bearer <key>")
+    return key.strip()
 
 
 def _not_authorized(detail: str, parameters: str = "") -> NotAuthorizedException:

@@ -6,6 +6,8 @@ from copy import copy
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
+from host_litestar.scopes import READS
+
 
 def options_of(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
     """Create the handlers of OPTIONS for the paths of these handlers. Register them before the others."""
@@ -17,7 +19,9 @@ def options_of(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
 
 
 def _options_handler(path: str, allow: str) -> HTTPRouteHandler:
-    @HTTPRouteHandler(path, http_method="OPTIONS", status_code=204, include_in_schema=False, sync_to_thread=False)
+    @HTTPRouteHandler(
+        path, http_method="OPTIONS", status_code=204, include_in_schema=False, sync_to_thread=False, opt=READS
+    )
     def options() -> Response[None]:
         return Response(None, status_code=204, headers={"Allow": allow})
 

@@ -33,6 +33,7 @@ from host_litestar.methods import head_of, options_of
 from host_litestar.reference import ReferencePage
 from host_litestar.safe_headers import set_page_headers
 from host_litestar.schemas import Verbatim, schema_of
+from host_litestar.scopes import READS, scope_of
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import ConnectionDraft
@@ -40,6 +41,10 @@ from wabroadcast_core.models.contact import ContactDraft, ContactPatch, Tagging
 from wabroadcast_core.models.recipient import Recipient
 
 KEY_SCHEME = "apiKey"
+KEY_DESCRIPTION = (
+    "An API key with the scope that the call names: read, operate (includes read) or admin (includes both). "
+    "A server on loopback that never had a key needs none."
+)
 FILE_TYPES = {
     "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -228,7 +233,7 @@ def openapi_config(*, has_keys: bool) -> OpenAPIConfig:
     :param has_keys: whether every call needs an API key.
     """
     schemes: dict[str, SecurityScheme | Reference] = {
-        KEY_SCHEME: SecurityScheme(type="http", scheme="bearer", description="An API key.")
+        KEY_SCHEME: SecurityScheme(type="http", scheme="bearer", description=KEY_DESCRIPTION)
     }
     return OpenAPIConfig(
         title="wabroadcast",
@@ -238,7 +243,7 @@ def openapi_config(*, has_keys: bool) -> OpenAPIConfig:
         components=Components(security_schemes=schemes),
         security=[{KEY_SCHEME: []}] if has_keys else None,
         openapi_router=_SchemaRouter(
-            "/schema", route_handlers=[], include_in_schema=False, after_request=set_page_headers
+            "/schema", route_handlers=[], include_in_schema=False, after_request=set_page_headers, opt=READS
         ),
         render_plugins=[ReferencePage(path="/"), JsonDocument(), YamlDocument()],
     )
@@ -272,12 +277,20 @@ class YamlDocument(YamlRenderPlugin):
 
 
 def complete_document(request: Request[Any, Any, Any], document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document with the path under which the application is mounted, and with the webhooks.
+    """Return a document with the path under which the application is mounted, the scopes, and the webhooks.
 
-    Litestar knows neither: the first is of the request, and the webhooks are plain ASGI.
+    Litestar knows none of them: the first is of the request, and the webhooks are plain ASGI.
     """
     servers = [{"url": request.scope.get("root_path") or "/"}]
-    return {**document, "servers": servers, "paths": {**document["paths"], **WEBHOOK_PATHS}}
+    paths = {path: _with_scopes(item) for path, item in document["paths"].items()}
+    return {**document, "servers": servers, "paths": {**paths, **WEBHOOK_PATHS}}
+
+
+def _with_scopes(item: dict[str, Any]) -> dict[str, Any]:
+    """Return the calls of a path, each with the scope that an API key needs for it, as OpenAPI 3.1 writes roles."""
+    scopes = {method: scope_of(call.get("operationId")) for method, call in item.items() if isinstance(call, dict)}
+    secured = {method: {"security": [{KEY_SCHEME: [scope]}]} for method, scope in scopes.items() if scope}
+    return {key: {**part, **secured[key]} if key in secured else part for key, part in item.items()}
 
 
 def _body_of(model: type[Model], examples: dict[str, dict[str, Any]]) -> RequestBody:

@@ -11,7 +11,6 @@ from litestar.config.app import AppConfig
 from litestar.di import Provide
 from litestar.plugins import InitPlugin
 from litestar.types import ControllerRouterHandler, Guard
-from pydantic import SecretStr
 
 from host_litestar.auth import KEYLESS, KeyGuard, keep_outside, provide_actor
 from host_litestar.problems import handle_error
@@ -41,8 +40,8 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         environment.
     :param path: the path that all routes start with.
     :param guards: the application's own access control. They run before every route but the probes and the webhooks,
-        after the check of the API key if the settings have keys. Without keys and guards, every caller that can reach
-        the application can use these routes.
+        after the check of the API key if the settings or the store have keys. Without keys and guards, every caller
+        that can reach the application can use these routes.
     :param guard_public: whether the probes and the webhooks are inside the guards of this plugin and of the whole
         application, and its authentication, too. They need no key: a sender verifies the calls of its provider, which
         no guard lets pass.
@@ -78,21 +77,20 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         return "" if mounts[0] is self else self._path.strip("/").title().replace("/", "")
 
     def _router(self, *, operation_prefix: str) -> Router:
-        settings = self.broadcaster.settings
         return Router(
             self._path,
-            route_handlers=[*self._handlers(), metrics_route(settings)],
+            route_handlers=[*self._handlers(), metrics_route(self.broadcaster.settings)],
             middleware=[RequestMeter(self.broadcaster.meters)],
             dependencies={
                 "broadcaster": Provide(lambda: self.broadcaster, sync_to_thread=False),
                 "actor": Provide(provide_actor, sync_to_thread=False),
             },
-            guards=[*_key_guards(settings.api_keys), *self._guards_around(self._guards)],
+            guards=[KeyGuard(self.broadcaster), *self._guards_around(self._guards)],
             exception_handlers={Exception: handle_error},
             before_request=read_request,
             after_request=set_safe_headers,
             opt={OPERATION_PREFIX: operation_prefix},
-            request_max_body_size=settings.max_body_bytes,
+            request_max_body_size=self.broadcaster.settings.max_body_bytes,
             type_encoders={Model: _encode},
         )
 
@@ -110,10 +108,11 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
     async def _run(self, app: Litestar) -> AsyncIterator[None]:
         del app
         await to_thread.run_sync(self.broadcaster.start)
-        if self._is_open:
+        if self._is_open and not (await to_thread.run_sync(self.broadcaster.known_keys.read)).has_any:
             log.warning(
                 "the API of wabroadcast has neither API keys nor guards here: whoever reaches this application can send"
-                " messages; set WABROADCAST_API_KEYS, or give guards to WABroadcastPlugin"
+                " messages; create a key with `wabroadcast keys create`, set WABROADCAST_API_KEYS, or give guards to"
+                " WABroadcastPlugin"
             )
         worker = Worker(self.broadcaster) if self._work else None
         try:
@@ -124,11 +123,6 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
             if worker is not None:
                 await to_thread.run_sync(worker.stop)
             await to_thread.run_sync(self.broadcaster.close)
-
-
-def _key_guards(keys: Iterable[SecretStr]) -> list[Guard]:
-    given = list(keys)
-    return [KeyGuard(given)] if given else []
 
 
 def _encode(model: Model) -> msgspec.Raw:

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from host_litestar.parameter_texts import parameter_text
 from host_litestar.safe_headers import SAFE_HEADERS
+from host_litestar.scopes import MissingScopeError
 from wabroadcast_core.errors import (
     ConflictError,
     Fault,
@@ -26,6 +27,7 @@ from wabroadcast_core.errors import (
     UnavailableError,
     WebhookRefusedError,
 )
+from wabroadcast_core.models.api_key import Scope
 from wabroadcast_core.models.base import Model
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ _CODES = {
 _ALWAYS = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
@@ -74,6 +77,7 @@ class Problem(Model):
     line: int | None = Field(None, description="Line of the message text at fault; the first line is 1.")
     row: int | None = Field(None, description="Row of the file at fault; the first line is 1.")
     column: str | None = Field(None, description="Column of the file at fault.")
+    missing_scope: Scope | None = Field(None, description="The scope that the API key lacks for this call.")
     current_status: str | None = Field(None, description="The present status, which does not allow this call.")
 
 
@@ -166,6 +170,11 @@ def _(error: HTTPException) -> Problem:
 
 
 @describe.register
+def _(error: MissingScopeError) -> Problem:
+    return problem_of(HTTPStatus.FORBIDDEN, error.code, error.detail, missing_scope=error.scope)
+
+
+@describe.register
 def _(error: ValidationException) -> Problem:
     """Describe the faults that Litestar found in parameters and bodies."""
     faults = [_read_fault(extra) for extra in error.extra or [] if isinstance(extra, dict)]
@@ -184,13 +193,13 @@ def _read_fault(extra: dict[str, Any]) -> Fault:
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
     """Declare the problem responses of a route for OpenAPI.
 
-    :param statuses: HTTP statuses beside 400, 401, 429 and 503, which every route has.
+    :param statuses: HTTP statuses beside 400, 401, 403, 429 and 503, which every route has.
     :returns: entries for the route's ``responses``.
     """
     texts = {
         HTTPStatus.BAD_REQUEST: "The request is not valid; `errors` lists each fault of a body or of parameters.",
-        HTTPStatus.UNAUTHORIZED: "The API key is missing or unknown.",
-        HTTPStatus.FORBIDDEN: "The provider's signature or token is missing or wrong.",
+        HTTPStatus.UNAUTHORIZED: "The API key is missing, unknown or revoked.",
+        HTTPStatus.FORBIDDEN: "The API key lacks the scope `missingScope`; without keys: the caller is elsewhere.",
         HTTPStatus.NOT_FOUND: "The broadcast, connection, contact or other object that the call names does not exist.",
         HTTPStatus.CONFLICT: "The call conflicts with the present state; `currentStatus` names it, where there is one.",
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than the server's limit.",

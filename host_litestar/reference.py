@@ -8,6 +8,8 @@ from jinja2 import Environment
 from litestar import Request
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
+from host_litestar.scopes import scope_of
+
 METHODS = ("get", "put", "post", "patch", "delete")
 _TEMPLATE = Path(__file__).with_name("reference.html")
 
@@ -31,6 +33,7 @@ def list_calls(document: dict[str, Any]) -> list[dict[str, Any]]:
             "method": method.upper(),
             "path": path,
             "text": operation.get("description", ""),
+            "scope": scope_of(operation.get("operationId")),
             "parameters": [_parameter(parameter) for parameter in operation.get("parameters", [])],
             "examples": _examples(operation.get("requestBody", {})),
             "media_types": list(operation.get("requestBody", {}).get("content", {})),

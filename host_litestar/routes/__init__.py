@@ -2,11 +2,13 @@
 
 from litestar.types import ControllerRouterHandler
 
+from host_litestar.routes.activity import ActivityController
 from host_litestar.routes.blacklist import BlacklistController
 from host_litestar.routes.broadcasts import BroadcastController
 from host_litestar.routes.connections import ConnectionController
 from host_litestar.routes.contacts import ContactController
 from host_litestar.routes.health import HealthController
+from host_litestar.routes.keys import KeyController
 from host_litestar.routes.message_search import MessageSearchController
 from host_litestar.routes.messages import MessageController
 from host_litestar.routes.reasons import ReasonController
@@ -25,5 +27,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     BlacklistController,
     ConnectionController,
     UploadController,
+    KeyController,
+    ActivityController,
     HealthController,
 )

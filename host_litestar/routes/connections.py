@@ -42,15 +42,15 @@ class ConnectionController(ApiController):
         responses=problems(),
     )
     def save(
-        self, name: ConnectionName, data: JSONBody[ConnectionDraft], broadcaster: BroadcasterDep
+        self, name: ConnectionName, data: JSONBody[ConnectionDraft], broadcaster: BroadcasterDep, actor: Actor
     ) -> ConnectionView:
         """Create or change a connection. A change applies from the next messages on."""
-        return broadcaster.connections.save(name, data)
+        return broadcaster.connections.save(name, data, actor=actor)
 
     @delete("/{name:str}", operation_id="DeleteConnection", sync_to_thread=True, responses=problems(404, 409))
-    def delete(self, name: ConnectionName, broadcaster: BroadcasterDep) -> None:
+    def delete(self, name: ConnectionName, broadcaster: BroadcasterDep, actor: Actor) -> None:
         """Delete a connection that no unfinished broadcast uses. The history of ended ones is kept."""
-        broadcaster.connections.delete(name)
+        broadcaster.connections.delete(name, actor=actor)
 
     @control_route("/{name:str}/pause", operation_id="PauseConnection")
     def pause(self, name: ConnectionName, broadcaster: BroadcasterDep, actor: Actor) -> ConnectionView:

@@ -133,7 +133,7 @@ class ContactController(ApiController):
         """
         if erase:
             return Response(broadcaster.contacts.erase(number, actor=actor), status_code=200)
-        broadcaster.contacts.delete(number)
+        broadcaster.contacts.delete(number, actor=actor)
         return Response(None, status_code=204)
 
     @get(
@@ -164,9 +164,11 @@ class ContactController(ApiController):
         operation_id="ImportContacts",
         responses=problems(413) | answers(202, ImportReport),
     )
-    async def import_file(self, data: MultipartBody[ImportForm], broadcaster: BroadcasterDep) -> Response[ImportReport]:
+    async def import_file(
+        self, data: MultipartBody[ImportForm], broadcaster: BroadcasterDep, actor: Actor
+    ) -> Response[ImportReport]:
         """Import the contacts of a CSV or Excel file: 200 if the import is finished, 202 if it continues."""
-        report = await FILES.run(_begin_import, broadcaster, data)
+        report = await FILES.run(_begin_import, broadcaster, data, actor)
         if report.import_id is not None and report.status in OPEN_IMPORTS:
             report = await _wait_for_import(broadcaster, report.import_id)
         return Response(report, status_code=202 if report.status in OPEN_IMPORTS else 200)
@@ -195,7 +197,7 @@ class ContactController(ApiController):
         return whole_list(broadcaster.queries.list())
 
 
-def _begin_import(broadcaster: Broadcaster, form: ImportForm) -> ImportReport:
+def _begin_import(broadcaster: Broadcaster, form: ImportForm, actor: str) -> ImportReport:
     """Store the file and start its import, or make the dry run."""
     choices = form.choices()
     with passing_upload(broadcaster, form.file, keep=not form.dryRun) as upload_id:
@@ -204,6 +206,7 @@ def _begin_import(broadcaster: Broadcaster, form: ImportForm) -> ImportReport:
             tags=[form.tags] if isinstance(form.tags, str) else form.tags,
             dry_run=form.dryRun,
             wait_seconds=IMPORT_SECONDS if form.dryRun else 0,
+            actor=actor,
             **choices,
         )
 

@@ -7,6 +7,7 @@ from litestar.handlers.base import BaseRouteHandler
 from host_litestar.methods import head_of, options_of
 from host_litestar.problems import problems
 from host_litestar.request_reading import takes_json
+from host_litestar.scopes import SCOPE, scope_of
 
 OPERATION_PREFIX = "operation_prefix"  # in the ``opt`` of the router: put before each operation id
 
@@ -30,6 +31,8 @@ class ApiController(Controller):
 def _complete(handler: BaseRouteHandler, prefix: str) -> HTTPRouteHandler:
     assert isinstance(handler, HTTPRouteHandler)  # noqa: S101 - the controllers have no others
     if isinstance(handler.operation_id, str):
+        if (scope := scope_of(handler.operation_id)) is not None:
+            handler.opt = {**handler.opt, SCOPE: scope}
         handler.operation_id = prefix + handler.operation_id
     if takes_json(handler):
         handler.responses = {**(handler.responses or {}), **problems(413, 415)}
