@@ -24,9 +24,11 @@ from host_litestar.child_processes import FORCED_STOP_SECONDS, WEB_STOP_SECONDS
 from host_litestar.supervisor import Role, Supervisor
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import SetupError
+from wabroadcast_core.opening import open_store
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.services.connections import SANDBOX
 from wabroadcast_core.settings import Settings
+from wabroadcast_core.store import api_keys as key_store
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +49,19 @@ def serve(settings: Settings, *, echo: Callable[[str], None]) -> int:
     :returns: the exit status.
     :raises SetupError: the server cannot start with these settings.
     """
-    check_access(settings)
     with open_socket(settings.host, settings.port) as listener, _running_services(settings) as (environment, valkey):
+        has_stored_keys = stored_keys_exist(settings)
+        check_access(settings, has_stored_keys=has_stored_keys)
         roles = [
             Role("web", ("web", str(listener.fileno())), WEB_STOP_SECONDS + 1, fds=(listener.fileno(),)),
             *_worker_roles(settings, settings.workers, burst=False),
         ]
         address = address_of(settings.host, listener.getsockname()[1])
-        start_message = _StartMessage(address, lambda causes: echo(start_lines(settings, address, causes)))
+
+        def print_lines(causes: Sequence[str]) -> None:
+            echo(start_lines(settings, address, causes, needs_key=has_stored_keys))
+
+        start_message = _StartMessage(address, print_lines)
 
         def on_poll() -> None:
             valkey.restart_if_ended()
@@ -76,7 +83,17 @@ def work(settings: Settings, *, processes: int, burst: bool) -> int:
         return Supervisor(roles, environment=environment, on_poll=valkey.restart_if_ended).run()
 
 
-def check_access(settings: Settings) -> None:
+def stored_keys_exist(settings: Settings) -> bool:
+    """Return whether the store, whose tables are migrated, has or had API keys."""
+    database = open_store(settings, None)
+    try:
+        with database.read() as conn:
+            return key_store.has_any(conn)
+    finally:
+        database.close()
+
+
+def check_access(settings: Settings, *, has_stored_keys: bool = False) -> None:
     """Check that only callers on this machine can reach a server without API keys, or with keys that can be guessed.
 
     :raises SetupError: the host can be reached from other machines, and no API key is set, or a short one.
@@ -88,10 +105,11 @@ def check_access(settings: Settings) -> None:
             f"an API key has less than {SHORTEST_KEY} characters, and other machines could guess it on"
             f" {settings.host}: use a long one, as `openssl rand -hex 24` prints, or leave --host at 127.0.0.1"
         )
-    if not settings.api_keys:
+    if not (settings.api_keys or has_stored_keys):
         raise SetupError(
-            f"no API key is set, and other machines could reach the server on {settings.host}: set"
-            " WABROADCAST_API_KEYS (or --api-key), or leave --host at 127.0.0.1"
+            f"no API key is set, and other machines could reach the server on {settings.host}: create one with"
+            " `wabroadcast keys create NAME --scope admin --local`, set WABROADCAST_API_KEYS (or --api-key), or leave"
+            " --host at 127.0.0.1"
         )
 
 
@@ -119,15 +137,17 @@ def address_of(host: str, port: int) -> str:
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
-def start_lines(settings: Settings, address: str, causes: Sequence[str] = ()) -> str:
+def start_lines(settings: Settings, address: str, causes: Sequence[str] = (), *, needs_key: bool = False) -> str:
     """Return the lines that ``serve`` prints when everything runs: addresses, data, access, a first command.
 
     :param causes: what keeps the server from sending, and what to do.
+    :param needs_key: whether the store has API keys.
     """
+    needs_key = needs_key or bool(settings.api_keys)
     access = (
-        f"{len(settings.api_keys)} API key(s): send Authorization: Bearer <key>"
-        if settings.api_keys
-        else "no API key is set: only this machine has access (set WABROADCAST_API_KEYS to serve others)"
+        "with an API key: send Authorization: Bearer <key>"
+        if needs_key
+        else "no API key is set: only this machine has access (`wabroadcast keys create` makes a key)"
     )
     store = "the database in WABROADCAST_DATABASE_URL" if settings.database_url else settings.data_dir.resolve()
     return "\n".join(
@@ -140,15 +160,15 @@ def start_lines(settings: Settings, address: str, causes: Sequence[str] = ()) ->
             f"  access   {access}",
             f"  workers  {settings.workers}",
             "To send a first broadcast (to the sandbox, which reaches no real phone), paste into another terminal:",
-            f"  {first_command(settings, address)}",
+            f"  {first_command(settings, address, needs_key=needs_key)}",
         ]
     )
 
 
-def first_command(settings: Settings, address: str) -> str:
+def first_command(settings: Settings, address: str, *, needs_key: bool = False) -> str:
     """Return a shell line that sends the bundled sample; it works in any working directory, with any ``PATH``."""
     variables = [] if address == "http://127.0.0.1:3004" else [f"WABROADCAST_URL={address}"]
-    if settings.api_keys:
+    if needs_key or settings.api_keys:
         variables.append("WABROADCAST_API_KEY='<your key>'")
     arguments = ["send", shlex.quote(str(SAMPLE)), "--connection", SANDBOX, "--message", shlex.quote(FIRST_MESSAGE)]
     return " ".join([*variables, _program(), *arguments])

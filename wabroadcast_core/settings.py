@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     port: int = Field(3004, ge=0, le=65535, description="Port that `serve` listens on.")
     api_keys: Annotated[list[SecretStr], NoDecode] = Field(
         default_factory=list,
-        description="Keys with all scopes, comma-separated; 16 characters for other machines; `wabroadcast keys` makes others.",
+        description="Keys with all scopes, comma-separated; 16 characters for other machines. See `wabroadcast keys`.",
     )
     log_format: Literal["text", "json"] = Field(
         "text", description="Form of the log on standard error: lines of `text`, or of `json` for a log collector."

@@ -31,6 +31,7 @@ COMMANDS = {
     "tags": "tags:tags",
     "blacklist": "blacklist:blacklist",
     "connections": "connections:connections",
+    "keys": "keys:keys",
     "data": "data:data",
     "doctor": "doctor:doctor",
     "reasons": "reasons:reasons",

@@ -16,6 +16,8 @@ from host_litestar.auth import KeyGuard, is_loopback
 from host_litestar.key_guesses import BURST, MOST_ADDRESSES, GuessLimiter
 from host_litestar.problems import describe
 from tests.host.installations import install
+from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
 KEY = "a-key-for-tests"
@@ -150,8 +152,14 @@ def test_only_loopback_names_and_addresses_mean_this_machine(host: str | None, e
     assert is_loopback(host) is expected
 
 
-def test_an_address_that_guesses_keys_is_slowed_down_and_others_are_not() -> None:
-    guard = KeyGuard([SecretStr(KEY)], guesses=GuessLimiter(clock=lambda: 0.0))
+def test_an_address_that_guesses_keys_is_slowed_down_and_others_are_not(host_settings: Settings) -> None:
+    host_settings.api_keys = [SecretStr(KEY)]
+    with Broadcaster(host_settings) as broadcaster:
+        guard = KeyGuard(broadcaster, guesses=GuessLimiter(clock=lambda: 0.0))
+        _guess_keys(guard)
+
+
+def _guess_keys(guard: KeyGuard) -> None:
     for host in ("2001:db8::1", "127.0.0.1"):
         for _ in range(BURST):
             with pytest.raises(NotAuthorizedException):
