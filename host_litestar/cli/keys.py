@@ -67,12 +67,12 @@ def create(name: str, scopes: tuple[str, ...], data_dir: Path | None, *, local: 
 @json_option
 def list_keys(data_dir: Path | None, *, revoked: bool, local: bool, as_json: bool) -> None:
     """List the keys by name, without the keys themselves."""
-    items = _list_locally(data_dir, revoked=revoked) if local else _list(revoked=revoked)
+    response = _list_locally(data_dir, revoked=revoked) if local else _list(revoked=revoked)
     if as_json:
-        print_json(items)
+        print_json(response)
         return
     titles = ("NAME", "SCOPES", "BEGINS WITH", "CREATED", "BY", "LAST USED", *(("REVOKED",) if revoked else ()))
-    print_table(titles, [_row(item, revoked=revoked) for item in items])
+    print_table(titles, [_row(item, revoked=revoked) for item in response["items"]])
 
 
 @keys.command()
@@ -94,14 +94,14 @@ def _call(method: str, path: str, **options: Any) -> Any:
         return client.call(method, path, **options)
 
 
-def _list(*, revoked: bool) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = _call("GET", "/keys", params={"revoked": str(revoked).lower()})["items"]
-    return items
+def _list(*, revoked: bool) -> Any:
+    return _call("GET", "/keys", params={"revoked": str(revoked).lower()})
 
 
-def _list_locally(data_dir: Path | None, *, revoked: bool) -> list[dict[str, Any]]:
+def _list_locally(data_dir: Path | None, *, revoked: bool) -> dict[str, Any]:
     with _local_keys(data_dir) as found:
-        return [key.model_dump(mode="json") for key in found.list(revoked=revoked)]
+        items = [key.model_dump(mode="json") for key in found.list(revoked=revoked)]
+    return {"items": items, "total": len(items)}
 
 
 def _create_locally(draft: dict[str, Any], data_dir: Path | None) -> dict[str, Any]:

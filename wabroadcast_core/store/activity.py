@@ -9,6 +9,8 @@ from wabroadcast_core.models.activity import ActivityFilter, ActObject
 from wabroadcast_core.store.blacklist import LISTING, names_number
 from wabroadcast_core.store.tables import acts, broadcasts, connections
 
+ROUNDING = 5e-7  # seconds: a time is shown in whole microseconds, and must select its own act
+
 
 class Place(NamedTuple):
     """The place of an act in the order of the activity."""
@@ -62,9 +64,9 @@ def _select(chosen: ActivityFilter) -> Select[Any]:
     if chosen.action is not None:
         conditions.append(acts.c.act == chosen.action)
     if chosen.since is not None:
-        conditions.append(acts.c.at >= chosen.since.timestamp())
+        conditions.append(acts.c.at >= chosen.since.timestamp() - ROUNDING)
     if chosen.until is not None:
-        conditions.append(acts.c.at < chosen.until.timestamp())
+        conditions.append(acts.c.at < chosen.until.timestamp() - ROUNDING)
     return _ACTS.where(*conditions)
 
 
