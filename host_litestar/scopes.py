@@ -22,6 +22,8 @@ SCOPES: Final[Mapping[str, Scope]] = {
     "GetBroadcast": Scope.READ,
     "GetBroadcastStatus": Scope.READ,
     "ListBatches": Scope.READ,
+    "ReportBroadcast": Scope.READ,
+    "GetBroadcastRates": Scope.READ,
     "RescheduleBroadcast": Scope.OPERATE,
     "PauseBroadcast": Scope.OPERATE,
     "ResumeBroadcast": Scope.OPERATE,
