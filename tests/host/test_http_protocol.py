@@ -219,17 +219,20 @@ def test_the_processes_use_the_hard_limit_of_open_files(strict: Served) -> None:
     assert soft == min(hard, 65_536)
 
 
+OTHERS = 10  # sockets that the process itself may open meanwhile, to Redis and others
+
+
 def test_a_client_that_does_not_read_its_answer_is_cut_off(strict: Served) -> None:
     (web,) = strict.children("web")
     wait_for(lambda: strict.get("/health/live").is_success, what="the server")
     before = _sockets(web)
     with contextlib.ExitStack() as held:
-        for _ in range(20):
+        for _ in range(2 * OTHERS):
             client = held.enter_context(RawClient(strict.url))
             client.send(b"GET /schema/openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         time.sleep(SECONDS)  # all are accepted
 
-        wait_for(lambda: _sockets(web) <= before, seconds=20, what="the end of the connections")
+        wait_for(lambda: _sockets(web) < before + OTHERS, seconds=20, what="the end of the connections")
 
 
 def _sockets(pid: int) -> int:

@@ -48,11 +48,11 @@ class Row(NamedTuple):
 
 
 def _rows() -> list[Row]:
-    text = (Path(http_protocol.__file__).with_name("README.md")).read_text(encoding="utf-8").partition("\n## ")[0]
-    rows = [
-        Row(*(cell.strip(" `") for cell in line.strip("|").split("|"))) for line in text.splitlines() if "|" in line
-    ]
-    return [row for row in rows if row.limit not in {"limit", "---"}]
+    text = (Path(http_protocol.__file__).with_name("README.md")).read_text(encoding="utf-8")
+    _, _, table = text.partition("| limit |")
+    table = table.partition("\n\n")[0].partition("\n")[2]
+    rows = [Row(*(cell.strip(" `") for cell in line.strip("|").split("|"))) for line in table.splitlines()]
+    return [row for row in rows if row.limit != "---"]
 
 
 def _ask(server: Served, sent: str, *parts: bytes) -> str:

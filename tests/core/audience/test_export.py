@@ -17,7 +17,7 @@ from sqlalchemy import text as sql
 from wabroadcast_core import ConflictError, Settings
 from wabroadcast_core.audience import export, export_workbook
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.models.contact import LONGEST_TAG
+from wabroadcast_core.models.contact import LONGEST_TAG, fold_tag
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store.contacts import NewContact
 
@@ -150,7 +150,7 @@ PEOPLE = st.lists(
         {
             "number": st.integers(0, 99_999_999).map("+62812{:08d}".format),
             "name": TEXTS.map(lambda text: text or None),
-            "tags": st.lists(TAGS.filter(bool), max_size=3, unique=True).map(sorted),
+            "tags": st.lists(TAGS.map(fold_tag).filter(bool), max_size=3, unique=True).map(sorted),
             "variables": st.dictionaries(NAMES, TEXTS.filter(bool), max_size=4),
         }
     ),

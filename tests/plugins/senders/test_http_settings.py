@@ -193,8 +193,8 @@ def nested(depth: int) -> Any:
         pytest.param({"webhook": {"receipts": STATUS}}, "settings.webhook.proof: ", id="no-proof"),
         pytest.param(
             {"webhook": {"proof": {"kind": "none"}, "receipts": STATUS}},
-            "settings.webhook.proof: Input tag 'none' found using 'kind' does not match any of the expected tags: "
-            "'header', 'query', 'hmac'",
+            "settings.webhook.proof: the field 'kind' has the unknown value 'none': give one of 'header', 'query', "
+            "'hmac'",
             id="unknown-proof",
         ),
         pytest.param(
