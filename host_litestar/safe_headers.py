@@ -1,4 +1,8 @@
-"""Headers that keep browsers and caches from doing more with a response than its reader asked for."""
+"""Headers that keep browsers and caches from doing more with a response than its reader asked for.
+
+The functions are coroutines, because Litestar runs others in the threads that all routes share: each response would
+wait there, those of control calls and probes too.
+"""
 
 from typing import Any
 
@@ -20,13 +24,13 @@ PAGE_HEADERS = dict(
 """Of the API reference, which has no scripts and loads nothing."""
 
 
-def set_safe_headers(response: Response[Any]) -> Response[Any]:
+async def set_safe_headers(response: Response[Any]) -> Response[Any]:
     """Set these headers on a response of the API."""
     response.headers.update(SAFE_HEADERS)
     return response
 
 
-def set_page_headers(response: Response[Any]) -> Response[Any]:
+async def set_page_headers(response: Response[Any]) -> Response[Any]:
     """Set these headers on the API reference and its documents."""
     response.headers.update(PAGE_HEADERS)
     return response
