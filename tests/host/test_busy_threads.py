@@ -191,6 +191,7 @@ def test_probes_at_the_same_time_share_one_check(idle_api: Api, monkeypatch: pyt
         held.enter()
         return check(self)
 
+    held.begins.set()
     monkeypatch.setattr(Broadcaster, "check", slow_check)
     with ThreadPoolExecutor(10) as callers:
         answers: list[Future[httpx.Response]] = [callers.submit(idle_api.get, "/health/ready") for _ in range(10)]
