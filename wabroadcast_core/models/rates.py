@@ -3,11 +3,19 @@
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from wabroadcast_core.models.base import Model
 
 PeriodSeconds: TypeAlias = Literal[60, 300, 900, 3_600, 14_400, 86_400]
+
+
+class RatesFilter(Model):
+    """A selection of periods; a field that is None selects all."""
+
+    since: AwareDatetime | None = None  # a period that begins at this moment included
+    until: AwareDatetime | None = None  # a period that begins at this moment left out
+    per_seconds: PeriodSeconds | None = None  # None: the shortest length that does not make too many periods
 
 
 class PeriodCounts(Model):

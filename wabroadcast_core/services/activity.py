@@ -1,10 +1,7 @@
 """Use cases of the activity: who did what, to all objects, as pages and as a file."""
 
-import codecs
-import csv
-import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic.alias_generators import to_camel
@@ -12,6 +9,7 @@ from sqlalchemy import RowMapping
 
 from wabroadcast_core.audience.cells import lasting_cell
 from wabroadcast_core.audience.numbers import normal_number
+from wabroadcast_core.audience.table_files import csv_pieces
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import Fault, InvalidInputError, NumberError
 from wabroadcast_core.models.activity import Activity, ActivityFilter, ActObject
@@ -51,13 +49,12 @@ class ActivityLog:
         :returns: the pieces of the file.
         :raises InvalidInputError: the filter is not valid.
         """
-        return self._pieces(self._parse(chosen))
+        return csv_pieces(TITLES, self._pages(self._parse(chosen)))
 
-    def _pieces(self, chosen: ActivityFilter) -> Iterator[bytes]:
-        yield codecs.BOM_UTF8 + _lines([TITLES])
+    def _pages(self, chosen: ActivityFilter) -> Iterator[Sequence[Sequence[str]]]:
         before = None
         while rows := self._rows(chosen, before, EXPORT_PAGE):
-            yield _lines(_cells(_activity(row)) for row in rows)
+            yield [_cells(_activity(row)) for row in rows]
             before = _place_of(rows[-1])
 
     def _rows(self, chosen: ActivityFilter, before: Place | None, limit: int) -> Sequence[RowMapping]:
@@ -109,9 +106,3 @@ def _read_cursor(cursor: str) -> Place:
 
 def _cells(activity: Activity) -> list[str]:
     return [lasting_cell(cell) for cell in activity.model_dump(mode="json").values()]
-
-
-def _lines(rows: Iterable[Sequence[str]]) -> bytes:
-    lines = io.StringIO(newline="")
-    csv.writer(lines).writerows(rows)
-    return lines.getvalue().encode(errors="replace")

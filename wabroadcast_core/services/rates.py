@@ -1,11 +1,13 @@
 """The counts of a broadcast by minute, or by a longer period."""
 
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
+
+from sqlalchemy import Row
 
 from wabroadcast_core.errors import Fault, InvalidInputError
-from wabroadcast_core.models.base import as_timestamp, as_utc
-from wabroadcast_core.models.rates import PeriodCounts, PeriodSeconds, Rates
+from wabroadcast_core.models.base import as_timestamp, as_utc, parse_model
+from wabroadcast_core.models.rates import PeriodCounts, PeriodSeconds, Rates, RatesFilter
 from wabroadcast_core.services.lookups import broadcast_row
 from wabroadcast_core.services.reports import Reports
 from wabroadcast_core.store import minute_counts as minute_store
@@ -37,45 +39,33 @@ class RatedBroadcasts(Reports):
         :raises InvalidInputError: there are more periods than that, or a time has no offset.
         :raises NotFoundError: no broadcast has this id.
         """
-        for name, moment in (("since", since), ("until", until)):
-            if moment is not None and moment.tzinfo is None:
-                raise InvalidInputError(
-                    [Fault(name, "the time has no offset: write it as in 2026-12-01T08:00:00+07:00")]
-                )
-        begin, end = as_timestamp(since) or 0.0, as_timestamp(until) or END_OF_TIME
+        chosen = parse_model(RatesFilter, {"since": since, "until": until, "per_seconds": per_seconds})
+        begin, end = as_timestamp(chosen.since) or 0.0, as_timestamp(chosen.until) or END_OF_TIME
         with self.context.database.read() as conn:
             key = broadcast_row(conn, job_id)["id"]
-            extent = minute_store.extent_of(conn, key, since=begin, until=end)
-            seconds = per_seconds or _shortest_length(extent)
-            if _number_of_periods(extent, seconds) > MOST_PERIODS:
-                raise InvalidInputError(
-                    [
-                        Fault(
-                            "perSeconds",
-                            f"there are more than {MOST_PERIODS:,} periods: choose longer ones, or less time",
-                        )
-                    ]
-                )
+            seconds = _length_for(minute_store.extent_of(conn, key, since=begin, until=end), chosen.per_seconds)
             rows = minute_store.count_periods(conn, key, since=begin, until=end, seconds=seconds)
             names = connection_names(conn)
-        items = [
-            PeriodCounts(
-                at=as_utc(row.at),
-                seconds=row.seconds,
-                connection=names.get(row.connection_id),
-                sent=row.sent,
-                failed=row.failed,
-                delivered=row.delivered,
-                read=row.read,
-            )
-            for row in rows
-        ]
+        items = [_counts_of(row, connection=names.get(row.connection_id)) for row in rows]
         return Rates(job_id=job_id, per_seconds=seconds, items=items)
 
 
-def _shortest_length(extent: tuple[int, int] | None) -> int:
-    fitting = (length for length in LENGTHS if _number_of_periods(extent, length) <= MOST_PERIODS)
-    return next(fitting, LENGTHS[-1])
+def _counts_of(row: Row[Any], *, connection: str | None) -> PeriodCounts:
+    counts = {name: getattr(row, name) for name in ("seconds", "sent", "failed", "delivered", "read")}
+    return PeriodCounts(at=as_utc(row.at), connection=connection, **counts)
+
+
+def _length_for(extent: tuple[int, int] | None, chosen: int | None) -> int:
+    """Return the length of the periods: the chosen one, or the shortest that does not make too many.
+
+    :raises InvalidInputError: the chosen length makes too many.
+    """
+    if chosen is None:
+        return next((length for length in LENGTHS if _number_of_periods(extent, length) <= MOST_PERIODS), LENGTHS[-1])
+    if _number_of_periods(extent, chosen) > MOST_PERIODS:
+        reason = f"there are more than {MOST_PERIODS:,} periods: choose longer ones, or less time"
+        raise InvalidInputError([Fault("perSeconds", reason)])
+    return chosen
 
 
 def _number_of_periods(extent: tuple[int, int] | None, seconds: int) -> int:
