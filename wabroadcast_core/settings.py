@@ -1,9 +1,9 @@
 """The settings of one installation. Each can be set by an environment variable, ``WABROADCAST_<NAME>``."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
-from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from wabroadcast_core.models.base import TimeZone
@@ -99,7 +99,15 @@ STOP_WORDS = (
 )
 START_WORDS = ("start", "unstop", "subscribe", "opt in", "mulai", "mulai lagi", "langganan", "berlangganan")
 
-Words: TypeAlias = Annotated[list[str], NoDecode]  # comma-separated in the environment
+Item = TypeVar("Item")
+
+
+def _split_commas(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Listed: TypeAlias = Annotated[list[Item], NoDecode, BeforeValidator(_split_commas)]
+"""A list that is comma-separated in the environment."""
 
 
 class Settings(BaseSettings):
@@ -124,7 +132,7 @@ class Settings(BaseSettings):
     # the HTTP server
     host: str = Field("127.0.0.1", description="Address that `serve` listens on.")
     port: int = Field(3004, ge=0, le=65535, description="Port that `serve` listens on.")
-    api_keys: Annotated[list[SecretStr], NoDecode] = Field(
+    api_keys: Listed[SecretStr] = Field(
         default_factory=list,
         description="Keys with all scopes, comma-separated; 16 characters for other machines. See `wabroadcast keys`.",
     )
@@ -154,7 +162,7 @@ class Settings(BaseSettings):
     )
 
     # providers
-    provider_networks: Annotated[list[IPvAnyNetwork], NoDecode] = Field(
+    provider_networks: Listed[IPvAnyNetwork] = Field(
         default_factory=list,
         description="The only networks that requests to providers go to, such as `10.1.0.0/16`, comma-separated; if not"
         " set, all but link-local ones.",
@@ -162,7 +170,10 @@ class Settings(BaseSettings):
 
     # the audience
     default_region: str = Field("ID", pattern=r"^[A-Z]{2}$", description="Region of numbers without a country code.")
-    timezone: TimeZone = Field("Asia/Jakarta", description="Time zone of send windows that name none.")
+    timezone: TimeZone = Field(
+        "Asia/Jakarta",
+        description="Time zone of send windows that name none.",
+    )
     keep_files_days: float = Field(
         7,
         ge=0,
@@ -209,18 +220,20 @@ class Settings(BaseSettings):
     )
 
     # messages from people
-    stop_words: Words = Field(list(STOP_WORDS), description="A person who writes exactly one of these is opted out.")
-    start_words: Words = Field(
+    stop_words: Listed[str] = Field(
+        list(STOP_WORDS), description="A person who writes exactly one of these is opted out."
+    )
+    start_words: Listed[str] = Field(
         list(START_WORDS), description="A person who writes exactly one of these is opted in again."
     )
     stop_reply: str | None = Field(None, max_length=4_096, description="Reply to a person who opts out.")
     start_reply: str | None = Field(None, max_length=4_096, description="Reply to a person who opts in again.")
 
     # plugins
-    blocked_plugins: Words = Field(
+    blocked_plugins: Listed[str] = Field(
         default_factory=list, description="Names of plugins that must not run, comma-separated."
     )
-    required_plugins: Words = Field(
+    required_plugins: Listed[str] = Field(
         default_factory=list,
         description="Names of plugins without which nothing is sent, comma-separated.",
     )
@@ -236,11 +249,6 @@ class Settings(BaseSettings):
     source_seconds: float = Field(
         300, gt=0, description="Longest time that a contact source may take for its next row."
     )
-
-    @field_validator("provider_networks", "api_keys", "blocked_plugins", "stop_words", "start_words", mode="before")
-    @classmethod
-    def _split_commas(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @property
     def provider_addresses(self) -> ProviderAddresses:
