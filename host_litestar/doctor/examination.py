@@ -73,13 +73,19 @@ def _examine_store(settings: Settings) -> Iterator[Finding]:
 
 
 def _examine_plugins(settings: Settings) -> Iterator[Finding]:
+    is_strict = settings.plugins_strict  # then no process starts with a quarantined plugin
+    lenient = settings.model_copy(update={"plugins_strict": False})
     try:
-        facts = build_plugins(settings=settings, blocked=settings.blocked_plugins).facts()
+        plugins = build_plugins(settings=lenient, blocked=settings.blocked_plugins)
     except BroadcastError as error:
         yield fault_of("plugins", str(error))
         return
-    states = Counter(fact.state for fact in facts)
+    states = Counter(fact.state for fact in plugins.facts())
     yield ok("plugins", ", ".join(f"{amount} {state}" for state, amount in sorted(states.items())))
+    for one in plugins.quarantined.values():
+        level = Level.FAULT if one.may_stop or is_strict else Level.WARNING
+        fact = f"{one.name} is quarantined: {one.reason}"
+        yield Finding("plugins", level, fact, one.remedy, blocks=is_strict)
 
 
 def _examine_disk(settings: Settings) -> Iterator[Finding]:

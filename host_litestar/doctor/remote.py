@@ -34,6 +34,8 @@ def _readiness(client: Client) -> Iterator[Finding]:
     ready = client.get("/health/ready").json()
     for part, state in ready["checks"].items():
         yield ok(part, "it takes writes") if state == "ok" else fault_of(part, ready["causes"].get(part, state))
+    for name, reason in ready["quarantined"].items():
+        yield warning("plugins", f"{name} is quarantined: {reason}", "run `wabroadcast plugins` on the server's machine")
 
 
 def _workers(client: Client) -> Iterator[Finding]:

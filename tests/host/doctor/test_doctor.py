@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,36 @@ def test_a_wrong_database_url_is_a_fault_and_shows_no_password(installed: Settin
     assert "hunter2" not in str(findings)
 
 
+@pytest.mark.parametrize(
+    ("changes", "code", "level"),
+    [
+        pytest.param({}, "import no_such_package", Level.WARNING, id="any-plugin"),
+        pytest.param({}, "import no_such_package  # wab_blacklisted", Level.FAULT, id="blacklist"),
+        pytest.param({"plugins_strict": True}, "import no_such_package", Level.FAULT, id="strict"),
+    ],
+)
+def test_a_quarantined_plugin_is_reported_with_its_remedy(
+    installed: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    code: str,
+    level: Level,
+) -> None:
+    facts = tmp_path / "site" / "wab_unfit-1.dist-info"
+    facts.mkdir(parents=True)
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: wab-unfit\nVersion: 1\n")
+    (facts / "entry_points.txt").write_text("[wabroadcast]\nunfit = wab_unfit\n")
+    (facts.parent / "wab_unfit.py").write_text(code)
+    monkeypatch.syspath_prepend(facts.parent)
+
+    _, finding = found_in(installed.model_copy(update=changes), "plugins")
+
+    assert (finding.level, finding.blocks) == (level, bool(changes))
+    assert finding.fact.startswith("unfit is quarantined: ")
+    assert "WABROADCAST_BLOCKED_PLUGINS=unfit" in finding.remedy
+
+
 def test_a_paused_connection_is_a_warning(installed: Settings) -> None:
     with Broadcaster(installed) as broadcaster:
         broadcaster.connections.pause("sandbox")
@@ -202,6 +232,15 @@ def test_a_server_is_examined_over_its_api(server: Served) -> None:
     lines = done.stdout.splitlines()
     assert any(line.startswith("ok       workers: ") for line in lines)
     assert any(line.startswith("ok       connection sandbox: up") for line in lines)
+
+
+def test_a_quarantined_plugin_of_a_server_is_reported(serve: Callable[..., Served]) -> None:
+    server = serve(WABROADCAST_REQUIRED_PLUGINS="nosuch")
+
+    done = server.command("doctor", "--remote")
+
+    assert done.returncode == 1, done.stdout
+    assert "warning  plugins: nosuch is quarantined: " in done.stdout
 
 
 def test_a_server_that_does_not_answer_is_a_fault(command: Any, tmp_path: Path) -> None:
