@@ -172,7 +172,7 @@ class Settings(BaseSettings):
     default_region: str = Field("ID", pattern=r"^[A-Z]{2}$", description="Region of numbers without a country code.")
     timezone: TimeZone = Field(
         "Asia/Jakarta",
-        description="Time zone of send windows that name none.",
+        description="Time zone of send windows and of `send --at` where none is named, and of a day's count.",
     )
     keep_files_days: float = Field(
         7,
