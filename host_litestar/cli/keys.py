@@ -10,6 +10,7 @@ from urllib.parse import quote
 import rich_click as click
 
 from host_litestar.cli.client import Client
+from host_litestar.cli.local_store import open_local_store
 from host_litestar.cli.output import describe_time, json_option, print_json, print_table
 from host_litestar.cli.server import data_dir_option, read_settings
 
@@ -111,19 +112,13 @@ def _create_locally(draft: dict[str, Any], data_dir: Path | None) -> dict[str, A
 
 @contextmanager
 def _local_keys(data_dir: Path | None) -> Iterator["ApiKeys"]:
-    """Open the keys in the store of the settings. Redis is not used."""
+    """Open the keys in the store of the settings. The store is created or migrated if needed."""
     from wabroadcast_core.clock import SystemClock
-    from wabroadcast_core.opening import open_store
     from wabroadcast_core.services.api_keys import ApiKeys
-    from wabroadcast_core.store.integrity import check_at_start
 
-    database = open_store(read_settings(data_dir=data_dir), None)
-    try:
-        check_at_start(database)
+    with open_local_store(read_settings(data_dir=data_dir)) as database:
         database.migrate()
         yield ApiKeys(database, SystemClock())
-    finally:
-        database.close()
 
 
 def _local_actor() -> str:
