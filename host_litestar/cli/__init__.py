@@ -91,7 +91,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of the output has ended, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (click.ClickException, BroadcastError, RefusedError) as error:
+    except (click.ClickException, BroadcastError, RefusedError, UnicodeEncodeError) as error:
         click.echo(_explain(error), err=True)
         return REFUSED
 
@@ -99,9 +99,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _explain(error: Exception) -> str:
     if isinstance(error, NoArgsIsHelpError) and error.ctx is not None:
         return error.ctx.get_help()
-    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    text = error.format_message() if isinstance(error, click.ClickException) else _text_of(error)
     hint = f" (see {_command_of(error)} --help)" if isinstance(error, click.UsageError) else ""
     return f"wabroadcast: {' '.join(text.split())}{hint}"
+
+
+def _text_of(error: Exception) -> str:
+    if isinstance(error, UnicodeEncodeError):  # of an argument with other bytes, or of the terminal
+        part = error.object[error.start : error.end]
+        return f"{part!r} cannot be written in {error.encoding}: use UTF-8 for the text and for the terminal"
+    return str(error)
 
 
 def _command_of(error: click.UsageError) -> str:

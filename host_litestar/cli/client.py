@@ -60,11 +60,19 @@ class Client:
         """Make a request.
 
         :returns: the JSON of the response, or None if it has no body.
-        :raises RefusedError: the server responds with an error.
+        :raises RefusedError: the server responds with an error, or JSON cannot hold a number of the body.
         :raises UnreachableError: the server does not answer, or cannot reach its store or Redis.
         """
         with self._translate_errors():
-            return _read_response(self._http.request(method, path, **options))
+            return _read_response(self._http.send(self._build_request(method, path, **options)))
+
+    def _build_request(self, method: str, path: str, **options: Any) -> httpx.Request:
+        try:
+            return self._http.build_request(method, path, **options)
+        except UnicodeEncodeError:  # of a text: a ValueError too
+            raise
+        except ValueError as error:
+            raise RefusedError("a number is infinite or NaN, which JSON cannot hold: give another one") from error
 
     def get(self, path: str) -> httpx.Response:
         """Return the response to a request, whatever its status.
@@ -180,13 +188,13 @@ def without_none(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_response(response: httpx.Response) -> Any:
-    if response.is_success:
-        return response.json() if response.content else None
     if response.status_code == httpx.codes.UNAUTHORIZED:
         raise RefusedError("the server does not accept the API key: set WABROADCAST_API_KEY to one of its keys")
     try:
-        problem = response.json()
-        text = str(problem["detail"])
+        content: Any = response.json() if response.content else None
+        if response.is_success:
+            return content
+        text = str(content["detail"])
     except (ValueError, KeyError, TypeError):
         url = without_userinfo(str(response.request.url))
         text = f"{url} has the status {response.status_code}: check that WABROADCAST_URL is a wabroadcast server"

@@ -143,6 +143,10 @@ def test_connections_and_plugins_are_listed(server: Any) -> None:
         pytest.param(["send", __file__, "-m", "x", "--at", "soon"], "soon", id="bad-time"),
         pytest.param(["send", __file__, "-m", "{{ x", "--name", "x"], "line 1", id="bad-template"),
         pytest.param(["send", __file__, "-m", "x", "-c", "nowhere"], "nowhere", id="unknown-connection"),
+        pytest.param(["send", "--source", "x", "--field", "a:=NaN", "-m", "x"], "a number is infinite", id="nan"),
+        pytest.param(["send", __file__, "-m", "x", "--rate", "1/inf"], "a number is infinite", id="infinite-rate"),
+        pytest.param(["send", __file__, "-m", "caf\udce9"], "'\\udce9' cannot be written in utf-8", id="latin-1"),
+        pytest.param(["contacts", "show", "\udce9"], "cannot be written in utf-8", id="latin-1-in-a-path"),
         pytest.param(["status", "none"], "none", id="unknown-job"),
         pytest.param(["pause", "../../x"], "no job id", id="odd-job"),
         pytest.param(["frobnicate"], "frobnicate", id="unknown-command"),
@@ -218,13 +222,14 @@ def test_no_error_shows_a_password_of_the_address(
     assert not any(part in shown for part in ("ana", "s3", "cr@et"))
 
 
-def test_the_answer_of_another_server_is_reported_without_the_password() -> None:
+@pytest.mark.parametrize("status", [200, 404])
+def test_the_answer_of_another_server_is_reported_without_the_password(status: int) -> None:
     request = httpx.Request("GET", "http://ana:s3cret@proxy.example/broadcast/jobs")
 
     with pytest.raises(RefusedError) as refused:
-        _read_response(httpx.Response(404, text="<html>", request=request))
+        _read_response(httpx.Response(status, text="<html>", request=request))
 
-    assert str(refused.value).startswith("http://proxy.example/broadcast/jobs has the status 404")
+    assert str(refused.value).startswith(f"http://proxy.example/broadcast/jobs has the status {status}")
 
 
 def test_a_terminal_shows_a_progress_bar(server: Any) -> None:
