@@ -8,7 +8,7 @@ import rich_click as click
 
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.contact_file import as_form, contact_file, reading_options
-from host_litestar.cli.output import json_option, print_json, print_table
+from host_litestar.cli.output import json_option, page_option, print_json, print_table
 
 reason_option = click.option("--reason", help="Reason for the entry. [default: opted out]")
 connection_option = click.option("--connection", help="Only for this connection. [default: all]")
@@ -21,7 +21,7 @@ def blacklist() -> None:
 
 @blacklist.command("list")
 @click.option("--search", "q", help="Only numbers that contain this text.")
-@click.option("--page", type=click.IntRange(1), default=1, show_default=True, help="Page of the list.")
+@page_option
 @json_option
 def list_numbers(*, as_json: bool, **filters: Any) -> None:
     """List the numbers on the blacklist, the newest first."""

@@ -1,6 +1,5 @@
 """``jobs``, ``status``, ``batches``, ``pause``, ``resume``, ``cancel``, ``retry``: list, show, control broadcasts."""
 
-from datetime import datetime
 from typing import Any
 
 import rich_click as click
@@ -8,7 +7,7 @@ from rich.console import Console
 
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.job_ids import find_job, find_message, job_argument
-from host_litestar.cli.output import describe_time, json_option, print_json, print_table
+from host_litestar.cli.output import describe_time_of, json_option, page_option, print_json, print_table
 from host_litestar.cli.progress import describe_progress, report
 from host_litestar.cli.send import watch
 from host_litestar.cli.waiting import describe_waiting
@@ -16,7 +15,6 @@ from wabroadcast_core.models.status import BroadcastStatus, Priority
 
 batch_option = click.option("--batch", type=click.IntRange(0), help="Only the batch with this number.")
 message_option = click.option("--message", metavar="MESSAGE", help="Only this message: its id, as `messages` lists it.")
-page_option = click.option("--page", type=click.IntRange(1), default=1, show_default=True, help="Page of the list.")
 
 
 @click.command()
@@ -143,15 +141,11 @@ _PARTICIPLES = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
 
 def _job_row(job: dict[str, Any]) -> tuple[object, ...]:
     sent, created = job["counts"]["sent"], job["createdAt"][:19].replace("T", " ")
-    starts = _local(job["scheduledAt"]) if job["status"] == BroadcastStatus.SCHEDULED else None
+    starts = describe_time_of(job["scheduledAt"]) if job["status"] == BroadcastStatus.SCHEDULED else None
     waits = describe_waiting(job["waitingFor"])
     return job["jobId"], job["status"], job["priority"], sent, job["total"], created, starts, job["name"], waits
 
 
 def _batch_row(batch: dict[str, Any]) -> tuple[object, ...]:
     counts = ", ".join(f"{amount} {status}" for status, amount in batch["counts"].items())
-    return batch["batch"], batch["state"], batch["size"], counts, _local(batch["releasesAt"])
-
-
-def _local(moment: str | None) -> str | None:
-    return None if moment is None else describe_time(datetime.fromisoformat(moment))
+    return batch["batch"], batch["state"], batch["size"], counts, describe_time_of(batch["releasesAt"])

@@ -9,7 +9,7 @@ import rich_click as click
 
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.contact_file import as_form, contact_file, reading_options
-from host_litestar.cli.output import file_format, json_option, print_json, print_table
+from host_litestar.cli.output import file_format, json_option, page_option, print_json, print_table
 
 if TYPE_CHECKING:
     from wabroadcast_core.models.contact import ImportReport
@@ -94,7 +94,7 @@ def contacts() -> None:
 @contacts.command("list")
 @tag_option
 @search_option
-@click.option("--page", type=click.IntRange(1), default=1, show_default=True, help="Page of the list.")
+@page_option
 @json_option
 def list_contacts(*, as_json: bool, **filters: Any) -> None:
     """List contacts in the order in which they were created."""

@@ -11,7 +11,8 @@ from host_litestar.cli.errors import RefusedError
 
 LAST = "last"
 MOST_CANDIDATES = 10
-_WHOLE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+JOB_ID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+"""The pattern of a whole job id, in lower case."""
 
 job_argument = click.argument("job", metavar="JOB")
 
@@ -21,7 +22,7 @@ def find_job(client: Client, text: str) -> str:
 
     :raises RefusedError: no job id begins with the text, or several do.
     """
-    if _WHOLE.fullmatch(text):
+    if re.fullmatch(JOB_ID, text.lower()):
         return text.lower()
     if not text:  # every job id begins with it
         raise RefusedError(_describe_missing(text))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -11,7 +10,7 @@ import rich_click as click
 
 from host_litestar.cli.client import Client
 from host_litestar.cli.local_store import open_local_store
-from host_litestar.cli.output import describe_time, json_option, print_json, print_table
+from host_litestar.cli.output import describe_time_of, json_option, print_json, print_table
 from host_litestar.cli.server import data_dir_option, read_settings
 
 if TYPE_CHECKING:
@@ -129,11 +128,7 @@ def _local_actor() -> str:
 
 def _row(key: dict[str, Any], *, revoked: bool) -> tuple[object, ...]:
     shown = (
-        *(key["name"], ", ".join(key["scopes"]), key["start"], _time_of(key["createdAt"]), key["createdBy"]),
-        _time_of(key["lastUsedAt"]) or "never",
+        *(key["name"], ", ".join(key["scopes"]), key["start"], describe_time_of(key["createdAt"]), key["createdBy"]),
+        describe_time_of(key["lastUsedAt"]) or "never",
     )
-    return (*shown, _time_of(key["revokedAt"])) if revoked else shown
-
-
-def _time_of(text: str | None) -> str:
-    return "" if text is None else describe_time(datetime.fromisoformat(text))
+    return (*shown, describe_time_of(key["revokedAt"])) if revoked else shown

@@ -2,18 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import rich_click as click
 
 from host_litestar.cli.client import Client, without_none
-from host_litestar.cli.job_ids import find_job, find_message
-from host_litestar.cli.output import describe_time, json_option, print_json, print_table
+from host_litestar.cli.job_ids import JOB_ID, find_job
+from host_litestar.cli.output import describe_reason, describe_time_of, json_option, print_json, print_table
 from host_litestar.cli.reasons import explain
 
 TITLES = ("MESSAGE", "BROADCAST", "STATUS", "SENT", "DELIVERED", "READ", "REASON")
-_MESSAGE_ID = re.compile(r"(?P<job>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+", re.IGNORECASE)
+_MESSAGE_ID = re.compile(rf"(?P<job>{JOB_ID})-\d+")
 
 
 @click.command()
@@ -30,8 +29,8 @@ def message(
 ) -> None:
     """Show one message, by its id, or list the messages to a number in any spelling, the newest first."""
     with Client() as client:
-        if found := _MESSAGE_ID.fullmatch(message_or_number.strip()):
-            path = f"/broadcast/{found['job'].lower()}/messages/{find_message('', found[0].lower())}"
+        if found := _MESSAGE_ID.fullmatch(message_or_number.strip().lower()):
+            path = f"/broadcast/{found['job']}/messages/{found[0]}"
             _show(client.call("GET", path, params=without_none({"lang": lang})), as_json=as_json)
             return
         path = "/messages" if job is None else f"/broadcast/{find_job(client, job)}/messages"
@@ -67,31 +66,27 @@ def _lines_of(found: dict[str, Any]) -> Iterator[str]:
     if found["providerId"]:
         yield f"provider's id: {found['providerId']}"
     for attempt in found["attemptLog"]:
-        yield f"attempt {attempt['attempt']}: {_time(attempt['at'])}, {_describe_attempt(attempt)}"
+        yield f"attempt {attempt['attempt']}: {describe_time_of(attempt['at'])}, {_describe_attempt(attempt)}"
     for receipt in found["receipts"]:
         cause = _cause(receipt)
-        yield f"receipt: {_time(receipt['at'])}, {receipt['kind']}{': ' if cause else ''}{cause}"
+        yield f"receipt: {describe_time_of(receipt['at'])}, {receipt['kind']}{': ' if cause else ''}{cause}"
     for act in found["acts"]:
         detail = f": {act['detail']}" if act["detail"] else ""
-        yield f"act: {_time(act['at'])}, {act['act']} by {act['actor']}{detail}"
+        yield f"act: {describe_time_of(act['at'])}, {act['act']} by {act['actor']}{detail}"
     if found["explanation"]:
         yield from explain(found["explanation"])
 
 
 def _describe_attempt(attempt: dict[str, Any]) -> str:
-    times = f", {attempt['times']} times until {_time(attempt['lastAt'])}" if attempt["lastAt"] else ""
+    times = f", {attempt['times']} times until {describe_time_of(attempt['lastAt'])}" if attempt["lastAt"] else ""
     cause = _cause(attempt)
     return f"{attempt['connection'] or 'no connection'}, {attempt['outcome']}{times}{': ' if cause else ''}{cause}"
 
 
 def _row(found: dict[str, Any]) -> tuple[object, ...]:
-    times = (_time(found[field]) for field in ("sentAt", "deliveredAt", "readAt"))
+    times = (describe_time_of(found[field]) for field in ("sentAt", "deliveredAt", "readAt"))
     return found["messageId"], found.get("broadcast"), found["status"], *times, _cause(found)
 
 
 def _cause(fields: dict[str, Any]) -> str:
-    return ": ".join(text for text in (fields["reason"], fields["detail"]) if text)
-
-
-def _time(text: str | None) -> str:
-    return "" if text is None else describe_time(datetime.fromisoformat(text))
+    return describe_reason(fields["reason"], fields["detail"])

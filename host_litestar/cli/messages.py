@@ -6,7 +6,7 @@ import rich_click as click
 
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.job_ids import find_job, job_argument
-from host_litestar.cli.output import json_option, print_json, print_table
+from host_litestar.cli.output import describe_reason, json_option, print_json, print_table
 from wabroadcast_core.models.status import MessageStatus
 
 TITLES = ("MESSAGE", "ROW", "NUMBER", "NAME", "STATUS", "BATCH", "REASON")
@@ -41,6 +41,5 @@ def messages(job: str, *, as_json: bool, **filters: Any) -> None:
 
 
 def _message_row(message: dict[str, Any]) -> tuple[object, ...]:
-    cause = ": ".join(text for text in (message["reason"], message["detail"]) if text)
     fields = ("messageId", "row", "number", "name", "status", "batch")
-    return *(message[field] for field in fields), cause
+    return *(message[field] for field in fields), describe_reason(message["reason"], message["detail"])

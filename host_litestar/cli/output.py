@@ -18,6 +18,7 @@ _WIDEST = 10_000  # columns: a table is measured as if the terminal were that wi
 _PADDED = 30  # cells up to this width are aligned where rows are stacked
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the response of the server as JSON.")
+page_option = click.option("--page", type=click.IntRange(1), default=1, show_default=True, help="Page of the list.")
 
 
 def print_json(value: Any) -> None:
@@ -64,6 +65,16 @@ def describe_time(moment: datetime) -> str:
     """Return a time for people: in the time zone of this machine, with its offset, as ``2026-12-01 08:00 +07:00``."""
     local = moment.astimezone()
     return f"{local:%Y-%m-%d %H:%M} {local.isoformat()[-6:]}"
+
+
+def describe_time_of(text: str | None) -> str:
+    """Return a time of the API for people; an empty text if there is none."""
+    return "" if text is None else describe_time(datetime.fromisoformat(text))
+
+
+def describe_reason(reason: str | None, detail: str | None) -> str:
+    """Return the reason of a message with its detail, as far as there are any."""
+    return ": ".join(text for text in (reason, detail) if text)
 
 
 def file_format(file: Path) -> str:

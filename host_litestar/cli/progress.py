@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rich.console import Console
 
 from host_litestar.cli.errors import UnreachableError
-from host_litestar.cli.output import describe_time
+from host_litestar.cli.output import describe_reason, describe_time
 from host_litestar.cli.waiting import describe_waiting
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus
 
@@ -138,8 +138,8 @@ def _list_messages(
     backend: Backend, job_id: str, status: str, *, total: int, print_line: Callable[[str], None]
 ) -> None:
     for message in backend.messages(job_id, status=status, limit=MOST_LISTED, with_rows=True):
-        cause = ": ".join(text for text in (message.reason, message.detail) if text)
-        print_line(f"    {_place_of(message)}, {message.number or 'no number'}: {cause or status}")
+        cause = describe_reason(message.reason, message.detail) or status
+        print_line(f"    {_place_of(message)}, {message.number or 'no number'}: {cause}")
     if total > MOST_LISTED:
         print_line(
             f"    and {total - MOST_LISTED} more {status}: see `wabroadcast messages {job_id} --status {status}`"
