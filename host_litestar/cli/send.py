@@ -1,11 +1,10 @@
 """``send``: send a message to the people in a contact file, and show the progress."""
 
 import uuid
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 from rich.console import Console
@@ -14,7 +13,7 @@ from host_litestar.cli.client import without_none
 from host_litestar.cli.confirmation import confirm_send
 from host_litestar.cli.contact_file import CHOICES, reading_options
 from host_litestar.cli.moments import MomentType, describe_moment
-from host_litestar.cli.option_types import BatchType, WindowType
+from host_litestar.cli.option_types import BatchType, RateType, WindowType
 from host_litestar.cli.preview import show_preview
 from host_litestar.cli.progress import Backend, follow, report
 from host_litestar.cli.send_audience import AUDIENCE, Audience, audience_options
@@ -24,23 +23,6 @@ from wabroadcast_core.models.status import BroadcastStatus, Priority
 
 if TYPE_CHECKING:
     from wabroadcast_core.models.broadcast import BroadcastProgress
-
-
-class RateType(click.ParamType[dict[str, float]]):
-    """A rate: ``20`` or ``20/s``, ``100/m``, ``1000/h``, ``5000/d``, or ``100/30`` for 100 in 30 seconds."""
-
-    name = "rate"
-    _UNITS: ClassVar[Mapping[str, float]] = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, float]:
-        if isinstance(value, dict):
-            return value
-        messages, _, unit = str(value).partition("/")
-        try:
-            seconds = self._UNITS[unit] if unit in self._UNITS else float(unit)
-            return {"messages": int(messages), "perSeconds": seconds}
-        except ValueError:
-            self.fail(f"{value!r} is not a rate: write it as 20/s, 100/m or 1000/h", param, ctx)
 
 
 @click.command()

@@ -1,17 +1,16 @@
 """The audience of ``send``: a contact file, tags of the contact book, or any contact source."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import rich_click as click
 
+from host_litestar.cli.contact_file import AnyFunction
 from host_litestar.cli.errors import RefusedError
 from host_litestar.cli.progress import Backend
-
-AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 AUDIENCE = ("tags", "match", "without", "everyone", "kind", "fields")
 

@@ -1,17 +1,15 @@
 """The message of ``send``: a text, a file with or without a caption, or a template that a provider has approved."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import rich_click as click
 
+from host_litestar.cli.contact_file import AnyFunction
 from host_litestar.cli.errors import RefusedError
 from host_litestar.cli.progress import Backend
-
-AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 CONTENT = ("message", "image", "document", "video", "audio", "filename", "template", "language", "values", "components")
 MEDIA = ("image", "document", "video", "audio")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from host_litestar.cli.option_types import BatchType, WindowType
+from host_litestar.cli.option_types import BatchType, RateType, WindowType
 from tests.host.cli.conftest import Command
 from tests.host.cli.terminal import run_in_terminal
 
@@ -119,10 +119,19 @@ def test_a_file_is_sent_in_batches_and_a_window(server: Any, in_process: Command
         ("5/90", (5, 90)),
         ("5 / 1.5h", (5, 5_400)),
         ("1/1d", (1, 86_400)),
+        ("1/2min", (1, 120)),
     ],
 )
 def test_a_batch_is_written_with_its_size_and_the_time_to_the_next(text: str, batch: tuple[int, float]) -> None:
     assert BatchType().convert(text, None, None) == {"size": batch[0], "intervalSeconds": batch[1]}
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("20", (20, 1)), ("20/s", (20, 1)), ("100/min", (100, 60)), ("5/d", (5, 86_400)), ("100/30", (100, 30))],
+)
+def test_a_rate_is_written_with_its_messages_and_the_time(text: str, rate: tuple[int, float]) -> None:
+    assert RateType().convert(text, None, None) == {"messages": rate[0], "perSeconds": rate[1]}
 
 
 @pytest.mark.parametrize(
