@@ -5,6 +5,7 @@ from typing import Any
 import rich_click as click
 
 from host_litestar.cli.client import Client, without_none
+from host_litestar.cli.contact_file import AnyFunction
 from host_litestar.cli.job_ids import find_job, job_argument
 from host_litestar.cli.output import describe_reason, json_option, print_json, print_table
 from wabroadcast_core.models.status import MessageStatus
@@ -12,13 +13,24 @@ from wabroadcast_core.models.status import MessageStatus
 TITLES = ("MESSAGE", "ROW", "NUMBER", "NAME", "STATUS", "BATCH", "REASON")
 
 
+def filter_options(command: AnyFunction) -> AnyFunction:
+    """Add the options that pick messages to a command. It gets them under the names of the API, None if not given."""
+    for option in (
+        click.option("--search", "q", help="Only messages with this text in the name or the number."),
+        click.option("--reason", help="Only messages with this reason, as `status` shows it."),
+        click.option(
+            "--status",
+            type=click.Choice([word.value for word in MessageStatus]),
+            help="Only messages with this status.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @click.command()
 @job_argument
-@click.option(
-    "--status", type=click.Choice([word.value for word in MessageStatus]), help="Only messages with this status."
-)
-@click.option("--reason", help="Only messages with this reason, as `status` shows it.")
-@click.option("--search", "q", help="Only messages with this text in the name or the number.")
+@filter_options
 @click.option(
     "--limit", type=click.IntRange(1, 1_000), default=100, show_default=True, help="Most messages that are listed."
 )

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.job_ids import find_job, job_argument
+from host_litestar.cli.messages import filter_options
 from host_litestar.cli.output import file_format
-from wabroadcast_core.models.status import MessageStatus
 
 
 @click.command()
@@ -23,11 +23,7 @@ from wabroadcast_core.models.status import MessageStatus
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file to write, whose name ends in .csv or .xlsx.",
 )
-@click.option(
-    "--status", type=click.Choice([word.value for word in MessageStatus]), help="Only messages with this status."
-)
-@click.option("--reason", help="Only messages with this reason, as `status` shows it.")
-@click.option("--search", "q", help="Only messages with this text in the name or the number.")
+@filter_options
 @click.option("--batch", type=click.IntRange(0), help="Only the batch with this number.")
 @click.option("--delimiter", type=click.Choice([",", ";"]), help="Between the cells of a CSV file; by default a comma.")
 def report(job: str, output: Path, **filters: Any) -> None:
