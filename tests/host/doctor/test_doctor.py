@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,10 +16,11 @@ from host_litestar.doctor.examination import examine
 from host_litestar.doctor.findings import Finding, Level, exit_status
 from tests.host.installations import install
 from tests.host.programs import Served
-from wabroadcast_core import Settings
+from wabroadcast_core import Settings, WebhookRequest
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.store.tables import connections
+from wabroadcast_core.store.webhook_calls import insert_calls
 
 
 @pytest.fixture
@@ -198,6 +200,42 @@ def test_a_connection_whose_sender_is_missing_is_a_fault(installed: Settings) ->
         conn.execute(update(connections).values(sender="gone"))
 
     assert levels_of(installed, "connection sandbox")["its sender gone is not installed"] is Level.FAULT
+
+
+@pytest.mark.parametrize(("offset", "level"), [(1.0, Level.OK), (-5.0, Level.WARNING), (90.0, Level.FAULT)])
+def test_a_wrong_clock_of_a_host_is_reported(installed: Settings, offset: float, level: Level) -> None:
+    with Broadcaster(installed) as broadcaster:
+        context = broadcaster.context
+        context.redis.hset(context.keys.host_clocks, "elsewhere", f"{offset},{context.redis.time()[0]}")
+
+    found = levels_of(installed, "clocks")
+
+    assert found[f"the clock of elsewhere differs by {offset:+.2f} s from Redis' clock"] is level
+
+
+@pytest.mark.parametrize(("age", "level"), [(10, Level.OK), (7_200, Level.WARNING)])
+def test_a_webhook_call_that_waits_for_long_is_a_warning(installed: Settings, age: int, level: Level) -> None:
+    with Broadcaster(installed) as broadcaster, broadcaster.context.database.write() as conn:
+        received_at = broadcaster.context.clock.now() - age
+        insert_calls(conn, [(1, WebhookRequest("POST", {}, {}))], now=received_at)
+
+    ((fact, found),) = levels_of(installed, "webhooks").items()
+
+    assert found is level
+    assert fact.startswith("the oldest unprocessed call came ")
+
+
+@pytest.mark.parametrize(
+    ("free", "level"), [(2 * 1024**3, Level.OK), (500 * 1024**2, Level.WARNING), (10 * 1024**2, Level.FAULT)]
+)
+def test_little_space_on_the_disk_is_reported(
+    installed: Settings, monkeypatch: pytest.MonkeyPatch, free: int, level: Level
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=free))
+
+    (found,) = found_in(installed, "disk")
+
+    assert (found.level, bool(found.remedy)) == (level, level is not Level.OK)
 
 
 def test_sends_without_any_receipt_are_a_warning(installed: Settings) -> None:
