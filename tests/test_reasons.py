@@ -16,7 +16,9 @@ from wabroadcast_core import errors
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models import status, waiting
 from wabroadcast_core.models.broadcast import OTHER_REASONS
+from wabroadcast_core.reasons import english, indonesian
 from wabroadcast_core.reasons.catalogue import CORE, Catalogue
+from wabroadcast_core.reasons.texts import Texts
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.store.erased import ERASED
 from wabroadcast_plugins.senders.http_api import matches
@@ -85,6 +87,11 @@ CORE_CODES = {
 @pytest.mark.parametrize("code", sorted(CORE_CODES))
 def test_a_code_of_the_core_is_explained_in_each_language(catalogue: Catalogue, code: str) -> None:
     _check(catalogue, code, sender=None)
+
+
+@pytest.mark.parametrize("texts", [english.WAITING, indonesian.WAITING], ids=["en", "id"])
+def test_no_cause_of_waiting_is_explained_that_does_not_exist(texts: Texts) -> None:
+    assert texts.keys() - _codes_of_waiting() == set()
 
 
 @pytest.mark.parametrize("code", [*sorted(cloud_errors._RULES), *range(200, 300)])

@@ -5,7 +5,9 @@ from typing import Final
 from wabroadcast_core.reasons.texts import Texts
 
 _NOTHING: Final = "Nothing needs to be done."
+_WAIT_OR_RESEND: Final = "Wait for a receipt, or resend it; the person may then get it twice."
 _SEE_DETAIL: Final = "Read the provider's words in the details, correct the cause, then retry the failed messages."
+_RECOVERS: Final = "Wait: the pace slows down and recovers by itself."
 
 SKIPPED: Final[Texts] = {
     "invalid_number": (
@@ -57,11 +59,11 @@ MESSAGES: Final[Texts] = {
     "other": ("The sum of all rarer reasons.", "List the failed messages to see the reason of each."),
     "lost": (
         "The worker ended while it sent the message, so it is not known whether the message left.",
-        "Wait for a receipt, or resend it; the person may then get it twice.",
+        _WAIT_OR_RESEND,
     ),
     "crash": (
         "The worker ended while it sent the message, so it is not known whether the message left.",
-        "Wait for a receipt, or resend it; the person may then get it twice.",
+        _WAIT_OR_RESEND,
     ),
     "plugin_error": (
         "The sender plugin has a bug: it raised an exception that is no answer of the provider.",
@@ -80,18 +82,18 @@ MESSAGES: Final[Texts] = {
         "The provider refuses this message for every recipient.",
         "Correct the message and submit it as a new broadcast; the paused one would fail for all.",
     ),
-    "throttled": ("The provider asked to send more slowly.", "Wait: the pace slows down and recovers by itself."),
+    "throttled": ("The provider asked to send more slowly.", _RECOVERS),
     "connection_down": (
         "The account cannot send until a person acts.",
         "Read the details, repair the account at the provider, then resume the connection.",
     ),
     "outcome_unknown": (
         "The request left but no clear answer came back. The message may have arrived.",
-        "Wait for a receipt, or resend it; the person may then get it twice.",
+        _WAIT_OR_RESEND,
     ),
     "unknown": (
         "The request left but no clear answer came back. The message may have arrived.",
-        "Wait for a receipt, or resend it; the person may then get it twice.",
+        _WAIT_OR_RESEND,
     ),
     "send": ("The message could not be sent.", _SEE_DETAIL),
 }
@@ -103,7 +105,7 @@ TRANSPORT: Final[Texts] = {
     ),
     "no_answer": (
         "The request left but no answer came back. The message may have arrived.",
-        "Wait for a receipt, or resend it; the person may then get it twice.",
+        _WAIT_OR_RESEND,
     ),
     "bad_address": (
         "The provider's address in the connection's settings cannot be used.",
@@ -151,9 +153,9 @@ TRANSPORT: Final[Texts] = {
     ),
     "http_408": (
         "The provider gave up waiting, so it is not known whether the message was sent.",
-        "Wait for a receipt, or resend it; the person may then get it twice.",
+        _WAIT_OR_RESEND,
     ),
-    "http_429": ("The provider asked to send more slowly.", "Wait: the pace slows down and recovers by itself."),
+    "http_429": ("The provider asked to send more slowly.", _RECOVERS),
     "http_503": ("The provider is not available; the message was not sent.", "Wait: it is tried again by itself."),
     "http_3??": (
         "The provider's address redirects to another one.",
@@ -162,14 +164,13 @@ TRANSPORT: Final[Texts] = {
     "http_4??": ("The provider refuses the request.", _SEE_DETAIL),
     "http_5??": (
         "The provider failed while it handled the request. The message may have been sent.",
-        "Wait for a receipt, or resend it; the person may then get it twice.",
+        _WAIT_OR_RESEND,
     ),
     "http_???": ("The provider gave an answer that is not a success.", _SEE_DETAIL),
 }
 
 WAITING: Final[Texts] = {
     "scheduled": ("The broadcast starts later.", _NOTHING),
-    "hold": ("The broadcast starts after a short time in which it can be undone.", _NOTHING),
     "preparing": ("The audience is being read, and no message is ready yet.", _NOTHING),
     "broadcast_paused": ("The broadcast is paused.", "Read why, correct the cause, then resume the broadcast."),
     "messages_paused": (

@@ -169,7 +169,6 @@ TRANSPORT: Final[Texts] = {
 
 WAITING: Final[Texts] = {
     "scheduled": ("Broadcast dimulai nanti.", _NOTHING),
-    "hold": ("Broadcast dimulai setelah jeda singkat untuk membatalkannya.", _NOTHING),
     "preparing": ("Daftar penerima sedang dibaca dan belum ada pesan yang siap.", _NOTHING),
     "broadcast_paused": ("Broadcast dijeda.", "Baca alasannya, perbaiki penyebabnya, lalu lanjutkan broadcast."),
     "messages_paused": (

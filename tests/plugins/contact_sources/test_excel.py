@@ -513,7 +513,6 @@ READ_ONE_ROW = """
 import os, pathlib, signal, sys
 from wabroadcast_core import SourceContext
 from wabroadcast_plugins.contact_sources.excel import ExcelSettings, ExcelSource
-from wabroadcast_plugins.contact_sources.workbook_slots import WorkbookSlots
 
 context = SourceContext(open_upload=lambda name: open(name, "rb"), read_contacts=lambda tags, match: iter(()))
 rows = ExcelSource(ExcelSettings(upload_id=sys.argv[1]), context).read()
