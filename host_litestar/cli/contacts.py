@@ -29,7 +29,7 @@ search_option = click.option("--search", "q", help="Only contacts with this text
 @click.option(
     "--errors",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the rejected rows with their reasons to this CSV file, to be mended and imported again.",
+    help="Write the rejected rows with their reasons to this CSV file, to be corrected and imported again.",
 )
 def import_contacts(file: Path, tags: tuple[str, ...], errors: Path | None, *, dry_run: bool, **choices: Any) -> int:
     """Import the contacts of FILE (CSV or Excel).
@@ -81,7 +81,7 @@ def _print_report(report: "ImportReport", *, errors: Path | None) -> None:
         place = f"row {row.row}" if row.column is None else f"row {row.row}, {row.column}"
         click.echo(f"  {place}: {row.reason}")
     if report.rejected and errors is not None:
-        click.echo(f"the rejected rows were written to {errors}: mend them there and import that file")
+        click.echo(f"the rejected rows were written to {errors}: correct them there and import that file")
     elif report.import_id and report.rejected > len(report.rejections):
         click.echo("  and more: --errors FILE writes all rejected rows to a file")
 

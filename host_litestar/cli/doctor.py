@@ -16,7 +16,7 @@ WIDTH = len("warning")
 
 
 @click.command()
-@click.option("--remote", is_flag=True, help="Ask the server at WABROADCAST_URL instead of examining this machine.")
+@click.option("--remote", is_flag=True, help="Examine the server at WABROADCAST_URL over its API, not this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @data_dir_option
 def doctor(data_dir: Path | None, *, remote: bool, as_json: bool) -> int:

@@ -34,7 +34,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             blocked = blocked or finding.blocks
             yield finding
     if blocked:
-        yield warning("work", "workers, webhooks and connections were not examined", "mend the parts above first")
+        yield warning("work", "workers, webhooks and connections were not examined", "repair the parts above first")
     else:
         yield from _examine_work(settings)
 

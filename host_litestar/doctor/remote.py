@@ -35,7 +35,9 @@ def _readiness(client: Client) -> Iterator[Finding]:
     for part, state in ready["checks"].items():
         yield ok(part, "it takes writes") if state == "ok" else fault_of(part, ready["causes"].get(part, state))
     for name, reason in ready["quarantined"].items():
-        yield warning("plugins", f"{name} is quarantined: {reason}", "run `wabroadcast plugins` on the server's machine")
+        yield warning(
+            "plugins", f"{name} is quarantined: {reason}", "run `wabroadcast plugins` on the server's machine"
+        )
 
 
 def _workers(client: Client) -> Iterator[Finding]:

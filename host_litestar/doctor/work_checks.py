@@ -53,7 +53,7 @@ def _redis_time(context: Context) -> float:
 
 
 def examine_connections(broadcaster: Broadcaster) -> Iterator[Finding]:
-    """Yield the state of each connection, as its provider reports it, and when its webhook was last heard."""
+    """Yield the state of each connection, as its provider reports it, and when its last receipt came."""
     now = broadcaster.context.clock.now()
     with broadcaster.context.database.read() as conn:
         last_starts = backlog.last_starts(conn, now=now)
@@ -64,7 +64,7 @@ def examine_connections(broadcaster: Broadcaster) -> Iterator[Finding]:
             yield _paused(part, connection)
         yield from _tested(part, connection, broadcaster)
         row = rows[connection.name]
-        yield from _heard(part, row["last_receipt_at"], last_starts.get(row["id"]), now=now)
+        yield from _receipts(part, row["last_receipt_at"], last_starts.get(row["id"]), now=now)
 
 
 def _paused(part: str, connection: ConnectionView) -> Finding:
@@ -91,12 +91,12 @@ def _tested(part: str, connection: ConnectionView, broadcaster: Broadcaster) -> 
         yield fault(part, f"{test.state}: {test.reason}", f"see `wabroadcast connections show {connection.name}`")
 
 
-def _heard(part: str, heard_at: float | None, started_at: float | None, *, now: float) -> Iterator[Finding]:
+def _receipts(part: str, receipt_at: float | None, started_at: float | None, *, now: float) -> Iterator[Finding]:
     """Yield when a receipt came last: if messages have left since, and none came, the webhook may be wrong."""
-    fact = "no receipt has come yet" if heard_at is None else f"the last receipt came {_ago(now - heard_at)}"
+    fact = "no receipt has come yet" if receipt_at is None else f"the last receipt came {_ago(now - receipt_at)}"
     if started_at is None:
         return
-    if started_at - (heard_at or 0.0) > QUIET:
+    if started_at - (receipt_at or 0.0) > QUIET:
         yield warning(part, f"{fact}, and messages have left since", "check the webhook's address at the provider")
     else:
         yield ok(part, fact)

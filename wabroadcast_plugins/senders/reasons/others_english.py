@@ -12,7 +12,7 @@ _NUMBER: Final = "Correct the number in your file or contact book, then send to 
 _FILE: Final = "Check the type, the size and the link of the file, then send a new broadcast."
 _READ: Final = "Read the provider's words in the details, correct the cause, then retry."
 _NEW_CONTACTS: Final = (
-    "Wait: messages to known contacts go out, those to strangers when WhatsApp allows it. "
+    "Wait: messages to known contacts go out, those to other people when WhatsApp allows it. "
     "Send less to people who do not know the number."
 )
 _TOP_UP: Final = "Buy more messages at {name}, then resume the connection."
