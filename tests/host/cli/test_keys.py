@@ -5,9 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from host_litestar.cli.keys import SCOPES
 from tests.host.programs import Served
+from wabroadcast_core.models.api_key import Scope
 
 Command = Callable[..., Any]
+
+
+def test_each_scope_can_be_chosen() -> None:  # the command does not import the models: it starts faster so
+    assert list(SCOPES) == list(Scope)
 
 
 def test_keys_are_made_listed_and_revoked_without_a_server(command: Command, tmp_path: Path) -> None:
