@@ -42,8 +42,8 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 
 
 def find_pythons() -> list[str]:
-    """The versions that are really here. A pyenv shim may stand for a version that is not switched on: it is on the
-    path and fails, so every candidate is asked, and then pyenv's own folders are looked through."""
+    """Return the versions that run. A pyenv shim on the path may fail, because its version is not switched on: so each
+    candidate is started, and pyenv's own folders are searched next."""
     return [version for version in PYTHONS if _find_python(version)]
 
 
@@ -109,7 +109,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=FOUND or None)
 def tests(session: nox.Session) -> None:
-    """The suite against the package as it installs: all of it on the first Python that is here; on the others without
+    """The suite against the package as it installs: all of it on the first Python that is found; on the others without
     what starts processes or a database server, which is the same there. What judges times runs afterwards."""
     install_group(session, "tests", ".[mysql,postgres]")
     with quick_files(session):
@@ -168,7 +168,7 @@ def chaos(session: nox.Session) -> None:
 
 @nox.session
 def door(session: nox.Session) -> None:
-    """The limits as a clock at the provider's door sees them; wants a machine that does nothing else."""
+    """The limits by a clock at the provider's door; needs a machine that does nothing else."""
     install_group(session, "tests", ".[mysql,postgres]")
     run_pytest(session, "-m", "door")
 
