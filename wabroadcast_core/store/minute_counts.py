@@ -61,10 +61,17 @@ def add_minutes(conn: Connection, counts: MinuteCounts) -> None:
 
 def _add(conn: Connection, counts: MinuteCounts, *, seconds: int) -> None:
     """Add numbers to those of their periods, always in one order, so that no two transactions deadlock."""
-    for broadcast_id, connection_id, began_at in sorted({key[:3] for key in counts}):
-        values: dict[str, Any] = {fact: counts[broadcast_id, connection_id, began_at, fact] for fact in FACTS}
-        values |= {"broadcast_id": broadcast_id, "connection_id": connection_id, "began_at": began_at}
-        conn.execute(_ADD, {**values, "seconds": seconds})
+    rows = [
+        {
+            "broadcast_id": broadcast_id,
+            "connection_id": connection_id,
+            "seconds": seconds,
+            "began_at": began_at,
+            **{fact: counts[broadcast_id, connection_id, began_at, fact] for fact in FACTS},
+        }
+        for broadcast_id, connection_id, began_at in sorted({key[:3] for key in counts})
+    ]
+    conn.execute(_ADD, rows)
 
 
 def roll_up(conn: Connection, *, before: float, limit: int) -> int:

@@ -37,8 +37,12 @@ def count_by_span(starts: Iterable[tuple[int, float]]) -> StartCounts:
 
 def add_starts(conn: Connection, starts: StartCounts) -> None:
     """Add starts to the stored numbers."""
-    for (connection_id, ended_at), amount in sorted(starts.items()):
-        conn.execute(_ADD, {"connection_id": connection_id, "ended_at": ended_at, "amount": amount})
+    rows = [
+        {"connection_id": connection_id, "ended_at": ended_at, "amount": amount}
+        for (connection_id, ended_at), amount in sorted(starts.items())
+    ]
+    if rows:
+        conn.execute(_ADD, rows)
 
 
 def recent_starts(conn: Connection, connection_id: int, *, since: float, now: float) -> dict[float, int]:
