@@ -19,7 +19,7 @@
 --             Without any limit it returns {now, jump, start, count, probe}: count messages may start at the same time.
 --             A candidate gets at most as many slots as it has messages ready.
 --             unused: slots at which no message started; they are returned to the quotas.
---             reporter, report: the client that reports them, and the growing number of its report.
+--             reporter, report: the client that reports them (hexadecimal), and the growing number of its report.
 --             tail: the first and the last of unused slots that were given together; if the last one is the last slot
 --             given at all, the sequence continues from the first one.
 --             late: a slot whose message started later than the margin allows; the sequence is shifted by the lateness
@@ -44,12 +44,13 @@
 --   answered {}
 --             Ends the silence: the provider has accepted a message.
 --
--- Fields of the hash: run (of Redis, in which next was written), next (earliest next slot), last (latest slot given), since (slots before it are not known),
--- shift (sum of all shifts so far), factor, factor_at (when the period began in
+-- Fields of the hash: run (of Redis, in which next was written), next (earliest next slot), last (latest slot given),
+-- since (slots before it are not known), shift (sum of all shifts so far), factor, factor_at (when the period began in
 -- which the factor was set), base (the factor when it began), hits (throttled messages in it), sent (slots of the period
 -- before), gave (slots since it began), hit_at (the last throttling), top, interval (between slots at full rate),
 -- cool (no slot before this time), silence (length of the present silence), probe (slot of the last probe),
--- q<seconds>:<bucket> (slots given in that part of a quota's window), q<seconds>:oldest (first bucket not yet deleted).
+-- q<seconds>:<bucket> (slots given in that part of a quota's window), q<seconds>:oldest (first bucket not yet deleted),
+-- reported:<start of a reporter> (the last report of unused slots: reporter:number).
 -- Times are seconds. They are returned as strings, because Redis truncates numbers to integers.
 
 local BUCKETS = 128         -- parts of a quota's window
@@ -157,13 +158,19 @@ local function take(quota, t)
   quota.added[bucket] = (quota.added[bucket] or 0) + 1
 end
 
+-- Return whether a report was counted before: a client repeats a call whose connection was cut. Clients share 256 fields,
+-- so that the hash does not grow with each process that reports.
+local function is_repeated()
+  local field = 'reported:' .. string.sub(ask.reporter, 1, 2)
+  local reporter, report = string.match(redis.call('HGET', hash, field) or '', '(%x+):(%d+)')
+  if reporter == ask.reporter and ask.report <= tonumber(report) then return true end
+  redis.call('HSET', hash, field, string.format('%s:%d', ask.reporter, ask.report))
+  return false
+end
+
 -- Return unused slots to the quotas. Slots from before a loss of Redis' keys are not counted, so they are skipped.
--- A client repeats a call whose connection was cut: slots that were returned once must not be returned again.
 local function take_back(quotas)
-  if #ask.unused == 0 then return end
-  local reported = 'reported:' .. ask.reporter
-  if ask.report <= (number_of(hash, reported) or 0) then return end
-  redis.call('HSET', hash, reported, ask.report)
+  if #ask.unused == 0 or #quotas == 0 or is_repeated() then return end
   local since = number_of(hash, 'since') or 0
   for _, slot in ipairs(ask.unused) do
     for _, quota in ipairs(quotas) do

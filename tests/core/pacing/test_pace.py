@@ -605,6 +605,20 @@ def test_unused_slots_of_a_call_that_is_repeated_are_returned_to_a_quota_once(va
     assert asyncio.run(run()) == (3, 1)
 
 
+def test_reports_of_many_processes_do_not_make_the_limiters_data_grow(valkey: EmbeddedValkey) -> None:
+    async def work(mine: Limiter) -> None:
+        for number in range(300):
+            mine.pace._reporter = f"{number:08x}"[::-1]
+            [slot] = (await mine.reserve(1)).times
+            mine.now += 1
+            await mine.reserve(0, report=SlotReport([slot]))
+
+        fields = await mine.client.hkeys(Keys("pace-test").pace(mine.key))
+        assert sum("reported:" in str(field) for field in fields) <= 256
+
+    run(valkey, Limits(quotas=[Quota(messages=1, per_seconds=86_400)]), work)
+
+
 def test_the_time_of_a_single_missed_slot_is_given_again(valkey: EmbeddedValkey) -> None:
     async def work(mine: Limiter) -> None:
         slot = (await mine.reserve(1)).times[0]
