@@ -409,13 +409,12 @@ local function answered()
 end
 
 local function slow()
-  if silence_now() or ask.refused > BLOCKED then
-    if ask.wait > 0 then set(hash, 'cool', math.max(cool_until(), now + math.min(ask.wait, LONGEST_COOL))) end
-    keep_silent()
-    return 0
-  end
   if ask.wait > 0 then
     set(hash, 'cool', math.max(cool_until(), now + math.min(ask.wait, LONGEST_COOL)))
+  end
+  if silence_now() or ask.refused > BLOCKED then
+    keep_silent()
+    return 0
   end
   local factor, since = factor_now(), number_of(hash, 'factor_at')
   local is_new = not since or (ask.slot > since and now - since >= period_of(factor))
