@@ -92,6 +92,7 @@ class Engine:
             (self._recover, "recovery"),
             (parts.unknown_outcomes.settle_all, "settling unknown messages"),
             (parts.connection_checks.check_all, "checking disconnected connections"),
+            (self._delete_old, "deleting what is no longer needed"),
             (self._report_failures, "reporting the failures of plugins"),
         ):
             keep(partial(self._repeat, work, what=what), what=what)
@@ -145,6 +146,10 @@ class Engine:
     async def _recover(self) -> None:
         await self._parts.recovery.recover(worker_id=self._parts.lease.worker_id)
         await self._parts.held_claims.give_back_orphaned(self._parts.lease.worker_id)
+
+    async def _delete_old(self) -> None:
+        """Delete old uploads, beside the recovery: that may take minutes, in which the lease must be kept."""
+        await self._parts.retention.delete_old(now=self._context.clock.now())
 
     async def _report_failures(self) -> None:
         """Report what plugins failed at in this process, for ``wabroadcast plugins``."""

@@ -37,6 +37,7 @@ from wabroadcast_core.recovery.held_claims import HeldClaims
 from wabroadcast_core.recovery.intents import Intents, SealedError
 from wabroadcast_core.recovery.lease import WorkerLease
 from wabroadcast_core.recovery.recover import Recovery
+from wabroadcast_core.recovery.retention import Retention
 from wabroadcast_core.redis_access.probe import RedisProbe
 from wabroadcast_core.store.group_commit import GroupCommit
 from wabroadcast_core.store.messages import position_of
@@ -182,6 +183,7 @@ class EngineParts:
             snapshot_of=lambda unit, key: self._ledger.read_snapshot(unit.conn, key),
             leases_count=self.redis_return.leases_count,
         )
+        self.retention = Retention(self.group_commit, days=settings.keep_files_days)
 
     # --- connections between the parts -------------------------------------------------------------------------
 

@@ -15,7 +15,6 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.models.status import MessageStatus, Rank
 from wabroadcast_core.outcomes.receipts import PARKED_SECONDS, apply_overtaken, apply_parked
 from wabroadcast_core.recovery.intents import Intents, SealedIntents
-from wabroadcast_core.recovery.retention import Retention
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import claims as claim_store
@@ -57,7 +56,6 @@ class Recovery:
         self._intents = intents
         self._snapshot_of = snapshot_of
         self._leases_count = leases_count
-        self._retention = Retention(group_commit, days=context.settings.keep_files_days)
 
     async def recover(self, *, worker_id: int) -> None:
         """Settle the claims of dead workers, then queue lost work again.
@@ -67,7 +65,6 @@ class Recovery:
         for dead in await self._dead_workers(worker_id):
             await self.settle_worker(dead)
         await self.queue_work()
-        await self._retention.delete_old(now=self._context.clock.now())
 
     async def settle_worker(self, worker_id: int) -> None:
         """Settle the claims of a dead worker: messages that may have left become unknown, the others wait again.

@@ -1,12 +1,14 @@
 """What was handed in is deleted some days after its last use, and not before."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.stores import ON_SQLITE
+from tests.waiting import wait_for
 from wabroadcast_core import Settings, Worker
 from wabroadcast_core.audience.submission import Submission
 from wabroadcast_core.broadcaster import Broadcaster
@@ -167,3 +169,27 @@ def test_a_worker_deletes_what_is_old(settings: Settings) -> None:
         Worker(broadcaster).run(burst=True)
 
         assert _kept(broadcaster) == set()
+
+
+def test_a_deletion_that_takes_long_holds_up_no_recovery(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = threading.Event()
+
+    async def delete_for_ever(_: Retention, *, now: float) -> None:
+        del now
+        began.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Retention, "delete_old", delete_for_ever)
+    worker = Worker(broadcaster)
+    worker.start()
+    try:
+        assert began.wait(10)
+        with monkeypatch.context() as lost:
+            lost.setattr(broadcaster.context.work_queue, "prepare", lambda *_, **__: False)
+            job = broadcaster.submit({"name": "x", "message": TEXT}, [{"number": "081200001001"}]).job_id
+
+        wait_for(lambda: broadcaster.status(job).status == "completed", what="the broadcast whose task was lost")
+    finally:
+        worker.stop()
