@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select, text
 
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus
-from wabroadcast_core.store.tables import broadcast_connections, broadcasts, connections, webhook_calls
+from wabroadcast_core.store.tables import broadcast_connections, broadcasts, webhook_calls
 
 MOST_CALLS = 10_000  # webhook calls of one connection that are counted
 NOT_STARTED = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED)
@@ -107,12 +107,19 @@ def last_starts(conn: Connection, *, now: float) -> dict[int, float]:
     return {key: min(float(ended_at), now) for key, ended_at in conn.execute(_LAST_STARTS) if ended_at is not None}
 
 
+# Count the stored webhook calls of each connection, at most :most of each. Output: connection, amount.
+_CALLS = text(
+    """
+    SELECT c.id, (SELECT count(*) FROM (SELECT 1 FROM webhook_calls AS w WHERE w.connection_id = c.id LIMIT :most) AS f)
+    FROM connections AS c
+    """
+)
+
+
 def webhook_backlog(conn: Connection) -> tuple[dict[int, int], float | None]:
     """Return the stored webhook calls by connection id, each at most ``MOST_CALLS``, and when the oldest arrived."""
-    amounts: dict[int, int] = {}
     oldest = conn.execute(select(webhook_calls.c.received_at).order_by(webhook_calls.c.id).limit(1)).scalar()
-    if oldest is not None:
-        for key in conn.execute(select(connections.c.id)).scalars().all():
-            some = select(webhook_calls.c.id).where(webhook_calls.c.connection_id == key).limit(MOST_CALLS)
-            amounts[key] = conn.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+    if oldest is None:
+        return {}, None
+    amounts: dict[int, int] = dict(conn.execute(_CALLS, {"most": MOST_CALLS}).all())
     return amounts, oldest
