@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from wabroadcast_core.clock import Clock
 from wabroadcast_core.metrics.catalogue import COMMIT_DURATION
 from wabroadcast_core.metrics.meters import Meters
+from wabroadcast_core.plugin_faults import PLUGIN_FAULTS
 from wabroadcast_core.store.broadcasts import apply_changes
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.messages import Changes
@@ -48,9 +49,6 @@ class _Piece:
     work: Callable[[UnitOfWork], Any]
     future: asyncio.Future[Any]
     result: Any = None
-
-
-ENDINGS = (Exception, SystemExit, KeyboardInterrupt)  # of a piece of work, which may call a plugin
 
 
 class GroupCommit:
@@ -116,7 +114,7 @@ class GroupCommit:
         while pieces := self._next_pieces(urgent_only=urgent_only):
             try:
                 self._commit(pieces)
-            except ENDINGS as error:  # raised to the callers of these pieces; the thread must live
+            except PLUGIN_FAULTS as error:  # raised to the callers of these pieces; the thread must live
                 if len(pieces) == 1:
                     _fail(pieces[0], error)
                 else:
@@ -137,7 +135,7 @@ class GroupCommit:
         for piece in pieces:
             try:
                 self._commit([piece])
-            except ENDINGS as error:  # raised to the caller of this piece
+            except PLUGIN_FAULTS as error:  # raised to the caller of this piece
                 _fail(piece, error)
 
     def _commit(self, pieces: list[_Piece]) -> None:
@@ -170,7 +168,7 @@ def _notify(callback: Callable[[list[Item]], None], items: list[Item]) -> None:
     """Call the callback after a commit. Its failure is logged: it must not make the pieces run again."""
     try:
         callback(items)
-    except ENDINGS:
+    except PLUGIN_FAULTS:
         log.exception("the callback for %d committed changes failed: workers see them at their next claim", len(items))
 
 
