@@ -39,6 +39,7 @@ class Worker:
         )
         for worker, _ in self._consumer.worker_threads:
             worker.has_capacity = lambda: loop.has_capacity
+        _silence_huey()
         self._consumer.start()
 
     def stop(self) -> None:
@@ -102,8 +103,13 @@ class _RedisAwayFilter(logging.Filter):
         return not isinstance(error, redis.RedisError)
 
 
-for _name in ("huey.consumer", "huey.consumer.Worker", "huey.consumer.Scheduler"):
-    logging.getLogger(_name).addFilter(_RedisAwayFilter())
+_REDIS_AWAY_FILTER = _RedisAwayFilter()
+
+
+def _silence_huey() -> None:
+    """Drop Huey's lines about a Redis that takes no calls; a second call changes nothing."""
+    for name in ("huey.consumer", "huey.consumer.Worker", "huey.consumer.Scheduler"):
+        logging.getLogger(name).addFilter(_REDIS_AWAY_FILTER)
 
 
 class _CapacityWorker(HueyWorker):  # type: ignore[misc]  # huey has no types
