@@ -4,7 +4,7 @@ The text may hold a number or a secret. A place is a file and a line.
 """
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -17,8 +17,8 @@ _CORE: Final = Path(__file__).parent
 
 def describe_fault(error: BaseException) -> str:
     """Return the type of an exception that a plugin raised, and the places in the plugin and below where it arose."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = [place_of(frame) for frame in _telling(frames)]
+    frames = _summaries(traceback.walk_tb(error.__traceback__))
+    places = [place_of(frame) for frame in _relevant(frames)]
     return f"{type(error).__name__} at {' > '.join(places)}" if places else type(error).__name__
 
 
@@ -28,13 +28,17 @@ def place_of(frame: traceback.FrameSummary) -> str:
 
 
 def stack_of(frame: FrameType) -> Sequence[traceback.FrameSummary]:
-    """Return the stack of a thread, outermost first, without reading its source files."""
-    summaries = traceback.StackSummary.extract(traceback.walk_stack(frame), lookup_lines=False)
-    return list(reversed(summaries))
+    """Return the stack of a thread, outermost first."""
+    return _summaries(traceback.walk_stack(frame))[::-1]
 
 
-def _telling(frames: Sequence[traceback.FrameSummary]) -> Sequence[traceback.FrameSummary]:
-    """Return the frames that tell where the fault is: the innermost one of the plugin, and the innermost of all."""
+def _summaries(frames: Iterator[tuple[FrameType, int]]) -> Sequence[traceback.FrameSummary]:
+    """Return the summaries of frames. No source file is read: this may run on the event loop."""
+    return traceback.StackSummary.extract(frames, lookup_lines=False)
+
+
+def _relevant(frames: Sequence[traceback.FrameSummary]) -> Sequence[traceback.FrameSummary]:
+    """Return the frames that show where the fault is: the innermost one of the plugin, and the innermost of all."""
     outside = [frame for frame in frames if not Path(frame.filename).is_relative_to(_CORE)]
     if not outside:
         return frames[-1:]
