@@ -51,25 +51,20 @@ def apply_receipts(unit: UnitOfWork, connection_id: int, receipts: Sequence[Rece
     keys = _keys_of(unit.conn, connection_id, receipts)
     facts = receipt_store.lock_facts(unit.conn, {key for key in keys if key is not None})
     identity_store.note_identities(unit.conn, _identities_in(receipts, keys, facts))
-    changed: dict[int, dict[str, Any]] = defaultdict(dict)
+    changed = _Changed(unit)
     parked, failures = [], []
-    events: dict[int, NewAttempt] = {}
     for receipt, key in zip(receipts, keys, strict=True):
         row = None if key is None else facts.get(key)
         if row is not None and row["status"] != MessageStatus.PROCESSING:
-            values = receipt_store.apply_receipt(row, _stored(receipt), changes=unit.changes)
-            changed[row["id"]] |= values
-            events |= _event_of(row, _stored(receipt), values)
-            _count_minutes(unit, row, values, connection_id=connection_id, at=receipt.at)
-            is_new = "status" in values  # a failure has its consequences once, not with each copy of the receipt
+            # a failure has its consequences once, not with each copy of the receipt
+            is_new = changed.apply(row, _stored(receipt), connection_id=connection_id)
         else:
             is_new = row is not None
             if is_new or receipt.provider_id is not None:
                 parked.append(_parked_row(receipt, connection_id, key=key, now=unit.now))
         if row is not None and receipt.error is not None and is_new:
             failures.append(Failure(broadcast_of(row["id"]), row["number"], receipt.error))
-    receipt_store.store_changed(unit.conn, changed)
-    attempt_store.add_attempts(unit.conn, list(events.values()))
+    changed.store()
     receipt_store.park_receipts(unit.conn, parked)
     connection_store.note_receipt(unit.conn, connection_id, now=unit.now)
     return failures
@@ -86,18 +81,41 @@ def apply_parked(unit: UnitOfWork, stored: Mapping[int, str | None], *, connecti
     )
     found = [(parked["message_id"] or keys[parked["provider_id"]], parked) for parked in taken]
     facts = receipt_store.lock_facts(unit.conn, {key for key, _ in found})
-    changed: dict[int, dict[str, Any]] = defaultdict(dict)
-    events: dict[int, NewAttempt] = {}
+    changed = _Changed(unit)
     for key, parked in found:
         number = facts[key]["number"]
-        values = receipt_store.apply_receipt(facts[key], _from_parked(parked), changes=unit.changes)
-        changed[key] |= values
-        events |= _event_of(facts[key], _from_parked(parked), values)
-        _count_minutes(unit, facts[key], values, connection_id=parked["connection_id"], at=parked["at"])
+        changed.apply(facts[key], _from_parked(parked), connection_id=parked["connection_id"])
         if parked["opt_out"] and number is not None:
             opt_out(unit, number, reason=parked["reason"])
-    receipt_store.store_changed(unit.conn, changed)
-    attempt_store.add_attempts(unit.conn, list(events.values()))
+    changed.store()
+
+
+class _Changed:
+    """What receipts change in one transaction: columns of messages, and their attempts."""
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        self._unit = unit
+        self._columns: dict[int, dict[str, Any]] = defaultdict(dict)  # by message key
+        self._attempts: dict[int, NewAttempt] = {}
+
+    def apply(self, row: receipt_store.Facts, receipt: StoredReceipt, *, connection_id: int) -> bool:
+        """Apply a receipt to a message.
+
+        :param row: the facts of the message, which are updated.
+        :returns: whether the message has a new status.
+        """
+        values = receipt_store.apply_receipt(row, receipt, changes=self._unit.changes)
+        self._columns[row["id"]] |= values
+        _count_minutes(self._unit, row, values, connection_id=connection_id, at=receipt.at)
+        if "status" not in values:
+            return False
+        self._attempts[row["id"]] = _attempt_of(row, receipt, values)
+        return True
+
+    def store(self) -> None:
+        """Store the changes."""
+        receipt_store.store_changed(self._unit.conn, self._columns)
+        attempt_store.add_attempts(self._unit.conn, list(self._attempts.values()))
 
 
 def _count_minutes(
@@ -124,17 +142,14 @@ def apply_overtaken(unit: UnitOfWork) -> None:
         apply_parked(unit, stored, connection_id=connection_id)
 
 
-def _event_of(row: receipt_store.Facts, receipt: StoredReceipt, values: Mapping[str, Any]) -> dict[int, NewAttempt]:
-    """Return what a receipt says of an attempt, by message key, if it changed the status; else nothing.
+def _attempt_of(row: receipt_store.Facts, receipt: StoredReceipt, values: Mapping[str, Any]) -> NewAttempt:
+    """Return what a receipt that changed the status says of the attempt.
 
     :param values: the columns that the receipt changed.
     """
-    if "status" not in values:
-        return {}
     outcome = AttemptOutcome.UNDELIVERED if values["status"] == MessageStatus.FAILED else AttemptOutcome.SETTLED
     reason, detail = values["reason"] or "", values["detail"]
-    attempt = NewAttempt(row["id"], row["attempts"], receipt.at, row["connection_id"], outcome, reason, detail)
-    return {row["id"]: attempt}
+    return NewAttempt(row["id"], row["attempts"], receipt.at, row["connection_id"], outcome, reason, detail)
 
 
 def _identities_in(
