@@ -3,11 +3,12 @@
 import asyncio
 from typing import cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.simulated import SimulatedLoop, settle, simulated
-from wabroadcast_core.engine.turn_limit import FIRST, LAGGING, LEAST, PERIOD, TurnLimit
+from wabroadcast_core.engine.turn_limit import FIRST, IDLE_PERIOD, LAGGING, LEAST, PERIOD, TurnLimit
 
 
 def test_a_loop_that_lags_gets_fewer_turns() -> None:
@@ -59,4 +60,15 @@ async def test_the_lag_of_the_loop_is_measured() -> None:
     await settle()
 
     assert (calm, limit.value) == (FIRST, int(0.7 * (FIRST - 1)))
+    following.cancel()
+
+
+@pytest.mark.parametrize(("turns", "period"), [(0, IDLE_PERIOD), (1, PERIOD)], ids=["idle", "at-work"])
+@simulated
+async def test_an_idle_loop_is_measured_seldom(turns: int, period: float) -> None:
+    measured: list[float] = []
+    following = asyncio.create_task(TurnLimit(500, on_lag=measured.append).follow(lambda: turns))
+    await asyncio.sleep(10.5 * period)
+
+    assert len(measured) == 10
     following.cancel()
