@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from wabroadcast_core.pacing.pace import Candidate
-from wabroadcast_core.pacing.send_windows import next_opening_of_all
+from wabroadcast_core.pacing.send_windows import next_opening_of_all, windows_of
 from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import claims as claim_store
@@ -128,9 +128,7 @@ class Claims:
 
     def _windows_open_at(self, now: float, snapshot: BroadcastSnapshot, connection: ConnectionSnapshot) -> float:
         """Return when the send windows of the broadcast and the connection are both open: now, or later, or never."""
-        windows = [
-            window for window in (snapshot.draft.send_window, connection.limits.send_window) if window is not None
-        ]
+        windows = windows_of(snapshot.draft, connection.limits)
         if not windows:
             return now
         opens_at = next_opening_of_all(windows, now, default_zone=self._default_zone)

@@ -7,14 +7,14 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Batching, Quota, SendWindow
 from wabroadcast_core.pacing.pace_look import UsedSlots
-from wabroadcast_core.pacing.send_windows import next_opening, next_opening_of_all
+from wabroadcast_core.pacing.send_windows import next_opening, next_opening_of_all, windows_of
 
 NEGLIGIBLE: Final = 1e-6  # of a message; a smaller rest comes from rounding
 FARTHEST: Final = 90 * 86_400.0  # seconds; there is no forecast beyond that
@@ -114,12 +114,11 @@ class _Member:
     ready_at: float
     quotas: Sequence[_QuotaLeft]
     _opens_at: float = 0.0
-    _closes_at: float = field(default=0.0)
+    _closes_at: float = 0.0
 
     @classmethod
     def of(cls, capacity: Capacity, draft: BroadcastDraft, *, amount: int, zone: str) -> "_Member":
         limits = capacity.limits
-        windows = [window for window in (draft.send_window, limits.send_window) if window is not None]
         speed = _speed(limits, draft, factor=capacity.factor)
         shares = [quota.messages / quota.per_seconds for quota in limits.quotas]
         rough = amount / min([speed, *shares])
@@ -127,7 +126,7 @@ class _Member:
         long = [quota for quota in limits.quotas if quota.per_seconds * SHORT_WINDOWS >= rough]
         short = [quota.messages / quota.per_seconds for quota in limits.quotas if quota not in long]
         quotas = [_QuotaLeft(quota, uses.get(quota.per_seconds)) for quota in long]
-        return cls(windows, zone, min([speed, *short]), capacity.ready_at, quotas)
+        return cls(windows_of(draft, limits), zone, min([speed, *short]), capacity.ready_at, quotas)
 
     def look(self, now: float) -> tuple[float, float]:
         """Return how many messages may be sent now, and until when that holds without a message being sent."""

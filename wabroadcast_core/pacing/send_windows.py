@@ -10,11 +10,18 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import SendWindow
 
 FARTHEST: Final = 8 * 86_400.0  # seconds ahead in which a common opening of several windows is searched
 _DAYS_AHEAD: Final = 4  # a window may not open on the day of a clock change, and Samoa once skipped a whole day
 _STEP: Final = 6 * 3_600  # seconds; no zone changes its clock twice within this time
+
+
+def windows_of(draft: BroadcastDraft, limits: Limits) -> list[SendWindow]:
+    """Return the windows in which a message may start: that of its broadcast and that of its connection."""
+    return [window for window in (draft.send_window, limits.send_window) if window is not None]
 
 
 def is_open(window: SendWindow, at: float, *, default_zone: str) -> bool:

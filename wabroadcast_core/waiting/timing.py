@@ -18,7 +18,7 @@ from wabroadcast_core.models.waiting import (
     Scheduled,
     SendWindowClosed,
 )
-from wabroadcast_core.pacing.send_windows import next_opening_of_all
+from wabroadcast_core.pacing.send_windows import next_opening_of_all, windows_of
 from wabroadcast_core.store import claims as claim_store
 
 Row = Mapping[Any, Any]
@@ -37,7 +37,7 @@ def closed_window(
     draft: BroadcastDraft, limits: Limits, *, connection: str, now: float, default_zone: str
 ) -> SendWindowClosed | None:
     """Return the send windows of a broadcast and a connection, if they are not both open."""
-    windows = [window for window in (draft.send_window, limits.send_window) if window is not None]
+    windows = windows_of(draft, limits)
     opens_at = next_opening_of_all(windows, now, default_zone) if windows else now
     return None if opens_at == now else SendWindowClosed(connection=connection, until=as_utc(opens_at))
 
