@@ -36,7 +36,7 @@ class EngineLoop:
         self._engine: Engine | None = None
         self._built = threading.Event()
         self._starting: deque[int] = deque()  # connections whose turns the loop is to start
-        self.has_failed = False  # the engine could not start; the reason is in the log
+        self._has_failed = False  # the engine could not start; the reason is in the log
         self._thread = threading.Thread(target=self._run, args=(context,), name="wabroadcast-loop", daemon=True)
         self._restart_seconds = context.settings.loop_restart_seconds
         self._is_stopping = False
@@ -61,7 +61,7 @@ class EngineLoop:
         While Redis takes no calls they do not read the queue: the engine finds out when it does again. While the event
         loop falls behind, it has no capacity for further turns either.
         """
-        if self.has_failed or self._watchdog.is_held:
+        if self._has_failed or self._watchdog.is_held:
             return False
         engine = self._engine
         return engine is None or not (engine.is_redis_away or self.turns >= engine.most_turns)
@@ -69,7 +69,7 @@ class EngineLoop:
     @property
     def fault(self) -> str | None:
         """Why this process must be restarted; None if it need not be."""
-        if self.has_failed:
+        if self._has_failed:
             return "the engine cannot start: see the error in the log"
         if not self._thread.is_alive():
             return "the event loop has ended: see the error in the log"
@@ -155,7 +155,7 @@ class EngineLoop:
 
     def _on_started(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.has_failed = True
+            self._has_failed = True
             if isinstance(error, SetupError):
                 log.error("the engine cannot start, this process takes no work: %s", error)
                 return

@@ -121,9 +121,7 @@ def _method(plugin_class: Any, name: str, *, is_async: bool, arguments: int | No
         yield f"{name} is not a coroutine function: define it with async def"
     elif not is_async and (_is_coroutine_function(method) or inspect.isasyncgenfunction(method)):
         yield f"{name} is a coroutine function: define it with def"
-    elif arguments is not None and not _accepts(
-        getattr(plugin_class, name), arguments + _is_bound_later(plugin_class, name)
-    ):
+    elif arguments is not None and not _accepts(method, arguments + _is_bound_later(plugin_class, name)):
         yield f"{name} does not accept the {arguments} argument(s) that it is called with"
 
 
