@@ -43,7 +43,7 @@ SLOTS_GIVEN_UP = Metric(
 SLOW_DOWNS = Metric(
     "counter",
     "wabroadcast_slow_downs_total",
-    "Times that the limiter lowered the rate or began a cool-down, because the provider throttled.",
+    "Times that the limiter lowered the rate for a new period, because the provider throttled.",
     (CONNECTION,),
 )
 SEND_DURATION = Metric(
