@@ -190,7 +190,7 @@ class SendTasks:
     ) -> None:
         """Record the outcome of a send, and count it for others."""
         live.in_flight -= 1
-        if outcome.status is SENT or outcome.status is MessageStatus.FAILED:
+        if left and (outcome.status is SENT or outcome.status is MessageStatus.FAILED):
             self._note_answer(live)
         tried = outcome.connection_id is not None  # otherwise it was given back or skipped
         self._recorder.add(Result(pending.claimed, outcome, started_at if tried else None, left=left))

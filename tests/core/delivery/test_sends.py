@@ -484,6 +484,20 @@ async def test_a_probe_that_is_answered_ends_the_silence(answer: object, ends: b
     assert through.is_probing is not ends
 
 
+@simulated
+async def test_a_plugin_that_ends_a_probe_before_it_leaves_does_not_end_the_silence() -> None:
+    def refuse(message: OutgoingMessage) -> Sequence[str]:
+        raise Rejected("not_today")
+
+    sending, through = Sending(before_send=refuse), live(FakeSender(Accepted()))
+    through.is_probing = True
+
+    await sending.send(through, pending())
+
+    assert ("end_silence", 1) not in sending.effects
+    assert through.is_probing
+
+
 # --- a send that is cancelled ------------------------------------------------------------------------------------
 
 
