@@ -63,7 +63,7 @@ class _Field:
     template: CompiledText
     refused: Mapping[re.Pattern[str], str] = field(default_factory=dict)
 
-    def render(self, values: Values, meter: WorkMeter) -> str:
+    def render(self, values: Values, meter: WorkMeter | None) -> str:
         try:
             text = self.template.fill(values, meter=meter)
         except BadText as error:
@@ -119,16 +119,23 @@ class CompiledContent:
         :raises MissingVariable: the recipient does not have a variable that the template uses, or it is None.
         :raises BadText: the result is empty or too long, contains what it must not, or cannot be computed.
         """
-        given = {**variables, "number": number} if is_blank(name) else {**variables, "number": number, "name": name}
-        values = {key: given[key] for key in self.variables if key in given and not is_blank(given[key])}
-        if absent := self.variables - values.keys():
-            values |= _find_by_slug(absent, given)
-        meter = WorkMeter()
+        given: dict[str, Scalar] = {**variables, "number": number}
+        if not is_blank(name):
+            given["name"] = name
+        has_all = self.is_plain and not any(map(is_blank, map(given.get, self.variables)))  # as nearly always
+        values, meter = given if has_all else self._pick(given), None if self.is_plain else WorkMeter()
         try:
             text = None if self._text is None else self._text.render(values, meter)
             return Rendered(text, self._content.copy() if self._fixed else _render_tree(self._content, values, meter))
         except MissingVariable as error:
             raise MissingVariable(error.name, present=_present_names(given)) from None
+
+    def _pick(self, given: Values) -> dict[str, Scalar]:
+        """Return the variables that the texts use and that have a value, in whatever way their names are written."""
+        values = {key: given[key] for key in self.variables if key in given and not is_blank(given[key])}
+        if absent := self.variables - values.keys():
+            values |= _find_by_slug(absent, given)
+        return values
 
     def find_unknown(self, present: Iterable[str]) -> list[str]:
         """Return the variables that every message needs and that are not among these, in any way of writing them."""
@@ -155,7 +162,7 @@ def _find_by_slug(names: Iterable[str], values: Values) -> dict[str, Scalar]:
 
 
 def _present_names(values: Values) -> list[str]:
-    fields = [name for name in ("name", "number") if name in values]
+    fields = [name for name in ("name", "number") if not is_blank(values.get(name))]
     return list(dict.fromkeys([*fields, *(name for name, value in values.items() if not is_blank(value))]))
 
 
@@ -246,7 +253,7 @@ def _compile_tree(value: Any, path: str) -> Tree:
             return value
 
 
-def _render_tree(tree: Tree, values: Values, meter: WorkMeter) -> Any:
+def _render_tree(tree: Tree, values: Values, meter: WorkMeter | None) -> Any:
     match tree:
         case _Field():
             return tree.render(values, meter)

@@ -62,7 +62,8 @@ class PlainText:
 
     def fill(self, values: Mapping[str, Any], *, meter: WorkMeter | None = None) -> str:
         """Render the text, as every :class:`CompiledText` does."""
-        (meter or WorkMeter()).spend(len(self._pieces))
+        if meter is not None:
+            meter.spend(len(self._pieces))
         pieces = self._pieces.copy()
         room = self._room
         for index, name, default in self._placeholders:
