@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from litestar import Request, Router
+from litestar import Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import (
     Components,
     Example,
@@ -29,18 +28,18 @@ from litestar.routes import BaseRoute
 from litestar.types import ControllerRouterHandler
 from pydantic import Field
 
+from host_litestar.api_document import KEY_SCHEME, JsonDocument, YamlDocument
 from host_litestar.methods import head_of, options_of
 from host_litestar.reference import ReferencePage
 from host_litestar.safe_headers import set_page_headers
 from host_litestar.schemas import Verbatim, schema_of
-from host_litestar.scopes import READS, scope_of
+from host_litestar.scopes import READS
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import ConnectionDraft
 from wabroadcast_core.models.contact import ContactDraft, ContactPatch, Tagging
 from wabroadcast_core.models.recipient import Recipient
 
-KEY_SCHEME = "apiKey"
 KEY_DESCRIPTION = (
     "An API key with the scope that the call names: read, operate (includes read) or admin (includes both). "
     "A server on loopback that never had a key needs none."
@@ -121,37 +120,6 @@ CONNECTION_EXAMPLE = {
     "rate": {"messages": 80, "perSeconds": 1},
     "quotas": [{"messages": 1000, "perSeconds": 86400}],
     "lanes": 1,
-}
-
-
-_WEBHOOK_ANSWERS = {
-    "200": {"description": "The call is stored; or the challenge of a verification.", "content": {"text/plain": {}}},
-    "403": {"description": "The signature or token of the provider is missing or wrong."},
-    "404": {"description": "The connection does not exist."},
-    "413": {"description": "The body is too large."},
-    "503": {"description": "The store cannot be reached; the provider calls again."},
-}
-WEBHOOK_PATHS: dict[str, Any] = {
-    "/webhooks/{connection}": {
-        "parameters": [{"name": "connection", "in": "path", "required": True, "schema": {"type": "string"}}],
-        **{
-            method: {
-                "operationId": operation_id,
-                "tags": ["Webhooks"],
-                "description": description,
-                "security": [{}],
-                "responses": _WEBHOOK_ANSWERS,
-            }
-            for method, operation_id, description in (
-                (
-                    "get",
-                    "VerifyWebhook",
-                    "Answer the verification of a provider. It needs the provider's token, no key.",
-                ),
-                ("post", "TakeWebhook", "Take a call of a provider. It needs the provider's proof, no key."),
-            )
-        },
-    }
 }
 
 
@@ -258,39 +226,6 @@ class _SchemaRouter(Router):
             for added in (*options_of([value, head]), head):
                 super().register(added)
         return super().register(value)
-
-
-class JsonDocument(JsonRenderPlugin):
-    """The OpenAPI document as JSON."""
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        """Render the document as this caller reaches the API."""
-        return super().render(request, complete_document(request, openapi_schema))
-
-
-class YamlDocument(YamlRenderPlugin):
-    """The OpenAPI document as YAML."""
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        """Render the document as this caller reaches the API."""
-        return super().render(request, complete_document(request, openapi_schema))
-
-
-def complete_document(request: Request[Any, Any, Any], document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document with the path under which the application is mounted, the scopes, and the webhooks.
-
-    Litestar knows none of them: the first is of the request, and the webhooks are plain ASGI.
-    """
-    servers = [{"url": request.scope.get("root_path") or "/"}]
-    paths = {path: _with_scopes(item) for path, item in document["paths"].items()}
-    return {**document, "servers": servers, "paths": {**paths, **WEBHOOK_PATHS}}
-
-
-def _with_scopes(item: dict[str, Any]) -> dict[str, Any]:
-    """Return the calls of a path, each with the scope that an API key needs for it, as OpenAPI 3.1 writes roles."""
-    scopes = {method: scope_of(call.get("operationId")) for method, call in item.items() if isinstance(call, dict)}
-    secured = {method: {"security": [{KEY_SCHEME: [scope]}]} for method, scope in scopes.items() if scope}
-    return {key: {**part, **secured[key]} if key in secured else part for key, part in item.items()}
 
 
 def _body_of(model: type[Model], examples: dict[str, dict[str, Any]]) -> RequestBody:

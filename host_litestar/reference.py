@@ -8,7 +8,7 @@ from jinja2 import Environment
 from litestar import Request
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
-from host_litestar.scopes import scope_of
+from host_litestar.api_document import complete_document
 
 METHODS = ("get", "put", "post", "patch", "delete")
 _TEMPLATE = Path(__file__).with_name("reference.html")
@@ -18,11 +18,11 @@ class ReferencePage(OpenAPIRenderPlugin):
     """Litestar plugin that renders the OpenAPI document as that page."""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        del request
+        document = complete_document(request, openapi_schema)
         template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
             _TEMPLATE.read_text(encoding="utf-8")
         )
-        return template.render(info=openapi_schema["info"], calls=list_calls(openapi_schema)).encode()
+        return template.render(info=document["info"], calls=list_calls(document)).encode()
 
 
 def list_calls(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -33,7 +33,7 @@ def list_calls(document: dict[str, Any]) -> list[dict[str, Any]]:
             "method": method.upper(),
             "path": path,
             "text": operation.get("description", ""),
-            "scope": scope_of(operation.get("operationId")),
+            "scope": _scope(operation),
             "parameters": [_parameter(parameter) for parameter in operation.get("parameters", [])],
             "examples": _examples(operation.get("requestBody", {})),
             "media_types": list(operation.get("requestBody", {}).get("content", {})),
@@ -44,6 +44,11 @@ def list_calls(document: dict[str, Any]) -> list[dict[str, Any]]:
         if method in METHODS
     ]
     return sorted(calls, key=lambda call: (call["tag"], call["path"], call["method"]))
+
+
+def _scope(operation: dict[str, Any]) -> str | None:
+    """Return the scope of the API key that a call needs; None if it needs no key."""
+    return next((scope for way in operation.get("security", []) for scopes in way.values() for scope in scopes), None)
 
 
 def _parameter(parameter: dict[str, Any]) -> dict[str, Any]:

@@ -85,6 +85,7 @@ def test_the_reference_page_loads_nothing_else(idle_api: Any) -> None:
 
     assert page.status_code == 200
     assert "POST /broadcast" in page.text
+    assert "POST /webhooks/{connection}" in page.text
     assert "<script" not in page.text
     assert "http://" not in page.text.replace("http://127", "")
     assert 'src="' not in page.text

@@ -113,6 +113,24 @@ def test_access(remote: Callable[..., Any], changes: dict[str, Any], headers: di
     assert remote(**changes).get("/metrics", headers=headers).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("access", "security", "scopes"),
+    [
+        pytest.param("key", [{"apiKey": ["read"]}], 1, id="key"),
+        pytest.param("public", [{}], 0, id="public"),
+    ],
+)
+def test_the_document_requires_a_key_for_the_metrics_unless_they_are_public(
+    remote: Callable[..., Any], access: str, security: list[dict[str, Any]], scopes: int
+) -> None:
+    api = remote(**KEYS, metrics_access=access)
+    api.headers.update(bearer("api"))
+
+    assert api.get("/schema/openapi.json").json()["paths"]["/metrics"]["get"]["security"] == security
+    _, _, section = api.get("/schema").text.partition("GET /metrics")
+    assert section.partition("</section>")[0].count("Scope of the API key") == scopes
+
+
 def test_the_key_of_the_metrics_opens_nothing_else(remote: Callable[..., Any]) -> None:
     assert remote(**KEYS).get("/connections", headers=bearer("scrape")).status_code == 401
 
