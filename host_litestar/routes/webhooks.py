@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
-from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Send
 
 from host_litestar.auth import PUBLIC
 from host_litestar.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem, describe, problem_of
@@ -63,14 +63,8 @@ def webhook_route(broadcaster: Broadcaster, *, opt: Mapping[str, Any] = PUBLIC) 
 
     It needs no API key: the sender verifies the provider's signature or token instead.
     """
-    reader = WebhookReader(most_bytes=broadcaster.settings.max_webhook_bytes)
-
     # mounted, because Litestar does not find an ASGI handler whose path has a parameter
-    @asgi("/webhooks", is_mount=True, opt=dict(opt), copy_scope=False)
-    async def webhooks(scope: Scope, receive: Receive, send: Send) -> None:
-        await _serve(broadcaster, reader, scope, receive, send)  # type: ignore[arg-type]  # the router passes HTTP requests only
-
-    return webhooks
+    return asgi("/webhooks", is_mount=True, opt=dict(opt), copy_scope=False)(webhook_app(broadcaster))
 
 
 async def _serve(

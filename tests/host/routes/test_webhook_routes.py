@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import httpx
 import pytest
+from litestar.exceptions import WebSocketDisconnect
 from litestar.testing import TestClient
 from pydantic import BaseModel, SecretStr
 
@@ -132,6 +133,14 @@ def test_a_stranger_does_not_learn_why_no_call_can_be_taken(idle_api: Any, monke
 
 
 # --- webhooks alone ----------------------------------------------------------------------------------------------
+
+
+def test_a_websocket_is_closed(webhook_api: Api) -> None:
+    with pytest.raises(WebSocketDisconnect) as raised, webhook_api.websocket_connect("/webhooks/main"):
+        pass
+
+    assert raised.value.code == 1000
+    assert CALLS == []
 
 
 @pytest.fixture
