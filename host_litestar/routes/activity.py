@@ -1,6 +1,5 @@
 """The activity: who did what, to which object."""
 
-import re
 from typing import Annotated, Any, TypeAlias
 
 from litestar import get
@@ -10,7 +9,7 @@ from litestar.response import Stream
 from host_litestar.openapi import FILE_TYPES
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
-from host_litestar.routes.parameters import BroadcasterDep
+from host_litestar.routes.parameters import BroadcasterDep, Since, Until, read_span
 from host_litestar.threads import FILES
 from wabroadcast_core.models.activity import Activity, ActObject
 from wabroadcast_core.models.page import CursorPage
@@ -23,10 +22,6 @@ ActorName: TypeAlias = Annotated[
     str | None, QueryParameter(name="actor", max_length=200, description="The name of a key, or a component.")
 ]
 Action: TypeAlias = Annotated[str | None, QueryParameter(max_length=200, description="As in the list: pause, save, …")]
-Since: TypeAlias = Annotated[str | None, QueryParameter(max_length=50, description="RFC 3339; acts then or later.")]
-Until: TypeAlias = Annotated[str | None, QueryParameter(max_length=50, description="RFC 3339; acts before it.")]
-
-_BLANK_OFFSET = re.compile(r" (?=\d\d:\d\d\Z)")  # the + of an offset that was not escaped in the query string
 
 
 class ActivityController(ApiController):
@@ -70,6 +65,7 @@ class ActivityController(ApiController):
         return Stream(broadcaster.activity.export(chosen), media_type=FILE_TYPES["csv"], headers=headers)
 
 
-def _filter(kind: ActObject | None, object_id: str | None, **fields: Any) -> dict[str, Any]:
-    times = {name: _BLANK_OFFSET.sub("+", fields[name]) for name in ("since", "until") if fields[name]}
-    return {**fields, **times, "object": kind, "object_id": object_id}
+def _filter(
+    kind: ActObject | None, object_id: str | None, *, since: str | None, until: str | None, **fields: str | None
+) -> dict[str, Any]:
+    return {**fields, "object": kind, "object_id": object_id, **read_span(since, until).model_dump()}

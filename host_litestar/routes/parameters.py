@@ -8,11 +8,13 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.models.base import Model, Moment, parse_model
 from wabroadcast_core.models.page import Page
 
 Item = TypeVar("Item")
 
 _SLASH = re.compile("%2f", re.IGNORECASE)
+_BLANK_OFFSET = re.compile(r" (?=\d\d:\d\d\Z)")  # the + of an offset that was not escaped in the query string
 
 BroadcasterDep: TypeAlias = NamedDependency[Broadcaster]
 Actor: TypeAlias = NamedDependency[str]
@@ -27,6 +29,11 @@ SearchText: TypeAlias = Annotated[
 Batch: TypeAlias = Annotated[
     int | None, QueryParameter(name="batch", ge=0, le=2**31 - 1, description="Only the batch with this number.")
 ]
+
+Since: TypeAlias = Annotated[
+    str | None, QueryParameter(max_length=50, description="RFC 3339; only what was then or later.")
+]
+Until: TypeAlias = Annotated[str | None, QueryParameter(max_length=50, description="RFC 3339; only what was before.")]
 
 SearchedNumber: TypeAlias = Annotated[
     str, QueryParameter(name="number", min_length=1, max_length=100, description="A number in any spelling.")
@@ -48,6 +55,22 @@ TagName: TypeAlias = Annotated[str, PathParameter(name="tag", description="Write
 def whole_list(items: Sequence[Item]) -> Page[Item]:
     """Return a short list as its only page."""
     return Page(items=list(items), total=len(items), page=1, page_size=max(1, len(items)))
+
+
+class TimeSpan(Model):
+    """A span of time by which a call selects; an end that is None is open."""
+
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+def read_span(since: str | None, until: str | None) -> TimeSpan:
+    """Return the span of time that two parameters name.
+
+    :raises InvalidInputError: one of them is no time with an offset.
+    """
+    given = {"since": since, "until": until}
+    return parse_model(TimeSpan, {name: text and _BLANK_OFFSET.sub("+", text) for name, text in given.items()})
 
 
 def read_tag(name: TagName) -> str:

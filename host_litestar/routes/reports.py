@@ -1,6 +1,5 @@
 """The report of a broadcast, which is its messages as a file, and its counts by minute."""
 
-from datetime import datetime
 from typing import Annotated
 
 from litestar import get
@@ -10,7 +9,7 @@ from litestar.response import Stream
 from host_litestar.openapi import FILE_TYPES, ExportOperation
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
-from host_litestar.routes.parameters import Batch, BroadcasterDep, JobId, SearchText
+from host_litestar.routes.parameters import Batch, BroadcasterDep, JobId, SearchText, Since, Until, read_span
 from wabroadcast_core.models.rates import PeriodSeconds, Rates
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.services.reports import Delimiter, FileFormat
@@ -57,12 +56,8 @@ class ReportController(ApiController):
         self,
         job_id: JobId,
         broadcaster: BroadcasterDep,
-        since: Annotated[
-            datetime | None, QueryParameter(description="Only periods that begin at or after this time.")
-        ] = None,
-        until: Annotated[
-            datetime | None, QueryParameter(description="Only periods that begin before this time.")
-        ] = None,
+        since: Since = None,
+        until: Until = None,
         per_seconds: Annotated[
             PeriodSeconds | None,
             QueryParameter(name="perSeconds", description="By default the shortest with at most 1,440 periods."),
@@ -70,6 +65,8 @@ class ReportController(ApiController):
     ) -> Rates:
         """Return how many messages were sent, failed, delivered and read, by minute and connection.
 
-        Minutes are kept for 30 days, then hours. Periods in which nothing happened are left out.
+        Minutes are kept for 30 days, then hours. Periods in which nothing happened are left out, and those that begin
+        outside `since` and `until`.
         """
-        return broadcaster.rates(job_id, since=since, until=until, per_seconds=per_seconds)
+        span = read_span(since, until)
+        return broadcaster.rates(job_id, since=span.since, until=span.until, per_seconds=per_seconds)

@@ -280,3 +280,21 @@ def test_the_rates_of_a_broadcast_are_listed(idle_api: Any) -> None:
     assert rates.json() == {"jobId": job, "perSeconds": 3600, "items": []}
     assert faulty == [400] * 3
     assert idle_api.get("/broadcast/gone/rates").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        pytest.param("since=2026-01-01T07:00:00+07:00", 200, id="an-offset-whose-plus-is-not-escaped"),
+        pytest.param("since=0001-01-01T00:00:00%2B14:00", 400, id="before-all-times"),
+        pytest.param("until=9999-12-31T23:59:59-14:00", 400, id="after-all-times"),
+    ],
+)
+def test_the_times_of_rates_are_read_as_those_of_the_activity(idle_api: Any, query: str, status: int) -> None:
+    body = {"name": "A", "message": {"type": "text", "text": "Halo"}, "recipients": [{"number": "0812-0000-1001"}]}
+    job = idle_api.post("/broadcast", json={**body, "scheduledAt": "2099-01-01T00:00:00Z"}).json()["jobId"]
+
+    answers = [idle_api.get(f"/broadcast/{job}/rates?{query}"), idle_api.get(f"/activity?{query}")]
+
+    assert [answer.status_code for answer in answers] == [status] * 2
+    assert answers[0].json().get("errors") == answers[1].json().get("errors")
