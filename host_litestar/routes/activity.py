@@ -10,7 +10,6 @@ from host_litestar.openapi import FILE_TYPES
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep, Since, Until, read_span
-from host_litestar.threads import FILES
 from wabroadcast_core.models.activity import Activity, ActObject
 from wabroadcast_core.models.page import CursorPage
 
@@ -47,8 +46,13 @@ class ActivityController(ApiController):
         chosen = _filter(object, object_id, actor=actor_name, action=action, since=since, until=until)
         return broadcaster.activity.list(chosen, cursor=cursor, limit=page_size)
 
-    @get("/export", operation_id="ExportActivity", media_type=FILE_TYPES["csv"], responses=problems())
-    @FILES
+    @get(
+        "/export",
+        operation_id="ExportActivity",
+        media_type=FILE_TYPES["csv"],
+        sync_to_thread=True,
+        responses=problems(),
+    )
     def export(
         self,
         broadcaster: BroadcasterDep,

@@ -179,7 +179,7 @@ CHECKS = {
     "submits that are stored at once": Check(SUBMITS.threads, _full(SUBMITS)),
     "connection tests at once": Check(TESTS.threads, _full(TESTS)),
     "previews at once": Check(PREVIEWS.threads, _full(PREVIEWS)),
-    "imports, dry runs, uploads and exports at once": Check(FILES.threads, _full(FILES)),
+    "imports, dry runs, uploads and exports of contacts at once": Check(FILES.threads, _full(FILES)),
 }
 
 
