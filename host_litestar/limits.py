@@ -1,4 +1,4 @@
-"""The limits on requests that no setting changes."""
+"""The limits on connections and webhook calls that no setting changes; other bodies have theirs where they are read."""
 
 from typing import Final
 

@@ -19,9 +19,9 @@ from wabroadcast_core.errors import Fault, InvalidInputError
 
 SPOOL_BYTES = 1024 * 1024  # a body up to this size stays in memory
 _CHUNK_BYTES = 64 * 1024
-_DEEPEST = 100  # levels of nesting
-_MOST_VALUES = 20_000  # in one field beside the recipients
-_MOST_FIELDS = 100
+DEEPEST = 100  # levels of nesting
+MOST_VALUES = 20_000  # in one field beside the recipients
+MOST_FIELDS = 100
 _RECIPIENTS = "recipients"
 _OPENING = frozenset({"start_map", "start_array"})
 _CLOSING = frozenset({"end_map", "end_array"})
@@ -123,8 +123,8 @@ def _read_object(events: Iterator[Event]) -> tuple[dict[str, Any], bool]:
             has_recipients = _skip_recipients(events, faults)
         else:
             draft[key] = _read_value(events, key)
-        if len(draft) + len(faults) > _MOST_FIELDS:
-            raise InvalidInputError([*faults, Fault("", f"the body has more than {_MOST_FIELDS} fields")])
+        if len(draft) + len(faults) > MOST_FIELDS:
+            raise InvalidInputError([*faults, Fault("", f"the body has more than {MOST_FIELDS} fields")])
     if faults:
         raise InvalidInputError(faults)
     return draft, bool(has_recipients)
@@ -153,7 +153,7 @@ def _skip_rest(events: Iterator[Event], event: str) -> None:
     for following, _ in events:
         if following in _OPENING:
             depth += 1
-            if depth > _DEEPEST:
+            if depth > DEEPEST:
                 raise InvalidInputError([_too_deep(_RECIPIENTS)])
         elif following in _CLOSING:
             depth -= 1
@@ -171,17 +171,17 @@ def _read_value(events: Iterator[Event], name: str) -> Any:
     for count, (event, value) in enumerate(events):
         builder.event(event, value)
         depth += (event in _OPENING) - (event in _CLOSING)
-        if depth > _DEEPEST:
+        if depth > DEEPEST:
             raise InvalidInputError([_too_deep(name)])
-        if count > _MOST_VALUES:
-            raise InvalidInputError([Fault(name, f"has more than {_MOST_VALUES:,} values")])
+        if count > MOST_VALUES:
+            raise InvalidInputError([Fault(name, f"has more than {MOST_VALUES:,} values")])
         if not depth:
             break
     return builder.value
 
 
 def _too_deep(name: str) -> Fault:
-    return Fault(name, f"is nested deeper than {_DEEPEST} levels")
+    return Fault(name, f"is nested deeper than {DEEPEST} levels")
 
 
 def _locate_error(body: IO[bytes]) -> str:

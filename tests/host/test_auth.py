@@ -163,20 +163,21 @@ def _guess_keys(guard: KeyGuard) -> None:
     for host in ("2001:db8::1", "127.0.0.1"):
         for _ in range(BURST):
             with pytest.raises(NotAuthorizedException):
-                _call(guard, host, key="a-guess")
+                call_guard(guard, host, key="a-guess")
 
     with pytest.raises(TooManyRequestsException) as slowed:
-        _call(guard, "2001:db8::2", key=KEY)  # the same machine can have it
+        call_guard(guard, "2001:db8::2", key=KEY)  # the same machine can have it
     problem = describe(slowed.value)
 
     assert (problem.status, problem.code) == (429, "too_many_requests")
     assert slowed.value.headers is not None
     assert int(slowed.value.headers["Retry-After"]) == 1
     for host in ("2001:db8:0:1::1", "127.0.0.1"):
-        _call(guard, host, key=KEY)
+        call_guard(guard, host, key=KEY)
 
 
-def _call(guard: KeyGuard, host: str, *, key: str) -> None:
+def call_guard(guard: KeyGuard, host: str, *, key: str) -> None:
+    """Check a request from an address as the guard of a route does."""
     request = RequestFactory().get("/contacts", headers={"Authorization": f"Bearer {key}"})
     request.scope["client"] = (host, 50_000)
     asyncio.run(guard(request, get("/contacts", sync_to_thread=False)(lambda: None)))

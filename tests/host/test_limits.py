@@ -9,21 +9,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import pytest
 import uvicorn
+from litestar.exceptions import TooManyRequestsException
+from pydantic import SecretStr
 from uvicorn.server import ServerState
 
 from host_litestar import http_protocol, limits
+from host_litestar.auth import KeyGuard
+from host_litestar.form_reading import LONGEST_TEXT, MOST_PARTS
 from host_litestar.http_protocol import ConnectionLimits, LimitedProtocol, OpenConnections
+from host_litestar.key_guesses import BURST, GuessLimiter
 from host_litestar.problems import describe
+from host_litestar.request_reading import LARGE_JSON, LARGEST_JSON, MOST_PARAMETERS, MOST_VALUES
+from host_litestar.routes import submission
 from host_litestar.routes.webhook_requests import WebhookReader
 from host_litestar.threads import FILES, PREVIEWS, SUBMITS, TESTS, ThreadGroup
 from tests.host.programs import Served
 from tests.host.raw_clients import RawClient
 from tests.host.routes.test_webhook_limits import _Body, _scope
+from tests.host.test_auth import call_guard
 from tests.host.test_http_protocol import LINE, MOST, strict
 from wabroadcast_core import BusyError, Settings
-from wabroadcast_core.errors import UnavailableError
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import InvalidInputError, UnavailableError
 from wabroadcast_core.inbound.webhook_forms import FIELDS, FORM_BYTES
 
 __all__ = ["strict"]  # the fixture
@@ -138,6 +148,46 @@ async def _fill(group: ThreadGroup) -> str:
     return "200"
 
 
+def _refused(words: str, path: str, **request: Any) -> Callable[[Served], str]:
+    """Return a check that posts a request beyond a limit, which the problem of the answer must name."""
+
+    def post(server: Served) -> str:
+        answer = httpx.post(f"{server.url}{path}", timeout=30, **request)
+        assert words in answer.json()["detail"], answer.text
+        return str(answer.status_code)
+
+    return post
+
+
+def _json(text: str) -> dict[str, Any]:
+    return {"content": text, "headers": {"Content-Type": "application/json"}}
+
+
+def _nested(levels: int) -> str:
+    return '{"message": ' + "[" * (levels - 1) + "]" * (levels - 1) + "}"
+
+
+def _form(parts: int, text: str = "x") -> dict[str, Any]:
+    return {"files": [("tags", (None, text))] * parts}
+
+
+def _described_faults(server: Served) -> str:
+    answer = httpx.post(f"{server.url}/contacts", json={f"f{number}": 1 for number in range(150)}, timeout=30)
+    assert len(answer.json()["errors"]) == InvalidInputError.MOST_FAULTS
+    return str(answer.status_code)
+
+
+def _guesses(_: Served) -> str:
+    settings = Settings(api_keys=[SecretStr("a-key-for-tests")])
+    guard = KeyGuard(Broadcaster(settings), guesses=(guesses := GuessLimiter(clock=lambda: 0.0)))
+    for place in range(BURST):
+        assert guesses.wait_of("203.0.113.1") == 0, place
+        guesses.count("203.0.113.1")
+    with pytest.raises(TooManyRequestsException) as raised:
+        call_guard(guard, "203.0.113.1", key="a-key-for-tests")
+    return str(describe(raised.value).status)
+
+
 class Check(NamedTuple):
     default: float
     ask: Callable[[Served], str]
@@ -160,6 +210,41 @@ CHECKS = {
         DEFAULTS.max_body_bytes,
         lambda server: _post(server, "/broadcast", length=DEFAULTS.max_body_bytes + 1, body=b"{"),
     ),
+    "JSON body, except of a submit, a preview and a tagging": Check(
+        LARGEST_JSON, _refused("1,048,576 bytes", "/contacts", **_json(" " * (LARGEST_JSON + 1)))
+    ),
+    "JSON body of a tagging": Check(
+        LARGE_JSON["largest_json"], _refused("8,388,608 bytes", "/contacts/tag", **_json(" " * (8 * limits.MIB + 1)))
+    ),
+    "values in a JSON body, with the same exceptions": Check(
+        MOST_VALUES, _refused("5,000 values", "/contacts", **_json(f"[{'1,' * MOST_VALUES}1]"))
+    ),
+    "values in the JSON body of a tagging": Check(
+        LARGE_JSON["most_values"], _refused("101,000 values", "/contacts/tag", **_json(f"[{'1,' * 101_000}1]"))
+    ),
+    "values in one field of a submit, except the recipients": Check(
+        submission.MOST_VALUES,
+        _refused("20,000 values", "/broadcast", **_json(f'{{"name": [{"1," * submission.MOST_VALUES}1]}}')),
+    ),
+    "fields of a submit": Check(
+        submission.MOST_FIELDS,
+        _refused("100 fields", "/broadcast", json={f"f{number}": 1 for number in range(submission.MOST_FIELDS + 1)}),
+    ),
+    "levels of nesting in a submit": Check(
+        submission.DEEPEST, _refused("100 levels", "/broadcast", **_json(_nested(submission.DEEPEST + 2)))
+    ),
+    "levels of nesting in another JSON body": Check(
+        200, _refused("recursion limit", "/contacts", **_json(_nested(202)))
+    ),
+    "query parameters": Check(
+        MOST_PARAMETERS, _refused("100 query parameters", "/contacts?" + "a=1&" * (MOST_PARAMETERS + 1), json={})
+    ),
+    "parts of a form": Check(MOST_PARTS, _refused("segment count", "/contacts/import", **_form(MOST_PARTS + 1))),
+    "texts of a form, together": Check(
+        LONGEST_TEXT, _refused("262,144 bytes", "/contacts/import", **_form(2, "x" * (LONGEST_TEXT // 2 + 1)))
+    ),
+    "faults that an answer describes": Check(InvalidInputError.MOST_FAULTS, _described_faults),
+    "wrong API keys of one address, then one a second": Check(BURST, _guesses),
     "body of a webhook call": Check(
         DEFAULTS.max_webhook_bytes,
         lambda server: _post(server, "/webhooks/sandbox", length=DEFAULTS.max_webhook_bytes + 1),
