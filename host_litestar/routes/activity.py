@@ -9,7 +9,7 @@ from litestar.response import Stream
 from host_litestar.openapi import FILE_TYPES
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
-from host_litestar.routes.parameters import BroadcasterDep, Since, Until, read_span
+from host_litestar.routes.parameters import BroadcasterDep, Cursor, Since, Until, read_span
 from wabroadcast_core.models.activity import Activity, ActObject
 from wabroadcast_core.models.page import CursorPage
 
@@ -39,7 +39,7 @@ class ActivityController(ApiController):
         action: Action = None,
         since: Since = None,
         until: Until = None,
-        cursor: Annotated[str | None, QueryParameter(description="nextCursor of the previous page.")] = None,
+        cursor: Cursor = None,
         page_size: Annotated[int, QueryParameter(name="pageSize", ge=1, le=1_000, description="Acts in a page.")] = 100,
     ) -> CursorPage[Activity]:
         """List the acts on all objects, the newest first: who did what, and when."""

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from litestar import Response, delete, get, post, put
 from litestar.concurrency import sync_to_thread
@@ -25,6 +25,7 @@ from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import (
     Actor,
     BroadcasterDep,
+    FileKind,
     ImportId,
     PageNumber,
     PageSize,
@@ -46,8 +47,6 @@ from wabroadcast_core.models.contact import (
 )
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.queries import QueryView
-
-FileFormat = Literal["csv", "xlsx"]
 
 IMPORT_SECONDS = 10.0  # that a response waits for the end of an import or of a dry run
 POLL_SECONDS = 0.1  # between two looks at an import
@@ -148,7 +147,7 @@ class ContactController(ApiController):
         broadcaster: BroadcasterDep,
         search: SearchText = None,
         tag: TagText = None,
-        format: Annotated[FileFormat, QueryParameter(description="The kind of file.")] = "csv",  # noqa: A002 - the parameter's name
+        format: FileKind = "csv",  # noqa: A002 - the parameter's name
     ) -> Stream:
         """Export contacts as CSV or, with `format=xlsx`, as an Excel workbook: number, name, tags and all variables.
 

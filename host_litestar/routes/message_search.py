@@ -7,7 +7,7 @@ from litestar.params import QueryParameter
 
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
-from host_litestar.routes.parameters import BroadcasterDep, SearchedNumber
+from host_litestar.routes.parameters import BroadcasterDep, Cursor
 from wabroadcast_core.models.message_detail import FoundMessage
 from wabroadcast_core.models.page import CursorPage
 
@@ -21,9 +21,9 @@ class MessageSearchController(ApiController):
     @get(operation_id="FindMessages", sync_to_thread=True, responses=problems(404))
     def find_messages(
         self,
-        number: SearchedNumber,
+        number: Annotated[str, QueryParameter(min_length=1, max_length=100, description="A number in any spelling.")],
         broadcaster: BroadcasterDep,
-        cursor: Annotated[str | None, QueryParameter(description="nextCursor of the previous page.")] = None,
+        cursor: Cursor = None,
         limit: Annotated[int, QueryParameter(ge=1, le=200, description="Most messages of a page.")] = 50,
     ) -> CursorPage[FoundMessage]:
         """List the messages to a number over all broadcasts, the newest first.

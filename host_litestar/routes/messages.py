@@ -9,12 +9,19 @@ from host_litestar.languages import AcceptLanguage, Lang, choose_language
 from host_litestar.problems import problems
 from host_litestar.routes.control import message_control
 from host_litestar.routes.controller import ApiController
-from host_litestar.routes.parameters import BroadcasterDep, JobId, MessageId, SearchText
+from host_litestar.routes.parameters import (
+    BroadcasterDep,
+    Cursor,
+    JobId,
+    MessageId,
+    ReasonFilter,
+    SearchText,
+    StatusFilter,
+)
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.message_detail import MessageDetail
 from wabroadcast_core.models.page import CursorPage
-from wabroadcast_core.models.status import MessageStatus
 
 DEFAULT_SIZE = 100  # messages of a page
 
@@ -31,9 +38,9 @@ class MessageController(ApiController):
         job_id: JobId,
         broadcaster: BroadcasterDep,
         search: SearchText = None,
-        status: Annotated[MessageStatus | None, QueryParameter(description="Only messages with this status.")] = None,
-        reason: Annotated[str | None, QueryParameter(description="Only messages with this reason.")] = None,
-        cursor: Annotated[str | None, QueryParameter(description="nextCursor of the previous page.")] = None,
+        status: StatusFilter = None,
+        reason: ReasonFilter = None,
+        cursor: Cursor = None,
         limit: Annotated[
             int | None, QueryParameter(ge=1, le=1_000, description="Most messages of a page, as pageSize.")
         ] = None,

@@ -10,6 +10,8 @@ from litestar.params import PathParameter, QueryParameter
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.base import Model, Moment, parse_model
 from wabroadcast_core.models.page import Page
+from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.services.reports import FileFormat
 
 Item = TypeVar("Item")
 
@@ -30,14 +32,19 @@ Batch: TypeAlias = Annotated[
     int | None, QueryParameter(name="batch", ge=0, le=2**31 - 1, description="Only the batch with this number.")
 ]
 
+Cursor: TypeAlias = Annotated[str | None, QueryParameter(description="nextCursor of the previous page.")]
+StatusFilter: TypeAlias = Annotated[
+    MessageStatus | None, QueryParameter(name="status", description="Only messages with this status.")
+]
+ReasonFilter: TypeAlias = Annotated[
+    str | None, QueryParameter(name="reason", description="Only messages with this reason.")
+]
 Since: TypeAlias = Annotated[
     str | None, QueryParameter(max_length=50, description="RFC 3339; only what was then or later.")
 ]
 Until: TypeAlias = Annotated[str | None, QueryParameter(max_length=50, description="RFC 3339; only what was before.")]
 
-SearchedNumber: TypeAlias = Annotated[
-    str, QueryParameter(name="number", min_length=1, max_length=100, description="A number in any spelling.")
-]
+FileKind: TypeAlias = Annotated[FileFormat, QueryParameter(name="format", description="The kind of file.")]
 
 JobId: TypeAlias = Annotated[str, PathParameter(name="jobId", description="The id of the broadcast.")]
 MessageId: TypeAlias = Annotated[str, PathParameter(name="messageId", description="The id of the message.")]

@@ -9,10 +9,20 @@ from litestar.response import Stream
 from host_litestar.openapi import FILE_TYPES, ExportOperation
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
-from host_litestar.routes.parameters import Batch, BroadcasterDep, JobId, SearchText, Since, Until, read_span
+from host_litestar.routes.parameters import (
+    Batch,
+    BroadcasterDep,
+    FileKind,
+    JobId,
+    ReasonFilter,
+    SearchText,
+    Since,
+    StatusFilter,
+    Until,
+    read_span,
+)
 from wabroadcast_core.models.rates import PeriodSeconds, Rates
-from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.services.reports import Delimiter, FileFormat
+from wabroadcast_core.services.reports import Delimiter
 
 
 class ReportController(ApiController):
@@ -33,10 +43,10 @@ class ReportController(ApiController):
         job_id: JobId,
         broadcaster: BroadcasterDep,
         search: SearchText = None,
-        status: Annotated[MessageStatus | None, QueryParameter(description="Only messages with this status.")] = None,
-        reason: Annotated[str | None, QueryParameter(description="Only messages with this reason.")] = None,
+        status: StatusFilter = None,
+        reason: ReasonFilter = None,
         batch: Batch = None,
-        format: Annotated[FileFormat, QueryParameter(description="The kind of file.")] = "csv",  # noqa: A002 - the parameter's name
+        format: FileKind = "csv",  # noqa: A002 - the parameter's name
         delimiter: Annotated[
             Delimiter | None, QueryParameter(description="Between the cells of a CSV file; by default a comma.")
         ] = None,
