@@ -26,3 +26,8 @@ def install(directory: Path, valkey: EmbeddedValkey, sqlite_store: Path) -> Sett
 def draft(**fields: Any) -> dict[str, Any]:
     """Return a valid body of a submit."""
     return {"name": "Promo", "message": {"type": "text", "text": "Halo {{ name }}"}, **fields}
+
+
+def bearer(key: str) -> dict[str, str]:
+    """Return the header of a request with an API key."""
+    return {"Authorization": f"Bearer {key}"}

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from host_litestar.app import create_app
 from host_litestar.plugin import WABroadcastPlugin
 from host_litestar.scopes import SCOPE, SCOPES
-from tests.host.installations import Api, draft, install
+from tests.host.installations import Api, bearer, draft, install
 from wabroadcast_core import Settings
 from wabroadcast_core.models.api_key import Scope, are_enough
 from wabroadcast_core.queue.embedded import EmbeddedValkey
@@ -121,10 +121,6 @@ def keyed_api(scoped: tuple[Api, dict[Scope, str]]) -> Api:
 @pytest.fixture
 def keys(scoped: tuple[Api, dict[Scope, str]]) -> dict[Scope, str]:
     return scoped[1]
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
 
 
 CALLS = [

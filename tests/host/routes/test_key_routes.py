@@ -9,17 +9,13 @@ from litestar.testing import TestClient
 
 from host_litestar.app import create_app
 from host_litestar.plugin import WABroadcastPlugin
-from tests.host.installations import HERE, Api, draft
+from tests.host.installations import HERE, Api, bearer, draft
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.services.known_keys import KeySnapshot
 
 OUTSIDE = "http://api.example"
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
 
 
 def create(api: Api, name: str = "boss", scope: str = "admin", **options: Any) -> str:

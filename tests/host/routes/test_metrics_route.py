@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from host_litestar.app import create_app
-from tests.host.installations import install
+from tests.host.installations import bearer, install
 from tests.host.programs import Served
 from tests.waiting import wait_for
 from wabroadcast_core.metrics.catalogue import MEASURED, READ
@@ -87,10 +87,6 @@ def remote(tmp_path: Path, valkey: EmbeddedValkey, sqlite_store: Path) -> Iterat
     yield start
     for client in clients:
         client.__exit__()
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
 
 
 KEYS = {"api_keys": [SecretStr("api")], "metrics_key": SecretStr("scrape")}
