@@ -43,14 +43,14 @@ class HealthController(ApiController):
     opt = PUBLIC
     security = ({},)  # no key
 
+    def __init__(self, owner: Router) -> None:
+        super().__init__(owner)
+        self._check: SharedCall[dict[str, str]] = SharedCall(PROBES)
+
     @get("/live", operation_id="IsLive", sync_to_thread=False)
     def live(self) -> Liveness:
         """Return 200: this process answers."""
         return Liveness()
-
-    def __init__(self, owner: Router) -> None:
-        super().__init__(owner)
-        self._check: SharedCall[dict[str, str]] = SharedCall(PROBES)
 
     @get("/ready", operation_id="IsReady", responses=answers(503, Readiness))
     async def ready(self, broadcaster: BroadcasterDep) -> Response[Readiness]:
