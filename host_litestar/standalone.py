@@ -59,7 +59,7 @@ def serve(settings: Settings, *, echo: Callable[[str], None]) -> int:
         address = address_of(settings.host, listener.getsockname()[1])
 
         def print_lines(causes: Sequence[str]) -> None:
-            echo(start_lines(settings, address, causes, needs_key=has_stored_keys))
+            echo(start_lines(settings, address, causes, needs_key=has_stored_keys or bool(settings.api_keys)))
 
         start_message = _StartMessage(address, print_lines)
 
@@ -137,13 +137,12 @@ def address_of(host: str, port: int) -> str:
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
-def start_lines(settings: Settings, address: str, causes: Sequence[str] = (), *, needs_key: bool = False) -> str:
+def start_lines(settings: Settings, address: str, causes: Sequence[str], *, needs_key: bool) -> str:
     """Return the lines that ``serve`` prints when everything runs: addresses, data, access, a first command.
 
     :param causes: what keeps the server from sending, and what to do.
-    :param needs_key: whether the store has API keys.
+    :param needs_key: whether a call needs an API key.
     """
-    needs_key = needs_key or bool(settings.api_keys)
     access = (
         "with an API key: send Authorization: Bearer <key>"
         if needs_key
@@ -160,15 +159,15 @@ def start_lines(settings: Settings, address: str, causes: Sequence[str] = (), *,
             f"  access   {access}",
             f"  workers  {settings.workers}",
             "To send a first broadcast (to the sandbox, which reaches no real phone), paste into another terminal:",
-            f"  {first_command(settings, address, needs_key=needs_key)}",
+            f"  {first_command(address, needs_key=needs_key)}",
         ]
     )
 
 
-def first_command(settings: Settings, address: str, *, needs_key: bool = False) -> str:
+def first_command(address: str, *, needs_key: bool) -> str:
     """Return a shell line that sends the bundled sample; it works in any working directory, with any ``PATH``."""
     variables = [] if address == "http://127.0.0.1:3004" else [f"WABROADCAST_URL={address}"]
-    if needs_key or settings.api_keys:
+    if needs_key:
         variables.append("WABROADCAST_API_KEY='<your key>'")
     arguments = ["send", shlex.quote(str(SAMPLE)), "--connection", SANDBOX, "--message", shlex.quote(FIRST_MESSAGE)]
     return " ".join([*variables, _program(), *arguments])

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from host_litestar.standalone import address_of, check_access, environment_of, first_command, open_socket
+from host_litestar.standalone import address_of, check_access, environment_of, open_socket, start_lines
 from wabroadcast_core import Settings, SetupError
 
 Serve = Callable[..., Any]
@@ -306,9 +306,12 @@ def test_a_short_key_is_accepted_on_this_machine_only(tmp_path: Path) -> None:
 
 
 def test_the_first_command_does_not_show_a_key(tmp_path: Path) -> None:
-    command = first_command(Settings(data_dir=tmp_path, api_keys=["s3cret"]), "http://127.0.0.1:3004")
+    settings = Settings(data_dir=tmp_path, api_keys=["s3cret"])
 
-    assert "s3cret" not in command
+    lines = start_lines(settings, "http://127.0.0.1:3004", [], needs_key=True)
+
+    command = lines.splitlines()[-1].strip()
+    assert "s3cret" not in lines
     assert command.startswith("WABROADCAST_API_KEY=")
 
 
