@@ -44,7 +44,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         that can reach the application can use these routes.
     :param guard_public: whether the probes and the webhooks are inside the guards of this plugin and of the whole
         application, and its authentication, too. They need no key: a sender verifies the calls of its provider, which
-        no guard lets pass.
+        has no credentials for a guard.
     :param work: also run a worker in this process. Otherwise run ``wabroadcast worker`` beside the application.
     """
 
@@ -61,13 +61,14 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         self._path = path
         self._guards = guards
         self._guard_public = guard_public
-        self._is_open = path != "/" and not guards and not self.broadcaster.settings.api_keys
+        self._is_guarded = bool(guards or self.broadcaster.settings.api_keys)
         self._work = work
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Add the routes and the life of the broadcaster to the application."""
         mounts = [plugin for plugin in app_config.plugins if isinstance(plugin, WABroadcastPlugin)]
         app_config.route_handlers.append(self._router(operation_prefix=self._operation_prefix(mounts)))
+        self._is_guarded = self._is_guarded or bool(app_config.guards)
         app_config.guards = self._guards_around(app_config.guards)
         app_config.lifespan = [*(app_config.lifespan or []), self._run]
         return app_config
@@ -108,7 +109,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
     async def _run(self, app: Litestar) -> AsyncIterator[None]:
         del app
         await to_thread.run_sync(self.broadcaster.start)
-        if self._is_open and not (await to_thread.run_sync(self.broadcaster.known_keys.read)).has_any:
+        if not (self._is_guarded or (await to_thread.run_sync(self.broadcaster.known_keys.read)).has_any):
             log.warning(
                 "the API of wabroadcast has neither API keys nor guards here: whoever reaches this application can send"
                 " messages; create a key with `wabroadcast keys create`, set WABROADCAST_API_KEYS, or give guards to"

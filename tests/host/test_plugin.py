@@ -10,7 +10,9 @@ from litestar.exceptions import NotAuthorizedException, PermissionDeniedExceptio
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult, DefineMiddleware
 from litestar.testing import TestClient
+from litestar.types import Guard
 
+from host_litestar.app import create_app
 from host_litestar.plugin import WABroadcastPlugin
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -54,6 +56,10 @@ def test_the_applications_guards_run_before_the_routes(host_settings: Settings) 
         member = client.get("/wabroadcast/broadcast/jobs", headers={"x-member": "yes"})
 
     assert (other.status_code, member.status_code) == (403, 200)
+
+
+def _anybody(_: ASGIConnection[Any, Any, Any, Any], __: BaseRouteHandler) -> None:
+    """Let every caller pass."""
 
 
 def _nobody(_: ASGIConnection[Any, Any, Any, Any], __: BaseRouteHandler) -> None:
@@ -105,12 +111,35 @@ def test_a_given_broadcaster_is_used(host_settings: Settings) -> None:
     assert "stateSince" in answer.json()
 
 
-@pytest.mark.parametrize("is_guarded", [False, True])
+@pytest.mark.parametrize(
+    ("path", "guards", "guards_of_all", "is_named"),
+    [
+        pytest.param("/wabroadcast", [], [], True, id="open"),
+        pytest.param("/", [], [], True, id="open-at-the-root"),
+        pytest.param("/wabroadcast", [_anybody], [], False, id="guarded"),
+        pytest.param("/wabroadcast", [], [_anybody], False, id="in-a-guarded-application"),
+    ],
+)
 def test_an_open_api_is_named_in_the_log(
-    host_settings: Settings, caplog: pytest.LogCaptureFixture, *, is_guarded: bool
+    host_settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    guards: list[Guard],
+    guards_of_all: list[Guard],
+    *,
+    is_named: bool,
 ) -> None:
-    guards = [lambda *_: None] if is_guarded else []
-    with TestClient(Litestar([index], plugins=[WABroadcastPlugin(host_settings, guards=guards)], logging_config=None)):
+    plugin = WABroadcastPlugin(host_settings, path=path, guards=guards)
+    with TestClient(Litestar(plugins=[plugin], guards=guards_of_all, logging_config=None)):
         pass
 
-    assert ("neither API keys nor guards" in caplog.text) is not is_guarded
+    assert ("neither API keys nor guards" in caplog.text) is is_named
+
+
+def test_an_application_of_its_own_is_not_named_as_open(
+    host_settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with TestClient(create_app(host_settings)):
+        pass
+
+    assert "neither API keys nor guards" not in caplog.text
