@@ -135,7 +135,7 @@ class LoopbackGuard:
 
 
 def _remote_host(request: AnyRequest) -> str | None:
-    """Return the address of a caller on another machine; None on this one, where a proxy would stand for everybody."""
+    """Return the address of a caller on another machine; None on this one: callers behind a proxy share it."""
     host = request.client.host if request.client else None
     return None if is_loopback(host) else host
 

@@ -1,4 +1,4 @@
-"""Slows down who guesses API keys: an address with many wrong keys is refused before its key is compared."""
+"""A limit on guesses of API keys: an address with many wrong keys is refused before its next key is compared."""
 
 import ipaddress
 import time

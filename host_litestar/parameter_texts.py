@@ -1,4 +1,4 @@
-"""What a caller reads about a parameter that is not valid: the fact, then the way out, in place of msgspec's words."""
+"""The texts about parameters that are not valid: the fact, then the way out, instead of those of msgspec."""
 
 import re
 from typing import Final

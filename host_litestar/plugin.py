@@ -111,9 +111,9 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         await to_thread.run_sync(self.broadcaster.start)
         if not (self._is_guarded or (await to_thread.run_sync(self.broadcaster.known_keys.read)).has_any):
             log.warning(
-                "the API of wabroadcast has neither API keys nor guards here: whoever reaches this application can send"
-                " messages; create a key with `wabroadcast keys create`, set WABROADCAST_API_KEYS, or give guards to"
-                " WABroadcastPlugin"
+                "the API of wabroadcast has neither API keys nor guards here: every caller that reaches this"
+                " application can send messages; create a key with `wabroadcast keys create`, set WABROADCAST_API_KEYS,"
+                " or give guards to WABroadcastPlugin"
             )
         worker = Worker(self.broadcaster) if self._work else None
         try:

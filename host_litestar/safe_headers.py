@@ -1,4 +1,4 @@
-"""Headers that keep browsers and caches from doing more with a response than its reader asked for.
+"""Headers that forbid browsers and caches to store a response, to guess its type and to load what it refers to.
 
 The functions are coroutines, because Litestar runs others in the threads that all routes share: each response would
 wait there, those of control calls and probes too.

@@ -50,7 +50,7 @@ class StoredKeys:
             return recent
         try:
             return await self._reading.run(known.read)
-        except UnavailableError as error:  # its text names addresses, and the caller may be anybody
+        except UnavailableError as error:  # its text names addresses, and the caller may be a stranger
             log.warning("API keys cannot be checked, requests get 503: %s", error)
             raise UnavailableError("the API keys cannot be checked now: call again in a few seconds") from error
 

@@ -67,7 +67,7 @@ class ThreadGroup:
 
 
 class SharedCall(Generic[Result]):
-    """A call that runs once at a time: all who ask for its result while it runs get the same one. For one event loop.
+    """A call that runs once at a time: requests for its result while it runs share that result. For one event loop.
 
     :param group: the threads in which it runs.
     """
@@ -80,7 +80,7 @@ class SharedCall(Generic[Result]):
         """Return the result of the call that runs, or run this one."""
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._group.run(call))
-        return await asyncio.shield(self._running)  # who stops waiting does not end it for the others
+        return await asyncio.shield(self._running)  # a cancelled request does not end the call for the others
 
 
 CONTROL = ThreadGroup("control calls", threads=4)

@@ -106,7 +106,7 @@ def _problem_of(error: Exception) -> Problem:
             return error.problem()
         case NotAllowedError():
             return problem_of(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "webhooks have only GET and POST")
-        case UnavailableError():  # its text names addresses, and the caller may be anybody
+        case UnavailableError():  # its text names addresses, and the caller may be a stranger
             return problem_of(
                 HTTPStatus.SERVICE_UNAVAILABLE, error.code, "the server cannot take calls now: call again"
             )
