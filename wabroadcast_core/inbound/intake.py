@@ -234,9 +234,11 @@ class Verifiers:
         if isinstance(sender, KeepsCalls):
             try:
                 return sender.kept_call(request)
-            except Exception:
-                log.exception(
-                    "connection %s: its sender failed to reduce a webhook call; its body is kept", snapshot.name
+            except PLUGIN_FAULTS as error:
+                log.error(  # noqa: TRY400 - the error's text may hold anything
+                    "connection %s: its sender failed to reduce a webhook call; its body is kept: %s",
+                    snapshot.name,
+                    describe_fault(error),
                 )
         return kept_call(request)
 
@@ -256,9 +258,9 @@ class Verifiers:
             sender.verify_webhook(request)
         except WebhookRefusedError:
             return False  # of another app
-        except Exception as error:  # noqa: BLE001 - a bug of the sender, or its settings are broken
-            name, kind = snapshot.name, type(error).__name__
-            log.warning("connection %s: a call to another address cannot be verified for it: %s", name, kind)
+        except PLUGIN_FAULTS as error:  # a bug of the sender, or its settings are broken
+            name, fault = snapshot.name, describe_fault(error)
+            log.warning("connection %s: a call to another address cannot be verified for it: %s", name, fault)
             return False
         return True
 

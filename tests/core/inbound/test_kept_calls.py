@@ -1,16 +1,18 @@
 """What is stored of a verified webhook call: enough to parse it, and nothing of its proof."""
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import pytest
 
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.hookspecs import Sender, hookimpl
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.store.tables import webhook_calls
+from wabroadcast_core.testing import NullSender
 
 PROOF = "s3cret-proof"
 FORM = "application/x-www-form-urlencoded"
@@ -79,3 +81,51 @@ def test_the_proof_of_a_call_is_not_stored(
     assert PROOF not in row["facts"]
     assert PROOF.encode() not in bytes(row["body"])
     assert json.loads(row["facts"])["headers"] == {"content-type": call.headers["content-type"]}
+
+
+class FaultySender(NullSender):
+    """A sender whose methods fail once a call is verified."""
+
+    kind: ClassVar[str] = "faulty"
+    fault: ClassVar[type[BaseException]] = ValueError
+
+    def verify_webhook(self, request: WebhookRequest) -> str | None:
+        del request
+        return None
+
+    def parse_webhook(self, request: WebhookRequest) -> list[Any]:
+        raise self.fault(PROOF, request)
+
+    def kept_call(self, request: WebhookRequest) -> WebhookRequest:
+        raise self.fault(PROOF, request)
+
+    def concerned_by(self, request: WebhookRequest) -> bool:
+        raise self.fault(PROOF, request)
+
+
+class FaultyPlugin:
+    @hookimpl
+    def wab_senders(self) -> Sequence[type[Sender]]:
+        return [FaultySender]
+
+
+@pytest.mark.parametrize("fault", [ValueError, SystemExit], ids=["bug", "exit"])
+def test_a_sender_that_fails_after_the_proof_keeps_no_call_from_being_stored(
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: type[BaseException],
+) -> None:
+    monkeypatch.setattr(FaultySender, "fault", fault)
+    with Broadcaster(settings, plugins=[FaultyPlugin()]) as broadcaster:
+        for name in ("main", "other"):
+            broadcaster.connections.save(name, {"sender": "faulty"})
+
+        answers = [broadcaster.webhooks.take("main", WebhookRequest("POST", {}, HEADERS, b"{}")) for _ in range(2)]
+
+        assert [answer.result(10) for answer in answers] == [None, None]
+        with broadcaster.context.database.read() as conn:
+            assert len(conn.execute(webhook_calls.select()).all()) == 2
+    assert "connection main: its sender failed to reduce a webhook call" in caplog.text
+    assert "connection other: a call to another address cannot be verified for it" in caplog.text
+    assert PROOF not in caplog.text
