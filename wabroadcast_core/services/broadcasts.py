@@ -180,7 +180,7 @@ class Broadcasts(MessageLookups, RatedBroadcasts):
             offset = ((page or 1) - 1) * limit
             found = message_store.list_messages(conn, chosen, after=after, offset=offset, limit=limit + 1)
             total = None if page is None else message_store.count_messages(conn, chosen)
-            views = message_views(self.context, conn, row, found[:limit])
+            views = message_views(self.context, conn, found[:limit], {row["id"]: row})
         if with_rows:
             views = with_file_rows(self.context, row, views, found[:limit])
         next_cursor = views[-1].message_id if len(found) > limit else None
@@ -279,7 +279,7 @@ class Broadcasts(MessageLookups, RatedBroadcasts):
             message = message_store.find_message(conn, key)
             if message is None:
                 raise NotFoundError("message", message_id)
-            [view] = message_views(self.context, conn, row, [message])
+            [view] = message_views(self.context, conn, [message], {row["id"]: row})
         if transition == "resume":
             queue_turns(self.context, job_id)
         else:

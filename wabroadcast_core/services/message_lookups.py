@@ -37,7 +37,7 @@ class MessageLookups(Batches):
             row = message_store.find_message(conn, key)
             if row is None:
                 raise NotFoundError("message", message_id)
-            [view] = message_views(self.context, conn, broadcast, [row])
+            [view] = message_views(self.context, conn, [row], {broadcast["id"]: broadcast})
             attempts = attempt_store.attempts_of(conn, key)
             acts = audit_log.actions_on_message(conn, broadcast["id"], position=position_of(key), batch=row["batch"])
             connections = {each["id"]: each for each in connection_store.list_connections(conn)}
@@ -78,9 +78,8 @@ class MessageLookups(Batches):
     def _found(self, conn: Connection, rows: list[RowMapping]) -> list[FoundMessage]:
         broadcasts = message_search.broadcasts_of(conn, [row["id"] for row in rows])
         found = []
-        for row in rows:
+        for row, view in zip(rows, message_views(self.context, conn, rows, broadcasts), strict=True):
             broadcast = broadcasts[row["broadcast_id"]]
-            [view] = message_views(self.context, conn, broadcast, [row])
             found.append(FoundMessage(**dict(view), job_id=broadcast["job_id"], broadcast=broadcast["name"]))
         return found
 

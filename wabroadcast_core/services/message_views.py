@@ -1,6 +1,6 @@
-"""Messages of one broadcast as they are shown, each with the cause for which it waits."""
+"""Messages as they are shown, each with the cause for which it waits."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, RowMapping
 
@@ -15,18 +15,20 @@ from wabroadcast_core.waiting.causes import WaitingCauses
 
 
 def message_views(
-    context: Context, conn: Connection, broadcast: RowMapping, rows: Iterable[RowMapping]
+    context: Context, conn: Connection, rows: Iterable[RowMapping], broadcasts: Mapping[int, RowMapping]
 ) -> list[MessageView]:
     """Return messages as they are shown.
 
-    :param broadcast: the row of their broadcast.
     :param rows: of the table ``messages``.
+    :param broadcasts: the rows of their broadcasts by id.
     """
     names, causes = connection_names(conn), WaitingCauses(context, conn)
-    return [
-        message_view(row, job_id=broadcast["job_id"], connections=names, waiting_for=causes.of_message(broadcast, row))
-        for row in rows
-    ]
+    views = []
+    for row in rows:
+        broadcast = broadcasts[row["broadcast_id"]]
+        cause = causes.of_message(broadcast, row)
+        views.append(message_view(row, job_id=broadcast["job_id"], connections=names, waiting_for=cause))
+    return views
 
 
 def with_file_rows(
