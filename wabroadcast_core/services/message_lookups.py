@@ -40,8 +40,9 @@ class MessageLookups(Batches):
             [view] = message_views(self.context, conn, [row], {broadcast["id"]: broadcast})
             attempts = attempt_store.attempts_of(conn, key)
             acts = audit_log.actions_on_message(conn, broadcast["id"], position=position_of(key), batch=row["batch"])
-            connections = {each["id"]: each for each in connection_store.list_connections(conn)}
-        sender = connections[row["connection_id"]]["sender"] if row["connection_id"] in connections else None
+            names = connection_store.connection_names(conn)
+            connection = connection_store.get_connection(conn, row["connection_id"] or 0)
+        sender = None if connection is None else connection["sender"]
         reason = view.reason
         return detail_of_message(
             view,
@@ -49,7 +50,7 @@ class MessageLookups(Batches):
             row=row,
             attempts=attempts,
             acts=acts,
-            connections={key: each["name"] for key, each in connections.items()},
+            connections=names,
             explanation=None if reason is None else self.reasons.explain(reason, language=language, sender=sender),
         )
 

@@ -212,6 +212,8 @@ def test_a_connection_that_was_used_is_deleted_and_its_history_stays(broadcaster
     assert broadcaster.get(job.job_id).connection == ["sandbox (deleted)"]
     assert broadcaster.get(again.job_id).connection == ["sandbox (deleted, 2)"]
     assert [message.connection for message in broadcaster.messages(job.job_id).items] == ["sandbox (deleted)"] * 2
+    detail = broadcaster.message(job.job_id, f"{job.job_id}-0")
+    assert [attempt.connection for attempt in detail.attempt_log] == ["sandbox (deleted)"]
     with pytest.raises(ConflictError, match="was deleted"):
         broadcaster.retry(job.job_id)
     with pytest.raises(InvalidInputError):
