@@ -1,8 +1,5 @@
 """The rejected rows of a contact file, written as a file: the original columns, then the row number and the reason."""
 
-import codecs
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -10,6 +7,7 @@ from sqlalchemy import RowMapping
 
 from wabroadcast_core.audience.cells import lasting_cell
 from wabroadcast_core.audience.columns import REJECTED_HEADERS
+from wabroadcast_core.audience.table_files import csv_pieces
 
 _UNKNOWN_TITLES = ("number", "name")
 
@@ -22,23 +20,17 @@ def write_rejected(pages: Iterable[Sequence[RowMapping]], titles: Sequence[str])
     :returns: the pieces of the file.
     """
     titles = titles or _UNKNOWN_TITLES
-    yield codecs.BOM_UTF8 + _lines([[*titles, *REJECTED_HEADERS]])
-    for page in pages:
-        yield _lines(_cells(row, len(titles)) for row in page)
+    header = list(map(_cell, (*titles, *REJECTED_HEADERS)))
+    return csv_pieces(header, ([_cells(row, len(titles)) for row in page] for page in pages))
 
 
-def _cells(row: RowMapping, width: int) -> list[object]:
+def _cells(row: RowMapping, width: int) -> list[str]:
     """Return the original cells, the row number and the reason; cells beyond the header come last."""
     cells: list[object] = json.loads(row["cells"] or "[]")
-    return [*cells[:width], *[None] * (width - len(cells)), row["row"], row["reason"], *cells[width:]]
+    shown = (*cells[:width], *[None] * (width - len(cells)), row["row"], row["reason"], *cells[width:])
+    return list(map(_cell, shown))
 
 
-def _lines(rows: Iterable[Sequence[object]]) -> bytes:
-    lines = io.StringIO(newline="")
-    csv.writer(lines).writerows([_without_nul(lasting_cell(cell)) for cell in row] for row in rows)
-    return lines.getvalue().encode(errors="replace")
-
-
-def _without_nul(text: str) -> str:
-    """Replace NUL bytes, which would make the whole file unreadable. They may be why the row was rejected."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+def _cell(value: object) -> str:
+    """Return a cell without NUL bytes, which make the whole file unreadable. They may be why the row was rejected."""
+    return lasting_cell(value).replace("\0", "\N{REPLACEMENT CHARACTER}")
