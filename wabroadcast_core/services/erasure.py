@@ -1,7 +1,7 @@
 """The erasure of a person from the contact book and from all messages. The counts of broadcasts do not change."""
 
 import contextlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import phonenumbers
@@ -22,7 +22,7 @@ from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store.erased import Blanked
 from wabroadcast_core.store.messages import Changes
 
-STEP = 1_000  # messages in one transaction
+STEP = 1_000  # messages or rows in one transaction
 
 
 class Erasure:
@@ -57,7 +57,7 @@ class Erasure:
         return self._report
 
     def _erase_by_number(self) -> None:
-        """Erase the messages that have the number in its indexed column."""
+        """Erase the messages that were prepared for the number."""
         after = 0
         while keys := self._keys_after(after):
             self._blank(keys)
@@ -68,24 +68,25 @@ class Erasure:
             return erased_store.keys_to(conn, self._number, after=after, limit=STEP)
 
     def _erase_skipped(self) -> None:
-        """Erase the skipped messages, broadcast by broadcast: their number is in a column without an index."""
+        """Erase the messages that the preparation skipped. A message that is erased has the number no more."""
+        while keys := self._skipped_keys():
+            self._blank(keys)
+
+    def _skipped_keys(self) -> Sequence[int]:
         with self._context.database.read() as conn:
-            broadcasts = broadcast_store.with_skipped(conn)
-        for broadcast_id in broadcasts:
-            with self._context.database.read() as conn:
-                keys = erased_store.skipped_keys_to(conn, self._number, broadcast_id=broadcast_id)
-            for start in range(0, len(keys), STEP):
-                self._blank(keys[start : start + STEP])
+            return erased_store.skipped_keys_to(conn, self._number, limit=STEP)
 
     def _erase_rejected_rows(self) -> None:
         """Blank the rejected rows of imports that have the number, in any notation."""
-        digits = self._number.removeprefix("+")
-        country = f"+{phonenumbers.parse(self._number).country_code}".removeprefix("+")
+        country = phonenumbers.parse(self._number).country_code
+        rows: dict[str, list[int]] = defaultdict(list)
         with self._context.database.read() as conn:
-            found = list(retention_store.rejections_with(conn, digits.removeprefix(country)))
-        for import_id, row in found:
-            with self._context.database.write() as conn:
-                retention_store.blank_rejections(conn, import_id, [row])
+            for import_id, row in retention_store.rejections_with(conn, self._number.removeprefix(f"+{country}")):
+                rows[import_id].append(row)
+        for import_id, found in rows.items():
+            for start in range(0, len(found), STEP):
+                with self._context.database.write() as conn:
+                    retention_store.blank_rejections(conn, import_id, found[start : start + STEP])
 
     def _blank(self, keys: Sequence[int]) -> None:
         def transaction(conn: Connection) -> tuple[Blanked, list[int]]:

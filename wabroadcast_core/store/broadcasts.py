@@ -229,11 +229,6 @@ def complete_broadcast(conn: Connection, key: int, *, now: float) -> bool:
     return conn.execute(_COMPLETE, {"id": key, "now": now}).rowcount == 1
 
 
-def with_skipped(conn: Connection) -> Sequence[int]:
-    """Return the ids of broadcasts with skipped messages."""
-    return conn.execute(select(broadcasts.c.id).where(broadcasts.c.skipped > 0)).scalars().all()
-
-
 # --- due work --------------------------------------------------------------------------------------------------
 
 # Find the broadcasts with waiting messages for a connection, in the order in which they are served: the highest rank

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select, update
 
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.store.messages import Changes, count_moves, message_key
+from wabroadcast_core.store.messages import Changes, count_moves
 from wabroadcast_core.store.sql import as_json, dialects
 from wabroadcast_core.store.tables import attempts, messages
 
@@ -21,11 +21,10 @@ def keys_to(conn: Connection, number: str, *, after: int, limit: int) -> Sequenc
     return conn.execute(statement.order_by(messages.c.id).limit(limit)).scalars().all()
 
 
-def skipped_keys_to(conn: Connection, number: str, *, broadcast_id: int) -> Sequence[int]:
-    """Return the keys of a broadcast's skipped messages to a number: it is in the column ``raw``, without an index."""
-    low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
-    statement = select(messages.c.id).where(messages.c.id >= low, messages.c.id < high, messages.c.raw == number)
-    return conn.execute(statement.where(messages.c.status == MessageStatus.SKIPPED)).scalars().all()
+def skipped_keys_to(conn: Connection, number: str, *, limit: int) -> Sequence[int]:
+    """Return the first keys of skipped messages to a number, which is in their column ``raw``."""
+    statement = select(messages.c.id).where(messages.c.raw == number, messages.c.status == MessageStatus.SKIPPED)
+    return conn.execute(statement.order_by(messages.c.id).limit(limit)).scalars().all()
 
 
 # Erase the person from messages. Waiting messages become cancelled; claimed ones do once they come back unsent. The
