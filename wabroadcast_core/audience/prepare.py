@@ -39,7 +39,6 @@ from wabroadcast_core.store.uploads import UploadWriter
 log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 120
-CHUNKS_AT_ONCE = 16  # of 1 MiB, deleted in one transaction
 _ASK_SECONDS = 1.0  # between two checks whether the broadcast was cancelled
 PREPARABLE = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING)
 
@@ -236,9 +235,9 @@ class _Preparation:
         """Delete the copy of an audience that was read; after a crash it is deleted as an old upload."""
         copy, database = upload_store.audience_copy(snapshot.job_id), self._context.database
         with database.read() as conn:
-            more = upload_store.find_upload(conn, copy) is not None
-        while more:
-            more = database.transact(lambda conn: retention_store.delete_chunks(conn, copy, limit=CHUNKS_AT_ONCE))
+            is_copied = upload_store.find_upload(conn, copy) is not None
+        if is_copied:
+            retention_store.delete_in_steps(database, copy)
 
     def _fail(self, row: RowMapping, reason: str) -> None:
         now = self._context.clock.now()

@@ -13,7 +13,6 @@ PERIOD_SECONDS = 3_600.0
 DAY_SECONDS = 86_400.0
 KEEP_MINUTES_SECONDS = 30 * DAY_SECONDS  # after that, counts per minute become counts per hour
 UPLOADS_AT_ONCE = 100
-CHUNKS_AT_ONCE = 16  # of 1 MiB, in one transaction
 ROWS_AT_ONCE = 1_000
 
 
@@ -60,9 +59,7 @@ class Retention:
     async def _delete(self, key: str) -> bool:
         if not await self._group_commit.run(lambda unit: retention_store.hide_upload(unit.conn, key)):
             return False
-        while await self._group_commit.run(
-            lambda unit: retention_store.delete_chunks(unit.conn, key, limit=CHUNKS_AT_ONCE)
-        ):
+        while await self._group_commit.run(lambda unit: retention_store.delete_chunks(unit.conn, key)):
             pass
         return True
 

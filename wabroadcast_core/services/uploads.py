@@ -13,7 +13,6 @@ from wabroadcast_core.models.upload import UploadView
 from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store.uploads import UploadWriter, find_upload
 
-CHUNKS_AT_ONCE = 16  # of 1 MiB, deleted in one transaction
 _OPEN_XML = "application/vnd.openxmlformats-officedocument"
 _DOCUMENTS = frozenset(
     {
@@ -69,7 +68,6 @@ class Uploads:
         :raises NotFoundError: no upload has this id.
         :raises ConflictError: a broadcast or an import that has not ended needs it.
         """
-        database = self._context.database
 
         def hide(conn: Connection) -> None:
             if find_upload(conn, upload_id) is None:
@@ -77,12 +75,8 @@ class Uploads:
             if not retention_store.hide_upload(conn, upload_id):
                 raise ConflictError("a broadcast or an import that has not ended needs this upload: cancel it first")
 
-        def delete(conn: Connection) -> bool:
-            return retention_store.delete_chunks(conn, upload_id, limit=CHUNKS_AT_ONCE)
-
-        database.transact(hide)
-        while database.transact(delete):
-            pass
+        self._context.database.transact(hide)
+        retention_store.delete_in_steps(self._context.database, upload_id)
 
 
 def _kind_of(head: bytes) -> str:

@@ -7,10 +7,12 @@ from sqlalchemy import Connection, delete, func, or_, select, update
 
 from wabroadcast_core.models.contact import OPEN_IMPORTS
 from wabroadcast_core.models.status import ENDED_BROADCASTS
+from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.tables import broadcasts, import_rejections, imports, upload_chunks, uploads
 from wabroadcast_core.store.uploads import COPY_PREFIX, audience_copy
 
 DRAFTS_AT_ONCE = 500
+CHUNKS_AT_ONCE = 16  # of 1 MiB, deleted in one transaction
 _UNREAD = broadcasts.c.status.not_in(ENDED_BROADCASTS), broadcasts.c.prepared.is_(False)
 _UPLOAD_ID = re.compile(r'"uploadId"\s*:\s*"([^"]+)"')
 
@@ -67,17 +69,23 @@ def hide_upload(conn: Connection, key: str) -> bool:
     return True
 
 
-def delete_chunks(conn: Connection, key: str, *, limit: int) -> bool:
-    """Delete chunks of an upload, and the upload itself with the last ones.
+def delete_in_steps(database: Database, key: str) -> None:
+    """Delete an upload with its chunks, in transactions of some chunks each."""
+    while database.transact(lambda conn: delete_chunks(conn, key)):
+        pass
+
+
+def delete_chunks(conn: Connection, key: str) -> bool:
+    """Delete some chunks of an upload, and the upload itself with the last ones.
 
     :returns: whether more are left.
     """
     positions = conn.execute(
-        select(upload_chunks.c.position).where(upload_chunks.c.upload_id == key).limit(limit)
+        select(upload_chunks.c.position).where(upload_chunks.c.upload_id == key).limit(CHUNKS_AT_ONCE)
     ).scalars()
     found = list(positions)
     conn.execute(delete(upload_chunks).where(upload_chunks.c.upload_id == key, upload_chunks.c.position.in_(found)))
-    if len(found) == limit:
+    if len(found) == CHUNKS_AT_ONCE:
         return True
     conn.execute(delete(uploads).where(uploads.c.id == key))
     return False

@@ -14,8 +14,9 @@ from wabroadcast_core.audience.submission import Submission
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError
-from wabroadcast_core.recovery.retention import CHUNKS_AT_ONCE, DAY_SECONDS, Retention
+from wabroadcast_core.recovery.retention import DAY_SECONDS, Retention
 from wabroadcast_core.store.group_commit import GroupCommit
+from wabroadcast_core.store.retention import CHUNKS_AT_ONCE
 from wabroadcast_core.store.tables import import_rejections, upload_chunks, uploads
 
 pytestmark = [ON_SQLITE, pytest.mark.slow]
