@@ -4,12 +4,19 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, TypeAlias
 
 from pydantic import Field, field_validator
 
-from wabroadcast_core.models.base import DEFAULT_ACTOR, Model
+from wabroadcast_core.models.base import DEFAULT_ACTOR, Model, matching
 
-KEY_NAME = r"^[A-Za-z0-9]([A-Za-z0-9 ._@-]{0,61}[A-Za-z0-9])?$"
+NameOfKey: TypeAlias = Annotated[
+    str,
+    *matching(
+        r"^[A-Za-z0-9]([A-Za-z0-9 ._@-]{0,61}[A-Za-z0-9])?$",
+        "not a name for a key: give 1 to 63 letters, digits, blanks and . _ @ -, with a letter or digit at both ends",
+    ),
+]
 LOCAL_ACTOR = "cli"  # the actor of a command that works on the store without a server
 _OTHER_ACTORS = frozenset({DEFAULT_ACTOR, LOCAL_ACTOR, "engine", "inbound"})
 _DIGEST_ACTOR = re.compile("[0-9a-f]{6}")  # the actor of a key in WABROADCAST_API_KEYS
@@ -36,7 +43,7 @@ def are_enough(scopes: Iterable[Scope], needed: Scope) -> bool:
 class ApiKeyDraft(Model):
     """An API key to create."""
 
-    name: str = Field(pattern=KEY_NAME, description="The actor of all that is done with the key.")
+    name: NameOfKey = Field(description="The actor of all that is done with the key.")
     scopes: list[Scope] = Field(
         min_length=1,
         max_length=len(Scope),

@@ -88,7 +88,7 @@ def matching(pattern: str, problem: str) -> tuple[Any, Any]:
     form = re.compile(pattern)
 
     def check(text: str) -> str:
-        if form.search(text) is None:
+        if form.fullmatch(text) is None:
             raise ValueError(problem)
         return text
 

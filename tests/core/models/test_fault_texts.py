@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from wabroadcast_core.errors import InvalidInputError
+from wabroadcast_core.models.api_key import ApiKeyDraft
 from wabroadcast_core.models.base import parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft
 
@@ -36,6 +37,10 @@ IMAGE = {"type": "image", "media": {"url": "ftp://shop.example/a.png"}}
             {"message": TEMPLATE | {"template": {"name": "promo", "language": "Bahasa"}}},
             "message.template.language: not the code of a language: write it as id or en_US",
         ),
+        (
+            {"message": TEMPLATE | {"template": {"name": "promo\n", "language": "id"}}},
+            "message.template.name: not the name of a template: it has only small letters, digits and _",
+        ),
         ({"message": IMAGE}, "message.media.url: not a web address: begin it with https:// or http://"),
     ],
 )
@@ -44,3 +49,10 @@ def test_a_fault_states_the_fact_and_the_way_out(change: dict[str, Any], text: s
         parse_model(BroadcastDraft, BODY | change)
 
     assert str(refusal.value).startswith(text)
+
+
+def test_the_fault_of_a_keys_name_states_what_names_are() -> None:
+    with pytest.raises(InvalidInputError) as refusal:
+        parse_model(ApiKeyDraft, {"name": "a/b", "scopes": ["read"]})
+
+    assert str(refusal.value).startswith("name: not a name for a key: give 1 to 63 letters, digits, blanks and . _ @ -")
