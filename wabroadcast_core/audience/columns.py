@@ -92,8 +92,7 @@ class Columns:
 
         :raises NumberError: both do not fit, or the file is a list of another country and the row does not say which.
         """
-        is_told = self.numbers.says_country(cells) or states_country(number)
-        if self.foreign is not None and number and not is_told:
+        if self.foreign is not None and number and not (self.numbers.says_country(cells) or states_country(number)):
             self.foreign.refuse(number)
         return self.numbers.complete(number, cells)
 
@@ -207,15 +206,15 @@ def find_columns(
         names,
         variables,
         more_numbers=tuple(more),
-        foreign=find_foreign(_untold_numbers(numbers, body), region=region),
+        foreign=find_foreign(_local_numbers(numbers, body), region=region),
         consent=consent,
         consent_notes=tuple(filter(None, notes)),
         own=_find_own(headers, (numbers.first, *names), variables),
     )
 
 
-def _untold_numbers(numbers: NumberColumns, body: Iterable[Cells]) -> Iterator[str]:
-    """Yield the numbers of the rows whose country no other column says."""
+def _local_numbers(numbers: NumberColumns, body: Iterable[Cells]) -> Iterator[str]:
+    """Yield the numbers of the rows in which no other column says the country."""
     return (numbers.choose(cells) for cells in body if not numbers.says_country(cells))
 
 

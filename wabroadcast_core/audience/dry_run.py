@@ -50,10 +50,9 @@ def try_import(context: Context, upload_id: str, options: ImportOptions, *, seco
             _count(context, found, chunk, new_numbers)
             found.rejections += chunk.rejections[: shown - len(found.rejections)]
             found.samples += _samples(chunk)[: SAMPLES - len(found.samples)]
-            if time.monotonic() > deadline:
-                found.whole = False
+            if end():
                 break
-    found.whole = found.whole and not end.reached
+    found.whole = not end.reached
     found.understood = understood(source) or found.understood
     return found
 

@@ -29,13 +29,14 @@ class Batches(ABC):
         """
         with self.context.database.read() as conn:
             row = broadcast_row(conn, job_id)
-            draft = BroadcastDraft.model_validate_json(row["draft"])
-            last = message_store.last_batch(conn, row["id"]) if draft.batching else None
+            batching = BroadcastDraft.model_validate_json(row["draft"]).batching
+            last = message_store.last_batch(conn, row["id"]) if batching else None
+            if batching is None or last is None:
+                return Page(items=[], total=0, page=page, page_size=page_size)
             first = (page - 1) * page_size
             counts = message_store.count_batches(conn, row["id"], first=first, end=first + page_size)
-        interval = draft.batching.interval_seconds if draft.batching else 0.0
-        items = [] if last is None else [_view(row, *batch, interval=interval) for batch in _by_batch(counts)]
-        return Page(items=items, total=0 if last is None else last + 1, page=page, page_size=page_size)
+        items = [_view(row, *batch, interval=batching.interval_seconds) for batch in _by_batch(counts)]
+        return Page(items=items, total=last + 1, page=page, page_size=page_size)
 
 
 def _by_batch(counts: Iterable[Any]) -> Iterable[tuple[int, dict[str, int]]]:

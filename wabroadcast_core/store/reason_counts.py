@@ -1,8 +1,8 @@
 """The numbers of skipped and of failed messages of a broadcast, by reason."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from sqlalchemy import Connection, Table, select, text
+from sqlalchemy import Connection, Table, TextClause, select, text
 
 from wabroadcast_core.models.broadcast import MOST_REASONS, OTHER_REASONS
 from wabroadcast_core.store.tables import failure_counts, skip_counts
@@ -18,8 +18,7 @@ _ADD_FAILURES = text(_ADD.format(table=failure_counts.name))
 
 def count_skips(conn: Connection, key: int, reasons: Mapping[str, int]) -> None:
     """Add numbers of skipped messages, by reason, to those of a broadcast."""
-    for reason, amount in sorted(reasons.items()):
-        conn.execute(_ADD_SKIPS, {"broadcast_id": key, "reason": reason, "amount": amount})
+    _add(conn, _ADD_SKIPS, {(key, reason): amount for reason, amount in reasons.items()})
 
 
 def count_failures(conn: Connection, amounts: Mapping[tuple[int, str], int]) -> None:
@@ -27,13 +26,17 @@ def count_failures(conn: Connection, amounts: Mapping[tuple[int, str], int]) -> 
 
     :param amounts: by broadcast id and reason; negative for messages that have not failed any more.
     """
+    _add(conn, _ADD_FAILURES, amounts)
+
+
+def _add(conn: Connection, statement: TextClause, amounts: Mapping[tuple[int, str], int]) -> None:
     rows = [
         {"broadcast_id": key, "reason": reason, "amount": amount}
         for (key, reason), amount in sorted(amounts.items())
         if amount
     ]
     if rows:
-        conn.execute(_ADD_FAILURES, rows)
+        conn.execute(statement, rows)
 
 
 def skips_of(conn: Connection, key: int) -> dict[str, int]:
@@ -49,7 +52,7 @@ def failures_of(conn: Connection, key: int) -> dict[str, int]:
     amounts = _amounts(conn, failure_counts, key)
     ordered = sorted(amounts.items(), key=lambda item: (-item[1], item[0]))
     shown = dict(ordered[:MOST_REASONS])
-    if rest := _sum(ordered[MOST_REASONS:]):
+    if rest := sum(amount for _, amount in ordered[MOST_REASONS:]):
         shown[OTHER_REASONS] = shown.get(OTHER_REASONS, 0) + rest
     return shown
 
@@ -57,7 +60,3 @@ def failures_of(conn: Connection, key: int) -> dict[str, int]:
 def _amounts(conn: Connection, table: Table, key: int) -> dict[str, int]:
     statement = select(table.c.reason, table.c.messages).where(table.c.broadcast_id == key)
     return {reason: amount for reason, amount in conn.execute(statement) if amount}
-
-
-def _sum(items: Sequence[tuple[str, int]]) -> int:
-    return sum(amount for _, amount in items)
