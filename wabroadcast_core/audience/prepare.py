@@ -7,7 +7,7 @@ in progress, the next reader continues at the stored position, and of two reader
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import redis
 from pydantic_core import to_json
@@ -113,8 +113,9 @@ class _Preparation:
         with self._context.database.read() as conn:
             pool = list(connection_store.connection_keys(conn, snapshot.draft.pool).values())
         end = ReadingEnd(self._is_ended)
-        source = self._source(snapshot, end)
-        region = region_of(source, default=self._context.settings.default_region)
+        opened = open_source(self._context, snapshot.draft.source or {}, is_over=end)
+        region = region_of(opened, default=self._context.settings.default_region)
+        source = opened if opened.repeatable else self._copy_of(opened, snapshot, end)
         classifier = RowClassifier(self._context, snapshot, pool, region=region)
         done = row["prepared_rows"]
         with self._reader(source, end) as reader:
@@ -130,7 +131,7 @@ class _Preparation:
                 self._wake(pool, snapshot)
         if end.reached:
             return
-        self._end(snapshot, reason=None if done else empty_reason(self._open(snapshot)))
+        self._end(snapshot, reason=None if done else empty_reason(opened))
         self._woken = False
         self._wake(pool, snapshot)
 
@@ -144,16 +145,9 @@ class _Preparation:
             row = broadcast_store.get_broadcast(conn, self._id)
         return row is None or row["status"] in ENDED_BROADCASTS
 
-    def _open(self, snapshot: BroadcastSnapshot, *, is_over: Callable[[], bool] = bool) -> ContactSource:
-        return open_source(self._context, snapshot.draft.source or {}, is_over=is_over)
-
     def _reader(self, source: ContactSource, end: ReadingEnd) -> SourceReader:
         seconds = self._context.settings.source_seconds
         return SourceReader(source.read, kind=source.kind, seconds=seconds, signs_of_life=lambda: end.calls)
-
-    def _source(self, snapshot: BroadcastSnapshot, end: ReadingEnd) -> ContactSource:
-        source = self._open(snapshot, is_over=end)
-        return source if source.repeatable else self._copy_of(source, snapshot, end)
 
     def _copy_of(self, source: ContactSource, snapshot: BroadcastSnapshot, end: ReadingEnd) -> ContactSource:
         """Return a copy of an audience whose order may change, so that a second read can continue after the first.
@@ -177,7 +171,7 @@ class _Preparation:
             with self._reader(source, end) as reader:
                 for row in reader.rows():
                     fields = {"number": row.number, "name": row.name, "variables": row.all_variables}
-                    writer.write(to_json(fields) + b"\n")
+                    writer.write(to_json(fields | ({} if row.fault is None else {"fault": row.fault})) + b"\n")
             writer.close()
         except BaseException:
             writer.discard()

@@ -1,5 +1,7 @@
 """Recipients from the body of a submit, which the core stores as an upload with one JSON object a line.
 
+The copy of an audience that cannot be read twice is such an upload too; it keeps the faults of its rows.
+
 Hooks: wab_contact_sources. Settings: uploadId.
 """
 
@@ -9,9 +11,20 @@ from collections.abc import Iterator
 from functools import partial
 from typing import ClassVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
-from wabroadcast_core import LONGEST_ROW, AudienceRow, ContactSource, FileError, Model, SourceContext, hookimpl
+from wabroadcast_core import (
+    LONGEST_ROW,
+    AudienceRow,
+    ContactSource,
+    FileError,
+    Model,
+    RowFault,
+    SourceContext,
+    hookimpl,
+)
+
+_FAULT = TypeAdapter(RowFault)
 
 
 class InlineSettings(Model):
@@ -46,6 +59,7 @@ def wab_contact_sources() -> list[type[ContactSource]]:
 def _parse_line(line: str, *, row: int) -> AudienceRow:
     try:
         recipient = json.loads(line)
-        return AudienceRow(recipient["number"], recipient.get("name"), recipient.get("variables") or {}, row)
+        fault = _FAULT.validate_python(recipient["fault"]) if "fault" in recipient else None
+        return AudienceRow(recipient["number"], recipient.get("name"), recipient.get("variables") or {}, row, fault)
     except (ValueError, TypeError, LookupError, AttributeError):
         raise FileError("the line is not a recipient: it must be a JSON object with a number", row=row) from None

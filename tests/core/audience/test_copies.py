@@ -10,13 +10,14 @@ from pydantic import BaseModel
 from sqlalchemy import text
 
 from tests.waiting import wait_for
-from wabroadcast_core import AudienceRow, ContactSource, Settings, SourceContext, SourceError, hookimpl
+from wabroadcast_core import AudienceRow, ContactSource, RowFault, Settings, SourceContext, SourceError, hookimpl
 from wabroadcast_core.audience import prepare
 from wabroadcast_core.audience.locks import renewed
 from wabroadcast_core.audience.row_classifier import RowClassifier
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import ConflictError, UnavailableError
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.store import retention as retention_store
 
@@ -34,13 +35,14 @@ class OnceSource:
     Settings: ClassVar[type[BaseModel]] = NoSettings
     repeatable: ClassVar[bool] = False
     call: ClassVar[Callable[[int], None]]
+    fault: ClassVar[RowFault | None] = None  # of each row
 
     def __init__(self, settings: Any, context: SourceContext) -> None: ...
 
     def read(self) -> Iterator[AudienceRow]:
         for place in range(2):
             type(self).call(place)
-            yield AudienceRow(f"0812000000{place:02}")
+            yield AudienceRow(f"0812000000{place:02}", fault=self.fault)
 
 
 class Once:
@@ -141,6 +143,30 @@ def test_the_copy_of_an_audience_is_deleted_once_it_was_read(
 
     assert len(broadcaster.messages(job_id).items) == 2
     assert copies(broadcaster) == []
+
+
+def test_a_copy_keeps_the_faults_of_its_rows(broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OnceSource, "call", lambda _: None, raising=False)
+    monkeypatch.setattr(OnceSource, "fault", RowFault("said no", "consent", SkipReason.NO_CONSENT))
+    job_id = submit(broadcaster)
+
+    broadcaster.handlers.prepare(1)
+
+    assert broadcaster.status(job_id).skipped_by == {"no_consent": 2}
+    assert {message.detail for message in broadcaster.messages(job_id).items} == {"said no"}
+
+
+def test_a_copy_is_read_with_the_region_of_its_source(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OnceSource, "call", lambda _: None, raising=False)
+    monkeypatch.setattr(OnceSource, "region", "DE", raising=False)
+    job_id = submit(broadcaster)
+
+    broadcaster.handlers.prepare(1)
+
+    numbers = [message.number for message in broadcaster.messages(job_id).items]
+    assert numbers == ["+4981200000000", "+4981200000001"]
 
 
 def test_the_copy_of_an_audience_that_is_not_read_to_its_end_is_in_use(
