@@ -8,10 +8,11 @@ from sqlalchemy import Connection, delete, func, or_, select, update
 from wabroadcast_core.models.contact import OPEN_IMPORTS
 from wabroadcast_core.models.status import ENDED_BROADCASTS
 from wabroadcast_core.store.database import Database
+from wabroadcast_core.store.search import ascii_digits
 from wabroadcast_core.store.tables import broadcasts, import_rejections, imports, upload_chunks, uploads
 from wabroadcast_core.store.uploads import COPY_PREFIX, audience_copy
 
-DRAFTS_AT_ONCE = 500
+ROWS_AT_ONCE = 500
 CHUNKS_AT_ONCE = 16  # of 1 MiB, deleted in one transaction
 _UNREAD = broadcasts.c.status.not_in(ENDED_BROADCASTS), broadcasts.c.prepared.is_(False)
 _UPLOAD_ID = re.compile(r'"uploadId"\s*:\s*"([^"]+)"')
@@ -26,7 +27,7 @@ def uploads_in_use(conn: Connection, *, ended_after: float) -> set[str]:
                 func.coalesce(broadcasts.c.finished_at, broadcasts.c.created_at) > ended_after,
             )
         ),
-        execution_options={"yield_per": DRAFTS_AT_ONCE},
+        execution_options={"yield_per": ROWS_AT_ONCE},
     ).scalars()
     named = {key for draft in drafts for key in uploads_named(draft)}
     imported = conn.execute(
@@ -114,10 +115,10 @@ def rejections_with(conn: Connection, digits: str) -> Iterator[tuple[str, int]]:
     """Yield import and row of each rejected row whose cells have these digits, whatever is between them."""
     statement = select(import_rejections.c.import_id, import_rejections.c.row, import_rejections.c.cells)
     found = conn.execute(
-        statement.where(import_rejections.c.cells.is_not(None)), execution_options={"yield_per": DRAFTS_AT_ONCE}
+        statement.where(import_rejections.c.cells.is_not(None)), execution_options={"yield_per": ROWS_AT_ONCE}
     )
     for import_id, row, cells in found:
-        if digits in re.sub(r"[^0-9]", "", cells):
+        if digits in ascii_digits(cells):
             yield import_id, row
 
 

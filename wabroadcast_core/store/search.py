@@ -68,6 +68,10 @@ def digits_of(query: str) -> str | None:
     plain = unicodedata.normalize("NFKC", query).strip()  # plain blanks and hyphens for those that do not break a line
     if not _NUMBER.fullmatch(plain):
         return None
-    digits = _NO_DIGIT.sub("", _TRUNK_IN_BRACKETS.sub("", plain))
-    ascii_digits = "".join(str(unicodedata.decimal(digit)) for digit in digits)
-    return _PREFIX.sub("", ascii_digits)
+    return _PREFIX.sub("", ascii_digits(_TRUNK_IN_BRACKETS.sub("", plain)))
+
+
+def ascii_digits(text: str) -> str:
+    """Return the digits of a text, those of all scripts as 0 to 9."""
+    digits = _NO_DIGIT.sub("", text)
+    return digits if digits.isascii() else "".join(str(unicodedata.decimal(digit)) for digit in digits)

@@ -150,7 +150,15 @@ def test_an_upload_that_is_deleted_while_a_submit_names_it_is_missed_by_the_subm
     assert broadcaster.list().total == 0
 
 
-@pytest.mark.parametrize("cell", ["0812-0000-1001-12345678", "+62 812 0000 1001 9999 99999", "62.812.0000.1001.0000.1"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "0812-0000-1001-12345678",
+        "+62 812 0000 1001 9999 99999",
+        "62.812.0000.1001.0000.1",
+        "\u0660\u0668\u0661\u0662 \u0660\u0660\u0660\u0660 1001 12345678",
+    ],
+)
 def test_an_erasure_reaches_the_rejected_rows_in_any_notation(broadcaster: Broadcaster, cell: str) -> None:
     broadcaster.contacts.import_file(_upload(broadcaster, f"nama;hp\nBudi;{cell}\nSiti;12\nUmi;0812\n".encode()))
     before = _cells(broadcaster)
