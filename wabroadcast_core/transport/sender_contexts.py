@@ -13,6 +13,7 @@ from wabroadcast_core.errors import ConnectionDown, NotFoundError, SetupError
 from wabroadcast_core.hookspecs import Sender, SenderContext
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.receipt import ProviderEvents
+from wabroadcast_core.plugin_faults import PLUGIN_FAULTS
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store.database import Database
@@ -96,7 +97,7 @@ def make_sender(plugins: Plugins, vault: Vault, snapshot: ConnectionSnapshot, co
         raise ConnectionDown("bad_settings", str(error)) from error
     except NotFoundError as error:
         raise ConnectionDown("no_sender", str(error)) from error
-    except (Exception, SystemExit) as error:
+    except PLUGIN_FAULTS as error:
         detail = f"the sender plugin {snapshot.sender} failed when it was created: {type(error).__name__}"
         raise ConnectionDown("no_sender", detail) from error
 
