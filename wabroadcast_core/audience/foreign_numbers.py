@@ -1,7 +1,7 @@
 """Lists of another country: phone numbers without a country code that do not fit the region of the installation.
 
 Read with the wrong region, some of them are numbers of strangers and the others are no numbers at all. So none of them
-is taken, and the user is told which region fits.
+is taken, and a note names the region that fits.
 """
 
 import re
@@ -66,7 +66,7 @@ class ForeignNumbers:
 
 
 def find_foreign(texts: Iterable[str], *, region: str) -> ForeignNumbers | None:
-    """Return how the numbers of a file do not fit the region; None if they fit, or are too few to tell.
+    """Return how the numbers of a file do not fit the region; None if they fit, or are too few.
 
     They do not fit where most of them are no numbers of the region and the others are no mobiles, or where few are
     mobiles of the region and nearly all are mobiles of another one.

@@ -1,4 +1,4 @@
-"""The address of a message's file, checked before anybody is messaged."""
+"""The address of a message's file, checked before a message is sent."""
 
 import re
 from collections.abc import Iterator

@@ -93,7 +93,7 @@ class OutgoingMessage:
 def short_id(provider_id: str | None) -> str | None:
     """Return a provider's id as it is stored: itself, or its digest if it is longer than any real one.
 
-    The message was accepted, whatever its id is. The digest still lets its receipts find it.
+    The message was accepted, whatever its id is. Receipts find it by the digest too.
     """
     if provider_id is None or len(provider_id) <= LONGEST_PROVIDER_ID:
         return provider_id

@@ -1,4 +1,4 @@
-"""Why something waits: one model for each cause, told apart by ``code``."""
+"""Why something waits: one model for each cause, distinguished by ``code``."""
 
 from datetime import datetime
 from typing import Annotated, Literal, TypeAlias

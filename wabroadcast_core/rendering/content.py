@@ -105,7 +105,7 @@ class CompiledContent:
         self._fixed = not any(_fields_in(content))
         self.variables = frozenset(name for part in self._fields() for name in part.template.names)
         self.is_plain = all(part.template.is_plain for part in self._fields())
-        """Whether it is rendered in microseconds: its texts have only variables with defaults."""
+        """Whether it is rendered in microseconds: its texts have only literals, variables and defaults."""
         self._required = frozenset(name for part in self._fields() for name in part.template.required)
 
     def render(self, *, number: str, name: str | None, variables: Values) -> Rendered:

@@ -60,7 +60,7 @@ class CompiledText(Protocol):
     names: frozenset[str]
     """The variables that it uses; an item of a group as ``group.item``, in addition to the group."""
     is_plain: bool
-    """Whether it consists of literals and variables only, so that it is rendered in microseconds."""
+    """Whether it consists of literals, variables and defaults only, so that it is rendered in microseconds."""
     required: frozenset[str]
     """Those without which it cannot be rendered: they stand outside conditions and loops, and have no default."""
 

@@ -21,7 +21,7 @@ Account: TypeAlias = tuple[str, str]  # the kind of sender, and the identity tha
 
 
 def account_of(context: Context, kind: str, settings: Mapping[str, Any]) -> Account | None:
-    """Return the account of a connection's settings; None if its sender cannot tell it."""
+    """Return the account of a connection's settings; None if its sender cannot identify it."""
     sender = context.plugins.senders.get(kind)
     identify = getattr(sender, "account_of", None)
     if sender is None or identify is None:
@@ -30,7 +30,7 @@ def account_of(context: Context, kind: str, settings: Mapping[str, Any]) -> Acco
         identity = identify(sender.Settings.model_validate(settings))
     except ValidationError:
         return None  # settings of an earlier version: the connection says so itself
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a bug of a plugin keeps nobody from saving
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a bug of a plugin prevents no save
         log.error("sender %s failed to identify an account: %s", kind, describe_fault(error))  # noqa: TRY400 - its text may hold anything
         return None
     return (kind, identity) if isinstance(identity, str) and identity else None

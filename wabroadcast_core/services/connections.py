@@ -186,7 +186,7 @@ class Connections:
         return self.get(name)
 
     def _end_waits(self, name: str, key: int) -> None:
-        """End what the provider asked to wait: a person who resumes the connection knows better."""
+        """End a wait that the provider asked for: a person may end it before its time."""
         try:
             end_cool_down(self._context.redis, self._context.keys, key)
         except redis.RedisError as error:

@@ -1,11 +1,11 @@
-"""The optional ability of a sender to tell which account it sends through."""
+"""The optional ability of a sender to identify the account that it sends through."""
 
 from typing import Any, Protocol, runtime_checkable
 
 
 @runtime_checkable
 class IdentifiesAccount(Protocol):
-    """A sender that can tell from a connection's settings which account it sends through."""
+    """A sender that identifies the account of a connection by the connection's settings."""
 
     @classmethod
     def account_of(cls, settings: Any) -> str | None:

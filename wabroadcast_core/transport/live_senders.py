@@ -131,7 +131,7 @@ class LiveSenders:
         return sender
 
     def end_wait(self, connection_id: int) -> None:
-        """Let a connection send at once, although its provider asked for a wait."""
+        """End the wait that a connection's provider asked for."""
         if (live := self._live.get(connection_id)) is not None:
             live.cool_until, live.refused_since = 0.0, None
 
