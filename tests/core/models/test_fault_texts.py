@@ -26,6 +26,7 @@ IMAGE = {"type": "image", "media": {"url": "ftp://shop.example/a.png"}}
         ({"rate": {"messages": 0, "perSeconds": 1}}, "rate.messages: too small: give at least 1"),
         ({"rate": {"messages": "many", "perSeconds": 1}}, "rate.messages: not a whole number"),
         ({"rate": {"perSeconds": 1}}, "rate.messages: missing: give a value"),
+        ({"connection": [f"c{n}" for n in range(101)]}, "connection: the list has 101 names: give at most 100"),
         ({"message": {"text": "x"}}, "message: the field 'type' is missing: it names the kind"),
         ({"message": {"type": "txt"}}, "message: the field 'type' has the unknown value 'txt': give one of 'text'"),
         ({"message": "Halo"}, "message: not an object with fields"),

@@ -1,10 +1,14 @@
 """The use cases of broadcasts, on both stores."""
 
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import pytest
 
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import NotFoundError
 from wabroadcast_core.services.batches import _state_of
+from wabroadcast_core.services.lookups import broadcast_row
 
 
 @pytest.fixture
@@ -39,6 +43,63 @@ def test_broadcasts_are_found_by_the_beginning_of_the_job_id_alone(broadcaster: 
 
     assert found(job.job_id[:1]) == found(job.job_id[:9].upper()) == found(job.job_id) == [job.job_id]
     assert found("abc-") == found(job.job_id[1:]) == found("%") == found("_") == []
+
+
+def _prepared(broadcaster: Broadcaster, recipients: list[dict[str, str]] | None = None, **fields: Any) -> str:
+    """Submit a broadcast and prepare it, without a worker. Return its job id."""
+    draft = {"name": "A", "message": {"type": "text", "text": "Halo"}, **fields}
+    job_id = broadcaster.submit(draft, recipients).job_id
+    with broadcaster.context.database.read() as conn:
+        key = broadcast_row(conn, job_id)["id"]
+    broadcaster.handlers.prepare(key)
+    return job_id
+
+
+def _people(count: int) -> list[dict[str, str]]:
+    return [{"number": f"0812-0000-10{place:02}"} for place in range(count)]
+
+
+def test_messages_are_paged_by_number_with_their_total(broadcaster: Broadcaster) -> None:
+    job_id = _prepared(broadcaster, _people(5))
+
+    pages = [broadcaster.messages(job_id, page=number, limit=2) for number in (1, 2, 3, 4)]
+
+    places = [[message.message_id.rpartition("-")[2] for message in page.items] for page in pages]
+    assert places == [["0", "1"], ["2", "3"], ["4"], []]
+    assert [(page.total, page.page, page.page_size) for page in pages] == [(5, number, 2) for number in (1, 2, 3, 4)]
+
+
+def test_messages_have_the_rows_of_their_file_if_asked_for(broadcaster: Broadcaster) -> None:
+    upload = broadcaster.uploads.save([b"Nama,HP\nBudi,081200001001\n\nSiti,081200001002\n"])
+    job_id = _prepared(broadcaster, source={"type": "csv", "uploadId": upload.upload_id})
+
+    assert [message.row for message in broadcaster.messages(job_id, with_rows=True).items] == [2, 4]
+    assert [message.row for message in broadcaster.messages(job_id).items] == [None, None]
+
+
+def test_the_batches_of_a_broadcast_are_counted_without_those_that_are_skipped(broadcaster: Broadcaster) -> None:
+    people = [*_people(4), {"number": "12"}, *_people(6)[4:]]
+    job_id = _prepared(broadcaster, people, batching={"size": 2, "intervalSeconds": 600})
+
+    batches = broadcaster.batches(job_id).items
+    second = broadcaster.batches(job_id, page=2, page_size=2)
+
+    assert [batch.state for batch in batches] == ["released", "waiting", "waiting", "waiting"]
+    assert [(batch.size, batch.counts) for batch in batches] == [(n, {"queued": n}) for n in (2, 2, 1, 1)]
+    assert (second.items, second.total) == (batches[2:], 4)
+
+
+def test_each_batch_that_waits_is_released_an_interval_after_the_one_before(broadcaster: Broadcaster) -> None:
+    job_id = _prepared(broadcaster, _people(6), batching={"size": 2, "intervalSeconds": 600})
+
+    first, *others = [batch.releases_at for batch in broadcaster.batches(job_id).items]
+    broadcaster.pause(job_id)
+
+    assert first is None
+    assert others[0] is not None
+    assert others[0] > datetime.now(UTC) + timedelta(seconds=500)
+    assert others[1] == others[0] + timedelta(seconds=600)
+    assert [batch.releases_at for batch in broadcaster.batches(job_id).items] == [None] * 3  # a pause moves them
 
 
 def test_a_broadcast_without_batches_has_an_empty_list_of_them(broadcaster: Broadcaster) -> None:
