@@ -11,11 +11,13 @@ from wabroadcast_core import NumberError, hookimpl
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.contact import ErasureReport
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import AttemptOutcome, MessageStatus
 from wabroadcast_core.services import erasure
+from wabroadcast_core.store import attempts as attempt_store
 from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import unknown as unknown_store
+from wabroadcast_core.store.attempts import NewAttempt
 from wabroadcast_core.store.claims import ANY_ROUTE
 from wabroadcast_core.store.messages import NewMessage, message_key
 from wabroadcast_core.store.outcomes import Outcome
@@ -165,6 +167,30 @@ def test_messages_of_an_erased_person_are_not_sent_again(broadcaster: Broadcaste
     )
     for key in statuses:
         harness.check_counters(key)
+
+
+def test_the_words_of_the_provider_are_erased_with_each_attempt(
+    broadcaster: Broadcaster, harness: StoreHarness
+) -> None:
+    key = add_broadcast(harness, M.SENT, M.SENT)
+    words = f"{PERSON} has no account"
+    with harness.unit() as unit:
+        unit.conn.execute(text("UPDATE messages SET detail = :words"), {"words": words})
+        attempt_store.add_attempts(
+            unit.conn,
+            [
+                NewAttempt(message_key(key, place), 1, harness.now, None, AttemptOutcome.RETRY, "busy", words)
+                for place in (0, 1)
+            ],
+        )
+
+    broadcaster.contacts.erase(PERSON)
+
+    for place, detail in ((0, None), (1, words)):
+        with harness.unit() as unit:
+            [attempt] = attempt_store.attempts_of(unit.conn, message_key(key, place))
+        assert (attempt["reason"], attempt["detail"]) == ("busy", detail)
+        assert harness.message(message_key(key, place))["detail"] == detail
 
 
 def test_messages_that_the_preparation_skipped_are_found_too(broadcaster: Broadcaster) -> None:
