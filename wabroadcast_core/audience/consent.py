@@ -102,12 +102,15 @@ class ConsentColumn:
             is_filled = any(_plain(cell) in _NO | _YES - {"active", "aktif"} for cell in cells)
             return f"{self.title} is about consent, but {_NOT_APPLIED}" if is_filled else None
         if self.kind is ConsentKind.STATUS:
-            maybe = any(_plain(cell) in _MAYBE_LEFT for cell in cells)
-            if not any(map(self.says_no, cells)):
-                return f"{self.title} may say who wants no messages, but {_NOT_APPLIED}" if maybe else None
+            return self._note_on_status(cells)
         unclear = any(text not in _NO | _YES for cell in cells if (text := _plain(cell)) and not self.says_no(cell))
-        is_status = self.kind is ConsentKind.STATUS
-        return f"{self.title}: {_APPLIED}" + (f"; {_UNCLEAR}" if unclear and not is_status else "")
+        return f"{self.title}: {_APPLIED}" + (f"; {_UNCLEAR}" if unclear else "")
+
+    def _note_on_status(self, cells: Sequence[str]) -> str | None:
+        if any(map(self.says_no, cells)):
+            return f"{self.title}: {_APPLIED}"
+        maybe = any(_plain(cell) in _MAYBE_LEFT for cell in cells)
+        return f"{self.title} may say who wants no messages, but {_NOT_APPLIED}" if maybe else None
 
 
 _APPLIED = (
