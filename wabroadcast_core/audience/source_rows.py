@@ -1,12 +1,17 @@
 """The rows of a file that the messages of a broadcast come from. A message stores only its position in the audience."""
 
+import logging
 import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from wabroadcast_core.audience.sources import open_source
+from wabroadcast_core.audience.source_reader import SourceReader
+from wabroadcast_core.audience.sources import ReadingEnd, open_source
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError
+from wabroadcast_core.plugin_faults import describe_fault
+
+log = logging.getLogger(__name__)
 
 LONGEST_SECONDS = 10.0
 _CHECKED_ROWS = 1_000  # rows between two looks at the clock
@@ -23,15 +28,19 @@ def find_rows(context: Context, source: Mapping[str, Any], positions: Collection
     """
     found: dict[int, int] = {}
     last, deadline = max(positions, default=0), time.monotonic() + LONGEST_SECONDS
+    end = ReadingEnd(lambda: time.monotonic() > deadline)
     try:
-        opened = open_source(context, source)
+        opened = open_source(context, source, is_over=end)
         if not positions or not opened.repeatable:
             return found
-        for position, row in enumerate(opened.read()):
-            if position in positions and row.row is not None:
-                found[position] = row.row
-            if position == last or (position % _CHECKED_ROWS == 0 and time.monotonic() > deadline):
-                break
+        with SourceReader(opened.read, kind=opened.kind, seconds=context.settings.plugin_seconds) as reader:
+            for position, row in enumerate(reader.rows()):
+                if position in positions and row.row is not None:
+                    found[position] = row.row
+                if position == last or (position % _CHECKED_ROWS == 0 and end()):
+                    break
     except BroadcastError:  # the file is damaged there or was deleted, or its plugin is gone: the rows before are known
         return found
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a bug of the source: the messages are shown without rows
+        log.error("the rows of an audience are not shown, because its source failed: %s", describe_fault(error))  # noqa: TRY400 - its text may hold anything
     return found
