@@ -1,5 +1,6 @@
 """A contact source that hangs is left behind: its broadcast fails with its name, and the worker goes on."""
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -55,11 +56,10 @@ def test_what_a_source_raises_is_raised_in_the_reader() -> None:
 
 def test_all_rows_are_read_in_one_thread() -> None:
     def rows() -> Iterator[AudienceRow]:
-        with sqlite3.connect(":memory:") as conn:  # it may be used in its own thread only
+        with contextlib.closing(sqlite3.connect(":memory:")) as conn:  # it may be used in its own thread only
             for row in ROWS:
                 conn.execute("SELECT 1")
                 yield row
-        conn.close()
 
     with reader_of(rows()) as reader:
         assert [reader.take(1) for _ in ROWS] == [[row] for row in ROWS]

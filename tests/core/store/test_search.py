@@ -1,5 +1,6 @@
 """Search in lists, on both stores: names whatever their case and accents, numbers in any spelling."""
 
+import contextlib
 import json
 import sqlite3
 from pathlib import Path
@@ -103,7 +104,7 @@ def test_the_migration_folds_the_names_that_are_there(tmp_path: Path) -> None:
         config.attributes["connection"] = conn
         command.upgrade(config, "0005")
     names = ["Иван", "BUDI", None, *["É"] * 6_000]
-    with sqlite3.connect(tmp_path / "old.db") as driver:
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as driver, driver:
         driver.executemany(
             "INSERT INTO contacts (number, name, created_at, updated_at) VALUES (?, ?, 1, 1)",
             [(f"+62812{place:08}", name) for place, name in enumerate(names)],

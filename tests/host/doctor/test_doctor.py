@@ -1,5 +1,6 @@
 """``wabroadcast doctor``: each finding, its remedy and the exit status, on real parts that work or do not."""
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -139,13 +140,13 @@ def test_a_damaged_store_is_a_fault(installed: Settings) -> None:
 def test_another_schema_is_reported_and_not_migrated(
     installed: Settings, revision: str, level: Level, words: str
 ) -> None:
-    with sqlite3.connect(installed.sqlite_path) as conn:
+    with contextlib.closing(sqlite3.connect(installed.sqlite_path)) as conn, conn:
         conn.execute("UPDATE alembic_version SET version_num = ?", [revision])
 
     findings = [finding for finding in found_in(installed, "store") if words in finding.fact]
 
     assert [finding.level for finding in findings] == [level]
-    with sqlite3.connect(installed.sqlite_path) as conn:
+    with contextlib.closing(sqlite3.connect(installed.sqlite_path)) as conn:
         assert conn.execute("SELECT version_num FROM alembic_version").fetchone() == (revision,)
 
 

@@ -1,5 +1,6 @@
 """The routes of uploads, and the health probes."""
 
+import contextlib
 import sqlite3
 from typing import Any
 
@@ -87,6 +88,6 @@ def test_a_file_that_is_read_once_is_not_kept(
     answer = idle_api.post(path, files={"file": ("a.csv", file)}, data=fields)
 
     assert answer.status_code == status
-    with sqlite3.connect(host_settings.sqlite_path) as store:
+    with contextlib.closing(sqlite3.connect(host_settings.sqlite_path)) as store:
         assert store.execute("SELECT count(*) FROM uploads").fetchone() == (0,)
         assert store.execute("SELECT count(*) FROM upload_chunks").fetchone() == (0,)
