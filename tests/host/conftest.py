@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from litestar import Litestar
 from litestar.testing import TestClient
 
 from host_litestar.app import create_app
@@ -13,6 +14,7 @@ from tests.host.installations import HERE, Api, draft, install
 from tests.host.programs import SAMPLE, Served, run_command
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
 
@@ -34,9 +36,28 @@ def api(host_settings: Settings) -> Iterator[Api]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def idle_host() -> tuple[Broadcaster, Litestar]:
+    """An application and its broadcaster, for ``idle_api`` to open: to build one takes far longer than to open it."""
+    broadcaster = Broadcaster(Settings())
+    return broadcaster, create_app(broadcaster)
+
+
 @pytest.fixture
-def idle_api(host_settings: Settings) -> Iterator[Api]:
-    """The application without a worker: submitted broadcasts are stored and not sent."""
+def idle_api(idle_host: tuple[Broadcaster, Litestar], host_settings: Settings) -> Iterator[Api]:
+    """The application without a worker: submitted broadcasts are stored and not sent.
+
+    What it has in memory but not in the broadcaster's parts, such as counts of wrong keys, outlives a test.
+    """
+    broadcaster, app = idle_host
+    broadcaster.settings = host_settings
+    with TestClient(app, base_url=HERE, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def fresh_api(host_settings: Settings) -> Iterator[Api]:
+    """As ``idle_api``, and nothing in memory is of another test."""
     with TestClient(create_app(host_settings), base_url=HERE, raise_server_exceptions=False) as client:
         yield client
 

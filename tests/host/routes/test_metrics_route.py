@@ -44,29 +44,29 @@ def test_names_and_labels_follow_the_conventions(metric: Any) -> None:
     assert list(metric.buckets) == sorted(set(metric.buckets))
 
 
-def test_the_text_has_every_metric_with_its_kind(idle_api: Any) -> None:
-    answer = idle_api.get("/metrics")
+def test_the_text_has_every_metric_with_its_kind(fresh_api: Any) -> None:
+    answer = fresh_api.get("/metrics")
 
     kinds = {family.name: family.type for family in text_string_to_metric_families(answer.text)}
     assert answer.headers["content-type"].startswith("text/plain; version=")
     assert kinds == {metric.name.removesuffix("_total"): metric.kind for metric in (*MEASURED, *READ)}
 
 
-def test_openmetrics_is_written_on_request(idle_api: Any) -> None:
-    answer = idle_api.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+def test_openmetrics_is_written_on_request(fresh_api: Any) -> None:
+    answer = fresh_api.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
 
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
     assert answer.text.endswith("# EOF\n")
 
 
-def test_requests_are_measured_by_route_and_not_by_path(idle_api: Any) -> None:
+def test_requests_are_measured_by_route_and_not_by_path(fresh_api: Any) -> None:
     for job_id in ("a", "b"):
-        assert idle_api.get(f"/broadcast/{job_id}/status").status_code == 404
-    assert idle_api.get("/connections").status_code == 200
+        assert fresh_api.get(f"/broadcast/{job_id}/status").status_code == 404
+    assert fresh_api.get("/connections").status_code == 200
 
     def count(route: str, status: str) -> float:
         labels = (("method", "GET"), ("route", route), ("status", status))
-        samples = samples_of(idle_api.get("/metrics").text)
+        samples = samples_of(fresh_api.get("/metrics").text)
         return samples.get(("wabroadcast_http_request_duration_seconds_count", labels), 0)
 
     wait_for(lambda: count("/connections", "200") == 1, seconds=30, what="the measurements of the web process")
