@@ -97,9 +97,14 @@ def _plain(value: object) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
+def read_settings() -> Settings:
+    """Return the settings that a process was started with, in that process."""
+    return Settings(**json.loads(sys.stdin.readline()))
+
+
 def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(process)d %(levelname)s %(name)s: %(message)s")
-    settings = Settings(**json.loads(sys.stdin.readline()))
+    settings = read_settings()
     stop = threading.Event()
     threading.Thread(target=_await_end, args=(stop,), daemon=True).start()
     with Broadcaster(settings, plugins=[gateway_plugin, null_plugin]) as broadcaster:

@@ -49,6 +49,7 @@ ROOMS = [
     "clock",
     "media",
     "background",
+    "forks",
     "plugin_faults",
     "private_files",
     "provider_addresses",

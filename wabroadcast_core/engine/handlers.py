@@ -9,6 +9,7 @@ from wabroadcast_core.audience.prepare import prepare_broadcast
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.transitions import sweep_some
 from wabroadcast_core.engine.loop import EngineLoop
+from wabroadcast_core.forks import renew_after_fork
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ class Handlers:
         self._context_of = context_of
         self._lock = threading.Lock()
         self._loop: EngineLoop | None = None
+        renew_after_fork(self)
 
     @property
     def loop(self) -> EngineLoop:
@@ -38,6 +40,18 @@ class Handlers:
             loop, self._loop = self._loop, None
         if loop is not None:
             loop.stop()
+
+    def after_fork(self) -> None:
+        """Have no engine in the child of a fork: that of the parent runs in threads of the parent."""
+        self._lock = threading.Lock()
+        self._loop = None
+
+    def begin(self) -> None:
+        """Start the engine of this process: it recovers the work of dead workers, also without any task.
+
+        Each thread of a consumer calls it first, of a host's own consumer too.
+        """
+        _ = self.loop
 
     def prepare(self, broadcast_id: int) -> None:
         """Prepare the audience of a broadcast."""

@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, ConnectionDown, NotFoundError, UnavailableError, WebhookRefusedError
+from wabroadcast_core.forks import renew_after_fork
 from wabroadcast_core.hookspecs import ParsesWebhooks
 from wabroadcast_core.inbound.kept_calls import KeepsCalls, kept_call
 from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
@@ -45,12 +46,14 @@ class _Call(_Lookup):
 class WebhookIntake:
     """Verifies and stores webhook calls in a thread of its own, which is started by the first call."""
 
+    _calls: "SimpleQueue[_Lookup | None]"
+    _thread: threading.Thread | None
+
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._calls: SimpleQueue[_Lookup | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
         self._known: frozenset[str] = frozenset()  # names of connections that were called
+        self._await_first_call()
+        renew_after_fork(self)
 
     def knows(self, connection: str) -> bool:
         """Return whether a connection of this name was called before; it may have been deleted since."""
@@ -86,6 +89,15 @@ class WebhookIntake:
         self._calls.put(None)
         if self._thread is not None:
             self._thread.join()
+
+    def after_fork(self) -> None:
+        """Take calls in the child of a fork; its parent answers those that it took before."""
+        self._await_first_call()
+
+    def _await_first_call(self) -> None:
+        self._calls = SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread = None
 
     def _work(self) -> None:
         with closing(Verifiers(self._context)) as verifiers:

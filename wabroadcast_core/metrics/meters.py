@@ -30,6 +30,10 @@ class Meters:
     """
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew, as a new process does. No other thread may use it meanwhile."""
         self._lock = threading.Lock()
         self._amounts: defaultdict[Cell, float] = defaultdict(float)
         self._noted: deque[tuple[Metric, tuple[Label, ...], float]] = deque()

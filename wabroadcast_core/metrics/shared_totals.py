@@ -18,6 +18,7 @@ from typing import Any
 import redis
 
 from wabroadcast_core.clock import CLOCK_SCRIPT
+from wabroadcast_core.forks import renew_after_fork
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.metrics.meters import Cell, Meters
 
@@ -87,16 +88,25 @@ class MeterSharing:
         self._meters = meters
         self._totals = totals
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="wabroadcast-metrics", daemon=True)
+        self._thread = self._new_thread()
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
+        renew_after_fork(self)
 
     def close(self) -> None:
         """Add what was measured last, and end the thread."""
         self._closing.set()
         self._thread.join(timeout=ADD_SECONDS)
+
+    def after_fork(self) -> None:
+        """Share in the child of a fork what it measures itself."""
+        self._meters.clear()
+        if not self._closing.is_set():
+            self._closing = threading.Event()
+            self._thread = self._new_thread()
+            self._thread.start()
 
     def share(self) -> None:
         """Add what was measured since the last call; while Redis takes no calls, keep it.
@@ -111,6 +121,9 @@ class MeterSharing:
                 self._totals.add(part)
             except redis.RedisError:  # the engine logs it, with the way out
                 self._meters.put_back(part)
+
+    def _new_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._work, name="wabroadcast-metrics", daemon=True)
 
     def _work(self) -> None:
         while not self._closing.wait(ADD_SECONDS):

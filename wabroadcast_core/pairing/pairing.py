@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import redis
 
 from wabroadcast_core.errors import SetupError, UnavailableError
+from wabroadcast_core.forks import renew_after_fork
 from wabroadcast_core.pairing.redis_side import RedisPair, RedisSide
 from wabroadcast_core.redis_access.probe import describe_failure
 from wabroadcast_core.store import installation as installation_store
@@ -64,14 +65,21 @@ class Pairing:
             self.confirm()
         except redis.RedisError as error:
             log.warning("it is not confirmed yet that this Redis is the one of the store: %s", describe_failure(error))
-        self._thread = threading.Thread(target=self._keep, name="wabroadcast-pairing", daemon=True)
-        self._thread.start()
+        self._start_thread()
+        renew_after_fork(self)
 
     def close(self) -> None:
         """End the thread of :meth:`start`, before the store is closed."""
         self._closing.set()
         if self._thread is not None:
             self._thread.join(timeout=CLOSE_SECONDS)
+
+    def after_fork(self) -> None:
+        """Show in the child of a fork that it is running, too."""
+        self._lock = threading.Lock()
+        if not self._closing.is_set():
+            self._closing = threading.Event()
+            self._start_thread()
 
     def confirm(self) -> None:
         """Check that the store and Redis belong together, or pair them; do nothing if that was done before.
@@ -144,6 +152,10 @@ class Pairing:
         )
 
     # --- while the process runs --------------------------------------------------------------------------------------
+
+    def _start_thread(self) -> None:
+        self._thread = threading.Thread(target=self._keep, name="wabroadcast-pairing", daemon=True)
+        self._thread.start()
 
     def _hold(self) -> None:
         pair = self._redis_side.hold(token=self._token, store=self._names.store, seconds=self._life_seconds)

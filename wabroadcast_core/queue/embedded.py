@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wabroadcast_core.errors import SetupError
+from wabroadcast_core.forks import renew_after_fork
 from wabroadcast_core.private_files import DIRECTORY_MODE, make_private_directory, protect
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ class EmbeddedValkey:
         self.directory = (data_dir / "valkey").resolve()
         self.socket_path = _socket_path(self.directory)
         self._process: subprocess.Popen[bytes] | None = None
+        self._of_parent: subprocess.Popen[bytes] | None = None  # kept, for Python warns when it deletes a running one
+        renew_after_fork(self)
         self._log_path = self.directory / "valkey.log"
         self._log_begins = 0  # where the log of the last start begins
 
@@ -110,6 +113,12 @@ class EmbeddedValkey:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+    def after_fork(self) -> None:
+        """Leave the server to the parent, in the child of a fork: it must end with the parent."""
+        self._of_parent, self._process = self._process, None
+        if self._of_parent is not None and self._of_parent.stdin is not None:
+            self._of_parent.stdin.close()
 
     def kill(self) -> None:
         """Kill the server, as a crash would. :meth:`start` starts it again with its stored data. For tests."""

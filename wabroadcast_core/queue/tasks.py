@@ -26,6 +26,14 @@ READ_SECONDS = 0.4  # a read of the queue waits for a task: shorter than the tim
 class TaskHandlers(Protocol):
     """The functions that the tasks call, in a worker. Each may be called twice for the same work."""
 
+    def begin(self) -> None:
+        """Begin to work in this process."""
+        ...
+
+    def stop(self) -> None:
+        """Stop the work of this process."""
+        ...
+
     def prepare(self, broadcast_id: int) -> None:
         """Read the audience of a broadcast into the store."""
         ...
@@ -97,6 +105,8 @@ class TaskQueue:
         self.huey = huey
         self._check = check
         self._prioritised = bool(getattr(huey.storage, "priority", False))
+        huey.on_startup(name="wab_begin")(handlers.begin)
+        huey.on_shutdown(name="wab_stop")(handlers.stop)
         register = huey.task
         self._prepare = register(name="wab_prepare")(handlers.prepare)
         self._turn = register(name="wab_turn")(handlers.start_turn)

@@ -14,6 +14,8 @@ import redis
 import redis.asyncio as async_redis
 from redis.exceptions import NoScriptError
 
+from wabroadcast_core.forks import renew_after_fork
+
 log = logging.getLogger(__name__)
 
 SLOW_SECONDS = 0.9  # a call that fails after this time counts as a time-out: a look-up of a host's name, for example
@@ -37,6 +39,7 @@ class Breaker:
         self._lock = threading.Lock()
         self._is_open = False
         self._closing = threading.Event()
+        renew_after_fork(self)
         self.failures = 0  # how many calls have failed so far
 
     def check(self) -> None:
@@ -62,6 +65,11 @@ class Breaker:
     def close(self) -> None:
         """End the thread that waits for Redis, if there is one."""
         self._closing.set()
+
+    def after_fork(self) -> None:
+        """Let calls be made in the child of a fork: it has no thread that waits for Redis."""
+        self._lock = threading.Lock()
+        self._is_open = False
 
     def _open(self) -> None:
         with self._lock:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Pool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from wabroadcast_core.errors import InputError, SetupError, UnavailableError
+from wabroadcast_core.forks import renew_after_fork
 from wabroadcast_core.private_files import make_private_directory, make_private_file, protect
 from wabroadcast_core.store.failures import describe_failure
 from wabroadcast_core.store.schema import upgrade_schema
@@ -48,6 +49,8 @@ class Database:
         self.db_engine = db_engine
         self.is_sqlite = db_engine.dialect.name == "sqlite"
         self._owned = owned
+        self._inherited: list[Pool] = []  # of the parents of this process: their connections must not be closed here
+        renew_after_fork(self)
         if self.is_sqlite:
             event.listen(db_engine, "connect", _configure_sqlite)
             event.listen(db_engine, "begin", _begin_sqlite)
@@ -119,6 +122,11 @@ class Database:
         """Dispose of the SQLAlchemy engine, unless it is the host's."""
         if self._owned:
             self.db_engine.dispose()
+
+    def after_fork(self) -> None:
+        """Open connections of its own in the child of a fork; those of the parent stay as they are."""
+        self._inherited.append(self.db_engine.pool)
+        self.db_engine.dispose(close=False)
 
 
 def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> Database:
