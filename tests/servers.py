@@ -18,7 +18,7 @@ DO $$
 DECLARE used text;
 BEGIN
   SELECT string_agg(quote_ident(relname), ', ') INTO used FROM pg_class
-  WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'alembic_version'
+  WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'wabroadcast_version'
     AND pg_relation_size(oid) > 0;
   IF used IS NOT NULL THEN
     EXECUTE 'TRUNCATE ' || used || ' RESTART IDENTITY CASCADE';

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from wabroadcast_core.rendering.template import CompiledText, compile_text
     from wabroadcast_core.rendering.values import WorkMeter
     from wabroadcast_core.settings import Settings
+    from wabroadcast_core.store.tables import TABLE_NAMES
     from wabroadcast_core.transport.account_identity import IdentifiesAccount
     from wabroadcast_core.transport.http_requests import Reply, blank_numbers, error_of, read_json, send_request
     from wabroadcast_core.worker import Worker
@@ -191,6 +192,7 @@ _NAMES = {
     ),
     "rendering.values": ("WorkMeter",),
     "settings": ("Settings",),
+    "store.tables": ("TABLE_NAMES",),
     "transport.account_identity": ("IdentifiesAccount",),
     "transport.http_requests": (
         "Reply",
@@ -208,6 +210,7 @@ __all__ = [
     "LONGEST_ROW",
     "MOST_COLUMNS",
     "SAMPLE_ROWS",
+    "TABLE_NAMES",
     "Accepted",
     "AudienceRow",
     "BadMessage",

@@ -189,7 +189,7 @@ class Broadcaster(Broadcasts):
             key = settings.secret_key
             vault = open_vault(key.get_secret_value() if key else None, data_dir=settings.data_dir)
             check_at_start(database)
-            database.migrate()
+            database.prepare(migrate=settings.migrate)
             check_secret_key(database, vault)
             self._redis = RedisAccess(settings, self._given_redis)
             opened.callback(self._redis.close)

@@ -6,29 +6,24 @@ of all objects, but none of the threads, and must not use the parent's connectio
 
 import os
 import weakref
-from typing import Protocol
+from collections.abc import Callable
+
+_renewals: "set[weakref.WeakMethod[Callable[[], None]]]" = set()
 
 
-class Forked(Protocol):
-    """A part with threads, locks or connections."""
+def renew_after_fork(renew: Callable[[], None]) -> None:
+    """Call a method in each child that this process forks, as long as its object is in use.
 
-    def after_fork(self) -> None:
-        """Begin anew in the child: without the parent's threads and connections. It makes no calls."""
-        ...
-
-
-_parts: "weakref.WeakSet[Forked]" = weakref.WeakSet()
+    :param renew: lets the object begin anew in the child, without the parent's threads and connections.
+    """
+    _renewals.add(weakref.WeakMethod(renew, _renewals.discard))
 
 
-def renew_after_fork(part: Forked) -> None:
-    """Call the ``after_fork`` of a part in each child that this process forks, as long as the part is in use."""
-    _parts.add(part)
-
-
-def _renew_parts() -> None:
-    for part in list(_parts):
-        part.after_fork()
+def _renew_all() -> None:
+    for reference in list(_renewals):
+        if (renew := reference()) is not None:
+            renew()
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no forks
-    os.register_at_fork(after_in_child=_renew_parts)
+    os.register_at_fork(after_in_child=_renew_all)

@@ -87,9 +87,9 @@ def open_store(settings: Settings, given: Engine | None) -> Database:
     :raises SetupError: the URL is not valid, its driver is missing, or the data directory cannot be written.
     """
     if given is not None:
-        return Database(given, owned=False)
-    url = settings.database_url
-    return open_database(url.get_secret_value() if url else None, sqlite_path=settings.sqlite_path)
+        return Database(given, owned=False, schema=settings.database_schema)
+    url = settings.database_url.get_secret_value() if settings.database_url else None
+    return open_database(url, sqlite_path=settings.sqlite_path, schema=settings.database_schema)
 
 
 def name_redis(client: redis.Redis, namespace: str) -> str:

@@ -120,6 +120,14 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of the database; SQLite in the data directory if not set."
     )
+    database_schema: str | None = Field(
+        None,
+        pattern=r"^[a-z_][a-z0-9_]{0,62}$",
+        description="PostgreSQL schema of the tables; created if needed. By default that of the database user.",
+    )
+    migrate: bool = Field(
+        True, description="Whether each start migrates the tables; otherwise `wabroadcast migrate` does."
+    )
     redis_url: SecretStr | None = Field(
         None, description="URL of Redis or Valkey; an embedded Valkey is started if not set."
     )

@@ -33,6 +33,7 @@ COMMANDS = {
     "connections": "connections:connections",
     "keys": "keys:keys",
     "data": "data:data",
+    "migrate": "migrate:migrate",
     "doctor": "doctor:doctor",
     "reasons": "reasons:reasons",
     "plugins": "plugins:plugins",

@@ -111,12 +111,13 @@ def _create_locally(draft: dict[str, Any], data_dir: Path | None) -> dict[str, A
 
 @contextmanager
 def _local_keys(data_dir: Path | None) -> Iterator["ApiKeys"]:
-    """Open the keys in the store of the settings. The store is created or migrated if needed."""
+    """Open the keys in the store of the settings. The store is created or migrated if needed and allowed."""
     from wabroadcast_core.clock import SystemClock
     from wabroadcast_core.services.api_keys import ApiKeys
 
-    with open_local_store(read_settings(data_dir=data_dir)) as database:
-        database.migrate()
+    settings = read_settings(data_dir=data_dir)
+    with open_local_store(settings) as database:
+        database.prepare(migrate=settings.migrate)
         yield ApiKeys(database, SystemClock())
 
 

@@ -47,7 +47,7 @@ def _migrations(schema: Schema) -> Finding:
         fact = f"it was used by a newer version of wabroadcast ({schema.present})"
         return Finding(PART, Level.FAULT, fact, "install that version again", blocks=True)
     tables = "no tables yet" if schema.present is None else f"the tables of an older version ({schema.present})"
-    remedy = "back it up; the next start of a server or worker migrates it"
+    remedy = "back it up; `wabroadcast migrate` or the next start of a server or worker migrates it"
     return Finding(PART, Level.WARNING, f"it has {tables}", remedy, blocks=True)
 
 

@@ -24,7 +24,7 @@ class Handlers:
         self._context_of = context_of
         self._lock = threading.Lock()
         self._loop: EngineLoop | None = None
-        renew_after_fork(self)
+        renew_after_fork(self._after_fork)
 
     @property
     def loop(self) -> EngineLoop:
@@ -41,7 +41,7 @@ class Handlers:
         if loop is not None:
             loop.stop()
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Have no engine in the child of a fork: that of the parent runs in threads of the parent."""
         self._lock = threading.Lock()
         self._loop = None

@@ -53,7 +53,7 @@ class WebhookIntake:
         self._context = context
         self._known: frozenset[str] = frozenset()  # names of connections that were called
         self._await_first_call()
-        renew_after_fork(self)
+        renew_after_fork(self._after_fork)
 
     def knows(self, connection: str) -> bool:
         """Return whether a connection of this name was called before; it may have been deleted since."""
@@ -90,7 +90,7 @@ class WebhookIntake:
         if self._thread is not None:
             self._thread.join()
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Take calls in the child of a fork; its parent answers those that it took before."""
         self._await_first_call()
 

@@ -93,14 +93,14 @@ class MeterSharing:
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
-        renew_after_fork(self)
+        renew_after_fork(self._after_fork)
 
     def close(self) -> None:
         """Add what was measured last, and end the thread."""
         self._closing.set()
         self._thread.join(timeout=ADD_SECONDS)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Share in the child of a fork what it measures itself."""
         self._meters.clear()
         if not self._closing.is_set():

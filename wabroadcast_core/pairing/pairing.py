@@ -66,7 +66,7 @@ class Pairing:
         except redis.RedisError as error:
             log.warning("it is not confirmed yet that this Redis is the one of the store: %s", describe_failure(error))
         self._start_thread()
-        renew_after_fork(self)
+        renew_after_fork(self._after_fork)
 
     def close(self) -> None:
         """End the thread of :meth:`start`, before the store is closed."""
@@ -74,7 +74,7 @@ class Pairing:
         if self._thread is not None:
             self._thread.join(timeout=CLOSE_SECONDS)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Show in the child of a fork that it is running, too."""
         self._lock = threading.Lock()
         if not self._closing.is_set():

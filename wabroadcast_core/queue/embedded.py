@@ -62,7 +62,7 @@ class EmbeddedValkey:
         self.socket_path = _socket_path(self.directory)
         self._process: subprocess.Popen[bytes] | None = None
         self._of_parent: subprocess.Popen[bytes] | None = None  # kept, for Python warns when it deletes a running one
-        renew_after_fork(self)
+        renew_after_fork(self._after_fork)
         self._log_path = self.directory / "valkey.log"
         self._log_begins = 0  # where the log of the last start begins
 
@@ -114,7 +114,7 @@ class EmbeddedValkey:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Leave the server to the parent, in the child of a fork: it must end with the parent."""
         self._of_parent, self._process = self._process, None
         if self._of_parent is not None and self._of_parent.stdin is not None:

@@ -39,7 +39,7 @@ class Breaker:
         self._lock = threading.Lock()
         self._is_open = False
         self._closing = threading.Event()
-        renew_after_fork(self)
+        renew_after_fork(self._after_fork)
         self.failures = 0  # how many calls have failed so far
 
     def check(self) -> None:
@@ -66,7 +66,7 @@ class Breaker:
         """End the thread that waits for Redis, if there is one."""
         self._closing.set()
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Let calls be made in the child of a fork: it has no thread that waits for Redis."""
         self._lock = threading.Lock()
         self._is_open = False

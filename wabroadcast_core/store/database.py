@@ -12,26 +12,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Pool, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Pool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.schema import CreateSchema
 
 from wabroadcast_core.errors import InputError, SetupError, UnavailableError
 from wabroadcast_core.forks import renew_after_fork
 from wabroadcast_core.private_files import make_private_directory, make_private_file, protect
 from wabroadcast_core.store.failures import describe_failure
-from wabroadcast_core.store.schema import upgrade_schema
+from wabroadcast_core.store.schema import check_schema, upgrade_schema
 from wabroadcast_core.store.search import fold
 
 MIGRATION_LOCK = 3_004_062  # an arbitrary number, the key of PostgreSQL's advisory lock
 LOCK_WAIT_SECONDS = 30.0
 LOCK_POLL_SECONDS = 0.001
 MOST_EXTRA = 48  # database connections beyond the pool, while more threads than that are at work in one process
-POSTGRESQL_CONNECT = {
-    "connect_timeout": 10,
-    # A host that freezes in the middle of a transaction must not lock its rows for ever.
-    "options": "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=20000",
-}
+CONNECT_SECONDS = 10
+POSTGRESQL_OPTIONS = (  # a host that freezes in the middle of a transaction must not lock its rows for ever
+    "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=20000"
+)
 INSUFFICIENT_PRIVILEGE = "42501"  # PostgreSQL's error code
 _DEADLOCK_CODES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock; to be tried again
 _OUTSIDE_CODES = frozenset({"25006", "XX001", "XX002"})  # PostgreSQL: read-only transaction, damaged data or index
@@ -43,14 +43,18 @@ class Database:
     """The database behind one SQLAlchemy engine. It may be used from many threads.
 
     :param owned: whether :meth:`close` disposes of the SQLAlchemy engine; False for that of a host.
+    :param schema: the PostgreSQL schema of our tables; by default the first of the user's ``search_path``.
     """
 
-    def __init__(self, db_engine: Engine, *, owned: bool = True) -> None:
+    def __init__(self, db_engine: Engine, *, owned: bool = True, schema: str | None = None) -> None:
+        if schema and db_engine.dialect.name == "sqlite":
+            raise SetupError("WABROADCAST_DATABASE_SCHEMA is set, and SQLite has no schemas: use a file of its own")
         self.db_engine = db_engine
+        self._schema = schema
         self.is_sqlite = db_engine.dialect.name == "sqlite"
         self._owned = owned
         self._inherited: list[Pool] = []  # of the parents of this process: their connections must not be closed here
-        renew_after_fork(self)
+        renew_after_fork(self._after_fork)
         if self.is_sqlite:
             event.listen(db_engine, "connect", _configure_sqlite)
             event.listen(db_engine, "begin", _begin_sqlite)
@@ -68,6 +72,7 @@ class Database:
         :raises UnavailableError: the store cannot be reached.
         """
         with _translated_errors(), self.db_engine.connect() as conn, conn.begin():
+            self._enter_schema(conn)
             yield conn
 
     @contextlib.contextmanager
@@ -81,6 +86,7 @@ class Database:
         with _translated_errors(), self.db_engine.connect() as plain:
             conn = plain.execution_options(wab_write=True, wab_lock_seconds=lock_seconds)
             with conn.begin():
+                self._enter_schema(conn)
                 yield conn
 
     def transact(self, work: Callable[[Connection], Result]) -> Result:
@@ -100,16 +106,31 @@ class Database:
         with self.write() as conn:
             return work(conn)
 
+    def prepare(self, *, migrate: bool) -> None:
+        """Migrate the tables, or else check that they have the schema of this version.
+
+        :raises SetupError: as :meth:`migrate`, or the tables are of another version and are not migrated.
+        :raises UnavailableError: the database cannot be reached.
+        """
+        if migrate:
+            self.migrate()
+            return
+        with self.read() as conn:
+            check_schema(conn)
+
     def migrate(self) -> None:
         """Migrate the tables to the schema of this version. Several processes may call this at once.
 
-        :raises SetupError: the database was used by a newer version, or its user may not create tables.
+        :raises SetupError: the database was used by a newer version, has tables of the same names that are not ours, or
+            its user may not create tables.
         :raises UnavailableError: the database cannot be reached.
         """
         try:
             with self.write() as conn:
                 if not self.is_sqlite:
                     conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+                if self._schema:
+                    conn.execute(CreateSchema(self._schema, if_not_exists=True))
                 upgrade_schema(conn)
         except ProgrammingError as error:
             if getattr(error.orig, "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
@@ -118,21 +139,28 @@ class Database:
                 f"the database user may not create tables ({_reason(error)}): grant it CREATE on the schema"
             ) from error
 
+    def _enter_schema(self, conn: Connection) -> None:
+        """Use our schema until the end of the transaction on a host's connection; our own use no other."""
+        if self._schema and not self._owned:
+            conn.execute(text("SELECT set_config('search_path', :schema, true)"), {"schema": f'"{self._schema}"'})
+
     def close(self) -> None:
         """Dispose of the SQLAlchemy engine, unless it is the host's."""
         if self._owned:
             self.db_engine.dispose()
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Open connections of its own in the child of a fork; those of the parent stay as they are."""
         self._inherited.append(self.db_engine.pool)
         self.db_engine.dispose(close=False)
 
 
-def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> Database:
+def open_database(url: str | None, *, sqlite_path: Path, schema: str | None = None, pool_size: int = 8) -> Database:
     """Open the database at ``url``, or without a URL the SQLite database at ``sqlite_path``.
 
     No connection to a server is made yet.
+
+    :param schema: the PostgreSQL schema of our tables; by default the first of the user's ``search_path``.
 
     :raises SetupError: the URL is not valid, its driver is missing, or the directory cannot be written.
     """
@@ -148,7 +176,7 @@ def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> 
             _make_file(parsed.database, is_ours=url is None)
             options: dict[str, Any] = {"connect_args": {"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}}
         else:
-            options = {"pool_pre_ping": True, "connect_args": POSTGRESQL_CONNECT}
+            options = {"pool_pre_ping": True, "connect_args": _connect_arguments(parsed, schema)}
         db_engine = create_engine(
             parsed, pool_size=pool_size, max_overflow=MOST_EXTRA, pool_timeout=30, hide_parameters=True, **options
         )
@@ -161,7 +189,14 @@ def open_database(url: str | None, *, sqlite_path: Path, pool_size: int = 8) -> 
             f"the database driver {error.name} is not installed: "
             "install wabroadcast[postgres] and use a URL that begins with postgresql://"
         ) from error
-    return Database(db_engine)
+    return Database(db_engine, schema=schema)
+
+
+def _connect_arguments(url: URL, schema: str | None) -> dict[str, Any]:
+    """Return the arguments of connections to PostgreSQL; options of the URL have precedence over ours."""
+    place = [f'-c search_path="{schema}"'] if schema else []
+    options = " ".join([POSTGRESQL_OPTIONS, *place, *url.normalized_query.get("options", ())])
+    return {"connect_timeout": CONNECT_SECONDS, "options": options}
 
 
 def _make_file(database: str | None, *, is_ours: bool) -> None:

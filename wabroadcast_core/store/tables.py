@@ -4,7 +4,7 @@ A message's id is ``broadcast_id << 32 | position``. So the messages of a broadc
 that is prepared twice conflicts with its own rows. Indexes of due work are partial, so they stay as small as that work.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -21,6 +21,9 @@ from sqlalchemy import (
     Text,
     text,
 )
+
+VERSION_TABLE = "wabroadcast_version"  # of Alembic: the version of our tables
+FORMER_VERSION_TABLE = "alembic_version"
 
 metadata = MetaData(
     naming_convention={
@@ -376,3 +379,6 @@ blacklist = Table(
     Column("source", Text, nullable=False),
     Column("created_at", Double, nullable=False),
 )
+
+TABLE_NAMES: Final = frozenset({*metadata.tables, VERSION_TABLE})
+"""The names of all our tables: a host's own Alembic leaves them out with its ``include_object``."""

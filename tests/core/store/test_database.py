@@ -22,7 +22,7 @@ from wabroadcast_core.store import database as database_module
 from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store import tags as tag_store
 from wabroadcast_core.store.database import Database, open_database
-from wabroadcast_core.store.tables import metadata
+from wabroadcast_core.store.tables import VERSION_TABLE, metadata
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -50,7 +50,7 @@ def harness(database_url: str | None, tmp_path: Path) -> Iterator[StoreHarness]:
 
 def test_the_migrations_match_the_tables(harness: StoreHarness) -> None:
     with harness.database.read() as conn:
-        options = {"compare_type": True, "compare_server_default": True}
+        options = {"compare_type": True, "compare_server_default": True, "version_table": VERSION_TABLE}
         differences = compare_metadata(MigrationContext.configure(conn, opts=options), metadata)
 
     assert differences == []
@@ -153,7 +153,7 @@ def test_several_processes_may_migrate_at_once(database_url: str | None, tmp_pat
 
 def test_a_database_of_a_newer_version_is_refused(harness: StoreHarness) -> None:
     with harness.database.write() as conn:
-        conn.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
+        conn.execute(text("UPDATE wabroadcast_version SET version_num = 'from_the_future'"))
 
     with pytest.raises(SetupError, match="newer version"):
         harness.database.migrate()
@@ -253,7 +253,7 @@ def test_a_user_without_the_right_to_create_tables_is_an_error_that_says_so(
 ) -> None:
     with harness.database.write() as conn:
         metadata.drop_all(conn)
-        conn.execute(text("DROP TABLE alembic_version"))
+        conn.execute(text("DROP TABLE wabroadcast_version"))
         conn.execute(text("DROP ROLE IF EXISTS guest"))
         conn.execute(text("CREATE ROLE guest LOGIN"))
     url = harness.database.db_engine.url.set(username="guest").render_as_string(hide_password=False)

@@ -38,13 +38,13 @@ def test_a_store_that_is_not_there_is_not_created(tmp_path: Path, command: Comma
 
 def test_a_store_of_an_older_version_is_not_migrated(host_settings: Settings, tmp_path: Path, command: Command) -> None:
     with contextlib.closing(sqlite3.connect(host_settings.sqlite_path)) as conn, conn:
-        conn.execute("UPDATE alembic_version SET version_num = '0001'")
+        conn.execute("UPDATE wabroadcast_version SET version_num = '0001'")
 
     shown = command("data", "--data-dir", str(host_settings.data_dir), cwd=tmp_path)
 
     assert (shown.returncode, "wabroadcast doctor" in shown.stderr) == (2, True)
     with contextlib.closing(sqlite3.connect(host_settings.sqlite_path)) as conn:
-        assert conn.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert conn.execute("SELECT version_num FROM wabroadcast_version").fetchone() == ("0001",)
 
 
 def test_a_store_whose_log_is_damaged_is_left_as_it_is(

@@ -141,13 +141,13 @@ def test_another_schema_is_reported_and_not_migrated(
     installed: Settings, revision: str, level: Level, words: str
 ) -> None:
     with contextlib.closing(sqlite3.connect(installed.sqlite_path)) as conn, conn:
-        conn.execute("UPDATE alembic_version SET version_num = ?", [revision])
+        conn.execute("UPDATE wabroadcast_version SET version_num = ?", [revision])
 
     findings = [finding for finding in found_in(installed, "store") if words in finding.fact]
 
     assert [finding.level for finding in findings] == [level]
     with contextlib.closing(sqlite3.connect(installed.sqlite_path)) as conn:
-        assert conn.execute("SELECT version_num FROM alembic_version").fetchone() == (revision,)
+        assert conn.execute("SELECT version_num FROM wabroadcast_version").fetchone() == (revision,)
 
 
 def test_a_wrong_database_url_is_a_fault_and_shows_no_password(installed: Settings) -> None:

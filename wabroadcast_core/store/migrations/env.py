@@ -2,11 +2,12 @@
 
 from alembic import context
 
-from wabroadcast_core.store.tables import metadata
+from wabroadcast_core.store.tables import VERSION_TABLE, metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
+    version_table=VERSION_TABLE,
     render_as_batch=True,
     transactional_ddl=True,
 )
