@@ -74,6 +74,8 @@ def import_numbers(file: Path, **fields: Any) -> int:
     if report.reason:
         click.echo(f"the file could not be read to its end: {report.reason}")
     click.echo(f"{report.rows} rows: {report.added} added, {report.known} already listed, {report.rejected} rejected")
+    for note in report.notes:
+        click.echo(f"note: {note}")
     for row in report.rejections:
         click.echo(f"  row {row.row}: {row.reason}")
     return 1 if report.rejected or report.reason else 0

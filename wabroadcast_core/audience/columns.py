@@ -8,7 +8,7 @@ from itertools import chain
 from wabroadcast_core.audience.cells import MARK, plain_cell
 from wabroadcast_core.audience.consent import ConsentColumn, find_consent
 from wabroadcast_core.audience.foreign_numbers import ForeignNumbers, find_foreign, states_country
-from wabroadcast_core.audience.header_row import find_header
+from wabroadcast_core.audience.header_row import count_header_words, find_header
 from wabroadcast_core.audience.headers import is_tags, named_exactly, names_other_digits
 from wabroadcast_core.audience.name_columns import find_names, name_parts
 from wabroadcast_core.audience.number_columns import (
@@ -50,6 +50,8 @@ class Columns:
     variables: Variables
     header_number: int | None = None
     """The row number of the header in its file, counted from 1."""
+    guesses_header: bool = False
+    """No cell of the header is a word that is known of headers, and no mapping names one."""
     is_list: bool = False
     """The table holds nothing but phone numbers: each cell is one recipient."""
     more_numbers: tuple[int, ...] = ()
@@ -78,6 +80,7 @@ class Columns:
         variables = _read_variables(self.variables, cells)
         if not (number or name or variables or any(map(str.strip, cells))):
             return None
+        self.numbers.several.check(number, row=row)
         own = _read_variables(self.own, cells)
         fault: RowFault | None = None
         try:
@@ -103,11 +106,13 @@ class Columns:
         """
         for cell in cells:
             if text := cell.strip():
+                self.numbers.several.check(text, row=row)
                 yield AudienceRow(text, row=row, cells=[text])
 
     def notes(self) -> list[str]:
         """Return what a user should know about columns that are not read as one might expect."""
         notes = [*([] if self.foreign is None else [self.foreign.note()]), *self.consent_notes]
+        notes += filter(None, [self._header_note(), self.numbers.several.note()])
         if self.more_numbers:
             titles = ", ".join(map(self.title, self.more_numbers))
             verb = "holds" if len(self.more_numbers) == 1 else "hold"
@@ -116,6 +121,14 @@ class Columns:
                 f"{titles} {verb} more phone numbers: of each row only one is read, from {first} where it has one"
             )
         return notes
+
+    def _header_note(self) -> str | None:
+        """Return which row is read as the header, if that is a guess."""
+        if not self.guesses_header:
+            return None
+        titles = ", ".join(filter(None, self.headers[:_SHOWN_HEADERS]))
+        row = "a row" if self.header_number is None else f"row {self.header_number}"
+        return f"{row} is read as the header: {titles}. If it is a person, insert a header row above it"
 
     def _read_name(self, cells: Cells) -> str | None:
         if len(self.names) == 1:
@@ -186,10 +199,10 @@ def find_columns(
     width = _find_width(rows, header_row, mapping) if shifts else max(map(len, rows))
     headers = _headers(rows, header_row, width)
     roles = _own_roles(headers) | _read_mapping(mapping, headers)
-    code = None if _is_own_export(headers) else find_country_codes(headers, roles)
+    body = _body(rows, header_row, width)
+    code = None if _is_own_export(headers) else find_country_codes(headers, roles, body)
     shares, flags = phones.shares_below(header_row), phones.flags_below(header_row)
     numbers = find_numbers(headers, roles, shares, region=region, flags=flags, code=code)
-    body = _body(rows, header_row, width)
     if numbers is None:
         raise NoNumbersError(_no_number(headers, body, region=region))
     names = find_names(headers, roles, numbers.columns, rows=rows, has_header=header_row is not None)
@@ -205,6 +218,7 @@ def find_columns(
         numbers,
         names,
         variables,
+        guesses_header=not (header_row is None or mapping or count_header_words(headers)),
         more_numbers=tuple(more),
         foreign=find_foreign(_local_numbers(numbers, body), region=region),
         consent=consent,

@@ -1,6 +1,7 @@
 """Countries in a column of their own: each makes one number with the number of its row."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 import phonenumbers
@@ -13,6 +14,8 @@ OTHER_COUNTRY = "the number does not fit the country code in its row"
 UNKNOWN_CODE = "the country in its row is not known: write its code in digits, such as 62"
 
 _LONGEST_COUNTRY_CODE = 3  # digits
+_MOSTLY = 0.5
+_CODE_IN_DIGITS = re.compile(r"\W*(?:00)?[1-9][\d\W]*")  # of an area, a code begins with a single zero
 _DECIMALS = re.compile(r"[.,]0+$")
 _INTERNATIONAL = re.compile(r"\D*(?:\+|00)")
 _NORTH_AMERICA = "1"  # its countries differ by an area code: 1-868 is Trinidad
@@ -42,6 +45,13 @@ def join_country_code(code: str, number: str, *, region: str) -> str:
 def says_country(code: str) -> bool:
     """Return whether a cell of a country column is filled."""
     return any(map(str.isalnum, code))
+
+
+def are_country_codes(cells: Iterable[str]) -> bool:
+    """Return whether the filled cells of a column are mostly country codes in digits, also as ``+62``."""
+    filled = [text for cell in cells if (text := cell.strip())]
+    codes = sum(_CODE_IN_DIGITS.fullmatch(text) is not None and _read_code(text)[1] is not None for text in filled)
+    return codes > _MOSTLY * len(filled)
 
 
 def _parse_international(number: str, *, region: str) -> str:

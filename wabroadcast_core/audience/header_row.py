@@ -19,7 +19,7 @@ def find_header(rows: Sequence[Cells], phones: Phones) -> int | None:
     )
     if first is None or phones.columns_in(first):
         return None
-    lower = max(_lower_headers(first, rows, phones), key=lambda index: _count_words(rows[index]), default=None)
+    lower = max(_lower_headers(first, rows, phones), key=lambda index: count_header_words(rows[index]), default=None)
     if lower is not None:
         return lower
     return None if _is_data(first, rows, phones) else first
@@ -38,9 +38,9 @@ def _is_above_header(index: int, rows: Sequence[Cells], phones: Phones) -> bool:
     below = next((row for row in range(index + 1, len(rows)) if len(filled_columns(rows[row])) > 1), None)
     if below is None or phones.columns_in(below):
         return False
-    if _count_words(rows[below]):
+    if count_header_words(rows[below]):
         return True
-    is_plain = not phones.columns_in(index) and not _count_words(rows[index])
+    is_plain = not phones.columns_in(index) and not count_header_words(rows[index])
     return is_plain and not any(map(_has_many_digits, rows[below]))
 
 
@@ -71,12 +71,19 @@ def _is_upper_part(cells: Cells, header: Cells) -> bool:
 
 
 def _is_data(index: int, rows: Sequence[Cells], phones: Phones) -> bool:
-    """Return whether a row has digits where the rows below have phone numbers, and no word of a header."""
-    digits = {column for column, cell in enumerate(rows[index]) if _has_many_digits(cell) or _is_plain_number(cell)}
-    return not _count_words(rows[index]) and not digits.isdisjoint(phones.columns_below(index))
+    """Return whether a row has no word of a header, and its cells are none above the phone numbers of other rows.
+
+    They have digits or, as the row of a person without a number, no letter at all.
+    """
+    places = phones.columns_below(index)
+    if count_header_words(rows[index]) or not places:
+        return False
+    above = {column: cell for column, cell in enumerate(rows[index]) if column in places}
+    has_digits = any(_has_many_digits(cell) or _is_plain_number(cell) for cell in above.values())
+    return has_digits or not any(map(str.isalpha, "".join(above.values())))
 
 
-def _count_words(cells: Cells) -> int:
+def count_header_words(cells: Cells) -> int:
     """Return how many cells of a row are headers that are known."""
     return sum(
         rank_number(cell) is not None or is_name(cell) or name_part(cell) is not None or is_person(cell)

@@ -64,7 +64,7 @@ _CODES = _name_sets(
     "|callingcode|country calling code|country dial code|country dialing code|country dialling code|country prefix"
     "|international code|international dialing code|kode internasional|isd|isd code|idd|idd code|ddi|landesvorwahl"
 )
-_CODES_OF_PHONES = _name_sets("code|prefix|kode|kode negara")
+_CODES_OF_PHONES = _name_sets("code|prefix|kode")
 _COUNTRIES = phrase_set("country|country name|country iso|iso country|negara|nama negara|land|pais|país|pays|paese")
 _COUNTRY_FILLERS = word_set("billing shipping default address alamat customer pelanggan code kode")
 _LOCATIONS = word_set("home rumah work kerja kantor business bisnis office other lain lainnya")
@@ -153,9 +153,20 @@ def names_other_digits(header: str) -> bool:
 
 def is_country_code(header: str) -> bool:
     """Return whether a header names a column of country codes that belong to the phone numbers beside it."""
-    all_words = frozenset(word for word in list_words(header) if not word.isdecimal())
-    rest = all_words - _PHONE_WORDS
-    return rest in _CODES or (rest in _CODES_OF_PHONES and bool(all_words & _NUMBER_CORES[NumberRank.PHONE]))
+    return _words_beside_phones(header) in _CODES
+
+
+def is_phone_code(header: str) -> bool:
+    """Return whether a header names codes of phones, such as ``Phone Code`` or ``Prefix``.
+
+    They are country codes or area codes, and a prefix is also the title of a person: only the cells show which.
+    """
+    rest = _words_beside_phones(header)
+    return rest in _CODES_OF_PHONES and ("prefix" in rest or not _PHONE_WORDS.isdisjoint(list_words(header)))
+
+
+def _words_beside_phones(header: str) -> frozenset[str]:
+    return frozenset(word for word in list_words(header) if not word.isdecimal()) - _PHONE_WORDS
 
 
 def is_country(header: str) -> bool:

@@ -192,17 +192,15 @@ class _Import:
             del chunk  # frees its memory before the next one is read
         if end.reached:
             return False
-        if (new_options := self._new_options(options, source)) is not None:  # a file with a header only
+        if (new_options := self._new_options(options, source)) is not None:  # a header only, or a late note
             with self._context.database.write() as conn:
                 import_store.keep_options(conn, self._id, new_options)
         return True
 
     def _new_options(self, options: ImportOptions, source: ContactSource) -> str | None:
-        """Return the options with how the file is read, as soon as that is known; None if they are not new."""
-        if options.understood is not None:
-            return None
-        options.understood = understood(source)
-        return None if options.understood is None else options.model_dump_json()
+        """Return the options with how the file is read, as far as that is known; None if nothing of it is new."""
+        known, options.understood = options.understood, understood(source) or options.understood
+        return None if options.understood == known else options.model_dump_json()
 
     def _store(self, chunk: ContactChunk, row: RowMapping, *, options: str | None) -> bool:
         """Store a chunk and the new position.

@@ -2,18 +2,19 @@
 
 import re
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
 from statistics import median_low
 from typing import TypeAlias
 
-from wabroadcast_core.audience.country_codes import join_country_code, says_country
+from wabroadcast_core.audience.country_codes import are_country_codes, join_country_code, says_country
 from wabroadcast_core.audience.headers import (
     NumberRank,
     is_country,
     is_country_code,
+    is_phone_code,
     label_headers,
     names_other_digits,
     rank_label,
@@ -21,6 +22,7 @@ from wabroadcast_core.audience.headers import (
     word_set,
 )
 from wabroadcast_core.audience.numbers import is_mobile, parse_number
+from wabroadcast_core.audience.several_numbers import SeveralNumbers
 from wabroadcast_core.errors import NumberError
 
 _PHONE_DIGITS = range(8, 25)  # shorter service numbers are valid too, but prices and years look like them
@@ -58,6 +60,8 @@ class NumberColumns:
         self.first = columns[0].column
         self.columns = tuple(column.column for column in columns)
         self._columns = columns
+        self.several = SeveralNumbers(region=region)
+        """The cells of the rows that were read which hold more than one number."""
         self._region = region
         self._code = code
 
@@ -142,19 +146,27 @@ def find_numbers(
     if mapped:
         return NumberColumns([NumberColumn(index, rank) for rank, index in enumerate(mapped)], region=region, code=code)
     free = [index for index in range(len(headers)) if index not in roles and index != code]
-    has_codes = code is not None and is_country_code(headers[code])  # then a column of numbers is beside it
+    # beside a column of codes, another one has the numbers
+    has_codes = code is not None and (is_country_code(headers[code]) or is_phone_code(headers[code]))
     named = _find_by_header(headers, free, dict.fromkeys(free, 1) if has_codes else shares)
     found = [column for column in named if column.column not in flags]
     found = found or _find_by_content(headers, free, shares) or named or _find_contacts(headers, free, shares)
     return NumberColumns(found, region=region, code=code) if found else None
 
 
-def find_country_codes(headers: Sequence[str], roles: Mapping[int, str]) -> int | None:
-    """Return the first column of country codes, else of countries, that no mapping leaves out."""
+def find_country_codes(headers: Sequence[str], roles: Mapping[int, str], body: Sequence[Cells]) -> int | None:
+    """Return the first column of country codes, else of countries, that no mapping leaves out.
+
+    :param body: the first rows below the header.
+    """
     free = [index for index in range(len(headers)) if roles.get(index) not in {"", "number", "name"}]
-    codes = (index for index in free if is_country_code(headers[index]))
+    codes = (index for index in free if _holds_country_codes(headers[index], (cells[index] for cells in body)))
     countries = (index for index in free if is_country(headers[index]))
     return next(chain(codes, countries), None)
+
+
+def _holds_country_codes(header: str, cells: Iterable[str]) -> bool:
+    return is_country_code(header) or (is_phone_code(header) and are_country_codes(cells))
 
 
 def _find_by_header(headers: Sequence[str], free: Sequence[int], shares: Mapping[int, float]) -> list[NumberColumn]:

@@ -69,7 +69,7 @@ _ANY_DATE = re.compile(
 _AMOUNT = re.compile(r"(?:(?<![^\W\d_])(?:rp|idr|usd|rm|us\$)[. ]*|[$€£¥]\s*)\d", re.ASCII | re.IGNORECASE)
 _COMMA_FRACTION = re.compile(r"[\s'\"=+]*\d{7,},(\d{1,2})", re.ASCII)
 _LIST_NUMBER = re.compile(r"\d{1,2}(?:\.\s+|\)\s*)(?=[+0])", re.ASCII)  # "1. 0812…"
-_BORDERS = re.compile(r"[/,;:|#&\n\r\t\v\f]+|[^\W\d_]+|(?=\+)")
+BORDERS = re.compile(r"[/,;:|#&\n\r\t\v\f]+|[^\W\d_]+|(?=\+)")
 
 
 def parse_number(raw: str, *, region: str) -> str:
@@ -157,7 +157,7 @@ def parse_with_library(raw: str, *, region: str) -> str:
         text = text[list_number.end() :]
     text = drop_extensions(text, parse=partial(_parse_part, region=region))
     _refuse_other_things(text)
-    return _first_valid([part for part in _BORDERS.split(text) if _count_digits(part)], region=region)
+    return _first_valid([part for part in BORDERS.split(text) if _count_digits(part)], region=region)
 
 
 def _to_ascii_digits(raw: str) -> str:

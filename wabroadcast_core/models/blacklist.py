@@ -51,3 +51,6 @@ class BlacklistReport(Model):
     reasons: dict[str, int] = Field(default_factory=dict, description="Number of rejected rows, by reason.")
     rejections: list[RejectedRow] = Field(default_factory=list, description="The first rejected rows.")
     columns: dict[str, str] = Field(default_factory=dict, description="The meaning of each column of the file.")
+    notes: list[str] = Field(
+        default_factory=list, description="What the file holds beside, such as cells with several phone numbers."
+    )

@@ -121,7 +121,7 @@ class Blacklist:
                 raise
             report.reason = str(error)
         if (found := understood(source)) is not None:
-            report.columns = found.columns
+            report.columns, report.notes = found.columns, found.notes
         return report
 
     def history(self, number: str) -> Sequence[BlacklistAct]:

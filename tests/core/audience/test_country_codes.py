@@ -10,6 +10,8 @@ from wabroadcast_core.errors import NumberError
 from wabroadcast_core.models.recipient import AudienceRow
 
 COUNTRIES = sorted(phonenumbers.SUPPORTED_REGIONS)
+ALONE = ["0123456789", "081234567801"]
+JOINED = ["+60123456789", "+6281234567801"]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,6 @@ def test_the_number_of_any_country_is_read_by_its_code(country: str, form: str) 
         "dial_code",
         "Kode Negara",
         "Phone Country Code",
-        "Phone Code",
         "ISD",
     ],
 )
@@ -107,6 +108,35 @@ def test_a_header_names_country_codes(header: str) -> None:
 )
 def test_a_header_names_something_else_than_country_codes(header: str) -> None:
     assert not is_country_code(header)
+
+
+@pytest.mark.parametrize("header", ["Phone Code", "Prefix", "Phone Prefix", "Kode HP"])
+@pytest.mark.parametrize(
+    ("codes", "numbers"),
+    [
+        pytest.param(["60", "+62"], JOINED, id="country-codes"),
+        pytest.param(["0060", "62.0"], JOINED, id="dialled-and-from-a-spreadsheet"),
+        pytest.param(["Mr", "Dr"], ALONE, id="titles"),
+        pytest.param(["My", "ID"], ALONE, id="letters-of-countries-too"),
+        pytest.param(["021", "0274"], ALONE, id="area-codes"),
+        pytest.param(["A60", "B62"], ALONE, id="other-codes"),
+        pytest.param(["", ""], ALONE, id="empty"),
+    ],
+)
+def test_codes_of_phones_are_read_as_their_cells_show(header: str, codes: list[str], numbers: list[str]) -> None:
+    read = _read([f"Name,{header},Phone", f"A,{codes[0]},{ALONE[0]}", f"B,{codes[1]},{ALONE[1]}"])
+
+    assert [row.number for row in read] == numbers
+    assert [row.fault for row in read] == [None, None]
+
+
+def test_titles_of_people_named_as_a_prefix_lose_no_person() -> None:
+    read = _read(["Prefix,Nama,HP", "Mr,A,081234567801", "Mrs,B,081234567802"])
+
+    assert [(row.number, row.variables["prefix"], row.fault) for row in read] == [
+        ("081234567801", "Mr", None),
+        ("081234567802", "Mrs", None),
+    ]
 
 
 @pytest.mark.parametrize(

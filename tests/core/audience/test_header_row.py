@@ -58,6 +58,74 @@ def test_a_table_without_header_keeps_a_first_row_with_a_short_number(short: str
     assert [(row.name, row.number) for row in rows] == [("Budi", short), ("Siti", PHONE), ("Ani", "081234567891")]
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param("Budi,", id="empty"),
+        pytest.param("Budi,,Solo", id="empty-with-more"),
+        pytest.param("Budi", id="missing"),
+        pytest.param("Budi,-,Solo", id="a-dash"),
+        pytest.param(",,/Budi,?,Solo", id="after-an-empty-row"),
+    ],
+)
+def test_a_table_without_header_keeps_a_first_row_without_a_number(first: str) -> None:
+    lines = [*first.split("/"), "Siti,081234567801,Solo", "Ani,081234567802,Kudus"]
+
+    rows = _read([line.split(",") for line in lines])
+
+    assert [row.name for row in rows] == ["Budi", "Siti", "Ani"]
+
+
+def test_a_header_of_unknown_words_is_reported_and_one_of_known_words_is_not() -> None:
+    unknown, _ = read_table([(3, ["Budi", "tidak ada"]), (4, ["Siti", PHONE])], region="ID")
+    known, _ = read_table([(3, ["Vorname", "Nomor HP"]), (4, ["Siti", PHONE])], region="ID")
+
+    assert unknown.notes() == [
+        "row 3 is read as the header: Budi, tidak ada. If it is a person, insert a header row above it"
+    ]
+    assert known.notes() == []
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "081234567801 / 081345678902",
+        "081234567801, +62 813-4567-8902",
+        "0812-3456-7801 atau 0813-4567-8902",
+        "HP 081234567801; WA 081345678902",
+        "081234567801\n081345678902",
+    ],
+)
+def test_a_cell_with_several_numbers_is_reported(cell: str) -> None:
+    several = [["Nama", "HP"], ["Budi", PHONE], ["Siti", cell]]
+    columns, rows = read_table(enumerate(several, 1), region="ID")
+
+    assert [row.name for row in rows] == ["Budi", "Siti"]
+    assert [note.partition(": ")[0] for note in columns.notes()] == [
+        "1 cell holds several phone numbers, the first in row 3"
+    ]
+
+
+def test_cells_with_several_numbers_are_counted_to_the_end_of_the_file() -> None:
+    cells = [PHONE] * 2 * SAMPLE_ROWS + ["081234567801/081345678902", "081234567803/081345678904"]
+    columns, rows = read_table(enumerate([["HP"], *([cell] for cell in cells)], 1), region="ID")
+
+    assert len(list(rows)) == len(cells)
+    [note] = columns.notes()
+    assert note.startswith(f"2 cells hold several phone numbers, the first in row {2 * SAMPLE_ROWS + 2}: ")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["081234567801", "081234567801 / +6281234567801", "081234567801 ext. 12345", "081234567801 NIK 33740101"],
+)
+def test_one_number_of_a_cell_is_not_reported(cell: str) -> None:
+    columns, rows = read_table(enumerate([["HP"], [cell], [PHONE]], 1), region="ID")
+
+    assert len(list(rows)) == 2
+    assert columns.notes() == []
+
+
 def test_every_number_of_a_line_that_holds_nothing_else_is_read() -> None:
     pairs = [["081234567801", "081234567802", " "], []] * SAMPLE_ROWS
 

@@ -347,6 +347,18 @@ def test_a_dry_run_ends_when_its_time_is_over(broadcaster: Broadcaster) -> None:
     assert (tried.status, tried.rows) == ("running", 10)
 
 
+def test_a_report_counts_the_cells_with_several_numbers_of_all_chunks(broadcaster: Broadcaster) -> None:
+    broadcaster.settings.prepare_chunk = 10
+    file = upload(broadcaster, "Nama,HP,Kode\n" + rows(25) + "Budi,081234567801 / 081345678902,K\n")
+
+    reports = [broadcaster.contacts.import_file(file, dry_run=dry_run) for dry_run in (True, False)]
+
+    assert [report.created for report in reports] == [26, 26]
+    assert [note.partition(": ")[0] for report in reports for note in report.notes] == [
+        "1 cell holds several phone numbers, the first in row 27"
+    ] * 2
+
+
 def test_the_columns_of_a_file_with_a_header_only_are_detected(broadcaster: Broadcaster) -> None:
     upload_id = upload(broadcaster, "Daftar\t\nNama\tHP\n")
 

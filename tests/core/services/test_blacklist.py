@@ -46,6 +46,15 @@ def test_the_numbers_of_a_file_are_listed_and_the_report_counts_every_row(
     assert broadcaster.blacklist.list(query="0001").items[0].source == "dewi"
 
 
+def test_cells_with_several_numbers_are_reported(broadcaster: Broadcaster) -> None:
+    report = broadcaster.blacklist.add_file(upload(broadcaster, "HP\n081234567801 / 081345678902\n"))
+
+    assert list(listed(broadcaster)) == ["+6281234567801"]
+    assert [note.partition(": ")[0] for note in report.notes] == [
+        "1 cell holds several phone numbers, the first in row 2"
+    ]
+
+
 def test_a_workbook_and_ids_outside_the_number_plans_are_read(broadcaster: Broadcaster) -> None:
     book = Workbook()
     for cells in (["WhatsApp"], [6281200000001.0], ["+551187654321"]):
