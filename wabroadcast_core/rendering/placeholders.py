@@ -14,22 +14,26 @@ from wabroadcast_core.models.message import Content, MediaContent, TemplateConte
 from wabroadcast_core.models.slug import make_slug
 from wabroadcast_core.rendering.template import parse_text
 
+_NAMES: Final = (
+    "name nama first_name firstname fname nama_depan last_name lastname lname nama_belakang full_name fullname"
+    " nama_lengkap nickname nama_panggilan customer_name nama_pelanggan nama_customer contact_name nama_kontak"
+)
+_NUMBERS: Final = (
+    "number nomor nomer no_hp nohp nomor_hp hp handphone phone phone_number phonenumber phone_no mobile mobile_number"
+    " no_telp no_telepon nomor_telepon telepon telp no_wa nowa nomor_wa wa_number whatsapp_number nomor_whatsapp msisdn"
+)
 _COMMON_NAMES: Final = {  # in the texts of all tools, each with the variable of this one
-    "name": "name",
-    "nama": "name",
-    "first_name": "name",
-    "full_name": "name",
-    "nama_lengkap": "name",
-    "number": "number",
+    **dict.fromkeys(_NAMES.split(), "name"),
+    **dict.fromkeys(_NUMBERS.split(), "number"),
 }
 _WORD: Final = r"(\w+(?:[ .\-]+\w+){0,5})"
 _MARKED: Final = re.compile(
     "|".join(
         [
-            rf"\{{\{{?[%$#@]?\s*{_WORD}\s*[%$#@]?\}}?\}}",  # {nama} ${nama} {{nama}}
+            rf"\{{\{{?[%$#@!]?\s*{_WORD}\s*[%$#@]?\}}?\}}",  # {nama} ${nama} {{nama}} {!nama}
             rf"\[\[?[%$#@]?\s*{_WORD}\s*[%$#@]?\]?\]",
             rf"%%?{_WORD}%%?",
-            rf"<<?\s*{_WORD}\s*>>?",
+            rf"<<?[%?]?=?\s*{_WORD}\s*[%?]?>>?",  # <nama> <<nama>> <%= nama %>
             rf"«\s*{_WORD}\s*»",
             rf"##?{_WORD}##?",
             rf"@@?{_WORD}@@?",
@@ -38,6 +42,7 @@ _MARKED: Final = re.compile(
         ]
     )
 )
+_COMMENT: Final = re.compile(rf"\{{#\s*{_WORD}\s*#\}}")
 
 
 def check_placeholders(content: Content, variables: Collection[str]) -> None:
@@ -60,12 +65,23 @@ def check_placeholders(content: Content, variables: Collection[str]) -> None:
 
 def _check_text(text: str, known: dict[str, str]) -> None:
     tree = parse_text(text)
+    _refuse_comments(text, known)
     for output in tree.find_all(nodes.Output):
         for node in output.nodes:
             if isinstance(node, nodes.TemplateData):
                 _refuse_foreign(node.data, known, line=node.lineno)
             else:
                 _refuse_constant(node, known)
+
+
+def _refuse_comments(text: str, known: dict[str, str]) -> None:
+    """Refuse a comment that is a known word: ``{#nama#}`` is a placeholder of another tool, and would be left out."""
+    for match in _COMMENT.finditer(text):
+        if variable := _variable_of(match[1], known):
+            raise TemplateError(
+                f"{match[0]!r} is a comment and would be left out: write {{{{ {variable} }}}}",
+                line=1 + text.count("\n", 0, match.start()),
+            )
 
 
 def _refuse_foreign(text: str, known: dict[str, str], *, line: int) -> None:
@@ -76,7 +92,7 @@ def _refuse_foreign(text: str, known: dict[str, str], *, line: int) -> None:
         if variable is not None:
             raise TemplateError(
                 f"{match[0]!r} is a placeholder of another tool and would be sent as it stands:"
-                f" write {{{{ {variable} }}}}",
+                f" write {{{{ {variable} }}}}, or remove the marks",
                 line=line + text.count("\n", 0, match.start()),
             )
 

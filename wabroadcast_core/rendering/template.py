@@ -20,6 +20,7 @@ from wabroadcast_core.models.recipient import Scalar
 from wabroadcast_core.rendering.environment import ENVIRONMENT, render
 from wabroadcast_core.rendering.errors import BadText
 from wabroadcast_core.rendering.filters import ARGUMENT_CHECKS, FILTERS, TESTS
+from wabroadcast_core.rendering.foreign_braces import explain_braces
 from wabroadcast_core.rendering.methods import METHODS
 from wabroadcast_core.rendering.plain_text import PlainText, plain_parts
 from wabroadcast_core.rendering.values import BUDGET, MOST_BITS, MOST_ROUNDS, ROUND_COST, WorkMeter
@@ -104,7 +105,7 @@ def parse_text(source: str) -> nodes.Template:
     try:
         return ENVIRONMENT.parse(source)
     except jinja2.TemplateSyntaxError as error:
-        raise _syntax_error(error) from error
+        raise explain_braces(source) or _syntax_error(error) from error
     except RecursionError as error:
         raise TemplateError("the template is nested too deeply", line=1) from error
     except ValueError as error:  # a number of thousands of digits

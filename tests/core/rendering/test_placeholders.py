@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from wabroadcast_core.rendering.placeholders import check_placeholders
 
 MARKS = [
     *("{%s}", "{ %s }", "${%s}", "{$%s}", "[%s]", "[[%s]]", "%%%s%%", "%%%%%s%%%%", "$%s", "#%s#", "<%s>", "<<%s>>"),
-    *("«%s»", "*|%s|*", "@%s@"),
+    *("«%s»", "*|%s|*", "@%s@", "{!%s}", "<%%= %s %%>", "<?%s?>"),
 ]
 
 
@@ -23,6 +25,65 @@ def test_a_variable_in_the_marks_of_another_tool_is_refused(marks: str, word: st
 def test_a_variable_is_recognised_in_any_spelling(text: str) -> None:
     with pytest.raises(TemplateError, match="another tool"):
         check(text, "tgl_lahir")
+
+
+@pytest.mark.parametrize("marks", ["{%s}", "[%s]", "%%%s%%", "$%s", "<<%s>>", "#%s#"])
+@pytest.mark.parametrize(
+    ("word", "variable"),
+    [
+        *((word, "name") for word in ("name", "nama", "first_name", "FNAME", "Nama_Lengkap", "nama_pelanggan")),
+        *(
+            (word, "number")
+            for word in ("number", "nomor", "hp", "no_hp", "Phone", "PHONE_NUMBER", "telepon", "nomor_wa")
+        ),
+    ],
+)
+def test_the_names_that_everybody_uses_are_refused_whatever_the_audience_has(
+    marks: str, word: str, variable: str
+) -> None:
+    with pytest.raises(TemplateError, match=f"another tool.*write {{{{ {variable} }}}}, or remove the marks"):
+        check("Halo " + marks % word, "kota")
+
+
+@pytest.mark.parametrize(
+    ("braces", "variable"),
+    [
+        ("{{{kode}}}", "kode"),
+        ("{{{ Kode }}}", "kode"),
+        ("{{{{kode}}}}", "kode"),
+        ("{{{kode}} }", "kode"),
+        ("{{$kode}}", "kode"),
+        ("{{#kode#}}", "kode"),
+        ("{{=kode}}", "kode"),
+        ("{{&kode}}", "kode"),
+        ("{{kode}", "kode"),
+        ("{%kode%}", "kode"),
+        ("{% kode %}", "kode"),
+        ("{{Tgl Lahir}}", "tgl_lahir"),
+        ("{{nama lengkap}}", "nama_lengkap"),
+    ],
+)
+def test_braces_of_another_tool_are_refused_with_what_to_write(braces: str, variable: str) -> None:
+    with pytest.raises(TemplateError, match=rf"line 2: '{re.escape(braces[:7])}.*write {{{{ {variable} }}}}"):
+        check("{{ name }}\n" + braces, "kota")
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ nama or }}", "{% if nama %}", "{{ nama | nofilter( }}", "{{ 'a' 'b' }} {{ nama }}"]
+)
+def test_a_fault_beside_the_braces_keeps_its_own_reason(text: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        check(text)
+
+    assert "is not how a variable is written" not in caught.value.reason
+
+
+@pytest.mark.parametrize("comment", ["{#nama#}", "{# Nama #}", "{#kota#}", "{#phone#}"])
+def test_a_comment_that_is_a_variable_is_refused(comment: str) -> None:
+    with pytest.raises(
+        TemplateError, match=r"line 2: .* is a comment and would be left out: write {{ (name|kota|number) }}"
+    ):
+        check(f"Halo\n{comment}", "kota")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +107,8 @@ def test_a_constant_in_a_condition_is_refused() -> None:
         "Diskon 50% nama produk 20% [1] {2} #1# <3",
         "Halo {{ nama }}, {{ kota | default('Solo') }} {{ 'Halo ' ~ name }} {{ name or 'Kak' }}",
         "{{ '{{' }} nama {{ '}}' }}",
+        "Halo {# ganti nama sebelum dikirim #}{#- catatan -#}",
+        "Telepon: 021-555 (HP) *WA* [promo] {bonus} <diskon> #diskon# %20 $kupon",
         "{% if kota == 'nama' %}[buka]{% endif %}{% set a = 'name' %}{{ a }}",
         "Bayar {{ 1500000 + 1 }}",
     ],
