@@ -11,8 +11,11 @@ KEY_SCHEME: Final = "apiKey"
 
 _WEBHOOK_ANSWERS = {
     "200": {"description": "The call is stored; or the challenge of a verification.", "content": {"text/plain": {}}},
-    "403": {"description": "The signature or token of the provider is missing or wrong."},
-    "404": {"description": "The connection does not exist."},
+    "400": {"description": "The call has too many fields."},
+    "403": {
+        "description": "There is no such connection, or the signature or token of the provider is missing or wrong. "
+        "The answer is the same for each of them; the server's log has the reason."
+    },
     "413": {"description": "The body is too large."},
     "503": {"description": "The store cannot be reached; the provider calls again."},
 }

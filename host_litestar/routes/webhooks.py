@@ -21,7 +21,8 @@ from host_litestar.auth import PUBLIC
 from host_litestar.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem, describe, problem_of
 from host_litestar.routes.webhook_requests import ClientDisconnectedError, TooLargeError, WebhookReader
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.errors import BroadcastError, UnavailableError
+from wabroadcast_core.errors import BroadcastError, NotFoundError, UnavailableError, WebhookRefusedError
+from wabroadcast_core.inbound.refusals import REFUSAL
 
 METHODS = frozenset({"GET", "POST"})
 ACKNOWLEDGEMENT = "ok"
@@ -83,7 +84,7 @@ async def _serve(
 
 
 async def _take(broadcaster: Broadcaster, reader: WebhookReader, scope: HTTPScope, receive: Receive) -> str | None:
-    """Read, verify and store a call; nothing of it is read before its connection is found.
+    """Read, verify and store a call; its limits are the same where there is no such connection.
 
     :returns: the text to answer a handshake with; None for any other call.
     """
@@ -91,7 +92,11 @@ async def _take(broadcaster: Broadcaster, reader: WebhookReader, scope: HTTPScop
         raise NotAllowedError
     name, intake, waiter = _connection_in(scope), broadcaster.webhooks, FutureWaiter.of_loop()
     if not intake.knows(name):
-        await waiter.wait_for(intake.find(name))
+        try:
+            await waiter.wait_for(intake.find(name))
+        except NotFoundError:
+            await reader.read(scope, receive)  # its size or its fields may be refused, as of any connection
+            raise
     return await waiter.wait_for(intake.take(name, await reader.read(scope, receive)))
 
 
@@ -106,6 +111,8 @@ def _problem_of(error: Exception) -> Problem:
             return error.problem()
         case NotAllowedError():
             return problem_of(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "webhooks have only GET and POST")
+        case NotFoundError() | WebhookRefusedError():  # the caller may be a stranger
+            return problem_of(HTTPStatus.FORBIDDEN, WebhookRefusedError.code, REFUSAL)
         case UnavailableError():  # its text names addresses, and the caller may be a stranger
             return problem_of(
                 HTTPStatus.SERVICE_UNAVAILABLE, error.code, "the server cannot take calls now: call again"

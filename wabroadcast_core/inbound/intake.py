@@ -18,6 +18,7 @@ from wabroadcast_core.errors import BroadcastError, ConnectionDown, NotFoundErro
 from wabroadcast_core.forks import renew_after_fork
 from wabroadcast_core.hookspecs import ParsesWebhooks
 from wabroadcast_core.inbound.kept_calls import KeepsCalls, kept_call
+from wabroadcast_core.inbound.refusals import RefusalLog
 from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.models.status import Rank
@@ -199,6 +200,8 @@ def _verify(call: _Call, snapshot: ConnectionSnapshot, verifiers: "Verifiers") -
     try:
         answer = verifiers.verify(snapshot, call.request)
     except BroadcastError as error:
+        if isinstance(error, (WebhookRefusedError, NotFoundError)):
+            verifiers.refusals.add(snapshot.name, error)
         call.answer.set_exception(error)
     except PLUGIN_FAULTS as error:
         log.error(  # noqa: TRY400 - the error's text may hold anything
@@ -222,6 +225,7 @@ class Verifiers:
     """
 
     def __init__(self, context: Context) -> None:
+        self.refusals = RefusalLog(context.clock)
         self._context = context
         self._loop = asyncio.new_event_loop()
         self._contexts = SenderContexts(context.database, context.async_redis(), context.keys)  # makes no requests

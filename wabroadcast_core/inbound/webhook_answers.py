@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from wabroadcast_core.errors import BroadcastError, NotFoundError, UnavailableError, WebhookRefusedError
 from wabroadcast_core.inbound.intake import WebhookIntake
+from wabroadcast_core.inbound.refusals import REFUSAL
 from wabroadcast_core.inbound.webhook_forms import FIELDS, FORM_BYTES, WebhookForm
 from wabroadcast_core.models.receipt import WebhookRequest
 
@@ -41,10 +42,8 @@ def answer_webhook(
 def _answer(intake: WebhookIntake, connection: str, request: WebhookRequest) -> tuple[int, str]:
     try:
         reply = intake.take(connection, request).result(ANSWER_SECONDS)
-    except NotFoundError as error:
-        return HTTPStatus.NOT_FOUND, str(error)
-    except WebhookRefusedError as error:
-        return HTTPStatus.FORBIDDEN, str(error)
+    except (NotFoundError, WebhookRefusedError):  # the caller may be a stranger
+        return HTTPStatus.FORBIDDEN, REFUSAL
     except (UnavailableError, TimeoutError):  # the text of the first one names addresses
         return AWAY
     except BroadcastError:

@@ -16,9 +16,12 @@ def is_public(address: str) -> bool:
     except (OSError, ValueError):
         return False
     inner = _inner_ipv4(parsed)
-    if any(parsed in network for network in _LOCAL if network.version == parsed.version):
-        return False
-    return parsed.is_global and not parsed.is_multicast and (inner is None or inner.is_global)
+    return _is_global(parsed) and (inner is None or _is_global(inner))
+
+
+def _is_global(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    is_local = any(address in network for network in _LOCAL if network.version == address.version)
+    return address.is_global and not address.is_multicast and not is_local
 
 
 def _inner_ipv4(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
@@ -35,4 +38,17 @@ def _inner_ipv4(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipadd
 
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_LOCAL = tuple(map(ipaddress.ip_network, ("fec0::/10", "64:ff9b:1::/48", "::/96")))  # some Pythons call these global
+_LOCAL = tuple(  # some Pythons call these global
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",  # of protocols, such as the dummy address 192.0.0.8
+            "192.88.99.0/24",  # former relays of 6to4
+            "3fff::/20",  # for documentation
+            "5f00::/16",  # segment routing inside one network
+            "fec0::/10",
+            "64:ff9b:1::/48",
+            "::/96",
+        ),
+    )
+)

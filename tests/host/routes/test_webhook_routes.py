@@ -18,6 +18,7 @@ from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import UnavailableError, WebhookRefusedError
 from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
+from wabroadcast_core.inbound.refusals import REFUSAL
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
@@ -101,18 +102,41 @@ def test_a_handshake_is_answered_with_only_the_challenge(webhook_api: Api) -> No
     assert answer.headers["content-type"].startswith("text/plain")
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize(
-    ("path", "status", "code"),
+    ("query", "body", "status", "code"),
     [
-        pytest.param("/webhooks/main?token=wrong", 403, "webhook_refused", id="wrong-proof"),
-        pytest.param("/webhooks/unknown", 404, "not_found", id="no-such-connection"),
-        pytest.param("/webhooks/sandbox", 404, "not_found", id="sender-without-webhooks"),
+        pytest.param("?token=wrong", b"a&" * 2_000, 400, "invalid_input", id="many-fields-of-a-form"),
+        pytest.param("?token=wrong", b"{}", 403, "webhook_refused", id="wrong-proof"),
+        pytest.param("", b"", 403, "webhook_refused", id="no-proof"),
+        pytest.param("?token=wrong", bytes(9 * 1024 * 1024), 413, "too_large", id="large-body"),
+        pytest.param(f"?token=wrong{'&a=1' * 2_000}", b"{}", 400, "invalid_input", id="many-fields"),
     ],
 )
-def test_a_request_that_is_not_the_providers_is_refused(webhook_api: Api, path: str, status: int, code: str) -> None:
-    answer = webhook_api.post(path, content=b"{}")
+def test_a_stranger_does_not_learn_which_connections_exist(
+    webhook_api: Api, method: str, query: str, body: bytes, status: int, code: str
+) -> None:
+    names = ("main", "sandbox", "unknown", "main")
 
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    headers = {"Content-Type": "application/x-www-form-urlencoded"} if body.startswith(b"a&") else {}
+    answers = [webhook_api.request(method, f"/webhooks/{name}{query}", content=body, headers=headers) for name in names]
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(status, code)}
+    assert len({answer.text for answer in answers}) == 1
+
+
+def test_the_log_says_once_a_minute_why_the_calls_of_a_connection_are_refused(
+    webhook_api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("main", "sandbox", "unknown", "main"):
+        webhook_api.post(f"/webhooks/{name}?token=wrong", content=b"{}")
+
+    main, sandbox = (record.message for record in caplog.records if "is refused" in record.message)
+    assert main == "connection main: a webhook call is refused, and others like it: the token in the address is wrong"
+    assert sandbox == (
+        "connection sandbox: a webhook call is refused, and others like it:"
+        " there is no webhook of connection 'sandbox': its sender accepts no webhook calls"
+    )
 
 
 def test_a_body_over_the_limit_is_413(webhook_api: Api) -> None:
@@ -166,7 +190,8 @@ def test_the_application_of_the_webhooks_alone_is_mounted_at_any_path(echo: Broa
     accepted, refused, unknown = asyncio.run(call())
 
     assert accepted == (200, "ok")
-    assert (refused[0], unknown[0]) == (403, 404)
+    assert refused == unknown
+    assert refused[0] == 403
     assert CALLS[0].body == b"{}"
 
 
@@ -176,8 +201,8 @@ def test_the_application_of_the_webhooks_alone_is_mounted_at_any_path(echo: Broa
         pytest.param("POST", "/any/path/main?token=right", 200, "ok", id="a-call"),
         pytest.param("GET", "/main?token=right&hub.challenge=1158", 200, "1158", id="a-handshake"),
         pytest.param("POST", "main?token=right", 200, "ok", id="without-a-slash"),
-        pytest.param("POST", "/main?token=wrong", 403, "the token in the address is wrong", id="wrong-proof"),
-        pytest.param("POST", "/unknown", 404, "unknown", id="no-such-connection"),
+        pytest.param("POST", "/main?token=wrong", 403, REFUSAL, id="wrong-proof"),
+        pytest.param("POST", "/unknown", 403, REFUSAL, id="no-such-connection"),
         pytest.param("PUT", "/main?token=right", 405, "GET and POST", id="another-method"),
         pytest.param("POST", f"/main?token=right{'&a=1' * 2_000}", 400, "fields", id="many-fields"),
     ],
