@@ -22,6 +22,7 @@ from wabroadcast_core.errors import (
     InputError,
     InvalidInputError,
     NotFoundError,
+    NumberError,
     SourceError,
     TemplateError,
     UnavailableError,
@@ -118,6 +119,13 @@ def describe(error: Exception) -> Problem:
 @describe.register
 def _(error: InputError) -> Problem:
     return problem_of(HTTPStatus.BAD_REQUEST, error.code, str(error))
+
+
+@describe.register
+def _(error: NumberError) -> Problem:
+    text = f"the phone number is not valid ({error.reason}): write it in full, as in +62 812 3456 7890"
+    faults = [FaultView(path="number", message=text)]  # in each call the parameter or field of a number has this name
+    return problem_of(HTTPStatus.BAD_REQUEST, error.code, f"number: {text}", errors=faults)
 
 
 @describe.register

@@ -6,9 +6,12 @@ from urllib.parse import quote
 
 import rich_click as click
 
+from host_litestar.cli.answers import read_model
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.contact_file import as_form, contact_file, reading_options
+from host_litestar.cli.errors import RefusedError, UnreachableError
 from host_litestar.cli.output import json_option, page_option, print_json, print_table
+from wabroadcast_core.models.amounts import count_of
 
 reason_option = click.option("--reason", help="Reason for the entry. [default: opted out]")
 connection_option = click.option("--connection", help="Only for this connection. [default: all]")
@@ -20,7 +23,7 @@ def blacklist() -> None:
 
 
 @blacklist.command("list")
-@click.option("--search", "q", help="Only numbers that contain this text.")
+@click.option("--search", "q", help="Only entries with this text in the number or the reason.")
 @page_option
 @json_option
 def list_numbers(*, as_json: bool, **filters: Any) -> None:
@@ -42,8 +45,21 @@ def add(numbers: tuple[str, ...], **fields: str | None) -> None:
     """Put numbers on the blacklist. Messages to them that have not left yet are not sent."""
     with Client() as client:
         for number in numbers:
-            entry = client.call("POST", "/blacklist", json={"number": number, **without_none(fields)})
+            entry = _block(client, {"number": number, **without_none(fields)})
             click.echo(f"{entry['number']} is on the blacklist: {entry['reason']}")
+
+
+def _block(client: Client, body: dict[str, Any]) -> dict[str, Any]:
+    """Put one number on the blacklist.
+
+    :raises RefusedError: the server refuses it; the text names the number, because a command may have several.
+    """
+    try:
+        return client.call("POST", "/blacklist", json=body)
+    except UnreachableError:
+        raise
+    except RefusedError as error:
+        raise RefusedError(f"{body['number']} was not added: {error}") from error
 
 
 @blacklist.command()
@@ -70,10 +86,11 @@ def import_numbers(file: Path, **fields: Any) -> int:
 
     with Client() as client, file.open("rb") as content:
         response = client.call("POST", "/blacklist/import", data=as_form(fields), files={"file": (file.name, content)})
-    report = BlacklistReport.model_validate(response)
+    report = read_model(BlacklistReport, response)
     if report.reason:
         click.echo(f"the file could not be read to its end: {report.reason}")
-    click.echo(f"{report.rows} rows: {report.added} added, {report.known} already listed, {report.rejected} rejected")
+    rows = count_of(report.rows, "row")
+    click.echo(f"{rows}: {report.added} added, {report.known} already listed, {report.rejected} rejected")
     for note in report.notes:
         click.echo(f"note: {note}")
     for row in report.rejections:

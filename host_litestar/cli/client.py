@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
+from host_litestar.cli.answers import Answer, read_json, read_model
 from host_litestar.cli.errors import RefusedError, UnreachableError
 
 if TYPE_CHECKING:
@@ -56,11 +57,12 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def call(self, method: str, path: str, **options: Any) -> Any:
+    def call(self, method: str, path: str, **options: Any) -> Answer:
         """Make a request.
 
-        :returns: the JSON of the response, or None if it has no body.
-        :raises RefusedError: the server responds with an error, or JSON cannot hold a number of the body.
+        :returns: the JSON object of the response; an empty one if it has no body.
+        :raises RefusedError: the server responds with an error or with something else than a JSON object, or JSON
+            cannot hold a number of the body.
         :raises UnreachableError: the server does not answer, or cannot reach its store or Redis.
         """
         with self._translate_errors():
@@ -132,7 +134,7 @@ class Client:
         from wabroadcast_core.models.upload import UploadView
 
         with path.open("rb") as file:
-            return UploadView.model_validate(self.call("POST", "/uploads", files={"file": (path.name, file)}))
+            return read_model(UploadView, self.call("POST", "/uploads", files={"file": (path.name, file)}))
 
     def tags(self) -> list[str]:
         """Return the tags of the contact book."""
@@ -142,7 +144,7 @@ class Client:
         """Preview a submit of this draft."""
         from wabroadcast_core.models.preview import Preview
 
-        return Preview.model_validate(self.call("POST", "/broadcast/preview", json=dict(draft)))
+        return read_model(Preview, self.call("POST", "/broadcast/preview", json=dict(draft)))
 
     def submit(self, draft: Mapping[str, Any], *, key: str) -> "BroadcastSummary":
         """Submit a broadcast.
@@ -152,13 +154,13 @@ class Client:
         from wabroadcast_core.models.broadcast import BroadcastSummary
 
         response = self.call("POST", "/broadcast", json=dict(draft), headers={"Idempotency-Key": key})
-        return BroadcastSummary.model_validate(response)
+        return read_model(BroadcastSummary, response)
 
     def status(self, job_id: str) -> "BroadcastProgress":
         """Return the progress of a broadcast."""
         from wabroadcast_core.models.broadcast import BroadcastProgress
 
-        return BroadcastProgress.model_validate(self.call("GET", f"/broadcast/{quote(job_id, safe='')}/status"))
+        return read_model(BroadcastProgress, self.call("GET", f"/broadcast/{quote(job_id, safe='')}/status"))
 
     def messages(self, job_id: str, *, status: str, limit: int, with_rows: bool = False) -> "list[MessageView]":
         """Return the first messages of a broadcast that have this status."""
@@ -168,7 +170,7 @@ class Client:
         path = f"/broadcast/{quote(job_id, safe='')}/messages"
         parameters = {"status": status, "limit": limit, "withRows": str(with_rows).lower()}
         response = self.call("GET", path, params=parameters)
-        return CursorPage[MessageView].model_validate(response).items
+        return read_model(CursorPage[MessageView], response).items
 
 
 def _complete(url: str) -> str:
@@ -187,15 +189,15 @@ def without_none(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _read_response(response: httpx.Response) -> Any:
+def _read_response(response: httpx.Response) -> Answer:
     if response.status_code == httpx.codes.UNAUTHORIZED:
         raise RefusedError("the server does not accept the API key: set WABROADCAST_API_KEY to one of its keys")
     try:
-        content: Any = response.json() if response.content else None
+        answer = read_json(response)
         if response.is_success:
-            return content
-        text = str(content["detail"])
-    except (ValueError, KeyError, TypeError):
+            return answer
+        text = str(answer["detail"])
+    except RefusedError:
         url = without_userinfo(str(response.request.url))
         text = f"{url} has the status {response.status_code}: check that WABROADCAST_URL is a wabroadcast server"
     if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:

@@ -7,9 +7,11 @@ from urllib.parse import quote
 
 import rich_click as click
 
+from host_litestar.cli.answers import read_model
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.contact_file import as_form, contact_file, reading_options
 from host_litestar.cli.output import file_format, json_option, page_option, print_json, print_table
+from wabroadcast_core.models.amounts import count_of
 
 if TYPE_CHECKING:
     from wabroadcast_core.models.contact import ImportReport
@@ -43,7 +45,7 @@ def import_contacts(file: Path, tags: tuple[str, ...], errors: Path | None, *, d
     form = {"tags": ",".join(tags), "dryRun": str(dry_run).lower(), **as_form(choices)}
     with Client() as client, file.open("rb") as content:
         response = client.call("POST", "/contacts/import", data=form, files={"file": (file.name, content)})
-        while (report := ImportReport.model_validate(response)).status in OPEN_IMPORTS and not dry_run:
+        while (report := read_model(ImportReport, response)).status in OPEN_IMPORTS and not dry_run:
             time.sleep(POLL_SECONDS)
             response = client.call("GET", f"/contacts/imports/{report.import_id}")
         if errors is not None and report.rejected:
@@ -74,7 +76,8 @@ def _print_reading(report: "ImportReport") -> None:
 def _print_report(report: "ImportReport", *, errors: Path | None) -> None:
     if report.reason:
         click.echo(f"the file could not be read to its end: {report.reason}")
-    click.echo(f"{report.rows} rows: {report.created} created, {report.updated} updated, {report.rejected} rejected")
+    rows = count_of(report.rows, "row")
+    click.echo(f"{rows}: {report.created} created, {report.updated} updated, {report.rejected} rejected")
     for note in report.notes:
         click.echo(f"note: {note}")
     for row in report.rejections:
@@ -150,13 +153,13 @@ def erase(number: str) -> None:
     """
     with Client() as client:
         erased = client.call("DELETE", _path(number), params={"erase": "true"})
-    click.echo(f"erased from {erased['messages']} messages, {erased['cancelled']} of them cancelled")
+    click.echo(f"erased from {count_of(erased['messages'], 'message')}, {erased['cancelled']} of them cancelled")
     if erased["underWay"]:
-        click.echo(f"{erased['underWay']} messages were being sent: those that had not left yet are dropped")
+        sending = count_of(erased["underWay"], "message was", several="messages were")
+        click.echo(f"{sending} being sent: what had not left yet is dropped")
     if erased["pending"]:
-        click.echo(
-            f"{erased['pending']} messages keep the number until their audience is read: run the command again then"
-        )
+        keeping = count_of(erased["pending"], "message keeps", several="messages keep")
+        click.echo(f"{keeping} the number until the audience is read: run the command again then")
 
 
 @contacts.command()
@@ -177,9 +180,10 @@ def tag(
     body = {"add": add, "remove": remove, **chosen}
     with Client() as client:
         report = client.call("POST", "/contacts/tag", json=body)
-    click.echo(f"{report['contacts']} contacts: {report['added']} tags added, {report['removed']} removed")
+    contacts, added = count_of(report["contacts"], "contact"), count_of(report["added"], "tag")
+    click.echo(f"{contacts}: {added} added, {report['removed']} removed")
     if report["unknown"]:
-        click.echo(f"{report['unknown']} numbers are not in the contact book")
+        click.echo(f"{count_of(report['unknown'], 'number is', several='numbers are')} not in the contact book")
 
 
 @contacts.command()

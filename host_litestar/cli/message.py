@@ -1,10 +1,11 @@
 """``message``: one message with its text, its attempts and its receipts, or all messages to a number."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import rich_click as click
+from click.core import ParameterSource
 
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.job_ids import JOB_ID, find_job
@@ -12,6 +13,8 @@ from host_litestar.cli.output import describe_reason, describe_time_of, json_opt
 from host_litestar.cli.reasons import explain
 
 TITLES = ("MESSAGE", "BROADCAST", "STATUS", "SENT", "DELIVERED", "READ", "REASON")
+LIST_OPTIONS = {"job": "--job", "limit": "--limit", "cursor": "--after"}
+DETAIL_OPTIONS = {"lang": "--lang"}
 _MESSAGE_ID = re.compile(rf"(?P<job>{JOB_ID})-\d+")
 
 
@@ -24,12 +27,25 @@ _MESSAGE_ID = re.compile(rf"(?P<job>{JOB_ID})-\d+")
 )
 @click.option("--after", "cursor", metavar="MESSAGE", help="Only messages behind the one with this id.")
 @json_option
+@click.pass_context
 def message(
-    message_or_number: str, *, job: str | None, lang: str | None, limit: int, cursor: str | None, as_json: bool
+    context: click.Context,
+    message_or_number: str,
+    *,
+    job: str | None,
+    lang: str | None,
+    limit: int,
+    cursor: str | None,
+    as_json: bool,
 ) -> None:
     """Show one message, by its id, or list the messages to a number in any spelling, the newest first."""
+    found = _MESSAGE_ID.fullmatch(message_or_number.strip().lower())
+    if found:
+        _refuse_unused(context, LIST_OPTIONS, shown="the id of one message")
+    else:
+        _refuse_unused(context, DETAIL_OPTIONS, shown="the list of the messages to a number")
     with Client() as client:
-        if found := _MESSAGE_ID.fullmatch(message_or_number.strip().lower()):
+        if found:
             path = f"/broadcast/{found['job']}/messages/{found[0]}"
             _show(client.call("GET", path, params=without_none({"lang": lang})), as_json=as_json)
             return
@@ -42,6 +58,18 @@ def message(
     print_table(TITLES, [_row(one) for one in response["items"]])
     if response["nextCursor"]:
         click.echo(f"there are more: add --after {response['nextCursor']}", err=True)
+
+
+def _refuse_unused(context: click.Context, options: Mapping[str, str], *, shown: str) -> None:
+    """Check that no option is given that has no effect on what is shown.
+
+    :param options: each option by the name of its parameter.
+    :raises UsageError: some are given.
+    """
+    sources = {option: context.get_parameter_source(name) for name, option in options.items()}
+    given = [option for option, source in sources.items() if source is ParameterSource.COMMANDLINE]
+    if given:
+        raise click.UsageError(f"{shown} takes no {' and no '.join(given)}: leave it out")
 
 
 def _show(found: dict[str, Any], *, as_json: bool) -> None:

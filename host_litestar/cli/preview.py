@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from wabroadcast_core.models.amounts import count_of
+
 if TYPE_CHECKING:
     from wabroadcast_core.models.preview import Preview, PreviewMessage
 
@@ -14,9 +16,10 @@ def show_preview(preview: "Preview") -> int:
 
     :returns: the exit status: 0 if every recipient would get a message, 1 otherwise.
     """
-    part = "" if preview.complete else " that were read in time"
+    part = "" if preview.complete else " read in time"
     if preview.total:
-        click.echo(f"{preview.sendable} of {preview.total} recipients{part} would get a message")
+        recipients = count_of(preview.total, "recipient")
+        click.echo(f"{preview.sendable:,} of {recipients}{part} would get a message")
     else:
         click.echo("the audience has no recipient")
     for reason, count in preview.skipped_by.items():

@@ -1,11 +1,13 @@
 """``tags``: the tags of contacts."""
 
+from typing import Any
 from urllib.parse import quote
 
 import rich_click as click
 
 from host_litestar.cli.client import Client
 from host_litestar.cli.output import json_option, print_json, print_table
+from wabroadcast_core.models.amounts import count_of
 
 
 @click.group(invoke_without_command=True)
@@ -50,8 +52,8 @@ def delete(tag: str) -> None:
     click.echo(f"tag {tag} was deleted")
 
 
-def _print_tag(tag: dict[str, object]) -> None:
-    click.echo(f"{tag['name']}: {tag['contacts']} contacts")
+def _print_tag(tag: dict[str, Any]) -> None:
+    click.echo(f"{tag['name']}: {count_of(tag['contacts'], 'contact')}")
 
 
 def _path(tag: str) -> str:

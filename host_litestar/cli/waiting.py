@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from wabroadcast_core.models.amounts import count_of
+
 SENTENCES = {
     "scheduled": "it starts later",
-    "preparing": "the audience is being read: {rows} rows so far",
+    "preparing": "the audience is being read: {rows_read} so far",
     "broadcast_paused": "it is paused by {by}{why}: continue it with `wabroadcast resume`",
-    "messages_paused": "the {messages} messages that are left are paused by {by}: resume their batch or each of them",
+    "messages_paused": "all that is left, {messages_left}, is paused by {by}: resume the batch or each message",
     "batch_interval": "batch {batch} is not released yet",
     "broadcast_rate": "it is sent as fast as its own rate allows",
     "higher_priority": "connection {connection} sends broadcast {jobId} ({name}) first, whose priority is {priority}",
@@ -21,8 +23,8 @@ SENTENCES = {
     "connection_paused": (
         "connection {connection} is paused by {by}{why}: continue it with `wabroadcast connections resume {connection}`"
     ),
-    "quota": "the quota of connection {connection} is used up: {used} of {limit} messages in {window}",
-    "warm_up": "connection {connection} is a new number (day {day}): {used} of {limit} messages a day are used",
+    "quota": "the quota of connection {connection} is used up: {used} of {messages_allowed} in {window}",
+    "warm_up": "connection {connection} is a new number (day {day}): {used} of {messages_allowed} a day used",
     "cool_down": "the provider of connection {connection} requires a pause",
     "rate": "connection {connection} sends as fast as its limits allow",
     "adaptive": "connection {connection} sends at {percent} % of its rate, because its provider throttled it",
@@ -60,6 +62,9 @@ def _fields(cause: Mapping[str, Any]) -> dict[str, object]:
         "why": f" ({reason})" if reason else "",
         "since_when": f" since {_describe_time(since)}" if since else "",
         "window": _describe_window(cause.get("perSeconds") or 0.0),
+        "rows_read": count_of(cause.get("rows") or 0, "row"),
+        "messages_left": count_of(cause.get("messages") or 0, "message"),
+        "messages_allowed": count_of(cause.get("limit") or 0, "message"),
         "percent": round(100 * (cause.get("factor") or 1.0)),
     }
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from host_litestar.cli.answers import read_json
 from host_litestar.cli.client import Client, without_userinfo
 from host_litestar.cli.errors import RefusedError
 from host_litestar.doctor.findings import Finding, Level, fault, fault_of, ok, warning
@@ -20,8 +21,8 @@ def examine_server(client: Client) -> Iterator[Finding]:
         yield fault_of("server", str(error))
         return
     yield ok("server", f"it answers at {without_userinfo(client.url)}")
-    yield from _readiness(client)
     try:
+        yield from _readiness(client)
         connections = client.call("GET", "/connections")["items"]
         yield from _workers(client)
         for connection in connections:
@@ -31,7 +32,7 @@ def examine_server(client: Client) -> Iterator[Finding]:
 
 
 def _readiness(client: Client) -> Iterator[Finding]:
-    ready = client.get("/health/ready").json()
+    ready = read_json(client.get("/health/ready"))
     for part, state in ready["checks"].items():
         yield ok(part, "it takes writes") if state == "ok" else fault_of(part, ready["causes"].get(part, state))
     for name, reason in ready["quarantined"].items():

@@ -9,6 +9,7 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.metrics.shared_totals import SharedTotals
+from wabroadcast_core.models.amounts import count_of
 from wabroadcast_core.models.connection import ConnectionView
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.store import backlog
@@ -32,7 +33,9 @@ def examine_workers(context: Context) -> Iterator[Finding]:
     if alive:
         yield ok("workers", f"{alive} alive")
     elif waiting:
-        yield fault("workers", f"none is alive, and {waiting:,} messages wait", remedy)
+        yield fault(
+            "workers", f"none is alive, and {count_of(waiting, 'message waits', several='messages wait')}", remedy
+        )
     else:
         yield warning("workers", "none is alive", remedy)
     offsets = totals.clock_offsets() | {socket.gethostname(): time.time() - _redis_time(context)}

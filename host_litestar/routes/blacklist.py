@@ -15,7 +15,6 @@ from host_litestar.routes.parameters import (
     PageNumber,
     PageSize,
     PersonNumber,
-    SearchText,
     whole_list,
 )
 from host_litestar.routes.uploads import ContactFileForm, passing_upload
@@ -50,7 +49,14 @@ class BlacklistController(ApiController):
 
     @get(operation_id="ListBlacklist", sync_to_thread=True, responses=problems())
     def list_numbers(
-        self, broadcaster: BroadcasterDep, search: SearchText = None, page: PageNumber = 1, page_size: PageSize = 50
+        self,
+        broadcaster: BroadcasterDep,
+        search: Annotated[
+            str | None,
+            QueryParameter(name="q", max_length=200, description="Only entries with this in the number or the reason."),
+        ] = None,
+        page: PageNumber = 1,
+        page_size: PageSize = 50,
     ) -> Page[BlacklistEntry]:
         """List the numbers that must not be messaged, the newest first."""
         return broadcaster.blacklist.list(query=search, page=page, page_size=page_size)

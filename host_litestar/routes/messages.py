@@ -1,5 +1,6 @@
 """The messages of a broadcast: list them; show, pause, resume and cancel one."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from litestar import get
@@ -24,6 +25,16 @@ from wabroadcast_core.models.message_detail import MessageDetail
 from wabroadcast_core.models.page import CursorPage
 
 DEFAULT_SIZE = 100  # messages of a page
+
+
+def _refuse_beside_number(others: Mapping[str, object]) -> None:
+    """Check that a call with ``number`` has none of the filters that do not go with it.
+
+    :raises InvalidInputError: it has some; each is named.
+    """
+    given = [name for name, value in others.items() if value is not None]
+    if given:
+        raise InvalidInputError([Fault(name, f"number and {name} are both given: leave one out") for name in given])
 
 
 class MessageController(ApiController):
@@ -68,9 +79,8 @@ class MessageController(ApiController):
             raise InvalidInputError([Fault("limit", "both limit and pageSize are given: leave one of them out")])
         size = limit or page_size or DEFAULT_SIZE
         if number is not None:
-            if any(other is not None for other in (search, status, reason, page)):
-                raise InvalidInputError([Fault("number", "other filters are given too: leave them out")])
-            found = broadcaster.messages_to(number, job_id=job_id, cursor=cursor, limit=size)
+            _refuse_beside_number({"q": search, "status": status, "reason": reason, "page": page})
+            found = broadcaster.messages_to(number, job_id=job_id, cursor=cursor, limit=size, with_rows=with_rows)
             return CursorPage(items=list(found.items), next_cursor=found.next_cursor, page_size=size)
         return broadcaster.messages(
             job_id,

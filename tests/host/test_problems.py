@@ -54,7 +54,6 @@ def respond_to(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
             {"code": "invalid_file", "row": 2, "column": "HP"},
             id="file-row-and-column",
         ),
-        pytest.param(NumberError("too short"), 400, {"code": "invalid_number"}, id="number"),
         pytest.param(SourceError("gone"), 400, {"code": "audience_unreadable"}, id="audience"),
         pytest.param(NotFoundError("broadcast", "x"), 404, {"code": "not_found"}, id="not-found"),
         pytest.param(
@@ -69,6 +68,16 @@ def test_each_error_has_its_status_and_code(error: Exception, status: int, more:
     assert found == problem["status"] == status
     assert {name: problem[name] for name in more} == more
     assert problem["detail"] == str(error)
+
+
+def test_a_bad_number_is_named_with_its_place_and_the_way_out() -> None:
+    status, problem, _ = respond_to(NumberError("too short"))
+
+    assert (status, problem["code"]) == (400, "invalid_number")
+    [fault] = problem["errors"]
+    assert fault["path"] == "number"
+    assert fault["message"].startswith("the phone number is not valid (too short): write it in full")
+    assert problem["detail"] == f"number: {fault['message']}"
 
 
 def test_an_unavailable_store_is_answered_with_retry_after() -> None:

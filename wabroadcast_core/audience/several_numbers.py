@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from wabroadcast_core.audience.numbers import BORDERS, parse_number
 from wabroadcast_core.errors import NumberError
+from wabroadcast_core.models.amounts import count_of
 
 _DIGITS_OF_TWO = 16  # fewer digits are one number
 _DIGITS_OF_ONE = 8
@@ -46,7 +47,7 @@ class SeveralNumbers:
         if not self._cells:
             return None
         place = "" if self._first_row is None else f", the first in row {self._first_row}"
-        cells = "1 cell holds" if self._cells == 1 else f"{self._cells:,} cells hold"
+        cells = count_of(self._cells, "cell holds", several="cells hold")
         return (
             f"{cells} several phone numbers{place}: only one of a cell is read, a mobile number if there is one;"
             " give each of the others a row of its own"

@@ -53,7 +53,7 @@ def open_source(context: Context, source: Mapping[str, Any], *, is_over: Callabl
     try:
         settings = kind.Settings.model_validate(fields)
     except ValidationError as error:
-        raise InvalidInputError(faults_of(error, prefix="source")) from error
+        raise InvalidInputError(_faults_of_settings(error, kind.kind)) from error
     given, seconds = source_context(context, is_over=is_over), context.settings.plugin_seconds
     try:
         opened, faults = run_limited(lambda: _open(kind, settings, given), seconds=seconds, name=f"open-{kind.kind}")
@@ -62,6 +62,15 @@ def open_source(context: Context, source: Mapping[str, Any], *, is_over: Callabl
     if faults:
         raise InvalidInputError([Fault(f"source.{fault.path}", fault.message) for fault in faults])
     return opened
+
+
+def _faults_of_settings(error: ValidationError, kind: str) -> list[Fault]:
+    """Return the faults of a source's fields; a file for a source that reads none is named as such."""
+    faults = faults_of(error, prefix="source")
+    if any(detail["type"] == "extra_forbidden" and detail["loc"] == ("uploadId",) for detail in error.errors()):
+        no_file = Fault("source.uploadId", f"a source of the type {kind} reads no file: leave the file out")
+        return [no_file, *(fault for fault in faults if fault.path != no_file.path)]
+    return faults
 
 
 def _open(

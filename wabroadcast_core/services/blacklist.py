@@ -33,7 +33,7 @@ class Blacklist:
     def list(self, *, query: str | None = None, page: int = 1, page_size: int = 50) -> Page[BlacklistEntry]:
         """Return a page of entries, newest first.
 
-        :param query: part of a number.
+        :param query: part of a number or of a reason.
         """
         with self._context.database.read() as conn:
             rows, total = blacklist_store.list_numbers(

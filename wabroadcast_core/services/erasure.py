@@ -12,6 +12,7 @@ from wabroadcast_core.audience.numbers import normal_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.models.activity import ActObject
+from wabroadcast_core.models.amounts import count_of
 from wabroadcast_core.models.contact import ErasureReport
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -117,5 +118,5 @@ class Erasure:
                 actor=actor,
                 now=self._context.clock.now(),
                 other=ActObject.CONTACT,
-                detail=f"{self._report.messages} messages",
+                detail=count_of(self._report.messages, "message"),
             )

@@ -10,7 +10,7 @@ from wabroadcast_core.reasons.catalogue import DEFAULT_LANGUAGE, Catalogue
 from wabroadcast_core.services.batches import Batches
 from wabroadcast_core.services.lookups import broadcast_row, message_key
 from wabroadcast_core.services.message_details import detail_of_message
-from wabroadcast_core.services.message_views import message_views
+from wabroadcast_core.services.message_views import message_views, with_file_rows
 from wabroadcast_core.store import attempts as attempt_store
 from wabroadcast_core.store import audit_log, message_search
 from wabroadcast_core.store import connections as connection_store
@@ -55,7 +55,13 @@ class MessageLookups(Batches):
         )
 
     def messages_to(
-        self, number: str, *, job_id: str | None = None, cursor: str | None = None, limit: int = 50
+        self,
+        number: str,
+        *,
+        job_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+        with_rows: bool = False,
     ) -> CursorPage[FoundMessage]:
         """Return a page of the messages to a number over all broadcasts, the newest first.
 
@@ -64,15 +70,19 @@ class MessageLookups(Batches):
         :param number: in any spelling.
         :param job_id: only messages of this broadcast.
         :param cursor: the ``next_cursor`` of the page before.
+        :param with_rows: with ``job_id``: whether to add the rows of its file, which is read again for that.
         :raises NumberError: the number is not valid.
         :raises NotFoundError: no broadcast has this id, or the cursor is no message.
         """
         normal = normal_number(number, region=self.context.settings.default_region)
         with self.context.database.read() as conn:
-            broadcast_id = None if job_id is None else broadcast_row(conn, job_id)["id"]
+            broadcast = None if job_id is None else broadcast_row(conn, job_id)
+            broadcast_id = None if broadcast is None else broadcast["id"]
             before = None if cursor is None else _key_of(conn, cursor)
             rows = message_search.messages_to(conn, normal, broadcast_id=broadcast_id, before=before, limit=limit + 1)
             items = self._found(conn, rows[:limit])
+        if with_rows and broadcast is not None:
+            items = with_file_rows(self.context, broadcast, items, rows[:limit])
         next_cursor = items[-1].message_id if len(rows) > limit else None
         return CursorPage(items=items, next_cursor=next_cursor, page_size=limit)
 

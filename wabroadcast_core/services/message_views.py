@@ -1,6 +1,7 @@
 """Messages as they are shown, each with the cause for which it waits."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from sqlalchemy import Connection, RowMapping
 
@@ -12,6 +13,8 @@ from wabroadcast_core.services.views import message_view
 from wabroadcast_core.store.connections import connection_names
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.waiting.causes import WaitingCauses
+
+AnyView = TypeVar("AnyView", bound=MessageView)
 
 
 def message_views(
@@ -32,8 +35,8 @@ def message_views(
 
 
 def with_file_rows(
-    context: Context, broadcast: RowMapping, views: Sequence[MessageView], messages: Sequence[RowMapping]
-) -> list[MessageView]:
+    context: Context, broadcast: RowMapping, views: Sequence[AnyView], messages: Sequence[RowMapping]
+) -> list[AnyView]:
     """Return messages with the rows of the audience's file that they come from, where these are known.
 
     :param broadcast: the row of their broadcast.

@@ -15,6 +15,7 @@ from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, NumberError
 from wabroadcast_core.models.activity import ActObject
+from wabroadcast_core.models.amounts import count_of
 from wabroadcast_core.models.base import DEFAULT_ACTOR, parse_model
 from wabroadcast_core.models.contact import (
     ContactFilter,
@@ -118,7 +119,7 @@ class Tags:
         steps = self._filtered(tagging.filter) if tagging.numbers is None else self._listed(tagging.numbers)
         for numbers in steps:
             self._tag_step(numbers, tagging, report)
-        detail = "; ".join([f"{report.contacts} contacts", *_changes(tagging)])
+        detail = "; ".join([count_of(report.contacts, "contact"), *_changes(tagging)])
         with self._context.database.write() as conn:
             self._record(conn, "tag", None, actor=actor, detail=detail)
         return report

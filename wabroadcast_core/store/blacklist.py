@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, select, text, update
 
-from wabroadcast_core.store.search import matches_number
+from wabroadcast_core.store.search import Folded, matches
 from wabroadcast_core.store.sql import Dialects, as_json, dialects
 from wabroadcast_core.store.tables import acts, blacklist
 
@@ -148,12 +148,12 @@ def list_numbers(
 ) -> tuple[Sequence[RowMapping], int]:
     """Return a page of entries, newest first.
 
-    :param query: part of a number, in any spelling.
+    :param query: part of a number, in any spelling, or of a reason.
     :returns: the rows of the page, and the total number of rows.
     """
     chosen = select(blacklist)
     if query:
-        chosen = chosen.where(matches_number(query, blacklist.c.number))
+        chosen = chosen.where(matches(query, name=Folded(blacklist.c.reason), number=blacklist.c.number))
     total = conn.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
     page = chosen.order_by(blacklist.c.created_at.desc(), blacklist.c.number).offset(offset).limit(limit)
     return conn.execute(page).mappings().all(), total

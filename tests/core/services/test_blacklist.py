@@ -55,6 +55,14 @@ def test_cells_with_several_numbers_are_reported(broadcaster: Broadcaster) -> No
     ]
 
 
+@pytest.mark.parametrize("query", ["kampanye", "PROMO", "élan", "Elan", "0001", "promo É"])
+def test_an_entry_is_found_by_its_reason_or_its_number(broadcaster: Broadcaster, query: str) -> None:
+    broadcaster.blacklist.add("081200000001", reason="Kampanye promo Élan")
+    broadcaster.blacklist.add("081200000002", reason="asked")
+
+    assert [entry.number for entry in broadcaster.blacklist.list(query=query).items] == ["+6281200000001"]
+
+
 def test_a_workbook_and_ids_outside_the_number_plans_are_read(broadcaster: Broadcaster) -> None:
     book = Workbook()
     for cells in (["WhatsApp"], [6281200000001.0], ["+551187654321"]):

@@ -77,6 +77,16 @@ def test_messages_have_the_rows_of_their_file_if_asked_for(broadcaster: Broadcas
     assert [message.row for message in broadcaster.messages(job_id).items] == [None, None]
 
 
+def test_the_messages_to_a_number_have_the_rows_of_their_file_if_asked_for(broadcaster: Broadcaster) -> None:
+    upload = broadcaster.uploads.save([b"Nama,HP\nBudi,081200001001\nSiti,081200001002\nBudi,081200001001\n"])
+    job_id = _prepared(broadcaster, source={"type": "csv", "uploadId": upload.upload_id})
+
+    found = broadcaster.messages_to("0812-0000-1001", job_id=job_id, with_rows=True)
+
+    assert [message.row for message in found.items] == [4, 2]
+    assert [message.row for message in broadcaster.messages_to("0812-0000-1001", job_id=job_id).items] == [None, None]
+
+
 def test_the_batches_of_a_broadcast_are_counted_without_those_that_are_skipped(broadcaster: Broadcaster) -> None:
     people = [*_people(4), {"number": "12"}, *_people(6)[4:]]
     job_id = _prepared(broadcaster, people, batching={"size": 2, "intervalSeconds": 600})

@@ -1,6 +1,10 @@
 """The commands, each in a process of its own, against a real server."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -230,6 +234,73 @@ def test_the_answer_of_another_server_is_reported_without_the_password(status: i
         _read_response(httpx.Response(status, text="<html>", request=request))
 
     assert str(refused.value).startswith(f"http://proxy.example/broadcast/jobs has the status {status}")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"status": "ok"}',
+        "[]",
+        '"ok"',
+        "null",
+        "",
+        '{"items": [{"id": 1}]}',
+        '{"page": 1, "items": [{}], "total": 1}',
+    ],
+)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["jobs"],
+        ["status", "last"],
+        ["contacts", "list"],
+        ["blacklist", "add", "081234567801"],
+        ["connections"],
+        ["import", __file__],
+        ["message", "081234567801"],
+        ["doctor", "--remote"],
+    ],
+)
+def test_json_of_another_server_is_one_clear_error(
+    stranger: Callable[[str], str],
+    arguments: list[str],
+    body: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WABROADCAST_URL", stranger(body))
+
+    code = run(arguments)
+
+    shown = capsys.readouterr()
+    assert code in {1, 2}
+    assert "check that WABROADCAST_URL is a wabroadcast server" in shown.err + shown.out
+
+
+@pytest.fixture
+def stranger() -> Iterator[Callable[[str], str]]:
+    """A function that starts an HTTP server with one answer for all requests, and returns its address."""
+    with ExitStack() as servers:
+
+        def start(body: str) -> str:
+            class Handler(BaseHTTPRequestHandler):
+                def do_GET(self) -> None:
+                    self.rfile.read(int(self.headers.get("content-length", 0)))
+                    self.send_response(200)
+                    self.send_header("content-length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body.encode())
+
+                do_POST = do_GET  # noqa: N815 - the name that the server calls
+
+                def log_message(self, *_: object) -> None: ...
+
+            server = servers.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+            Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+            servers.callback(server.shutdown)
+            return f"http://127.0.0.1:{server.server_port}"
+
+        yield start
 
 
 def test_a_terminal_shows_a_progress_bar(server: Any) -> None:

@@ -27,8 +27,8 @@ def test_contacts_are_imported_listed_tagged_and_deleted(command: Command, tmp_p
     assert listed.stdout.splitlines()[1].split("\t")[:4] == ["+6281210000001", "Budi", "a/b, masuk", "in.csv"]
     assert {"kota\tBogor", "source\tin.csv", "tags\tlama, masuk"} <= set(shown.stdout.splitlines())
     assert tagged.stdout.splitlines() == [
-        "1 contacts: 1 tags added, 1 removed",
-        "1 numbers are not in the contact book",
+        "1 contact: 1 tag added, 1 removed",
+        "1 number is not in the contact book",
     ]
     assert (deleted.returncode, again.returncode) == (0, 2)
 
@@ -57,7 +57,7 @@ def test_an_exported_file_can_be_imported(command: Command, tmp_path: Path, suff
     imported = command("import", str(file))
 
     assert exported.returncode == 0, exported.stderr
-    assert imported.stdout.startswith("1 rows: 0 created, 1 updated, 0 rejected")
+    assert imported.stdout.startswith("1 row: 0 created, 1 updated, 0 rejected")
     assert list(tmp_path.glob("*.part")) == []
 
 
@@ -71,7 +71,7 @@ def test_tags_are_renamed_merged_listed_and_deleted(command: Command, tmp_path: 
     listed = command("tags")
     deleted = command("tags", "delete", "t 1/1")
 
-    assert renamed.stdout == "t 1/1: 1 contacts\n"
+    assert renamed.stdout == "t 1/1: 1 contact\n"
     assert conflict.returncode == 2
     assert "merge" in conflict.stderr
     assert merged.stdout == "t 1/1: 3 contacts\n"
@@ -88,7 +88,7 @@ def test_an_erased_person_is_removed_from_old_messages(command: Command, tmp_pat
     erased = command("contacts", "erase", "0812-4000-1001")
     again = command("contacts", "erase", "0812-4000-1001")
 
-    assert erased.stdout == "erased from 1 messages, 0 of them cancelled\n"
+    assert erased.stdout == "erased from 1 message, 0 of them cancelled\n"
     assert again.stdout == "erased from 0 messages, 0 of them cancelled\n"
     assert "1 sent" in command("status", job_id).stdout
     assert command("contacts", "show", "0812-4000-1001").returncode == 2
@@ -150,5 +150,5 @@ def test_the_rejected_rows_of_an_import_are_written_to_a_file(command: Command, 
 
     assert (done.returncode, again.returncode, dry.returncode) == (1, 0, 2)
     assert f"written to {errors}" in done.stdout
-    assert again.stdout.startswith("1 rows: 1 created")
+    assert again.stdout.startswith("1 row: 1 created")
     assert not (tmp_path / "other.csv").exists()

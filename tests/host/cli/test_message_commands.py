@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from host_litestar.cli import run
 from tests.host.cli.conftest import Command
 from tests.waiting import wait_for
 
@@ -38,6 +39,22 @@ def test_the_messages_to_a_number_are_listed(
     listed = in_process("message", spelling, *scope)
 
     assert [line.split("\t")[0] for line in listed.stdout.splitlines()[1:]][:1] == [f"{job}-1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["0f1e2d3c-0000-4000-8000-000000000000-3", "--job", "last"], "--job"),
+        (["0f1e2d3c-0000-4000-8000-000000000000-3", "--limit", "50"], "--limit"),
+        (["0F1E2D3C-0000-4000-8000-000000000000-3", "--after", "x-1"], "--after"),
+        (["0812-3456-1001", "--lang", "id"], "--lang"),
+    ],
+)
+def test_an_option_without_effect_is_refused_by_name(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], option: str
+) -> None:
+    assert run(["message", *arguments]) == 2
+    assert f"takes no {option}: leave it out" in capsys.readouterr().err
 
 
 def test_a_text_that_is_neither_an_id_nor_a_number_is_refused(in_process: Command) -> None:

@@ -75,7 +75,7 @@ def test_no_worker_is_a_fault_while_messages_wait(installed: Settings) -> None:
         broadcaster.submit({"name": "x", "connection": "sandbox", "message": message}, [{"number": "081200001001"}])
         broadcaster.handlers.prepare(1)
 
-    assert levels_of(installed, "workers") == {"none is alive, and 1 messages wait": Level.FAULT}
+    assert levels_of(installed, "workers") == {"none is alive, and 1 message waits": Level.FAULT}
 
 
 def test_a_redis_that_does_not_answer_is_a_fault(installed: Settings, own_valkey: EmbeddedValkey) -> None:

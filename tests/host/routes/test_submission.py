@@ -82,3 +82,19 @@ def test_recipients_are_read_one_at_a_time() -> None:
     next(read_recipients(body))
 
     assert body.tell() < 1_000_000
+
+
+@pytest.mark.parametrize("kind", ["database", "contacts"])
+def test_a_file_for_a_source_that_reads_none_is_named(idle_api: Any, kind: str) -> None:
+    body = {
+        "name": "x",
+        "message": {"type": "text", "text": "Halo"},
+        "source": {"type": kind, "uploadId": "u1", "colour": "red"},
+    }
+
+    answer = idle_api.post("/broadcast", json=body)
+
+    faults = {fault["path"]: fault["message"] for fault in answer.json()["errors"]}
+    assert answer.status_code == 400
+    assert faults["source.uploadId"] == f"a source of the type {kind} reads no file: leave the file out"
+    assert "there is no such field" in faults["source.colour"]
