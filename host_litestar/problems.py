@@ -63,17 +63,17 @@ class FaultView(Model):
     """One fault of a request."""
 
     path: str = Field(description="Dotted path of the field or parameter, as in recipients.3.number.")
-    message: str
+    message: str = Field(description="What is wrong, and what to do.")
 
 
 class Problem(Model):
     """An RFC 9457 problem document."""
 
-    type: str = "about:blank"
-    title: str
+    type: str = Field("about:blank", description="Always about:blank; `code` names the kind of error.")
+    title: str = Field(description="The phrase of the HTTP status.")
     status: int = Field(description="The HTTP status.")
     code: str = Field(description="Stable name of the kind of error, for programs.")
-    detail: str
+    detail: str = Field(description="What is wrong, in words.")
     errors: list[FaultView] | None = Field(None, description="Every fault of the body or of the parameters.")
     line: int | None = Field(None, description="Line of the message text at fault; the first line is 1.")
     row: int | None = Field(None, description="Row of the file at fault; the first line is 1.")

@@ -73,6 +73,7 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
-        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+        own = {name: value for name, value in schema.items() if name != "$ref"}  # as the description of the field
+        return {**_inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions), **own}
     left_out = {"$defs", "discriminator"}
     return {name: _inlined(value, definitions) for name, value in schema.items() if name not in left_out}

@@ -137,8 +137,8 @@ class NamedQuery(Model):
 class QueryView(Model):
     """A query as users see it. Its SQL and its database are not shown."""
 
-    name: str
-    description: str
+    name: str = Field(description="The name of the query, as `query` of a source of the type database.")
+    description: str = Field(description="What the query selects, in the operator's words.")
     parameters: dict[str, ParameterKind] = Field(description="Parameters that a broadcast must give, with their types.")
 
 

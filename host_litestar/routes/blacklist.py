@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from litestar import delete, get, post
-from litestar.params import JSONBody, MultipartBody, QueryParameter
+from litestar.params import JSONBody, KwargDefinition, MultipartBody, QueryParameter
 from msgspec import Meta
 
 from host_litestar.problems import problems
@@ -32,13 +32,16 @@ from wabroadcast_core.models.page import Page
 
 @dataclass
 class BlacklistForm(ContactFileForm):
-    """A file of numbers, with the reason why they are listed.
+    """A file of numbers, with the reason why they are listed."""
 
-    Without ``connection`` they are listed for all connections.
-    """
-
-    reason: Annotated[str, Meta(min_length=1, max_length=LONGEST_REASON)] = DEFAULT_REASON
-    connection: str | None = None
+    reason: Annotated[
+        str,
+        Meta(min_length=1, max_length=LONGEST_REASON),
+        KwargDefinition(description="Why the numbers are listed: 1 to 500 characters."),
+    ] = DEFAULT_REASON
+    connection: Annotated[
+        str | None, KwargDefinition(description="The only connection on which they are blocked; none: all.")
+    ] = None
 
 
 class BlacklistController(ApiController):

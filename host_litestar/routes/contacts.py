@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from litestar import Response, delete, get, post, put
 from litestar.concurrency import sync_to_thread
-from litestar.params import JSONBody, MultipartBody, QueryParameter
+from litestar.params import JSONBody, KwargDefinition, MultipartBody, QueryParameter
 from litestar.response import Stream
 
 from host_litestar.openapi import (
@@ -54,10 +54,13 @@ POLL_SECONDS = 0.1  # between two looks at an import
 
 @dataclass
 class ImportForm(ContactFileForm):
-    """A contact file, with tags for all its contacts. ``tags`` is comma-separated, repeated, or a JSON list."""
+    """A contact file, with tags for all its contacts."""
 
-    tags: str | list[str] = ""
-    dryRun: bool = False  # noqa: N815 - the field's name in the form
+    tags: Annotated[
+        str | list[str],
+        KwargDefinition(description="Tags for all contacts: separated by commas, repeated, or a JSON list."),
+    ] = ""
+    dryRun: Annotated[bool, KwargDefinition(description="Store nothing, and report what an import would do.")] = False  # noqa: N815 - the field's name in the form
 
 
 class ContactController(ApiController):

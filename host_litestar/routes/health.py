@@ -21,14 +21,14 @@ State = Literal["ok", "unavailable"]
 class Liveness(Model):
     """The process answers."""
 
-    status: Literal["ok"] = "ok"
+    status: Literal["ok"] = Field("ok", description="Always ok: the process answers.")
 
 
 class Readiness(Model):
     """Whether the store and Redis take writes, together and each."""
 
-    status: State
-    checks: dict[str, State]
+    status: State = Field(description="ok if all checks are.")
+    checks: dict[str, State] = Field(description="Whether the store and Redis take writes, by name.")
     causes: dict[str, str] = Field(default_factory=dict, description="Why a check failed, and what to do.")
     quarantined: dict[str, str] = Field(
         default_factory=dict, description="Plugins that cannot be used, each with the reason; the server works without."

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from litestar import delete, post
 from litestar.datastructures import UploadFile
-from litestar.params import MultipartBody, PathParameter
+from litestar.params import KwargDefinition, MultipartBody, PathParameter
 
 from host_litestar.problems import problems
 from host_litestar.request_reading import parse_json
@@ -27,23 +27,26 @@ CHUNK_BYTES = 1024 * 1024
 class UploadForm:
     """A form with a file."""
 
-    file: UploadFile
+    file: Annotated[UploadFile, KwargDefinition(description="The file.")]
 
 
 @dataclass
 class ContactFileForm(UploadForm):
-    """A contact file, and how to read it where the automatic detection would be wrong.
+    """A contact file, and how to read it where the automatic detection would be wrong."""
 
-    ``mapping`` is a JSON object from column (its header, or its position from 1) to meaning. ``region`` is the country
-    of numbers without a country code, as ID. ``sheet`` is the sheet of a workbook, by name or position. ``delimiter``
-    and ``encoding`` are for text files.
-    """
-
-    mapping: str = ""
-    region: str | None = None
-    sheet: str | None = None
-    delimiter: str | None = None
-    encoding: str | None = None
+    mapping: Annotated[
+        str,
+        KwargDefinition(
+            description="JSON object from columns, by header or position from 1, to meanings: number, name, a variable."
+        ),
+    ] = ""
+    region: Annotated[
+        str | None,
+        KwargDefinition(description="Country of numbers without a country code, as ID; else the installation's."),
+    ] = None
+    sheet: Annotated[str | None, KwargDefinition(description="Sheet of a workbook, by name or position from 1.")] = None
+    delimiter: Annotated[str | None, KwargDefinition(description="Character between the cells of a text file.")] = None
+    encoding: Annotated[str | None, KwargDefinition(description="Encoding of a text file, such as utf-8.")] = None
 
     def choices(self) -> ReadingChoices:
         """Return the options as the core takes them.

@@ -269,3 +269,31 @@ def test_every_parameter_has_a_description(document: dict[str, Any]) -> None:
 
     assert len(parameters) > 50
     assert [parameter["name"] for parameter in parameters if not parameter.get("description")] == []
+
+
+def fields_of(part: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each field of each schema in a part of the document, also of nested ones, with its path."""
+    if isinstance(part, list):
+        for place, item in enumerate(part):
+            yield from fields_of(item, f"{path}/{place}")
+    elif isinstance(part, dict):
+        properties = part.get("properties")
+        if isinstance(properties, dict) and part.get("type") == "object":
+            yield from ((f"{path}/{name}", field) for name, field in properties.items())
+        for name, value in part.items():
+            if name not in {"example", "examples", "default"}:
+                yield from fields_of(value, f"{path}/{name}")
+
+
+def test_every_field_of_every_schema_has_a_description(document: dict[str, Any]) -> None:
+    fields = list(fields_of({"components": document["components"], "paths": document["paths"]}))
+
+    assert len(fields) > 1_000
+    assert [path for path, field in fields if not field.get("description")] == []
+
+
+def test_a_field_that_is_a_model_keeps_its_own_description(document: dict[str, Any]) -> None:
+    body = document["paths"]["/broadcast"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+
+    assert body["properties"]["retry"]["description"].startswith("When a message is tried again")
+    assert body["properties"]["priority"]["description"].startswith("Messages of a higher priority leave first")

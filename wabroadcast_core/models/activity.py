@@ -22,15 +22,15 @@ class ActObject(StrEnum):
 class Activity(Model):
     """One act: who did what, to which object, and when."""
 
-    at: datetime
+    at: datetime = Field(description="When it was done (UTC).")
     actor: str = Field(description="The name of the API key, or the component, that did it.")
-    action: str
+    action: str = Field(description="What was done, such as pause or import.")
     object: ActObject
     object_id: str | None = Field(
         description="jobId of a broadcast, name of a connection, tag or key, number on the blacklist."
     )
     object_name: str | None = Field(description="The name of the broadcast.")
-    detail: str | None
+    detail: str | None = Field(description="More about the act, such as an amount; null: nothing more.")
 
 
 class ActivityFilter(Model):

@@ -66,16 +66,16 @@ class ApiKeyDraft(Model):
 class ApiKeyView(Model):
     """An API key, without the key itself."""
 
-    name: str
+    name: str = Field(description="The actor of all that is done with the key.")
     start: str = Field(description="The first characters of the key, to recognise it by.")
-    scopes: list[Scope]
-    created_at: datetime
+    scopes: list[Scope] = Field(description="What the key may do; each scope includes those before it.")
+    created_at: datetime = Field(description="When the key was made (UTC).")
     created_by: str = Field(description="The API key or component that made it.")
     last_used_at: datetime | None = Field(description="The last use, up to a minute late; null: not used yet.")
-    revoked_at: datetime | None
+    revoked_at: datetime | None = Field(description="When the key was revoked (UTC); null: it is valid.")
 
 
 class NewApiKey(ApiKeyView):
     """A new API key. Only this answer has the key: it is stored as a digest."""
 
-    key: str
+    key: str = Field(description="The key, to be sent as `Authorization: Bearer <key>`.")

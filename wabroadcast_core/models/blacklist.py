@@ -14,40 +14,45 @@ LONGEST_REASON = 500
 class BlacklistDraft(Model):
     """A number to put on the blacklist."""
 
-    number: str = Field(max_length=64)
-    reason: str = Field(DEFAULT_REASON, min_length=1, max_length=LONGEST_REASON)
+    number: str = Field(max_length=64, description="The phone number in any spelling, such as 0812-3456-7890.")
+    reason: str = Field(
+        DEFAULT_REASON,
+        min_length=1,
+        max_length=LONGEST_REASON,
+        description="Why the number is listed: 1 to 500 characters.",
+    )
     connection: str | None = Field(None, description="The only connection on which it is blocked; all if not given.")
 
 
 class BlacklistEntry(Model):
     """A number on the blacklist."""
 
-    number: str
+    number: str = Field(description="The phone number in E.164, such as +6281234567890.")
     connection: str | None = Field(description="The only connection on which it is blocked; null: all connections.")
-    reason: str
+    reason: str = Field(description="Why the number is listed.")
     source: str = Field(description="The user, API key, file or component that added it.")
-    created_at: datetime
+    created_at: datetime = Field(description="When the number was listed (UTC).")
 
 
 class BlacklistAct(Model):
     """An opt-out or opt-in of a number, in its history."""
 
-    at: datetime
+    at: datetime = Field(description="When it was recorded (UTC).")
     act: str = Field(description="opt_out or opt_in.")
     actor: str = Field(description="The user, API key or component that made the change.")
     connection: str | None = Field(description="The only connection that it concerns; null: all connections.")
-    reason: str | None
+    reason: str | None = Field(description="The reason of an opt-out; null: none was given.")
 
 
 class BlacklistReport(Model):
     """The result of importing a file of numbers. Every row counts as added, known or rejected."""
 
-    filename: str | None
+    filename: str | None = Field(description="Name of the file; null: it came without one.")
     reason: str | None = Field(None, description="Why the file could not be read to its end.")
-    rows: int = 0
+    rows: int = Field(0, description="Rows that were read, without the header.")
     added: int = Field(0, description="Numbers that were not listed before.")
     known: int = Field(0, description="Numbers that were listed already, or that occur earlier in the file.")
-    rejected: int = 0
+    rejected: int = Field(0, description="Rows without a valid number.")
     reasons: dict[str, int] = Field(default_factory=dict, description="Number of rejected rows, by reason.")
     rejections: list[RejectedRow] = Field(default_factory=list, description="The first rejected rows.")
     columns: dict[str, str] = Field(default_factory=dict, description="The meaning of each column of the file.")

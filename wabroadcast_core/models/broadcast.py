@@ -36,22 +36,36 @@ def find_past_start(scheduled_at: float | None, *, now: float) -> Fault | None:
 class BroadcastDraft(Model):
     """A broadcast as it is submitted, without inline recipients, which are streamed separately."""
 
-    name: str = Field(min_length=1, max_length=LONGEST_NAME)
-    message: Content
+    name: str = Field(
+        min_length=1,
+        max_length=LONGEST_NAME,
+        description="A name for people, in lists and reports: 1 to 200 characters.",
+    )
+    message: Content = Field(description="What each recipient gets: a text, a file, or a template of the provider.")
     source: dict[str, Any] | None = Field(
         None, description='The source of the audience: {"type": "csv", "uploadId": "…"}.'
     )
     connection: str | list[str] | None = Field(
         None, description="The name of a connection, or a list of names: a pool that shares the broadcast."
     )
-    priority: Priority = Priority.NORMAL
-    scheduled_at: Moment | None = None
-    batching: Batching | None = None
+    priority: Priority = Field(
+        Priority.NORMAL, description="Messages of a higher priority leave first; equal priorities share a connection."
+    )
+    scheduled_at: Moment | None = Field(
+        None, description="When it starts: a time with an offset, as 2026-12-01T08:00:00+07:00; null: at once."
+    )
+    batching: Batching | None = Field(None, description="Release the messages in batches; null: all at once.")
     rate: Rate | None = Field(None, description="A rate of its own. It can only be slower than the connection's.")
-    retry: Retry = Field(default_factory=Retry)
-    send_window: SendWindow | None = None
-    on_unknown: Literal["hold", "resend"] = "hold"
-    callback_url: HttpUrl | None = None
+    retry: Retry = Field(default_factory=Retry, description="When a message is tried again after a temporary failure.")
+    send_window: SendWindow | None = Field(
+        None, description="Hours in which messages may start, beside the connection's own; null: no more limits."
+    )
+    on_unknown: Literal["hold", "resend"] = Field(
+        "hold", description="What becomes of a message whose outcome is not known: hold it for a person, or resend it."
+    )
+    callback_url: HttpUrl | None = Field(
+        None, description="The http or https address for notifications of this broadcast; null: none."
+    )
 
     @field_validator("source")
     @classmethod
@@ -80,8 +94,10 @@ class BroadcastDraft(Model):
 class BroadcastPatch(Model):
     """The fields of a scheduled broadcast that may change before it starts."""
 
-    name: str | None = Field(None, min_length=1, max_length=LONGEST_NAME)
-    scheduled_at: Moment | None = None
+    name: str | None = Field(
+        None, min_length=1, max_length=LONGEST_NAME, description="The new name: 1 to 200 characters; null: no change."
+    )
+    scheduled_at: Moment | None = Field(None, description="The new start: a time with an offset; null: no change.")
 
     @model_validator(mode="after")
     def _check_change(self) -> "BroadcastPatch":
@@ -93,53 +109,61 @@ class BroadcastPatch(Model):
 class Counts(Model):
     """The number of messages by status. The statuses add up to the total; delivered and read are counted separately."""
 
-    queued: int = 0
-    processing: int = 0
-    retry: int = 0
-    paused: int = 0
-    sent: int = 0
-    failed: int = 0
-    unknown: int = 0
-    cancelled: int = 0
-    skipped: int = 0
-    delivered: int = 0
-    read: int = 0
+    queued: int = Field(0, description="Messages that wait to be sent.")
+    processing: int = Field(0, description="Messages that are being sent.")
+    retry: int = Field(0, description="Messages that wait for their next attempt.")
+    paused: int = Field(0, description="Messages that are paused.")
+    sent: int = Field(0, description="Messages that the provider accepted.")
+    failed: int = Field(0, description="Messages that could not be sent, or that a receipt reported as failed.")
+    unknown: int = Field(0, description="Messages that left, and whose outcome is not known.")
+    cancelled: int = Field(0, description="Messages that were cancelled before they left.")
+    skipped: int = Field(0, description="Messages that are never tried, such as those to invalid numbers.")
+    delivered: int = Field(0, description="Messages that were delivered, by the provider's receipts.")
+    read: int = Field(0, description="Messages that were read, by the provider's receipts.")
 
 
 class BroadcastSummary(Model):
     """A broadcast as lists show it, and as submit and the control calls return it."""
 
-    job_id: str
-    name: str
+    job_id: str = Field(description="The id of the broadcast.")
+    name: str = Field(description="The name of the broadcast.")
     status: BroadcastStatus
-    status_reason: str | None
+    status_reason: str | None = Field(
+        description="Why it has this status, such as the cause of a pause; null: there is no special cause."
+    )
     priority: Priority
-    connection: list[str]
-    total: int
+    connection: list[str] = Field(description="The names of the connections that share the broadcast.")
+    total: int = Field(description="Recipients that are known so far; all of them once the audience has been read.")
     counts: Counts
-    progress: float
-    scheduled_at: datetime | None
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+    progress: float = Field(description="Share of the known recipients that need no more work, from 0 to 1.")
+    scheduled_at: datetime | None = Field(
+        description="The time for which it is scheduled (UTC); null: it starts at once."
+    )
+    created_at: datetime = Field(description="When it was submitted (UTC).")
+    started_at: datetime | None = Field(description="When the reading of its audience began (UTC); null: not yet.")
+    finished_at: datetime | None = Field(description="When it completed, failed or was cancelled (UTC); null: not yet.")
 
 
 class ListedBroadcast(BroadcastSummary):
     """A broadcast in a list, with the cause for which it waits."""
 
-    waiting_for: WaitingFor | None
+    waiting_for: WaitingFor | None = Field(
+        description="Why messages wait, and until when; null if none is left to be sent."
+    )
 
 
 class BroadcastProgress(Model):
     """The progress of a broadcast. It is read from one row, whatever the size of the audience."""
 
-    job_id: str
+    job_id: str = Field(description="The id of the broadcast.")
     status: BroadcastStatus
-    status_reason: str | None
-    prepared: bool
-    total: int
+    status_reason: str | None = Field(
+        description="Why it has this status, such as the cause of a pause; null: there is no special cause."
+    )
+    prepared: bool = Field(description="Whether the whole audience has been read.")
+    total: int = Field(description="Recipients that are known so far; all of them once the audience has been read.")
     counts: Counts
-    skipped_by: dict[str, int]
+    skipped_by: dict[str, int] = Field(description="Skipped messages by reason.")
     scheduled_at: datetime | None = Field(None, description="The time for which it is scheduled.")
     failed_by: dict[str, int] = Field(
         default_factory=dict, description="Failed messages by reason, the most frequent first; `GET /reasons` explains."
@@ -157,20 +181,20 @@ class BroadcastProgress(Model):
 class Act(Model):
     """An action on a broadcast, in its history."""
 
-    at: datetime
-    actor: str
-    act: str
-    detail: str | None
+    at: datetime = Field(description="When it was done (UTC).")
+    actor: str = Field(description="The API key, user or component that did it.")
+    act: str = Field(description="What was done, such as pause, resume or retry.")
+    detail: str | None = Field(description="More about the act, such as its batch; null: nothing more.")
 
 
 class BatchView(Model):
     """One batch of a broadcast. Its messages are counted without those that are skipped."""
 
-    batch: int
+    batch: int = Field(description="The number of the batch; the first is 0.")
     state: Literal["waiting", "released", "paused", "cancelled", "ended"] = Field(
         description="waiting: its messages start when it is released; ended: all its messages have a final status."
     )
-    size: int
+    size: int = Field(description="Messages of the batch.")
     counts: dict[str, int] = Field(description="Messages by status.")
     releases_at: datetime | None = Field(description="When a batch that waits is released.")
 
@@ -178,15 +202,19 @@ class BatchView(Model):
 class BroadcastDetail(BroadcastSummary):
     """A broadcast with everything that was submitted and its history."""
 
-    prepared: bool
-    message: dict[str, Any]
-    source: dict[str, Any] | None
-    batching: Batching | None
-    rate: Rate | None
+    prepared: bool = Field(description="Whether the whole audience has been read.")
+    message: dict[str, Any] = Field(description="The message as it was submitted.")
+    source: dict[str, Any] | None = Field(description="The source of the audience.")
+    batching: Batching | None = Field(description="How its messages are released in batches; null: all at once.")
+    rate: Rate | None = Field(description="A rate of its own; null: only the limits of the connection.")
     retry: Retry
-    send_window: SendWindow | None
-    on_unknown: Literal["hold", "resend"]
-    callback_url: str | None
-    skipped_by: dict[str, int]
-    failed_by: dict[str, int]
-    acts: list[Act]
+    send_window: SendWindow | None = Field(
+        description="Hours in which its messages may start; null: only those of the connection."
+    )
+    on_unknown: Literal["hold", "resend"] = Field(
+        description="What becomes of a message whose outcome is not known: hold it for a person, or resend it."
+    )
+    callback_url: str | None = Field(description="The address for notifications of this broadcast; null: none.")
+    skipped_by: dict[str, int] = Field(description="Skipped messages by reason.")
+    failed_by: dict[str, int] = Field(description="Failed messages by reason, the most frequent first.")
+    acts: list[Act] = Field(description="What was done to the broadcast, oldest first.")

@@ -19,12 +19,16 @@ class Limits(Model):
     Without ``rate`` it sends as fast as its sender answers.
     """
 
-    rate: Rate | None = None
-    quotas: list[Quota] = Field(default_factory=list, max_length=8)
-    jitter: Jitter | None = None
+    rate: Rate | None = Field(None, description="Most starts in a window, spread evenly; null: no limit.")
+    quotas: list[Quota] = Field(
+        default_factory=list, max_length=8, description="Most starts in longer windows, spread in any way; at most 8."
+    )
+    jitter: Jitter | None = Field(None, description="A random gap between one start and the next; null: none.")
     per_recipient: Rate | None = Field(None, description="Limit of messages to the same person, over all broadcasts.")
     warm_up: WarmUp | None = Field(None, description="A daily limit that grows with the age of the number.")
-    send_window: SendWindow | None = None
+    send_window: SendWindow | None = Field(
+        None, description="The hours of the day in which messages may start; null: all."
+    )
     lanes: int = Field(1, ge=1, le=16, description="Most turns at once, over all processes.")
     check_numbers: bool = Field(
         True, description="Whether a number is checked to be on WhatsApp before a send, if the sender can do that."
@@ -64,8 +68,10 @@ The gaps, the quota and the steps are those that users of such gateways report a
 class ConnectionDraft(Limits):
     """A connection as an operator saves it. A limit that is left out is the sender's default; null means no limit."""
 
-    sender: str
-    settings: dict[str, Any] = Field(default_factory=dict)
+    sender: str = Field(description="The kind of sender, such as whatsapp-cloud; `GET /connections/kinds` lists all.")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="The settings of this kind of sender, by its `settingsSchema`."
+    )
 
 
 class _LimitUse(Model):
@@ -76,33 +82,33 @@ class RateUse(_LimitUse):
     """The use of a connection's rate."""
 
     used: float = Field(description="Messages that started in one window, as the mean of the last seconds.")
-    limit: int
-    per_seconds: float
+    limit: int = Field(description="Most starts in the window.")
+    per_seconds: float = Field(description="Length of the window, in seconds.")
 
 
 class QuotaUse(_LimitUse):
     """The use of a quota."""
 
-    used: int
-    limit: int
-    per_seconds: float
+    used: int = Field(description="Messages that started in the window that ends now.")
+    limit: int = Field(description="Most starts in the window.")
+    per_seconds: float = Field(description="Length of the window, in seconds.")
 
 
 class WarmUpUse(_LimitUse):
     """The use of the daily limit of a new number."""
 
     day: int = Field(description="Age of the number in days, as in `fromDay`.")
-    used: int
-    limit: int
+    used: int = Field(description="Messages that started and count against the limit now.")
+    limit: int = Field(description="Most messages a day at this age.")
 
 
 class ConnectionUse(Model):
     """What is used of a connection's limits now."""
 
     today: int = Field(description="Messages that started since midnight, in the time zone of the installation.")
-    rate: RateUse | None
-    quotas: list[QuotaUse]
-    warm_up: WarmUpUse | None
+    rate: RateUse | None = Field(description="Use of the rate; null: there is no rate.")
+    quotas: list[QuotaUse] = Field(description="Use of each quota.")
+    warm_up: WarmUpUse | None = Field(description="Use of the warm-up; null: there is no warm-up.")
     factor: float | None = Field(
         description="Share of the rate that is used: less than 1 after the provider throttled; null without Redis."
     )
@@ -113,13 +119,13 @@ class ConnectionUse(Model):
 class ConnectionView(Limits):
     """A connection as it is shown, without secrets."""
 
-    name: str
-    sender: str
-    settings: dict[str, Any]
+    name: str = Field(description="The name of the connection.")
+    sender: str = Field(description="The kind of its sender.")
+    settings: dict[str, Any] = Field(description="The settings of its sender, without secrets.")
     default: bool = Field(False, description="Whether a broadcast that names no connection uses it.")
     state: ConnectionState
-    state_reason: str | None
-    state_since: datetime
+    state_reason: str | None = Field(description="Why it is in this state; null: there is no special cause.")
+    state_since: datetime = Field(description="Since when it is in this state (UTC).")
     problem: str | None = Field(description="What is wrong with the connection beside its state.")
     waiting_for: WaitingFor | None = Field(description="Why its messages wait, and until when; null if none do.")
     use: ConnectionUse
@@ -128,15 +134,17 @@ class ConnectionView(Limits):
 class ConnectionKind(Model):
     """An installed kind of sender, with the JSON schema of its settings."""
 
-    kind: str
-    settings_schema: dict[str, Any]
+    kind: str = Field(description="The name of the kind: the `sender` of a connection.")
+    settings_schema: dict[str, Any] = Field(description="The JSON schema of the `settings` of a connection.")
 
 
 class ConnectionTest(Model):
     """The result of a connection test: the state of the account as its provider reports it now."""
 
-    state: Literal["up", "down", "unknown"]
-    reason: str
+    state: Literal["up", "down", "unknown"] = Field(
+        description="up: the account can send; down: it cannot; unknown: the provider does not say."
+    )
+    reason: str = Field(description="What the provider reports, in words.")
     paused: ConnectionPaused | None = Field(
         None, description="The pause, if the connection is paused: then it sends nothing, whatever its state is."
     )

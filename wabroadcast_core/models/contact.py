@@ -104,27 +104,33 @@ VariableName = Annotated[str, Field(max_length=LONGEST_VARIABLE), AfterValidator
 class ContactPatch(Model):
     """The fields of a contact that a caller sets. In a change, fields that are left out keep their values."""
 
-    name: ContactName | None = None
-    tags: list[Tag] = Field(default_factory=list, max_length=MOST_TAGS)
-    variables: Annotated[dict[VariableName, Scalar], SizeLimited] = Field(default_factory=dict)
+    name: ContactName | None = Field(None, description="The name of the person: at most 512 characters; null: none.")
+    tags: list[Tag] = Field(
+        default_factory=list,
+        max_length=MOST_TAGS,
+        description="Tags of the contact: at most 100, each with at most 100 characters.",
+    )
+    variables: Annotated[dict[VariableName, Scalar], SizeLimited] = Field(
+        default_factory=dict, description='Values for the texts of messages, by name: {"kode": "A1"}.'
+    )
 
 
 class ContactDraft(ContactPatch):
     """A contact to create, with its number."""
 
-    number: str = Field(max_length=64)
+    number: str = Field(max_length=64, description="The phone number in any spelling, such as 0812-3456-7890.")
 
 
 class ContactView(Model):
     """A contact as it is shown."""
 
-    number: str
-    name: str | None
-    tags: list[str]
-    variables: dict[str, Scalar]
+    number: str = Field(description="The phone number in E.164, such as +6281234567890.")
+    name: str | None = Field(description="The name of the person; null: none.")
+    tags: list[str] = Field(description="The tags of the contact.")
+    variables: dict[str, Scalar] = Field(description="Values for the texts of messages, by name.")
     source: str | None = Field(description="Where the contact was created: the name of a file, api, or inbound.")
-    created_at: datetime
-    updated_at: datetime
+    created_at: datetime = Field(description="When the contact was created (UTC).")
+    updated_at: datetime = Field(description="When the contact was changed the last time (UTC).")
 
 
 class ErasureReport(Model):
@@ -165,7 +171,7 @@ class TagMerge(Model):
 class ContactFilter(Model):
     """A selection of contacts. Without any field it selects all contacts."""
 
-    tag: str | None = None
+    tag: str | None = Field(None, description="Only contacts with this tag.")
     query: str | None = Field(None, alias="q", max_length=200, description="Part of a name or a number.")
 
 
@@ -178,9 +184,9 @@ class Tagging(Model):
         fail_fast=True,
         description="The numbers of the contacts; give either these or a filter.",
     )
-    filter: ContactFilter | None = None
-    add: list[Tag] = Field(default_factory=list, max_length=MOST_TAGS)
-    remove: list[str] = Field(default_factory=list, max_length=MOST_TAGS)
+    filter: ContactFilter | None = Field(None, description="Selects the contacts; give either this or numbers.")
+    add: list[Tag] = Field(default_factory=list, max_length=MOST_TAGS, description="Tags to add: at most 100.")
+    remove: list[str] = Field(default_factory=list, max_length=MOST_TAGS, description="Tags to remove: at most 100.")
 
     @model_validator(mode="after")
     def _check_fields(self) -> "Tagging":
@@ -198,8 +204,8 @@ class TaggingReport(Model):
     """The result of a tagging. A contact counts once for each tag that it received or lost."""
 
     contacts: int = Field(description="Number of selected contacts.")
-    added: int
-    removed: int
+    added: int = Field(description="Tags that contacts received.")
+    removed: int = Field(description="Tags that contacts lost.")
     unknown: int = Field(description="Numbers that are not in the contact book.")
 
 
@@ -218,25 +224,25 @@ OPEN_IMPORTS = (ImportStatus.QUEUED, ImportStatus.RUNNING)
 class RejectedRow(Model):
     """A row that could not be imported: its number in the file (the first line is 1), its column and the reason."""
 
-    row: int
-    column: str | None
-    reason: str
+    row: int = Field(description="The number of the row in the file; the first line is 1.")
+    column: str | None = Field(description="The column at fault; null: the whole row.")
+    reason: str = Field(description="Why the row was rejected.")
 
 
 class SampleRow(Model):
     """A row of a file as it will be imported."""
 
-    number: str
-    name: str | None
-    tags: list[str]
-    variables: dict[str, Scalar]
+    number: str = Field(description="The phone number in E.164, such as +6281234567890.")
+    name: str | None = Field(description="The name of the person; null: none.")
+    tags: list[str] = Field(description="The tags of the row and of the import.")
+    variables: dict[str, Scalar] = Field(description="Values for the texts of messages, by name.")
 
 
 class Reading(Model):
     """How a contact file was read. Fields that do not apply to its kind are null."""
 
-    delimiter: str | None = None
-    encoding: str | None = None
+    delimiter: str | None = Field(None, description="The character between the cells of a text file.")
+    encoding: str | None = Field(None, description="The encoding of a text file, such as utf-8.")
     sheet: str | None = Field(None, description="The sheet of a workbook.")
     header_row: int | None = Field(None, description="The number of the header row in the file; null: no header.")
 
@@ -249,11 +255,11 @@ class ImportReport(Model):
         description="queued, running, done or failed; a dry run with running has read only the first rows."
     )
     reason: str | None = Field(None, description="Why the import failed.")
-    filename: str | None
-    rows: int
-    created: int
-    updated: int
-    rejected: int
+    filename: str | None = Field(description="Name of the file; null: it came without one.")
+    rows: int = Field(description="Rows that were read so far, without the header.")
+    created: int = Field(description="Contacts that are new.")
+    updated: int = Field(description="Rows of contacts that exist already, or that occur earlier in the file.")
+    rejected: int = Field(description="Rows that could not be imported.")
     reasons: dict[str, int] = Field(default_factory=dict, description="Number of rejected rows, by reason.")
     rejections: list[RejectedRow] = Field(description="The first rejected rows; all of them are in the errors file.")
     columns: dict[str, str] = Field(description="The meaning of each column of the file.")
@@ -262,5 +268,7 @@ class ImportReport(Model):
         default_factory=list, description="What the file holds beside, such as columns with more phone numbers."
     )
     samples: list[SampleRow] = Field(default_factory=list, description="The first rows of a dry run.")
-    created_at: datetime
-    finished_at: datetime | None = None
+    created_at: datetime = Field(description="When the import was requested (UTC).")
+    finished_at: datetime | None = Field(
+        None, description="When the import ended (UTC); null: not yet, or it is a dry run."
+    )

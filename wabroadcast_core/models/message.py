@@ -31,16 +31,18 @@ LONGEST_PROVIDER_ID = 512  # characters
 class TextContent(Model):
     """A text message."""
 
-    type: Literal["text"] = "text"
+    type: Literal["text"] = Field("text", description="text: a message without a file.")
     text: str = Field(min_length=1, max_length=4 * LONGEST_TEXT, description="A Jinja template.")
-    preview_url: bool = False
+    preview_url: bool = Field(False, description="Whether the message shows a preview of the first link in the text.")
 
 
 class MediaSource(Model):
     """The file of a media message: a public URL or an upload, exactly one of them."""
 
-    url: WebAddress | None = Field(None, max_length=2_048)
-    upload_id: str | None = None
+    url: WebAddress | None = Field(
+        None, max_length=2_048, description="The http or https address of the file: at most 2,048 characters."
+    )
+    upload_id: str | None = Field(None, description="The id of an upload, as `POST /uploads` returns it.")
 
     @model_validator(mode="after")
     def _check_one(self) -> "MediaSource":
@@ -52,25 +54,31 @@ class MediaSource(Model):
 class MediaContent(Model):
     """A message with a file."""
 
-    type: MediaKind
-    media: MediaSource
+    type: MediaKind = Field(description="The kind of the file.")
+    media: MediaSource = Field(description="Where the file is: an address or an upload.")
     caption: str | None = Field(None, max_length=4 * LONGEST_CAPTION, description="A Jinja template.")
-    filename: str | None = Field(None, max_length=255)
+    filename: str | None = Field(
+        None,
+        max_length=255,
+        description="The name of a document as the recipient sees it, a Jinja template: at most 255 characters.",
+    )
 
 
 class TemplateName(Model):
     """A template that is registered with the provider. Every text in ``components`` is a Jinja template."""
 
-    name: NameOfTemplate
-    language: Language
-    components: list[dict[str, Any]] = Field(default_factory=list)
+    name: NameOfTemplate = Field(description="The name of the template at the provider, such as order_update.")
+    language: Language = Field(description="The language of the template, such as id or en_US.")
+    components: list[dict[str, Any]] = Field(
+        default_factory=list, description="Its components and their parameters, as Meta's API names them."
+    )
 
 
 class TemplateContent(Model):
     """A message from a template that is registered with the provider."""
 
-    type: Literal["template"]
-    template: TemplateName
+    type: Literal["template"] = Field(description="template: a message that the provider has approved.")
+    template: TemplateName = Field(description="Which template, and its values.")
 
 
 Content: TypeAlias = Annotated[TextContent | MediaContent | TemplateContent, Field(discriminator="type")]
@@ -115,19 +123,23 @@ class Accepted:
 class MessageView(Model):
     """One message of a broadcast as it is shown."""
 
-    message_id: str
+    message_id: str = Field(description="The id of the message: the job id, and the place in the audience from 0.")
     row: int | None = Field(None, description="The row of the file, or the place in `recipients` from 1, if asked for.")
-    number: str
-    name: str | None
+    number: str = Field(description="The phone number in E.164; of a message that was skipped, as it was given.")
+    name: str | None = Field(description="The name of the recipient; null: none.")
     status: MessageStatus
-    reason: str | None
-    detail: str | None
-    attempts: int
-    batch: int
-    connection: str | None
-    provider_id: str | None
-    due_at: datetime | None
-    sent_at: datetime | None
-    delivered_at: datetime | None
-    read_at: datetime | None
+    reason: str | None = Field(
+        description="Code of why it failed, waits or was skipped: `GET /reasons` explains it; null: none."
+    )
+    detail: str | None = Field(description="More about the reason, such as the provider's words; null: nothing more.")
+    attempts: int = Field(description="Attempts to send it so far.")
+    batch: int = Field(description="The number of its batch; the first is 0.")
+    connection: str | None = Field(description="The connection through which it goes or went; null: not chosen yet.")
+    provider_id: str | None = Field(description="The provider's id of the message; null: none yet.")
+    due_at: datetime | None = Field(description="The time before which it is not tried (UTC); null: there is none.")
+    sent_at: datetime | None = Field(description="When it was sent (UTC); null: not yet.")
+    delivered_at: datetime | None = Field(
+        description="When it was delivered, by a receipt (UTC); null: no such receipt yet."
+    )
+    read_at: datetime | None = Field(description="When it was read, by a receipt (UTC); null: no such receipt yet.")
     waiting_for: WaitingFor | None = Field(None, description="Why it is not sent yet, and until when.")

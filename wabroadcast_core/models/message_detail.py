@@ -17,9 +17,9 @@ class Attempt(Model):
 
     at: datetime = Field(description="When it began; of several, the first.")
     attempt: int = Field(description="Number of the attempt; throttled ones keep the number of the next one.")
-    connection: str | None
+    connection: str | None = Field(description="The connection of the attempt; null: not known.")
     outcome: AttemptOutcome
-    reason: str | None
+    reason: str | None = Field(description="Code of why it did not succeed; null: none.")
     detail: str | None = Field(description="The provider's words.")
     times: int = Field(description="How many equal attempts followed each other.")
     last_at: datetime | None = Field(description="When the last of them began, where there are several.")
@@ -28,28 +28,28 @@ class Attempt(Model):
 class MessageReceipt(Model):
     """What the provider reported of a message after it was sent."""
 
-    kind: Literal["sent", "delivered", "read", "failed"]
-    at: datetime
-    reason: str | None = None
-    detail: str | None = None
+    kind: Literal["sent", "delivered", "read", "failed"] = Field(description="What the provider reported.")
+    at: datetime = Field(description="When it happened, by the provider (UTC).")
+    reason: str | None = Field(None, description="Code of why it failed; null: none.")
+    detail: str | None = Field(None, description="The provider's words; null: none.")
 
 
 class FoundMessage(MessageView):
     """A message that was found by its number, with its broadcast."""
 
-    job_id: str
+    job_id: str = Field(description="The id of its broadcast.")
     broadcast: str = Field(description="The name of the broadcast.")
 
 
 class MessageDetail(FoundMessage):
     """One message with its text, its attempts and its receipts."""
 
-    type: str
+    type: str = Field(description="The type of the message: text, image, document, audio, video or template.")
     text: str | None = Field(description="The rendered text or caption, before a plugin changed it.")
     content: dict[str, Any] = Field(description="The other rendered fields: media, filename or template.")
     not_rendered: str | None = Field(description="Why there is no text and no content.")
-    variables: dict[str, Any]
+    variables: dict[str, Any] = Field(description="The variables of the recipient, by name.")
     attempt_log: list[Attempt] = Field(description="The attempts, oldest first.")
-    receipts: list[MessageReceipt]
+    receipts: list[MessageReceipt] = Field(description="What the provider reported after the message was sent.")
     acts: list[Act] = Field(description="Acts on the message, its batch and its broadcast; the latest ones.")
     explanation: Reason | None = Field(description="What the reason means, and what to do.")

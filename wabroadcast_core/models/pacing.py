@@ -24,8 +24,10 @@ ClockTime = Annotated[str, AfterValidator(_read_clock_time), Field(json_schema_e
 class Rate(Model):
     """At most ``messages`` starts in any window of ``per_seconds``, spread evenly."""
 
-    messages: int = Field(ge=1, le=100_000)
-    per_seconds: float = Field(1, ge=0.1, le=86_400)
+    messages: int = Field(ge=1, le=100_000, description="Most starts in a window: 1 to 100,000.")
+    per_seconds: float = Field(
+        1, ge=0.1, le=86_400, description="Length of the window, in seconds: 0.1 to 86,400 (a day)."
+    )
 
     @property
     def per_second(self) -> float:
@@ -36,15 +38,17 @@ class Rate(Model):
 class Quota(Model):
     """At most ``messages`` starts in any window of ``per_seconds``, spread in any way."""
 
-    messages: int = Field(ge=1)
-    per_seconds: float = Field(ge=1, le=31 * 86_400)
+    messages: int = Field(ge=1, description="Most starts in a window: at least 1.")
+    per_seconds: float = Field(
+        ge=1, le=31 * 86_400, description="Length of the window, in seconds: 1 to 2,678,400 (31 days)."
+    )
 
 
 class Jitter(Model):
     """A random gap between one start and the next, for gateways that want a human pace."""
 
-    min_seconds: float = Field(ge=0, le=3_600)
-    max_seconds: float = Field(ge=0, le=3_600)
+    min_seconds: float = Field(ge=0, le=3_600, description="The shortest gap, in seconds: 0 to 3,600.")
+    max_seconds: float = Field(ge=0, le=3_600, description="The longest gap, in seconds: from minSeconds to 3,600.")
 
     @model_validator(mode="after")
     def _check_order(self) -> "Jitter":
@@ -56,8 +60,10 @@ class Jitter(Model):
 class WarmUpStep(Model):
     """The daily limit of messages from an age of the number, in days, on."""
 
-    from_day: int = Field(ge=0, le=3_650)
-    messages: int = Field(ge=1)
+    from_day: int = Field(
+        ge=0, le=3_650, description="Age of the number, in days, from which the step holds: 0 to 3,650."
+    )
+    messages: int = Field(ge=1, description="Most messages a day: at least 1.")
 
 
 class WarmUp(Model):
@@ -66,7 +72,9 @@ class WarmUp(Model):
     since: date | None = Field(
         None, description="The first day of the number; by default the day on which the connection was created."
     )
-    steps: list[WarmUpStep] = Field(min_length=1, max_length=32)
+    steps: list[WarmUpStep] = Field(
+        min_length=1, max_length=32, description="1 to 32 steps, by growing age; the first is from day 0."
+    )
 
     @field_validator("steps")
     @classmethod
@@ -86,9 +94,11 @@ class WarmUp(Model):
 class SendWindow(Model):
     """The hours of the day in which messages may start. If ``to`` is before ``from``, the window spans midnight."""
 
-    from_: ClockTime = Field(alias="from")
-    to: ClockTime
-    timezone: TimeZone | None = None
+    from_: ClockTime = Field(alias="from", description="Its beginning: a time of day, such as 08:00.")
+    to: ClockTime = Field(description="Its end: a time of day, such as 20:00.")
+    timezone: TimeZone | None = Field(
+        None, description="The time zone, such as Asia/Jakarta; null: that of the installation."
+    )
 
     @model_validator(mode="after")
     def _check_length(self) -> "SendWindow":
@@ -100,13 +110,22 @@ class SendWindow(Model):
 class Batching(Model):
     """The release of a broadcast in batches: ``size`` messages, and the next ``size`` after ``interval_seconds``."""
 
-    size: int = Field(ge=1)
-    interval_seconds: float = Field(gt=0, le=31 * 86_400)
+    size: int = Field(ge=1, description="Messages of a batch: at least 1.")
+    interval_seconds: float = Field(
+        gt=0,
+        le=31 * 86_400,
+        description="Time from one batch to the next, in seconds: more than 0, to 2,678,400 (31 days).",
+    )
 
 
 class Retry(Model):
     """The number of attempts after temporary failures, and the time between them."""
 
-    max_attempts: int = Field(3, ge=1, le=50)
-    interval_seconds: float = Field(30, ge=0, le=86_400)
-    backoff: Literal["fixed", "exponential"] = "exponential"
+    max_attempts: int = Field(3, ge=1, le=50, description="Most attempts for a message, the first one too: 1 to 50.")
+    interval_seconds: float = Field(
+        30, ge=0, le=86_400, description="Time before the second attempt, in seconds: 0 to 86,400 (a day)."
+    )
+    backoff: Literal["fixed", "exponential"] = Field(
+        "exponential",
+        description="fixed: equal times between attempts; exponential: each time is twice the one before.",
+    )

@@ -2,6 +2,8 @@
 
 from typing import Generic, TypeVar
 
+from pydantic import Field
+
 from wabroadcast_core.models.base import Model
 
 Item = TypeVar("Item")
@@ -10,10 +12,10 @@ Item = TypeVar("Item")
 class Page(Model, Generic[Item]):
     """One page of a list, by its number from 1."""
 
-    items: list[Item]
-    total: int
-    page: int
-    page_size: int
+    items: list[Item] = Field(description="The entries of the page.")
+    total: int = Field(description="Entries of the whole list.")
+    page: int = Field(description="The number of the page; the first is 1.")
+    page_size: int = Field(description="Most entries of a page.")
 
 
 class CursorPage(Model, Generic[Item]):
@@ -22,8 +24,8 @@ class CursorPage(Model, Generic[Item]):
     A page that was asked for by its number has that number and the total as well.
     """
 
-    items: list[Item]
-    next_cursor: str | None
-    total: int | None = None
-    page: int | None = None
-    page_size: int
+    items: list[Item] = Field(description="The entries of the page.")
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null: this is the last page.")
+    total: int | None = Field(None, description="Entries of the whole list; null: the page was asked for by cursor.")
+    page: int | None = Field(None, description="The number of the page; null: the page was asked for by cursor.")
+    page_size: int = Field(description="Most entries of a page.")

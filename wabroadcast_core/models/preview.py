@@ -11,8 +11,8 @@ from wabroadcast_core.models.base import Model
 class PreviewMessage(Model):
     """The message of one real recipient, as it would be sent."""
 
-    number: str
-    name: str | None
+    number: str = Field(description="The phone number in E.164, such as +6281234567890.")
+    name: str | None = Field(description="The name of the recipient; null: none.")
     text: str | None = Field(description="The text or caption.")
     content: dict[str, Any] = Field(description="The other fields: media, file name, template.")
 
@@ -20,8 +20,8 @@ class PreviewMessage(Model):
 class MessageLimits(Model):
     """The limits of one connection of the pool for this type of message."""
 
-    connection: str
-    sender: str
+    connection: str = Field(description="The name of the connection.")
+    sender: str = Field(description="The kind of its sender.")
     text_length: int = Field(description="Most characters of the text or caption.")
     media_bytes: int | None = Field(
         description="Size of the largest file, in bytes; null: no limit is known, or the message has no file."
@@ -32,14 +32,14 @@ class Preview(Model):
     """The numbers of recipients that would and would not receive the message, with the reasons."""
 
     complete: bool = Field(description="Whether the whole audience was read; false: the time was up before.")
-    total: int
-    sendable: int
-    skipped: int
-    skipped_by: dict[str, int]
+    total: int = Field(description="Recipients that were read.")
+    sendable: int = Field(description="Recipients that would get a message.")
+    skipped: int = Field(description="Recipients that would get none.")
+    skipped_by: dict[str, int] = Field(description="Skipped recipients by reason.")
     missing_variables: dict[str, int] = Field(description="Number of recipients without a value, by variable.")
     variables: list[str] = Field(description="The variables that the message uses.")
-    messages: list[PreviewMessage]
-    limits: list[MessageLimits]
+    messages: list[PreviewMessage] = Field(description="The messages of the first recipients.")
+    limits: list[MessageLimits] = Field(description="The limits of each connection of the pool for this message.")
     notes: list[str] = Field(
         default_factory=list, description="What a person should know about the audience, such as a foreign region."
     )

@@ -23,16 +23,16 @@ class PeriodCounts(Model):
 
     at: datetime = Field(description="The beginning of the period.")
     seconds: int = Field(description="Its length; at least an hour where the time is more than 30 days ago.")
-    connection: str | None
-    sent: int
-    failed: int
-    delivered: int
-    read: int
+    connection: str | None = Field(description="The name of the connection; null: not known.")
+    sent: int = Field(description="Messages that the provider accepted.")
+    failed: int = Field(description="Messages that failed.")
+    delivered: int = Field(description="Messages that were delivered, by receipts.")
+    read: int = Field(description="Messages that were read, by receipts.")
 
 
 class Rates(Model):
     """The counts of a broadcast by period and connection, in the order of time. Empty periods are left out."""
 
-    job_id: str
+    job_id: str = Field(description="The id of the broadcast.")
     per_seconds: int = Field(description="The length of the periods.")
-    items: list[PeriodCounts]
+    items: list[PeriodCounts] = Field(description="The counts of each period and connection.")
