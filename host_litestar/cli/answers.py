@@ -28,7 +28,7 @@ class Answer(dict[str, Any]):
 def read_json(response: httpx.Response) -> Answer:
     """Return the JSON object of a response; an empty one for a response without a body.
 
-    :raises RefusedError: the body is no JSON object.
+    :raises RefusedError: the body is no JSON object, or its ``items`` are no list of objects, as in all our lists.
     """
     try:
         content = response.json(object_hook=Answer) if response.content else Answer()
@@ -36,6 +36,9 @@ def read_json(response: httpx.Response) -> Answer:
         content = None
     if not isinstance(content, Answer):
         raise RefusedError(f"the answer is no JSON object: {_WAY_OUT}")
+    entries = content.get("items", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, Answer) for entry in entries):
+        raise RefusedError(f"the field 'items' of the answer is no list of objects: {_WAY_OUT}")
     return content
 
 

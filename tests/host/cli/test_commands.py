@@ -246,6 +246,8 @@ def test_the_answer_of_another_server_is_reported_without_the_password(status: i
         "",
         '{"items": [{"id": 1}]}',
         '{"page": 1, "items": [{}], "total": 1}',
+        '{"items": null}',
+        '{"items": [1, "a"]}',
     ],
 )
 @pytest.mark.parametrize(

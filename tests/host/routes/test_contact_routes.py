@@ -252,6 +252,7 @@ def test_a_file_is_added_to_the_blacklist_with_a_report(idle_api: Any) -> None:
         "reasons": {"too short": 1},
         "rejections": [{"row": 4, "column": "number", "reason": "too short"}],
         "columns": {"Nama": "name", "No. HP": "number", "Kota": "kota"},
+        "notes": [],
     }
     assert {item["reason"] for item in idle_api.get("/blacklist").json()["items"]} == {"left"}
 
