@@ -10,7 +10,7 @@ from host_litestar.cli.answers import read_model
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.contact_file import as_form, contact_file, reading_options
 from host_litestar.cli.errors import RefusedError, UnreachableError
-from host_litestar.cli.output import json_option, page_option, print_json, print_table
+from host_litestar.cli.output import json_option, page_option, print_json, print_notes, print_table
 from wabroadcast_core.models.amounts import count_of
 
 reason_option = click.option("--reason", help="Reason for the entry. [default: opted out]")
@@ -91,8 +91,7 @@ def import_numbers(file: Path, **fields: Any) -> int:
         click.echo(f"the file could not be read to its end: {report.reason}")
     rows = count_of(report.rows, "row")
     click.echo(f"{rows}: {report.added} added, {report.known} already listed, {report.rejected} rejected")
-    for note in report.notes:
-        click.echo(f"note: {note}")
+    print_notes(report.notes)
     for row in report.rejections:
         click.echo(f"  row {row.row}: {row.reason}")
     return 1 if report.rejected or report.reason else 0

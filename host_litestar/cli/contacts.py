@@ -10,7 +10,7 @@ import rich_click as click
 from host_litestar.cli.answers import read_model
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.contact_file import as_form, contact_file, reading_options
-from host_litestar.cli.output import file_format, json_option, page_option, print_json, print_table
+from host_litestar.cli.output import file_format, json_option, page_option, print_json, print_notes, print_table
 from wabroadcast_core.models.amounts import count_of
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ def _print_report(report: "ImportReport", *, errors: Path | None) -> None:
         click.echo(f"the file could not be read to its end: {report.reason}")
     rows = count_of(report.rows, "row")
     click.echo(f"{rows}: {report.created} created, {report.updated} updated, {report.rejected} rejected")
-    for note in report.notes:
-        click.echo(f"note: {note}")
+    print_notes(report.notes)
     for row in report.rejections:
         place = f"row {row.row}" if row.column is None else f"row {row.row}, {row.column}"
         click.echo(f"  {place}: {row.reason}")

@@ -26,6 +26,12 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def print_notes(notes: Iterable[str]) -> None:
+    """Print what the server notes about a file or an audience, one line each."""
+    for note in notes:
+        click.echo(f"note: {note}")
+
+
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table on a terminal; otherwise the titles and each row as a line with tabs between the cells.
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from host_litestar.cli.output import print_notes
 from wabroadcast_core.models.amounts import count_of
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ def show_preview(preview: "Preview") -> int:
         click.echo(f"  skipped           {count:>7}  {reason}")
     for variable, count in preview.missing_variables.items():
         click.echo(f"  without variable  {count:>7}  {variable}")
-    for note in preview.notes:
-        click.echo(f"note: {note}")
+    print_notes(preview.notes)
     for message in preview.messages:
         _show_message(message)
     if preview.starts_at is not None:

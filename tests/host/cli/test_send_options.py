@@ -165,3 +165,13 @@ def test_a_terminal_is_asked_before_many_people_get_a_message(
     assert returned == code
     assert [word for word in words if word not in shown] == []
     assert ("Send to" in shown) == bool(answer)
+
+
+def test_a_terminal_shows_what_is_noted_about_the_audience(server: Any, tmp_path: Path) -> None:
+    file = tmp_path / "two.csv"
+    file.write_text("Nama,HP\nBudi,081234561201 / 081345678902\n")
+
+    _, shown = run_in_terminal(server, "send", str(file), "-m", "hi")
+
+    assert "note: 1 cell holds several phone numbers, the first in row 2" in shown
+    assert "1 of 1 sent" in shown
