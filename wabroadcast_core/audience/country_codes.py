@@ -80,5 +80,7 @@ def _read_code(code: str) -> tuple[str, str | None]:
         return str(phonenumbers.country_code_for_region(country or "")), country
     is_american = digits.startswith(_NORTH_AMERICA) and len(digits) == len("1868")
     main = _NORTH_AMERICA if is_american else digits
+    if len(main) > _LONGEST_COUNTRY_CODE:  # of thousands of digits, Python makes no number
+        return digits, None
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(main), (None,))
     return digits, regions[0]

@@ -28,7 +28,7 @@ DATE = "a date"
 MONEY = "an amount of money"
 TWO_COUNTRIES = "may be a number of either of two countries: write it with + and the country code"
 
-_LONGEST_CELL = 1_000  # characters; enough for several numbers and a remark
+LONGEST_CELL = 1_000  # characters; enough for several numbers and a remark
 _SHORTEST_COMPLETE = 7  # digits; in a cell of several parts, a part with fewer is a part of a number
 _LONGEST_LABEL = 2  # digits; "1)" or ",0" beside a number
 _ID_LENGTHS = range(7, 16)  # digits
@@ -145,7 +145,7 @@ def parse_with_library(raw: str, *, region: str) -> str:
     text = (raw if raw.isascii() else _to_ascii_digits(raw)).strip()
     if not text:
         raise NumberError(EMPTY)
-    if len(text) > _LONGEST_CELL:
+    if len(text) > LONGEST_CELL:
         raise NumberError(TOO_LONG)
     if "@" in text:
         if match := _PERSON_ID.search(text):

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from wabroadcast_core.audience.numbers import BORDERS, parse_number
+from wabroadcast_core.audience.numbers import BORDERS, LONGEST_CELL, parse_number
 from wabroadcast_core.errors import NumberError
 from wabroadcast_core.models.amounts import count_of
 
@@ -26,7 +26,7 @@ class SeveralNumbers:
 
         :param row: the number of its row in the file, counted from 1.
         """
-        if len(text) <= _DIGITS_OF_TWO or not self._holds_several(text):
+        if not _DIGITS_OF_TWO < len(text) <= LONGEST_CELL or not self._holds_several(text):
             return
         self._cells += 1
         if self._cells == 1:

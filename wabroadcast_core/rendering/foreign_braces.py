@@ -10,7 +10,7 @@ _WORDS: Final = r"(\w+(?: +\w+){0,5})"
 _BRACES: Final = re.compile(
     "|".join(
         [
-            rf"\{{\{{[{{%$#@&=!]*\s*{_WORDS}\s*[%$#@}}]*\}}",  # {{{nama}}} {{$nama}} {{=nama}} {{Tgl Lahir}} {{nama}
+            rf"\{{\{{[{{%$#@&=!]{{0,3}}\s*{_WORDS}\s*[%$#@}}]{{0,3}}\}}",  # {{{nama}}} {{$nama}} {{Tgl Lahir}} {{nama}
             r"\{%\s*(\w+)\s*%\}",
         ]
     )

@@ -121,6 +121,7 @@ def test_a_header_names_something_else_than_country_codes(header: str) -> None:
         pytest.param(["021", "0274"], ALONE, id="area-codes"),
         pytest.param(["A60", "B62"], ALONE, id="other-codes"),
         pytest.param(["", ""], ALONE, id="empty"),
+        pytest.param(["6" * 5_000, "1" * 5_000], ALONE, id="thousands-of-digits"),
     ],
 )
 def test_codes_of_phones_are_read_as_their_cells_show(header: str, codes: list[str], numbers: list[str]) -> None:
@@ -128,6 +129,13 @@ def test_codes_of_phones_are_read_as_their_cells_show(header: str, codes: list[s
 
     assert [row.number for row in read] == numbers
     assert [row.fault for row in read] == [None, None]
+
+
+def test_a_country_code_of_thousands_of_digits_is_an_unknown_one() -> None:
+    [row] = _read(["Name,Country Code,Phone", f"A,{'6' * 5_000},081234567801"])
+
+    assert row.fault is not None
+    assert row.fault.reason == UNKNOWN_CODE
 
 
 def test_titles_of_people_named_as_a_prefix_lose_no_person() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from wabroadcast_core.audience import several_numbers
 from wabroadcast_core.audience.columns import find_columns
 from wabroadcast_core.audience.tables import SAMPLE_ROWS, read_table
 from wabroadcast_core.errors import FileError
@@ -104,6 +105,15 @@ def test_a_cell_with_several_numbers_is_reported(cell: str) -> None:
     assert [note.partition(": ")[0] for note in columns.notes()] == [
         "1 cell holds several phone numbers, the first in row 3"
     ]
+
+
+def test_a_cell_of_thousands_of_numbers_is_one_row_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    monkeypatch.setattr(several_numbers, "parse_number", lambda text, **_: parsed.append(text))
+    columns, rows = read_table(enumerate([["HP"], [PHONE], ["081234567801/" * 5_000]], 1), region="ID")
+
+    assert len(list(rows)) == 2
+    assert (columns.notes(), parsed) == ([], [])
 
 
 def test_cells_with_several_numbers_are_counted_to_the_end_of_the_file() -> None:

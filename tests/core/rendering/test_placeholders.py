@@ -1,4 +1,5 @@
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,16 @@ def test_a_fault_beside_the_braces_keeps_its_own_reason(text: str) -> None:
         check(text)
 
     assert "is not how a variable is written" not in caught.value.reason
+
+
+@pytest.mark.parametrize("text", ["{" * 16_000, "{{a " * 4_000, "{{" + " " * 15_000 + "a", "{%" * 8_000, "{#" * 8_000])
+def test_many_braces_are_searched_in_a_moment(text: str) -> None:
+    started = time.process_time()
+
+    with pytest.raises(TemplateError):
+        check(text)
+
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize("comment", ["{#nama#}", "{# Nama #}", "{#kota#}", "{#phone#}"])
