@@ -44,22 +44,23 @@ def list_numbers(*, as_json: bool, **filters: Any) -> None:
 def add(numbers: tuple[str, ...], **fields: str | None) -> None:
     """Put numbers on the blacklist. Messages to them that have not left yet are not sent."""
     with Client() as client:
-        for number in numbers:
-            entry = _block(client, {"number": number, **without_none(fields)})
+        for place, number in enumerate(numbers, 1):
+            entry = _block(client, {"number": number, **without_none(fields)}, place=place)
             click.echo(f"{entry['number']} is on the blacklist: {entry['reason']}")
 
 
-def _block(client: Client, body: dict[str, Any]) -> dict[str, Any]:
+def _block(client: Client, body: dict[str, Any], *, place: int) -> dict[str, Any]:
     """Put one number on the blacklist.
 
-    :raises RefusedError: the server refuses it; the text names the number, because a command may have several.
+    :param place: which of the numbers of the command it is, from 1.
+    :raises RefusedError: the server refuses it.
     """
     try:
         return client.call("POST", "/blacklist", json=body)
     except UnreachableError:
         raise
     except RefusedError as error:
-        raise RefusedError(f"{body['number']} was not added: {error}") from error
+        raise RefusedError(f"NUMBER {place} was not added: {error}") from error
 
 
 @blacklist.command()

@@ -71,9 +71,9 @@ def _is_upper_part(cells: Cells, header: Cells) -> bool:
 
 
 def _is_data(index: int, rows: Sequence[Cells], phones: Phones) -> bool:
-    """Return whether a row has no word of a header, and its cells are none above the phone numbers of other rows.
+    """Return whether a row is a person's: it has no word of a header, and no header above the phone numbers.
 
-    They have digits or, as the row of a person without a number, no letter at all.
+    Its cells above them have digits or, if the person has no number, no letter.
     """
     places = phones.columns_below(index)
     if count_header_words(rows[index]) or not places:

@@ -126,7 +126,7 @@ def test_numbers_are_added_to_listed_on_and_removed_from_the_blacklist(command: 
         pytest.param(["contacts", "export", "gone/out.csv"], "cannot be written", id="export-to-no-directory"),
         pytest.param(["contacts", "tag", "--add", "x"], "by numbers, or by --tag", id="tagging-without-contacts"),
         pytest.param(["tags", "delete", "gone"], "gone", id="no-tag"),
-        pytest.param(["blacklist", "add", "12"], "too short", id="no-number"),
+        pytest.param(["blacklist", "add", "12"], "NUMBER 1 was not added: number: the phone number", id="no-number"),
         pytest.param(["blacklist", "import", "gone.csv"], "gone.csv", id="no-file"),
         pytest.param(["import", __file__, "--delimiter", ";;"], "one character, or tab", id="no-delimiter"),
         pytest.param(["import", __file__, "--sheet", "1"], "sheet", id="no-workbook"),
