@@ -27,11 +27,12 @@ _COMMON_NAMES: Final = {  # in the texts of all tools, each with the variable of
     **dict.fromkeys(_NUMBERS.split(), "number"),
 }
 _WORD: Final = r"(\w+(?:[ .\-]+\w+){0,5})"
+_FALLBACK: Final = r"(?:\|[^{}\[\]\n]*)?"
 _MARKED: Final = re.compile(
     "|".join(
         [
-            rf"\{{\{{?[%$#@!]?\s*{_WORD}\s*[%$#@]?\}}?\}}",  # {nama} ${nama} {{nama}} {!nama}
-            rf"\[\[?[%$#@]?\s*{_WORD}\s*[%$#@]?\]?\]",
+            rf"\{{\{{?[%$#@!]?\s*{_WORD}\s*{_FALLBACK}[%$#@]?\}}?\}}",  # {nama} ${nama} {{nama}} {!nama} {nama|Kak}
+            rf"\[\[?[%$#@]?\s*{_WORD}\s*{_FALLBACK}[%$#@]?\]?\]",
             rf"%%?{_WORD}%%?",
             rf"<<?[%?]?=?\s*{_WORD}\s*[%?]?>>?",  # <nama> <<nama>> <%= nama %>
             rf"«\s*{_WORD}\s*»",

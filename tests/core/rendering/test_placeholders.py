@@ -11,7 +11,7 @@ from wabroadcast_core.rendering.placeholders import check_placeholders
 
 MARKS = [
     *("{%s}", "{ %s }", "${%s}", "{$%s}", "[%s]", "[[%s]]", "%%%s%%", "%%%%%s%%%%", "$%s", "#%s#", "<%s>", "<<%s>>"),
-    *("«%s»", "*|%s|*", "@%s@", "{!%s}", "<%%= %s %%>", "<?%s?>"),
+    *("«%s»", "*|%s|*", "@%s@", "{!%s}", "{%s|Kak}", "[%s | Kak]", "<%%= %s %%>", "<?%s?>"),
 ]
 
 
@@ -119,6 +119,7 @@ def test_a_constant_in_a_condition_is_refused() -> None:
         "Halo {{ nama }}, {{ kota | default('Solo') }} {{ 'Halo ' ~ name }} {{ name or 'Kak' }}",
         "{{ '{{' }} nama {{ '}}' }}",
         "Halo {# ganti nama sebelum dikirim #}{#- catatan -#}",
+        "{Halo|Hai|Hi} [ya|tidak] {bonus | nama}",
         "Telepon: 021-555 (HP) *WA* [promo] {bonus} <diskon> #diskon# %20 $kupon",
         "{% if kota == 'nama' %}[buka]{% endif %}{% set a = 'name' %}{{ a }}",
         "Bayar {{ 1500000 + 1 }}",
