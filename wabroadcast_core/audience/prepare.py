@@ -32,7 +32,8 @@ from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import reason_counts
 from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store import uploads as upload_store
-from wabroadcast_core.store.messages import Changes, NewMessage
+from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.messages import NewMessage
 from wabroadcast_core.store.sql import clean_text
 from wabroadcast_core.store.uploads import UploadWriter
 
@@ -95,11 +96,12 @@ class _Preparation:
             if row is None or row["prepared"] or row["status"] not in PREPARABLE or (row["scheduled_at"] or 0) > now:
                 return None
             batching = BroadcastDraft.model_validate_json(row["draft"]).batching
-            begun = broadcast_store.update_broadcast(
+            begun = broadcast_store.set_status(
                 conn,
                 self._id,
+                BroadcastStatus.PROCESSING,
+                now=now,
                 where_status=(BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED),
-                status=BroadcastStatus.PROCESSING,
                 started_at=now,
                 next_release_at=now + batching.interval_seconds if batching else None,
             )
@@ -189,7 +191,7 @@ class _Preparation:
         def transaction(conn: Connection) -> bool:
             if not broadcast_store.move_mark(conn, self._id, present=done, rows=done + size):
                 return False
-            changes: Changes = Counter()
+            changes = Changes()
             sendable = _in_batches(classified.sendable.values(), batch_size)
             stored = message_store.insert_messages(conn, sendable)
             duplicates = [_as_duplicate(message) for message in sendable if message.id not in stored]
@@ -198,6 +200,7 @@ class _Preparation:
             changes[self._id, "queued"] += len(stored)
             changes[self._id, "skipped"] += len(skipped)
             changes[self._id, "total"] += size
+            changes.results += [message.id for message in skipped]
             reason_counts.count_skips(conn, self._id, dict(Counter(str(message.reason) for message in skipped)))
             broadcast_store.apply_changes(conn, changes, now=self._context.clock.now())
             return True
@@ -237,11 +240,12 @@ class _Preparation:
         now = self._context.clock.now()
 
         def transaction(conn: Connection) -> bool:
-            return broadcast_store.update_broadcast(
+            return broadcast_store.set_status(
                 conn,
                 self._id,
+                BroadcastStatus.FAILED,
+                now=now,
                 where_status=PREPARABLE,
-                status=BroadcastStatus.FAILED,
                 status_reason=clean_text(reason),
                 finished_at=now,
             )

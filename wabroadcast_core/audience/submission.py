@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from wabroadcast_core.audience.callback_address import callback_faults, reported_events
 from wabroadcast_core.audience.capabilities import (
     default_connections,
     find_capabilities,
@@ -21,6 +22,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
 from wabroadcast_core.models.base import as_timestamp, faults_of, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft, find_past_start
+from wabroadcast_core.models.callback import CallbackEvent
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.recipient import Recipient
 from wabroadcast_core.models.status import BroadcastStatus
@@ -127,6 +129,7 @@ class Submission:
         faults += pool_faults
         faults += self._start_faults(draft, idempotency_key)
         faults += address_faults(draft.message)
+        faults += callback_faults(draft, self._context.settings)
         try:
             content = compile_content(draft.message)
             names = None if faults or draft.source is None else file_variables(self._context, draft.source)
@@ -242,6 +245,7 @@ class Submission:
         _lock_uploads(conn, draft)
         scheduled_at = as_timestamp(draft.scheduled_at)
         later = scheduled_at is not None and scheduled_at > now
+        reported = reported_events(draft, self._context.settings)
         values = {
             "job_id": self._new_id(),
             "name": draft.name,
@@ -252,6 +256,8 @@ class Submission:
             "created_at": now,
             "idempotency_key": key,
             "fingerprint": fingerprint,
+            "reports_changes": CallbackEvent.BROADCAST_CHANGED in reported,
+            "reports_results": CallbackEvent.MESSAGE_RESULTS in reported,
         }
         row_id = broadcast_store.insert_broadcast(conn, values, connection_ids=pool.values())
         audit_log.record_action(conn, action="submit", actor=actor, now=now, broadcast_id=row_id)

@@ -7,6 +7,7 @@ from pydantic import Field, HttpUrl, field_validator, model_validator
 
 from wabroadcast_core.errors import Fault
 from wabroadcast_core.models.base import Model, Moment
+from wabroadcast_core.models.callback import CallbackEvent
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.pacing import Batching, Rate, Retry, SendWindow
 from wabroadcast_core.models.status import BroadcastStatus, Priority
@@ -64,7 +65,12 @@ class BroadcastDraft(Model):
         "hold", description="What becomes of a message whose outcome is not known: hold it for a person, or resend it."
     )
     callback_url: HttpUrl | None = Field(
-        None, description="The http or https address for notifications of this broadcast; null: none."
+        None, description="The http or https address of its callbacks; null: WABROADCAST_CALLBACK_URL."
+    )
+    callback_events: list[CallbackEvent] | None = Field(
+        None,
+        max_length=len(CallbackEvent),
+        description="What its callbacks report, an empty list: nothing; null: WABROADCAST_CALLBACK_EVENTS.",
     )
 
     @field_validator("source")
@@ -214,7 +220,10 @@ class BroadcastDetail(BroadcastSummary):
     on_unknown: Literal["hold", "resend"] = Field(
         description="What becomes of a message whose outcome is not known: hold it for a person, or resend it."
     )
-    callback_url: str | None = Field(description="The address for notifications of this broadcast; null: none.")
+    callback_url: str | None = Field(description="The address of its callbacks; null: that of the settings, if any.")
+    callback_events: list[CallbackEvent] | None = Field(
+        description="What its callbacks report; null: what the settings say."
+    )
     skipped_by: dict[str, int] = Field(description="Skipped messages by reason.")
     failed_by: dict[str, int] = Field(description="Failed messages by reason, the most frequent first.")
     acts: list[Act] = Field(description="What was done to the broadcast, oldest first.")

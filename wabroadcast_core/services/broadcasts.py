@@ -1,7 +1,6 @@
 """Use cases of broadcasts: submit, preview, list, pause, resume, cancel, retry, reschedule; their messages."""
 
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -34,7 +33,8 @@ from wabroadcast_core.services.views import detail_of, listed_of, progress_of, s
 from wabroadcast_core.store import audit_log, reason_counts
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store.messages import Changes, MessageFilter
+from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.messages import MessageFilter
 from wabroadcast_core.waiting.causes import WaitingCauses
 from wabroadcast_core.waiting.outlook import outlook_of
 
@@ -369,7 +369,7 @@ class Broadcasts(MessageLookups, RatedBroadcasts):
         """
 
         def transaction(conn: Connection) -> tuple[int, bool]:
-            changes: Changes = Counter()
+            changes = Changes()
             row = broadcast_row(conn, job_id, lock=lock)
             more = work(conn, row, changes)
             broadcast_store.apply_changes(conn, changes, now=self.context.clock.now())

@@ -1,7 +1,7 @@
 """The erasure of a person from the contact book and from all messages. The counts of broadcasts do not change."""
 
 import contextlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 
 import phonenumbers
@@ -20,8 +20,8 @@ from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import erased as erased_store
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import retention as retention_store
+from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.erased import Blanked
-from wabroadcast_core.store.messages import Changes
 
 STEP = 1_000  # messages or rows in one transaction
 
@@ -91,7 +91,7 @@ class Erasure:
 
     def _blank(self, keys: Sequence[int]) -> None:
         def transaction(conn: Connection) -> tuple[Blanked, list[int]]:
-            changes: Changes = Counter()
+            changes = Changes()
             blanked = erased_store.blank_messages(conn, keys, changes=changes)
             return blanked, broadcast_store.apply_changes(conn, changes, now=self._context.clock.now())
 

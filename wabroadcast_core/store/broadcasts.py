@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, RowMapping, Select, func, insert, select, text, update
 
 from wabroadcast_core.models.status import DELETED, BroadcastStatus, MessageStatus
-from wabroadcast_core.store.messages import FAILED_FOR, Changes
+from wabroadcast_core.store.callbacks import add_change, add_results
+from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.messages import FAILED_FOR, broadcast_of
 from wabroadcast_core.store.reason_counts import count_failures
 from wabroadcast_core.store.search import Folded, fold
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
@@ -29,6 +31,7 @@ def insert_broadcast(conn: Connection, values: dict[str, Any], *, connection_ids
         insert(broadcast_connections),
         [{"broadcast_id": key, "connection_id": connection_id} for connection_id in connection_ids],
     )
+    add_change(conn, key, now=values["created_at"])
     return key
 
 
@@ -92,7 +95,7 @@ def list_broadcasts(
 def update_broadcast(
     conn: Connection, key: int, *, where_status: Iterable[BroadcastStatus] | None = None, **values: Any
 ) -> bool:
-    """Set columns of a broadcast.
+    """Set columns of a broadcast, but not its status: see :func:`set_status`.
 
     :param where_status: change it only if its status is one of these.
     :returns: whether it was changed.
@@ -101,6 +104,26 @@ def update_broadcast(
     if where_status is not None:
         statement = statement.where(broadcasts.c.status.in_(list(where_status)))
     return conn.execute(statement).rowcount == 1
+
+
+def set_status(
+    conn: Connection,
+    key: int,
+    status: BroadcastStatus,
+    *,
+    now: float,
+    where_status: Iterable[BroadcastStatus] | None = None,
+    **values: Any,
+) -> bool:
+    """Set the status of a broadcast with other columns, and store the event of its callbacks.
+
+    :param where_status: change it only if its status is one of these.
+    :returns: whether it was changed.
+    """
+    changed = update_broadcast(conn, key, where_status=where_status, status=status, **values)
+    if changed:
+        add_change(conn, key, now=now)
+    return changed
 
 
 def move_mark(conn: Connection, key: int, *, present: int, rows: int) -> bool:
@@ -148,11 +171,12 @@ _ADDED = ", ".join(f"{name} = broadcasts.{name} + change.{name}" for name in COU
 _OPEN = "broadcasts.queued + broadcasts.processing + broadcasts.retry + broadcasts.paused"
 # Add changes to the counters of broadcasts.
 # Input: :rows, JSON rows of the broadcast's id and the change of each of COUNTERS.
-# Output: id, status, prepared, mark_at and the number of open messages of each broadcast.
+# Output: id, status, prepared, mark_at, reports_results and the number of open messages of each broadcast.
 _APPLY_CHANGES = dialects(
     """
     UPDATE broadcasts SET {added} FROM (SELECT {columns} FROM {rows}) AS change WHERE broadcasts.id = change.id
-    RETURNING broadcasts.id, broadcasts.status, broadcasts.prepared, broadcasts.mark_at, {open} AS open
+    RETURNING broadcasts.id, broadcasts.status, broadcasts.prepared, broadcasts.mark_at, broadcasts.reports_results,
+      {open} AS open
     """,
     sqlite={"added": _ADDED, "columns": _CHANGE_COLUMNS[0], "rows": LITE_ROWS, "open": _OPEN},
     postgresql={"added": _ADDED, "columns": _CHANGE_COLUMNS[1], "rows": POST_ROWS, "open": _OPEN},
@@ -175,7 +199,7 @@ _REOPEN = text("UPDATE broadcasts SET status = 'processing', finished_at = NULL 
 
 
 def apply_changes(conn: Connection, changes: Changes, *, now: float) -> list[int]:
-    """Add the changes of a transaction to the counters, and complete or reopen the broadcasts.
+    """Add the changes of a transaction to the counters, complete or reopen the broadcasts, and store events.
 
     Call it at the end of a transaction: so the rows of broadcasts are locked after those of messages, in one order
     everywhere.
@@ -190,13 +214,19 @@ def apply_changes(conn: Connection, changes: Changes, *, now: float) -> list[int
             failures[key, counter.removeprefix(FAILED_FOR)] = amount
         elif amount:
             by_broadcast.setdefault(key, {})[counter] = amount
+    results = changes.results
+    for key in {broadcast_of(each) for each in results}:
+        by_broadcast.setdefault(key, {})
     changes.clear()
-    ended = _apply_counters(conn, by_broadcast, now=now) if by_broadcast else []
+    changes.results = []
+    ended = _apply_counters(conn, by_broadcast, results, now=now) if by_broadcast else []
     count_failures(conn, failures)
     return ended
 
 
-def _apply_counters(conn: Connection, by_broadcast: Mapping[int, Mapping[str, int]], *, now: float) -> list[int]:
+def _apply_counters(
+    conn: Connection, by_broadcast: Mapping[int, Mapping[str, int]], results: Sequence[int], *, now: float
+) -> list[int]:
     keys = sorted(by_broadcast)
     if len(keys) > 1 and conn.dialect.name != "sqlite":
         conn.execute(
@@ -207,6 +237,8 @@ def _apply_counters(conn: Connection, by_broadcast: Mapping[int, Mapping[str, in
     for row in changed:
         if by_broadcast[row.id].get("sent") and (row.mark_at is None or row.mark_at <= now - RATE_SECONDS):
             conn.execute(_MARK_RATE, {"id": row.id, "now": now})
+    if reporting := [row.id for row in changed if row.reports_results]:
+        add_results(conn, results, among=reporting, now=now)  # before the event of a broadcast that is complete
     return [row.id for row in changed if _settle_status(conn, row, now=now)]
 
 
@@ -217,6 +249,7 @@ def _settle_status(conn: Connection, row: Row[Any], *, now: float) -> bool:
     """
     if row.open and row.status == BroadcastStatus.COMPLETED:
         conn.execute(_REOPEN, {"id": row.id})
+        add_change(conn, row.id, now=now)
         return True
     return not row.open and row.prepared and complete_broadcast(conn, row.id, now=now)
 
@@ -226,7 +259,10 @@ def complete_broadcast(conn: Connection, key: int, *, now: float) -> bool:
 
     :returns: whether it was completed.
     """
-    return conn.execute(_COMPLETE, {"id": key, "now": now}).rowcount == 1
+    completed = conn.execute(_COMPLETE, {"id": key, "now": now}).rowcount == 1
+    if completed:
+        add_change(conn, key, now=now)
+    return completed
 
 
 # --- due work --------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from pydantic_core import from_json
 from sqlalchemy import Connection, Row, text
 
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.store.messages import RETURNED_STATUS, Changes, count_moves
+from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.messages import RETURNED_STATUS, count_moves
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, Dialects, as_json, dialects, json_columns
 
 ANY_ROUTE = 0

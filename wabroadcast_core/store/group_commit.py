@@ -20,8 +20,8 @@ from wabroadcast_core.metrics.catalogue import COMMIT_DURATION
 from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS
 from wabroadcast_core.store.broadcasts import apply_changes
+from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.database import Database
-from wabroadcast_core.store.messages import Changes
 from wabroadcast_core.store.minute_counts import MinuteCounts, add_minutes
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class UnitOfWork:
 
     conn: Connection
     now: float
-    changes: Changes = field(default_factory=Counter)
+    changes: Changes = field(default_factory=Changes)
     minutes: MinuteCounts = field(default_factory=Counter)
     opted_out: list[str] = field(default_factory=list)
     """Numbers that must not be messaged any more: turns that run are told after the commit."""

@@ -80,6 +80,8 @@ broadcasts = Table(
     Column("served_at", Double, nullable=False, server_default=ZERO),  # the broadcast that has waited longest is first
     Column("idempotency_key", Text, unique=True),
     Column("fingerprint", Text),  # of the body that was submitted with the key
+    Column("reports_changes", Boolean, nullable=False, server_default=text("false")),  # by callbacks
+    Column("reports_results", Boolean, nullable=False, server_default=text("false")),
     # counters: by status, then facts beside the status
     _count("total"),
     _count("queued"),
