@@ -20,6 +20,7 @@ ROOMS = [
     "opening",
     "engine",
     "inbound",
+    "callbacks",
     "services",
     "delivery",
     "audience",

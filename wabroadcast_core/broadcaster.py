@@ -10,6 +10,7 @@ import redis
 from huey import Huey
 from sqlalchemy import Engine
 
+from wabroadcast_core.callbacks.listing import Callbacks
 from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.context import Context
 from wabroadcast_core.engine.handlers import Handlers
@@ -42,6 +43,7 @@ from wabroadcast_core.services.uploads import Uploads
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import installation as installation_store
+from wabroadcast_core.store.callbacks import has_due as has_due_callbacks
 from wabroadcast_core.store.integrity import check_at_start
 from wabroadcast_core.vault import open_vault
 
@@ -53,8 +55,8 @@ class Broadcaster(Broadcasts):
 
     Its own methods are about broadcasts and their messages. Everything else has a namespace, which exists once the
     broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``queries``,
-    ``webhooks``, ``metrics``, ``api_keys``, ``activity``; and ``known_keys``, with which a host checks the keys of its
-    callers. ``reasons``, which exists at once, says what the codes of failures mean.
+    ``webhooks``, ``callbacks``, ``metrics``, ``api_keys``, ``activity``; and ``known_keys``, with which a host checks
+    the keys of its callers. ``reasons``, which exists at once, says what the codes of failures mean.
 
     Nothing is opened before :meth:`start`.
 
@@ -73,6 +75,7 @@ class Broadcaster(Broadcasts):
     uploads: Uploads
     queries: Queries
     webhooks: WebhookIntake
+    callbacks: Callbacks
     metrics: Metrics
     api_keys: ApiKeys
     activity: ActivityLog
@@ -120,6 +123,7 @@ class Broadcaster(Broadcasts):
         self.uploads = Uploads(self._context)
         self.queries = Queries(self._context)
         self.webhooks = WebhookIntake(self._context)
+        self.callbacks = Callbacks(self._context)
         self._start_metrics(self._context)
         self.activity = ActivityLog(self._context)
         database, clock = self._context.database, self._context.clock
@@ -174,9 +178,10 @@ class Broadcaster(Broadcasts):
         return answer_webhook(self.webhooks, method, path, headers=headers, body=body, most_bytes=most_bytes)
 
     def has_due_work(self) -> bool:
-        """Return whether any message or audience is due now."""
+        """Return whether any message, audience or callback is due now."""
+        now = self.context.clock.now()
         with self.context.database.read() as conn:
-            return broadcast_store.has_due_work(conn, now=self.context.clock.now())
+            return broadcast_store.has_due_work(conn, now=now) or has_due_callbacks(conn, now=now)
 
     # --- helpers -----------------------------------------------------------------------------------------------
 
