@@ -73,6 +73,8 @@ SCOPES: Final[Mapping[str, Scope]] = {
     # access
     "ListActivity": Scope.READ,
     "ExportActivity": Scope.READ,
+    "ListCallbacks": Scope.READ,
+    "RetryCallback": Scope.OPERATE,
     "ListKeys": Scope.ADMIN,
     "CreateKey": Scope.ADMIN,
     "RevokeKey": Scope.ADMIN,

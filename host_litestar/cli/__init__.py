@@ -32,6 +32,7 @@ COMMANDS = {
     "blacklist": "blacklist:blacklist",
     "connections": "connections:connections",
     "keys": "keys:keys",
+    "callbacks": "callbacks:callbacks",
     "data": "data:data",
     "migrate": "migrate:migrate",
     "doctor": "doctor:doctor",

@@ -5,6 +5,7 @@ from litestar.types import ControllerRouterHandler
 from host_litestar.routes.activity import ActivityController
 from host_litestar.routes.blacklist import BlacklistController
 from host_litestar.routes.broadcasts import BroadcastController
+from host_litestar.routes.callbacks import CallbackController
 from host_litestar.routes.connections import ConnectionController
 from host_litestar.routes.contacts import ContactController
 from host_litestar.routes.health import HealthController
@@ -29,5 +30,6 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     UploadController,
     KeyController,
     ActivityController,
+    CallbackController,
     HealthController,
 )
