@@ -114,7 +114,12 @@ Listed: TypeAlias = Annotated[list[Item], NoDecode, BeforeValidator(_split_comma
 class Settings(BaseSettings):
     """The settings of one installation. Durations are in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="WABROADCAST_", extra="forbid", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="WABROADCAST_",
+        extra="forbid",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # a value that is not valid may be a secret
+    )
 
     # places
     data_dir: Path = Field(Path("wabroadcast-data"), description="Directory of the embedded Valkey and SQLite.")

@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from host_litestar.cli.output import describe_time, print_table
 from tests.host.cli.conftest import Command
 from tests.host.cli.terminal import run_in_terminal
+from tests.host.programs import Served
 from tests.waiting import wait_for
 
 LATER = "2999-01-01T08:00+07:00"
@@ -171,3 +173,18 @@ def test_a_report_is_written_with_a_bar_on_a_terminal_only(
     assert (code, book.read_bytes()[:2]) == (0, b"PK")
     assert "MB" in shown
     assert [(done.returncode, done.stderr.count("\n")) for done in refused] == [(2, 1)] * 2
+
+
+def test_callbacks_are_listed_and_sent_again(server: Served, in_process: Command) -> None:
+    body = {"name": "Promo", "message": {"type": "text", "text": "Halo"}, "recipients": [{"number": "081200001001"}]}
+    answer = httpx.post(f"{server.url}/broadcast", json=body | {"callbackUrl": "https://main.invalid/events"})
+    job = answer.json()["jobId"]
+
+    listed = in_process("callbacks", "list", "--job", job)
+    event_id, reports, _, status, *_ = listed.stdout.splitlines()[-1].split("\t")
+    again = in_process("callbacks", "retry", event_id)
+    gone = in_process("callbacks", "retry", "evt_x_1")
+
+    assert (reports, status) == ("queued", "pending")
+    assert again.stdout == f"callback {event_id} is sent again\n"
+    assert (gone.returncode, "evt_x_1" in gone.stderr) == (2, True)
