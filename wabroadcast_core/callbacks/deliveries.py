@@ -42,7 +42,7 @@ LONGEST_WAIT = 3_600.0
 WAIT_FACTOR = 3.0
 MOST_STEPS = 6  # then it is the longest wait
 WAIT_JITTER = 0.1  # part of a wait by which it may be shorter or longer
-LEASE_SECONDS = 90.0  # for which a try is its worker's: longer than any takes
+SPARE_SECONDS = 15.0  # beyond the time of a call, until its event may be taken by another worker
 NO_ADDRESS = "no address is set: set WABROADCAST_CALLBACK_URL"
 SEND_AGAIN = "send them again with `wabroadcast callbacks retry` when the receiver works"
 NO_SECRET = "no secret is set: set WABROADCAST_CALLBACK_SECRET on the server and the workers"  # noqa: S105 - a text
@@ -142,12 +142,17 @@ class CallbackDeliveries:
 
         :returns: whether the next one may be tried at once.
         """
-        event = await self._group_commit.run(partial(_take, broadcast_id), urgent=False)
+        event = await self._group_commit.run(partial(self._take, broadcast_id), urgent=False)
         if event is None:
             return False
         answer = await self._call(event, url)
         self._meters.count(CALLBACKS, "delivered" if answer.problem is None else "failed")
         return await self._group_commit.run(partial(self._record, event, answer), urgent=False)
+
+    def _take(self, broadcast_id: int, unit: UnitOfWork) -> RowMapping | None:
+        callback_store.merge_results(unit.conn, broadcast_id)
+        until = unit.now + self._settings.callback_seconds + SPARE_SECONDS
+        return callback_store.take_first(unit.conn, broadcast_id, now=unit.now, until=until)
 
     async def _call(self, event: RowMapping, url: str | None) -> Answer:
         if url is None or not self._secrets:
@@ -193,8 +198,3 @@ class CallbackDeliveries:
         jittered = wait * (1 + WAIT_JITTER * (2 * self._random_share() - 1))
         last: float = event["ends_at"]
         return max(min(now + jittered, last), now + (answer.retry_after or 0.0))
-
-
-def _take(broadcast_id: int, unit: UnitOfWork) -> RowMapping | None:
-    callback_store.merge_results(unit.conn, broadcast_id)
-    return callback_store.take_first(unit.conn, broadcast_id, now=unit.now, until=unit.now + LEASE_SECONDS)

@@ -17,7 +17,7 @@ from wabroadcast_core.store.tables import broadcasts, messages
 
 LONGEST_SECONDS = 86_400.0  # for which an event is tried
 MOST_RESULTS = 500  # in one event: a body of about 200 KB
-MERGED_AT_ONCE = 1_000  # events
+MERGED_AT_ONCE = 200  # events: the transaction must stay short, because sending shares it
 MANY_UNMERGED = 100  # events of a broadcast; they are merged before the next try is due
 LOST_SECONDS = 30.0  # after which a task that was queued for a delivery counts as lost
 

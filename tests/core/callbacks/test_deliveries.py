@@ -9,7 +9,7 @@ from tests.core.callbacks.harness import CallbackHarness, settings_for
 from tests.core.store.harness import StoreHarness
 from tests.receivers import OLD_SECRET, SECRET, Receiver, Script, answering
 from tests.stores import ON_SQLITE
-from wabroadcast_core.callbacks.deliveries import FIRST_WAIT, LEASE_SECONDS, LONGEST_WAIT
+from wabroadcast_core.callbacks.deliveries import FIRST_WAIT, LONGEST_WAIT, SPARE_SECONDS
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store import erased
 from wabroadcast_core.store.broadcasts import apply_changes
@@ -157,7 +157,7 @@ def test_what_a_killed_worker_had_begun_is_sent_again_under_the_same_id(
 
     callbacks.deliver(until=lambda: bool(receiver.calls))
     callbacks.deliver()  # another worker: the try may still be under way
-    callbacks.store.now += LEASE_SECONDS
+    callbacks.store.now += callbacks.settings.callback_seconds + SPARE_SECONDS
     callbacks.deliver()
 
     assert [call.status for call in receiver.calls] == ["paused", "paused", "processing"]
@@ -183,14 +183,16 @@ def test_a_task_that_was_lost_in_the_queue_is_queued_again(callbacks: CallbackHa
     [
         pytest.param(answering(302, Location="http://127.0.0.1:9/"), "HTTP 302: redirects", id="redirect"),
         pytest.param(answering(307, Location="/events"), "HTTP 307: redirects", id="redirect-to-itself"),
-        pytest.param(Receiver.hang, "did not answer within 0.3 s", id="silent"),
+        pytest.param(None, "did not answer within 0.3 s", id="silent"),
         pytest.param(answering(404), "HTTP 404", id="not-found"),
     ],
 )
 @ON_SQLITE
-def test_an_answer_that_is_no_success_is_a_failed_try(harness: StoreHarness, script: Script, problem: str) -> None:
+def test_an_answer_that_is_no_success_is_a_failed_try(
+    harness: StoreHarness, script: Script | None, problem: str
+) -> None:
     with Receiver() as receiver:
-        receiver.script(script if script is not Receiver.hang else receiver.hang)
+        receiver.script(script or receiver.hang)
         callbacks = CallbackHarness(harness, settings_for(receiver, callback_seconds=0.3))
         callbacks.set_status(callbacks.add_broadcast(), "paused")
 
@@ -199,7 +201,7 @@ def test_an_answer_that_is_no_success_is_a_failed_try(harness: StoreHarness, scr
         assert len(receiver.calls) == 1
         [event] = callbacks.events()
         assert event["state"] == "pending"
-        assert event["problem"].startswith(problem) or problem in event["problem"]
+        assert problem in event["problem"]
 
 
 @ON_SQLITE
