@@ -145,7 +145,7 @@ class CallbackDeliveries:
         event = await self._group_commit.run(partial(self._take, broadcast_id), urgent=False)
         if event is None:
             return False
-        answer = await self._call(event, url)
+        answer = await self._try_call(event, url)
         self._meters.count(CALLBACKS, "delivered" if answer.problem is None else "failed")
         return await self._group_commit.run(partial(self._record, event, answer), urgent=False)
 
@@ -153,6 +153,15 @@ class CallbackDeliveries:
         callback_store.merge_results(unit.conn, broadcast_id)
         until = unit.now + self._settings.callback_seconds + SPARE_SECONDS
         return callback_store.take_first(unit.conn, broadcast_id, now=unit.now, until=until)
+
+    async def _try_call(self, event: RowMapping, url: str | None) -> Answer:
+        try:
+            return await self._call(event, url)
+        except UnavailableError:
+            raise
+        except Exception as error:  # a fault of ours is a failed try, so that it is tried less often and has an end
+            log.exception("callback %d could not be made", event["id"])
+            return Answer(f"it could not be made ({type(error).__name__}): see the log of the worker")
 
     async def _call(self, event: RowMapping, url: str | None) -> Answer:
         if url is None or not self._secrets:

@@ -40,7 +40,7 @@ async def call_receiver(
                 http.stream("POST", url, content=body, headers=complete, timeout=timeout) as answer,
             ):
                 return _read(answer)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
         return Answer(_describe(error, seconds=seconds))
 
 
@@ -59,6 +59,8 @@ def _describe(error: Exception, *, seconds: float) -> str:
     """Return why there was no answer, without the address: it may contain a secret."""
     if _is_refused(error):
         return "the address is not of the public internet: allow its network with WABROADCAST_CALLBACK_NETWORKS"
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError):
+        return "the address is not valid: correct callbackUrl or WABROADCAST_CALLBACK_URL"
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return f"the receiver cannot be reached: {describe_cause(error)}"
     if isinstance(error, TimeoutError | httpx.TimeoutException):

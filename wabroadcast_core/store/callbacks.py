@@ -17,8 +17,10 @@ from wabroadcast_core.store.tables import broadcasts, messages
 
 LONGEST_SECONDS = 86_400.0  # for which an event is tried
 MOST_RESULTS = 500  # in one event: a body of about 200 KB
+GATHER_SECONDS = 2.0  # that results wait for others, so that a busy broadcast makes few calls
 MERGED_AT_ONCE = 200  # events: the transaction must stay short, because sending shares it
 MANY_UNMERGED = 100  # events of a broadcast; they are merged before the next try is due
+MOST_QUEUED = 500  # broadcasts in one look
 LOST_SECONDS = 30.0  # after which a task that was queued for a delivery counts as lost
 
 _event = callback_events.c
@@ -74,7 +76,7 @@ def _results_row(broadcast_id: int, positions: Sequence[int], *, now: float) -> 
         "at": now,
         "results": json.dumps(positions),
         "amount": len(positions),
-        "due_at": now,
+        "due_at": now + GATHER_SECONDS,
         "ends_at": now + LONGEST_SECONDS,
     }
 
@@ -82,7 +84,7 @@ def _results_row(broadcast_id: int, positions: Sequence[int], *, now: float) -> 
 # --- deliver them ----------------------------------------------------------------------------------------------
 
 # Find the broadcasts whose first pending event is due and not queued, or that have many events to be merged.
-# Input: :now, :lost_at, :full (results of a full event), :many. Output: broadcast_id.
+# Input: :now, :lost_at, :full (results of a full event), :many, :limit. Output: broadcast_id.
 _DUE = text(
     """
     SELECT head.broadcast_id FROM (
@@ -91,21 +93,22 @@ _DUE = text(
       FROM callback_events WHERE state = 'pending' GROUP BY broadcast_id
     ) AS stream JOIN callback_events AS head ON head.id = stream.id
     WHERE (head.due_at <= :now OR stream.unmerged >= :many) AND coalesce(head.queued_at, 0) <= :lost_at
-    ORDER BY head.due_at
+    ORDER BY head.due_at LIMIT :limit
     """
 )
 
 
 def due_broadcasts(conn: Connection, *, now: float) -> Sequence[int]:
     """Return the ids of broadcasts with an event that is due, and for which no task was queued lately."""
-    values = {"now": now, "lost_at": now - LOST_SECONDS, "full": MOST_RESULTS, "many": MANY_UNMERGED}
+    values = {"now": now, "lost_at": now - LOST_SECONDS}
+    values |= {"full": MOST_RESULTS, "many": MANY_UNMERGED, "limit": MOST_QUEUED}
     return conn.execute(_DUE, values).scalars().all()
 
 
 def has_due(conn: Connection, *, now: float) -> bool:
-    """Return whether any event is due, queued or not."""
+    """Return whether any event is due or waits for others, queued or not."""
     first = select(func.min(_event.id)).where(_PENDING).group_by(_event.broadcast_id)
-    found = select(_event.id).where(_event.id.in_(first), _event.due_at <= now)
+    found = select(_event.id).where(_event.id.in_(first), _event.due_at <= now + GATHER_SECONDS)
     return conn.execute(found.limit(1)).first() is not None
 
 

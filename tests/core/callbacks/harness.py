@@ -15,6 +15,7 @@ from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store.callback_table import callback_events
+from wabroadcast_core.store.callbacks import GATHER_SECONDS
 from wabroadcast_core.store.group_commit import GroupCommit
 from wabroadcast_core.store.outcomes import Outcome
 
@@ -62,9 +63,10 @@ class CallbackHarness:
                 broadcast_store.set_status(conn, key, status, now=self.store.now)  # type: ignore[arg-type]
 
     def send(self, key: int, amount: int, *, status: MessageStatus = MessageStatus.SENT) -> None:
-        """Claim messages and record their outcome, in one transaction each."""
+        """Claim messages and record their outcome, in one transaction each. Then let the time of gathering pass."""
         claimed = self.store.claim(key, amount)
         self.store.record(*(Outcome(each.key, status, used=True, sent_at=self.store.now) for each in claimed))
+        self.store.now += GATHER_SECONDS
 
     def events(self) -> Sequence[RowMapping]:
         """Return the stored events, in their order."""

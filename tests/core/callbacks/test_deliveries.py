@@ -14,7 +14,14 @@ from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store import erased
 from wabroadcast_core.store.broadcasts import apply_changes
 from wabroadcast_core.store.callback_table import callback_events
-from wabroadcast_core.store.callbacks import LONGEST_SECONDS, MOST_RESULTS, add_results, forget_events, send_again
+from wabroadcast_core.store.callbacks import (
+    GATHER_SECONDS,
+    LONGEST_SECONDS,
+    MOST_RESULTS,
+    add_results,
+    forget_events,
+    send_again,
+)
 from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.store.outcomes import Outcome, Sent, record_sent
 from wabroadcast_core.store.tables import messages
@@ -65,6 +72,20 @@ def test_a_broadcast_without_callbacks_stores_no_event(callbacks: CallbackHarnes
     callbacks.send(key, 2)
 
     assert callbacks.events() == []
+
+
+def test_results_of_a_busy_broadcast_are_gathered(callbacks: CallbackHarness, receiver: Receiver) -> None:
+    key = callbacks.add_broadcast(6, changes=False)
+    for _ in range(3):
+        callbacks.deliver()
+        callbacks.send(key, 2)
+        callbacks.store.now -= 1.5
+
+    assert len(receiver.calls) == 0
+    callbacks.store.now += 1
+    callbacks.deliver()
+
+    assert [len(call.document["data"]["messages"]) for call in receiver.calls] == [6]
 
 
 def test_an_event_is_stored_with_its_change_or_not_at_all(callbacks: CallbackHarness) -> None:
@@ -214,6 +235,18 @@ def test_an_endless_answer_is_not_read(callbacks: CallbackHarness, receiver: Rec
     assert [event["state"] for event in callbacks.events()] == ["delivered", "delivered"]
 
 
+@ON_SQLITE
+def test_an_address_that_no_client_takes_is_a_failed_try(harness: StoreHarness) -> None:
+    callbacks = CallbackHarness(harness, settings_for(None, callback_url="https://a..b/"))
+    callbacks.set_status(callbacks.add_broadcast(), "paused")
+
+    callbacks.deliver()
+
+    [event] = callbacks.events()
+    assert (event["state"], event["tries"]) == ("pending", 1)
+    assert "correct callbackUrl" in event["problem"]
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "169.254.169.254", "2130706433"])
 @ON_SQLITE
 def test_no_callback_goes_to_a_private_address(harness: StoreHarness, receiver: Receiver, host: str) -> None:
@@ -295,6 +328,7 @@ def test_results_that_wait_are_few_rows_and_each_message_is_reported(
             keys = [message_key(key, position) for position in range(first, first + 8)]
             add_results(conn, [*keys, *keys], among=[key], now=callbacks.store.now)
         if first in {0, 1_192}:
+            callbacks.store.now += GATHER_SECONDS
             callbacks.deliver()
 
     assert len(callbacks.events()) == 1 + 3  # the one that was tried, and the others in full events
@@ -320,7 +354,7 @@ def test_a_later_result_never_comes_before_an_earlier_one(callbacks: CallbackHar
         unit.changes.results.append(message_key(key, 0))
 
     receiver.script(answering(200))
-    callbacks.store.now += FIRST_WAIT
+    callbacks.store.now += FIRST_WAIT + GATHER_SECONDS
     callbacks.deliver()
 
     assert [bool(call.document["data"]["messages"][0]["deliveredAt"]) for call in receiver.calls] == [
