@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0  # between two looks for due events
 MOST_CALLS = 16  # at once in one process
 MOST_CALLS_OF_RECEIVER = 4
+MOST_LOOK_UPS = 4  # of host names at once: they may hang, and must take no thread that sending uses
 FIRST_WAIT = 5.0  # seconds after the first failed try; three times as long after each further one
 LONGEST_WAIT = 3_600.0
 WAIT_FACTOR = 3.0
@@ -79,6 +81,7 @@ class CallbackDeliveries:
         self._calls = asyncio.Semaphore(MOST_CALLS)
         self._places: dict[str, asyncio.Semaphore] = {}  # by host and port of a receiver
         self._is_stopping = False
+        self._look_ups = ThreadPoolExecutor(MOST_LOOK_UPS, "wabroadcast-callbacks")
         self._http: httpx.AsyncClient | None = None
 
     @property
@@ -112,6 +115,7 @@ class CallbackDeliveries:
         self._is_stopping = True
         await self._tasks.wait(within=within)
         await self._tasks.cancel()
+        self._look_ups.shutdown(wait=False, cancel_futures=True)
         if self._http is not None:
             await self._http.aclose()
 
@@ -170,7 +174,7 @@ class CallbackDeliveries:
         headers = sign(name, body, at=self._clock.now(), secrets=self._secrets)
         if self._http is None:
             allowed = CallbackAddresses(self._settings.callback_networks)
-            self._http = make_client(is_allowed=allowed.allow)
+            self._http = make_client(is_allowed=allowed.allow, threads=self._look_ups)
         return await call_receiver(self._http, url, body, headers=headers, seconds=self._settings.callback_seconds)
 
     def _build(self, event: RowMapping) -> tuple[str, bytes]:

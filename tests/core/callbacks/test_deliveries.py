@@ -1,5 +1,9 @@
 """Callbacks from the change to the receiver: in order, at least once, for a day, to allowed addresses only."""
 
+import asyncio
+import socket
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -389,6 +393,37 @@ def test_a_silent_receiver_does_not_delay_another(harness: StoreHarness, receive
         callbacks.deliver(until=lambda: bool(receiver.calls) and len(silent.calls) >= 4)
 
         assert len(silent.calls) == 4
+
+
+@ON_SQLITE
+def test_name_servers_that_hang_take_no_thread_of_sending(
+    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callbacks = CallbackHarness(harness, settings_for(None, callback_seconds=30))
+    for place in range(16):
+        key = callbacks.add_broadcast(url=f"http://host{place}.example/")
+        callbacks.set_status(key, "paused")
+    hanging, other = threading.Event(), threading.Event()
+    began = time.monotonic()
+
+    def look_up(*_: object, **__: object) -> None:
+        hanging.wait(20)
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    def other_work_is_done() -> bool:
+        if time.monotonic() > began + 0.5 and not other.is_set():
+            asyncio.get_running_loop().run_in_executor(None, other.set)
+        return other.is_set()
+
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    end = threading.Timer(10, hanging.set)  # of the test, if all threads hang
+    end.start()
+    callbacks.deliver(until=other_work_is_done)
+    is_held = hanging.is_set()
+    end.cancel()
+    hanging.set()
+
+    assert not is_held
 
 
 def test_events_that_ended_are_deleted_after_their_time(callbacks: CallbackHarness) -> None:

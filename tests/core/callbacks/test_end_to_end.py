@@ -44,6 +44,7 @@ def test_a_silent_receiver_delays_no_message_and_gets_all_later(
     delivered_by_then = broadcaster.callbacks.list(status=CallbackState.DELIVERED).total
     receiver.ends.set()
     failed = wait_for(lambda: _failed(broadcaster), what="the end of the first try")
+    assert failed is not None
     broadcaster.callbacks.retry(failed.id)  # at once instead of after the first wait
     wait_for(lambda: not _pending(broadcaster), what="the delivery of all events")
 
