@@ -62,6 +62,13 @@ def answering(status: int, **headers: str) -> Script:
     return answer
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # they are joined, so that each closes its socket
+
+    def handle_error(self, *_: object) -> None:
+        """Print nothing: a caller that has gone is what a test wants."""
+
+
 class Receiver:
     """An HTTP server that records callbacks. Each is answered by the next script, or by the last one again."""
 
@@ -69,7 +76,7 @@ class Receiver:
         self.calls: list[Call] = []
         self.ends = threading.Event()  # scripts that hang wait for it
         self._scripts = deque(scripts or [answering(204)])
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
     @property
