@@ -32,30 +32,32 @@ class CallbackState(StrEnum):
 class MessageResult(Model):
     """A message with its present result, as callbacks report it."""
 
-    message_id: str
+    message_id: str = Field(description="The id of the message.")
     number: str | None = Field(description="null after an erasure of the person.")
-    status: MessageStatus
-    reason: str | None
-    connection: str | None
-    provider_id: str | None
-    attempts: int
-    sent_at: datetime | None
-    delivered_at: datetime | None
-    read_at: datetime | None
+    status: MessageStatus = Field(description="The status at the time of the call.")
+    reason: str | None = Field(description="Why it has this status; `GET /reasons` explains.")
+    connection: str | None = Field(description="The connection that sent it last.")
+    provider_id: str | None = Field(description="The provider's id of the message.")
+    attempts: int = Field(description="Number of attempts.")
+    sent_at: datetime | None = Field(description="When the provider took it.")
+    delivered_at: datetime | None = Field(description="When it was delivered.")
+    read_at: datetime | None = Field(description="When it was read.")
 
 
 class CallbackDelivery(Model):
     """An event and its delivery."""
 
     id: str = Field(description="The event's id, which its receiver gets in the header `webhook-id`.")
-    type: CallbackEvent
-    job_id: str
+    type: CallbackEvent = Field(description="What the event reports.")
+    job_id: str = Field(description="The id of the broadcast.")
     address: str | None = Field(description="Where it is sent to, without the query; null if no address is set.")
-    status: CallbackState
-    broadcast_status: BroadcastStatus | None = Field(description="The status that the event reports.")
+    status: CallbackState = Field(description="Whether it waits, was delivered, or was given up after a day.")
+    broadcast_status: BroadcastStatus | None = Field(
+        description="The status that the event reports; null: it reports results."
+    )
     results: int = Field(description="Number of messages whose results the event reports.")
-    tries: int
-    created_at: datetime
+    tries: int = Field(description="How often it was sent, or is being sent now.")
+    created_at: datetime = Field(description="When the change happened that it reports.")
     next_try_at: datetime | None = Field(description="When it is tried next, after those before it; null at its end.")
     ended_at: datetime | None = Field(description="When it was delivered or given up.")
     problem: str | None = Field(description="Why the last try failed, and what to do.")
