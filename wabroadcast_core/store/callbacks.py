@@ -11,9 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, delete, func, insert, or_, select, text, update
 
 from wabroadcast_core.models.callback import CallbackState
-from wabroadcast_core.store.callback_table import callback_events
 from wabroadcast_core.store.messages import broadcast_of, position_of
-from wabroadcast_core.store.tables import broadcasts, messages
+from wabroadcast_core.store.tables import broadcasts, callback_events, messages
 
 LONGEST_SECONDS = 86_400.0  # for which an event is tried
 MOST_RESULTS = 500  # in one event: a body of about 200 KB

@@ -22,6 +22,8 @@ from sqlalchemy import (
     text,
 )
 
+from wabroadcast_core.store.callback_table import add_callback_events
+
 VERSION_TABLE = "wabroadcast_version"  # of Alembic: the version of our tables
 FORMER_VERSION_TABLE = "alembic_version"
 
@@ -381,6 +383,8 @@ blacklist = Table(
     Column("source", Text, nullable=False),
     Column("created_at", Double, nullable=False),
 )
+
+callback_events = add_callback_events(metadata)
 
 TABLE_NAMES: Final = frozenset({*metadata.tables, VERSION_TABLE})
 """The names of all our tables: a host's own Alembic leaves them out with its ``include_object``."""

@@ -14,10 +14,10 @@ from wabroadcast_core.callbacks.deliveries import CallbackDeliveries
 from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store import broadcasts as broadcast_store
-from wabroadcast_core.store.callback_table import callback_events
 from wabroadcast_core.store.callbacks import GATHER_SECONDS
 from wabroadcast_core.store.group_commit import GroupCommit
 from wabroadcast_core.store.outcomes import Outcome
+from wabroadcast_core.store.tables import callback_events
 
 
 def settings_for(receiver: Receiver | None, **changes: object) -> Settings:

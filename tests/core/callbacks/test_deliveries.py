@@ -17,7 +17,6 @@ from wabroadcast_core.callbacks.deliveries import FIRST_WAIT, LONGEST_WAIT, SPAR
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store import erased
 from wabroadcast_core.store.broadcasts import apply_changes
-from wabroadcast_core.store.callback_table import callback_events
 from wabroadcast_core.store.callbacks import (
     GATHER_SECONDS,
     LONGEST_SECONDS,
@@ -28,7 +27,7 @@ from wabroadcast_core.store.callbacks import (
 )
 from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.store.outcomes import Outcome, Sent, record_sent
-from wabroadcast_core.store.tables import messages
+from wabroadcast_core.store.tables import callback_events, messages
 
 DAY = LONGEST_SECONDS
 

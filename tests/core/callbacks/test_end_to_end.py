@@ -14,7 +14,7 @@ from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.callback import CallbackDelivery, CallbackEvent, CallbackState
 from wabroadcast_core.models.status import BroadcastStatus
-from wabroadcast_core.store.callback_table import callback_events
+from wabroadcast_core.store.tables import callback_events
 from wabroadcast_core.worker import Worker
 
 PEOPLE = 300

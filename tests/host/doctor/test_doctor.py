@@ -21,8 +21,7 @@ from tests.receivers import SECRET
 from wabroadcast_core import Settings, WebhookRequest
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
-from wabroadcast_core.store.callback_table import callback_events
-from wabroadcast_core.store.tables import connections
+from wabroadcast_core.store.tables import callback_events, connections
 from wabroadcast_core.store.webhook_calls import insert_calls
 
 
