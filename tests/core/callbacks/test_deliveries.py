@@ -82,7 +82,7 @@ def test_results_of_a_busy_broadcast_are_gathered(callbacks: CallbackHarness, re
     for _ in range(3):
         callbacks.deliver()
         callbacks.send(key, 2)
-        callbacks.store.now -= 1.5
+        callbacks.store.now -= 1.5  # of the two seconds: the next results come half a second later
 
     assert len(receiver.calls) == 0
     callbacks.store.now += 1
