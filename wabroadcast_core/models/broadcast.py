@@ -16,6 +16,7 @@ LONGEST_NAME = 200
 LATE_SECONDS = 30  # that a start may be over when it arrives
 MOST_REASONS = 100  # of failures that are shown, the most frequent ones
 OTHER_REASONS = "other"  # the others together
+MOST_RUNNING = 100  # broadcasts in a live event of all that runs
 MOST_CONNECTIONS = 100  # in the pool of one broadcast
 
 
@@ -155,6 +156,7 @@ class ListedBroadcast(BroadcastSummary):
 class BroadcastProgress(Model):
     """The progress of a broadcast. It is read from one row, whatever the size of the audience."""
 
+    version: str = Field(description="Another text as soon as anything of this is another; the id of the live event.")
     job_id: str = Field(description="The id of the broadcast.")
     status: BroadcastStatus
     status_reason: str | None = Field(
@@ -176,6 +178,28 @@ class BroadcastProgress(Model):
     eta: datetime | None = Field(
         description="When it will end, with limits, windows and batches counted in; null if unknown: see waitingFor."
     )
+
+
+class RunningBroadcast(BroadcastProgress):
+    """The progress of a broadcast that runs, with its name."""
+
+    name: str = Field(description="The name of the broadcast.")
+
+
+class LiveBroadcast(Model):
+    """What a live event of one broadcast has: all that is shown of it, never a difference."""
+
+    broadcast: BroadcastProgress = Field(description="The progress, as its status returns it.")
+
+
+class LiveOverview(Model):
+    """What a live event of all that runs has: the broadcasts that are queued, sent or paused, the newest first.
+
+    One that has ended stays for a minute, so that its end is seen.
+    """
+
+    broadcasts: list[RunningBroadcast] = Field(description=f"At most {MOST_RUNNING}.")
+    total: int = Field(description="How many are queued, sent or paused.")
 
 
 class Act(Model):

@@ -29,14 +29,14 @@ from wabroadcast_core.services.broadcast_work import queue_preparation, queue_tu
 from wabroadcast_core.services.lookups import broadcast_row, message_key
 from wabroadcast_core.services.message_lookups import MessageLookups
 from wabroadcast_core.services.message_views import message_views, with_file_rows
+from wabroadcast_core.services.progress import read_progress
 from wabroadcast_core.services.rates import RatedBroadcasts
-from wabroadcast_core.services.views import detail_of, listed_of, progress_of, summary_of
+from wabroadcast_core.services.views import detail_of, listed_of, summary_of
 from wabroadcast_core.store import audit_log, reason_counts
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.messages import Changes, MessageFilter
 from wabroadcast_core.waiting.causes import WaitingCauses
-from wabroadcast_core.waiting.outlook import outlook_of
 
 Transition: TypeAlias = Literal["pause", "resume", "cancel"]
 
@@ -97,10 +97,7 @@ class Broadcasts(MessageLookups, RatedBroadcasts):
         :raises NotFoundError: no broadcast has this id.
         """
         with self.context.database.read() as conn:
-            row = broadcast_row(conn, job_id)
-            skips, failures = reason_counts.skips_of(conn, row["id"]), reason_counts.failures_of(conn, row["id"])
-            outlook = outlook_of(WaitingCauses(self.context, conn), row, now=self.context.clock.now())
-        return progress_of(row, skips=skips, failures=failures, outlook=outlook)
+            return read_progress(self.context, conn, [broadcast_row(conn, job_id)])[0]
 
     def get(self, job_id: str) -> BroadcastDetail:
         """Return a broadcast as it was submitted, with its progress and its history.
