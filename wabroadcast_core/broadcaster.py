@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.context import Context
+from wabroadcast_core.control.changes import ChangePublisher
 from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.inbound.intake import WebhookIntake
@@ -53,8 +54,9 @@ class Broadcaster(Broadcasts):
 
     Its own methods are about broadcasts and their messages. Everything else has a namespace, which exists once the
     broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``queries``,
-    ``webhooks``, ``metrics``, ``api_keys``, ``activity``; and ``known_keys``, with which a host checks the keys of its
-    callers. ``reasons``, which exists at once, says what the codes of failures mean.
+    ``webhooks``, ``metrics``, ``api_keys``, ``activity``; ``live``, the feed of what is shown of broadcasts; and
+    ``known_keys``, with which a host checks the keys of its callers. ``reasons``, which exists at once, says what the
+    codes of failures mean.
 
     Nothing is opened before :meth:`start`.
 
@@ -135,6 +137,7 @@ class Broadcaster(Broadcasts):
         self.handlers.stop()
         self.contacts.close()
         self._sharing.close()
+        self._changes.close()
         context, self._context = self._context, None
         context.pairing.close()
         context.database.close()
@@ -199,6 +202,8 @@ class Broadcaster(Broadcasts):
             pairing.start()
             opened.pop_all()
         self.tasks = self._open_queue(client)
+        self._changes = ChangePublisher(client, keys)
+        database.on_changed = self._changes.note
         return Context(
             settings=settings,
             database=database,
