@@ -20,6 +20,7 @@ ROOMS = [
     "opening",
     "engine",
     "inbound",
+    "live",
     "services",
     "delivery",
     "audience",

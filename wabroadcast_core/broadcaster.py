@@ -18,6 +18,7 @@ from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.inbound.intake import WebhookIntake
 from wabroadcast_core.inbound.webhook_answers import answer_webhook
 from wabroadcast_core.keys import Keys
+from wabroadcast_core.live.feed import LiveFeed
 from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.metrics.shared_totals import MeterSharing, SharedTotals
 from wabroadcast_core.opening import RedisAccess, name_redis, name_store, open_store
@@ -78,6 +79,7 @@ class Broadcaster(Broadcasts):
     metrics: Metrics
     api_keys: ApiKeys
     activity: ActivityLog
+    live: LiveFeed
     known_keys: KnownKeys
 
     def __init__(
@@ -124,6 +126,7 @@ class Broadcaster(Broadcasts):
         self.webhooks = WebhookIntake(self._context)
         self._start_metrics(self._context)
         self.activity = ActivityLog(self._context)
+        self.live = LiveFeed(self._context)
         database, clock = self._context.database, self._context.clock
         self.known_keys = KnownKeys(database, clock)
         self.api_keys = ApiKeys(database, clock, changed=self.known_keys.forget)
@@ -133,6 +136,7 @@ class Broadcaster(Broadcasts):
         """Stop all work in this process, then close the store and Redis, except for those that the host passed in."""
         if self._context is None:
             return
+        self.live.close()
         self.webhooks.close()
         self.handlers.stop()
         self.contacts.close()
