@@ -24,6 +24,8 @@ SCOPES: Final[Mapping[str, Scope]] = {
     "ListBatches": Scope.READ,
     "ReportBroadcast": Scope.READ,
     "GetBroadcastRates": Scope.READ,
+    "StreamBroadcast": Scope.READ,
+    "StreamRunning": Scope.READ,
     "RescheduleBroadcast": Scope.OPERATE,
     "PauseBroadcast": Scope.OPERATE,
     "ResumeBroadcast": Scope.OPERATE,

@@ -7,6 +7,7 @@ from host_litestar.routes.blacklist import BlacklistController
 from host_litestar.routes.broadcasts import BroadcastController
 from host_litestar.routes.connections import ConnectionController
 from host_litestar.routes.contacts import ContactController
+from host_litestar.routes.events import EventController
 from host_litestar.routes.health import HealthController
 from host_litestar.routes.keys import KeyController
 from host_litestar.routes.message_search import MessageSearchController
@@ -22,6 +23,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     MessageSearchController,
     ReasonController,
     ReportController,
+    EventController,
     ContactController,
     TagController,
     BlacklistController,
