@@ -2,20 +2,26 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
+import uvicorn
 from litestar.testing import RequestFactory
+from uvicorn.server import ServerState
 
 from host_litestar import event_streams
-from host_litestar.event_streams import EventStreams
+from host_litestar.event_streams import NARROW, EventStreams
+from host_litestar.http_protocol import ConnectionLimits, LimitedProtocol, OpenConnections
 from tests.host.installations import draft
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store.messages import Changes
 
 Check = Callable[[], object]
 
@@ -67,7 +73,7 @@ def _send_one(broadcaster: Broadcaster, job_id: str) -> None:
     with broadcaster.context.database.write() as conn:
         row = broadcast_store.find_broadcast(conn, job_id)
         assert row is not None
-        changes = broadcast_store.Changes({(row["id"], "total"): 1, (row["id"], "sent"): 1})
+        changes = Changes({(row["id"], "total"): 1, (row["id"], "sent"): 1})
         broadcast_store.apply_changes(conn, changes, now=time.time())
 
 
@@ -168,3 +174,43 @@ def test_a_client_that_leaves_ends_its_stream(broadcaster: Broadcaster, job_id: 
             await asyncio.wait_for(running, 10)
 
     assert not _run(run).is_complete
+
+
+async def _unread_bytes(*, narrow: bool) -> int:
+    """Return how much of an answer the server takes for a client that does not read."""
+    taken = 0
+    is_stuck = asyncio.Event()
+
+    async def endless(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal taken
+        del receive
+        if narrow:
+            scope["extensions"][NARROW]["narrow"]()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not is_stuck.is_set():
+            try:
+                async with asyncio.timeout(0.5):
+                    await send({"type": "http.response.body", "body": bytes(PIECE), "more_body": True})
+            except TimeoutError:
+                is_stuck.set()
+            taken += PIECE
+
+    state, config = ServerState(), uvicorn.Config(endless, lifespan="off", log_config=None)
+    many = OpenConnections(ConnectionLimits(connections=10, head_seconds=60, body_seconds=60))
+    made = partial(LimitedProtocol, config, state, {}, connections=many)
+    server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
+    with socket.create_connection(server.sockets[0].getsockname()) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        await is_stuck.wait()
+    server.close()
+    await asyncio.gather(*state.tasks)
+    return taken
+
+
+PIECE = 1_024
+
+
+def test_the_server_keeps_little_of_a_stream_that_is_not_read() -> None:
+    narrow, wide = asyncio.run(_unread_bytes(narrow=True)), asyncio.run(_unread_bytes(narrow=False))
+
+    assert narrow < wide / 4

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 CHANGED_SECONDS: Final = 0.5  # between two reads of a topic that changes: at most two events a second
 UNCHANGED_SECONDS: Final = 2.0  # between two reads of one of which no change came
 WAIT_SECONDS: Final = 0.1  # for changes, before it is looked for topics that are due
-MOST_SHARE: Final = 0.04  # of a core: the more a read and its events cost, the rarer they are
+MOST_SHARE: Final = 0.03  # of a core: the more a read and its events cost, the rarer they are
 LISTENER_SECONDS: Final = 0.00005  # of a core, that it takes to write an event to one listener
 
 
@@ -150,7 +150,11 @@ class LiveFeed:
             self._is_away = True
             return
         except PLUGIN_FAULTS:
-            log.exception("live events could not be read; they are read again in %g s", UNCHANGED_SECONDS)
+            if len(topics) == 1:
+                log.exception("live events could not be read; they are read again in %g s", UNCHANGED_SECONDS)
+            else:  # a broadcast that cannot be shown must not keep others from it
+                for topic in topics:
+                    self._read_again([topic])
             return
         self._is_away = False
         woken = self._wake(topics)

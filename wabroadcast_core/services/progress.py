@@ -21,6 +21,7 @@ def read_progress(context: Context, conn: Connection, rows: Sequence[RowMapping]
     keys = [row["id"] for row in rows]
     skips, failures = reason_counts.skips_of_all(conn, keys), reason_counts.failures_of_all(conn, keys)
     causes, now = WaitingCauses(context, conn), context.clock.now()
+    causes.facts.load_pools(rows)
     return [
         progress_of(row, skips=skips[row["id"]], failures=failures[row["id"]], outlook=outlook_of(causes, row, now=now))
         for row in rows

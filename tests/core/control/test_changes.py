@@ -61,7 +61,7 @@ def _received(subscription: ChangeSubscription, *, count: int) -> set[int]:
 def test_changes_that_come_together_are_published_together(
     client: redis.Redis, publisher: ChangePublisher, subscription: ChangeSubscription
 ) -> None:
-    with client.pubsub(ignore_subscribe_messages=True) as own:
+    with client.pubsub(ignore_subscribe_messages=True) as own:  # type: ignore[no-untyped-call]
         own.subscribe(KEYS.changes)
         for number in range(200):
             publisher.note([number % 20])

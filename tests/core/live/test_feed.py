@@ -18,6 +18,7 @@ from wabroadcast_core.models.broadcast import LiveBroadcast, LiveOverview
 from wabroadcast_core.models.status import BroadcastStatus
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store.messages import Changes
 from wabroadcast_core.store.tables import broadcast_connections, broadcasts
 
 SOON = UNCHANGED_SECONDS / 2  # a change that was published is shown by then, however busy the machine is
@@ -101,7 +102,7 @@ def add(broadcaster: Broadcaster, job_id: str, **changes: int) -> None:
         row = broadcast_store.find_broadcast(conn, job_id)
         assert row is not None
         amounts = {(row["id"], name): amount for name, amount in changes.items()}
-        broadcast_store.apply_changes(conn, broadcast_store.Changes(amounts), now=time.time())
+        broadcast_store.apply_changes(conn, Changes(amounts), now=time.time())
 
 
 def set_status(broadcaster: Broadcaster, job_id: str, status: BroadcastStatus) -> None:
@@ -276,6 +277,21 @@ def _run(broadcaster: Broadcaster, statement: str) -> None:
         conn.execute(text(statement))
 
 
+def test_a_broadcast_that_cannot_be_shown_does_not_keep_others_from_it(
+    broadcaster: Broadcaster, read: Callable[..., Reader], caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id, other = submit(broadcaster), submit(broadcaster)
+    readers = [read(job_id), read(other)]
+    wait_for(lambda: all(reader.events for reader in readers))
+
+    _run(broadcaster, f"UPDATE broadcasts SET draft = '[]' WHERE job_id = '{job_id}'")
+    broadcaster.pause(other)
+    wait_for(lambda: readers[1].status == "paused")
+    wait_for(lambda: "could not be read" in caplog.text)
+
+    assert not readers[0].listener.has_ended
+
+
 def test_a_stop_ends_all_listeners_and_those_that_come_later(
     broadcaster: Broadcaster, feed: LiveFeed, read: Callable[..., Reader]
 ) -> None:
@@ -311,7 +327,7 @@ def test_many_that_come_and_go_at_once_all_get_events(broadcaster: Broadcaster, 
     def come_and_go(place: int) -> None:
         for turn in range(20):
             listener = feed.listen(jobs[(place + turn) % 3], wake=lambda: None)
-            if listener.take() is None and not wait_for(lambda one=listener: one.has_news):
+            if not _gets_an_event(listener):
                 failures.append(f"{place}.{turn}")
             listener.close()
 
@@ -323,6 +339,10 @@ def test_many_that_come_and_go_at_once_all_get_events(broadcaster: Broadcaster, 
 
     assert failures == []
     wait_for(lambda: subscriptions(broadcaster) == 0)
+
+
+def _gets_an_event(listener: Listener) -> bool:
+    return wait_for(lambda: listener.has_news) and listener.take() is not None
 
 
 def test_an_event_that_is_known_to_be_out_of_date_is_not_given_to_a_new_listener() -> None:
