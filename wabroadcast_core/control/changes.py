@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import redis
 
+from wabroadcast_core.forks import renew_after_fork
 from wabroadcast_core.keys import Keys
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,11 @@ class ChangePublisher:
     def __init__(self, client: "redis.Redis", keys: Keys) -> None:
         self._client = client
         self._channel = keys.changes
+        self._await_first_change()
+        renew_after_fork(self._await_first_change)
+
+    def _await_first_change(self) -> None:
+        """Begin without a thread, in the child of a fork too: its parent publishes what it noted itself."""
         self._noted: set[int] = set()
         self._news = threading.Condition()
         self._closing = threading.Event()

@@ -9,6 +9,7 @@ from typing import Final
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.changes import ChangeSubscription
 from wabroadcast_core.errors import NotFoundError, UnavailableError
+from wabroadcast_core.forks import renew_after_fork
 from wabroadcast_core.live.listeners import OVERVIEW, Listener, Topic, TopicKey
 from wabroadcast_core.live.reader import TopicReader
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS
@@ -32,15 +33,20 @@ class LiveFeed:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._reader = TopicReader(context)
+        self._is_stopped = False
+        self._await_first_listener()
+        renew_after_fork(self._await_first_listener)
+
+    def _await_first_listener(self) -> None:
+        """Begin without listeners and without a thread, in the child of a fork too."""
+        self._reader = TopicReader(self._context)
         self._topics: dict[TopicKey, Topic] = {}
         self._lock = threading.Lock()  # of the topics and their listeners
         self._reading = threading.Lock()
         self._read_at = 0.0  # when the last read ended, in seconds of the monotonic clock
         self._changed_seconds = CHANGED_SECONDS
-        self._is_stopped = False
-        self._thread: threading.Thread | None = None
         self._is_away = False  # the store, at the last read
+        self._thread: threading.Thread | None = None
 
     def listen(
         self, job_id: str | None = None, *, wake: Callable[[], object], last_version: str | None = None
