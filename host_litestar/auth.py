@@ -81,7 +81,7 @@ class KeyGuard:
         if not await self._has_keys():
             if self._without_keys is not None:
                 await self._without_keys(request, handler)
-            _set_recheck(request, self._is_still_open)
+            set_recheck(request, self._is_still_open)
             return
         digest = digest_key(_read_key(request))
         host = _remote_host(request)
@@ -101,7 +101,7 @@ class KeyGuard:
         if not are_enough(key.scopes, needed := needed_scope(handler)):
             raise MissingScopeError(key.name, scope=needed)
         request.scope["auth"] = key.name
-        _set_recheck(request, partial(self._is_still_valid, digest))
+        set_recheck(request, partial(self._is_still_valid, digest))
 
     def __deepcopy__(self, _: dict[int, Any]) -> "KeyGuard":
         """Return the guard itself: Litestar copies guards, and a broadcaster cannot be copied."""
@@ -124,12 +124,16 @@ class KeyGuard:
         return any(matches)
 
 
-def _set_recheck(request: AnyRequest, recheck: Callable[[], Awaitable[bool]]) -> None:
+def set_recheck(request: AnyRequest, recheck: Callable[[], Awaitable[bool]]) -> None:
+    """Set how it is checked again that a request is allowed, which event streams do every few seconds.
+
+    :param recheck: returns whether it still is.
+    """
     request.scope.setdefault("state", {})[_RECHECK] = recheck
 
 
 async def is_still_allowed(request: AnyRequest) -> bool:
-    """Return whether the key of a request that :class:`KeyGuard` let pass would still do.
+    """Return whether a request that was allowed would still be.
 
     :raises UnavailableError: the store cannot be reached.
     """

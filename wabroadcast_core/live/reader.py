@@ -54,18 +54,19 @@ class _Overview:
 
     def __init__(self) -> None:
         self._shown: set[int] = set()
-        self._ended: dict[int, float] = {}  # until when they are shown, in seconds of the monotonic clock
+        self._read_at = 0.0  # in seconds of the monotonic clock, like the following
+        self._ended: dict[int, float] = {}  # until when they are shown
 
     def read(self, conn: Connection) -> tuple[list[RowMapping], int]:
         """Return the rows that are shown, the newest first, and how many broadcasts run."""
         running, total = broadcast_store.running_broadcasts(conn, limit=MOST_RUNNING)
         now, keys = time.monotonic(), {row["id"] for row in running}
-        for key in self._shown - keys - self._ended.keys():
-            self._ended[key] = now + ENDED_SECONDS
+        if now - self._read_at < ENDED_SECONDS:  # otherwise they may have ended long ago
+            self._ended |= dict.fromkeys(self._shown - keys, now + ENDED_SECONDS)
         self._ended = {key: until for key, until in self._ended.items() if until > now and key not in keys}
         ended = broadcast_store.find_broadcasts(conn, self._ended) if self._ended else []
         rows = [*running, *(row for row in ended if row["status"] in ENDED_BROADCASTS)]
-        self._shown = keys
+        self._shown, self._read_at = keys, now
         return sorted(rows, key=lambda row: -row["id"])[:MOST_RUNNING], total
 
 
