@@ -44,7 +44,7 @@ def unnamed_changes(before: list[str], now: list[str], *, changelog: str) -> lis
 
 def _is_named(changed: str, named: str) -> bool:
     """Return whether a changed name, or the class that it belongs to, is among the words in backticks."""
-    words = re.sub(r"^(testing\.|http_contract\.)+", "", changed).split(".")
+    words = re.sub(r"^testing\.((engine|fixtures|http_contract)\.)?", "", changed).split(".")
     owner, member = words[0], words[-1]
     if member == owner or member.startswith("__"):
         return re.search(rf"\b{owner}\b", named) is not None

@@ -1,7 +1,8 @@
 """Tools for tests of plugins and hosts: contract suites to subclass, fake contexts, audiences, a provider, an engine.
 
 The contract suite of senders that use HTTP is in :mod:`wabroadcast_core.testing.http_contract`, and the pytest fixtures
-are in :mod:`wabroadcast_core.testing.fixtures`: these two import pytest, nothing else does.
+are in :mod:`wabroadcast_core.testing.fixtures`: these two import pytest, nothing else does. The running engine is in
+:mod:`wabroadcast_core.testing.engine`, because it imports the whole core.
 """
 
 from wabroadcast_core.testing.audiences import sample_csv, sample_rows
