@@ -94,7 +94,8 @@ def _find_member(name: str) -> object | None:
         loaded = entry.load()
         members = {str(each.__name__).rpartition(".")[2]: each for each in getattr(loaded, "PLUGINS", ())}
         if not member or member in members:
-            return members[member] if member else loaded
+            found: object = members[member] if member else loaded
+            return found
     return None
 
 

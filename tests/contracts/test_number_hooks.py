@@ -195,7 +195,7 @@ SECOND = "a second call gives the same result"
 THREADS = "calls in several threads give the same result"
 LARGE = "a large chunk is answered quickly"
 ALONE: Mapping[type[Any], tuple[str, str]] = {
-    BlocksAll: (BLOCKS, "3 of the 3 numbers in `allowed` are in its result"),
+    BlocksAll: (BLOCKS, "entry 1, 2, 3 of `allowed` is in its result"),
     OtherForm: (RESULT, "numbers that it was not given: use the given ones"),
     NoReason: (RESULT, "a reason is not a text, or empty: say in a few words why"),
     FlagAsReason: (RESULT, "a reason is not a text"),
@@ -207,7 +207,7 @@ ALONE: Mapping[type[Any], tuple[str, str]] = {
     OneByOne: (LARGE, r"longer than 0.5 s, and is at contracts/test_number_hooks.py:\d+ in look_up: .* one query"),
 }
 IN_MANY: Mapping[type[Any], tuple[str, str]] = {
-    BlocksNone: (BLOCKS, "2 of the 2 numbers in `blocked` are not in its result"),
+    BlocksNone: (BLOCKS, "entry 1, 2 of `blocked` is not in its result"),
     EmptiesList: (SEQUENCE, "changes the sequence of numbers that it is given: make a copy"),
     ReturnsSet: (RESULT, r"returned set: return a dict of reasons by number"),
     Fails: (BLOCKS, r"raised KeyError at .*test_number_hooks.py:\d+: return a dict; raise PluginError only where"),

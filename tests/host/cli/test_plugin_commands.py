@@ -127,7 +127,13 @@ def test_a_wrong_command_line_is_refused(
 @pytest.mark.parametrize("kind_of_path", ["folder", "file", "dangling link"])
 def test_what_exists_is_left_as_it_is(tmp_path: Path, command: Callable[..., Done], kind_of_path: str) -> None:
     target = tmp_path / "acme"
-    {"folder": target.mkdir, "file": target.touch, "dangling link": lambda: target.symlink_to("none")}[kind_of_path]()
+    match kind_of_path:
+        case "folder":
+            target.mkdir()
+        case "file":
+            target.touch()
+        case _:
+            target.symlink_to("none")
 
     done = command("new", "acme", "--kind", "source", "--directory", str(tmp_path))
 

@@ -58,11 +58,11 @@ class _NumberHookContract:
     def test_it_blocks_what_it_must_and_nothing_else(self) -> None:
         reasons = self._reasons([*self.blocked, *self.allowed])
 
-        missing = sum(number not in reasons for number in self.blocked)
-        wrong = sum(number in reasons for number in self.allowed)
+        missing = [str(place) for place, number in enumerate(self.blocked, 1) if number not in reasons]
+        wrong = [str(place) for place, number in enumerate(self.allowed, 1) if number in reasons]
         require(self.blocked, "set `blocked` in the test: numbers that the plugin must block")
-        require(not missing, f"{missing} of the {len(self.blocked)} numbers in `blocked` are not in its result")
-        require(not wrong, f"{wrong} of the {len(self.allowed)} numbers in `allowed` are in its result")
+        require(not missing, f"entry {', '.join(missing)} of `blocked` is not in its result")
+        require(not wrong, f"entry {', '.join(wrong)} of `allowed` is in its result")
 
     def test_its_result_has_a_text_for_numbers_that_it_was_given(self) -> None:
         given = [*self.blocked, *self.allowed]
