@@ -15,6 +15,7 @@ from wabroadcast_plugins.contact_sources.csv import CsvSource
 from wabroadcast_plugins.contact_sources.database import DatabaseSource
 from wabroadcast_plugins.contact_sources.excel import ExcelSource
 from wabroadcast_plugins.contact_sources.inline import InlineSource
+from wabroadcast_plugins.contact_sources.vcard import VcardSource
 
 PEOPLE = [("Budi", "0812-3456-7890", "A1"), ("Siti", "6281234567891", "B2"), ("Rahma", "+62 812 3456 7892", "C3")]
 
@@ -48,6 +49,27 @@ class TestCsvSource(ContactSourceContract):
 
     def make_long_context(self, rows: int) -> SourceContext:
         return source_context(uploads={"u1": sample_csv(rows)})
+
+
+def make_cards(rows: int) -> bytes:
+    cards = (
+        f"BEGIN:VCARD\nVERSION:3.0\nFN:{row.name}\nTEL;TYPE=CELL:{row.number}\nNOTE:{row.variables['note']}\nEND:VCARD\n"
+        for row in sample_rows(rows)
+    )
+    return "".join(cards).encode()
+
+
+class TestVcardSource(ContactSourceContract):
+    source_class = VcardSource
+    settings: ClassVar[dict[str, Any]] = {"uploadId": "u1"}
+    rows = 3
+    long_rows = (1_000, 3_000)
+
+    def make_context(self) -> SourceContext:
+        return self.make_long_context(3)
+
+    def make_long_context(self, rows: int) -> SourceContext:
+        return source_context(uploads={"u1": make_cards(rows)})
 
 
 class TestExcelSource(ContactSourceContract):
@@ -97,6 +119,13 @@ class TestDatabaseSource(ContactSourceContract):
         with contextlib.closing(sqlite3.connect(self.path)) as shop, shop:
             shop.execute("CREATE TABLE people (name, phone, code)")
             shop.executemany("INSERT INTO people VALUES (?, ?, ?)", PEOPLE)
+
+    def make_long_context(self, rows: int) -> SourceContext:
+        with contextlib.closing(sqlite3.connect(self.path)) as shop, shop:
+            shop.execute("DELETE FROM people")
+            people = ((row.name, row.number, f"A{row.variables['note']}") for row in sample_rows(rows))
+            shop.executemany("INSERT INTO people VALUES (?, ?, ?)", people)
+        return self.make_context()
 
     def make_context(self) -> SourceContext:
         query = {
