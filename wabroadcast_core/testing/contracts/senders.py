@@ -2,8 +2,8 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
-from typing import Any, ClassVar, Final
+from collections.abc import Awaitable, Sequence
+from typing import Any, ClassVar, Final, TypeVar
 
 import httpx
 
@@ -25,7 +25,10 @@ from wabroadcast_core.testing.contracts.checking import (
 from wabroadcast_core.testing.contracts.loop_watch import run_watched
 from wabroadcast_core.testing.messages import load_sample, message_of_type, message_to
 
+T = TypeVar("T")
+
 SOON: Final = 10.0  # seconds
+ALL_SOON: Final = 60.0  # seconds for all messages, also if one ends in a time-out
 STEPS_OF_LOOP: Final = (1, 4, 16)  # after which a send is cancelled
 
 
@@ -128,13 +131,10 @@ class SenderContract(SenderAbilities):
             task.cancel()
             await asyncio.wait([task], timeout=SOON)
             for message in others[:1]:
-                await asyncio.wait_for(_outcome_of(sender, message), SOON)
+                await _ended(_outcome_of(sender, message), seconds=SOON, hint="after another one was cancelled")
             await self.close(sender)
 
-        try:
-            asyncio.run(cancel_one())
-        except TimeoutError:
-            require(False, f"after a send was cancelled, the next one did not end within {SOON:g} s: release locks")
+        asyncio.run(cancel_one())
 
     def test_each_type_that_it_declares_can_be_sent(self) -> None:
         for kind in sorted(self.capabilities.types):
@@ -160,14 +160,15 @@ class SenderContract(SenderAbilities):
     async def _send_all(self) -> list[object]:
         """Send all messages at the same time, as a worker does, and return how each send ended."""
         sender = self.make_sender()
-        outcomes = await asyncio.gather(*(_outcome_of(sender, message) for message in self.messages()))
+        sends = asyncio.gather(*(_outcome_of(sender, message) for message in self.messages()))
+        outcomes = await _ended(sends, seconds=ALL_SOON)
         await self.close(sender)
         return outcomes
 
     async def _send_sample(self, kind: str) -> object:
         """Send a sample message of a type and return how the send ended."""
         sender = self.make_sender(load_media=load_sample(kind, self.capabilities))
-        outcome = await asyncio.wait_for(_outcome_of(sender, message_of_type(kind)), SOON)
+        outcome = await _ended(_outcome_of(sender, message_of_type(kind)), seconds=ALL_SOON)
         await self.close(sender)
         return outcome
 
@@ -195,8 +196,6 @@ class SenderContract(SenderAbilities):
 _MENDED_CANCEL: Final = (
     "let asyncio.CancelledError pass (no `except BaseException`, no bare `except`), and use `finally` to clean up"
 )
-
-
 _MENDED_ERROR: Final = "raise a subclass of SendError; which one it is decides whether the message is sent again"
 
 
@@ -214,6 +213,21 @@ async def _outcome_of(sender: Sender, message: OutgoingMessage) -> object:
         return await sender.send(message)
     except PLUGIN_FAULTS as error:
         return error
+
+
+async def _ended(sends: Awaitable[T], *, seconds: float, hint: str = "") -> T:
+    """Wait for sends and return their result.
+
+    :raises AssertionError: they have not ended in time.
+    """
+    try:
+        return await asyncio.wait_for(sends, seconds)
+    except TimeoutError:
+        when = f" {hint}" if hint else ""
+        raise AssertionError(
+            f"a send did not end within {seconds:g} s{when}: give each request a time limit, and release locks in "
+            "`finally`"
+        ) from None
 
 
 def _faults_of_outcome(outcome: object) -> list[str]:
