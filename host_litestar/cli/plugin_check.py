@@ -203,7 +203,7 @@ def _complete_settings(model: "type[BaseModel]", given: Mapping[str, Any], *, up
 
     schema = model.model_json_schema(by_alias=True)
     required = [name for name in schema.get("required", []) if name not in given]
-    settings = {name: _sample_of(schema["properties"][name]) for name in required} | dict(given)
+    settings = {name: _sample_of(name, schema["properties"][name]) for name in required} | dict(given)
     if "uploadId" in required:
         if upload is None:
             raise RefusedError("the source reads an upload: give a file for it with --file")
@@ -216,8 +216,8 @@ def _complete_settings(model: "type[BaseModel]", given: Mapping[str, Any], *, up
     return settings
 
 
-def _sample_of(schema: Mapping[str, Any]) -> Any:
-    """Return a value that fits the JSON schema of a plain field."""
+def _sample_of(name: str, schema: Mapping[str, Any]) -> Any:
+    """Return a value that fits the name and the JSON schema of a plain field."""
     if "enum" in schema:
         return schema["enum"][0]
     match schema.get("type"):
@@ -229,7 +229,8 @@ def _sample_of(schema: Mapping[str, Any]) -> Any:
             return []
         case "object":
             return {}
-    return SAMPLE_TEXTS.get(schema.get("format", ""), "sample")
+    is_address = name.lower().endswith(("url", "address"))
+    return SAMPLE_TEXTS.get("uri" if is_address else schema.get("format", ""), "sample")
 
 
 def _as_fields(what: str, result: "CheckResult") -> dict[str, str]:

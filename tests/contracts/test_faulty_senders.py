@@ -270,6 +270,34 @@ class FailingNumberCheck(SoundSender):
         raise KeyError(numbers[0])
 
 
+class BlockingNumberCheck(SoundSender):
+    async def check_numbers(self, numbers: Any) -> Any:
+        time.sleep(0.6)  # noqa: ASYNC251 - the fault
+        return {}
+
+
+class LoggingNumberCheck(SoundSender):
+    async def check_numbers(self, numbers: Any) -> Any:
+        self.context.log.info("checking %s", numbers)
+        return {}
+
+
+class LeakyLookUp(SoundSender):
+    async def find_message(self, message_id: str, number: str) -> Any:
+        raise Rejected("no", f"GET /messages?to={number} was refused")
+
+
+class LeakyConnectionCheck(SoundSender):
+    async def check_connection(self) -> Any:
+        raise Rejected("no", f"the token {self.secret} is wrong")
+
+
+class LoggingWebhook(SoundSender):
+    def parse_webhook(self, request: WebhookRequest) -> Any:
+        self.context.log.debug("token %s", self.secret)
+        return []
+
+
 class FindsDict(SoundSender):
     async def find_message(self, message_id: str, number: str) -> Any:
         return {"status": "sent"}
@@ -342,6 +370,14 @@ FAULTS: Mapping[type[Any], tuple[set[str], str]] = {
     OtherNumbers: ({NUMBERS}, "use the numbers as they were given"),
     WordyAnswers: ({NUMBERS}, "is not True or False"),
     FailingNumberCheck: ({NUMBERS}, r"check_numbers raised KeyError at .*:\d+.*: raise a subclass of SendError"),
+    BlockingNumberCheck: ({NUMBERS}, r"held at contracts/test_faulty_senders.py:\d+ in check_numbers: .*to_thread"),
+    LoggingNumberCheck: ({NUMBERS}, "contains a phone number: leave it out, or mask it"),
+    LeakyLookUp: (
+        {"find message returns what it found or none"},
+        "an error of find_message contains a secret or a phone",
+    ),
+    LeakyConnectionCheck: ({"check connection returns an event"}, "an error of check_connection contains a secret"),
+    LoggingWebhook: ({PARSED}, "the log contains a secret"),
     FindsDict: ({"find message returns what it found or none"}, "find_message returned dict: return Accepted, or None"),
     SaysUp: ({"check connection returns an event"}, "check_connection returned str: return a ConnectionEvent"),
     TakesAllCalls: ({FORGED}, "raise WebhookRefusedError unless the signature or token is right"),

@@ -208,6 +208,8 @@ def test_a_check_prints_json(written: Callable[[str, str], None], command: Calla
     ("name", "status", "words"),
     [
         pytest.param("builtin.sandbox", 0, "0 failed", id="name-of-a-plugin"),
+        pytest.param("builtin.gowa", 0, "0 failed", id="sample-settings"),
+        pytest.param("builtin.whatsapp_cloud", 2, "phoneNumberId: ", id="settings-without-a-sample"),
         pytest.param("wabroadcast_plugins.contact_sources.contacts", 0, "0 failed", id="module"),
         pytest.param("acme_nowhere", 2, "there is no plugin or module 'acme_nowhere': install it", id="absent"),
         pytest.param("builtin.nowhere", 2, "there is no plugin or module 'builtin.nowhere'", id="no-member"),

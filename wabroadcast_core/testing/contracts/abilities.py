@@ -1,6 +1,5 @@
 """The checks of what a sender declares: its capabilities, its optional methods and its webhook."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -17,7 +16,17 @@ from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.plugins.class_checks import faults_of_capabilities
-from wabroadcast_core.testing.contracts.checking import has_secret, require, require_no_faults, type_of
+from wabroadcast_core.testing.contracts.checking import (
+    LOGGED_NUMBER,
+    LOGGED_SECRET,
+    captured_output,
+    has_number,
+    has_secret,
+    require,
+    require_no_faults,
+    type_of,
+)
+from wabroadcast_core.testing.contracts.loop_watch import require_free_loop, run_watched
 from wabroadcast_core.testing.contracts.plugin_class import PluginClassContract
 from wabroadcast_core.testing.messages import SAMPLE_NUMBERS
 
@@ -61,7 +70,7 @@ class SenderAbilities(PluginClassContract):
 
     def test_check_numbers_answers_for_the_given_numbers(self) -> None:
         async def ask(sender: Any) -> None:
-            found = await _answer_of(lambda: sender.check_numbers(SAMPLE_NUMBERS), "check_numbers")
+            found = await self._answer_of(lambda: sender.check_numbers(SAMPLE_NUMBERS), "check_numbers")
             if not isinstance(found, SendError):
                 _require_answers(found)
 
@@ -69,7 +78,9 @@ class SenderAbilities(PluginClassContract):
 
     def test_find_message_returns_what_it_found_or_none(self) -> None:
         async def ask(sender: Any) -> None:
-            found = await _answer_of(lambda: sender.find_message("test-unknown", SAMPLE_NUMBERS[0]), "find_message")
+            found = await self._answer_of(
+                lambda: sender.find_message("test-unknown", SAMPLE_NUMBERS[0]), "find_message"
+            )
             require(
                 found is None or isinstance(found, Accepted | SendError),
                 f"find_message returned {type_of(found)}: return Accepted, or None if the message never arrived",
@@ -79,7 +90,7 @@ class SenderAbilities(PluginClassContract):
 
     def test_check_connection_returns_an_event(self) -> None:
         async def ask(sender: Any) -> None:
-            found = await _answer_of(sender.check_connection, "check_connection")
+            found = await self._answer_of(sender.check_connection, "check_connection")
             require(
                 isinstance(found, ConnectionEvent | SendError),
                 f"check_connection returned {type_of(found)}: return a ConnectionEvent, 'up' or 'down'",
@@ -102,7 +113,7 @@ class SenderAbilities(PluginClassContract):
         self._try_ability(ParsesWebhooks, call)
 
     def _try_ability(self, ability: type[Any], use: Callable[[Any], Awaitable[None]]) -> None:
-        """Use an optional ability of a new sender, if it has it."""
+        """Use an optional ability of a new sender, if it has it, on a watched event loop."""
 
         async def use_and_close() -> None:
             sender = self.make_sender()
@@ -112,7 +123,28 @@ class SenderAbilities(PluginClassContract):
             finally:
                 await self.close(sender)
 
-        asyncio.run(use_and_close())
+        with captured_output() as output:
+            _, line = run_watched(use_and_close(), package=self.package)
+        require_free_loop(line)
+        require(not has_secret(output.whole, self.make_settings()), LOGGED_SECRET)
+        require(not has_number(output.shown, SAMPLE_NUMBERS), LOGGED_NUMBER)
+
+    async def _answer_of(self, ask: Callable[[], Awaitable[object]], method: str) -> object:
+        """Return the result of a method, or the SendError that it raised.
+
+        :raises AssertionError: it raised anything else, or the text of the error shows too much.
+        """
+        try:
+            return await ask()
+        except SendError as error:
+            text = f"{error} {error.reason} {error.detail}"
+            is_private = has_secret(text, self.make_settings()) or has_number(text, SAMPLE_NUMBERS)
+            require(
+                not is_private, f"the text of an error of {method} contains a secret or a phone number: leave it out"
+            )
+            return error
+        except PLUGIN_FAULTS as error:
+            raise AssertionError(f"{method} raised {describe_fault(error)}: raise a subclass of SendError") from error
 
     def _require_refusal(self, sender: ParsesWebhooks, request: WebhookRequest) -> None:
         try:
@@ -130,19 +162,6 @@ class SenderAbilities(PluginClassContract):
                 "verify_webhook takes a call without the provider's proof, so any caller can report receipts: raise "
                 "WebhookRefusedError unless the signature or token is right, and where none is configured",
             )
-
-
-async def _answer_of(ask: Callable[[], Awaitable[object]], method: str) -> object:
-    """Return the result of a method, or the SendError that it raised.
-
-    :raises AssertionError: it raised anything else.
-    """
-    try:
-        return await ask()
-    except SendError as error:
-        return error
-    except PLUGIN_FAULTS as error:
-        raise AssertionError(f"{method} raised {describe_fault(error)}: raise a subclass of SendError") from error
 
 
 def _require_answers(found: object) -> None:

@@ -13,6 +13,10 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 from wabroadcast_core.models.message import OutgoingMessage
 
 _HTTP_LIBRARIES: Final = ("httpx", "httpcore", "asyncio", "hpack")  # what they log below INFO is not the plugin's
+LOGGED_SECRET: Final = "the log contains a secret: log the name of the setting instead, its value at no level"  # noqa: S105 - a fault
+LOGGED_NUMBER: Final = (
+    "the log (from INFO up) or what is printed contains a phone number: leave it out, or mask it (mask_number)"
+)
 
 
 def require(kept: object, fault: str) -> None:

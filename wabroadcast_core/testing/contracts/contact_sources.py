@@ -14,6 +14,8 @@ from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.plugins.class_checks import faults_of_contact_source
 from wabroadcast_core.testing.contexts import source_context
 from wabroadcast_core.testing.contracts.checking import (
+    LOGGED_NUMBER,
+    LOGGED_SECRET,
     captured_output,
     has_number,
     has_secret,
@@ -168,14 +170,8 @@ class ContactSourceContract(PluginClassContract):
         with captured_output() as output:
             numbers = [str(row.number) for row in self._read_all()]
 
-        require(
-            not has_number(output.shown, numbers),
-            "the log (from INFO up) or what is printed contains a phone number: leave it out, or mask it (mask_number)",
-        )
-        require(
-            not has_secret(output.whole, self.make_settings()),
-            "the log contains a secret: log the name of the setting instead, at no level its value",
-        )
+        require(not has_number(output.shown, numbers), LOGGED_NUMBER)
+        require(not has_secret(output.whole, self.make_settings()), LOGGED_SECRET)
 
     def _read_damaged(self, context: SourceContext) -> None:
         """Read a damaged upload and check the error that it raises, if it raises one."""

@@ -12,7 +12,7 @@ from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.testing.audiences import sample_number
-from wabroadcast_core.testing.contracts.checking import captured_output, has_number, require, type_of
+from wabroadcast_core.testing.contracts.checking import LOGGED_NUMBER, captured_output, has_number, require, type_of
 from wabroadcast_core.testing.contracts.loop_watch import line_in_package
 from wabroadcast_core.testing.messages import SAMPLE_NUMBERS
 
@@ -130,10 +130,7 @@ class _NumberHookContract:
         with captured_output() as output:
             self._reasons(given)
 
-        require(
-            not has_number(output.shown, given),
-            "the log (from INFO up) or what is printed contains a phone number: leave it out, or mask it (mask_number)",
-        )
+        require(not has_number(output.shown, given), LOGGED_NUMBER)
 
     def _manager(self, plugin: object) -> pluggy.PluginManager:
         """Return a plugin manager that has only this plugin.

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, Self, TypeVar
 
+from wabroadcast_core.testing.contracts.checking import require
+
 T = TypeVar("T")
 
 STEP: Final = 0.01  # seconds between two looks at the thread of the loop
@@ -47,6 +49,18 @@ def run_watched(work: Coroutine[Any, Any, T], *, package: str) -> tuple[T, str |
         return result, watch.line
 
     return asyncio.run(run())
+
+
+def require_free_loop(line: str | None) -> None:
+    """Fail the check if a line of the plugin held the loop.
+
+    :raises AssertionError: it did.
+    """
+    require(
+        line is None,
+        f"the event loop is held at {line}: no other message is sent meanwhile. Await what waits (context.http, "
+        "asyncio.sleep), and run what blocks or computes in a thread (asyncio.to_thread)",
+    )
 
 
 class LoopWatch:
