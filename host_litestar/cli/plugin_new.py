@@ -47,22 +47,31 @@ def new(name: str, kind: str, directory: Path) -> None:
 
     NAME is the name of the module, of the entry point and of the folder, such as `acme_gateway`.
     """
-    check_name(name, kind)
+    check_spelling(name)
     target = directory / name
+    check_target(target)
+    check_free(name, kind)
     write_project(target, project_files(name, kind))
     click.echo(f"{target} is written. Next, in this folder: pip install -e . --group test && pytest")
 
 
-def check_name(name: str, kind: str) -> None:
-    """Check that a plugin may have this name.
+def check_spelling(name: str) -> None:
+    """Check that a module may have this name.
 
-    :raises RefusedError: it is no plain identifier, or it is taken.
+    :raises RefusedError: it is no plain identifier.
     """
     if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME or keyword.iskeyword(name):
         raise RefusedError(
             f"the name {name!r} is no name of a module: use up to {LONGEST_NAME} small letters, digits and single "
             f"underscores, a letter first{_suggestion(name)}"
         )
+
+
+def check_free(name: str, kind: str) -> None:
+    """Check that nothing that is installed has the name.
+
+    :raises RefusedError: it is taken; the text says by what.
+    """
     for owner in _owners(name, kind):
         raise RefusedError(f"the name {name!r} is taken by {owner}: choose another one")
 
@@ -132,19 +141,26 @@ def _fill(template: str, values: Mapping[str, str]) -> str:
 
 def _compatible_versions(installed: str) -> str:
     """Return the versions that do not break a plugin: up to the next minor one before 1.0, else the next major one."""
-    major, minor = map(int, installed.split(".")[:2])
+    major, minor = map(int, re.findall(r"\d+", installed)[:2])
     return f">={major}.{minor},<{major + 1}" if major else f">=0.{minor},<0.{minor + 1}"
 
 
-def write_project(target: Path, files: Mapping[str, str]) -> None:
-    """Write files into a new folder. It appears when it is complete, or not at all.
+def check_target(target: Path) -> None:
+    """Check that a new folder can have this path.
 
-    :raises RefusedError: it exists, or cannot be written.
+    :raises RefusedError: it exists, or the folder that it is to be in does not.
     """
     if os.path.lexists(target):
         raise RefusedError(f"{target} exists: choose another name, or another folder with --directory")
     if not target.parent.is_dir():
         raise RefusedError(f"there is no folder {target.parent}: make it first, or give another one with --directory")
+
+
+def write_project(target: Path, files: Mapping[str, str]) -> None:
+    """Write files into a new folder. It appears when it is complete, or not at all.
+
+    :raises RefusedError: it cannot be written.
+    """
     try:
         with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
             _write_files(Path(temporary) / target.name, files)

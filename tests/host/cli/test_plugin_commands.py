@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from host_litestar.cli import run
-from host_litestar.cli.plugin_new import DESCRIPTIONS, check_name, write_project
+from host_litestar.cli.plugin_new import DESCRIPTIONS, check_free, project_files, write_project
 from tests.plugin_environments import PluginEnvironment
 
 KINDS = tuple(DESCRIPTIONS)
@@ -100,7 +100,23 @@ def test_a_name_that_cannot_be_used_is_refused(
 
 
 def test_a_name_is_taken_only_among_plugins_of_its_kind() -> None:
-    check_name("sandbox", "validator")
+    check_free("sandbox", "validator")
+
+
+@pytest.mark.parametrize(
+    ("installed", "versions"),
+    [
+        pytest.param("0.1.0", ">=0.1,<0.2", id="before-1.0"),
+        pytest.param("0.9rc1", ">=0.9,<0.10", id="candidate"),
+        pytest.param("1.4.2", ">=1.4,<2", id="from-1.0-on"),
+    ],
+)
+def test_a_new_plugin_states_the_versions_that_do_not_break_it(
+    monkeypatch: pytest.MonkeyPatch, installed: str, versions: str
+) -> None:
+    monkeypatch.setattr("host_litestar.cli.plugin_new.version", lambda _: installed)
+
+    assert f'"wabroadcast{versions}"' in project_files("acme", "sender")["pyproject.toml"]
 
 
 @pytest.mark.parametrize(
