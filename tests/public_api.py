@@ -4,6 +4,7 @@
 """
 
 import ast
+import copy
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -121,11 +122,22 @@ def _member(node: ast.stmt) -> dict[str, str]:
             is_property = not decorators.isdisjoint({"property", "cached_property", "functools.cached_property"})
             return {name: f": {ast.unparse(node.returns)}" if is_property and node.returns else _signature(node)}
         case ast.AnnAssign(target=ast.Name(name)) if _is_public(name):
-            default = f" = {ast.unparse(node.value)}" if node.value else ""
-            return {name: f": {ast.unparse(node.annotation)}{default}"}
+            default = f" = {_code(node.value)}" if node.value else ""
+            return {name: f": {_code(node.annotation)}{default}"}
         case ast.Assign(targets=[ast.Name(name)]) if _is_public(name):
             return {name: f" = {ast.unparse(node.value)}"}
     return {}
+
+
+def _code(node: ast.expr) -> str:
+    """Return an expression without the texts that describe a field: they may change at any time."""
+    return ast.unparse(_WithoutTexts().visit(copy.deepcopy(node)))
+
+
+class _WithoutTexts(ast.NodeTransformer):
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        node.keywords = [each for each in node.keywords if each.arg not in {"description", "title", "examples"}]
+        return self.generic_visit(node)
 
 
 def _is_public(name: str) -> bool:
