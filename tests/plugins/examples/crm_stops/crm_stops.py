@@ -10,7 +10,7 @@ raises an error: nothing is sent until it answers again.
 import os
 from collections.abc import Sequence
 
-from sqlalchemy import Column, Engine, MetaData, String, Table, create_engine, select
+from sqlalchemy import Column, Engine, MetaData, NullPool, String, Table, create_engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from wabroadcast_core import PluginError, Settings, SetupError, hookimpl
@@ -54,6 +54,7 @@ def create_plugin(settings: Settings) -> CrmStops | None:
     if not address:
         return None
     try:
-        return CrmStops(create_engine(address), table=os.environ.get(SETTINGS[1], "stops"))
+        engine = create_engine(address, poolclass=NullPool)  # no connection is held between two checks
+        return CrmStops(engine, table=os.environ.get(SETTINGS[1], "stops"))
     except (SQLAlchemyError, ImportError) as error:
         raise SetupError(f"{SETTINGS[0]} is no address of a database ({type(error).__name__}): correct it") from None
