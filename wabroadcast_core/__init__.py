@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Throttled,
         ThrottleScope,
         UnavailableError,
+        VersionConflictError,
         WebhookRefusedError,
     )
     from wabroadcast_core.hookspecs import (
@@ -131,6 +132,7 @@ _NAMES = {
         "ThrottleScope",
         "Throttled",
         "UnavailableError",
+        "VersionConflictError",
         "WebhookRefusedError",
     ),
     "hookspecs": (
@@ -303,6 +305,7 @@ __all__ = [
     "ThrottleScope",
     "Throttled",
     "UnavailableError",
+    "VersionConflictError",
     "WarmUp",
     "WarmUpStep",
     "WebhookRefusedError",

@@ -36,6 +36,7 @@ from wabroadcast_core.services.blacklist import Blacklist
 from wabroadcast_core.services.broadcasts import Broadcasts
 from wabroadcast_core.services.connections import Connections
 from wabroadcast_core.services.contacts import Contacts
+from wabroadcast_core.services.drafts import Drafts
 from wabroadcast_core.services.known_keys import KnownKeys
 from wabroadcast_core.services.metrics import Metrics
 from wabroadcast_core.services.queries import Queries
@@ -54,10 +55,10 @@ class Broadcaster(Broadcasts):
     """The API of the core for a host.
 
     Its own methods are about broadcasts and their messages. Everything else has a namespace, which exists once the
-    broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``queries``,
-    ``webhooks``, ``metrics``, ``api_keys``, ``activity``; ``live``, the feed of what is shown of broadcasts; and
-    ``known_keys``, with which a host checks the keys of its callers. ``reasons``, which exists at once, says what the
-    codes of failures mean.
+    broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``drafts``,
+    ``queries``, ``webhooks``, ``metrics``, ``api_keys``, ``activity``; ``live``, the feed of what is shown of
+    broadcasts; and ``known_keys``, with which a host checks the keys of its callers. ``reasons``, which exists at once,
+    says what the codes of failures mean.
 
     Nothing is opened before :meth:`start`.
 
@@ -74,6 +75,7 @@ class Broadcaster(Broadcasts):
     tags: Tags
     blacklist: Blacklist
     uploads: Uploads
+    drafts: Drafts
     queries: Queries
     webhooks: WebhookIntake
     metrics: Metrics
@@ -122,6 +124,7 @@ class Broadcaster(Broadcasts):
         self.tags = Tags(self._context)
         self.blacklist = Blacklist(self._context)
         self.uploads = Uploads(self._context)
+        self.drafts = Drafts(self._context)
         self.queries = Queries(self._context)
         self.webhooks = WebhookIntake(self._context)
         self._start_metrics(self._context)

@@ -18,6 +18,7 @@ MOST_REASONS = 100  # of failures that are shown, the most frequent ones
 OTHER_REASONS = "other"  # the others together
 MOST_RUNNING = 100  # broadcasts in a live event of all that runs
 MOST_CONNECTIONS = 100  # in the pool of one broadcast
+LONGEST_HOLD = 600  # seconds
 
 
 def find_past_start(scheduled_at: float | None, *, now: float) -> Fault | None:
@@ -66,6 +67,9 @@ class BroadcastDraft(Model):
     )
     callback_url: HttpUrl | None = Field(
         None, description="The http or https address for notifications of this broadcast; null: none."
+    )
+    hold_seconds: float = Field(
+        0, ge=0, le=LONGEST_HOLD, description="It starts no sooner than in so many seconds, so that it can be undone."
     )
 
     @field_validator("source")
@@ -239,6 +243,7 @@ class BroadcastDetail(BroadcastSummary):
         description="What becomes of a message whose outcome is not known: hold it for a person, or resend it."
     )
     callback_url: str | None = Field(description="The address for notifications of this broadcast; null: none.")
+    draft_id: str | None = Field(description="The draft that it was submitted from, or became when it was undone.")
     skipped_by: dict[str, int] = Field(description="Skipped messages by reason.")
     failed_by: dict[str, int] = Field(description="Failed messages by reason, the most frequent first.")
     acts: list[Act] = Field(description="What was done to the broadcast, oldest first.")

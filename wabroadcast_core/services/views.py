@@ -63,6 +63,7 @@ def detail_of(
         send_window=draft.send_window,
         on_unknown=draft.on_unknown,
         callback_url=None if draft.callback_url is None else str(draft.callback_url),
+        draft_id=row["draft_id"],
         skipped_by=skips,
         failed_by=failures,
         acts=[act_of(act) for act in acts],

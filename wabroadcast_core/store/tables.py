@@ -80,6 +80,10 @@ broadcasts = Table(
     Column("served_at", Double, nullable=False, server_default=ZERO),  # the broadcast that has waited longest is first
     Column("idempotency_key", Text, unique=True),
     Column("fingerprint", Text),  # of the body that was submitted with the key
+    Column("held_until", Double),  # the start, if it was delayed only so that it can be undone
+    Column("draft_id", Text),  # the draft that it was submitted from, or that it became when it was undone
+    Column("undone", Boolean, nullable=False, server_default=text("false")),
+    Column("departed", Boolean, nullable=False, server_default=text("false")),  # a message was sent, failed or unknown
     # counters: by status, then facts beside the status
     _count("total"),
     _count("queued"),
@@ -101,6 +105,22 @@ broadcasts = Table(
 )
 Index("ix_broadcasts_status", broadcasts.c.status)
 Index("ix_broadcasts_created_at", broadcasts.c.created_at)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),  # empty while it has none
+    Column("fields", Text, nullable=False),  # JSON of DraftFields
+    Column("version", Integer, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("changed_at", Double, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("broadcast_id", BigInteger),  # the broadcast that it was submitted as
+    Column("submitted_version", Integer),  # the version that was submitted
+)
+Index("ix_drafts_changed_at", drafts.c.changed_at, drafts.c.id)
 
 broadcast_connections = Table(
     "broadcast_connections",
@@ -301,7 +321,9 @@ uploads = Table(
     Column("chunk_size", Integer, nullable=False),
     Column("complete", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", Double, nullable=False),
+    Column("draft_id", Text),  # the draft to which it belongs
 )
+_partial_index("ix_uploads_draft_id", uploads.c.draft_id, where="draft_id IS NOT NULL")
 
 upload_chunks = Table(
     "upload_chunks",
