@@ -165,17 +165,20 @@ def has_connection(conn: Connection, key: int) -> bool:
 
 _CHANGE_COLUMNS = json_columns(id="BIGINT", **dict.fromkeys(COUNTERS, "BIGINT"))
 _ADDED = ", ".join(f"{name} = broadcasts.{name} + change.{name}" for name in COUNTERS)
+_DEPARTED = "departed = broadcasts.departed OR change.sent > 0 OR change.failed > 0 OR change.unknown > 0"
 _OPEN = "broadcasts.queued + broadcasts.processing + broadcasts.retry + broadcasts.paused"
+_PARTS = {"added": _ADDED, "departed": _DEPARTED, "open": _OPEN}
 # Add changes to the counters of broadcasts.
 # Input: :rows, JSON rows of the broadcast's id and the change of each of COUNTERS.
 # Output: id, status, prepared, mark_at and the number of open messages of each broadcast.
 _APPLY_CHANGES = dialects(
     """
-    UPDATE broadcasts SET {added} FROM (SELECT {columns} FROM {rows}) AS change WHERE broadcasts.id = change.id
+    UPDATE broadcasts SET {added}, {departed}
+    FROM (SELECT {columns} FROM {rows}) AS change WHERE broadcasts.id = change.id
     RETURNING broadcasts.id, broadcasts.status, broadcasts.prepared, broadcasts.mark_at, {open} AS open
     """,
-    sqlite={"added": _ADDED, "columns": _CHANGE_COLUMNS[0], "rows": LITE_ROWS, "open": _OPEN},
-    postgresql={"added": _ADDED, "columns": _CHANGE_COLUMNS[1], "rows": POST_ROWS, "open": _OPEN},
+    sqlite={"columns": _CHANGE_COLUMNS[0], "rows": LITE_ROWS, **_PARTS},
+    postgresql={"columns": _CHANGE_COLUMNS[1], "rows": POST_ROWS, **_PARTS},
 )
 # Set a new mark for the present rate; the mark before becomes the earlier one. Input: :id, :now.
 _MARK_RATE = text(
@@ -285,6 +288,25 @@ _OPEN_BROADCASTS = text(
 def open_broadcasts(conn: Connection, connection_id: int, *, limit: int) -> Sequence[RowMapping]:
     """Return rows of broadcasts with open messages that a connection may send, in the order in which it serves them."""
     return conn.execute(_OPEN_BROADCASTS, {"connection_id": connection_id, "limit": limit}).mappings().all()
+
+
+class StaleClaimError(Exception):
+    """Messages were claimed of a broadcast that another transaction has stopped: the claim must be rolled back."""
+
+
+def check_claimed(conn: Connection, keys: Collection[int]) -> None:
+    """Check at the end of a claiming transaction that the broadcasts are still sent, and keep them so until its commit.
+
+    The claim read their status without a lock. So once a broadcast is stopped, every claim of its messages is either in
+    its counters or rolled back. In SQLite nothing else writes meanwhile.
+
+    :raises StaleClaimError: one was stopped since the claim read its status.
+    """
+    if not keys or conn.dialect.name == "sqlite":
+        return
+    statement = select(broadcasts.c.status).where(broadcasts.c.id.in_(keys)).order_by(broadcasts.c.id)
+    if any(status != BroadcastStatus.PROCESSING for status in conn.execute(statement.with_for_update()).scalars()):
+        raise StaleClaimError
 
 
 _RELEASE = text(
