@@ -39,6 +39,7 @@ from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.broadcast import BroadcastDraft, LiveBroadcast, LiveOverview
 from wabroadcast_core.models.connection import ConnectionDraft
 from wabroadcast_core.models.contact import ContactDraft, ContactPatch, Tagging
+from wabroadcast_core.models.draft import DraftBody
 from wabroadcast_core.models.recipient import Recipient
 
 KEY_DESCRIPTION = (
@@ -69,6 +70,7 @@ FILE_EXAMPLE = {
     "message": {"type": "text", "text": "Halo {{ name }}, kode Anda {{ kode }}"},
     "source": {"type": "csv", "uploadId": "4f0c5f6e-6f0a-4f0e-9d0b-0a8f5f1f7f11"},
 }
+DRAFT_EXAMPLE = {"name": "Promo November", "source": FILE_EXAMPLE["source"]}
 SUMMARY_EXAMPLE = {
     "jobId": "0b1f5c0a-7d0e-4f43-9a55-3f1de2f1a001",
     "name": "Promo November",
@@ -136,6 +138,14 @@ class SubmitOperation(Operation):
 
     def __post_init__(self) -> None:
         self.request_body = _body_of(SubmitBody, {"inline": SUBMIT_EXAMPLE, "file": FILE_EXAMPLE})
+
+
+@dataclass
+class DraftOperation(Operation):
+    """Operation with the body of a draft, which the route reads as a stream."""
+
+    def __post_init__(self) -> None:
+        self.request_body = _body_of(DraftBody, {"unfinished": DRAFT_EXAMPLE, "inline": SUBMIT_EXAMPLE})
 
 
 @dataclass

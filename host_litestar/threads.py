@@ -87,6 +87,7 @@ CONTROL = ThreadGroup("control calls", threads=4)
 PROBES = ThreadGroup("probes", threads=2)
 SUBMITS = ThreadGroup("submits", threads=4, waiting=32)
 TESTS = ThreadGroup("connection tests", threads=4, waiting=0)
+UNDOS = ThreadGroup("undos", threads=4, waiting=32)  # each waits some seconds for claimed messages
 PREVIEWS = ThreadGroup("previews", threads=2, waiting=0)
 FILES = ThreadGroup("imports, dry runs, uploads and exports of contacts", threads=4, waiting=0)
 LISTENS = ThreadGroup("openings of event streams", threads=2)

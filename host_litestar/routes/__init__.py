@@ -7,6 +7,7 @@ from host_litestar.routes.blacklist import BlacklistController
 from host_litestar.routes.broadcasts import BroadcastController
 from host_litestar.routes.connections import ConnectionController
 from host_litestar.routes.contacts import ContactController
+from host_litestar.routes.drafts import DraftController, UndoController
 from host_litestar.routes.events import EventController
 from host_litestar.routes.health import HealthController
 from host_litestar.routes.keys import KeyController
@@ -19,6 +20,8 @@ from host_litestar.routes.uploads import UploadController
 
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     BroadcastController,
+    DraftController,
+    UndoController,
     MessageController,
     MessageSearchController,
     ReasonController,
