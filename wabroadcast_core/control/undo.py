@@ -63,8 +63,14 @@ def withdraw_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: 
         )
     departures = Departures.of(row)
     if departures.are_none:
-        values = {"status": BroadcastStatus.CANCELLED, "status_reason": UNDONE_REASON, "finished_at": now}
-        broadcast_store.update_broadcast(conn, row["id"], undone=True, **values)
+        broadcast_store.update_broadcast(
+            conn,
+            row["id"],
+            status=BroadcastStatus.CANCELLED,
+            status_reason=UNDONE_REASON,
+            finished_at=now,
+            undone=True,
+        )
         audit_log.record_action(conn, action="undo", actor=actor, now=now, broadcast_id=row["id"])
     elif row["status"] in _RUNNING:
         transitions.pause_broadcast(conn, row, now=now, actor=actor)

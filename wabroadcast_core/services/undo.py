@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping
@@ -31,10 +32,13 @@ class _Step:
     is_changed: bool  # whether the broadcast has a new status
 
 
-class UndoableBroadcasts:
+class UndoableBroadcasts(ABC):
     """The method of :class:`Broadcaster` for an undo. The broadcaster inherits it."""
 
-    context: Context
+    @property
+    @abstractmethod
+    def context(self) -> Context:
+        """The parts that the services share."""
 
     def undo(self, job_id: str, *, actor: str = DEFAULT_ACTOR) -> UndoResult:
         """Turn a broadcast into a draft if none of its messages has left; else pause it and count those that have.
