@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from host_litestar.cli.output import describe_time, print_table
+from host_litestar.cli.undo import _describe
 from tests.host.cli.conftest import Command
 from tests.host.cli.terminal import run_in_terminal
 from tests.waiting import wait_for
@@ -171,3 +172,27 @@ def test_a_report_is_written_with_a_bar_on_a_terminal_only(
     assert (code, book.read_bytes()[:2]) == (0, b"PK")
     assert "MB" in shown
     assert [(done.returncode, done.stderr.count("\n")) for done in refused] == [(2, 1)] * 2
+
+
+def test_a_held_broadcast_is_undone(in_process: Command, three: Path) -> None:
+    sent = in_process("send", str(three), "-m", "Halo", "--detach", "--hold", "600")
+    job = sent.stdout.split()[1]
+
+    listed = in_process("jobs")
+    undone = in_process("undo", job)
+
+    assert sent.stdout.splitlines()[1] == f"starts in 600 s at the soonest: until then `wabroadcast undo {job}`"
+    assert "its start is held back" in listed.stdout
+    assert undone.returncode == 0
+    assert undone.stdout.startswith(f"{job} is undone: no message has left; it is draft ")
+
+
+def test_an_undo_that_is_too_late_says_how_many_have_left() -> None:
+    late = {"undone": False, "draftId": None, "left": 3, "underWay": 1, "broadcast": {"jobId": "j", "status": "paused"}}
+
+    assert _describe(late) == (
+        "too late: 3 messages have left, 1 of which were under way; j is paused: resume or cancel it"
+    )
+    assert _describe(late | {"left": 2, "underWay": 0, "broadcast": {"jobId": "j", "status": "completed"}}) == (
+        "too late: 2 messages have left; j is completed"
+    )
