@@ -108,9 +108,12 @@ def _short_list(conn: Connection, fields: DraftFields) -> str | None:
 
 
 def _read_list(database: Database, upload_id: str) -> Sequence[Recipient] | None:
-    """Return the recipients of a list; None if they are too many to be shown."""
+    """Return the recipients of a list; None if they are too many to be shown, or rows of a file with faults."""
     with upload_store.open_upload(database, upload_id) as file:
         lines = file.read().splitlines()
     if len(lines) > MOST_RECIPIENTS:
         return None
-    return [Recipient.model_validate(json.loads(line)) for line in lines]
+    try:
+        return [Recipient.model_validate(json.loads(line)) for line in lines]
+    except ValidationError:
+        return None

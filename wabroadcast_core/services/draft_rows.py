@@ -1,4 +1,4 @@
-"""The rows of drafts with their uploads, inside a transaction of the caller."""
+"""The rows of drafts, in transactions of the caller, and the uploads that belong to them."""
 
 from typing import Any
 
@@ -7,6 +7,8 @@ from sqlalchemy import Connection
 from wabroadcast_core.models.draft import DraftFields
 from wabroadcast_core.services.draft_fields import stored_form
 from wabroadcast_core.store import drafts as draft_store
+from wabroadcast_core.store import retention as retention_store
+from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.retention import uploads_named
 
 
@@ -35,6 +37,16 @@ def reopen_draft(
     values = _values_of(conn, draft_id, fields)
     draft_store.change_draft(conn, draft_id, **values, broadcast_id=None, submitted_version=None, actor=actor, now=now)
     return True
+
+
+def delete_unneeded(database: Database, upload_id: str) -> None:
+    """Delete an upload, unless a draft, a broadcast or an import needs it."""
+
+    def hide(conn: Connection) -> bool:
+        return not draft_store.is_in_broadcast(conn, upload_id) and retention_store.hide_upload(conn, upload_id)
+
+    if database.transact(hide):
+        retention_store.delete_in_steps(database, upload_id)
 
 
 def _values_of(conn: Connection, draft_id: str, fields: DraftFields) -> dict[str, Any]:

@@ -15,7 +15,14 @@ from wabroadcast_core.audience.submission import (
     recipient_lines,
 )
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, VersionConflictError
+from wabroadcast_core.errors import (
+    ConflictError,
+    Fault,
+    InputError,
+    InvalidInputError,
+    NotFoundError,
+    VersionConflictError,
+)
 from wabroadcast_core.models.activity import ActObject
 from wabroadcast_core.models.base import DEFAULT_ACTOR, parse_model
 from wabroadcast_core.models.broadcast import BroadcastSummary
@@ -23,12 +30,11 @@ from wabroadcast_core.models.draft import DraftFields, DraftView, ListedDraft
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.services.broadcast_work import begin_work
 from wabroadcast_core.services.draft_fields import fields_of_broadcast, listed_draft, read_fields, view_of
-from wabroadcast_core.services.draft_rows import add_draft, write_draft
+from wabroadcast_core.services.draft_rows import add_draft, delete_unneeded, write_draft
 from wabroadcast_core.services.lookups import broadcast_row, broadcast_summary
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import drafts as draft_store
-from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.retention import uploads_named
 from wabroadcast_core.store.uploads import UploadWriter
@@ -158,7 +164,7 @@ class Drafts:
         except _OtherVersionError:
             raise self._conflict(draft_id) from None
         for upload_id in sorted(files):
-            self._delete_unneeded(upload_id)
+            delete_unneeded(self._context.database, upload_id)
 
     def copy(self, job_id: str, *, actor: str = DEFAULT_ACTOR) -> DraftView:
         """Copy a broadcast into a new draft: all that was submitted, except for a start that is over.
@@ -205,6 +211,14 @@ class Drafts:
                 return self._submit(row, hold_seconds=hold_seconds, actor=actor)
             except _OtherVersionError:
                 continue  # another call has changed or submitted it since it was read
+            except InputError:
+                if not self._is_changed(row):
+                    raise
+
+    def _is_changed(self, row: RowMapping) -> bool:
+        """Return whether a draft was changed since its row was read: the list that the row names may be deleted."""
+        with self._context.database.read() as conn:
+            return bool(_row_of(conn, row["id"])["version"] != row["version"])
 
     def _submit(self, row: RowMapping, *, hold_seconds: float | None, actor: str) -> BroadcastSummary:
         fields = read_fields(row).model_dump(mode="json", exclude_none=True)
@@ -268,14 +282,7 @@ class Drafts:
             row = _row_of(conn, draft_id)
             lists = draft_store.uploads_of(conn, draft_id, content_type=INLINE_TYPE)
         for list_id in sorted(set(lists) - uploads_named(row["fields"])):
-            self._delete_unneeded(list_id)
-
-    def _delete_unneeded(self, upload_id: str) -> None:
-        def hide(conn: Connection) -> bool:
-            return not draft_store.is_in_broadcast(conn, upload_id) and retention_store.hide_upload(conn, upload_id)
-
-        if self._context.database.transact(hide):
-            retention_store.delete_in_steps(self._context.database, upload_id)
+            delete_unneeded(self._context.database, list_id)
 
     def _conflict(self, draft_id: str, *, sent: DraftFields | None = None) -> VersionConflictError:
         """Return the error for a version that the caller did not expect.
