@@ -18,6 +18,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, NumberError, UnavailableError
 from wabroadcast_core.models.draft import DraftFields
 from wabroadcast_core.models.recipient import AudienceRow
+from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.services.draft_fields import read_fields
 from wabroadcast_core.services.draft_rows import delete_unneeded, write_draft
 from wabroadcast_core.store import drafts as draft_store
@@ -52,22 +53,13 @@ class DraftErasure:
         """Replace the audience of a draft; again if it was changed meanwhile."""
         while (row := self._open_row(draft_id)) is not None:
             fields = read_fields(row)
-            if fields.source is None or not isinstance(fields.source.get("uploadId"), str):
+            if not self._has_person(draft_id, fields):
                 return
-            try:
-                list_id = self._list_without(fields)
-            except UnavailableError:
-                raise
-            except BroadcastError as error:
-                log.warning("draft %s was not searched for a person who is erased: %s", draft_id, error)
-                self.unread += 1
-                return
-            if list_id is None:
-                return
+            list_id = self._list_without(fields)
             changed = fields.model_copy(update={"source": {"type": "inline", "uploadId": list_id}})
             if self._replace(row, changed, actor=actor):
                 self.erased += 1
-                for upload_id in uploads_named(row["fields"]) - {list_id}:
+                for upload_id in sorted(uploads_named(row["fields"])):
                     delete_unneeded(self._context.database, upload_id)
                 return
             delete_unneeded(self._context.database, list_id)
@@ -77,26 +69,40 @@ class DraftErasure:
             row = draft_store.find_draft(conn, draft_id)
         return None if row is None or row["broadcast_id"] is not None else row
 
-    def _list_without(self, fields: DraftFields) -> str | None:
+    def _has_person(self, draft_id: str, fields: DraftFields) -> bool:
+        """Return whether the audience has the person; an audience that cannot be read is counted."""
+        upload_id = (fields.source or {}).get("uploadId")
+        if not isinstance(upload_id, str):
+            return False
+        with self._context.database.read() as conn:
+            if draft_store.missing_uploads(conn, [upload_id]):
+                return False
+        try:
+            return any(is_person for _, is_person in self._rows(fields))
+        except UnavailableError:
+            raise
+        except PLUGIN_FAULTS as error:
+            cause = str(error) if isinstance(error, BroadcastError) else describe_fault(error)
+            log.warning("draft %s was not searched for a person who is erased: %s", draft_id, cause)
+            self.unread += 1
+            return False
+
+    def _list_without(self, fields: DraftFields) -> str:
         """Store the audience without the person as a list.
 
-        :returns: the id of the upload; None if the audience has not the person.
+        :returns: the id of the upload.
         """
         database = self._context.database
         writer = UploadWriter(database, str(uuid.uuid4()), now=self._context.clock.now(), content_type=INLINE_TYPE)
-        is_found = False
         try:
             for row, is_person in self._rows(fields):
-                is_found = is_found or is_person
                 if not is_person:
                     writer.write(row_line(row))
             writer.close()
         except BaseException:
             writer.discard()
             raise
-        if not is_found:
-            writer.discard()
-        return writer.key if is_found else None
+        return writer.key
 
     def _rows(self, fields: DraftFields) -> Iterator[tuple[AudienceRow, bool]]:
         """Yield each row of an audience, and whether it has the person's number."""

@@ -224,6 +224,8 @@ def _source_of(broadcaster: Broadcaster, draft_id: str) -> dict[str, Any]:
 
 def test_a_draft_whose_audience_cannot_be_read_is_counted(broadcaster: Broadcaster) -> None:
     broadcaster.drafts.create({"name": "A", "source": _save_file(broadcaster, b"a;b\nno;numbers\n")})
+    broadcaster.drafts.create({"name": "A", "source": {"type": "csv", "uploadId": "deleted"}})
+    broadcaster.drafts.create({"name": "A", "source": {"type": "contacts"}})
     unaffected = broadcaster.drafts.create({"name": "B"}, PEOPLE[1:])
 
     report = broadcaster.contacts.erase(PERSON)
