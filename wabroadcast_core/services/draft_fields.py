@@ -66,12 +66,18 @@ def view_of(database: Database, row: Row) -> DraftView:
     fields = read_fields(row)
     with database.read() as conn:
         faults = find_faults(conn, fields)
-        list_id = _short_list(conn, fields)
-    recipients = None if list_id is None else _read_list(database, list_id)
+    recipients = short_list_of(database, fields)
     body = DraftBody(**{name: getattr(fields, name) for name in DraftFields.model_fields}, recipients=recipients)
     if recipients is not None:
         body.source = None
     return DraftView(**_listed_fields(row), broadcast=body, faults=faults)
+
+
+def short_list_of(database: Database, fields: DraftFields) -> Sequence[Recipient] | None:
+    """Return the inline recipients of a draft; None if it has none, or too many to be shown."""
+    with database.read() as conn:
+        list_id = _short_list(conn, fields)
+    return None if list_id is None else _read_list(database, list_id)
 
 
 def find_faults(conn: Connection, fields: DraftFields) -> list[DraftFault]:

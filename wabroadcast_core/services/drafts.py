@@ -25,11 +25,18 @@ from wabroadcast_core.errors import (
 )
 from wabroadcast_core.models.activity import ActObject
 from wabroadcast_core.models.base import DEFAULT_ACTOR, parse_model
-from wabroadcast_core.models.broadcast import BroadcastSummary
+from wabroadcast_core.models.broadcast import BroadcastDraft, BroadcastSummary
 from wabroadcast_core.models.draft import DraftFields, DraftView, ListedDraft
 from wabroadcast_core.models.page import Page
+from wabroadcast_core.rendering.placeholders import check_placeholders
 from wabroadcast_core.services.broadcast_work import begin_work
-from wabroadcast_core.services.draft_fields import fields_of_broadcast, listed_draft, read_fields, view_of
+from wabroadcast_core.services.draft_fields import (
+    fields_of_broadcast,
+    listed_draft,
+    read_fields,
+    short_list_of,
+    view_of,
+)
 from wabroadcast_core.services.draft_rows import add_draft, delete_unneeded, write_draft
 from wabroadcast_core.services.lookups import broadcast_row, broadcast_summary
 from wabroadcast_core.store import audit_log
@@ -221,9 +228,12 @@ class Drafts:
             return bool(_row_of(conn, row["id"])["version"] != row["version"])
 
     def _submit(self, row: RowMapping, *, hold_seconds: float | None, actor: str) -> BroadcastSummary:
-        fields = read_fields(row).model_dump(mode="json", exclude_none=True)
+        fields = read_fields(row)
         if hold_seconds is not None:
-            fields["holdSeconds"] = hold_seconds
+            fields.hold_seconds = hold_seconds
+        broadcast = parse_model(BroadcastDraft, fields.model_dump(mode="json", exclude_none=True))
+        people = short_list_of(self._context.database, fields) or ()
+        check_placeholders(broadcast.message, {name for person in people for name in person.variables})
 
         def mark(conn: Connection, broadcast_id: int) -> None:
             if not draft_store.mark_submitted(conn, row["id"], version=row["version"], broadcast_id=broadcast_id):
@@ -232,7 +242,7 @@ class Drafts:
 
         submission = Submission(self._context, new_id=lambda: str(uuid.uuid4()))
         return begin_work(
-            self._context, submission.submit(fields, None, idempotency_key=None, actor=actor, stored=mark)
+            self._context, submission.submit(broadcast, None, idempotency_key=None, actor=actor, stored=mark)
         )
 
     # --- helpers -----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.errors import ConflictError, NotFoundError, VersionConflictError
+from wabroadcast_core.errors import ConflictError, NotFoundError, TemplateError, VersionConflictError
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.draft import DraftFields
 from wabroadcast_core.services.drafts import ANY_VERSION
@@ -96,6 +96,15 @@ def test_submits_and_changes_at_the_same_moment_make_one_broadcast_of_one_versio
     assert broadcast.source is not None
     assert broadcast.source["uploadId"] in _uploads(broadcaster)
     assert broadcast.draft_id == draft.draft_id
+
+
+def test_a_placeholder_of_another_tool_is_refused_as_in_a_submit_of_the_same_people(broadcaster: Broadcaster) -> None:
+    people = [{"number": PERSON, "variables": {"kode": "A1"}}]
+    made = broadcaster.drafts.create({"name": "A", "message": {"type": "text", "text": "Kode [kode]"}}, people)
+
+    with pytest.raises(TemplateError):
+        broadcaster.drafts.submit(made.draft_id)
+    assert broadcaster.drafts.get(made.draft_id).job_id is None
 
 
 def test_each_saved_list_of_recipients_replaces_the_one_before(broadcaster: Broadcaster) -> None:
