@@ -7,6 +7,7 @@ import rich_click as click
 from host_litestar.cli.client import Client
 from host_litestar.cli.job_ids import find_job, job_argument
 from host_litestar.cli.output import json_option, print_json
+from wabroadcast_core.models.amounts import count_of
 
 
 @click.command()
@@ -30,6 +31,7 @@ def _describe(result: dict[str, Any]) -> str:
     job_id, status = result["broadcast"]["jobId"], result["broadcast"]["status"]
     if result["undone"]:
         return f"{job_id} is undone: no message has left; it is draft {result['draftId']} again"
-    pending = f", {result['underWay']} of which were under way" if result["underWay"] else ""
-    left = f"too late: {result['left']} messages have left{pending}; {job_id} is {status}"
-    return f"{left}: resume or cancel it" if status == "paused" else left
+    pending = f", {result['underWay']} of them under way" if result["underWay"] else ""
+    left = count_of(result["left"], "message has", several="messages have")
+    text = f"too late: {left} left{pending}; {job_id} is {status}"
+    return f"{text}: resume or cancel it" if status == "paused" else text

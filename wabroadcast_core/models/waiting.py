@@ -32,7 +32,7 @@ class Scheduled(_Cause):
 class Held(_Cause):
     """The start is held back for some seconds, so that it can be undone."""
 
-    code: Literal["hold"] = "hold"
+    code: Literal["hold"] = Field("hold", description=_CODE)
 
 
 class Preparing(_Cause):

@@ -208,7 +208,7 @@ def test_too_late_it_is_paused_and_what_has_left_is_counted(
     cause = broadcaster.status(job_id).waiting_for
     assert cause is not None
     assert (cause.code, getattr(cause, "by", None)) == ("broadcast_paused", "Siti")
-    assert broadcaster.get(job_id).acts[-1].detail == "too late: 1 messages had left, 0 were under way"
+    assert broadcaster.get(job_id).acts[-1].detail == "too late: 1 message had left, 0 under way"
     assert broadcaster.drafts.list().total == 0
 
 
