@@ -75,9 +75,13 @@ def view_of(database: Database, row: Row) -> DraftView:
 
 def short_list_of(database: Database, fields: DraftFields) -> Sequence[Recipient] | None:
     """Return the inline recipients of a draft; None if it has none, or too many to be shown."""
+    source = fields.source or {}
+    upload_id = source.get("uploadId")
+    if source.get("type") != "inline" or not isinstance(upload_id, str):
+        return None
     with database.read() as conn:
-        list_id = _short_list(conn, fields)
-    return None if list_id is None else _read_list(database, list_id)
+        document = upload_store.read_small(conn, upload_id, content_type=INLINE_TYPE, most_bytes=LARGEST_LIST)
+    return None if document is None else _read_list(document)
 
 
 def find_faults(conn: Connection, fields: DraftFields) -> list[DraftFault]:
@@ -102,21 +106,9 @@ def _listed_fields(row: Row) -> dict[str, Any]:
     return {"draft_id": row["id"], "name": row["name"] or None, **texts, **times}
 
 
-def _short_list(conn: Connection, fields: DraftFields) -> str | None:
-    """Return the upload of the draft's recipients, if it is short enough to be shown."""
-    source = fields.source or {}
-    upload_id = source.get("uploadId")
-    if source.get("type") != "inline" or not isinstance(upload_id, str):
-        return None
-    upload = upload_store.find_upload(conn, upload_id)
-    is_list = upload is not None and upload["content_type"] == INLINE_TYPE and upload["size"] <= LARGEST_LIST
-    return upload_id if is_list else None
-
-
-def _read_list(database: Database, upload_id: str) -> Sequence[Recipient] | None:
+def _read_list(document: bytes) -> Sequence[Recipient] | None:
     """Return the recipients of a list; None if they are too many to be shown, or rows of a file with faults."""
-    with upload_store.open_upload(database, upload_id) as file:
-        lines = file.read().splitlines()
+    lines = document.splitlines()
     if len(lines) > MOST_RECIPIENTS:
         return None
     try:

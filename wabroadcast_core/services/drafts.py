@@ -106,13 +106,13 @@ class Drafts:
         """
         fields, draft_id = _parse(draft), str(uuid.uuid4())
 
-        def store(conn: Connection, complete: DraftFields) -> None:
+        def store(conn: Connection, complete: DraftFields) -> RowMapping:
             now = self._context.clock.now()
             add_draft(conn, draft_id, complete, actor=actor, now=now)
             _record(conn, "create", draft_id, actor=actor, now=now)
+            return _row_of(conn, draft_id)
 
-        self._store(fields, recipients, store)
-        return self.get(draft_id)
+        return view_of(self._context.database, self._store(fields, recipients, store))
 
     def save(
         self,
@@ -134,7 +134,7 @@ class Drafts:
         """
         fields = _parse(draft)
 
-        def store(conn: Connection, complete: DraftFields) -> None:
+        def store(conn: Connection, complete: DraftFields) -> RowMapping:
             now = self._context.clock.now()
             row = _row_of(conn, draft_id, lock=True)
             _check_open(row)
@@ -142,13 +142,14 @@ class Drafts:
             write_draft(conn, draft_id, complete, actor=actor, now=now)
             if row["changed_by"] != actor or row["changed_at"] < now - ACT_SECONDS:
                 _record(conn, "change", draft_id, actor=actor, now=now)
+            return _row_of(conn, draft_id)
 
         try:
-            self._store(fields, recipients, store)
+            row = self._store(fields, recipients, store)
         except _OtherVersionError:
             raise self._conflict(draft_id, sent=fields) from None
-        self._delete_old_lists(draft_id)
-        return self.get(draft_id)
+        self._delete_old_lists(row)
+        return view_of(self._context.database, row)
 
     def delete(self, draft_id: str, *, versions: Collection[int] = ANY_VERSION, actor: str = DEFAULT_ACTOR) -> None:
         """Delete a draft with its files, except for those that a broadcast or another draft needs.
@@ -251,14 +252,17 @@ class Drafts:
         self,
         fields: DraftFields,
         recipients: Iterable[AnyRecipient] | None,
-        store: Callable[[Connection, DraftFields], None],
-    ) -> None:
-        """Store the recipients as an upload, then the draft; the upload is deleted again if that fails."""
+        store: Callable[[Connection, DraftFields], RowMapping],
+    ) -> RowMapping:
+        """Store the recipients as an upload, then the draft; the upload is deleted again if that fails.
+
+        :returns: the row of the draft as it was stored: another call may change it at once.
+        """
         list_id = None if recipients is None else self._store_recipients(fields, recipients)
         if list_id is not None:
             fields = fields.model_copy(update={"source": {"type": "inline", "uploadId": list_id}})
         try:
-            self._context.database.transact(lambda conn: store(conn, fields))
+            return self._context.database.transact(lambda conn: store(conn, fields))
         except BaseException:
             if list_id is not None:
                 with self._context.database.write() as conn:
@@ -286,11 +290,10 @@ class Drafts:
             writer.discard()
         return writer.key if writer.size else None
 
-    def _delete_old_lists(self, draft_id: str) -> None:
+    def _delete_old_lists(self, row: RowMapping) -> None:
         """Delete the lists of recipients that a change of the draft has replaced."""
         with self._context.database.read() as conn:
-            row = _row_of(conn, draft_id)
-            lists = draft_store.uploads_of(conn, draft_id, content_type=INLINE_TYPE)
+            lists = draft_store.uploads_of(conn, row["id"], content_type=INLINE_TYPE)
         for list_id in sorted(set(lists) - uploads_named(row["fields"])):
             delete_unneeded(self._context.database, list_id)
 

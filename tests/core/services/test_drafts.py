@@ -107,6 +107,22 @@ def test_a_placeholder_of_another_tool_is_refused_as_in_a_submit_of_the_same_peo
     assert broadcaster.drafts.get(made.draft_id).job_id is None
 
 
+def test_a_change_returns_what_it_stored_though_another_follows_at_once(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts, made = broadcaster.drafts, broadcaster.drafts.create({"name": "A"})
+
+    def follow(_: object) -> None:
+        monkeypatch.undo()
+        drafts.save(made.draft_id, {"name": "later"}, versions={2})
+
+    monkeypatch.setattr(drafts, "_delete_old_lists", follow)
+    saved = drafts.save(made.draft_id, {"name": "mine"}, versions={1})
+
+    assert (saved.name, saved.version) == ("mine", 2)
+    assert drafts.get(made.draft_id).name == "later"
+
+
 def test_each_saved_list_of_recipients_replaces_the_one_before(broadcaster: Broadcaster) -> None:
     made = broadcaster.drafts.create({"name": "A"}, PEOPLE)
     for version in range(1, 4):
