@@ -290,6 +290,10 @@ def open_broadcasts(conn: Connection, connection_id: int, *, limit: int) -> Sequ
     return conn.execute(_OPEN_BROADCASTS, {"connection_id": connection_id, "limit": limit}).mappings().all()
 
 
+# Lock broadcasts until the end of the transaction, in PostgreSQL. Input: :keys (an array). Output: their statuses.
+_LOCK_STATUSES = text("SELECT status FROM broadcasts WHERE id = ANY (:keys) ORDER BY id FOR UPDATE")
+
+
 class StaleClaimError(Exception):
     """Messages were claimed of a broadcast that another transaction has stopped: the claim must be rolled back."""
 
@@ -304,8 +308,8 @@ def check_claimed(conn: Connection, keys: Collection[int]) -> None:
     """
     if not keys or conn.dialect.name == "sqlite":
         return
-    statement = select(broadcasts.c.status).where(broadcasts.c.id.in_(keys)).order_by(broadcasts.c.id)
-    if any(status != BroadcastStatus.PROCESSING for status in conn.execute(statement.with_for_update()).scalars()):
+    statuses = conn.execute(_LOCK_STATUSES, {"keys": list(keys)}).scalars()
+    if any(status != BroadcastStatus.PROCESSING for status in statuses):
         raise StaleClaimError
 
 
