@@ -1,7 +1,7 @@
 """Undo of a broadcast, as changes in the store: it is withdrawn if no message has left, else it is paused.
 
 The locked row of the broadcast is the proof. Its counters change in the transactions of claims and outcomes, and a
-claim that began before the row was locked is rolled back (``store.broadcasts.check_claimed``). So if no message is
+claim that began before the row was locked is rolled back (``store.claims.check_claimed``). So if no message is
 claimed and none has ever ended, none has left; and once the broadcast is withdrawn in the same transaction, none can be
 claimed any more. While messages are claimed, the broadcast is only paused: the claims come back unsent, or they end.
 """

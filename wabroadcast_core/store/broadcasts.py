@@ -290,29 +290,6 @@ def open_broadcasts(conn: Connection, connection_id: int, *, limit: int) -> Sequ
     return conn.execute(_OPEN_BROADCASTS, {"connection_id": connection_id, "limit": limit}).mappings().all()
 
 
-# Lock broadcasts until the end of the transaction, in PostgreSQL. Input: :keys (an array). Output: their statuses.
-_LOCK_STATUSES = text("SELECT status FROM broadcasts WHERE id = ANY (:keys) ORDER BY id FOR UPDATE")
-
-
-class StaleClaimError(Exception):
-    """Messages were claimed of a broadcast that another transaction has stopped: the claim must be rolled back."""
-
-
-def check_claimed(conn: Connection, keys: Collection[int]) -> None:
-    """Check at the end of a claiming transaction that the broadcasts are still sent, and keep them so until its commit.
-
-    The claim read their status without a lock. So once a broadcast is stopped, every claim of its messages is either in
-    its counters or rolled back. In SQLite nothing else writes meanwhile.
-
-    :raises StaleClaimError: one was stopped since the claim read its status.
-    """
-    if not keys or conn.dialect.name == "sqlite":
-        return
-    statuses = conn.execute(_LOCK_STATUSES, {"keys": list(keys)}).scalars()
-    if any(status != BroadcastStatus.PROCESSING for status in statuses):
-        raise StaleClaimError
-
-
 _RELEASE = text(
     """
     UPDATE broadcasts SET released_batch = :batch, next_release_at = :next_release_at WHERE id = :id

@@ -20,7 +20,8 @@ from wabroadcast_core.clock import Clock
 from wabroadcast_core.metrics.catalogue import COMMIT_DURATION
 from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS
-from wabroadcast_core.store.broadcasts import StaleClaimError, apply_changes, check_claimed
+from wabroadcast_core.store.broadcasts import apply_changes
+from wabroadcast_core.store.claims import StaleClaimError, check_claimed
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.messages import Changes
 from wabroadcast_core.store.minute_counts import MinuteCounts, add_minutes
