@@ -3,6 +3,8 @@
 import hmac
 import ipaddress
 import math
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +27,7 @@ OUTSIDE = "outside_host_guards"  # set in the ``opt`` of a route that is outside
 PUBLIC: dict[str, Any] = {**KEYLESS, OUTSIDE: True, "exclude_from_auth": True}  # the last one is Litestar's own
 ACTOR_WITHOUT_KEY = "api"  # the actor in the audit log of a request that has no key
 KEYS_OF_ROUTE = "keys"  # in the ``opt`` of a route: digests of keys that open it beside the API keys
+_RECHECK = "wabroadcast_recheck"  # in the state of a request: checks again that it is allowed
 _ACTOR_LENGTH = 6  # hexadecimal digits
 
 FORWARDING_HEADERS = frozenset(
@@ -75,9 +78,10 @@ class KeyGuard:
         """
         if handler.opt.get("public"):
             return
-        if not (self._digests or await self._stored.has_any()):
+        if not await self._has_keys():
             if self._without_keys is not None:
                 await self._without_keys(request, handler)
+            set_recheck(request, self._is_still_open)
             return
         digest = digest_key(_read_key(request))
         host = _remote_host(request)
@@ -97,16 +101,44 @@ class KeyGuard:
         if not are_enough(key.scopes, needed := needed_scope(handler)):
             raise MissingScopeError(key.name, scope=needed)
         request.scope["auth"] = key.name
+        set_recheck(request, partial(self._is_still_valid, digest))
 
     def __deepcopy__(self, _: dict[int, Any]) -> "KeyGuard":
         """Return the guard itself: Litestar copies guards, and a broadcaster cannot be copied."""
         return self
+
+    async def _has_keys(self) -> bool:
+        return bool(self._digests) or await self._stored.has_any()
+
+    async def _is_still_open(self) -> bool:
+        return not await self._has_keys()
+
+    async def _is_still_valid(self, digest: str) -> bool:
+        """Return whether a stored key is not revoked. Its scopes never change."""
+        return await self._stored.find(digest) is not None
 
     def _is_of_settings(self, digest: str, handler: BaseRouteHandler) -> bool:
         """Compare with every key, so that the time of the answer does not show which one matched."""
         known_digests = [*self._digests, *handler.opt.get(KEYS_OF_ROUTE, ())]
         matches = [hmac.compare_digest(digest, known) for known in known_digests]
         return any(matches)
+
+
+def set_recheck(request: AnyRequest, recheck: Callable[[], Awaitable[bool]]) -> None:
+    """Set how it is checked again that a request is allowed, which event streams do every few seconds.
+
+    :param recheck: returns whether it still is.
+    """
+    request.scope.setdefault("state", {})[_RECHECK] = recheck
+
+
+async def is_still_allowed(request: AnyRequest) -> bool:
+    """Return whether a request that was allowed would still be.
+
+    :raises UnavailableError: the store cannot be reached.
+    """
+    recheck: Callable[[], Awaitable[bool]] | None = request.scope.get("state", {}).get(_RECHECK)
+    return recheck is None or await recheck()
 
 
 class LoopbackGuard:

@@ -13,6 +13,7 @@ from litestar.plugins import InitPlugin
 from litestar.types import ControllerRouterHandler, Guard
 
 from host_litestar.auth import KEYLESS, KeyGuard, keep_outside, provide_actor
+from host_litestar.event_streams import EventStreams
 from host_litestar.problems import handle_error
 from host_litestar.request_meter import RequestMeter
 from host_litestar.request_reading import read_request
@@ -85,6 +86,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
             dependencies={
                 "broadcaster": Provide(lambda: self.broadcaster, sync_to_thread=False),
                 "actor": Provide(provide_actor, sync_to_thread=False),
+                "event_streams": Provide(lambda: self._event_streams, sync_to_thread=False),
             },
             guards=[KeyGuard(self.broadcaster), *self._guards_around(self._guards)],
             exception_handlers={Exception: handle_error},
@@ -109,6 +111,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
     async def _run(self, app: Litestar) -> AsyncIterator[None]:
         del app
         await to_thread.run_sync(self.broadcaster.start)
+        self._event_streams = EventStreams(self.broadcaster.live)
         if not (self._is_guarded or (await to_thread.run_sync(self.broadcaster.known_keys.read)).has_any):
             log.warning(
                 "the API of wabroadcast has neither API keys nor guards here: every caller that reaches this"

@@ -13,11 +13,13 @@ from sqlalchemy import Engine
 from wabroadcast_core.callbacks.listing import Callbacks
 from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.context import Context
+from wabroadcast_core.control.changes import ChangePublisher
 from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.inbound.intake import WebhookIntake
 from wabroadcast_core.inbound.webhook_answers import answer_webhook
 from wabroadcast_core.keys import Keys
+from wabroadcast_core.live.feed import LiveFeed
 from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.metrics.shared_totals import MeterSharing, SharedTotals
 from wabroadcast_core.opening import RedisAccess, name_redis, name_store, open_store
@@ -35,6 +37,7 @@ from wabroadcast_core.services.blacklist import Blacklist
 from wabroadcast_core.services.broadcasts import Broadcasts
 from wabroadcast_core.services.connections import Connections
 from wabroadcast_core.services.contacts import Contacts
+from wabroadcast_core.services.drafts import Drafts
 from wabroadcast_core.services.known_keys import KnownKeys
 from wabroadcast_core.services.metrics import Metrics
 from wabroadcast_core.services.queries import Queries
@@ -54,9 +57,10 @@ class Broadcaster(Broadcasts):
     """The API of the core for a host.
 
     Its own methods are about broadcasts and their messages. Everything else has a namespace, which exists once the
-    broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``queries``,
-    ``webhooks``, ``callbacks``, ``metrics``, ``api_keys``, ``activity``; and ``known_keys``, with which a host checks
-    the keys of its callers. ``reasons``, which exists at once, says what the codes of failures mean.
+    broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``drafts``,
+    ``queries``, ``webhooks``, ``callbacks``, ``metrics``, ``api_keys``, ``activity``; ``live``, the feed of what is
+    shown of broadcasts; and ``known_keys``, with which a host checks the keys of its callers. ``reasons``, which exists
+    at once, says what the codes of failures mean.
 
     Nothing is opened before :meth:`start`.
 
@@ -73,12 +77,14 @@ class Broadcaster(Broadcasts):
     tags: Tags
     blacklist: Blacklist
     uploads: Uploads
+    drafts: Drafts
     queries: Queries
     webhooks: WebhookIntake
     callbacks: Callbacks
     metrics: Metrics
     api_keys: ApiKeys
     activity: ActivityLog
+    live: LiveFeed
     known_keys: KnownKeys
 
     def __init__(
@@ -121,11 +127,13 @@ class Broadcaster(Broadcasts):
         self.tags = Tags(self._context)
         self.blacklist = Blacklist(self._context)
         self.uploads = Uploads(self._context)
+        self.drafts = Drafts(self._context)
         self.queries = Queries(self._context)
         self.webhooks = WebhookIntake(self._context)
         self.callbacks = Callbacks(self._context)
         self._start_metrics(self._context)
         self.activity = ActivityLog(self._context)
+        self.live = LiveFeed(self._context)
         database, clock = self._context.database, self._context.clock
         self.known_keys = KnownKeys(database, clock)
         self.api_keys = ApiKeys(database, clock, changed=self.known_keys.forget)
@@ -135,10 +143,12 @@ class Broadcaster(Broadcasts):
         """Stop all work in this process, then close the store and Redis, except for those that the host passed in."""
         if self._context is None:
             return
+        self.live.close()
         self.webhooks.close()
         self.handlers.stop()
         self.contacts.close()
         self._sharing.close()
+        self._changes.close()
         context, self._context = self._context, None
         context.pairing.close()
         context.database.close()
@@ -204,6 +214,8 @@ class Broadcaster(Broadcasts):
             pairing.start()
             opened.pop_all()
         self.tasks = self._open_queue(client)
+        self._changes = ChangePublisher(client, keys)
+        database.on_changed = self._changes.note
         return Context(
             settings=settings,
             database=database,

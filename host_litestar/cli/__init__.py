@@ -26,6 +26,7 @@ COMMANDS = {
     "resume": "broadcasts:resume",
     "cancel": "broadcasts:cancel",
     "retry": "broadcasts:retry",
+    "undo": "undo:undo",
     "import": "contacts:import_contacts",
     "contacts": "contacts:contacts",
     "tags": "tags:tags",

@@ -8,6 +8,8 @@ from host_litestar.routes.broadcasts import BroadcastController
 from host_litestar.routes.callbacks import CallbackController
 from host_litestar.routes.connections import ConnectionController
 from host_litestar.routes.contacts import ContactController
+from host_litestar.routes.drafts import DraftController, UndoController
+from host_litestar.routes.events import EventController
 from host_litestar.routes.health import HealthController
 from host_litestar.routes.keys import KeyController
 from host_litestar.routes.message_search import MessageSearchController
@@ -19,10 +21,13 @@ from host_litestar.routes.uploads import UploadController
 
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     BroadcastController,
+    DraftController,
+    UndoController,
     MessageController,
     MessageSearchController,
     ReasonController,
     ReportController,
+    EventController,
     ContactController,
     TagController,
     BlacklistController,

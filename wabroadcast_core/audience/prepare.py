@@ -22,6 +22,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, InvalidInputError, SourceError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus, MessageStatus, SkipReason
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.rendering.placeholders import check_placeholders
@@ -172,8 +173,7 @@ class _Preparation:
         try:
             with self._reader(source, end) as reader:
                 for row in reader.rows():
-                    fields = {"number": row.number, "name": row.name, "variables": row.all_variables}
-                    writer.write(to_json(fields | ({} if row.fault is None else {"fault": row.fault})) + b"\n")
+                    writer.write(row_line(row))
             writer.close()
         except BaseException:
             writer.discard()
@@ -257,6 +257,12 @@ class _Preparation:
 
 
 _NOT_FAILED = tuple(status for status in BroadcastStatus if status is not BroadcastStatus.FAILED)
+
+
+def row_line(row: AudienceRow) -> bytes:
+    """Return a row as a line of the upload that copies an audience."""
+    fields = {"number": row.number, "name": row.name, "variables": row.all_variables}
+    return to_json(fields | ({} if row.fault is None else {"fault": row.fault})) + b"\n"
 
 
 def _in_batches(messages: Iterable[NewMessage], size: int | None) -> list[NewMessage]:

@@ -71,12 +71,14 @@ class Submission:
         *,
         idempotency_key: str | None,
         actor: str,
+        stored: Callable[[Connection, int], None] | None = None,
     ) -> Submitted:
         """Check and store a broadcast.
 
         :param recipients: the inline audience; None if the draft has a ``source``.
         :param idempotency_key: a second submit with the same key and body returns the first broadcast.
         :param actor: who submits it, for the audit log.
+        :param stored: called with the id of a new broadcast in its transaction, which an exception rolls back.
         :raises InvalidInputError: the draft or a recipient is invalid; all faults are named.
         :raises TemplateError: the text of the message is not a valid template.
         :raises ConflictError: the key was used for another body before.
@@ -94,7 +96,10 @@ class Submission:
         draft = draft.model_copy(update={"connection": list(pool)})
 
         def insert(conn: Connection) -> Submitted:
-            return self._insert(conn, draft, pool, key=idempotency_key, fingerprint=digest.hexdigest(), actor=actor)
+            made = self._insert(conn, draft, pool, key=idempotency_key, fingerprint=digest.hexdigest(), actor=actor)
+            if made.new and stored is not None:
+                stored(conn, made.key)
+            return made
 
         try:
             submitted = self._insert_once(insert)
@@ -214,7 +219,7 @@ class Submission:
         )
         try:
             variables: set[str] = set()
-            for lines in _in_blocks(_recipient_lines(recipients, variables), FLUSH_LINES):
+            for lines in in_blocks(recipient_lines(recipients, variables), FLUSH_LINES):
                 digest.update(lines)
                 writer.write(lines)
             _refuse_empty(writer.size)
@@ -243,8 +248,8 @@ class Submission:
                 )
             return Submitted(present["id"], new=False, connection_ids=list(pool.values()))
         _lock_uploads(conn, draft)
-        scheduled_at = as_timestamp(draft.scheduled_at)
-        later = scheduled_at is not None and scheduled_at > now
+        starts_at, held_until = _start_of(draft, now=now)
+        later = starts_at is not None and starts_at > now
         reported = reported_events(draft, self._context.settings)
         values = {
             "job_id": self._new_id(),
@@ -252,7 +257,8 @@ class Submission:
             "status": BroadcastStatus.SCHEDULED if later else BroadcastStatus.QUEUED,
             "rank": draft.priority.rank,
             "draft": draft.model_dump_json(),
-            "scheduled_at": scheduled_at,
+            "scheduled_at": starts_at,
+            "held_until": held_until,
             "created_at": now,
             "idempotency_key": key,
             "fingerprint": fingerprint,
@@ -267,6 +273,14 @@ class Submission:
         if upload_id is not None:
             with self._context.database.write() as conn:
                 upload_store.delete_upload(conn, upload_id)
+
+
+def _start_of(draft: BroadcastDraft, *, now: float) -> tuple[float | None, float | None]:
+    """Return when a broadcast starts, and when its hold ends, if it starts only then."""
+    scheduled_at, held_until = as_timestamp(draft.scheduled_at), now + draft.hold_seconds
+    if not draft.hold_seconds or (scheduled_at is not None and scheduled_at >= held_until):
+        return scheduled_at, None
+    return held_until, held_until
 
 
 def _lock_uploads(conn: Connection, draft: BroadcastDraft) -> None:
@@ -296,14 +310,14 @@ def _refuse_empty(size: int) -> None:
 
 def _recipient_faults(recipients: Iterable[AnyRecipient]) -> Sequence[Fault]:
     try:
-        for _ in _recipient_lines(recipients, set()):
+        for _ in recipient_lines(recipients, set()):
             pass
     except InvalidInputError as error:
         return error.faults
     return ()
 
 
-def _recipient_lines(recipients: Iterable[AnyRecipient], variables: set[str]) -> Iterator[bytes]:
+def recipient_lines(recipients: Iterable[AnyRecipient], variables: set[str]) -> Iterator[bytes]:
     """Yield each recipient as a line of JSON.
 
     :param variables: receives the names of the recipients' variables.
@@ -325,7 +339,8 @@ def _recipient_lines(recipients: Iterable[AnyRecipient], variables: set[str]) ->
         raise InvalidInputError(faults[:MOST_FAULTS])
 
 
-def _in_blocks(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
+def in_blocks(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """Yield lines joined into blocks of so many."""
     block: list[bytes] = []
     for line in lines:
         block.append(line)

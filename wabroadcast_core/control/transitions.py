@@ -240,7 +240,7 @@ def reschedule_broadcast(
         raise InvalidInputError([fault])
     values: dict[str, Any] = {} if name is None else {"name": name}
     if scheduled_at is not None:
-        values["scheduled_at"] = scheduled_at
+        values |= {"scheduled_at": scheduled_at, "held_until": None}
         if row["status"] != BroadcastStatus.PAUSED:
             values["status"] = BroadcastStatus.SCHEDULED if scheduled_at > now else BroadcastStatus.QUEUED
     if "status" in values:

@@ -17,7 +17,9 @@ LONGEST_NAME = 200
 LATE_SECONDS = 30  # that a start may be over when it arrives
 MOST_REASONS = 100  # of failures that are shown, the most frequent ones
 OTHER_REASONS = "other"  # the others together
+MOST_RUNNING = 100  # broadcasts in a live event of all that runs
 MOST_CONNECTIONS = 100  # in the pool of one broadcast
+LONGEST_HOLD = 600  # seconds
 
 
 def find_past_start(scheduled_at: float | None, *, now: float) -> Fault | None:
@@ -71,6 +73,9 @@ class BroadcastDraft(Model):
         None,
         max_length=len(CallbackEvent),
         description="What its callbacks report, an empty list: nothing; null: WABROADCAST_CALLBACK_EVENTS.",
+    )
+    hold_seconds: float = Field(
+        0, ge=0, le=LONGEST_HOLD, description="It starts no sooner than in so many seconds, so that it can be undone."
     )
 
     @field_validator("source")
@@ -161,6 +166,7 @@ class ListedBroadcast(BroadcastSummary):
 class BroadcastProgress(Model):
     """The progress of a broadcast. It is read from one row, whatever the size of the audience."""
 
+    version: str = Field(description="Another text as soon as anything of this is another; the id of the live event.")
     job_id: str = Field(description="The id of the broadcast.")
     status: BroadcastStatus
     status_reason: str | None = Field(
@@ -182,6 +188,28 @@ class BroadcastProgress(Model):
     eta: datetime | None = Field(
         description="When it will end, with limits, windows and batches counted in; null if unknown: see waitingFor."
     )
+
+
+class RunningBroadcast(BroadcastProgress):
+    """The progress of a broadcast that runs, with its name."""
+
+    name: str = Field(description="The name of the broadcast.")
+
+
+class LiveBroadcast(Model):
+    """What a live event of one broadcast has: all that is shown of it, never a difference."""
+
+    broadcast: BroadcastProgress = Field(description="The progress, as its status returns it.")
+
+
+class LiveOverview(Model):
+    """What a live event of all that runs has: the broadcasts that are queued, sent or paused, the newest first.
+
+    One that has ended stays for a minute, so that its end is seen.
+    """
+
+    broadcasts: list[RunningBroadcast] = Field(description=f"At most {MOST_RUNNING}.")
+    total: int = Field(description="How many are queued, sent or paused.")
 
 
 class Act(Model):
@@ -224,6 +252,7 @@ class BroadcastDetail(BroadcastSummary):
     callback_events: list[CallbackEvent] | None = Field(
         description="What its callbacks report; null: what the settings say."
     )
+    draft_id: str | None = Field(description="The draft that it was submitted from, or became when it was undone.")
     skipped_by: dict[str, int] = Field(description="Skipped messages by reason.")
     failed_by: dict[str, int] = Field(description="Failed messages by reason, the most frequent first.")
     acts: list[Act] = Field(description="What was done to the broadcast, oldest first.")

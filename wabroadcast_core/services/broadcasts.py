@@ -24,24 +24,25 @@ from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
-from wabroadcast_core.services.broadcast_work import queue_preparation, queue_turns, sweep_messages
-from wabroadcast_core.services.lookups import broadcast_row, message_key
+from wabroadcast_core.services.broadcast_work import begin_work, queue_preparation, queue_turns, sweep_messages
+from wabroadcast_core.services.lookups import broadcast_row, broadcast_summary, message_key
 from wabroadcast_core.services.message_lookups import MessageLookups
 from wabroadcast_core.services.message_views import message_views, with_file_rows
+from wabroadcast_core.services.progress import read_progress
 from wabroadcast_core.services.rates import RatedBroadcasts
-from wabroadcast_core.services.views import detail_of, listed_of, progress_of, summary_of
+from wabroadcast_core.services.undo import UndoableBroadcasts
+from wabroadcast_core.services.views import detail_of, listed_of
 from wabroadcast_core.store import audit_log, reason_counts
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.messages import MessageFilter
 from wabroadcast_core.waiting.causes import WaitingCauses
-from wabroadcast_core.waiting.outlook import outlook_of
 
 Transition: TypeAlias = Literal["pause", "resume", "cancel"]
 
 
-class Broadcasts(MessageLookups, RatedBroadcasts):
+class Broadcasts(MessageLookups, RatedBroadcasts, UndoableBroadcasts):
     """The methods of :class:`Broadcaster` for broadcasts and their messages. The broadcaster inherits them."""
 
     # --- submit ------------------------------------------------------------------------------------------------
@@ -66,11 +67,7 @@ class Broadcasts(MessageLookups, RatedBroadcasts):
         :raises ConflictError: the idempotency key was used before with another body.
         """
         submitted = self._submission.submit(draft, recipients, idempotency_key=idempotency_key, actor=actor)
-        summary = self._summary(submitted.key)
-        if submitted.new:
-            self.context.plugins.broadcast_changed(summary)
-            queue_preparation(self.context, submitted.key, summary)
-        return summary
+        return begin_work(self.context, submitted)
 
     def preview(
         self,
@@ -97,10 +94,7 @@ class Broadcasts(MessageLookups, RatedBroadcasts):
         :raises NotFoundError: no broadcast has this id.
         """
         with self.context.database.read() as conn:
-            row = broadcast_row(conn, job_id)
-            skips, failures = reason_counts.skips_of(conn, row["id"]), reason_counts.failures_of(conn, row["id"])
-            outlook = outlook_of(WaitingCauses(self.context, conn), row, now=self.context.clock.now())
-        return progress_of(row, skips=skips, failures=failures, outlook=outlook)
+            return read_progress(self.context, conn, [broadcast_row(conn, job_id)])[0]
 
     def get(self, job_id: str) -> BroadcastDetail:
         """Return a broadcast as it was submitted, with its progress and its history.
@@ -391,9 +385,4 @@ class Broadcasts(MessageLookups, RatedBroadcasts):
             queue_preparation(self.context, row["id"], self._summary(row["id"]))
 
     def _summary(self, key: int) -> BroadcastSummary:
-        with self.context.database.read() as conn:
-            row = broadcast_store.get_broadcast(conn, key)
-            pool = broadcast_store.pools_of(conn, [key])[key]
-        if row is None:
-            raise NotFoundError("broadcast", str(key))
-        return summary_of(row, pool)
+        return broadcast_summary(self.context.database, key)

@@ -1,13 +1,14 @@
 """Broadcasts: their rows, their counters and the work that is due."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, Select, func, insert, select, text, update
 
-from wabroadcast_core.models.status import DELETED, BroadcastStatus, MessageStatus
+from wabroadcast_core.models.status import DELETED, RUNNING_BROADCASTS, BroadcastStatus, MessageStatus
 from wabroadcast_core.store.callbacks import add_change, add_results
 from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.database import note_changed
 from wabroadcast_core.store.messages import FAILED_FOR, broadcast_of
 from wabroadcast_core.store.reason_counts import count_failures
 from wabroadcast_core.store.search import Folded, fold
@@ -32,6 +33,7 @@ def insert_broadcast(conn: Connection, values: dict[str, Any], *, connection_ids
         [{"broadcast_id": key, "connection_id": connection_id} for connection_id in connection_ids],
     )
     add_change(conn, key, now=values["created_at"])
+    note_changed(conn, [key])
     return key
 
 
@@ -45,6 +47,22 @@ def get_broadcast(conn: Connection, key: int, *, lock: bool = False) -> RowMappi
     """Return the row of a broadcast by its id in the store, or None. ``lock``: keep it locked in this transaction."""
     statement = select(broadcasts).where(broadcasts.c.id == key)
     return conn.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
+
+
+def find_broadcasts(conn: Connection, keys: Collection[int]) -> Sequence[RowMapping]:
+    """Return the rows of broadcasts by their ids in the store."""
+    return conn.execute(select(broadcasts).where(broadcasts.c.id.in_(list(keys)))).mappings().all()
+
+
+def running_broadcasts(conn: Connection, *, limit: int) -> tuple[Sequence[RowMapping], int]:
+    """Return the rows of the broadcasts that have begun and have not ended, the newest first.
+
+    :returns: the rows, and how many such broadcasts there are.
+    """
+    runs = broadcasts.c.status.in_(RUNNING_BROADCASTS)
+    total = conn.execute(select(func.count()).select_from(broadcasts).where(runs)).scalar_one()
+    newest = select(broadcasts).where(runs).order_by(broadcasts.c.id.desc()).limit(limit)
+    return conn.execute(newest).mappings().all(), total
 
 
 def find_submission(conn: Connection, idempotency_key: str) -> RowMapping | None:
@@ -103,6 +121,7 @@ def update_broadcast(
     statement = update(broadcasts).where(broadcasts.c.id == key).values(values)
     if where_status is not None:
         statement = statement.where(broadcasts.c.status.in_(list(where_status)))
+    note_changed(conn, [key])
     return conn.execute(statement).rowcount == 1
 
 
@@ -137,6 +156,7 @@ def move_mark(conn: Connection, key: int, *, present: int, rows: int) -> bool:
         .where(broadcasts.c.id == key, broadcasts.c.prepared_rows == present, ~broadcasts.c.prepared)
         .where(broadcasts.c.status.in_([BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED]))
     )
+    note_changed(conn, [key])
     return conn.execute(statement.values(prepared_rows=rows)).rowcount == 1
 
 
@@ -168,18 +188,21 @@ def has_connection(conn: Connection, key: int) -> bool:
 
 _CHANGE_COLUMNS = json_columns(id="BIGINT", **dict.fromkeys(COUNTERS, "BIGINT"))
 _ADDED = ", ".join(f"{name} = broadcasts.{name} + change.{name}" for name in COUNTERS)
+_DEPARTED = "departed = broadcasts.departed OR change.sent > 0 OR change.failed > 0 OR change.unknown > 0"
 _OPEN = "broadcasts.queued + broadcasts.processing + broadcasts.retry + broadcasts.paused"
+_PARTS = {"added": _ADDED, "departed": _DEPARTED, "open": _OPEN}
 # Add changes to the counters of broadcasts.
 # Input: :rows, JSON rows of the broadcast's id and the change of each of COUNTERS.
 # Output: id, status, prepared, mark_at, reports_results and the number of open messages of each broadcast.
 _APPLY_CHANGES = dialects(
     """
-    UPDATE broadcasts SET {added} FROM (SELECT {columns} FROM {rows}) AS change WHERE broadcasts.id = change.id
+    UPDATE broadcasts SET {added}, {departed}
+    FROM (SELECT {columns} FROM {rows}) AS change WHERE broadcasts.id = change.id
     RETURNING broadcasts.id, broadcasts.status, broadcasts.prepared, broadcasts.mark_at, broadcasts.reports_results,
       {open} AS open
     """,
-    sqlite={"added": _ADDED, "columns": _CHANGE_COLUMNS[0], "rows": LITE_ROWS, "open": _OPEN},
-    postgresql={"added": _ADDED, "columns": _CHANGE_COLUMNS[1], "rows": POST_ROWS, "open": _OPEN},
+    sqlite={"columns": _CHANGE_COLUMNS[0], "rows": LITE_ROWS, **_PARTS},
+    postgresql={"columns": _CHANGE_COLUMNS[1], "rows": POST_ROWS, **_PARTS},
 )
 # Set a new mark for the present rate; the mark before becomes the earlier one. Input: :id, :now.
 _MARK_RATE = text(
@@ -228,6 +251,7 @@ def _apply_counters(
     conn: Connection, by_broadcast: Mapping[int, Mapping[str, int]], results: Sequence[int], *, now: float
 ) -> list[int]:
     keys = sorted(by_broadcast)
+    note_changed(conn, keys)
     if len(keys) > 1 and conn.dialect.name != "sqlite":
         conn.execute(
             select(broadcasts.c.id).where(broadcasts.c.id.in_(keys)).order_by(broadcasts.c.id).with_for_update()
@@ -259,6 +283,7 @@ def complete_broadcast(conn: Connection, key: int, *, now: float) -> bool:
 
     :returns: whether it was completed.
     """
+    note_changed(conn, [key])
     completed = conn.execute(_COMPLETE, {"id": key, "now": now}).rowcount == 1
     if completed:
         add_change(conn, key, now=now)
@@ -315,6 +340,7 @@ def release_batch(conn: Connection, key: int, *, batch: int, next_release_at: fl
     :param next_release_at: when the next batch is due (UNIX seconds, UTC).
     :returns: the broadcast as :func:`active_broadcasts` returns it.
     """
+    note_changed(conn, [key])
     return conn.execute(_RELEASE, {"id": key, "batch": batch, "next_release_at": next_release_at}).one()
 
 

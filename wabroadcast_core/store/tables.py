@@ -84,6 +84,10 @@ broadcasts = Table(
     Column("fingerprint", Text),  # of the body that was submitted with the key
     Column("reports_changes", Boolean, nullable=False, server_default=text("false")),  # by callbacks
     Column("reports_results", Boolean, nullable=False, server_default=text("false")),
+    Column("held_until", Double),  # the start, if it was delayed only so that it can be undone
+    Column("draft_id", Text),  # the draft that it was submitted from, or that it became when it was undone
+    Column("undone", Boolean, nullable=False, server_default=text("false")),
+    Column("departed", Boolean, nullable=False, server_default=text("false")),  # a message was sent, failed or unknown
     # counters: by status, then facts beside the status
     _count("total"),
     _count("queued"),
@@ -305,7 +309,9 @@ uploads = Table(
     Column("chunk_size", Integer, nullable=False),
     Column("complete", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", Double, nullable=False),
+    Column("draft_id", Text),  # the draft to which it belongs
 )
+_partial_index("ix_uploads_draft_id", uploads.c.draft_id, where="draft_id IS NOT NULL")
 
 upload_chunks = Table(
     "upload_chunks",

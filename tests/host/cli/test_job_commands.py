@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from host_litestar.cli.output import describe_time, print_table
+from host_litestar.cli.undo import _describe
 from tests.host.cli.conftest import Command
 from tests.host.cli.terminal import run_in_terminal
 from tests.host.programs import Served
@@ -188,3 +189,25 @@ def test_callbacks_are_listed_and_sent_again(server: Served, in_process: Command
     assert (reports, status) == ("queued", "pending")
     assert again.stdout == f"callback {event_id} is sent again\n"
     assert (gone.returncode, "evt_x_1" in gone.stderr) == (2, True)
+
+
+def test_a_held_broadcast_is_undone(in_process: Command, three: Path) -> None:
+    sent = in_process("send", str(three), "-m", "Halo", "--detach", "--hold", "600")
+    job = sent.stdout.split()[1]
+
+    listed = in_process("jobs")
+    undone = in_process("undo", job)
+
+    assert sent.stdout.splitlines()[1] == f"starts in 600 s at the soonest: until then `wabroadcast undo {job}`"
+    assert "its start is held back" in listed.stdout
+    assert undone.returncode == 0
+    assert undone.stdout.startswith(f"{job} is undone: no message has left; it is draft ")
+
+
+def test_an_undo_that_is_too_late_says_how_many_have_left() -> None:
+    late = {"undone": False, "draftId": None, "left": 3, "underWay": 1, "broadcast": {"jobId": "j", "status": "paused"}}
+
+    assert _describe(late) == ("too late: 3 messages have left, 1 of them under way; j is paused: resume or cancel it")
+    assert _describe(late | {"left": 1, "underWay": 0, "broadcast": {"jobId": "j", "status": "completed"}}) == (
+        "too late: 1 message has left; j is completed"
+    )
