@@ -10,6 +10,7 @@ from wabroadcast_core.models.broadcast import LONGEST_HOLD, LONGEST_NAME, Broadc
 from wabroadcast_core.models.recipient import Recipient
 
 LONGEST_PART = 4_096  # characters of a text beside the message
+LONGEST_LIST = 100
 
 
 class DraftFields(Model):
@@ -28,6 +29,9 @@ class DraftFields(Model):
     on_unknown: str | None = Field(None, max_length=LONGEST_PART, description="hold or resend, as in a submit.")
     callback_url: str | None = Field(
         None, max_length=LONGEST_PART, description="The address for notifications, as in a submit."
+    )
+    callback_events: list[str] | None = Field(
+        None, max_length=LONGEST_LIST, description="What its callbacks report, as in a submit."
     )
     hold_seconds: float | None = Field(
         None, ge=0, le=LONGEST_HOLD, description="It starts no sooner than so many seconds after its submit."
