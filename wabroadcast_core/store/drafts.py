@@ -6,9 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, func, insert, select, update
 from sqlalchemy import delete as delete_from
 
-from wabroadcast_core.store.draft_table import drafts
 from wabroadcast_core.store.search import Folded, fold
-from wabroadcast_core.store.tables import broadcasts, uploads
+from wabroadcast_core.store.tables import broadcasts, drafts, uploads
 
 _DRAFTS = select(drafts, broadcasts.c.job_id).outerjoin_from(
     drafts, broadcasts, broadcasts.c.id == drafts.c.broadcast_id

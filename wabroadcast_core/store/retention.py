@@ -9,9 +9,8 @@ from sqlalchemy import Connection, delete, func, or_, select, update
 from wabroadcast_core.models.contact import OPEN_IMPORTS
 from wabroadcast_core.models.status import ENDED_BROADCASTS
 from wabroadcast_core.store.database import Database
-from wabroadcast_core.store.draft_table import drafts
 from wabroadcast_core.store.search import ascii_digits
-from wabroadcast_core.store.tables import broadcasts, import_rejections, imports, upload_chunks, uploads
+from wabroadcast_core.store.tables import broadcasts, drafts, import_rejections, imports, upload_chunks, uploads
 from wabroadcast_core.store.uploads import COPY_PREFIX, audience_copy
 
 ROWS_AT_ONCE = 500

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from wabroadcast_core.store.callback_table import add_callback_events
+from wabroadcast_core.store.draft_table import add_drafts
 
 VERSION_TABLE = "wabroadcast_version"  # of Alembic: the version of our tables
 FORMER_VERSION_TABLE = "alembic_version"
@@ -391,6 +392,7 @@ blacklist = Table(
 )
 
 callback_events = add_callback_events(metadata)
+drafts = add_drafts(metadata)
 
 TABLE_NAMES: Final = frozenset({*metadata.tables, VERSION_TABLE})
 """The names of all our tables: a host's own Alembic leaves them out with its ``include_object``."""
