@@ -167,12 +167,15 @@ def test_a_body_that_comes_slowly_but_steadily_is_read(strict: Served) -> None:
         assert client.status() in {200, 201}
 
 
-def test_a_webhook_body_is_not_awaited_for_an_unknown_connection(server: Served) -> None:
-    head = b"POST /webhooks/unknown HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n"
+@pytest.mark.parametrize("connection", ["unknown", "sandbox"])
+def test_a_webhook_body_is_awaited_for_a_time_whether_its_connection_exists_or_not(
+    server: Served, connection: str
+) -> None:
+    head = f"POST /webhooks/{connection} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n"
     with RawClient(server.url) as client:
-        client.send(head)
+        client.send(head.encode())
 
-        assert client.status() == 404
+        assert client.status() == 408
 
 
 def test_other_clients_are_served_while_one_holds_all_connections(strict: Served) -> None:

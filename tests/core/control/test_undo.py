@@ -1,6 +1,7 @@
 """Undo: a broadcast of which nothing has left is a draft again, any other one is paused. On both stores."""
 
 import asyncio
+import os
 import random
 import threading
 import time
@@ -32,7 +33,7 @@ from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
 from wabroadcast_core.store.outcomes import Outcome
 
 M = MessageStatus
-TRIES = 500  # on each of the two stores
+TRIES = 500 if os.environ.get("WABROADCAST_TEST_CHAOS") == "long" else 100  # on each of the two stores
 PEOPLE = 3  # of each broadcast
 RATE = 200  # messages a second: those that are claimed wait for their slots
 THREADS = 6
@@ -102,6 +103,7 @@ def _undo_many(broadcaster: Broadcaster, starts: Starts, tries: int) -> dict[str
     return results
 
 
+@pytest.mark.chaos
 @pytest.mark.slow
 @pytest.mark.usefixtures("worker")
 def test_no_broadcast_that_was_undone_has_sent_anything(
