@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from wabroadcast_core.audience.capabilities import (
@@ -23,7 +23,7 @@ from wabroadcast_core.models.base import as_timestamp, faults_of, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft, find_past_start
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.recipient import Recipient
-from wabroadcast_core.models.status import BroadcastStatus
+from wabroadcast_core.models.status import BroadcastStatus, Purpose
 from wabroadcast_core.rendering.content import CompiledContent, compile_content
 from wabroadcast_core.rendering.errors import list_names
 from wabroadcast_core.rendering.placeholders import check_placeholders
@@ -69,6 +69,7 @@ class Submission:
         *,
         idempotency_key: str | None,
         actor: str,
+        purpose: Purpose = Purpose.BROADCAST,
     ) -> Submitted:
         """Check and store a broadcast.
 
@@ -92,10 +93,14 @@ class Submission:
         draft = draft.model_copy(update={"connection": list(pool)})
 
         def insert(conn: Connection) -> Submitted:
-            return self._insert(conn, draft, pool, key=idempotency_key, fingerprint=digest.hexdigest(), actor=actor)
+            first = find_first(conn, idempotency_key, fingerprint=digest.hexdigest())
+            if first is not None:
+                return Submitted(first["id"], new=False, connection_ids=list(pool.values()))
+            values = {"idempotency_key": idempotency_key, "fingerprint": digest.hexdigest(), "purpose": purpose}
+            return self._insert(conn, draft, pool, values, actor=actor)
 
         try:
-            submitted = self._insert_once(insert)
+            submitted = self.insert_once(insert)
         except (ConflictError, InvalidInputError):
             self._discard(upload_id)
             raise
@@ -103,7 +108,8 @@ class Submission:
             self._discard(upload_id)
         return submitted
 
-    def _insert_once(self, insert: Callable[[Connection], Submitted]) -> Submitted:
+    def insert_once(self, insert: Callable[[Connection], Submitted]) -> Submitted:
+        """Run a transaction that stores a broadcast unless one with its idempotency key is stored."""
         try:
             return self._context.database.transact(insert)
         except IntegrityError:  # a submit with the same key was stored at the same time
@@ -223,26 +229,17 @@ class Submission:
         return writer.key
 
     def _insert(
-        self,
-        conn: Connection,
-        draft: BroadcastDraft,
-        pool: Mapping[str, int],
-        *,
-        key: str | None,
-        fingerprint: str,
-        actor: str,
+        self, conn: Connection, draft: BroadcastDraft, pool: Mapping[str, int], values: dict[str, Any], *, actor: str
     ) -> Submitted:
+        """Store a new broadcast.
+
+        :param values: further columns of its row.
+        """
         now = self._context.clock.now()
-        if key is not None and (present := broadcast_store.find_submission(conn, key)) is not None:
-            if present["fingerprint"] != fingerprint:
-                raise ConflictError(
-                    "this Idempotency-Key was used for another body before: use a new key", status=present["status"]
-                )
-            return Submitted(present["id"], new=False, connection_ids=list(pool.values()))
-        _lock_uploads(conn, draft)
+        lock_uploads(conn, draft)
         scheduled_at = as_timestamp(draft.scheduled_at)
         later = scheduled_at is not None and scheduled_at > now
-        values = {
+        values |= {
             "job_id": self._new_id(),
             "name": draft.name,
             "status": BroadcastStatus.SCHEDULED if later else BroadcastStatus.QUEUED,
@@ -250,11 +247,10 @@ class Submission:
             "draft": draft.model_dump_json(),
             "scheduled_at": scheduled_at,
             "created_at": now,
-            "idempotency_key": key,
-            "fingerprint": fingerprint,
         }
         row_id = broadcast_store.insert_broadcast(conn, values, connection_ids=pool.values())
-        audit_log.record_action(conn, action="submit", actor=actor, now=now, broadcast_id=row_id)
+        action = "rehearse" if values["purpose"] == Purpose.REHEARSAL else "submit"
+        audit_log.record_action(conn, action=action, actor=actor, now=now, broadcast_id=row_id)
         return Submitted(row_id, new=True, connection_ids=list(pool.values()))
 
     def _discard(self, upload_id: str | None) -> None:
@@ -263,7 +259,21 @@ class Submission:
                 upload_store.delete_upload(conn, upload_id)
 
 
-def _lock_uploads(conn: Connection, draft: BroadcastDraft) -> None:
+def find_first(conn: Connection, idempotency_key: str | None, *, fingerprint: str) -> RowMapping | None:
+    """Return the row of the broadcast that was submitted with this key before, or None.
+
+    :param fingerprint: of the body.
+    :raises ConflictError: the key was used for another body.
+    """
+    first = None if idempotency_key is None else broadcast_store.find_submission(conn, idempotency_key)
+    if first is not None and first["fingerprint"] != fingerprint:
+        raise ConflictError(
+            "this Idempotency-Key was used for another body before: use a new key", status=first["status"]
+        )
+    return first
+
+
+def lock_uploads(conn: Connection, draft: BroadcastDraft) -> None:
     """Keep the uploads of a draft from being deleted before the broadcast that needs them is stored.
 
     :raises InvalidInputError: one was deleted since the draft was checked.

@@ -9,7 +9,7 @@ from wabroadcast_core.errors import Fault
 from wabroadcast_core.models.base import Model, Moment
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.pacing import Batching, Rate, Retry, SendWindow
-from wabroadcast_core.models.status import BroadcastStatus, Priority
+from wabroadcast_core.models.status import BroadcastStatus, Priority, Purpose
 from wabroadcast_core.models.waiting import WaitingFor
 
 LONGEST_NAME = 200
@@ -142,6 +142,9 @@ class BroadcastSummary(Model):
     created_at: datetime = Field(description="When it was submitted (UTC).")
     started_at: datetime | None = Field(description="When the reading of its audience began (UTC); null: not yet.")
     finished_at: datetime | None = Field(description="When it completed, failed or was cancelled (UTC); null: not yet.")
+    purpose: Purpose = Field(
+        Purpose.BROADCAST, description="rehearsal: a simulated provider takes its messages, and no phone gets one."
+    )
 
 
 class ListedBroadcast(BroadcastSummary):

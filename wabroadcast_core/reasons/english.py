@@ -56,6 +56,10 @@ MESSAGES: Final[Texts] = {
         "The provider reports a failure without a reason.",
         "Retry the message once; if it fails again, ask the provider.",
     ),
+    "rehearsal_not_simulated": (
+        "The connection of a rehearsal got a sender that reaches real phones, so nothing was sent.",
+        "Rehearse again: a rehearsal takes a connection of the sandbox.",
+    ),
     "other": ("The sum of all rarer reasons.", "List the failed messages to see the reason of each."),
     "lost": (
         "The worker ended while it sent the message, so it is not known whether the message left.",

@@ -60,6 +60,10 @@ MESSAGES: Final[Texts] = {
         "Penyedia melaporkan kegagalan tanpa alasan.",
         "Coba lagi sekali; bila gagal lagi, tanyakan kepada penyedia.",
     ),
+    "rehearsal_not_simulated": (
+        "Koneksi gladi bersih kini memakai pengirim yang menjangkau telepon sungguhan, jadi tidak ada yang dikirim.",
+        "Ulangi gladi bersih: gladi bersih memakai koneksi sandbox.",
+    ),
     "other": ("Jumlah semua alasan yang lebih jarang.", "Lihat daftar pesan yang gagal beserta alasannya."),
     "lost": (
         "Worker berhenti saat mengirim pesan, sehingga tidak diketahui apakah pesan sudah keluar.",

@@ -1,6 +1,5 @@
 """Use cases of broadcasts: submit, preview, list, pause, resume, cancel, retry, reschedule; their messages."""
 
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias
@@ -8,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.preview import PreviewBuilder
-from wabroadcast_core.audience.submission import AnyRecipient, Submission
+from wabroadcast_core.audience.submission import AnyRecipient
 from wabroadcast_core.control import transitions
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import Fault, InvalidInputError, NotFoundError
@@ -24,13 +23,13 @@ from wabroadcast_core.models.broadcast import (
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
 from wabroadcast_core.models.preview import Preview
-from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
+from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority, Purpose
 from wabroadcast_core.services.broadcast_work import queue_preparation, queue_turns, sweep_messages
 from wabroadcast_core.services.lookups import broadcast_row, message_key
-from wabroadcast_core.services.message_lookups import MessageLookups
 from wabroadcast_core.services.message_views import message_views, with_file_rows
 from wabroadcast_core.services.rates import RatedBroadcasts
-from wabroadcast_core.services.views import detail_of, listed_of, progress_of, summary_of
+from wabroadcast_core.services.trials import Trials
+from wabroadcast_core.services.views import detail_of, listed_of, progress_of
 from wabroadcast_core.store import audit_log, reason_counts
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
@@ -41,7 +40,7 @@ from wabroadcast_core.waiting.outlook import outlook_of
 Transition: TypeAlias = Literal["pause", "resume", "cancel"]
 
 
-class Broadcasts(MessageLookups, RatedBroadcasts):
+class Broadcasts(Trials, RatedBroadcasts):
     """The methods of :class:`Broadcaster` for broadcasts and their messages. The broadcaster inherits them."""
 
     # --- submit ------------------------------------------------------------------------------------------------
@@ -65,12 +64,7 @@ class Broadcasts(MessageLookups, RatedBroadcasts):
         :raises TemplateError: a text of the message is not a valid template.
         :raises ConflictError: the idempotency key was used before with another body.
         """
-        submitted = self._submission.submit(draft, recipients, idempotency_key=idempotency_key, actor=actor)
-        summary = self._summary(submitted.key)
-        if submitted.new:
-            self.context.plugins.broadcast_changed(summary)
-            queue_preparation(self.context, submitted.key, summary)
-        return summary
+        return self._submit(draft, recipients, key=idempotency_key, actor=actor, purpose=Purpose.BROADCAST)
 
     def preview(
         self,
@@ -340,17 +334,15 @@ class Broadcasts(MessageLookups, RatedBroadcasts):
         self.context.plugins.broadcast_changed(summary)
         return summary
 
-    @property
-    def _submission(self) -> Submission:
-        return Submission(self.context, new_id=lambda: str(uuid.uuid4()))
-
     def _notify_changed(self, keys: Iterable[int]) -> None:
         """Notify the plugins that broadcasts have a new status.
 
         :param keys: the store's ids of the broadcasts.
         """
         for key in keys:
-            self.context.plugins.broadcast_changed(self._summary(key))
+            summary = self._summary(key)
+            if summary.purpose is not Purpose.TEST:
+                self.context.plugins.broadcast_changed(summary)
 
     def _change(
         self,
@@ -389,11 +381,3 @@ class Broadcasts(MessageLookups, RatedBroadcasts):
             row = broadcast_row(conn, job_id)
         if not row["prepared"]:
             queue_preparation(self.context, row["id"], self._summary(row["id"]))
-
-    def _summary(self, key: int) -> BroadcastSummary:
-        with self.context.database.read() as conn:
-            row = broadcast_store.get_broadcast(conn, key)
-            pool = broadcast_store.pools_of(conn, [key])[key]
-        if row is None:
-            raise NotFoundError("broadcast", str(key))
-        return summary_of(row, pool)

@@ -178,6 +178,7 @@ def _summary_fields(row: Row, pool: Sequence[str]) -> dict[str, Any]:
         "created_at": as_utc(row["created_at"]),
         "started_at": as_utc(row["started_at"]),
         "finished_at": as_utc(row["finished_at"]),
+        "purpose": row["purpose"],
     }
 
 

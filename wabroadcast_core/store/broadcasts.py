@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, Select, func, insert, select, text, update
 
-from wabroadcast_core.models.status import DELETED, BroadcastStatus, MessageStatus
+from wabroadcast_core.models.status import DELETED, BroadcastStatus, MessageStatus, Purpose
 from wabroadcast_core.store.messages import FAILED_FOR, Changes
 from wabroadcast_core.store.reason_counts import count_failures
 from wabroadcast_core.store.search import Folded, fold
@@ -44,6 +44,11 @@ def get_broadcast(conn: Connection, key: int, *, lock: bool = False) -> RowMappi
     return conn.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
 
 
+def is_rehearsal(conn: Connection, key: int) -> bool:
+    """Return whether a broadcast is a rehearsal."""
+    return conn.execute(select(broadcasts.c.purpose).where(broadcasts.c.id == key)).scalar() == Purpose.REHEARSAL
+
+
 def find_submission(conn: Connection, idempotency_key: str) -> RowMapping | None:
     """Return the row of the broadcast that was submitted with this idempotency key, or None."""
     statement = select(broadcasts).where(broadcasts.c.idempotency_key == idempotency_key)
@@ -61,13 +66,13 @@ def list_broadcasts(
     offset: int = 0,
     limit: int = 50,
 ) -> tuple[Sequence[RowMapping], int]:
-    """Return a page of broadcasts, newest first.
+    """Return a page of broadcasts, newest first. Tests are in no list.
 
     :param query: part of a name, or the beginning of a job id.
     :param id_prefix: the beginning of a job id.
     :returns: the rows of the page, and the total number of rows.
     """
-    chosen: Select[Any] = select(broadcasts)
+    chosen: Select[Any] = select(broadcasts).where(broadcasts.c.purpose != Purpose.TEST)
     if status is not None:
         chosen = chosen.where(broadcasts.c.status == status)
     if rank is not None:

@@ -80,6 +80,7 @@ broadcasts = Table(
     Column("served_at", Double, nullable=False, server_default=ZERO),  # the broadcast that has waited longest is first
     Column("idempotency_key", Text, unique=True),
     Column("fingerprint", Text),  # of the body that was submitted with the key
+    Column("purpose", Text, nullable=False, server_default=text("'broadcast'")),  # of Purpose
     # counters: by status, then facts beside the status
     _count("total"),
     _count("queued"),
@@ -134,7 +135,8 @@ messages = Table(
     Column("route", Integer, nullable=False),  # the connection that must send it; 0: any of the pool
     Column("status", Text, nullable=False),
     Column("number", Text),  # E.164; NULL if the preparation skipped the message, and after an erasure
-    Column("raw", Text),  # what the audience has instead, if the preparation skipped the message
+    # what the audience has instead, if the preparation skipped the message; of a test: the number it is rendered for
+    Column("raw", Text),
     Column("name", Text),
     Column("variables", Text),
     Column("attempts", Integer, nullable=False, server_default=ZERO),

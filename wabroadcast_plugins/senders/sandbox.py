@@ -129,6 +129,7 @@ class SandboxSender:
         },
         client_message_ids=True,
         simulated=True,
+        test_numbers={f"{TEST_PREFIX}{ending}": f"the message {event}" for ending, event in TEST_NUMBERS.items()},
     )
 
     def __init__(self, settings: SandboxSettings, context: SenderContext) -> None:
