@@ -14,10 +14,12 @@ from host_litestar.routes.messages import MessageController
 from host_litestar.routes.reasons import ReasonController
 from host_litestar.routes.reports import ReportController
 from host_litestar.routes.tags import TagController
+from host_litestar.routes.trials import TrialController
 from host_litestar.routes.uploads import UploadController
 
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     BroadcastController,
+    TrialController,
     MessageController,
     MessageSearchController,
     ReasonController,
