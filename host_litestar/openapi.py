@@ -162,6 +162,24 @@ class TestOperation(Operation):
         self.request_body = _body_of(SendTestBody, {"inline": TEST_EXAMPLE})
 
 
+class SignInBody(Model):
+    """The body of a sign-in; a form has the same fields."""
+
+    key: str = Field(description="An API key of this server.")
+    next: str | None = Field(None, description="The path to which a form is redirected; by default the first page.")
+
+
+@dataclass
+class SignInOperation(Operation):
+    """Operation with the body of a sign-in, as JSON and as a form."""
+
+    def __post_init__(self) -> None:
+        self.request_body = _body_of(SignInBody, {"key": {"key": "wab_0f3c…"}})
+        self.request_body.content["application/x-www-form-urlencoded"] = OpenAPIMediaType(
+            schema=self.request_body.content["application/json"].schema
+        )
+
+
 @dataclass
 class PutConnectionOperation(Operation):
     """Operation with the body of a connection."""

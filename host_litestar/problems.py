@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from host_litestar.parameter_texts import parameter_text
 from host_litestar.safe_headers import SAFE_HEADERS
 from host_litestar.scopes import MissingScopeError
+from host_litestar.session_cookies import CsrfError
 from wabroadcast_core.errors import (
     ConflictError,
     Fault,
@@ -180,6 +181,11 @@ def _(error: HTTPException) -> Problem:
 @describe.register
 def _(error: MissingScopeError) -> Problem:
     return problem_of(HTTPStatus.FORBIDDEN, error.code, error.detail, missing_scope=error.scope)
+
+
+@describe.register
+def _(error: CsrfError) -> Problem:
+    return problem_of(HTTPStatus.FORBIDDEN, error.code, error.detail)
 
 
 @describe.register

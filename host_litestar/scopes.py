@@ -80,6 +80,9 @@ SCOPES: Final[Mapping[str, Scope]] = {
     "ListKeys": Scope.ADMIN,
     "CreateKey": Scope.ADMIN,
     "RevokeKey": Scope.ADMIN,
+    "GetSession": Scope.READ,
+    "SignOut": Scope.READ,
+    "SignOutByForm": Scope.READ,
 }
 
 

@@ -136,7 +136,7 @@ def test_the_table_of_the_broadcaster_lists_its_methods() -> None:
     listed = {name: set(methods) for names, methods in rows for name in names or ["itself"]}
     namespaces = {"itself": Broadcaster, **{name: classes[name] for name in listed if name != "itself"}}
 
-    assert len(listed) == 12
+    assert len(listed) == 13
     assert listed == {name: methods_of(namespace) - NOT_LISTED for name, namespace in namespaces.items()}
 
 

@@ -37,6 +37,7 @@ from wabroadcast_core.services.contacts import Contacts
 from wabroadcast_core.services.known_keys import KnownKeys
 from wabroadcast_core.services.metrics import Metrics
 from wabroadcast_core.services.queries import Queries
+from wabroadcast_core.services.sessions import Sessions
 from wabroadcast_core.services.tags import Tags
 from wabroadcast_core.services.uploads import Uploads
 from wabroadcast_core.settings import Settings
@@ -53,8 +54,8 @@ class Broadcaster(Broadcasts):
 
     Its own methods are about broadcasts and their messages. Everything else has a namespace, which exists once the
     broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``queries``,
-    ``webhooks``, ``metrics``, ``api_keys``, ``activity``; and ``known_keys``, with which a host checks the keys of its
-    callers. ``reasons``, which exists at once, says what the codes of failures mean.
+    ``webhooks``, ``metrics``, ``api_keys``, ``activity``; and ``known_keys`` and ``sessions``, with which a host checks
+    its callers. ``reasons``, which exists at once, says what the codes of failures mean.
 
     Nothing is opened before :meth:`start`.
 
@@ -76,6 +77,7 @@ class Broadcaster(Broadcasts):
     metrics: Metrics
     api_keys: ApiKeys
     activity: ActivityLog
+    sessions: Sessions
     known_keys: KnownKeys
 
     def __init__(
@@ -124,6 +126,7 @@ class Broadcaster(Broadcasts):
         self.activity = ActivityLog(self._context)
         database, clock = self._context.database, self._context.clock
         self.known_keys = KnownKeys(database, clock)
+        self.sessions = Sessions(database, clock)
         self.api_keys = ApiKeys(database, clock, changed=self.known_keys.forget)
         return self
 

@@ -13,6 +13,7 @@ from host_litestar.routes.message_search import MessageSearchController
 from host_litestar.routes.messages import MessageController
 from host_litestar.routes.reasons import ReasonController
 from host_litestar.routes.reports import ReportController
+from host_litestar.routes.sessions import SessionController
 from host_litestar.routes.tags import TagController
 from host_litestar.routes.trials import TrialController
 from host_litestar.routes.uploads import UploadController
@@ -30,6 +31,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     ConnectionController,
     UploadController,
     KeyController,
+    SessionController,
     ActivityController,
     HealthController,
 )

@@ -267,6 +267,10 @@ PROBLEMS: Final[Texts] = {
     ),
     "unauthorized": ("The API key is missing or unknown.", "Send the header `Authorization: Bearer` with a valid key."),
     "forbidden": ("The call is not allowed.", "Use a key that may do this."),
+    "csrf": (
+        "The request of a session is not known to come from one of our own pages.",
+        "Load the page again, then repeat what you did.",
+    ),
     "method_not_allowed": (
         "The address does not take this HTTP method.",
         "Use one of the methods in the header `Allow`.",

@@ -274,6 +274,10 @@ PROBLEMS: Final[Texts] = {
         "Kirim header `Authorization: Bearer` dengan kunci yang sah.",
     ),
     "forbidden": ("Panggilan ini tidak diizinkan.", "Gunakan kunci yang berhak."),
+    "csrf": (
+        "Permintaan dari sesi ini tidak terbukti berasal dari halaman kami sendiri.",
+        "Muat ulang halaman, lalu ulangi.",
+    ),
     "method_not_allowed": (
         "Alamat ini tidak menerima metode HTTP tersebut.",
         "Gunakan salah satu metode pada header `Allow`.",

@@ -237,6 +237,15 @@ api_keys = Table(
 )
 _partial_index("ix_api_keys_name", api_keys.c.name, where="revoked_at IS NULL", unique=True)
 
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", Text, primary_key=True),  # of the session's token
+    Column("key_check", Text, nullable=False),  # a digest of the token and of the key's digest
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+)
+
 parked_receipts = Table(
     "parked_receipts",
     metadata,

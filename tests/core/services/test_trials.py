@@ -35,8 +35,8 @@ def body(**fields: Any) -> dict[str, Any]:
 
 
 def send_test(broadcaster: Broadcaster, *, number: str = MINE, people: Any = PEOPLE, **fields: Any) -> MessageDetail:
-    chosen = {name: fields.pop(name) for name in ("as_number", "as_row") if name in fields}
-    return broadcaster.send_test(body(**fields), people, test={"number": number, **chosen})
+    test = {"number": number} | {name: fields.pop(name) for name in ("as_number", "as_row") if name in fields}
+    return broadcaster.send_test(body(**fields), people, test=test)
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def test_a_body_without_an_audience_is_rendered_for_the_number_itself(broadcaste
 
 
 def test_what_delays_a_broadcast_does_not_delay_its_test(broadcaster: Broadcaster) -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "scheduledAt": "2020-01-01T08:00:00+07:00",  # is over: no fault either
         "batching": {"size": 1, "intervalSeconds": 3600},
         "sendWindow": {"from": "00:00", "to": "00:01"},
