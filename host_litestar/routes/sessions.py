@@ -80,7 +80,7 @@ class SessionController(ApiController):
         status_code=HTTP_201_CREATED,
         operation_id="SignIn",
         operation_class=SignInOperation,
-        responses=problems(409, 415) | answers(201, SessionView),
+        responses=problems(409, 413, 415) | answers(201, SessionView),
     )
     async def sign_in(
         self, request: AnyRequest, broadcaster: BroadcasterDep, callers: CallersDep, sign_in_limit: SignInLimit

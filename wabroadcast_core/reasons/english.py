@@ -267,6 +267,10 @@ PROBLEMS: Final[Texts] = {
     ),
     "unauthorized": ("The API key is missing or unknown.", "Send the header `Authorization: Bearer` with a valid key."),
     "forbidden": ("The call is not allowed.", "Use a key that may do this."),
+    "missing_scope": (
+        "The API key does not allow this call.",
+        "Use a key that has the scope which the answer names, or ask an administrator for one.",
+    ),
     "csrf": (
         "The request of a session is not known to come from one of our own pages.",
         "Load the page again, then repeat what you did.",

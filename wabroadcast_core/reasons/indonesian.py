@@ -274,6 +274,10 @@ PROBLEMS: Final[Texts] = {
         "Kirim header `Authorization: Bearer` dengan kunci yang sah.",
     ),
     "forbidden": ("Panggilan ini tidak diizinkan.", "Gunakan kunci yang berhak."),
+    "missing_scope": (
+        "Kunci API tidak mengizinkan panggilan ini.",
+        "Gunakan kunci dengan izin yang disebut dalam jawaban, atau minta kepada administrator.",
+    ),
     "csrf": (
         "Permintaan dari sesi ini tidak terbukti berasal dari halaman kami sendiri.",
         "Muat ulang halaman, lalu ulangi.",
