@@ -205,7 +205,7 @@ class EngineParts:
     def _on_recorded(self, results: Sequence[Result]) -> None:
         self._intents.forget(result.outcome.key for result in results)
         self.held_claims.release(result.outcome.key for result in results)
-        counted = [result for result in results if not self._is_test(result)]
+        counted = [result for result in results if not self._ledger.is_test(result.claimed.broadcast_id)]
         self._count_recorded(counted)
         unsent = [result for result in results if result.outcome.status is not SENT]
         self.turns.on_recorded(unsent)
@@ -214,9 +214,6 @@ class EngineParts:
             finished = [self._finished(result) for result in counted if result.outcome.status not in OPEN_MESSAGES]
             if finished:
                 self.background.spawn(asyncio.to_thread(plugins.messages_finished, finished))
-
-    def _is_test(self, result: Result) -> bool:
-        return self._ledger.snapshot(result.claimed.broadcast_id).purpose is Purpose.TEST
 
     def _count_recorded(self, results: Sequence[Result]) -> None:
         recorded = Counter([(result.claimed.connection_id, result.outcome.status) for result in results])

@@ -17,6 +17,9 @@ LATE_SECONDS = 30  # that a start may be over when it arrives
 MOST_REASONS = 100  # of failures that are shown, the most frequent ones
 OTHER_REASONS = "other"  # the others together
 MOST_CONNECTIONS = 100  # in the pool of one broadcast
+_PURPOSE: Any = Field(
+    Purpose.BROADCAST, description="rehearsal: a simulated provider takes its messages, and no phone gets one."
+)
 
 
 def find_past_start(scheduled_at: float | None, *, now: float) -> Fault | None:
@@ -142,9 +145,7 @@ class BroadcastSummary(Model):
     created_at: datetime = Field(description="When it was submitted (UTC).")
     started_at: datetime | None = Field(description="When the reading of its audience began (UTC); null: not yet.")
     finished_at: datetime | None = Field(description="When it completed, failed or was cancelled (UTC); null: not yet.")
-    purpose: Purpose = Field(
-        Purpose.BROADCAST, description="rehearsal: a simulated provider takes its messages, and no phone gets one."
-    )
+    purpose: Purpose = _PURPOSE
 
 
 class ListedBroadcast(BroadcastSummary):
@@ -179,6 +180,7 @@ class BroadcastProgress(Model):
     eta: datetime | None = Field(
         description="When it will end, with limits, windows and batches counted in; null if unknown: see waitingFor."
     )
+    purpose: Purpose = _PURPOSE
 
 
 class Act(Model):

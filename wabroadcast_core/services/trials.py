@@ -113,11 +113,12 @@ class Trials(MessageLookups):
         :param idempotency_key: of this rehearsal; a submit may use the same key.
         :param actor: the user or component that rehearses, for the history.
         :returns: the rehearsal, with the numbers whose messages end in a special way.
-        :raises InvalidInputError: a field is not valid, or no connection is simulated.
+        :raises InvalidInputError: a submit would be refused, or no connection is simulated.
         :raises TemplateError: a text of the message is not a valid template.
         :raises ConflictError: the idempotency key was used before with another body.
         """
         draft = draft if isinstance(draft, BroadcastDraft) else parse_model(BroadcastDraft, draft)
+        self._submission.check(draft, has_recipients=recipients is not None)
         draft = rehearsal_of(self.context, draft)
         key = _key_of(Purpose.REHEARSAL, idempotency_key)
         summary = self._submit(draft, recipients, key=key, actor=actor, purpose=Purpose.REHEARSAL)

@@ -96,6 +96,7 @@ def progress_of(row: Row, *, skips: dict[str, int], failures: dict[str, int], ou
         waiting_for=outlook.waiting_for,
         rate=round(outlook.rate, 2),
         eta=as_utc(outlook.ends_at),
+        purpose=row["purpose"],
     )
 
 

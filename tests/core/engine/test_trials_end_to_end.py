@@ -130,6 +130,19 @@ def test_a_test_that_waits_is_in_no_gauge(broadcaster: Broadcaster) -> None:
     assert set(found[BROADCASTS].values()) == {0}
 
 
+def test_a_test_is_not_named_as_what_a_broadcast_waits_for(broadcaster: Broadcaster, worker: Worker) -> None:
+    broadcaster.connections.save("a", {"sender": "scripted", "rate": {"messages": 1, "perSeconds": 3600}})
+    send_test(broadcaster)
+    send_test(broadcaster)
+    job_id = broadcaster.submit(text_to("a"), people(1)).job_id
+    wait_for(lambda: broadcaster.status(job_id).prepared, what="the preparation")
+
+    cause = broadcaster.status(job_id).waiting_for
+
+    assert cause is not None
+    assert cause.code == "rate"
+
+
 def test_a_number_that_opts_out_before_the_send_gets_no_test(
     broadcaster: Broadcaster, provider: ScriptedProvider
 ) -> None:

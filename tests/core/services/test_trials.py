@@ -275,6 +275,27 @@ def test_a_rehearsal_is_marked_starts_now_and_states_its_test_numbers(broadcaste
     assert broadcaster.submit(body(), PEOPLE).purpose == "broadcast"
 
 
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        pytest.param({"connection": "none"}, "connection", id="no-such-connection"),
+        pytest.param({"scheduledAt": "2020-01-01T08:00:00+07:00"}, "scheduledAt", id="time-that-is-over"),
+        pytest.param(
+            {"connection": "real", "message": {"type": "template", "template": {"name": "a", "language": "id"}}},
+            "message.type",
+            id="type-that-the-real-connection-cannot-send",
+        ),
+    ],
+)
+def test_a_rehearsal_finds_what_a_submit_would_refuse(
+    broadcaster: Broadcaster, fields: dict[str, Any], path: str
+) -> None:
+    broadcaster.connections.save("real", {"sender": "fonnte", "settings": {"token": "t" * 32}})
+
+    with refused_at(path):
+        broadcaster.rehearse(body(**fields), PEOPLE)
+
+
 def test_a_rehearsal_without_a_simulated_connection_is_refused_with_the_way_out(broadcaster: Broadcaster) -> None:
     broadcaster.connections.save("sandbox", {"sender": "fonnte", "settings": {"token": "t" * 32}})
 

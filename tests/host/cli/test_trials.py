@@ -57,6 +57,9 @@ def test_a_rehearsal_states_the_special_endings_and_shows_its_result(in_process:
     assert "no phone gets a message" in done.stdout
     assert "  +18675550103  the message is rejected" in done.stdout
     assert "sandbox_rejected" in done.stdout
+    job_id = done.stdout.split()[1].rstrip(",")
+    assert in_process("status", job_id).stdout.startswith("a rehearsal: no phone gets a message\n")
+    assert "people.csv (rehearsal)" in in_process("jobs").stdout
 
 
 @pytest.mark.parametrize(
