@@ -6,8 +6,8 @@ WABROADCAST_EVENT_LOG_NUMBERS.
 ==================  ==================================================================================================
 event               fields beside ``at`` (RFC 3339, UTC) and ``event``
 ==================  ==================================================================================================
-message.finished    jobId, messageId, number, status, reason, connection
-broadcast.changed   jobId, name, status, statusReason, priority, connection, total, counts
+message.finished    jobId, messageId, number, status, reason, connection, isRehearsal
+broadcast.changed   jobId, name, status, statusReason, priority, connection, total, counts, purpose
 message.received    connection, number, receivedAt, characters, isReply, preference; never the text
 ==================  ==================================================================================================
 
