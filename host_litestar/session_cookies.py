@@ -80,11 +80,19 @@ def check_csrf(token: str, given: str | None) -> None:
 def check_origin(request: AnyConnection) -> None:
     """Check that no page of another site signs a person in, with a key that is not the person's own.
 
-    :raises CsrfError: the header ``Origin`` names another host.
+    The browser itself says where a request comes from. An old one does not: then the header ``Origin`` is compared with
+    ``Host``, which a proxy may have changed.
+
+    :raises CsrfError: the request comes from another site.
     """
-    origin = request.headers.get("origin")
-    if origin is not None and _host_of(origin) != request.headers.get("host", "").lower():
-        raise CsrfError("the header Origin names another site: sign in on a page of this server")
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    is_ours = site in {"same-origin", "none"} if site else origin is None or _host_of(origin) == _own_host(request)
+    if not is_ours:
+        raise CsrfError("the request comes from a page of another site: sign in on a page of this server")
+
+
+def _own_host(request: AnyConnection) -> str:
+    return request.headers.get("host", "").lower()
 
 
 def _host_of(origin: str) -> str | None:

@@ -254,11 +254,23 @@ def test_many_good_sign_ins_are_no_failures(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("origin", "expected"),
-    [("https://evil.example", 403), ("null", 403), ("http://[", 403), (OUTSIDE, 201), ("https://api.example", 201)],
+    ("headers", "expected"),
+    [
+        pytest.param({"Origin": "https://evil.example"}, 403, id="another-site"),
+        pytest.param({"Origin": "null"}, 403, id="page-without-origin"),
+        pytest.param({"Origin": "http://["}, 403, id="malformed"),
+        pytest.param({"Origin": OUTSIDE}, 201, id="our-own-page"),
+        pytest.param({"Origin": SECURE}, 201, id="behind-a-proxy-with-https"),
+        pytest.param({"Origin": OUTSIDE, "Sec-Fetch-Site": "cross-site"}, 403, id="browser-says-another-site"),
+        pytest.param({"Sec-Fetch-Site": "same-site"}, 403, id="browser-says-another-name-of-the-site"),
+        pytest.param(
+            {"Origin": "https://wa.example", "Sec-Fetch-Site": "same-origin"}, 201, id="proxy-that-changes-the-host"
+        ),
+        pytest.param({"Sec-Fetch-Site": "none"}, 201, id="typed-by-the-person"),
+    ],
 )
-def test_no_page_of_another_site_signs_a_person_in(api: Api, origin: str, expected: int) -> None:
-    answer = api.post("/ui/session", json={"key": BOOT}, headers={"Origin": origin})
+def test_no_page_of_another_site_signs_a_person_in(api: Api, headers: dict[str, str], expected: int) -> None:
+    answer = api.post("/ui/session", json={"key": BOOT}, headers=headers)
 
     assert answer.status_code == expected
     assert ("set-cookie" in answer.headers) is (expected == 201)
