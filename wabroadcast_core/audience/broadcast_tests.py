@@ -94,7 +94,8 @@ class BroadcastTests:
             if first is not None:
                 return Submitted(first["id"], new=False, connection_ids=list(pool.values()))
             key = self._insert(conn, draft, pool, values=values, actor=actor)
-            return self._insert_message(conn, key, message, pool)
+            message_store.insert_messages(conn, [message._replace(id=message_key(key, 0), broadcast_id=key)])
+            return Submitted(key, new=True, connection_ids=list(pool.values()))
 
         return self._submission.insert_once(insert)
 
@@ -102,9 +103,10 @@ class BroadcastTests:
         with self._context.database.read() as conn:
             rows = connection_store.find_connections(conn, list(pool))
         if all(row["state"] != ConnectionState.ACTIVE for row in rows):
-            names = " and ".join(repr(row["name"]) for row in rows)
+            names = ", ".join(row["name"] for row in rows)
             raise ConflictError(
-                f"connection {names} is paused: resume it, or test through another one", status=ConnectionState.PAUSED
+                f"each connection for this test is paused ({names}): resume one, or name another one",
+                status=ConnectionState.PAUSED,
             )
 
     def _message_to(self, number: str, row: AudienceRow, draft: BroadcastDraft, pool: list[int]) -> NewMessage:
@@ -144,13 +146,9 @@ class BroadcastTests:
         }
         key = broadcast_store.insert_broadcast(conn, columns, connection_ids=pool.values())
         audit_log.record_action(
-            conn, action="test_send", actor=actor, now=now, connection_id=next(iter(pool.values())), detail=job_id
+            conn, action="send_test", actor=actor, now=now, connection_id=next(iter(pool.values())), detail=job_id
         )
         return key
-
-    def _insert_message(self, conn: Connection, key: int, message: NewMessage, pool: Mapping[str, int]) -> Submitted:
-        message_store.insert_messages(conn, [message._replace(id=message_key(key, 0), broadcast_id=key)])
-        return Submitted(key, new=True, connection_ids=list(pool.values()))
 
 
 def _refusal(reason: SkipReason, detail: str) -> Fault:

@@ -32,7 +32,7 @@ class ChosenRecipient:
         """Return the row of the recipient, with its number in E.164 where it is valid.
 
         :param recipients: the inline audience; None if the draft has a ``source``, or the body no audience at all.
-        :raises InvalidInputError: the audience has no such recipient, or its row is damaged.
+        :raises InvalidInputError: the audience has no such recipient, or this one gets no message.
         :raises SourceError: the audience cannot be read.
         :raises FileError: the audience is a file that cannot be read.
         """
@@ -74,7 +74,7 @@ class ChosenRecipient:
 
     def _checked(self, row: AudienceRow) -> AudienceRow:
         if row.fault is not None:
-            raise InvalidInputError([Fault(self._path, f"the row of this recipient is damaged: {row.fault.reason}")])
+            raise InvalidInputError([Fault(self._path, f"this recipient gets no message: {row.fault.reason}")])
         row.number = self._normal(row.number)
         return row
 

@@ -9,7 +9,7 @@ from wabroadcast_core.store import connections as connection_store
 
 
 def rehearsal_of(context: Context, draft: BroadcastDraft) -> BroadcastDraft:
-    """Return the rehearsal of a draft: it starts now, calls no one back, and goes through a simulated connection.
+    """Return the rehearsal of a draft: it starts now, has no callback, and goes through a simulated connection.
 
     That is the first simulated connection that the draft names, or else the oldest one.
 

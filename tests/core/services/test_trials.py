@@ -118,7 +118,7 @@ def test_a_test_to_a_number_that_has_opted_out_is_refused_with_the_reason(
         send_test(broadcaster, number="0812-0000-9999", connection=pool)
 
     assert "asked by phone" in str(refused.value)
-    assert broadcaster.activity.list({"action": "test_send"}).items == []
+    assert broadcaster.activity.list({"action": "send_test"}).items == []
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_test_through_a_paused_connection_is_refused_unless_another_of_its_poo
     broadcaster.connections.save("second", {"sender": "sandbox"})
     broadcaster.connections.pause("sandbox")
 
-    with pytest.raises(ConflictError, match="resume it"):
+    with pytest.raises(ConflictError, match="resume one"):
         send_test(broadcaster, connection="sandbox")
     assert send_test(broadcaster, connection=["sandbox", "second"]).status == "queued"
 
@@ -199,7 +199,7 @@ def test_the_activity_shows_who_sent_a_test_and_no_other_act_on_it(broadcaster: 
 
     [act] = broadcaster.activity.list({}).items
 
-    assert (act.actor, act.action, act.object, act.object_id) == ("budi", "test_send", "connection", "sandbox")
+    assert (act.actor, act.action, act.object, act.object_id) == ("budi", "send_test", "connection", "sandbox")
     assert act.detail == sent.job_id
 
 
