@@ -86,7 +86,7 @@ def rehearse(backend: Backend, draft: dict[str, Any]) -> str:
     rehearsal = backend.rehearse(draft, key=str(uuid.uuid4()))
     click.echo(f"rehearsal {rehearsal.job_id}, through {rehearsal.connection[0]}: no phone gets a message")
     if rehearsal.test_numbers:
-        click.echo("messages to these numbers end in a special way, all others are accepted:")
+        click.echo("messages to these numbers end in a special way, all others are accepted; no person is opted out:")
     for number, ending in rehearsal.test_numbers.items():
         click.echo(f"  {number}  {ending}")
     return rehearsal.job_id

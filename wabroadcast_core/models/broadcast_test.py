@@ -28,5 +28,6 @@ class Rehearsal(BroadcastSummary):
     """A rehearsal of a broadcast, with the numbers whose messages end in a special way."""
 
     test_numbers: dict[str, str] = Field(
-        description="How the simulated provider ends a message to one of these numbers; it accepts all others."
+        description="How the simulated provider ends a message to one of these numbers; it accepts all others. "
+        "A rehearsal opts no person out."
     )

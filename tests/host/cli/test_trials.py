@@ -55,6 +55,7 @@ def test_a_rehearsal_states_the_special_endings_and_shows_its_result(in_process:
 
     assert done.returncode == 1  # the sandbox rejects one of them
     assert "no phone gets a message" in done.stdout
+    assert "no person is opted out" in done.stdout
     assert "  +18675550103  the message is rejected" in done.stdout
     assert "sandbox_rejected" in done.stdout
     job_id = done.stdout.split()[1].rstrip(",")
