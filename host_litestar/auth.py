@@ -2,6 +2,8 @@
 
 import ipaddress
 import math
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +27,7 @@ PUBLIC: dict[str, Any] = {**KEYLESS, OUTSIDE: True, "exclude_from_auth": True}  
 SCOPES_OF_CALLER = "wabroadcast_scopes"  # in the state of a request whose key or session is valid
 ACTOR_WITHOUT_KEY = "api"  # the actor in the audit log of a request that has no key
 KEYS_OF_ROUTE = "keys"  # in the ``opt`` of a route: digests of keys that open it beside the API keys
+_RECHECK = "wabroadcast_recheck"  # in the state of a request: checks again that it is allowed
 
 FORWARDING_HEADERS = frozenset(
     {
@@ -76,6 +79,7 @@ class KeyGuard:
         if not await self._callers.has_keys():
             if self._without_keys is not None:
                 await self._without_keys(request, handler)
+            set_recheck(request, self._is_still_open)
             return
         token = read_token(request)
         caller = await (self._by_key(request, handler) if token is None else self._by_session(request, handler, token))
@@ -89,13 +93,15 @@ class KeyGuard:
         host = _remote_host(request)
         if host is not None and (wait := self._guesses.wait_of(host)):
             raise _too_many_keys(wait)
-        caller = await self._callers.find(digest, also=handler.opt.get(KEYS_OF_ROUTE, ()))
+        also = handler.opt.get(KEYS_OF_ROUTE, ())
+        caller = await self._callers.find(digest, also=also)
         if caller is None:
             if host is not None:
                 self._guesses.count(host)
             raise not_authorized(
                 "the API key is unknown or revoked: send a key of this server", ', error="invalid_token"'
             )
+        set_recheck(request, partial(self._callers.is_valid, digest, also=also))
         return caller
 
     async def _by_session(self, request: AnyRequest, handler: BaseRouteHandler, token: str) -> Caller:
@@ -108,11 +114,32 @@ class KeyGuard:
         ):  # it has the token in it
             check_csrf(token, request.headers.get(CSRF_HEADER))
         keep_session(request, session)
+        set_recheck(request, partial(self._callers.is_valid_session, token))
         return caller
 
     def __deepcopy__(self, _: dict[int, Any]) -> "KeyGuard":
         """Return the guard itself: Litestar copies guards, and a broadcaster cannot be copied."""
         return self
+
+    async def _is_still_open(self) -> bool:
+        return not await self._callers.has_keys()
+
+
+def set_recheck(request: AnyRequest, recheck: Callable[[], Awaitable[bool]]) -> None:
+    """Set how it is checked again that a request is allowed, which event streams do every few seconds.
+
+    :param recheck: returns whether it still is.
+    """
+    request.scope.setdefault("state", {})[_RECHECK] = recheck
+
+
+async def is_still_allowed(request: AnyRequest) -> bool:
+    """Return whether a request that was allowed would still be.
+
+    :raises UnavailableError: the store cannot be reached.
+    """
+    recheck: Callable[[], Awaitable[bool]] | None = request.scope.get("state", {}).get(_RECHECK)
+    return recheck is None or await recheck()
 
 
 class LoopbackGuard:

@@ -53,9 +53,7 @@ class Callers:
         :param also: digests of further keys that have all scopes.
         :raises UnavailableError: the store cannot be reached.
         """
-        known = [*self._digests, *also]
-        matches = [hmac.compare_digest(digest, one) for one in known]  # each, so that no time shows which one matched
-        if any(matches):
+        if self._has_all_scopes(digest, also):
             return Caller(digest[:_ACTOR_LENGTH], tuple(Scope))
         key = await self._stored.find(digest)
         if key is None:
@@ -69,11 +67,34 @@ class Callers:
         :raises UnavailableError: the store cannot be reached.
         """
         session = await self._read_session(token)
-        if session is None:
-            return None
-        digest = session.find_key(self._digests) or await self._stored.find_digest(session)
+        digest = None if session is None else await self._key_of(session)
         caller = None if digest is None else await self.find(digest)
-        return None if caller is None else (session, caller)
+        return None if session is None or caller is None else (session, caller)
+
+    async def is_valid(self, digest: str, *, also: Iterable[str] = ()) -> bool:
+        """Return whether a key is still valid, which is no use of it. The scopes of a key never change.
+
+        :param also: digests of further keys that are valid.
+        :raises UnavailableError: the store cannot be reached.
+        """
+        return self._has_all_scopes(digest, also) or await self._stored.find(digest) is not None
+
+    async def is_valid_session(self, token: str) -> bool:
+        """Return whether a session and its key are still valid, which is no use of the key.
+
+        :raises UnavailableError: the store cannot be reached.
+        """
+        session = await self._read_session(token)
+        return session is not None and await self._key_of(session) is not None
+
+    def _has_all_scopes(self, digest: str, also: Iterable[str]) -> bool:
+        """Compare with every key, so that the time of the answer does not show which one matched."""
+        matches = [hmac.compare_digest(digest, known) for known in (*self._digests, *also)]
+        return any(matches)
+
+    async def _key_of(self, session: Session) -> str | None:
+        """Return the digest of a session's key; None if the key was revoked."""
+        return session.find_key(self._digests) or await self._stored.find_digest(session)
 
     async def _read_session(self, token: str) -> Session | None:
         try:

@@ -5,6 +5,7 @@ times as much for each request and has no limit of the time either.
 """
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,7 +13,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from host_litestar.limits import ANSWER_SECONDS, BODY_BYTES, HEAD_BYTES, PIPELINED_REQUESTS
+from host_litestar.event_streams import NARROW
+from host_litestar.limits import ANSWER_SECONDS, BODY_BYTES, HEAD_BYTES, NARROW_BYTES, PIPELINED_REQUESTS
 
 PIECE_BYTES = 16 * 1024  # fed to the parser at once: the limits are checked after each piece
 SWEEP_SECONDS = 1.0  # between two searches for connections whose time is over
@@ -143,6 +145,7 @@ class LimitedProtocol(HttpToolsProtocol):
                 self.refuse(HTTPStatus.TOO_MANY_REQUESTS)  # without an answer, as others come first
 
     def on_headers_complete(self) -> None:
+        self.scope["extensions"] = {NARROW: {"narrow": self.narrow}}
         self._unparsed = self._body_bytes = 0
         self._connections.await_body(self)
         super().on_headers_complete()
@@ -171,6 +174,11 @@ class LimitedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._connections.end_read(self)
+
+    def narrow(self) -> None:
+        """Keep little of what the client does not read: of an event stream, it is out of date when it is read."""
+        self.transport.set_write_buffer_limits(NARROW_BYTES)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, NARROW_BYTES)
 
     def takes_bytes(self) -> bool:
         """Begin a new period for the body. Return whether enough of it came in the last one, or none was read here."""

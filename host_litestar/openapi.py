@@ -5,7 +5,7 @@ A body is documented by hand where the route reads it as a stream, or where its 
 
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, ClassVar
 
 from litestar import Router
 from litestar.handlers import HTTPRouteHandler
@@ -29,16 +29,18 @@ from litestar.types import ControllerRouterHandler
 from pydantic import Field
 
 from host_litestar.api_document import KEY_SCHEME, JsonDocument, YamlDocument
+from host_litestar.event_streams import MEDIA_TYPE as EVENT_TYPE
 from host_litestar.methods import head_of, options_of
 from host_litestar.reference import ReferencePage
 from host_litestar.safe_headers import set_page_headers
 from host_litestar.schemas import Verbatim, schema_of
 from host_litestar.scopes import READS
 from wabroadcast_core.models.base import Model
-from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.models.broadcast import BroadcastDraft, LiveBroadcast, LiveOverview
 from wabroadcast_core.models.broadcast_test import BroadcastTest
 from wabroadcast_core.models.connection import ConnectionDraft
 from wabroadcast_core.models.contact import ContactDraft, ContactPatch, Tagging
+from wabroadcast_core.models.draft import DraftBody
 from wabroadcast_core.models.recipient import Recipient
 
 KEY_DESCRIPTION = (
@@ -75,6 +77,7 @@ TEST_EXAMPLE = {
     "recipients": [{"number": "0812-3456-7890", "name": "Budi", "variables": {"code": "A1"}}],
     "test": {"number": "0811-2222-333", "asNumber": "0812-3456-7890"},
 }
+DRAFT_EXAMPLE = {"name": "Promo November", "source": FILE_EXAMPLE["source"]}
 SUMMARY_EXAMPLE = {
     "jobId": "0b1f5c0a-7d0e-4f43-9a55-3f1de2f1a001",
     "name": "Promo November",
@@ -181,6 +184,14 @@ class SignInOperation(Operation):
 
 
 @dataclass
+class DraftOperation(Operation):
+    """Operation with the body of a draft, which the route reads as a stream."""
+
+    def __post_init__(self) -> None:
+        self.request_body = _body_of(DraftBody, {"unfinished": DRAFT_EXAMPLE, "inline": SUBMIT_EXAMPLE})
+
+
+@dataclass
 class PutConnectionOperation(Operation):
     """Operation with the body of a connection."""
 
@@ -220,6 +231,41 @@ class ExportOperation(Operation):
         file = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
         kinds = dict.fromkeys(FILE_TYPES.values(), file)
         self.responses = {**(self.responses or {}), "200": OpenAPIResponse(description="The file.", content=kinds)}
+
+
+@dataclass
+class EventStreamOperation(Operation):
+    """Operation whose response is a stream of server-sent events, each with a JSON document.
+
+    ``content`` is the model of the document.
+    """
+
+    content: ClassVar[type[Model]]
+
+    def __post_init__(self) -> None:
+        schema = {
+            "type": "string",
+            "description": "Server-sent events. `contentSchema` is the schema of the data of each.",
+            "contentMediaType": "application/json",
+            "contentSchema": schema_of(self.content, is_body=False),
+        }
+        content = OpenAPIMediaType(schema=Verbatim(schema))  # type: ignore[arg-type]  # Litestar copies it as it is
+        stream = OpenAPIResponse(description=_first_line(self.content), content={EVENT_TYPE: content})
+        self.responses = {**(self.responses or {}), "200": stream}
+
+
+@dataclass
+class ProgressStreamOperation(EventStreamOperation):
+    """Operation that streams the progress of a broadcast."""
+
+    content = LiveBroadcast
+
+
+@dataclass
+class OverviewStreamOperation(EventStreamOperation):
+    """Operation that streams the progress of all that runs."""
+
+    content = LiveOverview
 
 
 def answers(status: int, model: type[Model], example: dict[str, Any] | None = None) -> dict[int, ResponseSpec]:

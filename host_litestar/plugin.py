@@ -14,6 +14,7 @@ from litestar.types import ControllerRouterHandler, Guard
 
 from host_litestar.auth import KEYLESS, KeyGuard, keep_outside, provide_actor
 from host_litestar.callers import Callers
+from host_litestar.event_streams import EventStreams
 from host_litestar.problems import handle_error
 from host_litestar.request_meter import RequestMeter
 from host_litestar.request_reading import read_request
@@ -90,6 +91,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
                 "actor": Provide(provide_actor, sync_to_thread=False),
                 "callers": Provide(lambda: callers, sync_to_thread=False),
                 "sign_in_limit": Provide(lambda: limit, sync_to_thread=False),
+                "event_streams": Provide(lambda: self._event_streams, sync_to_thread=False),
             },
             guards=[KeyGuard(self.broadcaster), *self._guards_around(self._guards)],
             exception_handlers={Exception: handle_error},
@@ -114,6 +116,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
     async def _run(self, app: Litestar) -> AsyncIterator[None]:
         del app
         await to_thread.run_sync(self.broadcaster.start)
+        self._event_streams = EventStreams(self.broadcaster.live)
         if not (self._is_guarded or (await to_thread.run_sync(self.broadcaster.known_keys.read)).has_any):
             log.warning(
                 "the API of wabroadcast has neither API keys nor guards here: every caller that reaches this"

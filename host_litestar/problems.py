@@ -29,6 +29,7 @@ from wabroadcast_core.errors import (
     SourceError,
     TemplateError,
     UnavailableError,
+    VersionConflictError,
     WebhookRefusedError,
 )
 from wabroadcast_core.models.api_key import Scope
@@ -49,6 +50,7 @@ _CODES = {
     HTTPStatus.NOT_FOUND: "not_found",
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
+    HTTPStatus.PRECONDITION_REQUIRED: "precondition_required",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
     HTTPStatus.TOO_MANY_REQUESTS: "too_many_requests",
     HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError.code,
@@ -87,6 +89,8 @@ class Problem(Model):
     current_status: str | None = Field(None, description="The present status, which does not allow this call.")
     meaning: str | None = Field(None, description="What the code means, in the language of the caller.")
     remedy: str | None = Field(None, description="What to do, in the language of the caller.")
+    current: dict[str, Any] | None = Field(None, description="The draft as it is now, if another call has changed it.")
+    sent: dict[str, Any] | None = Field(None, description="The fields that this call sent, for comparison.")
 
 
 def problem_of(status: int, code: str, detail: str, **fields: Any) -> Problem:
@@ -105,6 +109,8 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     headers = {**SAFE_HEADERS, **(getattr(error, "headers", None) or {})}
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if isinstance(error, VersionConflictError):
+        headers["ETag"] = f'"{error.version}"'
     return Response(
         problem.model_dump(mode="json", by_alias=True, exclude_none=True),
         status_code=problem.status,
@@ -181,6 +187,12 @@ def _(error: ConflictError) -> Problem:
 
 
 @describe.register
+def _(error: VersionConflictError) -> Problem:
+    status = HTTPStatus.PRECONDITION_FAILED
+    return problem_of(status, error.code, str(error), current=error.present, sent=error.sent)
+
+
+@describe.register
 def _(error: WebhookRefusedError) -> Problem:
     return problem_of(HTTPStatus.FORBIDDEN, error.code, str(error))
 
@@ -236,6 +248,8 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
         HTTPStatus.FORBIDDEN: "The API key lacks the scope `missingScope`; without keys: the caller is elsewhere.",
         HTTPStatus.NOT_FOUND: "The broadcast, connection, contact or other object that the call names does not exist.",
         HTTPStatus.CONFLICT: "The call conflicts with the present state; `currentStatus` names it, where there is one.",
+        HTTPStatus.PRECONDITION_FAILED: "Another call has changed the draft; `current` and `sent` are both versions.",
+        HTTPStatus.PRECONDITION_REQUIRED: "The header `If-Match` is missing.",
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than the server's limit.",
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not declared as `application/json`.",
         HTTPStatus.TOO_MANY_REQUESTS: "Many wrong API keys came from this address; try again after `Retry-After`.",

@@ -10,7 +10,7 @@ import pytest
 from tests.dealing import deal
 from tests.disks import MountRefusedError, mounted_disk
 from tests.servers import MariaServer, PostgresCluster
-from tests.stores import migrate_store
+from tests.stores import migrate_store, opened
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
@@ -134,11 +134,17 @@ def settings(tmp_path: Path, valkey: EmbeddedValkey, database_url: str | None, s
     return made.model_copy(update=QUICK)
 
 
+@pytest.fixture(scope="session")
+def unopened() -> Broadcaster:
+    """A broadcaster with its plugins: to load them takes several times longer than to open it."""
+    return Broadcaster(Settings(), plugins=[gateway_plugin, null_plugin])
+
+
 @pytest.fixture
-def broadcaster(settings: Settings) -> Iterator[Broadcaster]:
-    with Broadcaster(settings, plugins=[gateway_plugin, null_plugin]) as started:
-        started.tasks.huey.storage.read_timeout = 0.2  # seconds; a worker that is stopped waits for it
-        yield started
+def broadcaster(unopened: Broadcaster, settings: Settings) -> Iterator[Broadcaster]:
+    """A broadcaster that was opened for this test. What its plugins have in memory outlives the test."""
+    with opened(unopened, settings):
+        yield unopened
 
 
 @pytest.fixture

@@ -47,6 +47,10 @@ class ScriptedProvider:
     """
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Accept all messages, know all numbers, and forget what has started."""
         self.starts: list[Start] = []
         self.decide: Decision = lambda _connection, _message: None
         self.is_present: Callable[[str], bool] = lambda _number: True

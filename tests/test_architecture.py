@@ -15,15 +15,17 @@ MOST_LINES = 400
 # The rooms of the core, top floor first: a module imports from its own room and from those below. tests, README and
 # the design list them in this order.
 ROOMS = [
+    "testing",
     "worker",
     "broadcaster",
     "opening",
     "engine",
     "inbound",
+    "live",
+    "callbacks",
     "services",
     "delivery",
     "audience",
-    "testing",
     "transport",
     "recovery",
     "outcomes",

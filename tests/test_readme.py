@@ -14,12 +14,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_type_hints
 
+import httpx
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
 from host_litestar.settings_table import settings_table
+from tests.core.callbacks.harness import CallbackHarness, settings_for
+from tests.core.store.harness import StoreHarness
+from tests.receivers import SECRET
+from tests.waiting import wait_for
 from wabroadcast_core import Broadcaster
+from wabroadcast_core.store.callbacks import send_again
+from wabroadcast_core.store.database import open_database
 from wabroadcast_plugins.senders.sandbox import TEST_NUMBERS
 
 ROOT = Path(__file__).parent.parent
@@ -136,7 +143,7 @@ def test_the_table_of_the_broadcaster_lists_its_methods() -> None:
     listed = {name: set(methods) for names, methods in rows for name in names or ["itself"]}
     namespaces = {"itself": Broadcaster, **{name: classes[name] for name in listed if name != "itself"}}
 
-    assert len(listed) == 13
+    assert len(listed) == 16
     assert listed == {name: methods_of(namespace) - NOT_LISTED for name, namespace in namespaces.items()}
 
 
@@ -157,6 +164,42 @@ def test_the_mounted_application_serves_both(tmp_path: Path, monkeypatch: pytest
         assert client.get("/").text == "the shop"
         assert client.get("/messages/health/ready").json()["status"] == "ok"
         assert client.get("/messages/broadcast/jobs").json()["items"] == []
+
+
+def test_the_receiver_of_callbacks_takes_each_event_once_and_no_forged_one(tmp_path: Path, sqlite_store: Path) -> None:
+    port = free_port()
+    environment = clean_environment(WABROADCAST_CALLBACK_SECRET=SECRET, PORT=str(port))
+    database = open_database(None, sqlite_path=shutil.copyfile(sqlite_store, tmp_path / "callbacks.db"))
+    store = StoreHarness(database, now=time.time())
+    store.clear()
+    url = f"http://127.0.0.1:{port}/"
+    with (
+        (tmp_path / "output").open("w") as output,
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAMS[3]], env=environment, stdout=output, stderr=output
+        ) as receiver,
+    ):
+        wait_for(lambda: _is_open(port), what="the start of the receiver")
+        callbacks = CallbackHarness(store, settings_for(None, callback_url=url))
+        key = callbacks.add_broadcast(2)
+        callbacks.send(key, 2)
+        callbacks.deliver()
+        with database.write() as conn:
+            send_again(conn, callbacks.events()[0], now=store.now)
+        callbacks.deliver()
+        forged = httpx.post(url, content=b"{}", headers={"webhook-id": "evt", "webhook-timestamp": "1"})
+        receiver.terminate()
+    database.close()
+
+    assert forged.status_code == 401
+    assert [event["tries"] for event in callbacks.events()] == [2, 1]
+    printed = [line for line in (tmp_path / "output").read_text().splitlines() if line.startswith("job0")]
+    assert printed == ["job0-0 sent", "job0-1 sent", "job0 completed"]
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_the_table_of_settings_is_current() -> None:

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
         TemplateError,
         Temporary,
         Throttled,
+        ThrottleScope,
         UnavailableError,
+        VersionConflictError,
         WebhookRefusedError,
     )
     from wabroadcast_core.hookspecs import (
@@ -48,7 +50,9 @@ if TYPE_CHECKING:
         ContactSource,
         FindsMessages,
         FinishedMessage,
+        Hooks,
         ParsesWebhooks,
+        ReadsContacts,
         Sender,
         SenderContext,
         SourceContext,
@@ -58,11 +62,11 @@ if TYPE_CHECKING:
     from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
     from wabroadcast_core.media import MediaFile, fits, media_type
     from wabroadcast_core.models.base import Model
-    from wabroadcast_core.models.broadcast import BroadcastSummary
+    from wabroadcast_core.models.broadcast import BroadcastSummary, Counts
     from wabroadcast_core.models.connection import Limits
     from wabroadcast_core.models.contact import Reading, split_tags
     from wabroadcast_core.models.message import Accepted, OutgoingMessage
-    from wabroadcast_core.models.pacing import Jitter, Quota, Rate
+    from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp, WarmUpStep
     from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
     from wabroadcast_core.models.recipient import (
         LONGEST_FIELD,
@@ -71,8 +75,10 @@ if TYPE_CHECKING:
         AudienceRow,
         Recipient,
         RowFault,
+        Scalar,
         scalar_text,
     )
+    from wabroadcast_core.models.status import BroadcastStatus, Priority, Purpose, SkipReason
     from wabroadcast_core.queries import NamedQuery
     from wabroadcast_core.reasons.texts import ReasonTexts
     from wabroadcast_core.rendering.errors import NotRendered
@@ -123,8 +129,10 @@ _NAMES = {
         "SourceError",
         "TemplateError",
         "Temporary",
+        "ThrottleScope",
         "Throttled",
         "UnavailableError",
+        "VersionConflictError",
         "WebhookRefusedError",
     ),
     "hookspecs": (
@@ -136,7 +144,9 @@ _NAMES = {
         "ContactSource",
         "FindsMessages",
         "FinishedMessage",
+        "Hooks",
         "ParsesWebhooks",
+        "ReadsContacts",
         "Sender",
         "SenderContext",
         "SourceContext",
@@ -153,7 +163,10 @@ _NAMES = {
         "media_type",
     ),
     "models.base": ("Model",),
-    "models.broadcast": ("BroadcastSummary",),
+    "models.broadcast": (
+        "BroadcastSummary",
+        "Counts",
+    ),
     "models.connection": ("Limits",),
     "models.contact": (
         "Reading",
@@ -167,6 +180,9 @@ _NAMES = {
         "Jitter",
         "Quota",
         "Rate",
+        "SendWindow",
+        "WarmUp",
+        "WarmUpStep",
     ),
     "models.receipt": (
         "ConnectionEvent",
@@ -181,7 +197,14 @@ _NAMES = {
         "MOST_COLUMNS",
         "Recipient",
         "RowFault",
+        "Scalar",
         "scalar_text",
+    ),
+    "models.status": (
+        "BroadcastStatus",
+        "Priority",
+        "Purpose",
+        "SkipReason",
     ),
     "queries": ("NamedQuery",),
     "reasons.texts": ("ReasonTexts",),
@@ -215,6 +238,7 @@ __all__ = [
     "AudienceRow",
     "BadMessage",
     "BroadcastError",
+    "BroadcastStatus",
     "BroadcastSummary",
     "Broadcaster",
     "BusyError",
@@ -229,11 +253,13 @@ __all__ = [
     "ConnectionDown",
     "ConnectionEvent",
     "ContactSource",
+    "Counts",
     "DamagedRow",
     "Fault",
     "FileError",
     "FindsMessages",
     "FinishedMessage",
+    "Hooks",
     "IdentifiesAccount",
     "Inbound",
     "InputError",
@@ -252,9 +278,12 @@ __all__ = [
     "OutgoingMessage",
     "ParsesWebhooks",
     "PluginError",
+    "Priority",
+    "Purpose",
     "Quota",
     "Rate",
     "Reading",
+    "ReadsContacts",
     "ReasonTexts",
     "Receipt",
     "Recipient",
@@ -262,18 +291,25 @@ __all__ = [
     "Rejected",
     "Reply",
     "RowFault",
+    "Scalar",
     "SendError",
+    "SendWindow",
     "Sender",
     "SenderContext",
     "Settings",
     "SetupError",
     "SharesWebhook",
+    "SkipReason",
     "SourceContext",
     "SourceError",
     "TemplateError",
     "Temporary",
+    "ThrottleScope",
     "Throttled",
     "UnavailableError",
+    "VersionConflictError",
+    "WarmUp",
+    "WarmUpStep",
     "WebhookRefusedError",
     "WebhookRequest",
     "WorkMeter",

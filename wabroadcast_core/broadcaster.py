@@ -10,13 +10,16 @@ import redis
 from huey import Huey
 from sqlalchemy import Engine
 
+from wabroadcast_core.callbacks.listing import Callbacks
 from wabroadcast_core.clock import SystemClock
 from wabroadcast_core.context import Context
+from wabroadcast_core.control.changes import ChangePublisher
 from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.inbound.intake import WebhookIntake
 from wabroadcast_core.inbound.webhook_answers import answer_webhook
 from wabroadcast_core.keys import Keys
+from wabroadcast_core.live.feed import LiveFeed
 from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.metrics.shared_totals import MeterSharing, SharedTotals
 from wabroadcast_core.opening import RedisAccess, name_redis, name_store, open_store
@@ -34,6 +37,7 @@ from wabroadcast_core.services.blacklist import Blacklist
 from wabroadcast_core.services.broadcasts import Broadcasts
 from wabroadcast_core.services.connections import Connections
 from wabroadcast_core.services.contacts import Contacts
+from wabroadcast_core.services.drafts import Drafts
 from wabroadcast_core.services.known_keys import KnownKeys
 from wabroadcast_core.services.metrics import Metrics
 from wabroadcast_core.services.queries import Queries
@@ -41,8 +45,9 @@ from wabroadcast_core.services.sessions import Sessions
 from wabroadcast_core.services.tags import Tags
 from wabroadcast_core.services.uploads import Uploads
 from wabroadcast_core.settings import Settings
-from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import installation as installation_store
+from wabroadcast_core.store.callbacks import has_due as has_due_callbacks
+from wabroadcast_core.store.due_work import has_due_work
 from wabroadcast_core.store.integrity import check_at_start
 from wabroadcast_core.vault import open_vault
 
@@ -53,9 +58,10 @@ class Broadcaster(Broadcasts):
     """The API of the core for a host.
 
     Its own methods are about broadcasts and their messages. Everything else has a namespace, which exists once the
-    broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``queries``,
-    ``webhooks``, ``metrics``, ``api_keys``, ``activity``; and ``known_keys`` and ``sessions``, with which a host checks
-    its callers. ``reasons``, which exists at once, says what the codes of failures mean.
+    broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``drafts``,
+    ``queries``, ``webhooks``, ``callbacks``, ``metrics``, ``api_keys``, ``activity``; ``live``, the feed of what is
+    shown of broadcasts; and ``known_keys`` and ``sessions``, with which a host checks its callers. ``reasons``, which
+    exists at once, says what the codes of failures mean.
 
     Nothing is opened before :meth:`start`.
 
@@ -72,12 +78,15 @@ class Broadcaster(Broadcasts):
     tags: Tags
     blacklist: Blacklist
     uploads: Uploads
+    drafts: Drafts
     queries: Queries
     webhooks: WebhookIntake
+    callbacks: Callbacks
     metrics: Metrics
     api_keys: ApiKeys
     activity: ActivityLog
     sessions: Sessions
+    live: LiveFeed
     known_keys: KnownKeys
 
     def __init__(
@@ -120,10 +129,13 @@ class Broadcaster(Broadcasts):
         self.tags = Tags(self._context)
         self.blacklist = Blacklist(self._context)
         self.uploads = Uploads(self._context)
+        self.drafts = Drafts(self._context)
         self.queries = Queries(self._context)
         self.webhooks = WebhookIntake(self._context)
+        self.callbacks = Callbacks(self._context)
         self._start_metrics(self._context)
         self.activity = ActivityLog(self._context)
+        self.live = LiveFeed(self._context)
         database, clock = self._context.database, self._context.clock
         self.known_keys = KnownKeys(database, clock)
         self.sessions = Sessions(database, clock)
@@ -134,10 +146,12 @@ class Broadcaster(Broadcasts):
         """Stop all work in this process, then close the store and Redis, except for those that the host passed in."""
         if self._context is None:
             return
+        self.live.close()
         self.webhooks.close()
         self.handlers.stop()
         self.contacts.close()
         self._sharing.close()
+        self._changes.close()
         context, self._context = self._context, None
         context.pairing.close()
         context.database.close()
@@ -177,9 +191,10 @@ class Broadcaster(Broadcasts):
         return answer_webhook(self.webhooks, method, path, headers=headers, body=body, most_bytes=most_bytes)
 
     def has_due_work(self) -> bool:
-        """Return whether any message or audience is due now."""
+        """Return whether any message, audience or callback is due now."""
+        now = self.context.clock.now()
         with self.context.database.read() as conn:
-            return broadcast_store.has_due_work(conn, now=self.context.clock.now())
+            return has_due_work(conn, now=now) or has_due_callbacks(conn, now=now)
 
     # --- helpers -----------------------------------------------------------------------------------------------
 
@@ -202,6 +217,8 @@ class Broadcaster(Broadcasts):
             pairing.start()
             opened.pop_all()
         self.tasks = self._open_queue(client)
+        self._changes = ChangePublisher(client, keys)
+        database.on_changed = self._changes.note
         return Context(
             settings=settings,
             database=database,

@@ -42,6 +42,10 @@ class WorkQueue(Protocol):
         """Queue the processing of a connection's webhook calls."""
         ...
 
+    def callbacks(self, broadcast_id: int) -> bool:
+        """Queue the delivery of a broadcast's callbacks."""
+        ...
+
     def import_contacts(self, import_id: str) -> bool:
         """Queue the import of a contact file."""
         ...

@@ -9,6 +9,7 @@ BroadcastError
 │   └── NumberError            a phone number; carries the reason
 ├── NotFoundError              no such broadcast, message, connection, upload, ...
 ├── ConflictError              not allowed in the present state
+│   └── VersionConflictError   changed by another since it was read; carries both versions
 ├── SourceError                an audience could not be read to its end
 ├── WebhookRefusedError        a webhook call that does not come from the provider
 ├── PluginError                plugins that cannot work together, fail or are missing
@@ -25,9 +26,9 @@ BroadcastError
     └── OutcomeUnknown         the request left, no answer came
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 LONGEST_WAIT: Final = 86_400.0  # seconds that a provider can make a message or a connection wait at once
 LONGEST_BELIEVED: Final = 32 * 86_400.0  # seconds; a longer wait is no wait but a mistake, such as a UNIX timestamp
@@ -134,6 +135,25 @@ class ConflictError(BroadcastError):
     def __init__(self, message: str, *, status: str | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class VersionConflictError(ConflictError):
+    """A change of an object that another call has changed since it was read.
+
+    :param version: the present version of the object.
+    :param present: the object as it is now, as JSON.
+    :param sent: what the call sent, as JSON; None if it sent no object.
+    """
+
+    code = "version_conflict"
+
+    def __init__(
+        self, message: str, *, version: int, present: Mapping[str, Any], sent: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.version = version
+        self.present = present
+        self.sent = sent
 
 
 class SourceError(BroadcastError):

@@ -105,11 +105,12 @@ class ChecksSettings(Protocol):
     def check_settings(self) -> Sequence[Fault]:
         """Check the settings of this source.
 
-        Called in the web process when a broadcast is submitted, and in a worker before the audience is read. Do not
-        call a database or a provider here: a slow answer would delay the submit.
+        Called in the web process when a broadcast is submitted, and in a worker before the audience is read. It must
+        be quick: do not call a database or a provider here.
 
-        :returns: the faults, each with its path relative to the settings, such as ``parameters.city``. If there are
-            none, the audience may be read; else the broadcast is refused.
+        :returns: the faults, each with its path in the settings, such as ``parameters.city``; if there are any, the
+            broadcast is refused.
+        :raises Exception: counts as a bug of the plugin: the submit fails, and in a worker the broadcast.
         """
         ...
 
@@ -171,9 +172,8 @@ class SenderContext:
 class Sender(Protocol):
     """A plugin class that sends through one provider, for one connection.
 
-    An instance is made in a worker for each connection, and again when the connection's settings change. It is also
-    made in the web process to verify webhooks and to test a connection. If it has an ``async def aclose(self)``, this
-    is called when the instance is no longer used.
+    An instance is made in a worker for each connection, and again when its settings change, and in the web process to
+    verify webhooks and to test the connection. An ``async def aclose(self)`` is called when it is no longer used.
     """
 
     kind: ClassVar[str]

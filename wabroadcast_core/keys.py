@@ -26,6 +26,11 @@ class Keys:
         return f"{self.namespace}:control"
 
     @property
+    def changes(self) -> str:
+        """Channel of the broadcasts that have changed, for those that show them."""
+        return f"{self.namespace}:changes"
+
+    @property
     def pair(self) -> str:
         """Hash: the token and the name of the store that the namespace belongs to."""
         return f"{self.namespace}:pair"

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
-from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr
+from pydantic import BeforeValidator, Field, HttpUrl, IPvAnyNetwork, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from wabroadcast_core.models.base import TimeZone
+from wabroadcast_core.models.callback import CallbackEvent, parse_secret
 from wabroadcast_core.provider_addresses import ProviderAddresses
 
 MEGABYTE = 1024 * 1024
@@ -113,7 +114,12 @@ Listed: TypeAlias = Annotated[list[Item], NoDecode, BeforeValidator(_split_comma
 class Settings(BaseSettings):
     """The settings of one installation. Durations are in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="WABROADCAST_", extra="forbid", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="WABROADCAST_",
+        extra="forbid",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # a value that is not valid may be a secret
+    )
 
     # places
     data_dir: Path = Field(Path("wabroadcast-data"), description="Directory of the embedded Valkey and SQLite.")
@@ -174,6 +180,28 @@ class Settings(BaseSettings):
         default_factory=list,
         description="The only networks that requests to providers go to, such as `10.1.0.0/16`, comma-separated; if not"
         " set, all but link-local ones.",
+    )
+
+    # callbacks
+    callback_url: HttpUrl | None = Field(
+        None, description="Where callbacks of broadcasts go that name no `callbackUrl`; they make none if not set."
+    )
+    callback_secret: SecretStr | None = Field(
+        None,
+        description="Secret that signs callbacks, `whsec_` and base64; `new,old` signs with both, to change it.",
+    )
+    callback_events: Listed[CallbackEvent] = Field(
+        [CallbackEvent.BROADCAST_CHANGED],
+        description="What callbacks report, comma-separated: `broadcast.changed`, `message.results`.",
+    )
+    callback_networks: Listed[IPvAnyNetwork] = Field(
+        default_factory=list,
+        description="Networks that callbacks may go to beside the public internet, such as `10.1.0.0/16`,"
+        " comma-separated.",
+    )
+    callback_seconds: float = Field(15, gt=0, le=60, description="Longest time in which a receiver answers.")
+    keep_callbacks_days: float = Field(
+        30, ge=0, description="Days that callbacks are kept after they were delivered or given up."
     )
 
     # the audience
@@ -257,6 +285,26 @@ class Settings(BaseSettings):
     source_seconds: float = Field(
         300, gt=0, description="Longest time that a contact source may take for its next row."
     )
+
+    @field_validator("callback_url")
+    @classmethod
+    def _check_address(cls, url: HttpUrl | None) -> HttpUrl | None:
+        if url is not None and (url.username or url.password):
+            raise ValueError("the address has a user or a password: leave them out, and verify the signature")
+        return url
+
+    @field_validator("callback_secret")
+    @classmethod
+    def _check_secrets(cls, secrets: SecretStr | None) -> SecretStr | None:
+        for secret in [] if secrets is None else secrets.get_secret_value().split(","):
+            parse_secret(secret.strip())
+        return secrets
+
+    @property
+    def callback_secrets(self) -> list[bytes]:
+        """The secrets that sign callbacks, the newest first; empty if none is set."""
+        given = "" if self.callback_secret is None else self.callback_secret.get_secret_value()
+        return [parse_secret(secret.strip()) for secret in given.split(",") if secret]
 
     @property
     def provider_addresses(self) -> ProviderAddresses:

@@ -3,7 +3,7 @@
 from types import ModuleType
 
 from wabroadcast_plugins.blacklists import number_file
-from wabroadcast_plugins.contact_sources import contacts, csv, database, excel, inline
+from wabroadcast_plugins.contact_sources import contacts, csv, database, excel, inline, vcard
 from wabroadcast_plugins.observers import event_log
 from wabroadcast_plugins.senders import evolution, fonnte, gowa, http_api, sandbox, wablas, waha, whatsapp_cloud, wuzapi
 from wabroadcast_plugins.validators import countries, only_numbers
@@ -11,6 +11,7 @@ from wabroadcast_plugins.validators import countries, only_numbers
 PLUGINS: tuple[ModuleType, ...] = (
     csv,
     excel,
+    vcard,
     inline,
     contacts,
     database,

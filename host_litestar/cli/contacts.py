@@ -145,10 +145,10 @@ def delete(number: str) -> None:
 @contacts.command()
 @number_argument
 def erase(number: str) -> None:
-    """Erase a person from the contact book and from all messages. Messages that wait are cancelled.
+    """Erase a person from the contact book, all messages and the audiences of drafts. Messages that wait are cancelled.
 
     This also works for a number that is not in the contact book. An entry on the blacklist stays, so that the opt-out
-    still holds. Uploaded files are deleted some days after their last use: "wabroadcast data" says when.
+    still holds. Other uploaded files are deleted some days after their last use: "wabroadcast data" says when.
     """
     with Client() as client:
         erased = client.call("DELETE", _path(number), params={"erase": "true"})
@@ -156,6 +156,12 @@ def erase(number: str) -> None:
     if erased["underWay"]:
         sending = count_of(erased["underWay"], "message was", several="messages were")
         click.echo(f"{sending} being sent: what had not left yet is dropped")
+    if erased["drafts"]:
+        found = count_of(erased["drafts"], "draft is a list", several="drafts are lists")
+        click.echo(f"the audience of {found} without the person now")
+    if erased["unreadDrafts"]:
+        unread = count_of(erased["unreadDrafts"], "draft has", several="drafts have")
+        click.echo(f"{unread} an audience that cannot be read: delete it if the person may be in it")
     if erased["pending"]:
         keeping = count_of(erased["pending"], "message keeps", several="messages keep")
         click.echo(f"{keeping} the number until the audience is read: run the command again then")

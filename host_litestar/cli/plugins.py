@@ -1,4 +1,4 @@
-"""``plugins``: the installed plugins, what is wrong with them, and what they failed at."""
+"""``plugins``: the installed plugins, what is wrong with them, and what they failed at; a new one, and checks."""
 
 import time
 from collections.abc import Sequence
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from host_litestar.cli.output import print_table
+from host_litestar.cli.plugin_check import check
+from host_litestar.cli.plugin_new import new
 from host_litestar.cli.server import read_settings
 
 if TYPE_CHECKING:
@@ -18,12 +20,22 @@ if TYPE_CHECKING:
 REDIS_SECONDS = 2.0  # that Redis has for its answer
 
 
-@click.command()
-def plugins() -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def plugins(context: click.Context) -> None:
     """List the installed plugins: kinds, hooks in the order of their calls, quarantined plugins, and failures.
 
-    The failures are those since the start of the workers.
+    The failures are those since the start of the workers. The commands below write a new plugin and check one.
     """
+    if context.invoked_subcommand is None:
+        _list_plugins()
+
+
+plugins.add_command(new)
+plugins.add_command(check)
+
+
+def _list_plugins() -> None:
     from wabroadcast_core.plugins import build_plugins
 
     settings = read_settings().model_copy(update={"plugins_strict": False})

@@ -56,6 +56,12 @@ if TYPE_CHECKING:
 @click.option(
     "--batch", "batching", type=BatchType(), help="Send in batches, as 1000/10m: a thousand every ten minutes."
 )
+@click.option(
+    "--hold",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Start no sooner than in so many seconds (600 at most); until then `undo` makes it a draft again.",
+)
 @click.option("--window", type=WindowType(), help="Send only in these hours, as 08:00-20:00@Asia/Jakarta.")
 @reading_options
 @click.option(
@@ -120,6 +126,8 @@ def _submit(backend: Backend, draft: dict[str, Any], *, moment: datetime | None,
     click.echo(f"broadcast {job_id}")
     if moment is not None:
         click.echo(f"starts at {describe_moment(moment)}")
+    if hold := draft.get("holdSeconds"):
+        click.echo(f"starts in {hold:g} s at the soonest: until then `wabroadcast undo {job_id}`")
     return job_id
 
 
@@ -132,6 +140,7 @@ def make_draft(
     priority: str,
     rate: dict[str, float] | None,
     batching: dict[str, float] | None,
+    hold: float | None,
     window: dict[str, str] | None,
 ) -> dict[str, Any]:
     """Create the body of a submit, without its message and its source.
@@ -145,6 +154,7 @@ def make_draft(
         "rate": rate,
         "scheduledAt": None if moment is None else moment.isoformat(),
         "batching": batching,
+        "holdSeconds": hold,
         "sendWindow": window,
     }
     return {key: value for key, value in draft.items() if value is not None}

@@ -8,6 +8,7 @@ from wabroadcast_core.models.amounts import count_of
 
 SENTENCES = {
     "scheduled": "it starts later",
+    "hold": "its start is held back, and can be undone with `wabroadcast undo`",
     "preparing": "the audience is being read: {rows_read} so far",
     "broadcast_paused": "it is paused by {by}{why}: continue it with `wabroadcast resume`",
     "messages_paused": "all that is left, {messages_left}, is paused by {by}: resume the batch or each message",

@@ -10,7 +10,7 @@ import redis
 from host_litestar.doctor.findings import Finding, Level, fault_of, judge, ok, warning
 from host_litestar.doctor.redis_checks import examine_redis
 from host_litestar.doctor.store_checks import examine_store
-from host_litestar.doctor.work_checks import examine_connections, examine_webhooks, examine_workers
+from host_litestar.doctor.work_checks import examine_callbacks, examine_connections, examine_webhooks, examine_workers
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.keys import Keys
@@ -107,6 +107,7 @@ def _examine_work(settings: Settings) -> Iterator[Finding]:
         with Broadcaster(settings) as broadcaster:
             yield from examine_workers(broadcaster.context)
             yield from examine_webhooks(broadcaster.context)
+            yield from examine_callbacks(broadcaster.context)
             yield from examine_connections(broadcaster)
     except BroadcastError as error:
         yield fault_of("work", str(error))

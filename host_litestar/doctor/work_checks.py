@@ -1,4 +1,4 @@
-"""The examination of what works with the store and Redis: workers, clocks, webhooks, connections."""
+"""The examination of what works with the store and Redis: workers, clocks, webhooks, callbacks, connections."""
 
 import socket
 import time
@@ -13,12 +13,14 @@ from wabroadcast_core.models.amounts import count_of
 from wabroadcast_core.models.connection import ConnectionView
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.store import backlog
+from wabroadcast_core.store import callbacks as callback_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import workers as worker_store
 
 WRONG_CLOCK = 2.0  # seconds by which a host's clock may differ from Redis' clock
 BAD_CLOCK = 60.0  # signatures of webhooks have their time, and are refused beyond some minutes
 OLD_CALL = 120.0  # seconds that a webhook call may wait
+OLD_CALLBACK = 600.0  # seconds that a callback may wait
 QUIET = 3_600.0  # seconds after a send without any receipt
 
 
@@ -112,6 +114,19 @@ def examine_webhooks(context: Context) -> Iterator[Finding]:
     age = 0.0 if oldest_at is None else max(0.0, context.clock.now() - oldest_at)
     fact = f"the oldest unprocessed call came {_ago(age)}" if oldest_at is not None else "all calls are processed"
     yield judge("webhooks", fact, age, warn_from=OLD_CALL, remedy="start workers, and see their log")
+
+
+def examine_callbacks(context: Context) -> Iterator[Finding]:
+    """Yield how long callbacks wait, and whether they can be signed."""
+    with context.database.read() as conn:
+        amount, oldest_at = callback_store.backlog(conn)
+    remedy = "see `wabroadcast callbacks list --status pending`"
+    if amount and not context.settings.callback_secrets:
+        yield warning("callbacks", f"{amount:,} wait, and no secret is set", "set WABROADCAST_CALLBACK_SECRET")
+        return
+    age = 0.0 if oldest_at is None else max(0.0, context.clock.now() - oldest_at)
+    fact = f"{amount:,} wait, the oldest of {_ago(age)}" if amount else "none waits"
+    yield judge("callbacks", fact, age, warn_from=OLD_CALLBACK, remedy=remedy)
 
 
 def _ago(seconds: float) -> str:

@@ -5,8 +5,11 @@ from litestar.types import ControllerRouterHandler
 from host_litestar.routes.activity import ActivityController
 from host_litestar.routes.blacklist import BlacklistController
 from host_litestar.routes.broadcasts import BroadcastController
+from host_litestar.routes.callbacks import CallbackController
 from host_litestar.routes.connections import ConnectionController
 from host_litestar.routes.contacts import ContactController
+from host_litestar.routes.drafts import DraftController, UndoController
+from host_litestar.routes.events import EventController
 from host_litestar.routes.health import HealthController
 from host_litestar.routes.keys import KeyController
 from host_litestar.routes.message_search import MessageSearchController
@@ -21,10 +24,13 @@ from host_litestar.routes.uploads import UploadController
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     BroadcastController,
     TrialController,
+    DraftController,
+    UndoController,
     MessageController,
     MessageSearchController,
     ReasonController,
     ReportController,
+    EventController,
     ContactController,
     TagController,
     BlacklistController,
@@ -33,5 +39,6 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     KeyController,
     SessionController,
     ActivityController,
+    CallbackController,
     HealthController,
 )

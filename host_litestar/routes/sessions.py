@@ -53,6 +53,10 @@ class SignIn(Model):
         return path
 
 
+class SignOut(Model):
+    """The form of a sign-out: it has only the token of the session, which is checked when it is read."""
+
+
 class SessionView(Model):
     """Who calls, and until when the session lasts."""
 
@@ -129,6 +133,7 @@ class SessionController(ApiController):
     @post("/end", opt=TAKES_FORM, operation_id="SignOutByForm", include_in_schema=False)
     async def sign_out_by_form(self, request: AnyRequest, broadcaster: BroadcasterDep, actor: Actor) -> Response[None]:
         """Sign out by a form, which a page without scripts has; it is redirected to the sign-in."""
+        parse_model(SignOut, take_fields(request))
         await _end(request, broadcaster, actor)
         page = request.url.path.rstrip("/").removesuffix(f"{PATH}/end") + SIGN_IN_PAGE
         return _redirect(page, [session_cookie(request, "")])

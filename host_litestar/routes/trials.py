@@ -52,9 +52,9 @@ class TrialController(ApiController):
         """Send one message of a body to one number, rendered for one of its recipients.
 
         The message is in no list, count, report or metric of messages. It has the highest priority, keeps the limits
-        and the send window of its connection, and is not delayed by the schedule, batches, window and rate of the body.
-        A number that is opted out and a paused connection are refused. The header `Location` has the path of the
-        result.
+        and the send window of its connection, and is not delayed by the schedule, hold, batches, window and rate of
+        the body. It calls no callback. A number that is opted out and a paused connection are refused. The header
+        `Location` has the path of the result.
         """
         body = await spool_body(request.stream())
         sent = await PREVIEWS.run(_send_test, broadcaster, body, idempotency_key, actor)
@@ -90,7 +90,7 @@ class TrialController(ApiController):
     ) -> Response[Rehearsal]:
         """Submit a body through a connection of the sandbox, whatever connection it names: no phone gets a message.
 
-        It starts now, without the send window of the body, calls no `callbackUrl`, and puts no person on the blacklist.
+        It starts now, without the hold and send window of the body, calls no callback, and opts no person out.
         Otherwise it is a broadcast whose `purpose` is `rehearsal`; the header `Location` has its path. `testNumbers`
         are the numbers whose messages end in a special way. A submit may use the same `Idempotency-Key`.
         """

@@ -9,6 +9,7 @@ import pytest
 
 from tests.core.store.harness import StoreHarness
 from tests.scripted import ScriptedProvider
+from tests.stores import opened
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
@@ -53,13 +54,26 @@ def shared(started: Broadcaster) -> Broadcaster:
     return started
 
 
-@pytest.fixture
-def provider() -> ScriptedProvider:
+@pytest.fixture(scope="session")
+def unscripted() -> ScriptedProvider:
     return ScriptedProvider()
 
 
 @pytest.fixture
-def broadcaster(settings: Settings, provider: ScriptedProvider) -> Iterator[Broadcaster]:
-    with Broadcaster(settings, plugins=[gateway_plugin, null_plugin, provider]) as started:
-        started.tasks.huey.storage.read_timeout = 0.2  # seconds; a worker that is stopped waits for it
-        yield started
+def provider(unscripted: ScriptedProvider) -> ScriptedProvider:
+    """A provider that accepts all messages, until the test says otherwise."""
+    unscripted.reset()
+    return unscripted
+
+
+@pytest.fixture(scope="session")
+def unopened(unscripted: ScriptedProvider) -> Broadcaster:
+    """As for all tests, and with the scripted provider."""
+    return Broadcaster(Settings(), plugins=[gateway_plugin, null_plugin, unscripted])
+
+
+@pytest.fixture
+def broadcaster(unopened: Broadcaster, settings: Settings, provider: ScriptedProvider) -> Iterator[Broadcaster]:
+    del provider  # it is reset
+    with opened(unopened, settings):
+        yield unopened

@@ -64,7 +64,7 @@ def submit_from_all() -> None:
 def use(broadcaster: Broadcaster) -> None:
     broadcaster.meters.count(SLOTS_GIVEN, CONNECTION)
     broadcaster.submit({"name": "Promo", "message": {"type": "text", "text": "Halo"}}, [{"number": "081234567890"}])
-    assert broadcaster.answer_webhook("GET", "/webhooks/nowhere", {}, b"")[0] == 404
+    assert broadcaster.answer_webhook("GET", "/webhooks/nowhere", {}, b"")[0] == 403
     assert broadcaster.check() == {"store": "ok", "redis": "ok"}
 
 
@@ -89,6 +89,32 @@ def test_parent_and_children_use_one_broadcaster_and_disturb_each_other_in_nothi
     assert broadcaster.list(page_size=1).total == uses
     totals = SharedTotals(broadcaster.context.redis, broadcaster.context.keys).read()
     assert totals[Cell(SLOTS_GIVEN.name, (CONNECTION,), VALUE)] == uses  # none was counted by two processes
+
+
+def show_live_in_a_child() -> None:
+    """The program of a host that listens, and publishes changes, before it forks."""
+    with Broadcaster() as broadcaster:
+        draft = {"name": "Promo", "message": {"type": "text", "text": "Halo"}}
+        job_id = broadcaster.submit(draft, [{"number": "081234567890"}]).job_id
+        listener = broadcaster.live.listen(job_id, wake=lambda: None)
+        listener.take()
+        child = fork(lambda: pause_and_see(broadcaster, job_id))
+        wait_for(lambda: listener.take() is not None)
+        fail_unless_all_succeed([child])
+
+
+def pause_and_see(broadcaster: Broadcaster, job_id: str) -> None:
+    listener = broadcaster.live.listen(job_id, wake=lambda: None)
+    listener.take()
+    broadcaster.pause(job_id)
+    wait_for(lambda: listener.take() is not None)
+    broadcaster.close()
+
+
+def test_parent_and_child_show_what_the_child_changes(settings: Settings) -> None:
+    host = ForkedProcess(show_live_in_a_child, environment=environment_of(settings))
+
+    assert host.wait(timeout=60) == 0
 
 
 def close_in_a_child() -> None:

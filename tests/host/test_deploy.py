@@ -89,4 +89,4 @@ def test_the_panels_of_the_dashboard_are_apart_and_explained() -> None:
     assert len(set(places)) == len(places)
     assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(places)
     assert [panel["title"] for panel in panels() if not panel["description"]] == []
-    assert len(alert_queries()) == 6
+    assert len(alert_queries()) == 7

@@ -20,6 +20,7 @@ from uvicorn.server import ServerState
 from host_litestar import http_protocol, limits
 from host_litestar.auth import KeyGuard
 from host_litestar.callers import Callers
+from host_litestar.event_streams import MOST_STREAMS, EventStreams
 from host_litestar.form_reading import LONGEST_TEXT, MOST_PARTS
 from host_litestar.http_protocol import ConnectionLimits, LimitedProtocol, OpenConnections
 from host_litestar.key_guesses import BURST, GuessLimiter
@@ -38,6 +39,7 @@ from wabroadcast_core import BusyError, Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import InvalidInputError, UnavailableError
 from wabroadcast_core.inbound.webhook_forms import FIELDS, FORM_BYTES
+from wabroadcast_core.live.listeners import OVERVIEW, Listener, Topic
 
 __all__ = ["strict"]  # the fixture
 
@@ -148,6 +150,22 @@ async def _fill(group: ThreadGroup) -> str:
     finally:
         ends.set()
         await asyncio.gather(*running)
+    return "200"
+
+
+async def _crowd_of_streams() -> str:
+    class Feed:
+        def listen(self, _job_id: str | None, **_: Any) -> Listener:
+            return Listener(Topic(OVERVIEW), last_version=None, wake=bool, remove=lambda _listener: None)
+
+    feed: Any = Feed()
+    streams = EventStreams(feed)
+    for _ in range(MOST_STREAMS):
+        await streams.open(RequestFactory().get("/"), last_event_id=None)
+    try:
+        await streams.open(RequestFactory().get("/"), last_event_id=None)
+    except BusyError as error:
+        return str(describe(error).status)
     return "200"
 
 
@@ -279,6 +297,7 @@ CHECKS = {
     ),
     "bodies of webhook calls on their way, together": Check(limits.WEBHOOK_BYTES_AT_ONCE, _bodies_together),
     "submits that are stored at once": Check(SUBMITS.threads, _full(SUBMITS)),
+    "event streams that are open": Check(MOST_STREAMS, lambda _: asyncio.run(_crowd_of_streams())),
     "connection tests at once": Check(TESTS.threads, _full(TESTS)),
     "previews at once": Check(PREVIEWS.threads, _full(PREVIEWS)),
     "imports, dry runs, uploads and exports of contacts at once": Check(FILES.threads, _full(FILES)),

@@ -98,7 +98,7 @@ def test_probes_and_webhooks_are_outside_the_guards_unless_the_application_asks(
     refused = {401, 403}
     assert jobs in refused
     assert (own in refused) == bool(application)
-    assert ({live, webhook} <= refused) if guard_public else (live, webhook) == (200, 404)  # sandbox has no webhook
+    assert ({live, webhook} <= refused) if guard_public else (live, webhook) == (200, 403)  # the sandbox has no webhook
 
 
 def test_a_given_broadcaster_is_used(host_settings: Settings) -> None:

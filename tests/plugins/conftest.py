@@ -10,6 +10,8 @@ from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.worker import Worker
 
+collect_ignore = ["examples"]  # distributions of their own: test_examples.py installs them
+
 AtWork = Callable[[], contextlib.AbstractContextManager[Broadcaster]]
 
 

@@ -1,7 +1,7 @@
 """Tests: one message of a broadcast to one number, stored as a broadcast of its own that no list and no count has.
 
-It takes its slot as every message does. What would delay the broadcast does not delay its test: schedule, batches, send
-window and rate of the body; the limits and the send window of the connection do.
+It takes its slot as every message does. What would delay the broadcast does not delay its test: schedule, hold,
+batches, send window and rate of the body; the limits and the send window of the connection do. It calls no callback.
 """
 
 import hashlib
@@ -31,10 +31,12 @@ from wabroadcast_core.store.messages import NewMessage, message_key
 
 _AT_ONCE: Final[Mapping[str, Any]] = {
     "scheduled_at": None,
+    "hold_seconds": 0,
     "batching": None,
     "send_window": None,
     "rate": None,
     "callback_url": None,
+    "callback_events": None,
     "on_unknown": "hold",
     "priority": Priority.HIGH,
 }

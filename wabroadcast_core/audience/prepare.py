@@ -22,6 +22,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, InvalidInputError, SourceError, UnavailableError
 from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus, MessageStatus, SkipReason
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.rendering.placeholders import check_placeholders
@@ -32,7 +33,8 @@ from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import reason_counts
 from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store import uploads as upload_store
-from wabroadcast_core.store.messages import Changes, NewMessage
+from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.messages import NewMessage
 from wabroadcast_core.store.sql import clean_text
 from wabroadcast_core.store.uploads import UploadWriter
 
@@ -95,11 +97,12 @@ class _Preparation:
             if row is None or row["prepared"] or row["status"] not in PREPARABLE or (row["scheduled_at"] or 0) > now:
                 return None
             batching = BroadcastDraft.model_validate_json(row["draft"]).batching
-            begun = broadcast_store.update_broadcast(
+            begun = broadcast_store.set_status(
                 conn,
                 self._id,
+                BroadcastStatus.PROCESSING,
+                now=now,
                 where_status=(BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED),
-                status=BroadcastStatus.PROCESSING,
                 started_at=now,
                 next_release_at=now + batching.interval_seconds if batching else None,
             )
@@ -170,8 +173,7 @@ class _Preparation:
         try:
             with self._reader(source, end) as reader:
                 for row in reader.rows():
-                    fields = {"number": row.number, "name": row.name, "variables": row.all_variables}
-                    writer.write(to_json(fields | ({} if row.fault is None else {"fault": row.fault})) + b"\n")
+                    writer.write(row_line(row))
             writer.close()
         except BaseException:
             writer.discard()
@@ -189,7 +191,7 @@ class _Preparation:
         def transaction(conn: Connection) -> bool:
             if not broadcast_store.move_mark(conn, self._id, present=done, rows=done + size):
                 return False
-            changes: Changes = Counter()
+            changes = Changes()
             sendable = _in_batches(classified.sendable.values(), batch_size)
             stored = message_store.insert_messages(conn, sendable)
             duplicates = [_as_duplicate(message) for message in sendable if message.id not in stored]
@@ -198,6 +200,7 @@ class _Preparation:
             changes[self._id, "queued"] += len(stored)
             changes[self._id, "skipped"] += len(skipped)
             changes[self._id, "total"] += size
+            changes.results += [message.id for message in skipped]
             reason_counts.count_skips(conn, self._id, dict(Counter(str(message.reason) for message in skipped)))
             broadcast_store.apply_changes(conn, changes, now=self._context.clock.now())
             return True
@@ -237,11 +240,12 @@ class _Preparation:
         now = self._context.clock.now()
 
         def transaction(conn: Connection) -> bool:
-            return broadcast_store.update_broadcast(
+            return broadcast_store.set_status(
                 conn,
                 self._id,
+                BroadcastStatus.FAILED,
+                now=now,
                 where_status=PREPARABLE,
-                status=BroadcastStatus.FAILED,
                 status_reason=clean_text(reason),
                 finished_at=now,
             )
@@ -253,6 +257,12 @@ class _Preparation:
 
 
 _NOT_FAILED = tuple(status for status in BroadcastStatus if status is not BroadcastStatus.FAILED)
+
+
+def row_line(row: AudienceRow) -> bytes:
+    """Return a row as a line of the upload that copies an audience."""
+    fields = {"number": row.number, "name": row.name, "variables": row.all_variables}
+    return to_json(fields | ({} if row.fault is None else {"fault": row.fault})) + b"\n"
 
 
 def _in_batches(messages: Iterable[NewMessage], size: int | None) -> list[NewMessage]:

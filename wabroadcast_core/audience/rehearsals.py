@@ -1,11 +1,20 @@
 """Rehearsals: a broadcast with its whole audience, through a connection whose sender simulates a provider."""
 
 from collections.abc import Mapping
+from typing import Any, Final
 
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.store import connections as connection_store
+
+_LEFT_OUT: Final[Mapping[str, Any]] = {
+    "scheduled_at": None,
+    "hold_seconds": 0,
+    "send_window": None,
+    "callback_url": None,
+    "callback_events": None,
+}
 
 
 def rehearsal_of(context: Context, draft: BroadcastDraft) -> BroadcastDraft:
@@ -20,9 +29,7 @@ def rehearsal_of(context: Context, draft: BroadcastDraft) -> BroadcastDraft:
         reason = "no connection is simulated: create one with `wabroadcast connections set sandbox sandbox`"
         raise InvalidInputError([Fault("connection", reason)])
     name = next((name for name in draft.pool if name in found), next(iter(found)))
-    return draft.model_copy(
-        update={"connection": name, "scheduled_at": None, "send_window": None, "callback_url": None}
-    )
+    return draft.model_copy(update={**_LEFT_OUT, "connection": name})
 
 
 def simulated_connections(context: Context) -> Mapping[str, Mapping[str, str]]:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
+from wabroadcast_core.audience.callback_address import callback_faults, reported_events
 from wabroadcast_core.audience.capabilities import (
     default_connections,
     find_capabilities,
@@ -21,6 +22,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, TemplateError
 from wabroadcast_core.models.base import as_timestamp, faults_of, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft, find_past_start
+from wabroadcast_core.models.callback import CallbackEvent
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.recipient import Recipient
 from wabroadcast_core.models.status import BroadcastStatus, Purpose
@@ -70,12 +72,15 @@ class Submission:
         idempotency_key: str | None,
         actor: str,
         purpose: Purpose = Purpose.BROADCAST,
+        stored: Callable[[Connection, int], None] | None = None,
     ) -> Submitted:
         """Check and store a broadcast.
 
         :param recipients: the inline audience; None if the draft has a ``source``.
         :param idempotency_key: a second submit with the same key and body returns the first broadcast.
         :param actor: who submits it, for the audit log.
+        :param purpose: a rehearsal reports nothing by callbacks.
+        :param stored: called with the id of a new broadcast in its transaction, which an exception rolls back.
         :raises InvalidInputError: the draft or a recipient is invalid; all faults are named.
         :raises TemplateError: the text of the message is not a valid template.
         :raises ConflictError: the key was used for another body before.
@@ -97,7 +102,10 @@ class Submission:
             if first is not None:
                 return Submitted(first["id"], new=False, connection_ids=list(pool.values()))
             values = {"idempotency_key": idempotency_key, "fingerprint": digest.hexdigest(), "purpose": purpose}
-            return self._insert(conn, draft, pool, values, actor=actor)
+            made = self._insert(conn, draft, pool, values, actor=actor)
+            if stored is not None:
+                stored(conn, made.key)
+            return made
 
         try:
             submitted = self.insert_once(insert)
@@ -133,6 +141,7 @@ class Submission:
         faults += pool_faults
         faults += self._start_faults(draft, idempotency_key)
         faults += address_faults(draft.message)
+        faults += callback_faults(draft, self._context.settings)
         try:
             content = compile_content(draft.message)
             names = None if faults or draft.source is None else file_variables(self._context, draft.source)
@@ -217,7 +226,7 @@ class Submission:
         )
         try:
             variables: set[str] = set()
-            for lines in _in_blocks(_recipient_lines(recipients, variables), FLUSH_LINES):
+            for lines in in_blocks(recipient_lines(recipients, variables), FLUSH_LINES):
                 digest.update(lines)
                 writer.write(lines)
             _refuse_empty(writer.size)
@@ -237,16 +246,21 @@ class Submission:
         """
         now = self._context.clock.now()
         lock_uploads(conn, draft)
-        scheduled_at = as_timestamp(draft.scheduled_at)
-        later = scheduled_at is not None and scheduled_at > now
+        starts_at, held_until = _start_of(draft, now=now)
+        later = starts_at is not None and starts_at > now
+        is_reported = values["purpose"] == Purpose.BROADCAST
+        reported = reported_events(draft, self._context.settings) if is_reported else ()
         values |= {
             "job_id": self._new_id(),
             "name": draft.name,
             "status": BroadcastStatus.SCHEDULED if later else BroadcastStatus.QUEUED,
             "rank": draft.priority.rank,
             "draft": draft.model_dump_json(),
-            "scheduled_at": scheduled_at,
+            "scheduled_at": starts_at,
+            "held_until": held_until,
             "created_at": now,
+            "reports_changes": CallbackEvent.BROADCAST_CHANGED in reported,
+            "reports_results": CallbackEvent.MESSAGE_RESULTS in reported,
         }
         row_id = broadcast_store.insert_broadcast(conn, values, connection_ids=pool.values())
         action = "rehearse" if values["purpose"] == Purpose.REHEARSAL else "submit"
@@ -271,6 +285,14 @@ def find_first(conn: Connection, idempotency_key: str | None, *, fingerprint: st
             "this Idempotency-Key was used for another body before: use a new key", status=first["status"]
         )
     return first
+
+
+def _start_of(draft: BroadcastDraft, *, now: float) -> tuple[float | None, float | None]:
+    """Return when a broadcast starts, and when its hold ends, if it starts only then."""
+    scheduled_at, held_until = as_timestamp(draft.scheduled_at), now + draft.hold_seconds
+    if not draft.hold_seconds or (scheduled_at is not None and scheduled_at >= held_until):
+        return scheduled_at, None
+    return held_until, held_until
 
 
 def lock_uploads(conn: Connection, draft: BroadcastDraft) -> None:
@@ -300,14 +322,14 @@ def _refuse_empty(size: int) -> None:
 
 def _recipient_faults(recipients: Iterable[AnyRecipient]) -> Sequence[Fault]:
     try:
-        for _ in _recipient_lines(recipients, set()):
+        for _ in recipient_lines(recipients, set()):
             pass
     except InvalidInputError as error:
         return error.faults
     return ()
 
 
-def _recipient_lines(recipients: Iterable[AnyRecipient], variables: set[str]) -> Iterator[bytes]:
+def recipient_lines(recipients: Iterable[AnyRecipient], variables: set[str]) -> Iterator[bytes]:
     """Yield each recipient as a line of JSON.
 
     :param variables: receives the names of the recipients' variables.
@@ -329,7 +351,8 @@ def _recipient_lines(recipients: Iterable[AnyRecipient], variables: set[str]) ->
         raise InvalidInputError(faults[:MOST_FAULTS])
 
 
-def _in_blocks(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
+def in_blocks(lines: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """Yield lines joined into blocks of so many."""
     block: list[bytes] = []
     for line in lines:
         block.append(line)

@@ -16,8 +16,8 @@ from wabroadcast_core.store import attempts as attempt_store
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.database import Database
-from wabroadcast_core.store.messages import Changes
 
 SWEEP_SIZE = 20_000  # messages closed in one transaction
 
@@ -57,11 +57,12 @@ def pause_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: str
     :param reason: why, shown to users.
     :raises ConflictError: it is paused already, or has ended.
     """
-    changed = broadcast_store.update_broadcast(
+    changed = broadcast_store.set_status(
         conn,
         row["id"],
+        BroadcastStatus.PAUSED,
+        now=now,
         where_status=_PAUSE_FROM,
-        status=BroadcastStatus.PAUSED,
         status_reason=reason,
         paused_at=now,
     )
@@ -83,10 +84,11 @@ def resume_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: st
         raise _refused("resumed", row, allowed=_RESUME_FROM)
     release = row["next_release_at"]
     status = _status_to_resume(row, now)
-    broadcast_store.update_broadcast(
+    broadcast_store.set_status(
         conn,
         row["id"],
-        status=status,
+        status,
+        now=now,
         status_reason=None,
         paused_at=None,
         next_release_at=None if release is None else release + (now - row["paused_at"]),
@@ -105,11 +107,12 @@ def cancel_broadcast(conn: Connection, row: RowMapping, *, now: float, actor: st
     :param actor: who did it, for the audit log.
     :raises ConflictError: it has ended.
     """
-    changed = broadcast_store.update_broadcast(
+    changed = broadcast_store.set_status(
         conn,
         row["id"],
+        BroadcastStatus.CANCELLED,
+        now=now,
         where_status=_CANCEL_FROM,
-        status=BroadcastStatus.CANCELLED,
         status_reason=None,
         finished_at=now,
     )
@@ -147,7 +150,7 @@ def sweep_some(database: Database, broadcast_id: int, *, now: float) -> bool:
     """
 
     def transaction(conn: Connection) -> bool:
-        changes: Changes = Changes()
+        changes = Changes()
         row = broadcast_store.get_broadcast(conn, broadcast_id)
         if row is None or row["status"] not in _ABORTED:
             return False
@@ -237,10 +240,13 @@ def reschedule_broadcast(
         raise InvalidInputError([fault])
     values: dict[str, Any] = {} if name is None else {"name": name}
     if scheduled_at is not None:
-        values["scheduled_at"] = scheduled_at
+        values |= {"scheduled_at": scheduled_at, "held_until": None}
         if row["status"] != BroadcastStatus.PAUSED:
             values["status"] = BroadcastStatus.SCHEDULED if scheduled_at > now else BroadcastStatus.QUEUED
-    broadcast_store.update_broadcast(conn, row["id"], **values)
+    if "status" in values:
+        broadcast_store.set_status(conn, row["id"], now=now, **values)
+    else:
+        broadcast_store.update_broadcast(conn, row["id"], **values)
     audit_log.record_action(
         conn, action="change", actor=actor, now=now, broadcast_id=row["id"], detail=", ".join(values)
     )

@@ -103,6 +103,7 @@ class Claims:
                 changes=unit.changes,
             )
             taken.setdefault(row.id, []).extend(found)
+            unit.claimed_from.add(row.id)
             return sum(rows.amount for rows in found)
 
         served = share_out(due_work.candidates, amount, take, caps=caps)

@@ -11,6 +11,7 @@ from typing import Any
 import redis
 
 from wabroadcast_core.background import RETRY_SECONDS
+from wabroadcast_core.callbacks.deliveries import LOOK_SECONDS
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import listen
 from wabroadcast_core.engine.parts import EngineParts
@@ -23,6 +24,7 @@ from wabroadcast_core.redis_access.probe import describe_failure
 
 log = logging.getLogger(__name__)
 
+LONGEST_LAST_CALL = 5.0  # seconds that a worker which stops waits for the receivers of callbacks
 AWAY = (UnavailableError, redis.RedisError)
 
 
@@ -55,7 +57,9 @@ class Engine:
     def is_idle(self) -> bool:
         """Whether nothing is under way and all outcomes are stored."""
         parts = self._parts
-        return len(parts.turns) == 0 and parts.sends.is_idle and parts.recorder.is_empty and parts.inbound.is_idle
+        others = (parts.inbound, parts.callbacks)
+        sends = parts.sends.is_idle and parts.recorder.is_empty
+        return len(parts.turns) == 0 and sends and all(each.is_idle for each in others)
 
     async def begin(self) -> None:
         """Take a worker id and recover what dead workers left; waits until the store and Redis can be reached."""
@@ -95,7 +99,11 @@ class Engine:
             (self._delete_old, "deleting what is no longer needed"),
             (self._report_failures, "reporting the failures of plugins"),
         ):
-            keep(partial(self._repeat, work, what=what), what=what)
+            keep(partial(self._repeat, work, what=what, seconds=self._settings.recover_seconds), what=what)
+        queue_callbacks = partial(
+            self._repeat, parts.callbacks.queue_due, what="queueing callbacks", seconds=LOOK_SECONDS
+        )
+        keep(queue_callbacks, what="queueing callbacks")
 
     async def end(self) -> None:
         """Claim nothing more, wait for what is under way, record it, end the lease."""
@@ -110,6 +118,7 @@ class Engine:
                 await parts.recorder.flush()
                 await parts.held_claims.give_back_orphaned(parts.lease.worker_id, at_once=True)
                 await parts.lease.end()
+        await parts.callbacks.finish(within=min(within, LONGEST_LAST_CALL))
         await parts.background.cancel()
         await parts.turns.cancel()
         await parts.live_senders.close()
@@ -125,6 +134,11 @@ class Engine:
         """Process the webhook calls that wait for a connection."""
         if not self._parts.stopping.is_set():
             self._parts.inbound.start(self._parts.inbound.process_calls(connection_id))
+
+    def deliver_callbacks(self, broadcast_id: int) -> None:
+        """Deliver the callbacks of a broadcast that are due."""
+        if not self._parts.stopping.is_set():
+            self._parts.callbacks.start(broadcast_id)
 
     # --- background loops --------------------------------------------------------------------------------------
 
@@ -162,9 +176,8 @@ class Engine:
             interval=self._settings.recover_seconds,
         )
 
-    async def _repeat(self, work: Callable[[], Coroutine[Any, Any, None]], *, what: str) -> None:
-        """Do work every ``recover_seconds``, whatever becomes of it."""
-        seconds = self._settings.recover_seconds
+    async def _repeat(self, work: Callable[[], Coroutine[Any, Any, None]], *, what: str, seconds: float) -> None:
+        """Do work again after each ``seconds``, whatever becomes of it."""
         while not self._parts.stopping.is_set():
             try:
                 await work()

@@ -71,6 +71,10 @@ class Handlers:
         """Process the stored webhook calls of a connection on the event loop."""
         self.loop.process_webhooks(connection_id)
 
+    def deliver_callbacks(self, broadcast_id: int) -> None:
+        """Deliver the due callbacks of a broadcast on the event loop."""
+        self.loop.deliver_callbacks(broadcast_id)
+
     def import_contacts(self, import_id: str) -> None:
         """Import a contact file."""
         run_import(self._context_of(), import_id)

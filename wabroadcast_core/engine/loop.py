@@ -97,6 +97,11 @@ class EngineLoop:
         if self._engine is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._engine.process_webhooks, connection_id)
 
+    def deliver_callbacks(self, broadcast_id: int) -> None:
+        """Start to deliver the callbacks of a broadcast."""
+        if self._engine is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._engine.deliver_callbacks, broadcast_id)
+
     def stop(self) -> None:
         """Stop the engine gracefully, then the loop. Return when the thread has ended, or is held for too long."""
         self._is_stopping = True

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from wabroadcast_core.background import BackgroundTasks
+from wabroadcast_core.callbacks.deliveries import CallbackDeliveries
 from wabroadcast_core.clock import RedisClock
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import Announcement, announce
@@ -63,6 +64,14 @@ class EngineParts:
         self._build_delivery(context)
         self._build_inbound(context)
         self._build_recovery(context)
+        self.callbacks = CallbackDeliveries(
+            self._settings,
+            context.database,
+            self.group_commit,
+            work_queue=context.work_queue,
+            clock=self.clock,
+            meters=context.meters,
+        )
 
     # --- construction ------------------------------------------------------------------------------------------
 
@@ -183,7 +192,9 @@ class EngineParts:
             snapshot_of=lambda unit, key: self._ledger.read_snapshot(unit.conn, key),
             leases_count=self.redis_return.leases_count,
         )
-        self.retention = Retention(self.group_commit, days=settings.keep_files_days)
+        self.retention = Retention(
+            self.group_commit, days=settings.keep_files_days, callback_days=settings.keep_callbacks_days
+        )
 
     # --- connections between the parts -------------------------------------------------------------------------
 

@@ -16,6 +16,10 @@ class KeepsCalls(Protocol):
         """Return what ``parse_webhook`` needs of a verified call, without its proof.
 
         Called in the web process, after ``verify_webhook``: it must be quick.
+
+        :param request: the call as it came.
+        :returns: the call as ``parse_webhook`` gets it.
+        :raises Exception: logged with the connection's name; the body and its type are stored.
         """
         ...
 

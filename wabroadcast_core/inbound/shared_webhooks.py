@@ -18,5 +18,9 @@ class SharesWebhook(ParsesWebhooks, Protocol):
         """Return whether a call to another connection's address has news of this account.
 
         Called in the web process, as ``verify_webhook`` is: it must be quick, and the call may be forged.
+
+        :param request: the call as it came to the other connection's address.
+        :returns: whether the call is to be verified and stored for this connection too.
+        :raises Exception: logged with the connection's name; the call is not stored for this connection.
         """
         ...

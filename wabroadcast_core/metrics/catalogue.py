@@ -69,6 +69,9 @@ LOOP_LAG = Metric(
     "How much later than due the timers of a worker's event loop run.",
     buckets=SHORT,
 )
+CALLBACKS = Metric(
+    "counter", "wabroadcast_callback_tries_total", "Calls of callback receivers: delivered or failed.", ("outcome",)
+)
 REQUEST_DURATION = Metric(
     "histogram",
     "wabroadcast_http_request_duration_seconds",
@@ -87,6 +90,7 @@ MEASURED = (
     CLAIM_DURATION,
     COMMIT_DURATION,
     LOOP_LAG,
+    CALLBACKS,
     REQUEST_DURATION,
 )
 
@@ -143,6 +147,10 @@ WEBHOOKS = Metric(
 WEBHOOK_AGE = Metric(
     "gauge", "wabroadcast_webhook_backlog_age_seconds", "Age of the oldest webhook call that is not processed."
 )
+CALLBACK_BACKLOG = Metric("gauge", "wabroadcast_callback_backlog_events", "Callback events that are not delivered yet.")
+CALLBACK_AGE = Metric(
+    "gauge", "wabroadcast_callback_backlog_age_seconds", "Age of the oldest callback event that is not delivered yet."
+)
 TASKS = Metric("gauge", "wabroadcast_queue_tasks", "Tasks in the queue: ready, or scheduled for later.", ("state",))
 WORKERS = Metric("gauge", "wabroadcast_workers_alive", "Worker processes whose lease has not expired.")
 CLOCK_OFFSET = Metric(
@@ -165,6 +173,8 @@ READ = (
     SCHEDULE_LAG,
     WEBHOOKS,
     WEBHOOK_AGE,
+    CALLBACK_BACKLOG,
+    CALLBACK_AGE,
     TASKS,
     WORKERS,
     CLOCK_OFFSET,

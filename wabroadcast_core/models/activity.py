@@ -12,6 +12,7 @@ class ActObject(StrEnum):
     """The kinds of objects that acts concern."""
 
     BROADCAST = "broadcast"
+    DRAFT = "draft"
     CONNECTION = "connection"
     BLACKLIST = "blacklist"
     CONTACT = "contact"
@@ -27,7 +28,7 @@ class Activity(Model):
     action: str = Field(description="What was done, such as pause or import.")
     object: ActObject
     object_id: str | None = Field(
-        description="jobId of a broadcast, name of a connection, tag or key, number on the blacklist."
+        description="jobId of a broadcast, draftId, name of a connection, tag or key, number on the blacklist."
     )
     object_name: str | None = Field(description="The name of the broadcast.")
     detail: str | None = Field(description="More about the act, such as an amount; null: nothing more.")

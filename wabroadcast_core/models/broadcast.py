@@ -7,6 +7,7 @@ from pydantic import Field, HttpUrl, field_validator, model_validator
 
 from wabroadcast_core.errors import Fault
 from wabroadcast_core.models.base import Model, Moment
+from wabroadcast_core.models.callback import CallbackEvent
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.pacing import Batching, Rate, Retry, SendWindow
 from wabroadcast_core.models.status import BroadcastStatus, Priority, Purpose
@@ -16,7 +17,9 @@ LONGEST_NAME = 200
 LATE_SECONDS = 30  # that a start may be over when it arrives
 MOST_REASONS = 100  # of failures that are shown, the most frequent ones
 OTHER_REASONS = "other"  # the others together
+MOST_RUNNING = 100  # broadcasts in a live event of all that runs
 MOST_CONNECTIONS = 100  # in the pool of one broadcast
+LONGEST_HOLD = 600  # seconds
 _PURPOSE: Any = Field(
     Purpose.BROADCAST, description="rehearsal: a simulated provider takes its messages, and no phone gets one."
 )
@@ -67,7 +70,15 @@ class BroadcastDraft(Model):
         "hold", description="What becomes of a message whose outcome is not known: hold it for a person, or resend it."
     )
     callback_url: HttpUrl | None = Field(
-        None, description="The http or https address for notifications of this broadcast; null: none."
+        None, description="The http or https address of its callbacks; null: WABROADCAST_CALLBACK_URL."
+    )
+    callback_events: list[CallbackEvent] | None = Field(
+        None,
+        max_length=len(CallbackEvent),
+        description="What its callbacks report, an empty list: nothing; null: WABROADCAST_CALLBACK_EVENTS.",
+    )
+    hold_seconds: float = Field(
+        0, ge=0, le=LONGEST_HOLD, description="It starts no sooner than in so many seconds, so that it can be undone."
     )
 
     @field_validator("source")
@@ -159,6 +170,7 @@ class ListedBroadcast(BroadcastSummary):
 class BroadcastProgress(Model):
     """The progress of a broadcast. It is read from one row, whatever the size of the audience."""
 
+    version: str = Field(description="Another text as soon as anything of this is another; the id of the live event.")
     job_id: str = Field(description="The id of the broadcast.")
     status: BroadcastStatus
     status_reason: str | None = Field(
@@ -181,6 +193,28 @@ class BroadcastProgress(Model):
         description="When it will end, with limits, windows and batches counted in; null if unknown: see waitingFor."
     )
     purpose: Purpose = _PURPOSE
+
+
+class RunningBroadcast(BroadcastProgress):
+    """The progress of a broadcast that runs, with its name."""
+
+    name: str = Field(description="The name of the broadcast.")
+
+
+class LiveBroadcast(Model):
+    """What a live event of one broadcast has: all that is shown of it, never a difference."""
+
+    broadcast: BroadcastProgress = Field(description="The progress, as its status returns it.")
+
+
+class LiveOverview(Model):
+    """What a live event of all that runs has: the broadcasts that are queued, sent or paused, the newest first.
+
+    One that has ended stays for a minute, so that its end is seen.
+    """
+
+    broadcasts: list[RunningBroadcast] = Field(description=f"At most {MOST_RUNNING}.")
+    total: int = Field(description="How many are queued, sent or paused.")
 
 
 class Act(Model):
@@ -219,7 +253,11 @@ class BroadcastDetail(BroadcastSummary):
     on_unknown: Literal["hold", "resend"] = Field(
         description="What becomes of a message whose outcome is not known: hold it for a person, or resend it."
     )
-    callback_url: str | None = Field(description="The address for notifications of this broadcast; null: none.")
+    callback_url: str | None = Field(description="The address of its callbacks; null: that of the settings, if any.")
+    callback_events: list[CallbackEvent] | None = Field(
+        description="What its callbacks report; null: what the settings say."
+    )
+    draft_id: str | None = Field(description="The draft that it was submitted from, or became when it was undone.")
     skipped_by: dict[str, int] = Field(description="Skipped messages by reason.")
     failed_by: dict[str, int] = Field(description="Failed messages by reason, the most frequent first.")
     acts: list[Act] = Field(description="What was done to the broadcast, oldest first.")

@@ -145,6 +145,10 @@ class ErasureReport(Model):
     pending: int = Field(
         description="Those of them that keep the number until their audience has been read: erase again after that."
     )
+    drafts: int = Field(0, description="Drafts whose audience had the person; it is a list without the person now.")
+    unread_drafts: int = Field(
+        0, description="Drafts whose audience cannot be read, so that it was not searched: delete them, or their files."
+    )
 
 
 class TagView(Model):

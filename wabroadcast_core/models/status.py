@@ -47,6 +47,9 @@ class Purpose(StrEnum):
 
 ENDED_BROADCASTS = frozenset({BroadcastStatus.COMPLETED, BroadcastStatus.CANCELLED, BroadcastStatus.FAILED})
 
+RUNNING_BROADCASTS = frozenset({BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED})
+"""The statuses of broadcasts that have begun and have not ended."""
+
 
 class Priority(StrEnum):
     """The priority of a broadcast."""

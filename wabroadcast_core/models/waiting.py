@@ -29,6 +29,12 @@ class Scheduled(_Cause):
     code: Literal["scheduled"] = Field("scheduled", description=_CODE)
 
 
+class Held(_Cause):
+    """The start is held back for some seconds, so that it can be undone."""
+
+    code: Literal["hold"] = Field("hold", description=_CODE)
+
+
 class Preparing(_Cause):
     """The audience is being read, and no message is ready yet."""
 
@@ -207,6 +213,7 @@ class Starting(_Cause):
 
 WaitingFor: TypeAlias = Annotated[
     Scheduled
+    | Held
     | Preparing
     | BroadcastPaused
     | MessagesPaused

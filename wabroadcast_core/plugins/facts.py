@@ -11,6 +11,8 @@ from wabroadcast_core.plugins.quarantine import Quarantined
 
 HOOK_NAMES: Final = tuple(name for name in vars(Hooks) if name.startswith("wab_"))  # as a broadcast meets them
 
+NOT_INSTALLED: Final = "not installed"  # the origin of a blocked plugin that is not there, perhaps misspelled
+
 
 @dataclass(frozen=True, slots=True)
 class PluginFacts:
@@ -45,7 +47,7 @@ def collect_facts(loader: PluginLoader) -> list[PluginFacts]:
     present = [
         _facts_of(loader, name, plugin)
         if plugin is not None
-        else PluginFacts(name=name, origin=loader.origins.get(name, Origin()).module, blocked=True)
+        else _facts_of_blocked(name, loader.origins.get(name, Origin(module=NOT_INSTALLED)))
         for name, plugin in loader.manager.list_name_plugin()
     ]
     unfit = [_facts_of_quarantined(one) for one in loader.quarantined.values()]
@@ -78,6 +80,12 @@ def _facts_of(loader: PluginLoader, name: str, plugin: object) -> PluginFacts:
 
 def _kinds_of(loader: PluginLoader, name: str, classes: Mapping[str, type[Any]]) -> list[str]:
     return sorted(kind for kind, each in classes.items() if loader.owners[each] == name)
+
+
+def _facts_of_blocked(name: str, origin: Origin) -> PluginFacts:
+    return PluginFacts(
+        name=name, origin=origin.module, blocked=True, distribution=origin.distribution, version=origin.version
+    )
 
 
 def _facts_of_quarantined(one: Quarantined) -> PluginFacts:

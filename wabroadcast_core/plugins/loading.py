@@ -73,10 +73,14 @@ class PluginLoader:
     def load_installed(self) -> None:
         """Load the plugins that distributions offer as entry points, the built-in ones first."""
         for entry in _installed_entries():
-            own_name = f"{entry.name}@{_origin_of(entry).distribution}"
-            if not self.manager.is_blocked(entry.name) and not self.manager.is_blocked(own_name):
+            origin = _origin_of(entry)
+            own_name = f"{entry.name}@{origin.distribution}"
+            blocked = [name for name in (entry.name, own_name) if self.manager.is_blocked(name)]
+            if blocked:
+                self.origins |= dict.fromkeys(blocked, origin)
+            else:
                 self._load_entry(own_name if entry.name in self._entries else entry.name, entry)
-                self._entries.setdefault(entry.name, _origin_of(entry))
+                self._entries.setdefault(entry.name, origin)
 
     def load_given(self, plugin: object) -> None:
         """Load a plugin that the host passed as an object.
@@ -86,8 +90,9 @@ class PluginLoader:
         if any(plugin is present for _, present in self.manager.list_name_plugin()):
             raise PluginError(f"the plugin {_name_of(plugin)} is given twice: give it once")
         name = self._free_name(_name_of(plugin))
+        self.origins[name] = Origin(module=_module_of(plugin))
         if not self.manager.is_blocked(name):
-            self._load(name, plugin, Origin(module=_module_of(plugin)))
+            self._load(name, plugin)
 
     def check_required(self) -> None:
         """Quarantine each required plugin that is not installed or is off: nothing is sent without it."""
@@ -117,8 +122,9 @@ class PluginLoader:
             return
         for member, plugin in members:
             full_name = f"{name}.{member}" if member else name
+            self.origins[full_name] = replace(origin, module=_module_of(plugin))
             if not self.manager.is_blocked(full_name):
-                self._load(full_name, plugin, replace(origin, module=_module_of(plugin)))
+                self._load(full_name, plugin)
 
     def _check_name(self, name: str, entry: EntryPoint) -> None:
         """Check that the name of an entry point is its own.
@@ -131,12 +137,11 @@ class PluginLoader:
             other = self._entries[entry.name].distribution
             raise UnfitError(f"the distribution {other} has an entry point with the name {entry.name} too")
 
-    def _load(self, name: str, plugin: object, origin: Origin) -> None:
+    def _load(self, name: str, plugin: object) -> None:
         """Create, register and check a plugin.
 
         :raises SetupError: a setting of the plugin does not fit.
         """
-        self.origins[name] = origin
         created = plugin
         try:
             created = self._within_time(lambda: _create(plugin, self._settings), "its creation", name)
@@ -145,7 +150,7 @@ class PluginLoader:
         except SetupError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are loaded
-            self._quarantine(name, error, origin, act="created", may_stop=has_stop_hooks(created))
+            self._quarantine(name, error, self.origins[name], act="created", may_stop=has_stop_hooks(created))
 
     def _register(self, name: str, plugin: object) -> None:
         """Register the hooks of a plugin.

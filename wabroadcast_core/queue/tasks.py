@@ -50,6 +50,10 @@ class TaskHandlers(Protocol):
         """Process the stored webhook calls of a connection."""
         ...
 
+    def deliver_callbacks(self, broadcast_id: int) -> None:
+        """Deliver the callbacks of a broadcast that are due."""
+        ...
+
     def import_contacts(self, import_id: str) -> None:
         """Import a contact file."""
         ...
@@ -112,6 +116,7 @@ class TaskQueue:
         self._turn = register(name="wab_turn")(handlers.start_turn)
         self._sweep = register(name="wab_sweep")(handlers.sweep)
         self._webhooks = register(name="wab_webhooks")(handlers.process_webhooks)
+        self._callbacks = register(name="wab_callbacks")(handlers.deliver_callbacks)
         self._import = register(name="wab_import")(handlers.import_contacts)
 
     def prepare(self, broadcast_id: int, *, rank: int, at: float | None = None) -> bool:
@@ -139,6 +144,10 @@ class TaskQueue:
     def webhooks(self, connection_id: int, *, rank: int) -> bool:
         """Queue the processing of a connection's stored webhook calls."""
         return self._put(self._webhooks, connection_id, key=f"webhooks-{connection_id}", rank=rank)
+
+    def callbacks(self, broadcast_id: int) -> bool:
+        """Queue the delivery of a broadcast's callbacks, which only starts a task on the event loop."""
+        return self._put(self._callbacks, broadcast_id, key=f"callbacks-{broadcast_id}", rank=URGENT)
 
     def import_contacts(self, import_id: str) -> bool:
         """Queue the import of a contact file."""

@@ -175,6 +175,10 @@ TRANSPORT: Final[Texts] = {
 
 WAITING: Final[Texts] = {
     "scheduled": ("The broadcast starts later.", _NOTHING),
+    "hold": (
+        "The start is held back for some seconds, so that it can be undone.",
+        "Undo it, or wait: it starts by itself.",
+    ),
     "preparing": ("The audience is being read, and no message is ready yet.", _NOTHING),
     "broadcast_paused": ("The broadcast is paused.", "Read why, correct the cause, then resume the broadcast."),
     "messages_paused": (
@@ -236,6 +240,14 @@ PROBLEMS: Final[Texts] = {
     ),
     "not_found": ("The object that the call names does not exist.", "Check the id or the name."),
     "conflict": ("The present state does not allow the call.", "Read the present status, and do what the details say."),
+    "version_conflict": (
+        "The object was changed by another call since it was read.",
+        "Compare both versions in the answer, then send the change again with the present version.",
+    ),
+    "precondition_required": (
+        "The call would overwrite the object without naming the version that it was made from.",
+        "Send the header `If-Match` with the `ETag` of the object as it was read.",
+    ),
     "audience_unreadable": (
         "The audience could not be read to its end.",
         "Correct the file or the query, then submit the broadcast again.",

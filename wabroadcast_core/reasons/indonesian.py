@@ -173,6 +173,10 @@ TRANSPORT: Final[Texts] = {
 
 WAITING: Final[Texts] = {
     "scheduled": ("Broadcast dimulai nanti.", _NOTHING),
+    "hold": (
+        "Pengiriman ditahan beberapa detik supaya masih dapat dibatalkan.",
+        "Batalkan pengiriman, atau tunggu: pengiriman dimulai sendiri.",
+    ),
     "preparing": ("Daftar penerima sedang dibaca dan belum ada pesan yang siap.", _NOTHING),
     "broadcast_paused": ("Broadcast dijeda.", "Baca alasannya, perbaiki penyebabnya, lalu lanjutkan broadcast."),
     "messages_paused": (
@@ -239,6 +243,14 @@ PROBLEMS: Final[Texts] = {
     "conflict": (
         "Keadaan sekarang tidak mengizinkan panggilan ini.",
         "Lihat status sekarang, lalu ikuti petunjuk pada rincian.",
+    ),
+    "version_conflict": (
+        "Panggilan lain sudah mengubahnya sejak terakhir dibaca.",
+        "Bandingkan kedua versi pada jawaban, lalu kirim perubahan lagi dengan versi sekarang.",
+    ),
+    "precondition_required": (
+        "Panggilan akan menimpa data tanpa menyebut versi yang menjadi dasarnya.",
+        "Kirim header `If-Match` berisi `ETag` dari data yang dibaca.",
     ),
     "audience_unreadable": (
         "Daftar penerima tidak dapat dibaca sampai akhir.",

@@ -1,9 +1,10 @@
-"""Deletes what was handed in when it is no longer needed, and sums up old counts; in small pieces, once an hour."""
+"""Deletes what was handed in and callbacks that have ended, and sums up old counts; in small pieces, once an hour."""
 
 import logging
 from functools import partial
 
 from wabroadcast_core.store import retention as retention_store
+from wabroadcast_core.store.callbacks import forget_events
 from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
 from wabroadcast_core.store.minute_counts import roll_up
 
@@ -22,10 +23,12 @@ class Retention:
     It also sums up counts per minute that are older than 30 days.
 
     :param days: how long they are kept after their last use.
+    :param callback_days: how long events of callbacks are kept after their end.
     """
 
-    def __init__(self, group_commit: GroupCommit, *, days: float) -> None:
+    def __init__(self, group_commit: GroupCommit, *, days: float, callback_days: float) -> None:
         self._group_commit = group_commit
+        self._keep_callbacks_seconds = callback_days * DAY_SECONDS
         self._keep_seconds = days * DAY_SECONDS
         self._next_at = 0.0
 
@@ -38,6 +41,9 @@ class Retention:
         deleted = await self._delete_uploads(before)
         forget = partial(_forget_rows, before=before)
         while await self._group_commit.run(forget):
+            pass
+        forget_callbacks = partial(_forget_callbacks, before=now - self._keep_callbacks_seconds)
+        while await self._group_commit.run(forget_callbacks):
             pass
         sum_up = partial(_sum_up_minutes, before=now - KEEP_MINUTES_SECONDS)
         while await self._group_commit.run(sum_up):
@@ -70,6 +76,10 @@ def _old_uploads(unit: UnitOfWork, *, before: float, after: str) -> list[str]:
 
 def _forget_rows(unit: UnitOfWork, *, before: float) -> int:
     return retention_store.forget_rejections(unit.conn, ended_before=before, limit=ROWS_AT_ONCE)
+
+
+def _forget_callbacks(unit: UnitOfWork, *, before: float) -> int:
+    return forget_events(unit.conn, before=before, limit=ROWS_AT_ONCE)
 
 
 def _sum_up_minutes(unit: UnitOfWork, *, before: float) -> int:

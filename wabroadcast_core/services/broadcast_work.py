@@ -1,14 +1,27 @@
 """The work that follows a change of a broadcast: its preparation, turns of its connections, the closing of messages."""
 
+from wabroadcast_core.audience.submission import Submitted
 from wabroadcast_core.context import Context
 from wabroadcast_core.control import transitions
 from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.base import as_timestamp
 from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.status import BroadcastStatus
-from wabroadcast_core.services.lookups import broadcast_row
+from wabroadcast_core.services.lookups import broadcast_row, broadcast_summary
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
+
+
+def begin_work(context: Context, submitted: Submitted) -> BroadcastSummary:
+    """Notify the plugins of a broadcast that was submitted now, and queue its preparation.
+
+    :returns: its summary.
+    """
+    summary = broadcast_summary(context.database, submitted.key)
+    if submitted.new:
+        context.plugins.broadcast_changed(summary)
+        queue_preparation(context, submitted.key, summary)
+    return summary
 
 
 def queue_preparation(context: Context, key: int, summary: BroadcastSummary) -> None:

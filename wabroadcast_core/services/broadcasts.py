@@ -1,6 +1,5 @@
 """Use cases of broadcasts: submit, preview, list, pause, resume, cancel, retry, reschedule; their messages."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -25,22 +24,24 @@ from wabroadcast_core.models.page import CursorPage, Page
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority, Purpose
 from wabroadcast_core.services.broadcast_work import queue_preparation, queue_turns, sweep_messages
-from wabroadcast_core.services.lookups import broadcast_row, message_key
+from wabroadcast_core.services.lookups import broadcast_row, broadcast_summary, message_key
 from wabroadcast_core.services.message_views import message_views, with_file_rows
+from wabroadcast_core.services.progress import read_progress
 from wabroadcast_core.services.rates import RatedBroadcasts
 from wabroadcast_core.services.trials import Trials
-from wabroadcast_core.services.views import detail_of, listed_of, progress_of
+from wabroadcast_core.services.undo import UndoableBroadcasts
+from wabroadcast_core.services.views import detail_of, listed_of
 from wabroadcast_core.store import audit_log, reason_counts
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store.messages import Changes, MessageFilter
+from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.messages import MessageFilter
 from wabroadcast_core.waiting.causes import WaitingCauses
-from wabroadcast_core.waiting.outlook import outlook_of
 
 Transition: TypeAlias = Literal["pause", "resume", "cancel"]
 
 
-class Broadcasts(Trials, RatedBroadcasts):
+class Broadcasts(Trials, RatedBroadcasts, UndoableBroadcasts):
     """The methods of :class:`Broadcaster` for broadcasts and their messages. The broadcaster inherits them."""
 
     # --- submit ------------------------------------------------------------------------------------------------
@@ -91,10 +92,7 @@ class Broadcasts(Trials, RatedBroadcasts):
         :raises NotFoundError: no broadcast has this id.
         """
         with self.context.database.read() as conn:
-            row = broadcast_row(conn, job_id)
-            skips, failures = reason_counts.skips_of(conn, row["id"]), reason_counts.failures_of(conn, row["id"])
-            outlook = outlook_of(WaitingCauses(self.context, conn), row, now=self.context.clock.now())
-        return progress_of(row, skips=skips, failures=failures, outlook=outlook)
+            return read_progress(self.context, conn, [broadcast_row(conn, job_id)])[0]
 
     def get(self, job_id: str) -> BroadcastDetail:
         """Return a broadcast as it was submitted, with its progress and its history.
@@ -361,7 +359,7 @@ class Broadcasts(Trials, RatedBroadcasts):
         """
 
         def transaction(conn: Connection) -> tuple[int, bool]:
-            changes: Changes = Counter()
+            changes = Changes()
             row = broadcast_row(conn, job_id, lock=lock)
             more = work(conn, row, changes)
             broadcast_store.apply_changes(conn, changes, now=self.context.clock.now())
@@ -381,3 +379,6 @@ class Broadcasts(Trials, RatedBroadcasts):
             row = broadcast_row(conn, job_id)
         if not row["prepared"]:
             queue_preparation(self.context, row["id"], self._summary(row["id"]))
+
+    def _summary(self, key: int) -> BroadcastSummary:
+        return broadcast_summary(self.context.database, key)

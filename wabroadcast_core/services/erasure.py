@@ -1,7 +1,7 @@
 """The erasure of a person from the contact book and from all messages. The counts of broadcasts do not change."""
 
 import contextlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 
 import phonenumbers
@@ -14,14 +14,15 @@ from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.models.activity import ActObject
 from wabroadcast_core.models.amounts import count_of
 from wabroadcast_core.models.contact import ErasureReport
+from wabroadcast_core.services.draft_erasure import DraftErasure
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import contacts as contact_store
 from wabroadcast_core.store import erased as erased_store
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import retention as retention_store
+from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.erased import Blanked
-from wabroadcast_core.store.messages import Changes
 
 STEP = 1_000  # messages or rows in one transaction
 
@@ -29,9 +30,9 @@ STEP = 1_000  # messages or rows in one transaction
 class Erasure:
     """The erasure of one number. After a crash, a second erasure completes the first one.
 
-    The blacklist and its history stay: without the entry, the opt-out would be lost. The copy of an audience
-    is deleted once it was read. Uploaded files are not searched: they are deleted some days after their last use
-    (``keep_files_days``), or at once with ``uploads.delete``.
+    The blacklist and its history stay: without the entry, the opt-out would be lost. The copy of an audience is deleted
+    once it was read. The audiences of drafts are searched. Other uploaded files are not: they are deleted some days
+    after their last use (``keep_files_days``), or at once with ``uploads.delete``.
 
     :raises NumberError: the number is not valid.
     """
@@ -52,8 +53,9 @@ class Erasure:
         announce(self._context.redis, self._context.keys, Announcement(numbers=[self._number]))
         self._erase_skipped()
         self._erase_rejected_rows()
+        self._erase_from_drafts(actor)
         self._delete_ids()
-        if self._report.contact or self._report.messages:
+        if self._report.contact or self._report.messages or self._report.drafts:
             self._record(actor)
         return self._report
 
@@ -92,9 +94,14 @@ class Erasure:
                 with self._context.database.write() as conn:
                     retention_store.blank_rejections(conn, import_id, found[start : start + STEP])
 
+    def _erase_from_drafts(self, actor: str) -> None:
+        drafts = DraftErasure(self._context, self._number)
+        drafts.erase(actor=actor)
+        self._report.drafts, self._report.unread_drafts = drafts.erased, drafts.unread
+
     def _blank(self, keys: Sequence[int]) -> None:
         def transaction(conn: Connection) -> tuple[Blanked, list[int]]:
-            changes: Changes = Counter()
+            changes = Changes()
             blanked = erased_store.blank_messages(conn, keys, changes=changes)
             return blanked, broadcast_store.apply_changes(conn, changes, now=self._context.clock.now())
 

@@ -3,9 +3,12 @@
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.errors import NotFoundError
+from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.status import Purpose
+from wabroadcast_core.services.views import summary_of
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
+from wabroadcast_core.store.database import Database
 
 
 def broadcast_row(conn: Connection, job_id: str, *, lock: bool = False) -> RowMapping:
@@ -30,6 +33,19 @@ def row_of_test(conn: Connection, test_id: str, *, lock: bool = False) -> RowMap
     if row is None or row["purpose"] != Purpose.TEST:
         raise NotFoundError("test", test_id)
     return row
+
+
+def broadcast_summary(database: Database, key: int) -> BroadcastSummary:
+    """Return the summary of a broadcast by its id in the store.
+
+    :raises NotFoundError: no broadcast has this id.
+    """
+    with database.read() as conn:
+        row = broadcast_store.get_broadcast(conn, key)
+        pool = broadcast_store.pools_of(conn, [key])[key]
+    if row is None:
+        raise NotFoundError("broadcast", str(key))
+    return summary_of(row, pool)
 
 
 def message_key(row: RowMapping, message_id: str) -> int:

@@ -10,6 +10,7 @@ from wabroadcast_core.metrics.samples import Samples
 from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
 from wabroadcast_core.store import backlog
 from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import callbacks as callback_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import workers as worker_store
 
@@ -38,6 +39,7 @@ class StoreMetrics:
             self._add_waiting(conn, samples, now=now)
             self._add_broadcasts(conn, samples, now=now)
             self._add_webhooks(conn, samples, now=now)
+            self._add_callbacks(conn, samples, now=now)
             self.workers = worker_store.open_workers(conn)
         self.is_read = True
 
@@ -73,6 +75,11 @@ class StoreMetrics:
         for key, connection in self.connections.items():
             samples[catalogue.WEBHOOKS][connection.name,] = amounts.get(key, 0)
         samples[catalogue.WEBHOOK_AGE][()] = 0.0 if oldest_at is None else max(0.0, now - oldest_at)
+
+    def _add_callbacks(self, conn: Connection, samples: Samples, *, now: float) -> None:
+        amount, oldest_at = callback_store.backlog(conn)
+        samples[catalogue.CALLBACK_BACKLOG][()] = amount
+        samples[catalogue.CALLBACK_AGE][()] = 0.0 if oldest_at is None else max(0.0, now - oldest_at)
 
     def _interval_of(self, conn: Connection, broadcast_id: int) -> float:
         """Return the seconds between two batches of a broadcast. Its draft never changes once it has started."""

@@ -12,18 +12,16 @@ from wabroadcast_core.audience.rehearsals import rehearsal_of, simulated_connect
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.control import transitions
 from wabroadcast_core.control.announcements import Announcement, announce
-from wabroadcast_core.errors import InvalidInputError, NotFoundError
+from wabroadcast_core.errors import InvalidInputError
 from wabroadcast_core.models.base import DEFAULT_ACTOR, faults_of, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft, BroadcastSummary
 from wabroadcast_core.models.broadcast_test import BroadcastTest, Rehearsal
 from wabroadcast_core.models.message_detail import MessageDetail
 from wabroadcast_core.models.status import Priority, Purpose
 from wabroadcast_core.reasons.catalogue import DEFAULT_LANGUAGE
-from wabroadcast_core.services.broadcast_work import queue_preparation, sweep_messages
-from wabroadcast_core.services.lookups import row_of_test
+from wabroadcast_core.services.broadcast_work import begin_work, sweep_messages
+from wabroadcast_core.services.lookups import broadcast_summary, row_of_test
 from wabroadcast_core.services.message_lookups import MessageLookups
-from wabroadcast_core.services.views import summary_of
-from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store.messages import message_key
 
 
@@ -44,8 +42,8 @@ class Trials(MessageLookups):
         """Send one message of a broadcast to one number, rendered for one of its recipients.
 
         The message is in no list, count, report or metric of messages. It has the highest priority, keeps the limits
-        and the send window of its connection, and is not delayed by the schedule, batches, window and rate of the
-        draft.
+        and the send window of its connection, and is not delayed by the schedule, hold, batches, window and rate of
+        the draft. It calls no callback.
 
         :param recipients: the audience; without it the draft may name a ``source``. Without any audience, the text is
             rendered for the number itself, without variables.
@@ -64,7 +62,7 @@ class Trials(MessageLookups):
         stored = tests.store(draft, recipients, test, idempotency_key=key, actor=actor)
         for connection_id in stored.connection_ids if stored.new else ():
             self.context.work_queue.turn(connection_id, rank=Priority.HIGH.rank)
-        return self.test_result(self._summary(stored.key).job_id)
+        return self.test_result(broadcast_summary(self.context.database, stored.key).job_id)
 
     def test_result(self, test_id: str, *, language: str = DEFAULT_LANGUAGE) -> MessageDetail:
         """Return the message of a test, with its status, its reason and why it waits.
@@ -106,8 +104,8 @@ class Trials(MessageLookups):
     ) -> Rehearsal:
         """Submit a broadcast through a connection whose sender simulates a provider, whatever connection it names.
 
-        It starts now: ``scheduled_at`` and ``send_window`` are left out, and ``callback_url`` is not called. It puts no
-        person on the blacklist. Otherwise it is a broadcast, with the purpose ``rehearsal``.
+        It starts now: ``scheduled_at``, ``hold_seconds`` and ``send_window`` are left out. It calls no callback, and
+        puts no person on the blacklist. Otherwise it is a broadcast, with the purpose ``rehearsal``.
 
         :param recipients: the audience, which is streamed; without it the draft must name a ``source``.
         :param idempotency_key: of this rehearsal; a submit may use the same key.
@@ -141,19 +139,7 @@ class Trials(MessageLookups):
         purpose: Purpose,
     ) -> BroadcastSummary:
         submitted = self._submission.submit(draft, recipients, idempotency_key=key, actor=actor, purpose=purpose)
-        summary = self._summary(submitted.key)
-        if submitted.new:
-            self.context.plugins.broadcast_changed(summary)
-            queue_preparation(self.context, submitted.key, summary)
-        return summary
-
-    def _summary(self, key: int) -> BroadcastSummary:
-        with self.context.database.read() as conn:
-            row = broadcast_store.get_broadcast(conn, key)
-            pool = broadcast_store.pools_of(conn, [key])[key]
-        if row is None:
-            raise NotFoundError("broadcast", str(key))
-        return summary_of(row, pool)
+        return begin_work(self.context, submitted)
 
 
 def _parse_test(test: Mapping[str, Any]) -> BroadcastTest:

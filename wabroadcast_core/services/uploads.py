@@ -66,14 +66,17 @@ class Uploads:
         """Delete a file. Ended broadcasts that used it cannot be retried with it.
 
         :raises NotFoundError: no upload has this id.
-        :raises ConflictError: a broadcast or an import that has not ended needs it.
+        :raises ConflictError: a draft, or a broadcast or an import that has not ended, needs it.
         """
 
         def hide(conn: Connection) -> None:
             if find_upload(conn, upload_id) is None:
                 raise NotFoundError("upload", upload_id)
             if not retention_store.hide_upload(conn, upload_id):
-                raise ConflictError("a broadcast or an import that has not ended needs this upload: cancel it first")
+                raise ConflictError(
+                    "a draft, or a broadcast or an import that has not ended, needs this upload: delete the draft or "
+                    "cancel the other first"
+                )
 
         self._context.database.transact(hide)
         retention_store.delete_in_steps(self._context.database, upload_id)

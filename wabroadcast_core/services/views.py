@@ -1,6 +1,7 @@
 """Models of the API, built from rows of the store."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 from wabroadcast_core.models.base import as_utc
@@ -62,6 +63,8 @@ def detail_of(
         send_window=draft.send_window,
         on_unknown=draft.on_unknown,
         callback_url=None if draft.callback_url is None else str(draft.callback_url),
+        callback_events=draft.callback_events,
+        draft_id=row["draft_id"],
         skipped_by=skips,
         failed_by=failures,
         acts=[act_of(act) for act in acts],
@@ -82,7 +85,8 @@ def progress_of(row: Row, *, skips: dict[str, int], failures: dict[str, int], ou
     :param skips: the number of skipped messages, by reason.
     :param failures: the number of failed messages, by reason.
     """
-    return BroadcastProgress(
+    progress = BroadcastProgress(
+        version="",
         job_id=row["job_id"],
         status=row["status"],
         status_reason=row["status_reason"],
@@ -98,6 +102,12 @@ def progress_of(row: Row, *, skips: dict[str, int], failures: dict[str, int], ou
         eta=as_utc(outlook.ends_at),
         purpose=row["purpose"],
     )
+    return progress.model_copy(update={"version": version_of(progress.model_dump_json().encode())})
+
+
+def version_of(content: bytes) -> str:
+    """Return a name of what is shown: the same in every process, another one for any other content."""
+    return blake2b(content, digest_size=8).hexdigest()
 
 
 def connection_view(

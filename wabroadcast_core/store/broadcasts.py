@@ -1,12 +1,15 @@
 """Broadcasts: their rows, their counters and the work that is due."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, Select, func, insert, select, text, update
 
-from wabroadcast_core.models.status import DELETED, BroadcastStatus, MessageStatus, Purpose
-from wabroadcast_core.store.messages import FAILED_FOR, Changes
+from wabroadcast_core.models.status import DELETED, RUNNING_BROADCASTS, BroadcastStatus, MessageStatus, Purpose
+from wabroadcast_core.store.callbacks import add_change, add_results
+from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.database import note_changed
+from wabroadcast_core.store.messages import FAILED_FOR, broadcast_of
 from wabroadcast_core.store.reason_counts import count_failures
 from wabroadcast_core.store.search import Folded, fold
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
@@ -29,6 +32,8 @@ def insert_broadcast(conn: Connection, values: dict[str, Any], *, connection_ids
         insert(broadcast_connections),
         [{"broadcast_id": key, "connection_id": connection_id} for connection_id in connection_ids],
     )
+    add_change(conn, key, now=values["created_at"])
+    note_changed(conn, [key])
     return key
 
 
@@ -47,6 +52,22 @@ def get_broadcast(conn: Connection, key: int, *, lock: bool = False) -> RowMappi
 def is_rehearsal(conn: Connection, key: int) -> bool:
     """Return whether a broadcast is a rehearsal."""
     return conn.execute(select(broadcasts.c.purpose).where(broadcasts.c.id == key)).scalar() == Purpose.REHEARSAL
+
+
+def find_broadcasts(conn: Connection, keys: Collection[int]) -> Sequence[RowMapping]:
+    """Return the rows of broadcasts by their ids in the store."""
+    return conn.execute(select(broadcasts).where(broadcasts.c.id.in_(list(keys)))).mappings().all()
+
+
+def running_broadcasts(conn: Connection, *, limit: int) -> tuple[Sequence[RowMapping], int]:
+    """Return the rows of the broadcasts that have begun and have not ended, the newest first. Tests are left out.
+
+    :returns: the rows, and how many such broadcasts there are.
+    """
+    runs = broadcasts.c.status.in_(RUNNING_BROADCASTS) & (broadcasts.c.purpose != Purpose.TEST)
+    total = conn.execute(select(func.count()).select_from(broadcasts).where(runs)).scalar_one()
+    newest = select(broadcasts).where(runs).order_by(broadcasts.c.id.desc()).limit(limit)
+    return conn.execute(newest).mappings().all(), total
 
 
 def find_submission(conn: Connection, idempotency_key: str) -> RowMapping | None:
@@ -97,7 +118,7 @@ def list_broadcasts(
 def update_broadcast(
     conn: Connection, key: int, *, where_status: Iterable[BroadcastStatus] | None = None, **values: Any
 ) -> bool:
-    """Set columns of a broadcast.
+    """Set columns of a broadcast, but not its status: see :func:`set_status`.
 
     :param where_status: change it only if its status is one of these.
     :returns: whether it was changed.
@@ -105,7 +126,28 @@ def update_broadcast(
     statement = update(broadcasts).where(broadcasts.c.id == key).values(values)
     if where_status is not None:
         statement = statement.where(broadcasts.c.status.in_(list(where_status)))
+    note_changed(conn, [key])
     return conn.execute(statement).rowcount == 1
+
+
+def set_status(
+    conn: Connection,
+    key: int,
+    status: BroadcastStatus,
+    *,
+    now: float,
+    where_status: Iterable[BroadcastStatus] | None = None,
+    **values: Any,
+) -> bool:
+    """Set the status of a broadcast with other columns, and store the event of its callbacks.
+
+    :param where_status: change it only if its status is one of these.
+    :returns: whether it was changed.
+    """
+    changed = update_broadcast(conn, key, where_status=where_status, status=status, **values)
+    if changed:
+        add_change(conn, key, now=now)
+    return changed
 
 
 def move_mark(conn: Connection, key: int, *, present: int, rows: int) -> bool:
@@ -119,6 +161,7 @@ def move_mark(conn: Connection, key: int, *, present: int, rows: int) -> bool:
         .where(broadcasts.c.id == key, broadcasts.c.prepared_rows == present, ~broadcasts.c.prepared)
         .where(broadcasts.c.status.in_([BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED]))
     )
+    note_changed(conn, [key])
     return conn.execute(statement.values(prepared_rows=rows)).rowcount == 1
 
 
@@ -150,17 +193,21 @@ def has_connection(conn: Connection, key: int) -> bool:
 
 _CHANGE_COLUMNS = json_columns(id="BIGINT", **dict.fromkeys(COUNTERS, "BIGINT"))
 _ADDED = ", ".join(f"{name} = broadcasts.{name} + change.{name}" for name in COUNTERS)
+_DEPARTED = "departed = broadcasts.departed OR change.sent > 0 OR change.failed > 0 OR change.unknown > 0"
 _OPEN = "broadcasts.queued + broadcasts.processing + broadcasts.retry + broadcasts.paused"
+_PARTS = {"added": _ADDED, "departed": _DEPARTED, "open": _OPEN}
 # Add changes to the counters of broadcasts.
 # Input: :rows, JSON rows of the broadcast's id and the change of each of COUNTERS.
-# Output: id, status, prepared, mark_at and the number of open messages of each broadcast.
+# Output: id, status, prepared, mark_at, reports_results and the number of open messages of each broadcast.
 _APPLY_CHANGES = dialects(
     """
-    UPDATE broadcasts SET {added} FROM (SELECT {columns} FROM {rows}) AS change WHERE broadcasts.id = change.id
-    RETURNING broadcasts.id, broadcasts.status, broadcasts.prepared, broadcasts.mark_at, {open} AS open
+    UPDATE broadcasts SET {added}, {departed}
+    FROM (SELECT {columns} FROM {rows}) AS change WHERE broadcasts.id = change.id
+    RETURNING broadcasts.id, broadcasts.status, broadcasts.prepared, broadcasts.mark_at, broadcasts.reports_results,
+      {open} AS open
     """,
-    sqlite={"added": _ADDED, "columns": _CHANGE_COLUMNS[0], "rows": LITE_ROWS, "open": _OPEN},
-    postgresql={"added": _ADDED, "columns": _CHANGE_COLUMNS[1], "rows": POST_ROWS, "open": _OPEN},
+    sqlite={"columns": _CHANGE_COLUMNS[0], "rows": LITE_ROWS, **_PARTS},
+    postgresql={"columns": _CHANGE_COLUMNS[1], "rows": POST_ROWS, **_PARTS},
 )
 # Set a new mark for the present rate; the mark before becomes the earlier one. Input: :id, :now.
 _MARK_RATE = text(
@@ -180,7 +227,7 @@ _REOPEN = text("UPDATE broadcasts SET status = 'processing', finished_at = NULL 
 
 
 def apply_changes(conn: Connection, changes: Changes, *, now: float) -> list[int]:
-    """Add the changes of a transaction to the counters, and complete or reopen the broadcasts.
+    """Add the changes of a transaction to the counters, complete or reopen the broadcasts, and store events.
 
     Call it at the end of a transaction: so the rows of broadcasts are locked after those of messages, in one order
     everywhere.
@@ -195,14 +242,21 @@ def apply_changes(conn: Connection, changes: Changes, *, now: float) -> list[int
             failures[key, counter.removeprefix(FAILED_FOR)] = amount
         elif amount:
             by_broadcast.setdefault(key, {})[counter] = amount
+    results = changes.results
+    for key in {broadcast_of(each) for each in results}:
+        by_broadcast.setdefault(key, {})
     changes.clear()
-    ended = _apply_counters(conn, by_broadcast, now=now) if by_broadcast else []
+    changes.results = []
+    ended = _apply_counters(conn, by_broadcast, results, now=now) if by_broadcast else []
     count_failures(conn, failures)
     return ended
 
 
-def _apply_counters(conn: Connection, by_broadcast: Mapping[int, Mapping[str, int]], *, now: float) -> list[int]:
+def _apply_counters(
+    conn: Connection, by_broadcast: Mapping[int, Mapping[str, int]], results: Sequence[int], *, now: float
+) -> list[int]:
     keys = sorted(by_broadcast)
+    note_changed(conn, keys)
     if len(keys) > 1 and conn.dialect.name != "sqlite":
         conn.execute(
             select(broadcasts.c.id).where(broadcasts.c.id.in_(keys)).order_by(broadcasts.c.id).with_for_update()
@@ -212,6 +266,8 @@ def _apply_counters(conn: Connection, by_broadcast: Mapping[int, Mapping[str, in
     for row in changed:
         if by_broadcast[row.id].get("sent") and (row.mark_at is None or row.mark_at <= now - RATE_SECONDS):
             conn.execute(_MARK_RATE, {"id": row.id, "now": now})
+    if reporting := [row.id for row in changed if row.reports_results]:
+        add_results(conn, results, among=reporting, now=now)  # before the event of a broadcast that is complete
     return [row.id for row in changed if _settle_status(conn, row, now=now)]
 
 
@@ -222,6 +278,7 @@ def _settle_status(conn: Connection, row: Row[Any], *, now: float) -> bool:
     """
     if row.open and row.status == BroadcastStatus.COMPLETED:
         conn.execute(_REOPEN, {"id": row.id})
+        add_change(conn, row.id, now=now)
         return True
     return not row.open and row.prepared and complete_broadcast(conn, row.id, now=now)
 
@@ -231,7 +288,11 @@ def complete_broadcast(conn: Connection, key: int, *, now: float) -> bool:
 
     :returns: whether it was completed.
     """
-    return conn.execute(_COMPLETE, {"id": key, "now": now}).rowcount == 1
+    note_changed(conn, [key])
+    completed = conn.execute(_COMPLETE, {"id": key, "now": now}).rowcount == 1
+    if completed:
+        add_change(conn, key, now=now)
+    return completed
 
 
 # --- due work --------------------------------------------------------------------------------------------------
@@ -284,31 +345,13 @@ def release_batch(conn: Connection, key: int, *, batch: int, next_release_at: fl
     :param next_release_at: when the next batch is due (UNIX seconds, UTC).
     :returns: the broadcast as :func:`active_broadcasts` returns it.
     """
+    note_changed(conn, [key])
     return conn.execute(_RELEASE, {"id": key, "batch": batch, "next_release_at": next_release_at}).one()
 
 
 def mark_served(conn: Connection, keys: Iterable[int], *, now: float) -> None:
     """Record that messages of these broadcasts were claimed now: other ones of the same rank are served next."""
     conn.execute(update(broadcasts).where(broadcasts.c.id.in_(list(keys))).values(served_at=now))
-
-
-def unprepared(conn: Connection, *, now: float) -> list[Row[Any]]:
-    """Return the id and rank of each broadcast whose audience is due to be stored and is not stored completely."""
-    statement = select(broadcasts.c.id, broadcasts.c.rank).where(
-        broadcasts.c.status.in_([BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING]),
-        ~broadcasts.c.prepared,
-        func.coalesce(broadcasts.c.scheduled_at, 0) <= now,
-    )
-    return list(conn.execute(statement))
-
-
-def unswept(conn: Connection) -> Sequence[int]:
-    """Return the ids of cancelled and failed broadcasts that still have open messages."""
-    statement = select(broadcasts.c.id).where(
-        broadcasts.c.status.in_([BroadcastStatus.CANCELLED, BroadcastStatus.FAILED]),
-        broadcasts.c.queued + broadcasts.c.retry + broadcasts.c.paused > 0,
-    )
-    return conn.execute(statement).scalars().all()
 
 
 # Find the active connections with waiting messages, due or not. Output: connection_id, the highest rank of a broadcast.
@@ -337,26 +380,3 @@ def complete_stranded(conn: Connection, *, now: float) -> None:
     )
     for key in conn.execute(statement).scalars().all():
         complete_broadcast(conn, key, now=now)
-
-
-# Find out whether anything is due: an audience to be read, a queued message of a released batch, a retry, or a batch to
-# be released. Input: :now. Output: one row, or none.
-_HAS_DUE_WORK = text(
-    """
-    SELECT 1 FROM broadcasts AS b WHERE
-      (b.status IN ('scheduled', 'queued', 'processing') AND NOT b.prepared AND coalesce(b.scheduled_at, 0) <= :now)
-      OR (b.status = 'processing' AND (
-        EXISTS (SELECT 1 FROM messages AS m
-          WHERE m.broadcast_id = b.id AND m.status = 'queued' AND m.batch <= b.released_batch)
-        OR EXISTS (SELECT 1 FROM messages AS m
-          WHERE m.broadcast_id = b.id AND m.status = 'retry' AND m.due_at <= :now)
-        OR (b.queued > 0 AND b.next_release_at <= :now)
-      ))
-    LIMIT 1
-    """
-)
-
-
-def has_due_work(conn: Connection, *, now: float) -> bool:
-    """Return whether any audience or message is due now. Send windows and limits are not considered."""
-    return conn.execute(_HAS_DUE_WORK, {"now": now}).first() is not None

@@ -1,14 +1,15 @@
 """Claims: messages that a worker has taken for sending. They are claimed in sets, and settled for dead workers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 from sqlalchemy import Connection, Row, text
 
-from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.store.messages import RETURNED_STATUS, Changes, count_moves
+from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
+from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.messages import RETURNED_STATUS, count_moves
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, Dialects, as_json, dialects, json_columns
 
 ANY_ROUTE = 0
@@ -189,6 +190,29 @@ def first_retry(conn: Connection, broadcast_id: int, *, routes: Sequence[int]) -
     """Return when the next message in retry of these routes is due, and the reason for which it waits."""
     found = [conn.execute(_FIRST_RETRY, {"broadcast_id": broadcast_id, "route": route}).first() for route in routes]
     return min(((row.due_at, row.reason) for row in found if row is not None), key=lambda one: one[0], default=None)
+
+
+# Lock broadcasts until the end of the transaction, in PostgreSQL. Input: :keys (an array). Output: their statuses.
+_LOCK_STATUSES = text("SELECT status FROM broadcasts WHERE id = ANY (:keys) ORDER BY id FOR UPDATE")
+
+
+class StaleClaimError(Exception):
+    """Messages were claimed of a broadcast that another transaction has stopped: the claim must be rolled back."""
+
+
+def check_claimed(conn: Connection, keys: Collection[int]) -> None:
+    """Check at the end of a claiming transaction that the broadcasts are still sent, and keep them so until its commit.
+
+    The claim read their status without a lock. So once a broadcast is stopped, every claim of its messages is either in
+    its counters or rolled back. In SQLite nothing else writes meanwhile.
+
+    :raises StaleClaimError: one was stopped since the claim read its status.
+    """
+    if not keys or conn.dialect.name == "sqlite":
+        return
+    statuses = conn.execute(_LOCK_STATUSES, {"keys": list(keys)}).scalars()
+    if any(status != BroadcastStatus.PROCESSING for status in statuses):
+        raise StaleClaimError
 
 
 # --- settle the claims of a dead worker ------------------------------------------------------------------------

@@ -8,9 +8,9 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Pool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, OperationalError, ProgrammingError
@@ -35,12 +35,24 @@ POSTGRESQL_OPTIONS = (  # a host that freezes in the middle of a transaction mus
 INSUFFICIENT_PRIVILEGE = "42501"  # PostgreSQL's error code
 _DEADLOCK_CODES = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock; to be tried again
 _OUTSIDE_CODES = frozenset({"25006", "XX001", "XX002"})  # PostgreSQL: read-only transaction, damaged data or index
+_CHANGED: Final = "wab_changed_broadcasts"  # option of a database connection: the set that a transaction fills
 
 Result = TypeVar("Result")
 
 
+def note_changed(conn: Connection, keys: Iterable[int]) -> None:
+    """Note that a write transaction changes broadcasts, for the report after its commit.
+
+    :param keys: the store's ids of the broadcasts.
+    """
+    conn.get_execution_options().get(_CHANGED, set()).update(keys)
+
+
 class Database:
     """The database behind one SQLAlchemy engine. It may be used from many threads.
+
+    ``on_changed`` is called with the ids of the broadcasts that a transaction has changed, after its commit, in the
+    thread of the transaction.
 
     :param owned: whether :meth:`close` disposes of the SQLAlchemy engine; False for that of a host.
     :param schema: the PostgreSQL schema of our tables; by default the first of the user's ``search_path``.
@@ -49,6 +61,7 @@ class Database:
     def __init__(self, db_engine: Engine, *, owned: bool = True, schema: str | None = None) -> None:
         if schema and db_engine.dialect.name == "sqlite":
             raise SetupError("WABROADCAST_DATABASE_SCHEMA is set, and SQLite has no schemas: use a file of its own")
+        self.on_changed: Callable[[set[int]], object] = lambda _keys: None
         self.db_engine = db_engine
         self._schema = schema
         self.is_sqlite = db_engine.dialect.name == "sqlite"
@@ -83,11 +96,14 @@ class Database:
         :raises UnavailableError: the store cannot be reached.
         :raises InputError: a text contains a character that the database cannot store.
         """
+        changed: set[int] = set()
         with _translated_errors(), self.db_engine.connect() as plain:
-            conn = plain.execution_options(wab_write=True, wab_lock_seconds=lock_seconds)
+            conn = plain.execution_options(wab_write=True, wab_lock_seconds=lock_seconds, **{_CHANGED: changed})
             with conn.begin():
                 self._enter_schema(conn)
                 yield conn
+        if changed:
+            self.on_changed(changed)
 
     def transact(self, work: Callable[[Connection], Result]) -> Result:
         """Run ``work`` in a write transaction, and run it again if the database ends it because of a deadlock.

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select, update
 
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.store.messages import Changes, count_moves
+from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.messages import count_moves
 from wabroadcast_core.store.sql import as_json, dialects
 from wabroadcast_core.store.tables import attempts, messages
 

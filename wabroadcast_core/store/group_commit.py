@@ -5,6 +5,7 @@ behind a record.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -20,8 +21,9 @@ from wabroadcast_core.metrics.catalogue import COMMIT_DURATION
 from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS
 from wabroadcast_core.store.broadcasts import apply_changes
+from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.claims import StaleClaimError, check_claimed
 from wabroadcast_core.store.database import Database
-from wabroadcast_core.store.messages import Changes
 from wabroadcast_core.store.minute_counts import MinuteCounts, add_minutes
 
 log = logging.getLogger(__name__)
@@ -38,10 +40,12 @@ class UnitOfWork:
 
     conn: Connection
     now: float
-    changes: Changes = field(default_factory=Counter)
+    changes: Changes = field(default_factory=Changes)
     minutes: MinuteCounts = field(default_factory=Counter)
     opted_out: list[str] = field(default_factory=list)
     """Numbers that must not be messaged any more: turns that run are told after the commit."""
+    claimed_from: set[int] = field(default_factory=set)
+    """Broadcasts whose messages are claimed: if one was stopped meanwhile, nothing of the transaction is stored."""
 
 
 @dataclass(slots=True)
@@ -144,11 +148,12 @@ class GroupCommit:
             for piece in pieces:
                 piece.result = piece.work(unit)
             completed = apply_changes(conn, unit.changes, now=unit.now)
+            check_claimed(conn, unit.claimed_from)
             add_minutes(conn, unit.minutes)
             return completed, unit.opted_out
 
         began = time.monotonic()
-        completed, opted_out = self._database.transact(transaction)
+        completed, opted_out = self._transact(transaction)
         took = time.monotonic() - began
         self.commit_seconds += FOLLOWED * (took - self.commit_seconds)
         self._meters.observe(COMMIT_DURATION, took)
@@ -158,6 +163,12 @@ class GroupCommit:
             _call(loop, _resolve, [piece for piece in pieces if piece.future.get_loop() is loop])
         if completed:
             _notify(self._completed, completed)
+
+    def _transact(self, transaction: Callable[[Connection], Result]) -> Result:
+        """Run a transaction, and again if a broadcast whose messages it claimed was stopped at the same time."""
+        while True:
+            with contextlib.suppress(StaleClaimError):
+                return self._database.transact(transaction)
 
 
 def _pop(pieces: deque[_Piece]) -> list[_Piece]:

@@ -5,13 +5,14 @@ another status adds this to ``changes``.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
 
-from wabroadcast_core.models.status import LONGEST_REASON, MessageStatus
+from wabroadcast_core.models.status import LONGEST_REASON, OPEN_MESSAGES, MessageStatus
+from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.search import Folded, matches
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import messages
@@ -19,9 +20,6 @@ from wabroadcast_core.store.tables import messages
 POSITION_BITS = 32
 MOST_DIGITS = 10  # of a position in decimal
 ANY_ROUTE = 0
-
-Changes: TypeAlias = Counter[tuple[int, str]]
-"""By how much each counter grows, by broadcast id and column, or by broadcast id and :func:`failed_for`."""
 
 FAILED_FOR = "failed for "
 
@@ -137,15 +135,18 @@ the claim. Else it gets its wanted status, or ``{status}``.
 """
 
 
-def count_moves(changes: Changes, rows: Iterable[Sequence[Any]], *, away_from: str) -> None:
+def count_moves(changes: Changes, rows: Collection[Sequence[Any]], *, away_from: str) -> None:
     """Add to ``changes`` that messages moved to another status.
 
     :param rows: key and new status of each message.
     :param away_from: the status before.
     """
-    for (broadcast_id, status), amount in Counter((row[0] >> POSITION_BITS, row[1]) for row in rows).items():
+    moved = Counter((row[0] >> POSITION_BITS, row[1]) for row in rows)
+    for (broadcast_id, status), amount in moved.items():
         changes[broadcast_id, away_from] -= amount
         changes[broadcast_id, status] += amount
+    if any(status not in OPEN_MESSAGES for _, status in moved):
+        changes.results += [row[0] for row in rows if row[1] not in OPEN_MESSAGES]
 
 
 def count_failures(changes: Changes, rows: Iterable[Sequence[Any]], *, sign: int) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from wabroadcast_core.models.status import SENT, MessageStatus
-from wabroadcast_core.store.messages import POSITION_BITS, RETURNED_STATUS, Changes, count_failures, count_moves
+from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.messages import POSITION_BITS, RETURNED_STATUS, count_failures, count_moves
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 
 
@@ -106,7 +107,7 @@ _RECORD_SENT = dialects(
 class Sent:
     """Plainly sent messages of one worker, packed for the store."""
 
-    amount: int
+    keys: list[int]
     by_broadcast: Counter[int]
     rows: str
 
@@ -114,7 +115,8 @@ class Sent:
     def of(cls, outcomes: Sequence[Outcome]) -> "Sent":
         """Pack outcomes that are plainly sent."""
         rows = [(outcome.key, outcome.provider_id, outcome.sent_at) for outcome in outcomes]
-        return cls(len(rows), Counter([row[0] >> POSITION_BITS for row in rows]), as_json(rows))
+        keys = [row[0] for row in rows]
+        return cls(keys, Counter([key >> POSITION_BITS for key in keys]), as_json(rows))
 
 
 def record_sent(conn: Connection, sent: Sent, *, worker_id: int, changes: Changes) -> None:
@@ -123,11 +125,12 @@ def record_sent(conn: Connection, sent: Sent, *, worker_id: int, changes: Change
     :raises NotHeldError: one of them is no longer claimed by this worker; the transaction must be rolled back.
     """
     done = conn.execute(_RECORD_SENT.of(conn), {"rows": sent.rows, "worker_id": worker_id})
-    if done.rowcount != sent.amount:
+    if done.rowcount != len(sent.keys):
         raise NotHeldError
     for broadcast_id, amount in sent.by_broadcast.items():
         changes[broadcast_id, "processing"] -= amount
         changes[broadcast_id, "sent"] += amount
+    changes.results += sent.keys
 
 
 def record_outcomes(conn: Connection, outcomes: Sequence[Outcome], *, worker_id: int, changes: Changes) -> set[int]:

@@ -1,6 +1,6 @@
 """The numbers of skipped and of failed messages of a broadcast, by reason."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, Table, TextClause, select, text
 
@@ -41,15 +41,28 @@ def _add(conn: Connection, statement: TextClause, amounts: Mapping[tuple[int, st
 
 def skips_of(conn: Connection, key: int) -> dict[str, int]:
     """Return the number of skipped messages of a broadcast, by reason."""
-    return _amounts(conn, skip_counts, key)
+    return skips_of_all(conn, [key])[key]
+
+
+def skips_of_all(conn: Connection, keys: Collection[int]) -> dict[int, dict[str, int]]:
+    """Return the number of skipped messages of each broadcast, by reason."""
+    return _amounts(conn, skip_counts, keys)
 
 
 def failures_of(conn: Connection, key: int) -> dict[str, int]:
-    """Return the number of failed messages of a broadcast, by reason, the most frequent first.
+    """Return the number of failed messages of a broadcast, by reason, the most frequent first."""
+    return failures_of_all(conn, [key])[key]
+
+
+def failures_of_all(conn: Connection, keys: Collection[int]) -> dict[int, dict[str, int]]:
+    """Return the number of failed messages of each broadcast, by reason, the most frequent first.
 
     A sender may have any number of reasons: beyond the most frequent ones, the rest is one sum.
     """
-    amounts = _amounts(conn, failure_counts, key)
+    return {key: _most_frequent(amounts) for key, amounts in _amounts(conn, failure_counts, keys).items()}
+
+
+def _most_frequent(amounts: Mapping[str, int]) -> dict[str, int]:
     ordered = sorted(amounts.items(), key=lambda item: (-item[1], item[0]))
     shown = dict(ordered[:MOST_REASONS])
     if rest := sum(amount for _, amount in ordered[MOST_REASONS:]):
@@ -57,6 +70,11 @@ def failures_of(conn: Connection, key: int) -> dict[str, int]:
     return shown
 
 
-def _amounts(conn: Connection, table: Table, key: int) -> dict[str, int]:
-    statement = select(table.c.reason, table.c.messages).where(table.c.broadcast_id == key)
-    return {reason: amount for reason, amount in conn.execute(statement) if amount}
+def _amounts(conn: Connection, table: Table, keys: Collection[int]) -> dict[int, dict[str, int]]:
+    statement = select(table.c.broadcast_id, table.c.reason, table.c.messages).where(
+        table.c.broadcast_id.in_(list(keys)), table.c.messages != 0
+    )
+    amounts: dict[int, dict[str, int]] = {key: {} for key in keys}
+    for key, reason, amount in conn.execute(statement):
+        amounts[key][reason] = amount
+    return amounts

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, text, update
 
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.store.messages import Changes, broadcast_of, failed_for
+from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.messages import broadcast_of, failed_for
 from wabroadcast_core.store.tables import messages, parked_receipts
 
 
@@ -124,6 +125,9 @@ def _progress(row: Facts, receipt: StoredReceipt) -> dict[str, Any]:
     return values
 
 
+_RESULTS = ("status", "delivered_at", "read_at")
+
+
 def _count(changes: Changes, row: Facts, values: dict[str, Any]) -> None:
     key = broadcast_of(row["id"])
     if "status" in values:
@@ -136,6 +140,8 @@ def _count(changes: Changes, row: Facts, values: dict[str, Any]) -> None:
     for counter, fact in (("delivered", "delivered_at"), ("read", "read_at")):
         if fact in values:
             changes[key, counter] += 1
+    if not values.keys().isdisjoint(_RESULTS):
+        changes.results.append(row["id"])
 
 
 def park_receipts(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:

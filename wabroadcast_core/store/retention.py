@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 
 from sqlalchemy import Connection, delete, func, or_, select, update
 
@@ -9,7 +10,7 @@ from wabroadcast_core.models.contact import OPEN_IMPORTS
 from wabroadcast_core.models.status import ENDED_BROADCASTS
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.search import ascii_digits
-from wabroadcast_core.store.tables import broadcasts, import_rejections, imports, upload_chunks, uploads
+from wabroadcast_core.store.tables import broadcasts, drafts, import_rejections, imports, upload_chunks, uploads
 from wabroadcast_core.store.uploads import COPY_PREFIX, audience_copy
 
 ROWS_AT_ONCE = 500
@@ -19,8 +20,10 @@ _UPLOAD_ID = re.compile(r'"uploadId"\s*:\s*"([^"]+)"')
 
 
 def uploads_in_use(conn: Connection, *, ended_after: float) -> set[str]:
-    """Return the ids of uploads that a broadcast or an import needs: one that is open, or that has ended since then."""
-    drafts = conn.execute(
+    """Return the ids of uploads that are needed: by a draft, or by a broadcast or an import that is open or has ended
+    since then.
+    """
+    submitted = conn.execute(
         select(broadcasts.c.draft).where(
             or_(
                 broadcasts.c.status.not_in(ENDED_BROADCASTS),
@@ -29,7 +32,8 @@ def uploads_in_use(conn: Connection, *, ended_after: float) -> set[str]:
         ),
         execution_options={"yield_per": ROWS_AT_ONCE},
     ).scalars()
-    named = {key for draft in drafts for key in uploads_named(draft)}
+    written = conn.execute(select(drafts.c.fields).where(drafts.c.broadcast_id.is_(None))).scalars()
+    named = {key for draft in chain(submitted, written) for key in uploads_named(draft)}
     imported = conn.execute(
         select(imports.c.upload_id).where(or_(imports.c.status.in_(OPEN_IMPORTS), imports.c.finished_at > ended_after))
     ).scalars()
@@ -43,13 +47,17 @@ def uploads_named(draft: str) -> set[str]:
 
 
 def is_open(conn: Connection, key: str) -> bool:
-    """Return whether a broadcast or an import that has not ended needs an upload."""
+    """Return whether a draft, or a broadcast or an import that has not ended, needs an upload."""
+    by_draft = select(drafts.c.id).where(
+        drafts.c.broadcast_id.is_(None), drafts.c.fields.contains(key, autoescape=True)
+    )
     by_broadcast = select(broadcasts.c.id).where(
         broadcasts.c.status.not_in(ENDED_BROADCASTS), broadcasts.c.draft.contains(key, autoescape=True)
     )
     by_copy = select(broadcasts.c.id).where(broadcasts.c.job_id == key.removeprefix(COPY_PREFIX), *_UNREAD)
     by_import = select(imports.c.id).where(imports.c.upload_id == key, imports.c.status.in_(OPEN_IMPORTS))
-    return any(conn.execute(statement.limit(1)).first() is not None for statement in (by_broadcast, by_copy, by_import))
+    needs = by_draft, by_broadcast, by_copy, by_import
+    return any(conn.execute(statement.limit(1)).first() is not None for statement in needs)
 
 
 def old_uploads(conn: Connection, *, created_before: float, after: str, limit: int) -> Sequence[str]:

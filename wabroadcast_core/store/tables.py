@@ -22,6 +22,11 @@ from sqlalchemy import (
     text,
 )
 
+from wabroadcast_core.store.callback_table import add_callback_events
+from wabroadcast_core.store.draft_table import add_drafts
+from wabroadcast_core.store.installation_table import add_installation
+from wabroadcast_core.store.session_table import add_sessions
+
 VERSION_TABLE = "wabroadcast_version"  # of Alembic: the version of our tables
 FORMER_VERSION_TABLE = "alembic_version"
 
@@ -81,6 +86,12 @@ broadcasts = Table(
     Column("idempotency_key", Text, unique=True),
     Column("fingerprint", Text),  # of the body that was submitted with the key
     Column("purpose", Text, nullable=False, server_default=text("'broadcast'")),  # of Purpose
+    Column("reports_changes", Boolean, nullable=False, server_default=text("false")),  # by callbacks
+    Column("reports_results", Boolean, nullable=False, server_default=text("false")),
+    Column("held_until", Double),  # the start, if it was delayed only so that it can be undone
+    Column("draft_id", Text),  # the draft that it was submitted from, or that it became when it was undone
+    Column("undone", Boolean, nullable=False, server_default=text("false")),
+    Column("departed", Boolean, nullable=False, server_default=text("false")),  # a message was sent, failed or unknown
     # counters: by status, then facts beside the status
     _count("total"),
     _count("queued"),
@@ -135,8 +146,7 @@ messages = Table(
     Column("route", Integer, nullable=False),  # the connection that must send it; 0: any of the pool
     Column("status", Text, nullable=False),
     Column("number", Text),  # E.164; NULL if the preparation skipped the message, and after an erasure
-    # what the audience has instead, if the preparation skipped the message; of a test: the number it is rendered for
-    Column("raw", Text),
+    Column("raw", Text),  # what the audience has instead, if it was skipped; of a test: whom it is rendered for
     Column("name", Text),
     Column("variables", Text),
     Column("attempts", Integer, nullable=False, server_default=ZERO),
@@ -237,15 +247,6 @@ api_keys = Table(
 )
 _partial_index("ix_api_keys_name", api_keys.c.name, where="revoked_at IS NULL", unique=True)
 
-sessions = Table(
-    "sessions",
-    metadata,
-    Column("digest", Text, primary_key=True),  # of the session's token
-    Column("key_check", Text, nullable=False),  # a digest of the token and of the key's digest
-    Column("created_at", Double, nullable=False),
-    Column("expires_at", Double, nullable=False),
-)
-
 parked_receipts = Table(
     "parked_receipts",
     metadata,
@@ -291,17 +292,6 @@ workers = Table(
     sqlite_autoincrement=True,  # an id that is used again would take over a dead worker's claims
 )
 
-installation = Table(
-    "installation",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
-    Column("token", Text),  # also in the Redis that the store is used with
-    Column("redis", Text),  # the name of that Redis, for people
-    Column("seen_at", Double),  # when a process with that Redis was alive, by the clock of the store
-    Column("key_check", LargeBinary),  # a text that was encrypted with the secret key
-    Column("probed_at", Double),
-)
-
 uploads = Table(
     "uploads",
     metadata,
@@ -312,7 +302,9 @@ uploads = Table(
     Column("chunk_size", Integer, nullable=False),
     Column("complete", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", Double, nullable=False),
+    Column("draft_id", Text),  # the draft to which it belongs
 )
+_partial_index("ix_uploads_draft_id", uploads.c.draft_id, where="draft_id IS NOT NULL")
 
 upload_chunks = Table(
     "upload_chunks",
@@ -390,6 +382,11 @@ blacklist = Table(
     Column("source", Text, nullable=False),
     Column("created_at", Double, nullable=False),
 )
+
+callback_events = add_callback_events(metadata)
+drafts = add_drafts(metadata)
+sessions = add_sessions(metadata)
+installation = add_installation(metadata)
 
 TABLE_NAMES: Final = frozenset({*metadata.tables, VERSION_TABLE})
 """The names of all our tables: a host's own Alembic leaves them out with its ``include_object``."""

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select, text
 
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.store.messages import Changes, count_moves, position_of
+from wabroadcast_core.store.changes import Changes
+from wabroadcast_core.store.messages import count_moves, position_of
 from wabroadcast_core.store.tables import broadcasts, messages
 
 _IS_UNKNOWN = text("messages.status = 'unknown'")  # as the partial index has it

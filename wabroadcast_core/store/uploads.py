@@ -46,6 +46,18 @@ def find_upload(conn: Connection, key: str) -> RowMapping | None:
     return conn.execute(statement).mappings().one_or_none()
 
 
+def read_small(conn: Connection, key: str, *, content_type: str, most_bytes: int) -> bytes | None:
+    """Return the content of an upload, read at one moment; None if there is none of this type, or it is larger."""
+    statement = (
+        select(upload_chunks.c.data)
+        .join(uploads, uploads.c.id == upload_chunks.c.upload_id)
+        .where(uploads.c.id == key, uploads.c.complete, uploads.c.content_type == content_type)
+        .where(uploads.c.size <= most_bytes)
+        .order_by(upload_chunks.c.position)
+    )
+    return b"".join(conn.execute(statement).scalars()) or None
+
+
 def lock_upload(conn: Connection, key: str) -> bool:
     """Lock a complete upload until the end of the transaction, so that it is not deleted meanwhile.
 

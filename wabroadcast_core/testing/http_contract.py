@@ -21,7 +21,7 @@ from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, SendError, T
 from wabroadcast_core.hookspecs import SenderContext
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.testing.contexts import fake_sender_context
-from wabroadcast_core.testing.contracts import SenderContract
+from wabroadcast_core.testing.contracts.senders import SenderContract
 from wabroadcast_core.testing.provider import FakeProvider, ProviderAnswer, ProviderRequest
 from wabroadcast_core.transport.http_client import make_client
 

@@ -16,5 +16,6 @@ class IdentifiesAccount(Protocol):
 
         :param settings: an instance of the sender's ``Settings``.
         :returns: the identity, which is only compared and never shown; None if the settings do not show it.
+        :raises Exception: logged with the kind of sender; the connection is saved as if the identity were None.
         """
         ...

@@ -6,6 +6,8 @@ import socket
 import ssl
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import httpx
@@ -34,10 +36,12 @@ class AddressBook:
     """The addresses of host names, looked up in threads and remembered for seconds.
 
     :param is_allowed: whether connections may be made to an IP address; None: to any.
+    :param threads: those of the look-ups, which may hang; None: the event loop's.
     """
 
-    def __init__(self, is_allowed: Callable[[str], bool] | None) -> None:
+    def __init__(self, is_allowed: Callable[[str], bool] | None, threads: Executor | None = None) -> None:
         self._is_allowed = is_allowed
+        self._threads = threads
         self._lookups: dict[tuple[str, int], tuple[float, asyncio.Task[list[Address]]]] = {}
 
     async def find(self, host: str, port: int) -> list[Address]:
@@ -56,7 +60,8 @@ class AddressBook:
         return await asyncio.shield(lookup)
 
     async def _look_up(self, host: str, port: int) -> list[Address]:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
         if self._is_allowed is not None and not all(self._is_allowed(str(each[4][0])) for each in found):
             raise NotPublicError(f"requests to the address of {host} are refused")
         return [(family, address) for family, _, _, _, address in found]
@@ -71,11 +76,18 @@ class ConnectionPool:
 
     :param certificates: the TLS context of connections to https.
     :param is_allowed: whether connections may be made to an IP address; None: to any.
+    :param threads: those in which host names are looked up; None: the event loop's.
     """
 
-    def __init__(self, certificates: ssl.SSLContext, *, is_allowed: Callable[[str], bool] | None = None) -> None:
+    def __init__(
+        self,
+        certificates: ssl.SSLContext,
+        *,
+        is_allowed: Callable[[str], bool] | None = None,
+        threads: Executor | None = None,
+    ) -> None:
         self._certificates = certificates
-        self._addresses = AddressBook(is_allowed)
+        self._addresses = AddressBook(is_allowed, threads)
         self._idle: defaultdict[Origin, list[HttpConnection]] = defaultdict(list)  # the last used last
         self._open: set[HttpConnection] = set()
         self._sweep: asyncio.TimerHandle | None = None

@@ -7,6 +7,7 @@ What httpx adds to a request takes more time than the request itself, so senders
 import functools
 import ssl
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
@@ -73,6 +74,7 @@ def make_client(
     on_departure: Callable[[], None] | None = None,
     public_only: bool = False,
     is_allowed: Callable[[str], bool] | None = None,
+    threads: Executor | None = None,
     certificates: ssl.SSLContext | None = None,
 ) -> httpx.AsyncClient:
     """Create a client with keep-alive, for one event loop.
@@ -83,10 +85,13 @@ def make_client(
         leads there.
     :param is_allowed: whether connections may be made to an IP address, where the public ones are not the only ones;
         None: to any.
+    :param threads: those in which host names are looked up, which may hang; None: the event loop's.
     :param certificates: the TLS context of connections to https; by default one with the system's usual authorities.
     """
     allowed = is_public if public_only else is_allowed
-    transport = HttpTransport(certificates or _certificates(), on_departure=on_departure, is_allowed=allowed)
+    transport = HttpTransport(
+        certificates or _certificates(), on_departure=on_departure, is_allowed=allowed, threads=threads
+    )
     options: dict[str, Any] = {
         "timeout": httpx.Timeout(30, connect=10),
         "headers": DEFAULT_HEADERS,

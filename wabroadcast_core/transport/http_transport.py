@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
 
 import httpx
 
@@ -17,6 +18,7 @@ class HttpTransport(httpx.AsyncBaseTransport):
     :param certificates: the TLS context of connections to https.
     :param on_departure: called in the task of a request when the request is about to be written.
     :param is_allowed: whether connections may be made to an IP address; None: to any.
+    :param threads: those in which host names are looked up; None: the event loop's.
     """
 
     def __init__(
@@ -25,8 +27,9 @@ class HttpTransport(httpx.AsyncBaseTransport):
         *,
         on_departure: Callable[[], None] | None = None,
         is_allowed: Callable[[str], bool] | None = None,
+        threads: Executor | None = None,
     ) -> None:
-        self._pool = ConnectionPool(certificates, is_allowed=is_allowed)
+        self._pool = ConnectionPool(certificates, is_allowed=is_allowed, threads=threads)
         self._on_departure = on_departure
 
     async def exchange(

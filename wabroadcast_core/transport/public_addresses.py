@@ -2,6 +2,9 @@
 
 import ipaddress
 import socket
+from collections.abc import Sequence
+
+from wabroadcast_core.provider_addresses import Network, ProviderAddresses
 
 
 class NotPublicError(OSError):
@@ -22,6 +25,29 @@ def is_public(address: str) -> bool:
 def _is_global(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     is_local = any(address in network for network in _LOCAL if network.version == address.version)
     return address.is_global and not address.is_multicast and not is_local
+
+
+def is_ip_address(host: str) -> bool:
+    """Return whether a host is an IP address, in any notation that the system takes, and not a name."""
+    try:
+        socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return False
+    return True
+
+
+class CallbackAddresses:
+    """Decides to which IP addresses callbacks may go: to those of the public internet, and of some networks.
+
+    :param networks: those that the operator allows beside the public internet.
+    """
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self._others = ProviderAddresses(networks) if networks else None
+
+    def allow(self, address: str) -> bool:
+        """Return whether callbacks may go to an IP address."""
+        return is_public(address) or (self._others is not None and self._others.allow(address))
 
 
 def _inner_ipv4(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

@@ -1,6 +1,6 @@
 """What causes follow from, read once for one request: connections with their limiters, drafts, the state of Redis."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -53,6 +53,7 @@ class Facts:
         self._quiet: dict[int, bool] = {}
         self._pauses: dict[int, dict[str, str]] = {}
         self._pools: dict[tuple[str, ...], list[ConnectionFacts]] = {}
+        self._rows: dict[str, RowMapping | None] = {}  # of connections, by name
         self._inactive: list[int] | None = None
 
     def draft(self, broadcast: Row) -> BroadcastDraft:
@@ -78,9 +79,14 @@ class Facts:
         """Return the connections that a draft names."""
         names = tuple(draft.pool)
         if names not in self._pools:
-            rows = connection_store.find_connections(self.conn, names)
+            self._load_connections(names)
+            rows = [row for name in names if (row := self._rows[name]) is not None]
             self._pools[names] = [self.connection(row) for row in sorted(rows, key=lambda row: row["id"])]
         return self._pools[names]
+
+    def load_pools(self, broadcasts: Iterable[Row]) -> None:
+        """Read the connections of several broadcasts together, which costs far less than one after the other."""
+        self._load_connections(name for broadcast in broadcasts for name in self.draft(broadcast).pool)
 
     def connection(self, row: RowMapping) -> ConnectionFacts:
         """Return the facts of a connection."""
@@ -129,6 +135,11 @@ class Facts:
         if self._refused_write is UNREAD:
             self._refused_write = refused_write(self.context)
         return self._refused_write
+
+    def _load_connections(self, names: Iterable[str]) -> None:
+        if missing := set(names) - self._rows.keys():
+            found = {row["name"]: row for row in connection_store.find_connections(self.conn, sorted(missing))}
+            self._rows |= {name: found.get(name) for name in missing}
 
     def _pace_of(self, connection_id: int, limits: Limits) -> PaceState:
         """Return the state of a limiter; where it is away or knows nothing, what the store knows."""

@@ -11,6 +11,7 @@ from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.status import WaitReason
 from wabroadcast_core.models.waiting import (
     BatchInterval,
+    Held,
     NewContacts,
     NumberCheck,
     RecipientGap,
@@ -27,10 +28,12 @@ AwaitedAttempt: TypeAlias = RetryLater | RecipientGap | NewContacts | NumberChec
 LAST_BATCH = 2**31 - 1
 
 
-def schedule(broadcast: Row, *, now: float) -> Scheduled | None:
-    """Return the schedule of a broadcast that has not started, if its time has not come."""
+def schedule(broadcast: Row, *, now: float) -> Scheduled | Held | None:
+    """Return the schedule or the hold of a broadcast that has not started, if its time has not come."""
     at = broadcast["scheduled_at"]
-    return Scheduled(until=as_utc(at)) if at is not None and at > now else None
+    if at is None or at <= now:
+        return None
+    return Held(until=as_utc(at)) if broadcast["held_until"] is not None else Scheduled(until=as_utc(at))
 
 
 def closed_window(

@@ -6,10 +6,10 @@ Hooks: wab_contact_sources. Settings: uploadId.
 """
 
 import io
+import itertools
 import json
 from collections.abc import Iterator
-from functools import partial
-from typing import ClassVar
+from typing import ClassVar, TextIO
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -47,13 +47,23 @@ class InlineSource:
     def read(self) -> Iterator[AudienceRow]:
         with self._context.open_upload(self._settings.upload_id) as upload:
             lines = io.TextIOWrapper(upload, "utf-8", newline="\n")
-            for row, line in enumerate(iter(partial(lines.readline, 8 * LONGEST_ROW), ""), 1):
+            for row in itertools.count(1):
+                line = _read_line(lines, row=row)
+                if not line:
+                    return
                 yield _parse_line(line, row=row)
 
 
 @hookimpl
 def wab_contact_sources() -> list[type[ContactSource]]:
     return [InlineSource]
+
+
+def _read_line(lines: TextIO, *, row: int) -> str:
+    try:
+        return lines.readline(8 * LONGEST_ROW)
+    except UnicodeDecodeError:
+        raise FileError("the line is no text in UTF-8: write the file in UTF-8", row=row) from None
 
 
 def _parse_line(line: str, *, row: int) -> AudienceRow:

@@ -127,7 +127,6 @@ class SandboxSender:
             "audio": 16 * MEGABYTE,
             "video": 16 * MEGABYTE,
         },
-        client_message_ids=True,
         simulated=True,
         test_numbers={f"{TEST_PREFIX}{ending}": f"the message {event}" for ending, event in TEST_NUMBERS.items()},
     )

@@ -126,6 +126,24 @@ def test_a_blocked_plugin_is_not_imported(install: Install) -> None:
     assert build_plugins(blocked=["never_imported"]).quarantined == {}
 
 
+def test_a_blocked_plugin_is_listed_with_its_distribution_and_a_misspelled_name_as_not_installed(
+    install: Install,
+) -> None:
+    install("never_started", "raise ValueError")
+    blocked = ["never_started", "never_startd", "builtin.sandbox", "Loud"]
+
+    plugins = build_plugins([Loud()], blocked=blocked)
+
+    listed = {fact.name: (fact.state, fact.origin, fact.version) for fact in plugins.facts() if fact.blocked}
+    assert listed == {
+        "never_started": ("blocked", "never_started", "1.2"),
+        "never_startd": ("blocked", "not installed", ""),
+        "builtin.sandbox": ("blocked", "wabroadcast_plugins.senders.sandbox", listed["builtin.sandbox"][2]),
+        "Loud": ("blocked", Loud.__module__, ""),
+    }
+    assert listed["builtin.sandbox"][2]
+
+
 def test_strict_settings_make_a_quarantine_an_error(install: Install) -> None:
     install("bad_import_strict", "import no_such_sdk")
 

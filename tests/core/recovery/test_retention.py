@@ -38,7 +38,7 @@ def _delete_old(broadcaster: Broadcaster, *, days_later: float) -> None:
         commits = GroupCommit(database, SystemClock(), threads=1, completed=lambda _: None, opted_out=lambda _: None)
         try:
             now = broadcaster.context.clock.now() + days_later * DAY_SECONDS
-            await Retention(commits, days=DAYS).delete_old(now=now)
+            await Retention(commits, days=DAYS, callback_days=DAYS).delete_old(now=now)
         finally:
             commits.close()
 

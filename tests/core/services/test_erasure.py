@@ -114,7 +114,7 @@ def test_a_message_is_blanked_and_a_waiting_one_is_cancelled(
     done = broadcaster.contacts.erase("0812-0000-0000")
 
     nothing = {"contact": False, "messages": 1, "cancelled": 0, "under_way": 0, "pending": 0}
-    assert done.model_dump(by_alias=False) == nothing | report
+    assert done.model_dump(by_alias=False, exclude={"drafts", "unread_drafts"}) == nothing | report
     assert is_blank(harness, mine)
     assert harness.message(mine)["status"] == after
     assert harness.message(mine)["reason"] == ("erased" if "cancelled" in report else None)

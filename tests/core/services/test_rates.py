@@ -176,7 +176,7 @@ def test_old_minutes_become_hours_in_small_pieces_and_their_sum_stays(
     async def run(now: float) -> None:
         commits = commits_of(store)
         try:
-            await Retention(commits, days=1).delete_old(now=now)
+            await Retention(commits, days=1, callback_days=1).delete_old(now=now)
         finally:
             commits.close()
 

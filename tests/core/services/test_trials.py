@@ -1,10 +1,11 @@
 """Tests and rehearsals of a broadcast: what is refused at once, and what no list and no count has; on both stores."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
+from pydantic import HttpUrl
 
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import (
@@ -14,6 +15,8 @@ from wabroadcast_core.errors import (
     NotFoundError,
     TemplateError,
 )
+from wabroadcast_core.live.feed import LiveFeed
+from wabroadcast_core.models.broadcast import LiveOverview
 from wabroadcast_core.models.message_detail import MessageDetail
 
 MINE = "+6281200009999"
@@ -85,6 +88,7 @@ def test_a_body_without_an_audience_is_rendered_for_the_number_itself(broadcaste
 def test_what_delays_a_broadcast_does_not_delay_its_test(broadcaster: Broadcaster) -> None:
     fields: dict[str, Any] = {
         "scheduledAt": "2020-01-01T08:00:00+07:00",  # is over: no fault either
+        "holdSeconds": 600,
         "batching": {"size": 1, "intervalSeconds": 3600},
         "sendWindow": {"from": "00:00", "to": "00:01"},
         "priority": "low",
@@ -170,6 +174,10 @@ def test_a_test_is_no_broadcast_to_any_call(broadcaster: Broadcaster) -> None:
         broadcaster.resume,
         broadcaster.cancel,
         broadcaster.retry,
+        broadcaster.undo,
+        broadcaster.drafts.copy,
+        lambda job_id: broadcaster.live.listen(job_id, wake=list),
+        lambda job_id: broadcaster.callbacks.list(job_id=job_id),
         lambda job_id: broadcaster.reschedule(job_id, {"name": "B"}),
         lambda job_id: broadcaster.message(job_id, f"{job_id}-0"),
         lambda job_id: broadcaster.cancel_message(job_id, f"{job_id}-0"),
@@ -182,7 +190,45 @@ def test_a_test_is_no_broadcast_to_any_call(broadcaster: Broadcaster) -> None:
     assert broadcaster.list().total == 0
     assert broadcaster.list(id_prefix=test_id[:8]).items == []
     assert broadcaster.messages_to(MINE).items == broadcaster.messages_to("+6281200001001").items == []
+    assert broadcaster.drafts.list().total == 0
     assert broadcaster.test_result(test_id).status == "queued"
+
+
+def test_live_progress_of_all_that_runs_leaves_tests_out_and_marks_rehearsals(broadcaster: Broadcaster) -> None:
+    send_test(broadcaster)
+    rehearsal = broadcaster.rehearse(body(), PEOPLE)
+
+    with closing(LiveFeed(broadcaster.context)) as feed:
+        event = feed.listen(wake=list).take()
+
+    assert event is not None
+    assert isinstance(event.content, LiveOverview)
+    assert [(shown.job_id, shown.purpose) for shown in event.content.broadcasts] == [(rehearsal.job_id, "rehearsal")]
+    assert event.content.total == 1
+
+
+@pytest.mark.parametrize(
+    "of_body",
+    [
+        pytest.param({}, id="by-the-settings"),
+        pytest.param({"callbackUrl": "https://main.example/events"}, id="by-the-body"),
+        pytest.param({"callbackEvents": ["message.results", "broadcast.changed"]}, id="what-the-body-chooses"),
+    ],
+)
+def test_neither_a_test_nor_a_rehearsal_calls_back(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch, of_body: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(broadcaster.settings, "callback_url", HttpUrl("https://main.example/all"))
+    broadcaster.cancel_test(send_test(broadcaster, **of_body).job_id)
+    rehearsal = broadcaster.rehearse(body(**of_body), PEOPLE)
+    broadcaster.cancel(rehearsal.job_id)
+    job = broadcaster.submit(body(**of_body), PEOPLE)
+
+    assert [event.job_id for event in broadcaster.callbacks.list().items] == [job.job_id]
+
+
+def test_a_test_needs_no_address_for_the_callbacks_of_its_body(broadcaster: Broadcaster) -> None:
+    assert send_test(broadcaster, callbackEvents=["broadcast.changed"]).status == "queued"
 
 
 def test_a_broadcast_is_no_test(broadcaster: Broadcaster) -> None:
@@ -259,8 +305,10 @@ def test_a_rehearsal_goes_through_a_simulated_connection_whatever_the_body_names
 def test_a_rehearsal_is_marked_starts_now_and_states_its_test_numbers(broadcaster: Broadcaster) -> None:
     later = {
         "scheduledAt": "2999-01-01T08:00:00+07:00",
+        "holdSeconds": 600,
         "sendWindow": {"from": "00:00", "to": "00:01"},
         "callbackUrl": "https://main.example/events",
+        "callbackEvents": ["broadcast.changed"],
     }
 
     rehearsal = broadcaster.rehearse(body(**later), PEOPLE, actor="budi")

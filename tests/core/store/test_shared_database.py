@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from tests.servers import PostgresCluster
+from tests.stores import ON_SQLITE
 from wabroadcast_core import TABLE_NAMES, Broadcaster, Settings
 from wabroadcast_core.errors import SetupError
 from wabroadcast_core.store.database import Database, open_database
@@ -137,6 +138,7 @@ def test_a_store_of_an_earlier_version_keeps_its_version(url: str, host: Engine,
     database.close()
 
 
+@ON_SQLITE
 def test_without_migrations_at_the_start_a_store_of_another_version_is_refused(settings: Settings) -> None:
     fixed = settings.model_copy(update={"migrate": False})
     with Broadcaster(fixed) as broadcaster, broadcaster.context.database.write() as conn:

@@ -109,6 +109,7 @@ CASES = {
     "scheduled": Case(
         "scheduled", ends_in=HOUR, draft=lambda: {"scheduledAt": _in(HOUR)}, on_connection=None, on_message=None
     ),
+    "hold": Case("hold", ends_in=300.0, draft=lambda: {"holdSeconds": 300}, on_connection=None, on_message=None),
     "window-of-the-broadcast": Case(
         "send_window",
         {"connection": "main"},

@@ -4,11 +4,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from host_litestar.cli.output import describe_time, print_table
+from host_litestar.cli.undo import _describe
 from tests.host.cli.conftest import Command
 from tests.host.cli.terminal import run_in_terminal
+from tests.host.programs import Served
 from tests.waiting import wait_for
 
 LATER = "2999-01-01T08:00+07:00"
@@ -171,3 +174,40 @@ def test_a_report_is_written_with_a_bar_on_a_terminal_only(
     assert (code, book.read_bytes()[:2]) == (0, b"PK")
     assert "MB" in shown
     assert [(done.returncode, done.stderr.count("\n")) for done in refused] == [(2, 1)] * 2
+
+
+def test_callbacks_are_listed_and_sent_again(server: Served, in_process: Command) -> None:
+    body = {"name": "Promo", "message": {"type": "text", "text": "Halo"}, "recipients": [{"number": "081200001001"}]}
+    answer = httpx.post(f"{server.url}/broadcast", json=body | {"callbackUrl": "https://main.invalid/events"})
+    job = answer.json()["jobId"]
+
+    listed = in_process("callbacks", "list", "--job", job)
+    event_id, reports, _, status, *_ = listed.stdout.splitlines()[-1].split("\t")
+    again = in_process("callbacks", "retry", event_id)
+    gone = in_process("callbacks", "retry", "evt_x_1")
+
+    assert (reports, status) == ("queued", "pending")
+    assert again.stdout == f"callback {event_id} is sent again\n"
+    assert (gone.returncode, "evt_x_1" in gone.stderr) == (2, True)
+
+
+def test_a_held_broadcast_is_undone(in_process: Command, three: Path) -> None:
+    sent = in_process("send", str(three), "-m", "Halo", "--detach", "--hold", "600")
+    job = sent.stdout.split()[1]
+
+    listed = in_process("jobs")
+    undone = in_process("undo", job)
+
+    assert sent.stdout.splitlines()[1] == f"starts in 600 s at the soonest: until then `wabroadcast undo {job}`"
+    assert "its start is held back" in listed.stdout
+    assert undone.returncode == 0
+    assert undone.stdout.startswith(f"{job} is undone: no message has left; it is draft ")
+
+
+def test_an_undo_that_is_too_late_says_how_many_have_left() -> None:
+    late = {"undone": False, "draftId": None, "left": 3, "underWay": 1, "broadcast": {"jobId": "j", "status": "paused"}}
+
+    assert _describe(late) == ("too late: 3 messages have left, 1 of them under way; j is paused: resume or cancel it")
+    assert _describe(late | {"left": 1, "underWay": 0, "broadcast": {"jobId": "j", "status": "completed"}}) == (
+        "too late: 1 message has left; j is completed"
+    )

@@ -17,10 +17,11 @@ from host_litestar.doctor.examination import examine
 from host_litestar.doctor.findings import Finding, Level, exit_status
 from tests.host.installations import install
 from tests.host.programs import Served
+from tests.receivers import SECRET
 from wabroadcast_core import Settings, WebhookRequest
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
-from wabroadcast_core.store.tables import connections
+from wabroadcast_core.store.tables import callback_events, connections
 from wabroadcast_core.store.webhook_calls import insert_calls
 
 
@@ -56,6 +57,7 @@ def test_an_installation_without_workers_has_one_warning_with_its_remedy(install
         "workers",
         "clocks",
         "webhooks",
+        "callbacks",
         "connection sandbox",
     }
     assert exit_status(findings) == 1
@@ -224,6 +226,26 @@ def test_a_webhook_call_that_waits_for_long_is_a_warning(installed: Settings, ag
 
     assert found is level
     assert fact.startswith("the oldest unprocessed call came ")
+
+
+@pytest.mark.parametrize(
+    ("age", "secret", "level"), [(10, SECRET, Level.OK), (700, SECRET, Level.WARNING), (10, None, Level.WARNING)]
+)
+def test_callbacks_that_wait_for_long_or_for_a_secret_are_a_warning(
+    installed: Settings, age: int, secret: str | None, level: Level
+) -> None:
+    settings = Settings.model_validate(installed.model_dump(exclude_unset=True) | {"callback_secret": secret})
+    message = {"type": "text", "text": "Halo"}
+    fields = {"name": "x", "connection": "sandbox", "message": message, "callbackUrl": "https://main.example/"}
+    with Broadcaster(settings) as broadcaster:
+        broadcaster.submit(fields, [{"number": "081200001001"}])
+        with broadcaster.context.database.write() as conn:
+            conn.execute(callback_events.update().values(at=broadcaster.context.clock.now() - age))
+
+    (found,) = found_in(settings, "callbacks")
+
+    assert (found.level, found.fact.startswith("1 wait")) == (level, True)
+    assert ("WABROADCAST_CALLBACK_SECRET" in found.remedy) is (secret is None)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ GUIDE = (FilePath(http_api.__file__).parent.parent / "README.md").read_text(enco
 
 class TestHttpSender(HttpSenderContract):
     sender_class = HttpSender
+    types = frozenset({"text"})  # these settings have no other body with a caption
     accepted: ClassVar[Any] = {"data": {"id": "m1"}}
     settings: ClassVar[Mapping[str, Any]] = {
         "secrets": {"token": TOKEN},

@@ -1,0 +1,33 @@
+"""The callbacks of a broadcast, checked when it is submitted: where they go and what they report."""
+
+from collections.abc import Collection, Iterator
+
+from wabroadcast_core.errors import Fault
+from wabroadcast_core.models.broadcast import BroadcastDraft
+from wabroadcast_core.models.callback import CallbackEvent
+from wabroadcast_core.settings import Settings
+from wabroadcast_core.transport.public_addresses import CallbackAddresses, is_ip_address
+
+
+def reported_events(draft: BroadcastDraft, settings: Settings) -> Collection[CallbackEvent]:
+    """Return what the callbacks of a broadcast report; nothing if they have no address."""
+    if draft.callback_url is None and settings.callback_url is None:
+        return ()
+    return settings.callback_events if draft.callback_events is None else draft.callback_events
+
+
+def callback_faults(draft: BroadcastDraft, settings: Settings) -> Iterator[Fault]:
+    """Yield why the callbacks of a broadcast cannot be made. The addresses of a host name are checked at each call."""
+    url = draft.callback_url
+    if url is None:
+        if draft.callback_events and settings.callback_url is None:
+            message = "there is no address to report to: give callbackUrl, or set WABROADCAST_CALLBACK_URL"
+            yield Fault("callbackEvents", message)
+        return
+    if url.username or url.password:
+        message = "the address has a user or a password: leave them out, and verify the signature of the callbacks"
+        yield Fault("callbackUrl", message)
+    host = (url.host or "").strip("[]")
+    if is_ip_address(host) and not CallbackAddresses(settings.callback_networks).allow(host):
+        message = "the address is not of the public internet: allow its network with WABROADCAST_CALLBACK_NETWORKS"
+        yield Fault("callbackUrl", message)
