@@ -1,6 +1,5 @@
-"""Access control: Bearer API keys or, if no key is set, callers on this machine only."""
+"""Access control: Bearer API keys and sessions or, if no key is set, callers on this machine only."""
 
-import hmac
 import ipaddress
 import math
 from collections.abc import Awaitable, Callable
@@ -13,11 +12,11 @@ from litestar.exceptions import NotAuthorizedException, PermissionDeniedExceptio
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 from litestar.utils import ensure_async_callable
-from pydantic import SecretStr
 
+from host_litestar.callers import Caller, Callers
 from host_litestar.key_guesses import GuessLimiter
 from host_litestar.scopes import MissingScopeError, needed_scope
-from host_litestar.stored_keys import StoredKeys
+from host_litestar.session_cookies import CSRF_HEADER, SAFE_METHODS, check_csrf, keep_session, read_token
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.api_key import are_enough
 from wabroadcast_core.services.api_keys import digest_key
@@ -25,10 +24,10 @@ from wabroadcast_core.services.api_keys import digest_key
 KEYLESS: dict[str, Any] = {"public": True}  # the ``opt`` of a route that needs no key
 OUTSIDE = "outside_host_guards"  # set in the ``opt`` of a route that is outside the guards of the application
 PUBLIC: dict[str, Any] = {**KEYLESS, OUTSIDE: True, "exclude_from_auth": True}  # the last one is Litestar's own
+SCOPES_OF_CALLER = "wabroadcast_scopes"  # in the state of a request whose key or session is valid
 ACTOR_WITHOUT_KEY = "api"  # the actor in the audit log of a request that has no key
 KEYS_OF_ROUTE = "keys"  # in the ``opt`` of a route: digests of keys that open it beside the API keys
 _RECHECK = "wabroadcast_recheck"  # in the state of a request: checks again that it is allowed
-_ACTOR_LENGTH = 6  # hexadecimal digits
 
 FORWARDING_HEADERS = frozenset(
     {
@@ -51,8 +50,7 @@ AnyRequest = ASGIConnection[Any, Any, Any, Any]
 class KeyGuard:
     """Guard that requires an API key with the scope of the route, on every route that is not public.
 
-    The keys are those of the settings, which have all scopes, and those of the store. The name of a stored key becomes
-    the actor of the request, otherwise the first digits of the key's digest, so that a key itself is never stored.
+    The session of a person who has signed in with a key counts as the key. The name of the key becomes the actor.
 
     :param without_keys: guard of the requests to a server that has no key and never had one; by default they may pass.
     """
@@ -65,63 +63,66 @@ class KeyGuard:
         guesses: GuessLimiter | None = None,
     ) -> None:
         self._guesses = guesses or GuessLimiter()
-        self._digests = [digest_of(key) for key in broadcaster.settings.api_keys]
-        self._stored = StoredKeys(broadcaster)
+        self._callers = Callers(broadcaster)
         self._without_keys = without_keys
 
     async def __call__(self, request: AnyRequest, handler: BaseRouteHandler) -> None:
-        """Check the key of a request.
+        """Check the key or the session of a request.
 
-        :raises NotAuthorizedException: the key is missing, unknown or revoked.
+        :raises NotAuthorizedException: the key is missing, unknown or revoked, or the session has ended.
         :raises TooManyRequestsException: the address has sent many wrong keys.
+        :raises CsrfError: a changing request of a session does not have its token.
         :raises MissingScopeError: the key does not have the scope of the route.
         """
         if handler.opt.get("public"):
             return
-        if not await self._has_keys():
+        if not await self._callers.has_keys():
             if self._without_keys is not None:
                 await self._without_keys(request, handler)
             set_recheck(request, self._is_still_open)
             return
+        token = read_token(request)
+        caller = await (self._by_key(request, handler) if token is None else self._by_session(request, handler, token))
+        if not are_enough(caller.scopes, needed := needed_scope(handler)):
+            raise MissingScopeError(caller.actor, scope=needed)
+        request.scope["auth"] = caller.actor
+        request.state[SCOPES_OF_CALLER] = caller.scopes
+
+    async def _by_key(self, request: AnyRequest, handler: BaseRouteHandler) -> Caller:
         digest = digest_key(_read_key(request))
         host = _remote_host(request)
         if host is not None and (wait := self._guesses.wait_of(host)):
             raise _too_many_keys(wait)
-        if self._is_of_settings(digest, handler):
-            request.scope["auth"] = digest[:_ACTOR_LENGTH]
-            return
-        key = await self._stored.find(digest)
-        if key is None:
+        also = handler.opt.get(KEYS_OF_ROUTE, ())
+        caller = await self._callers.find(digest, also=also)
+        if caller is None:
             if host is not None:
                 self._guesses.count(host)
-            raise _not_authorized(
+            raise not_authorized(
                 "the API key is unknown or revoked: send a key of this server", ', error="invalid_token"'
             )
-        self._stored.note_use(key)
-        if not are_enough(key.scopes, needed := needed_scope(handler)):
-            raise MissingScopeError(key.name, scope=needed)
-        request.scope["auth"] = key.name
-        set_recheck(request, partial(self._is_still_valid, digest))
+        set_recheck(request, partial(self._callers.is_valid, digest, also=also))
+        return caller
+
+    async def _by_session(self, request: AnyRequest, handler: BaseRouteHandler, token: str) -> Caller:
+        found = await self._callers.find_session(token)
+        if found is None:
+            raise not_authorized("the session has ended: sign in again")
+        session, caller = found
+        if request.scope.get("method") not in SAFE_METHODS and not handler.opt.get(
+            "takes_form"
+        ):  # it has the token in it
+            check_csrf(token, request.headers.get(CSRF_HEADER))
+        keep_session(request, session)
+        set_recheck(request, partial(self._callers.is_valid_session, token))
+        return caller
 
     def __deepcopy__(self, _: dict[int, Any]) -> "KeyGuard":
         """Return the guard itself: Litestar copies guards, and a broadcaster cannot be copied."""
         return self
 
-    async def _has_keys(self) -> bool:
-        return bool(self._digests) or await self._stored.has_any()
-
     async def _is_still_open(self) -> bool:
-        return not await self._has_keys()
-
-    async def _is_still_valid(self, digest: str) -> bool:
-        """Return whether a stored key is not revoked. Its scopes never change."""
-        return await self._stored.find(digest) is not None
-
-    def _is_of_settings(self, digest: str, handler: BaseRouteHandler) -> bool:
-        """Compare with every key, so that the time of the answer does not show which one matched."""
-        known_digests = [*self._digests, *handler.opt.get(KEYS_OF_ROUTE, ())]
-        matches = [hmac.compare_digest(digest, known) for known in known_digests]
-        return any(matches)
+        return not await self._callers.has_keys()
 
 
 def set_recheck(request: AnyRequest, recheck: Callable[[], Awaitable[bool]]) -> None:
@@ -223,17 +224,13 @@ def provide_actor(request: AnyRequest) -> str:
     return str(request.scope.get("auth") or ACTOR_WITHOUT_KEY)
 
 
-def digest_of(key: SecretStr) -> str:
-    """Return the digest by which a key of the settings is recognised."""
-    return digest_key(key.get_secret_value())
-
-
 def _read_key(request: AnyRequest) -> str:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        raise _not_authorized("the request has no API key: send the header Authorization: Bearer <key>")
+        raise not_authorized("the request has no API key: send the header Authorization: Bearer <key>")
     return key.strip()
 
 
-def _not_authorized(detail: str, parameters: str = "") -> NotAuthorizedException:
+def not_authorized(detail: str, parameters: str = "") -> NotAuthorizedException:
+    """Return the error of a request without a valid key, with the header that asks for one."""
     return NotAuthorizedException(detail, headers={"WWW-Authenticate": f'Bearer realm="wabroadcast"{parameters}'})

@@ -37,6 +37,7 @@ from host_litestar.schemas import Verbatim, schema_of
 from host_litestar.scopes import READS
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.broadcast import BroadcastDraft, LiveBroadcast, LiveOverview
+from wabroadcast_core.models.broadcast_test import BroadcastTest
 from wabroadcast_core.models.connection import ConnectionDraft
 from wabroadcast_core.models.contact import ContactDraft, ContactPatch, Tagging
 from wabroadcast_core.models.draft import DraftBody
@@ -70,6 +71,12 @@ FILE_EXAMPLE = {
     "message": {"type": "text", "text": "Halo {{ name }}, kode Anda {{ kode }}"},
     "source": {"type": "csv", "uploadId": "4f0c5f6e-6f0a-4f0e-9d0b-0a8f5f1f7f11"},
 }
+TEST_EXAMPLE = {
+    "name": "Promo November",
+    "message": {"type": "text", "text": "Halo {{ name }}, kode Anda {{ code }}"},
+    "recipients": [{"number": "0812-3456-7890", "name": "Budi", "variables": {"code": "A1"}}],
+    "test": {"number": "0811-2222-333", "asNumber": "0812-3456-7890"},
+}
 DRAFT_EXAMPLE = {"name": "Promo November", "source": FILE_EXAMPLE["source"]}
 SUMMARY_EXAMPLE = {
     "jobId": "0b1f5c0a-7d0e-4f43-9a55-3f1de2f1a001",
@@ -100,6 +107,7 @@ SUMMARY_EXAMPLE = {
     "createdAt": "2030-11-20T09:30:00Z",
     "startedAt": None,
     "finishedAt": None,
+    "purpose": "broadcast",
 }
 CONTACT_FIELDS_EXAMPLE: dict[str, Any] = {
     "name": "Budi",
@@ -138,6 +146,41 @@ class SubmitOperation(Operation):
 
     def __post_init__(self) -> None:
         self.request_body = _body_of(SubmitBody, {"inline": SUBMIT_EXAMPLE, "file": FILE_EXAMPLE})
+
+
+class SendTestBody(SubmitBody):
+    """The body of a test: the fields of a submit, and the number that gets the message."""
+
+    recipients: list[Recipient] | None = Field(
+        None, description="The audience; without it, `source` names one. A test needs none."
+    )
+    test: BroadcastTest
+
+
+@dataclass
+class TestOperation(Operation):
+    """Operation with the body of a test, which the route reads as a stream."""
+
+    def __post_init__(self) -> None:
+        self.request_body = _body_of(SendTestBody, {"inline": TEST_EXAMPLE})
+
+
+class SignInBody(Model):
+    """The body of a sign-in; a form has the same fields."""
+
+    key: str = Field(description="An API key of this server.")
+    next: str | None = Field(None, description="The path to which a form is redirected; by default the first page.")
+
+
+@dataclass
+class SignInOperation(Operation):
+    """Operation with the body of a sign-in, as JSON and as a form."""
+
+    def __post_init__(self) -> None:
+        self.request_body = _body_of(SignInBody, {"key": {"key": "wab_0f3c…"}})
+        self.request_body.content["application/x-www-form-urlencoded"] = OpenAPIMediaType(
+            schema=self.request_body.content["application/json"].schema
+        )
 
 
 @dataclass

@@ -13,6 +13,7 @@ from litestar.plugins import InitPlugin
 from litestar.types import ControllerRouterHandler, Guard
 
 from host_litestar.auth import KEYLESS, KeyGuard, keep_outside, provide_actor
+from host_litestar.callers import Callers
 from host_litestar.event_streams import EventStreams
 from host_litestar.problems import handle_error
 from host_litestar.request_meter import RequestMeter
@@ -21,6 +22,7 @@ from host_litestar.routes import HANDLERS
 from host_litestar.routes.controller import OPERATION_PREFIX
 from host_litestar.routes.health import GuardedHealthController, HealthController
 from host_litestar.routes.metrics import metrics_route
+from host_litestar.routes.sessions import sign_in_limit
 from host_litestar.routes.webhooks import webhook_route
 from host_litestar.safe_headers import set_safe_headers
 from host_litestar.schemas import ModelSchemas
@@ -79,6 +81,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         return "" if mounts[0] is self else self._path.strip("/").title().replace("/", "")
 
     def _router(self, *, operation_prefix: str) -> Router:
+        callers, limit = Callers(self.broadcaster), sign_in_limit()
         return Router(
             self._path,
             route_handlers=[*self._handlers(), metrics_route(self.broadcaster.settings)],
@@ -86,6 +89,8 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
             dependencies={
                 "broadcaster": Provide(lambda: self.broadcaster, sync_to_thread=False),
                 "actor": Provide(provide_actor, sync_to_thread=False),
+                "callers": Provide(lambda: callers, sync_to_thread=False),
+                "sign_in_limit": Provide(lambda: limit, sync_to_thread=False),
                 "event_streams": Provide(lambda: self._event_streams, sync_to_thread=False),
             },
             guards=[KeyGuard(self.broadcaster), *self._guards_around(self._guards)],

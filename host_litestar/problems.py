@@ -5,6 +5,7 @@ import re
 from functools import singledispatch
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -12,9 +13,11 @@ from litestar.openapi.datastructures import ResponseSpec
 from pydantic import Field
 from pydantic.alias_generators import to_camel
 
+from host_litestar.languages import choose_language
 from host_litestar.parameter_texts import parameter_text
 from host_litestar.safe_headers import SAFE_HEADERS
 from host_litestar.scopes import MissingScopeError
+from host_litestar.session_cookies import CsrfError
 from wabroadcast_core.errors import (
     ConflictError,
     Fault,
@@ -31,11 +34,13 @@ from wabroadcast_core.errors import (
 )
 from wabroadcast_core.models.api_key import Scope
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.reasons.catalogue import Catalogue
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+_REASONS = Catalogue({})  # no code of a sender is that of a problem
 
 _MISSING_PART = re.compile(r"Object missing required field `(\w+)`")
 _CODES = {
@@ -82,6 +87,8 @@ class Problem(Model):
     column: str | None = Field(None, description="Column of the file at fault.")
     missing_scope: Scope | None = Field(None, description="The scope that the API key lacks for this call.")
     current_status: str | None = Field(None, description="The present status, which does not allow this call.")
+    meaning: str | None = Field(None, description="What the code means, in the language of the caller.")
+    remedy: str | None = Field(None, description="What to do, in the language of the caller.")
     current: dict[str, Any] | None = Field(None, description="The draft as it is now, if another call has changed it.")
     sent: dict[str, Any] | None = Field(None, description="The fields that this call sent, for comparison.")
 
@@ -96,7 +103,7 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
 
     An error of our own (status 500) is logged with its traceback. A 503 has the header ``Retry-After``.
     """
-    problem = describe(error)
+    problem = _with_texts(describe(error), language=_language_of(request))
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s %s failed", request.method, _route_of(request), exc_info=error)
     headers = {**SAFE_HEADERS, **(getattr(error, "headers", None) or {})}
@@ -110,6 +117,20 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         media_type=MEDIA_TYPE,
         headers=headers,
     )
+
+
+def _with_texts(problem: Problem, *, language: str) -> Problem:
+    """Return a problem with what its code means and what to do, where the catalogue of reasons has the code."""
+    reason = _REASONS.explain(problem.code, language=language)
+    return problem.model_copy(update={"meaning": reason.meaning, "remedy": reason.action}) if reason.known else problem
+
+
+def _language_of(request: Request[Any, Any, Any]) -> str:
+    """Return the language of the caller. A language without texts is no second error here."""
+    given = dict(parse_qsl(request.scope["query_string"].decode("latin-1"))).get("lang")
+    available = _REASONS.languages
+    lang = given if given in available else None
+    return choose_language(lang, request.headers.get("accept-language"), available=available)
 
 
 @singledispatch
@@ -192,6 +213,11 @@ def _(error: HTTPException) -> Problem:
 @describe.register
 def _(error: MissingScopeError) -> Problem:
     return problem_of(HTTPStatus.FORBIDDEN, error.code, error.detail, missing_scope=error.scope)
+
+
+@describe.register
+def _(error: CsrfError) -> Problem:
+    return problem_of(HTTPStatus.FORBIDDEN, error.code, error.detail)
 
 
 @describe.register

@@ -19,15 +19,18 @@ from litestar.utils.scope.state import ScopeState
 from pydantic_core import from_json
 
 from host_litestar.form_reading import FormFields, read_form
+from host_litestar.session_cookies import CSRF_FIELD, CSRF_HEADER, check_csrf, session_of
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.base import parse_model, shorten
 
 STREAMS_BODY = {"streams_body": True}  # the ``opt`` of a route that reads its JSON body itself
+TAKES_FORM = {"takes_form": True}  # the ``opt`` of a route that takes a form without files, or the same as JSON
 SEARCH = "q"  # the only parameter that may be empty: an empty search finds all
 LARGEST_JSON = 1024 * 1024  # bytes
 MOST_VALUES = 5_000  # in a JSON body: as many faults can be described in some 0.1 s
 LARGE_JSON = {"largest_json": 8 * LARGEST_JSON, "most_values": 101_000}  # the ``opt`` of a route that takes long lists
 MOST_PARAMETERS = 100
+_FIELDS = "wabroadcast_fields"  # in the state of a request
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
 
@@ -42,12 +45,14 @@ async def read_request(request: AnyRequest) -> None:
     known = _query_names(handler)
     faults = list(_query_faults(request.scope["query_string"], known))
     body = _body_of(handler)
-    if body is None and not handler.opt.get("streams_body"):
+    if body is None and not any(handler.opt.get(name) for name in ("streams_body", "takes_form")):
         faults += _body_faults(await _read_body(request, LARGEST_JSON), known)
     if faults:
         raise InvalidInputError(faults)
     if handler.opt.get("streams_body"):
         check_media_type(request)
+    elif handler.opt.get("takes_form"):
+        await _keep_fields(request)
     elif body is not None and _is_form(body):
         await _take_form(request, body)
     elif body is not None:
@@ -176,6 +181,51 @@ async def _take_json(request: AnyRequest, body: FieldDefinition) -> None:
 
 async def _take_form(request: AnyRequest, body: FieldDefinition) -> None:
     ScopeState.from_scope(request.scope).form = await read_form(request, FormFields.of(body.annotation))
+
+
+def is_form(request: AnyRequest) -> bool:
+    """Return whether the body of a request is a form without files."""
+    return request.content_type[0] == RequestEncodingType.URL_ENCODED
+
+
+def take_fields(request: AnyRequest) -> dict[str, Any]:
+    """Return the fields that a route with ``TAKES_FORM`` was sent."""
+    fields: dict[str, Any] = request.state[_FIELDS]
+    return fields
+
+
+async def _keep_fields(request: AnyRequest) -> None:
+    """Read the fields of a form, or of a JSON object, and check the token of the session that sends them."""
+    content = await _read_body(request, LARGEST_JSON)
+    fields = _read_form(content) if is_form(request) else _read_object(request, content)
+    token = fields.pop(CSRF_FIELD, None)
+    if (session := session_of(request)) is not None:
+        check_csrf(session.token, request.headers.get(CSRF_HEADER) or str(token))
+    request.state[_FIELDS] = fields
+
+
+def _read_form(content: bytes) -> dict[str, Any]:
+    try:
+        text = content.decode("ascii")
+        given = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise InvalidInputError(
+            [Fault("", f"the body is no form in UTF-8 with at most {MOST_PARAMETERS} fields")]
+        ) from None
+    fields = dict(given)
+    if len(fields) < len(given):
+        raise InvalidInputError([Fault("", "a field of the form is given twice")])
+    return fields
+
+
+def _read_object(request: AnyRequest, content: bytes) -> dict[str, Any]:
+    if not content.strip():
+        return {}
+    check_media_type(request)
+    document = parse_json(content, subject="the body")
+    if not isinstance(document, dict):
+        raise InvalidInputError([Fault("", "the body must be a JSON object")])
+    return document
 
 
 async def _read_body(request: AnyRequest, largest: int) -> bytes:

@@ -27,6 +27,10 @@ SCOPES: Final[Mapping[str, Scope]] = {
     "StreamBroadcast": Scope.READ,
     "StreamRunning": Scope.READ,
     "RescheduleBroadcast": Scope.OPERATE,
+    "SendTest": Scope.OPERATE,
+    "GetTest": Scope.READ,
+    "CancelTest": Scope.OPERATE,
+    "RehearseBroadcast": Scope.OPERATE,
     "PauseBroadcast": Scope.OPERATE,
     "ResumeBroadcast": Scope.OPERATE,
     "CancelBroadcast": Scope.OPERATE,
@@ -88,6 +92,9 @@ SCOPES: Final[Mapping[str, Scope]] = {
     "ListKeys": Scope.ADMIN,
     "CreateKey": Scope.ADMIN,
     "RevokeKey": Scope.ADMIN,
+    "GetSession": Scope.READ,
+    "SignOut": Scope.READ,
+    "SignOutByForm": Scope.READ,
 }
 
 

@@ -7,6 +7,7 @@ from host_litestar.threads import KEY_READS, KEY_USES, SharedCall
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import BroadcastError, UnavailableError
 from wabroadcast_core.services.known_keys import KeySnapshot, KnownKey
+from wabroadcast_core.services.sessions import Session
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,14 @@ class StoredKeys:
         """
         key = (await self._snapshot(LIFE_SECONDS)).by_digest.get(digest)
         return key or (await self._snapshot(UNKNOWN_SECONDS)).by_digest.get(digest)
+
+    async def find_digest(self, session: Session) -> str | None:
+        """Return the digest of a session's key; None if the key is unknown or revoked.
+
+        :raises UnavailableError: the store cannot be reached.
+        """
+        found = session.find_key((await self._snapshot(LIFE_SECONDS)).by_digest)
+        return found or session.find_key((await self._snapshot(UNKNOWN_SECONDS)).by_digest)
 
     def note_use(self, key: KnownKey) -> None:
         """Note that a key was used. The request does not wait for the record."""

@@ -12,6 +12,8 @@ from typing import Any, TypeAlias, get_args
 import pytest
 
 from host_litestar import problems
+from host_litestar.scopes import MissingScopeError
+from host_litestar.session_cookies import CsrfError
 from wabroadcast_core import errors
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models import status, waiting
@@ -68,7 +70,7 @@ def _codes_of_problems() -> set[str]:
     source = (ROOT / "host_litestar").rglob("*.py")
     calls = (call for path in source for call in _calls(path, {"problem_of"}))
     given = {call.args[1].value for call in calls if len(call.args) > 1 and isinstance(call.args[1], ast.Constant)}
-    return {*problems._CODES.values(), *map(str, given)}
+    return {*problems._CODES.values(), *map(str, given), MissingScopeError.code, CsrfError.code}
 
 
 def _codes_of_the_core() -> set[str]:

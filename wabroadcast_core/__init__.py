@@ -78,7 +78,7 @@ if TYPE_CHECKING:
         Scalar,
         scalar_text,
     )
-    from wabroadcast_core.models.status import BroadcastStatus, Priority, SkipReason
+    from wabroadcast_core.models.status import BroadcastStatus, Priority, Purpose, SkipReason
     from wabroadcast_core.queries import NamedQuery
     from wabroadcast_core.reasons.texts import ReasonTexts
     from wabroadcast_core.rendering.errors import NotRendered
@@ -203,6 +203,7 @@ _NAMES = {
     "models.status": (
         "BroadcastStatus",
         "Priority",
+        "Purpose",
         "SkipReason",
     ),
     "queries": ("NamedQuery",),
@@ -278,6 +279,7 @@ __all__ = [
     "ParsesWebhooks",
     "PluginError",
     "Priority",
+    "Purpose",
     "Quota",
     "Rate",
     "Reading",

@@ -41,12 +41,13 @@ from wabroadcast_core.services.drafts import Drafts
 from wabroadcast_core.services.known_keys import KnownKeys
 from wabroadcast_core.services.metrics import Metrics
 from wabroadcast_core.services.queries import Queries
+from wabroadcast_core.services.sessions import Sessions
 from wabroadcast_core.services.tags import Tags
 from wabroadcast_core.services.uploads import Uploads
 from wabroadcast_core.settings import Settings
-from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import installation as installation_store
 from wabroadcast_core.store.callbacks import has_due as has_due_callbacks
+from wabroadcast_core.store.due_work import has_due_work
 from wabroadcast_core.store.integrity import check_at_start
 from wabroadcast_core.vault import open_vault
 
@@ -59,8 +60,8 @@ class Broadcaster(Broadcasts):
     Its own methods are about broadcasts and their messages. Everything else has a namespace, which exists once the
     broadcaster has started: ``connections``, ``contacts``, ``tags``, ``blacklist``, ``uploads``, ``drafts``,
     ``queries``, ``webhooks``, ``callbacks``, ``metrics``, ``api_keys``, ``activity``; ``live``, the feed of what is
-    shown of broadcasts; and ``known_keys``, with which a host checks the keys of its callers. ``reasons``, which exists
-    at once, says what the codes of failures mean.
+    shown of broadcasts; and ``known_keys`` and ``sessions``, with which a host checks its callers. ``reasons``, which
+    exists at once, says what the codes of failures mean.
 
     Nothing is opened before :meth:`start`.
 
@@ -84,6 +85,7 @@ class Broadcaster(Broadcasts):
     metrics: Metrics
     api_keys: ApiKeys
     activity: ActivityLog
+    sessions: Sessions
     live: LiveFeed
     known_keys: KnownKeys
 
@@ -136,6 +138,7 @@ class Broadcaster(Broadcasts):
         self.live = LiveFeed(self._context)
         database, clock = self._context.database, self._context.clock
         self.known_keys = KnownKeys(database, clock)
+        self.sessions = Sessions(database, clock)
         self.api_keys = ApiKeys(database, clock, changed=self.known_keys.forget)
         return self
 
@@ -191,7 +194,7 @@ class Broadcaster(Broadcasts):
         """Return whether any message, audience or callback is due now."""
         now = self.context.clock.now()
         with self.context.database.read() as conn:
-            return broadcast_store.has_due_work(conn, now=now) or has_due_callbacks(conn, now=now)
+            return has_due_work(conn, now=now) or has_due_callbacks(conn, now=now)
 
     # --- helpers -----------------------------------------------------------------------------------------------
 

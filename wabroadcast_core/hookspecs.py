@@ -130,6 +130,7 @@ class Capabilities:
     client_message_ids: bool = False  # the provider stores our message id and can look a message up by it after a crash
     number_check: bool = False  # the sender implements ChecksNumbers
     simulated: bool = False  # it reaches no real phone, so a connection of another sender is preferred to it
+    test_numbers: Mapping[str, str] = field(default_factory=dict)  # E.164: how a message ends, where that is simulated
 
 
 class Cache(Protocol):
@@ -293,6 +294,7 @@ class FinishedMessage:
     status: str
     reason: str | None
     connection: str | None  # the name of the connection, where it is known
+    is_rehearsal: bool = False  # a simulated provider took it
 
 
 class Hooks:
@@ -367,9 +369,8 @@ class Hooks:
     def wab_messages_finished(self, results: Sequence[FinishedMessage]) -> None:
         """Receive the messages that need no more work.
 
-        Called in the worker, on a thread, after the outcomes were committed, once for each group of outcomes that was
-        stored together. After a crash, a group may be missing. Messages that were skipped while the audience was
-        prepared, and messages that were cancelled, are not passed.
+        Called in the worker, on a thread, after the outcomes were committed, once for each group stored together. After
+        a crash, a group may be missing. Messages skipped by the preparation, cancelled ones and tests are not passed.
 
         :param results: messages that are now sent, failed, skipped or unknown.
         :raises Exception: logged with the plugin's name.
@@ -379,12 +380,11 @@ class Hooks:
     def wab_broadcast_changed(self, broadcast: BroadcastSummary) -> None:
         """Receive a broadcast that was submitted or changed.
 
-        Called after a submit, after each pause, resume, cancel, retry and reschedule, and when the status changes by
-        itself: at the start, at the end, and when it is paused automatically. It is called in the process that
-        made the change (web or worker), on a thread, after the change was committed. The caller waits, so return
-        quickly.
+        Called after a submit, pause, resume, cancel, retry and reschedule, and when the status changes by itself: at
+        the start, at the end, and when it is paused automatically. It is called in the process that made the change
+        (web or worker), on a thread, after the commit. The caller waits, so return quickly.
 
-        :param broadcast: the broadcast with its present status.
+        :param broadcast: the broadcast with its present status; tests are not passed.
         :raises Exception: logged with the plugin's name.
         """
 

@@ -11,8 +11,9 @@ from sqlalchemy import RowMapping
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.pacing import Quota, WarmUp
-from wabroadcast_core.models.status import ConnectionState
-from wabroadcast_core.rendering.content import CompiledContent, compile_content
+from wabroadcast_core.models.recipient import Variables
+from wabroadcast_core.models.status import ConnectionState, Purpose
+from wabroadcast_core.rendering.content import CompiledContent, Rendered, compile_content
 
 DAY = 86_400.0
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
@@ -26,12 +27,22 @@ class BroadcastSnapshot:
     job_id: str
     draft: BroadcastDraft
     content: CompiledContent
+    purpose: Purpose = Purpose.BROADCAST
 
     @classmethod
     def of(cls, row: RowMapping) -> "BroadcastSnapshot":
         """Build a snapshot from a row of the table ``broadcasts``."""
         draft = BroadcastDraft.model_validate_json(row["draft"])
-        return cls(row["id"], row["job_id"], draft, compile_content(draft.message))
+        return cls(row["id"], row["job_id"], draft, compile_content(draft.message), Purpose(row["purpose"]))
+
+    def render(self, *, number: str, name: str | None, variables: Variables) -> Rendered:
+        """Render the message of one recipient. The text of a test has the number of the person it is rendered for.
+
+        :raises NotRendered: it cannot be rendered from these variables.
+        """
+        if self.purpose is Purpose.TEST:
+            number = str(variables.get("number") or number)
+        return self.content.render(number=number, name=name, variables=variables)
 
     @property
     def is_shared(self) -> bool:

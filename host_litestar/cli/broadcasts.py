@@ -11,7 +11,7 @@ from host_litestar.cli.output import describe_time_of, json_option, page_option,
 from host_litestar.cli.progress import describe_progress, report
 from host_litestar.cli.send import watch
 from host_litestar.cli.waiting import describe_waiting
-from wabroadcast_core.models.status import BroadcastStatus, Priority
+from wabroadcast_core.models.status import BroadcastStatus, Priority, Purpose
 
 batch_option = click.option("--batch", type=click.IntRange(0), help="Only the batch with this number.")
 message_option = click.option("--message", metavar="MESSAGE", help="Only this message: its id, as `messages` lists it.")
@@ -56,6 +56,8 @@ def status(job: str, *, keep_watching: bool, as_json: bool) -> int:
             print_json(client.call("GET", f"/broadcast/{job_id}/status"))
             return 0
         progress = client.status(job_id)
+        if progress.purpose is Purpose.REHEARSAL:
+            click.echo("a rehearsal: no phone gets a message")
         click.echo(f"{progress.status.value}: {describe_progress(progress)}")
         report(client, progress, console=console)
     return 0
@@ -143,7 +145,8 @@ def _job_row(job: dict[str, Any]) -> tuple[object, ...]:
     sent, created = job["counts"]["sent"], job["createdAt"][:19].replace("T", " ")
     starts = describe_time_of(job["scheduledAt"]) if job["status"] == BroadcastStatus.SCHEDULED else None
     waits = describe_waiting(job["waitingFor"])
-    return job["jobId"], job["status"], job["priority"], sent, job["total"], created, starts, job["name"], waits
+    name = f"{job['name']} (rehearsal)" if job["purpose"] == Purpose.REHEARSAL else job["name"]
+    return job["jobId"], job["status"], job["priority"], sent, job["total"], created, starts, name, waits
 
 
 def _batch_row(batch: dict[str, Any]) -> tuple[object, ...]:

@@ -15,7 +15,9 @@ from host_litestar.cli.errors import RefusedError, UnreachableError
 
 if TYPE_CHECKING:
     from wabroadcast_core.models.broadcast import BroadcastProgress, BroadcastSummary
+    from wabroadcast_core.models.broadcast_test import Rehearsal
     from wabroadcast_core.models.message import MessageView
+    from wabroadcast_core.models.message_detail import MessageDetail
     from wabroadcast_core.models.preview import Preview
     from wabroadcast_core.models.upload import UploadView
 
@@ -155,6 +157,35 @@ class Client:
 
         response = self.call("POST", "/broadcast", json=dict(draft), headers={"Idempotency-Key": key})
         return read_model(BroadcastSummary, response)
+
+    def send_test(self, draft: Mapping[str, Any], test: Mapping[str, Any], *, key: str) -> "MessageDetail":
+        """Send one message of this draft to one number.
+
+        :param test: the number, and the recipient for whom the text is rendered.
+        :param key: the idempotency key.
+        """
+        from wabroadcast_core.models.message_detail import MessageDetail
+
+        body = {**draft, "test": dict(test)}
+        return MessageDetail.model_validate(
+            self.call("POST", "/broadcast/test", json=body, headers={"Idempotency-Key": key})
+        )
+
+    def test_result(self, test_id: str) -> "MessageDetail":
+        """Return the message of a test."""
+        from wabroadcast_core.models.message_detail import MessageDetail
+
+        return MessageDetail.model_validate(self.call("GET", f"/broadcast/test/{quote(test_id, safe='')}"))
+
+    def rehearse(self, draft: Mapping[str, Any], *, key: str) -> "Rehearsal":
+        """Submit a broadcast through the sandbox.
+
+        :param key: the idempotency key.
+        """
+        from wabroadcast_core.models.broadcast_test import Rehearsal
+
+        response = self.call("POST", "/broadcast/rehearsal", json=dict(draft), headers={"Idempotency-Key": key})
+        return Rehearsal.model_validate(response)
 
     def status(self, job_id: str) -> "BroadcastProgress":
         """Return the progress of a broadcast."""

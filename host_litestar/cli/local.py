@@ -8,7 +8,9 @@ from typing import Any, Self
 
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.broadcast import BroadcastProgress, BroadcastSummary
+from wabroadcast_core.models.broadcast_test import Rehearsal
 from wabroadcast_core.models.message import MessageView
+from wabroadcast_core.models.message_detail import MessageDetail
 from wabroadcast_core.models.preview import Preview
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.models.upload import UploadView
@@ -55,6 +57,25 @@ class LocalBackend:
         :param key: the idempotency key.
         """
         return self._broadcaster.submit(draft, idempotency_key=key)
+
+    def send_test(self, draft: Mapping[str, Any], test: Mapping[str, Any], *, key: str) -> MessageDetail:
+        """Send one message of this draft to one number.
+
+        :param test: the number, and the recipient for whom the text is rendered.
+        :param key: the idempotency key.
+        """
+        return self._broadcaster.send_test(draft, test=test, idempotency_key=key)
+
+    def test_result(self, test_id: str) -> MessageDetail:
+        """Return the message of a test."""
+        return self._broadcaster.test_result(test_id)
+
+    def rehearse(self, draft: Mapping[str, Any], *, key: str) -> Rehearsal:
+        """Submit a broadcast through the sandbox.
+
+        :param key: the idempotency key.
+        """
+        return self._broadcaster.rehearse(draft, idempotency_key=key)
 
     def status(self, job_id: str) -> BroadcastProgress:
         """Return the progress of a broadcast."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 from rich.console import Console
 
+from host_litestar.cli import trials
 from host_litestar.cli.client import without_none
 from host_litestar.cli.confirmation import confirm_send
 from host_litestar.cli.contact_file import CHOICES, reading_options
@@ -19,6 +20,7 @@ from host_litestar.cli.progress import Backend, follow, report
 from host_litestar.cli.send_audience import AUDIENCE, Audience, audience_options
 from host_litestar.cli.send_content import CONTENT, MessageOptions, content_options
 from host_litestar.cli.server import data_dir_option, read_settings
+from host_litestar.cli.trials import check_trial, trial_options
 from wabroadcast_core.models.status import BroadcastStatus, Priority
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Send nothing; show how many would get a message, how it looks, and who is left out and why.",
 )
+@trial_options
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before more than 100 people get a message.")
 @click.option(
     "--detach", is_flag=True, help="Submit and exit; exit status 0 then means that the broadcast was accepted."
@@ -79,6 +82,9 @@ def send(
     data_dir: Path | None,
     *,
     preview: bool,
+    test_number: str | None,
+    as_who: str | None,
+    rehearse: bool,
     yes: bool,
     detach: bool,
     local: bool,
@@ -92,6 +98,7 @@ def send(
     """
     if detach and local:
         raise click.UsageError("--local sends only while the command runs: leave out --detach")
+    check_trial(test_number=test_number, as_who=as_who, rehearse=rehearse, preview=preview)
     choices = without_none({name: options.pop(name) for name in CHOICES})
     audience = Audience(file=file, choices=choices, **{name: options.pop(name) for name in AUDIENCE})
     message = MessageOptions(**{name: options.pop(name) for name in CONTENT})
@@ -103,17 +110,25 @@ def send(
         draft |= {"message": message.content(backend), "source": audience.source(backend)}
         if preview:
             return show_preview(backend.preview(draft))
-        if not yes:
-            confirm_send(backend, draft)
-        job_id = backend.submit(draft, key=str(uuid.uuid4())).job_id
-        click.echo(f"broadcast {job_id}")
-        if moment is not None:
-            click.echo(f"starts at {describe_moment(moment)}")
-        if options["hold"]:
-            click.echo(f"starts in {options['hold']:g} s at the soonest: until then `wabroadcast undo {job_id}`")
+        if test_number is not None:
+            return trials.send_test(backend, draft, test_number, as_who=as_who, detach=detach)
+        job_id = trials.rehearse(backend, draft) if rehearse else _submit(backend, draft, moment=moment, yes=yes)
         if detach:
             return 0
         return watch(backend, job_id, console=console, local=local)
+
+
+def _submit(backend: Backend, draft: dict[str, Any], *, moment: datetime | None, yes: bool) -> str:
+    """Submit a broadcast, after a question where many people would get it, and return its job id."""
+    if not yes:
+        confirm_send(backend, draft)
+    job_id = backend.submit(draft, key=str(uuid.uuid4())).job_id
+    click.echo(f"broadcast {job_id}")
+    if moment is not None:
+        click.echo(f"starts at {describe_moment(moment)}")
+    if hold := draft.get("holdSeconds"):
+        click.echo(f"starts in {hold:g} s at the soonest: until then `wabroadcast undo {job_id}`")
+    return job_id
 
 
 def make_draft(

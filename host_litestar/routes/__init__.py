@@ -16,11 +16,14 @@ from host_litestar.routes.message_search import MessageSearchController
 from host_litestar.routes.messages import MessageController
 from host_litestar.routes.reasons import ReasonController
 from host_litestar.routes.reports import ReportController
+from host_litestar.routes.sessions import SessionController
 from host_litestar.routes.tags import TagController
+from host_litestar.routes.trials import TrialController
 from host_litestar.routes.uploads import UploadController
 
 HANDLERS: tuple[ControllerRouterHandler, ...] = (
     BroadcastController,
+    TrialController,
     DraftController,
     UndoController,
     MessageController,
@@ -34,6 +37,7 @@ HANDLERS: tuple[ControllerRouterHandler, ...] = (
     ConnectionController,
     UploadController,
     KeyController,
+    SessionController,
     ActivityController,
     CallbackController,
     HealthController,

@@ -5,7 +5,8 @@ from typing import Any
 
 from litestar import Request, Response, Router, get
 
-from host_litestar.auth import KEYLESS, KEYS_OF_ROUTE, digest_of
+from host_litestar.auth import KEYLESS, KEYS_OF_ROUTE
+from host_litestar.callers import digest_of
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep

@@ -14,12 +14,15 @@ from tests.waiting import wait_for
 class EventReader:
     """Reads one stream in a thread of its own, until the server or the test ends it."""
 
-    def __init__(self, url: str, *, key: str | None = None, last_id: str | None = None) -> None:
+    def __init__(
+        self, url: str, *, key: str | None = None, cookie: str | None = None, last_id: str | None = None
+    ) -> None:
         self.events: list[dict[str, Any]] = []
         self.ids: list[str] = []
         self.moments: list[float] = []
         self.has_ended = threading.Event()
         headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers |= {"Cookie": cookie} if cookie else {}
         headers |= {"Last-Event-ID": last_id} if last_id else {}
         self._client = httpx.Client(timeout=60)
         request = self._client.build_request("GET", url, headers=headers)

@@ -1,7 +1,7 @@
 """Access control: API keys if they are set, otherwise only callers on this machine."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,14 @@ from litestar.testing import RequestFactory, TestClient
 from pydantic import SecretStr
 
 from host_litestar.app import create_app
-from host_litestar.auth import KeyGuard, is_loopback
+from host_litestar.auth import KeyGuard, is_loopback, is_still_allowed
 from host_litestar.key_guesses import BURST, MOST_ADDRESSES, GuessLimiter
 from host_litestar.problems import describe
 from tests.host.installations import install
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
+from wabroadcast_core.services.api_keys import digest_key
 
 KEY = "a-key-for-tests"
 
@@ -181,6 +182,37 @@ def call_guard(guard: KeyGuard, host: str, *, key: str) -> None:
     request = RequestFactory().get("/contacts", headers={"Authorization": f"Bearer {key}"})
     request.scope["client"] = (host, 50_000)
     asyncio.run(guard(request, get("/contacts", sync_to_thread=False)(lambda: None)))
+
+
+def test_what_was_allowed_is_checked_again_by_the_same_key_session_or_openness(host_settings: Settings) -> None:
+    of_settings = SecretStr("a-key-of-the-settings")
+    with Broadcaster(host_settings) as broadcaster:
+        guard, api_keys, sessions = KeyGuard(broadcaster), broadcaster.api_keys, broadcaster.sessions
+        is_open = allowed_by(guard)
+        was_open = is_open()
+        key = api_keys.create({"name": "screen", "scopes": ["admin"]}).key
+        by_key = allowed_by(guard, Authorization=f"Bearer {key}")
+        token, other = (sessions.begin(digest_key(key), actor="screen").token for _ in range(2))
+        by_session, by_other = (allowed_by(guard, Cookie=f"wabroadcast={each}") for each in (token, other))
+        before = [was_open, is_open(), by_key(), by_session(), by_other()]
+        sessions.end(token, actor="screen")
+        signed_out = [by_key(), by_session(), by_other()]
+        api_keys.revoke("screen")
+        revoked = [by_key(), by_session(), by_other()]
+        host_settings.api_keys = [of_settings]
+        by_settings = allowed_by(KeyGuard(broadcaster), Authorization=f"Bearer {of_settings.get_secret_value()}")
+
+        assert before == [True, False, True, True, True]
+        assert signed_out == [True, False, True]
+        assert revoked == [False, False, False]
+        assert by_settings()
+
+
+def allowed_by(guard: KeyGuard, **headers: str) -> Callable[[], bool]:
+    """Check a request as the guard of a route does, and return what checks it again."""
+    request = RequestFactory().get("/contacts", headers=headers)
+    asyncio.run(guard(request, get("/contacts", sync_to_thread=False)(lambda: None)))
+    return lambda: asyncio.run(is_still_allowed(request))
 
 
 def test_wrong_keys_are_forgiven_one_a_second_and_few_addresses_are_remembered() -> None:

@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 
 from host_litestar import http_protocol, limits
 from host_litestar.auth import KeyGuard
+from host_litestar.callers import Callers
 from host_litestar.event_streams import MOST_STREAMS, EventStreams
 from host_litestar.form_reading import LONGEST_TEXT, MOST_PARTS
 from host_litestar.http_protocol import ConnectionLimits, LimitedProtocol, OpenConnections
@@ -25,6 +26,7 @@ from host_litestar.key_guesses import BURST, GuessLimiter
 from host_litestar.problems import describe
 from host_litestar.request_reading import LARGE_JSON, LARGEST_JSON, MOST_PARAMETERS, MOST_VALUES
 from host_litestar.routes import submission
+from host_litestar.routes.sessions import FAILURES, check_sign_in, sign_in_limit
 from host_litestar.routes.webhook_requests import WebhookReader
 from host_litestar.threads import FILES, PREVIEWS, SUBMITS, TESTS, ThreadGroup
 from tests.host.programs import Served
@@ -206,6 +208,19 @@ def _guesses(_: Served) -> str:
     return str(describe(raised.value).status)
 
 
+def _sign_ins(_: Served) -> str:
+    request = RequestFactory().post("/ui/session")
+    request.scope["client"] = ("203.0.113.1", 50_000)
+    limit, callers = sign_in_limit(), Callers(Broadcaster(Settings()))
+    for place in range(FAILURES):
+        assert limit.wait_of("203.0.113.1") == 0, place
+        limit.count("203.0.113.1")
+    with pytest.raises(TooManyRequestsException) as raised:
+        asyncio.run(check_sign_in(request, callers, limit, "a-digest"))
+    assert limit.wait_of("203.0.113.1") > 11
+    return str(describe(raised.value).status)
+
+
 class Check(NamedTuple):
     default: float
     ask: Callable[[Served], str]
@@ -263,6 +278,7 @@ CHECKS = {
     ),
     "faults that an answer describes": Check(InvalidInputError.MOST_FAULTS, _described_faults),
     "wrong API keys of one address, then one a second": Check(BURST, _guesses),
+    "failed sign-ins of one address, then one in 12 s": Check(FAILURES, _sign_ins),
     "body of a webhook call": Check(
         DEFAULTS.max_webhook_bytes,
         lambda server: _post(server, "/webhooks/sandbox", length=DEFAULTS.max_webhook_bytes + 1),

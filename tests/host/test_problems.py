@@ -21,6 +21,7 @@ from wabroadcast_core.errors import (
     TemplateError,
     UnavailableError,
 )
+from wabroadcast_core.reasons.catalogue import CORE
 
 
 def respond_to(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
@@ -78,6 +79,40 @@ def test_a_bad_number_is_named_with_its_place_and_the_way_out() -> None:
     assert fault["path"] == "number"
     assert fault["message"].startswith("the phone number is not valid (too short): write it in full")
     assert problem["detail"] == f"number: {fault['message']}"
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "language"),
+    [
+        pytest.param({}, "", "en", id="none"),
+        pytest.param({"Accept-Language": "id-ID,en;q=0.5"}, "", "id", id="header"),
+        pytest.param({"Accept-Language": "de"}, "", "en", id="language-without-texts"),
+        pytest.param({"Accept-Language": "en"}, "?lang=id", "id", id="parameter"),
+        pytest.param({"Accept-Language": "id"}, "?lang=%FF&lang", "id", id="parameter-that-is-not-valid"),
+    ],
+)
+def test_a_problem_says_what_it_means_and_what_to_do_in_the_language_of_the_caller(
+    headers: dict[str, str], query: str, language: str
+) -> None:
+    @get("/", sync_to_thread=False)
+    def fail() -> None:
+        raise ConflictError("no", status="paused")
+
+    with TestClient(Litestar([fail], exception_handlers={Exception: handle_error}, logging_config=None)) as client:
+        problem = client.get(f"/{query}", headers=headers).json()
+
+    assert (problem["meaning"], problem["remedy"]) == CORE[language]["conflict"]
+    assert problem["detail"] == "no"
+
+
+def test_a_code_without_an_entry_has_no_texts() -> None:
+    class OddError(ConflictError):
+        code = "odd_code_of_a_test"
+
+    _, problem, _ = respond_to(OddError("no"))
+
+    assert problem["code"] == "odd_code_of_a_test"
+    assert problem.keys().isdisjoint({"meaning", "remedy"})
 
 
 def test_an_unavailable_store_is_answered_with_retry_after() -> None:

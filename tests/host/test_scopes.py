@@ -61,7 +61,11 @@ def test_routes_that_only_read_are_those_of_get(app: Litestar) -> None:
         if isinstance(handler, HTTPRouteHandler) and handler.http_methods & {"POST", "PUT", "PATCH", "DELETE"}
     }
 
-    assert {name for name in writing if SCOPES.get(name) is Scope.READ} == {"PreviewBroadcast"}
+    assert {name for name in writing if SCOPES.get(name) is Scope.READ} == {
+        "PreviewBroadcast",
+        "SignOut",
+        "SignOutByForm",
+    }
 
 
 def test_a_second_mount_has_the_same_scopes(host_settings: Settings) -> None:

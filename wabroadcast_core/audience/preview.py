@@ -84,7 +84,7 @@ class PreviewBuilder:
         classifier = RowClassifier(self._context, snapshot, list(pool.values()), region=region)
         with contextlib.ExitStack() as reading:
             if source is None:
-                rows = _inline_rows(recipients or ())
+                rows = inline_rows(recipients or ())
             else:
                 longest = max(seconds, self._context.settings.plugin_seconds)
                 reader = SourceReader(source.read, kind=source.kind, seconds=longest, signs_of_life=lambda: end.calls)
@@ -168,11 +168,11 @@ def _count(found: _Counts, classified: ClassifiedRows, seen: SeenNumbers, *, row
 
 def _rendered(snapshot: BroadcastSnapshot, message: NewMessage) -> PreviewMessage:
     number, variables = message.number or "", json.loads(message.variables or "{}")
-    rendered = snapshot.content.render(number=number, name=message.name, variables=variables)
+    rendered = snapshot.render(number=number, name=message.name, variables=variables)
     return PreviewMessage(number=number, name=message.name, text=rendered.text, content=rendered.content)
 
 
-def _inline_rows(recipients: Iterable[AnyRecipient]) -> Iterator[AudienceRow]:
+def inline_rows(recipients: Iterable[AnyRecipient]) -> Iterator[AudienceRow]:
     """Yield inline recipients as rows.
 
     :raises InvalidInputError: a recipient is invalid.

@@ -91,7 +91,7 @@ class RowClassifier:
             )
             return
         try:
-            rendered = self._snapshot.content.render(number=number, name=row.name, variables=row.all_variables)
+            rendered = self._snapshot.render(number=number, name=row.name, variables=row.all_variables)
             self._check_length(rendered)
         except MissingVariable as error:
             classified.missing[error.name] += 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from wabroadcast_core.audience.callback_address import callback_faults, reported_events
@@ -25,7 +25,7 @@ from wabroadcast_core.models.broadcast import BroadcastDraft, find_past_start
 from wabroadcast_core.models.callback import CallbackEvent
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.recipient import Recipient
-from wabroadcast_core.models.status import BroadcastStatus
+from wabroadcast_core.models.status import BroadcastStatus, Purpose
 from wabroadcast_core.rendering.content import CompiledContent, compile_content
 from wabroadcast_core.rendering.errors import list_names
 from wabroadcast_core.rendering.placeholders import check_placeholders
@@ -71,6 +71,7 @@ class Submission:
         *,
         idempotency_key: str | None,
         actor: str,
+        purpose: Purpose = Purpose.BROADCAST,
         stored: Callable[[Connection, int], None] | None = None,
     ) -> Submitted:
         """Check and store a broadcast.
@@ -78,6 +79,7 @@ class Submission:
         :param recipients: the inline audience; None if the draft has a ``source``.
         :param idempotency_key: a second submit with the same key and body returns the first broadcast.
         :param actor: who submits it, for the audit log.
+        :param purpose: a rehearsal reports nothing by callbacks.
         :param stored: called with the id of a new broadcast in its transaction, which an exception rolls back.
         :raises InvalidInputError: the draft or a recipient is invalid; all faults are named.
         :raises TemplateError: the text of the message is not a valid template.
@@ -96,13 +98,17 @@ class Submission:
         draft = draft.model_copy(update={"connection": list(pool)})
 
         def insert(conn: Connection) -> Submitted:
-            made = self._insert(conn, draft, pool, key=idempotency_key, fingerprint=digest.hexdigest(), actor=actor)
-            if made.new and stored is not None:
+            first = find_first(conn, idempotency_key, fingerprint=digest.hexdigest())
+            if first is not None:
+                return Submitted(first["id"], new=False, connection_ids=list(pool.values()))
+            values = {"idempotency_key": idempotency_key, "fingerprint": digest.hexdigest(), "purpose": purpose}
+            made = self._insert(conn, draft, pool, values, actor=actor)
+            if stored is not None:
                 stored(conn, made.key)
             return made
 
         try:
-            submitted = self._insert_once(insert)
+            submitted = self.insert_once(insert)
         except (ConflictError, InvalidInputError):
             self._discard(upload_id)
             raise
@@ -110,7 +116,8 @@ class Submission:
             self._discard(upload_id)
         return submitted
 
-    def _insert_once(self, insert: Callable[[Connection], Submitted]) -> Submitted:
+    def insert_once(self, insert: Callable[[Connection], Submitted]) -> Submitted:
+        """Run a transaction that stores a broadcast unless one with its idempotency key is stored."""
         try:
             return self._context.database.transact(insert)
         except IntegrityError:  # a submit with the same key was stored at the same time
@@ -231,27 +238,19 @@ class Submission:
         return writer.key
 
     def _insert(
-        self,
-        conn: Connection,
-        draft: BroadcastDraft,
-        pool: Mapping[str, int],
-        *,
-        key: str | None,
-        fingerprint: str,
-        actor: str,
+        self, conn: Connection, draft: BroadcastDraft, pool: Mapping[str, int], values: dict[str, Any], *, actor: str
     ) -> Submitted:
+        """Store a new broadcast.
+
+        :param values: further columns of its row.
+        """
         now = self._context.clock.now()
-        if key is not None and (present := broadcast_store.find_submission(conn, key)) is not None:
-            if present["fingerprint"] != fingerprint:
-                raise ConflictError(
-                    "this Idempotency-Key was used for another body before: use a new key", status=present["status"]
-                )
-            return Submitted(present["id"], new=False, connection_ids=list(pool.values()))
-        _lock_uploads(conn, draft)
+        lock_uploads(conn, draft)
         starts_at, held_until = _start_of(draft, now=now)
         later = starts_at is not None and starts_at > now
-        reported = reported_events(draft, self._context.settings)
-        values = {
+        is_reported = values["purpose"] == Purpose.BROADCAST
+        reported = reported_events(draft, self._context.settings) if is_reported else ()
+        values |= {
             "job_id": self._new_id(),
             "name": draft.name,
             "status": BroadcastStatus.SCHEDULED if later else BroadcastStatus.QUEUED,
@@ -260,19 +259,32 @@ class Submission:
             "scheduled_at": starts_at,
             "held_until": held_until,
             "created_at": now,
-            "idempotency_key": key,
-            "fingerprint": fingerprint,
             "reports_changes": CallbackEvent.BROADCAST_CHANGED in reported,
             "reports_results": CallbackEvent.MESSAGE_RESULTS in reported,
         }
         row_id = broadcast_store.insert_broadcast(conn, values, connection_ids=pool.values())
-        audit_log.record_action(conn, action="submit", actor=actor, now=now, broadcast_id=row_id)
+        action = "rehearse" if values["purpose"] == Purpose.REHEARSAL else "submit"
+        audit_log.record_action(conn, action=action, actor=actor, now=now, broadcast_id=row_id)
         return Submitted(row_id, new=True, connection_ids=list(pool.values()))
 
     def _discard(self, upload_id: str | None) -> None:
         if upload_id is not None:
             with self._context.database.write() as conn:
                 upload_store.delete_upload(conn, upload_id)
+
+
+def find_first(conn: Connection, idempotency_key: str | None, *, fingerprint: str) -> RowMapping | None:
+    """Return the row of the broadcast that was submitted with this key before, or None.
+
+    :param fingerprint: of the body.
+    :raises ConflictError: the key was used for another body.
+    """
+    first = None if idempotency_key is None else broadcast_store.find_submission(conn, idempotency_key)
+    if first is not None and first["fingerprint"] != fingerprint:
+        raise ConflictError(
+            "this Idempotency-Key was used for another body before: use a new key", status=first["status"]
+        )
+    return first
 
 
 def _start_of(draft: BroadcastDraft, *, now: float) -> tuple[float | None, float | None]:
@@ -283,7 +295,7 @@ def _start_of(draft: BroadcastDraft, *, now: float) -> tuple[float | None, float
     return held_until, held_until
 
 
-def _lock_uploads(conn: Connection, draft: BroadcastDraft) -> None:
+def lock_uploads(conn: Connection, draft: BroadcastDraft) -> None:
     """Keep the uploads of a draft from being deleted before the broadcast that needs them is stored.
 
     :raises InvalidInputError: one was deleted since the draft was checked.

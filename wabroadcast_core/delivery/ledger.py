@@ -16,7 +16,7 @@ from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.delivery.claims import Claims, DueWork, in_order_of_sending
 from wabroadcast_core.errors import ConflictError, ConnectionDown
 from wabroadcast_core.metrics.catalogue import CLAIM_DURATION, CLAIMED
-from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.models.status import ConnectionState, Purpose
 from wabroadcast_core.outcomes.opt_outs import opt_out
 from wabroadcast_core.pacing.pace import RecentStarts
 from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
@@ -81,6 +81,11 @@ class Ledger:
     def snapshot(self, broadcast_id: int) -> BroadcastSnapshot:
         """Return the snapshot of a broadcast from which messages were claimed."""
         return self._snapshots[broadcast_id]
+
+    def is_test(self, broadcast_id: int) -> bool:
+        """Return whether a broadcast from which messages were claimed is a test."""
+        snapshot = self._snapshots.get(broadcast_id)
+        return snapshot is not None and snapshot.purpose is Purpose.TEST
 
     def read_snapshot(self, conn: Connection, broadcast_id: int) -> BroadcastSnapshot | None:
         """Return the snapshot of a broadcast, from memory or else from the store; None if it does not exist."""

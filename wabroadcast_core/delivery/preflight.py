@@ -160,7 +160,7 @@ def _render_message(message: Claimed, broadcast: BroadcastSnapshot, variables: d
 
     :raises NotRendered: it cannot be rendered from these variables.
     """
-    rendered = broadcast.content.render(number=message.number, name=message.name, variables=variables)
+    rendered = broadcast.render(number=message.number, name=message.name, variables=variables)
     return OutgoingMessage(
         f"{broadcast.job_id}-{position_of(message.key)}",
         message.number,

@@ -16,11 +16,11 @@ from wabroadcast_core.delivery.new_contacts import NewContactGate
 from wabroadcast_core.delivery.number_check import NotFoundYet, NotOnWhatsApp, NumberCheck
 from wabroadcast_core.delivery.primed_pace import PrimedPace
 from wabroadcast_core.delivery.ready_messages import PendingSend
-from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, SendError
+from wabroadcast_core.errors import BadMessage, ConnectionDown, OutcomeUnknown, Rejected, SendError
 from wabroadcast_core.metrics.catalogue import SEND_DURATION
 from wabroadcast_core.metrics.meters import Meters
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
-from wabroadcast_core.models.status import SENT, MessageStatus, SkipReason, WaitReason
+from wabroadcast_core.models.status import SENT, MessageStatus, Purpose, SkipReason, WaitReason
 from wabroadcast_core.outcomes import classify
 from wabroadcast_core.outcomes.circuit_breaker import CircuitBreakers, LostAnswers
 from wabroadcast_core.outcomes.classify import Circumstances, Ending
@@ -158,6 +158,7 @@ class SendTasks:
         changers: Sequence[str] = ()
         try:
             _take_slot(live, pending, at=slot_time)
+            _refuse_real_sender(live, pending)
             if live.checks_numbers:
                 await self._check_number(live, pending)
             if self._before_send is not None:
@@ -280,7 +281,7 @@ class SendTasks:
                 return self._ledger.pause_broadcast(pending.broadcast.id, reason=str(error))
             case "pause_connection" if isinstance(error, ConnectionDown):
                 return self._ledger.pause_connection(live.snapshot.id, error)
-            case "opt_out":
+            case "opt_out" if pending.broadcast.purpose is not Purpose.REHEARSAL:
                 reason = ending.outcome.reason or "opt_out"
                 return self._ledger.opt_out(pending.claimed.number, reason=reason, source=live.snapshot.name)
         return None
@@ -293,6 +294,18 @@ class SendTasks:
             now=self._clock.now(),
             random=random.random(),  # noqa: S311 - spreads retries, no secret
             resend_after=self._resend_seconds,
+        )
+
+
+def _refuse_real_sender(live: LiveConnection, pending: PendingSend) -> None:
+    """Check that no message of a rehearsal leaves: its connection may have got another sender since its submit.
+
+    :raises Rejected: the sender of the connection reaches real phones.
+    """
+    if pending.broadcast.purpose is Purpose.REHEARSAL and not live.sender.capabilities.simulated:
+        raise Rejected(
+            "rehearsal_not_simulated",
+            f"connection {live.snapshot.name!r} has a sender that reaches real phones: rehearse again",
         )
 
 

@@ -28,7 +28,7 @@ from wabroadcast_core.inbound.auto_replies import AutoReplies
 from wabroadcast_core.inbound.processor import InboundProcessor
 from wabroadcast_core.metrics.catalogue import MESSAGES
 from wabroadcast_core.models.receipt import ProviderEvents
-from wabroadcast_core.models.status import OPEN_MESSAGES, SENT
+from wabroadcast_core.models.status import OPEN_MESSAGES, SENT, Purpose
 from wabroadcast_core.outcomes.opt_outs import ConsentWords
 from wabroadcast_core.outcomes.recorder import Recorder, Result
 from wabroadcast_core.pacing.lanes import Lanes
@@ -216,12 +216,13 @@ class EngineParts:
     def _on_recorded(self, results: Sequence[Result]) -> None:
         self._intents.forget(result.outcome.key for result in results)
         self.held_claims.release(result.outcome.key for result in results)
-        self._count_recorded(results)
+        counted = [result for result in results if not self._ledger.is_test(result.claimed.broadcast_id)]
+        self._count_recorded(counted)
         unsent = [result for result in results if result.outcome.status is not SENT]
         self.turns.on_recorded(unsent)
         plugins = self._context.plugins
         if plugins.has_finished_hooks:
-            finished = [self._finished(result) for result in results if result.outcome.status not in OPEN_MESSAGES]
+            finished = [self._finished(result) for result in counted if result.outcome.status not in OPEN_MESSAGES]
             if finished:
                 self.background.spawn(asyncio.to_thread(plugins.messages_finished, finished))
 
@@ -231,7 +232,8 @@ class EngineParts:
             self._context.meters.count(MESSAGES, connection_id, status.value, amount=amount)
 
     def _finished(self, result: Result) -> FinishedMessage:
-        job_id = self._ledger.snapshot(result.claimed.broadcast_id).job_id
+        snapshot = self._ledger.snapshot(result.claimed.broadcast_id)
+        job_id = snapshot.job_id
         return FinishedMessage(
             message_id=f"{job_id}-{position_of(result.claimed.key)}",
             job_id=job_id,
@@ -239,6 +241,7 @@ class EngineParts:
             status=result.outcome.status,
             reason=result.outcome.reason,
             connection=self.live_senders.name_of(result.claimed.connection_id),
+            is_rehearsal=snapshot.purpose is Purpose.REHEARSAL,
         )
 
     def _receive(self, connection_id: int, events: ProviderEvents) -> None:

@@ -24,6 +24,7 @@ from wabroadcast_core.outcomes.opt_outs import Consent, ConsentWords, forms_of, 
 from wabroadcast_core.outcomes.receipts import Failure, apply_receipts
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.snapshots import ConnectionSnapshot
+from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import identities as identity_store
 from wabroadcast_core.store import webhook_calls as call_store
 from wabroadcast_core.store.group_commit import UnitOfWork
@@ -195,9 +196,13 @@ class InboundProcessor:
         return batch
 
     def _apply_consent(self, unit: UnitOfWork, batch: InboundBatch) -> None:
-        """Apply the stop and start words in their order, and opt out the people whom a failure excludes."""
+        """Apply the stop and start words in their order, and opt out the people whom a failure excludes.
+
+        A failure of a rehearsal is simulated: it excludes no person.
+        """
         for failure in batch.failures:
-            if is_opt_out(failure.error) and failure.number is not None:
+            is_real = is_opt_out(failure.error) and not broadcast_store.is_rehearsal(unit.conn, failure.broadcast_id)
+            if is_real and failure.number is not None:
                 opt_out(unit, failure.number, reason=failure.error.reason)
         consents = [(message, self._words.read(message)) for message in batch.inbound]
         known = identity_store.numbers_of(unit.conn, {message.number[1:] for message, word in consents if word})

@@ -10,7 +10,7 @@ from wabroadcast_core.models.base import Model, Moment
 from wabroadcast_core.models.callback import CallbackEvent
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.pacing import Batching, Rate, Retry, SendWindow
-from wabroadcast_core.models.status import BroadcastStatus, Priority
+from wabroadcast_core.models.status import BroadcastStatus, Priority, Purpose
 from wabroadcast_core.models.waiting import WaitingFor
 
 LONGEST_NAME = 200
@@ -20,6 +20,9 @@ OTHER_REASONS = "other"  # the others together
 MOST_RUNNING = 100  # broadcasts in a live event of all that runs
 MOST_CONNECTIONS = 100  # in the pool of one broadcast
 LONGEST_HOLD = 600  # seconds
+_PURPOSE: Any = Field(
+    Purpose.BROADCAST, description="rehearsal: a simulated provider takes its messages, and no phone gets one."
+)
 
 
 def find_past_start(scheduled_at: float | None, *, now: float) -> Fault | None:
@@ -153,6 +156,7 @@ class BroadcastSummary(Model):
     created_at: datetime = Field(description="When it was submitted (UTC).")
     started_at: datetime | None = Field(description="When the reading of its audience began (UTC); null: not yet.")
     finished_at: datetime | None = Field(description="When it completed, failed or was cancelled (UTC); null: not yet.")
+    purpose: Purpose = _PURPOSE
 
 
 class ListedBroadcast(BroadcastSummary):
@@ -188,6 +192,7 @@ class BroadcastProgress(Model):
     eta: datetime | None = Field(
         description="When it will end, with limits, windows and batches counted in; null if unknown: see waitingFor."
     )
+    purpose: Purpose = _PURPOSE
 
 
 class RunningBroadcast(BroadcastProgress):

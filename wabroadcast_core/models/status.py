@@ -37,6 +37,14 @@ class BroadcastStatus(StrEnum):
     FAILED = "failed"  # its audience could not be read
 
 
+class Purpose(StrEnum):
+    """What a broadcast is for. A test is in no list and no count; a rehearsal is sent by a simulated provider only."""
+
+    BROADCAST = "broadcast"
+    TEST = "test"
+    REHEARSAL = "rehearsal"
+
+
 ENDED_BROADCASTS = frozenset({BroadcastStatus.COMPLETED, BroadcastStatus.CANCELLED, BroadcastStatus.FAILED})
 
 RUNNING_BROADCASTS = frozenset({BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED})

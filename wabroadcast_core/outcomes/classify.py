@@ -14,7 +14,7 @@ from wabroadcast_core.errors import (
     Throttled,
 )
 from wabroadcast_core.models.message import Accepted, short_id
-from wabroadcast_core.models.status import LONGEST_DETAIL, LONGEST_REASON, SENT, MessageStatus, WaitReason
+from wabroadcast_core.models.status import LONGEST_DETAIL, LONGEST_REASON, SENT, MessageStatus, Purpose, WaitReason
 from wabroadcast_core.outcomes.retry import next_delay
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store.claims import Claimed
@@ -77,7 +77,7 @@ def not_accepted(error: BaseException, circumstances: Circumstances) -> Ending: 
         case Rejected():
             return Ending(_final(error, circumstances), "opt_out" if error.opt_out else None)
         case BadMessage():
-            return Ending(_again(error, circumstances, wait=0), "pause_broadcast")
+            return _bad_message(error, circumstances)
         case Throttled(scope="connection"):
             return Ending(_again(error, circumstances, wait=0), "slow_down", error.retry_after)
         case Throttled(scope="recipient"):
@@ -134,6 +134,13 @@ def given_back(
 def skipped(claimed: Claimed, reason: str, detail: str | None = None) -> Outcome:
     """Return the outcome of a claimed message that must not be sent."""
     return Outcome(claimed.key, MessageStatus.SKIPPED, reason=reason, detail=detail)
+
+
+def _bad_message(error: BadMessage, circumstances: Circumstances) -> Ending:
+    """Classify a fault of the message: its broadcast is paused for the other recipients, which a test does not have."""
+    if circumstances.snapshot.purpose is Purpose.TEST:
+        return Ending(_final(error, circumstances))
+    return Ending(_again(error, circumstances, wait=0), "pause_broadcast")
 
 
 def _after_temporary(error: Temporary, circumstances: Circumstances) -> Outcome:

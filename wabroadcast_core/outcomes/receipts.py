@@ -85,7 +85,8 @@ def apply_parked(unit: UnitOfWork, stored: Mapping[int, str | None], *, connecti
     for key, parked in found:
         number = facts[key]["number"]
         changed.apply(facts[key], _from_parked(parked), connection_id=parked["connection_id"])
-        if parked["opt_out"] and number is not None:
+        is_real = parked["opt_out"] and not broadcast_store.is_rehearsal(unit.conn, broadcast_of(key))
+        if is_real and number is not None:
             opt_out(unit, number, reason=parked["reason"])
     changed.store()
 

@@ -56,6 +56,10 @@ MESSAGES: Final[Texts] = {
         "The provider reports a failure without a reason.",
         "Retry the message once; if it fails again, ask the provider.",
     ),
+    "rehearsal_not_simulated": (
+        "The connection of a rehearsal got a sender that reaches real phones, so nothing was sent.",
+        "Rehearse again: a rehearsal takes a connection of the sandbox.",
+    ),
     "other": ("The sum of all rarer reasons.", "List the failed messages to see the reason of each."),
     "lost": (
         "The worker ended while it sent the message, so it is not known whether the message left.",
@@ -275,6 +279,14 @@ PROBLEMS: Final[Texts] = {
     ),
     "unauthorized": ("The API key is missing or unknown.", "Send the header `Authorization: Bearer` with a valid key."),
     "forbidden": ("The call is not allowed.", "Use a key that may do this."),
+    "missing_scope": (
+        "The API key does not allow this call.",
+        "Use a key that has the scope which the answer names, or ask an administrator for one.",
+    ),
+    "csrf": (
+        "The request of a session is not known to come from one of our own pages.",
+        "Load the page again, then repeat what you did.",
+    ),
     "method_not_allowed": (
         "The address does not take this HTTP method.",
         "Use one of the methods in the header `Allow`.",

@@ -60,6 +60,10 @@ MESSAGES: Final[Texts] = {
         "Penyedia melaporkan kegagalan tanpa alasan.",
         "Coba lagi sekali; bila gagal lagi, tanyakan kepada penyedia.",
     ),
+    "rehearsal_not_simulated": (
+        "Koneksi gladi bersih kini memakai pengirim yang menjangkau telepon sungguhan, jadi tidak ada yang dikirim.",
+        "Ulangi gladi bersih: gladi bersih memakai koneksi sandbox.",
+    ),
     "other": ("Jumlah semua alasan yang lebih jarang.", "Lihat daftar pesan yang gagal beserta alasannya."),
     "lost": (
         "Worker berhenti saat mengirim pesan, sehingga tidak diketahui apakah pesan sudah keluar.",
@@ -282,6 +286,14 @@ PROBLEMS: Final[Texts] = {
         "Kirim header `Authorization: Bearer` dengan kunci yang sah.",
     ),
     "forbidden": ("Panggilan ini tidak diizinkan.", "Gunakan kunci yang berhak."),
+    "missing_scope": (
+        "Kunci API tidak mengizinkan panggilan ini.",
+        "Gunakan kunci dengan izin yang disebut dalam jawaban, atau minta kepada administrator.",
+    ),
+    "csrf": (
+        "Permintaan dari sesi ini tidak terbukti berasal dari halaman kami sendiri.",
+        "Muat ulang halaman, lalu ulangi.",
+    ),
     "method_not_allowed": (
         "Alamat ini tidak menerima metode HTTP tersebut.",
         "Gunakan salah satu metode pada header `Allow`.",

@@ -18,6 +18,7 @@ from wabroadcast_core.recovery.intents import Intents, SealedIntents
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import claims as claim_store
+from wabroadcast_core.store import due_work
 from wabroadcast_core.store import imports as import_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store import receipts as receipt_store
@@ -167,9 +168,9 @@ class Recovery:
         self, unit: UnitOfWork
     ) -> tuple[Sequence[Row[tuple[int, int]]], list[tuple[int, int]], Sequence[int]]:
         return (
-            broadcast_store.unprepared(unit.conn, now=unit.now),
+            due_work.unprepared(unit.conn, now=unit.now),
             broadcast_store.working_connections(unit.conn),
-            broadcast_store.unswept(unit.conn),
+            due_work.unswept(unit.conn),
         )
 
 

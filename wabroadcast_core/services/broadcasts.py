@@ -1,13 +1,12 @@
 """Use cases of broadcasts: submit, preview, list, pause, resume, cancel, retry, reschedule; their messages."""
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.preview import PreviewBuilder
-from wabroadcast_core.audience.submission import AnyRecipient, Submission
+from wabroadcast_core.audience.submission import AnyRecipient
 from wabroadcast_core.control import transitions
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import Fault, InvalidInputError, NotFoundError
@@ -23,13 +22,13 @@ from wabroadcast_core.models.broadcast import (
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
 from wabroadcast_core.models.preview import Preview
-from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority
-from wabroadcast_core.services.broadcast_work import begin_work, queue_preparation, queue_turns, sweep_messages
+from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority, Purpose
+from wabroadcast_core.services.broadcast_work import queue_preparation, queue_turns, sweep_messages
 from wabroadcast_core.services.lookups import broadcast_row, broadcast_summary, message_key
-from wabroadcast_core.services.message_lookups import MessageLookups
 from wabroadcast_core.services.message_views import message_views, with_file_rows
 from wabroadcast_core.services.progress import read_progress
 from wabroadcast_core.services.rates import RatedBroadcasts
+from wabroadcast_core.services.trials import Trials
 from wabroadcast_core.services.undo import UndoableBroadcasts
 from wabroadcast_core.services.views import detail_of, listed_of
 from wabroadcast_core.store import audit_log, reason_counts
@@ -42,7 +41,7 @@ from wabroadcast_core.waiting.causes import WaitingCauses
 Transition: TypeAlias = Literal["pause", "resume", "cancel"]
 
 
-class Broadcasts(MessageLookups, RatedBroadcasts, UndoableBroadcasts):
+class Broadcasts(Trials, RatedBroadcasts, UndoableBroadcasts):
     """The methods of :class:`Broadcaster` for broadcasts and their messages. The broadcaster inherits them."""
 
     # --- submit ------------------------------------------------------------------------------------------------
@@ -66,8 +65,7 @@ class Broadcasts(MessageLookups, RatedBroadcasts, UndoableBroadcasts):
         :raises TemplateError: a text of the message is not a valid template.
         :raises ConflictError: the idempotency key was used before with another body.
         """
-        submitted = self._submission.submit(draft, recipients, idempotency_key=idempotency_key, actor=actor)
-        return begin_work(self.context, submitted)
+        return self._submit(draft, recipients, key=idempotency_key, actor=actor, purpose=Purpose.BROADCAST)
 
     def preview(
         self,
@@ -334,17 +332,15 @@ class Broadcasts(MessageLookups, RatedBroadcasts, UndoableBroadcasts):
         self.context.plugins.broadcast_changed(summary)
         return summary
 
-    @property
-    def _submission(self) -> Submission:
-        return Submission(self.context, new_id=lambda: str(uuid.uuid4()))
-
     def _notify_changed(self, keys: Iterable[int]) -> None:
         """Notify the plugins that broadcasts have a new status.
 
         :param keys: the store's ids of the broadcasts.
         """
         for key in keys:
-            self.context.plugins.broadcast_changed(self._summary(key))
+            summary = self._summary(key)
+            if summary.purpose is not Purpose.TEST:
+                self.context.plugins.broadcast_changed(summary)
 
     def _change(
         self,

@@ -71,7 +71,10 @@ class Erasure:
             return erased_store.keys_to(conn, self._number, after=after, limit=STEP)
 
     def _erase_skipped(self) -> None:
-        """Erase the messages that the preparation skipped. A message that is erased has the number no more."""
+        """Erase the messages that the preparation skipped, and tests that were rendered for the person.
+
+        A message that is erased has the number no more.
+        """
         while keys := self._skipped_keys():
             self._blank(keys)
 

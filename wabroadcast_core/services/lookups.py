@@ -4,6 +4,7 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.errors import NotFoundError
 from wabroadcast_core.models.broadcast import BroadcastSummary
+from wabroadcast_core.models.status import Purpose
 from wabroadcast_core.services.views import summary_of
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
@@ -11,14 +12,26 @@ from wabroadcast_core.store.database import Database
 
 
 def broadcast_row(conn: Connection, job_id: str, *, lock: bool = False) -> RowMapping:
-    """Return the row of a broadcast.
+    """Return the row of a broadcast. A test is none.
 
     :param lock: whether to lock the row until the end of the transaction.
     :raises NotFoundError: no broadcast has this id.
     """
     row = broadcast_store.find_broadcast(conn, job_id, lock=lock)
-    if row is None:
+    if row is None or row["purpose"] == Purpose.TEST:
         raise NotFoundError("broadcast", job_id)
+    return row
+
+
+def row_of_test(conn: Connection, test_id: str, *, lock: bool = False) -> RowMapping:
+    """Return the row of the broadcast that a test is in the store.
+
+    :param lock: whether to lock the row until the end of the transaction.
+    :raises NotFoundError: no test has this id.
+    """
+    row = broadcast_store.find_broadcast(conn, test_id, lock=lock)
+    if row is None or row["purpose"] != Purpose.TEST:
+        raise NotFoundError("test", test_id)
     return row
 
 

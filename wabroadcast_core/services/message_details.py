@@ -63,7 +63,7 @@ def _render(
     if number is None:
         return None, ERASED_TEXT
     try:
-        return snapshot.content.render(number=number, name=row["name"], variables=dict(variables)), None
+        return snapshot.render(number=number, name=row["name"], variables=dict(variables)), None
     except NotRendered as error:
         return None, str(error)
 

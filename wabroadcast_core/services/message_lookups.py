@@ -33,26 +33,7 @@ class MessageLookups(Batches):
         """
         with self.context.database.read() as conn:
             broadcast = broadcast_row(conn, job_id)
-            key = message_key(broadcast, message_id)
-            row = message_store.find_message(conn, key)
-            if row is None:
-                raise NotFoundError("message", message_id)
-            [view] = message_views(self.context, conn, [row], {broadcast["id"]: broadcast})
-            attempts = attempt_store.attempts_of(conn, key)
-            acts = audit_log.actions_on_message(conn, broadcast["id"], position=position_of(key), batch=row["batch"])
-            names = connection_store.connection_names(conn)
-            connection = connection_store.get_connection(conn, row["connection_id"] or 0)
-        sender = None if connection is None else connection["sender"]
-        reason = view.reason
-        return detail_of_message(
-            view,
-            broadcast=broadcast,
-            row=row,
-            attempts=attempts,
-            acts=acts,
-            connections=names,
-            explanation=None if reason is None else self.reasons.explain(reason, language=language, sender=sender),
-        )
+            return self._detail(conn, broadcast, message_key(broadcast, message_id), language=language)
 
     def messages_to(
         self,
@@ -85,6 +66,29 @@ class MessageLookups(Batches):
             items = with_file_rows(self.context, broadcast, items, rows[:limit])
         next_cursor = items[-1].message_id if len(rows) > limit else None
         return CursorPage(items=items, next_cursor=next_cursor, page_size=limit)
+
+    def _detail(self, conn: Connection, broadcast: RowMapping, key: int, *, language: str) -> MessageDetail:
+        """Return a message as a whole.
+
+        :param broadcast: the row of its broadcast.
+        :raises NotFoundError: there is no such message.
+        """
+        row = message_store.find_message(conn, key)
+        if row is None:
+            raise NotFoundError("message", f"{broadcast['job_id']}-{position_of(key)}")
+        [view] = message_views(self.context, conn, [row], {broadcast["id"]: broadcast})
+        connection = connection_store.get_connection(conn, row["connection_id"] or 0)
+        sender = None if connection is None else connection["sender"]
+        reason = view.reason
+        return detail_of_message(
+            view,
+            broadcast=broadcast,
+            row=row,
+            attempts=attempt_store.attempts_of(conn, key),
+            acts=audit_log.actions_on_message(conn, broadcast["id"], position=position_of(key), batch=row["batch"]),
+            connections=connection_store.connection_names(conn),
+            explanation=None if reason is None else self.reasons.explain(reason, language=language, sender=sender),
+        )
 
     def _found(self, conn: Connection, rows: list[RowMapping]) -> list[FoundMessage]:
         broadcasts = message_search.broadcasts_of(conn, [row["id"] for row in rows])

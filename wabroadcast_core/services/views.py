@@ -100,6 +100,7 @@ def progress_of(row: Row, *, skips: dict[str, int], failures: dict[str, int], ou
         waiting_for=outlook.waiting_for,
         rate=round(outlook.rate, 2),
         eta=as_utc(outlook.ends_at),
+        purpose=row["purpose"],
     )
     return progress.model_copy(update={"version": version_of(progress.model_dump_json().encode())})
 
@@ -188,6 +189,7 @@ def _summary_fields(row: Row, pool: Sequence[str]) -> dict[str, Any]:
         "created_at": as_utc(row["created_at"]),
         "started_at": as_utc(row["started_at"]),
         "finished_at": as_utc(row["finished_at"]),
+        "purpose": row["purpose"],
     }
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, or_, select, tuple_
 
 from wabroadcast_core.models.activity import ActivityFilter, ActObject
+from wabroadcast_core.models.status import Purpose
 from wabroadcast_core.store.blacklist import LISTING, names_number
 from wabroadcast_core.store.tables import acts, broadcasts, connections
 
@@ -54,7 +55,7 @@ def list_acts(
 
 
 def _select(chosen: ActivityFilter) -> Select[Any]:
-    conditions: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = [func.coalesce(broadcasts.c.purpose, "") != Purpose.TEST]
     if chosen.object is not None:
         conditions.append(_kind == chosen.object.value)
     if chosen.object_id is not None:

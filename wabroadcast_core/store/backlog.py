@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select, text
 
-from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus
+from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus, Purpose
 from wabroadcast_core.store.tables import broadcast_connections, broadcasts, webhook_calls
 
 MOST_CALLS = 10_000  # webhook calls of one connection that are counted
 NOT_STARTED = (BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED)
+_COUNTED = broadcasts.c.purpose != Purpose.TEST
 OPEN = tuple(status for status in BroadcastStatus if status not in ENDED_BROADCASTS)
 
 Interval = Callable[[int], float]
@@ -30,7 +31,7 @@ def waiting_messages(conn: Connection) -> dict[int, Waiting]:
     statement = (
         select(pool.connection_id, func.sum(broadcasts.c.queued), func.sum(broadcasts.c.retry))
         .join(broadcasts, broadcasts.c.id == pool.broadcast_id)
-        .where(broadcasts.c.status == BroadcastStatus.PROCESSING)
+        .where(broadcasts.c.status == BroadcastStatus.PROCESSING, _COUNTED)
         .group_by(pool.connection_id)
     )
     return {key: Waiting(int(queued), int(retry)) for key, queued, retry in conn.execute(statement)}
@@ -38,7 +39,7 @@ def waiting_messages(conn: Connection) -> dict[int, Waiting]:
 
 def open_broadcasts(conn: Connection) -> Mapping[BroadcastStatus, int]:
     """Return the number of broadcasts in each status, without those that have ended."""
-    statement = select(broadcasts.c.status, func.count()).where(broadcasts.c.status.in_(OPEN))
+    statement = select(broadcasts.c.status, func.count()).where(broadcasts.c.status.in_(OPEN), _COUNTED)
     found: dict[str, int] = dict(conn.execute(statement.group_by(broadcasts.c.status)).all())
     return {status: found.get(status, 0) for status in OPEN}
 

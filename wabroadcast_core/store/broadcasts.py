@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, Select, func, insert, select, text, update
 
-from wabroadcast_core.models.status import DELETED, RUNNING_BROADCASTS, BroadcastStatus, MessageStatus
+from wabroadcast_core.models.status import DELETED, RUNNING_BROADCASTS, BroadcastStatus, MessageStatus, Purpose
 from wabroadcast_core.store.callbacks import add_change, add_results
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.database import note_changed
@@ -49,17 +49,22 @@ def get_broadcast(conn: Connection, key: int, *, lock: bool = False) -> RowMappi
     return conn.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
 
 
+def is_rehearsal(conn: Connection, key: int) -> bool:
+    """Return whether a broadcast is a rehearsal."""
+    return conn.execute(select(broadcasts.c.purpose).where(broadcasts.c.id == key)).scalar() == Purpose.REHEARSAL
+
+
 def find_broadcasts(conn: Connection, keys: Collection[int]) -> Sequence[RowMapping]:
     """Return the rows of broadcasts by their ids in the store."""
     return conn.execute(select(broadcasts).where(broadcasts.c.id.in_(list(keys)))).mappings().all()
 
 
 def running_broadcasts(conn: Connection, *, limit: int) -> tuple[Sequence[RowMapping], int]:
-    """Return the rows of the broadcasts that have begun and have not ended, the newest first.
+    """Return the rows of the broadcasts that have begun and have not ended, the newest first. Tests are left out.
 
     :returns: the rows, and how many such broadcasts there are.
     """
-    runs = broadcasts.c.status.in_(RUNNING_BROADCASTS)
+    runs = broadcasts.c.status.in_(RUNNING_BROADCASTS) & (broadcasts.c.purpose != Purpose.TEST)
     total = conn.execute(select(func.count()).select_from(broadcasts).where(runs)).scalar_one()
     newest = select(broadcasts).where(runs).order_by(broadcasts.c.id.desc()).limit(limit)
     return conn.execute(newest).mappings().all(), total
@@ -82,13 +87,13 @@ def list_broadcasts(
     offset: int = 0,
     limit: int = 50,
 ) -> tuple[Sequence[RowMapping], int]:
-    """Return a page of broadcasts, newest first.
+    """Return a page of broadcasts, newest first. Tests are in no list.
 
     :param query: part of a name, or the beginning of a job id.
     :param id_prefix: the beginning of a job id.
     :returns: the rows of the page, and the total number of rows.
     """
-    chosen: Select[Any] = select(broadcasts)
+    chosen: Select[Any] = select(broadcasts).where(broadcasts.c.purpose != Purpose.TEST)
     if status is not None:
         chosen = chosen.where(broadcasts.c.status == status)
     if rank is not None:
@@ -349,25 +354,6 @@ def mark_served(conn: Connection, keys: Iterable[int], *, now: float) -> None:
     conn.execute(update(broadcasts).where(broadcasts.c.id.in_(list(keys))).values(served_at=now))
 
 
-def unprepared(conn: Connection, *, now: float) -> list[Row[Any]]:
-    """Return the id and rank of each broadcast whose audience is due to be stored and is not stored completely."""
-    statement = select(broadcasts.c.id, broadcasts.c.rank).where(
-        broadcasts.c.status.in_([BroadcastStatus.SCHEDULED, BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING]),
-        ~broadcasts.c.prepared,
-        func.coalesce(broadcasts.c.scheduled_at, 0) <= now,
-    )
-    return list(conn.execute(statement))
-
-
-def unswept(conn: Connection) -> Sequence[int]:
-    """Return the ids of cancelled and failed broadcasts that still have open messages."""
-    statement = select(broadcasts.c.id).where(
-        broadcasts.c.status.in_([BroadcastStatus.CANCELLED, BroadcastStatus.FAILED]),
-        broadcasts.c.queued + broadcasts.c.retry + broadcasts.c.paused > 0,
-    )
-    return conn.execute(statement).scalars().all()
-
-
 # Find the active connections with waiting messages, due or not. Output: connection_id, the highest rank of a broadcast.
 _WORKING = text(
     """
@@ -394,26 +380,3 @@ def complete_stranded(conn: Connection, *, now: float) -> None:
     )
     for key in conn.execute(statement).scalars().all():
         complete_broadcast(conn, key, now=now)
-
-
-# Find out whether anything is due: an audience to be read, a queued message of a released batch, a retry, or a batch to
-# be released. Input: :now. Output: one row, or none.
-_HAS_DUE_WORK = text(
-    """
-    SELECT 1 FROM broadcasts AS b WHERE
-      (b.status IN ('scheduled', 'queued', 'processing') AND NOT b.prepared AND coalesce(b.scheduled_at, 0) <= :now)
-      OR (b.status = 'processing' AND (
-        EXISTS (SELECT 1 FROM messages AS m
-          WHERE m.broadcast_id = b.id AND m.status = 'queued' AND m.batch <= b.released_batch)
-        OR EXISTS (SELECT 1 FROM messages AS m
-          WHERE m.broadcast_id = b.id AND m.status = 'retry' AND m.due_at <= :now)
-        OR (b.queued > 0 AND b.next_release_at <= :now)
-      ))
-    LIMIT 1
-    """
-)
-
-
-def has_due_work(conn: Connection, *, now: float) -> bool:
-    """Return whether any audience or message is due now. Send windows and limits are not considered."""
-    return conn.execute(_HAS_DUE_WORK, {"now": now}).first() is not None

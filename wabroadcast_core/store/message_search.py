@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, select
 
+from wabroadcast_core.models.status import Purpose
 from wabroadcast_core.store.messages import broadcast_of, message_key
 from wabroadcast_core.store.tables import broadcasts, messages
 
@@ -11,7 +12,7 @@ from wabroadcast_core.store.tables import broadcasts, messages
 def messages_to(
     conn: Connection, number: str, *, broadcast_id: int | None = None, before: int | None = None, limit: int
 ) -> list[RowMapping]:
-    """Return rows of messages to a number, those that the preparation skipped included.
+    """Return rows of messages to a number, those that the preparation skipped included, and those of tests left out.
 
     :param number: in E.164.
     :param broadcast_id: only messages of this broadcast.
@@ -28,7 +29,10 @@ def messages_to(
 
 
 def _conditions(broadcast_id: int | None, before: int | None) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+    of_test = select(broadcasts.c.id).where(
+        broadcasts.c.id == messages.c.broadcast_id, broadcasts.c.purpose == Purpose.TEST
+    )
+    conditions: list[ColumnElement[bool]] = [~of_test.exists()]
     if broadcast_id is not None:
         low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
         conditions += [messages.c.broadcast_id == broadcast_id, messages.c.id >= low, messages.c.id < high]

@@ -24,6 +24,8 @@ from sqlalchemy import (
 
 from wabroadcast_core.store.callback_table import add_callback_events
 from wabroadcast_core.store.draft_table import add_drafts
+from wabroadcast_core.store.installation_table import add_installation
+from wabroadcast_core.store.session_table import add_sessions
 
 VERSION_TABLE = "wabroadcast_version"  # of Alembic: the version of our tables
 FORMER_VERSION_TABLE = "alembic_version"
@@ -83,6 +85,7 @@ broadcasts = Table(
     Column("served_at", Double, nullable=False, server_default=ZERO),  # the broadcast that has waited longest is first
     Column("idempotency_key", Text, unique=True),
     Column("fingerprint", Text),  # of the body that was submitted with the key
+    Column("purpose", Text, nullable=False, server_default=text("'broadcast'")),  # of Purpose
     Column("reports_changes", Boolean, nullable=False, server_default=text("false")),  # by callbacks
     Column("reports_results", Boolean, nullable=False, server_default=text("false")),
     Column("held_until", Double),  # the start, if it was delayed only so that it can be undone
@@ -143,7 +146,7 @@ messages = Table(
     Column("route", Integer, nullable=False),  # the connection that must send it; 0: any of the pool
     Column("status", Text, nullable=False),
     Column("number", Text),  # E.164; NULL if the preparation skipped the message, and after an erasure
-    Column("raw", Text),  # what the audience has instead, if the preparation skipped the message
+    Column("raw", Text),  # what the audience has instead, if it was skipped; of a test: whom it is rendered for
     Column("name", Text),
     Column("variables", Text),
     Column("attempts", Integer, nullable=False, server_default=ZERO),
@@ -289,17 +292,6 @@ workers = Table(
     sqlite_autoincrement=True,  # an id that is used again would take over a dead worker's claims
 )
 
-installation = Table(
-    "installation",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
-    Column("token", Text),  # also in the Redis that the store is used with
-    Column("redis", Text),  # the name of that Redis, for people
-    Column("seen_at", Double),  # when a process with that Redis was alive, by the clock of the store
-    Column("key_check", LargeBinary),  # a text that was encrypted with the secret key
-    Column("probed_at", Double),
-)
-
 uploads = Table(
     "uploads",
     metadata,
@@ -393,6 +385,8 @@ blacklist = Table(
 
 callback_events = add_callback_events(metadata)
 drafts = add_drafts(metadata)
+sessions = add_sessions(metadata)
+installation = add_installation(metadata)
 
 TABLE_NAMES: Final = frozenset({*metadata.tables, VERSION_TABLE})
 """The names of all our tables: a host's own Alembic leaves them out with its ``include_object``."""

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from wabroadcast_core.context import Context
 from wabroadcast_core.models.base import as_utc
 from wabroadcast_core.models.broadcast import BroadcastDraft
-from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority, Rank
+from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority, Purpose, Rank
 from wabroadcast_core.models.waiting import (
     BatchInterval,
     HigherPriority,
@@ -210,7 +210,7 @@ class WaitingCauses:
         for other in self.facts.broadcasts_on(connection.row["id"]):
             if other["rank"] <= broadcast["rank"]:
                 break
-            if self._takes_all(other, connection):
+            if other["purpose"] != Purpose.TEST and self._takes_all(other, connection):  # a test is one message
                 return HigherPriority(
                     connection=connection.name,
                     job_id=other["job_id"],

@@ -6,8 +6,8 @@ WABROADCAST_EVENT_LOG_NUMBERS.
 ==================  ==================================================================================================
 event               fields beside ``at`` (RFC 3339, UTC) and ``event``
 ==================  ==================================================================================================
-message.finished    jobId, messageId, number, status, reason, connection
-broadcast.changed   jobId, name, status, statusReason, priority, connection, total, counts
+message.finished    jobId, messageId, number, status, reason, connection, isRehearsal
+broadcast.changed   jobId, name, status, statusReason, priority, connection, total, counts, purpose
 message.received    connection, number, receivedAt, characters, isReply, preference; never the text
 ==================  ==================================================================================================
 
@@ -64,6 +64,7 @@ class EventLog:
                     "status": result.status,
                     "reason": result.reason,
                     "connection": result.connection,
+                    "isRehearsal": result.is_rehearsal,
                 }
                 for result in results
             ]
@@ -71,7 +72,7 @@ class EventLog:
 
     @hookimpl
     def wab_broadcast_changed(self, broadcast: BroadcastSummary) -> None:
-        shown = {"job_id", "name", "status", "status_reason", "priority", "connection", "total", "counts"}
+        shown = {"job_id", "name", "status", "status_reason", "priority", "connection", "total", "counts", "purpose"}
         self._append([{"event": "broadcast.changed", **broadcast.model_dump(mode="json", include=shown)}])
 
     @hookimpl

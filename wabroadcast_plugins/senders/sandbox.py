@@ -128,6 +128,7 @@ class SandboxSender:
             "video": 16 * MEGABYTE,
         },
         simulated=True,
+        test_numbers={f"{TEST_PREFIX}{ending}": f"the message {event}" for ending, event in TEST_NUMBERS.items()},
     )
 
     def __init__(self, settings: SandboxSettings, context: SenderContext) -> None:

@@ -133,6 +133,35 @@ def test_a_revoked_key_ends_its_streams_and_no_others(keyed: Served) -> None:
     assert httpx.get(url, headers=bearer(key), timeout=30).status_code == 401
 
 
+def test_the_end_of_a_session_or_of_its_key_ends_its_streams_and_no_others(keyed: Served) -> None:
+    url = f"{keyed.url}/events"
+    tablet = _post(keyed.url, "/keys", json={"name": "tablet", "scopes": ["read"]})["key"]
+    (ended, csrf), (keyless, _), (lasting, _) = (_sign_in(keyed.url, key) for key in (KEY, tablet, KEY))
+
+    with (
+        EventReader(url, cookie=ended) as of_ended,
+        EventReader(url, cookie=keyless) as of_keyless,
+        EventReader(url, cookie=lasting) as of_lasting,
+    ):
+        wait_for(lambda: of_ended.events and of_keyless.events and of_lasting.events)
+        signed_out = httpx.delete(
+            f"{keyed.url}/ui/session", headers={"Cookie": ended, "X-CSRF-Token": csrf}, timeout=30
+        )
+        assert signed_out.status_code == 204
+        assert of_ended.has_ended.wait(10)
+        assert not of_keyless.has_ended.is_set()
+
+        httpx.delete(f"{keyed.url}/keys/tablet", headers=bearer(KEY), timeout=30).raise_for_status()
+        assert of_keyless.has_ended.wait(10)
+        assert not of_lasting.has_ended.is_set()
+
+
+def _sign_in(url: str, key: str) -> tuple[str, str]:
+    """Sign in, and return the cookie of the session and the token of its changing calls."""
+    answer = httpx.post(f"{url}/ui/session", json={"key": key}, timeout=30).raise_for_status()
+    return answer.headers["set-cookie"].partition(";")[0], answer.json()["csrfToken"]
+
+
 def test_two_web_processes_show_each_others_changes_under_the_same_ids(
     serve: Callable[..., Served], tmp_path: Path, valkey: EmbeddedValkey
 ) -> None:

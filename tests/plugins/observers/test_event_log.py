@@ -58,7 +58,9 @@ def without_time(event: dict[str, Any]) -> dict[str, Any]:
 def test_finished_messages_are_one_line_each(file: Path) -> None:
     log = EventLog(file)
 
-    log.wab_messages_finished([finished(0), finished(1, status="failed", reason="rejected", connection=None)])
+    log.wab_messages_finished(
+        [finished(0), finished(1, status="failed", reason="rejected", connection=None, is_rehearsal=True)]
+    )
 
     assert [without_time(event) for event in read_events(file)] == [
         {
@@ -69,6 +71,7 @@ def test_finished_messages_are_one_line_each(file: Path) -> None:
             "status": "sent",
             "reason": None,
             "connection": "main",
+            "isRehearsal": False,
         },
         {
             "event": "message.finished",
@@ -78,6 +81,7 @@ def test_finished_messages_are_one_line_each(file: Path) -> None:
             "status": "failed",
             "reason": "rejected",
             "connection": None,
+            "isRehearsal": True,
         },
     ]
 
@@ -112,6 +116,7 @@ def test_a_changed_broadcast_is_written_with_its_counts(file: Path) -> None:
         "priority": "high",
         "connection": ["main", "second"],
         "total": 3,
+        "purpose": "broadcast",
     }
     assert sum(counts[status] for status in ("sent", "paused")) == 3
 
