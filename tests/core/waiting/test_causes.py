@@ -243,6 +243,7 @@ def _code_of_connection(broadcaster: Broadcaster) -> str | None:
     return None if cause is None else cause.code
 
 
+@pytest.mark.timed
 @ON_SQLITE
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_each_cause_is_shown_within_two_seconds(
