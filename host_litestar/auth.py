@@ -15,6 +15,7 @@ from litestar.utils import ensure_async_callable
 
 from host_litestar.callers import Caller, Callers
 from host_litestar.key_guesses import GuessLimiter
+from host_litestar.request_reading import takes_form
 from host_litestar.scopes import MissingScopeError, needed_scope
 from host_litestar.session_cookies import CSRF_HEADER, SAFE_METHODS, check_csrf, keep_session, read_token
 from wabroadcast_core.broadcaster import Broadcaster
@@ -109,9 +110,7 @@ class KeyGuard:
         if found is None:
             raise not_authorized("the session has ended: sign in again")
         session, caller = found
-        if request.scope.get("method") not in SAFE_METHODS and not handler.opt.get(
-            "takes_form"
-        ):  # it has the token in it
+        if request.scope.get("method") not in SAFE_METHODS and not takes_form(handler):  # a form has the token in it
             check_csrf(token, request.headers.get(CSRF_HEADER))
         keep_session(request, session)
         set_recheck(request, partial(self._callers.is_valid_session, token))

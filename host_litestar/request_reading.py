@@ -45,13 +45,13 @@ async def read_request(request: AnyRequest) -> None:
     known = _query_names(handler)
     faults = list(_query_faults(request.scope["query_string"], known))
     body = _body_of(handler)
-    if body is None and not any(handler.opt.get(name) for name in ("streams_body", "takes_form")):
+    if body is None and not handler.opt.get("streams_body") and not takes_form(handler):
         faults += _body_faults(await _read_body(request, LARGEST_JSON), known)
     if faults:
         raise InvalidInputError(faults)
     if handler.opt.get("streams_body"):
         check_media_type(request)
-    elif handler.opt.get("takes_form"):
+    elif takes_form(handler):
         await _keep_fields(request)
     elif body is not None and _is_form(body):
         await _take_form(request, body)
@@ -181,6 +181,11 @@ async def _take_json(request: AnyRequest, body: FieldDefinition) -> None:
 
 async def _take_form(request: AnyRequest, body: FieldDefinition) -> None:
     ScopeState.from_scope(request.scope).form = await read_form(request, FormFields.of(body.annotation))
+
+
+def takes_form(handler: BaseRouteHandler) -> bool:
+    """Return whether a route has the ``opt`` ``TAKES_FORM``."""
+    return bool(handler.opt.get("takes_form"))
 
 
 def is_form(request: AnyRequest) -> bool:

@@ -45,9 +45,9 @@ from wabroadcast_core.services.sessions import Sessions
 from wabroadcast_core.services.tags import Tags
 from wabroadcast_core.services.uploads import Uploads
 from wabroadcast_core.settings import Settings
+from wabroadcast_core.store import callbacks as callback_store
+from wabroadcast_core.store import due_work
 from wabroadcast_core.store import installation as installation_store
-from wabroadcast_core.store.callbacks import has_due as has_due_callbacks
-from wabroadcast_core.store.due_work import has_due_work
 from wabroadcast_core.store.integrity import check_at_start
 from wabroadcast_core.vault import open_vault
 
@@ -194,7 +194,7 @@ class Broadcaster(Broadcasts):
         """Return whether any message, audience or callback is due now."""
         now = self.context.clock.now()
         with self.context.database.read() as conn:
-            return has_due_work(conn, now=now) or has_due_callbacks(conn, now=now)
+            return due_work.has_due_work(conn, now=now) or callback_store.has_due(conn, now=now)
 
     # --- helpers -----------------------------------------------------------------------------------------------
 
@@ -207,7 +207,7 @@ class Broadcaster(Broadcasts):
             key = settings.secret_key
             vault = open_vault(key.get_secret_value() if key else None, data_dir=settings.data_dir)
             check_at_start(database)
-            database.prepare(migrate=settings.migrate)
+            database.ensure_schema(migrate=settings.migrate)
             check_secret_key(database, vault)
             self._redis = RedisAccess(settings, self._given_redis)
             opened.callback(self._redis.close)

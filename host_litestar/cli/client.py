@@ -167,15 +167,14 @@ class Client:
         from wabroadcast_core.models.message_detail import MessageDetail
 
         body = {**draft, "test": dict(test)}
-        return MessageDetail.model_validate(
-            self.call("POST", "/broadcast/test", json=body, headers={"Idempotency-Key": key})
-        )
+        response = self.call("POST", "/broadcast/test", json=body, headers={"Idempotency-Key": key})
+        return read_model(MessageDetail, response)
 
     def test_result(self, test_id: str) -> "MessageDetail":
         """Return the message of a test."""
         from wabroadcast_core.models.message_detail import MessageDetail
 
-        return MessageDetail.model_validate(self.call("GET", f"/broadcast/test/{quote(test_id, safe='')}"))
+        return read_model(MessageDetail, self.call("GET", f"/broadcast/test/{quote(test_id, safe='')}"))
 
     def rehearse(self, draft: Mapping[str, Any], *, key: str) -> "Rehearsal":
         """Submit a broadcast through the sandbox.
@@ -185,7 +184,7 @@ class Client:
         from wabroadcast_core.models.broadcast_test import Rehearsal
 
         response = self.call("POST", "/broadcast/rehearsal", json=dict(draft), headers={"Idempotency-Key": key})
-        return Rehearsal.model_validate(response)
+        return read_model(Rehearsal, response)
 
     def status(self, job_id: str) -> "BroadcastProgress":
         """Return the progress of a broadcast."""

@@ -117,7 +117,7 @@ def _local_keys(data_dir: Path | None) -> Iterator["ApiKeys"]:
 
     settings = read_settings(data_dir=data_dir)
     with open_local_store(settings) as database:
-        database.prepare(migrate=settings.migrate)
+        database.ensure_schema(migrate=settings.migrate)
         yield ApiKeys(database, SystemClock())
 
 

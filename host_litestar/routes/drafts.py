@@ -97,7 +97,7 @@ class DraftController(ApiController):
         actor: Actor,
         if_match: IfMatch = None,
     ) -> Response[DraftView]:
-        """Replace a draft as a whole. `If-Match` is required, so that nobody's change is lost.
+        """Replace a draft as a whole. `If-Match` is required, so that no change is lost.
 
         If another call has changed it meanwhile, the response is 412 and has both versions.
         """

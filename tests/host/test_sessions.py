@@ -51,7 +51,7 @@ def secure(keyed_settings: Settings) -> Iterator[Api]:
 
 @pytest.fixture
 def api(opened: Api) -> Api:
-    """The API; nobody has signed in with this browser."""
+    """The API, for a browser without a session."""
     opened.cookies.clear()
     return opened
 

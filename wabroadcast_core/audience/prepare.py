@@ -36,7 +36,7 @@ from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.messages import NewMessage
 from wabroadcast_core.store.sql import clean_text
-from wabroadcast_core.store.uploads import UploadWriter
+from wabroadcast_core.store.uploads import store_upload
 
 log = logging.getLogger(__name__)
 
@@ -169,15 +169,13 @@ class _Preparation:
         database = self._context.database
         with database.write() as conn:
             upload_store.delete_upload(conn, upload_id)  # an incomplete copy that a crash left behind
-        writer = UploadWriter(database, upload_id, now=self._context.clock.now(), content_type=INLINE_TYPE)
-        try:
-            with self._reader(source, end) as reader:
-                for row in reader.rows():
-                    writer.write(row_line(row))
-            writer.close()
-        except BaseException:
-            writer.discard()
-            raise
+        now = self._context.clock.now()
+        with (
+            store_upload(database, upload_id, now=now, content_type=INLINE_TYPE) as writer,
+            self._reader(source, end) as reader,
+        ):
+            for row in reader.rows():
+                writer.write(row_line(row))
 
     def _store(self, classified: ClassifiedRows, *, done: int, size: int, batch_size: int | None) -> bool:
         """Store a chunk and the new position.

@@ -1,4 +1,4 @@
-"""Cells that hold several phone numbers: only one of them is read, so the user is told where they are."""
+"""Cells that hold several phone numbers: only one of them is read, and a note names the first row."""
 
 from contextlib import suppress
 

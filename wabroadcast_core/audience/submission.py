@@ -34,7 +34,7 @@ from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store import uploads as upload_store
-from wabroadcast_core.store.uploads import UploadWriter
+from wabroadcast_core.store.uploads import store_upload
 
 MOST_FAULTS = 100
 INLINE_TYPE = "application/x-ndjson"  # content type of the uploads that store inline recipients
@@ -85,11 +85,7 @@ class Submission:
         :raises TemplateError: the text of the message is not a valid template.
         :raises ConflictError: the key was used for another body before.
         """
-        try:
-            draft = draft if isinstance(draft, BroadcastDraft) else parse_model(BroadcastDraft, draft)
-            pool = self.check(draft, has_recipients=recipients is not None, idempotency_key=idempotency_key)
-        except InvalidInputError as error:
-            raise InvalidInputError([*error.faults, *_recipient_faults(recipients or ())]) from error
+        draft, pool = self._read(draft, recipients, idempotency_key=idempotency_key)
         digest = hashlib.sha256(draft.model_dump_json().encode())
         upload_id = None
         if recipients is not None:
@@ -124,6 +120,25 @@ class Submission:
             return self._context.database.transact(insert)
 
     # --- checking ----------------------------------------------------------------------------------------------
+
+    def _read(
+        self,
+        draft: BroadcastDraft | Mapping[str, Any],
+        recipients: Iterable[AnyRecipient] | None,
+        *,
+        idempotency_key: str | None,
+    ) -> tuple[BroadcastDraft, dict[str, int]]:
+        """Read and check what is submitted.
+
+        :returns: the draft, and the ids of the pool's connections by name.
+        :raises InvalidInputError: the draft is invalid; all faults are named, and those of the recipients too.
+        """
+        try:
+            draft = draft if isinstance(draft, BroadcastDraft) else parse_model(BroadcastDraft, draft)
+            pool = self.check(draft, has_recipients=recipients is not None, idempotency_key=idempotency_key)
+        except InvalidInputError as error:
+            raise InvalidInputError([*error.faults, *_recipient_faults(recipients or ())]) from error
+        return draft, pool
 
     def check(
         self, draft: BroadcastDraft, *, has_recipients: bool, idempotency_key: str | None = None
@@ -221,20 +236,14 @@ class Submission:
         :raises InvalidInputError: a recipient is invalid, or there is none.
         :raises TemplateError: the message has such a placeholder.
         """
-        writer = UploadWriter(
-            self._context.database, self._new_id(), now=self._context.clock.now(), content_type=INLINE_TYPE
-        )
-        try:
-            variables: set[str] = set()
+        database, now = self._context.database, self._context.clock.now()
+        variables: set[str] = set()
+        with store_upload(database, self._new_id(), now=now, content_type=INLINE_TYPE) as writer:
             for lines in in_blocks(recipient_lines(recipients, variables), FLUSH_LINES):
                 digest.update(lines)
                 writer.write(lines)
             _refuse_empty(writer.size)
             check_placeholders(message, variables)
-            writer.close()
-        except BaseException:
-            writer.discard()
-            raise
         return writer.key
 
     def _insert(

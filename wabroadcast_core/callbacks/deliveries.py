@@ -97,12 +97,15 @@ class CallbackDeliveries:
         due = await asyncio.to_thread(self._find_due)
         if due:
             await self._group_commit.run(lambda unit: callback_store.mark_queued(unit.conn, due, now=unit.now))
-        for broadcast_id in due:
-            await asyncio.to_thread(self._work_queue.callbacks, broadcast_id)
+            await asyncio.to_thread(self._queue, due)
 
     def _find_due(self) -> Sequence[int]:
         with self._database.read() as conn:
             return callback_store.due_broadcasts(conn, now=self._clock.now())
+
+    def _queue(self, broadcast_ids: Sequence[int]) -> None:
+        for broadcast_id in broadcast_ids:
+            self._work_queue.callbacks(broadcast_id)
 
     def start(self, broadcast_id: int) -> None:
         """Start to deliver the due events of a broadcast, unless this process is at it."""

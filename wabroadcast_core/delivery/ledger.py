@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import TypeVar
 
@@ -50,6 +51,7 @@ class Ledger:
         self._clock = clock
         self._group_commit = group_commit
         self._snapshots: dict[int, BroadcastSnapshot] = {}
+        self._tests: set[int] = set()
         self._claims = Claims(snapshot_of=self.read_snapshot, default_zone=context.settings.timezone)
 
     @property
@@ -82,10 +84,10 @@ class Ledger:
         """Return the snapshot of a broadcast from which messages were claimed."""
         return self._snapshots[broadcast_id]
 
-    def is_test(self, broadcast_id: int) -> bool:
-        """Return whether a broadcast from which messages were claimed is a test."""
-        snapshot = self._snapshots.get(broadcast_id)
-        return snapshot is not None and snapshot.purpose is Purpose.TEST
+    @property
+    def tests(self) -> AbstractSet[int]:
+        """The ids of the tests among the broadcasts from which messages were claimed."""
+        return self._tests
 
     def read_snapshot(self, conn: Connection, broadcast_id: int) -> BroadcastSnapshot | None:
         """Return the snapshot of a broadcast, from memory or else from the store; None if it does not exist."""
@@ -96,7 +98,10 @@ class Ledger:
                 return None
             if len(self._snapshots) >= MOST_SNAPSHOTS:
                 self._snapshots = dict(list(self._snapshots.items())[MOST_SNAPSHOTS // 2 :])
+                self._tests = {key for key in self._tests if key in self._snapshots}
             snapshot = self._snapshots[broadcast_id] = BroadcastSnapshot.of(row)
+            if snapshot.purpose is Purpose.TEST:
+                self._tests.add(broadcast_id)
         return snapshot
 
     def _in_steady_time(self, due_work: DueWork) -> DueWork:

@@ -92,18 +92,16 @@ class Engine:
         keep(parts.redis_return.watch, what="watching Redis")
         keep(lambda: self._turn_limit.follow(lambda: self.turns), what="limiting the turns")
         keep(self._keep_lease, what="keeping the lease")
-        for work, what in (
-            (self._recover, "recovery"),
-            (parts.unknown_outcomes.settle_all, "settling unknown messages"),
-            (parts.connection_checks.check_all, "checking disconnected connections"),
-            (self._delete_old, "deleting what is no longer needed"),
-            (self._report_failures, "reporting the failures of plugins"),
+        recover_seconds = self._settings.recover_seconds
+        for work, what, seconds in (
+            (self._recover, "recovery", recover_seconds),
+            (parts.unknown_outcomes.settle_all, "settling unknown messages", recover_seconds),
+            (parts.connection_checks.check_all, "checking disconnected connections", recover_seconds),
+            (self._delete_old, "deleting what is no longer needed", recover_seconds),
+            (self._report_failures, "reporting the failures of plugins", recover_seconds),
+            (parts.callbacks.queue_due, "queueing callbacks", LOOK_SECONDS),
         ):
-            keep(partial(self._repeat, work, what=what, seconds=self._settings.recover_seconds), what=what)
-        queue_callbacks = partial(
-            self._repeat, parts.callbacks.queue_due, what="queueing callbacks", seconds=LOOK_SECONDS
-        )
-        keep(queue_callbacks, what="queueing callbacks")
+            keep(partial(self._repeat, work, what=what, seconds=seconds), what=what)
 
     async def end(self) -> None:
         """Claim nothing more, wait for what is under way, record it, end the lease."""

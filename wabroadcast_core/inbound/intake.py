@@ -54,7 +54,7 @@ class WebhookIntake:
         self._context = context
         self._known: frozenset[str] = frozenset()  # names of connections that were called
         self._await_first_call()
-        renew_after_fork(self._after_fork)
+        renew_after_fork(self._await_first_call)
 
     def knows(self, connection: str) -> bool:
         """Return whether a connection of this name was called before; it may have been deleted since."""
@@ -91,11 +91,8 @@ class WebhookIntake:
         if self._thread is not None:
             self._thread.join()
 
-    def _after_fork(self) -> None:
-        """Take calls in the child of a fork; its parent answers those that it took before."""
-        self._await_first_call()
-
     def _await_first_call(self) -> None:
+        """Take calls from now on. In the child of a fork, its parent answers those that it took before."""
         self._calls = SimpleQueue()
         self._lock = threading.Lock()
         self._thread = None

@@ -23,7 +23,7 @@ from wabroadcast_core.services.draft_fields import read_fields
 from wabroadcast_core.services.draft_rows import delete_unneeded, write_draft
 from wabroadcast_core.store import drafts as draft_store
 from wabroadcast_core.store.retention import uploads_named
-from wabroadcast_core.store.uploads import UploadWriter
+from wabroadcast_core.store.uploads import store_upload
 
 log = logging.getLogger(__name__)
 
@@ -93,15 +93,11 @@ class DraftErasure:
         :returns: the id of the upload.
         """
         database = self._context.database
-        writer = UploadWriter(database, str(uuid.uuid4()), now=self._context.clock.now(), content_type=INLINE_TYPE)
-        try:
+        now = self._context.clock.now()
+        with store_upload(database, str(uuid.uuid4()), now=now, content_type=INLINE_TYPE) as writer:
             for row, is_person in self._rows(fields):
                 if not is_person:
                     writer.write(row_line(row))
-            writer.close()
-        except BaseException:
-            writer.discard()
-            raise
         return writer.key
 
     def _rows(self, fields: DraftFields) -> Iterator[tuple[AudienceRow, bool]]:

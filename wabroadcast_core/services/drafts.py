@@ -44,7 +44,7 @@ from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import drafts as draft_store
 from wabroadcast_core.store import uploads as upload_store
 from wabroadcast_core.store.retention import uploads_named
-from wabroadcast_core.store.uploads import UploadWriter
+from wabroadcast_core.store.uploads import store_upload
 
 ANY_VERSION: Final = frozenset[int]()
 """Whatever version the draft has: what another person changed is overwritten."""
@@ -278,14 +278,10 @@ class Drafts:
             reason = "both recipients and source are given: leave one of them out"
             raise InvalidInputError([Fault("recipients", reason)])
         now = self._context.clock.now()
-        writer = UploadWriter(self._context.database, str(uuid.uuid4()), now=now, content_type=INLINE_TYPE)
-        try:
+        database = self._context.database
+        with store_upload(database, str(uuid.uuid4()), now=now, content_type=INLINE_TYPE) as writer:
             for lines in in_blocks(recipient_lines(recipients, set()), FLUSH_LINES):
                 writer.write(lines)
-            writer.close()
-        except BaseException:
-            writer.discard()
-            raise
         if not writer.size:
             writer.discard()
         return writer.key if writer.size else None

@@ -11,7 +11,7 @@ from wabroadcast_core.errors import ConflictError, NotFoundError
 from wabroadcast_core.media import HEAD_BYTES, is_text, media_type
 from wabroadcast_core.models.upload import UploadView
 from wabroadcast_core.store import retention as retention_store
-from wabroadcast_core.store.uploads import UploadWriter, find_upload
+from wabroadcast_core.store.uploads import find_upload, store_upload
 
 _OPEN_XML = "application/vnd.openxmlformats-officedocument"
 _DOCUMENTS = frozenset(
@@ -38,22 +38,17 @@ class Uploads:
         :raises UnavailableError: the store cannot be reached.
         """
         context = self._context
-        writer = UploadWriter(
+        head = b""
+        with store_upload(
             context.database,
             str(uuid.uuid4()),
             now=context.clock.now(),
             filename=filename,
             content_type=content_type,
-        )
-        head = b""
-        try:
+        ) as writer:
             for chunk in chunks:
                 head = head or chunk[:HEAD_BYTES]
                 writer.write(chunk)
-            writer.close()
-        except BaseException:
-            writer.discard()
-            raise
         return UploadView(
             upload_id=writer.key,
             filename=filename,

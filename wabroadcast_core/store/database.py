@@ -122,7 +122,7 @@ class Database:
         with self.write() as conn:
             return work(conn)
 
-    def prepare(self, *, migrate: bool) -> None:
+    def ensure_schema(self, *, migrate: bool) -> None:
         """Migrate the tables, or else check that they have the schema of this version.
 
         :raises SetupError: as :meth:`migrate`, or the tables are of another version and are not migrated.

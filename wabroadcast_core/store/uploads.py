@@ -1,7 +1,8 @@
 """Uploads: files in the store, in chunks, so that hosts need no shared disk."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
@@ -129,6 +130,25 @@ def open_upload(database: Database, key: str) -> io.BufferedReader:
     :raises NotFoundError: no upload has this id.
     """
     return io.BufferedReader(UploadReader(database, key), buffer_size=CHUNK_BYTES)
+
+
+@contextmanager
+def store_upload(
+    database: Database, key: str, *, now: float, filename: str | None = None, content_type: str | None = None
+) -> Iterator["UploadWriter"]:
+    """Store what the block writes as an upload, which is deleted if the block or the store fails.
+
+    :param key: the id of the upload.
+    :param now: the present time (UNIX seconds, UTC).
+    :raises UnavailableError: the store cannot be reached.
+    """
+    writer = UploadWriter(database, key, now=now, filename=filename, content_type=content_type)
+    try:
+        yield writer
+        writer.close()
+    except BaseException:
+        writer.discard()
+        raise
 
 
 class UploadWriter:
