@@ -28,6 +28,7 @@ PUBLIC: dict[str, Any] = {**KEYLESS, OUTSIDE: True, "exclude_from_auth": True}  
 SCOPES_OF_CALLER = "wabroadcast_scopes"  # in the state of a request whose key or session is valid
 ACTOR_WITHOUT_KEY = "api"  # the actor in the audit log of a request that has no key
 KEYS_OF_ROUTE = "keys"  # in the ``opt`` of a route: digests of keys that open it beside the API keys
+_OPEN = "wabroadcast_open"  # in the state of a request that this machine may make because there is no key
 _RECHECK = "wabroadcast_recheck"  # in the state of a request: checks again that it is allowed
 
 FORWARDING_HEADERS = frozenset(
@@ -80,6 +81,7 @@ class KeyGuard:
         if not await self._callers.has_keys():
             if self._without_keys is not None:
                 await self._without_keys(request, handler)
+                request.state[_OPEN] = True
             set_recheck(request, self._is_still_open)
             return
         token = read_token(request)
@@ -130,6 +132,16 @@ def set_recheck(request: AnyRequest, recheck: Callable[[], Awaitable[bool]]) -> 
     :param recheck: returns whether it still is.
     """
     request.scope.setdefault("state", {})[_RECHECK] = recheck
+
+
+def has_passed(request: AnyRequest) -> bool:
+    """Return whether a request has passed the check of its key: a public route has none."""
+    return _RECHECK in request.scope.get("state", {})
+
+
+def is_open(request: AnyRequest) -> bool:
+    """Return whether a request has passed because the server has no key and serves only this machine."""
+    return _OPEN in request.scope.get("state", {})
 
 
 async def is_still_allowed(request: AnyRequest) -> bool:

@@ -30,11 +30,19 @@ FormValue = str | UploadFile
 
 @dataclass(frozen=True, slots=True)
 class FormFields:
-    """The fields of a form, by what they hold."""
+    """The fields of a form, by what they hold.
+
+    ``is_open``: a file may be missing, and every other field is a text, which may be repeated.
+    """
 
     files: frozenset[str]
     lists: frozenset[str]
     texts: frozenset[str]
+    is_open: bool = False
+
+    def is_text(self, name: str | None) -> bool:
+        """Return whether a field that is no file holds a text."""
+        return self.is_open or name in self.texts
 
     @classmethod
     def of(cls, form: type[Any]) -> "FormFields":
@@ -82,7 +90,7 @@ class _Reader:
         if self.text_size > LONGEST_TEXT:
             name = self.part.name if self.part else None
             raise InvalidInputError([Fault(name or "", f"the text fields have more than {LONGEST_TEXT:,} bytes")])
-        if self.part is not None and self.part.name in self.fields.texts:
+        if self.part is not None and self.fields.is_text(self.part.name):
             self.text += content
 
     async def end(self) -> None:
@@ -93,7 +101,7 @@ class _Reader:
         value: FormValue | None = self.file
         if self.file is not None:
             await self.file.seek(0)
-        elif name in self.fields.texts:
+        elif self.fields.is_text(name):
             value = self._decode(name)
         else:
             self.faults.append(Fault(shorten(name), f"unknown field: the form has {', '.join(self._known())}"))
@@ -116,7 +124,7 @@ class _Reader:
 
         :raises InvalidInputError: there are faults; all are named.
         """
-        faults = [*self.faults, *self._missing_files(), *self._repeated()]
+        faults = [*self.faults, *([] if self.fields.is_open else [*self._missing_files(), *self._repeated()])]
         if faults:
             raise InvalidInputError(faults)
         return {name: values if len(values) > 1 else values[0] for name, values in self.values.items()}

@@ -14,6 +14,7 @@ from litestar.types import ControllerRouterHandler, Guard
 
 from host_litestar.auth import KEYLESS, KeyGuard, keep_outside, provide_actor
 from host_litestar.callers import Callers
+from host_litestar.dashboard.router import dashboard_router
 from host_litestar.event_streams import EventStreams
 from host_litestar.problems import handle_error
 from host_litestar.request_meter import RequestMeter
@@ -48,6 +49,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
     :param guard_public: whether the probes and the webhooks are inside the guards of this plugin and of the whole
         application, and its authentication, too. They need no key: a sender verifies the calls of its provider, which
         has no credentials for a guard.
+    :param dashboard: whether there are the pages for people too: at the path itself, and under ``/ui`` below it.
     :param work: also run a worker in this process. Otherwise run ``wabroadcast worker`` beside the application.
     """
 
@@ -58,6 +60,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         path: str = "/wabroadcast",
         guards: Sequence[Guard] = (),
         guard_public: bool = False,
+        dashboard: bool = True,
         work: bool = False,
     ) -> None:
         self.broadcaster = broadcaster if isinstance(broadcaster, Broadcaster) else Broadcaster(broadcaster)
@@ -65,6 +68,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         self._guards = guards
         self._guard_public = guard_public
         self._is_guarded = bool(guards or self.broadcaster.settings.api_keys)
+        self._has_dashboard = dashboard
         self._work = work
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
@@ -84,7 +88,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         callers, limit = Callers(self.broadcaster), sign_in_limit()
         return Router(
             self._path,
-            route_handlers=[*self._handlers(), metrics_route(self.broadcaster.settings)],
+            route_handlers=[*self._handlers(), metrics_route(self.broadcaster.settings), *self._pages()],
             middleware=[RequestMeter(self.broadcaster.meters)],
             dependencies={
                 "broadcaster": Provide(lambda: self.broadcaster, sync_to_thread=False),
@@ -107,6 +111,9 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
             return [*HANDLERS, webhook_route(self.broadcaster)]
         guarded = [GuardedHealthController if handler is HealthController else handler for handler in HANDLERS]
         return [*guarded, webhook_route(self.broadcaster, opt=KEYLESS)]
+
+    def _pages(self) -> list[ControllerRouterHandler]:
+        return [dashboard_router(self.broadcaster, mount=self._path)] if self._has_dashboard else []
 
     def _guards_around(self, guards: Iterable[Guard]) -> list[Guard]:
         """Return guards of the application as they run around these routes."""

@@ -103,7 +103,7 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
 
     An error of our own (status 500) is logged with its traceback. A 503 has the header ``Retry-After``.
     """
-    problem = _with_texts(describe(error), language=_language_of(request))
+    problem = explain(request, error)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s %s failed", request.method, _route_of(request), exc_info=error)
     headers = {**SAFE_HEADERS, **(getattr(error, "headers", None) or {})}
@@ -117,6 +117,11 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         media_type=MEDIA_TYPE,
         headers=headers,
     )
+
+
+def explain(request: Request[Any, Any, Any], error: Exception) -> Problem:
+    """Return the problem document of an error, with what it means and what to do in the language of the caller."""
+    return _with_texts(describe(error), language=_language_of(request))
 
 
 def _with_texts(problem: Problem, *, language: str) -> Problem:

@@ -46,7 +46,7 @@ async def read_request(request: AnyRequest) -> None:
     faults = list(_query_faults(request.scope["query_string"], known))
     body = _body_of(handler)
     if body is None and not handler.opt.get("streams_body") and not takes_form(handler):
-        faults += _body_faults(await _read_body(request, LARGEST_JSON), known)
+        faults += _body_faults(await read_body(request, LARGEST_JSON), known)
     if faults:
         raise InvalidInputError(faults)
     if handler.opt.get("streams_body"):
@@ -171,7 +171,7 @@ def takes_json(handler: BaseRouteHandler) -> bool:
 async def _take_json(request: AnyRequest, body: FieldDefinition) -> None:
     check_media_type(request)
     opt = request.route_handler.opt
-    content = await _read_body(request, opt.get("largest_json", LARGEST_JSON))
+    content = await read_body(request, opt.get("largest_json", LARGEST_JSON))
     most = opt.get("most_values", MOST_VALUES)
     if content.count(b",") >= most:  # there is a comma between two values
         raise InvalidInputError([Fault("", f"the body has more than {most:,} values")])
@@ -201,7 +201,7 @@ def take_fields(request: AnyRequest) -> dict[str, Any]:
 
 async def _keep_fields(request: AnyRequest) -> None:
     """Read the fields of a form, or of a JSON object, and check the token of the session that sends them."""
-    content = await _read_body(request, LARGEST_JSON)
+    content = await read_body(request, LARGEST_JSON)
     fields = _read_form(content) if is_form(request) else _read_object(request, content)
     token = fields.pop(CSRF_FIELD, None)
     if (session := session_of(request)) is not None:
@@ -233,7 +233,7 @@ def _read_object(request: AnyRequest, content: bytes) -> dict[str, Any]:
     return document
 
 
-async def _read_body(request: AnyRequest, largest: int) -> bytes:
+async def read_body(request: AnyRequest, largest: int) -> bytes:
     """Read the body of a request.
 
     :raises HTTPException: it is larger than ``largest`` bytes (413).

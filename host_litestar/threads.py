@@ -85,6 +85,7 @@ class SharedCall(Generic[Result]):
 
 CONTROL = ThreadGroup("control calls", threads=4)
 PROBES = ThreadGroup("probes", threads=2)
+PAGES = ThreadGroup("pages", threads=4, waiting=64)
 SUBMITS = ThreadGroup("submits", threads=4, waiting=32)
 TESTS = ThreadGroup("connection tests", threads=4, waiting=0)
 UNDOS = ThreadGroup("undos", threads=4, waiting=32)  # each waits some seconds for claimed messages

@@ -26,10 +26,10 @@ from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Prior
 from wabroadcast_core.services.broadcast_work import queue_preparation, queue_turns, sweep_messages
 from wabroadcast_core.services.lookups import broadcast_row, broadcast_summary, message_key
 from wabroadcast_core.services.message_views import message_views, with_file_rows
+from wabroadcast_core.services.overviews import OverviewedBroadcasts
 from wabroadcast_core.services.progress import read_progress
 from wabroadcast_core.services.rates import RatedBroadcasts
 from wabroadcast_core.services.trials import Trials
-from wabroadcast_core.services.undo import UndoableBroadcasts
 from wabroadcast_core.services.views import detail_of, listed_of
 from wabroadcast_core.store import audit_log, reason_counts
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -41,7 +41,7 @@ from wabroadcast_core.waiting.causes import WaitingCauses
 Transition: TypeAlias = Literal["pause", "resume", "cancel"]
 
 
-class Broadcasts(Trials, RatedBroadcasts, UndoableBroadcasts):
+class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts):
     """The methods of :class:`Broadcaster` for broadcasts and their messages. The broadcaster inherits them."""
 
     # --- submit ------------------------------------------------------------------------------------------------

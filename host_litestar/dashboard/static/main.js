@@ -1,0 +1,6 @@
+// What every page has: shortcuts, live numbers, confirmations. Each part does nothing where the page has no use for it.
+import { startKeys } from "./keys.js";
+import { startLive } from "./live.js";
+
+startKeys();
+startLive();

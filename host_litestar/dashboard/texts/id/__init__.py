@@ -1,0 +1,1 @@
+"""The texts in Indonesian, one module a room."""

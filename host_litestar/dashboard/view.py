@@ -1,0 +1,217 @@
+"""One request as a page sees it: who asks, what may be done, in which language, and how the answer is made."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, Final
+
+from litestar import Request, Response
+from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
+from litestar.status_codes import HTTP_200_OK, HTTP_303_SEE_OTHER
+
+from host_litestar.auth import SCOPES_OF_CALLER, has_passed, is_open, provide_actor
+from host_litestar.dashboard import static_files
+from host_litestar.dashboard.choices import read_choices
+from host_litestar.dashboard.formats import Formats
+from host_litestar.dashboard.forms import FormData, form_of
+from host_litestar.dashboard.links import links_of
+from host_litestar.dashboard.notices import COOKIE, FORGOTTEN, Notice, read_notice
+from host_litestar.dashboard.rendering import environment
+from host_litestar.dashboard.texts import Texts
+from host_litestar.session_cookies import session_of
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.errors import Fault, UnavailableError
+from wabroadcast_core.models.api_key import Scope, are_enough
+from wabroadcast_core.models.broadcast import BroadcastSummary
+from wabroadcast_core.models.page import Page as ListPage
+from wabroadcast_core.services.sessions import csrf_token
+
+ROOMS: Final = (
+    ("/", "nav.overview"),
+    ("/ui/broadcasts", "nav.broadcasts"),
+    ("/ui/contacts", "nav.contacts"),
+    ("/ui/connections", "nav.connections"),
+    ("/ui/opt-outs", "nav.opt_outs"),
+    ("/ui/activity", "nav.activity"),
+    ("/ui/settings", "nav.settings"),
+)
+
+AnyRequest = Request[Any, Any, Any]
+Page = Response[str]
+HTML: Final = "text/html"
+FRAGMENT: Final = "part"  # the parameter with which a script asks for a part of a page
+
+
+class View:
+    """A request to a page.
+
+    :param mount: the path of the routes inside the application.
+    """
+
+    def __init__(self, request: AnyRequest, broadcaster: Broadcaster, *, mount: str) -> None:
+        self.request = request
+        self.broadcaster = broadcaster
+        self.link = links_of(request, mount)
+        self.choices = read_choices(request, zone=broadcaster.settings.timezone)
+        self.fmt = Formats(self.choices.language, self.choices.zone)
+        self.t = Texts(self.choices.language, self._number)
+
+    # --- who asks ----------------------------------------------------------------------------------------------
+
+    @property
+    def actor(self) -> str:
+        """Who is recorded for acts."""
+        return provide_actor(self.request)
+
+    @property
+    def has_session(self) -> bool:
+        """Whether a person has signed in."""
+        return session_of(self.request) is not None
+
+    @property
+    def has_access(self) -> bool:
+        """Whether the request passed the guards, so that its page may show what is in the store."""
+        return has_passed(self.request)
+
+    def may(self, scope: str) -> bool:
+        """Return whether the caller may do what needs a scope: ``read``, ``operate`` or ``admin``."""
+        return self.has_access and are_enough(self.request.state.get(SCOPES_OF_CALLER, tuple(Scope)), Scope(scope))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everyone on this machine may do everything, because there is no key."""
+        return is_open(self.request)
+
+    @cached_property
+    def csrf(self) -> str:
+        """The token that each form of the session has; empty without a session."""
+        session = session_of(self.request)
+        return "" if session is None else csrf_token(session.token)
+
+    # --- what is asked -----------------------------------------------------------------------------------------
+
+    @property
+    def form(self) -> FormData:
+        """The form that was sent; empty for a page that is only shown."""
+        return form_of(self.request)
+
+    def query(self, name: str, default: str = "") -> str:
+        """Return a parameter of the address."""
+        return str(self.request.query_params.get(name, default)).strip()
+
+    def page_number(self) -> int:
+        """Return the number of the page of a list that is asked for; the first is 1."""
+        given = self.query("page", "1")
+        return min(int(given), 1_000_000) if given.isascii() and given.isdigit() and int(given[:9]) > 0 else 1
+
+    @property
+    def address(self) -> str:
+        """The address that was asked for, with its parameters: forms send it as ``back``."""
+        query = self.request.scope["query_string"].decode("latin-1")
+        path = self.request.url.path
+        return f"{path}?{query}" if query and self.request.method == "GET" else path
+
+    @property
+    def rooms(self) -> Sequence[tuple[str, str]]:
+        """The rooms of the side bar: path and key of the text."""
+        return ROOMS
+
+    def is_in(self, path: str) -> bool:
+        """Return whether the page is in a room."""
+        here = self.request.url.path.rstrip("/") or "/"
+        home = self.link(path).rstrip("/") or "/"
+        return here == home or (path != "/" and here.startswith(f"{home}/"))
+
+    @cached_property
+    def running(self) -> ListPage[BroadcastSummary]:
+        """What runs now, for the top bar. While the store is away, nothing is shown there."""
+        try:
+            return self.broadcaster.running(limit=1)
+        except UnavailableError:
+            return ListPage(items=[], total=0, page=1, page_size=1)
+
+    # --- the answer --------------------------------------------------------------------------------------------
+
+    def page(
+        self,
+        template: str,
+        *,
+        status: int = HTTP_200_OK,
+        faults: Sequence[Fault] = (),
+        cookies: Iterable[Cookie] = (),
+        **context: Any,
+    ) -> Page:
+        """Render a page.
+
+        :param faults: of the form that was sent, each shown at its field.
+        """
+        notice = read_notice(self.request)
+        forgotten = [FORGOTTEN] if COOKIE in self.request.cookies else []
+        html = self.render(template, notice=self._known(notice), faults=FaultsByField(faults), **context)
+        return Response(html, media_type=HTML, status_code=status, cookies=[*cookies, *forgotten])
+
+    def render(self, template: str, **context: Any) -> str:
+        """Return a template as HTML, with what all templates may use."""
+        names = {"notice": None, "faults": FaultsByField(()), "here": self.request.url.path, **context}
+        return (
+            environment()
+            .get_template(template)
+            .render(
+                v=self, t=self.t, fmt=self.fmt, link=self.link, asset=self.asset, may=self.may, csrf=self.csrf, **names
+            )
+        )
+
+    def fragment(self, template: str, **context: Any) -> Page:
+        """Render a part of a page, for a script that puts it into its place."""
+        return Response(self.render(template, **context), media_type=HTML)
+
+    def redirect(self, address: str, notice: Notice | None = None, *, cookies: Iterable[Cookie] = ()) -> Page:
+        """Redirect to a page, as each act does that was done.
+
+        :param notice: what that page says about the act.
+        """
+        said = [] if notice is None else [notice.cookie()]
+        return Response(
+            "",
+            media_type=HTML,
+            status_code=HTTP_303_SEE_OTHER,
+            headers={"Location": address},
+            cookies=[*cookies, *said],
+        )
+
+    def asset(self, name: str) -> str:
+        """Return the address of a static file, which is another one when the file is."""
+        return self.link("/ui/static", static_files.VERSION, name)
+
+    def back(self, default: str) -> str:
+        """Return the page from which a form was sent, as the form itself says; else a default.
+
+        It is always a page of this dashboard.
+        """
+        given = self.form.text("back")
+        is_ours = given.startswith("/") and not given.startswith("//") and "\\" not in given and self.link.has(given)
+        return given if is_ours and given.isprintable() else self.link(default)
+
+    def _known(self, notice: Notice | None) -> Notice | None:
+        return notice if notice is not None and notice.key in self.t else None
+
+    def _number(self, value: float) -> str:
+        return self.fmt.number(value, digits=0 if float(value).is_integer() else 1)
+
+
+class FaultsByField:
+    """The faults of a form, found by the path of their field."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.all = list(faults)
+
+    def __call__(self, path: str) -> str:
+        """Return what is wrong with a field and what is below it; an empty text if nothing is."""
+        found = [fault.message for fault in self.all if fault.path == path or fault.path.startswith(f"{path}.")]
+        return "; ".join(found)
+
+    def __bool__(self) -> bool:
+        return bool(self.all)
+
+
+ViewDep = NamedDependency[View]
