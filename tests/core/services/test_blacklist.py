@@ -11,6 +11,7 @@ from wabroadcast_core import FileError, InvalidInputError, NotFoundError, Number
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.control.announcements import Announcement
 from wabroadcast_core.services import blacklist as blacklist_service
+from wabroadcast_core.store import blacklist as blacklist_store
 
 FILE = "Nama;No HP\nBudi;0812-0000-0001\nSalah;12\nSiti;+62 812 0000 0002\nBudi lagi;+6281200000001\nKosong;\n"
 
@@ -178,3 +179,34 @@ def test_a_number_that_was_never_listed_has_no_history(broadcaster: Broadcaster)
 
     with pytest.raises(NumberError):
         broadcaster.blacklist.history("%")
+
+
+def test_a_number_is_allowed_again_with_a_reason_and_older_stop_words_stay_ended(broadcaster: Broadcaster) -> None:
+    broadcaster.blacklist.add("081200000001", reason="asked by phone")
+    assert [entry.reason for entry in broadcaster.blacklist.entries("0812-0000-0001")] == ["asked by phone"]
+
+    broadcaster.blacklist.remove("081200000001", reason="signed the form", actor="dewi")
+
+    assert broadcaster.blacklist.entries("081200000001") == []
+    assert [(act.act, act.reason) for act in broadcaster.blacklist.history("081200000001")] == [
+        ("opt_out", "asked by phone"),
+        ("opt_in", "signed the form"),
+    ]
+    with broadcaster.context.database.read() as conn:
+        assert blacklist_store.was_opted_in(conn, "+6281200000001", after=0)
+        assert not blacklist_store.was_opted_in(conn, "+628120000000", after=0)
+
+
+def test_a_dry_run_of_a_file_counts_as_the_import_and_stores_nothing(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blacklist_service, "MOST_AT_ONCE", 2)
+    broadcaster.blacklist.add("081200000002", reason="before")
+    key = upload(broadcaster, FILE)
+
+    tried = broadcaster.blacklist.add_file(key, dry_run=True)
+
+    assert set(listed(broadcaster)) == {"+6281200000002"}
+    assert tried == broadcaster.blacklist.add_file(key)
+    short = broadcaster.blacklist.add_file(key, dry_run=True, seconds=-1)
+    assert (short.whole, short.rows) == (False, 2)
