@@ -61,3 +61,11 @@ class BlacklistReport(Model):
     notes: list[str] = Field(
         default_factory=list, description="What the file holds beside, such as cells with several phone numbers."
     )
+
+
+class LastMessage(Model):
+    """The last message that a person got before an opt-out. It may be the cause."""
+
+    message_id: str = Field(description="The id of the message.")
+    job_id: str = Field(description="The id of its broadcast.")
+    broadcast: str = Field(description="The name of the broadcast.")

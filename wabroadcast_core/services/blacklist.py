@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Unpack
 
@@ -17,11 +17,12 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import Fault, InputError, InvalidInputError, NotFoundError, NumberError, SourceError
 from wabroadcast_core.models.base import DEFAULT_ACTOR, as_utc
-from wabroadcast_core.models.blacklist import DEFAULT_REASON, BlacklistAct, BlacklistEntry, BlacklistReport
+from wabroadcast_core.models.blacklist import DEFAULT_REASON, BlacklistAct, BlacklistEntry, BlacklistReport, LastMessage
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.blacklist import EVERY_CONNECTION, REMARK
+from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.store.uploads import find_upload
 
 MOST_AT_ONCE = 5_000  # numbers in one statement, and in one announcement
@@ -146,6 +147,20 @@ class Blacklist:
         """
         with self._context.database.read() as conn:
             return _entries(conn, blacklist_store.entries_of(conn, self._normal(number)))
+
+    def last_messages(self, numbers: Sequence[str]) -> Mapping[str, LastMessage]:
+        """Return the last message that left to each of some listed numbers before it was listed.
+
+        :param numbers: in E.164, at most a page of them.
+        """
+        with self._context.database.read() as conn:
+            rows = blacklist_store.last_messages(conn, numbers)
+        return {
+            row["number"]: LastMessage(
+                message_id=f"{row['job_id']}-{position_of(row['id'])}", job_id=row["job_id"], broadcast=row["name"]
+            )
+            for row in rows
+        }
 
     def history(self, number: str) -> Sequence[BlacklistAct]:
         """Return the opt-outs and opt-ins of a number, oldest first.

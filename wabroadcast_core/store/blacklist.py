@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, select, text, update
 
+from wabroadcast_core.models.status import Purpose
 from wabroadcast_core.store.search import Folded, matches
 from wabroadcast_core.store.sql import Dialects, as_json, dialects
-from wabroadcast_core.store.tables import acts, blacklist
+from wabroadcast_core.store.tables import acts, blacklist, broadcasts, messages
 
 EVERY_CONNECTION = 0
 OPT_OUT = "opt_out"
@@ -174,6 +175,26 @@ def list_numbers(
     total = conn.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
     page = chosen.order_by(blacklist.c.created_at.desc(), blacklist.c.number).offset(offset).limit(limit)
     return conn.execute(page).mappings().all(), total
+
+
+def last_messages(conn: Connection, numbers: Sequence[str]) -> Sequence[RowMapping]:
+    """Return the last message of a broadcast that left to each of some listed numbers before it was listed.
+
+    The index of numbers finds them: it costs as much as these people have messages.
+
+    :returns: for each: number, id of the message, job_id and name of its broadcast.
+    """
+    earlier = (messages.c.sent_at <= blacklist.c.created_at) & (messages.c.number == blacklist.c.number)
+    last = (
+        select(func.max(messages.c.id))
+        .join_from(blacklist, messages, earlier)
+        .join(broadcasts, (broadcasts.c.id == messages.c.broadcast_id) & (broadcasts.c.purpose == Purpose.BROADCAST))
+        .where(blacklist.c.number.in_(numbers))
+        .group_by(blacklist.c.number)
+    )
+    shown = select(messages.c.number, messages.c.id, broadcasts.c.job_id, broadcasts.c.name)
+    found = shown.join(broadcasts, broadcasts.c.id == messages.c.broadcast_id).where(messages.c.id.in_(last))
+    return conn.execute(found).mappings().all()
 
 
 def history_of(conn: Connection, number: str) -> Sequence[RowMapping]:
