@@ -6,18 +6,28 @@ from litestar import Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from host_litestar.dashboard.contact_imports import ImportPages
+from host_litestar.dashboard.contacts import ContactPages
 from host_litestar.dashboard.forms import read_page_request
+from host_litestar.dashboard.opt_outs import OptOutPages
 from host_litestar.dashboard.overview import OverviewPages
 from host_litestar.dashboard.page_errors import NoSuchPage, PageErrors
 from host_litestar.dashboard.page_headers import set_page_headers
+from host_litestar.dashboard.person import PersonPages
 from host_litestar.dashboard.sign_in import SignInPages
 from host_litestar.dashboard.static_files import StaticFiles
+from host_litestar.dashboard.tags import TagPages
 from host_litestar.dashboard.view import AnyRequest, View
 from wabroadcast_core.broadcaster import Broadcaster
 
 ROOMS: Final[tuple[ControllerRouterHandler, ...]] = (
     SignInPages,
     OverviewPages,
+    ContactPages,
+    TagPages,
+    ImportPages,
+    PersonPages,
+    OptOutPages,
     StaticFiles,
     NoSuchPage,
 )
