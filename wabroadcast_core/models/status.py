@@ -93,6 +93,13 @@ class WaitReason(StrEnum):
     BLACKLIST_AWAY = "blacklist_away"  # a blacklist plugin failed
 
 
+class ReceiptKind(StrEnum):
+    """What a receipt says of a message that was sent, beside its status."""
+
+    DELIVERED = "delivered"
+    READ = "read"
+
+
 class AttemptOutcome(StrEnum):
     """How an attempt ended, and what a receipt said of it later."""
 

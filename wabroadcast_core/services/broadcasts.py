@@ -1,6 +1,7 @@
 """Use cases of broadcasts: submit, preview, list, pause, resume, cancel, retry, reschedule; their messages."""
 
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, RowMapping
@@ -22,8 +23,9 @@ from wabroadcast_core.models.broadcast import (
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage, Page
 from wabroadcast_core.models.preview import Preview
-from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority, Purpose
+from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority, Purpose, ReceiptKind
 from wabroadcast_core.services.broadcast_work import queue_preparation, queue_turns, sweep_messages
+from wabroadcast_core.services.inspections import InspectedBroadcasts
 from wabroadcast_core.services.lookups import broadcast_row, broadcast_summary, message_key
 from wabroadcast_core.services.message_views import message_views, with_file_rows
 from wabroadcast_core.services.overviews import OverviewedBroadcasts
@@ -41,7 +43,7 @@ from wabroadcast_core.waiting.causes import WaitingCauses
 Transition: TypeAlias = Literal["pause", "resume", "cancel"]
 
 
-class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts):
+class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts, InspectedBroadcasts):
     """The methods of :class:`Broadcaster` for broadcasts and their messages. The broadcaster inherits them."""
 
     # --- submit ------------------------------------------------------------------------------------------------
@@ -109,7 +111,7 @@ class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts):
     def list(
         self,
         *,
-        status: BroadcastStatus | None = None,
+        status: BroadcastStatus | AbstractSet[BroadcastStatus] | None = None,
         priority: Priority | None = None,
         connection: str | None = None,
         query: str | None = None,
@@ -119,6 +121,7 @@ class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts):
     ) -> Page[ListedBroadcast]:
         """Return a page of broadcasts, newest first, each with the cause for which it waits.
 
+        :param status: one status, or several.
         :param connection: the name of a connection that the broadcast uses.
         :param query: part of a name, or the beginning of a job id.
         :param id_prefix: the beginning of a job id.
@@ -126,7 +129,7 @@ class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts):
         with self.context.database.read() as conn:
             rows, total = broadcast_store.list_broadcasts(
                 conn,
-                status=status,
+                statuses={status} if isinstance(status, BroadcastStatus) else status,
                 rank=None if priority is None else priority.rank,
                 connection_name=connection,
                 query=query,
@@ -145,6 +148,7 @@ class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts):
         *,
         status: MessageStatus | None = None,
         reason: str | None = None,
+        receipt: ReceiptKind | None = None,
         query: str | None = None,
         cursor: str | None = None,
         page: int | None = None,
@@ -156,6 +160,7 @@ class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts):
         A page by cursor is found at once; a page by number reads all before it, and counts all.
 
         :param reason: the exact reason of the messages.
+        :param receipt: only messages that were delivered, or read.
         :param query: part of a number or a name.
         :param cursor: the ``next_cursor`` of the page before.
         :param page: the number of the page, from 1; leave it out to page by cursor.
@@ -167,7 +172,7 @@ class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts):
             raise InvalidInputError([Fault("page", "both page and cursor are given: leave one of them out")])
         with self.context.database.read() as conn:
             row = broadcast_row(conn, job_id)
-            chosen = MessageFilter(row["id"], status=status, reason=reason, query=query)
+            chosen = MessageFilter(row["id"], status=status, reason=reason, receipt=receipt, query=query)
             after = None if cursor is None else message_key(row, cursor)
             offset = ((page or 1) - 1) * limit
             found = message_store.list_messages(conn, chosen, after=after, offset=offset, limit=limit + 1)

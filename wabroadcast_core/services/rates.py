@@ -1,9 +1,10 @@
 """The counts of a broadcast by minute, or by a longer period."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, get_args
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row, RowMapping
 
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.base import as_timestamp, as_utc, parse_model
@@ -40,14 +41,22 @@ class RatedBroadcasts(Reports):
         :raises NotFoundError: no broadcast has this id.
         """
         chosen = parse_model(RatesFilter, {"since": since, "until": until, "per_seconds": per_seconds})
-        begin, end = as_timestamp(chosen.since) or 0.0, as_timestamp(chosen.until) or END_OF_TIME
         with self.context.database.read() as conn:
-            key = broadcast_row(conn, job_id)["id"]
-            seconds = _length_for(minute_store.extent_of(conn, key, since=begin, until=end), chosen.per_seconds)
-            rows = minute_store.count_periods(conn, key, since=begin, until=end, seconds=seconds)
-            names = connection_names(conn)
-        items = [_counts_of(row, connection=names.get(row.connection_id)) for row in rows]
-        return Rates(job_id=job_id, per_seconds=seconds, items=items)
+            return read_rates(conn, broadcast_row(conn, job_id), chosen, connections=connection_names(conn))
+
+
+def read_rates(conn: Connection, row: RowMapping, chosen: RatesFilter, *, connections: Mapping[int, str]) -> Rates:
+    """Return the counts of a broadcast by period and connection.
+
+    :param row: the broadcast, from the table ``broadcasts``.
+    :param connections: the names of connections by their ids.
+    :raises InvalidInputError: there are too many periods.
+    """
+    key, begin, end = row["id"], as_timestamp(chosen.since) or 0.0, as_timestamp(chosen.until) or END_OF_TIME
+    seconds = _length_for(minute_store.extent_of(conn, key, since=begin, until=end), chosen.per_seconds)
+    periods = minute_store.count_periods(conn, key, since=begin, until=end, seconds=seconds)
+    items = [_counts_of(period, connection=connections.get(period.connection_id)) for period in periods]
+    return Rates(job_id=row["job_id"], per_seconds=seconds, items=items)
 
 
 def _counts_of(row: Row[Any], *, connection: str | None) -> PeriodCounts:

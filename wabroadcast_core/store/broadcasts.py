@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Select, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, func, insert, select, text, update
 
 from wabroadcast_core.models.status import DELETED, RUNNING_BROADCASTS, BroadcastStatus, MessageStatus, Purpose
 from wabroadcast_core.store.callbacks import add_change, add_results
@@ -79,7 +79,7 @@ def find_submission(conn: Connection, idempotency_key: str) -> RowMapping | None
 def list_broadcasts(
     conn: Connection,
     *,
-    status: str | None = None,
+    statuses: Collection[str] | None = None,
     rank: int | None = None,
     connection_name: str | None = None,
     query: str | None = None,
@@ -93,26 +93,38 @@ def list_broadcasts(
     :param id_prefix: the beginning of a job id.
     :returns: the rows of the page, and the total number of rows.
     """
-    chosen: Select[Any] = select(broadcasts).where(broadcasts.c.purpose != Purpose.TEST)
-    if status is not None:
-        chosen = chosen.where(broadcasts.c.status == status)
+    chosen = select(broadcasts).where(*_conditions(connection_name=connection_name, query=query))
+    if statuses is not None:
+        chosen = chosen.where(broadcasts.c.status.in_(list(statuses)))
     if rank is not None:
         chosen = chosen.where(broadcasts.c.rank == rank)
-    if query:
-        named = Folded(broadcasts.c.name).contains(fold(query), autoescape=True)
-        chosen = chosen.where(named | broadcasts.c.job_id.startswith(query.lower(), autoescape=True))
     if id_prefix:
         chosen = chosen.where(broadcasts.c.job_id.startswith(id_prefix.lower(), autoescape=True))
+    total = conn.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
+    page = chosen.order_by(broadcasts.c.created_at.desc(), broadcasts.c.id.desc()).offset(offset).limit(limit)
+    return conn.execute(page).mappings().all(), total
+
+
+def count_broadcasts(conn: Connection, *, connection_name: str | None, query: str | None) -> dict[str, int]:
+    """Return the number of broadcasts by status, of those that :func:`list_broadcasts` finds without a status."""
+    conditions = _conditions(connection_name=connection_name, query=query)
+    counted = select(broadcasts.c.status, func.count()).where(*conditions).group_by(broadcasts.c.status)
+    return dict(conn.execute(counted).tuples().all())
+
+
+def _conditions(*, connection_name: str | None, query: str | None) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [broadcasts.c.purpose != Purpose.TEST]
+    if query:
+        named = Folded(broadcasts.c.name).contains(fold(query), autoescape=True)
+        conditions.append(named | broadcasts.c.job_id.startswith(query.lower(), autoescape=True))
     if connection_name is not None:
         pool = (
             select(broadcast_connections.c.broadcast_id)
             .join(connections, connections.c.id == broadcast_connections.c.connection_id)
             .where(connections.c.name == connection_name)
         )
-        chosen = chosen.where(broadcasts.c.id.in_(pool))
-    total = conn.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
-    page = chosen.order_by(broadcasts.c.created_at.desc(), broadcasts.c.id.desc()).offset(offset).limit(limit)
-    return conn.execute(page).mappings().all(), total
+        conditions.append(broadcasts.c.id.in_(pool))
+    return conditions
 
 
 def update_broadcast(
