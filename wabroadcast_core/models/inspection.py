@@ -38,7 +38,10 @@ class Inspection(Model):
     progress: BroadcastProgress = Field(description="How far it is.")
     failures: list[FailureGroup] = Field(description="The failed messages by reason, the most frequent first.")
     unknown_since: datetime | None = Field(description="When the first message with an unknown outcome was tried.")
-    rates: Rates = Field(description="Its counts by period.")
+    rates: Rates = Field(description="Its counts by period, until some minutes after its end.")
+    most_per_second: float | None = Field(
+        description="Most messages a second, by the rates of the broadcast and its connections; null: no rate binds."
+    )
     people: CursorPage[MessageView] = Field(
         description="The chosen people. A page with a cursor may be empty: a search reads a part of a long audience."
     )

@@ -32,6 +32,8 @@ from wabroadcast_core.store.messages import message_key as key_at
 from wabroadcast_core.waiting.causes import WaitingCauses
 from wabroadcast_core.waiting.limits import ConnectionFacts
 
+AFTER_END_SECONDS = 600.0  # of a broadcast, for which its counts by period are shown
+
 
 class InspectedBroadcasts(ABC):
     """The method of :class:`Broadcaster` for all that is shown of one broadcast. The broadcaster inherits it."""
@@ -76,7 +78,8 @@ class InspectedBroadcasts(ABC):
                 progress=progress,
                 failures=self._failures(conn, row, pool, progress, language=language),
                 unknown_since=_unknown_since(conn, row, pool),
-                rates=read_rates(conn, row, RatesFilter(), connections=names),
+                rates=read_rates(conn, row, RatesFilter(until=_end_of_rates(row)), connections=names),
+                most_per_second=_most_per_second(causes, row, pool),
                 people=page,
             )
 
@@ -115,6 +118,18 @@ def _detail(
         failures=progress.failed_by,
         acts=audit_log.latest_actions_on(conn, row["id"]),
     )
+
+
+def _end_of_rates(row: RowMapping) -> datetime | None:
+    """Return until when counts by period are shown: receipts that come days later would make the periods long."""
+    return None if row["finished_at"] is None else as_utc(row["finished_at"] + AFTER_END_SECONDS)
+
+
+def _most_per_second(causes: WaitingCauses, row: RowMapping, pool: Sequence[ConnectionFacts]) -> float | None:
+    rates = [one.limits.rate.per_second for one in pool if one.limits.rate is not None]
+    of_pool = sum(rates) if rates and len(rates) == len(pool) else None
+    own = causes.facts.draft(row).rate
+    return min((most for most in (of_pool, own and own.per_second) if most is not None), default=None)
 
 
 def _unknown_since(conn: Connection, row: RowMapping, pool: Sequence[ConnectionFacts]) -> datetime | None:
