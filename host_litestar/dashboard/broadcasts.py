@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from host_litestar.dashboard.causes import say_cause
 from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.notices import Notice
-from host_litestar.dashboard.progress import shown_state
+from host_litestar.dashboard.progress import cause_of, shown_state
 from host_litestar.dashboard.view import Page, View, ViewDep
 from wabroadcast_core.errors import ConflictError, NotFoundError
 from wabroadcast_core.models.broadcast import BroadcastSummary, ListedBroadcast
@@ -143,7 +142,7 @@ def _filters(view: View, chosen: str, *, drafts: int) -> list[Choice]:
 
 
 def _row(view: View, one: ListedBroadcast) -> Row:
-    return Row(one, shown_state(one.status, one.waiting_for), say_cause(view, one.waiting_for))
+    return Row(one, shown_state(one.status, one.waiting_for), cause_of(view, one.waiting_for, one.counts))
 
 
 def _listed(

@@ -19,6 +19,7 @@ from wabroadcast_core.models.waiting import WaitingFor
 AT_WORK: Final = frozenset({"rate", "adaptive", "broadcast_rate", "sending", "starting"})  # messages leave now
 LONGEST_COUNTDOWN: Final = 120.0  # seconds
 MOST_COLUMNS: Final = 60
+FEWEST_COLUMNS: Final = 12
 PROMOTION_LIMIT: Final = "131049"  # WhatsApp limits promotions to a person: no fault of the message
 TILES: Final = (
     "queued", "processing", "sent", "delivered", "read", "failed", "unknown", "retry", "skipped", "paused", "cancelled",
@@ -30,6 +31,12 @@ def shown_state(status: BroadcastStatus, cause: WaitingFor | None) -> str:
     """Return the state whose word and shape are shown: what only waits is not shown as being sent."""
     waits = status is BroadcastStatus.PROCESSING and cause is not None and cause.code not in AT_WORK
     return BroadcastStatus.QUEUED.value if waits else status.value
+
+
+def cause_of(view: View, cause: WaitingFor | None, counts: Counts) -> str:
+    """Return why a broadcast waits; nothing for one that has begun and is being sent without a hindrance."""
+    is_free = cause is not None and cause.code == "starting" and counts.sent > 0
+    return "" if is_free else say_cause(view, cause)
 
 
 def state_of_message(message: MessageView) -> str:
@@ -94,9 +101,7 @@ class Shown:
     @property
     def cause(self) -> str:
         """Why it waits or how it ended, in a sentence; empty if there is nothing to say."""
-        if self.progress.waiting_for is not None:
-            return say_cause(self._view, self.progress.waiting_for)
-        return self._end()
+        return cause_of(self._view, self.progress.waiting_for, self.counts) or self._end()
 
     @property
     def countdown(self) -> int | None:
@@ -204,6 +209,12 @@ class Shown:
     def periods(self) -> list[Period]:
         """The counts by period, empty ones included, as few as the chart can show."""
         return periods_of(self.inspected.rates)
+
+    @property
+    def columns(self) -> list[float]:
+        """The messages per minute of each period; the chart of a short run is filled up with empty columns."""
+        rates = [period.per_minute for period in self.periods]
+        return rates + [0.0] * (FEWEST_COLUMNS - len(rates))
 
     @property
     def most_per_minute(self) -> float | None:

@@ -1,11 +1,10 @@
-// Questions before an act: a link with data-confirm leads to a page; here the question of that page opens in a dialog.
+// A link with data-confirm leads to a page with a question; here that question opens in a dialog.
 let dialog = null;
 
 export function startConfirm() {
   document.addEventListener("click", (event) => {
-    if (event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const link = event.target.closest("a[data-confirm], dialog a[data-close]");
-    if (!link) return;
+    if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     if (link.matches("[data-close]")) dialog.close();
     else ask(link.href);
@@ -17,10 +16,8 @@ async function ask(address) {
   part.searchParams.set("part", "question");
   const answer = await fetch(part, { cache: "no-store" }).catch(() => null);
   if (!answer?.ok || answer.redirected) return location.assign(address);
-  if (!dialog) {
-    dialog = document.body.appendChild(document.createElement("dialog"));
-    dialog.setAttribute("aria-labelledby", "question");
-  }
+  dialog ??= document.body.appendChild(document.createElement("dialog"));
+  dialog.setAttribute("aria-labelledby", "question");
   dialog.innerHTML = await answer.text();
   dialog.showModal();
 }

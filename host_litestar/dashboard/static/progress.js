@@ -1,16 +1,15 @@
-// The page of a broadcast: countdown, shares, what is renewed while it runs, what is said to screen readers. And copies.
+// The page of a broadcast: countdown, shares, what is renewed while it runs, what is said aloud. Also copies of a text.
 import { renew } from "./live.js";
 
 const RENEW_MS = 3000, SAY_MS = 15000;
 const language = document.documentElement.lang;
 const number = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
 const said = document.getElementById("said");
-const ends = new WeakMap(); // of countdowns, by element
+const ends = new WeakMap();
 let latest = null, told = null, saidAt = 0, renewedAt = 0, isNew = false;
 
 document.addEventListener("snapshot", ({ detail }) => {
-  latest = detail.broadcast ?? null;
-  if (!latest) return;
+  latest = detail.broadcast;
   isNew = true;
   told ??= stateOf(latest);
   for (const element of document.querySelectorAll("[data-share]")) {
@@ -22,13 +21,11 @@ document.addEventListener("snapshot", ({ detail }) => {
 
 setInterval(() => {
   const now = Date.now();
-  document.querySelectorAll("[data-countdown]").forEach((element) => countDown(element, now));
+  for (const element of document.querySelectorAll("[data-countdown]")) countDown(element, now);
   if (isNew && now - renewedAt >= RENEW_MS) {
     renewedAt = now;
     isNew = false;
-    for (const element of document.querySelectorAll("#pace, #chart")) {
-      if (!element.querySelector("details[open]")) renew(element);
-    }
+    document.querySelectorAll("#pace, #chart:not(:has([open]))").forEach(renew);
   }
   if (latest && stateOf(latest) !== told && now - saidAt >= SAY_MS) say(now);
 }, 1000);
@@ -39,7 +36,6 @@ function countDown(element, now) {
   element.textContent = element.dataset.text.replace("{s}", number.format(left));
 }
 
-// What is worth saying: the status, and each tenth that is done.
 function stateOf(one) {
   return `${one.status} ${Math.floor(one.progress * 10)}`;
 }
@@ -47,9 +43,9 @@ function stateOf(one) {
 function say(now) {
   told = stateOf(latest);
   saidAt = now;
-  const values = { state: document.querySelector("#headline .state")?.textContent ?? "", sent: latest.counts.sent, total: latest.total };
-  const write = (_, name) => (typeof values[name] === "number" ? number.format(values[name]) : values[name]);
-  said.textContent = document.body.dataset.say.replace(/\{(\w+)\}/g, write);
+  const state = document.querySelector("#headline .state")?.textContent ?? "";
+  const values = { state, sent: number.format(latest.counts.sent), total: number.format(latest.total) };
+  said.textContent = document.body.dataset.say.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
 for (const button of document.querySelectorAll("[data-copy]")) {
