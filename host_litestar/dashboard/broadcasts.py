@@ -1,6 +1,6 @@
 """The list of all broadcasts and drafts: filters with their counts, search, and acts on several broadcasts at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,13 +9,14 @@ from host_litestar.dashboard.notices import Notice
 from host_litestar.dashboard.progress import cause_of, shown_state
 from host_litestar.dashboard.view import Page, View, ViewDep
 from wabroadcast_core.errors import ConflictError, NotFoundError
-from wabroadcast_core.models.broadcast import BroadcastSummary, ListedBroadcast
+from wabroadcast_core.models.broadcast import BroadcastIndex, BroadcastSummary, ListedBroadcast
 from wabroadcast_core.models.draft import ListedDraft
 from wabroadcast_core.models.page import Page as ListPage
 from wabroadcast_core.models.status import BroadcastStatus
 
 LIST: Final = "/ui/broadcasts"
 PAGE_SIZE: Final = 50
+LONGEST_SEARCH: Final = 200
 MOST_SELECTED: Final = PAGE_SIZE
 DRAFTS: Final = "drafts"
 FILTERS: Final = {
@@ -57,21 +58,18 @@ class BroadcastsPages(PageController):
     @page("/")
     def show(self, view: ViewDep) -> Page:
         """Show a page of the list."""
-        chosen, query, connection = _chosen_filter(view), view.query("q")[:200], view.query("connection")
-        drafts = view.broadcaster.drafts.list(
-            query=query or None, page=view.page_number() if chosen == DRAFTS else 1, page_size=_drafts_shown(chosen)
-        )
-        shows_drafts = chosen == DRAFTS and not connection
-        found = None if chosen == DRAFTS else _broadcasts(view, chosen, query=query, connection=connection)
+        chosen, query, connection = _chosen_filter(view), view.query("q")[:LONGEST_SEARCH], view.query("connection")
+        index = _index(view, chosen, query=query, connection=connection)
+        drafts = None if connection else _drafts(view, chosen, query=query)
         return view.page(
             "broadcasts.html",
-            filters=_filters(view, chosen, drafts=0 if connection else drafts.total),
+            filters=_filters(view, chosen, index.counts, drafts=0 if drafts is None else drafts.total),
             chosen=chosen,
             search=query,
             connection=connection,
-            drafts=drafts.items if shows_drafts else [],
-            rows=[] if found is None else [_row(view, one) for one in found.items],
-            listed=_listed(found, drafts if shows_drafts else None),
+            drafts=[] if drafts is None else drafts.items,
+            rows=[_row(view, one) for one in index.page.items],
+            listed=drafts if drafts is not None and chosen == DRAFTS else index.page,
             is_filtered=bool(chosen or query or connection),
         )
 
@@ -116,13 +114,9 @@ def _chosen_filter(view: View) -> str:
     return given if given in FILTERS else ""
 
 
-def _drafts_shown(chosen: str) -> int:
-    return PAGE_SIZE if chosen == DRAFTS else 1  # else only their number is shown
-
-
-def _broadcasts(view: View, chosen: str, *, query: str, connection: str) -> ListPage[ListedBroadcast]:
-    return view.broadcaster.list(
-        status=FILTERS[chosen] if chosen else None,
+def _index(view: View, chosen: str, *, query: str, connection: str) -> BroadcastIndex:
+    return view.broadcaster.index(
+        statuses=FILTERS[chosen] if chosen else frozenset(BroadcastStatus),
         connection=connection or None,
         query=query or None,
         page=view.page_number(),
@@ -130,9 +124,15 @@ def _broadcasts(view: View, chosen: str, *, query: str, connection: str) -> List
     )
 
 
-def _filters(view: View, chosen: str, *, drafts: int) -> list[Choice]:
-    query, connection = view.query("q")[:200], view.query("connection")
-    counts = view.broadcaster.count_by_status(connection=connection or None, query=query or None)
+def _drafts(view: View, chosen: str, *, query: str) -> ListPage[ListedDraft]:
+    """Return a page of drafts if they are chosen; else only their number."""
+    if chosen == DRAFTS:
+        return view.broadcaster.drafts.list(query=query or None, page=view.page_number(), page_size=PAGE_SIZE)
+    return ListPage(items=[], total=view.broadcaster.drafts.count(query=query or None), page=1, page_size=PAGE_SIZE)
+
+
+def _filters(view: View, chosen: str, counts: Mapping[BroadcastStatus, int], *, drafts: int) -> list[Choice]:
+    query, connection = view.query("q")[:LONGEST_SEARCH], view.query("connection")
     numbers = {name: sum(counts[status] for status in statuses) for name, statuses in FILTERS.items()}
     numbers = {"": sum(counts.values()), **numbers, DRAFTS: drafts}
     return [
@@ -143,10 +143,3 @@ def _filters(view: View, chosen: str, *, drafts: int) -> list[Choice]:
 
 def _row(view: View, one: ListedBroadcast) -> Row:
     return Row(one, shown_state(one.status, one.waiting_for), cause_of(view, one.waiting_for, one.counts))
-
-
-def _listed(
-    found: ListPage[ListedBroadcast] | None, drafts: ListPage[ListedDraft] | None
-) -> ListPage[ListedBroadcast] | ListPage[ListedDraft]:
-    """Return the list whose pages the pager shows."""
-    return found or drafts or ListPage[ListedDraft](items=[], total=0, page=1, page_size=PAGE_SIZE)

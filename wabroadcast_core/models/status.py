@@ -47,6 +47,8 @@ class Purpose(StrEnum):
 
 ENDED_BROADCASTS = frozenset({BroadcastStatus.COMPLETED, BroadcastStatus.CANCELLED, BroadcastStatus.FAILED})
 
+UNFINISHED_BROADCASTS = frozenset(BroadcastStatus) - ENDED_BROADCASTS
+
 RUNNING_BROADCASTS = frozenset({BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED})
 """The statuses of broadcasts that have begun and have not ended."""
 

@@ -15,15 +15,15 @@ from wabroadcast_core.models.broadcast import BroadcastDetail, BroadcastProgress
 from wabroadcast_core.models.inspection import FailureGroup, Inspection, PeopleFilter
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.page import CursorPage
-from wabroadcast_core.models.rates import RatesFilter
 from wabroadcast_core.models.reason import Reason
 from wabroadcast_core.reasons.catalogue import DEFAULT_LANGUAGE, Catalogue
 from wabroadcast_core.services.lookups import broadcast_row, message_key
 from wabroadcast_core.services.message_views import views_with
 from wabroadcast_core.services.progress import progress_with
-from wabroadcast_core.services.rates import read_rates
+from wabroadcast_core.services.rates import rates_of_run
 from wabroadcast_core.services.views import detail_of
 from wabroadcast_core.store import audit_log, message_search
+from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import unknown as unknown_store
 from wabroadcast_core.store.connections import connection_names
 from wabroadcast_core.store.message_pages import search_page, words_of_failures
@@ -31,8 +31,6 @@ from wabroadcast_core.store.messages import MessageFilter, position_of
 from wabroadcast_core.store.messages import message_key as key_at
 from wabroadcast_core.waiting.causes import WaitingCauses
 from wabroadcast_core.waiting.limits import ConnectionFacts
-
-AFTER_END_SECONDS = 600.0  # of a broadcast, for which its counts by period are shown
 
 
 class InspectedBroadcasts(ABC):
@@ -68,17 +66,18 @@ class InspectedBroadcasts(ABC):
         """
         chosen = people if isinstance(people, PeopleFilter) else parse_model(PeopleFilter, people or {})
         with self.context.database.read() as conn:
-            row, names = broadcast_row(conn, job_id), connection_names(conn)
+            row = broadcast_row(conn, job_id)
             causes = WaitingCauses(self.context, conn)
             [progress] = progress_with(causes, conn, [row], now=self.context.clock.now())
             pool = causes.facts.pool(row)
+            names = _connections_of(conn, row, pool, causes)
             page = _People(self.context, conn, row, causes, names).find(chosen, cursor=cursor, limit=limit)
             return Inspection(
-                detail=_detail(conn, row, pool, progress),
+                detail=_detail(conn, row, list(names.values()), progress),
                 progress=progress,
                 failures=self._failures(conn, row, pool, progress, language=language),
                 unknown_since=_unknown_since(conn, row, pool),
-                rates=read_rates(conn, row, RatesFilter(until=_end_of_rates(row)), connections=names),
+                rates=rates_of_run(conn, row, now=self.context.clock.now(), connections=names),
                 most_per_second=_most_per_second(causes, row, pool),
                 people=page,
             )
@@ -108,28 +107,32 @@ class InspectedBroadcasts(ABC):
         return found if found.known or sender is None else self.reasons.explain(code, language=language)
 
 
-def _detail(
-    conn: Connection, row: RowMapping, pool: Sequence[ConnectionFacts], progress: BroadcastProgress
-) -> BroadcastDetail:
+def _detail(conn: Connection, row: RowMapping, pool: Sequence[str], progress: BroadcastProgress) -> BroadcastDetail:
     return detail_of(
         row,
-        [one.name for one in pool],
+        pool,
         skips=progress.skipped_by,
         failures=progress.failed_by,
         acts=audit_log.latest_actions_on(conn, row["id"]),
     )
 
 
-def _end_of_rates(row: RowMapping) -> datetime | None:
-    """Return until when counts by period are shown: receipts that come days later would make the periods long."""
-    return None if row["finished_at"] is None else as_utc(row["finished_at"] + AFTER_END_SECONDS)
+def _connections_of(
+    conn: Connection, row: RowMapping, pool: Sequence[ConnectionFacts], causes: WaitingCauses
+) -> dict[int, str]:
+    """Return the names of the connections of a broadcast by their ids, deleted ones included."""
+    if len(pool) == len(causes.facts.draft(row).pool):
+        return {one.row["id"]: one.name for one in pool}
+    names, wanted = connection_names(conn), broadcast_store.pools_of(conn, [row["id"]])[row["id"]]
+    return {key: name for key, name in sorted(names.items()) if name in wanted}
 
 
 def _most_per_second(causes: WaitingCauses, row: RowMapping, pool: Sequence[ConnectionFacts]) -> float | None:
     rates = [one.limits.rate.per_second for one in pool if one.limits.rate is not None]
     of_pool = sum(rates) if rates and len(rates) == len(pool) else None
     own = causes.facts.draft(row).rate
-    return min((most for most in (of_pool, own and own.per_second) if most is not None), default=None)
+    known = [of_pool, None if own is None else own.per_second]
+    return min((most for most in known if most is not None), default=None)
 
 
 def _unknown_since(conn: Connection, row: RowMapping, pool: Sequence[ConnectionFacts]) -> datetime | None:

@@ -9,7 +9,7 @@ from wabroadcast_core.models.base import as_utc
 from wabroadcast_core.models.broadcast import BroadcastSummary, RunningBroadcast
 from wabroadcast_core.models.overview import ConnectionBrief, Overview, RecentTotals, RejectedRows
 from wabroadcast_core.models.page import Page
-from wabroadcast_core.models.status import BroadcastStatus, ConnectionState
+from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.services.progress import read_progress
 from wabroadcast_core.services.undo import UndoableBroadcasts
 from wabroadcast_core.services.views import summary_of
@@ -67,16 +67,6 @@ class OverviewedBroadcasts(UndoableBroadcasts):
             rows, total = broadcast_store.running_broadcasts(conn, limit=limit)
             summaries = _summaries(conn, rows)
         return Page(items=[summaries[row["id"]] for row in rows], total=total, page=1, page_size=limit)
-
-    def count_by_status(self, *, connection: str | None = None, query: str | None = None) -> dict[BroadcastStatus, int]:
-        """Return how many broadcasts have each status, of those that :meth:`list` returns for the same selection.
-
-        :param connection: the name of a connection that the broadcast uses.
-        :param query: part of a name, or the beginning of a job id.
-        """
-        with self.context.database.read() as conn:
-            found = broadcast_store.count_broadcasts(conn, connection_name=connection, query=query)
-        return {status: found.get(status, 0) for status in BroadcastStatus}
 
     def running_progress(self, *, limit: int = 50) -> list[RunningBroadcast]:
         """Return the progress of the broadcasts that :meth:`running` returns, with rate, end and cause of waiting."""

@@ -26,7 +26,7 @@ def progress_with(
 ) -> list[BroadcastProgress]:
     """Return the progress of broadcasts, whose causes are found by ``causes``."""
     keys = [row["id"] for row in rows]
-    skips, failures = reason_counts.skips_of_all(conn, keys), reason_counts.failures_of_all(conn, keys)
+    skips, failures = reason_counts.reasons_of_all(conn, keys)
     causes.facts.load_pools(rows)
     return [
         progress_of(row, skips=skips[row["id"]], failures=failures[row["id"]], outlook=outlook_of(causes, row, now=now))

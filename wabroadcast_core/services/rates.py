@@ -17,6 +17,7 @@ from wabroadcast_core.store.connections import connection_names
 MOST_PERIODS = 1_440  # of each connection: the minutes of a day
 LENGTHS: tuple[int, ...] = get_args(PeriodSeconds)
 END_OF_TIME = 1e11  # seconds
+AFTER_END_SECONDS = 600.0  # of a broadcast, for which its receipts are counted with its run
 
 
 class RatedBroadcasts(Reports):
@@ -41,20 +42,33 @@ class RatedBroadcasts(Reports):
         :raises NotFoundError: no broadcast has this id.
         """
         chosen = parse_model(RatesFilter, {"since": since, "until": until, "per_seconds": per_seconds})
+        begin, end = as_timestamp(chosen.since) or 0.0, as_timestamp(chosen.until) or END_OF_TIME
         with self.context.database.read() as conn:
-            return read_rates(conn, broadcast_row(conn, job_id), chosen, connections=connection_names(conn))
+            row, names = broadcast_row(conn, job_id), connection_names(conn)
+            extent = minute_store.extent_of(conn, row["id"], since=begin, until=end)
+            seconds = _length_for(extent, chosen.per_seconds)
+            return _counted(conn, row, since=begin, until=end, seconds=seconds, connections=names)
 
 
-def read_rates(conn: Connection, row: RowMapping, chosen: RatesFilter, *, connections: Mapping[int, str]) -> Rates:
-    """Return the counts of a broadcast by period and connection.
+def rates_of_run(conn: Connection, row: RowMapping, *, now: float, connections: Mapping[int, str]) -> Rates:
+    """Return the counts of a broadcast by period, from its start until some minutes after its end.
+
+    Receipts that come days later would make the periods long.
 
     :param row: the broadcast, from the table ``broadcasts``.
-    :param connections: the names of connections by their ids.
-    :raises InvalidInputError: there are too many periods.
+    :param now: the present time (UNIX seconds, UTC).
+    :param connections: the names of its connections by their ids.
     """
-    key, begin, end = row["id"], as_timestamp(chosen.since) or 0.0, as_timestamp(chosen.until) or END_OF_TIME
-    seconds = _length_for(minute_store.extent_of(conn, key, since=begin, until=end), chosen.per_seconds)
-    periods = minute_store.count_periods(conn, key, since=begin, until=end, seconds=seconds)
+    begin = float(row["started_at"] or row["created_at"]) - minute_store.MINUTE
+    end = now + minute_store.MINUTE if row["finished_at"] is None else row["finished_at"] + AFTER_END_SECONDS
+    seconds = _length_for((int(begin), int(end)), None)
+    return _counted(conn, row, since=begin, until=end, seconds=seconds, connections=connections)
+
+
+def _counted(
+    conn: Connection, row: RowMapping, *, since: float, until: float, seconds: int, connections: Mapping[int, str]
+) -> Rates:
+    periods = minute_store.count_periods(conn, row["id"], since=since, until=until, seconds=seconds)
     items = [_counts_of(period, connection=connections.get(period.connection_id)) for period in periods]
     return Rates(job_id=row["job_id"], per_seconds=seconds, items=items)
 

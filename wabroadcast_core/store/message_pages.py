@@ -54,5 +54,5 @@ def words_of_failures(conn: Connection, broadcast_id: int, reasons: Collection[s
     part = range(failed.keys.start, failed.keys.start + SEARCHED)
     statement = failed.select(messages.c.reason, func.min(messages.c.detail), within=part)
     named = statement.where(messages.c.reason.in_(list(reasons)), messages.c.detail.is_not(None))
-    found = conn.execute(named.group_by(messages.c.reason)).tuples()
+    found = conn.execute(named.group_by(messages.c.reason)).all()
     return {reason: words for reason, words in found if reason is not None and words is not None}

@@ -53,7 +53,7 @@ def test_an_inspection_has_what_the_single_calls_return(broadcaster: Broadcaster
     status = broadcaster.status(job_id)
     assert found.progress.model_copy(update={"version": ""}) == status.model_copy(update={"version": ""})
     assert found.detail == broadcaster.get(job_id)
-    assert found.rates == broadcaster.rates(job_id)
+    assert found.rates.items == broadcaster.rates(job_id).items
     assert found.people.items == broadcaster.messages(job_id, limit=50).items
     assert (found.failures, found.unknown_since) == ([], None)
 
@@ -145,16 +145,17 @@ def test_the_time_since_which_outcomes_are_unknown_is_that_of_the_first_attempt(
     assert broadcaster.inspect(job_id).unknown_since == as_utc(500.0)
 
 
-def test_broadcasts_are_counted_by_status_as_they_are_listed(broadcaster: Broadcaster, job_id: str) -> None:
+def test_the_index_has_a_page_and_the_numbers_of_the_whole_selection(broadcaster: Broadcaster, job_id: str) -> None:
     other = broadcaster.submit({**DRAFT, "name": "News"}, PEOPLE).job_id
     broadcaster.pause(other)
 
-    counts = broadcaster.count_by_status()
+    found = broadcaster.index()
 
-    assert counts[BroadcastStatus.PAUSED] == 1
-    assert sum(counts.values()) == broadcaster.list().total == 2
-    assert sum(broadcaster.count_by_status(query="news").values()) == 1
-    assert sum(broadcaster.count_by_status(connection="another").values()) == 0
-    several = {BroadcastStatus.PAUSED, BroadcastStatus.PROCESSING}
-    assert {one.job_id for one in broadcaster.list(status=several).items} == {job_id, other}
-    assert [one.job_id for one in broadcaster.list(status=BroadcastStatus.PAUSED).items] == [other]
+    assert found.page == broadcaster.list()
+    assert (found.counts[BroadcastStatus.PAUSED], sum(found.counts.values())) == (1, 2)
+    paused = broadcaster.index(statuses={BroadcastStatus.PAUSED})
+    assert ([one.job_id for one in paused.page.items], paused.page.total) == ([other], 1)
+    assert paused.counts == found.counts
+    assert sum(broadcaster.index(query="news").counts.values()) == 1
+    assert broadcaster.index(connection="another").page.total == 0
+    assert broadcaster.index(page=2, page_size=1).page.items == broadcaster.list(page=2, page_size=1).items
