@@ -6,10 +6,14 @@ from litestar import Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from host_litestar.dashboard.broadcast import BroadcastPages
+from host_litestar.dashboard.broadcasts import BroadcastsPages
 from host_litestar.dashboard.forms import read_page_request
+from host_litestar.dashboard.message import MessagePages
 from host_litestar.dashboard.overview import OverviewPages
 from host_litestar.dashboard.page_errors import NoSuchPage, PageErrors
 from host_litestar.dashboard.page_headers import set_page_headers
+from host_litestar.dashboard.search import SearchPages
 from host_litestar.dashboard.sign_in import SignInPages
 from host_litestar.dashboard.static_files import StaticFiles
 from host_litestar.dashboard.view import AnyRequest, View
@@ -18,6 +22,10 @@ from wabroadcast_core.broadcaster import Broadcaster
 ROOMS: Final[tuple[ControllerRouterHandler, ...]] = (
     SignInPages,
     OverviewPages,
+    BroadcastsPages,
+    BroadcastPages,
+    MessagePages,
+    SearchPages,
     StaticFiles,
     NoSuchPage,
 )
