@@ -7,13 +7,20 @@ from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 from litestar.types import ControllerRouterHandler
 
+from host_litestar.dashboard.activity import ActivityPages
+from host_litestar.dashboard.api_keys import ApiKeyPages
+from host_litestar.dashboard.callbacks import CallbackPages
+from host_litestar.dashboard.connection_saving import ConnectionSavingPages
+from host_litestar.dashboard.connections import ConnectionPages
 from host_litestar.dashboard.controller import PUBLIC_PAGE
 from host_litestar.dashboard.forms import read_page_request
 from host_litestar.dashboard.overview import OverviewPages
 from host_litestar.dashboard.page_errors import PageErrors
 from host_litestar.dashboard.page_headers import set_page_headers
+from host_litestar.dashboard.settings import SettingsPages
 from host_litestar.dashboard.sign_in import SignInPages
 from host_litestar.dashboard.static_files import StaticFiles
+from host_litestar.dashboard.system import SystemPages
 from host_litestar.dashboard.view import AnyRequest, View
 from wabroadcast_core.broadcaster import Broadcaster
 
@@ -28,6 +35,13 @@ def no_such_page(rest: str) -> None:
 ROOMS: Final[tuple[ControllerRouterHandler, ...]] = (
     SignInPages,
     OverviewPages,
+    ConnectionPages,
+    ConnectionSavingPages,
+    SettingsPages,
+    ApiKeyPages,
+    CallbackPages,
+    SystemPages,
+    ActivityPages,
     StaticFiles,
     no_such_page,
 )
