@@ -10,6 +10,7 @@ from host_litestar.dashboard.setting_fields import Setting
 Values: TypeAlias = Mapping[str, str]  # of the fields of a form, by their names
 ON: Final = "on"
 CLEAR: Final = "clear."  # before the name of a secret that is to be deleted
+DROP: Final = "drop."  # before the name of an item that is to be removed
 LEFT_OUT: Final = object()  # in the place of a setting that has no value
 
 
@@ -84,9 +85,11 @@ def _read_group(setting: Setting, values: Values) -> Any:
 
 
 def _read_items(setting: Setting, values: Values) -> Iterator[Any]:
-    """Yield the items of a list; one whose fields have no value but their defaults is left out."""
+    """Yield the items of a list, without those that are to be removed or have no value but their defaults."""
     for at in range(count_items(setting, values)):
         item = setting.item(at)
+        if f"{DROP}{item.path}" in values:
+            continue
         found = _read(item, values)
         yield LEFT_OUT if found in (LEFT_OUT, _untouched(item), {}) else found
 

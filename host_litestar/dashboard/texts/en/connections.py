@@ -135,6 +135,7 @@ TEXTS: Final = {
     "setting.list": "Empty parts are ignored; save to add more.",
     "setting.item": "Part {n}",
     "setting.add": "Add",
+    "setting.drop": "Remove this part",
     "setting.only_for": "Only for {names}:",
     "setting.baseUrl": "Server address",
     "setting.baseUrl.hint": "The full address, with its base path if it has one.",
@@ -207,7 +208,7 @@ TEXTS: Final = {
     "setting.webhook": "Webhook",
     "setting.webhook.hint": "How the webhook calls of this API are read.",
     # kinds of senders
-    "kind.whatsapp-cloud": "WhatsApp Cloud API (Meta)",
+    "kind.whatsapp-cloud": "WhatsApp Cloud API (official)",
     "kind.whatsapp-cloud.about": "Meta's official way, with templates and official limits.",
     "kind.http": "Another API over HTTP",
     "kind.http.about": "Any API: you describe its requests and answers yourself.",

@@ -132,6 +132,7 @@ TEXTS: Final = {
     "setting.list": "Bagian yang kosong diabaikan; simpan untuk menambah lagi.",
     "setting.item": "Bagian {n}",
     "setting.add": "Tambah",
+    "setting.drop": "Hapus bagian ini",
     "setting.only_for": "Hanya untuk {names}:",
     "setting.baseUrl": "Alamat server",
     "setting.baseUrl.hint": "Alamat lengkap, dengan jalur dasarnya jika ada.",
@@ -204,7 +205,7 @@ TEXTS: Final = {
     "setting.webhook": "Webhook",
     "setting.webhook.hint": "Cara membaca panggilan webhook API ini.",
     # kinds of senders
-    "kind.whatsapp-cloud": "WhatsApp Cloud API (Meta)",
+    "kind.whatsapp-cloud": "WhatsApp Cloud API (resmi)",
     "kind.whatsapp-cloud.about": "Jalur resmi Meta, dengan templat dan batas resmi.",
     "kind.http": "API lain lewat HTTP",
     "kind.http.about": "API apa pun: permintaan dan jawabannya Anda uraikan sendiri.",
