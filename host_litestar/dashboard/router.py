@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from litestar import Router, get
+from litestar import Router
 from litestar.di import Provide
-from litestar.exceptions import NotFoundException
 from litestar.types import ControllerRouterHandler
 
 from host_litestar.dashboard.activity import ActivityPages
@@ -12,10 +11,9 @@ from host_litestar.dashboard.api_keys import ApiKeyPages
 from host_litestar.dashboard.callbacks import CallbackPages
 from host_litestar.dashboard.connection_saving import ConnectionSavingPages
 from host_litestar.dashboard.connections import ConnectionPages
-from host_litestar.dashboard.controller import PUBLIC_PAGE
 from host_litestar.dashboard.forms import read_page_request
 from host_litestar.dashboard.overview import OverviewPages
-from host_litestar.dashboard.page_errors import PageErrors
+from host_litestar.dashboard.page_errors import NoSuchPage, PageErrors
 from host_litestar.dashboard.page_headers import set_page_headers
 from host_litestar.dashboard.settings import SettingsPages
 from host_litestar.dashboard.sign_in import SignInPages
@@ -23,14 +21,6 @@ from host_litestar.dashboard.static_files import StaticFiles
 from host_litestar.dashboard.system import SystemPages
 from host_litestar.dashboard.view import AnyRequest, View
 from wabroadcast_core.broadcaster import Broadcaster
-
-
-@get("/ui/{rest:path}", opt=PUBLIC_PAGE, include_in_schema=False, sync_to_thread=False)
-def no_such_page(rest: str) -> None:
-    """Refuse the address of a page that does not exist."""
-    del rest
-    raise NotFoundException
-
 
 ROOMS: Final[tuple[ControllerRouterHandler, ...]] = (
     SignInPages,
@@ -43,7 +33,7 @@ ROOMS: Final[tuple[ControllerRouterHandler, ...]] = (
     SystemPages,
     ActivityPages,
     StaticFiles,
-    no_such_page,
+    NoSuchPage,
 )
 
 

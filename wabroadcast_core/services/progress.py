@@ -19,7 +19,7 @@ def read_progress(context: Context, conn: Connection, rows: Sequence[RowMapping]
     :param rows: of the table ``broadcasts``.
     """
     keys = [row["id"] for row in rows]
-    skips, failures = reason_counts.skips_of_all(conn, keys), reason_counts.failures_of_all(conn, keys)
+    skips, failures = reason_counts.reasons_of_all(conn, keys)
     causes, now = WaitingCauses(context, conn), context.clock.now()
     causes.facts.load_pools(rows)
     return [

@@ -62,12 +62,13 @@ def find_broadcasts(conn: Connection, keys: Collection[int]) -> Sequence[RowMapp
 def running_broadcasts(conn: Connection, *, limit: int) -> tuple[Sequence[RowMapping], int]:
     """Return the rows of the broadcasts that have begun and have not ended, the newest first. Tests are left out.
 
+    :param limit: most rows, at least one.
     :returns: the rows, and how many such broadcasts there are.
     """
     runs = broadcasts.c.status.in_(RUNNING_BROADCASTS) & (broadcasts.c.purpose != Purpose.TEST)
-    total = conn.execute(select(func.count()).select_from(broadcasts).where(runs)).scalar_one()
-    newest = select(broadcasts).where(runs).order_by(broadcasts.c.id.desc()).limit(limit)
-    return conn.execute(newest).mappings().all(), total
+    newest = select(broadcasts, func.count().over().label("all_running")).where(runs).order_by(broadcasts.c.id.desc())
+    rows = conn.execute(newest.limit(limit)).mappings().all()
+    return rows, rows[0]["all_running"] if rows else 0
 
 
 def find_submission(conn: Connection, idempotency_key: str) -> RowMapping | None:
