@@ -56,6 +56,7 @@ TagText: TypeAlias = Annotated[
     str | None, QueryParameter(name="tag", max_length=200, description="Only contacts with this tag.")
 ]
 ImportId: TypeAlias = Annotated[str, PathParameter(name="importId", description="The id of the import.")]
+UploadId: TypeAlias = Annotated[str, PathParameter(name="uploadId", description="The id of the upload.")]
 ConnectionName: TypeAlias = Annotated[str, PathParameter(name="name", description="The name of the connection.")]
 PersonNumber: TypeAlias = Annotated[
     str, PathParameter(name="number", description="A phone number, with or without a country code.")
