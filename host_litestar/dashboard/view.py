@@ -1,5 +1,6 @@
 """One request as a page sees it: who asks, what may be done, in which language, and how the answer is made."""
 
+import secrets
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Final
@@ -87,6 +88,11 @@ class View:
         """The token that each form of the session has; empty without a session."""
         session = session_of(self.request)
         return "" if session is None else csrf_token(session.token)
+
+    @property
+    def once(self) -> str:
+        """A new idempotency key, for a form that must send once, however often its button is pressed."""
+        return secrets.token_urlsafe(16)
 
     # --- what is asked -----------------------------------------------------------------------------------------
 

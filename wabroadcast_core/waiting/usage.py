@@ -17,7 +17,7 @@ from wabroadcast_core.waiting.limits import ConnectionFacts, free_at
 def use_of(facts: Facts, connection: ConnectionFacts) -> ConnectionUse:
     """Return what is used of a connection's limits."""
     pace = connection.pace
-    midnight = _midnight(pace.now, facts.context.settings.timezone)
+    midnight = midnight_of(pace.now, facts.context.settings.timezone)
     return ConnectionUse(
         today=start_store.count_starts(facts.conn, connection.row["id"], since=midnight),
         rate=_use_of_rate(facts, connection),
@@ -79,6 +79,7 @@ def _if_later(at: float, now: float) -> datetime | None:
     return as_utc(at) if at > now else None
 
 
-def _midnight(now: float, zone: str) -> float:
+def midnight_of(now: float, zone: str) -> float:
+    """Return when the day began in a time zone (UNIX seconds, UTC)."""
     today = datetime.fromtimestamp(now, ZoneInfo(zone)).date()
     return datetime.combine(today, time(), ZoneInfo(zone)).timestamp()

@@ -1,0 +1,47 @@
+"""A real browser: Debian's Chromium, driven by Playwright. A page that writes to its console fails the test."""
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run a browser; skip the test where it is not installed."""
+    if shutil.which(CHROMIUM) is None:
+        pytest.skip("Chromium is not installed (Debian: chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def tab(browser: Browser, *, language: str = "en", **options: Any) -> Iterator[Page]:
+    """Open a tab of a new person; what it writes to its console is a fault.
+
+    :param language: of the browser.
+    :param options: of the context, such as ``viewport``, ``color_scheme`` or ``java_script_enabled``.
+    """
+    context = browser.new_context(locale=language, **options)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(f"{page.url}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(f"{page.url}: {error}"))
+    yield page
+    context.close()
+    assert said == []

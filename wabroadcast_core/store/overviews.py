@@ -1,0 +1,86 @@
+"""What an overview reads: each statement touches few rows, and none of them is a message."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, RowMapping, Select, case, func, select
+
+from wabroadcast_core.models.callback import CallbackState
+from wabroadcast_core.models.status import BroadcastStatus, ConnectionState, Purpose
+from wabroadcast_core.store.minute_counts import FACTS, MINUTE
+from wabroadcast_core.store.tables import (
+    blacklist,
+    broadcasts,
+    callback_events,
+    connections,
+    contacts,
+    imports,
+    minute_counts,
+)
+
+RECENT_BROADCASTS = 1_000  # among which those with unknown messages are searched
+_ACTUAL = broadcasts.c.purpose != Purpose.TEST
+
+
+def scheduled_broadcasts(conn: Connection, *, limit: int) -> Sequence[RowMapping]:
+    """Return the rows of the broadcasts that start next."""
+    waiting = select(broadcasts).where(broadcasts.c.status == BroadcastStatus.SCHEDULED, _ACTUAL)
+    return conn.execute(waiting.order_by(broadcasts.c.scheduled_at).limit(limit)).mappings().all()
+
+
+def uncertain_broadcasts(conn: Connection, *, limit: int) -> Sequence[RowMapping]:
+    """Return the rows of recent broadcasts that have unknown messages, the newest first."""
+    newest = select(func.max(broadcasts.c.id)).scalar_subquery()
+    recent = broadcasts.c.id > newest - RECENT_BROADCASTS
+    found = select(broadcasts).where(recent, broadcasts.c.unknown > 0, _ACTUAL)
+    return conn.execute(found.order_by(broadcasts.c.id.desc()).limit(limit)).mappings().all()
+
+
+def recent_totals(conn: Connection, *, since: float, midnight: float) -> Sequence[Row[Any]]:
+    """Return how many messages each connection sent since two times (UNIX seconds, UTC).
+
+    :param since: within the time for which minutes are kept.
+    :returns: ``connection_id``, then ``sent``, ``failed``, ``delivered`` and ``read`` since the first time, and
+        ``today``, those that were sent since midnight.
+    """
+    column = minute_counts.c
+    sums = [func.sum(column[fact]).label(fact) for fact in FACTS]
+    today = func.sum(case((column.began_at >= midnight, column.sent), else_=0)).label("today")
+    counted = select(column.connection_id, *sums, today).where(column.seconds == MINUTE, column.began_at >= since)
+    grouped: Select[Any] = counted.group_by(column.connection_id)
+    return conn.execute(grouped).all()
+
+
+def shown_connections(conn: Connection, *, limit: int) -> Sequence[RowMapping]:
+    """Return the rows of connections, those that were paused by themselves first, then the other paused ones."""
+    column = connections.c
+    order = (column.state == ConnectionState.ACTIVE, column.state_reason.is_(None), column.name)
+    known = select(connections).where(column.state.in_(list(ConnectionState)))
+    return conn.execute(known.order_by(*order).limit(limit)).mappings().all()
+
+
+def other_totals(conn: Connection, *, since: float) -> Row[Any]:
+    """Return counts of what happened since a time (UNIX seconds, UTC), and whether there is anything at all.
+
+    :returns: ``opted_out``, ``failed_callbacks``, ``total_connections``, ``has_contacts``, ``has_broadcasts``.
+    """
+    blocked = select(func.count()).select_from(blacklist).where(blacklist.c.created_at >= since)
+    given_up = callback_events.c.state == CallbackState.FAILED
+    failed = select(func.count()).select_from(callback_events).where(given_up, callback_events.c.ended_at >= since)
+    known = connections.c.state.in_(list(ConnectionState))
+    accounts = select(func.count()).select_from(connections).where(known)
+    return conn.execute(
+        select(
+            blocked.scalar_subquery().label("opted_out"),
+            failed.scalar_subquery().label("failed_callbacks"),
+            accounts.scalar_subquery().label("total_connections"),
+            select(contacts.c.id).exists().label("has_contacts"),
+            select(broadcasts.c.id).where(_ACTUAL).exists().label("has_broadcasts"),
+        )
+    ).one()
+
+
+def rejecting_imports(conn: Connection, *, since: float, limit: int) -> Sequence[RowMapping]:
+    """Return the rows of imports that began since a time (UNIX seconds, UTC) and rejected rows, the newest first."""
+    found = select(imports).where(imports.c.created_at >= since, imports.c.rejected > 0)
+    return conn.execute(found.order_by(imports.c.created_at.desc()).limit(limit)).mappings().all()
