@@ -7,11 +7,13 @@ from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 from litestar.types import ControllerRouterHandler
 
+from host_litestar.dashboard.compose import ComposePages
 from host_litestar.dashboard.controller import PUBLIC_PAGE
 from host_litestar.dashboard.forms import read_page_request
 from host_litestar.dashboard.overview import OverviewPages
 from host_litestar.dashboard.page_errors import PageErrors
 from host_litestar.dashboard.page_headers import set_page_headers
+from host_litestar.dashboard.review import ReviewPages
 from host_litestar.dashboard.sign_in import SignInPages
 from host_litestar.dashboard.static_files import StaticFiles
 from host_litestar.dashboard.view import AnyRequest, View
@@ -28,6 +30,8 @@ def no_such_page(rest: str) -> None:
 ROOMS: Final[tuple[ControllerRouterHandler, ...]] = (
     SignInPages,
     OverviewPages,
+    ComposePages,
+    ReviewPages,
     StaticFiles,
     no_such_page,
 )

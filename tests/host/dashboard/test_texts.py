@@ -74,7 +74,7 @@ def test_each_text_that_a_page_names_exists() -> None:
 
 def test_no_text_is_the_same_in_both_languages_but_names_and_formats() -> None:
     first, second = (catalogue(language) for language in LANGUAGES)
-    same = {key for key in keys_of(LANGUAGES[0]) if first[key] == second[key] and len(first[key].split()) > 2}  # noqa: PLR2004 - words
+    same = {key for key in keys_of(LANGUAGES[0]) if first[key] == second[key] and len(first[key].split()) > 2}
 
     assert {key for key in same if places_of(first[key]) == set()} <= {"overview.sample.text"}
 
