@@ -11,6 +11,7 @@ from host_litestar.dashboard.compose_page import DraftLook, look_at, new_look, p
 from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.notices import Notice
 from host_litestar.dashboard.view import Page, View, ViewDep
+from host_litestar.routes.drafts import DraftId
 from host_litestar.routes.uploads import read_chunks
 from host_litestar.threads import LOOKS
 from wabroadcast_core.clock import SystemClock
@@ -48,16 +49,16 @@ class ComposePages(PageController):
             return _refused(view, new_look(view, shown_form(view.form)), error)
         return _saved(view, draft)
 
-    @page("/drafts/{draft_id:str}", threads=LOOKS)
-    def show(self, view: ViewDep, draft_id: str) -> Page:
+    @page("/drafts/{draftId:str}", threads=LOOKS)
+    def show(self, view: ViewDep, draft_id: DraftId) -> Page:
         """Show a draft, or where it went."""
         draft = view.broadcaster.drafts.get(draft_id)
         if draft.job_id is not None:
             return view.page("compose_submitted.html", draft=draft)
         return _page(view, look_at(view, draft, person=view.query("person", "1")))
 
-    @act("/drafts/{draft_id:str}", threads=LOOKS, files=FILES)
-    def save(self, view: ViewDep, draft_id: str) -> Page:
+    @act("/drafts/{draftId:str}", threads=LOOKS, files=FILES)
+    def save(self, view: ViewDep, draft_id: DraftId) -> Page:
         """Store what was typed. If another person did so meanwhile, both versions are shown."""
         before = view.broadcaster.drafts.get(draft_id)
         if before.job_id is not None:
@@ -75,8 +76,8 @@ class ComposePages(PageController):
             return _refused(view, look, error)
         return _saved(view, draft)
 
-    @page("/drafts/{draft_id:str}/people", threads=LOOKS)
-    def people(self, view: ViewDep, draft_id: str) -> Page:
+    @page("/drafts/{draftId:str}/people", threads=LOOKS)
+    def people(self, view: ViewDep, draft_id: DraftId) -> Page:
         """Show the first people who get a message, or who are left out for one reason."""
         draft = view.broadcaster.drafts.get(draft_id)
         reason = view.query("reason", SENDABLE)
@@ -84,8 +85,8 @@ class ComposePages(PageController):
         known = {} if found is None else {SENDABLE: found.sendable, **found.skipped_by}
         return view.page("compose_people.html", draft=draft, reason=reason, people=found, amount=known.get(reason, 0))
 
-    @act("/drafts/{draft_id:str}/discard")
-    def discard(self, view: ViewDep, draft_id: str) -> Page:
+    @act("/drafts/{draftId:str}/discard")
+    def discard(self, view: ViewDep, draft_id: DraftId) -> Page:
         """Delete a draft with its files."""
         draft = view.broadcaster.drafts.get(draft_id)
         view.broadcaster.drafts.delete(draft_id, actor=view.actor)
@@ -93,8 +94,8 @@ class ComposePages(PageController):
             view.link("/ui/broadcasts"), Notice("compose.discarded", {"name": draft.name or view.t("compose.title")})
         )
 
-    @act("/drafts/{draft_id:str}/copy")
-    def copy(self, view: ViewDep, draft_id: str) -> Page:
+    @act("/drafts/{draftId:str}/copy")
+    def copy(self, view: ViewDep, draft_id: DraftId) -> Page:
         """Copy a draft, or the broadcast that it has become, into a new draft."""
         draft = view.broadcaster.drafts.get(draft_id)
         if draft.job_id is not None:

@@ -15,6 +15,8 @@ from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.notices import Notice
 from host_litestar.dashboard.review_checks import MANY, Reviewed, must_type, read_moment, run_checks, undo_seconds
 from host_litestar.dashboard.view import Page, View, ViewDep
+from host_litestar.routes.drafts import DraftId
+from host_litestar.routes.trials import TestId
 from host_litestar.threads import LOOKS, SUBMITS
 from wabroadcast_core.errors import Fault, InvalidInputError, NotFoundError, TemplateError, VersionConflictError
 from wabroadcast_core.models.draft import DraftView
@@ -30,15 +32,15 @@ LOOK_SECONDS: Final = 20.0
 class ReviewPages(PageController):
     """Routes under ``/ui/drafts/{draft_id}`` that send."""
 
-    path = "/ui/drafts/{draft_id:str}"
+    path = "/ui/drafts/{draftId:str}"
 
     @page("/review", threads=LOOKS)
-    def show(self, view: ViewDep, draft_id: str) -> Page:
+    def show(self, view: ViewDep, draft_id: DraftId) -> Page:
         """Show the draft as it is stored, with what is checked."""
         return _review(view, draft_id)
 
     @act("/send", threads=SUBMITS)
-    def send(self, view: ViewDep, draft_id: str) -> Page:
+    def send(self, view: ViewDep, draft_id: DraftId) -> Page:
         """Submit the version that was reviewed. A second press leads to the same broadcast."""
         people, is_complete = _digits(view.form.text("people")), view.form.text("complete") == "yes"
         if faults := list(_unconfirmed(view, draft_id, people, is_complete=is_complete)):
@@ -59,7 +61,7 @@ class ReviewPages(PageController):
         return view.redirect(view.link("/ui/broadcasts", sent.job_id))
 
     @act("/test", threads=SUBMITS)
-    def send_test(self, view: ViewDep, draft_id: str) -> Page:
+    def send_test(self, view: ViewDep, draft_id: DraftId) -> Page:
         """Send the message to the person's own number, as another person would get it."""
         number, person = view.form.text("number")[:LONGEST_NUMBER], view.form.text("asNumber")[:LONGEST_NUMBER]
         draft = view.broadcaster.drafts.get(draft_id)
@@ -77,14 +79,14 @@ class ReviewPages(PageController):
         address = view.link(DRAFT, draft_id, "review", test=sent.job_id)
         return view.redirect(f"{address}#test", cookies=[kept])
 
-    @page("/test/{test_id:str}")
-    def test_result(self, view: ViewDep, draft_id: str, test_id: str) -> Page:
+    @page("/test/{testId:str}")
+    def test_result(self, view: ViewDep, draft_id: DraftId, test_id: TestId) -> Page:
         """Show what became of a test, for the script that asks until it has ended."""
         found = view.broadcaster.test_result(test_id, language=view.choices.language)
         return view.fragment("review_test.html", **_test_values(view, draft_id, found))
 
     @act("/rehearse", threads=SUBMITS)
-    def rehearse(self, view: ViewDep, draft_id: str) -> Page:
+    def rehearse(self, view: ViewDep, draft_id: DraftId) -> Page:
         """Send the broadcast to a simulated provider, and show it there."""
         draft = view.broadcaster.drafts.get(draft_id)
         fields, recipients = _body_of(draft)
