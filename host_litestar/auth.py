@@ -28,6 +28,8 @@ PUBLIC: dict[str, Any] = {**KEYLESS, OUTSIDE: True, "exclude_from_auth": True}  
 SCOPES_OF_CALLER = "wabroadcast_scopes"  # in the state of a request whose key or session is valid
 ACTOR_WITHOUT_KEY = "api"  # the actor in the audit log of a request that has no key
 KEYS_OF_ROUTE = "keys"  # in the ``opt`` of a route: digests of keys that open it beside the API keys
+KEEPS_FORM = "keeps_form"  # in the ``opt`` of a route that reads its form first, then calls ``raise_refusal``
+_REFUSAL = "wabroadcast_refusal"  # in the state of a request to such a route that has no valid key or session
 _OPEN = "wabroadcast_open"  # in the state of a request that this machine may make because there is no key
 _RECHECK = "wabroadcast_recheck"  # in the state of a request: checks again that it is allowed
 
@@ -84,12 +86,21 @@ class KeyGuard:
                 request.state[_OPEN] = True
             set_recheck(request, self._is_still_open)
             return
-        token = read_token(request)
-        caller = await (self._by_key(request, handler) if token is None else self._by_session(request, handler, token))
+        try:
+            caller = await self._find_caller(request, handler)
+        except NotAuthorizedException as error:
+            if not handler.opt.get(KEEPS_FORM):
+                raise
+            request.state[_REFUSAL] = error
+            return
         if not are_enough(caller.scopes, needed := needed_scope(handler)):
             raise MissingScopeError(caller.actor, scope=needed)
         request.scope["auth"] = caller.actor
         request.state[SCOPES_OF_CALLER] = caller.scopes
+
+    async def _find_caller(self, request: AnyRequest, handler: BaseRouteHandler) -> Caller:
+        token = read_token(request)
+        return await (self._by_key(request, handler) if token is None else self._by_session(request, handler, token))
 
     async def _by_key(self, request: AnyRequest, handler: BaseRouteHandler) -> Caller:
         digest = digest_key(_read_key(request))
@@ -137,6 +148,16 @@ def set_recheck(request: AnyRequest, recheck: Callable[[], Awaitable[bool]]) -> 
 def has_passed(request: AnyRequest) -> bool:
     """Return whether a request has passed the check of its key: a public route has none."""
     return _RECHECK in request.scope.get("state", {})
+
+
+def raise_refusal(request: AnyRequest) -> None:
+    """Raise the refusal of a request to a route with ``KEEPS_FORM``.
+
+    :raises NotAuthorizedException: the request has no valid key or session.
+    """
+    refusal: NotAuthorizedException | None = request.scope.get("state", {}).get(_REFUSAL)
+    if refusal is not None:
+        raise refusal
 
 
 def is_open(request: AnyRequest) -> bool:

@@ -11,6 +11,7 @@ import shutil
 import socket
 import sys
 import time
+import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -42,10 +43,11 @@ VALKEY_RESTART_SECONDS = 1.0  # least time between two attempts to restart the e
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, not bound
 
 
-def serve(settings: Settings, *, echo: Callable[[str], None]) -> int:
+def serve(settings: Settings, *, echo: Callable[[str], None], open_browser: bool = False) -> int:
     """Run the web process and the workers until a signal comes.
 
     :param echo: prints the start lines, once the web process answers.
+    :param open_browser: whether the dashboard is opened in a browser then.
     :returns: the exit status.
     :raises SetupError: the server cannot start with these settings.
     """
@@ -60,6 +62,8 @@ def serve(settings: Settings, *, echo: Callable[[str], None]) -> int:
 
         def print_lines(causes: Sequence[str]) -> None:
             echo(start_lines(settings, address, causes, needs_key=has_stored_keys or bool(settings.api_keys)))
+            if open_browser and not webbrowser.open(address):
+                echo(f"no browser was found on this machine: open {address} yourself")
 
         start_message = _StartMessage(address, print_lines)
 
@@ -138,7 +142,7 @@ def address_of(host: str, port: int) -> str:
 
 
 def start_lines(settings: Settings, address: str, causes: Sequence[str], *, needs_key: bool) -> str:
-    """Return the lines that ``serve`` prints when everything runs: addresses, data, access, a first command.
+    """Return the lines that ``serve`` prints when everything runs: dashboard, data, access, a first command.
 
     :param causes: what keeps the server from sending, and what to do.
     :param needs_key: whether a call needs an API key.
@@ -151,7 +155,7 @@ def start_lines(settings: Settings, address: str, causes: Sequence[str], *, need
     store = "the database in WABROADCAST_DATABASE_URL" if settings.database_url else settings.data_dir.resolve()
     return "\n".join(
         [
-            f"wabroadcast {version('wabroadcast')} is running; press Ctrl-C to stop it",
+            f"wabroadcast {version('wabroadcast')} is running: open {address} in a browser; press Ctrl-C to stop it",
             *(f"  NOTHING IS SENT YET: {cause}" for cause in causes),
             f"  API      {address}",
             f"  docs     {address}/schema",

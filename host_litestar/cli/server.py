@@ -36,10 +36,17 @@ data_dir_option = click.option(
     help="API key that callers must send; may be repeated. Other users of this machine see it in the list of processes:"
     " set WABROADCAST_API_KEYS instead where there are any.",
 )
+@click.option("--open", "open_browser", is_flag=True, help="Open the dashboard in a browser.")
 def serve(
-    host: str | None, port: int | None, workers: int | None, data_dir: Path | None, api_keys: tuple[str, ...]
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    data_dir: Path | None,
+    api_keys: tuple[str, ...],
+    *,
+    open_browser: bool,
 ) -> int:
-    """Start everything: API and workers, with an embedded Valkey and SQLite where no addresses are set."""
+    """Start everything: dashboard, API and workers, with an embedded Valkey and SQLite where no addresses are set."""
     from pydantic import SecretStr
 
     from host_litestar import standalone
@@ -48,7 +55,7 @@ def serve(
     keys = [SecretStr(key) for key in api_keys] or None
     settings = read_settings(host=host, port=port, workers=workers, data_dir=data_dir, api_keys=keys)
     set_up_logging("serve", log_format=settings.log_format)
-    return standalone.serve(settings, echo=click.echo)
+    return standalone.serve(settings, echo=click.echo, open_browser=open_browser)
 
 
 @click.command()

@@ -1,12 +1,13 @@
 """The base of the rooms, and the decorators of their handlers: pages that are shown, and acts that forms send."""
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, Final
 
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 
-from host_litestar.auth import KEYLESS
+from host_litestar.auth import KEEPS_FORM, KEYLESS, raise_refusal
 from host_litestar.dashboard.forms import FILES
 from host_litestar.request_reading import TAKES_FORM
 from host_litestar.routes.controller import ApiController
@@ -46,7 +47,18 @@ def act(
     """
 
     def decorate(call: Callable[..., Any]) -> HTTPRouteHandler:
-        opt = {SCOPE: scope, FILES: tuple(files), **TAKES_FORM}
-        return post(path, opt=opt, status_code=200, include_in_schema=False)(threads(call))
+        opt = {SCOPE: scope, FILES: tuple(files), KEEPS_FORM: True, **TAKES_FORM}
+        return post(path, opt=opt, status_code=200, include_in_schema=False)(threads(_allowed(call)))
 
     return decorate
+
+
+def _allowed(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a handler that runs only for a request that was not refused, which reading its form has checked before."""
+
+    @wraps(call)
+    def handler(*args: Any, **kwargs: Any) -> Any:
+        raise_refusal(kwargs["view"].request)
+        return call(*args, **kwargs)
+
+    return handler

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 
+from host_litestar.auth import raise_refusal
 from host_litestar.form_reading import MULTIPART, FormFields, read_form
 from host_litestar.request_reading import LARGEST_JSON, AnyRequest, read_body
 from host_litestar.session_cookies import CSRF_FIELD, CSRF_HEADER, check_csrf, session_of
@@ -62,13 +63,17 @@ async def read_page_request(request: AnyRequest) -> None:
     Unknown parameters of an address are no fault here: people cut and lengthen addresses.
 
     :raises InvalidInputError: the body is no form.
+    :raises NotAuthorizedException: its session has ended; the form was read, so that it can be kept.
     :raises CsrfError: it is not from a page of this session.
     """
     if request.method in _SAFE:
         return
+    if request.content_type[0] == MULTIPART:
+        raise_refusal(request)  # files of a stranger are not read
     values = await _read_values(request)
     token = values.pop(CSRF_FIELD, [""])[-1]
     request.state[_FORM] = FormData(values)  # an error page may show it again
+    raise_refusal(request)
     if (session := session_of(request)) is not None:
         check_csrf(session.token, request.headers.get(CSRF_HEADER) or str(token))
 

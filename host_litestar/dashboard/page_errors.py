@@ -2,11 +2,13 @@
 
 import logging
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from litestar import Request, Response
-from litestar.exceptions import NotAuthorizedException
+from litestar import Request, Response, get
+from litestar.exceptions import NotAuthorizedException, NotFoundException
+from litestar.params import PathParameter
 
+from host_litestar.dashboard.controller import PUBLIC_PAGE, PageController
 from host_litestar.dashboard.page_headers import PAGE_HEADERS
 from host_litestar.dashboard.view import AnyRequest, View
 from host_litestar.problems import RETRY_AFTER_SECONDS, Problem, explain
@@ -45,6 +47,18 @@ class PageErrors:
     def __deepcopy__(self, _: dict[int, Any]) -> "PageErrors":
         """Return the handler itself: Litestar copies handlers, and a broadcaster cannot be copied."""
         return self
+
+
+class NoSuchPage(PageController):
+    """``GET /ui/…`` of what no room has: the error as a page, for everyone."""
+
+    path = "/ui"
+
+    @get("/{rest:path}", opt=PUBLIC_PAGE, include_in_schema=False, sync_to_thread=False)
+    def show(self, rest: Annotated[str, PathParameter()]) -> None:
+        """Refuse the address."""
+        del rest
+        raise NotFoundException
 
 
 def _sign_in(view: View) -> Response[Any]:

@@ -2,16 +2,14 @@
 
 from typing import Final
 
-from litestar import Router, get
+from litestar import Router
 from litestar.di import Provide
-from litestar.exceptions import NotFoundException
 from litestar.types import ControllerRouterHandler
 
 from host_litestar.dashboard.compose import ComposePages
-from host_litestar.dashboard.controller import PUBLIC_PAGE
 from host_litestar.dashboard.forms import read_page_request
 from host_litestar.dashboard.overview import OverviewPages
-from host_litestar.dashboard.page_errors import PageErrors
+from host_litestar.dashboard.page_errors import NoSuchPage, PageErrors
 from host_litestar.dashboard.page_headers import set_page_headers
 from host_litestar.dashboard.review import ReviewPages
 from host_litestar.dashboard.sign_in import SignInPages
@@ -19,21 +17,13 @@ from host_litestar.dashboard.static_files import StaticFiles
 from host_litestar.dashboard.view import AnyRequest, View
 from wabroadcast_core.broadcaster import Broadcaster
 
-
-@get("/ui/{rest:path}", opt=PUBLIC_PAGE, include_in_schema=False, sync_to_thread=False)
-def no_such_page(rest: str) -> None:
-    """Refuse the address of a page that does not exist."""
-    del rest
-    raise NotFoundException
-
-
 ROOMS: Final[tuple[ControllerRouterHandler, ...]] = (
     SignInPages,
     OverviewPages,
     ComposePages,
     ReviewPages,
     StaticFiles,
-    no_such_page,
+    NoSuchPage,
 )
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
@@ -21,12 +21,19 @@ _FILES: Final = {
 VERSION: Final = hashlib.sha256(b"".join(_FILES.values())).hexdigest()[:12]
 
 
+async def _as_it_is(response: Response[Any]) -> Response[Any]:
+    """Keep the headers of a file: those of pages forbid to store it."""
+    return response
+
+
 class StaticFiles(ApiController):
     """``GET /ui/static/{version}/{name}``. Modules import each other by relative addresses, so of the same version."""
 
     path = "/ui/static"
 
-    @get("/{version:str}/{name:str}", opt=KEYLESS, include_in_schema=False, sync_to_thread=False, after_request=None)
+    @get(
+        "/{version:str}/{name:str}", opt=KEYLESS, include_in_schema=False, sync_to_thread=False, after_request=_as_it_is
+    )
     def show(self, version: Annotated[str, PathParameter()], name: Annotated[str, PathParameter()]) -> Response[bytes]:
         """Return a file. Only its present version may be kept."""
         if name not in _FILES:

@@ -33,6 +33,8 @@ def test_the_start_lines_name_the_addresses_and_end_with_a_command_that_works(se
 
     lines = server.output.read_text().splitlines()
 
+    assert f"open {server.url} in a browser" in lines[0]
+    assert "<h1>" in server.get("/").text
     assert server.get("/health/ready").status_code == 200
     assert server.get("/schema").status_code == 200
     assert any(str(server.directory / "data") in line for line in lines)
@@ -351,3 +353,14 @@ def _unfinished_upload(url: str) -> Iterator[None]:
         head = "POST /uploads HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
         client.sendall(f"{head}Content-Length: 100000\r\n\r\n--b\r\n".encode())
         yield
+
+
+def test_open_opens_a_browser_or_says_that_there_is_none(serve: Serve, tmp_path: Path, until: Until) -> None:
+    program = tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    program.chmod(0o755)
+
+    server = serve("--open", BROWSER=str(program))
+
+    until((tmp_path / "opened").exists)
+    assert (tmp_path / "opened").read_text().strip() == server.url

@@ -65,8 +65,8 @@ def test_each_text_is_used() -> None:
 
 def test_each_text_that_a_page_names_exists() -> None:
     rooms = {key.partition(".")[0] for key in keys_of(LANGUAGES[0])}
-    named = {key for key in re.findall(r"""\bt\(["']([a-z][a-z0-9_.]*)["'][,)]""", SOURCES)}
-    noticed = {key for key in re.findall(r"""Notice\(\s*["']([a-z][a-z0-9_.]*)["']""", SOURCES)}
+    named = set(re.findall(r"""\bt\(["']([a-z][a-z0-9_.]*)["'][,)]""", SOURCES))
+    noticed = set(re.findall(r"""Notice\(\s*["']([a-z][a-z0-9_.]*)["']""", SOURCES))
 
     assert {key for key in named | noticed if key.partition(".")[0] in rooms} <= keys_of(LANGUAGES[0])
     assert named

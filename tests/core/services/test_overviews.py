@@ -1,0 +1,107 @@
+"""The overview of an installation: what it shows, and that it reads few rows; on both stores."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.store import connections as connection_store
+from wabroadcast_core.store.minute_counts import MinuteCounts, add_minutes, minute_of
+from wabroadcast_core.store.tables import broadcasts, connections
+
+PERSON = {"number": "+6281200000001"}
+
+
+@pytest.fixture
+def broadcaster(shared: Broadcaster) -> Broadcaster:
+    return shared
+
+
+@pytest.fixture
+def statements(broadcaster: Broadcaster) -> Iterator[list[str]]:
+    """The statements that the store gets from now on."""
+    seen: list[str] = []
+    engine = broadcaster.context.database.db_engine
+
+    def note(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def submit(broadcaster: Broadcaster, **fields: Any) -> str:
+    body = {"name": "B", "message": {"type": "text", "text": "hi"}, "connection": "sandbox", **fields}
+    return broadcaster.submit(body, [PERSON]).job_id
+
+
+def test_an_empty_installation_has_one_connection_and_nothing_else(broadcaster: Broadcaster) -> None:
+    found = broadcaster.overview()
+
+    assert [one.name for one in found.connections] == ["sandbox"]
+    assert (found.running, found.scheduled, found.uncertain, found.rejected_imports) == ([], [], [], [])
+    assert (found.has_broadcasts, found.has_contacts, found.totals.sent) == (False, False, 0)
+
+
+def test_what_runs_what_is_scheduled_and_what_is_uncertain_are_apart(broadcaster: Broadcaster) -> None:
+    runs = submit(broadcaster)
+    later = [submit(broadcaster, scheduled_at=f"2999-01-0{day}T08:00:00Z") for day in (2, 1)]
+    unsure = submit(broadcaster)
+    with broadcaster.context.database.write() as conn:
+        conn.execute(broadcasts.update().where(broadcasts.c.job_id == unsure).values(status="completed", unknown=3))
+
+    found = broadcaster.overview()
+
+    assert [one.job_id for one in found.running] == [runs]
+    assert [one.job_id for one in found.scheduled] == later[::-1]
+    assert [(one.job_id, one.counts.unknown) for one in found.uncertain] == [(unsure, 3)]
+    assert broadcaster.running().total == 1
+    assert [one.job_id for one in broadcaster.running_progress()] == [runs]
+
+
+def test_connections_that_paused_themselves_come_first(broadcaster: Broadcaster) -> None:
+    broadcaster.connections.save("zebra", {"sender": "sandbox"})
+    broadcaster.connections.pause("sandbox")
+    with broadcaster.context.database.write() as conn:
+        key = conn.execute(connections.select().where(connections.c.name == "zebra")).mappings().one()["id"]
+        connection_store.set_state(conn, key, ConnectionState.PAUSED, reason="logged_out", now=1.0)
+
+    found = broadcaster.overview()
+
+    assert [(one.name, one.by_itself) for one in found.connections] == [("zebra", True), ("sandbox", False)]
+
+
+def test_totals_are_those_of_the_last_days_and_of_today(broadcaster: Broadcaster) -> None:
+    submit(broadcaster)
+    now = broadcaster.context.clock.now()
+    with broadcaster.context.database.write() as conn:
+        key, account = conn.execute(broadcasts.select()).one().id, conn.execute(connections.select()).one().id
+        for days, number in ((0, 1), (3, 10), (20, 100)):
+            minute = minute_of(now - days * 86_400)
+            facts: MinuteCounts = Counter({(key, account, minute, fact): number for fact in ("sent", "read")})
+            add_minutes(conn, facts)
+    broadcaster.blacklist.add("+6281200000009")
+
+    found = broadcaster.overview(days=7)
+
+    assert (found.totals.sent, found.totals.read, found.totals.failed, found.totals.opted_out) == (11, 11, 0, 1)
+    assert found.connections[0].today in {0, 1}  # the minute may be of yesterday, just after midnight
+
+
+def test_an_overview_reads_the_store_in_few_statements_whatever_runs(
+    broadcaster: Broadcaster, statements: list[str]
+) -> None:
+    for _ in range(12):
+        submit(broadcaster)
+    statements.clear()
+
+    broadcaster.overview()
+
+    selects = [statement for statement in statements if statement.lstrip().upper().startswith("SELECT")]
+    assert len(selects) <= 16
+    assert not [statement for statement in selects if "FROM messages" in statement]

@@ -1,0 +1,195 @@
+"""What holds for every page: found by its route, shown in each language with hostile data, counted and weighed."""
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from bs4 import Tag
+from litestar import Litestar
+from litestar.testing import TestClient
+from sqlalchemy import event
+
+from host_litestar.app import create_app
+from tests.host.dashboard.pages import FormBrowser, ShownPage
+from tests.host.installations import HERE, Api, draft, install
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.queue.embedded import EmbeddedValkey
+from wabroadcast_core.store.messages import message_key
+from wabroadcast_core.store.tables import broadcasts, messages
+
+HOSTILE = "<script>alert(1)</script>'\"><img src=x onerror=alert(2)>{{ 7*7 }}"
+NUMBER = "+6281200000001"
+MOST_STATEMENTS = 10
+MOST_BYTES = 60_000
+NOT_PAGES = ("/ui/static/", "/ui/session", "/ui/running", "{rest:path}")
+
+
+@pytest.fixture(scope="module")
+def seeded(
+    tmp_path_factory: pytest.TempPathFactory, valkey: EmbeddedValkey, sqlite_store: Path
+) -> Iterator[tuple[Broadcaster, Litestar, Api, Mapping[str, str]]]:
+    """An application whose objects all have hostile texts, and the values of its paths' parameters."""
+    broadcaster = Broadcaster(install(tmp_path_factory.mktemp("every") / "data", valkey, sqlite_store))
+    app = create_app(broadcaster)
+    with TestClient(app, base_url=HERE, raise_server_exceptions=False) as client:
+        yield broadcaster, app, client, _fill(broadcaster, client)
+
+
+def _fill(broadcaster: Broadcaster, api: Api) -> dict[str, str]:
+    message = {"type": "text", "text": "Halo {{ name }} {{ kode }}" + HOSTILE.replace("{", "(").replace("}", ")")}
+    person = {"number": NUMBER, "name": HOSTILE, "variables": {"kode": HOSTILE}}
+    body = draft(name=HOSTILE[:200], message=message, recipients=[person], connection="sandbox")
+    job = _made(api.post("/broadcast", json=body))
+    for more in range(3):
+        _made(api.post("/broadcast", json={**body, "name": f"{HOSTILE[:150]} {more}"}))
+    written = _made(api.post("/drafts", json={**body, "callbackUrl": HOSTILE}))
+    _made(api.post("/contacts", json={**person, "tags": [HOSTILE[:40]]}))
+    _made(api.post("/blacklist", json={"number": "+6281200000002", "reason": HOSTILE}))
+    file = {"file": (f"{HOSTILE}.csv", f"{HOSTILE.replace(',', '')};No HP\nBudi;not-a-number\n".encode(), "text/csv")}
+    imported = _made(api.post("/contacts/import", files=file, data={"tags": "a"}))
+    _break_message(broadcaster, job["jobId"])
+    detail = _made(api.get(f"/broadcast/{job['jobId']}/messages"))["items"][0]
+    return {
+        "jobId": job["jobId"],
+        "messageId": detail["messageId"],
+        "draftId": written["draftId"],
+        "number": NUMBER,
+        "name": "sandbox",
+        "importId": imported["importId"],
+        "kind": "sandbox",
+        "tag": HOSTILE[:40],
+    }
+
+
+def _made(response: Any) -> dict[str, Any]:
+    assert response.is_success, response.text
+    return dict(response.json())
+
+
+def _break_message(broadcaster: Broadcaster, job_id: str) -> None:
+    """Let a broadcast have one message that failed with hostile words of its provider."""
+    with broadcaster.context.database.write() as conn:
+        key = conn.execute(broadcasts.select().where(broadcasts.c.job_id == job_id)).mappings().one()["id"]
+        recipient = {"number": NUMBER, "name": HOSTILE, "variables": json.dumps({"kode": HOSTILE})}
+        outcome = {"status": "failed", "reason": "131049", "detail": HOSTILE, "attempts": 1, "connection_id": 1}
+        place = {"id": message_key(key, 0), "broadcast_id": key, "batch": 0, "route": 0}
+        conn.execute(messages.insert().values(**place, **recipient, **outcome))
+        counts = {"status": "completed", "total": 1, "failed": 1, "prepared": True}
+        conn.execute(broadcasts.update().where(broadcasts.c.id == key).values(counts))
+
+
+def _pages(app: Litestar, values: Mapping[str, str]) -> list[str]:
+    """Return the address of every page, with its parameters filled in."""
+    paths = {str(path) for route in app.routes for path in [route.path] if "GET" in getattr(route, "methods", ())}
+    rooms = {path for path in paths if path == "/" or path.startswith("/ui/")}
+    found = [path for path in sorted(rooms) if not any(word in path for word in NOT_PAGES)]
+    return [_filled(path, values) for path in found]
+
+
+def _filled(path: str, values: Mapping[str, str]) -> str:
+    parts = [part.strip("{}").partition(":")[0] if part.startswith("{") else None for part in path.split("/")]
+    return "/".join(
+        quote(values[name], safe="") if name else part for name, part in zip(parts, path.split("/"), strict=True)
+    )
+
+
+@pytest.fixture(scope="module")
+def shown(
+    seeded: tuple[Broadcaster, Litestar, Api, Mapping[str, str]],
+) -> dict[str, dict[str, ShownPage]]:
+    """Every page in each language."""
+    _, app, client, values = seeded
+    return {
+        language: {path: FormBrowser(client, language=language).open(path) for path in _pages(app, values)}
+        for language in ("id", "en")
+    }
+
+
+def test_every_page_is_shown(shown: dict[str, dict[str, ShownPage]]) -> None:
+    failed = [(path, page.status, page.text[:300]) for path, page in shown["en"].items() if page.status != 200]
+
+    assert failed == []
+    assert len(shown["en"]) > 1
+
+
+def test_hostile_texts_appear_as_text_only(shown: dict[str, dict[str, ShownPage]]) -> None:
+    for pages in shown.values():
+        for path, page in pages.items():
+            hurt = page.soup.select("script:not([src]), img[src=x], [onerror], [style], style, a[href^='javascript']")
+            assert hurt == [], path
+            assert "49" not in page.soup.select("title")[0].get_text(), path
+
+
+def test_every_page_has_its_language_a_title_and_one_heading(shown: dict[str, dict[str, ShownPage]]) -> None:
+    for language, pages in shown.items():
+        for path, page in pages.items():
+            assert page.find("html")["lang"] == language, path
+            assert page.find("title").get_text(strip=True), path
+            assert len(page.soup.select("h1")) == 1, path
+
+
+def test_every_control_has_a_label(shown: dict[str, dict[str, ShownPage]]) -> None:
+    for path, page in shown["en"].items():
+        controls = page.soup.select("main input:not([type=hidden]), main select, main textarea")
+        assert [control for control in controls if not _has_label(page, control)] == [], path
+
+
+def _has_label(page: ShownPage, control: Tag) -> bool:
+    named = control.get("aria-label") or control.get("aria-labelledby") or control.find_parent("label")
+    return bool(named) or bool(control.get("id") and page.soup.select(f'label[for="{control["id"]}"]'))
+
+
+def test_every_table_has_a_caption_and_headers(shown: dict[str, dict[str, ShownPage]]) -> None:
+    for path, page in shown["en"].items():
+        for table in page.soup.select("table"):
+            assert table.find("caption") is not None, path
+            assert table.select("th[scope=col]"), path
+
+
+def test_every_page_is_light(shown: dict[str, dict[str, ShownPage]]) -> None:
+    sizes = {path: len(gzip.compress(page.response.content)) for path, page in shown["id"].items()}
+
+    assert {path: size for path, size in sizes.items() if size > MOST_BYTES} == {}
+
+
+def test_every_link_leads_to_a_page_or_a_file(
+    shown: dict[str, dict[str, ShownPage]], seeded: tuple[Broadcaster, Litestar, Api, Mapping[str, str]]
+) -> None:
+    client = seeded[2]
+    links = {
+        str(link["href"]): path
+        for path, page in shown["en"].items()
+        for link in page.soup.select("a[href^='/']")
+        if "/events" not in str(link["href"])
+    }
+
+    broken = [(link, path) for link, path in links.items() if client.get(link).status_code >= 400]
+
+    assert broken == []
+
+
+def test_every_page_reads_the_store_in_few_statements(
+    seeded: tuple[Broadcaster, Litestar, Api, Mapping[str, str]],
+) -> None:
+    broadcaster, app, client, values = seeded
+    selects: list[str] = []
+    engine = broadcaster.context.database.db_engine
+
+    def note(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.lstrip().upper().startswith(("PRAGMA", "BEGIN")):
+            selects.append(statement)
+
+    counted = {}
+    event.listen(engine, "before_cursor_execute", note)
+    for path in _pages(app, values):
+        client.get(path)  # keys and the like are read now, and kept for a second
+        selects.clear()
+        client.get(path)
+        counted[path] = len(selects)
+    event.remove(engine, "before_cursor_execute", note)
+
+    assert {path: number for path, number in counted.items() if number > MOST_STATEMENTS} == {}

@@ -1,0 +1,240 @@
+"""The frame of all pages: sign-in, sessions, headers, choices, errors, and where they are mounted."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotAuthorizedException
+from litestar.handlers import BaseRouteHandler
+from litestar.testing import TestClient
+from pydantic import SecretStr
+
+from host_litestar.app import create_app
+from host_litestar.dashboard.page_headers import PAGE_HEADERS
+from host_litestar.dashboard.static_files import VERSION
+from host_litestar.plugin import WABroadcastPlugin
+from tests.host.dashboard.pages import FormBrowser
+from tests.host.installations import HERE, Api, bearer, draft
+from wabroadcast_core import Settings
+
+ADMIN = "the-bootstrap-key"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+@pytest.fixture
+def locked(host_settings: Settings) -> Iterator[Api]:
+    """An application that has a key."""
+    settings = host_settings.model_copy(update={"api_keys": [SecretStr(ADMIN)]})
+    with TestClient(create_app(settings), base_url=HERE, raise_server_exceptions=False) as client:
+        yield client
+
+
+def submit(api: Api, **fields: Any) -> str:
+    headers = bearer(ADMIN)
+    body = draft(recipients=[{"number": "+6281200000001", "name": "Budi"}], **fields)
+    return str(api.post("/broadcast", json=body, headers=headers).json()["jobId"])
+
+
+# --- who may see what ----------------------------------------------------------------------------------------------
+
+
+def test_without_a_key_this_machine_sees_the_pages_and_a_strip_that_says_so(pages: FormBrowser) -> None:
+    shown = pages.open("/")
+
+    assert shown.status == 200
+    assert "There is no API key yet" in shown.find(".strip").get_text()
+
+
+def test_a_page_leads_to_the_sign_in_and_back(locked: Api) -> None:
+    person = FormBrowser(locked)
+
+    asked = person.open("/ui/broadcasts?state=running")
+    shown = asked.press("Sign in", key=ADMIN)
+
+    assert asked.path.startswith("/ui/sign-in?next=")
+    assert shown.path == "/ui/broadcasts?state=running"
+
+
+def test_a_wrong_key_is_refused_on_the_page(locked: Api) -> None:
+    shown = FormBrowser(locked).sign_in("a-wrong-key-of-someone")
+
+    assert shown.status == 401
+    assert "This key is unknown or revoked." in shown.text
+    assert "a-wrong-key" not in shown.response.text
+
+
+def test_after_five_failures_the_page_says_how_long_to_wait(locked: Api) -> None:
+    person = FormBrowser(locked)
+
+    shown = [person.sign_in("wrong") for _ in range(6)][-1]
+
+    assert shown.status == 429
+    assert re.search(r"Try again in \d+ seconds", shown.text)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://elsewhere.example/", "//elsewhere.example/", "/\\elsewhere.example", "javascript:alert(1)"],
+)
+def test_the_sign_in_never_leads_elsewhere(locked: Api, address: str) -> None:
+    person = FormBrowser(locked)
+
+    shown = person.send("/ui/sign-in", {"key": [ADMIN], "next": [address]})
+
+    assert shown.path == "/"
+    assert shown.status == 200
+
+
+def test_a_session_ends_with_the_sign_out(locked: Api) -> None:
+    person = FormBrowser(locked)
+    person.sign_in(ADMIN)
+
+    person.open("/").press("Sign out")
+
+    assert person.open("/").path.startswith("/ui/sign-in")
+
+
+def test_a_form_of_an_expired_session_is_kept_until_the_next_sign_in(locked: Api) -> None:
+    person = FormBrowser(locked)
+    person.sign_in(ADMIN)
+    page = person.open("/")
+    locked.cookies.clear()
+
+    asked = page.press("Send the sample")
+    resumed = asked.press("Sign in", key=ADMIN)
+    sent = resumed.press("Send that form")
+
+    assert asked.status == 401
+    assert "your form is kept" in asked.text
+    assert sent.path.startswith("/ui/broadcasts/")
+
+
+def test_a_form_without_the_token_of_its_session_is_refused(locked: Api) -> None:
+    person = FormBrowser(locked)
+    person.sign_in(ADMIN)
+
+    shown = person.send("/ui/sample", {})
+
+    assert shown.status == 403
+    assert "This form is from another session" in shown.text
+    assert locked.get("/broadcast/jobs", headers=bearer(ADMIN)).json()["total"] == 0
+
+
+def test_a_key_that_only_reads_has_no_acts(locked: Api) -> None:
+    made = locked.post("/keys", json={"name": "look", "scopes": ["read"]}, headers=bearer(ADMIN)).json()
+    person = FormBrowser(locked)
+    shown = person.sign_in(made["key"])
+
+    refused = person.send("/ui/sample", {"csrfToken": [str(shown.find("meta[name=csrf-token]")["content"])]})
+
+    assert shown.soup.select("main .button.main, main form") == []
+    assert refused.status == 403
+    assert "This key may not do that" in refused.text
+
+
+# --- errors, headers, files ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/ui/no-such-page", "/ui/no/such/page", "/ui/sign-in"])
+def test_every_page_has_the_strict_headers(pages: FormBrowser, path: str) -> None:
+    response = pages.open(path).response
+
+    assert {name: response.headers.get(name) for name in PAGE_HEADERS} == PAGE_HEADERS
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+
+
+def test_no_page_has_inline_style_or_script(pages: FormBrowser) -> None:
+    submit(pages.api, name=HOSTILE)
+
+    shown = pages.open("/")
+
+    assert shown.soup.select("[style], style, script:not([src]), [onclick], [onerror], img[src=x]") == []
+    assert HOSTILE in shown.soup.get_text()
+
+
+def test_a_page_that_does_not_exist_says_so_in_both_languages(pages: FormBrowser, halaman: FormBrowser) -> None:
+    english, indonesian = pages.open("/ui/nothing-here"), halaman.open("/ui/nothing-here")
+
+    assert (english.status, indonesian.status) == (404, 404)
+    assert "This page does not exist" in english.text
+    assert "Halaman ini tidak ada" in indonesian.text
+
+
+def test_static_files_are_kept_for_good_under_their_version_only(idle_api: Api) -> None:
+    kept = idle_api.get(f"/ui/static/{VERSION}/dashboard.css")
+    old = idle_api.get("/ui/static/0123456789ab/dashboard.css")
+
+    assert "immutable" in kept.headers["cache-control"]
+    assert old.headers["cache-control"] == "no-store"
+    assert idle_api.get(f"/ui/static/{VERSION}/..%2Fview.py").status_code == 404
+
+
+def test_the_style_sheet_and_the_scripts_are_small(idle_api: Api) -> None:
+    names = re.findall(r'"\./(\w+\.js)"', idle_api.get(f"/ui/static/{VERSION}/main.js").text)
+    scripts = {name: len(idle_api.get(f"/ui/static/{VERSION}/{name}").content) for name in names}
+
+    assert 0 < sum(scripts.values()) <= 20_000
+    assert len(idle_api.get(f"/ui/static/{VERSION}/dashboard.css").content) <= 25_000
+
+
+# --- choices -------------------------------------------------------------------------------------------------------
+
+
+def test_the_language_follows_the_browser_until_a_person_chooses(halaman: FormBrowser) -> None:
+    shown = halaman.open("/")
+    chosen = shown.press("English")
+
+    assert shown.find("html")["lang"] == "id"
+    assert chosen.find("html")["lang"] == "en"
+    assert halaman.open("/").find("html")["lang"] == "en"
+
+
+@pytest.mark.parametrize("value", ["language=xx&zone=Nowhere/City&theme=pink", "%ff=%fe", "zone=../../etc/passwd"])
+def test_choices_that_do_not_exist_are_left_out(idle_api: Api, value: str) -> None:
+    idle_api.cookies.set("wabroadcast_choices", value)
+
+    shown = FormBrowser(idle_api).open("/")
+
+    assert (shown.find("html")["lang"], shown.find("html")["data-zone"]) == ("en", "Asia/Jakarta")
+
+
+@pytest.mark.parametrize("value", ["%5B%5D", "x", "%5B%22nav.open%22%2C%7B%7D%2C%22ok%22", '["no.key",{},"ok"]'])
+def test_a_notice_that_is_not_ours_is_left_out(idle_api: Api, value: str) -> None:
+    idle_api.cookies.set("wabroadcast_notice", value)
+
+    assert FormBrowser(idle_api).open("/").status == 200
+
+
+# --- mounted elsewhere ---------------------------------------------------------------------------------------------
+
+
+def refuse_strangers(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """The own access control of a host."""
+    if connection.headers.get("x-person") != "budi":
+        raise NotAuthorizedException("strangers have no access")
+
+
+def test_the_pages_work_under_any_path_of_another_application(host_settings: Settings) -> None:
+    app = Litestar(plugins=[WABroadcastPlugin(host_settings, path="/tools/wa", guards=[refuse_strangers])])
+
+    with TestClient(app, base_url=HERE) as client:
+        client.headers["x-person"] = "budi"
+        shown = FormBrowser(client).open("/tools/wa/")
+        links = [str(tag["href"]) for tag in shown.soup.select("[href^='/']")]
+        sent = shown.press("Send the sample")
+
+    assert shown.status == 200
+    assert [link for link in links if not link.startswith("/tools/wa")] == []
+    assert shown.soup.select(".strip") == []
+    assert sent.path.startswith("/tools/wa/ui/broadcasts/")
+
+
+def test_an_application_may_leave_the_pages_out(host_settings: Settings) -> None:
+    app = Litestar(plugins=[WABroadcastPlugin(host_settings, path="/wa", dashboard=False)])
+
+    with TestClient(app, base_url=HERE) as client:
+        assert client.get("/wa/").status_code == 404
+        assert client.get("/wa/connections").status_code == 200
