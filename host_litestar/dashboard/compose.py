@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from litestar.datastructures import UploadFile
+from pydantic import ValidationError
 
 from host_litestar.dashboard.compose_form import ReadForm, Uploaded, file_type, read_form, shown_form
 from host_litestar.dashboard.compose_page import DraftLook, look_at, new_look, page_values, part_values
@@ -65,6 +66,8 @@ class ComposePages(PageController):
             return _submitted(view, before)
         uploaded = _save_files(view)
         given = read_form(view.form, before.broadcast, uploaded)
+        if _is_stored(given, before):
+            return _saved(view, before)
         try:
             draft = view.broadcaster.drafts.save(
                 draft_id, given.fields, given.recipients, versions={_version(view)}, actor=view.actor
@@ -193,6 +196,15 @@ def _written(value: Any) -> str:
 
 
 # --- the form ----------------------------------------------------------------------------------------------------
+
+
+def _is_stored(given: ReadForm, draft: DraftView) -> bool:
+    """Return whether a draft is already as a form has it: then it gets no new version."""
+    try:
+        body = DraftBody.model_validate({**given.fields, "recipients": given.recipients})
+    except ValidationError:
+        return False
+    return body == draft.broadcast
 
 
 def _version(view: View) -> int:

@@ -142,7 +142,7 @@ def _read_source(kind: str, form: FormData, upload: UploadView | None) -> Values
         case "tags" if form.texts("tags") or form.has("everyone"):
             tags = [] if form.has("everyone") else form.texts("tags")
             match = form.text("match", "any")
-            return {"type": "contacts", "tags": tags, "match": match, "without": form.texts("without")}
+            return {"type": "contacts", "tags": tags, "match": match, "without": form.texts("except")}
         case "query" if form.text("query"):
             name = form.text("query")
             prefix = f"parameter.{name}."
@@ -306,7 +306,7 @@ def _shown_source(source: Values) -> dict[str, Any]:
             return {"audience": "file"}
         case "contacts":
             everyone = {"everyone": "on"} if not source.get("tags") else {}
-            lists = {name: source.get(name, []) for name in ("tags", "without")}
+            lists = {"tags": source.get("tags", []), "except": source.get("without", [])}
             return {"audience": "tags", "match": source.get("match", "any"), **lists, **everyone}
         case "database":
             name = source.get("query", "")

@@ -160,7 +160,7 @@ def _tags(view: View, shown: Shown) -> list[tuple[str, int | None]]:
     """Return the tags with their contacts: the first ones, and those that the draft has."""
     known = [(tag.name, tag.contacts) for tag in view.broadcaster.tags.list()[:MOST_TAGS]]
     names = {name for name, _ in known}
-    chosen = [*shown.texts.get("tags", ()), *shown.texts.get("without", ())]
+    chosen = [*shown.texts.get("tags", ()), *shown.texts.get("except", ())]
     return [*known, *((name, None) for name in dict.fromkeys(chosen) if name not in names)]
 
 
