@@ -42,8 +42,7 @@ class ComposePages(PageController):
         """Store a draft of what was typed so far."""
         uploaded = _save_files(view)
         given = read_form(view.form, DraftBody(), uploaded)
-        if "name" not in given.fields:
-            given.fields["name"] = view.t("compose.default_name", time=view.fmt.moment(SystemClock().now()))
+        given.fields.setdefault("name", _default_name(view))
         try:
             draft = view.broadcaster.drafts.create(given.fields, given.recipients, actor=view.actor)
         except InvalidInputError as error:
@@ -66,6 +65,7 @@ class ComposePages(PageController):
             return _submitted(view, before)
         uploaded = _save_files(view)
         given = read_form(view.form, before.broadcast, uploaded)
+        given.fields.setdefault("name", before.name or _default_name(view))
         if _is_stored(given, before):
             return _saved(view, before)
         try:
@@ -196,6 +196,10 @@ def _written(value: Any) -> str:
 
 
 # --- the form ----------------------------------------------------------------------------------------------------
+
+
+def _default_name(view: View) -> str:
+    return view.t("compose.default_name", time=view.fmt.moment(SystemClock().now()))
 
 
 def _is_stored(given: ReadForm, draft: DraftView) -> bool:

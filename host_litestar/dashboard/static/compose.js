@@ -101,9 +101,9 @@ function put(html) {
       const same = part.querySelectorAll("details")[[...place.querySelectorAll("details")].indexOf(details)];
       if (same) same.open = true;
     }
-    const [id, value] = [active.id, active.value];
+    const { id } = active;
     place.replaceWith(part);
-    if (holds) (document.getElementById(id) ?? part.querySelector(`[value="${CSS.escape(value ?? "")}"]`))?.focus();
+    if (holds) document.getElementById(id)?.focus();
   }
   showVariables();
   showLocalTimes();

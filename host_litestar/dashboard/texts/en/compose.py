@@ -153,6 +153,7 @@ TEXTS: Final = {
     "compose.bar.empty": "No people could be read yet",
     "compose.starts": "Starts {time}",
     "compose.ends": "Ends about {time}",
+    "compose.fault": "{field}: {reason}",
     "compose.review": "Review",
     # people of the audience
     "compose.people.title": "People",

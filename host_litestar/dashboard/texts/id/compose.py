@@ -150,6 +150,7 @@ TEXTS: Final = {
     "compose.bar.empty": "Belum ada penerima yang terbaca",
     "compose.starts": "Mulai {time}",
     "compose.ends": "Selesai sekitar {time}",
+    "compose.fault": "{field}: {reason}",
     "compose.review": "Periksa",
     # people of the audience
     "compose.people.title": "Penerima",
