@@ -11,6 +11,7 @@ from host_litestar.dashboard.api_keys import ApiKeyPages
 from host_litestar.dashboard.broadcast import BroadcastPages
 from host_litestar.dashboard.broadcasts import BroadcastsPages
 from host_litestar.dashboard.callbacks import CallbackPages
+from host_litestar.dashboard.compose import ComposePages
 from host_litestar.dashboard.connection_saving import ConnectionSavingPages
 from host_litestar.dashboard.connections import ConnectionPages
 from host_litestar.dashboard.forms import read_page_request
@@ -18,6 +19,7 @@ from host_litestar.dashboard.message import MessagePages
 from host_litestar.dashboard.overview import OverviewPages
 from host_litestar.dashboard.page_errors import NoSuchPage, PageErrors
 from host_litestar.dashboard.page_headers import set_page_headers
+from host_litestar.dashboard.review import ReviewPages
 from host_litestar.dashboard.search import SearchPages
 from host_litestar.dashboard.settings import SettingsPages
 from host_litestar.dashboard.sign_in import SignInPages
@@ -40,6 +42,8 @@ ROOMS: Final[tuple[ControllerRouterHandler, ...]] = (
     CallbackPages,
     SystemPages,
     ActivityPages,
+    ComposePages,
+    ReviewPages,
     StaticFiles,
     NoSuchPage,
 )
