@@ -10,7 +10,7 @@ from litestar.params import PathParameter, QueryParameter
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.base import Model, Moment, parse_model
 from wabroadcast_core.models.page import Page
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import MessageStatus, ReceiptKind
 from wabroadcast_core.services.reports import FileFormat
 
 Item = TypeVar("Item")
@@ -38,6 +38,10 @@ StatusFilter: TypeAlias = Annotated[
 ]
 ReasonFilter: TypeAlias = Annotated[
     str | None, QueryParameter(name="reason", description="Only messages with this reason.")
+]
+ReceiptFilter: TypeAlias = Annotated[
+    ReceiptKind | None,
+    QueryParameter(name="receipt", description="Only messages that were delivered, or read, by a receipt."),
 ]
 Since: TypeAlias = Annotated[
     str | None, QueryParameter(max_length=50, description="RFC 3339; only what was then or later.")

@@ -182,13 +182,13 @@ def test_every_page_reads_the_store_in_few_statements(
     engine = broadcaster.context.database.db_engine
 
     def note(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.lstrip().upper().startswith(("PRAGMA", "BEGIN")):
+        is_read = statement.lstrip().upper().startswith(("SELECT", "WITH"))
+        if is_read and "api_keys" not in statement:  # keys are read once a second for all pages
             selects.append(statement)
 
     counted = {}
     event.listen(engine, "before_cursor_execute", note)
     for path in _pages(app, values):
-        client.get(path)  # keys and the like are read now, and kept for a second
         selects.clear()
         client.get(path)
         counted[path] = len(selects)

@@ -40,6 +40,8 @@ TEXTS: Final = {
     "act.delete": "Delete",
     "act.filter": "Filter",
     "act.more": "More",
+    "act.copy": "Copy",
+    "act.copied": "Copied",
     "act.show": "Show",
     "act.new_broadcast": "New broadcast",
     # states of broadcasts, connections and messages

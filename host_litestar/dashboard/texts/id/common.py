@@ -40,6 +40,8 @@ TEXTS: Final = {
     "act.delete": "Hapus",
     "act.filter": "Saring",
     "act.more": "Lainnya",
+    "act.copy": "Salin",
+    "act.copied": "Tersalin",
     "act.show": "Lihat",
     "act.new_broadcast": "Broadcast baru",
     # states of broadcasts, connections and messages
