@@ -196,6 +196,8 @@ def test_an_undo_that_is_too_late_says_how_many_had_left(pages: FormBrowser, bro
 
     assert "Too late: 2 messages had left. The rest is paused." in shown.text
     assert "Paused by" in shown.find("#headline").get_text(" ")
+    set_fields(broadcaster, job, status="completed", queued=0, sent=3)
+    assert "Too late: all 3 messages had left." in pages.send(f"/ui/broadcasts/{job}/undo", {}).text
 
 
 # --- states --------------------------------------------------------------------------------------------------------
