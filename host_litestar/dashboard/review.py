@@ -21,6 +21,7 @@ from host_litestar.threads import LOOKS, SUBMITS
 from wabroadcast_core.errors import Fault, InvalidInputError, NotFoundError, TemplateError, VersionConflictError
 from wabroadcast_core.models.draft import DraftView
 from wabroadcast_core.models.message_detail import MessageDetail
+from wabroadcast_core.models.preview import PlacedPreview
 from wabroadcast_core.models.status import OPEN_MESSAGES
 from wabroadcast_plugins.senders.sandbox import TEST_NUMBERS, TEST_PREFIX
 
@@ -137,12 +138,14 @@ def _look(view: View, draft: DraftView) -> Reviewed:
     return Reviewed(draft, preview, view.broadcaster.drafts.precedents(draft.draft_id), pool)
 
 
-def _examples(found: Reviewed) -> list[tuple[str, Any]]:
+def _examples(found: Reviewed) -> list[tuple[str, PlacedPreview]]:
     """Return the first, the longest and the shortest message, each once."""
-    people = found.people
-    all_ = [(kind, getattr(people, kind)) for kind in ("chosen", "longest", "shortest")]
-    places: set[int] = set()
-    return [(kind, one) for kind, one in all_ if one is not None and not (one.place in places or places.add(one.place))]
+    shown: dict[int, tuple[str, PlacedPreview]] = {}
+    for kind in ("chosen", "longest", "shortest"):
+        one: PlacedPreview | None = getattr(found.people, kind)
+        if one is not None:
+            shown.setdefault(one.place, (kind, one))
+    return list(shown.values())
 
 
 def _ending(view: View, digits: str) -> str:
