@@ -1,6 +1,7 @@
 """What a person chooses for all pages: language, time zone, theme, keys. It lives in a cookie of the browser."""
 
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -53,8 +54,12 @@ def read_choices(request: AnyConnection, *, zone: str) -> Choices:
     return Choices(language=language, zone=zone).changed(kept)
 
 
+@cache
 def zones() -> list[str]:
-    """Return the names of all time zones, those of Indonesia first, without old names of the same zones."""
+    """Return the names of all time zones, those of Indonesia first, without old names of the same zones.
+
+    They are read from many files, once a process.
+    """
     places = (name for name in available_timezones() if name.partition("/")[0] in _CONTINENTS)
     return [*FIRST_ZONES, *sorted(name for name in places if name not in FIRST_ZONES), "UTC"]
 

@@ -41,6 +41,7 @@ class OverviewPages(PageController):
     def show(self, view: ViewDep) -> Page:
         """Show the overview."""
         found = view.broadcaster.overview(days=DAYS)
+        view.show_running(found.running, total=found.total_running)
         return view.page(
             "overview.html",
             found=found,
@@ -83,9 +84,9 @@ def _needs(view: View, found: Overview) -> Iterator[Need]:
     if found.failed_callbacks:
         text = view.t("overview.callbacks", n=found.failed_callbacks)
         yield Need("warn", text, view.link("/ui/settings/callbacks", status="failed"), view.t("act.show"))
-    for rows in found.rejected_imports:
-        text = view.t("overview.rejected", n=rows.rejected, name=rows.filename or rows.import_id)
-        yield Need("warn", text, view.link("/ui/contacts/imports", rows.import_id), view.t("act.show"))
+    if found.rejecting_import is not None:
+        text = view.t("overview.rejected", n=found.rejected_rows)
+        yield Need("warn", text, view.link("/ui/contacts/imports", found.rejecting_import), view.t("act.show"))
 
 
 def _stopped_connections(view: View, found: Overview) -> Iterator[Need]:

@@ -6,20 +6,42 @@ from litestar import Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from host_litestar.dashboard.activity import ActivityPages
+from host_litestar.dashboard.api_keys import ApiKeyPages
+from host_litestar.dashboard.broadcast import BroadcastPages
+from host_litestar.dashboard.broadcasts import BroadcastsPages
+from host_litestar.dashboard.callbacks import CallbackPages
 from host_litestar.dashboard.compose import ComposePages
+from host_litestar.dashboard.connection_saving import ConnectionSavingPages
+from host_litestar.dashboard.connections import ConnectionPages
 from host_litestar.dashboard.forms import read_page_request
+from host_litestar.dashboard.message import MessagePages
 from host_litestar.dashboard.overview import OverviewPages
 from host_litestar.dashboard.page_errors import NoSuchPage, PageErrors
 from host_litestar.dashboard.page_headers import set_page_headers
 from host_litestar.dashboard.review import ReviewPages
+from host_litestar.dashboard.search import SearchPages
+from host_litestar.dashboard.settings import SettingsPages
 from host_litestar.dashboard.sign_in import SignInPages
 from host_litestar.dashboard.static_files import StaticFiles
+from host_litestar.dashboard.system import SystemPages
 from host_litestar.dashboard.view import AnyRequest, View
 from wabroadcast_core.broadcaster import Broadcaster
 
 ROOMS: Final[tuple[ControllerRouterHandler, ...]] = (
     SignInPages,
     OverviewPages,
+    BroadcastsPages,
+    BroadcastPages,
+    MessagePages,
+    SearchPages,
+    ConnectionPages,
+    ConnectionSavingPages,
+    SettingsPages,
+    ApiKeyPages,
+    CallbackPages,
+    SystemPages,
+    ActivityPages,
     ComposePages,
     ReviewPages,
     StaticFiles,

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from litestar import Request, Response
 from litestar.datastructures import Cookie
@@ -23,8 +23,7 @@ from host_litestar.session_cookies import session_of
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import Fault, UnavailableError
 from wabroadcast_core.models.api_key import Scope, are_enough
-from wabroadcast_core.models.broadcast import BroadcastSummary
-from wabroadcast_core.models.page import Page as ListPage
+from wabroadcast_core.models.broadcast import BroadcastSummary, RunningBroadcast
 from wabroadcast_core.services.sessions import csrf_token
 
 ROOMS: Final = (
@@ -44,6 +43,13 @@ AnyRequest = Request[Any, Any, Any]
 Page = Response[str]
 HTML: Final = "text/html"
 FRAGMENT: Final = "part"  # the parameter with which a script asks for a part of a page
+
+
+class RunningNow(NamedTuple):
+    """What the top bar shows: the newest broadcasts that run, and how many there are."""
+
+    broadcasts: Sequence[BroadcastSummary | RunningBroadcast]
+    total: int
 
 
 class View:
@@ -134,12 +140,17 @@ class View:
         return here == home or (path != "/" and here.startswith(f"{home}/"))
 
     @cached_property
-    def running(self) -> ListPage[BroadcastSummary]:
+    def running(self) -> RunningNow:
         """What runs now, for the top bar. While the store is away, nothing is shown there."""
         try:
-            return self.broadcaster.running(limit=1)
+            found = self.broadcaster.running(limit=1)
         except UnavailableError:
-            return ListPage(items=[], total=0, page=1, page_size=1)
+            return RunningNow((), 0)
+        return RunningNow(found.items, found.total)
+
+    def show_running(self, broadcasts: Sequence[RunningBroadcast], *, total: int) -> None:
+        """Let the top bar show what a page has read already."""
+        self.running = RunningNow(broadcasts, total)
 
     # --- the answer --------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.opening import open_store
-from wabroadcast_core.plugins import build_plugins
+from wabroadcast_core.plugins import Plugins, build_plugins
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 from wabroadcast_core.redis_access.probe import describe_failure
 from wabroadcast_core.settings import Settings
@@ -37,6 +37,23 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield warning("work", "workers, webhooks and connections were not examined", "repair the parts above first")
     else:
         yield from _examine_work(settings)
+
+
+def examine_running(broadcaster: Broadcaster, *, thorough: bool) -> Iterator[Finding]:
+    """Yield what is found of the installation that a running server serves, with the connections it has already.
+
+    :param thorough: also measure commits, search the store for damage and test the connections, which takes a while.
+    """
+    context, settings = broadcaster.context, broadcaster.settings
+    found = [*examine_redis(context.redis, context.keys)]
+    found += examine_store(context.database, now=context.clock.now(), thorough=thorough)
+    yield from found
+    yield from _plugin_findings(broadcaster.plugins, is_strict=settings.plugins_strict)
+    yield from _examine_disk(settings)
+    if any(finding.blocks for finding in found):
+        yield warning("work", "workers, webhooks and connections were not examined", "repair the parts above first")
+        return
+    yield from _examine_parts(broadcaster, thorough=thorough)
 
 
 def _examine_redis(settings: Settings) -> Iterator[Finding]:
@@ -80,6 +97,10 @@ def _examine_plugins(settings: Settings) -> Iterator[Finding]:
     except BroadcastError as error:
         yield fault_of("plugins", str(error))
         return
+    yield from _plugin_findings(plugins, is_strict=is_strict)
+
+
+def _plugin_findings(plugins: Plugins, *, is_strict: bool) -> Iterator[Finding]:
     states = Counter(fact.state for fact in plugins.facts())
     yield ok("plugins", ", ".join(f"{amount} {state}" for state, amount in sorted(states.items())))
     for one in plugins.quarantined.values():
@@ -105,11 +126,16 @@ def _examine_work(settings: Settings) -> Iterator[Finding]:
     """Yield what is found of the parts that need both the store and Redis; both are in use already, as for a server."""
     try:
         with Broadcaster(settings) as broadcaster:
-            yield from examine_workers(broadcaster.context)
-            yield from examine_webhooks(broadcaster.context)
-            yield from examine_callbacks(broadcaster.context)
-            yield from examine_connections(broadcaster)
+            yield from _examine_parts(broadcaster, thorough=True)
     except BroadcastError as error:
         yield fault_of("work", str(error))
     except redis.RedisError as error:
         yield fault_of("redis", describe_failure(error))
+
+
+def _examine_parts(broadcaster: Broadcaster, *, thorough: bool) -> Iterator[Finding]:
+    yield from examine_workers(broadcaster.context)
+    yield from examine_webhooks(broadcaster.context)
+    yield from examine_callbacks(broadcaster.context)
+    if thorough:
+        yield from examine_connections(broadcaster)

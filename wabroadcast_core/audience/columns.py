@@ -1,5 +1,6 @@
 """Detection of a table's columns: the header row, the columns of numbers and names, the variables."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _SHOWN_HEADERS = 12  # in error texts
 _HINTED_COLUMNS = 5  # in which numbers of another country are searched for, which is expensive
 
 _ROLES = ("number", "name")
+_POSITION = re.compile(r"(?:column )?(\d{1,6})")  # with the word, no header that is a number means another column
 
 Variables = tuple[tuple[int, str], ...]  # index of the column, name of the variable
 
@@ -193,8 +195,8 @@ def find_columns(
     """Detect the columns of a table from its first rows.
 
     :param region: two letters; the country of numbers without a country code.
-    :param mapping: the meanings that an operator gives to columns, by header, slug or position (from 1): ``number``,
-        ``name``, ``tags``, the name of a variable, or an empty text to ignore the column.
+    :param mapping: the meanings that an operator gives to columns, by header, slug or position (from 1, also
+        ``column 1``): ``number``, ``name``, ``tags``, the name of a variable, or an empty text to ignore the column.
     :param shifts: the table is as wide as its header, or else as most of its rows; further cells are not columns.
     :param header: the index of the header row, or ``NO_HEADER``; None: it is detected.
     :raises NoNumbersError: there is no row, or no column with phone numbers.
@@ -323,7 +325,8 @@ def _find_column(key: str, headers: Sequence[str]) -> int:
     slugs = _unique_slugs(headers)
     by_header = (index for index, header in enumerate(headers) if header.casefold() == name and name)
     by_slug = (index for index, slug in enumerate(slugs) if slug == name)
-    by_position = (int(name) - 1,) if name.isdecimal() and 0 < int(name) <= len(headers) else ()
+    position = _POSITION.fullmatch(name)
+    by_position = (int(position[1]) - 1,) if position and 0 < int(position[1]) <= len(headers) else ()
     found = next(chain(by_header, by_slug, by_position), None)
     if found is None:
         raise FileError(f"the mapping names the column {key!r}, which the file does not have{_columns_shown(headers)}")

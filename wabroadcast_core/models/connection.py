@@ -1,6 +1,6 @@
 """Connections: WhatsApp accounts or numbers that can send."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -129,6 +129,16 @@ class ConnectionView(Limits):
     problem: str | None = Field(description="What is wrong with the connection beside its state.")
     waiting_for: WaitingFor | None = Field(description="Why its messages wait, and until when; null if none do.")
     use: ConnectionUse
+
+
+class ConnectionDay(Model):
+    """What a connection sent on one day. A message that fails after it was sent is counted in both."""
+
+    day: date = Field(description="The day, in the time zone that was asked for.")
+    sent: int = Field(description="Messages that the provider accepted.")
+    failed: int = Field(description="Messages that failed.")
+    delivered: int = Field(description="Messages that were delivered, by receipts.")
+    read: int = Field(description="Messages that were read, by receipts.")
 
 
 class ConnectionKind(Model):

@@ -21,14 +21,6 @@ class ConnectionBrief(Model):
     today: int = Field(description="Messages that were sent since midnight, in the time zone of the installation.")
 
 
-class RejectedRows(Model):
-    """An import that rejected rows."""
-
-    import_id: str = Field(description="The id of the import.")
-    filename: str | None = Field(description="The name of its file; null: it had none.")
-    rejected: int = Field(description="Rows that were rejected.")
-
-
 class RecentTotals(Model):
     """What happened in the last days, over all broadcasts but tests."""
 
@@ -49,7 +41,8 @@ class Overview(Model):
     connections: list[ConnectionBrief] = Field(description="Connections, those that were paused by themselves first.")
     total_connections: int = Field(description="How many connections there are.")
     failed_callbacks: int = Field(description="Callbacks that were given up in the last days.")
-    rejected_imports: list[RejectedRows] = Field(description="Imports of the last days that rejected rows.")
+    rejected_rows: int = Field(description="Rows that imports of the last days rejected.")
+    rejecting_import: str | None = Field(description="The id of the latest of these imports; null: there is none.")
     totals: RecentTotals
     has_contacts: bool = Field(description="Whether the contact book has a contact.")
     has_broadcasts: bool = Field(description="Whether a broadcast was ever submitted.")

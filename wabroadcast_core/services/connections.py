@@ -3,33 +3,35 @@
 import asyncio
 import logging
 import re
+import sys
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
 import redis
-from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
+from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.capabilities import default_connections
-from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import Announcement, announce
-from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, SetupError
+from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.base import DEFAULT_ACTOR, faults_of, parse_model
 from wabroadcast_core.models.connection import (
     CONNECTION_NAME,
-    HUMAN_PACE,
     ConnectionDraft,
     ConnectionKind,
     ConnectionTest,
     ConnectionView,
     Limits,
 )
+from wabroadcast_core.models.page import Page
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.pacing.pace import end_cool_down
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
 from wabroadcast_core.services.accounts import Account, account_of, names_by_account, problem_of
+from wabroadcast_core.services.connection_reads import ConnectionReads, find_row, given_limits
 from wabroadcast_core.services.connection_settings import address_faults, mask_faults, masked, unmasked
+from wabroadcast_core.services.secret_settings import secret_fields
 from wabroadcast_core.services.views import connection_view
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import audit_log
@@ -48,11 +50,8 @@ TEST_SECONDS = 30.0  # that a test of a connection may take, whatever its sender
 BLOCKED_SECONDS = 2.0  # after them the sender blocks its event loop: no time limit of a coroutine ends it
 
 
-class Connections:
+class Connections(ConnectionReads):
     """``broadcaster.connections``: the WhatsApp accounts that send."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     def ensure_first(self) -> None:
         """Create the connection ``sandbox``, whose sender simulates a provider, if there is no connection yet."""
@@ -66,11 +65,17 @@ class Connections:
 
     def list(self) -> list[ConnectionView]:
         """Return all connections, without their secrets."""
+        return self.page(page_size=sys.maxsize).items
+
+    def page(self, *, page: int = 1, page_size: int = 50) -> Page[ConnectionView]:
+        """Return a page of the connections by name, without their secrets."""
         with self._context.database.read() as conn:
             rows = connection_store.list_connections(conn)
             default, causes = default_connections(self._context, conn), WaitingCauses(self._context, conn)
             sharing = names_by_account(self._context, rows)
-            return [self._view(row, sharing, causes, default=default) for row in rows]
+            shown = rows[(page - 1) * page_size : page * page_size]
+            items = [self._view(row, sharing, causes, default=default) for row in shown]
+        return Page(items=items, total=len(rows), page=page, page_size=page_size)
 
     def get(self, name: str) -> ConnectionView:
         """Return a connection, without its secrets.
@@ -78,7 +83,7 @@ class Connections:
         :raises NotFoundError: no connection has this name.
         """
         with self._context.database.read() as conn:
-            row = _find(conn, name)
+            row = find_row(conn, name)
             default = default_connections(self._context, conn)
             sharing = names_by_account(self._context, connection_store.list_connections(conn))
             return self._view(row, sharing, WaitingCauses(self._context, conn), default=default)
@@ -114,7 +119,7 @@ class Connections:
         def transaction(conn: Connection) -> None:
             self._check_account(conn, name, draft.sender, settings)
             self._save(conn, name, draft, settings)
-            self._record(conn, "save", _find(conn, name), actor=actor)
+            self._record(conn, "save", find_row(conn, name), actor=actor)
 
         self._context.database.transact(transaction)
         self._wake()
@@ -127,7 +132,7 @@ class Connections:
         :raises ConflictError: broadcasts that have not ended use it.
         """
         with self._context.database.write() as conn:
-            row = _find(conn, name)
+            row = find_row(conn, name)
             if connection_store.is_needed(conn, row["id"]):
                 raise ConflictError(
                     f"connection {name!r} cannot be deleted, because broadcasts that have not ended use it: "
@@ -148,7 +153,7 @@ class Connections:
         :raises NotFoundError: no connection has this name.
         """
         with self._context.database.write() as conn:
-            self._record(conn, connection_store.DEFAULT_ACT, _find(conn, name), actor=actor)
+            self._record(conn, connection_store.DEFAULT_ACT, find_row(conn, name), actor=actor)
         return self.get(name)
 
     def pause(self, name: str, *, actor: str = DEFAULT_ACTOR) -> ConnectionView:
@@ -170,7 +175,7 @@ class Connections:
     def _set_state(self, name: str, state: ConnectionState, *, actor: str) -> ConnectionView:
         act = "pause" if state is ConnectionState.PAUSED else "resume"
         with self._context.database.write() as conn:
-            row = _find(conn, name)
+            row = find_row(conn, name)
             now = self._context.clock.now()
             changed = connection_store.set_state(conn, row["id"], state, reason=None, now=now)
             if not changed and state is ConnectionState.PAUSED:
@@ -204,7 +209,7 @@ class Connections:
         :raises NotFoundError: no connection has this name.
         """
         with self._context.database.read() as conn:
-            row = _find(conn, name)
+            row = find_row(conn, name)
             snapshot = ConnectionSnapshot.of(row, now=self._context.clock.now())
             pause = None if snapshot.active else connection_pause(conn, row)
         test = self._probe(snapshot)
@@ -259,9 +264,7 @@ class Connections:
 
     def _limits(self, draft: ConnectionDraft) -> dict[str, Any]:
         """Return the limits to store: those of the draft, and for the others the sender's defaults."""
-        capabilities = self._context.plugins.senders[draft.sender].capabilities
-        careful = _given(HUMAN_PACE) if capabilities.ban_risk else {}
-        limits = Limits.model_validate({**careful, **_given(capabilities.limits), **_given(draft)})
+        limits = Limits.model_validate({**dict(self.default_limits(draft.sender)), **given_limits(draft)})
         return limits.model_dump(mode="json", by_alias=True)
 
     def _complete(self, name: str, draft: ConnectionDraft, sender: type[Sender]) -> dict[str, Any]:
@@ -275,7 +278,7 @@ class Connections:
         if present is not None and present["sender"] == draft.sender:
             stored = self._stored(present) or {}
             settings = unmasked(settings, stored)
-            for names in _secret_fields(sender.Settings):
+            for names in secret_fields(sender.Settings).values():
                 if names.isdisjoint(settings):
                     settings |= {name: stored[name] for name in names & stored.keys()}
         is_allowed = self._context.settings.provider_addresses.allow
@@ -286,13 +289,6 @@ class Connections:
         except ValidationError as error:
             raise InvalidInputError(faults_of(error, prefix="settings")) from error
         return settings
-
-    def _stored(self, row: RowMapping) -> dict[str, Any] | None:
-        """Return the stored settings; None if they were encrypted with another key, so that they must be given anew."""
-        try:
-            return self._context.vault.open(row["settings"])
-        except SetupError:
-            return None
 
     def _view(
         self,
@@ -315,7 +311,7 @@ class Connections:
     def _shown(self, kind: str, settings: dict[str, Any]) -> dict[str, Any]:
         """Return settings without their secrets."""
         sender = self._context.plugins.senders.get(kind)
-        hidden = settings.keys() if sender is None else frozenset().union(*_secret_fields(sender.Settings))
+        hidden = settings.keys() if sender is None else frozenset().union(*secret_fields(sender.Settings).values())
         return masked({key: value for key, value in settings.items() if key not in hidden})
 
     def _wake(self) -> None:
@@ -332,37 +328,3 @@ async def _within(seconds: float, test: Coroutine[Any, Any, ConnectionTest]) -> 
     except TimeoutError:
         reason = f"the provider has not answered within {seconds:g} s: see whether its address answers at all"
         return ConnectionTest(state="unknown", reason=reason)
-
-
-def _find(conn: Connection, name: str) -> RowMapping:
-    row = connection_store.find_connection(conn, name)
-    if row is None:
-        raise NotFoundError("connection", name)
-    return row
-
-
-def _given(limits: Limits) -> dict[str, Any]:
-    """Return the fields that were set, including those that were set to None."""
-    return {name: getattr(limits, name) for name in limits.model_fields_set & Limits.model_fields.keys()}
-
-
-def _secret_fields(settings: type[BaseModel]) -> list[frozenset[str]]:
-    """Return for each secret of a settings model the names by which it may be given.
-
-    A field with secrets inside counts as one secret.
-    """
-    return [
-        frozenset(filter(None, (name, field.alias, _text(field.validation_alias))))
-        for name, field in settings.model_fields.items()
-        if _holds_secret(field.annotation)
-    ]
-
-
-def _text(alias: object) -> str | None:
-    return alias if isinstance(alias, str) else None
-
-
-def _holds_secret(annotation: Any) -> bool:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return any(_holds_secret(field.annotation) for field in annotation.model_fields.values())
-    return annotation in {SecretStr, SecretBytes} or any(map(_holds_secret, get_args(annotation)))

@@ -98,6 +98,14 @@ class Drafts:
             )
         return Page(items=[listed_draft(row) for row in rows], total=total, page=page, page_size=page_size)
 
+    def count(self, *, query: str | None = None) -> int:
+        """Return how many drafts :meth:`list` finds that were not submitted.
+
+        :param query: part of a name.
+        """
+        with self._context.database.read() as conn:
+            return draft_store.count_drafts(conn, query=query)
+
     def preview(
         self, draft_id: str, *, seconds: float = 20.0, place: int = 1, reason: str | None = None
     ) -> DraftPreview:

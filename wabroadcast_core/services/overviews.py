@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, RowMapping
+from sqlalchemy import Row, RowMapping
 
 from wabroadcast_core.models.base import as_utc
-from wabroadcast_core.models.broadcast import BroadcastSummary, RunningBroadcast
-from wabroadcast_core.models.overview import ConnectionBrief, Overview, RecentTotals, RejectedRows
+from wabroadcast_core.models.broadcast import BroadcastDraft, BroadcastSummary, RunningBroadcast
+from wabroadcast_core.models.overview import ConnectionBrief, Overview, RecentTotals
 from wabroadcast_core.models.page import Page
-from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.models.status import BroadcastStatus, ConnectionState
 from wabroadcast_core.services.progress import read_progress
 from wabroadcast_core.services.undo import UndoableBroadcasts
 from wabroadcast_core.services.views import summary_of
@@ -36,23 +36,21 @@ class OverviewedBroadcasts(UndoableBroadcasts):
         with self.context.database.read() as conn:
             rows, total = broadcast_store.running_broadcasts(conn, limit=MOST_ROWS)
             progress = read_progress(self.context, conn, rows)
-            scheduled = overview_store.scheduled_broadcasts(conn, limit=MOST_ROWS)
-            uncertain = overview_store.uncertain_broadcasts(conn, limit=MOST_ROWS)
-            summaries = _summaries(conn, [*scheduled, *uncertain])
+            awaited = overview_store.awaited_broadcasts(conn, limit=MOST_ROWS)
             accounts = overview_store.shown_connections(conn, limit=MOST_CONNECTIONS)
             counted = overview_store.recent_totals(conn, since=since, midnight=midnight)
             others = overview_store.other_totals(conn, since=since)
-            imports = overview_store.rejecting_imports(conn, since=since, limit=MOST_ROWS)
         today = {row.connection_id: int(row.today) for row in counted}
         return Overview(
             running=_running(rows, progress),
             total_running=total,
-            scheduled=[summaries[row["id"]] for row in scheduled],
-            uncertain=[summaries[row["id"]] for row in uncertain],
+            scheduled=[_summary(row) for row in awaited if row["status"] == BroadcastStatus.SCHEDULED],
+            uncertain=[_summary(row) for row in awaited if row["unknown"]],
             connections=[_brief_of(row, today=today.get(row["id"], 0)) for row in accounts],
             total_connections=others.total_connections,
             failed_callbacks=others.failed_callbacks,
-            rejected_imports=[_rejected_rows(row) for row in imports],
+            rejected_rows=others.rejected_rows or 0,
+            rejecting_import=others.rejecting_import,
             totals=_totals_of(counted, opted_out=others.opted_out),
             has_contacts=others.has_contacts,
             has_broadcasts=others.has_broadcasts,
@@ -65,8 +63,7 @@ class OverviewedBroadcasts(UndoableBroadcasts):
         """
         with self.context.database.read() as conn:
             rows, total = broadcast_store.running_broadcasts(conn, limit=limit)
-            summaries = _summaries(conn, rows)
-        return Page(items=[summaries[row["id"]] for row in rows], total=total, page=1, page_size=limit)
+        return Page(items=[_summary(row) for row in rows], total=total, page=1, page_size=limit)
 
     def running_progress(self, *, limit: int = 50) -> list[RunningBroadcast]:
         """Return the progress of the broadcasts that :meth:`running` returns, with rate, end and cause of waiting."""
@@ -79,10 +76,9 @@ def _running(rows: Sequence[RowMapping], progress: Sequence[Any]) -> list[Runnin
     return [RunningBroadcast(name=row["name"], **dict(one)) for row, one in zip(rows, progress, strict=True)]
 
 
-def _summaries(conn: Connection, rows: Sequence[RowMapping]) -> dict[int, BroadcastSummary]:
-    """Return the summaries of broadcasts by their ids in the store."""
-    pools = broadcast_store.pools_of(conn, [row["id"] for row in rows]) if rows else {}
-    return {row["id"]: summary_of(row, pools[row["id"]]) for row in rows}
+def _summary(row: RowMapping) -> BroadcastSummary:
+    """Return the summary of a broadcast. Its draft names its connections, so they need not be read."""
+    return summary_of(row, BroadcastDraft.model_validate_json(row["draft"]).pool)
 
 
 def _brief_of(row: Mapping[Any, Any], *, today: int) -> ConnectionBrief:
@@ -95,10 +91,6 @@ def _brief_of(row: Mapping[Any, Any], *, today: int) -> ConnectionBrief:
         by_itself=row["state"] == ConnectionState.PAUSED and row["state_reason"] is not None,
         today=today,
     )
-
-
-def _rejected_rows(row: Mapping[Any, Any]) -> RejectedRows:
-    return RejectedRows(import_id=row["id"], filename=row["filename"], rejected=row["rejected"])
 
 
 def _totals_of(counted: Sequence[Row[Any]], *, opted_out: int) -> RecentTotals:

@@ -148,15 +148,21 @@ def is_used(conn: Connection, key: int) -> bool:
 
 def is_needed(conn: Connection, key: int) -> bool:
     """Return whether a broadcast that has not ended uses this connection, or a message waits to be sent again by it."""
-    working = (
-        select(broadcasts.c.id)
-        .join(broadcast_connections, broadcast_connections.c.broadcast_id == broadcasts.c.id)
-        .where(broadcast_connections.c.connection_id == key, broadcasts.c.status.not_in(list(ENDED_BROADCASTS)))
-    )
     resent = select(messages.c.id).where(
         messages.c.connection_id == key, messages.c.status == "unknown", messages.c.due_at.is_not(None)
     )
-    return any(conn.execute(statement.limit(1)).first() is not None for statement in (working, resent))
+    return bool(needing_broadcasts(conn, key, limit=1)) or conn.execute(resent.limit(1)).first() is not None
+
+
+def needing_broadcasts(conn: Connection, key: int, *, limit: int) -> Sequence[RowMapping]:
+    """Return rows of the broadcasts that have not ended and use this connection, the newest first."""
+    statement = (
+        select(broadcasts)
+        .join(broadcast_connections, broadcast_connections.c.broadcast_id == broadcasts.c.id)
+        .where(broadcast_connections.c.connection_id == key, broadcasts.c.status.not_in(list(ENDED_BROADCASTS)))
+        .order_by(broadcasts.c.id.desc())
+    )
+    return conn.execute(statement.limit(limit)).mappings().all()
 
 
 def take_over_pause(conn: Connection, key: int) -> bool:

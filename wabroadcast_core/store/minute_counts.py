@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import Connection, Row, delete, func, select, text, tuple_
+from sqlalchemy import Connection, Row, RowMapping, delete, func, select, text, tuple_
 
 from wabroadcast_core.store.tables import minute_counts
 
@@ -135,3 +135,29 @@ def count_periods(
     """
     values = {"broadcast_id": broadcast_id, "since": since, "until": until, "seconds": seconds}
     return conn.execute(_PERIODS, values).all()
+
+
+MOST_BROADCASTS = 1_000  # of one connection whose numbers are summed up: the newest
+
+# Sum up the numbers of a connection by quarter of an hour: each time zone's midnight begins one. Input: :connection_id,
+# :since, :most. Output: at and the numbers.
+_QUARTERS = text(
+    """
+    WITH used AS (
+      SELECT b.id FROM broadcasts AS b
+      JOIN broadcast_connections AS pool ON pool.broadcast_id = b.id AND pool.connection_id = :connection_id
+      ORDER BY b.created_at DESC LIMIT :most
+    )
+    SELECT began_at / 900 * 900 AS at, CAST(sum(sent) AS BIGINT) AS sent, CAST(sum(failed) AS BIGINT) AS failed,
+      CAST(sum(delivered) AS BIGINT) AS delivered, CAST(sum(read) AS BIGINT) AS read
+    FROM used JOIN minute_counts AS counted ON counted.broadcast_id = used.id
+      AND counted.connection_id = :connection_id AND counted.seconds IN (60, 3600) AND counted.began_at >= :since
+    GROUP BY began_at / 900 * 900
+    """
+)
+
+
+def count_quarters(conn: Connection, connection_id: int, *, since: float) -> Sequence[RowMapping]:
+    """Return the numbers of a connection by quarter of an hour."""
+    values = {"connection_id": connection_id, "since": since, "most": MOST_BROADCASTS}
+    return conn.execute(_QUARTERS, values).mappings().all()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Select, case, func, select
+from sqlalchemy import Connection, Row, RowMapping, Select, case, func, select, union_all
 
 from wabroadcast_core.models.callback import CallbackState
 from wabroadcast_core.models.status import BroadcastStatus, ConnectionState, Purpose
@@ -22,18 +22,20 @@ RECENT_BROADCASTS = 1_000  # among which those with unknown messages are searche
 _ACTUAL = broadcasts.c.purpose != Purpose.TEST
 
 
-def scheduled_broadcasts(conn: Connection, *, limit: int) -> Sequence[RowMapping]:
-    """Return the rows of the broadcasts that start next."""
-    waiting = select(broadcasts).where(broadcasts.c.status == BroadcastStatus.SCHEDULED, _ACTUAL)
-    return conn.execute(waiting.order_by(broadcasts.c.scheduled_at).limit(limit)).mappings().all()
+def awaited_broadcasts(conn: Connection, *, limit: int) -> Sequence[RowMapping]:
+    """Return the rows of the broadcasts that start next, then of recent ones that have unknown messages.
 
-
-def uncertain_broadcasts(conn: Connection, *, limit: int) -> Sequence[RowMapping]:
-    """Return the rows of recent broadcasts that have unknown messages, the newest first."""
+    :param limit: most rows of each.
+    """
+    next_ones = select(broadcasts).where(broadcasts.c.status == BroadcastStatus.SCHEDULED, _ACTUAL)
     newest = select(func.max(broadcasts.c.id)).scalar_subquery()
     recent = broadcasts.c.id > newest - RECENT_BROADCASTS
-    found = select(broadcasts).where(recent, broadcasts.c.unknown > 0, _ACTUAL)
-    return conn.execute(found.order_by(broadcasts.c.id.desc()).limit(limit)).mappings().all()
+    uncertain = select(broadcasts).where(recent, broadcasts.c.unknown > 0, _ACTUAL)
+    parts = (
+        next_ones.order_by(broadcasts.c.scheduled_at).limit(limit).subquery(),
+        uncertain.order_by(broadcasts.c.id.desc()).limit(limit).subquery(),
+    )
+    return conn.execute(union_all(*map(select, parts))).mappings().all()
 
 
 def recent_totals(conn: Connection, *, since: float, midnight: float) -> Sequence[Row[Any]]:
@@ -62,25 +64,24 @@ def shown_connections(conn: Connection, *, limit: int) -> Sequence[RowMapping]:
 def other_totals(conn: Connection, *, since: float) -> Row[Any]:
     """Return counts of what happened since a time (UNIX seconds, UTC), and whether there is anything at all.
 
-    :returns: ``opted_out``, ``failed_callbacks``, ``total_connections``, ``has_contacts``, ``has_broadcasts``.
+    :returns: ``opted_out``, ``failed_callbacks``, ``rejected_rows``, ``rejecting_import`` (the id of the latest one),
+        ``total_connections``, ``has_contacts``, ``has_broadcasts``.
     """
     blocked = select(func.count()).select_from(blacklist).where(blacklist.c.created_at >= since)
     given_up = callback_events.c.state == CallbackState.FAILED
     failed = select(func.count()).select_from(callback_events).where(given_up, callback_events.c.ended_at >= since)
     known = connections.c.state.in_(list(ConnectionState))
     accounts = select(func.count()).select_from(connections).where(known)
+    rejecting = (imports.c.created_at >= since) & (imports.c.rejected > 0)
+    latest = select(imports.c.id).where(rejecting).order_by(imports.c.created_at.desc()).limit(1)
     return conn.execute(
         select(
             blocked.scalar_subquery().label("opted_out"),
             failed.scalar_subquery().label("failed_callbacks"),
+            select(func.sum(imports.c.rejected)).where(rejecting).scalar_subquery().label("rejected_rows"),
+            latest.scalar_subquery().label("rejecting_import"),
             accounts.scalar_subquery().label("total_connections"),
             select(contacts.c.id).exists().label("has_contacts"),
             select(broadcasts.c.id).where(_ACTUAL).exists().label("has_broadcasts"),
         )
     ).one()
-
-
-def rejecting_imports(conn: Connection, *, since: float, limit: int) -> Sequence[RowMapping]:
-    """Return the rows of imports that began since a time (UNIX seconds, UTC) and rejected rows, the newest first."""
-    found = select(imports).where(imports.c.created_at >= since, imports.c.rejected > 0)
-    return conn.execute(found.order_by(imports.c.created_at.desc()).limit(limit)).mappings().all()

@@ -1,8 +1,9 @@
 """The numbers of skipped and of failed messages of a broadcast, by reason."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
-from sqlalchemy import Connection, Table, TextClause, select, text
+from sqlalchemy import ColumnElement, Connection, Select, Table, TextClause, literal, select, text
 
 from wabroadcast_core.models.broadcast import MOST_REASONS, OTHER_REASONS
 from wabroadcast_core.store.tables import failure_counts, skip_counts
@@ -41,25 +42,25 @@ def _add(conn: Connection, statement: TextClause, amounts: Mapping[tuple[int, st
 
 def skips_of(conn: Connection, key: int) -> dict[str, int]:
     """Return the number of skipped messages of a broadcast, by reason."""
-    return skips_of_all(conn, [key])[key]
-
-
-def skips_of_all(conn: Connection, keys: Collection[int]) -> dict[int, dict[str, int]]:
-    """Return the number of skipped messages of each broadcast, by reason."""
-    return _amounts(conn, skip_counts, keys)
+    return reasons_of_all(conn, [key])[0][key]
 
 
 def failures_of(conn: Connection, key: int) -> dict[str, int]:
     """Return the number of failed messages of a broadcast, by reason, the most frequent first."""
-    return failures_of_all(conn, [key])[key]
+    return reasons_of_all(conn, [key])[1][key]
 
 
-def failures_of_all(conn: Connection, keys: Collection[int]) -> dict[int, dict[str, int]]:
-    """Return the number of failed messages of each broadcast, by reason, the most frequent first.
+def reasons_of_all(conn: Connection, keys: Collection[int]) -> tuple[dict[int, dict[str, int]], ...]:
+    """Return the numbers of skipped and of failed messages of each broadcast, by reason; the failures in order.
 
     A sender may have any number of reasons: beyond the most frequent ones, the rest is one sum.
     """
-    return {key: _most_frequent(amounts) for key, amounts in _amounts(conn, failure_counts, keys).items()}
+    skips: dict[int, dict[str, int]] = {key: {} for key in keys}
+    failures: dict[int, dict[str, int]] = {key: {} for key in keys}
+    statement = _amounts(skip_counts, keys, literal(0)).union_all(_amounts(failure_counts, keys, literal(1)))
+    for failed, key, reason, amount in conn.execute(statement):
+        (failures if failed else skips)[key][reason] = amount
+    return skips, {key: _most_frequent(amounts) for key, amounts in failures.items()}
 
 
 def _most_frequent(amounts: Mapping[str, int]) -> dict[str, int]:
@@ -70,11 +71,7 @@ def _most_frequent(amounts: Mapping[str, int]) -> dict[str, int]:
     return shown
 
 
-def _amounts(conn: Connection, table: Table, keys: Collection[int]) -> dict[int, dict[str, int]]:
-    statement = select(table.c.broadcast_id, table.c.reason, table.c.messages).where(
+def _amounts(table: Table, keys: Collection[int], failed: ColumnElement[int]) -> Select[Any]:
+    return select(failed, table.c.broadcast_id, table.c.reason, table.c.messages).where(
         table.c.broadcast_id.in_(list(keys)), table.c.messages != 0
     )
-    amounts: dict[int, dict[str, int]] = {key: {} for key in keys}
-    for key, reason, amount in conn.execute(statement):
-        amounts[key][reason] = amount
-    return amounts

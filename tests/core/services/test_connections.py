@@ -56,6 +56,8 @@ class VaultedPlugin:
         return [VaultedSender]
 
 
+LIMIT_NAMES = set(Limits.model_fields)
+
 FULL = {
     "phone": "1055",
     "accessToken": "s3cret-a",
@@ -108,6 +110,12 @@ def test_a_secret_that_is_left_out_keeps_its_value(broadcaster: Broadcaster) -> 
     _save(broadcaster, phone="1066")
 
     assert _stored(broadcaster) == {**FULL, "phone": "1066"}
+
+
+def test_which_secrets_are_stored_is_known_by_the_names_of_the_schema(broadcaster: Broadcaster) -> None:
+    _save(broadcaster, phone="1055", access_token="s3cret-a", spareTokens=["s3cret-c"])
+
+    assert broadcaster.connections.stored_secrets("main") == ["accessToken", "spareTokens"]
 
 
 @pytest.mark.parametrize("name", ["accessToken", "access_token"])
@@ -309,6 +317,7 @@ def test_a_gateway_with_a_ban_risk_has_a_human_pace_by_default(limited: Broadcas
     assert view.jitter == HUMAN_PACE.jitter
     assert view.quotas == HUMAN_PACE.quotas
     assert view.warm_up == HUMAN_PACE.warm_up
+    assert limited.connections.default_limits("risky") == Limits.model_validate(view.model_dump(include=LIMIT_NAMES))
 
 
 def test_given_limits_replace_the_defaults_and_null_removes_them(limited: Broadcaster) -> None:

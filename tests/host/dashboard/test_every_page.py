@@ -52,6 +52,7 @@ def _fill(broadcaster: Broadcaster, api: Api) -> dict[str, str]:
     file = {"file": (f"{HOSTILE}.csv", f"{HOSTILE.replace(',', '')};No HP\nBudi;not-a-number\n".encode(), "text/csv")}
     imported = _made(api.post("/contacts/import", files=file, data={"tags": "a"}))
     _break_message(broadcaster, job["jobId"])
+    tried = _made(api.post("/broadcast/test", json={**body, "test": {"number": "+6281200000003"}}))
     detail = _made(api.get(f"/broadcast/{job['jobId']}/messages"))["items"][0]
     return {
         "jobId": job["jobId"],
@@ -60,6 +61,7 @@ def _fill(broadcaster: Broadcaster, api: Api) -> dict[str, str]:
         "number": NUMBER,
         "name": "sandbox",
         "importId": imported["importId"],
+        "testId": tried["jobId"],
         "kind": "sandbox",
         "tag": HOSTILE[:40],
     }
@@ -180,13 +182,13 @@ def test_every_page_reads_the_store_in_few_statements(
     engine = broadcaster.context.database.db_engine
 
     def note(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.lstrip().upper().startswith(("PRAGMA", "BEGIN")):
+        is_read = statement.lstrip().upper().startswith(("SELECT", "WITH"))
+        if is_read and "api_keys" not in statement:  # keys are read once a second for all pages
             selects.append(statement)
 
     counted = {}
     event.listen(engine, "before_cursor_execute", note)
     for path in _pages(app, values):
-        client.get(path)  # keys and the like are read now, and kept for a second
         selects.clear()
         client.get(path)
         counted[path] = len(selects)

@@ -28,7 +28,7 @@ from wabroadcast_core import (
     WebhookRequest,
 )
 from wabroadcast_core.plugins import build_plugins
-from wabroadcast_core.services.connections import _secret_fields
+from wabroadcast_core.services.secret_settings import secret_fields
 from wabroadcast_core.testing import ProviderAnswer, ProviderRequest, fake_sender_context, message_to
 from wabroadcast_core.testing.http_contract import HttpSenderContract
 from wabroadcast_plugins.senders import http_api
@@ -627,7 +627,7 @@ def test_secrets_are_not_in_the_repr_of_settings_and_senders() -> None:
 
 
 def test_only_the_secrets_are_hidden_from_an_operator() -> None:
-    assert _secret_fields(HttpSettings) == [frozenset({"secrets"})]
+    assert secret_fields(HttpSettings) == {"secrets": frozenset({"secrets"})}
 
 
 # checks

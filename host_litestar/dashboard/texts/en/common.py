@@ -37,9 +37,10 @@ TEXTS: Final = {
     "act.close": "Close",
     "act.save": "Save",
     "act.cancel": "Cancel",
-    "act.delete": "Delete",
     "act.filter": "Filter",
     "act.more": "More",
+    "act.copy": "Copy",
+    "act.copied": "Copied",
     "act.show": "Show",
     "act.new_broadcast": "New broadcast",
     # states of broadcasts, connections and messages

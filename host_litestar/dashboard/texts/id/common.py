@@ -37,9 +37,10 @@ TEXTS: Final = {
     "act.close": "Tutup",
     "act.save": "Simpan",
     "act.cancel": "Batal",
-    "act.delete": "Hapus",
     "act.filter": "Saring",
     "act.more": "Lainnya",
+    "act.copy": "Salin",
+    "act.copied": "Tersalin",
     "act.show": "Lihat",
     "act.new_broadcast": "Broadcast baru",
     # states of broadcasts, connections and messages

@@ -21,7 +21,7 @@ TEXTS: Final = {
     "overview.stopped": "{name} dijeda otomatis: {reason}",
     "overview.uncertain": "{n} pesan dari {name} belum pasti sampai",
     "overview.callbacks": "{n} callback gagal disampaikan",
-    "overview.rejected": "{n} baris dari {name} ditolak",
+    "overview.rejected": "{n} baris impor ditolak",
     "overview.running": "Sedang berjalan",
     "overview.running.none": "Tidak ada broadcast yang berjalan.",
     "overview.rehearsal": "gladi bersih",

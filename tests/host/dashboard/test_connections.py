@@ -1,0 +1,260 @@
+"""The pages of connections: cards, the form of each kind, limits, acts, and what each scope sees."""
+
+import time
+from typing import Any
+
+import pytest
+from litestar import Litestar
+
+from tests.host.dashboard.pages import FormBrowser, ShownPage
+from tests.host.installations import Api, draft
+from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.store import minute_counts
+
+MARKUP = "<script>alert(1)</script>"
+FONNTE = {"sender": "fonnte", "settings": {"token": "t0ken-of-the-device", "baseUrl": "http://127.0.0.1:9"}}
+
+
+@pytest.fixture
+def broadcaster(idle_host: tuple[Broadcaster, Litestar], idle_api: Api) -> Broadcaster:
+    del idle_api  # it has started it
+    return idle_host[0]
+
+
+def signed_in(pages: FormBrowser, broadcaster: Broadcaster, scope: str) -> FormBrowser:
+    key = broadcaster.api_keys.create({"name": f"a {scope} key", "scopes": [scope]})
+    pages.sign_in(key.key)
+    return pages
+
+
+def buttons(page: ShownPage) -> set[str]:
+    return {" ".join(button.get_text(" ").split()) for button in page.soup.select("main button")}
+
+
+def test_a_card_says_what_is_used_and_why_it_waits(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    limits: dict[str, Any] = {
+        "rate": {"messages": 80, "perSeconds": 1},
+        "quotas": [{"messages": 5, "perSeconds": 3600}],
+    }
+    broadcaster.connections.save("shop", {"sender": "sandbox", **limits})
+    broadcaster.connections.pause("shop", actor="Rina")
+
+    text = pages.open("/ui/connections").text
+
+    assert "Paused" in text
+    assert "Connection shop is paused by Rina since" in text
+    assert "Quota per hour 0 of 5" in text
+    assert "Rate now 0 of 80 per second" in text
+    assert "Last receipt none yet" in text
+
+
+def test_a_connection_is_paused_resumed_tested_and_made_the_default(
+    pages: FormBrowser, broadcaster: Broadcaster
+) -> None:
+    broadcaster.connections.save("other", {"sender": "sandbox"})
+    page = pages.open("/ui/connections/other")
+
+    page = page.press("Pause")
+    assert "Connection other is paused" in page.text
+    page = page.press("Resume")
+    assert "Connection other sends again" in page.text
+    page = page.press("Test the connection")
+    assert "other can send:" in page.text
+    page = page.press("Make it the default")
+    assert page.path == "/ui/connections/other"
+    assert broadcaster.connections.get("other").default
+
+
+def test_a_gateway_says_first_that_its_number_may_be_blocked(pages: FormBrowser, halaman: FormBrowser) -> None:
+    kinds = pages.open("/ui/connections").follow("New connection")
+
+    warning = "This connection is unofficial. WhatsApp may block its number."
+    assert kinds.text.index(warning) < kinds.text.index("Fonnte")
+    assert warning in pages.open("/ui/connections/new?kind=fonnte").find(".notice").text
+    assert warning not in pages.open("/ui/connections/new?kind=whatsapp-cloud").text
+    assert "Koneksi ini tidak resmi. WhatsApp dapat memblokir nomornya." in halaman.open("/ui/connections/new").text
+    assert pages.open("/ui/connections/new?kind=nothing").status == 404
+
+
+def test_a_connection_is_created_with_the_limits_of_its_sender_or_own_ones(
+    pages: FormBrowser, broadcaster: Broadcaster
+) -> None:
+    page = pages.open("/ui/connections/new?kind=fonnte").press(
+        "Create the connection",
+        name="toko",
+        settings__token="t0ken-of-the-device",
+        rate__mode="own",
+        rate__messages="2",
+        rate__perSeconds="1",
+        rate__unit="minute",
+        warmUp__mode="none",
+        sendWindow__mode="own",
+        sendWindow__from="08:00",
+        sendWindow__to="20:00",
+    )
+
+    saved = broadcaster.connections.get("toko")
+    assert page.path == "/ui/connections/toko"
+    assert "Test it now" in page.text
+    assert saved.rate is not None
+    assert saved.rate.per_seconds == 60
+    assert saved.warm_up is None
+    assert saved.jitter == broadcaster.connections.default_limits("fonnte").jitter
+    assert saved.send_window is not None
+    assert "t0ken" not in page.response.text
+    assert "Stored; fill in to replace it." in page.text
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "fault"),
+    [
+        pytest.param("sandbox", {}, "There is a connection with this name already", id="taken"),
+        pytest.param("new", {}, "Another page has this name", id="reserved"),
+        pytest.param("A B", {}, "not a valid name", id="no-name"),
+        pytest.param("toko", {"settings__token": ""}, "settings.token", id="without-token"),
+        pytest.param("toko", {"settings__timeoutSeconds": "soon"}, "settings.timeoutSeconds", id="no-number"),
+        pytest.param("toko", {"rate__mode": "own"}, "rate.messages", id="without-amount"),
+    ],
+)
+def test_a_form_that_does_not_fit_is_shown_again_with_what_was_typed(
+    pages: FormBrowser, broadcaster: Broadcaster, name: str, fields: dict[str, str], fault: str
+) -> None:
+    typed = {"settings__token": "s3cret-of-mine", "settings__delay": "5-10", "jitter__mode": "none", **fields}
+
+    page = pages.open("/ui/connections/new?kind=fonnte").press("Create the connection", name=name, **typed)
+
+    assert page.status == 400
+    assert fault in page.text
+    assert page.find("#f-settings-delay")["value"] == "5-10"
+    assert page.find("#f-jitter-mode option[selected]")["value"] == "none"
+    assert "s3cret" not in page.response.text
+    assert [one.name for one in broadcaster.connections.list()] == ["sandbox"]
+
+
+def test_an_untouched_form_changes_nothing_and_an_empty_secret_stays(
+    pages: FormBrowser, broadcaster: Broadcaster
+) -> None:
+    before = broadcaster.connections.save("toko", {**FONNTE, "lanes": 3, "checkNumbers": False, "jitter": None})
+
+    page = pages.open("/ui/connections/toko").press("Save")
+
+    after = broadcaster.connections.get("toko")
+    assert page.status == 200
+    assert after.model_dump(exclude={"use"}) == before.model_dump(exclude={"use"})
+    assert broadcaster.connections.stored_secrets("toko") == ["token"]
+
+
+def test_a_stored_secret_that_may_be_left_out_can_be_deleted(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    settings = {**FONNTE["settings"], "webhookToken": "w0rd"}  # type: ignore[dict-item]  # it is a dict
+    broadcaster.connections.save("toko", {"sender": "fonnte", "settings": settings})
+    page = pages.open("/ui/connections/toko")
+    assert "Delete what is stored: Webhook token" in page.text
+
+    page.press("Save", clear__settings__webhookToken="on")
+
+    assert broadcaster.connections.stored_secrets("toko") == ["token"]
+
+
+def test_a_connection_in_use_names_the_broadcasts_and_is_not_deleted(
+    pages: FormBrowser, broadcaster: Broadcaster
+) -> None:
+    broadcaster.connections.save("toko", FONNTE)
+    unused = pages.open("/ui/connections/toko")
+    broadcaster.submit(draft(name=MARKUP, connection="toko"), [{"number": "081234567801"}])
+
+    used = unused.press("Delete toko")
+
+    assert used.status == 409
+    assert "these broadcasts use it" in used.text
+    assert MARKUP in used.text
+    assert "<script>alert" not in used.response.text
+    assert "Delete toko" not in buttons(used)
+
+
+def test_a_connection_without_use_is_deleted(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    broadcaster.connections.save("toko", FONNTE)
+
+    page = pages.open("/ui/connections/toko").press("Delete toko")
+
+    assert (page.path, "Connection toko was deleted" in page.text) == ("/ui/connections", True)
+    assert pages.open("/ui/connections/toko").status == 404
+
+
+def test_the_last_days_are_a_chart_and_a_table(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    job = broadcaster.submit(draft(connection="sandbox"), [{"number": "081234567801"}])
+    with broadcaster.context.database.write() as conn:
+        key = conn.exec_driver_sql("SELECT id FROM broadcasts WHERE job_id = ?", (job.job_id,)).scalar_one()
+        connection = conn.exec_driver_sql("SELECT id FROM connections WHERE name = 'sandbox'").scalar_one()
+        minute = minute_counts.minute_of(time.time())
+        counts = minute_counts.MinuteCounts({(key, connection, minute, "sent"): 1_204})
+        minute_counts.add_minutes(conn, counts)
+
+    page = pages.open("/ui/connections/sandbox")
+
+    assert "Handed over 1,204, delivered 0, read 0, failed 0." in page.text
+    assert "at most 1,204 a day" in str(page.find("svg title").string)
+    assert len(page.soup.select("#days ~ details tbody tr")) == 30
+
+
+def test_the_webhook_address_is_that_of_the_request(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    broadcaster.connections.save("toko", FONNTE)
+
+    assert pages.open("/ui/connections/toko").find("#webhook-address")["value"] == "http://127.0.0.1/webhooks/toko"
+    assert "takes no webhook calls" in pages.open("/ui/connections/sandbox").text
+
+
+def test_markup_in_settings_and_provider_texts_appears_as_text(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    settings = {"baseUrl": "http://127.0.0.1:9", "instance": MARKUP, "apiKey": "k"}
+    broadcaster.connections.save("evo", {"sender": "evolution", "settings": settings})
+
+    for address in ("/ui/connections", "/ui/connections/evo"):
+        page = pages.open(address)
+        assert MARKUP in page.text + str(page.soup.select("input"))
+        assert "<script>alert" not in page.response.text
+
+
+@pytest.mark.parametrize(
+    ("scope", "seen", "hidden"),
+    [
+        pytest.param("read", set(), {"Pause", "Test the connection", "Save", "Delete toko"}, id="read"),
+        pytest.param("operate", {"Pause", "Test the connection"}, {"Save", "Delete toko"}, id="operate"),
+        pytest.param("admin", {"Pause", "Save", "Delete toko"}, set(), id="admin"),
+    ],
+)
+def test_acts_that_a_scope_forbids_are_neither_shown_nor_done(
+    pages: FormBrowser, broadcaster: Broadcaster, scope: str, seen: set[str], hidden: set[str]
+) -> None:
+    broadcaster.connections.save("toko", FONNTE)
+    page = signed_in(pages, broadcaster, scope).open("/ui/connections/toko")
+
+    assert seen <= buttons(page)
+    assert not hidden & buttons(page)
+    assert pages.open("/ui/connections/new").status == (200 if scope == "admin" else 403)
+    if scope != "admin":
+        token = {"csrfToken": [str(page.find("input[name=csrfToken]")["value"])]}
+        assert pages.send("/ui/connections/toko/delete", token).status == 403
+
+
+def test_many_connections_are_shown_by_pages(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    for place in range(30):
+        broadcaster.connections.save(f"c{place:02}", {"sender": "sandbox"})
+
+    first = pages.open("/ui/connections")
+
+    assert len(first.soup.select("section.card")) == 24
+    assert len(first.follow("Next").soup.select("section.card")) == 7
+
+
+def test_every_kind_has_a_form_in_both_languages(
+    pages: FormBrowser, halaman: FormBrowser, broadcaster: Broadcaster
+) -> None:
+    for kind in broadcaster.connections.kinds():
+        for browser in (pages, halaman):
+            page = browser.open(f"/ui/connections/new?kind={kind.kind}")
+            assert page.status == 200
+            names = [str(field["name"]) for field in page.soup.select("main [name]")]
+            assert {f"settings.{name}" for name in kind.settings_schema.get("required", ())} <= {
+                ".".join(name.split(".")[:2]) for name in names
+            }
+            ids = [str(element["id"]) for element in page.soup.select("[id]")]
+            assert len(ids) == len(set(ids))
