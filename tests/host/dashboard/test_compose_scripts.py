@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.host.dashboard.browser import tab
 from tests.host.programs import Served
@@ -12,7 +12,7 @@ from tests.host.programs import Served
 pytestmark = pytest.mark.slow
 
 CSV = b"Nama;No. HP;Kode\nBudi;081200001001;A1\nSiti;081200001002;A2\n"
-FILE = {"name": "orang.csv", "mimeType": "text/csv", "buffer": CSV}
+FILE: FilePayload = {"name": "orang.csv", "mimeType": "text/csv", "buffer": CSV}
 
 
 @pytest.fixture
