@@ -90,6 +90,7 @@ SUBMITS = ThreadGroup("submits", threads=4, waiting=32)
 TESTS = ThreadGroup("connection tests", threads=4, waiting=0)
 UNDOS = ThreadGroup("undos", threads=4, waiting=32)  # each waits some seconds for claimed messages
 PREVIEWS = ThreadGroup("previews", threads=2, waiting=0)
+LOOKS = ThreadGroup("looks at drafts", threads=4, waiting=32)  # each reads an audience, for some seconds at most
 FILES = ThreadGroup("imports, dry runs, uploads and exports of contacts", threads=4, waiting=0)
 LISTENS = ThreadGroup("openings of event streams", threads=2)
 KEY_READS = ThreadGroup("reads of the API keys", threads=1)

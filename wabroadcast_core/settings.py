@@ -204,6 +204,15 @@ class Settings(BaseSettings):
         30, ge=0, description="Days that callbacks are kept after they were delivered or given up."
     )
 
+    # the dashboard
+    undo_seconds: int | None = Field(
+        None,
+        ge=0,
+        le=120,
+        description="Seconds for which a broadcast sent from a page can be undone: 10, and 30 from 1,000 people, if not"
+        " set.",
+    )
+
     # the audience
     default_region: str = Field("ID", pattern=r"^[A-Z]{2}$", description="Region of numbers without a country code.")
     timezone: TimeZone = Field(

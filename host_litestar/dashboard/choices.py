@@ -15,6 +15,9 @@ from host_litestar.languages import choose_language
 COOKIE: Final = "wabroadcast_choices"
 YEAR_SECONDS: Final = 365 * 86_400
 FIRST_ZONES: Final = ("Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura")  # WIB, WITA, WIT
+_CONTINENTS: Final = frozenset(
+    {"Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
+)
 THEMES: Final = ("auto", "light", "dark")
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
@@ -53,8 +56,12 @@ def read_choices(request: AnyConnection, *, zone: str) -> Choices:
 
 @cache
 def zones() -> list[str]:
-    """Return the names of all time zones, those of Indonesia first. They are read from many files, once a process."""
-    return [*FIRST_ZONES, *sorted(name for name in available_timezones() if "/" in name and name not in FIRST_ZONES)]
+    """Return the names of all time zones, those of Indonesia first, without old names of the same zones.
+
+    They are read from many files, once a process.
+    """
+    places = (name for name in available_timezones() if name.partition("/")[0] in _CONTINENTS)
+    return [*FIRST_ZONES, *sorted(name for name in places if name not in FIRST_ZONES), "UTC"]
 
 
 def _is_valid(name: str, value: str) -> bool:

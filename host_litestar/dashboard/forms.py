@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
+from litestar.utils.scope.state import ScopeState
 
 from host_litestar.auth import raise_refusal
 from host_litestar.form_reading import MULTIPART, FormFields, read_form
@@ -89,6 +90,7 @@ async def _read_values(request: AnyRequest) -> dict[str, list[Any]]:
     if kind == MULTIPART:
         names = frozenset(request.route_handler.opt.get(FILES, ()))
         given = await read_form(request, FormFields(names, frozenset(), frozenset(), is_open=True))
+        ScopeState.from_scope(request.scope).form = given  # Litestar closes its files after the answer
         return {name: value if isinstance(value, list) else [value] for name, value in given.items()}
     body = await read_body(request, LARGEST_JSON)
     if body and kind != RequestEncodingType.URL_ENCODED:

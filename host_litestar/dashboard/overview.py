@@ -70,7 +70,7 @@ class OverviewPages(PageController):
     def snapshot(self, broadcaster: BroadcasterDep) -> LiveOverview:
         """Return what the event stream of all that runs would send now."""
         found = broadcaster.running_progress(limit=100)
-        return LiveOverview(broadcasts=found, total=broadcaster.running(limit=1).total)
+        return LiveOverview(broadcasts=found, total=broadcaster.running(limit=0).total)
 
 
 def _needs(view: View, found: Overview) -> Iterator[Need]:

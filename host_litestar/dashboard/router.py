@@ -8,13 +8,19 @@ from litestar.types import ControllerRouterHandler
 
 from host_litestar.dashboard.activity import ActivityPages
 from host_litestar.dashboard.api_keys import ApiKeyPages
+from host_litestar.dashboard.broadcast import BroadcastPages
+from host_litestar.dashboard.broadcasts import BroadcastsPages
 from host_litestar.dashboard.callbacks import CallbackPages
+from host_litestar.dashboard.compose import ComposePages
 from host_litestar.dashboard.connection_saving import ConnectionSavingPages
 from host_litestar.dashboard.connections import ConnectionPages
 from host_litestar.dashboard.forms import read_page_request
+from host_litestar.dashboard.message import MessagePages
 from host_litestar.dashboard.overview import OverviewPages
 from host_litestar.dashboard.page_errors import NoSuchPage, PageErrors
 from host_litestar.dashboard.page_headers import set_page_headers
+from host_litestar.dashboard.review import ReviewPages
+from host_litestar.dashboard.search import SearchPages
 from host_litestar.dashboard.settings import SettingsPages
 from host_litestar.dashboard.sign_in import SignInPages
 from host_litestar.dashboard.static_files import StaticFiles
@@ -25,6 +31,10 @@ from wabroadcast_core.broadcaster import Broadcaster
 ROOMS: Final[tuple[ControllerRouterHandler, ...]] = (
     SignInPages,
     OverviewPages,
+    BroadcastsPages,
+    BroadcastPages,
+    MessagePages,
+    SearchPages,
     ConnectionPages,
     ConnectionSavingPages,
     SettingsPages,
@@ -32,6 +42,8 @@ ROOMS: Final[tuple[ControllerRouterHandler, ...]] = (
     CallbackPages,
     SystemPages,
     ActivityPages,
+    ComposePages,
+    ReviewPages,
     StaticFiles,
     NoSuchPage,
 )

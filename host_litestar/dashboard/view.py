@@ -178,6 +178,10 @@ class View:
             )
         )
 
+    def faults_by_field(self, faults: Sequence[Fault]) -> "FaultsByField":
+        """Return the faults of a form as the templates of fields take them."""
+        return FaultsByField(faults)
+
     def fragment(self, template: str, **context: Any) -> Page:
         """Render a part of a page, for a script that puts it into its place."""
         return Response(self.render(template, **context), media_type=HTML)

@@ -16,6 +16,7 @@ from host_litestar.routes.parameters import (
     JobId,
     MessageId,
     ReasonFilter,
+    ReceiptFilter,
     SearchText,
     StatusFilter,
 )
@@ -51,6 +52,7 @@ class MessageController(ApiController):
         search: SearchText = None,
         status: StatusFilter = None,
         reason: ReasonFilter = None,
+        receipt: ReceiptFilter = None,
         cursor: Cursor = None,
         limit: Annotated[
             int | None, QueryParameter(ge=1, le=1_000, description="Most messages of a page, as pageSize.")
@@ -79,13 +81,14 @@ class MessageController(ApiController):
             raise InvalidInputError([Fault("limit", "both limit and pageSize are given: leave one of them out")])
         size = limit or page_size or DEFAULT_SIZE
         if number is not None:
-            _refuse_beside_number({"q": search, "status": status, "reason": reason, "page": page})
+            _refuse_beside_number({"q": search, "status": status, "reason": reason, "receipt": receipt, "page": page})
             found = broadcaster.messages_to(number, job_id=job_id, cursor=cursor, limit=size, with_rows=with_rows)
             return CursorPage(items=list(found.items), next_cursor=found.next_cursor, page_size=size)
         return broadcaster.messages(
             job_id,
             status=status,
             reason=reason,
+            receipt=receipt,
             query=search,
             cursor=cursor,
             page=page,

@@ -10,7 +10,7 @@ from litestar.params import PathParameter, QueryParameter
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.models.base import Model, Moment, parse_model
 from wabroadcast_core.models.page import Page
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import MessageStatus, ReceiptKind
 from wabroadcast_core.services.reports import FileFormat
 
 Item = TypeVar("Item")
@@ -39,6 +39,10 @@ StatusFilter: TypeAlias = Annotated[
 ReasonFilter: TypeAlias = Annotated[
     str | None, QueryParameter(name="reason", description="Only messages with this reason.")
 ]
+ReceiptFilter: TypeAlias = Annotated[
+    ReceiptKind | None,
+    QueryParameter(name="receipt", description="Only messages that were delivered, or read, by a receipt."),
+]
 Since: TypeAlias = Annotated[
     str | None, QueryParameter(max_length=50, description="RFC 3339; only what was then or later.")
 ]
@@ -52,6 +56,7 @@ TagText: TypeAlias = Annotated[
     str | None, QueryParameter(name="tag", max_length=200, description="Only contacts with this tag.")
 ]
 ImportId: TypeAlias = Annotated[str, PathParameter(name="importId", description="The id of the import.")]
+UploadId: TypeAlias = Annotated[str, PathParameter(name="uploadId", description="The id of the upload.")]
 ConnectionName: TypeAlias = Annotated[str, PathParameter(name="name", description="The name of the connection.")]
 PersonNumber: TypeAlias = Annotated[
     str, PathParameter(name="number", description="A phone number, with or without a country code.")

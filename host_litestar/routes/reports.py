@@ -15,6 +15,7 @@ from host_litestar.routes.parameters import (
     FileKind,
     JobId,
     ReasonFilter,
+    ReceiptFilter,
     SearchText,
     Since,
     StatusFilter,
@@ -45,6 +46,7 @@ class ReportController(ApiController):
         search: SearchText = None,
         status: StatusFilter = None,
         reason: ReasonFilter = None,
+        receipt: ReceiptFilter = None,
         batch: Batch = None,
         format: FileKind = "csv",  # noqa: A002 - the parameter's name
         delimiter: Annotated[
@@ -56,7 +58,14 @@ class ReportController(ApiController):
         The file is streamed while it is made. While the broadcast runs, each message has the state of that moment.
         """
         pieces = broadcaster.report(
-            job_id, format, status=status, reason=reason, query=search, batch=batch, delimiter=delimiter
+            job_id,
+            format,
+            status=status,
+            reason=reason,
+            receipt=receipt,
+            query=search,
+            batch=batch,
+            delimiter=delimiter,
         )
         headers = {"Content-Disposition": f'attachment; filename="broadcast-{job_id}.{format}"'}
         return Stream(pieces, media_type=FILE_TYPES[format], headers=headers)

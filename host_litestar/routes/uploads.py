@@ -8,12 +8,12 @@ from typing import Annotated
 
 from litestar import delete, post
 from litestar.datastructures import UploadFile
-from litestar.params import KwargDefinition, MultipartBody, PathParameter
+from litestar.params import KwargDefinition, MultipartBody
 
 from host_litestar.problems import problems
 from host_litestar.request_reading import parse_json
 from host_litestar.routes.controller import ApiController
-from host_litestar.routes.parameters import BroadcasterDep
+from host_litestar.routes.parameters import BroadcasterDep, UploadId
 from host_litestar.threads import FILES
 from wabroadcast_core.audience.imports import ReadingChoices
 from wabroadcast_core.broadcaster import Broadcaster
@@ -77,11 +77,7 @@ class UploadController(ApiController):
         )
 
     @delete("/{uploadId:str}", operation_id="DeleteUpload", sync_to_thread=True, responses=problems(404, 409))
-    def delete(
-        self,
-        upload_id: Annotated[str, PathParameter(name="uploadId", description="The id of the upload.")],
-        broadcaster: BroadcasterDep,
-    ) -> None:
+    def delete(self, upload_id: UploadId, broadcaster: BroadcasterDep) -> None:
         """Delete a file that no broadcast and no import that has not ended needs."""
         broadcaster.uploads.delete(upload_id)
 

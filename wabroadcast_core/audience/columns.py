@@ -1,5 +1,6 @@
 """Detection of a table's columns: the header row, the columns of numbers and names, the variables."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,10 +29,12 @@ from wabroadcast_core.store.sql import clean_text
 
 REJECTED_HEADERS = ("row", "reason")  # the last columns of a file of rejected rows, after the original ones
 
+NO_HEADER = -1  # in the place of the index of a header: the table has none
 _SHOWN_HEADERS = 12  # in error texts
 _HINTED_COLUMNS = 5  # in which numbers of another country are searched for, which is expensive
 
 _ROLES = ("number", "name")
+_POSITION = re.compile(r"(?:column )?(\d{1,6})")  # with the word, no header that is a number means another column
 
 Variables = tuple[tuple[int, str], ...]  # index of the column, name of the variable
 
@@ -141,13 +144,17 @@ class Columns:
         A meaning is ``number``, ``name``, the name of a variable, or empty for a column that is ignored. A column with
         several meanings has them separated by commas.
         """
-        roles: dict[int, list[str]] = {}
+        return {self.title(index): ", ".join(meaning) for index, meaning in enumerate(self.meanings())}
+
+    def meanings(self) -> list[list[str]]:
+        """Return the detected meanings of each column, in the order of the file."""
+        roles: list[list[str]] = [[] for _ in self.headers]
         for index, slug in self.variables:
-            roles.setdefault(index, []).append(slug)
+            roles[index].append(slug)
         for role, indexes in (("name", self.names), ("number", self._number_columns())):
             for index in indexes:
-                roles.setdefault(index, []).insert(0, role)
-        return {self.title(index): ", ".join(roles.get(index, ())) for index in range(len(self.headers))}
+                roles[index].insert(0, role)
+        return roles
 
     def variable_names(self) -> list[str]:
         """Return the names that the text of a broadcast may use."""
@@ -178,14 +185,20 @@ def _read_variables(variables: Variables, cells: Cells) -> dict[str, Scalar]:
 
 
 def find_columns(
-    rows: Sequence[Cells], *, region: str, mapping: Mapping[str, str] | None = None, shifts: bool = False
+    rows: Sequence[Cells],
+    *,
+    region: str,
+    mapping: Mapping[str, str] | None = None,
+    shifts: bool = False,
+    header: int | None = None,
 ) -> Columns:
     """Detect the columns of a table from its first rows.
 
     :param region: two letters; the country of numbers without a country code.
-    :param mapping: the meanings that an operator gives to columns, by header, slug or position (from 1): ``number``,
-        ``name``, ``tags``, the name of a variable, or an empty text to ignore the column.
+    :param mapping: the meanings that an operator gives to columns, by header, slug or position (from 1, also
+        ``column 1``): ``number``, ``name``, ``tags``, the name of a variable, or an empty text to ignore the column.
     :param shifts: the table is as wide as its header, or else as most of its rows; further cells are not columns.
+    :param header: the index of the header row, or ``NO_HEADER``; None: it is detected.
     :raises NoNumbersError: there is no row, or no column with phone numbers.
     :raises FileError: the mapping names a column that the table does not have.
     """
@@ -193,9 +206,9 @@ def find_columns(
         raise NoNumbersError("the file holds no rows")
     mapping = mapping or {}
     phones = Phones(rows, region)
-    if phones.is_list and not mapping:
+    if phones.is_list and not mapping and header in {None, NO_HEADER}:
         return _list_columns(max(map(len, rows)), region)
-    header_row = _find_header(rows, phones, mapping)
+    header_row = _find_header(rows, phones, mapping) if header is None else _given_header(header)
     width = _find_width(rows, header_row, mapping) if shifts else max(map(len, rows))
     headers = _headers(rows, header_row, width)
     roles = _own_roles(headers) | _read_mapping(mapping, headers)
@@ -218,13 +231,17 @@ def find_columns(
         numbers,
         names,
         variables,
-        guesses_header=not (header_row is None or mapping or count_header_words(headers)),
+        guesses_header=not (header_row is None or header is not None or mapping or count_header_words(headers)),
         more_numbers=tuple(more),
         foreign=find_foreign(_local_numbers(numbers, body), region=region),
         consent=consent,
         consent_notes=tuple(filter(None, notes)),
         own=_find_own(headers, (numbers.first, *names), variables),
     )
+
+
+def _given_header(header: int) -> int | None:
+    return None if header == NO_HEADER else header
 
 
 def _local_numbers(numbers: NumberColumns, body: Iterable[Cells]) -> Iterator[str]:
@@ -308,7 +325,8 @@ def _find_column(key: str, headers: Sequence[str]) -> int:
     slugs = _unique_slugs(headers)
     by_header = (index for index, header in enumerate(headers) if header.casefold() == name and name)
     by_slug = (index for index, slug in enumerate(slugs) if slug == name)
-    by_position = (int(name) - 1,) if name.isdecimal() and 0 < int(name) <= len(headers) else ()
+    position = _POSITION.fullmatch(name)
+    by_position = (int(position[1]) - 1,) if position and 0 < int(position[1]) <= len(headers) else ()
     found = next(chain(by_header, by_slug, by_position), None)
     if found is None:
         raise FileError(f"the mapping names the column {key!r}, which the file does not have{_columns_shown(headers)}")

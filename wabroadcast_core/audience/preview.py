@@ -4,7 +4,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from wabroadcast_core.audience.capabilities import find_capabilities
+from wabroadcast_core.audience.previewed_people import PeopleCollector, PlacedMessage, describe_columns
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
 from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_seen_numbers
 from wabroadcast_core.audience.source_reader import SourceReader
@@ -19,11 +20,20 @@ from wabroadcast_core.audience.sources import ReadingEnd, empty_reason, notes_on
 from wabroadcast_core.audience.submission import AnyRecipient, Submission
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import InvalidInputError
+from wabroadcast_core.hookspecs import ContactSource
 from wabroadcast_core.models.base import as_timestamp, as_utc, faults_of, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.message import Content
-from wabroadcast_core.models.preview import MessageLimits, Preview, PreviewMessage
+from wabroadcast_core.models.preview import (
+    MessageLimits,
+    PeoplePreview,
+    PlacedPreview,
+    Preview,
+    PreviewColumn,
+    PreviewMessage,
+)
 from wabroadcast_core.models.recipient import AudienceRow, Recipient
+from wabroadcast_core.models.slug import make_slug
 from wabroadcast_core.models.status import SkipReason
 from wabroadcast_core.pacing.forecast import Forecast
 from wabroadcast_core.rendering.content import compile_content
@@ -50,6 +60,16 @@ class _Counts:
     first: list[NewMessage] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What was read for a preview, and how."""
+
+    snapshot: BroadcastSnapshot
+    source: ContactSource | None
+    region: str
+    collector: PeopleCollector | None
+
+
 class PreviewBuilder:
     """Builds previews of broadcasts."""
 
@@ -73,6 +93,32 @@ class PreviewBuilder:
         :raises SourceError: its audience cannot be read.
         :raises FileError: its audience file cannot be read.
         """
+        return self._build(draft, recipients, seconds=seconds, people=None)[0]
+
+    def build_with_people(
+        self, draft: BroadcastDraft | Mapping[str, Any], *, seconds: float, place: int, reason: str | None
+    ) -> PeoplePreview:
+        """Return what a submit of this draft would do, with some of its people. The draft has a ``source``.
+
+        :param place: of the person who is chosen, from 1.
+        :param reason: of the people who are listed, or ``SENDABLE``; None: no list.
+        :raises BroadcastError: as :meth:`build`.
+        """
+
+        def collect(used: frozenset[str]) -> PeopleCollector:
+            return PeopleCollector(place=place, reason=reason, used=used)
+
+        preview, reading = self._build(draft, None, seconds=seconds, people=collect)
+        return _with_people(preview, reading)
+
+    def _build(
+        self,
+        draft: BroadcastDraft | Mapping[str, Any],
+        recipients: Iterable[AnyRecipient] | None,
+        *,
+        seconds: float,
+        people: Callable[[frozenset[str]], PeopleCollector] | None,
+    ) -> tuple[Preview, "_Reading"]:
         draft = draft if isinstance(draft, BroadcastDraft) else parse_model(BroadcastDraft, draft)
         pool = self._submission.check(draft, has_recipients=recipients is not None)
         draft = draft.model_copy(update={"connection": list(pool)})
@@ -81,7 +127,14 @@ class PreviewBuilder:
         end = ReadingEnd(lambda: time.monotonic() > deadline)
         source = None if recipients is not None else open_source(self._context, draft.source or {}, is_over=end)
         region = region_of(source, default=self._context.settings.default_region)
-        classifier = RowClassifier(self._context, snapshot, list(pool.values()), region=region)
+        collector = None if people is None else people(frozenset(map(make_slug, snapshot.content.variables)))
+        classifier = RowClassifier(
+            self._context,
+            snapshot,
+            list(pool.values()),
+            region=region,
+            on_rendered=None if collector is None else collector.measure,
+        )
         with contextlib.ExitStack() as reading:
             if source is None:
                 rows = inline_rows(recipients or ())
@@ -90,21 +143,33 @@ class PreviewBuilder:
                 reader = SourceReader(source.read, kind=source.kind, seconds=longest, signs_of_life=lambda: end.calls)
                 rows = reading.enter_context(reader).rows()
             rows = _checked(rows, draft.message)
-            found = self._classify_all(classifier, rows, deadline=deadline, is_plain=snapshot.content.is_plain)
+            found = self._classify_all(
+                classifier, rows, deadline=deadline, is_plain=snapshot.content.is_plain, collector=collector
+            )
         found.complete = found.complete and not end.reached
         report = self._report(snapshot, found)
         if source is not None:
             report.notes = notes_on(source) if found.total or not found.complete else [empty_reason(source)]
-        return report
+        return report, _Reading(snapshot, source, region, collector)
 
     def _classify_all(
-        self, classifier: RowClassifier, rows: Iterator[AudienceRow], *, deadline: float, is_plain: bool
+        self,
+        classifier: RowClassifier,
+        rows: Iterator[AudienceRow],
+        *,
+        deadline: float,
+        is_plain: bool,
+        collector: PeopleCollector | None,
     ) -> _Counts:
         found = _Counts()
         size = self._context.settings.prepare_chunk if is_plain else SLOW_CHUNK
         with open_seen_numbers() as seen:
             while chunk := list(islice(rows, size)):
-                _count(found, classifier.classify(chunk, first=found.total), seen, rows=len(chunk))
+                classified = classifier.classify(chunk, first=found.total)
+                if collector is not None:
+                    known = seen.known(list(classified.sendable)) if found.total else frozenset[str]()
+                    collector.add(chunk, classified, known=known)
+                _count(found, classified, seen, rows=len(chunk))
                 if time.monotonic() > deadline:
                     found.complete = next(rows, None) is None
                     break
@@ -170,6 +235,35 @@ def _rendered(snapshot: BroadcastSnapshot, message: NewMessage) -> PreviewMessag
     number, variables = message.number or "", json.loads(message.variables or "{}")
     rendered = snapshot.render(number=number, name=message.name, variables=variables)
     return PreviewMessage(number=number, name=message.name, text=rendered.text, content=rendered.content)
+
+
+def _with_people(preview: Preview, reading: _Reading) -> PeoplePreview:
+    """Return a preview with the people that were collected for it.
+
+    :raises TypeError: none were.
+    """
+    collector, source = reading.collector, reading.source
+    if collector is None:
+        raise TypeError("no people were collected")
+
+    def placed(found: PlacedMessage | None) -> PlacedPreview | None:
+        return (
+            None
+            if found is None
+            else PlacedPreview(place=found.place, **dict(_rendered(reading.snapshot, found.message)))
+        )
+
+    columns = describe_columns(getattr(source, "columns", None), collector.cells)
+    return PeoplePreview(
+        **dict(preview),
+        chosen=placed(collector.chosen),
+        **{kind: placed(collector.found(kind)) for kind in ("longest", "shortest", "emptiest")},
+        listed=collector.listed,
+        offered=collector.missing(preview.total),
+        columns=[PreviewColumn(title=title, meanings=meanings, sample=cell) for title, meanings, cell in columns],
+        reading=getattr(source, "reading", None),
+        region=reading.region,
+    )
 
 
 def inline_rows(recipients: Iterable[AnyRecipient]) -> Iterator[AudienceRow]:

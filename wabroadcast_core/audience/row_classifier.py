@@ -4,7 +4,7 @@ A preparation and a preview use the same classification.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pydantic_core import to_json
@@ -41,15 +41,25 @@ class RowClassifier:
 
     :param pool: the ids of the broadcast's connections.
     :param region: two letters; the country of numbers without a country code.
+    :param on_rendered: called with the number, the row and the rendered message of each row that has one.
     """
 
-    def __init__(self, context: Context, snapshot: BroadcastSnapshot, pool: Sequence[int], *, region: str) -> None:
+    def __init__(
+        self,
+        context: Context,
+        snapshot: BroadcastSnapshot,
+        pool: Sequence[int],
+        *,
+        region: str,
+        on_rendered: Callable[[str, AudienceRow, Rendered], None] | None = None,
+    ) -> None:
         self._context = context
         self._snapshot = snapshot
         self._pool = pool
         senders, _ = find_capabilities(context, snapshot.draft.pool)
         self._longest_text = longest_text(senders, snapshot.draft.message)
         self._region = region
+        self._on_rendered = on_rendered
         self._used = frozenset(map(make_slug, snapshot.content.variables))
 
     def classify(self, chunk: Sequence[AudienceRow], *, first: int) -> ClassifiedRows:
@@ -103,6 +113,8 @@ class RowClassifier:
                 self._skipped_message(key, number, row.name, variables, SkipReason.BAD_TEXT, str(error))
             )
         else:
+            if self._on_rendered is not None:
+                self._on_rendered(number, row, rendered)
             classified.sendable[number] = NewMessage(
                 key,
                 self._snapshot.id,

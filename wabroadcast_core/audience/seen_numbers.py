@@ -21,6 +21,11 @@ class SeenNumbers:
         statement = "INSERT OR IGNORE INTO seen VALUES (?)"
         return self._conn.executemany(statement, ((number,) for number in numbers)).rowcount
 
+    def known(self, numbers: Sequence[str]) -> frozenset[str]:
+        """Return those of the numbers that are in the set."""
+        statement = "SELECT number FROM seen WHERE number = ?"
+        return frozenset(number for number in numbers if self._conn.execute(statement, (number,)).fetchone())
+
 
 @contextmanager
 def open_seen_numbers() -> Iterator[SeenNumbers]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TypeAlias
 
-from wabroadcast_core.audience.columns import Columns, find_columns
+from wabroadcast_core.audience.columns import NO_HEADER, Columns, find_columns
 from wabroadcast_core.audience.headers import rank_number
 from wabroadcast_core.audience.number_columns import Cells
 from wabroadcast_core.errors import FileError, NoNumbersError
@@ -40,6 +40,7 @@ def read_table(
     region: str,
     mapping: Mapping[str, str] | None = None,
     shifts: bool = False,
+    header_row: int | None = None,
     is_over: Callable[[], bool] = bool,
 ) -> tuple[Columns, Iterator[AudienceRow]]:
     """Detect the columns of a table from its first rows, then stream its recipients.
@@ -49,24 +50,39 @@ def read_table(
     :param mapping: the meanings that an operator gives to columns; see :func:`find_columns`.
     :param shifts: an additional cell shifts the cells after it, as in a text file, so a row that is wider than the
         table is damaged.
+    :param header_row: the number of the header row in the file; 0: there is no header; None: it is detected.
     :param is_over: see :attr:`SourceContext.is_over`.
     :returns: the columns, and an iterator over the rows below the header.
     :raises NoNumbersError: there is no row, or no column with phone numbers.
-    :raises FileError: the mapping names a column that the table does not have.
+    :raises FileError: the mapping names a column that the table does not have, or the header row is none of the first.
     """
     stream = iter(rows)
     sample = list(islice(stream, SAMPLE_ROWS))
     delimiter = _find_packing(sample)
     if delimiter is not None:
         sample, stream, shifts = list(_unpack(sample, delimiter)), _unpack(stream, delimiter), True
-    columns = _detect_columns(sample, region=region, mapping=mapping, shifts=shifts)
+    header = None if header_row is None else _place_of(header_row, sample)
+    columns = _detect_columns(sample, region=region, mapping=mapping, shifts=shifts, header=header)
     start = 0
-    if (header_row := columns.header_row) is not None:
-        columns = replace(columns, header_number=sample[header_row][0])
-        start = header_row + 1
+    if columns.header_row is not None:
+        columns = replace(columns, header_number=sample[columns.header_row][0])
+        start = columns.header_row + 1
     width = len(columns.headers) if shifts and not columns.is_list else None
     body = _until(is_over, chain(sample[start:], stream))
     return columns, _read_rows(body, columns, width=width)
+
+
+def _place_of(header_row: int, sample: Sequence[tuple[int, Cells | DamagedRow]]) -> int:
+    """Return the index of a header row among the first rows.
+
+    :raises FileError: it is not among them.
+    """
+    if not header_row:
+        return NO_HEADER
+    for index, (row, _) in enumerate(sample):
+        if row == header_row:
+            return index
+    raise FileError(f"row {header_row:,} cannot be the header: give one of the first {SAMPLE_ROWS} rows, or 0 for none")
 
 
 def _until(is_over: Callable[[], bool], rows: Rows) -> Rows:
@@ -78,7 +94,12 @@ def _until(is_over: Callable[[], bool], rows: Rows) -> Rows:
 
 
 def _detect_columns(
-    sample: Sequence[tuple[int, Cells | DamagedRow]], *, region: str, mapping: Mapping[str, str] | None, shifts: bool
+    sample: Sequence[tuple[int, Cells | DamagedRow]],
+    *,
+    region: str,
+    mapping: Mapping[str, str] | None,
+    shifts: bool,
+    header: int | None,
 ) -> Columns:
     """Detect the columns from the sample rows.
 
@@ -86,7 +107,7 @@ def _detect_columns(
     """
     cells = [found.cells if isinstance(found, DamagedRow) else found for _, found in sample]
     try:
-        return find_columns(cells, region=region, mapping=mapping, shifts=shifts)
+        return find_columns(cells, region=region, mapping=mapping, shifts=shifts, header=header)
     except NoNumbersError as error:
         damage = next((_error_of(found, row=row) for row, found in sample if isinstance(found, DamagedRow)), None)
         if damage is None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from wabroadcast_core.models.base import Model
-from wabroadcast_core.models.contact import RejectedRow
+from wabroadcast_core.models.contact import Reading, RejectedRow
 
 DEFAULT_REASON = "opted out"
 LONGEST_REASON = 500
@@ -41,14 +41,15 @@ class BlacklistAct(Model):
     act: str = Field(description="opt_out or opt_in.")
     actor: str = Field(description="The user, API key or component that made the change.")
     connection: str | None = Field(description="The only connection that it concerns; null: all connections.")
-    reason: str | None = Field(description="The reason of an opt-out; null: none was given.")
+    reason: str | None = Field(description="The reason that was given; null: none.")
 
 
 class BlacklistReport(Model):
-    """The result of importing a file of numbers. Every row counts as added, known or rejected."""
+    """The result of importing a file of numbers, or of a dry run. Every row counts as added, known or rejected."""
 
     filename: str | None = Field(description="Name of the file; null: it came without one.")
     reason: str | None = Field(None, description="Why the file could not be read to its end.")
+    whole: bool = Field(True, description="False: the dry run has read only the first rows.")
     rows: int = Field(0, description="Rows that were read, without the header.")
     added: int = Field(0, description="Numbers that were not listed before.")
     known: int = Field(0, description="Numbers that were listed already, or that occur earlier in the file.")
@@ -56,6 +57,15 @@ class BlacklistReport(Model):
     reasons: dict[str, int] = Field(default_factory=dict, description="Number of rejected rows, by reason.")
     rejections: list[RejectedRow] = Field(default_factory=list, description="The first rejected rows.")
     columns: dict[str, str] = Field(default_factory=dict, description="The meaning of each column of the file.")
+    reading: Reading | None = Field(None, description="How the file was read; null before it was read.")
     notes: list[str] = Field(
         default_factory=list, description="What the file holds beside, such as cells with several phone numbers."
     )
+
+
+class LastMessage(Model):
+    """The last message that a person got before an opt-out. It may be the cause."""
+
+    message_id: str = Field(description="The id of the message.")
+    job_id: str = Field(description="The id of its broadcast.")
+    broadcast: str = Field(description="The name of the broadcast.")

@@ -10,6 +10,7 @@ from wabroadcast_core.models.base import Model, Moment
 from wabroadcast_core.models.callback import CallbackEvent
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.pacing import Batching, Rate, Retry, SendWindow
+from wabroadcast_core.models.page import Page
 from wabroadcast_core.models.status import BroadcastStatus, Priority, Purpose
 from wabroadcast_core.models.waiting import WaitingFor
 
@@ -165,6 +166,13 @@ class ListedBroadcast(BroadcastSummary):
     waiting_for: WaitingFor | None = Field(
         description="Why messages wait, and until when; null if none is left to be sent."
     )
+
+
+class BroadcastIndex(Model):
+    """A page of a list of broadcasts, and how many of the whole selection have each status."""
+
+    page: Page[ListedBroadcast] = Field(description="The page.")
+    counts: dict[BroadcastStatus, int] = Field(description="Broadcasts by status.")
 
 
 class BroadcastProgress(Model):

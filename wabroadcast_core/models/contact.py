@@ -242,6 +242,15 @@ class SampleRow(Model):
     variables: dict[str, Scalar] = Field(description="Values for the texts of messages, by name.")
 
 
+class FileRow(Model):
+    """A row of a file as the file has it, with its fault if it would be rejected."""
+
+    row: int = Field(description="The number of the row in the file; the first line is 1.")
+    cells: list[str] = Field(description="The cells of the row: at most 100, each with at most 200 characters.")
+    column: str | None = Field(None, description="The column at fault; null: none, or the whole row.")
+    reason: str | None = Field(None, description="Why the row would be rejected; null: it would not.")
+
+
 class Reading(Model):
     """How a contact file was read. Fields that do not apply to its kind are null."""
 
@@ -272,6 +281,10 @@ class ImportReport(Model):
         default_factory=list, description="What the file holds beside, such as columns with more phone numbers."
     )
     samples: list[SampleRow] = Field(default_factory=list, description="The first rows of a dry run.")
+    file_rows: list[FileRow] = Field(
+        default_factory=list,
+        description="Of a dry run: the first rows, then the first rejected ones, as the file has them.",
+    )
     created_at: datetime = Field(description="When the import was requested (UTC).")
     finished_at: datetime | None = Field(
         None, description="When the import ended (UTC); null: not yet, or it is a dry run."

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.contact import Reading
 
 
 class PreviewMessage(Model):
@@ -51,3 +52,40 @@ class Preview(Model):
         description="The end, with limits, windows and batches counted in; null if unknown, as where no limit, window "
         "or batch decides it."
     )
+
+
+class PlacedPreview(PreviewMessage):
+    """The message of one person, with the place of that person."""
+
+    place: int = Field(description="The place among those who get a message, from 1.")
+
+
+class ListedPerson(Model):
+    """A person of an audience in a short list."""
+
+    row: int = Field(description="The row of the file, or the place in the audience from 1.")
+    number: str = Field(description="The number in E.164; of a row that is skipped, as it was given.")
+    name: str | None = Field(description="The name of the person; null: none.")
+    detail: str | None = Field(description="More about why the row is skipped; null: nothing more.")
+
+
+class PreviewColumn(Model):
+    """A column of an audience file, as it is understood."""
+
+    title: str = Field(description="The header; of a column without one, its position.")
+    meanings: list[str] = Field(description="number, name or names of variables; empty: the column is ignored.")
+    sample: str = Field(description="The cell of the first row.")
+
+
+class PeoplePreview(Preview):
+    """A preview with some of its people, and how a file was understood."""
+
+    chosen: PlacedPreview | None = Field(description="The person who was asked for; null: nobody gets a message.")
+    longest: PlacedPreview | None = Field(description="The person with the longest text.")
+    shortest: PlacedPreview | None = Field(description="The person with the shortest text.")
+    emptiest: PlacedPreview | None = Field(description="The person with the fewest values for the text.")
+    listed: list[ListedPerson] = Field(description="The first people with the reason that was asked for.")
+    offered: dict[str, int] = Field(description="Variables of the audience, each with the number of rows without it.")
+    columns: list[PreviewColumn] = Field(description="The columns of a file; empty for another audience.")
+    reading: Reading | None = Field(description="How a file was read; null for another audience.")
+    region: str = Field(description="The country of numbers without a country code.")

@@ -47,6 +47,8 @@ class Purpose(StrEnum):
 
 ENDED_BROADCASTS = frozenset({BroadcastStatus.COMPLETED, BroadcastStatus.CANCELLED, BroadcastStatus.FAILED})
 
+UNFINISHED_BROADCASTS = frozenset(BroadcastStatus) - ENDED_BROADCASTS
+
 RUNNING_BROADCASTS = frozenset({BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING, BroadcastStatus.PAUSED})
 """The statuses of broadcasts that have begun and have not ended."""
 
@@ -91,6 +93,13 @@ class WaitReason(StrEnum):
     NEW_CONTACTS = "new_contacts_closed"  # the connection may not message new contacts
     NUMBER_CHECK = "not_found_yet"  # the number is checked a second time
     BLACKLIST_AWAY = "blacklist_away"  # a blacklist plugin failed
+
+
+class ReceiptKind(StrEnum):
+    """What a receipt says of a message that was sent, beside its status."""
+
+    DELIVERED = "delivered"
+    READ = "read"
 
 
 class AttemptOutcome(StrEnum):

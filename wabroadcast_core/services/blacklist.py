@@ -1,7 +1,9 @@
 """Use cases of the blacklist. A number that is added is dropped from running turns at once."""
 
+import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Unpack
 
 from sqlalchemy import Connection, RowMapping
@@ -9,15 +11,18 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.audience.imports import ReadingChoices, import_options, open_import_source, understood
 from wabroadcast_core.audience.number_file import SHOWN_REJECTIONS, NumberChunk, number_chunks
 from wabroadcast_core.audience.numbers import mask_number, normal_number
+from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_seen_numbers
+from wabroadcast_core.audience.sources import ReadingEnd
 from wabroadcast_core.context import Context
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import Fault, InputError, InvalidInputError, NotFoundError, NumberError, SourceError
 from wabroadcast_core.models.base import DEFAULT_ACTOR, as_utc
-from wabroadcast_core.models.blacklist import DEFAULT_REASON, BlacklistAct, BlacklistEntry, BlacklistReport
+from wabroadcast_core.models.blacklist import DEFAULT_REASON, BlacklistAct, BlacklistEntry, BlacklistReport, LastMessage
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.blacklist import EVERY_CONNECTION, REMARK
+from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.store.uploads import find_upload
 
 MOST_AT_ONCE = 5_000  # numbers in one statement, and in one announcement
@@ -92,6 +97,8 @@ class Blacklist:
         *,
         reason: str = DEFAULT_REASON,
         connection: str | None = None,
+        dry_run: bool = False,
+        seconds: float = 10.0,
         actor: str = DEFAULT_ACTOR,
         **choices: Unpack[ReadingChoices],
     ) -> BlacklistReport:
@@ -100,6 +107,8 @@ class Blacklist:
         If the file turns out to be damaged, the numbers before the damage stay listed. Importing the same file again
         changes nothing.
 
+        :param dry_run: store nothing, and report what would happen.
+        :param seconds: the longest time of a dry run; the rows after it are not read.
         :param choices: how to read the file, where automatic detection would be wrong.
         :returns: the report; its ``reason`` says why the file could not be read to its end.
         :raises NotFoundError: no upload has this id, or no connection this name.
@@ -110,19 +119,48 @@ class Blacklist:
         with self._context.database.read() as conn:
             _connection_id(conn, connection)
             upload = find_upload(conn, upload_id)
-        source = open_import_source(self._context, upload_id, options)
+        deadline = time.monotonic() + seconds
+        end = ReadingEnd(lambda: dry_run and time.monotonic() > deadline)
+        source = open_import_source(self._context, upload_id, options, is_over=end)
         report = BlacklistReport(filename=None if upload is None else upload["filename"])
+        add = partial(self._add, reason=reason, connection=connection, actor=actor)
         try:
-            for chunk in number_chunks(source.read(), region=options.region, size=MOST_AT_ONCE):
-                added = self._add(list(chunk.numbers), reason=reason, connection=connection, actor=actor)
-                _count(report, chunk, added=added)
+            with open_seen_numbers() as seen:
+                store = partial(self._count_new, seen=seen, connection=connection) if dry_run else add
+                for chunk in number_chunks(source.read(), region=options.region, size=MOST_AT_ONCE):
+                    _count(report, chunk, added=store(list(chunk.numbers)))
+                    if end():
+                        break
         except (InputError, SourceError) as error:
             if not report.rows:
                 raise
             report.reason = str(error)
+        report.whole = not end.reached
         if (found := understood(source)) is not None:
-            report.columns, report.notes = found.columns, found.notes
+            report.columns, report.reading, report.notes = found.columns, found.reading, found.notes
         return report
+
+    def entries(self, number: str) -> Sequence[BlacklistEntry]:
+        """Return the entries of a number: for all connections first, then for single ones.
+
+        :raises NumberError: the number is not valid.
+        """
+        with self._context.database.read() as conn:
+            return _entries(conn, blacklist_store.entries_of(conn, self._normal(number)))
+
+    def last_messages(self, numbers: Sequence[str]) -> Mapping[str, LastMessage]:
+        """Return the last message that left to each of some listed numbers before it was listed.
+
+        :param numbers: in E.164, at most a page of them.
+        """
+        with self._context.database.read() as conn:
+            rows = blacklist_store.last_messages(conn, numbers)
+        return {
+            row["number"]: LastMessage(
+                message_id=f"{row['job_id']}-{position_of(row['id'])}", job_id=row["job_id"], broadcast=row["name"]
+            )
+            for row in rows
+        }
 
     def history(self, number: str) -> Sequence[BlacklistAct]:
         """Return the opt-outs and opt-ins of a number, oldest first.
@@ -143,9 +181,12 @@ class Blacklist:
             for row in rows
         ]
 
-    def remove(self, number: str, *, connection: str | None = None, actor: str = DEFAULT_ACTOR) -> None:
+    def remove(
+        self, number: str, *, connection: str | None = None, reason: str | None = None, actor: str = DEFAULT_ACTOR
+    ) -> None:
         """Allow a number again, on one connection or on all. This is recorded in its history.
 
+        :param reason: why it may be messaged again; kept in the history.
         :param connection: the name of the only connection to allow it on.
         :param actor: the user or component that allows it.
         :raises NumberError: the number is not valid.
@@ -155,7 +196,7 @@ class Blacklist:
         with self._context.database.write() as conn:
             key = None if connection is None else _connection_id(conn, connection)
             now = self._context.clock.now()
-            if not blacklist_store.remove_number(conn, normal, source=actor, now=now, connection_id=key):
+            if not blacklist_store.remove_number(conn, normal, source=actor, now=now, reason=reason, connection_id=key):
                 raise NotFoundError("blacklist entry", mask_number(normal))
 
     def _add(self, numbers: Sequence[str], *, reason: str, connection: str | None, actor: str) -> int:
@@ -173,6 +214,13 @@ class Blacklist:
         for part in parts:
             announce(self._context.redis, self._context.keys, Announcement(numbers=part))
         return added
+
+    def _count_new(self, numbers: Sequence[str], *, seen: SeenNumbers, connection: str | None) -> int:
+        """Return how many numbers are neither listed nor counted before."""
+        with self._context.database.read() as conn:
+            key = _connection_id(conn, connection)
+            listed = blacklist_store.listed_on(conn, numbers, connection_id=key)
+        return seen.add([number for number in numbers if number not in listed])
 
     def _normal(self, number: str) -> str:
         return normal_number(number, region=self._context.settings.default_region)

@@ -17,31 +17,31 @@ from wabroadcast_core.models.broadcast import (
     BroadcastPatch,
     BroadcastProgress,
     BroadcastSummary,
-    ListedBroadcast,
 )
 from wabroadcast_core.models.message import MessageView
-from wabroadcast_core.models.page import CursorPage, Page
+from wabroadcast_core.models.page import CursorPage
 from wabroadcast_core.models.preview import Preview
-from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Priority, Purpose
+from wabroadcast_core.models.status import MessageStatus, Purpose, ReceiptKind
 from wabroadcast_core.services.broadcast_work import queue_preparation, queue_turns, sweep_messages
+from wabroadcast_core.services.inspections import InspectedBroadcasts
+from wabroadcast_core.services.listings import BroadcastLists
 from wabroadcast_core.services.lookups import broadcast_row, broadcast_summary, message_key
 from wabroadcast_core.services.message_views import message_views, with_file_rows
 from wabroadcast_core.services.overviews import OverviewedBroadcasts
 from wabroadcast_core.services.progress import read_progress
 from wabroadcast_core.services.rates import RatedBroadcasts
 from wabroadcast_core.services.trials import Trials
-from wabroadcast_core.services.views import detail_of, listed_of
+from wabroadcast_core.services.views import detail_of
 from wabroadcast_core.store import audit_log, reason_counts
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.messages import MessageFilter
-from wabroadcast_core.waiting.causes import WaitingCauses
 
 Transition: TypeAlias = Literal["pause", "resume", "cancel"]
 
 
-class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts):
+class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts, InspectedBroadcasts, BroadcastLists):
     """The methods of :class:`Broadcaster` for broadcasts and their messages. The broadcaster inherits them."""
 
     # --- submit ------------------------------------------------------------------------------------------------
@@ -101,43 +101,10 @@ class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts):
         """
         with self.context.database.read() as conn:
             row = broadcast_row(conn, job_id)
-            skips, failures = reason_counts.skips_of(conn, row["id"]), reason_counts.failures_of(conn, row["id"])
+            skips, failures = reason_counts.reasons_of_all(conn, [row["id"]])
             acts = audit_log.actions_on(conn, row["id"])
             pool = broadcast_store.pools_of(conn, [row["id"]])[row["id"]]
-        return detail_of(row, pool, skips=skips, failures=failures, acts=acts)
-
-    def list(
-        self,
-        *,
-        status: BroadcastStatus | None = None,
-        priority: Priority | None = None,
-        connection: str | None = None,
-        query: str | None = None,
-        id_prefix: str | None = None,
-        page: int = 1,
-        page_size: int = 50,
-    ) -> Page[ListedBroadcast]:
-        """Return a page of broadcasts, newest first, each with the cause for which it waits.
-
-        :param connection: the name of a connection that the broadcast uses.
-        :param query: part of a name, or the beginning of a job id.
-        :param id_prefix: the beginning of a job id.
-        """
-        with self.context.database.read() as conn:
-            rows, total = broadcast_store.list_broadcasts(
-                conn,
-                status=status,
-                rank=None if priority is None else priority.rank,
-                connection_name=connection,
-                query=query,
-                id_prefix=id_prefix,
-                offset=(page - 1) * page_size,
-                limit=page_size,
-            )
-            pools = broadcast_store.pools_of(conn, [row["id"] for row in rows])
-            causes = WaitingCauses(self.context, conn)
-            items = [listed_of(row, pools[row["id"]], waiting_for=causes.of_broadcast(row)) for row in rows]
-        return Page(items=items, total=total, page=page, page_size=page_size)
+        return detail_of(row, pool, skips=skips[row["id"]], failures=failures[row["id"]], acts=acts)
 
     def messages(
         self,
@@ -145,6 +112,7 @@ class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts):
         *,
         status: MessageStatus | None = None,
         reason: str | None = None,
+        receipt: ReceiptKind | None = None,
         query: str | None = None,
         cursor: str | None = None,
         page: int | None = None,
@@ -156,6 +124,7 @@ class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts):
         A page by cursor is found at once; a page by number reads all before it, and counts all.
 
         :param reason: the exact reason of the messages.
+        :param receipt: only messages that were delivered, or read.
         :param query: part of a number or a name.
         :param cursor: the ``next_cursor`` of the page before.
         :param page: the number of the page, from 1; leave it out to page by cursor.
@@ -167,7 +136,7 @@ class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts):
             raise InvalidInputError([Fault("page", "both page and cursor are given: leave one of them out")])
         with self.context.database.read() as conn:
             row = broadcast_row(conn, job_id)
-            chosen = MessageFilter(row["id"], status=status, reason=reason, query=query)
+            chosen = MessageFilter(row["id"], status=status, reason=reason, receipt=receipt, query=query)
             after = None if cursor is None else message_key(row, cursor)
             offset = ((page or 1) - 1) * limit
             found = message_store.list_messages(conn, chosen, after=after, offset=offset, limit=limit + 1)

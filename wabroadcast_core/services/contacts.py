@@ -7,7 +7,7 @@ from typing import Any, Literal, Unpack
 
 from sqlalchemy import Connection, RowMapping
 
-from wabroadcast_core.audience.dry_run import try_import
+from wabroadcast_core.audience.dry_run import file_rows, try_import
 from wabroadcast_core.audience.export import export_csv
 from wabroadcast_core.audience.export_workbook import export_workbook
 from wabroadcast_core.audience.import_threads import ImportThreads
@@ -181,6 +181,7 @@ class Contacts:
             reading=found.understood.reading,
             notes=found.understood.notes,
             samples=found.samples,
+            file_rows=file_rows(found),
             created_at=as_utc(self._context.clock.now()),
         )
 

@@ -27,18 +27,22 @@ from wabroadcast_core.models.activity import ActObject
 from wabroadcast_core.models.base import DEFAULT_ACTOR, parse_model
 from wabroadcast_core.models.broadcast import BroadcastDraft, BroadcastSummary
 from wabroadcast_core.models.draft import DraftFields, DraftView, ListedDraft
+from wabroadcast_core.models.draft_preview import DraftPreview, Precedents
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.rendering.placeholders import check_placeholders
 from wabroadcast_core.services.broadcast_work import begin_work
 from wabroadcast_core.services.draft_fields import (
     fields_of_broadcast,
+    find_faults,
     listed_draft,
     read_fields,
     short_list_of,
     view_of,
 )
+from wabroadcast_core.services.draft_previews import DraftPreviews
 from wabroadcast_core.services.draft_rows import add_draft, delete_unneeded, write_draft
 from wabroadcast_core.services.lookups import broadcast_row, broadcast_summary
+from wabroadcast_core.services.precedents import find_precedents
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import drafts as draft_store
@@ -93,6 +97,39 @@ class Drafts:
                 conn, owner=owner, query=query, submitted=submitted, offset=(page - 1) * page_size, limit=page_size
             )
         return Page(items=[listed_draft(row) for row in rows], total=total, page=page, page_size=page_size)
+
+    def count(self, *, query: str | None = None) -> int:
+        """Return how many drafts :meth:`list` finds that were not submitted.
+
+        :param query: part of a name.
+        """
+        with self._context.database.read() as conn:
+            return draft_store.count_drafts(conn, query=query)
+
+    def preview(
+        self, draft_id: str, *, seconds: float = 20.0, place: int = 1, reason: str | None = None
+    ) -> DraftPreview:
+        """Return what a submit of a draft would do, even while it is unfinished. Nothing is stored or sent.
+
+        :param seconds: the longest time to read the audience; after it, the preview has the counts so far.
+        :param place: of the person whose message is shown, among those who get one, from 1.
+        :param reason: why the people who are listed get no message, or ``sendable``; None: no list.
+        :raises NotFoundError: no draft has this id.
+        """
+        with self._context.database.read() as conn:
+            fields = read_fields(_row_of(conn, draft_id))
+            faults = find_faults(conn, fields)
+        submission = Submission(self._context, new_id=lambda: str(uuid.uuid4()))
+        return DraftPreviews(self._context, submission, seconds=seconds).of(fields, faults, place=place, reason=reason)
+
+    def precedents(self, draft_id: str) -> Precedents:
+        """Return what was sent before a draft: the largest broadcast, and one that is the same.
+
+        :raises NotFoundError: no draft has this id.
+        """
+        with self._context.database.read() as conn:
+            fields = read_fields(_row_of(conn, draft_id))
+            return find_precedents(conn, fields, now=self._context.clock.now())
 
     # --- write -------------------------------------------------------------------------------------------------
 

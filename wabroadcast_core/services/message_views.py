@@ -25,12 +25,25 @@ def message_views(
     :param rows: of the table ``messages``.
     :param broadcasts: the rows of their broadcasts by id.
     """
-    names, causes = connection_names(conn), WaitingCauses(context, conn)
+    return views_with(WaitingCauses(context, conn), rows, broadcasts, connections=connection_names(conn))
+
+
+def views_with(
+    causes: WaitingCauses,
+    rows: Iterable[RowMapping],
+    broadcasts: Mapping[int, RowMapping],
+    *,
+    connections: Mapping[int, str],
+) -> list[MessageView]:
+    """Return messages as they are shown, with the causes that ``causes`` finds.
+
+    :param connections: the names of connections by their ids.
+    """
     views = []
     for row in rows:
         broadcast = broadcasts[row["broadcast_id"]]
         cause = causes.of_message(broadcast, row)
-        views.append(message_view(row, job_id=broadcast["job_id"], connections=names, waiting_for=cause))
+        views.append(message_view(row, job_id=broadcast["job_id"], connections=connections, waiting_for=cause))
     return views
 
 

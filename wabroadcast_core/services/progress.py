@@ -18,9 +18,15 @@ def read_progress(context: Context, conn: Connection, rows: Sequence[RowMapping]
     :param conn: a read transaction.
     :param rows: of the table ``broadcasts``.
     """
+    return progress_with(WaitingCauses(context, conn), conn, rows, now=context.clock.now())
+
+
+def progress_with(
+    causes: WaitingCauses, conn: Connection, rows: Sequence[RowMapping], *, now: float
+) -> list[BroadcastProgress]:
+    """Return the progress of broadcasts, whose causes are found by ``causes``."""
     keys = [row["id"] for row in rows]
     skips, failures = reason_counts.reasons_of_all(conn, keys)
-    causes, now = WaitingCauses(context, conn), context.clock.now()
     causes.facts.load_pools(rows)
     return [
         progress_of(row, skips=skips[row["id"]], failures=failures[row["id"]], outlook=outlook_of(causes, row, now=now))

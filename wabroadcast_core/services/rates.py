@@ -1,9 +1,10 @@
 """The counts of a broadcast by minute, or by a longer period."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, get_args
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row, RowMapping
 
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.base import as_timestamp, as_utc, parse_model
@@ -16,6 +17,7 @@ from wabroadcast_core.store.connections import connection_names
 MOST_PERIODS = 1_440  # of each connection: the minutes of a day
 LENGTHS: tuple[int, ...] = get_args(PeriodSeconds)
 END_OF_TIME = 1e11  # seconds
+AFTER_END_SECONDS = 600.0  # of a broadcast, for which its receipts are counted with its run
 
 
 class RatedBroadcasts(Reports):
@@ -42,12 +44,33 @@ class RatedBroadcasts(Reports):
         chosen = parse_model(RatesFilter, {"since": since, "until": until, "per_seconds": per_seconds})
         begin, end = as_timestamp(chosen.since) or 0.0, as_timestamp(chosen.until) or END_OF_TIME
         with self.context.database.read() as conn:
-            key = broadcast_row(conn, job_id)["id"]
-            seconds = _length_for(minute_store.extent_of(conn, key, since=begin, until=end), chosen.per_seconds)
-            rows = minute_store.count_periods(conn, key, since=begin, until=end, seconds=seconds)
-            names = connection_names(conn)
-        items = [_counts_of(row, connection=names.get(row.connection_id)) for row in rows]
-        return Rates(job_id=job_id, per_seconds=seconds, items=items)
+            row, names = broadcast_row(conn, job_id), connection_names(conn)
+            extent = minute_store.extent_of(conn, row["id"], since=begin, until=end)
+            seconds = _length_for(extent, chosen.per_seconds)
+            return _counted(conn, row, since=begin, until=end, seconds=seconds, connections=names)
+
+
+def rates_of_run(conn: Connection, row: RowMapping, *, now: float, connections: Mapping[int, str]) -> Rates:
+    """Return the counts of a broadcast by period, from its start until some minutes after its end.
+
+    Receipts that come days later would make the periods long.
+
+    :param row: the broadcast, from the table ``broadcasts``.
+    :param now: the present time (UNIX seconds, UTC).
+    :param connections: the names of its connections by their ids.
+    """
+    begin = float(row["started_at"] or row["created_at"]) - minute_store.MINUTE
+    end = now + minute_store.MINUTE if row["finished_at"] is None else row["finished_at"] + AFTER_END_SECONDS
+    seconds = _length_for((int(begin), int(end)), None)
+    return _counted(conn, row, since=begin, until=end, seconds=seconds, connections=connections)
+
+
+def _counted(
+    conn: Connection, row: RowMapping, *, since: float, until: float, seconds: int, connections: Mapping[int, str]
+) -> Rates:
+    periods = minute_store.count_periods(conn, row["id"], since=since, until=until, seconds=seconds)
+    items = [_counts_of(period, connection=connections.get(period.connection_id)) for period in periods]
+    return Rates(job_id=row["job_id"], per_seconds=seconds, items=items)
 
 
 def _counts_of(row: Row[Any], *, connection: str | None) -> PeriodCounts:

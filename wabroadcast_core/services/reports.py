@@ -11,7 +11,7 @@ from wabroadcast_core.audience.cells import lasting_cell, lasting_number, safe_c
 from wabroadcast_core.audience.table_files import Row, csv_pieces
 from wabroadcast_core.audience.workbook_files import LONGEST_CELL, workbook_pieces
 from wabroadcast_core.errors import Fault, InvalidInputError
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import MessageStatus, ReceiptKind
 from wabroadcast_core.services.batches import Batches
 from wabroadcast_core.services.lookups import broadcast_row
 from wabroadcast_core.store.connections import connection_names
@@ -72,6 +72,7 @@ class Reports(Batches):
         reason: str | None = None,
         query: str | None = None,
         batch: int | None = None,
+        receipt: ReceiptKind | None = None,
         delimiter: Delimiter | None = None,
     ) -> Iterator[bytes]:
         """Return the messages of a broadcast as a file, in the order of its audience.
@@ -83,6 +84,7 @@ class Reports(Batches):
         :param reason: the exact reason of the messages.
         :param query: part of a number or a name.
         :param batch: only messages of this batch.
+        :param receipt: only messages that were delivered, or read.
         :param delimiter: the character between the cells of a CSV file; by default a comma.
         :returns: the file, in pieces.
         :raises InvalidInputError: a delimiter is given for a workbook.
@@ -93,7 +95,7 @@ class Reports(Batches):
         with self.context.database.read() as conn:
             key = broadcast_row(conn, job_id)["id"]
             names = connection_names(conn)
-        chosen = MessageFilter(key, status=status, reason=reason, query=query, batch=batch)
+        chosen = MessageFilter(key, status=status, reason=reason, query=query, batch=batch, receipt=receipt)
         pages = message_pages(self.context.database, chosen, *_COLUMNS)
         if file_format == "csv":
             rows = _ReportRows(job_id, names, show_number=lasting_number, show_text=lasting_cell)

@@ -11,7 +11,7 @@ from wabroadcast_core.errors import ConflictError, NotFoundError
 from wabroadcast_core.media import HEAD_BYTES, is_text, media_type
 from wabroadcast_core.models.upload import UploadView
 from wabroadcast_core.store import retention as retention_store
-from wabroadcast_core.store.uploads import find_upload, store_upload
+from wabroadcast_core.store.uploads import find_upload, open_upload, store_upload
 
 _OPEN_XML = "application/vnd.openxmlformats-officedocument"
 _DOCUMENTS = frozenset(
@@ -56,6 +56,20 @@ class Uploads:
             size=writer.size,
             kind=_kind_of(head),
         )
+
+    def get(self, upload_id: str) -> UploadView:
+        """Return what is known of a file.
+
+        :raises NotFoundError: no upload has this id.
+        """
+        with self._context.database.read() as conn:
+            row = find_upload(conn, upload_id)
+        if row is None:
+            raise NotFoundError("upload", upload_id)
+        with open_upload(self._context.database, upload_id) as file:
+            kind = _kind_of(file.read(HEAD_BYTES))
+        about = {name: row[name] for name in ("filename", "content_type", "size")}
+        return UploadView(upload_id=upload_id, kind=kind, **about)
 
     def delete(self, upload_id: str) -> None:
         """Delete a file. Ended broadcasts that used it cannot be retried with it.

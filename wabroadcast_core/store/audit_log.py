@@ -8,7 +8,7 @@ from wabroadcast_core.models.activity import ActObject
 from wabroadcast_core.store.blacklist import LISTING
 from wabroadcast_core.store.tables import acts
 
-MOST_ACTS = 100  # that are shown with one message
+MOST_ACTS = 100  # that are shown with one message, or on the page of a broadcast
 
 
 def record_action(
@@ -45,6 +45,12 @@ def actions_on(conn: Connection, broadcast_id: int) -> Sequence[RowMapping]:
     """Return the actions on a broadcast, oldest first."""
     statement = select(acts).where(acts.c.broadcast_id == broadcast_id).order_by(acts.c.id)
     return conn.execute(statement).mappings().all()
+
+
+def latest_actions_on(conn: Connection, broadcast_id: int) -> list[RowMapping]:
+    """Return the latest actions on a broadcast and its parts, oldest first."""
+    statement = select(acts).where(acts.c.broadcast_id == broadcast_id).order_by(acts.c.id.desc())
+    return list(reversed(conn.execute(statement.limit(MOST_ACTS)).mappings().all()))
 
 
 def actions_on_message(conn: Connection, broadcast_id: int, *, position: int, batch: int) -> list[RowMapping]:

@@ -1,16 +1,17 @@
 """The blacklist: numbers that must not be messaged, on all connections or on one.
 
-Each opt-out and opt-in is also a row of ``acts``. Its ``detail`` is the number, followed for an opt-out by
-:data:`REMARK` and the reason.
+Each opt-out and opt-in is also a row of ``acts``. Its ``detail`` is the number, followed by :data:`REMARK` and the
+reason; an opt-in may have none.
 """
 
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, select, text, update
 
+from wabroadcast_core.models.status import Purpose
 from wabroadcast_core.store.search import Folded, matches
 from wabroadcast_core.store.sql import Dialects, as_json, dialects
-from wabroadcast_core.store.tables import acts, blacklist
+from wabroadcast_core.store.tables import acts, blacklist, broadcasts, messages
 
 EVERY_CONNECTION = 0
 OPT_OUT = "opt_out"
@@ -78,11 +79,13 @@ def remove_number(
     *,
     source: str,
     now: float,
+    reason: str | None = None,
     connection_id: int | None = None,
     listed_until: float | None = None,
 ) -> bool:
     """Remove a number from the blacklist of one connection, or of all.
 
+    :param reason: kept in the history.
     :param connection_id: the connection; None: all entries of the number are removed.
     :param listed_until: keep entries that were added after this time (UNIX seconds, UTC).
     :returns: whether an entry was removed.
@@ -93,14 +96,15 @@ def remove_number(
     if listed_until is not None:
         statement = statement.where(blacklist.c.created_at <= listed_until)
     removed = conn.execute(statement).scalars().all()
+    remark = REMARK + reason if reason else ""
     for key in removed:
-        _record(conn, [number], act=OPT_IN, remark="", source=source, now=now, connection_id=key)
+        _record(conn, [number], act=OPT_IN, remark=remark, source=source, now=now, connection_id=key)
     return bool(removed)
 
 
 def was_opted_in(conn: Connection, number: str, *, after: float) -> bool:
     """Return whether a number was removed from the list for all connections after a time."""
-    later = select(acts.c.id).where(acts.c.act == OPT_IN, acts.c.detail == number, acts.c.at > after)
+    later = select(acts.c.id).where(acts.c.act == OPT_IN, names_number(number), acts.c.at > after)
     return conn.execute(later.where(acts.c.connection_id.is_(None)).limit(1)).first() is not None
 
 
@@ -137,10 +141,24 @@ def listed_reasons(
     return dict(rows.all())
 
 
+def listed_on(conn: Connection, numbers: Sequence[str], *, connection_id: int) -> set[str]:
+    """Return those of some numbers that have an entry for exactly this connection id."""
+    among = blacklist.c.number.in_(numbers)
+    return set(
+        conn.execute(select(blacklist.c.number).where(blacklist.c.connection_id == connection_id, among)).scalars()
+    )
+
+
 def find_number(conn: Connection, number: str, *, connection_id: int) -> RowMapping | None:
     """Return the entry of a number for this connection id, or None."""
     statement = select(blacklist).where(blacklist.c.number == number, blacklist.c.connection_id == connection_id)
     return conn.execute(statement).mappings().one_or_none()
+
+
+def entries_of(conn: Connection, number: str) -> Sequence[RowMapping]:
+    """Return the entries of a number: for all connections first, then for single ones."""
+    statement = select(blacklist).where(blacklist.c.number == number).order_by(blacklist.c.connection_id)
+    return conn.execute(statement).mappings().all()
 
 
 def list_numbers(
@@ -157,6 +175,26 @@ def list_numbers(
     total = conn.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
     page = chosen.order_by(blacklist.c.created_at.desc(), blacklist.c.number).offset(offset).limit(limit)
     return conn.execute(page).mappings().all(), total
+
+
+def last_messages(conn: Connection, numbers: Sequence[str]) -> Sequence[RowMapping]:
+    """Return the last message of a broadcast that left to each of some listed numbers before it was listed.
+
+    The index of numbers finds them: it costs as much as these people have messages.
+
+    :returns: for each: number, id of the message, job_id and name of its broadcast.
+    """
+    earlier = (messages.c.sent_at <= blacklist.c.created_at) & (messages.c.number == blacklist.c.number)
+    last = (
+        select(func.max(messages.c.id))
+        .join_from(blacklist, messages, earlier)
+        .join(broadcasts, (broadcasts.c.id == messages.c.broadcast_id) & (broadcasts.c.purpose == Purpose.BROADCAST))
+        .where(blacklist.c.number.in_(numbers))
+        .group_by(blacklist.c.number)
+    )
+    shown = select(messages.c.number, messages.c.id, broadcasts.c.job_id, broadcasts.c.name)
+    found = shown.join(broadcasts, broadcasts.c.id == messages.c.broadcast_id).where(messages.c.id.in_(last))
+    return conn.execute(found).mappings().all()
 
 
 def history_of(conn: Connection, number: str) -> Sequence[RowMapping]:

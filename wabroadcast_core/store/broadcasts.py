@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Select, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Row, RowMapping, bindparam, func, insert, select, text, update
 
 from wabroadcast_core.models.status import DELETED, RUNNING_BROADCASTS, BroadcastStatus, MessageStatus, Purpose
 from wabroadcast_core.store.callbacks import add_change, add_results
@@ -11,7 +11,6 @@ from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.database import note_changed
 from wabroadcast_core.store.messages import FAILED_FOR, broadcast_of
 from wabroadcast_core.store.reason_counts import count_failures
-from wabroadcast_core.store.search import Folded, fold
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import broadcast_connections, broadcasts, connections
 
@@ -62,58 +61,20 @@ def find_broadcasts(conn: Connection, keys: Collection[int]) -> Sequence[RowMapp
 def running_broadcasts(conn: Connection, *, limit: int) -> tuple[Sequence[RowMapping], int]:
     """Return the rows of the broadcasts that have begun and have not ended, the newest first. Tests are left out.
 
-    :param limit: most rows, at least one.
     :returns: the rows, and how many such broadcasts there are.
     """
     runs = broadcasts.c.status.in_(RUNNING_BROADCASTS) & (broadcasts.c.purpose != Purpose.TEST)
-    newest = select(broadcasts, func.count().over().label("all_running")).where(runs).order_by(broadcasts.c.id.desc())
+    if not limit:
+        return [], conn.execute(select(func.count()).select_from(broadcasts).where(runs)).scalar_one()
+    newest = select(broadcasts, func.count().over().label("running")).where(runs).order_by(broadcasts.c.id.desc())
     rows = conn.execute(newest.limit(limit)).mappings().all()
-    return rows, rows[0]["all_running"] if rows else 0
+    return rows, rows[0]["running"] if rows else 0
 
 
 def find_submission(conn: Connection, idempotency_key: str) -> RowMapping | None:
     """Return the row of the broadcast that was submitted with this idempotency key, or None."""
     statement = select(broadcasts).where(broadcasts.c.idempotency_key == idempotency_key)
     return conn.execute(statement).mappings().one_or_none()
-
-
-def list_broadcasts(
-    conn: Connection,
-    *,
-    status: str | None = None,
-    rank: int | None = None,
-    connection_name: str | None = None,
-    query: str | None = None,
-    id_prefix: str | None = None,
-    offset: int = 0,
-    limit: int = 50,
-) -> tuple[Sequence[RowMapping], int]:
-    """Return a page of broadcasts, newest first. Tests are in no list.
-
-    :param query: part of a name, or the beginning of a job id.
-    :param id_prefix: the beginning of a job id.
-    :returns: the rows of the page, and the total number of rows.
-    """
-    chosen: Select[Any] = select(broadcasts).where(broadcasts.c.purpose != Purpose.TEST)
-    if status is not None:
-        chosen = chosen.where(broadcasts.c.status == status)
-    if rank is not None:
-        chosen = chosen.where(broadcasts.c.rank == rank)
-    if query:
-        named = Folded(broadcasts.c.name).contains(fold(query), autoescape=True)
-        chosen = chosen.where(named | broadcasts.c.job_id.startswith(query.lower(), autoescape=True))
-    if id_prefix:
-        chosen = chosen.where(broadcasts.c.job_id.startswith(id_prefix.lower(), autoescape=True))
-    if connection_name is not None:
-        pool = (
-            select(broadcast_connections.c.broadcast_id)
-            .join(connections, connections.c.id == broadcast_connections.c.connection_id)
-            .where(connections.c.name == connection_name)
-        )
-        chosen = chosen.where(broadcasts.c.id.in_(pool))
-    total = conn.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
-    page = chosen.order_by(broadcasts.c.created_at.desc(), broadcasts.c.id.desc()).offset(offset).limit(limit)
-    return conn.execute(page).mappings().all(), total
 
 
 def update_broadcast(

@@ -37,6 +37,22 @@ def list_drafts(
     :param query: part of a name.
     :param submitted: those that were submitted too.
     """
+    chosen = _chosen(owner=owner, query=query, submitted=submitted)
+    total = conn.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
+    page = chosen.order_by(drafts.c.changed_at.desc(), drafts.c.id.desc()).offset(offset).limit(limit)
+    return conn.execute(page).mappings().all(), total
+
+
+def count_drafts(conn: Connection, *, query: str | None) -> int:
+    """Return how many drafts there are that were not submitted.
+
+    :param query: part of a name.
+    """
+    chosen = _chosen(owner=None, query=query, submitted=False)
+    return int(conn.execute(select(func.count()).select_from(chosen.subquery())).scalar_one())
+
+
+def _chosen(*, owner: str | None, query: str | None, submitted: bool) -> Select[Any]:
     chosen: Select[Any] = _DRAFTS
     if not submitted:
         chosen = chosen.where(drafts.c.broadcast_id.is_(None))
@@ -44,9 +60,7 @@ def list_drafts(
         chosen = chosen.where(drafts.c.owner == owner)
     if query:
         chosen = chosen.where(Folded(drafts.c.name).contains(fold(query), autoescape=True))
-    total = conn.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
-    page = chosen.order_by(drafts.c.changed_at.desc(), drafts.c.id.desc()).offset(offset).limit(limit)
-    return conn.execute(page).mappings().all(), total
+    return chosen
 
 
 def change_draft(conn: Connection, key: str, *, actor: str, now: float, **values: Any) -> None:

@@ -1,15 +1,17 @@
-"""Streams of the messages of a broadcast, page by page."""
+"""Pages of the messages of a broadcast: all of them as a stream, and searches that each read a part at most."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row, func
+from sqlalchemy import Connection, Row, RowMapping, func
 
+from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.messages import MessageFilter
 from wabroadcast_core.store.tables import messages
 
 PAGE = 5_000  # positions that one read of a stream covers
+SEARCHED = 50_000  # positions that one search covers
 
 
 def message_pages(database: Database, chosen: MessageFilter, *columns: Any) -> Iterator[Sequence[Row[Any]]]:
@@ -25,3 +27,32 @@ def message_pages(database: Database, chosen: MessageFilter, *columns: Any) -> I
         with database.read() as conn:
             page = conn.execute(chosen.select(*columns, within=within).order_by(messages.c.id)).all()
         yield page
+
+
+def search_page(
+    conn: Connection, chosen: MessageFilter, *, after: int | None, end: int, limit: int
+) -> tuple[Sequence[RowMapping], int | None]:
+    """Return rows of these messages in the order of the audience, from a bounded part of it.
+
+    :param after: only messages with a greater key.
+    :param end: the key after the last message of the broadcast.
+    :param limit: most rows.
+    :returns: the rows, and the key after which the next search begins; None if nothing is left to search.
+    """
+    start = chosen.keys.start if after is None else after + 1
+    stop = min(start + SEARCHED, end)
+    statement = chosen.select(messages, within=range(start, stop)).order_by(messages.c.id).limit(limit + 1)
+    rows = conn.execute(statement).mappings().all()
+    if len(rows) > limit:
+        return rows[:limit], int(rows[limit - 1]["id"])
+    return rows, stop - 1 if stop < end else None
+
+
+def words_of_failures(conn: Connection, broadcast_id: int, reasons: Collection[str]) -> dict[str, str]:
+    """Return the provider's words for failures by reason, from the first part of a broadcast's audience."""
+    failed = MessageFilter(broadcast_id, status=MessageStatus.FAILED)
+    part = range(failed.keys.start, failed.keys.start + SEARCHED)
+    statement = failed.select(messages.c.reason, func.min(messages.c.detail), within=part)
+    named = statement.where(messages.c.reason.in_(list(reasons)), messages.c.detail.is_not(None))
+    found = conn.execute(named.group_by(messages.c.reason)).all()
+    return {reason: words for reason, words in found if reason is not None and words is not None}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, RowMapping, Select, func, select, text
 
-from wabroadcast_core.models.status import LONGEST_REASON, OPEN_MESSAGES, MessageStatus
+from wabroadcast_core.models.status import LONGEST_REASON, OPEN_MESSAGES, MessageStatus, ReceiptKind
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.search import Folded, matches
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
@@ -355,6 +355,7 @@ class MessageFilter:
     reason: str | None = None  # exactly this one
     query: str | None = None  # part of a number or a name
     batch: int | None = None
+    receipt: ReceiptKind | None = None  # messages that were delivered, or read
 
     @property
     def keys(self) -> range:
@@ -374,6 +375,8 @@ class MessageFilter:
             chosen = chosen.where(messages.c.status == self.status)
         if self.reason is not None:
             chosen = chosen.where(messages.c.reason == self.reason)
+        if self.receipt is not None:
+            chosen = chosen.where(messages.c[f"{self.receipt}_at"].is_not(None))
         if self.query:
             chosen = chosen.where(matches(self.query, name=Folded(messages.c.name), number=messages.c.number))
         return chosen

@@ -1,15 +1,16 @@
 """Unknown messages: their request left, and the answer is not known."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import AttemptOutcome, MessageStatus
 from wabroadcast_core.store.changes import Changes
-from wabroadcast_core.store.messages import count_moves, position_of
-from wabroadcast_core.store.tables import broadcasts, messages
+from wabroadcast_core.store.messages import count_moves, message_key, position_of
+from wabroadcast_core.store.tables import attempts, broadcasts, messages
 
+MOST_DATED: Final = 1_000  # unknown messages of a broadcast whose attempts are looked at
 _IS_UNKNOWN = text("messages.status = 'unknown'")  # as the partial index has it
 
 
@@ -66,3 +67,24 @@ def release_now(conn: Connection, keys: Sequence[int], *, now: float) -> None:
     """Let unknown messages that never arrived be sent again, by the next :func:`release_unknown`."""
     statement = messages.update().where(messages.c.id.in_(keys), messages.c.status == MessageStatus.UNKNOWN)
     conn.execute(statement.values(due_at=now))
+
+
+def unknown_since(conn: Connection, broadcast_id: int, *, connection_ids: Sequence[int]) -> float | None:
+    """Return when the first of the unknown messages of a broadcast was tried; None if none is known.
+
+    Of very many, the first ones of each audience are looked at.
+
+    :param connection_ids: through which they may have gone.
+    """
+    low, high = message_key(broadcast_id, 0), message_key(broadcast_id + 1, 0)
+    some = (
+        select(messages.c.id)
+        .where(_IS_UNKNOWN, messages.c.connection_id.in_(connection_ids), messages.c.id >= low, messages.c.id < high)
+        .order_by(messages.c.id)
+        .limit(MOST_DATED)
+    )
+    first = select(func.min(attempts.c.at)).where(
+        attempts.c.message_id.in_(some.scalar_subquery()), attempts.c.outcome == AttemptOutcome.UNKNOWN
+    )
+    since: float | None = conn.execute(first).scalar()
+    return since

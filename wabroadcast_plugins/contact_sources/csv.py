@@ -1,6 +1,6 @@
 """Recipients from a text table, in the CSV dialects that Excel, Google Sheets and databases write.
 
-Hooks: wab_contact_sources. Settings: uploadId, mapping, region, delimiter, encoding.
+Hooks: wab_contact_sources. Settings: uploadId, mapping, region, delimiter, encoding, headerRow.
 """
 
 from collections.abc import Generator
@@ -39,6 +39,9 @@ class CsvSettings(Model):
         None, min_length=1, max_length=1, description="Character between cells; detected if not given."
     )
     encoding: str | None = Field(None, description="Text encoding, such as utf-8; detected if not given.")
+    header_row: int | None = Field(
+        None, ge=0, description="Number of the header row in the file; 0: there is none; detected if not given."
+    )
 
     @field_validator("encoding")
     @classmethod
@@ -87,6 +90,7 @@ class CsvSource:
                 region=self.region,
                 mapping=self._settings.mapping,
                 shifts=True,
+                header_row=self._settings.header_row,
                 is_over=self._context.is_over,
             )
             self.reading = Reading(

@@ -1,6 +1,6 @@
 """Recipients from a workbook: .xlsx, .xls, .xlsb and .ods.
 
-Hooks: wab_contact_sources. Settings: uploadId, mapping, region, sheet.
+Hooks: wab_contact_sources. Settings: uploadId, mapping, region, sheet, headerRow.
 
 A child process opens the workbook, with a limit on memory and time, and streams its rows back. Two run at once in a
 process; a third one waits, and the wait counts as time of its opening.
@@ -81,6 +81,9 @@ class ExcelSettings(Model):
         None,
         description="Name or position (from 1) of the sheet; if not given, the first visible one with phone numbers.",
     )
+    header_row: int | None = Field(
+        None, ge=0, description="Number of the header row in the file; 0: there is none; detected if not given."
+    )
 
 
 class ExcelSource:
@@ -138,7 +141,11 @@ class ExcelSource:
 
     def _read_sheet(self, sheet: "_Sheet") -> Iterator[AudienceRow]:
         self.columns, rows = read_table(
-            sheet.rows, region=self.region, mapping=self._settings.mapping, is_over=self._context.is_over
+            sheet.rows,
+            region=self.region,
+            mapping=self._settings.mapping,
+            header_row=self._settings.header_row,
+            is_over=self._context.is_over,
         )
         self.reading = Reading(sheet=sheet.name, header_row=self.columns.header_number)
         return rows

@@ -4,6 +4,7 @@
 // <b data-live="counts.sent">; those inside [data-job="ID"] take the broadcast with that id. An element with
 // data-part="…" is fetched again as HTML when the state of its broadcast changes, unless it has the focus.
 const FIRST_MS = 4000, SILENT_MS = 35000, RETRY_STREAM_MS = 120000, POLL_MS = 3000, SLOWEST_POLL_MS = 15000;
+const AT_WORK = /^(rate|adaptive|broadcast_rate|sending|starting)$/;
 const { events, snapshot } = document.body.dataset;
 const language = document.documentElement.lang;
 const number = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
@@ -121,8 +122,10 @@ function percent(one) {
 }
 
 function hasNewState(one) {
-  const { status, statusReason, waitingFor, failedBy, skippedBy, prepared } = one;
-  const state = JSON.stringify([status, statusReason, waitingFor?.code, waitingFor?.until, failedBy, skippedBy, prepared]);
+  const { status, statusReason, waitingFor, failedBy, skippedBy, prepared, counts } = one;
+  const until = AT_WORK.test(waitingFor?.code) ? null : waitingFor?.until; // there it changes with each message
+  const some = [counts.failed > 0, counts.unknown > 0];
+  const state = JSON.stringify([status, statusReason, waitingFor?.code, until, failedBy, skippedBy, prepared, some]);
   const known = states.get(one.jobId);
   states.set(one.jobId, state);
   return known !== undefined && known !== state;

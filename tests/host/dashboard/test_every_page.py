@@ -52,6 +52,7 @@ def _fill(broadcaster: Broadcaster, api: Api) -> dict[str, str]:
     file = {"file": (f"{HOSTILE}.csv", f"{HOSTILE.replace(',', '')};No HP\nBudi;not-a-number\n".encode(), "text/csv")}
     imported = _made(api.post("/contacts/import", files=file, data={"tags": "a"}))
     _break_message(broadcaster, job["jobId"])
+    tried = _made(api.post("/broadcast/test", json={**body, "test": {"number": "+6281200000003"}}))
     detail = _made(api.get(f"/broadcast/{job['jobId']}/messages"))["items"][0]
     return {
         "jobId": job["jobId"],
@@ -60,6 +61,7 @@ def _fill(broadcaster: Broadcaster, api: Api) -> dict[str, str]:
         "number": NUMBER,
         "name": "sandbox",
         "importId": imported["importId"],
+        "testId": tried["jobId"],
         "kind": "sandbox",
         "tag": HOSTILE[:40],
     }

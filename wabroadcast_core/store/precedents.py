@@ -1,0 +1,25 @@
+"""What was sent lately: reads over a bounded number of the last broadcasts."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from wabroadcast_core.models.status import Purpose
+from wabroadcast_core.store.tables import broadcasts
+
+_SENT = (broadcasts.c.purpose == Purpose.BROADCAST) & broadcasts.c.undone.is_(False)
+
+
+def recent_broadcasts(conn: Connection, *, since: float, limit: int) -> Sequence[RowMapping]:
+    """Return the rows of broadcasts that were submitted since a time, the newest first, without tests and rehearsals.
+
+    :param since: UNIX seconds, UTC.
+    """
+    newest = select(broadcasts).where(_SENT).order_by(broadcasts.c.id.desc()).limit(limit)
+    return [row for row in conn.execute(newest).mappings() if row["created_at"] >= since]
+
+
+def largest_total(conn: Connection, *, among: int) -> int:
+    """Return the people of the largest of the last broadcasts, without tests and rehearsals; 0 without any."""
+    last = select(broadcasts.c.total).where(_SENT).order_by(broadcasts.c.id.desc()).limit(among).subquery()
+    return int(conn.execute(select(func.max(last.c.total))).scalar() or 0)
