@@ -53,6 +53,7 @@ def _fill(broadcaster: Broadcaster, api: Api) -> dict[str, str]:
     imported = _made(api.post("/contacts/import", files=file, data={"tags": "a"}))
     uploaded = _made(api.post("/uploads", files=file))
     _break_message(broadcaster, job["jobId"])
+    tried = _made(api.post("/broadcast/test", json={**body, "test": {"number": "+6281200000003"}}))
     detail = _made(api.get(f"/broadcast/{job['jobId']}/messages"))["items"][0]
     return {
         "jobId": job["jobId"],
@@ -61,6 +62,7 @@ def _fill(broadcaster: Broadcaster, api: Api) -> dict[str, str]:
         "number": NUMBER,
         "name": "sandbox",
         "importId": imported["importId"],
+        "testId": tried["jobId"],
         "uploadId": uploaded["uploadId"],
         "kind": "sandbox",
         "tag": HOSTILE[:40],

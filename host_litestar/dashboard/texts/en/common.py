@@ -37,7 +37,6 @@ TEXTS: Final = {
     "act.close": "Close",
     "act.save": "Save",
     "act.cancel": "Cancel",
-    "act.delete": "Delete",
     "act.filter": "Filter",
     "act.more": "More",
     "act.copy": "Copy",

@@ -37,7 +37,6 @@ TEXTS: Final = {
     "act.close": "Tutup",
     "act.save": "Simpan",
     "act.cancel": "Batal",
-    "act.delete": "Hapus",
     "act.filter": "Saring",
     "act.more": "Lainnya",
     "act.copy": "Salin",
