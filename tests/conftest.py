@@ -10,7 +10,7 @@ import pytest
 from tests.dealing import deal
 from tests.disks import MountRefusedError, mounted_disk
 from tests.servers import MariaServer, PostgresCluster
-from tests.stores import migrate_store, opened
+from tests.stores import installation_settings, migrate_store, opened, shared_statements
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
@@ -49,6 +49,12 @@ def _mark_slow(item: pytest.Item) -> None:
 def _is_long(item: pytest.Item) -> bool:
     """Return whether a test waits for processes of its own: those of a module that share a server stay together."""
     return item.get_closest_marker("slow") is not None and SHARED_SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements() -> Iterator[None]:
+    with shared_statements():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -128,7 +134,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
 def settings(tmp_path: Path, valkey: EmbeddedValkey, database_url: str | None, sqlite_store: Path) -> Settings:
     """Settings of an installation of its own: an empty store, a namespace in Redis that no other test uses."""
     namespace = f"t{abs(hash(tmp_path))}"
-    made = Settings(data_dir=tmp_path, redis_url=valkey.url, namespace=namespace, database_url=database_url)
+    made = installation_settings(tmp_path, redis_url=valkey.url, namespace=namespace, database_url=database_url)
     if database_url is None:
         shutil.copyfile(sqlite_store, made.sqlite_path)
     return made.model_copy(update=QUICK)
