@@ -23,7 +23,7 @@ hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine
 hypothesis.settings.load_profile("untimed")
 
 QUICK = {"heartbeat_seconds": 0.3, "lease_seconds": 1.5, "recover_seconds": 1.0, "stop_seconds": 5.0}
-SHARED_SERVERS = {"server", "served"}
+SHARED_SERVERS = {"server", "served", "keyed", "strict", "environment"}  # of a module; each takes seconds to start
 SLOW_FIXTURES = {"worker", *SHARED_SERVERS, "serve", "command"}  # they start a worker or programs
 
 
