@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.dealing import deal
+from tests.dealing import deal, split_cases
 from tests.disks import MountRefusedError, mounted_disk
 from tests.servers import MariaServer, PostgresCluster
 from tests.stores import installation_settings, migrate_store, opened, shared_statements
@@ -27,16 +27,31 @@ SHARED_SERVERS = {"server", "served", "keyed", "strict", "environment"}  # of a 
 SLOW_FIXTURES = {"worker", *SHARED_SERVERS, "serve", "command"}  # they start a worker or programs
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--one-case", action="store_true", help="run only the first case of each test that opens a store")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """Mark slow tests before any is deselected, then order what is left for the workers of xdist."""
     for item in items:
         _mark_slow(item)
     yield
+    if config.getoption("--one-case"):
+        items[:], dropped = split_cases(items, test_of=_test_of, is_costly=_opens_store)
+        config.hook.pytest_deselected(items=dropped)
     if workers := getattr(config, "workerinput", {}).get("workercount"):
         long = [item for item in items if _is_long(item)]
         short = [item for item in items if not _is_long(item)]
         items[:] = deal(long, short, workers=workers)
+
+
+def _test_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
+
+
+def _opens_store(item: pytest.Item) -> bool:
+    return "sqlite_store" in getattr(item, "fixturenames", ())
 
 
 def _mark_slow(item: pytest.Item) -> None:
