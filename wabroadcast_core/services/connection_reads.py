@@ -6,10 +6,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping
 
+from wabroadcast_core.audience.capabilities import default_connections
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import NotFoundError, SetupError
 from wabroadcast_core.models.broadcast import BroadcastSummary
-from wabroadcast_core.models.connection import HUMAN_PACE, ConnectionDay, Limits
+from wabroadcast_core.models.connection import HUMAN_PACE, ConnectionChoice, ConnectionDay, Limits
+from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.services.secret_settings import secret_fields
 from wabroadcast_core.services.views import summary_of
 from wabroadcast_core.store import backlog, minute_counts
@@ -35,6 +37,21 @@ class ConnectionReads:
             raise NotFoundError("sender", kind)
         careful = given_limits(HUMAN_PACE) if sender.capabilities.ban_risk else {}
         return Limits.model_validate({**careful, **given_limits(sender.capabilities.limits)})
+
+    def choices(self) -> list[ConnectionChoice]:
+        """Return all connections, with what is needed to choose among them."""
+        with self._context.database.read() as conn:
+            rows = connection_store.list_connections(conn)
+            default = default_connections(self._context, conn, rows)
+        return [
+            ConnectionChoice(
+                name=row["name"],
+                sender=row["sender"],
+                state=ConnectionState(row["state"]),
+                default=default == [row["name"]],
+            )
+            for row in rows
+        ]
 
     def stored_secrets(self, name: str) -> list[str]:
         """Return the names of the settings of a connection that hold a secret, as its schema has them.
