@@ -35,17 +35,14 @@ class ConnectionCard:
     uses: list[Use]
 
 
-def card_of(view: View, connection: ConnectionView, waiting: dict[str, int]) -> ConnectionCard:
-    """Return a connection as pages show it.
-
-    :param waiting: of all connections, by name.
-    """
+def card_of(view: View, connection: ConnectionView, *, waiting: int) -> ConnectionCard:
+    """Return a connection as pages show it."""
     return ConnectionCard(
         view=connection,
         kind=kind_name(view, connection.sender),
         account=account_of(connection),
         cause=say_cause(view, connection.waiting_for),
-        waiting=waiting.get(connection.name, 0),
+        waiting=waiting,
         uses=[*_uses(view, connection), *_slowness(view, connection)],
     )
 

@@ -47,12 +47,15 @@ class ConnectionForm:
         return _form(view, "", kind, {**write_values(settings, {}), **write_limits(defaults, defaults)})
 
     @classmethod
-    def of(cls, view: View, connection: ConnectionView) -> "ConnectionForm":
-        """Return the form of a stored connection, without its secrets."""
+    def of(cls, view: View, connection: ConnectionView, *, secrets: list[str]) -> "ConnectionForm":
+        """Return the form of a stored connection, without its secrets.
+
+        :param secrets: the names of those that are stored.
+        """
         defaults = view.broadcaster.connections.default_limits(connection.sender)
         settings = settings_of(_schema(view, connection.sender))
         values = {**write_values(settings, connection.settings), **write_limits(connection, defaults)}
-        return _form(view, connection.name, connection.sender, values)
+        return _form(view, connection.name, connection.sender, values, secrets=secrets)
 
     @classmethod
     def sent(cls, view: View, kind: str, *, name: str = "") -> "ConnectionForm":
@@ -75,7 +78,7 @@ class ConnectionForm:
         return range(min(most, count_rows(name, self.values) + MORE_ROWS))
 
 
-def _form(view: View, name: str, kind: str, values: Values) -> ConnectionForm:
+def _form(view: View, name: str, kind: str, values: Values, *, secrets: Sequence[str] = ()) -> ConnectionForm:
     service = view.broadcaster.connections
     return ConnectionForm(
         name=name,
@@ -84,7 +87,7 @@ def _form(view: View, name: str, kind: str, values: Values) -> ConnectionForm:
         defaults=say_limits(view, service.default_limits(kind)),
         settings=settings_of(_schema(view, kind)),
         values=values,
-        texts=SettingTexts(view, kind, stored=service.stored_secrets(name) if name else []),
+        texts=SettingTexts(view, kind, stored=secrets),
         is_risky=view.broadcaster.plugins.senders[kind].capabilities.ban_risk,
     )
 

@@ -12,7 +12,7 @@ from host_litestar.routes.parameters import ConnectionName
 from host_litestar.threads import TESTS
 from wabroadcast_core.errors import ConflictError
 from wabroadcast_core.models.api_key import Scope
-from wabroadcast_core.models.connection import ConnectionDay, ConnectionView
+from wabroadcast_core.models.connection import ConnectionDay, ConnectionDetails, ConnectionView
 
 PATH = "/ui/connections"
 CARDS = 24  # connections of a page
@@ -29,7 +29,7 @@ class ConnectionPages(PageController):
         """Show all connections as cards."""
         found = view.broadcaster.connections.page(page=view.page_number(), page_size=CARDS)
         waiting = view.broadcaster.connections.waiting()
-        cards = [card_of(view, one, waiting) for one in found.items]
+        cards = [card_of(view, one, waiting=waiting.get(one.name, 0)) for one in found.items]
         return view.page("connections.html", cards=cards, page=found, now=view.broadcaster.context.clock.now())
 
     @page("/{name:str}")
@@ -68,24 +68,34 @@ class ConnectionPages(PageController):
         try:
             view.broadcaster.connections.delete(name, actor=view.actor)
         except ConflictError:
-            return show_connection(view, view.broadcaster.connections.get(name), status=409)
+            return show_connection(view, view.broadcaster.connections.get(name), is_refused=True, status=409)
         return view.redirect(view.link(PATH), Notice("connections.deleted", {"name": name}))
 
 
-def show_connection(view: View, connection: ConnectionView, form: ConnectionForm | None = None, **more: object) -> Page:
+def show_connection(
+    view: View,
+    connection: ConnectionView,
+    form: ConnectionForm | None = None,
+    *,
+    is_refused: bool = False,
+    **more: object,
+) -> Page:
     """Render the page of a connection.
 
     :param form: with what was typed, if it did not fit.
+    :param is_refused: whether it was to be deleted, but is in use.
     """
-    service, name = view.broadcaster.connections, connection.name
+    name = connection.name
+    details = view.broadcaster.connections.details(name, zone=view.choices.zone)
     sender = view.broadcaster.plugins.senders.get(connection.sender)
     return view.page(
         "connection.html",
-        card=card_of(view, connection, service.waiting()),
+        card=card_of(view, connection, waiting=details.waiting),
         limits=say_limits(view, connection),
-        days=_days(view, name),
-        users=service.used_by(name) if view.may("admin") else [],
-        form=form or (ConnectionForm.of(view, connection) if sender is not None and view.may("admin") else None),
+        days=[(_name_of(view, one), one) for one in details.days],
+        users=details.used_by,
+        is_refused=is_refused,
+        form=form or _form_of(view, connection, details),
         kind=kind_name(view, connection.sender),
         is_installed=sender is not None,
         webhook=_webhook_address(view, name) if hasattr(sender, "verify_webhook") else None,
@@ -94,10 +104,15 @@ def show_connection(view: View, connection: ConnectionView, form: ConnectionForm
     )
 
 
-def _days(view: View, name: str) -> list[tuple[str, ConnectionDay]]:
-    """Return the last 30 days, each with its name."""
-    found = view.broadcaster.connections.days(name, zone=view.choices.zone)
-    return [(view.fmt.day(datetime.combine(one.day, time(12), view.fmt.zone)), one) for one in found]
+def _form_of(view: View, connection: ConnectionView, details: ConnectionDetails) -> ConnectionForm | None:
+    """Return the form of a connection; None for who may not change it, or if its sender is not installed."""
+    if connection.sender not in view.broadcaster.plugins.senders or not view.may("admin"):
+        return None
+    return ConnectionForm.of(view, connection, secrets=details.stored_secrets)
+
+
+def _name_of(view: View, day: ConnectionDay) -> str:
+    return view.fmt.day(datetime.combine(day.day, time(12), view.fmt.zone))
 
 
 def _webhook_address(view: View, name: str) -> str:

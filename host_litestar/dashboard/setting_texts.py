@@ -1,5 +1,7 @@
 """The labels and hints of the settings of a sender, in the language of the page where the catalogue has them."""
 
+from collections.abc import Sequence
+
 from markupsafe import Markup
 
 from host_litestar.dashboard.setting_fields import Setting
@@ -14,7 +16,7 @@ class SettingTexts:
     :param stored: the names of the secrets that are stored.
     """
 
-    def __init__(self, view: View, kind: str, *, stored: list[str]) -> None:
+    def __init__(self, view: View, kind: str, *, stored: Sequence[str]) -> None:
         self._view = view
         self._kind = kind
         self._stored = frozenset(stored)

@@ -54,9 +54,16 @@ def _text_of(setting: Setting, value: Any) -> str:
 
 
 def read_values(settings: list[Setting], values: Values) -> dict[str, Any]:
-    """Return the settings that a form has. What was left empty is left out; what fits no schema is kept as a text."""
-    found = {setting.name: _read(setting, values) for setting in settings}
-    return {name: value for name, value in found.items() if value is not LEFT_OUT}
+    """Return the settings that a form has. What fits no schema is kept as a text.
+
+    What was left empty is left out, and so is what is the default, so that a later default applies.
+    """
+    found = [(setting, _read(setting, values)) for setting in settings]
+    return {
+        setting.name: value
+        for setting, value in found
+        if value is not LEFT_OUT and (value is None or value != setting.default)
+    }
 
 
 def _read(setting: Setting, values: Values) -> Any:

@@ -35,10 +35,17 @@ def _show(view: View, *, thorough: bool) -> Page:
     )
     return view.page(
         "system.html",
-        findings=findings,
+        findings=[(_part_name(view, finding.part), finding) for finding in findings],
         worst=findings[0].level if findings else Level.OK,
         thorough=thorough,
         plugins=view.broadcaster.plugins.facts(),
         versions=[("wabroadcast", version("wabroadcast")), ("Python", platform.python_version())],
         at=view.broadcaster.context.clock.now(),
     )
+
+
+def _part_name(view: View, part: str) -> str:
+    """Return the name of a part of the installation; of one connection, with the name of that."""
+    kind, _, name = part.partition(" ")
+    key = f"system.part.{kind}"
+    return view.t(key, name=name) if key in view.t else part

@@ -112,17 +112,17 @@ def find_capabilities(context: Context, names: Sequence[str]) -> tuple[list[Send
     return found, faults
 
 
-def default_connections(context: Context, conn: Connection, rows: Sequence[RowMapping] | None = None) -> list[str]:
+def default_connections(context: Context, conn: Connection, *, among: Sequence[RowMapping] | None = None) -> list[str]:
     """Return the names of the connections that a broadcast without a connection may use: one, if it is clear which.
 
     It is the one that was chosen as the default, or else the only one that reaches real phones, or the only one.
 
-    :param rows: those of all connections, if they are known.
+    :param among: the rows of all connections, if they were read already.
     """
     chosen = connection_store.find_default(conn)
     if chosen is not None:
         return [chosen["name"]]
-    rows = connection_store.list_connections(conn) if rows is None else rows
+    rows = connection_store.list_connections(conn) if among is None else among
     senders = context.plugins.senders
     real = [row for row in rows if row["sender"] not in senders or not senders[row["sender"]].capabilities.simulated]
     return [row["name"] for row in (real if len(real) == 1 else rows)]

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp, WarmUpStep
-from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.models.status import BroadcastStatus, ConnectionState
 from wabroadcast_core.models.waiting import ConnectionPaused, WaitingFor
 
 CONNECTION_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -148,6 +148,23 @@ class ConnectionChoice(Model):
     sender: str = Field(description="The kind of its sender.")
     state: ConnectionState
     default: bool = Field(description="Whether a broadcast that names no connection uses it.")
+
+
+class UsingBroadcast(Model):
+    """A broadcast that has not ended and uses a connection, which therefore cannot be deleted."""
+
+    job_id: str = Field(description="The id of the broadcast.")
+    name: str = Field(description="Its name.")
+    status: BroadcastStatus
+
+
+class ConnectionDetails(Model):
+    """What is known of a connection beside its state."""
+
+    days: list[ConnectionDay] = Field(description="What it sent on each of the last days, the present one last.")
+    used_by: list[UsingBroadcast] = Field(description="The newest broadcasts that use it, at most 10.")
+    waiting: int = Field(description="Messages of running broadcasts that wait; for a pool, all of its messages.")
+    stored_secrets: list[str] = Field(description="The settings whose secrets are stored, by their names.")
 
 
 class ConnectionKind(Model):

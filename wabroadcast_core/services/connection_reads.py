@@ -1,6 +1,7 @@
 """What a host shows of connections beside their state: their past, what waits, who uses them, and their defaults."""
 
-from datetime import datetime, time, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -9,16 +10,21 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.audience.capabilities import default_connections
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import NotFoundError, SetupError
-from wabroadcast_core.models.broadcast import BroadcastSummary
-from wabroadcast_core.models.connection import HUMAN_PACE, ConnectionChoice, ConnectionDay, Limits
+from wabroadcast_core.models.connection import (
+    HUMAN_PACE,
+    ConnectionChoice,
+    ConnectionDay,
+    ConnectionDetails,
+    Limits,
+    UsingBroadcast,
+)
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.services.secret_settings import secret_fields
-from wabroadcast_core.services.views import summary_of
 from wabroadcast_core.store import backlog, minute_counts
-from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 
 MOST_DAYS: Final = 31
+MOST_USERS: Final = 10  # broadcasts that are named
 
 
 class ConnectionReads:
@@ -42,7 +48,7 @@ class ConnectionReads:
         """Return all connections, with what is needed to choose among them."""
         with self._context.database.read() as conn:
             rows = connection_store.list_connections(conn)
-            default = default_connections(self._context, conn, rows)
+            default = default_connections(self._context, conn, among=rows)
         return [
             ConnectionChoice(
                 name=row["name"],
@@ -53,20 +59,6 @@ class ConnectionReads:
             for row in rows
         ]
 
-    def stored_secrets(self, name: str) -> list[str]:
-        """Return the names of the settings of a connection that hold a secret, as its schema has them.
-
-        :raises NotFoundError: no connection has this name.
-        """
-        with self._context.database.read() as conn:
-            row = find_row(conn, name)
-        sender, stored = self._context.plugins.senders.get(row["sender"]), self._stored(row)
-        if sender is None or stored is None:
-            return []
-        return [
-            field for field, names in secret_fields(sender.Settings).items() if any(stored.get(one) for one in names)
-        ]
-
     def waiting(self) -> dict[str, int]:
         """Return how many messages of running broadcasts wait for each connection; for a pool, all of its messages."""
         with self._context.database.read() as conn:
@@ -74,33 +66,38 @@ class ConnectionReads:
             found = backlog.waiting_messages(conn)
         return {names[key]: waiting.queued + waiting.retry for key, waiting in found.items() if key in names}
 
-    def used_by(self, name: str, *, limit: int = 10) -> list[BroadcastSummary]:
-        """Return broadcasts that have not ended and use a connection, which therefore cannot be deleted.
-
-        :raises NotFoundError: no connection has this name.
-        """
-        with self._context.database.read() as conn:
-            rows = connection_store.needing_broadcasts(conn, find_row(conn, name)["id"], limit=limit)
-            pools = broadcast_store.pools_of(conn, [row["id"] for row in rows])
-        return [summary_of(row, pools[row["id"]]) for row in rows]
-
-    def days(self, name: str, *, zone: str, days: int = 30) -> list[ConnectionDay]:
-        """Return what a connection sent on each of the last days, the present one last.
+    def details(self, name: str, *, zone: str, days: int = 30) -> ConnectionDetails:
+        """Return what a connection sent on each of the last days, what waits for it, who uses it, and its secrets.
 
         :param zone: the time zone whose days these are.
         :param days: 1 to 31; minutes of older days are not kept.
         :raises NotFoundError: no connection has this name.
         """
-        local = ZoneInfo(zone)
-        today = datetime.fromtimestamp(self._context.clock.now(), local).date()
-        shown = [today - timedelta(days=back) for back in reversed(range(min(days, MOST_DAYS)))]
-        since = datetime.combine(shown[0], time(), local).timestamp()
+        shown = self._last_days(ZoneInfo(zone), days)
+        since = datetime.combine(shown[0], time(), ZoneInfo(zone)).timestamp()
         with self._context.database.read() as conn:
-            rows = minute_counts.count_quarters(conn, find_row(conn, name)["id"], since=since)
-        counts = {day: dict.fromkeys(minute_counts.FACTS, 0) for day in shown}
-        for row in rows:
-            _add(row, counts.get(datetime.fromtimestamp(row["at"], local).date(), {}))
-        return [ConnectionDay(day=day, **found) for day, found in counts.items()]
+            row = find_row(conn, name)
+            quarters = minute_counts.count_quarters(conn, row["id"], since=since)
+            users = connection_store.needing_broadcasts(conn, row["id"], limit=MOST_USERS)
+            waiting = backlog.waiting_messages(conn).get(row["id"], backlog.Waiting(0, 0))
+        return ConnectionDetails(
+            days=_sum_up(quarters, shown, ZoneInfo(zone)),
+            used_by=[UsingBroadcast(job_id=one["job_id"], name=one["name"], status=one["status"]) for one in users],
+            waiting=waiting.queued + waiting.retry,
+            stored_secrets=self._stored_secrets(row),
+        )
+
+    def _last_days(self, zone: ZoneInfo, days: int) -> list[date]:
+        today = datetime.fromtimestamp(self._context.clock.now(), zone).date()
+        return [today - timedelta(days=back) for back in reversed(range(min(days, MOST_DAYS)))]
+
+    def _stored_secrets(self, row: RowMapping) -> list[str]:
+        sender, stored = self._context.plugins.senders.get(row["sender"]), self._stored(row)
+        if sender is None or stored is None:
+            return []
+        return [
+            field for field, names in secret_fields(sender.Settings).items() if any(stored.get(one) for one in names)
+        ]
 
     def _stored(self, row: RowMapping) -> dict[str, Any] | None:
         """Return the stored settings; None if they were encrypted with another key, so that they must be given anew."""
@@ -110,10 +107,14 @@ class ConnectionReads:
             return None
 
 
-def _add(row: RowMapping, counts: dict[minute_counts.Fact, int]) -> None:
-    """Add the numbers of a row to those of its day; to none where the day is not shown."""
-    for fact in counts:
-        counts[fact] += row[fact]
+def _sum_up(quarters: Sequence[RowMapping], days: Sequence[date], zone: ZoneInfo) -> list[ConnectionDay]:
+    """Return the numbers of each day, from those of the quarters of an hour."""
+    counts = {day: dict.fromkeys(minute_counts.FACTS, 0) for day in days}
+    for row in quarters:
+        of_day = counts.get(datetime.fromtimestamp(row["at"], zone).date(), {})
+        for fact in of_day:
+            of_day[fact] += row[fact]
+    return [ConnectionDay(day=day, **of_day) for day, of_day in counts.items()]
 
 
 def find_row(conn: Connection, name: str) -> RowMapping:

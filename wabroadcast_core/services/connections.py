@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.audience.capabilities import default_connections
 from wabroadcast_core.control.announcements import Announcement, announce
-from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError
+from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
 from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.base import DEFAULT_ACTOR, faults_of, parse_model
 from wabroadcast_core.models.connection import (
@@ -21,11 +21,13 @@ from wabroadcast_core.models.connection import (
     ConnectionDraft,
     ConnectionKind,
     ConnectionTest,
+    ConnectionUse,
     ConnectionView,
     Limits,
 )
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.models.waiting import WaitingFor
 from wabroadcast_core.pacing.pace import end_cool_down
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
 from wabroadcast_core.services.accounts import Account, account_of, names_by_account, problem_of
@@ -40,7 +42,7 @@ from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.transport.connection_test import probe
 from wabroadcast_core.waiting.causes import WaitingCauses
 from wabroadcast_core.waiting.pauses import connection_pause
-from wabroadcast_core.waiting.usage import use_of
+from wabroadcast_core.waiting.usage import uses_of
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +73,8 @@ class Connections(ConnectionReads):
         """Return a page of the connections by name, without their secrets."""
         with self._context.database.read() as conn:
             rows = connection_store.list_connections(conn)
-            default, causes = default_connections(self._context, conn), WaitingCauses(self._context, conn)
-            sharing = names_by_account(self._context, rows)
-            shown = rows[(page - 1) * page_size : page * page_size]
-            items = [self._view(row, sharing, causes, default=default) for row in shown]
-        return Page(items=items, total=len(rows), page=page, page_size=page_size)
+            items = self._views(conn, rows[(page - 1) * page_size : page * page_size], among=rows)
+        return Page(items=[*items], total=len(rows), page=page, page_size=page_size)
 
     def get(self, name: str) -> ConnectionView:
         """Return a connection, without its secrets.
@@ -83,10 +82,11 @@ class Connections(ConnectionReads):
         :raises NotFoundError: no connection has this name.
         """
         with self._context.database.read() as conn:
-            row = find_row(conn, name)
-            default = default_connections(self._context, conn)
-            sharing = names_by_account(self._context, connection_store.list_connections(conn))
-            return self._view(row, sharing, WaitingCauses(self._context, conn), default=default)
+            rows = connection_store.list_connections(conn)
+            chosen = [row for row in rows if row["name"] == name]
+            if not chosen:
+                raise NotFoundError("connection", name)
+            return self._views(conn, chosen, among=rows)[0]
 
     def kinds(self) -> Sequence[ConnectionKind]:
         """Return the installed kinds of sender, each with the JSON schema of its settings."""
@@ -290,22 +290,40 @@ class Connections(ConnectionReads):
             raise InvalidInputError(faults_of(error, prefix="settings")) from error
         return settings
 
+    def _views(
+        self, conn: Connection, chosen: Sequence[RowMapping], *, among: Sequence[RowMapping]
+    ) -> Sequence[ConnectionView]:
+        """Return connections as they are shown.
+
+        :param chosen: their rows.
+        :param among: the rows of all connections.
+        """
+        default, causes = default_connections(self._context, conn, among=among), WaitingCauses(self._context, conn)
+        sharing, facts = names_by_account(self._context, among), causes.facts
+        facts.load_broadcasts_on([row["id"] for row in chosen])
+        uses = uses_of(facts, [facts.connection(row) for row in chosen])
+        return [
+            self._view(row, sharing, use, causes.of_connection(row), default=default == [row["name"]])
+            for row, use in zip(chosen, uses, strict=True)
+        ]
+
     def _view(
         self,
         row: RowMapping,
         sharing: Mapping[Account, Sequence[str]],
-        causes: WaitingCauses,
+        use: ConnectionUse,
+        waiting_for: WaitingFor | None,
         *,
-        default: Sequence[str],
+        default: bool,
     ) -> ConnectionView:
         settings = self._stored(row)
         return connection_view(
             row,
             {} if settings is None else self._shown(row["sender"], settings),
-            default=default == [row["name"]],
+            default=default,
             problem=OTHER_KEY if settings is None else problem_of(row["name"], sharing),
-            waiting_for=causes.of_connection(row),
-            use=use_of(causes.facts, causes.facts.connection(row)),
+            waiting_for=waiting_for,
+            use=use,
         )
 
     def _shown(self, kind: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, func, insert, select, text, update
+from sqlalchemy import Connection, Row, RowMapping, bindparam, func, insert, select, text, update
 
 from wabroadcast_core.models.status import DELETED, RUNNING_BROADCASTS, BroadcastStatus, MessageStatus, Purpose
 from wabroadcast_core.store.callbacks import add_change, add_results
@@ -281,16 +281,28 @@ def active_broadcasts(conn: Connection, connection_id: int) -> list[Row[Any]]:
 # Input: :connection_id, :limit. Output: rows of broadcasts.
 _OPEN_BROADCASTS = text(
     """
-    SELECT b.* FROM broadcasts AS b JOIN broadcast_connections AS pool ON pool.broadcast_id = b.id
-    WHERE pool.connection_id = :connection_id AND b.status = 'processing' AND b.queued + b.retry + b.processing > 0
-    ORDER BY b.rank DESC, b.served_at, b.id LIMIT :limit
+    SELECT * FROM (
+      SELECT b.*, pool.connection_id AS on_connection, row_number() OVER (
+        PARTITION BY pool.connection_id ORDER BY b.rank DESC, b.served_at, b.id
+      ) AS place
+      FROM broadcasts AS b JOIN broadcast_connections AS pool ON pool.broadcast_id = b.id
+      WHERE pool.connection_id IN :connection_ids AND b.status = 'processing'
+        AND b.queued + b.retry + b.processing > 0
+    ) AS placed WHERE place <= :limit ORDER BY on_connection, place
     """
-)
+).bindparams(bindparam("connection_ids", expanding=True))
 
 
-def open_broadcasts(conn: Connection, connection_id: int, *, limit: int) -> Sequence[RowMapping]:
-    """Return rows of broadcasts with open messages that a connection may send, in the order in which it serves them."""
-    return conn.execute(_OPEN_BROADCASTS, {"connection_id": connection_id, "limit": limit}).mappings().all()
+def open_broadcasts(conn: Connection, connection_ids: Sequence[int], *, limit: int) -> dict[int, Sequence[RowMapping]]:
+    """Return rows of broadcasts with open messages by the connection that may send them, in the order of its service.
+
+    :param limit: the most of one connection.
+    """
+    found: dict[int, list[RowMapping]] = {key: [] for key in connection_ids}
+    rows = conn.execute(_OPEN_BROADCASTS, {"connection_ids": list(connection_ids), "limit": limit})
+    for row in rows.mappings():
+        found[row["on_connection"]].append(row)
+    return dict(found)
 
 
 _RELEASE = text(

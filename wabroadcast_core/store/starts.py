@@ -1,10 +1,10 @@
 """The number of messages that each connection started recently. It primes the limiter after Redis has lost its keys."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy import Connection, delete, func, literal, select, text, union_all
 
 from wabroadcast_core.store.tables import connection_starts, messages
 
@@ -90,12 +90,21 @@ def starts_by_period(conn: Connection, connection_id: int, *, since: float, seco
     return {float(row.period): int(row.messages) for row in rows}
 
 
-def count_starts(conn: Connection, connection_id: int, *, since: float) -> int:
-    """Return the number of a connection's recorded starts since a time (UNIX seconds, UTC), rounded to spans."""
-    total = select(func.coalesce(func.sum(connection_starts.c.messages), 0)).where(
-        connection_starts.c.connection_id == connection_id, connection_starts.c.ended_at > since
-    )
-    return int(conn.execute(total).scalar_one())
+def count_starts(conn: Connection, spans: Sequence[tuple[int, float]]) -> list[int]:
+    """Return the numbers of recorded starts, rounded to spans, in the order of what is asked.
+
+    :param spans: connection id and time (UNIX seconds, UTC) since which its starts are counted.
+    """
+    if not spans:
+        return []
+    column = connection_starts.c
+    totals = [
+        select(literal(place).label("place"), func.coalesce(func.sum(column.messages), 0)).where(
+            column.connection_id == connection_id, column.ended_at > since
+        )
+        for place, (connection_id, since) in enumerate(spans)
+    ]
+    return [int(total) for _, total in sorted(map(tuple, conn.execute(union_all(*totals))))]
 
 
 def last_span(conn: Connection, connection_id: int) -> float | None:

@@ -66,10 +66,12 @@ class Facts:
     def broadcasts_on(self, connection_id: int) -> Sequence[RowMapping]:
         """Return the broadcasts with open messages that a connection may send, in the order in which it serves them."""
         if connection_id not in self._broadcasts:
-            self._broadcasts[connection_id] = broadcast_store.open_broadcasts(
-                self.conn, connection_id, limit=MOST_BROADCASTS
-            )
+            self.load_broadcasts_on([connection_id])
         return self._broadcasts[connection_id]
+
+    def load_broadcasts_on(self, connection_ids: Sequence[int]) -> None:
+        """Read the broadcasts of several connections together."""
+        self._broadcasts |= broadcast_store.open_broadcasts(self.conn, connection_ids, limit=MOST_BROADCASTS)
 
     def pool(self, broadcast: Row) -> list[ConnectionFacts]:
         """Return the connections of a broadcast."""

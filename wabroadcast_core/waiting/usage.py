@@ -1,5 +1,6 @@
 """What is used of a connection's limits now."""
 
+from collections.abc import Sequence
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
@@ -14,13 +15,31 @@ from wabroadcast_core.waiting.facts import Facts
 from wabroadcast_core.waiting.limits import ConnectionFacts, free_at
 
 
-def use_of(facts: Facts, connection: ConnectionFacts) -> ConnectionUse:
-    """Return what is used of a connection's limits."""
-    pace = connection.pace
+def uses_of(facts: Facts, connections: Sequence[ConnectionFacts]) -> list[ConnectionUse]:
+    """Return what is used of the limits of connections. The starts of all are read together."""
+    spans = [span for connection in connections for span in _spans_of(facts, connection)]
+    starts = iter(start_store.count_starts(facts.conn, spans))
+    return [_use_of(facts, one, today=next(starts), starts=next(starts)) for one in connections]
+
+
+def _spans_of(facts: Facts, connection: ConnectionFacts) -> list[tuple[int, float]]:
+    """Return the spans whose starts are counted: since midnight, and for the rate."""
+    key, pace = connection.row["id"], connection.pace
     midnight = midnight_of(pace.now, facts.context.settings.timezone)
+    return [(key, midnight), (key, _since(connection))]
+
+
+def _since(connection: ConnectionFacts) -> float:
+    """Return since when starts are counted for the rate: for one window of it, or longer if it is short."""
+    rate, now = connection.limits.rate, connection.pace.now
+    return (now - max(rate.per_seconds if rate else 0.0, START_SPAN)) // START_SPAN * START_SPAN
+
+
+def _use_of(facts: Facts, connection: ConnectionFacts, *, today: int, starts: int) -> ConnectionUse:
+    pace = connection.pace
     return ConnectionUse(
-        today=start_store.count_starts(facts.conn, connection.row["id"], since=midnight),
-        rate=_use_of_rate(facts, connection),
+        today=today,
+        rate=_use_of_rate(connection, starts),
         quotas=_uses_of_quotas(connection),
         warm_up=_use_of_warm_up(connection),
         factor=None if facts.redis_fault else round(pace.factor, 3),
@@ -29,14 +48,12 @@ def use_of(facts: Facts, connection: ConnectionFacts) -> ConnectionUse:
     )
 
 
-def _use_of_rate(facts: Facts, connection: ConnectionFacts) -> RateUse | None:
+def _use_of_rate(connection: ConnectionFacts, starts: int) -> RateUse | None:
     rate, pace = connection.limits.rate, connection.pace
     if rate is None:
         return None
-    since = (pace.now - max(rate.per_seconds, START_SPAN)) // START_SPAN * START_SPAN
-    starts = start_store.count_starts(facts.conn, connection.row["id"], since=since)
     return RateUse(
-        used=round(starts * rate.per_seconds / (pace.now - since), 2),
+        used=round(starts * rate.per_seconds / (pace.now - _since(connection)), 2),
         limit=rate.messages,
         per_seconds=rate.per_seconds,
         free_at=_if_later(pace.next_at or 0.0, pace.now),

@@ -33,7 +33,7 @@ def add(store: StoreHarness, key: int, at: float, number: int, *, fact: Fact = "
 
 
 def sent_by_day(broadcaster: Broadcaster, zone: str) -> dict[str, int]:
-    return {one.day.isoformat(): one.sent for one in broadcaster.connections.days("c0", zone=zone) if one.sent}
+    return {one.day.isoformat(): one.sent for one in broadcaster.connections.details("c0", zone=zone).days if one.sent}
 
 
 def test_days_sum_up_the_minutes_of_all_broadcasts_of_a_connection(
@@ -48,7 +48,7 @@ def test_days_sum_up_the_minutes_of_all_broadcasts_of_a_connection(
     add(store, second, at, 7, connection=1)
     add(store, first, at - 40 * DAY, 100)  # too long ago
 
-    days = broadcaster.connections.days("c0", zone="UTC")
+    days = broadcaster.connections.details("c0", zone="UTC").days
 
     assert len(days) == 30
     assert [(one.day, one.sent, one.failed) for one in days if one.sent or one.failed] == [(noon.date(), 7, 1)]
@@ -77,6 +77,7 @@ def test_what_waits_is_known_by_connection(broadcaster: Broadcaster, store: Stor
     store.add_messages(key, range(3))
 
     assert broadcaster.connections.waiting() == {"c0": 3, "c1": 3}  # a pool: each may send them
+    assert broadcaster.connections.details("c1", zone="UTC").waiting == 3
 
 
 def test_the_broadcasts_that_use_a_connection_are_those_that_have_not_ended(
@@ -87,15 +88,12 @@ def test_the_broadcasts_that_use_a_connection_are_those_that_have_not_ended(
         ended = broadcasts.update().where(broadcasts.c.id == keys[0])
         conn.execute(ended.values(status=BroadcastStatus.COMPLETED))
 
-    assert [one.job_id for one in broadcaster.connections.used_by("c0")] == ["job2", "job1"]
-    assert len(broadcaster.connections.used_by("c0", limit=1)) == 1
+    assert [one.job_id for one in broadcaster.connections.details("c0", zone="UTC").used_by] == ["job2", "job1"]
 
 
-def test_a_connection_that_does_not_exist_has_neither_days_nor_users(broadcaster: Broadcaster) -> None:
+def test_a_connection_that_does_not_exist_has_no_details(broadcaster: Broadcaster) -> None:
     with pytest.raises(NotFoundError):
-        broadcaster.connections.days("nowhere", zone="UTC")
-    with pytest.raises(NotFoundError):
-        broadcaster.connections.used_by("nowhere")
+        broadcaster.connections.details("nowhere", zone="UTC")
 
 
 def test_a_page_of_connections_has_its_part_and_the_total(broadcaster: Broadcaster, store: StoreHarness) -> None:

@@ -115,7 +115,7 @@ def test_a_secret_that_is_left_out_keeps_its_value(broadcaster: Broadcaster) -> 
 def test_which_secrets_are_stored_is_known_by_the_names_of_the_schema(broadcaster: Broadcaster) -> None:
     _save(broadcaster, phone="1055", access_token="s3cret-a", spareTokens=["s3cret-c"])
 
-    assert broadcaster.connections.stored_secrets("main") == ["accessToken", "spareTokens"]
+    assert broadcaster.connections.details("main", zone="UTC").stored_secrets == ["accessToken", "spareTokens"]
 
 
 @pytest.mark.parametrize("name", ["accessToken", "access_token"])

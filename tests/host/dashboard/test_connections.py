@@ -141,7 +141,7 @@ def test_an_untouched_form_changes_nothing_and_an_empty_secret_stays(
     after = broadcaster.connections.get("toko")
     assert page.status == 200
     assert after.model_dump(exclude={"use"}) == before.model_dump(exclude={"use"})
-    assert broadcaster.connections.stored_secrets("toko") == ["token"]
+    assert broadcaster.connections.details("toko", zone="UTC").stored_secrets == ["token"]
 
 
 def test_a_stored_secret_that_may_be_left_out_can_be_deleted(pages: FormBrowser, broadcaster: Broadcaster) -> None:
@@ -152,7 +152,7 @@ def test_a_stored_secret_that_may_be_left_out_can_be_deleted(pages: FormBrowser,
 
     page.press("Save", clear__settings__webhookToken="on")
 
-    assert broadcaster.connections.stored_secrets("toko") == ["token"]
+    assert broadcaster.connections.details("toko", zone="UTC").stored_secrets == ["token"]
 
 
 def test_a_connection_in_use_names_the_broadcasts_and_is_not_deleted(
@@ -165,6 +165,7 @@ def test_a_connection_in_use_names_the_broadcasts_and_is_not_deleted(
     used = unused.press("Delete toko")
 
     assert used.status == 409
+    assert "toko was not deleted" in used.find(".notice.danger").text
     assert "these broadcasts use it" in used.text
     assert MARKUP in used.text
     assert "<script>alert" not in used.response.text

@@ -75,6 +75,8 @@ TEXTS: Final = {
     "connections.delete": "Delete the connection",
     "connections.delete_means": "The settings of {name} are deleted for good. The history of broadcasts stays.",
     "connections.delete_this": "Delete {name}",
+    "connections.not_deleted": "{name} was not deleted, because messages are still to be sent through it. Wait for "
+    "their end, or cancel their broadcasts.",
     "connections.in_use": "It cannot be deleted, because these broadcasts use it. Wait for their end, or cancel them.",
     # limits
     "limits.title": "Limits",

@@ -73,6 +73,8 @@ TEXTS: Final = {
     "connections.delete": "Hapus koneksi",
     "connections.delete_means": "Pengaturan {name} dihapus dan tidak bisa dikembalikan. Riwayat broadcast tetap ada.",
     "connections.delete_this": "Hapus {name}",
+    "connections.not_deleted": "{name} tidak dihapus, karena masih ada pesan yang akan dikirim lewat koneksi ini. "
+    "Tunggu sampai selesai, atau batalkan broadcast-nya.",
     "connections.in_use": "Tidak dapat dihapus: broadcast berikut memakainya. Tunggu sampai selesai, atau batalkan.",
     # limits
     "limits.title": "Batas",
