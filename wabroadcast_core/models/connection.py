@@ -141,6 +141,15 @@ class ConnectionDay(Model):
     read: int = Field(description="Messages that were read, by receipts.")
 
 
+class ConnectionChoice(Model):
+    """A connection among those that a broadcast may use."""
+
+    name: str = Field(description="The name of the connection.")
+    sender: str = Field(description="The kind of its sender.")
+    state: ConnectionState
+    default: bool = Field(description="Whether a broadcast that names no connection uses it.")
+
+
 class UsingBroadcast(Model):
     """A broadcast that has not ended and uses a connection, which therefore cannot be deleted."""
 

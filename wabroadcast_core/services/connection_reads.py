@@ -7,9 +7,18 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping
 
+from wabroadcast_core.audience.capabilities import default_connections
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import NotFoundError, SetupError
-from wabroadcast_core.models.connection import HUMAN_PACE, ConnectionDay, ConnectionDetails, Limits, UsingBroadcast
+from wabroadcast_core.models.connection import (
+    HUMAN_PACE,
+    ConnectionChoice,
+    ConnectionDay,
+    ConnectionDetails,
+    Limits,
+    UsingBroadcast,
+)
+from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.services.secret_settings import secret_fields
 from wabroadcast_core.store import backlog, minute_counts
 from wabroadcast_core.store import connections as connection_store
@@ -34,6 +43,21 @@ class ConnectionReads:
             raise NotFoundError("sender", kind)
         careful = given_limits(HUMAN_PACE) if sender.capabilities.ban_risk else {}
         return Limits.model_validate({**careful, **given_limits(sender.capabilities.limits)})
+
+    def choices(self) -> list[ConnectionChoice]:
+        """Return all connections, with what is needed to choose among them."""
+        with self._context.database.read() as conn:
+            rows = connection_store.list_connections(conn)
+            default = default_connections(self._context, conn, among=rows)
+        return [
+            ConnectionChoice(
+                name=row["name"],
+                sender=row["sender"],
+                state=ConnectionState(row["state"]),
+                default=default == [row["name"]],
+            )
+            for row in rows
+        ]
 
     def waiting(self) -> dict[str, int]:
         """Return how many messages of running broadcasts wait for each connection; for a pool, all of its messages."""
