@@ -98,7 +98,7 @@ def test_a_tagging_that_does_not_fit_is_shown_again(
 def test_a_contact_is_created_and_changed_with_its_variables(pages: FormBrowser, idle_api: Api) -> None:
     fields = {"number": "0812-0000-0001", "name": HOSTILE, "tags": "vip; new", "variable__1__name": "kota"}
 
-    shown = pages.open("/ui/contacts/new").press("Save", **fields, variable__1__value="Solo\nRaya")
+    shown = pages.open("/ui/contacts/new").press("Save", **fields, variable__1__value="Solo\r\nRaya")
 
     assert shown.path == "/ui/contacts/%2B6281200000001"
     assert HOSTILE in shown.text
