@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Coroutine, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -105,10 +106,15 @@ class Connections(ConnectionReads):
 
     def kinds(self) -> Sequence[ConnectionKind]:
         """Return the installed kinds of sender, each with the JSON schema of its settings."""
-        return [
+        return self._kinds
+
+    @cached_property
+    def _kinds(self) -> tuple[ConnectionKind, ...]:
+        """The kinds of sender, whose schemas take long to make and never change."""
+        return tuple(
             ConnectionKind(kind=kind, settings_schema=sender.Settings.model_json_schema(by_alias=True))
             for kind, sender in sorted(self._context.plugins.senders.items())
-        ]
+        )
 
     def save(
         self, name: str, draft: ConnectionDraft | Mapping[str, Any], *, actor: str = DEFAULT_ACTOR
