@@ -14,7 +14,7 @@ from wabroadcast_core.errors import NotFoundError
 from wabroadcast_core.models.base import parse_model
 from wabroadcast_core.models.broadcast import BatchView, BroadcastPatch, BroadcastProgress
 from wabroadcast_core.models.inspection import PeopleFilter
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
 
 LIST: Final = "/ui/broadcasts"
 PARTS: Final = frozenset({"headline", "acts", "pace", "numbers", "failures", "chart"})
@@ -120,7 +120,9 @@ class BroadcastPages(PageController):
         result = view.broadcaster.undo(job_id, actor=view.actor)
         if result.undone:
             return view.redirect(view.link("/ui/drafts", result.draft_id), Notice("progress.undone"))
-        return _done(view, job_id, Notice("progress.too_late", {"n": result.left}, "warn"))
+        is_paused = result.broadcast.status is BroadcastStatus.PAUSED
+        said = Notice("progress.too_late" if is_paused else "progress.too_late.all", {"n": result.left}, "warn")
+        return _done(view, job_id, said)
 
     @act("/start")
     def start_now(self, view: ViewDep, job_id: JobId) -> Page:

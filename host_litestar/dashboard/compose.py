@@ -140,17 +140,13 @@ def _saved(view: View, draft: DraftView) -> Page:
 
 def _refused(view: View, look: DraftLook, error: InvalidInputError) -> Page:
     if _is_script(view):
-        answer = _parts(view, look, problem=str(error))
-        answer.status_code = 400
-        return answer
+        return _parts(view, look, problem=str(error))
     return view.page("compose.html", status=400, faults=error.faults, **page_values(view, look))
 
 
 def _submitted(view: View, draft: DraftView) -> Page:
     if _is_script(view):
-        answer = view.fragment("compose_changed.html", draft=draft, faults=view.faults_by_field(()))
-        answer.status_code = 409
-        return answer
+        return view.fragment("compose_changed.html", draft=draft)
     return view.page("compose_submitted.html", status=409, draft=draft)
 
 

@@ -14,13 +14,13 @@ from host_litestar.dashboard.compose_page import left_out
 from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.notices import Notice
 from host_litestar.dashboard.review_checks import MANY, Reviewed, must_type, read_moment, run_checks, undo_seconds
-from host_litestar.dashboard.view import Page, View, ViewDep
+from host_litestar.dashboard.view import FRAGMENT, Page, View, ViewDep
 from host_litestar.routes.drafts import DraftId
-from host_litestar.routes.trials import TestId
 from host_litestar.threads import LOOKS, SUBMITS
 from wabroadcast_core.errors import Fault, InvalidInputError, NotFoundError, TemplateError, VersionConflictError
 from wabroadcast_core.models.draft import DraftView
 from wabroadcast_core.models.message_detail import MessageDetail
+from wabroadcast_core.models.preview import PlacedPreview
 from wabroadcast_core.models.status import OPEN_MESSAGES
 from wabroadcast_plugins.senders.sandbox import TEST_NUMBERS, TEST_PREFIX
 
@@ -36,7 +36,9 @@ class ReviewPages(PageController):
 
     @page("/review", threads=LOOKS)
     def show(self, view: ViewDep, draft_id: DraftId) -> Page:
-        """Show the draft as it is stored, with what is checked."""
+        """Show the draft as it is stored, with what is checked; or to a script, only what became of a test."""
+        if view.query(FRAGMENT) and (test := _test(view)) is not None:
+            return view.fragment("review_test.html", **_test_values(view, draft_id, test))
         return _review(view, draft_id)
 
     @act("/send", threads=SUBMITS)
@@ -78,12 +80,6 @@ class ReviewPages(PageController):
         )
         address = view.link(DRAFT, draft_id, "review", test=sent.job_id)
         return view.redirect(f"{address}#test", cookies=[kept])
-
-    @page("/test/{testId:str}")
-    def test_result(self, view: ViewDep, draft_id: DraftId, test_id: TestId) -> Page:
-        """Show what became of a test, for the script that asks until it has ended."""
-        found = view.broadcaster.test_result(test_id, language=view.choices.language)
-        return view.fragment("review_test.html", **_test_values(view, draft_id, found))
 
     @act("/rehearse", threads=SUBMITS)
     def rehearse(self, view: ViewDep, draft_id: DraftId) -> Page:
@@ -137,12 +133,14 @@ def _look(view: View, draft: DraftView) -> Reviewed:
     return Reviewed(draft, preview, view.broadcaster.drafts.precedents(draft.draft_id), pool)
 
 
-def _examples(found: Reviewed) -> list[tuple[str, Any]]:
+def _examples(found: Reviewed) -> list[tuple[str, PlacedPreview]]:
     """Return the first, the longest and the shortest message, each once."""
-    people = found.people
-    all_ = [(kind, getattr(people, kind)) for kind in ("chosen", "longest", "shortest")]
-    places: set[int] = set()
-    return [(kind, one) for kind, one in all_ if one is not None and not (one.place in places or places.add(one.place))]
+    shown: dict[int, tuple[str, PlacedPreview]] = {}
+    for kind in ("chosen", "longest", "shortest"):
+        one: PlacedPreview | None = getattr(found.people, kind)
+        if one is not None:
+            shown.setdefault(one.place, (kind, one))
+    return list(shown.values())
 
 
 def _ending(view: View, digits: str) -> str:

@@ -179,10 +179,12 @@ def _left_today(connections: Sequence[ConnectionView]) -> int | None:
     """Return how many messages quotas and warm-ups leave now; None if a connection has neither."""
     total = 0
     for one in connections:
-        uses = [*one.use.quotas, *([] if one.use.warm_up is None else [one.use.warm_up])]
-        if not uses:
+        left = [quota.limit - quota.used for quota in one.use.quotas]
+        if one.use.warm_up is not None:
+            left.append(one.use.warm_up.limit - one.use.warm_up.used)
+        if not left:
             return None
-        total += min(max(0, use.limit - use.used) for use in uses)
+        total += max(0, min(left))
     return total if connections else None
 
 

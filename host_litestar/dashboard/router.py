@@ -14,17 +14,22 @@ from host_litestar.dashboard.callbacks import CallbackPages
 from host_litestar.dashboard.compose import ComposePages
 from host_litestar.dashboard.connection_saving import ConnectionSavingPages
 from host_litestar.dashboard.connections import ConnectionPages
+from host_litestar.dashboard.contact_imports import ImportPages
+from host_litestar.dashboard.contacts import ContactPages
 from host_litestar.dashboard.forms import read_page_request
 from host_litestar.dashboard.message import MessagePages
+from host_litestar.dashboard.opt_outs import OptOutPages
 from host_litestar.dashboard.overview import OverviewPages
 from host_litestar.dashboard.page_errors import NoSuchPage, PageErrors
 from host_litestar.dashboard.page_headers import set_page_headers
+from host_litestar.dashboard.person import PersonPages
 from host_litestar.dashboard.review import ReviewPages
 from host_litestar.dashboard.search import SearchPages
 from host_litestar.dashboard.settings import SettingsPages
 from host_litestar.dashboard.sign_in import SignInPages
 from host_litestar.dashboard.static_files import StaticFiles
 from host_litestar.dashboard.system import SystemPages
+from host_litestar.dashboard.tags import TagPages
 from host_litestar.dashboard.view import AnyRequest, View
 from wabroadcast_core.broadcaster import Broadcaster
 
@@ -44,6 +49,11 @@ ROOMS: Final[tuple[ControllerRouterHandler, ...]] = (
     ActivityPages,
     ComposePages,
     ReviewPages,
+    ContactPages,
+    TagPages,
+    ImportPages,
+    PersonPages,
+    OptOutPages,
     StaticFiles,
     NoSuchPage,
 )

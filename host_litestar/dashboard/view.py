@@ -36,6 +36,9 @@ ROOMS: Final = (
     ("/ui/settings", "nav.settings"),
 )
 
+BROADCASTS: Final = "/ui/broadcasts"
+DRAFTS: Final = "/ui/drafts"  # a page of the broadcasts too
+
 AnyRequest = Request[Any, Any, Any]
 Page = Response[str]
 HTML: Final = "text/html"
@@ -131,6 +134,8 @@ class View:
     def is_in(self, path: str) -> bool:
         """Return whether the page is in a room."""
         here = self.request.url.path.rstrip("/") or "/"
+        if path == BROADCASTS and here.startswith(f"{self.link(DRAFTS)}/"):
+            return True
         home = self.link(path).rstrip("/") or "/"
         return here == home or (path != "/" and here.startswith(f"{home}/"))
 

@@ -4,7 +4,7 @@ They are collected while the audience is counted, so that one reading of it is e
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wabroadcast_core.audience.columns import Columns
@@ -129,7 +129,9 @@ def _reasons(classified: ClassifiedRows, known: frozenset[str]) -> Iterator[tupl
         yield message, str(message.reason)
 
 
-def describe_columns(columns: Columns | None, cells: Sequence[str]) -> Iterable[tuple[str, list[str], str]]:
+def describe_columns(columns: Columns | None, cells: Sequence[str]) -> Iterator[tuple[str, list[str], str]]:
     """Yield title, meanings and first cell of each column of a file."""
-    for index, meanings in enumerate([] if columns is None else columns.meanings()):
+    if columns is None:
+        return
+    for index, meanings in enumerate(columns.meanings()):
         yield columns.title(index), meanings, cells[index] if index < len(cells) else ""

@@ -64,9 +64,9 @@ def read_table(
     header = None if header_row is None else _place_of(header_row, sample)
     columns = _detect_columns(sample, region=region, mapping=mapping, shifts=shifts, header=header)
     start = 0
-    if columns.header_row is not None:
-        columns = replace(columns, header_number=sample[columns.header_row][0])
-        start = columns.header_row + 1
+    if (index := columns.header_row) is not None:
+        columns = replace(columns, header_number=sample[index][0])
+        start = index + 1
     width = len(columns.headers) if shifts and not columns.is_list else None
     body = _until(is_over, chain(sample[start:], stream))
     return columns, _read_rows(body, columns, width=width)

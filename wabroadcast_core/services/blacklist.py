@@ -247,7 +247,8 @@ def _count(report: BlacklistReport, chunk: NumberChunk, *, added: int) -> None:
 
 
 def _entries(conn: Connection, rows: Sequence[RowMapping]) -> list[BlacklistEntry]:
-    names = connection_store.connection_names(conn)
+    is_of_one = any(row["connection_id"] != EVERY_CONNECTION for row in rows)
+    names = connection_store.connection_names(conn) if is_of_one else {}
     return [
         BlacklistEntry(
             number=row["number"],

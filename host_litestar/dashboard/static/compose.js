@@ -71,21 +71,21 @@ function save(file = null, person = null) {
 
 function finish(request, file) {
   if (request.status === 401) return (isDirty = false), form.requestSubmit(form.querySelector("[name=go]"));
-  if (![200, 400, 409].includes(request.status)) {
+  if (request.status !== 200) {
     tell(saved.dataset.lost);
     isDirty = true;
     timer = setTimeout(save, RETRY_MS, file);
     return;
   }
-  isStopped = request.status === 409;
-  if (file && request.status === 200) file.value = "";
+  if (file) file.value = "";
   put(request.responseText);
-  const version = form.querySelector("[name=version]");
-  if (request.status === 200 && version && form.action !== new URL(version.dataset.address, location).href) {
-    form.action = version.dataset.address;
-    history.replaceState(null, "", version.dataset.address);
+  isStopped = document.getElementById("part-changed").childElementCount > 0;
+  const { address, saved: text } = form.querySelector("[name=version]")?.dataset ?? {};
+  if (address && form.action !== new URL(address, location).href) {
+    form.action = address;
+    history.replaceState(null, "", address);
   }
-  tell(request.status === 200 ? version?.dataset.saved : "");
+  tell(isStopped ? "" : text);
 }
 
 // Put the parts into their places. One in which a person types stays; any other keeps the focus by its id.

@@ -100,7 +100,7 @@ function show(content) {
   for (const one of content.broadcasts ?? [content.broadcast]) {
     const places = content.broadcast ? [document] : document.querySelectorAll(`[data-job="${CSS.escape(one.jobId)}"]`);
     for (const place of places) fill(place, one);
-    if (hasNewState(one)) for (const place of places) place.querySelectorAll("[data-part]").forEach(renew);
+    if (hasNewState(one, content.broadcast ? document.body : places[0])) for (const place of places) place.querySelectorAll("[data-part]").forEach(renew);
   }
   document.dispatchEvent(new CustomEvent("snapshot", { detail: content }));
 }
@@ -121,14 +121,16 @@ function percent(one) {
   return number.format(share) + (language === "id" ? "\u00a0%" : "%");
 }
 
-function hasNewState(one) {
+// Whether the parts of a broadcast are out of date. At first, what the page was made with is in data-status.
+function hasNewState(one, place) {
   const { status, statusReason, waitingFor, failedBy, skippedBy, prepared, counts } = one;
   const until = AT_WORK.test(waitingFor?.code) ? null : waitingFor?.until; // there it changes with each message
   const some = [counts.failed > 0, counts.unknown > 0];
   const state = JSON.stringify([status, statusReason, waitingFor?.code, until, failedBy, skippedBy, prepared, some]);
   const known = states.get(one.jobId);
   states.set(one.jobId, state);
-  return known !== undefined && known !== state;
+  const first = place?.dataset.status;
+  return known === undefined ? first !== undefined && first !== status : known !== state;
 }
 
 // Put the present HTML of a part into its place.

@@ -1,4 +1,4 @@
-// The page of a broadcast: countdown, shares, what is renewed while it runs, what is said aloud. Also copies of a text.
+// The page of a broadcast: countdown, shares, what is renewed while it runs, what is said aloud.
 import { renew } from "./live.js";
 
 const RENEW_MS = 3000, SAY_MS = 15000;
@@ -46,12 +46,4 @@ function say(now) {
   const state = document.querySelector("#headline .state")?.textContent ?? "";
   const values = { state, sent: number.format(latest.counts.sent), total: number.format(latest.total) };
   said.textContent = document.body.dataset.say.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-}
-
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.hidden = !navigator.clipboard;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
-    said.textContent = button.textContent = button.dataset.copied;
-  });
 }

@@ -23,8 +23,8 @@ def _file(content: bytes = CSV, name: str = "orang.csv") -> dict[str, tuple[str,
     return {"audienceFile": (name, content, "text/csv")}
 
 
-def _write(pages: FormBrowser, *, content: bytes = CSV, **fields: str) -> ShownPage:
-    typed = {"name": "Promo", "message__text": "Halo {{ nama }}", **fields}
+def _write(pages: FormBrowser, content: bytes = CSV, **fields: Any) -> ShownPage:
+    typed: dict[str, Any] = {"name": "Promo", "message__text": "Halo {{ nama }}", **fields}
     return pages.open("/ui/broadcasts/new").press("Save", files=_file(content), **typed)
 
 
@@ -83,7 +83,7 @@ def test_how_a_file_is_read_can_be_changed(pages: FormBrowser, idle_api: Api) ->
     assert (source["region"], source["headerRow"]) == ("ID", 1)
     assert "081200001001" not in page.find("#part-bubble").get_text()
     assert "+6281200001001" in page.find("#part-bubble").get_text()
-    assert "number" in page.find("#meaning-2 option").get_text()
+    assert "Detected: Number" in page.find("#meaning-2 option").get_text()
     newer = page.press("Save", files=_file())
     assert "mapping" not in _stored(idle_api, newer)["source"]
 
@@ -105,8 +105,8 @@ def test_contacts_are_chosen_by_tags(pages: FormBrowser, idle_api: Api) -> None:
         assert idle_api.post("/contacts", json={"number": number, "tags": tags}).is_success
 
     start = pages.open("/ui/broadcasts/new")
-    typed = {"name": "Promo", "message__text": "Halo", "audience": "tags"}
-    page = start.press("Save", **typed, tags=["vip"], **{"except": ["staf"]})
+    typed: dict[str, Any] = {"name": "Promo", "message__text": "Halo", "audience": "tags"}
+    page = start.press("Save", **typed | {"tags": ["vip"], "except": ["staf"]})
 
     assert "1 person can be sent to" in page.text
     assert _stored(idle_api, page)["source"] == {
@@ -168,7 +168,7 @@ def test_pasted_numbers_are_people_with_names(pages: FormBrowser, idle_api: Api)
     ],
 )
 def test_settings_are_stored_and_shown_again(
-    pages: FormBrowser, idle_api: Api, typed: dict[str, str], stored: dict[str, Any]
+    pages: FormBrowser, idle_api: Api, typed: dict[str, Any], stored: dict[str, Any]
 ) -> None:
     page = _write(pages, **typed)
 
@@ -229,7 +229,7 @@ def test_what_the_page_cannot_write_stays_in_a_copied_draft(pages: FormBrowser, 
     ],
 )
 def test_a_fault_stands_at_its_field_and_the_people_are_counted(
-    pages: FormBrowser, typed: dict[str, str], fault: str
+    pages: FormBrowser, typed: dict[str, Any], fault: str
 ) -> None:
     page = _write(pages, **typed)
 
@@ -270,14 +270,15 @@ def test_a_script_gets_the_parts_of_the_page(pages: FormBrowser, idle_api: Api) 
     address = f"/ui/drafts/{_id(page)}"
 
     saved = idle_api.post(address, data=fields, headers=headers)
-    late = idle_api.post(address, data=fields, headers=headers)
+    late = idle_api.post(address, data={**fields, "name": "Lain"}, headers=headers)
     refused = idle_api.post(address, data={**fields, "version": "2", "name": "N" * 201}, headers=headers)
 
-    assert (saved.status_code, late.status_code, refused.status_code) == (200, 409, 400)
+    assert (saved.status_code, late.status_code, refused.status_code) == (200, 200, 200)  # no noise in the console
     assert 'id="part-bar"' in saved.text
     assert "<html" not in saved.text
     assert "was changed by" in late.text
-    assert "name" in refused.text
+    assert "name: too long" in refused.text
+    assert 'data-saved=""' in refused.text
 
 
 def test_the_draft_of_another_person_says_whose_it_is(pages: FormBrowser, broadcaster: Broadcaster) -> None:

@@ -51,6 +51,7 @@ def _fill(broadcaster: Broadcaster, api: Api) -> dict[str, str]:
     _made(api.post("/blacklist", json={"number": "+6281200000002", "reason": HOSTILE}))
     file = {"file": (f"{HOSTILE}.csv", f"{HOSTILE.replace(',', '')};No HP\nBudi;not-a-number\n".encode(), "text/csv")}
     imported = _made(api.post("/contacts/import", files=file, data={"tags": "a"}))
+    uploaded = _made(api.post("/uploads", files=file))
     _break_message(broadcaster, job["jobId"])
     tried = _made(api.post("/broadcast/test", json={**body, "test": {"number": "+6281200000003"}}))
     detail = _made(api.get(f"/broadcast/{job['jobId']}/messages"))["items"][0]
@@ -62,6 +63,7 @@ def _fill(broadcaster: Broadcaster, api: Api) -> dict[str, str]:
         "name": "sandbox",
         "importId": imported["importId"],
         "testId": tried["jobId"],
+        "uploadId": uploaded["uploadId"],
         "kind": "sandbox",
         "tag": HOSTILE[:40],
     }

@@ -24,6 +24,4 @@ TEXTS: Final = {
     "message.facts": "Facts",
     "message.provider_id": "WhatsApp's id",
     "message.support": "All for support",
-    "message.copy": "Copy",
-    "message.copied": "Copied",
 }

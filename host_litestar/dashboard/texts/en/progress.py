@@ -13,6 +13,7 @@ TEXTS: Final = {
     "progress.undone": "Undone. Nobody received this message.",
     "progress.too_late": "Too late: {n} messages had left. The rest is paused.",
     "progress.too_late.one": "Too late: {n} message had left. The rest is paused.",
+    "progress.too_late.all": "Too late: all {n} messages had left.",
     "progress.to_draft": "Open the draft",
     "progress.start_now": "Start now",
     "progress.started": "It starts now.",

@@ -43,6 +43,7 @@ TEXTS: Final = {
     "review.changed_at": "Changed last",
     "review.changed_by": "{time} by {by}",
     "review.unknown": "not known yet",
+    "review.soon": "soon after the start: no limit slows it down",
     "review.try": "Try it first",
     "review.number": "Your number",
     "review.number.hint": "It is remembered in this browser.",

@@ -24,6 +24,4 @@ TEXTS: Final = {
     "message.facts": "Data pesan",
     "message.provider_id": "ID dari WhatsApp",
     "message.support": "Semua untuk dukungan",
-    "message.copy": "Salin",
-    "message.copied": "Tersalin",
 }

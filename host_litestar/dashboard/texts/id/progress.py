@@ -11,6 +11,7 @@ TEXTS: Final = {
     "progress.undo": "Batalkan pengiriman",
     "progress.undone": "Dibatalkan. Tidak seorang pun menerima pesan ini.",
     "progress.too_late": "Sudah terlambat: {n} pesan telah keluar. Sisanya dijeda.",
+    "progress.too_late.all": "Sudah terlambat: semua {n} pesan telah keluar.",
     "progress.to_draft": "Buka drafnya",
     "progress.start_now": "Mulai sekarang",
     "progress.started": "Dimulai sekarang.",

@@ -38,6 +38,7 @@ TEXTS: Final = {
     "review.changed_at": "Terakhir diubah",
     "review.changed_by": "{time} oleh {by}",
     "review.unknown": "belum diketahui",
+    "review.soon": "segera setelah mulai: tidak ada batas yang memperlambat",
     "review.try": "Coba dahulu",
     "review.number": "Nomor Anda",
     "review.number.hint": "Diingat di peramban ini.",

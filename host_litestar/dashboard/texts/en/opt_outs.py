@@ -1,0 +1,51 @@
+"""Opt-outs."""
+
+from typing import Final
+
+TEXTS: Final = {
+    "opt_outs.title": "Opt-outs",
+    "opt_outs.lead": "Numbers that must not be messaged. No broadcast sends to them.",
+    "opt_outs.caption": "{n} numbers, the latest first",
+    "opt_outs.caption.one": "{n} number, the latest first",
+    "opt_outs.add": "Add a number",
+    "opt_outs.add_act": "Do not message this number",
+    "opt_outs.added": "{number} will not be messaged again.",
+    "opt_outs.reason": "Reason",
+    "opt_outs.reason_hint": "Empty: opted out.",
+    "opt_outs.reason_missing": "Write the reason, at most {most} characters.",
+    "opt_outs.connection": "Only on connection",
+    "opt_outs.connection_hint": "Empty: on all connections.",
+    "opt_outs.no_connection": "There is no connection {name}.",
+    "opt_outs.search": "Number or reason",
+    "opt_outs.all": "Show all",
+    "opt_outs.where": "Holds on",
+    "opt_outs.everywhere": "all connections",
+    "opt_outs.by": "Recorded by",
+    "opt_outs.since": "Since",
+    "opt_outs.allow_hint": "Open a number to see its history or to allow it again.",
+    "opt_outs.none_found": "No number matches.",
+    "opt_outs.empty": "No one has opted out.",
+    "opt_outs.empty_lead": "People who reply with a stop word are recorded here by themselves.",
+    "opt_outs.reason.default": "opted out",
+    "opt_outs.reason.reply": "replied with a stop word",
+    "opt_outs.reason.provider": "WhatsApp reported that this person opted out",
+    "opt_outs.source.inbound": "the person's reply",
+    "opt_outs.source.engine": "the engine",
+    "opt_outs.source.api": "the API",
+    "opt_outs.import": "Import numbers",
+    "opt_outs.import_lead": "No number in the file will be messaged again.",
+    "opt_outs.file_hint": "CSV, Excel or ODS with a column of phone numbers.",
+    "opt_outs.will_add": "Will be added",
+    "opt_outs.listed": "Listed already",
+    "opt_outs.breaks_off": "The file is damaged in the middle: {reason}. The numbers before that can still be listed.",
+    "opt_outs.run": "Add {n} numbers to the opt-outs",
+    "opt_outs.run.one": "Add {n} number to the opt-outs",
+    "opt_outs.run_all": "Add all numbers of the file to the opt-outs",
+    "opt_outs.nothing_new": "There is no new number in this file.",
+    "opt_outs.imported": "{n} numbers were added. Listed already: {known}. Rejected rows: {rejected}.",
+    "opt_outs.imported.one": "{n} number was added. Listed already: {known}. Rejected rows: {rejected}.",
+    "opt_outs.imported_in_part": (
+        "The file is damaged: {reason}. Numbers added before that: {n}. Listed already: {known}. "
+        "Rejected rows: {rejected}."
+    ),
+}

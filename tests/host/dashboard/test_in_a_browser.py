@@ -1,0 +1,205 @@
+"""The pages in a real browser, against a real server: the acts that people do, counted; live numbers; access."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.host.dashboard.browser import tab
+from tests.host.programs import Served
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.slow
+
+FILE = "Nama;No. HP\nBudi;0812-0000-1001\nSiti;+62 812-0000-1002\n"
+WAIT_MS = 30_000
+
+
+@pytest.fixture
+def person(browser: Browser) -> Iterator[Page]:
+    """A person at a desk, in English."""
+    with tab(browser) as page:
+        page.set_default_timeout(WAIT_MS)
+        yield page
+
+
+def counts_of(server: Served, job_id: str) -> dict[str, Any]:
+    return dict(server.get(f"/broadcast/{job_id}/status").json())
+
+
+def job_of(page: Page) -> str:
+    return page.url.partition("/ui/broadcasts/")[2].partition("?")[0]
+
+
+def people(server: Served, number: int, **fields: Any) -> str:
+    """Submit a broadcast to so many people."""
+    listed = [{"number": f"+62812{place:08}", "name": f"Orang {place}"} for place in range(number)]
+    body = {"name": "Panjang", "connection": "sandbox", "message": {"type": "text", "text": "Halo {{ name }}"}}
+    made = httpx.post(f"{server.url}/broadcast", json={**body, "recipients": listed, **fields}, timeout=30)
+    return str(made.raise_for_status().json()["jobId"])
+
+
+def test_a_fresh_start_delivers_the_sample_by_one_click(person: Page, server: Served) -> None:
+    person.goto(server.url)
+
+    person.get_by_role("button", name="Send the sample").click()
+
+    expect(person.locator("h1")).to_contain_text("Sample")
+    expect(person.locator('[data-live="counts.delivered"]').first).to_have_text("10", timeout=WAIT_MS)
+    expect(person.locator(".state").first).to_contain_text("Done", timeout=WAIT_MS)
+
+
+def test_an_own_file_is_sent_by_six_acts(person: Page, server: Served, tmp_path: Path) -> None:
+    file = tmp_path / "tetangga.csv"
+    file.write_text(FILE)
+    person.goto(server.url)
+
+    person.get_by_role("link", name="New broadcast").click()
+    person.set_input_files("input[name=audienceFile]", file)
+    person.get_by_label("Text of the message").fill("Halo {{ name }}, rapat jam 7.")
+    expect(person.locator(".bubble").first).to_contain_text("Halo Budi, rapat jam 7.")
+    person.get_by_role("button", name="Review").click()
+    person.get_by_role("button", name="Send to 2 people").click()
+    expect(person.locator(".countdown")).to_contain_text("Undo")
+    person.get_by_role("button", name="Start now").click()
+
+    expect(person.locator('[data-live="counts.sent"]').first).to_have_text("2", timeout=WAIT_MS)
+    assert counts_of(server, job_of(person))["total"] == 2
+
+
+def test_an_undo_within_the_countdown_sends_nothing(person: Page, server: Served, tmp_path: Path) -> None:
+    file = tmp_path / "warga.csv"
+    file.write_text(FILE)
+    person.goto(f"{server.url}/ui/broadcasts/new")
+    person.set_input_files("input[name=audienceFile]", file)
+    person.get_by_label("Text of the message").fill("Halo {{ name }}")
+    person.get_by_role("button", name="Review").click()
+    person.get_by_role("button", name="Send to 2 people").click()
+    job_id = job_of(person)
+
+    person.get_by_role("button", name="Undo").click()
+
+    expect(person.locator(".notice.ok")).to_contain_text("Nobody received this message.")
+    assert "/ui/drafts/" in person.url
+    assert counts_of(server, job_id)["counts"]["sent"] == 0
+
+
+def test_live_numbers_never_go_backwards_and_end_as_the_api_says(person: Page, server: Served) -> None:
+    job_id = people(server, 300, rate={"messages": 100, "perSeconds": 1})
+    person.goto(f"{server.url}/ui/broadcasts/{job_id}")
+    seen: list[int] = []
+
+    def sample() -> bool:
+        seen.append(int(person.locator('[data-live="counts.sent"]').first.inner_text().replace(",", "")))
+        return seen[-1] == 300
+
+    wait_for(sample, what="the end on the page")
+
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 2
+    assert counts_of(server, job_id)["counts"]["sent"] == 300
+
+
+def test_pause_is_one_click_on_any_page_and_nothing_starts_afterwards(person: Page, server: Served) -> None:
+    job_id = people(server, 2_000, rate={"messages": 20, "perSeconds": 1})
+    wait_for(lambda: counts_of(server, job_id)["counts"]["sent"] > 5)
+    person.goto(f"{server.url}/ui/contacts")
+
+    person.locator(".now").get_by_role("button", name="Pause").click()
+
+    expect(person.locator(".now").get_by_role("button", name="Resume")).to_be_visible()
+    status = counts_of(server, job_id)
+    assert (status["status"], status["counts"]["sent"] < 2_000) == ("paused", True)
+    server.command("cancel", job_id, "--yes")
+
+
+def test_whether_a_number_got_it_is_two_acts_away(person: Page, server: Served) -> None:
+    job_id = people(server, 1)
+    wait_for(lambda: counts_of(server, job_id)["counts"]["sent"])
+    person.goto(f"{server.url}/ui/settings")
+
+    person.get_by_role("searchbox").fill("0812-0000-0000")
+    person.get_by_role("searchbox").press("Enter")
+
+    expect(person.locator("main")).to_contain_text(re.compile("Handed to WhatsApp|Delivered|Read"))
+    expect(person.locator("main")).to_contain_text("Panjang")
+
+
+def test_the_keyboard_alone_leads_through_the_rooms(person: Page, server: Served) -> None:
+    person.goto(server.url)
+    person.keyboard.press("g")
+    person.keyboard.press("c")
+    expect(person).to_have_url(f"{server.url}/ui/connections")
+    person.keyboard.press("?")
+    expect(person.locator("#keys")).to_be_visible()
+    person.keyboard.press("Escape")
+    person.keyboard.press("/")
+    person.keyboard.type("n/?")
+    expect(person.get_by_role("searchbox")).to_have_value("n/?")
+    person.get_by_role("searchbox").press("Tab")
+    person.keyboard.press("n")
+    expect(person).to_have_url(f"{server.url}/ui/broadcasts/new")
+
+
+def test_a_page_without_streams_asks_instead(person: Page, server: Served) -> None:
+    job_id = people(server, 200, rate={"messages": 20, "perSeconds": 1})
+    person.route("**/events", lambda _: None)  # a proxy that passes nothing on
+    person.goto(f"{server.url}/ui/broadcasts/{job_id}")
+
+    expect(person.locator("#live")).to_contain_text("every few seconds", timeout=WAIT_MS)
+    expect(person.locator('[data-live="counts.sent"]').first).not_to_have_text("0")
+    person.unroute_all(behavior="ignoreErrors")
+
+
+# --- for everyone --------------------------------------------------------------------------------------------------
+
+LOOKS = [
+    pytest.param("id", "light", 320, id="Indonesian-light-phone"),
+    pytest.param("en", "dark", 320, id="English-dark-phone"),
+    pytest.param("id", "dark", 1280, id="Indonesian-dark-desk"),
+    pytest.param("en", "light", 1280, id="English-light-desk"),
+]
+ROOMS = (
+    "/",
+    "/ui/broadcasts",
+    "/ui/broadcasts/{job}",
+    "/ui/broadcasts/new",
+    "/ui/contacts",
+    "/ui/contacts/import",
+    "/ui/opt-outs",
+    "/ui/connections",
+    "/ui/connections/sandbox",
+    "/ui/connections/new",
+    "/ui/activity",
+    "/ui/settings",
+    "/ui/settings/keys",
+    "/ui/settings/callbacks",
+    "/ui/settings/system",
+    "/ui/search?q=a",
+    "/ui/no-such-page",
+)
+
+
+@pytest.mark.parametrize(("language", "scheme", "width"), LOOKS)
+def test_nothing_keeps_people_from_using_a_page(
+    browser: Browser, server: Served, language: str, scheme: str, width: int
+) -> None:
+    job_id = people(server, 3)
+    found: dict[str, Any] = {}
+    options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
+    context = browser.new_context(locale=language, bypass_csp=True, **options)  # axe is put past the policy
+    page = context.new_page()
+    for room in ROOMS:
+        page.goto(server.url + room.replace("{job}", job_id))
+        faults = [(one["id"], one["nodes"][0]["target"]) for one in Axe().run(page).response["violations"]]
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if faults or wide > width:
+            found[room] = (faults, wide)
+    context.close()
+
+    assert found == {}
