@@ -9,7 +9,7 @@ from wabroadcast_core.models.status import DELETED, RUNNING_BROADCASTS, Broadcas
 from wabroadcast_core.store.callbacks import add_change, add_results
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.database import note_changed
-from wabroadcast_core.store.messages import FAILED_FOR, broadcast_of
+from wabroadcast_core.store.messages import FAILED_FOR, POSITION_BITS
 from wabroadcast_core.store.reason_counts import count_failures
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import broadcast_connections, broadcasts, connections
@@ -205,7 +205,7 @@ def apply_changes(conn: Connection, changes: Changes, *, now: float) -> list[int
         elif amount:
             by_broadcast.setdefault(key, {})[counter] = amount
     results = changes.results
-    for key in {broadcast_of(each) for each in results}:
+    for key in {each >> POSITION_BITS for each in results}:
         by_broadcast.setdefault(key, {})
     changes.clear()
     changes.results = []
