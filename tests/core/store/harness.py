@@ -56,7 +56,7 @@ class StoreHarness:
             unit = UnitOfWork(conn, self.now)
             yield unit
             broadcast_store.apply_changes(conn, unit.changes, now=self.now)
-            add_minutes(conn, unit.minutes)
+            add_minutes(conn, unit.minutes, tests=unit.changes.tests)
 
     def add_broadcast(self, *, on_unknown: str = "hold", job_id: str = "") -> int:
         """Add a broadcast that is being prepared."""
