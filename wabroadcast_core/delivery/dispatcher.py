@@ -127,12 +127,13 @@ class Dispatcher:
         live = self._queue.live
         lateness = _lateness_of(live, group, now=self._now()) if live is not None else {}
         unstarted: list[int] = []
+        clock, stopping = self._resources.clock, self._resources.stopping
         for pending in group:
-            now = self._now()
+            now = clock.now()
             if pending.slot > now:
                 await asyncio.sleep(pending.slot - now)
-                now = self._now()
-            if self._may_not_start(pending) or live is None:
+                now = clock.now()
+            if pending.dropped or stopping.is_set() or live is None:
                 unstarted.append(pending.claimed.key)
                 self._skip_slot(pending)
             elif self._is_in_time(pending, lateness[pending.broadcast.id], now):
@@ -142,9 +143,6 @@ class Dispatcher:
                 unstarted.append(pending.claimed.key)
                 self._queue.give_up_slot(pending)
         self._resources.intents.forget(unstarted, started=False)
-
-    def _may_not_start(self, pending: PendingSend) -> bool:
-        return pending.dropped or self._resources.stopping.is_set()
 
     def _is_in_time(self, pending: PendingSend, allowed: Lateness, now: float) -> bool:
         late = now - pending.slot
