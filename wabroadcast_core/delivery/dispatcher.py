@@ -23,7 +23,7 @@ from wabroadcast_core.transport.live_senders import LiveConnection
 log = logging.getLogger(__name__)
 
 TOGETHER = 0.005  # seconds: messages whose slots lie this close share one writing of intents
-MOST_TOGETHER = 512
+MOST_TOGETHER = 1_000  # as many as one reservation gives slots: Redis is called once for them
 MOST_GROUPS = 64  # whose intents are being written, or that wait for their slots
 STALE = 1.3  # seconds since it became ready, beside what Redis takes, that a message may start: then it goes back
 
