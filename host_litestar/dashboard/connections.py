@@ -123,4 +123,4 @@ def _webhook_address(view: View, name: str) -> str:
 
 
 def _back(view: View, name: str, notice: Notice) -> Page:
-    return view.redirect(view.back(view.link(PATH, name)), notice)
+    return view.redirect(view.back(f"{PATH}/{name}"), notice)

@@ -7,7 +7,7 @@ import pytest
 from litestar import Litestar
 
 from tests.host.dashboard.pages import FormBrowser, ShownPage
-from tests.host.installations import Api, draft
+from tests.host.installations import HERE, Api, draft
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.store import minute_counts
 
@@ -63,6 +63,12 @@ def test_a_connection_is_paused_resumed_tested_and_made_the_default(
     page = page.press("Make it the default")
     assert page.path == "/ui/connections/other"
     assert broadcaster.connections.get("other").default
+
+
+def test_an_act_without_its_page_leads_to_the_connection(idle_api: Api) -> None:
+    answer = idle_api.post("/ui/connections/sandbox/pause", headers={"Origin": HERE}, follow_redirects=False)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/ui/connections/sandbox")
 
 
 def test_a_gateway_says_first_that_its_number_may_be_blocked(pages: FormBrowser, halaman: FormBrowser) -> None:
