@@ -129,7 +129,7 @@ def test_a_value_that_is_not_touched_keeps_its_type(pages: FormBrowser, idle_api
     ],
 )
 def test_a_contact_that_does_not_fit_is_shown_again_with_all_that_was_typed(
-    pages: FormBrowser, idle_api: Api, fields: dict[str, str], fault: str
+    pages: FormBrowser, idle_api: Api, fields: dict[str, Any], fault: str
 ) -> None:
     person(idle_api)
 
@@ -174,7 +174,7 @@ def test_tags_are_renamed_merged_and_deleted(pages: FormBrowser, idle_api: Api) 
     ],
 )
 def test_a_change_of_a_tag_that_does_not_fit_is_shown_again(
-    pages: FormBrowser, idle_api: Api, button: str, fields: dict[str, str], fault: str
+    pages: FormBrowser, idle_api: Api, button: str, fields: dict[str, Any], fault: str
 ) -> None:
     person(idle_api, tags=["old", "vip"])
 

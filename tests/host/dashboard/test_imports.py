@@ -1,6 +1,7 @@
 """The import of contacts on pages: how a file is understood, its run and its result."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_the_columns_of_a_file_without_numbers_can_still_be_chosen(pages: FormBr
     ],
 )
 def test_a_choice_that_does_not_fit_is_named_at_its_field(
-    pages: FormBrowser, fields: dict[str, str], path: str
+    pages: FormBrowser, fields: dict[str, Any], path: str
 ) -> None:
     shown = upload(pages, FILE).press("Read again with these choices", fields)
 

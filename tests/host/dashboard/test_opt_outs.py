@@ -1,5 +1,7 @@
 """The pages of opt-outs: list, add, and the import of files."""
 
+from typing import Any
+
 import pytest
 
 from host_litestar.dashboard import opt_outs
@@ -44,7 +46,7 @@ def test_a_number_is_added_found_and_opened_to_allow_it_again(pages: FormBrowser
     ],
 )
 def test_an_opt_out_that_does_not_fit_is_shown_again(
-    pages: FormBrowser, idle_api: Api, fields: dict[str, str], fault: str
+    pages: FormBrowser, idle_api: Api, fields: dict[str, Any], fault: str
 ) -> None:
     shown = pages.open("/ui/opt-outs").press("Do not message this number", fields)
 
