@@ -84,7 +84,7 @@ class ComposePages(PageController):
         """Show the first people who get a message, or who are left out for one reason."""
         draft = view.broadcaster.drafts.get(draft_id)
         reason = view.query("reason", SENDABLE)
-        found = view.broadcaster.drafts.preview(draft_id, reason=reason).people
+        found = view.broadcaster.drafts.preview(draft, reason=reason).people
         known = {} if found is None else {SENDABLE: found.sendable, **found.skipped_by}
         return view.page("compose_people.html", draft=draft, reason=reason, people=found, amount=known.get(reason, 0))
 

@@ -8,7 +8,7 @@ from host_litestar.dashboard.choices import FIRST_ZONES, zones
 from host_litestar.dashboard.compose_form import FILE_TYPES, IGNORED, Shown, shown_draft
 from host_litestar.dashboard.view import View
 from wabroadcast_core.errors import Fault, NotFoundError
-from wabroadcast_core.models.connection import ConnectionView
+from wabroadcast_core.models.connection import ConnectionChoice, ConnectionView
 from wabroadcast_core.models.draft import DraftBody, DraftView
 from wabroadcast_core.models.draft_preview import DraftPreview
 from wabroadcast_core.models.preview import PeoplePreview, PlacedPreview, PreviewColumn
@@ -17,7 +17,7 @@ from wabroadcast_core.models.upload import UploadView
 
 LOOK_SECONDS: Final = 2.0  # for the audience of a page that is shown at each pause of typing
 MOST_COLUMNS: Final = 30  # of a file that are shown
-MOST_TAGS: Final = 100
+MOST_CHOICES: Final = 100
 PERSONS: Final = ("longest", "emptiest")
 _EMPTY: Final = DraftPreview(faults=[])
 _ZONE_NAMES: Final = dict(zip(FIRST_ZONES, ("WIB", "WITA", "WIT"), strict=True))
@@ -107,7 +107,7 @@ def look_at(view: View, draft: DraftView, *, person: str, shown: Shown | None = 
     :param shown: the values of the form; by default those of the draft.
     """
     place = int(person) if person.isascii() and person.isdigit() and 0 < len(person) < 10 else 1  # noqa: PLR2004 - digits of a place
-    preview = view.broadcaster.drafts.preview(draft.draft_id, seconds=LOOK_SECONDS, place=max(1, place))
+    preview = view.broadcaster.drafts.preview(draft, seconds=LOOK_SECONDS, place=max(1, place))
     return DraftLook(draft, shown or shown_draft(draft.broadcast, zone=view.choices.zone), preview, person)
 
 
@@ -118,7 +118,7 @@ def new_look(view: View, shown: Shown | None = None) -> DraftLook:
 
 def page_values(view: View, look: DraftLook) -> dict[str, Any]:
     """Return what the template of a draft needs beside the draft: all that can be chosen."""
-    connections = view.broadcaster.connections.list()
+    connections = _connections(view, look.shown)
     return {
         **part_values(view, look),
         "connections": connections,
@@ -150,15 +150,21 @@ def left_out(view: View, people: PeoplePreview | None) -> list[tuple[str, str]]:
     return [(reason, view.t(f"compose.left_out.{reason}", n=amount)) for reason, amount in found.items()]
 
 
-def unofficial(view: View, connections: Sequence[ConnectionView]) -> set[str]:
+def unofficial(view: View, connections: Sequence[ConnectionChoice | ConnectionView]) -> set[str]:
     """Return the names of the connections whose use may cost the number."""
     senders = view.broadcaster.plugins.senders
     return {one.name for one in connections if one.sender in senders and senders[one.sender].capabilities.ban_risk}
 
 
+def _connections(view: View, shown: Shown) -> list[ConnectionChoice]:
+    """Return the connections that can be chosen: the first ones, and those that the draft has."""
+    known = view.broadcaster.connections.choices()
+    return [one for place, one in enumerate(known) if place < MOST_CHOICES or shown.has("connection", one.name)]
+
+
 def _tags(view: View, shown: Shown) -> list[tuple[str, int | None]]:
     """Return the tags with their contacts: the first ones, and those that the draft has."""
-    known = [(tag.name, tag.contacts) for tag in view.broadcaster.tags.list()[:MOST_TAGS]]
+    known = [(tag.name, tag.contacts) for tag in view.broadcaster.tags.list()[:MOST_CHOICES]]
     names = {name for name, _ in known}
     chosen = [*shown.texts.get("tags", ()), *shown.texts.get("except", ())]
     return [*known, *((name, None) for name in dict.fromkeys(chosen) if name not in names)]

@@ -27,6 +27,7 @@ from wabroadcast_plugins.senders.sandbox import TEST_NUMBERS, TEST_PREFIX
 NUMBER_COOKIE: Final = "wabroadcast_test_number"
 LONGEST_NUMBER: Final = 64
 LOOK_SECONDS: Final = 20.0
+MOST_CONNECTIONS: Final = 10  # of a pool, that are checked
 
 
 class ReviewPages(PageController):
@@ -127,9 +128,9 @@ def _review(view: View, draft_id: str, *, status: int = 200, faults: Sequence[Fa
 
 
 def _look(view: View, draft: DraftView) -> Reviewed:
-    preview = view.broadcaster.drafts.preview(draft.draft_id, seconds=LOOK_SECONDS)
+    preview = view.broadcaster.drafts.preview(draft, seconds=LOOK_SECONDS)
     names = [] if preview.people is None else [limit.connection for limit in preview.people.limits]
-    pool = [one for one in view.broadcaster.connections.list() if one.name in names]
+    pool = [view.broadcaster.connections.get(name) for name in names[:MOST_CONNECTIONS]]
     return Reviewed(draft, preview, view.broadcaster.drafts.precedents(draft.draft_id), pool)
 
 

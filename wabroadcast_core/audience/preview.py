@@ -4,14 +4,14 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
 from pydantic import ValidationError
 
-from wabroadcast_core.audience.capabilities import find_capabilities
+from wabroadcast_core.audience.capabilities import SenderCapabilities, find_capabilities
 from wabroadcast_core.audience.previewed_people import PeopleCollector, PlacedMessage, describe_columns
 from wabroadcast_core.audience.row_classifier import ClassifiedRows, RowClassifier
 from wabroadcast_core.audience.seen_numbers import SeenNumbers, open_seen_numbers
@@ -96,10 +96,17 @@ class PreviewBuilder:
         return self._build(draft, recipients, seconds=seconds, people=None)[0]
 
     def build_with_people(
-        self, draft: BroadcastDraft | Mapping[str, Any], *, seconds: float, place: int, reason: str | None
+        self,
+        draft: BroadcastDraft | Mapping[str, Any],
+        recipients: Iterable[AnyRecipient] | None,
+        *,
+        seconds: float,
+        place: int,
+        reason: str | None,
     ) -> PeoplePreview:
-        """Return what a submit of this draft would do, with some of its people. The draft has a ``source``.
+        """Return what a submit of this draft would do, with some of its people.
 
+        :param recipients: the inline audience; None if the draft has a ``source``.
         :param place: of the person who is chosen, from 1.
         :param reason: of the people who are listed, or ``SENDABLE``; None: no list.
         :raises BroadcastError: as :meth:`build`.
@@ -108,7 +115,7 @@ class PreviewBuilder:
         def collect(used: frozenset[str]) -> PeopleCollector:
             return PeopleCollector(place=place, reason=reason, used=used)
 
-        preview, reading = self._build(draft, None, seconds=seconds, people=collect)
+        preview, reading = self._build(draft, recipients, seconds=seconds, people=collect)
         return _with_people(preview, reading)
 
     def _build(
@@ -128,11 +135,13 @@ class PreviewBuilder:
         source = None if recipients is not None else open_source(self._context, draft.source or {}, is_over=end)
         region = region_of(source, default=self._context.settings.default_region)
         collector = None if people is None else people(frozenset(map(make_slug, snapshot.content.variables)))
+        senders, _ = find_capabilities(self._context, draft.pool)
         classifier = RowClassifier(
             self._context,
             snapshot,
             list(pool.values()),
             region=region,
+            senders=senders,
             on_rendered=None if collector is None else collector.measure,
         )
         with contextlib.ExitStack() as reading:
@@ -147,7 +156,7 @@ class PreviewBuilder:
                 classifier, rows, deadline=deadline, is_plain=snapshot.content.is_plain, collector=collector
             )
         found.complete = found.complete and not end.reached
-        report = self._report(snapshot, found)
+        report = self._report(snapshot, found, senders)
         if source is not None:
             report.notes = notes_on(source) if found.total or not found.complete else [empty_reason(source)]
         return report, _Reading(snapshot, source, region, collector)
@@ -175,7 +184,7 @@ class PreviewBuilder:
                     break
         return found
 
-    def _report(self, snapshot: BroadcastSnapshot, found: _Counts) -> Preview:
+    def _report(self, snapshot: BroadcastSnapshot, found: _Counts, senders: Sequence[SenderCapabilities]) -> Preview:
         now = self._context.clock.now()
         scheduled_at = max(now, as_timestamp(snapshot.draft.scheduled_at) or now)
         expected = self._forecast(snapshot.draft, found.sendable, scheduled_at)
@@ -188,7 +197,7 @@ class PreviewBuilder:
             missing_variables=dict(found.missing.most_common()),
             variables=sorted(snapshot.content.variables),
             messages=[_rendered(snapshot, message) for message in found.first],
-            limits=self._limits(snapshot.draft),
+            limits=_limits(snapshot.draft, senders),
             starts_at=as_utc(expected.starts_at),
             finishes_at=as_utc(expected.ends_at) if found.complete and found.sendable else None,
         )
@@ -197,17 +206,17 @@ class PreviewBuilder:
         with self._context.database.read() as conn:
             return start_and_end(WaitingCauses(self._context, conn), draft, amount, start=scheduled_at)
 
-    def _limits(self, draft: BroadcastDraft) -> list[MessageLimits]:
-        senders, _ = find_capabilities(self._context, draft.pool)
-        return [
-            MessageLimits(
-                connection=sender.connection,
-                sender=sender.kind,
-                text_length=sender.longest_text(draft.message),
-                media_bytes=sender.capabilities.media_bytes.get(draft.message.type),
-            )
-            for sender in senders
-        ]
+
+def _limits(draft: BroadcastDraft, senders: Sequence[SenderCapabilities]) -> list[MessageLimits]:
+    return [
+        MessageLimits(
+            connection=sender.connection,
+            sender=sender.kind,
+            text_length=sender.longest_text(draft.message),
+            media_bytes=sender.capabilities.media_bytes.get(draft.message.type),
+        )
+        for sender in senders
+    ]
 
 
 def _checked(rows: Iterator[AudienceRow], message: Content) -> Iterator[AudienceRow]:

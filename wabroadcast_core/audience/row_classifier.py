@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic_core import to_json
 
-from wabroadcast_core.audience.capabilities import find_capabilities, longest_text
+from wabroadcast_core.audience.capabilities import SenderCapabilities, find_capabilities, longest_text
 from wabroadcast_core.audience.numbers import parse_number
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import NumberError
@@ -41,6 +41,7 @@ class RowClassifier:
 
     :param pool: the ids of the broadcast's connections.
     :param region: two letters; the country of numbers without a country code.
+    :param senders: the capabilities of the pool, if they are known.
     :param on_rendered: called with the number, the row and the rendered message of each row that has one.
     """
 
@@ -51,12 +52,14 @@ class RowClassifier:
         pool: Sequence[int],
         *,
         region: str,
+        senders: Sequence[SenderCapabilities] | None = None,
         on_rendered: Callable[[str, AudienceRow, Rendered], None] | None = None,
     ) -> None:
         self._context = context
         self._snapshot = snapshot
         self._pool = pool
-        senders, _ = find_capabilities(context, snapshot.draft.pool)
+        if senders is None:
+            senders, _ = find_capabilities(context, snapshot.draft.pool)
         self._longest_text = longest_text(senders, snapshot.draft.message)
         self._region = region
         self._on_rendered = on_rendered

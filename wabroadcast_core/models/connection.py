@@ -141,6 +141,15 @@ class ConnectionDay(Model):
     read: int = Field(description="Messages that were read, by receipts.")
 
 
+class ConnectionChoice(Model):
+    """A connection among those that a broadcast may use."""
+
+    name: str = Field(description="The name of the connection.")
+    sender: str = Field(description="The kind of its sender.")
+    state: ConnectionState
+    default: bool = Field(description="Whether a broadcast that names no connection uses it.")
+
+
 class UsingBroadcast(Model):
     """A broadcast that has not ended and uses a connection, which therefore cannot be deleted."""
 
@@ -150,8 +159,9 @@ class UsingBroadcast(Model):
 
 
 class ConnectionDetails(Model):
-    """What is known of a connection beside its state."""
+    """A connection with what is known of it beside its state."""
 
+    connection: ConnectionView
     days: list[ConnectionDay] = Field(description="What it sent on each of the last days, the present one last.")
     used_by: list[UsingBroadcast] = Field(description="The newest broadcasts that use it, at most 10.")
     waiting: int = Field(description="Messages of running broadcasts that wait; for a pool, all of its messages.")

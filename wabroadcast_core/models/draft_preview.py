@@ -1,9 +1,10 @@
 """The preview of a draft that may be unfinished, and the broadcasts against which it is reviewed."""
 
+from datetime import datetime
+
 from pydantic import Field
 
 from wabroadcast_core.models.base import Model
-from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.draft import DraftFault
 from wabroadcast_core.models.preview import PeoplePreview
 
@@ -17,10 +18,18 @@ class DraftPreview(Model):
     people: PeoplePreview | None = Field(None, description="Its people; null: there is no audience that can be read.")
 
 
+class AlikeBroadcast(Model):
+    """A broadcast with the message and the audience of a draft."""
+
+    job_id: str = Field(description="The id of the broadcast.")
+    name: str = Field(description="The name of the broadcast.")
+    created_at: datetime = Field(description="When it was submitted (UTC).")
+
+
 class Precedents(Model):
     """What was sent before a draft."""
 
     largest: int = Field(description="People of the largest of the last broadcasts; 0: there is none.")
-    alike: BroadcastSummary | None = Field(
+    alike: AlikeBroadcast | None = Field(
         description="The last broadcast with the same message to the same audience within a day."
     )

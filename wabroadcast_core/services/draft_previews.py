@@ -7,7 +7,7 @@ from wabroadcast_core.audience.preview import PreviewBuilder
 from wabroadcast_core.audience.submission import Submission
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import FileError, InvalidInputError, NotFoundError, SourceError, TemplateError
-from wabroadcast_core.models.draft import DraftFault, DraftFields
+from wabroadcast_core.models.draft import DraftFault, DraftView
 from wabroadcast_core.models.draft_preview import DraftPreview
 from wabroadcast_core.models.preview import PeoplePreview
 from wabroadcast_core.store import connections as connection_store
@@ -28,21 +28,23 @@ class DraftPreviews:
         self._builder = PreviewBuilder(context, submission)
         self._seconds = seconds
 
-    def of(self, fields: DraftFields, faults: Sequence[DraftFault], *, place: int, reason: str | None) -> DraftPreview:
+    def of(self, draft: DraftView, *, place: int, reason: str | None) -> DraftPreview:
         """Return the preview of a draft.
 
-        :param faults: what is known to be wrong with its fields.
         :param place: of the person who is chosen, from 1.
         :param reason: of the people who are listed; None: no list.
         """
-        found = DraftPreview(faults=list(faults))
-        values = self._complete(fields.model_dump(mode="json", exclude_none=True), _heads(faults))
-        if fields.source is None or "source" in _heads(faults):
+        found = DraftPreview(faults=list(draft.faults))
+        fields = draft.broadcast.model_dump(mode="json", exclude_none=True)
+        people = fields.pop("recipients", None)
+        faulty = _heads(draft.faults) - ({"recipients"} if people is not None else set())
+        values = self._complete(fields, faulty)
+        if faulty & _AUDIENCE:
             found.unreadable = _unreadable(found.faults)
             return found
         for _ in range(_MOST_TRIES):
             try:
-                found.people = self._read(values, place=place, reason=reason)
+                found.people = self._read(values, people, place=place, reason=reason)
             except InvalidInputError as error:
                 new = [DraftFault(path=fault.path, message=fault.message) for fault in error.faults]
                 found.faults += new
@@ -61,8 +63,10 @@ class DraftPreviews:
         found.has_message = values["message"] != _PLACEHOLDER
         return found
 
-    def _read(self, values: Mapping[str, Any], *, place: int, reason: str | None) -> PeoplePreview:
-        return self._builder.build_with_people(values, seconds=self._seconds, place=place, reason=reason)
+    def _read(
+        self, values: Mapping[str, Any], people: Sequence[Mapping[str, Any]] | None, *, place: int, reason: str | None
+    ) -> PeoplePreview:
+        return self._builder.build_with_people(values, people, seconds=self._seconds, place=place, reason=reason)
 
     def _complete(self, values: Mapping[str, Any], faulty: set[str]) -> dict[str, Any]:
         """Return fields without those that are faulty; in the place of those that a preview needs stands something."""

@@ -33,7 +33,6 @@ from wabroadcast_core.rendering.placeholders import check_placeholders
 from wabroadcast_core.services.broadcast_work import begin_work
 from wabroadcast_core.services.draft_fields import (
     fields_of_broadcast,
-    find_faults,
     listed_draft,
     read_fields,
     short_list_of,
@@ -107,20 +106,17 @@ class Drafts:
             return draft_store.count_drafts(conn, query=query)
 
     def preview(
-        self, draft_id: str, *, seconds: float = 20.0, place: int = 1, reason: str | None = None
+        self, draft: DraftView, *, seconds: float = 20.0, place: int = 1, reason: str | None = None
     ) -> DraftPreview:
         """Return what a submit of a draft would do, even while it is unfinished. Nothing is stored or sent.
 
+        :param draft: as it was read.
         :param seconds: the longest time to read the audience; after it, the preview has the counts so far.
         :param place: of the person whose message is shown, among those who get one, from 1.
         :param reason: why the people who are listed get no message, or ``sendable``; None: no list.
-        :raises NotFoundError: no draft has this id.
         """
-        with self._context.database.read() as conn:
-            fields = read_fields(_row_of(conn, draft_id))
-            faults = find_faults(conn, fields)
         submission = Submission(self._context, new_id=lambda: str(uuid.uuid4()))
-        return DraftPreviews(self._context, submission, seconds=seconds).of(fields, faults, place=place, reason=reason)
+        return DraftPreviews(self._context, submission, seconds=seconds).of(draft, place=place, reason=reason)
 
     def precedents(self, draft_id: str) -> Precedents:
         """Return what was sent before a draft: the largest broadcast, and one that is the same.

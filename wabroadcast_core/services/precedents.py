@@ -1,17 +1,15 @@
 """What was sent before: against it, a draft is reviewed."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.draft import DraftFields
-from wabroadcast_core.models.draft_preview import Precedents
-from wabroadcast_core.services.views import summary_of
-from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.models.draft_preview import AlikeBroadcast, Precedents
 from wabroadcast_core.store import precedents as precedent_store
-from wabroadcast_core.store import uploads as upload_store
 
 DAY: Final = 86_400.0
 MOST_COMPARED: Final = 100
@@ -28,8 +26,9 @@ def find_precedents(conn: Connection, fields: DraftFields, *, now: float) -> Pre
         if _plain(sent.message.model_dump(mode="json")) == _plain(message) and _is_same(
             conn, sent.source or {}, fields.source or {}
         ):
-            pool = broadcast_store.pools_of(conn, [row["id"]])[row["id"]]
-            return Precedents(largest=largest, alike=summary_of(row, pool))
+            created_at = datetime.fromtimestamp(row["created_at"], UTC)
+            alike = AlikeBroadcast(job_id=row["job_id"], name=row["name"], created_at=created_at)
+            return Precedents(largest=largest, alike=alike)
     return Precedents(largest=largest, alike=None)
 
 
@@ -43,13 +42,11 @@ def _plain(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_same(conn: Connection, sent: Mapping[str, Any], planned: Mapping[str, Any]) -> bool:
-    """Return whether two audiences are the same: a file that was uploaded again counts by its name and size."""
+    """Return whether two audiences are the same: files and lists by their size and their beginning."""
     if sent == planned:
         return True
     ids = [source.get("uploadId") for source in (sent, planned)]
     if sent.get("type") != planned.get("type") or not all(isinstance(key, str) for key in ids):
         return False
-    first, second = (upload_store.find_upload(conn, str(key)) for key in ids)
-    if first is None or second is None:
-        return False
-    return bool(first["filename"] == second["filename"] and first["size"] == second["size"])
+    first, second = map(precedent_store.starts_of_uploads(conn, list(map(str, ids))).get, map(str, ids))
+    return first is not None and first == second

@@ -1,11 +1,11 @@
 """What was sent lately: reads over a bounded number of the last broadcasts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, RowMapping, func, select
 
 from wabroadcast_core.models.status import Purpose
-from wabroadcast_core.store.tables import broadcasts
+from wabroadcast_core.store.tables import broadcasts, upload_chunks, uploads
 
 _SENT = (broadcasts.c.purpose == Purpose.BROADCAST) & broadcasts.c.undone.is_(False)
 
@@ -23,3 +23,13 @@ def largest_total(conn: Connection, *, among: int) -> int:
     """Return the people of the largest of the last broadcasts, without tests and rehearsals; 0 without any."""
     last = select(broadcasts.c.total).where(_SENT).order_by(broadcasts.c.id.desc()).limit(among).subquery()
     return int(conn.execute(select(func.max(last.c.total))).scalar() or 0)
+
+
+def starts_of_uploads(conn: Connection, keys: Collection[str]) -> dict[str, tuple[int, bytes]]:
+    """Return the size and the first chunk of each of these uploads that is complete and not empty."""
+    statement = (
+        select(uploads.c.id, uploads.c.size, upload_chunks.c.data)
+        .join(upload_chunks, uploads.c.id == upload_chunks.c.upload_id)
+        .where(uploads.c.id.in_(list(keys)), uploads.c.complete, upload_chunks.c.position == 0)
+    )
+    return {key: (size, bytes(data)) for key, size, data in conn.execute(statement)}

@@ -28,7 +28,7 @@ def _draft(broadcaster: Broadcaster, **fields: Any) -> str:
 def test_a_preview_shows_the_people_of_a_file_and_how_it_was_understood(broadcaster: Broadcaster) -> None:
     draft_id = _draft(broadcaster, name="Promo", message=MESSAGE, source=_file(broadcaster))
 
-    people = broadcaster.drafts.preview(draft_id, place=2, reason="invalid_number").people
+    people = broadcaster.drafts.preview(broadcaster.drafts.get(draft_id), place=2, reason="invalid_number").people
 
     assert people is not None
     assert (people.total, people.sendable, people.skipped_by) == (4, 2, {"invalid_number": 1, "duplicate": 1})
@@ -65,7 +65,7 @@ def test_the_people_of_an_unfinished_draft_are_counted(
 ) -> None:
     draft_id = _draft(broadcaster, name="Promo", source=_file(broadcaster), **fields)
 
-    preview = broadcaster.drafts.preview(draft_id)
+    preview = broadcaster.drafts.preview(broadcaster.drafts.get(draft_id))
 
     assert path in {fault.path for fault in preview.faults}
     assert preview.people is not None
@@ -82,7 +82,9 @@ def test_the_people_of_an_unfinished_draft_are_counted(
     ],
 )
 def test_an_audience_that_cannot_be_read_has_a_reason(broadcaster: Broadcaster, source: dict[str, Any]) -> None:
-    preview = broadcaster.drafts.preview(_draft(broadcaster, name="Promo", message=MESSAGE, source=source))
+    preview = broadcaster.drafts.preview(
+        broadcaster.drafts.get(_draft(broadcaster, name="Promo", message=MESSAGE, source=source))
+    )
 
     assert preview.people is None
     assert preview.unreadable
@@ -91,7 +93,9 @@ def test_an_audience_that_cannot_be_read_has_a_reason(broadcaster: Broadcaster, 
 def test_a_file_without_numbers_says_so(broadcaster: Broadcaster) -> None:
     source = _file(broadcaster, "a;b\nx;y\n")
 
-    preview = broadcaster.drafts.preview(_draft(broadcaster, name="Promo", message=MESSAGE, source=source))
+    preview = broadcaster.drafts.preview(
+        broadcaster.drafts.get(_draft(broadcaster, name="Promo", message=MESSAGE, source=source))
+    )
 
     assert "no column holds phone numbers" in (preview.unreadable or "")
 
@@ -106,7 +110,7 @@ def test_the_header_row_of_a_file_can_be_given(
     source = _file(broadcaster, "Nama;Nomor\nBudi;081200001001\nSiti;081200001002\nEka;081200001003\n", **how)
     draft_id = _draft(broadcaster, name="Promo", message={"type": "text", "text": "Halo"}, source=source)
 
-    people = broadcaster.drafts.preview(draft_id).people
+    people = broadcaster.drafts.preview(broadcaster.drafts.get(draft_id)).people
 
     assert people is not None
     assert people.reading is not None
@@ -120,7 +124,7 @@ def test_duplicates_over_chunks_are_listed_and_have_no_place(broadcaster: Broadc
     source = _file(broadcaster, "\n".join(["nomor", *lines]))
     draft_id = _draft(broadcaster, name="Promo", message={"type": "text", "text": "Halo"}, source=source)
 
-    people = broadcaster.drafts.preview(draft_id, place=10**9, reason="duplicate").people
+    people = broadcaster.drafts.preview(broadcaster.drafts.get(draft_id), place=10**9, reason="duplicate").people
 
     assert people is not None
     assert people.skipped_by == {"duplicate": MOST_LISTED + 1}
@@ -143,5 +147,7 @@ def test_the_same_message_to_the_same_people_is_found_even_if_the_file_was_uploa
     assert found.alike is not None
     assert found.alike.job_id == sent.job_id
     assert broadcaster.drafts.precedents(other).alike is None
+    people = _file(broadcaster, CSV.replace("Siti", "Sita"))
+    assert broadcaster.drafts.precedents(_draft(broadcaster, message=MESSAGE, source=people)).alike is None
     broadcaster.undo(sent.job_id)
     assert broadcaster.drafts.precedents(again).alike is None

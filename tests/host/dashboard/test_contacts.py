@@ -103,7 +103,7 @@ def test_a_contact_is_created_and_changed_with_its_variables(pages: FormBrowser,
         "variable__1__name": "kota",
     }
 
-    shown = pages.open("/ui/contacts/new").press("Save", **fields, variable__1__value="Solo\r\nRaya")
+    shown = pages.open("/ui/contacts/new").press("Save", fields, variable__1__value="Solo\r\nRaya")
 
     assert shown.path == "/ui/contacts/%2B6281200000001"
     assert HOSTILE in shown.text
@@ -138,7 +138,7 @@ def test_a_contact_that_does_not_fit_is_shown_again_with_all_that_was_typed(
 ) -> None:
     person(idle_api)
 
-    shown = pages.open("/ui/contacts/new").press("Save", **{"tags": "typed", "variable__2__name": HOSTILE, **fields})
+    shown = pages.open("/ui/contacts/new").press("Save", {"tags": "typed", "variable__2__name": HOSTILE, **fields})
 
     assert shown.status == 400
     assert fault in shown.text
@@ -183,7 +183,7 @@ def test_a_change_of_a_tag_that_does_not_fit_is_shown_again(
 ) -> None:
     person(idle_api, tags=["old", "vip"])
 
-    shown = pages.open("/ui/contacts/tags?tag=old").press(button, **fields)
+    shown = pages.open("/ui/contacts/tags?tag=old").press(button, fields)
 
     assert (shown.status, fault in shown.text) == (400, True)
     assert tags_of(idle_api) == {"old": 1, "vip": 1}

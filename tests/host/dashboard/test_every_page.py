@@ -24,6 +24,7 @@ from wabroadcast_core.store.tables import broadcasts, messages
 HOSTILE = "<script>alert(1)</script>'\"><img src=x onerror=alert(2)>{{ 7*7 }}"
 NUMBER = "+6281200000001"
 MOST_STATEMENTS = 10
+MOST_WITH_AUDIENCE = 25  # of the pages of a draft, which read and check its people as a submit would
 MOST_BYTES = 60_000
 NOT_PAGES = ("/ui/static/", "/ui/session", "/ui/running", "{rest:path}")
 
@@ -196,4 +197,8 @@ def test_every_page_reads_the_store_in_few_statements(
         counted[path] = len(selects)
     event.remove(engine, "before_cursor_execute", note)
 
-    assert {path: number for path, number in counted.items() if number > MOST_STATEMENTS} == {}
+    assert {path: number for path, number in counted.items() if number > _most_statements(path)} == {}
+
+
+def _most_statements(path: str) -> int:
+    return MOST_WITH_AUDIENCE if path.startswith("/ui/drafts/") else MOST_STATEMENTS
