@@ -23,7 +23,6 @@ from wabroadcast_core.pacing import pace as pace_module
 from wabroadcast_core.pacing.pace import (
     LEAD,
     LONGEST_LEAD,
-    REACH,
     Candidate,
     ColdPaceError,
     Lateness,
@@ -527,14 +526,14 @@ def test_a_broadcast_with_its_own_rate_goes_on_after_its_limiter_was_lost(valkey
     async def work(mine: Limiter) -> None:
         started: list[float] = []
         candidate = Candidate(1, 1, own)  # it began before the loss
-        until = mine.now + REACH + 3 * own.per_seconds
+        until = mine.now + pace_module.REACH + 3 * own.per_seconds
         while mine.now < until:
             given_slots = await mine.reserve(50, candidates=[candidate])
             started += given_slots.times
             mine.now += 0.25
 
         assert started
-        assert started[0] <= START + REACH + 2 * own.per_seconds
+        assert started[0] <= START + pace_module.REACH + 2 * own.per_seconds
         assert most_in_window(started, own.per_seconds) <= own.messages
 
     run(valkey, Limits(rate=Rate(messages=100)), work)
