@@ -18,7 +18,7 @@ from wabroadcast_core.audience import workbook_files
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import InvalidInputError, NotFoundError
 from wabroadcast_core.models.status import MessageStatus
-from wabroadcast_core.services.reports import HEADER
+from wabroadcast_core.services.report_columns import HEADER
 from wabroadcast_core.store import message_pages
 from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.store.outcomes import Outcome
