@@ -1,8 +1,9 @@
 """Cells of the files that we write: spreadsheets neither run nor change them, and our import restores their text."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Final
 
 import phonenumbers
@@ -57,15 +58,16 @@ def lasting_number(number: str) -> str:
 
     The blanks are not where they separate thousands: some countries write large numbers with them.
     """
-    end = _code_end(number[1:4])
-    blocks = f"{number[:end]} {number[end : end + 4]} {number[end + 4 : end + 8]} {number[end + 8 : end + 12]}"
-    return f"{blocks} {number[end + 12 :]}".rstrip()
+    return " ".join(_blocks_after(number[1:4])(number)).rstrip()
 
 
 @lru_cache(1_000)
-def _code_end(digits: str) -> int:
-    """Return where the country code ends in a number, by its first three digits."""
-    return next((end for end in (3, 2, 4) if digits[: end - 1] in _COUNTRY_CODES), 3)  # no code begins with another one
+def _blocks_after(digits: str) -> Callable[[str], tuple[str, ...]]:
+    """Return what cuts a number with these first three digits into its country code and blocks of four."""
+    end = next((end for end in (3, 2, 4) if digits[: end - 1] in _COUNTRY_CODES), 3)  # no code begins with another one
+    return itemgetter(
+        slice(end), *(slice(place, place + 4) for place in range(end, end + 12, 4)), slice(end + 12, None)
+    )
 
 
 def plain_cell(text: str) -> str:

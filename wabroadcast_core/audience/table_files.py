@@ -66,8 +66,7 @@ class CsvColumns:
 
     def page(self, columns: Iterable[Sequence[str]]) -> str:
         """Return the lines of rows whose columns of cells are these."""
-        lines = map(self._delimiter.join, zip(*columns, strict=True))
-        return "".join([line + LINE_END for line in lines])
+        return LINE_END.join([*map(self._delimiter.join, zip(*columns, strict=True)), ""])
 
     def _quoted(self, cells: Sequence[str]) -> Sequence[str]:
         together = "".join(cells)

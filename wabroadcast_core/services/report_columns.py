@@ -92,7 +92,7 @@ class ReportColumns:
     ) -> Sequence[_Cells]:  # fmt: skip
         cells = self._cells
         return (
-            cells.words([f"{self._job_id}-{position_of(key)}" for key in keys]),
+            self._ids(keys),
             self._numbers(numbers, raws),
             cells.texts(names),
             _each_once(statuses, cells.words),
@@ -104,6 +104,10 @@ class ReportColumns:
             cells.texts(provider_ids),
             *map(self._moments, moments),
         )
+
+    def _ids(self, keys: Sequence[int]) -> _Cells:
+        first = keys[0] - position_of(keys[0])
+        return self._cells.words([f"{self._job_id}-{key - first}" for key in keys])
 
     def _numbers(self, numbers: _Column, raws: _Column) -> _Cells:
         """Return the number of each message, or what its audience has instead."""
