@@ -33,6 +33,7 @@ from tests.host.programs import Served
 from tests.host.raw_clients import RawClient
 from tests.host.routes.test_webhook_limits import _Body, _scope
 from tests.host.test_auth import call_guard
+from tests.host.test_event_streams import end_of_unread_stream
 from tests.host.test_http_protocol import LINE, MOST, strict
 from wabroadcast_core import BusyError, Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -153,6 +154,11 @@ async def _fill(group: ThreadGroup) -> str:
     return "200"
 
 
+def _unread_stream(_: Served) -> str:
+    seconds = asyncio.run(end_of_unread_stream())
+    return "closed" if seconds >= http_protocol.UNREAD_SECONDS - 0.1 else f"closed after {seconds:.1f} s"
+
+
 async def _crowd_of_streams() -> str:
     class Feed:
         def listen(self, _job_id: str | None, **_: Any) -> Listener:
@@ -238,6 +244,7 @@ CHECKS = {
         lambda server: _post(server, "/broadcast", length=99_999, body=b" " * (limits.BODY_BYTES - 1)),
     ),
     "time in which a client reads on": Check(limits.ANSWER_SECONDS, _unread),
+    "time in which the client of an event stream reads on": Check(limits.UNREAD_SECONDS, _unread_stream),
     "requests that wait on one connection": Check(limits.PIPELINED_REQUESTS, _queue),
     "open connections": Check(DEFAULTS.max_connections, _crowd),
     "body of a request": Check(
@@ -307,6 +314,7 @@ CHECKS = {
 @pytest.mark.parametrize("row", _rows(), ids=lambda row: row.limit)
 def test_a_limit_is_what_the_readme_says(strict: Served, row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_protocol, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(http_protocol, "UNREAD_SECONDS", 1.0)
     check = CHECKS[row.limit]
 
     assert row.value == check.default

@@ -39,6 +39,7 @@ def views_with(
 
     :param connections: the names of connections by their ids.
     """
+    causes.facts.load_pools(broadcasts.values())
     views = []
     for row in rows:
         broadcast = broadcasts[row["broadcast_id"]]
