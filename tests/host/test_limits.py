@@ -28,7 +28,7 @@ from host_litestar.request_reading import LARGE_JSON, LARGEST_JSON, MOST_PARAMET
 from host_litestar.routes import submission
 from host_litestar.routes.sessions import FAILURES, check_sign_in, sign_in_limit
 from host_litestar.routes.webhook_requests import WebhookReader
-from host_litestar.threads import FILES, PREVIEWS, SUBMITS, TESTS, ThreadGroup
+from host_litestar.threads import FILES, PREVIEWS, RECEIVER_TESTS, SUBMITS, TESTS, ThreadGroup
 from tests.host.programs import Served
 from tests.host.raw_clients import RawClient
 from tests.host.routes.test_webhook_limits import _Body, _scope
@@ -306,6 +306,7 @@ CHECKS = {
     "submits that are stored at once": Check(SUBMITS.threads, _full(SUBMITS)),
     "event streams that are open": Check(MOST_STREAMS, lambda _: asyncio.run(_crowd_of_streams())),
     "connection tests at once": Check(TESTS.threads, _full(TESTS)),
+    "tests of receivers at once": Check(RECEIVER_TESTS.threads, _full(RECEIVER_TESTS)),
     "previews at once": Check(PREVIEWS.threads, _full(PREVIEWS)),
     "imports, dry runs, uploads and exports of contacts at once": Check(FILES.threads, _full(FILES)),
 }
