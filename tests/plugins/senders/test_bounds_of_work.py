@@ -8,12 +8,9 @@ import asyncio
 import inspect
 import json
 import re
-import sys
-import tracemalloc
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import pytest
@@ -21,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.plugins.senders.garbage import QUICK, json_like
+from tests.work import Work
 from wabroadcast_core import (
     Accepted,
     ConnectionEvent,
@@ -110,31 +108,9 @@ def bodies_of(kind: str) -> st.SearchStrategy[bytes]:
     return text | st.binary(max_size=200) | deep | st.text(max_size=50).map(lambda one: one.encode() * 1_000)
 
 
-class Work:
-    """The work that a call takes: the functions that are called, and the most bytes that are allocated."""
-
-    def __init__(self) -> None:
-        self._counted: Counter[str] = Counter()
-        self.peak = 0
-
-    @property
-    def calls(self) -> int:
-        return self._counted["call"] + self._counted["c_call"]
-
-    def __enter__(self) -> Self:
-        tracemalloc.start()
-        self._before = sys.getprofile()
-        sys.setprofile(lambda _frame, happened, _argument: self._counted.update([happened]))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.setprofile(self._before)
-        self.peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-
-    def assert_bounded(self, size: int) -> None:
-        assert self.calls <= FIXED_CALLS + CALLS_A_BYTE * size
-        assert self.peak <= FIXED_BYTES + BYTES_A_BYTE * size
+def assert_bounded(work: Work, size: int) -> None:
+    assert work.calls <= FIXED_CALLS + CALLS_A_BYTE * size
+    assert work.peak <= FIXED_BYTES + BYTES_A_BYTE * size
 
 
 @pytest.mark.parametrize("kind", BY_HTTP)
@@ -155,7 +131,7 @@ def test_a_webhook_call_costs_work_by_its_size(kind: str) -> None:
 
         assert refused
         assert all(isinstance(event, Receipt | Inbound | ConnectionEvent) for event in found)
-        work.assert_bounded(len(body) * (1 + as_form))
+        assert_bounded(work, len(body) * (1 + as_form))
 
     check()
 
@@ -190,7 +166,7 @@ def test_the_answer_to_a_send_costs_work_by_its_size(kind: str) -> None:
                 outcome = runner.run(_outcome_of(sender))
 
             assert _is_bounded(outcome)
-            work.assert_bounded(len(body))
+            assert_bounded(work, len(body))
 
         check()
         runner.run(close_sender(sender))
