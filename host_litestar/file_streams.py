@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from typing import Any
 
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 from litestar import Request, Response
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
@@ -45,7 +45,8 @@ class _FileResponse(ASGIStreamingResponse):
             await super().send_body(send, receive)
         finally:
             if isinstance(self._pieces, Generator):
-                await to_thread.run_sync(self._pieces.close)
+                with CancelScope(shield=True):  # also while the server stops
+                    await to_thread.run_sync(self._pieces.close)
 
 
 async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -186,8 +186,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def narrow(self) -> None:
         """Keep little of what the client does not read: of an event stream, it is out of date when it is read.
 
-        Events are small, so buffers fill late. The system ends the connection much earlier: when it could hand the
-        client's system none of what it keeps for ``UNREAD_SECONDS``.
+        Events are small, so buffers fill late. The system ends the connection earlier: when that of the client has
+        taken nothing of what waits for ``UNREAD_SECONDS``.
         """
         self.transport.set_write_buffer_limits(NARROW_BYTES)
         connection = self.transport.get_extra_info("socket")
