@@ -88,6 +88,7 @@ PROBES = ThreadGroup("probes", threads=2)
 PAGES = ThreadGroup("pages", threads=4, waiting=64)
 SUBMITS = ThreadGroup("submits", threads=4, waiting=32)
 TESTS = ThreadGroup("connection tests", threads=4, waiting=0)
+RECEIVER_TESTS = ThreadGroup("tests of receivers", threads=2, waiting=0)
 UNDOS = ThreadGroup("undos", threads=4, waiting=32)  # each waits some seconds for claimed messages
 PREVIEWS = ThreadGroup("previews", threads=2, waiting=0)
 LOOKS = ThreadGroup("looks at drafts", threads=4, waiting=32)  # each reads an audience, for some seconds at most

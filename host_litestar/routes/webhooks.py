@@ -122,6 +122,8 @@ def _problem_of(error: Exception) -> Problem:
 
 async def _answer(send: Send, status: int, media_type: str, body: bytes) -> None:
     headers = [(b"content-type", media_type.encode()), (b"content-length", b"%d" % len(body)), _NOSNIFF]
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers.append((b"allow", ", ".join(sorted(METHODS)).encode()))
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
     await send({"type": "http.response.start", "status": int(status), "headers": headers})

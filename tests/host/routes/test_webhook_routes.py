@@ -102,6 +102,12 @@ def test_a_handshake_is_answered_with_only_the_challenge(webhook_api: Api) -> No
     assert answer.headers["content-type"].startswith("text/plain")
 
 
+def test_another_method_is_refused_with_those_that_are_allowed(webhook_api: Api) -> None:
+    answer = webhook_api.put("/webhooks/main", content=b"{}")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize(
     ("query", "body", "status", "code"),
