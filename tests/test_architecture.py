@@ -17,6 +17,7 @@ MOST_LINES = 400
 ROOMS = [
     "testing",
     "worker",
+    "asgi",
     "broadcaster",
     "opening",
     "engine",
@@ -42,6 +43,7 @@ ROOMS = [
     "hookspecs",
     "queries",
     "settings",
+    "problems",
     "reasons",
     "models",
     "metrics",

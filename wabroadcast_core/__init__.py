@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wabroadcast_core.asgi.health import health_app
+    from wabroadcast_core.asgi.webhooks import webhook_app
     from wabroadcast_core.audience.columns import Columns, find_columns, find_variables
     from wabroadcast_core.audience.files import file_kind
     from wabroadcast_core.audience.numbers import mask_number, parse_number
@@ -60,7 +62,9 @@ if TYPE_CHECKING:
     )
     from wabroadcast_core.inbound.kept_calls import KeepsCalls, kept_call
     from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
+    from wabroadcast_core.inbound.webhook_answers import WebhookAnswer
     from wabroadcast_core.media import MediaFile, fits, media_type
+    from wabroadcast_core.models.api_key import Scope
     from wabroadcast_core.models.base import Model
     from wabroadcast_core.models.broadcast import BroadcastSummary, Counts
     from wabroadcast_core.models.connection import Limits
@@ -79,6 +83,7 @@ if TYPE_CHECKING:
         scalar_text,
     )
     from wabroadcast_core.models.status import BroadcastStatus, Priority, Purpose, SkipReason
+    from wabroadcast_core.problems import FaultView, Problem, describe_error
     from wabroadcast_core.queries import NamedQuery
     from wabroadcast_core.reasons.texts import ReasonTexts
     from wabroadcast_core.rendering.errors import NotRendered
@@ -91,6 +96,8 @@ if TYPE_CHECKING:
     from wabroadcast_core.worker import Worker
 
 _NAMES = {
+    "asgi.health": ("health_app",),
+    "asgi.webhooks": ("webhook_app",),
     "audience.columns": (
         "Columns",
         "find_columns",
@@ -157,11 +164,13 @@ _NAMES = {
         "kept_call",
     ),
     "inbound.shared_webhooks": ("SharesWebhook",),
+    "inbound.webhook_answers": ("WebhookAnswer",),
     "media": (
         "MediaFile",
         "fits",
         "media_type",
     ),
+    "models.api_key": ("Scope",),
     "models.base": ("Model",),
     "models.broadcast": (
         "BroadcastSummary",
@@ -206,6 +215,7 @@ _NAMES = {
         "Purpose",
         "SkipReason",
     ),
+    "problems": ("FaultView", "Problem", "describe_error"),
     "queries": ("NamedQuery",),
     "reasons.texts": ("ReasonTexts",),
     "rendering.errors": ("NotRendered",),
@@ -256,6 +266,7 @@ __all__ = [
     "Counts",
     "DamagedRow",
     "Fault",
+    "FaultView",
     "FileError",
     "FindsMessages",
     "FinishedMessage",
@@ -279,6 +290,7 @@ __all__ = [
     "ParsesWebhooks",
     "PluginError",
     "Priority",
+    "Problem",
     "Purpose",
     "Quota",
     "Rate",
@@ -292,6 +304,7 @@ __all__ = [
     "Reply",
     "RowFault",
     "Scalar",
+    "Scope",
     "SendError",
     "SendWindow",
     "Sender",
@@ -310,17 +323,20 @@ __all__ = [
     "VersionConflictError",
     "WarmUp",
     "WarmUpStep",
+    "WebhookAnswer",
     "WebhookRefusedError",
     "WebhookRequest",
     "WorkMeter",
     "Worker",
     "blank_numbers",
     "compile_text",
+    "describe_error",
     "error_of",
     "file_kind",
     "find_columns",
     "find_variables",
     "fits",
+    "health_app",
     "hookimpl",
     "kept_call",
     "mask_number",
@@ -331,6 +347,7 @@ __all__ = [
     "scalar_text",
     "send_request",
     "split_tags",
+    "webhook_app",
 ]
 
 

@@ -17,7 +17,7 @@ from wabroadcast_core.control.changes import ChangePublisher
 from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.inbound.intake import WebhookIntake
-from wabroadcast_core.inbound.webhook_answers import answer_webhook
+from wabroadcast_core.inbound.webhook_answers import WebhookAnswer, answer_webhook
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.live.feed import LiveFeed
 from wabroadcast_core.metrics.meters import Meters
@@ -180,15 +180,20 @@ class Broadcaster(Broadcasts):
         """
         return {"store": self._check_store(), "redis": self._check_redis()}
 
-    def answer_webhook(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+    def answer_webhook(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, query: str = ""
+    ) -> WebhookAnswer:
         """Verify and store a provider's call, for a host with any web server. Needs no API key.
 
-        :param path: ends with the name of the connection, and with the query string if the call has one.
+        :param path: the name of the connection, or a path that ends with it; it may have the query string.
         :param body: the raw bytes: signatures are computed over them.
-        :returns: the status and the text, of the type ``text/plain``, to answer with.
+        :param query: the query string, where the path does not have it.
+        :returns: the status, the headers and the body to answer with.
         """
         most_bytes = self.settings.max_webhook_bytes
-        return answer_webhook(self.webhooks, method, path, headers=headers, body=body, most_bytes=most_bytes)
+        return answer_webhook(
+            self.webhooks, method, path, query=query, headers=headers, body=body, most_bytes=most_bytes
+        )
 
     def has_due_work(self) -> bool:
         """Return whether any message, audience or callback is due now."""
