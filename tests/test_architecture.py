@@ -16,6 +16,7 @@ MOST_LINES = 400
 # the design list them in this order.
 ROOMS = [
     "testing",
+    "async_api",
     "worker",
     "asgi",
     "broadcaster",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wabroadcast_core.asgi.health import health_app
     from wabroadcast_core.asgi.webhooks import webhook_app
+    from wabroadcast_core.async_api.broadcaster import AsyncBroadcaster
     from wabroadcast_core.audience.columns import Columns, find_columns, find_variables
     from wabroadcast_core.audience.files import file_kind
     from wabroadcast_core.audience.numbers import mask_number, parse_number
@@ -98,6 +99,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "asgi.health": ("health_app",),
     "asgi.webhooks": ("webhook_app",),
+    "async_api.broadcaster": ("AsyncBroadcaster",),
     "audience.columns": (
         "Columns",
         "find_columns",
@@ -245,6 +247,7 @@ __all__ = [
     "SAMPLE_ROWS",
     "TABLE_NAMES",
     "Accepted",
+    "AsyncBroadcaster",
     "AudienceRow",
     "BadMessage",
     "BroadcastError",
