@@ -69,7 +69,8 @@ class Broadcaster(Broadcasts):
     :param huey: the host's Huey instance; by default one is created.
     :param db_engine: the host's SQLAlchemy engine; by default one is created from the settings.
     :param redis_client: the host's Redis client, without ``decode_responses``; by default one is created.
-    :param plugins: plugins beside the installed ones.
+    :param plugins: plugins beside the installed ones: objects or modules with hooks, or just sender and contact source
+        classes.
     :raises PluginError: a plugin cannot be used and ``plugins_strict`` is set; otherwise it is quarantined.
     """
 
