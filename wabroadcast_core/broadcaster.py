@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
@@ -108,40 +109,49 @@ class Broadcaster(Broadcasts):
         self._given_db_engine = db_engine
         self._given_redis = redis_client
         self._context: Context | None = None
+        self._starting = threading.Lock()
 
     # --- start and close ---------------------------------------------------------------------------------------
 
     def start(self) -> Self:
         """Open the store and Redis (or an embedded Valkey, if no address is set), and migrate the tables.
 
-        Redis need not be reachable: submitted broadcasts wait for it. A second call does nothing.
+        Redis need not be reachable: submitted broadcasts wait for it. A second call does nothing, also where several
+        threads call it at once.
 
         :returns: this broadcaster.
         :raises SetupError: this installation cannot start as it is configured.
         :raises UnavailableError: the store cannot be reached.
         """
-        if self._context is not None:
-            return self
-        self.plugins.log_quarantined()
-        self._context = self._open()
-        self.connections = Connections(self._context)
-        self.connections.ensure_first()
-        self.contacts = Contacts(self._context)
-        self.tags = Tags(self._context)
-        self.blacklist = Blacklist(self._context)
-        self.uploads = Uploads(self._context)
-        self.drafts = Drafts(self._context)
-        self.queries = Queries(self._context)
-        self.webhooks = WebhookIntake(self._context)
-        self.callbacks = Callbacks(self._context)
-        self._start_metrics(self._context)
-        self.activity = ActivityLog(self._context)
-        self.live = LiveFeed(self._context)
-        database, clock = self._context.database, self._context.clock
+        with self._starting:
+            if self._context is None:
+                self.plugins.log_quarantined()
+                self._context = self._open()
+                self._start_services(self._context)
+        return self
+
+    def _start_services(self, context: Context) -> None:
+        self.connections = Connections(context)
+        self.contacts = Contacts(context)
+        self.tags = Tags(context)
+        self.blacklist = Blacklist(context)
+        self.uploads = Uploads(context)
+        self.drafts = Drafts(context)
+        self.queries = Queries(context)
+        self.webhooks = WebhookIntake(context)
+        self.callbacks = Callbacks(context)
+        self._start_metrics(context)
+        self.activity = ActivityLog(context)
+        self.live = LiveFeed(context)
+        database, clock = context.database, context.clock
         self.known_keys = KnownKeys(database, clock)
         self.sessions = Sessions(database, clock)
         self.api_keys = ApiKeys(database, clock, changed=self.known_keys.forget)
-        return self
+        try:
+            self.connections.ensure_first()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Stop all work in this process, then close the store and Redis, except for those that the host passed in."""

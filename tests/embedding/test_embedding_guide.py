@@ -1,0 +1,105 @@
+"""The guide to embedding is correct: its files are those of the examples, and its commands deliver a broadcast."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.embedding.terminal import Terminal
+from tests.host.programs import clean_environment
+from tests.test_readme import free_port
+from tests.waiting import wait_for
+from wabroadcast_core.queue.embedded import EmbeddedValkey
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = Path(__file__).parent / "programs"
+GUIDE = (ROOT / "wabroadcast_core" / "EMBEDDING.md").read_text(encoding="utf-8")
+PAGES = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", GUIDE, flags=re.MULTILINE | re.DOTALL))
+USERS = "Your users as an audience"
+
+
+def files_of(page: str) -> dict[str, str]:
+    return dict(re.findall(r"^```python\n# (\S+\.py)\n(.*?)^```$", PAGES[page], flags=re.MULTILINE | re.DOTALL))
+
+
+def commands_of(page: str) -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGES[page], flags=re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if not line.startswith("pip ")]
+
+
+def test_the_files_of_the_guide_are_those_of_the_examples() -> None:
+    shown = {name: code for page in PAGES for name, code in files_of(page).items()}
+
+    examples = {path.relative_to(PROGRAMS).as_posix(): path.read_text() for path in PROGRAMS.rglob("*.py")}
+    assert shown == examples
+
+
+def test_the_users_of_a_main_server_are_an_audience_in_ten_lines() -> None:
+    source = files_of(USERS)["customers.py"].partition("class Customers")[2]
+
+    assert len([line for line in source.splitlines() if line.strip()]) <= 10
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, valkey: EmbeddedValkey, request: pytest.FixtureRequest) -> Iterator[Terminal]:
+    """A terminal with the files of a page; a page that needs a Redis of its own gets that of the tests."""
+    page: str = request.node.callspec.params["page"]
+    for name, code in (files_of(USERS) | files_of(page)).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(code, encoding="utf-8")
+    environment = clean_environment(WABROADCAST_NAMESPACE=f"e{abs(hash(tmp_path))}")
+    if "WABROADCAST_REDIS_URL" in PAGES[page]:
+        environment["WABROADCAST_REDIS_URL"] = valkey.url
+    running = Terminal(tmp_path, environment, port=free_port())
+    for line in commands_of(USERS):
+        running.run(line)
+    yield running
+    running.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "printed"),
+    [
+        pytest.param("A script", "1 sent\n", id="script"),
+        pytest.param("An asyncio program", "1 delivered\n", id="asyncio"),
+    ],
+)
+def test_a_program_of_the_guide_delivers_its_broadcast(terminal: Terminal, page: str, printed: str) -> None:
+    assert [terminal.run(line) for line in commands_of(page)] == [printed]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "more_options"),
+    [
+        pytest.param("FastAPI", "", id="fastapi"),
+        pytest.param("Litestar", "", id="litestar"),
+        pytest.param("Flask under gunicorn", "", id="flask"),
+        pytest.param("Flask under gunicorn", "--preload", id="flask-preloaded"),
+        pytest.param("Django", "", id="django"),
+    ],
+)
+def test_a_server_of_the_guide_delivers_its_broadcast_and_stops_cleanly(
+    terminal: Terminal, tmp_path: Path, page: str, more_options: str
+) -> None:
+    lines = commands_of(page)
+    submit, show, *others = [line for line in lines if line.startswith("curl ")]
+    for line in lines:
+        if not line.startswith("curl "):
+            terminal.run(line.replace("gunicorn ", f"gunicorn {more_options} "))
+
+    submitted = terminal.call(submit)
+    assert submitted.status_code == 202, submitted.text
+    show = show.replace("JOB", submitted.json()["jobId"])
+    wait_for(lambda: terminal.call(show).json()["counts"]["delivered"] == 1, what="the delivery", every=0.2)
+    assert [terminal.call(line).json()["status"] for line in others] == ["ok"] * len(others)
+    missing = terminal.call(show.replace(submitted.json()["jobId"], "none"))
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+    terminal.stop()
+
+    valkey = redis.Redis.from_url(EmbeddedValkey(tmp_path / "wabroadcast-data").url)
+    with valkey, pytest.raises(redis.ConnectionError):
+        valkey.ping()
