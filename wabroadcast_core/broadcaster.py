@@ -36,6 +36,7 @@ from wabroadcast_core.services.activity import ActivityLog
 from wabroadcast_core.services.api_keys import ApiKeys
 from wabroadcast_core.services.blacklist import Blacklist
 from wabroadcast_core.services.broadcasts import Broadcasts
+from wabroadcast_core.services.committed_work import CommittedWork
 from wabroadcast_core.services.connections import Connections
 from wabroadcast_core.services.contacts import Contacts
 from wabroadcast_core.services.drafts import Drafts
@@ -137,6 +138,7 @@ class Broadcaster(Broadcasts):
         self.blacklist = Blacklist(context)
         self.uploads = Uploads(context)
         self.drafts = Drafts(context)
+        self._committed_work = CommittedWork(context)
         self.queries = Queries(context)
         self.webhooks = WebhookIntake(context)
         self.callbacks = Callbacks(context)
@@ -161,6 +163,7 @@ class Broadcaster(Broadcasts):
         self.webhooks.close()
         self.handlers.stop()
         self.contacts.close()
+        self._committed_work.close()
         self._sharing.close()
         self._changes.close()
         context, self._context = self._context, None

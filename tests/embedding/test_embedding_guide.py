@@ -63,6 +63,7 @@ def terminal(tmp_path: Path, valkey: EmbeddedValkey, request: pytest.FixtureRequ
 @pytest.mark.parametrize(
     ("page", "printed"),
     [
+        pytest.param("A submit in your own transaction", "queued\n", id="transaction"),
         pytest.param("A script", "1 sent\n", id="script"),
         pytest.param("An asyncio program", "1 delivered\n", id="asyncio"),
     ],

@@ -29,7 +29,7 @@ def methods_of(kind: type) -> set[str]:
 
 def test_each_method_of_the_broadcaster_and_of_its_namespaces_has_its_coroutine() -> None:
     hints = get_type_hints(Broadcaster)
-    spaces = {name: kind for name, kind in hints.items() if name not in NOT_ASYNCHRONOUS}
+    spaces = {name: kind for name, kind in hints.items() if name not in NOT_ASYNCHRONOUS and name[0] != "_"}
     parts = {name: each.kind for name, each in vars(AsyncBroadcaster).items() if isinstance(each, Namespace)}
 
     missing = {
