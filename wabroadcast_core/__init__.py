@@ -52,7 +52,6 @@ if TYPE_CHECKING:
         ChecksSettings,
         ContactSource,
         FindsMessages,
-        FinishedMessage,
         Hooks,
         ParsesWebhooks,
         ReadsContacts,
@@ -71,8 +70,9 @@ if TYPE_CHECKING:
     from wabroadcast_core.models.connection import Limits
     from wabroadcast_core.models.contact import Reading, split_tags
     from wabroadcast_core.models.message import Accepted, OutgoingMessage
+    from wabroadcast_core.models.notices import FinishedMessage, MessageReceipt
     from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp, WarmUpStep
-    from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
+    from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, ReceiptKind, WebhookRequest
     from wabroadcast_core.models.recipient import (
         LONGEST_FIELD,
         LONGEST_ROW,
@@ -152,7 +152,6 @@ _NAMES = {
         "ChecksSettings",
         "ContactSource",
         "FindsMessages",
-        "FinishedMessage",
         "Hooks",
         "ParsesWebhooks",
         "ReadsContacts",
@@ -187,6 +186,10 @@ _NAMES = {
         "Accepted",
         "OutgoingMessage",
     ),
+    "models.notices": (
+        "FinishedMessage",
+        "MessageReceipt",
+    ),
     "models.pacing": (
         "Jitter",
         "Quota",
@@ -199,6 +202,7 @@ _NAMES = {
         "ConnectionEvent",
         "Inbound",
         "Receipt",
+        "ReceiptKind",
         "WebhookRequest",
     ),
     "models.recipient": (
@@ -282,6 +286,7 @@ __all__ = [
     "KeepsCalls",
     "Limits",
     "MediaFile",
+    "MessageReceipt",
     "Model",
     "NamedQuery",
     "NoNumbersError",
@@ -301,6 +306,7 @@ __all__ = [
     "ReadsContacts",
     "ReasonTexts",
     "Receipt",
+    "ReceiptKind",
     "Recipient",
     "Region",
     "Rejected",
