@@ -55,7 +55,9 @@ class Terminal:
         headers = dict(value.split(": ") for name, value in pairwise(words) if name == "-H")
         body = words[words.index("-d") + 1] if "-d" in words else None
         method = "POST" if body is not None or "-X" in words else "GET"
-        return wait_for(lambda: self._request(method, words[-1], headers, body), what="an answer", every=0.1)
+        answer = wait_for(lambda: self._request(method, words[-1], headers, body), what="an answer", every=0.1)
+        assert answer is not None
+        return answer
 
     def stop(self) -> None:
         """Stop the servers in order, the last one first, and check that each ends as it should."""

@@ -15,7 +15,7 @@ pytestmark = ON_SQLITE
 
 
 async def _get(broadcaster: Broadcaster, *places: str, root_path: str) -> list[httpx.Response]:
-    transport = httpx.ASGITransport(health_app(broadcaster), root_path=root_path)  # type: ignore[arg-type]  # its own types
+    transport = httpx.ASGITransport(health_app(broadcaster), root_path=root_path)
     async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
         return [await client.get(f"{root_path}{place}") for place in places]
 

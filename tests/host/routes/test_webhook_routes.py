@@ -177,7 +177,7 @@ def echo(host_settings: Settings) -> Iterator[Broadcaster]:
 
 def call_app(app: ASGIApp, requests: Sequence[httpx.Request], *, root_path: str = "") -> list[httpx.Response]:
     async def call() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(app, root_path=root_path)  # type: ignore[arg-type]  # its own ASGI types
+        transport = httpx.ASGITransport(app, root_path=root_path)
         async with httpx.AsyncClient(transport=transport) as client:
             return [await client.send(request) for request in requests]
 
