@@ -4,9 +4,10 @@ import asyncio
 import logging
 from functools import partial
 
-from wabroadcast_core.asgi.protocol import ASGIApp, Receive, Scope, Send, http_app, path_below, send_response
+from wabroadcast_core.asgi.protocol import ASGIApp, Receive, Scope, Send, http_app, send_response
 from wabroadcast_core.asgi.shared_call import SharedCall
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.inbound.webhook_answers import last_segment
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.health import Liveness, Readiness, State
 from wabroadcast_core.problems import problem_of
@@ -24,7 +25,7 @@ def health_app(broadcaster: Broadcaster) -> ASGIApp:
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         del receive
-        match path_below(scope):
+        match last_segment(scope["path"]):
             case "live":
                 await _send_model(send, 200, Liveness())
             case "ready":

@@ -35,12 +35,6 @@ async def _answer_lifespan(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-def path_below(scope: Scope) -> str:
-    """Return the path of a request below the one that the application is mounted at, without slashes around it."""
-    path: str = scope["path"]  # with or without the path of the mount, as frameworks differ
-    return path.removeprefix(f"{scope.get('root_path', '').rstrip('/')}/").strip("/")
-
-
 async def send_response(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
     """Send a complete response."""
     encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]

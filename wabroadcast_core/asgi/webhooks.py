@@ -5,17 +5,17 @@ path of a framework from a request to a handler would cost more than everything 
 """
 
 from wabroadcast_core.asgi.future_waiter import FutureWaiter
-from wabroadcast_core.asgi.protocol import ASGIApp, Receive, Scope, Send, http_app, path_below, send_response
+from wabroadcast_core.asgi.protocol import ASGIApp, Receive, Scope, Send, http_app, send_response
 from wabroadcast_core.asgi.webhook_reader import ClientDisconnectedError, WebhookReader
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import NotFoundError
-from wabroadcast_core.inbound.webhook_answers import ANSWERED, answer_error, answer_reply, check_method
+from wabroadcast_core.inbound.webhook_answers import ANSWERED, answer_error, answer_reply, check_method, last_segment
 
 
 def webhook_app(broadcaster: Broadcaster) -> ASGIApp:
     """Create an ASGI application of the webhooks alone, which any ASGI framework mounts under a path.
 
-    It serves ``GET`` and ``POST /{connection}`` below that path, and needs no API key: the sender verifies the
+    It serves ``GET`` and ``POST /{connection}`` below any path, and needs no API key: the sender verifies the
     provider's signature or token. The broadcaster is started and closed by the host.
     """
     reader = WebhookReader(most_bytes=broadcaster.settings.max_webhook_bytes)
@@ -38,7 +38,7 @@ async def _take(broadcaster: Broadcaster, reader: WebhookReader, scope: Scope, r
     :returns: the text to answer a handshake with; None for any other call.
     """
     check_method(scope["method"])
-    name, intake, waiter = path_below(scope), broadcaster.webhooks, FutureWaiter.of_loop()
+    name, intake, waiter = last_segment(scope["path"]), broadcaster.webhooks, FutureWaiter.of_loop()
     if not intake.knows(name):
         try:
             await waiter.wait_for(intake.find(name))

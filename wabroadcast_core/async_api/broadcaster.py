@@ -60,6 +60,7 @@ class AsyncBroadcaster(AsyncPart[Broadcaster]):
         :raises SetupError: this installation cannot start as it is configured.
         :raises UnavailableError: the store cannot be reached.
         """
+        self.threads.open()
         try:
             await run_to_end(self.threads.run(self._start))
         except BaseException:
@@ -68,7 +69,7 @@ class AsyncBroadcaster(AsyncPart[Broadcaster]):
         return self
 
     async def close(self) -> None:
-        """Wait for the calls that are running, stop the worker, and close the broadcaster; it is not started again."""
+        """Wait for the calls that are running, stop the worker, and close the broadcaster."""
         await run_to_end(asyncio.to_thread(self._close))
 
     async def __aenter__(self) -> Self:

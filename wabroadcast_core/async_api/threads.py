@@ -18,25 +18,29 @@ _END: Final = object()  # of an iterator: a future cannot raise StopIteration
 
 
 class Threads:
-    """A bounded number of threads, for any event loop.
+    """A bounded number of threads, for any event loop. There are none before :meth:`open`.
 
     A cancelled call that waits for a thread is not made. One that is running ends by itself, in its thread, which it
     keeps until then; so there are never more threads than this number.
     """
 
     def __init__(self, number: int) -> None:
-        self._executor = ThreadPoolExecutor(number, thread_name_prefix="wabroadcast-async")
-        self._is_closed = False
+        self._number = number
+        self._executor: ThreadPoolExecutor | None = None
+
+    def open(self) -> None:
+        """Take calls from now on; a second call does nothing."""
+        self._executor = self._executor or ThreadPoolExecutor(self._number, thread_name_prefix="wabroadcast-async")
 
     async def run(
         self, call: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> Result:
         """Run a call in one of the threads, with the context variables of the caller.
 
-        :raises BroadcastError: the broadcaster is closed.
+        :raises BroadcastError: the broadcaster is not started, or is closed.
         """
-        if self._is_closed:
-            raise BroadcastError("the broadcaster is closed: create another one")
+        if self._executor is None:
+            raise BroadcastError("the broadcaster is not started: call start() first, or use it in `async with`")
         in_context = partial(contextvars.copy_context().run, partial(call, *args, **kwargs))
         return await asyncio.get_running_loop().run_in_executor(self._executor, in_context)
 
@@ -51,12 +55,13 @@ class Threads:
 
     def close(self) -> None:
         """Wait for the calls that are running; those that wait for a thread are cancelled."""
-        self._is_closed = True
-        self._executor.shutdown(cancel_futures=True)
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(cancel_futures=True)
 
     def _close_later(self, pieces: "_LockedIterator[Any]") -> None:
         """Close an iterator after the piece that is being made. A cancelled caller does not wait for that."""
-        if self._is_closed:  # no piece is being made any more
+        if self._executor is None:  # no piece is being made any more
             pieces.close()
         else:
             self._executor.submit(pieces.close)

@@ -73,12 +73,17 @@ def answer_webhook(
         if len(body) > (most := largest_body(fields, most_bytes=most_bytes)):
             raise TooLargeError(most)
         request = make_request(method, read_query(query or query_in_path), headers=fields, body=body)
-        return answer_reply(intake.take(place.rstrip("/").rpartition("/")[2], request).result(ANSWER_SECONDS))
+        return answer_reply(intake.take(last_segment(place), request).result(ANSWER_SECONDS))
     except ANSWERED as error:
         return answer_error(error)
 
 
 # --- the call ----------------------------------------------------------------------------------------------------
+
+
+def last_segment(path: str) -> str:
+    """Return what a path ends with: the name of a connection, wherever a host has put the webhooks."""
+    return path.rstrip("/").rpartition("/")[2]
 
 
 def check_method(method: str) -> None:

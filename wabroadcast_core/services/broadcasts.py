@@ -64,7 +64,7 @@ class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts, InspectedBroadca
         :param idempotency_key: a second submit with the same key and the same body returns the first broadcast.
         :param actor: the user or component that submits it, for the history.
         :param conn: the host's connection to the database of the store, in whose transaction the broadcast is stored.
-            Its work begins when the connection is back in its pool after the commit, or with the next recovery.
+            Its work begins after the commit, or with the next recovery.
         :raises InvalidInputError: a field is not valid.
         :raises InputError: ``conn`` commits each statement, or is to another database.
         :raises TemplateError: a text of the message is not a valid template.

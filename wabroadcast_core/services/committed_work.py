@@ -2,10 +2,12 @@
 
 import logging
 import threading
-from queue import SimpleQueue
-from typing import Any
+import time
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Final
 
-from sqlalchemy import Connection, Pool, event
+from sqlalchemy import Connection, event
 
 from wabroadcast_core.audience.submission import Submitted
 from wabroadcast_core.context import Context
@@ -16,75 +18,82 @@ from wabroadcast_core.services.lookups import broadcast_row
 
 log = logging.getLogger(__name__)
 
+LOOK_SECONDS: Final = 0.05  # between two looks for a broadcast whose commit is under way
+COMMIT_SECONDS: Final = 5.0  # a commit that takes longer leaves its work to recover
+
+
+@dataclass(frozen=True, slots=True)
+class _Committing:
+    job_id: str
+    until: float  # in seconds of the monotonic clock
+
 
 class CommittedWork:
-    """Begins the work of broadcasts when the connections on which they were stored are back in their pools.
+    """Begins the work of broadcasts when the transactions of the host in which they were stored are committed.
 
-    SQLAlchemy reports no commit after it, but then the transaction has ended. Of one that was rolled back there is no
-    broadcast to be found. A work that does not begin here is found by recover.
+    SQLAlchemy reports a commit before it is made, and none after it. So a thread looks for the broadcast until it is
+    there, for some seconds. A work that does not begin here is found by recover.
     """
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._pools: list[Pool] = []
-        self._is_closed = False
         self._await_first()
         renew_after_fork(self._await_first)
 
     def _await_first(self) -> None:
         """Begin without a thread, in the child of a fork too."""
-        self._ended: SimpleQueue[str | None] = SimpleQueue()
+        self._reported: SimpleQueue[_Committing | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def note(self, conn: Connection, job_id: str) -> None:
-        """Begin the work of a broadcast when the transaction of a host's connection has ended.
+        """Begin the work of a broadcast when the host commits.
 
-        :param conn: the connection on which it was stored.
+        :param conn: the connection of the host on which it was stored.
         """
-        pool = conn.engine.pool
-        with self._lock:
-            if not event.contains(pool, "checkin", self._on_checkin):
-                event.listen(pool, "checkin", self._on_checkin)
-                self._pools.append(pool)
-        conn.info.setdefault(self, []).append(job_id)
+        event.listen(conn, "commit", lambda _: self._expect(job_id), once=True)
 
     def close(self) -> None:
-        """Begin what has ended, then end the thread."""
-        self._is_closed = True
-        for pool in self._pools:
-            if event.contains(pool, "checkin", self._on_checkin):
-                event.remove(pool, "checkin", self._on_checkin)
+        """Look once more for what is being committed, then end the thread."""
         if (thread := self._thread) is not None:
-            self._ended.put(None)
+            self._reported.put(None)
             thread.join()
 
-    def _on_checkin(self, _connection: Any, record: Any) -> None:
-        """Queue what was stored on a connection. Called in a thread of the host, which must not wait."""
-        job_ids: list[str] = record.info.pop(self, [])
-        if not job_ids or self._is_closed:
-            return
+    def _expect(self, job_id: str) -> None:
+        """Look for a broadcast from now on. Called in a thread of the host, just before its commit."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="wabroadcast-committed", daemon=True)
                 self._thread.start()
-        for job_id in job_ids:
-            self._ended.put(job_id)
+        self._reported.put(_Committing(job_id, until=time.monotonic() + COMMIT_SECONDS))
 
     def _run(self) -> None:
-        while (job_id := self._ended.get()) is not None:
+        expected: list[_Committing] = []
+        is_open = True
+        while is_open:
             try:
-                self._begin(job_id)
-            except NotFoundError:  # the host rolled back
-                continue
-            except BroadcastError as error:
-                log.warning(
-                    "broadcast %s: its work does not begin at once, but with the next recovery: %s", job_id, error
-                )
+                news = self._reported.get(timeout=LOOK_SECONDS if expected else None)
+            except Empty:
+                news = None
+            else:
+                is_open = news is not None
+            if news is not None:
+                expected.append(news)
+            expected = [each for each in expected if not self._has_begun(each.job_id) and time.monotonic() < each.until]
 
-    def _begin(self, job_id: str) -> None:
+    def _has_begun(self, job_id: str) -> bool:
+        """Begin the work of a broadcast if it is committed.
+
+        :returns: whether to look for it no more.
+        """
         database = self._context.database
-        with database.read() as conn:
-            key = int(broadcast_row(conn, job_id)["id"])
-        database.on_changed({key})
-        begin_work(self._context, Submitted(key, new=True, connection_ids=[]))
+        try:
+            with database.read() as conn:
+                key = int(broadcast_row(conn, job_id)["id"])
+            database.on_changed({key})
+            begin_work(self._context, Submitted(key, new=True, connection_ids=[]))
+        except NotFoundError:  # not yet, or never: the host rolled back
+            return False
+        except BroadcastError as error:
+            log.warning("broadcast %s: its work begins with the next recovery, not at once: %s", job_id, error)
+        return True

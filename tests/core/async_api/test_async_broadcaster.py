@@ -68,14 +68,19 @@ def test_a_broadcast_is_delivered_shown_and_reported_and_nothing_is_left_running
 
 
 @ON_SQLITE
-def test_a_broadcaster_that_is_closed_refuses_calls(settings: Settings) -> None:
-    async def run() -> None:
-        async with AsyncBroadcaster(settings) as broadcaster:
-            pass
-        await broadcaster.list()
+def test_a_broadcaster_is_started_again_and_refuses_calls_meanwhile(settings: Settings) -> None:
+    async def run() -> int:
+        broadcaster = AsyncBroadcaster(settings)
+        for _ in range(2):  # as tests of a host do with its application
+            with pytest.raises(BroadcastError, match="not started"):
+                await broadcaster.list()
+            async with broadcaster:
+                await broadcaster.connections.save("demo", {"sender": "sandbox"})
+                await broadcaster.submit(DRAFT | {"connection": "demo"}, PEOPLE)
+        async with broadcaster:
+            return (await broadcaster.list()).total
 
-    with pytest.raises(BroadcastError, match="closed"):
-        asyncio.run(run())
+    assert asyncio.run(run()) == 2
 
 
 @ON_SQLITE
@@ -98,6 +103,12 @@ def test_a_cancelled_start_leaves_nothing_open(settings: Settings, seconds: floa
 
 
 # --- threads -----------------------------------------------------------------------------------------------------
+
+
+def opened(number: int) -> Threads:
+    threads = Threads(number)
+    threads.open()
+    return threads
 
 
 class Calls:
@@ -125,7 +136,7 @@ def test_slow_calls_are_bounded_and_the_loop_goes_on_also_while_they_are_cancell
     calls = Calls()
 
     async def run() -> int:
-        threads = Threads(2)
+        threads = opened(2)
         tasks = [asyncio.create_task(threads.run(calls)) for _ in range(6)]
         while calls.at_once < 2:  # noqa: ASYNC110 - the threads have no event of the loop
             await asyncio.sleep(0)
@@ -154,7 +165,7 @@ def test_an_iterator_is_closed_after_its_last_piece_where_its_reader_stops_early
             closed.set()
 
     async def run() -> list[int]:
-        threads, read = Threads(1), list[int]()
+        threads, read = opened(1), list[int]()
         iterator = threads.iterate(pieces())
         async for piece in iterator:
             read.append(piece)
@@ -173,7 +184,7 @@ def test_a_call_has_the_context_variables_of_its_caller() -> None:
 
     async def run() -> str:
         request_id.set("r-1")
-        threads = Threads(1)
+        threads = opened(1)
         try:
             return await threads.run(request_id.get)
         finally:

@@ -81,6 +81,18 @@ def test_a_broadcast_exists_with_the_commit_and_its_work_begins_then(
     assert count_orders(host) == 1
 
 
+def test_each_transaction_of_a_connection_begins_its_own_work(host: Engine, shop: Broadcaster) -> None:
+    with host.connect() as conn:
+        shop.submit(DRAFT, PEOPLE, conn=conn)
+        conn.rollback()
+        for _ in range(2):
+            shop.submit(DRAFT, PEOPLE, conn=conn)
+            conn.commit()
+        wait_for(lambda: shop.tasks.huey.pending_count() == 2, what="both preparations in the queue")
+
+    assert shop.list().total == 2
+
+
 @pytest.mark.parametrize("order_first", [True, False], ids=["after-a-write-of-the-host", "as-the-first-statement"])
 def test_nothing_is_left_of_a_broadcast_whose_transaction_is_rolled_back(
     host: Engine, shop: Broadcaster, *, order_first: bool
@@ -164,13 +176,13 @@ def test_a_write_of_another_process_meanwhile_does_not_disturb(
 
 @pytest.mark.slow
 def test_a_lost_wake_up_is_found_by_the_recovery(host: Engine, shop: Broadcaster) -> None:
-    with host.connect() as conn:  # which does not go back to its pool
+    with host.connect() as conn:
         job = shop.submit(DRAFT, PEOPLE, conn=conn)
-        conn.commit()
-        worker = Worker(shop)
-        worker.start()
-        wait_for(lambda: shop.status(job.job_id).status == "completed", what="the broadcast")
-        worker.stop()
+        conn.connection.commit()  # past SQLAlchemy, which reports no commit so
+    worker = Worker(shop)
+    worker.start()
+    wait_for(lambda: shop.status(job.job_id).status == "completed", what="the broadcast")
+    worker.stop()
 
     assert shop.status(job.job_id).counts.sent == len(PEOPLE)
 
