@@ -1,56 +1,54 @@
 """The guide to embedding is correct: its files are those of the examples, and its commands deliver a broadcast."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 
+from tests.embedding.guide import commands_of, files_of, read_pages, read_programs
 from tests.embedding.terminal import Terminal
 from tests.host.programs import clean_environment
 from tests.test_readme import free_port
 from tests.waiting import wait_for
+from wabroadcast_core.plugins import build_plugins
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
-ROOT = Path(__file__).parents[2]
-PROGRAMS = Path(__file__).parent / "programs"
-GUIDE = (ROOT / "wabroadcast_core" / "EMBEDDING.md").read_text(encoding="utf-8")
-PAGES = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", GUIDE, flags=re.MULTILINE | re.DOTALL))
-USERS = "Your users as an audience"
+PAGES = read_pages()
+USERS = PAGES["Your users as an audience"]
 
 
-def files_of(page: str) -> dict[str, str]:
-    return dict(re.findall(r"^```python\n# (\S+\.py)\n(.*?)^```$", PAGES[page], flags=re.MULTILINE | re.DOTALL))
+def test_the_files_of_the_guide_are_those_of_the_programs() -> None:
+    shown = {name: code for page in PAGES.values() for name, code in files_of(page).items()}
 
-
-def commands_of(page: str) -> list[str]:
-    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGES[page], flags=re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.splitlines() if not line.startswith("pip ")]
-
-
-def test_the_files_of_the_guide_are_those_of_the_examples() -> None:
-    shown = {name: code for page in PAGES for name, code in files_of(page).items()}
-
-    examples = {path.relative_to(PROGRAMS).as_posix(): path.read_text() for path in PROGRAMS.rglob("*.py")}
-    assert shown == examples
+    assert shown == read_programs(), "python -m tests.embedding.guide writes the programs into the guide"
 
 
 def test_the_users_of_a_main_server_are_an_audience_in_ten_lines() -> None:
-    source = files_of(USERS)["customers.py"].partition("class Customers")[2]
+    _, _, source = files_of(USERS)["customers.py"].partition("class Customers")
 
     assert len([line for line in source.splitlines() if line.strip()]) <= 10
+
+
+def test_the_listener_of_the_guide_is_notified_of_broadcasts() -> None:
+    names: dict[str, Any] = {}
+    exec(files_of(USERS)["listener.py"], names)
+
+    plugins = build_plugins([names["Listener"]()], discover=False)
+
+    assert plugins.call_order() == {"wab_broadcast_changed": ["Listener"]}
 
 
 @pytest.fixture
 def terminal(tmp_path: Path, valkey: EmbeddedValkey, request: pytest.FixtureRequest) -> Iterator[Terminal]:
     """A terminal with the files of a page; a page that needs a Redis of its own gets that of the tests."""
-    page: str = request.node.callspec.params["page"]
+    page = PAGES[request.node.callspec.params["page"]]
     for name, code in (files_of(USERS) | files_of(page)).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(code, encoding="utf-8")
     environment = clean_environment(WABROADCAST_NAMESPACE=f"e{abs(hash(tmp_path))}")
-    if "WABROADCAST_REDIS_URL" in PAGES[page]:
+    if "export WABROADCAST_REDIS_URL" in page:
         environment["WABROADCAST_REDIS_URL"] = valkey.url
     running = Terminal(tmp_path, environment, port=free_port())
     for line in commands_of(USERS):
@@ -69,7 +67,7 @@ def terminal(tmp_path: Path, valkey: EmbeddedValkey, request: pytest.FixtureRequ
     ],
 )
 def test_a_program_of_the_guide_delivers_its_broadcast(terminal: Terminal, page: str, printed: str) -> None:
-    assert [terminal.run(line) for line in commands_of(page)] == [printed]
+    assert [terminal.run(line) for line in commands_of(PAGES[page])] == [printed]
 
 
 @pytest.mark.slow
@@ -86,7 +84,7 @@ def test_a_program_of_the_guide_delivers_its_broadcast(terminal: Terminal, page:
 def test_a_server_of_the_guide_delivers_its_broadcast_and_stops_cleanly(
     terminal: Terminal, tmp_path: Path, page: str, more_options: str
 ) -> None:
-    lines = commands_of(page)
+    lines = commands_of(PAGES[page])
     submit, show, *others = [line for line in lines if line.startswith("curl ")]
     for line in lines:
         if not line.startswith("curl "):
