@@ -72,17 +72,17 @@ def test_a_program_of_the_guide_delivers_its_broadcast(terminal: Terminal, page:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("page", "more_options"),
+    ("page", "webhooks", "more_options"),
     [
-        pytest.param("FastAPI", "", id="fastapi"),
-        pytest.param("Litestar", "", id="litestar"),
-        pytest.param("Flask under gunicorn", "", id="flask"),
-        pytest.param("Flask under gunicorn", "--preload", id="flask-preloaded"),
-        pytest.param("Django", "", id="django"),
+        pytest.param("FastAPI", "/webhooks", "", id="fastapi"),
+        pytest.param("Litestar", "/messages/webhooks", "", id="litestar"),
+        pytest.param("Flask under gunicorn", "/webhooks", "", id="flask"),
+        pytest.param("Flask under gunicorn", "/webhooks", "--preload", id="flask-preloaded"),
+        pytest.param("Django", "/webhooks", "", id="django"),
     ],
 )
 def test_a_server_of_the_guide_delivers_its_broadcast_and_stops_cleanly(
-    terminal: Terminal, tmp_path: Path, page: str, more_options: str
+    terminal: Terminal, tmp_path: Path, page: str, webhooks: str, more_options: str
 ) -> None:
     lines = commands_of(PAGES[page])
     submit, show, *others = [line for line in lines if line.startswith("curl ")]
@@ -95,6 +95,8 @@ def test_a_server_of_the_guide_delivers_its_broadcast_and_stops_cleanly(
     show = show.replace("JOB", submitted.json()["jobId"])
     wait_for(lambda: terminal.call(show).json()["counts"]["delivered"] == 1, what="the delivery", every=0.2)
     assert [terminal.call(line).json()["status"] for line in others] == ["ok"] * len(others)
+    stranger = terminal.call(f"curl -X POST http://127.0.0.1:8000{webhooks}/none")
+    assert (stranger.status_code, stranger.json()["code"]) == (403, "webhook_refused")
     missing = terminal.call(show.replace(submitted.json()["jobId"], "none"))
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
     terminal.stop()

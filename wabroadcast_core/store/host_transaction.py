@@ -39,11 +39,16 @@ class HostTransaction:
 
     :param conn: the host's connection.
     :param database: the store.
-    :raises InputError: the connection is in autocommit mode, or is to another database.
+    :raises InputError: the connection is none of SQLAlchemy, is in autocommit mode, or is to another database.
     :raises UnavailableError: the database cannot be reached.
     """
 
     def __init__(self, conn: Connection, database: Database) -> None:
+        if not isinstance(conn, Connection):
+            raise InputError(
+                f"conn is a {type(conn).__name__}, not a synchronous connection of SQLAlchemy: give one, such as"
+                " session.connection()"
+            )
         self._conn = conn
         self._database = database
         if self._is_autocommit():

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel
 from sqlalchemy import Connection, Engine, create_engine, func, select, text
+from sqlalchemy.orm import Session
 
 from tests.stores import ON_POSTGRESQL, ON_SQLITE
 from tests.waiting import wait_for
@@ -172,6 +173,19 @@ def test_a_write_of_another_process_meanwhile_does_not_disturb(
 
     assert shop.get(job.job_id).status == "queued"
     assert shop.blacklist.list().total == 1
+
+
+def test_a_session_commits_a_broadcast_with_its_objects(host: Engine, shop: Broadcaster) -> None:
+    with Session(host) as session:
+        session.execute(text("INSERT INTO orders VALUES (1)"))
+        job = shop.submit(DRAFT, PEOPLE, conn=session.connection())
+        session.commit()
+        wait_for(lambda: shop.tasks.huey.pending_count() == 1, what="the preparation in the queue")
+        with pytest.raises(InputError, match=r"conn is a Session, .*session\.connection\(\)"):
+            shop.submit(DRAFT, PEOPLE, conn=session)  # type: ignore[arg-type]  # on purpose
+
+    assert [each.job_id for each in shop.list().items] == [job.job_id]
+    assert count_orders(host) == 1
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from wabroadcast_core import Broadcaster, BroadcastError, Settings, describe_err
 PROMO = {"type": "text", "text": "Halo {{ name }} di {{ city }}"}
 
 app = Flask(__name__)
+app.config["MAX_CONTENT_LENGTH"] = 4 * 1024 * 1024  # Meta's calls of a webhook have up to 3 MB
 broadcaster = Broadcaster(Settings()).start()
 atexit.register(broadcaster.close)
 
