@@ -114,6 +114,8 @@ class AsyncBroadcaster(AsyncPart[Broadcaster]):
     cancel_test = InThread(Broadcaster.cancel_test)
     rehearse = InThread(Broadcaster.rehearse)
     list = InThread(Broadcaster.list)
+    index = InThread(Broadcaster.index)
+    inspect = InThread(Broadcaster.inspect)
     get = InThread(Broadcaster.get)
     status = InThread(Broadcaster.status)
     messages = InThread(Broadcaster.messages)

@@ -32,6 +32,11 @@ class AsyncConnections(AsyncPart[Connections]):
     pause = InThread(Connections.pause)
     resume = InThread(Connections.resume)
     test = InThread(Connections.test)
+    page = InThread(Connections.page)
+    choices = InThread(Connections.choices)
+    details = InThread(Connections.details)
+    waiting = InThread(Connections.waiting)
+    default_limits = InThread(Connections.default_limits)
 
 
 class AsyncContacts(AsyncPart[Contacts]):
@@ -68,6 +73,8 @@ class AsyncBlacklist(AsyncPart[Blacklist]):
     add_many = InThread(Blacklist.add_many)
     add_file = InThread(Blacklist.add_file)
     history = InThread(Blacklist.history)
+    entries = InThread(Blacklist.entries)
+    last_messages = InThread(Blacklist.last_messages)
     remove = InThread(Blacklist.remove)
 
 
@@ -75,6 +82,7 @@ class AsyncUploads(AsyncPart[Uploads]):
     """``uploads``, with coroutines."""
 
     save = InThread(Uploads.save)
+    get = InThread(Uploads.get)
     delete = InThread(Uploads.delete)
 
 
@@ -88,6 +96,9 @@ class AsyncDrafts(AsyncPart[Drafts]):
     delete = InThread(Drafts.delete)
     submit = InThread(Drafts.submit)
     copy = InThread(Drafts.copy)
+    count = InThread(Drafts.count)
+    preview = InThread(Drafts.preview)
+    precedents = InThread(Drafts.precedents)
 
 
 class AsyncQueries(AsyncPart[Queries]):

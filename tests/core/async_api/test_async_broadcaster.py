@@ -40,7 +40,7 @@ def test_each_method_of_the_broadcaster_and_of_its_namespaces_has_its_coroutine(
     }
 
     assert parts.keys() == spaces.keys()
-    assert missing == set()
+    assert missing == set(), "add a line for each to wabroadcast_core/async_api/"
 
 
 @ON_SQLITE
