@@ -27,7 +27,6 @@ from host_litestar.problems import describe
 from host_litestar.request_reading import LARGE_JSON, LARGEST_JSON, MOST_PARAMETERS, MOST_VALUES
 from host_litestar.routes import submission
 from host_litestar.routes.sessions import FAILURES, check_sign_in, sign_in_limit
-from host_litestar.routes.webhook_requests import WebhookReader
 from host_litestar.threads import FILES, PREVIEWS, RECEIVER_TESTS, SUBMITS, TESTS, ThreadGroup
 from tests.host.programs import Served
 from tests.host.raw_clients import RawClient
@@ -36,6 +35,7 @@ from tests.host.test_auth import call_guard
 from tests.host.test_event_streams import end_of_unread_stream
 from tests.host.test_http_protocol import LINE, MOST, strict
 from wabroadcast_core import BusyError, Settings
+from wabroadcast_core.asgi.webhook_reader import WEBHOOK_BYTES_AT_ONCE, WebhookReader
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import InvalidInputError, UnavailableError
 from wabroadcast_core.inbound.webhook_forms import FIELDS, FORM_BYTES
@@ -128,9 +128,9 @@ def _unread(_: Served) -> str:
 
 
 def _bodies_together(_: Served) -> str:
-    reader = WebhookReader(most_bytes=limits.WEBHOOK_BYTES_AT_ONCE * 2)
+    reader = WebhookReader(most_bytes=WEBHOOK_BYTES_AT_ONCE * 2)
     with pytest.raises(UnavailableError) as raised:
-        asyncio.run(reader.read(_scope(), _Body([bytes(limits.WEBHOOK_BYTES_AT_ONCE), b"x"])))
+        asyncio.run(reader.read(_scope(), _Body([bytes(WEBHOOK_BYTES_AT_ONCE), b"x"])))
     return str(describe(raised.value).status)
 
 
@@ -303,7 +303,7 @@ CHECKS = {
     "fields of a webhook call's query string": Check(
         FIELDS, lambda server: _post(server, "/webhooks/sandbox?" + "a&" * FIELDS, length=0)
     ),
-    "bodies of webhook calls on their way, together": Check(limits.WEBHOOK_BYTES_AT_ONCE, _bodies_together),
+    "bodies of webhook calls on their way, together": Check(WEBHOOK_BYTES_AT_ONCE, _bodies_together),
     "submits that are stored at once": Check(SUBMITS.threads, _full(SUBMITS)),
     "event streams that are open": Check(MOST_STREAMS, lambda _: asyncio.run(_crowd_of_streams())),
     "connection tests at once": Check(TESTS.threads, _full(TESTS)),
