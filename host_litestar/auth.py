@@ -129,10 +129,6 @@ class KeyGuard:
         set_recheck(request, partial(self._callers.is_valid_session, token))
         return caller
 
-    def __deepcopy__(self, _: dict[int, Any]) -> "KeyGuard":
-        """Return the guard itself: Litestar copies guards, and a broadcaster cannot be copied."""
-        return self
-
     async def _is_still_open(self) -> bool:
         return not await self._callers.has_keys()
 

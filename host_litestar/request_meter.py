@@ -25,10 +25,6 @@ class RequestMeter(ASGIMiddleware):
     def __init__(self, meters: Meters) -> None:
         self._meters = meters
 
-    def __deepcopy__(self, memo: object) -> "RequestMeter":
-        """Return this object: Litestar copies a router with all that it has, and the meters are one of the process."""
-        return self
-
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass a request on, and measure it until its response has ended."""
         began, ended, status = time.monotonic(), 0.0, NO_RESPONSE

@@ -117,13 +117,9 @@ class Supervisor:
         self._on_poll()
 
     def _start(self, child: Child, now: float) -> None:
-        child.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "host_litestar.child_processes", str(self._pipe_read_end), *child.role.arguments],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            pass_fds=(self._pipe_read_end, *child.role.fds),
-            start_new_session=True,
-        )
+        arguments = [str(self._pipe_read_end), *child.role.arguments]
+        fds = (self._pipe_read_end, *child.role.fds)
+        child.process = start_process(arguments, fds=fds, environment=self._environment)
         child.started_at = now
 
     def _record_exit(self, child: Child, code: int, now: float) -> None:
@@ -175,6 +171,22 @@ class Supervisor:
                 log.warning("%s has not stopped in time: killing it", child.role.name)
                 _signal_child(child, signal.SIGKILL)
                 child.process.wait()
+
+
+def start_process(
+    arguments: Sequence[str], *, fds: Sequence[int], environment: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    """Start a child process, in a session of its own.
+
+    :param fds: the file descriptors that it inherits.
+    """
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", "host_litestar.child_processes", *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        pass_fds=fds,
+        start_new_session=True,
+    )
 
 
 def _signal_child(child: Child, number: signal.Signals) -> None:

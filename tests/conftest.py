@@ -7,10 +7,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.dealing import deal
+from tests.dealing import deal, split_cases
 from tests.disks import MountRefusedError, mounted_disk
 from tests.servers import MariaServer, PostgresCluster
-from tests.stores import migrate_store, opened
+from tests.stores import installation_settings, migrate_store, opened, shared_statements
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
@@ -23,8 +23,12 @@ hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine
 hypothesis.settings.load_profile("untimed")
 
 QUICK = {"heartbeat_seconds": 0.3, "lease_seconds": 1.5, "recover_seconds": 1.0, "stop_seconds": 5.0}
-SHARED_SERVERS = {"server", "served"}
+SHARED_SERVERS = {"server", "served", "keyed", "strict", "environment"}  # of a module; each takes seconds to start
 SLOW_FIXTURES = {"worker", *SHARED_SERVERS, "serve", "command"}  # they start a worker or programs
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--one-case", action="store_true", help="run only the first case of each test that opens a store")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -33,10 +37,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         _mark_slow(item)
     yield
+    if config.getoption("--one-case"):
+        items[:], dropped = split_cases(items, test_of=_test_of, is_costly=_opens_store)
+        config.hook.pytest_deselected(items=dropped)
     if workers := getattr(config, "workerinput", {}).get("workercount"):
         long = [item for item in items if _is_long(item)]
         short = [item for item in items if not _is_long(item)]
         items[:] = deal(long, short, workers=workers)
+
+
+def _test_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
+
+
+def _opens_store(item: pytest.Item) -> bool:
+    return "sqlite_store" in getattr(item, "fixturenames", ())
 
 
 def _mark_slow(item: pytest.Item) -> None:
@@ -49,6 +64,12 @@ def _mark_slow(item: pytest.Item) -> None:
 def _is_long(item: pytest.Item) -> bool:
     """Return whether a test waits for processes of its own: those of a module that share a server stay together."""
     return item.get_closest_marker("slow") is not None and SHARED_SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements() -> Iterator[None]:
+    with shared_statements():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -128,7 +149,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
 def settings(tmp_path: Path, valkey: EmbeddedValkey, database_url: str | None, sqlite_store: Path) -> Settings:
     """Settings of an installation of its own: an empty store, a namespace in Redis that no other test uses."""
     namespace = f"t{abs(hash(tmp_path))}"
-    made = Settings(data_dir=tmp_path, redis_url=valkey.url, namespace=namespace, database_url=database_url)
+    made = installation_settings(tmp_path, redis_url=valkey.url, namespace=namespace, database_url=database_url)
     if database_url is None:
         shutil.copyfile(sqlite_store, made.sqlite_path)
     return made.model_copy(update=QUICK)

@@ -6,6 +6,9 @@ from typing import TypeVar
 
 import pytest
 
+RESTS = 4  # times what a check took
+LONGEST_REST = 0.25  # seconds
+
 Found = TypeVar("Found")
 
 
@@ -13,13 +16,16 @@ def wait_for(check: Callable[[], Found], *, seconds: float = 30, what: str = "it
     """Return the first true result of ``check``; fail the test after ``seconds``.
 
     :param what: what is waited for, as the failure names it.
-    :param every: seconds between two checks.
+    :param every: seconds between two checks; more where a check takes long, so that the checks do not take the
+        processor from what is waited for.
     """
     deadline = time.monotonic() + seconds
     while True:
+        began = time.monotonic()
         found = check()
         if found:
             return found
-        if time.monotonic() > deadline:
+        ended = time.monotonic()
+        if ended > deadline:
             pytest.fail(f"{what} did not happen within {seconds:g} s")
-        time.sleep(every)
+        time.sleep(max(every, min(RESTS * (ended - began), LONGEST_REST)))

@@ -1,5 +1,6 @@
 """Opens the store and Redis (or the embedded Valkey) for a broadcaster."""
 
+import functools
 import socket
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,6 +9,7 @@ import redis
 import redis.asyncio as async_redis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.retry import Retry
 from sqlalchemy import Engine
 
@@ -66,7 +68,14 @@ class RedisAccess:
 
 def _limits(seconds: float, retry: type[Retry] | type[AsyncRetry]) -> dict[str, Any]:
     """Return the options of Redis connections: their time limits, and that the client repeats calls, not they."""
-    return {"socket_timeout": seconds, "socket_connect_timeout": seconds, "retry": retry(NoBackoff(), 0)}
+    limits = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "retry": retry(NoBackoff(), 0)}
+    return {**limits, "driver_info": _driver_info()}
+
+
+@functools.cache
+def _driver_info() -> DriverInfo:
+    """Return the name and version of the driver, which connections otherwise read from the disk, each anew."""
+    return DriverInfo()
 
 
 def _pool_for(address: str) -> redis.ConnectionPool:

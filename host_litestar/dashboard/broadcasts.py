@@ -6,7 +6,7 @@ from typing import Final
 
 from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.notices import Notice
-from host_litestar.dashboard.progress import cause_of, shown_state
+from host_litestar.dashboard.progress import cause_of, left_of, shown_state
 from host_litestar.dashboard.view import Page, View, ViewDep
 from wabroadcast_core.errors import ConflictError, NotFoundError
 from wabroadcast_core.models.broadcast import BroadcastIndex, BroadcastSummary, ListedBroadcast
@@ -81,14 +81,22 @@ class BroadcastsPages(PageController):
             return view.redirect(view.back(LIST), Notice("broadcasts.none_chosen", tone="warn"))
         if name == "cancel" and not view.form.has("confirmed"):
             return _ask_to_cancel(view, jobs)
-        done = sum(_is_done(view, name, job) for job in jobs)
-        key, tone = (f"broadcasts.{name}.some", "warn") if done < len(jobs) else (f"broadcasts.{name}.all", "ok")
-        notice = Notice(key, {"n": done, "others": len(jobs) - done}, "warn" if tone == "warn" else "ok")
-        return view.redirect(view.back(LIST), notice)
+        done = sum(_was_possible(view, name, job) for job in jobs)
+        return view.redirect(view.back(LIST), _said_of(name, done, others=len(jobs) - done))
 
 
-def _is_done(view: View, name: str, job_id: str) -> bool:
-    """Do one act on one broadcast; return whether its state allowed it."""
+def _said_of(name: str, done: int, *, others: int) -> Notice:
+    """Return what is said of an act on several broadcasts.
+
+    :param others: how many of them were in a state that does not allow it.
+    """
+    if others:
+        return Notice(f"broadcasts.{name}.some", {"n": done, "others": others}, "warn")
+    return Notice(f"broadcasts.{name}.all", {"n": done})
+
+
+def _was_possible(view: View, name: str, job_id: str) -> bool:
+    """Pause, resume or cancel one broadcast; return whether its state allowed it."""
     broadcaster = view.broadcaster
     calls: dict[str, Callable[..., BroadcastSummary]] = {
         "pause": broadcaster.pause,
@@ -105,7 +113,7 @@ def _is_done(view: View, name: str, job_id: str) -> bool:
 def _ask_to_cancel(view: View, jobs: Sequence[str]) -> Page:
     found = [view.broadcaster.status(job) for job in jobs]
     sent = sum(one.counts.sent for one in found)
-    left = sum(one.counts.queued + one.counts.processing + one.counts.retry + one.counts.paused for one in found)
+    left = sum(left_of(one.counts) for one in found)
     return view.page("broadcasts_cancel.html", jobs=jobs, sent=sent, left=left, back=view.back(LIST))
 
 

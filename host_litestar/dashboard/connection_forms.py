@@ -58,12 +58,13 @@ class ConnectionForm:
         return _form(view, connection.name, connection.sender, values, secrets=secrets)
 
     @classmethod
-    def sent(cls, view: View, kind: str, *, name: str = "") -> "ConnectionForm":
+    def sent(cls, view: View, kind: str, *, name: str = "", secrets: Sequence[str] = ()) -> "ConnectionForm":
         """Return the form as it was sent.
 
+        :param secrets: the names of those that are stored.
         :raises NotFoundError: there is no sender of this kind.
         """
-        return _form(view, name, kind, view.form.fields())
+        return _form(view, name, kind, view.form.fields(), secrets=secrets)
 
     def draft(self) -> dict[str, Any]:
         """Return the connection as the form has it."""

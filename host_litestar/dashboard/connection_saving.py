@@ -54,12 +54,13 @@ class ConnectionSavingPages(PageController):
     @act("/{name:str}", scope=Scope.ADMIN)
     def change(self, view: ViewDep, name: ConnectionName) -> Page:
         """Change the settings and the limits of a connection."""
-        connection = view.broadcaster.connections.get(name)
-        form = ConnectionForm.sent(view, connection.sender, name=name)
+        present = view.broadcaster.connections.details(name, zone=view.choices.zone)
+        kind, secrets = present.connection.sender, present.stored_secrets
+        form = ConnectionForm.sent(view, kind, name=name, secrets=secrets)
         try:
             view.broadcaster.connections.save(name, form.draft(), actor=view.actor)
         except InvalidInputError as error:
-            return show_connection(view, connection, form, status=400, faults=error.faults)
+            return show_connection(view, name, form, status=400, faults=error.faults)
         return view.redirect(view.link(PATH, name), Notice("connections.saved", {"name": name}))
 
 

@@ -12,7 +12,7 @@ from host_litestar.routes.parameters import ConnectionName
 from host_litestar.threads import TESTS
 from wabroadcast_core.errors import ConflictError
 from wabroadcast_core.models.api_key import Scope
-from wabroadcast_core.models.connection import ConnectionDay, ConnectionDetails, ConnectionView
+from wabroadcast_core.models.connection import ConnectionDay, ConnectionDetails
 
 PATH = "/ui/connections"
 CARDS = 24  # connections of a page
@@ -35,7 +35,7 @@ class ConnectionPages(PageController):
     @page("/{name:str}")
     def show(self, view: ViewDep, name: ConnectionName) -> Page:
         """Show a connection, its last 30 days, and the form of its settings."""
-        return show_connection(view, view.broadcaster.connections.get(name))
+        return show_connection(view, name)
 
     @act("/{name:str}/pause")
     def pause(self, view: ViewDep, name: ConnectionName) -> Page:
@@ -68,13 +68,13 @@ class ConnectionPages(PageController):
         try:
             view.broadcaster.connections.delete(name, actor=view.actor)
         except ConflictError:
-            return show_connection(view, view.broadcaster.connections.get(name), is_refused=True, status=409)
+            return show_connection(view, name, is_refused=True, status=409)
         return view.redirect(view.link(PATH), Notice("connections.deleted", {"name": name}))
 
 
 def show_connection(
     view: View,
-    connection: ConnectionView,
+    name: str,
     form: ConnectionForm | None = None,
     *,
     is_refused: bool = False,
@@ -85,8 +85,8 @@ def show_connection(
     :param form: with what was typed, if it did not fit.
     :param is_refused: whether it was to be deleted, but is in use.
     """
-    name = connection.name
     details = view.broadcaster.connections.details(name, zone=view.choices.zone)
+    connection = details.connection
     sender = view.broadcaster.plugins.senders.get(connection.sender)
     return view.page(
         "connection.html",
@@ -95,7 +95,7 @@ def show_connection(
         days=[(_name_of(view, one), one) for one in details.days],
         users=details.used_by,
         is_refused=is_refused,
-        form=form or _form_of(view, connection, details),
+        form=form or _form_of(view, details),
         kind=kind_name(view, connection.sender),
         is_installed=sender is not None,
         webhook=_webhook_address(view, name) if hasattr(sender, "verify_webhook") else None,
@@ -104,8 +104,9 @@ def show_connection(
     )
 
 
-def _form_of(view: View, connection: ConnectionView, details: ConnectionDetails) -> ConnectionForm | None:
+def _form_of(view: View, details: ConnectionDetails) -> ConnectionForm | None:
     """Return the form of a connection; None for who may not change it, or if its sender is not installed."""
+    connection = details.connection
     if connection.sender not in view.broadcaster.plugins.senders or not view.may("admin"):
         return None
     return ConnectionForm.of(view, connection, secrets=details.stored_secrets)
@@ -122,4 +123,4 @@ def _webhook_address(view: View, name: str) -> str:
 
 
 def _back(view: View, name: str, notice: Notice) -> Page:
-    return view.redirect(view.back(view.link(PATH, name)), notice)
+    return view.redirect(view.back(f"{PATH}/{name}"), notice)

@@ -58,9 +58,12 @@ def contact_draft(form: FormData, known: Mapping[str, Scalar] | None = None) -> 
 
 
 def _variables(form: FormData) -> list[tuple[str, str]]:
-    """Return the names and values of the variables that were sent."""
+    """Return the names and values of the variables that were sent, with the line ends of the contact book."""
     places = [name.removeprefix(_PREFIX).removesuffix(_NAME) for name in form.fields() if _is_name(name)]
-    pairs = [(form.text(f"{_PREFIX}{place}{_NAME}"), form.text(f"{_PREFIX}{place}{_VALUE}")) for place in places]
+    pairs = [
+        (form.text(f"{_PREFIX}{place}{_NAME}"), form.text(f"{_PREFIX}{place}{_VALUE}").replace("\r\n", "\n"))
+        for place in places
+    ]
     return [(name, value) for name, value in pairs if name or value]
 
 

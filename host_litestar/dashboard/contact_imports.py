@@ -73,7 +73,11 @@ class ImportPages(PageController):
     def result(self, view: ViewDep, import_id: ImportId) -> Page:
         """Show the progress of an import, then its result."""
         report = view.broadcaster.contacts.import_report(import_id)
-        context = {"report": report, "is_open": report.status in OPEN_IMPORTS, "say": partial(say_rejection, view)}
+        context: dict[str, Any] = {
+            "report": report,
+            "is_open": report.status in OPEN_IMPORTS,
+            "say": partial(say_rejection, view),
+        }
         if view.query(FRAGMENT):
             return view.fragment("import_progress.html", **context)
         return view.page("import_result.html", **context)

@@ -1,6 +1,7 @@
 """What a page says once about the act that led to it: kept in a cookie from the redirect to the next page."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import quote, unquote
@@ -21,7 +22,7 @@ class Notice:
     """A text of the catalogue with its values, and how good the news is."""
 
     key: str
-    values: dict[str, str | int] = field(default_factory=dict)
+    values: Mapping[str, str | int] = field(default_factory=dict)
     tone: Tone = "ok"
 
     def cookie(self) -> Cookie:

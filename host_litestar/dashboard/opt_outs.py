@@ -53,13 +53,13 @@ class OptOutPages(PageController):
     def upload(self, view: ViewDep) -> Page:
         """Store the file, then show how it is understood."""
         try:
-            reason = _reason(view)
+            _reason(view)
         except InvalidInputError as error:
             return _file_form(view, status=HTTPStatus.BAD_REQUEST, faults=error.faults)
         stored = save_file(view)
         if isinstance(stored, Fault):
             return _file_form(view, status=HTTPStatus.BAD_REQUEST, faults=[stored])
-        return view.redirect(view.link(IMPORT, stored.upload_id, kind=stored.kind, reason=reason))
+        return view.redirect(view.link(IMPORT, stored.upload_id, kind=stored.kind, reason=view.form.text("reason")))
 
     @page("/import/{uploadId:str}", scope=Scope.OPERATE, threads=FILES)
     def look(self, view: ViewDep, upload_id: UploadId) -> Page:

@@ -168,7 +168,7 @@ def _without_reason(view: View, number: str, field: str) -> Page:
 
 
 def _erased(report: ErasureReport) -> Notice:
-    values = {"n": report.messages, "cancelled": report.cancelled}
+    values: dict[str, str | int] = {"n": report.messages, "cancelled": report.cancelled}
     if report.pending or report.unread_drafts:
         return Notice("person.erased_in_part", values | {"pending": report.pending + report.unread_drafts}, "warn")
     return Notice("person.erased", values | {"under_way": report.under_way})

@@ -40,7 +40,8 @@ class SettingsPages(PageController):
             themes=[(theme, view.t(f"settings.theme.{theme}")) for theme in THEMES],
             keys=[(choice, view.t(f"settings.keys.{choice}")) for choice in ("on", "off")],
             zones=zones(),
-            installed=list(_installed(view)),
+            installed=_installed(view),
+            undo=view.broadcaster.settings.undo_seconds,
         )
 
 

@@ -19,6 +19,11 @@ def pytest_report_header() -> str:
     return f"{facts}, SQLite {sqlite3.sqlite_version}, load {os.getloadavg()[0]:.1f}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def statements() -> None:
+    """Compile statements as a server does, for each store anew."""
+
+
 @pytest.fixture
 def settings(tmp_path: Path, valkey: EmbeddedValkey, database_url: str | None) -> Settings:
     """An installation with the default patience: what runs in production."""

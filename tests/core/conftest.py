@@ -9,7 +9,7 @@ import pytest
 
 from tests.core.store.harness import StoreHarness
 from tests.scripted import ScriptedProvider
-from tests.stores import opened
+from tests.stores import installation_settings, opened
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.queue.embedded import EmbeddedValkey
@@ -40,7 +40,7 @@ def started(
         url = None
         if request.param == "postgresql":
             url = stack.enter_context(request.getfixturevalue("postgres").lend_store())
-        made = Settings(data_dir=directory, redis_url=valkey.url, namespace=namespace, database_url=url)
+        made = installation_settings(directory, redis_url=valkey.url, namespace=namespace, database_url=url)
         yield stack.enter_context(Broadcaster(made))
 
 

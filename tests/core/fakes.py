@@ -28,7 +28,7 @@ from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.outcomes.classify import given_back
 from wabroadcast_core.outcomes.recorder import Result
-from wabroadcast_core.pacing.pace import ColdPaceError, Lateness, RecentStarts, SlotReport, Slots
+from wabroadcast_core.pacing.pace import ColdPaceError, RecentStarts, SlotReport, Slots
 from wabroadcast_core.settings import Settings
 from wabroadcast_core.snapshots import BroadcastSnapshot, ConnectionSnapshot
 from wabroadcast_core.store.claims import Claimed
@@ -308,7 +308,7 @@ class WebhookSender(FakeSender):
 
 def live(sender: Any = None, *, of: ConnectionSnapshot | None = None) -> LiveConnection:
     snapshot = of or connection()
-    return LiveConnection(snapshot, sender or FakeSender(), Lateness.of(snapshot.limits))
+    return LiveConnection(snapshot, sender or FakeSender())
 
 
 class FakeLiveSenders:

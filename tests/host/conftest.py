@@ -85,11 +85,11 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """A function that starts servers; they are stopped after the test."""
     started: list[Served] = []
 
-    def start(*arguments: str, plain: bool = False, **environment: str) -> Served:
+    def start(*arguments: str, plain: bool = False, as_installed: bool = False, **environment: str) -> Served:
         directory = tmp_path / f"server{len(started)}"
         directory.mkdir()
         options = arguments if plain or "--port" in arguments else ("--port", "0", *arguments)
-        started.append(Served(directory, *options, environment=environment))
+        started.append(Served(directory, *options, environment=environment, as_installed=as_installed))
         return started[-1]
 
     yield start

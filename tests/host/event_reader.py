@@ -1,6 +1,8 @@
 """A client of event streams, as a browser is one."""
 
+import contextlib
 import json
+import socket
 import threading
 import time
 from types import TracebackType
@@ -36,6 +38,7 @@ class EventReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._hang_up()
         self._client.close()
         self._thread.join(timeout=30)
         self.response.close()
@@ -50,6 +53,12 @@ class EventReader:
         began = time.monotonic()
         wait_for(lambda: self.status == status, what=f"an event with {status}", seconds=60)
         return time.monotonic() - began
+
+    def _hang_up(self) -> None:
+        """Wake the thread: one that waits for bytes does not notice that its socket is closed, only that it is shut."""
+        connection = self.response.extensions["network_stream"].get_extra_info("socket")
+        with contextlib.suppress(OSError):  # the stream has ended
+            connection.shutdown(socket.SHUT_RDWR)
 
     def _read(self) -> None:
         try:

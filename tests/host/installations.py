@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from tests.stores import installation_settings
 from wabroadcast_core import Settings
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
@@ -17,7 +18,7 @@ HERE = "http://127.0.0.1"
 
 def install(directory: Path, valkey: EmbeddedValkey, sqlite_store: Path) -> Settings:
     """Create a data directory with an empty store, and return the settings of an installation there."""
-    made = Settings(data_dir=directory, redis_url=valkey.url, namespace=f"h{abs(hash(directory))}")
+    made = installation_settings(directory, redis_url=valkey.url, namespace=f"h{abs(hash(directory))}")
     directory.mkdir()
     shutil.copyfile(sqlite_store, made.sqlite_path)
     return made

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,24 +14,37 @@ import httpx
 from host_litestar import __main__ as program
 from host_litestar.cli import main
 from tests.forked import ForkedProcess
+from tests.host import forked_children
 from tests.waiting import wait_for
 
 SAMPLE = Path(__file__).parents[2] / "host_litestar" / "samples" / "contacts.csv"
 
 
 class Served:
-    """``wabroadcast serve`` in a process of its own, with a data directory of its own."""
+    """``wabroadcast serve`` in a process of its own, with a data directory of its own.
 
-    def __init__(self, directory: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    :param as_installed: whether the supervisor starts new interpreters, as a user's does, and forks no child processes;
+        it always does where variables are given that Python reads at its start.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        as_installed: bool = False,
+    ) -> None:
         self.directory = directory
         self.data = directory / "data"
         self.sample = SAMPLE
         self.log = directory / "serve.log"
         self.output = directory / "serve.out"
         self.environment = clean_environment(WABROADCAST_DATA_DIR=str(self.data)) | dict(environment or {})
+        is_ours = all(name.startswith("WABROADCAST_") for name in environment or ())
+        forks = sys.platform == "linux" and is_ours and not as_installed
         with self.log.open("wb") as log, self.output.open("wb") as output:
             self.process = ForkedProcess(
-                main,
+                forked_children.main if forks else main,
                 [program.__file__, "serve", *arguments],
                 environment=self.environment,
                 directory=directory,
@@ -95,8 +109,9 @@ class Served:
 
 
 def children_of(parent: int, word: str = "") -> list[int]:
+    """Return the ids of the processes of this parent with this word in their name or command line."""
     listed = subprocess.run(
-        ["ps", "-ww", "-e", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-e", "-o", "pid=,ppid=,comm=,args="], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     rows = [line.split(None, 2) for line in listed]
     return [int(pid) for pid, owner, line in rows if int(owner) == parent and word in line and "<defunct>" not in line]

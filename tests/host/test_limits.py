@@ -104,6 +104,7 @@ def _unread(_: Served) -> str:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         while True:
             await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+            await asyncio.sleep(0)  # a send to a client that has gone returns at once, and would hold the loop
 
     async def serve() -> str:
         loop, state = asyncio.get_running_loop(), ServerState()

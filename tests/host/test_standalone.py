@@ -45,7 +45,7 @@ def test_the_start_lines_name_the_addresses_and_end_with_a_command_that_works(se
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
 def test_a_signal_stops_everything_in_order(serve: Serve, until: Until, number: signal.Signals) -> None:
-    server = serve("--workers", "2")
+    server = serve("--workers", "2", as_installed=True)
     pids = server.children()
 
     code = server.stop(number)
@@ -62,7 +62,7 @@ def test_a_signal_stops_everything_in_order(serve: Serve, until: Until, number: 
 
 
 def test_a_killed_supervisor_leaves_no_processes(serve: Serve, until: Until) -> None:
-    server = serve()
+    server = serve(as_installed=True)
     pids = server.children()
     grandchildren = [child for pid in pids for child in server.children_of(pid)]
 
@@ -73,7 +73,7 @@ def test_a_killed_supervisor_leaves_no_processes(serve: Serve, until: Until) -> 
 
 @pytest.mark.parametrize("name", ["worker 1", "web", "valkey"])
 def test_a_crashed_process_is_restarted(serve: Serve, until: Until, name: str) -> None:
-    server = serve()
+    server = serve(as_installed=True)
     (pid,) = server.valkey() if name == "valkey" else server.children(name)
 
     os.kill(pid, signal.SIGKILL)

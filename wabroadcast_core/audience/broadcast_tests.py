@@ -12,7 +12,14 @@ from sqlalchemy import Connection
 
 from wabroadcast_core.audience.chosen_recipient import ChosenRecipient
 from wabroadcast_core.audience.row_classifier import RowClassifier
-from wabroadcast_core.audience.submission import AnyRecipient, Submission, Submitted, find_first, lock_uploads
+from wabroadcast_core.audience.submission import (
+    AnyRecipient,
+    Submission,
+    Submitted,
+    columns_of,
+    find_first,
+    lock_uploads,
+)
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError
 from wabroadcast_core.models.base import parse_model
@@ -133,12 +140,8 @@ class BroadcastTests:
         lock_uploads(conn, draft)
         columns = {
             **values,
-            "job_id": job_id,
-            "name": draft.name,
+            **columns_of(draft, job_id=job_id, now=now),
             "status": BroadcastStatus.PROCESSING,
-            "rank": draft.priority.rank,
-            "draft": draft.model_dump_json(),
-            "created_at": now,
             "started_at": now,
             "prepared": True,
             "prepared_rows": 1,

@@ -260,14 +260,10 @@ class Submission:
         is_reported = values["purpose"] == Purpose.BROADCAST
         reported = reported_events(draft, self._context.settings) if is_reported else ()
         values |= {
-            "job_id": self._new_id(),
-            "name": draft.name,
+            **columns_of(draft, job_id=self._new_id(), now=now),
             "status": BroadcastStatus.SCHEDULED if later else BroadcastStatus.QUEUED,
-            "rank": draft.priority.rank,
-            "draft": draft.model_dump_json(),
             "scheduled_at": starts_at,
             "held_until": held_until,
-            "created_at": now,
             "reports_changes": CallbackEvent.BROADCAST_CHANGED in reported,
             "reports_results": CallbackEvent.MESSAGE_RESULTS in reported,
         }
@@ -280,6 +276,17 @@ class Submission:
         if upload_id is not None:
             with self._context.database.write() as conn:
                 upload_store.delete_upload(conn, upload_id)
+
+
+def columns_of(draft: BroadcastDraft, *, job_id: str, now: float) -> dict[str, Any]:
+    """Return what the row of every new broadcast has."""
+    return {
+        "job_id": job_id,
+        "name": draft.name,
+        "rank": draft.priority.rank,
+        "draft": draft.model_dump_json(),
+        "created_at": now,
+    }
 
 
 def find_first(conn: Connection, idempotency_key: str | None, *, fingerprint: str) -> RowMapping | None:

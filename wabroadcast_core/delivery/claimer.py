@@ -42,11 +42,12 @@ class Claimer:
         claimed, due_work = await self._ledger.claim(
             connection, worker_id=self._lease.worker_id, amount=amount, caps=caps
         )
-        self._held_claims.add(message.key for message in claimed)
+        keys = [message.key for message in claimed]
+        self._held_claims.add(keys)
         try:
             allowed = await self._new_contacts.hold_back(connection.id, claimed)
-            with_broadcast = [(message, self._ledger.snapshot(message.broadcast_id)) for message in allowed]
-            return await self._preflight.check_and_render(with_broadcast), len(claimed), due_work
+            broadcasts = {key: self._ledger.snapshot(key) for key in {message.broadcast_id for message in allowed}}
+            return await self._preflight.check_and_render(allowed, broadcasts), len(claimed), due_work
         except BaseException:
-            self._held_claims.release(message.key for message in claimed)  # orphaned: they are given back
+            self._held_claims.release(keys)  # orphaned: they are given back
             raise

@@ -23,7 +23,7 @@ from wabroadcast_core.transport.live_senders import LiveConnection
 log = logging.getLogger(__name__)
 
 TOGETHER = 0.005  # seconds: messages whose slots lie this close share one writing of intents
-MOST_TOGETHER = 512
+MOST_TOGETHER = 1_000  # as many as one reservation gives slots: Redis is called once for them
 MOST_GROUPS = 64  # whose intents are being written, or that wait for their slots
 STALE = 1.3  # seconds since it became ready, beside what Redis takes, that a message may start: then it goes back
 
@@ -60,20 +60,23 @@ class Dispatcher:
         return 0.0 if self._queue.live is None else self._queue.live.marking.expected
 
     def _next_group(self, *, within: float) -> list[PendingSend]:
+        """Return the next messages that start together; those that must not start any more go back."""
         now = self._now()
+        since, worker_id = now - self._longest_wait(now), self._resources.lease.worker_id
+        may_start = not self._resources.stopping.is_set()
         group: list[PendingSend] = []
         for pending in self._queue.pop_until(now + within, most=MOST_TOGETHER):
-            if pending.dropped or self._resources.stopping.is_set() or self._is_stale(pending, now):
-                self._skip_slot(pending)
-            else:
+            is_settled = pending.claimed.worker_id != worker_id
+            if may_start and not (pending.dropped or is_settled or pending.ready_at < since):
                 group.append(pending)
+            else:
+                self._skip_slot(pending)
         return group
 
-    def _is_stale(self, pending: PendingSend, now: float) -> bool:
-        """Return whether it was claimed too long ago, or under a worker id that was settled meanwhile."""
+    def _longest_wait(self, now: float) -> float:
+        """Return for how many seconds a message that starts may have been ready."""
         live = self._queue.live
-        longest = STALE + (live.lead(now) + live.reserving.expect(now) if live is not None else 0)
-        return now - pending.ready_at > longest or pending.claimed.worker_id != self._resources.lease.worker_id
+        return STALE if live is None else STALE + live.lead(now) + live.reserving.expect(now)
 
     async def _mark_and_start(self, group: list[PendingSend]) -> None:
         try:
@@ -124,15 +127,16 @@ class Dispatcher:
         live = self._queue.live
         lateness = _lateness_of(live, group, now=self._now()) if live is not None else {}
         unstarted: list[int] = []
+        clock, stopping = self._resources.clock, self._resources.stopping
         for pending in group:
-            now = self._now()
+            now = clock.now()
             if pending.slot > now:
                 await asyncio.sleep(pending.slot - now)
-                now = self._now()
-            if self._may_not_start(pending) or live is None:
+                now = clock.now()
+            if pending.dropped or stopping.is_set() or live is None:
                 unstarted.append(pending.claimed.key)
                 self._skip_slot(pending)
-            elif self._is_in_time(pending, lateness, now):
+            elif self._is_in_time(pending, lateness[pending.broadcast.id], now):
                 self._queue.remove(pending)
                 self._resources.sends.start(live, pending)
             else:
@@ -140,11 +144,8 @@ class Dispatcher:
                 self._queue.give_up_slot(pending)
         self._resources.intents.forget(unstarted, started=False)
 
-    def _may_not_start(self, pending: PendingSend) -> bool:
-        return pending.dropped or self._resources.stopping.is_set()
-
-    def _is_in_time(self, pending: PendingSend, lateness: dict[int, Lateness], now: float) -> bool:
-        allowed, late = lateness[pending.broadcast.id], now - pending.slot
+    def _is_in_time(self, pending: PendingSend, allowed: Lateness, now: float) -> bool:
+        late = now - pending.slot
         if late > allowed.most or (late > allowed.free and now - self._last_start < allowed.gap):
             return False
         self._last_start = now

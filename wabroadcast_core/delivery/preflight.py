@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from pydantic_core import from_json
 
@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 STRETCH_SECONDS: Final = 0.004  # of rendering before others run: coroutines with slots to meet, other connections
 PARSED_CHARACTERS: Final = 262_144  # of variables that are parsed at once
 PLUGIN_WAIT: Final = 30.0  # seconds before a message is tried again for which a blacklist plugin failed
-
-WithBroadcast: TypeAlias = tuple[Claimed, BroadcastSnapshot]
 
 
 class Preflight:
@@ -55,13 +53,18 @@ class Preflight:
         self._timer = timer
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="wabroadcast-render")
 
-    async def check_and_render(self, claimed: Sequence[WithBroadcast]) -> list[PendingSend]:
-        """Return the messages that may be sent; the others are put aside with their reasons."""
+    async def check_and_render(
+        self, claimed: Sequence[Claimed], broadcasts: Mapping[int, BroadcastSnapshot]
+    ) -> list[PendingSend]:
+        """Return the messages that may be sent; the others are put aside with their reasons.
+
+        :param broadcasts: their broadcasts by id.
+        """
         try:
-            blocked = await self._blocked_by_plugins([message.number for message, _ in claimed])
+            blocked = await self._blocked_by_plugins(claimed)
         except PluginError as error:
             log.error("%s: no claimed message is sent, the next check is in %g s", error, PLUGIN_WAIT)  # noqa: TRY400 - it names the plugin and the error
-            for message, _ in claimed:
+            for message in claimed:
                 outcome = classify.given_back(
                     message,
                     now=self._clock.now(),
@@ -71,86 +74,99 @@ class Preflight:
                 )
                 self._put_aside(message, outcome)
             return []
-        ready = await self._render(self._without_blocked(claimed, blocked))
+        ready = await self._render(self._without_blocked(claimed, blocked), broadcasts)
         rendered_at = self._clock.steady.now()
         for pending in ready:
             pending.ready_at = rendered_at
         return ready
 
-    async def _blocked_by_plugins(self, numbers: list[str]) -> Mapping[str, str]:
+    async def _blocked_by_plugins(self, claimed: Sequence[Claimed]) -> Mapping[str, str]:
         if not self._plugins.has_blacklists:
             return {}
-        return await asyncio.to_thread(self._plugins.blacklisted, list(dict.fromkeys(numbers)))
+        numbers = list(dict.fromkeys(message.number for message in claimed))
+        return await asyncio.to_thread(self._plugins.blacklisted, numbers)
 
-    def _without_blocked(self, claimed: Sequence[WithBroadcast], blocked: Mapping[str, str]) -> list[WithBroadcast]:
+    def _without_blocked(self, claimed: Sequence[Claimed], blocked: Mapping[str, str]) -> list[Claimed]:
         """Put aside the messages to blocked numbers and return the others."""
-        allowed: list[WithBroadcast] = []
-        for message, broadcast in claimed:
+        allowed: list[Claimed] = []
+        for message in claimed:
             reason = blocked.get(message.number) if message.blocked is None else message.blocked
             if reason is None:
-                allowed.append((message, broadcast))
+                allowed.append(message)
             else:
                 self._put_aside(message, classify.skipped(message, SkipReason.BLACKLISTED, reason))
         return allowed
 
-    async def _render(self, claimed: Sequence[WithBroadcast]) -> list[PendingSend]:
+    async def _render(
+        self, claimed: Sequence[Claimed], broadcasts: Mapping[int, BroadcastSnapshot]
+    ) -> list[PendingSend]:
         """Return the messages that can be rendered, and put the others aside. Other coroutines run meanwhile."""
-        ready: list[PendingSend] = []
-        rendering = _render_each(claimed)
-        is_plain = all(broadcast.content.is_plain for _, broadcast in claimed)
-        while results := await self._next_results(rendering, on_loop=is_plain):
-            for message, result in results:
-                if isinstance(result, PendingSend):
-                    ready.append(result)
-                else:
-                    self._put_aside(message, classify.skipped(message, result.reason, str(result)))
-        return ready
+        rendering = _Rendering(claimed, broadcasts, timer=self._timer)
+        is_plain = all(broadcast.content.is_plain for broadcast in broadcasts.values())
+        while await self._render_stretch(rendering, on_loop=is_plain):
+            pass
+        for message, error in rendering.refused:
+            self._put_aside(message, classify.skipped(message, error.reason, str(error)))
+        return rendering.ready
 
-    async def _next_results(self, rendering: Iterator["_Result"], *, on_loop: bool) -> list["_Result"]:
-        """Return what is rendered within a stretch, one message at least; nothing at the end."""
+    async def _render_stretch(self, rendering: "_Rendering", *, on_loop: bool) -> bool:
+        """Render for a stretch of time, then let others run. Return whether messages may be left."""
         if not on_loop:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._take_stretch, rendering)
-        results = self._take_stretch(rendering)
-        if results:
-            await asyncio.sleep(0)
-        return results
+            return await asyncio.get_running_loop().run_in_executor(self._thread, rendering.render_stretch)
+        are_left = rendering.render_stretch()
+        await asyncio.sleep(0)
+        return are_left
 
-    def _take_stretch(self, rendering: Iterator["_Result"]) -> list["_Result"]:
-        results: list[_Result] = []
+
+class _Rendering:
+    """The rendering of claimed messages, one stretch after the other."""
+
+    def __init__(
+        self, claimed: Iterable[Claimed], broadcasts: Mapping[int, BroadcastSnapshot], *, timer: Callable[[], float]
+    ) -> None:
+        self._left = _with_variables(claimed)
+        self._broadcasts = broadcasts
+        self._timer = timer
+        self.ready: list[PendingSend] = []
+        self.refused: list[tuple[Claimed, NotRendered]] = []
+
+    def render_stretch(self) -> bool:
+        """Render for a stretch of time, one message at least.
+
+        :returns: whether messages may be left.
+        """
         until = self._timer() + STRETCH_SECONDS
-        for result in rendering:
-            results.append(result)
-            if self._timer() >= until:
-                break
-        return results
-
-
-_Result: TypeAlias = tuple[Claimed, PendingSend | NotRendered]
-
-
-def _render_each(claimed: Iterable[WithBroadcast]) -> Iterator[_Result]:
-    """Render messages one by one."""
-    for group in _groups(claimed):
-        documents = from_json(f"[{','.join([message.variables or '{}' for message, _ in group])}]")  # at once: faster
-        for (message, broadcast), variables in zip(group, documents, strict=True):
+        for message, variables in self._left:
+            broadcast = self._broadcasts[message.broadcast_id]
             try:
                 outgoing = _render_message(message, broadcast, variables)
             except NotRendered as error:
-                yield message, error
+                self.refused.append((message, error))
             else:
-                yield message, PendingSend(message, outgoing, broadcast, ready_at=0.0)
+                self.ready.append(PendingSend(message, outgoing, broadcast, 0.0))
+            if self._timer() >= until:
+                return True
+        return False
 
 
-def _groups(claimed: Iterable[WithBroadcast]) -> Iterator[list[WithBroadcast]]:
+def _with_variables(claimed: Iterable[Claimed]) -> Iterator[tuple[Claimed, dict[str, Any]]]:
+    """Yield each message with its variables, which are parsed in groups: that is faster."""
+    for group in _groups(claimed):
+        documents = from_json(f"[{','.join([message.variables or '{}' for message in group])}]")
+        yield from zip(group, documents, strict=True)
+
+
+def _groups(claimed: Iterable[Claimed]) -> Iterator[list[Claimed]]:
     """Yield the messages in groups whose variables are parsed at once."""
-    group: list[WithBroadcast] = []
+    group: list[Claimed] = []
     characters = 0
-    for item in claimed:
-        characters += len(item[0].variables or "")
-        if group and characters > PARSED_CHARACTERS:
+    for message in claimed:
+        length = len(message.variables or "")
+        if group and characters + length > PARSED_CHARACTERS:
             yield group
-            group, characters = [], len(item[0].variables or "")
-        group.append(item)
+            group, characters = [], 0
+        characters += length
+        group.append(message)
     if group:
         yield group
 

@@ -1,7 +1,7 @@
 """Messages that are ready to be sent and have no slot yet."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -27,7 +27,7 @@ class ReadyMessages:
     """Ready messages by broadcast. They are taken by priority; broadcasts of equal priority take turns."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, deque[PendingSend]] = {}  # by broadcast id; the one that is next in turn first
+        self._waiting: defaultdict[int, deque[PendingSend]] = defaultdict(deque)  # by broadcast id, in turn
         self._count = 0
 
     def __len__(self) -> int:
@@ -49,15 +49,15 @@ class ReadyMessages:
         """Return the broadcasts with ready messages and how many each has: highest priority first, then in turn."""
         return [(messages[0].broadcast, len(messages)) for messages in self._by_priority()]
 
-    def add(self, messages: Iterable[PendingSend]) -> None:
+    def add(self, messages: Collection[PendingSend]) -> None:
         """Add messages that became ready."""
         for pending in messages:
-            self._waiting.setdefault(pending.broadcast.id, deque()).append(pending)
-            self._count += 1
+            self._waiting[pending.broadcast.id].append(pending)
+        self._count += len(messages)
 
     def add_first(self, pending: PendingSend) -> None:
         """Add a message that missed its slot: it is the next of its broadcast."""
-        self._waiting.setdefault(pending.broadcast.id, deque()).appendleft(pending)
+        self._waiting[pending.broadcast.id].appendleft(pending)
         self._count += 1
 
     def take(self, count: int) -> list[PendingSend]:
@@ -87,7 +87,7 @@ class ReadyMessages:
 
     def remove_if(self, unwanted: Callable[[PendingSend], bool]) -> list[PendingSend]:
         """Remove and return the messages for which ``unwanted`` is true."""
-        removed = [pending for pending in self if unwanted(pending)]
+        removed = list(filter(unwanted, self))
         if removed:
             keys = {pending.claimed.key for pending in removed}
             for broadcast_id, messages in self._waiting.items():

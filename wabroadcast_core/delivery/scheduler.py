@@ -99,15 +99,14 @@ class Scheduler:
                 self._assign_to(broadcast_id, slot, shift=slots.shift)
             return
         taken = self._queue.ready.take(len(slots.times))
-        for pending, slot in zip(taken, slots.times, strict=False):
-            self._queue.schedule(pending, slot, shift=slots.shift)
+        self._queue.schedule(taken, slots.times, shift=slots.shift)
         for slot in slots.times[len(taken) :]:  # their messages were dropped meanwhile
             self._queue.release_slot(slot)
 
     def _assign_to(self, broadcast_id: int | None, slot: float, *, shift: float) -> None:
         if broadcast_id is not None and self._queue.ready.count_of(broadcast_id):
             self._granted.add(broadcast_id)
-            self._queue.schedule(self._queue.ready.take_of(broadcast_id), slot, shift=shift)
+            self._queue.schedule([self._queue.ready.take_of(broadcast_id)], [slot], shift=shift)
         else:
             self._queue.release_slot(slot)
 

@@ -81,8 +81,7 @@ class SendTasks:
         self._loop = asyncio.get_running_loop()
         self._begun: deque[tuple[LiveConnection, PendingSend]] = deque()
         self._pumping = False
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._under_way: dict[int, tuple[float, asyncio.Task[None]]] = {}  # by message key: start, its task
+        self._tasks: dict[asyncio.Task[None], float] = {}  # when each began the send that it is at (steady time)
         self._checking: dict[int, tuple[int, PendingSend]] = {}  # by message key: connection id, message
         self._ended: dict[int, asyncio.Event] = {}  # by connection id: a send has ended
         self._breakers = CircuitBreakers()
@@ -125,8 +124,8 @@ class SendTasks:
     def give_up_older_than(self, seconds: float) -> None:
         """Cancel sends whose sender does not answer for so long: they become unknown."""
         before = self._clock.steady.now() - seconds
-        for started_at, task in list(self._under_way.values()):
-            if started_at < before:
+        for task, began_at in list(self._tasks.items()):
+            if began_at < before:
                 task.cancel()
 
     def on_announcement(self, announcement: Announcement) -> None:
@@ -141,8 +140,8 @@ class SendTasks:
             self._pumping = False
             return
         task = self._loop.create_task(self._send_on())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = self._clock.steady.now()
+        task.add_done_callback(self._tasks.pop)
         self._loop.call_soon(self._pump)
 
     async def _send_on(self) -> None:
@@ -151,14 +150,14 @@ class SendTasks:
             await self._send(*self._begun.popleft(), task)
 
     async def _send(self, live: LiveConnection, pending: PendingSend, task: asyncio.Task[None]) -> None:
-        started_at, slot_time = self._clock.now(), self._clock.steady.now()
-        key = pending.claimed.key
-        self._under_way[key] = (slot_time, task)
+        slot_time = self._tasks[task] = self._clock.steady.now()
+        started_at = self._clock.to_wall(slot_time)
         left, ended = False, "accepted"
         changers: Sequence[str] = ()
         try:
             _take_slot(live, pending, at=slot_time)
-            _refuse_real_sender(live, pending)
+            if pending.broadcast.purpose is Purpose.REHEARSAL:
+                _refuse_real_sender(live)
             if live.checks_numbers:
                 await self._check_number(live, pending)
             if self._before_send is not None:
@@ -181,7 +180,6 @@ class SendTasks:
         except BaseException as error:  # noqa: BLE001 - whatever a plugin raises is classified, and stops no other send
             ended = classify.kind_of(error)
             outcome = self._classify(error, live, pending, changers=changers)
-        del self._under_way[key]
         if left:
             self._meters.observe(SEND_DURATION, self._clock.steady.now() - slot_time, live.snapshot.id, ended)
         self._end(live, pending, outcome, started_at=started_at, left=left)
@@ -194,7 +192,7 @@ class SendTasks:
         if left and (outcome.status is SENT or outcome.status is MessageStatus.FAILED):
             self._note_answer(live)
         tried = outcome.connection_id is not None  # otherwise it was given back or skipped
-        self._recorder.add(Result(pending.claimed, outcome, started_at if tried else None, left=left))
+        self._recorder.add(Result(pending.claimed, outcome, started_at if tried else None, left))
         if (ended := self._ended.get(live.snapshot.id)) is not None:
             ended.set()
         if not self._stopping.is_set():  # a stop ends sends without an answer: that is not the provider's fault
@@ -297,12 +295,12 @@ class SendTasks:
         )
 
 
-def _refuse_real_sender(live: LiveConnection, pending: PendingSend) -> None:
+def _refuse_real_sender(live: LiveConnection) -> None:
     """Check that no message of a rehearsal leaves: its connection may have got another sender since its submit.
 
     :raises Rejected: the sender of the connection reaches real phones.
     """
-    if pending.broadcast.purpose is Purpose.REHEARSAL and not live.sender.capabilities.simulated:
+    if not live.sender.capabilities.simulated:
         raise Rejected(
             "rehearsal_not_simulated",
             f"connection {live.snapshot.name!r} has a sender that reaches real phones: rehearse again",
@@ -314,8 +312,9 @@ def _take_slot(live: LiveConnection, pending: PendingSend, *, at: float) -> None
 
     :raises Dropped: its slot is past, because the process was stopped since the message was started.
     """
-    CURRENT_START.set(None)
     if not live.has_rate:
+        if CURRENT_START.get() is not None:  # of another connection's message, which the task has sent before
+            CURRENT_START.set(None)
         return
     if at - pending.slot > live.lateness.most:
         raise Dropped

@@ -107,11 +107,12 @@ class SlotQueue:
 
     # --- slots -------------------------------------------------------------------------------------------------
 
-    def schedule(self, pending: PendingSend, slot: float, *, shift: float) -> None:
-        """Give a message its slot."""
-        pending.slot, pending.shift = slot, shift
-        self._waiting[pending.claimed.key] = pending
-        self._order.append(pending)
+    def schedule(self, messages: Iterable[PendingSend], slots: Iterable[float], *, shift: float) -> None:
+        """Give messages their slots, one each."""
+        for pending, slot in zip(messages, slots, strict=False):
+            pending.slot, pending.shift = slot, shift
+            self._waiting[pending.claimed.key] = pending
+            self._order.append(pending)
         self._scheduled.set()
 
     def end_schedule(self) -> None:

@@ -214,8 +214,9 @@ class EngineParts:
         )
 
     def _on_recorded(self, results: Sequence[Result]) -> None:
-        self._intents.forget(result.outcome.key for result in results)
-        self.held_claims.release(result.outcome.key for result in results)
+        keys = [result.outcome.key for result in results]
+        self._intents.forget(keys)
+        self.held_claims.release(keys)
         tests = self._ledger.tests
         counted = [result for result in results if result.claimed.broadcast_id not in tests] if tests else results
         self._count_recorded(counted)
@@ -228,8 +229,12 @@ class EngineParts:
                 self.background.spawn(asyncio.to_thread(plugins.messages_finished, finished))
 
     def _count_recorded(self, results: Sequence[Result]) -> None:
-        recorded = Counter([(result.claimed.connection_id, result.outcome.status) for result in results])
-        for (connection_id, status), amount in recorded.items():
+        statuses = [(result.claimed.connection_id, result.outcome.status) for result in results]
+        sent = Counter([connection_id for connection_id, status in statuses if status is SENT])  # quick to count
+        others = Counter([each for each in statuses if each[1] is not SENT])
+        for connection_id, amount in sent.items():
+            self._context.meters.count(MESSAGES, connection_id, SENT.value, amount=amount)
+        for (connection_id, status), amount in others.items():
             self._context.meters.count(MESSAGES, connection_id, status.value, amount=amount)
 
     def _finished(self, result: Result) -> FinishedMessage:

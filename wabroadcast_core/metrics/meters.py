@@ -2,7 +2,7 @@
 
 import threading
 from bisect import bisect_right
-from collections import defaultdict, deque
+from collections import defaultdict
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
@@ -12,7 +12,7 @@ Label: TypeAlias = int | str
 
 VALUE: Final = "value"  # the part of a counter
 SUM: Final = "sum"  # of a histogram; its other parts are the numbers of its buckets
-MOST_NOTED: Final = 10_000  # durations that are kept singly
+MOST_NOTED: Final = 10_000  # durations of one kind that are kept singly
 
 
 class Cell(NamedTuple):
@@ -26,7 +26,7 @@ class Cell(NamedTuple):
 class Meters:
     """Counts and durations of this process. It may be used from any thread.
 
-    A duration is measured for each message, so it is only noted; many are put into their buckets at once.
+    A duration is measured for each message, so it is only added to a list; many are put into their buckets at once.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Meters:
         """Begin anew, as a new process does. No other thread may use it meanwhile."""
         self._lock = threading.Lock()
         self._amounts: defaultdict[Cell, float] = defaultdict(float)
-        self._noted: deque[tuple[Metric, tuple[Label, ...], float]] = deque()
+        self._durations: dict[tuple[Metric, tuple[Label, ...]], list[float]] = {}
 
     def count(self, metric: Metric, *labels: Label, amount: int = 1) -> None:
         """Add to a counter."""
@@ -46,15 +46,20 @@ class Meters:
 
     def observe(self, metric: Metric, seconds: float, *labels: Label) -> None:
         """Add one duration to a histogram."""
-        self._noted.append((metric, labels, seconds))
-        if len(self._noted) >= MOST_NOTED:
+        series = metric, labels
+        durations = self._durations.get(series)
+        if durations is None:
+            durations = self._durations.setdefault(series, [])  # another thread may have been faster
+        durations.append(seconds)
+        if len(durations) >= MOST_NOTED:
             with self._lock:
-                self._sort_noted()
+                self._sort(series, durations)
 
     def take(self) -> dict[Cell, float]:
         """Return what was measured since the last call, and begin anew."""
         with self._lock:
-            self._sort_noted()
+            for series, durations in list(self._durations.items()):
+                self._sort(series, durations)
             amounts, self._amounts = self._amounts, defaultdict(float)
         return dict(amounts)
 
@@ -64,16 +69,16 @@ class Meters:
             for cell, amount in amounts.items():
                 self._amounts[cell] += amount
 
-    def _sort_noted(self) -> None:
-        """Put the noted durations into their buckets; other threads may note more meanwhile."""
-        noted: defaultdict[tuple[Metric, tuple[Label, ...]], list[float]] = defaultdict(list)
-        for _ in range(len(self._noted)):
-            metric, labels, seconds = self._noted.popleft()
-            noted[metric, labels].append(seconds)
-        for (metric, labels), durations in noted.items():
-            self._amounts[Cell(metric.name, labels, SUM)] += sum(durations)
-            durations.sort()
-            ends = [bisect_right(durations, bound) for bound in metric.buckets]
-            for bucket, (begin, end) in enumerate(pairwise([0, *ends, len(durations)])):
-                if end > begin:
-                    self._amounts[Cell(metric.name, labels, bucket)] += end - begin
+    def _sort(self, series: tuple[Metric, tuple[Label, ...]], durations: list[float]) -> None:
+        """Put durations into their buckets and remove them from the list; other threads may add more meanwhile."""
+        metric, labels = series
+        taken = durations[:]
+        if not taken:
+            return
+        del durations[: len(taken)]
+        taken.sort()
+        self._amounts[Cell(metric.name, labels, SUM)] += sum(taken)
+        ends = [bisect_right(taken, bound) for bound in metric.buckets]
+        for bucket, (begin, end) in enumerate(pairwise([0, *ends, len(taken)])):
+            if end > begin:
+                self._amounts[Cell(metric.name, labels, bucket)] += end - begin

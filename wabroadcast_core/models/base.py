@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, overload
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError, WithJsonSchema
@@ -65,14 +65,23 @@ def _path_parts(location: Sequence[int | str]) -> list[str]:
 LAST_SECOND: Final = 253_402_300_799  # 9999-12-31T23:59:59Z, the last that a datetime can be
 
 
+@overload
+def as_utc(timestamp: float) -> datetime: ...
+
+
+@overload
+def as_utc(timestamp: float | None) -> datetime | None: ...
+
+
 def as_utc(timestamp: float | None) -> datetime | None:
     """Return a UNIX timestamp (seconds, UTC) as an aware time, as answers show it.
 
-    One that no calendar has is shown as the nearest time that there is: one odd row must not fail a whole list.
+    One that no calendar has is shown as the nearest time that there is, and one that is no number as the first: one odd
+    row must not fail a whole list.
     """
-    if timestamp is None or math.isnan(timestamp):
+    if timestamp is None:
         return None
-    return datetime.fromtimestamp(min(max(timestamp, 0), LAST_SECOND), UTC)
+    return datetime.fromtimestamp(0 if math.isnan(timestamp) else min(max(timestamp, 0), LAST_SECOND), UTC)
 
 
 def as_timestamp(moment: datetime | None) -> float | None:

@@ -159,8 +159,9 @@ class UsingBroadcast(Model):
 
 
 class ConnectionDetails(Model):
-    """What is known of a connection beside its state."""
+    """A connection with what is known of it beside its state."""
 
+    connection: ConnectionView
     days: list[ConnectionDay] = Field(description="What it sent on each of the last days, the present one last.")
     used_by: list[UsingBroadcast] = Field(description="The newest broadcasts that use it, at most 10.")
     waiting: int = Field(description="Messages of running broadcasts that wait; for a pool, all of its messages.")

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -27,7 +27,7 @@ from wabroadcast_core.store.claims import Claimed
 from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
 from wabroadcast_core.store.minute_counts import Fact, MinuteCounts
 from wabroadcast_core.store.outcomes import NotHeldError, Outcome, Sent
-from wabroadcast_core.store.starts import StartCounts
+from wabroadcast_core.store.starts import START_SPAN, StartCounts
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Recorder:
         self._unstored += 1
         if self._unstored >= MOST_WAITING:
             self._eased.clear()
-        if len(self._waiting) >= ENOUGH:
+        if len(self._waiting) == ENOUGH:
             self._enough.set()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._store_all())
@@ -197,21 +197,40 @@ class _Share:
     @classmethod
     def of(cls, results: Sequence[Result], worker_id: int, *, packed: bool) -> "_Share":
         """Done on the event loop: what the store's thread does for each message holds up both."""
-        plain = [result for result in results if result.outcome.is_plainly_sent] if packed else []
-        others = (
-            []
-            if len(plain) == len(results)
-            else [result for result in results if not (packed and result.outcome.is_plainly_sent)]
-        )
-        sent = Sent.of([result.outcome for result in plain])
-        return cls(worker_id, plain, others, sent, _starts_of(plain), _minutes_of(plain, "sent", now=0.0))
+        plain: list[Result] = []
+        others: list[Result] = []
+        spans: list[tuple[int, int, float]] = []
+        for result in results:
+            if packed and result.started_at is not None and result.outcome.is_plainly_sent:
+                claimed = result.claimed
+                plain.append(result)
+                spans.append((claimed.broadcast_id, claimed.connection_id, result.started_at // START_SPAN))
+            else:
+                others.append(result)
+        starts, minutes = _count_spans(Counter(spans))
+        return cls(worker_id, plain, others, Sent.of([result.outcome for result in plain]), starts, minutes)
+
+
+def _count_spans(spans: Mapping[tuple[int, int, float], int]) -> tuple[StartCounts, MinuteCounts]:
+    """Count messages that were sent when they were started, by span and by minute, which is several spans.
+
+    :param spans: how many by broadcast id, connection id and number of the span.
+    """
+    starts: StartCounts = Counter()
+    minutes: MinuteCounts = Counter()
+    for (broadcast_id, connection_id, span), amount in spans.items():
+        began_at = span * START_SPAN
+        starts[connection_id, start_store.span_end(began_at)] += amount
+        minutes[broadcast_id, connection_id, minute_store.minute_of(began_at), "sent"] += amount
+    return starts, minutes
 
 
 def _shares_of(batch: Sequence[Result], *, packed: bool) -> list[_Share]:
-    by_worker: dict[int, list[Result]] = {}
-    for result in batch:
-        by_worker.setdefault(result.claimed.worker_id, []).append(result)
-    return [_Share.of(results, worker_id, packed=packed) for worker_id, results in by_worker.items()]
+    worker_ids = dict.fromkeys([result.claimed.worker_id for result in batch])  # one, except after it got a new lease
+    return [
+        _Share.of([result for result in batch if result.claimed.worker_id == worker_id], worker_id, packed=packed)
+        for worker_id in worker_ids
+    ]
 
 
 def _starts_of(results: Sequence[Result]) -> StartCounts:

@@ -232,9 +232,13 @@ local function open_candidates()
   for _, candidate in ipairs(ask.candidates) do
     candidate.given, candidate.next = 0, 0
     if candidate.key > 0 then
-      -- It is cold: it may be lost, and slots that were given before the loss may be as far ahead as slots can be.
-      local after_loss = now + ask.reach + candidate.interval
-      candidate.next = next_slot(KEYS[candidate.key]) or (candidate.fresh and 0 or after_loss)
+      candidate.next = next_slot(KEYS[candidate.key])
+      if not candidate.next then
+        -- It is cold: it may be lost, and slots that were given before the loss may be as far ahead as slots can be.
+        -- That time is stored, so that it passes: computed anew at each call, it would never come.
+        candidate.next = candidate.fresh and 0 or now + ask.reach + candidate.interval
+        candidate.changed = not candidate.fresh
+      end
     end
   end
   return ask.candidates

@@ -4,6 +4,7 @@ The contract suites check the same, so that a class which passes them is never r
 """
 
 import dataclasses
+import functools
 import inspect
 import json
 import re
@@ -54,11 +55,17 @@ def faults_of_settings(settings: Any) -> list[str]:
     """Return what is wrong with a ``Settings`` class: the dashboard draws a form from its JSON schema."""
     if not (isinstance(settings, type) and issubclass(settings, BaseModel)):
         return ["Settings is not a pydantic model class"]
+    return list(_faults_of_schema(settings))
+
+
+@functools.cache
+def _faults_of_schema(settings: type[BaseModel]) -> tuple[str, ...]:
+    """Return what is wrong with the JSON schema of a class. It takes milliseconds to make, and never changes."""
     try:
         schema = json.loads(json.dumps(settings.model_json_schema(by_alias=True)))
     except PLUGIN_FAULTS as error:
-        return [f"Settings has no JSON schema ({describe_fault(error)})"]
-    return [] if schema.get("type") == "object" or "$ref" in schema else ["the JSON schema of Settings is no object"]
+        return (f"Settings has no JSON schema ({describe_fault(error)})",)
+    return () if schema.get("type") == "object" or "$ref" in schema else ("the JSON schema of Settings is no object",)
 
 
 def faults_of_capabilities(given: Any) -> list[str]:

@@ -181,12 +181,8 @@ class PluginLoader:
         try:
             senders = self._classes_of(name, plugin, "wab_senders")
             sources = self._classes_of(name, plugin, "wab_contact_sources")
-            new_senders = self._within_time(
-                lambda: _by_kind(senders, faults_of_sender), "the check of its classes", name
-            )
-            new_sources = self._within_time(
-                lambda: _by_kind(sources, faults_of_contact_source), "the check of its classes", name
-            )
+            new_senders = self._checked(senders, faults_of_sender, name)
+            new_sources = self._checked(sources, faults_of_contact_source, name)
             self._check_kinds("sender", new_senders, self.senders)
             self._check_kinds("contact source", new_sources, self.contact_sources)
         except UnfitError:
@@ -212,6 +208,15 @@ class PluginLoader:
             raise
         except Exception as error:
             raise UnfitError(f"its hook {hook} failed: {_describe(error)}") from error
+
+    def _checked(self, classes: list[Any], faults_of: Callable[[Any], list[str]], name: str) -> dict[str, Any]:
+        """Check classes of a plugin, and return them by their kinds.
+
+        :raises UnfitError: one of them is faulty, two have one kind, or their check did not end in time.
+        """
+        if not classes:
+            return {}
+        return self._within_time(lambda: _by_kind(classes, faults_of), "the check of its classes", name)
 
     def _check_kinds(self, what: str, new: Iterable[str], present: dict[str, Any]) -> None:
         for kind in new:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Unpack
 
@@ -123,18 +123,11 @@ class Blacklist:
         end = ReadingEnd(lambda: dry_run and time.monotonic() > deadline)
         source = open_import_source(self._context, upload_id, options, is_over=end)
         report = BlacklistReport(filename=None if upload is None else upload["filename"])
-        add = partial(self._add, reason=reason, connection=connection, actor=actor)
-        try:
-            with open_seen_numbers() as seen:
-                store = partial(self._count_new, seen=seen, connection=connection) if dry_run else add
-                for chunk in number_chunks(source.read(), region=options.region, size=MOST_AT_ONCE):
-                    _count(report, chunk, added=store(list(chunk.numbers)))
-                    if end():
-                        break
-        except (InputError, SourceError) as error:
-            if not report.rows:
-                raise
-            report.reason = str(error)
+        with open_seen_numbers() as seen:
+            look = partial(self._count_new, seen=seen, connection=connection)
+            add = partial(self._add, reason=reason, connection=connection, actor=actor)
+            chunks = number_chunks(source.read(), region=options.region, size=MOST_AT_ONCE)
+            _read_chunks(report, chunks, store=look if dry_run else add, end=end)
         report.whole = not end.reached
         if (found := understood(source)) is not None:
             report.columns, report.reading, report.notes = found.columns, found.reading, found.notes
@@ -234,6 +227,25 @@ def _connection_id(conn: Connection, name: str | None) -> int:
         raise NotFoundError("connection", name)
     key: int = row["id"]
     return key
+
+
+def _read_chunks(
+    report: BlacklistReport, chunks: Iterable[NumberChunk], *, store: Callable[[list[str]], int], end: ReadingEnd
+) -> None:
+    """Store the numbers of a file and count them, until its end or that of the reading.
+
+    :param store: returns how many numbers are new.
+    :raises BroadcastError: nothing of the file can be read.
+    """
+    try:
+        for chunk in chunks:
+            _count(report, chunk, added=store(list(chunk.numbers)))
+            if end():
+                return
+    except (InputError, SourceError) as error:
+        if not report.rows:
+            raise
+        report.reason = str(error)
 
 
 def _count(report: BlacklistReport, chunk: NumberChunk, *, added: int) -> None:

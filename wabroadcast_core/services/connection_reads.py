@@ -15,6 +15,7 @@ from wabroadcast_core.models.connection import (
     ConnectionChoice,
     ConnectionDay,
     ConnectionDetails,
+    ConnectionView,
     Limits,
     UsingBroadcast,
 )
@@ -23,7 +24,7 @@ from wabroadcast_core.services.secret_settings import secret_fields
 from wabroadcast_core.store import backlog, minute_counts
 from wabroadcast_core.store import connections as connection_store
 
-MOST_DAYS: Final = 31
+DAYS: Final = 30  # that are shown: minutes of older days are not kept
 MOST_USERS: Final = 10  # broadcasts that are named
 
 
@@ -66,22 +67,15 @@ class ConnectionReads:
             found = backlog.waiting_messages(conn)
         return {names[key]: waiting.queued + waiting.retry for key, waiting in found.items() if key in names}
 
-    def details(self, name: str, *, zone: str, days: int = 30) -> ConnectionDetails:
-        """Return what a connection sent on each of the last days, what waits for it, who uses it, and its secrets.
-
-        :param zone: the time zone whose days these are.
-        :param days: 1 to 31; minutes of older days are not kept.
-        :raises NotFoundError: no connection has this name.
-        """
-        shown = self._last_days(ZoneInfo(zone), days)
-        since = datetime.combine(shown[0], time(), ZoneInfo(zone)).timestamp()
-        with self._context.database.read() as conn:
-            row = find_row(conn, name)
-            quarters = minute_counts.count_quarters(conn, row["id"], since=since)
-            users = connection_store.needing_broadcasts(conn, row["id"], limit=MOST_USERS)
-            waiting = backlog.waiting_messages(conn).get(row["id"], backlog.Waiting(0, 0))
+    def _details(self, conn: Connection, row: RowMapping, view: ConnectionView, *, zone: ZoneInfo) -> ConnectionDetails:
+        shown = self._last_days(zone, DAYS)
+        since = datetime.combine(shown[0], time(), zone).timestamp()
+        quarters = minute_counts.count_quarters(conn, row["id"], since=since)
+        users = connection_store.needing_broadcasts(conn, row["id"], limit=MOST_USERS)
+        waiting = backlog.waiting_messages(conn).get(row["id"], backlog.Waiting(0, 0))
         return ConnectionDetails(
-            days=_sum_up(quarters, shown, ZoneInfo(zone)),
+            connection=view,
+            days=_sum_up(quarters, shown, zone),
             used_by=[UsingBroadcast(job_id=one["job_id"], name=one["name"], status=one["status"]) for one in users],
             waiting=waiting.queued + waiting.retry,
             stored_secrets=self._stored_secrets(row),
@@ -89,7 +83,7 @@ class ConnectionReads:
 
     def _last_days(self, zone: ZoneInfo, days: int) -> list[date]:
         today = datetime.fromtimestamp(self._context.clock.now(), zone).date()
-        return [today - timedelta(days=back) for back in reversed(range(min(days, MOST_DAYS)))]
+        return [today - timedelta(days=back) for back in reversed(range(days))]
 
     def _stored_secrets(self, row: RowMapping) -> list[str]:
         sender, stored = self._context.plugins.senders.get(row["sender"]), self._stored(row)

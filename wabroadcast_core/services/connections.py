@@ -5,7 +5,9 @@ import logging
 import re
 import sys
 from collections.abc import Coroutine, Mapping, Sequence
+from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import redis
 from pydantic import ValidationError
@@ -18,6 +20,7 @@ from wabroadcast_core.hookspecs import Sender
 from wabroadcast_core.models.base import DEFAULT_ACTOR, faults_of, parse_model
 from wabroadcast_core.models.connection import (
     CONNECTION_NAME,
+    ConnectionDetails,
     ConnectionDraft,
     ConnectionKind,
     ConnectionTest,
@@ -82,18 +85,36 @@ class Connections(ConnectionReads):
         :raises NotFoundError: no connection has this name.
         """
         with self._context.database.read() as conn:
-            rows = connection_store.list_connections(conn)
-            chosen = [row for row in rows if row["name"] == name]
-            if not chosen:
-                raise NotFoundError("connection", name)
-            return self._views(conn, chosen, among=rows)[0]
+            return self._read(conn, name)[1]
+
+    def details(self, name: str, *, zone: str) -> ConnectionDetails:
+        """Return a connection, what it sent on each of the last 30 days, what waits, who uses it, and its secrets.
+
+        :param zone: the time zone whose days these are.
+        :raises NotFoundError: no connection has this name.
+        """
+        with self._context.database.read() as conn:
+            row, view = self._read(conn, name)
+            return self._details(conn, row, view, zone=ZoneInfo(zone))
+
+    def _read(self, conn: Connection, name: str) -> tuple[RowMapping, ConnectionView]:
+        rows = connection_store.list_connections(conn)
+        chosen = [row for row in rows if row["name"] == name]
+        if not chosen:
+            raise NotFoundError("connection", name)
+        return chosen[0], self._views(conn, chosen, among=rows)[0]
 
     def kinds(self) -> Sequence[ConnectionKind]:
         """Return the installed kinds of sender, each with the JSON schema of its settings."""
-        return [
+        return self._kinds
+
+    @cached_property
+    def _kinds(self) -> tuple[ConnectionKind, ...]:
+        """The kinds of sender, whose schemas take long to make and never change."""
+        return tuple(
             ConnectionKind(kind=kind, settings_schema=sender.Settings.model_json_schema(by_alias=True))
             for kind, sender in sorted(self._context.plugins.senders.items())
-        ]
+        )
 
     def save(
         self, name: str, draft: ConnectionDraft | Mapping[str, Any], *, actor: str = DEFAULT_ACTOR

@@ -70,13 +70,13 @@ class Sessions:
             _record(conn, "sign_in", actor, now=now)
 
         self._database.transact(transaction)
-        return NewSession(token, as_utc(expires_at))  # type: ignore[arg-type]  # it is not None
+        return NewSession(token, as_utc(expires_at))
 
     def find(self, token: str) -> Session | None:
         """Return the session with this token; None if there is none, or it has ended or expired."""
         with self._database.read() as conn:
             row = session_store.find_session(conn, _digest(token), now=self._clock.now())
-        return None if row is None else Session(token, row["key_check"], as_utc(row["expires_at"]))  # type: ignore[arg-type]  # it is not None
+        return None if row is None else Session(token, row["key_check"], as_utc(row["expires_at"]))
 
     def end(self, token: str, *, actor: str) -> None:
         """End a session, for all processes and at once. One that has ended stays so.

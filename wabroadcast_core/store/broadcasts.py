@@ -9,7 +9,7 @@ from wabroadcast_core.models.status import DELETED, RUNNING_BROADCASTS, Broadcas
 from wabroadcast_core.store.callbacks import add_change, add_results
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.database import note_changed
-from wabroadcast_core.store.messages import FAILED_FOR, broadcast_of
+from wabroadcast_core.store.messages import FAILED_FOR, POSITION_BITS
 from wabroadcast_core.store.reason_counts import count_failures
 from wabroadcast_core.store.sql import LITE_ROWS, POST_ROWS, as_json, dialects, json_columns
 from wabroadcast_core.store.tables import broadcast_connections, broadcasts, connections
@@ -160,13 +160,13 @@ _OPEN = "broadcasts.queued + broadcasts.processing + broadcasts.retry + broadcas
 _PARTS = {"added": _ADDED, "departed": _DEPARTED, "open": _OPEN}
 # Add changes to the counters of broadcasts.
 # Input: :rows, JSON rows of the broadcast's id and the change of each of COUNTERS.
-# Output: id, status, prepared, mark_at, reports_results and the number of open messages of each broadcast.
+# Output: id, purpose, status, prepared, mark_at, reports_results and the number of open messages of each broadcast.
 _APPLY_CHANGES = dialects(
     """
     UPDATE broadcasts SET {added}, {departed}
     FROM (SELECT {columns} FROM {rows}) AS change WHERE broadcasts.id = change.id
-    RETURNING broadcasts.id, broadcasts.status, broadcasts.prepared, broadcasts.mark_at, broadcasts.reports_results,
-      {open} AS open
+    RETURNING broadcasts.id, broadcasts.purpose, broadcasts.status, broadcasts.prepared, broadcasts.mark_at,
+      broadcasts.reports_results, {open} AS open
     """,
     sqlite={"columns": _CHANGE_COLUMNS[0], "rows": LITE_ROWS, **_PARTS},
     postgresql={"columns": _CHANGE_COLUMNS[1], "rows": POST_ROWS, **_PARTS},
@@ -194,7 +194,7 @@ def apply_changes(conn: Connection, changes: Changes, *, now: float) -> list[int
     Call it at the end of a transaction: so the rows of broadcasts are locked after those of messages, in one order
     everywhere.
 
-    :param changes: is emptied.
+    :param changes: is emptied, but for the tests among the changed broadcasts.
     :returns: the ids of broadcasts that became complete, or that are no longer complete.
     """
     by_broadcast: dict[int, dict[str, int]] = {}
@@ -205,18 +205,21 @@ def apply_changes(conn: Connection, changes: Changes, *, now: float) -> list[int
         elif amount:
             by_broadcast.setdefault(key, {})[counter] = amount
     results = changes.results
-    for key in {broadcast_of(each) for each in results}:
+    for key in {each >> POSITION_BITS for each in results}:
         by_broadcast.setdefault(key, {})
     changes.clear()
     changes.results = []
-    ended = _apply_counters(conn, by_broadcast, results, now=now) if by_broadcast else []
+    changed = _apply_counters(conn, by_broadcast, results, now=now) if by_broadcast else []
+    changes.tests = {row.id for row in changed if row.purpose == Purpose.TEST}
+    ended = [row.id for row in changed if _settle_status(conn, row, now=now)]
     count_failures(conn, failures)
     return ended
 
 
 def _apply_counters(
     conn: Connection, by_broadcast: Mapping[int, Mapping[str, int]], results: Sequence[int], *, now: float
-) -> list[int]:
+) -> Sequence[Row[Any]]:
+    """Add changes to the counters, and store the events of new results. Return what is known of the broadcasts now."""
     keys = sorted(by_broadcast)
     note_changed(conn, keys)
     if len(keys) > 1 and conn.dialect.name != "sqlite":
@@ -230,7 +233,7 @@ def _apply_counters(
             conn.execute(_MARK_RATE, {"id": row.id, "now": now})
     if reporting := [row.id for row in changed if row.reports_results]:
         add_results(conn, results, among=reporting, now=now)  # before the event of a broadcast that is complete
-    return [row.id for row in changed if _settle_status(conn, row, now=now)]
+    return changed
 
 
 def _settle_status(conn: Connection, row: Row[Any], *, now: float) -> bool:

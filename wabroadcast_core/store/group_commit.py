@@ -149,7 +149,7 @@ class GroupCommit:
                 piece.result = piece.work(unit)
             completed = apply_changes(conn, unit.changes, now=unit.now)
             check_claimed(conn, unit.claimed_from)
-            add_minutes(conn, unit.minutes)
+            add_minutes(conn, unit.minutes, tests=unit.changes.tests)
             return completed, unit.opted_out
 
         began = time.monotonic()

@@ -5,7 +5,7 @@ lock on the row of its broadcast is then held already, so two workers never wait
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, Row, RowMapping, delete, func, select, text, tuple_
@@ -42,12 +42,11 @@ def count_by_minute(fact: Fact, messages: Iterable[tuple[int, int, float]]) -> M
     )
 
 
-# Add numbers to those of a period. Tests are not counted. Input: the columns.
+# Add numbers to those of a period. Input: the columns.
 _ADD = text(
     """
     INSERT INTO minute_counts (broadcast_id, connection_id, seconds, began_at, sent, failed, delivered, read)
-    SELECT :broadcast_id, :connection_id, :seconds, :began_at, :sent, :failed, :delivered, :read
-    WHERE NOT EXISTS (SELECT 1 FROM broadcasts WHERE id = :broadcast_id AND purpose = 'test')
+    VALUES (:broadcast_id, :connection_id, :seconds, :began_at, :sent, :failed, :delivered, :read)
     ON CONFLICT (broadcast_id, connection_id, seconds, began_at) DO UPDATE SET
       sent = minute_counts.sent + excluded.sent, failed = minute_counts.failed + excluded.failed,
       delivered = minute_counts.delivered + excluded.delivered, read = minute_counts.read + excluded.read
@@ -55,13 +54,15 @@ _ADD = text(
 )
 
 
-def add_minutes(conn: Connection, counts: MinuteCounts) -> None:
-    """Add numbers to those of their minutes. Call it after the counters of the broadcasts were changed."""
-    if counts:
-        _add(conn, counts, seconds=MINUTE)
+def add_minutes(conn: Connection, counts: MinuteCounts, *, tests: Collection[int] = ()) -> None:
+    """Add numbers to those of their minutes. Call it after the counters of the broadcasts were changed.
+
+    :param tests: the broadcasts that are tests, which are not counted.
+    """
+    _add(conn, {key: number for key, number in counts.items() if key[0] not in tests}, seconds=MINUTE)
 
 
-def _add(conn: Connection, counts: MinuteCounts, *, seconds: int) -> None:
+def _add(conn: Connection, counts: Mapping[tuple[int, int, int, Fact], int], *, seconds: int) -> None:
     """Add numbers to those of their periods, always in one order, so that no two transactions deadlock."""
     rows = [
         {
@@ -69,11 +70,12 @@ def _add(conn: Connection, counts: MinuteCounts, *, seconds: int) -> None:
             "connection_id": connection_id,
             "seconds": seconds,
             "began_at": began_at,
-            **{fact: counts[broadcast_id, connection_id, began_at, fact] for fact in FACTS},
+            **{fact: counts.get((broadcast_id, connection_id, began_at, fact), 0) for fact in FACTS},
         }
         for broadcast_id, connection_id, began_at in sorted({key[:3] for key in counts})
     ]
-    conn.execute(_ADD, rows)
+    if rows:
+        conn.execute(_ADD, rows)
 
 
 def roll_up(conn: Connection, *, before: float, limit: int) -> int:

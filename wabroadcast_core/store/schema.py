@@ -2,19 +2,24 @@
 
 The database may also hold the tables of a host, and the host may migrate those with an Alembic of its own. So our
 version is in a table of ours.
+
+Alembic is imported when there is something to migrate: every start of every process reads the version, few migrate.
 """
 
+import functools
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, column, inspect, select, table, text
 
 from wabroadcast_core.errors import SetupError
 from wabroadcast_core.store.tables import FORMER_VERSION_TABLE, VERSION_TABLE, metadata
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+MIGRATIONS = Path(__file__).with_name("migrations")
 _OURS = {"job_id", "prepared_rows", "released_batch"}  # columns of our broadcasts in every version
 
 
@@ -23,7 +28,7 @@ class Schema:
     """The schema of a store."""
 
     present: str | None  # None: there are no tables yet
-    newest: str | None  # of this version of the program
+    newest: str  # of this version of the program
     is_known: bool  # to this version of the program
 
     @property
@@ -34,12 +39,18 @@ class Schema:
 
 def read_schema(conn: Connection) -> Schema:
     """Return the schema of the store."""
-    scripts = ScriptDirectory.from_config(_configuration(conn))
-    table = FORMER_VERSION_TABLE if _has_former_version(conn) else VERSION_TABLE
-    options = {"version_table": table, "version_table_schema": _place(conn)}
-    present = MigrationContext.configure(conn, opts=options).get_current_revision()
-    known = {script.revision for script in scripts.walk_revisions()}
-    return Schema(present, scripts.get_current_head(), present is None or present in known)
+    known = known_versions()
+    present = _read_version(conn)
+    return Schema(present, known[-1], present is None or present in known)
+
+
+@functools.cache
+def known_versions() -> tuple[str, ...]:
+    """Return the versions that this program can migrate to, the oldest first.
+
+    The name of the file of a migration begins with its version.
+    """
+    return tuple(sorted(path.name.partition("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py")))
 
 
 def upgrade_schema(conn: Connection) -> None:
@@ -58,6 +69,8 @@ def upgrade_schema(conn: Connection) -> None:
     if _has_former_version(conn):
         conn.execute(text(f"ALTER TABLE {FORMER_VERSION_TABLE} RENAME TO {VERSION_TABLE}"))
     if not schema.is_current:
+        from alembic import command
+
         command.upgrade(_configuration(conn), "head")
 
 
@@ -72,6 +85,16 @@ def check_schema(conn: Connection) -> None:
             f"the tables are not those of this version of wabroadcast (schema {schema.present or 'none'}, needed "
             f"{schema.newest}), and WABROADCAST_MIGRATE is off: run `wabroadcast migrate`"
         )
+
+
+def _read_version(conn: Connection) -> str | None:
+    """Return the version of the tables; None if there are none yet."""
+    name = FORMER_VERSION_TABLE if _has_former_version(conn) else VERSION_TABLE
+    if not inspect(conn).has_table(name, schema=_place(conn)):
+        return None
+    versions = table(name, column("version_num"), schema=_place(conn))
+    version: str | None = conn.execute(select(versions.c.version_num)).scalar_one_or_none()
+    return version
 
 
 def _has_former_version(conn: Connection) -> bool:
@@ -105,7 +128,9 @@ def _place(conn: Connection) -> str | None:
     return name
 
 
-def _configuration(conn: Connection) -> Config:
+def _configuration(conn: Connection) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", "wabroadcast_core.store:migrations")
     config.set_main_option("path_separator", "os")

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, func, literal, select, text, union_al
 
 from wabroadcast_core.store.tables import connection_starts, messages
 
-START_SPAN = 10  # seconds
+START_SPAN = 10  # seconds; a minute is several of them
 
 StartCounts: TypeAlias = Counter[tuple[int, int]]
 """Number of starts by connection id and :func:`span_end`."""

@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from wabroadcast_core.store.tables import messages, workers
 
@@ -30,10 +30,12 @@ def is_open(conn: Connection, key: int) -> bool:
     return conn.execute(statement).first() is not None
 
 
+_RECORD_INTENTS = text("UPDATE workers SET latest_intents = :latest WHERE id = :key AND latest_intents < :latest")
+
+
 def record_intents(conn: Connection, key: int, *, latest: int) -> None:
     """Record the number of the latest group of intents that a worker has written to Redis."""
-    statement = update(workers).where(workers.c.id == key, workers.c.latest_intents < latest)
-    conn.execute(statement.values(latest_intents=latest))
+    conn.execute(_RECORD_INTENTS, {"key": key, "latest": latest})
 
 
 def recorded_intents(conn: Connection, key: int) -> int:

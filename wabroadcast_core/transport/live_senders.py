@@ -23,11 +23,16 @@ LONGEST_REDIS = 0.3  # seconds that a call to Redis may take without cost to the
 
 @dataclass(slots=True)
 class LiveConnection:
-    """A connection in this process: its sender, its requests in flight, and the timing of its starts."""
+    """A connection in this process: its sender, its requests in flight, and the timing of its starts.
+
+    What each send asks of the connection is computed once, by :meth:`follow`.
+    """
 
     snapshot: ConnectionSnapshot
     sender: Sender
-    lateness: Lateness
+    lateness: Lateness = field(init=False)
+    has_rate: bool = field(init=False)
+    checks_numbers: bool = field(init=False)  # whether each number is checked to be on WhatsApp before a send
     in_flight: int = 0
     claiming: LearnedDelay = field(default_factory=lambda: LearnedDelay(least=0.01, most=LONGEST_CLAIM))
     reserving: LearnedDelay = field(default_factory=lambda: LearnedDelay(least=0.002, most=LONGEST_REDIS))
@@ -37,15 +42,16 @@ class LiveConnection:
     is_probing: bool = False  # a probe is under way, which ends the silence if the provider accepts it
     late: tuple[float, float] | None = None  # the latest start, for the report to the limiter: slot, shift needed
 
-    @property
-    def has_rate(self) -> bool:
-        """Whether the connection has a rate limit."""
-        return self.snapshot.limits.rate is not None
+    def __post_init__(self) -> None:
+        self.follow(self.snapshot)
 
-    @property
-    def checks_numbers(self) -> bool:
-        """Whether each number is checked to be on WhatsApp before a send."""
-        return self.snapshot.limits.check_numbers and self.sender.capabilities.number_check
+    def follow(self, snapshot: ConnectionSnapshot) -> None:
+        """Take over the present snapshot of the connection."""
+        limits = snapshot.limits
+        self.snapshot = snapshot
+        self.lateness = Lateness.of(limits)
+        self.has_rate = limits.rate is not None
+        self.checks_numbers = limits.check_numbers and self.sender.capabilities.number_check
 
     def lead(self, now: float) -> float:
         """Return how many seconds ahead slots are reserved: until they are known and the intents written."""
@@ -103,14 +109,10 @@ class LiveSenders:
         """
         live = self._live.get(snapshot.id)
         if live is None:
-            live = self._live[snapshot.id] = LiveConnection(
-                snapshot, self._make(snapshot), Lateness.of(snapshot.limits)
-            )
+            live = self._live[snapshot.id] = LiveConnection(snapshot, self._make(snapshot))
         elif live.snapshot.revision != snapshot.revision:
             live.sender = self._make(snapshot)
-        if live.snapshot.limits is not snapshot.limits:
-            live.lateness = Lateness.of(snapshot.limits)
-        live.snapshot = snapshot
+        live.follow(snapshot)
         return live
 
     def find_sender(self, snapshot: ConnectionSnapshot) -> Sender | None:

@@ -28,7 +28,7 @@ def filled(*messages: PendingSend, through: ConnectionSnapshot = PACED) -> SlotQ
     queue = SlotQueue(1)
     queue.live = live(of=through)
     for message in messages:
-        queue.schedule(message, message.slot, shift=0.0)
+        queue.schedule([message], [message.slot], shift=0.0)
     queue.end_schedule()
     return queue
 
@@ -100,7 +100,7 @@ async def test_a_dispatcher_waits_for_messages_until_no_more_get_slots() -> None
     dispatching = asyncio.create_task(Dispatcher(parts.resources(), queue).dispatch())
     await settle()
 
-    queue.schedule(pending(), START, shift=0.0)
+    queue.schedule([pending()], [START], shift=0.0)
     await settle()
     assert (started(parts), dispatching.done()) == ([key(0)], False)
 
@@ -246,7 +246,7 @@ async def test_no_message_starts_without_a_sender() -> None:
 async def test_a_message_that_missed_its_slot_gives_it_up_and_is_ready_for_another(of: BroadcastSnapshot) -> None:
     parts, queue = Parts(lease=FakeLease(0.3)), SlotQueue(1)
     queue.live, alarm = live(of=PACED), queue.new_alarm()
-    queue.schedule(pending(of=of), START, shift=0.0)
+    queue.schedule([pending(of=of)], [START], shift=0.0)
     dispatching = asyncio.create_task(Dispatcher(parts.resources(), queue).dispatch())
     await asyncio.sleep(0.35)
 
@@ -256,7 +256,7 @@ async def test_a_message_that_missed_its_slot_gives_it_up_and_is_ready_for_anoth
     assert alarm.is_set()
 
     [late] = queue.ready.take(9)
-    queue.schedule(late, START + 0.5, shift=0.0)
+    queue.schedule([late], [START + 0.5], shift=0.0)
     queue.end_schedule()
     await dispatching
 

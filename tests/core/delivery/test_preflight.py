@@ -32,7 +32,8 @@ class Checking:
 
     async def check(self, *messages: Claimed, text: str = "Halo") -> list[PendingSend]:
         snapshot = broadcast(text=text)
-        return await self._preflight.check_and_render([(message, snapshot) for message in messages])
+        broadcasts = {message.broadcast_id: snapshot for message in messages}
+        return await self._preflight.check_and_render(messages, broadcasts)
 
     @property
     def put_aside(self) -> list[tuple[int, str, str | None, str | None]]:

@@ -13,7 +13,7 @@ def filled(*slots: float) -> tuple[SlotQueue, list[PendingSend]]:
     queue, messages = SlotQueue(1), [pending(place) for place in range(len(slots))]
     queue.note_reserved(slots)
     for message, slot in zip(messages, slots, strict=True):
-        queue.schedule(message, slot, shift=0.0)
+        queue.schedule([message], [slot], shift=0.0)
     return queue, messages
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.scripted import ScriptedProvider, people, text_to
+from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -17,7 +18,7 @@ from wabroadcast_core.delivery.turn import Turn
 from wabroadcast_core.models.status import BroadcastStatus
 from wabroadcast_core.worker import Worker
 
-pytestmark = [pytest.mark.slow, pytest.mark.timed]
+pytestmark = [ON_SQLITE, pytest.mark.slow, pytest.mark.timed]  # of the event loop: the store does not matter
 
 CONNECTIONS = 120
 STEP_COST = 0.008  # seconds of the event loop for each step of a turn, as on a processor that is slow

@@ -1,7 +1,7 @@
 """What is stored of a verified webhook call: enough to parse it, and nothing of its proof."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -25,12 +25,6 @@ HEADERS = {
 }
 EVENT = {"event": "messages.update", "instance": "shop", "data": []}
 GATEWAY = {"baseUrl": "http://gateway"}
-
-
-@pytest.fixture
-def broadcaster(settings: Settings) -> Iterator[Broadcaster]:
-    with Broadcaster(settings) as started:
-        yield started
 
 
 def _form(**fields: str) -> WebhookRequest:

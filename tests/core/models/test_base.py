@@ -18,7 +18,7 @@ FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 5
         pytest.param(1_764_288_000_000.0, LAST, id="milliseconds"),
         pytest.param(float("inf"), LAST, id="endless"),
         pytest.param(-1e300, FIRST, id="before-all-calendars"),
-        pytest.param(float("nan"), None, id="no-number"),
+        pytest.param(float("nan"), FIRST, id="no-number"),
     ],
 )
 def test_a_time_that_no_calendar_has_is_shown_as_the_nearest_one(

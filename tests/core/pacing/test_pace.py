@@ -519,6 +519,26 @@ def test_a_broadcast_with_its_own_rate_keeps_it_beside_others(
     run(valkey, Limits(rate=rate), work)
 
 
+@pytest.mark.parametrize(
+    "own", [Rate(messages=5), Rate(messages=1, per_seconds=10), Rate(messages=30, per_seconds=0.5)]
+)
+def test_a_broadcast_with_its_own_rate_goes_on_after_its_limiter_was_lost(valkey: EmbeddedValkey, own: Rate) -> None:
+    async def work(mine: Limiter) -> None:
+        started: list[float] = []
+        candidate = Candidate(1, 1, own)  # it began before the loss
+        until = mine.now + pace_module.REACH + 3 * own.per_seconds
+        while mine.now < until:
+            given_slots = await mine.reserve(50, candidates=[candidate])
+            started += given_slots.times
+            mine.now += 0.25
+
+        assert started
+        assert started[0] <= START + pace_module.REACH + 2 * own.per_seconds
+        assert most_in_window(started, own.per_seconds) <= own.messages
+
+    run(valkey, Limits(rate=Rate(messages=100)), work)
+
+
 def test_slots_go_to_the_higher_rank_and_evenly_within_a_rank(valkey: EmbeddedValkey) -> None:
     async def work(mine: Limiter) -> None:
         slow, free = Rate(messages=40), None

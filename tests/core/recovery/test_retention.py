@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,12 +23,6 @@ pytestmark = [ON_SQLITE, pytest.mark.slow]
 TEXT = {"type": "text", "text": "Halo"}
 PEOPLE = b"nama,hp\nBudi,081200001001\nSiti,0812x\n"
 DAYS = 7
-
-
-@pytest.fixture
-def broadcaster(settings: Settings) -> Iterator[Broadcaster]:
-    with Broadcaster(settings) as started:
-        yield started
 
 
 def _delete_old(broadcaster: Broadcaster, *, days_later: float) -> None:

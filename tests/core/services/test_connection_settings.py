@@ -1,7 +1,6 @@
 """Settings of connections as they are given and shown: addresses without secrets, credentials masked, keys changed."""
 
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -30,12 +29,6 @@ API: dict[str, Any] = {
         "providerId": "id",
     },
 }
-
-
-@pytest.fixture
-def broadcaster(settings: Settings) -> Iterator[Broadcaster]:
-    with Broadcaster(settings) as started:
-        yield started
 
 
 def _save(broadcaster: Broadcaster, settings: dict[str, Any], sender: str = "http") -> None:

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from tests.core.store.harness import StoreHarness
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import InvalidInputError, NotFoundError, Rejected
 from wabroadcast_core.models.receipt import Receipt
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import MessageStatus, Purpose
 from wabroadcast_core.outcomes.receipts import apply_receipts
 from wabroadcast_core.outcomes.recorder import Recorder, Result
 from wabroadcast_core.recovery.retention import KEEP_MINUTES_SECONDS, Retention
@@ -21,6 +22,7 @@ from wabroadcast_core.store.group_commit import GroupCommit, UnitOfWork
 from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.store.minute_counts import HOUR, MINUTE, Fact
 from wabroadcast_core.store.outcomes import Outcome
+from wabroadcast_core.store.tables import minute_counts
 
 JOB = "job0"
 START = 1_000_020.0  # the beginning of a minute
@@ -91,9 +93,9 @@ def add(store: StoreHarness, key: int, at: float, number: int = 1, *, fact: Fact
         unit.minutes[key, store.connections[connection], int(at) // MINUTE * MINUTE, fact] += number
 
 
-def receive(store: StoreHarness, kind: str, place: int, at: float) -> None:
+def receive(store: StoreHarness, kind: str, place: int, at: float, *, job_id: str = JOB) -> None:
     error = Rejected("undeliverable") if kind == "failed" else None
-    receipt = Receipt(kind, at, message_id=f"{JOB}-{place}", error=error)  # type: ignore[arg-type]
+    receipt = Receipt(kind, at, message_id=f"{job_id}-{place}", error=error)  # type: ignore[arg-type]
     with store.unit() as unit:
         apply_receipts(unit, store.connections[0], [receipt])
 
@@ -116,6 +118,19 @@ def test_outcomes_are_counted_in_the_minute_and_on_the_connection_of_their_attem
     )
 
     assert found(broadcaster) == [(0, "c0", 2, 0, 0, 0), (0, "c1", 1, 0, 0, 0), (60, "c0", 1, 1, 0, 0)]
+
+
+def test_the_message_of_a_test_is_counted_in_no_minute(broadcaster: Broadcaster, store: StoreHarness) -> None:
+    test, key = store.add_broadcast(job_id="test", purpose=Purpose.TEST), store.add_broadcast(job_id=JOB)
+    for broadcast_id in (test, key):
+        store.add_messages(broadcast_id, [0])
+
+    record(store, ended(store.claim(test, 1)[0], START), ended(store.claim(key, 1)[0], START))
+    receive(store, "delivered", 0, START, job_id="test")
+
+    assert found(broadcaster) == [(0, "c0", 1, 0, 0, 0)]
+    with store.database.read() as conn:
+        assert conn.execute(select(minute_counts.c.broadcast_id)).scalars().all() == [key]
 
 
 def test_receipts_are_counted_once_in_the_minute_of_the_event(broadcaster: Broadcaster, store: StoreHarness) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import RowMapping, text
 
 from wabroadcast_core.models.broadcast import BroadcastDraft
-from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
+from wabroadcast_core.models.status import BroadcastStatus, MessageStatus, Purpose
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import claims as claim_store
 from wabroadcast_core.store import connections as connection_store
@@ -56,9 +56,9 @@ class StoreHarness:
             unit = UnitOfWork(conn, self.now)
             yield unit
             broadcast_store.apply_changes(conn, unit.changes, now=self.now)
-            add_minutes(conn, unit.minutes)
+            add_minutes(conn, unit.minutes, tests=unit.changes.tests)
 
-    def add_broadcast(self, *, on_unknown: str = "hold", job_id: str = "") -> int:
+    def add_broadcast(self, *, on_unknown: str = "hold", job_id: str = "", purpose: Purpose = Purpose.BROADCAST) -> int:
         """Add a broadcast that is being prepared."""
         draft = BroadcastDraft.model_validate(
             {"name": "Test", "message": {"type": "text", "text": "Halo"}, "onUnknown": on_unknown, "connection": "c0"}
@@ -76,6 +76,7 @@ class StoreHarness:
                     "created_at": self.now,
                     "started_at": self.now,
                     "released_batch": 1_000_000,
+                    "purpose": purpose,
                 },
                 connection_ids=self.connections,
             )

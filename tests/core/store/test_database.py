@@ -18,7 +18,6 @@ from tests.servers import PostgresCluster
 from tests.stores import ON_POSTGRESQL
 from wabroadcast_core.errors import SetupError, UnavailableError
 from wabroadcast_core.store import broadcasts as broadcast_store
-from wabroadcast_core.store import database as database_module
 from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store import tags as tag_store
 from wabroadcast_core.store.database import Database, open_database
@@ -219,16 +218,13 @@ def test_a_file_that_is_damaged_while_it_is_in_use_is_unavailable(tmp_path: Path
     damaged.close()
 
 
-def test_a_store_that_another_process_keeps_locked_is_unavailable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_module, "LOCK_WAIT_SECONDS", 0.1)
+def test_a_store_that_another_process_keeps_locked_is_unavailable(tmp_path: Path) -> None:
     database = open_database(None, sqlite_path=tmp_path / "locked.db")
     database.migrate()
     other = sqlite3.connect(tmp_path / "locked.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
-    with pytest.raises(UnavailableError, match="locked"), database.write():
+    with pytest.raises(UnavailableError, match="locked"), database.write(lock_seconds=0.1):
         pass
     with database.read() as conn:  # readers are not affected
         found = conn.execute(text("SELECT count(*) FROM messages")).scalar_one()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from tests.servers import PostgresCluster
@@ -11,7 +12,7 @@ from tests.stores import ON_SQLITE
 from wabroadcast_core import TABLE_NAMES, Broadcaster, Settings
 from wabroadcast_core.errors import SetupError
 from wabroadcast_core.store.database import Database, open_database
-from wabroadcast_core.store.schema import read_schema
+from wabroadcast_core.store.schema import MIGRATIONS, known_versions, read_schema
 
 ON_A_SERVER = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 HOSTS_TABLES = (
@@ -119,6 +120,13 @@ def test_sqlite_has_no_schemas(tmp_path: Path) -> None:
 
 
 # --- versions ----------------------------------------------------------------------------------------------------
+
+
+def test_the_versions_that_are_known_are_those_of_the_migrations() -> None:
+    scripts = ScriptDirectory(str(MIGRATIONS))
+
+    assert list(known_versions()) == [script.revision for script in scripts.walk_revisions()][::-1]
+    assert known_versions()[-1] == scripts.get_current_head()
 
 
 def test_a_store_of_an_earlier_version_keeps_its_version(url: str, host: Engine, tmp_path: Path) -> None:

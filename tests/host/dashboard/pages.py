@@ -51,10 +51,17 @@ class ShownPage:
         return found
 
     def press(
-        self, button: str, *, files: Files | None = None, without: Sequence[str] = (), **fields: str | Sequence[str]
+        self,
+        button: str,
+        given: Mapping[str, str] | None = None,
+        *,
+        files: Files | None = None,
+        without: Sequence[str] = (),
+        **fields: str | Sequence[str],
     ) -> "ShownPage":
         """Send the form of a button, as a browser does, and follow its redirect.
 
+        :param given: what was typed, as ``fields``, for tables of cases.
         :param files: the files that were chosen, by field: name, content, type.
         :param without: boxes that are unticked.
         :param fields: what was typed or chosen, where it is not what the page has. Write ``__`` for a dot in a name.
@@ -64,7 +71,7 @@ class ShownPage:
         sent = {name: values for name, values in _values_of(form).items() if name not in without}
         if pressed.get("name"):
             sent[str(pressed["name"])] = [str(pressed.get("value", ""))]
-        for name, value in fields.items():
+        for name, value in {**(given or {}), **fields}.items():
             sent[name.replace("__", ".")] = [value] if isinstance(value, str) else list(value)
         address = str(pressed.get("formaction") or form.get("action") or self.path)
         return self._browser.send(

@@ -7,7 +7,7 @@ import pytest
 from litestar import Litestar
 
 from tests.host.dashboard.pages import FormBrowser, ShownPage
-from tests.host.installations import Api, draft
+from tests.host.installations import HERE, Api, draft
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.store import minute_counts
 
@@ -65,6 +65,12 @@ def test_a_connection_is_paused_resumed_tested_and_made_the_default(
     assert broadcaster.connections.get("other").default
 
 
+def test_an_act_without_its_page_leads_to_the_connection(idle_api: Api) -> None:
+    answer = idle_api.post("/ui/connections/sandbox/pause", headers={"Origin": HERE}, follow_redirects=False)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/ui/connections/sandbox")
+
+
 def test_a_gateway_says_first_that_its_number_may_be_blocked(pages: FormBrowser, halaman: FormBrowser) -> None:
     kinds = pages.open("/ui/connections").follow("New connection")
 
@@ -119,7 +125,12 @@ def test_a_connection_is_created_with_the_limits_of_its_sender_or_own_ones(
 def test_a_form_that_does_not_fit_is_shown_again_with_what_was_typed(
     pages: FormBrowser, broadcaster: Broadcaster, name: str, fields: dict[str, str], fault: str
 ) -> None:
-    typed = {"settings__token": "s3cret-of-mine", "settings__delay": "5-10", "jitter__mode": "none", **fields}
+    typed: dict[str, Any] = {
+        "settings__token": "s3cret-of-mine",
+        "settings__delay": "5-10",
+        "jitter__mode": "none",
+        **fields,
+    }
 
     page = pages.open("/ui/connections/new?kind=fonnte").press("Create the connection", name=name, **typed)
 
@@ -142,6 +153,21 @@ def test_an_untouched_form_changes_nothing_and_an_empty_secret_stays(
     assert page.status == 200
     assert after.model_dump(exclude={"use"}) == before.model_dump(exclude={"use"})
     assert broadcaster.connections.details("toko", zone="UTC").stored_secrets == ["token"]
+
+
+def test_a_change_that_does_not_fit_is_shown_again_and_the_stored_secret_need_not_be_typed(
+    pages: FormBrowser, broadcaster: Broadcaster
+) -> None:
+    broadcaster.connections.save("toko", FONNTE)
+
+    page = pages.open("/ui/connections/toko").press("Save", settings__timeoutSeconds="9999", lanes="3")
+
+    assert page.status == 400
+    assert "settings.timeoutSeconds" in page.text
+    assert page.find("#f-lanes")["value"] == "3"
+    assert "Stored; fill in to replace it." in page.text
+    assert not page.find("#f-settings-token").has_attr("required")
+    assert page.press("Save", settings__timeoutSeconds="9").status == 200
 
 
 def test_a_stored_secret_that_may_be_left_out_can_be_deleted(pages: FormBrowser, broadcaster: Broadcaster) -> None:

@@ -1,6 +1,7 @@
 """The import of contacts on pages: how a file is understood, its run and its result."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ FILE = f"Nama;No. HP;Kota\nBudi;0812-0000-0001;Solo\n{HOSTILE};12;{HOSTILE}\nSit
 def upload(pages: FormBrowser, content: str | bytes, *, name: str = "people.csv", **fields: str) -> ShownPage:
     data = content.encode() if isinstance(content, str) else content
     files: Files = {"file": (name, data, "application/octet-stream")}
-    return pages.open("/ui/contacts/import").press("Upload and look", files=files, **fields)
+    return pages.open("/ui/contacts/import").press("Upload and look", fields, files=files)
 
 
 def numbers(api: Api, **query: str) -> list[str]:
@@ -115,9 +116,9 @@ def test_the_columns_of_a_file_without_numbers_can_still_be_chosen(pages: FormBr
     ],
 )
 def test_a_choice_that_does_not_fit_is_named_at_its_field(
-    pages: FormBrowser, fields: dict[str, str], path: str
+    pages: FormBrowser, fields: dict[str, Any], path: str
 ) -> None:
-    shown = upload(pages, FILE).press("Read again with these choices", **fields)
+    shown = upload(pages, FILE).press("Read again with these choices", fields)
 
     assert shown.find(f"[name={path}]")["aria-invalid"] == "true"
     assert not shown.soup.select("button.main")

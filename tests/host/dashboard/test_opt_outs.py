@@ -1,5 +1,7 @@
 """The pages of opt-outs: list, add, and the import of files."""
 
+from typing import Any
+
 import pytest
 
 from host_litestar.dashboard import opt_outs
@@ -12,7 +14,7 @@ FILE = f"Nama;No. HP\nBudi;0812-0000-0001\n{HOSTILE};12\nSiti;081200000002\n"
 
 def upload(pages: FormBrowser, content: str, **fields: str) -> ShownPage:
     files: Files = {"file": ("stop.csv", content.encode(), "text/csv")}
-    return pages.open("/ui/opt-outs/import").press("Upload and look", files=files, **fields)
+    return pages.open("/ui/opt-outs/import").press("Upload and look", fields, files=files)
 
 
 def listed(api: Api) -> dict[str, str]:
@@ -44,9 +46,9 @@ def test_a_number_is_added_found_and_opened_to_allow_it_again(pages: FormBrowser
     ],
 )
 def test_an_opt_out_that_does_not_fit_is_shown_again(
-    pages: FormBrowser, idle_api: Api, fields: dict[str, str], fault: str
+    pages: FormBrowser, idle_api: Api, fields: dict[str, Any], fault: str
 ) -> None:
-    shown = pages.open("/ui/opt-outs").press("Do not message this number", **fields)
+    shown = pages.open("/ui/opt-outs").press("Do not message this number", fields)
 
     assert (shown.status, fault in shown.text) == (400, True)
     assert shown.find("details[open] [name=number]")["value"] == fields["number"]

@@ -274,7 +274,7 @@ def test_a_cancel_says_how_many_have_it_and_how_many_never_will(pages: FormBrows
     end(broadcaster, job, MessageStatus.SENT, MessageStatus.UNKNOWN)
 
     asked = pages.open(f"/ui/broadcasts/{job}").follow("Cancel the rest")
-    kept = asked.follow("Cancel")
+    kept = asked.follow("No, go back")
     part = pages.open(f"/ui/broadcasts/{job}/cancel?part=question")
     cancelled = asked.press("Cancel for 3 people")
 

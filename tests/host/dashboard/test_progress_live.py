@@ -129,6 +129,6 @@ def test_a_cancel_asks_in_a_dialog(serve: Callable[..., Served], browser: Browse
         page.goto(f"{server.url}/ui/broadcasts/{job_id}")
         page.get_by_role("link", name="Cancel the rest").click()
         expect(page.get_by_role("dialog", name="Cancel the rest?")).to_be_visible()
-        page.get_by_role("link", name="Cancel", exact=True).click()
+        page.get_by_role("link", name="No, go back").click()
         expect(page.get_by_role("dialog")).to_have_count(0)
         assert page.url.endswith(job_id)

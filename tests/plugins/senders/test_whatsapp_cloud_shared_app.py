@@ -3,13 +3,13 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from tests.waiting import wait_for
-from wabroadcast_core import Settings, WebhookRefusedError, WebhookRequest
+from wabroadcast_core import WebhookRefusedError, WebhookRequest
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import webhook_calls as call_store
@@ -20,14 +20,13 @@ NUMBER_IDS = {"a": "1001", "b": "1002", "another-app": "1003"}
 
 
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Broadcaster]:
+def app(broadcaster: Broadcaster) -> Broadcaster:
     """A broadcaster with two numbers of one app, and one of another app."""
-    with Broadcaster(settings) as broadcaster:
-        for name, number_id in NUMBER_IDS.items():
-            secret = SECRET if name != "another-app" else "secret of another app"
-            given = {"phoneNumberId": number_id, "accessToken": "t", "appSecret": secret}
-            broadcaster.connections.save(name, {"sender": "whatsapp-cloud", "settings": given})
-        yield broadcaster
+    for name, number_id in NUMBER_IDS.items():
+        secret = SECRET if name != "another-app" else "secret of another app"
+        given = {"phoneNumberId": number_id, "accessToken": "t", "appSecret": secret}
+        broadcaster.connections.save(name, {"sender": "whatsapp-cloud", "settings": given})
+    return broadcaster
 
 
 def _call(of: str, **value: Any) -> WebhookRequest:

@@ -47,6 +47,7 @@ TEXTS: Final = {
     "progress.question.resend.act": "Resend {n} messages",
     "progress.question.resend.act.one": "Resend {n} message",
     "progress.question.cancel_one.act": "Cancel the message",
+    "progress.question.back": "No, go back",
     "progress.question.nothing": "Nothing is left for that.",
     "progress.rehearsal": "Rehearsal",
     "progress.rehearsal.meaning": "Rehearsed in the sandbox: no phone gets a message.",

@@ -18,7 +18,10 @@ TEXTS: Final = {
     "settings.keys.off": "Off",
     "settings.installed": "Settings of the installation",
     "settings.installed_lead": "Only shown here. Change them by environment variables, then restart the server.",
-    "settings.undo": "A broadcast sent from a page can be undone for 10 seconds; from 1,000 people on, for 30 seconds.",
+    "settings.undo": "A broadcast sent from a page can be undone for 10 seconds; from 1,000 people on, for 30. Change "
+    "it by WABROADCAST_UNDO_SECONDS.",
+    "settings.undo_of": "A broadcast sent from a page can be undone for {n} seconds (WABROADCAST_UNDO_SECONDS).",
+    "settings.no_undo": "A broadcast sent from a page cannot be undone (WABROADCAST_UNDO_SECONDS is 0).",
     "settings.show_all": "Show {n} settings",
     "settings.table": "The values that apply on this server",
     "settings.variable": "Environment variable",

@@ -39,6 +39,7 @@ TEXTS: Final = {
     "progress.question.cancel.act": "Batalkan untuk {n} orang",
     "progress.question.resend.act": "Kirim ulang {n} pesan",
     "progress.question.cancel_one.act": "Batalkan pesan",
+    "progress.question.back": "Tidak, kembali",
     "progress.question.nothing": "Tidak ada yang tersisa untuk itu.",
     "progress.rehearsal": "Gladi bersih",
     "progress.rehearsal.meaning": "Gladi bersih di sandbox: tidak ada ponsel yang menerima pesan.",

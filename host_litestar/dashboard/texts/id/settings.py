@@ -18,7 +18,10 @@ TEXTS: Final = {
     "settings.keys.off": "Mati",
     "settings.installed": "Pengaturan instalasi",
     "settings.installed_lead": "Hanya dilihat di sini. Ubah dengan variabel lingkungan, lalu mulai ulang server.",
-    "settings.undo": "Broadcast dari halaman dapat dibatalkan selama 10 detik; mulai 1.000 orang, 30 detik.",
+    "settings.undo": "Broadcast dari halaman dapat dibatalkan selama 10 detik; mulai 1.000 orang, 30 detik. Ubah "
+    "dengan WABROADCAST_UNDO_SECONDS.",
+    "settings.undo_of": "Broadcast dari halaman dapat dibatalkan selama {n} detik (WABROADCAST_UNDO_SECONDS).",
+    "settings.no_undo": "Broadcast dari halaman tidak dapat dibatalkan (WABROADCAST_UNDO_SECONDS adalah 0).",
     "settings.show_all": "Lihat {n} pengaturan",
     "settings.table": "Nilai yang berlaku di server ini",
     "settings.variable": "Variabel lingkungan",
