@@ -61,8 +61,8 @@ class PeopleCollector:
 
     def measure(self, number: str, row: AudienceRow, rendered: Rendered) -> None:
         """Keep how long the message of a row is, until its chunk is added."""
-        given = {*row.all_variables, *(("name",) if row.name else ())}
-        filled = len(self._used & given)
+        filled = sum(name in row.variables or name in row.own for name in self._used)
+        filled += bool(row.name and "name" in self._used)
         self._measures[number] = _Measure(len(rendered.text or ""), filled)
 
     def add(self, chunk: Sequence[AudienceRow], classified: ClassifiedRows, *, known: frozenset[str]) -> None:
@@ -71,7 +71,8 @@ class PeopleCollector:
         :param known: the numbers of the chunk that are of an earlier one.
         """
         for row in chunk:
-            self.filled.update(row.all_variables.keys())
+            self.filled.update(row.variables.keys())
+            self.filled.update(row.own.keys())  # a column has its own name only where no variable has it
         self.cells = self.cells or next((row.cells for row in chunk if row.cells), ())
         for number, message in classified.sendable.items():
             if number not in known:
