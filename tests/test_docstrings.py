@@ -18,12 +18,17 @@ def _public_functions(path: Path) -> Iterator[tuple[str, Function]]:
     Methods of a class that has bases may be documented there.
     """
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, Function) and not node.name.startswith("_"):
+        if isinstance(node, Function) and not node.name.startswith("_") and not _is_overload(node):
             yield node.name, node
         elif isinstance(node, ast.ClassDef) and not node.name.startswith("_") and not node.bases:
             for method in node.body:
                 if isinstance(method, Function) and not method.name.startswith(("_", "test_")):
                     yield f"{node.name}.{method.name}", method
+
+
+def _is_overload(function: Function) -> bool:
+    """Return whether a function is only one of the signatures of the one that follows."""
+    return any(isinstance(one, ast.Name) and one.id == "overload" for one in function.decorator_list)
 
 
 def _is_repeated(name: str, path: Path) -> bool:

@@ -51,7 +51,7 @@ class ConnectionSavingPages(PageController):
             return _form_page(view, form, name=name, status=400, faults=error.faults)
         return view.redirect(view.link(PATH, name), Notice("connections.created", {"name": name}))
 
-    @act("/{name:str}", scope=Scope.ADMIN)
+    @act("/{name:str}/save", scope=Scope.ADMIN)
     def change(self, view: ViewDep, name: ConnectionName) -> Page:
         """Change the settings and the limits of a connection."""
         present = view.broadcaster.connections.details(name, zone=view.choices.zone)

@@ -135,6 +135,7 @@ class AsyncCallbacks(AsyncPart[Callbacks]):
 
     list = InThread(Callbacks.list)
     retry = InThread(Callbacks.retry)
+    test = InThread(Callbacks.test)
 
 
 class AsyncMetrics(AsyncPart[Metrics]):

@@ -20,6 +20,7 @@ from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.problems import Problem, describe, problem_of
 
 ANSWER_SECONDS: Final = 30.0  # after them the provider is asked to call again
+METHODS: Final = frozenset({"GET", "POST"})
 ACKNOWLEDGEMENT: Final = "ok"
 NOSNIFF: Final = {"X-Content-Type-Options": "nosniff"}  # a handshake is answered with a text of the caller
 
@@ -91,7 +92,7 @@ def check_method(method: str) -> None:
 
     :raises NotAllowedError: it is neither GET nor POST.
     """
-    if method not in {"GET", "POST"}:
+    if method not in METHODS:
         raise NotAllowedError
 
 
@@ -151,7 +152,8 @@ def answer_reply(reply: str | None) -> WebhookAnswer:
 def answer_error(error: Exception) -> WebhookAnswer:
     """Return the answer to a call that was not taken: a problem document that a stranger may read."""
     problem = _problem_of(error)
-    return WebhookAnswer(problem.status, {**problem.headers, **NOSNIFF}, problem.body)
+    allowed = {"Allow": ", ".join(sorted(METHODS))} if isinstance(error, NotAllowedError) else {}
+    return WebhookAnswer(problem.status, {**problem.headers, **allowed, **NOSNIFF}, problem.body)
 
 
 def _problem_of(error: Exception) -> Problem:

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp, WarmUpStep
-from wabroadcast_core.models.status import BroadcastStatus, ConnectionState
+from wabroadcast_core.models.status import BroadcastStatus, ConnectionState, Purpose
 from wabroadcast_core.models.waiting import ConnectionPaused, WaitingFor
 
 CONNECTION_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -156,6 +156,7 @@ class UsingBroadcast(Model):
     job_id: str = Field(description="The id of the broadcast.")
     name: str = Field(description="Its name.")
     status: BroadcastStatus
+    purpose: Purpose
 
 
 class ConnectionDetails(Model):

@@ -26,6 +26,7 @@ from wabroadcast_core.store import connections as connection_store
 
 DAYS: Final = 30  # that are shown: minutes of older days are not kept
 MOST_USERS: Final = 10  # broadcasts that are named
+USED_FIELDS: Final = ("job_id", "name", "status", "purpose")  # of each
 
 
 class ConnectionReads:
@@ -76,7 +77,7 @@ class ConnectionReads:
         return ConnectionDetails(
             connection=view,
             days=_sum_up(quarters, shown, zone),
-            used_by=[UsingBroadcast(job_id=one["job_id"], name=one["name"], status=one["status"]) for one in users],
+            used_by=[UsingBroadcast.model_validate({name: one[name] for name in USED_FIELDS}) for one in users],
             waiting=waiting.queued + waiting.retry,
             stored_secrets=self._stored_secrets(row),
         )

@@ -3,6 +3,7 @@
 from typing import Final
 
 TEXTS: Final = {
+    "connections.a_test": "a test of {name}",
     "connections.lead": "The WhatsApp numbers or accounts that send, with their limits and their state.",
     "connections.empty": "There is no connection yet. Connect a WhatsApp number or account to send.",
     "connections.new": "New connection",

@@ -3,6 +3,7 @@
 from typing import Final
 
 TEXTS: Final = {
+    "connections.a_test": "contoh dari {name}",
     "connections.lead": "Nomor atau akun WhatsApp yang mengirim, dengan batas dan keadaannya.",
     "connections.empty": "Belum ada koneksi. Hubungkan nomor atau akun WhatsApp agar dapat mengirim.",
     "connections.new": "Koneksi baru",
