@@ -263,6 +263,20 @@ def test_two_people_who_write_one_draft_see_both_versions(pages: FormBrowser, id
     assert "baru.csv" in kept.text
 
 
+def test_two_versions_differ_only_in_what_was_changed(pages: FormBrowser, idle_api: Api) -> None:
+    people = [{"number": "081200001001", "name": "Budi"}]
+    body = {"name": "Promo", "message": {"type": "text", "text": "Satu"}, "recipients": people}
+    draft_id = idle_api.post("/drafts", json=body).json()["draftId"]
+    mine = pages.open(f"/ui/drafts/{draft_id}")
+    theirs = {**body, "message": {"type": "text", "text": "Dua"}}
+    assert idle_api.put(f"/drafts/{draft_id}", json=theirs, headers={"If-Match": "*"}).is_success
+
+    conflict = mine.press("Save", message__text="Tiga")
+
+    [row] = conflict.soup.select("tbody tr")
+    assert " ".join(row.get_text(" ").split()) == "Message Tiga Dua"
+
+
 def test_a_script_gets_the_parts_of_the_page(pages: FormBrowser, idle_api: Api) -> None:
     page = _write(pages)
     fields = dict.fromkeys(("start",), "") | {"version": "1", "name": "Promo", "audience": "kept"}
