@@ -225,6 +225,8 @@ def test_what_the_page_cannot_write_stays_in_a_copied_draft(pages: FormBrowser, 
         pytest.param({"message__text": "Halo {{ umur }}"}, "message.text", id="unknown-variable"),
         pytest.param({"rate__messages": "0"}, "rate.messages", id="no-rate"),
         pytest.param({"batching__size": "banyak", "batching__intervalSeconds": "1"}, "batching.size", id="no-number"),
+        pytest.param({"rate__messages": "nan"}, "rate.messages", id="not-a-number"),
+        pytest.param({"rate__messages": "9" * 500}, "rate.messages", id="too-many-digits"),
         pytest.param({"callbackUrl": "bukan alamat"}, "callbackUrl", id="no-address"),
     ],
 )
