@@ -69,6 +69,7 @@ def _answers(path: Path) -> bool:
 
 FOUND = find_pythons()
 nox.options.sessions = ["lint", "types", *dict.fromkeys(f"tests-{version}" for version in (FOUND[:1] + FOUND[-1:]))]
+nox.options.sessions += ["fuzz"]
 if not FOUND:
     nox.options.sessions = ["lint", "types", "tests"]
 
@@ -177,7 +178,7 @@ def door(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Generated calls of every operation, with and without a key: no answer is a 5xx."""
+    """Generated calls of every operation, with and without a key: no answer is a 5xx. See tests/fuzz for more."""
     install_group(session, "tests", ".[mysql,postgres]", *nox.project.dependency_groups(PROJECT, "fuzz"))
     run_pytest(session, "tests/fuzz", "-o", "python_files=fuzz_*.py", "--timeout=3600")
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 import math
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -33,19 +34,11 @@ _REFUSAL = "wabroadcast_refusal"  # in the state of a request to such a route th
 _OPEN = "wabroadcast_open"  # in the state of a request that this machine may make because there is no key
 _RECHECK = "wabroadcast_recheck"  # in the state of a request: checks again that it is allowed
 
-FORWARDING_HEADERS = frozenset(
-    {
-        "forwarded",
-        "via",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-proto",
-        "x-real-ip",
-        "cf-connecting-ip",
-        "true-client-ip",
-        "x-client-ip",
-    }
+_FORWARDING_HEADER = re.compile(
+    r"forwarded|via|x-(?:original-)?forwarded-.+|x-original-(?:host|url|to)|(?:.+-)?client-?ip|cdn-loop|cf-.+"
+    r"|x-(?:real|remote|user|proxyuser|appengine-user)-(?:ip|addr|address)|x-envoy-.+"
 )
+_OTHER_SITES = frozenset({"cross-site", "same-site"})  # values of Sec-Fetch-Site
 _PORTS = {"http": 80, "https": 443}
 
 AnyRequest = ASGIConnection[Any, Any, Any, Any]
@@ -175,7 +168,8 @@ class LoopbackGuard:
 
     The server listens on a loopback address then, but a web page (DNS rebinding, cross-site requests) or a proxy can
     still forward requests to it. The header ``Host`` of such a request names another machine, its ``Origin`` another
-    address than ours, or a header of the proxy shows that the request was forwarded.
+    address than ours, or a header of the proxy shows that the request was forwarded. A proxy that adds no header and
+    writes our own ``Host``, as nginx does by default, sends HTTP/1.0.
     """
 
     async def __call__(self, request: AnyRequest, handler: BaseRouteHandler) -> None:
@@ -187,12 +181,14 @@ class LoopbackGuard:
             return
         own_address = _address_of(f"{request.scope['scheme']}://{request.headers.get('host', '')}")
         origin = request.headers.get("origin")
-        if FORWARDING_HEADERS & set(request.headers):
+        if any(map(_FORWARDING_HEADER.fullmatch, request.headers)) or request.scope.get("http_version") == "1.0":
             raise _not_local("the request was forwarded by a proxy")
-        if own_address is None or not is_loopback(own_address[1]):
+        if own_address is None or not is_loopback(own_address[1]) or len(request.headers.getall("host")) > 1:
             raise _not_local("the header Host of the request names another machine")
         if origin is not None and _address_of(origin) != own_address:
             raise _not_local("the header Origin of the request names another address than this server's")
+        if request.scope.get("method") not in SAFE_METHODS and request.headers.get("sec-fetch-site") in _OTHER_SITES:
+            raise _not_local("the request comes from a page of another site")
 
 
 def _remote_host(request: AnyRequest) -> str | None:
@@ -216,9 +212,11 @@ def _not_local(fact: str) -> PermissionDeniedException:
 
 
 def _address_of(address: str) -> tuple[str, str | None, int | None] | None:
-    """Return the scheme, host and port of an address; None if it is malformed."""
+    """Return the scheme, host and port of an address; None if it is malformed or has a user."""
     try:
         parts = urlsplit(address)
+        if parts.username is not None:
+            return None
         return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
     except ValueError:
         return None

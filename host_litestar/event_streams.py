@@ -28,7 +28,7 @@ TICK_SECONDS: Final = 0.25  # between two looks at all streams, and at whether t
 CHECK_SECONDS: Final = 2.0  # between two checks of the keys
 QUIET_SECONDS: Final = 15.0  # without an event, before a comment shows that the numbers are still true
 STALE_SECONDS: Final = 30.0  # for which the store may be away
-READER_SECONDS: Final = 75.0  # in which a client must read on; a server may end its connection earlier
+READER_SECONDS: Final = 30.0  # in which a client must read on; our own server notices earlier that it does not
 LIFE_SECONDS: Final = 3_600.0  # then the client opens it again, and is checked as a new caller
 
 _RETRY = b"retry: 3000\n\n"  # milliseconds before a browser opens a stream again

@@ -15,6 +15,7 @@ from litestar import Request
 from litestar.datastructures import UploadFile
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
+from host_litestar.request_bodies import body_pieces
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.base import shorten
 
@@ -170,7 +171,7 @@ async def _feed(request: Request[Any, Any, Any], boundary: str, reader: _Reader)
     with PushMultipartParser(
         boundary, max_segment_count=MOST_PARTS, max_header_size=LONGEST_HEADERS, max_header_count=32
     ) as parser:
-        async for chunk in request.stream():
+        async for chunk in body_pieces(request):
             for part in parser.parse(chunk):
                 if isinstance(part, MultipartSegment):
                     reader.begin(part)

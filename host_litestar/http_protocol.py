@@ -14,9 +14,17 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from host_litestar.event_streams import NARROW
-from host_litestar.limits import ANSWER_SECONDS, BODY_BYTES, HEAD_BYTES, NARROW_BYTES, PIPELINED_REQUESTS
+from host_litestar.limits import (
+    ANSWER_SECONDS,
+    BODY_BYTES,
+    HEAD_BYTES,
+    NARROW_BYTES,
+    PIPELINED_REQUESTS,
+    UNREAD_SECONDS,
+)
 
 PIECE_BYTES = 16 * 1024  # fed to the parser at once: the limits are checked after each piece
+USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # of Linux
 SWEEP_SECONDS = 1.0  # between two searches for connections whose time is over
 
 
@@ -176,9 +184,16 @@ class LimitedProtocol(HttpToolsProtocol):
         self._connections.end_read(self)
 
     def narrow(self) -> None:
-        """Keep little of what the client does not read: of an event stream, it is out of date when it is read."""
+        """Keep little of what the client does not read: of an event stream, it is out of date when it is read.
+
+        Events are small, so buffers fill late. The system ends the connection earlier: when that of the client has
+        taken nothing of what waits for ``UNREAD_SECONDS``.
+        """
         self.transport.set_write_buffer_limits(NARROW_BYTES)
-        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, NARROW_BYTES)
+        connection = self.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, NARROW_BYTES)
+        if USER_TIMEOUT is not None and connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, USER_TIMEOUT, int(UNREAD_SECONDS * 1_000))
 
     def takes_bytes(self) -> bool:
         """Begin a new period for the body. Return whether enough of it came in the last one, or none was read here."""

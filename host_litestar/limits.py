@@ -1,4 +1,4 @@
-"""The limits on connections and webhook calls that no setting changes; other bodies have theirs where they are read."""
+"""The limits on connections that no setting changes; bodies have theirs where they are read."""
 
 from typing import Final
 
@@ -10,6 +10,5 @@ PIPELINED_REQUESTS: Final = 32  # that wait on one connection behind the one in 
 BODY_BYTES: Final = 4 * KIB  # that come at least in each ``body_seconds`` until a body is complete
 ANSWER_SECONDS: Final = 60.0  # in which a client must go on reading an answer
 NARROW_BYTES: Final = 16 * KIB  # of an event stream that are kept for a client that does not read
+UNREAD_SECONDS: Final = 30.0  # in which the client of an event stream must read on, from the first byte that waits
 RESERVED_FILES: Final = 256  # of the limit of open files: for the store, Redis, modules and logs
-
-WEBHOOK_BYTES_AT_ONCE: Final = 64 * MIB  # of the bodies of webhook calls that are being received, all together

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents. One handler serves all routes; programs branch on the stable ``code``."""
+"""The handler of errors, for all routes: problem documents as the core makes them, also for errors of the framework."""
 
 import logging
 import re
@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
-from pydantic import Field
 from pydantic.alias_generators import to_camel
 
 from host_litestar.languages import choose_language
@@ -18,29 +17,11 @@ from host_litestar.parameter_texts import parameter_text
 from host_litestar.safe_headers import SAFE_HEADERS
 from host_litestar.scopes import MissingScopeError
 from host_litestar.session_cookies import CsrfError
-from wabroadcast_core.errors import (
-    ConflictError,
-    Fault,
-    FileError,
-    InputError,
-    InvalidInputError,
-    NotFoundError,
-    NumberError,
-    SourceError,
-    TemplateError,
-    UnavailableError,
-    VersionConflictError,
-    WebhookRefusedError,
-)
-from wabroadcast_core.models.api_key import Scope
-from wabroadcast_core.models.base import Model
-from wabroadcast_core.reasons.catalogue import Catalogue
+from wabroadcast_core import problems as core_problems
+from wabroadcast_core.errors import Fault, InputError, InvalidInputError, UnavailableError, VersionConflictError
+from wabroadcast_core.problems import PROBLEM_LANGUAGES, PROBLEM_TYPE, Problem, problem_of
 
 log = logging.getLogger(__name__)
-
-MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_SECONDS = 5
-_REASONS = Catalogue({})  # no code of a sender is that of a problem
 
 _MISSING_PART = re.compile(r"Object missing required field `(\w+)`")
 _CODES = {
@@ -66,38 +47,6 @@ _ALWAYS = (
 )
 
 
-class FaultView(Model):
-    """One fault of a request."""
-
-    path: str = Field(description="Dotted path of the field or parameter, as in recipients.3.number.")
-    message: str = Field(description="What is wrong, and what to do.")
-
-
-class Problem(Model):
-    """An RFC 9457 problem document."""
-
-    type: str = Field("about:blank", description="Always about:blank; `code` names the kind of error.")
-    title: str = Field(description="The phrase of the HTTP status.")
-    status: int = Field(description="The HTTP status.")
-    code: str = Field(description="Stable name of the kind of error, for programs.")
-    detail: str = Field(description="What is wrong, in words.")
-    errors: list[FaultView] | None = Field(None, description="Every fault of the body or of the parameters.")
-    line: int | None = Field(None, description="Line of the message text at fault; the first line is 1.")
-    row: int | None = Field(None, description="Row of the file at fault; the first line is 1.")
-    column: str | None = Field(None, description="Column of the file at fault.")
-    missing_scope: Scope | None = Field(None, description="The scope that the API key lacks for this call.")
-    current_status: str | None = Field(None, description="The present status, which does not allow this call.")
-    meaning: str | None = Field(None, description="What the code means, in the language of the caller.")
-    remedy: str | None = Field(None, description="What to do, in the language of the caller.")
-    current: dict[str, Any] | None = Field(None, description="The draft as it is now, if another call has changed it.")
-    sent: dict[str, Any] | None = Field(None, description="The fields that this call sent, for comparison.")
-
-
-def problem_of(status: int, code: str, detail: str, **fields: Any) -> Problem:
-    """Create a problem document whose title is the phrase of its HTTP status."""
-    return Problem(title=HTTPStatus(status).phrase, status=status, code=code, detail=detail, **fields)
-
-
 def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """Create the response to an error that a route or the framework raised.
 
@@ -106,105 +55,28 @@ def handle_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     problem = explain(request, error)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s %s failed", request.method, _route_of(request), exc_info=error)
-    headers = {**SAFE_HEADERS, **(getattr(error, "headers", None) or {})}
-    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    headers = {**SAFE_HEADERS, **(getattr(error, "headers", None) or {}), **problem.headers}
     if isinstance(error, VersionConflictError):
         headers["ETag"] = f'"{error.version}"'
-    return Response(
-        problem.model_dump(mode="json", by_alias=True, exclude_none=True),
-        status_code=problem.status,
-        media_type=MEDIA_TYPE,
-        headers=headers,
-    )
+    return Response(problem.document, status_code=problem.status, media_type=PROBLEM_TYPE, headers=headers)
 
 
 def explain(request: Request[Any, Any, Any], error: Exception) -> Problem:
     """Return the problem document of an error, with what it means and what to do in the language of the caller."""
-    return _with_texts(describe(error), language=_language_of(request))
-
-
-def _with_texts(problem: Problem, *, language: str) -> Problem:
-    """Return a problem with what its code means and what to do, where the catalogue of reasons has the code."""
-    reason = _REASONS.explain(problem.code, language=language)
-    return problem.model_copy(update={"meaning": reason.meaning, "remedy": reason.action}) if reason.known else problem
+    return describe(error).explain(language=_language_of(request))
 
 
 def _language_of(request: Request[Any, Any, Any]) -> str:
     """Return the language of the caller. A language without texts is no second error here."""
     given = dict(parse_qsl(request.scope["query_string"].decode("latin-1"))).get("lang")
-    available = _REASONS.languages
-    lang = given if given in available else None
-    return choose_language(lang, request.headers.get("accept-language"), available=available)
+    lang = given if given in PROBLEM_LANGUAGES else None
+    return choose_language(lang, request.headers.get("accept-language"), available=PROBLEM_LANGUAGES)
 
 
 @singledispatch
 def describe(error: Exception) -> Problem:
-    """Return the problem document of an error.
-
-    For an error of our own, which has no entry below, it holds no details: they are only in the log.
-    """
-    del error
-    return problem_of(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "internal error: the server's log has the cause")
-
-
-@describe.register
-def _(error: InputError) -> Problem:
-    return problem_of(HTTPStatus.BAD_REQUEST, error.code, str(error))
-
-
-@describe.register
-def _(error: NumberError) -> Problem:
-    text = f"the phone number is not valid ({error.reason}): write it in full, as in +62 812 3456 7890"
-    faults = [FaultView(path="number", message=text)]  # in each call the parameter or field of a number has this name
-    return problem_of(HTTPStatus.BAD_REQUEST, error.code, f"number: {text}", errors=faults)
-
-
-@describe.register
-def _(error: InvalidInputError) -> Problem:
-    faults = [FaultView(path=fault.path, message=fault.message) for fault in error.faults]
-    return problem_of(HTTPStatus.BAD_REQUEST, error.code, str(error), errors=faults)
-
-
-@describe.register
-def _(error: TemplateError) -> Problem:
-    return problem_of(HTTPStatus.BAD_REQUEST, error.code, str(error), line=error.line)
-
-
-@describe.register
-def _(error: FileError) -> Problem:
-    return problem_of(HTTPStatus.BAD_REQUEST, error.code, str(error), row=error.row, column=error.column)
-
-
-@describe.register
-def _(error: SourceError) -> Problem:
-    return problem_of(HTTPStatus.BAD_REQUEST, error.code, str(error))
-
-
-@describe.register
-def _(error: NotFoundError) -> Problem:
-    return problem_of(HTTPStatus.NOT_FOUND, error.code, str(error))
-
-
-@describe.register
-def _(error: ConflictError) -> Problem:
-    return problem_of(HTTPStatus.CONFLICT, error.code, str(error), current_status=error.status)
-
-
-@describe.register
-def _(error: VersionConflictError) -> Problem:
-    status = HTTPStatus.PRECONDITION_FAILED
-    return problem_of(status, error.code, str(error), current=error.present, sent=error.sent)
-
-
-@describe.register
-def _(error: WebhookRefusedError) -> Problem:
-    return problem_of(HTTPStatus.FORBIDDEN, error.code, str(error))
-
-
-@describe.register
-def _(error: UnavailableError) -> Problem:
-    return problem_of(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error))
+    """Return the problem document of an error: below are the errors of Litestar and of this package."""
+    return core_problems.describe(error)
 
 
 @describe.register
@@ -263,7 +135,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
     }
     declared = {*_ALWAYS, *map(HTTPStatus, statuses)}
     return {
-        int(status): ResponseSpec(Problem, generate_examples=False, description=texts[status], media_type=MEDIA_TYPE)
+        int(status): ResponseSpec(Problem, generate_examples=False, description=texts[status], media_type=PROBLEM_TYPE)
         for status in sorted(declared)
     }
 

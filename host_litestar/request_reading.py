@@ -19,6 +19,7 @@ from litestar.utils.scope.state import ScopeState
 from pydantic_core import from_json
 
 from host_litestar.form_reading import FormFields, read_form
+from host_litestar.request_bodies import body_pieces
 from host_litestar.session_cookies import CSRF_FIELD, CSRF_HEADER, check_csrf, session_of
 from wabroadcast_core.errors import Fault, InvalidInputError
 from wabroadcast_core.models.base import parse_model, shorten
@@ -239,7 +240,7 @@ async def read_body(request: AnyRequest, largest: int) -> bytes:
     :raises HTTPException: it is larger than ``largest`` bytes (413).
     """
     body = bytearray()
-    async for chunk in request.stream():
+    async for chunk in body_pieces(request):
         body += chunk
         if max(len(body), request.content_length or 0) > largest:
             raise HTTPException(

@@ -15,8 +15,8 @@ from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
 from litestar.utils import is_class_and_subclass
 
-from host_litestar.problems import Problem
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.problems import Problem
 
 
 @dataclass

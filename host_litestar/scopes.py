@@ -89,6 +89,7 @@ SCOPES: Final[Mapping[str, Scope]] = {
     "ExportActivity": Scope.READ,
     "ListCallbacks": Scope.READ,
     "RetryCallback": Scope.OPERATE,
+    "TestCallbacks": Scope.OPERATE,
     "ListKeys": Scope.ADMIN,
     "CreateKey": Scope.ADMIN,
     "RevokeKey": Scope.ADMIN,

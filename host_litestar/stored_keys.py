@@ -3,7 +3,8 @@
 import asyncio
 import logging
 
-from host_litestar.threads import KEY_READS, KEY_USES, SharedCall
+from host_litestar.threads import KEY_READS, KEY_USES
+from wabroadcast_core.asgi.shared_call import SharedCall
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import BroadcastError, UnavailableError
 from wabroadcast_core.services.known_keys import KeySnapshot, KnownKey
@@ -20,7 +21,7 @@ class StoredKeys:
 
     def __init__(self, broadcaster: Broadcaster) -> None:
         self._broadcaster = broadcaster
-        self._reading: SharedCall[KeySnapshot] = SharedCall(KEY_READS)
+        self._reading: SharedCall[KeySnapshot] = SharedCall(KEY_READS.run)
         self._writing: set[asyncio.Task[None]] = set()
 
     async def has_any(self) -> bool:

@@ -3,10 +3,9 @@
 Routes without a decorator of this module run in the threads that Litestar shares among all others.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial, wraps
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
@@ -66,28 +65,12 @@ class ThreadGroup:
         return limiters[self._kind]
 
 
-class SharedCall(Generic[Result]):
-    """A call that runs once at a time: requests for its result while it runs share that result. For one event loop.
-
-    :param group: the threads in which it runs.
-    """
-
-    def __init__(self, group: ThreadGroup) -> None:
-        self._group = group
-        self._running: asyncio.Task[Result] | None = None
-
-    async def run(self, call: Callable[[], Result]) -> Result:
-        """Return the result of the call that runs, or run this one."""
-        if self._running is None or self._running.done():
-            self._running = asyncio.create_task(self._group.run(call))
-        return await asyncio.shield(self._running)  # a cancelled request does not end the call for the others
-
-
 CONTROL = ThreadGroup("control calls", threads=4)
 PROBES = ThreadGroup("probes", threads=2)
 PAGES = ThreadGroup("pages", threads=4, waiting=64)
 SUBMITS = ThreadGroup("submits", threads=4, waiting=32)
 TESTS = ThreadGroup("connection tests", threads=4, waiting=0)
+RECEIVER_TESTS = ThreadGroup("tests of receivers", threads=2, waiting=0)
 UNDOS = ThreadGroup("undos", threads=4, waiting=32)  # each waits some seconds for claimed messages
 PREVIEWS = ThreadGroup("previews", threads=2, waiting=0)
 LOOKS = ThreadGroup("looks at drafts", threads=4, waiting=32)  # each reads an audience, for some seconds at most

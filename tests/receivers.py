@@ -107,6 +107,24 @@ class Receiver:
         except OSError:
             return  # the caller has read enough
 
+    def drip(self, request: BaseHTTPRequestHandler) -> None:
+        """Answer a byte every 50 ms, so that a caller always has something to read."""
+        self._write_slowly(request, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10_000, size=1, pause=0.05)
+
+    def pour_head(self, request: BaseHTTPRequestHandler) -> None:
+        """Answer with a head that never ends."""
+        self._write_slowly(request, b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1_000_000, size=65_536, pause=0)
+
+    def _write_slowly(self, request: BaseHTTPRequestHandler, answer: bytes, *, size: int, pause: float) -> None:
+        request.close_connection = True
+        try:
+            for start in range(0, len(answer), size):
+                if self.ends.wait(pause):
+                    return
+                request.wfile.write(answer[start : start + size])
+        except OSError:
+            return  # the caller has read enough
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

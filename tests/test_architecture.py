@@ -16,7 +16,9 @@ MOST_LINES = 400
 # the design list them in this order.
 ROOMS = [
     "testing",
+    "async_api",
     "worker",
+    "asgi",
     "broadcaster",
     "opening",
     "engine",
@@ -42,6 +44,7 @@ ROOMS = [
     "hookspecs",
     "queries",
     "settings",
+    "problems",
     "reasons",
     "models",
     "metrics",

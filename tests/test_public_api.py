@@ -111,7 +111,7 @@ def test_public_signatures_mention_public_names_only() -> None:
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.ClassDef)
     }
-    lines = [line for line in list_public_api() if not re.match(r"wabroadcast_core\.(testing|Broadcaster)\.", line)]
+    lines = [line for line in list_public_api() if not re.match(r"wabroadcast_core\.(testing|\w*Broadcaster)\.", line)]
     mentioned = {
         word for line in lines for word in re.findall(r"(?<![\w.'])[A-Z]\w+", re.split(r": | = ", line, maxsplit=1)[1])
     }

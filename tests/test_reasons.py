@@ -67,7 +67,7 @@ def _codes_of_waiting() -> set[str]:
 
 
 def _codes_of_problems() -> set[str]:
-    source = (ROOT / "host_litestar").rglob("*.py")
+    source = [*(ROOT / "host_litestar").rglob("*.py"), *(ROOT / "wabroadcast_core").rglob("*.py")]
     calls = (call for path in source for call in _calls(path, {"problem_of"}))
     given = {call.args[1].value for call in calls if len(call.args) > 1 and isinstance(call.args[1], ast.Constant)}
     return {*problems._CODES.values(), *map(str, given), MissingScopeError.code, CsrfError.code}

@@ -8,6 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wabroadcast_core.asgi.health import health_app
+    from wabroadcast_core.asgi.webhooks import webhook_app
+    from wabroadcast_core.async_api.broadcaster import AsyncBroadcaster
     from wabroadcast_core.audience.columns import Columns, find_columns, find_variables
     from wabroadcast_core.audience.files import file_kind
     from wabroadcast_core.audience.numbers import mask_number, parse_number
@@ -49,7 +52,6 @@ if TYPE_CHECKING:
         ChecksSettings,
         ContactSource,
         FindsMessages,
-        FinishedMessage,
         Hooks,
         ParsesWebhooks,
         ReadsContacts,
@@ -60,14 +62,17 @@ if TYPE_CHECKING:
     )
     from wabroadcast_core.inbound.kept_calls import KeepsCalls, kept_call
     from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
+    from wabroadcast_core.inbound.webhook_answers import WebhookAnswer
     from wabroadcast_core.media import MediaFile, fits, media_type
+    from wabroadcast_core.models.api_key import Scope
     from wabroadcast_core.models.base import Model
     from wabroadcast_core.models.broadcast import BroadcastSummary, Counts
     from wabroadcast_core.models.connection import Limits
     from wabroadcast_core.models.contact import Reading, split_tags
     from wabroadcast_core.models.message import Accepted, OutgoingMessage
+    from wabroadcast_core.models.notices import FinishedMessage, MessageReceipt
     from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp, WarmUpStep
-    from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
+    from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, ReceiptKind, WebhookRequest
     from wabroadcast_core.models.recipient import (
         LONGEST_FIELD,
         LONGEST_ROW,
@@ -79,6 +84,7 @@ if TYPE_CHECKING:
         scalar_text,
     )
     from wabroadcast_core.models.status import BroadcastStatus, Priority, Purpose, SkipReason
+    from wabroadcast_core.problems import FaultView, Problem, describe_error
     from wabroadcast_core.queries import NamedQuery
     from wabroadcast_core.reasons.texts import ReasonTexts
     from wabroadcast_core.rendering.errors import NotRendered
@@ -91,6 +97,9 @@ if TYPE_CHECKING:
     from wabroadcast_core.worker import Worker
 
 _NAMES = {
+    "asgi.health": ("health_app",),
+    "asgi.webhooks": ("webhook_app",),
+    "async_api.broadcaster": ("AsyncBroadcaster",),
     "audience.columns": (
         "Columns",
         "find_columns",
@@ -143,7 +152,6 @@ _NAMES = {
         "ChecksSettings",
         "ContactSource",
         "FindsMessages",
-        "FinishedMessage",
         "Hooks",
         "ParsesWebhooks",
         "ReadsContacts",
@@ -157,11 +165,13 @@ _NAMES = {
         "kept_call",
     ),
     "inbound.shared_webhooks": ("SharesWebhook",),
+    "inbound.webhook_answers": ("WebhookAnswer",),
     "media": (
         "MediaFile",
         "fits",
         "media_type",
     ),
+    "models.api_key": ("Scope",),
     "models.base": ("Model",),
     "models.broadcast": (
         "BroadcastSummary",
@@ -176,6 +186,10 @@ _NAMES = {
         "Accepted",
         "OutgoingMessage",
     ),
+    "models.notices": (
+        "FinishedMessage",
+        "MessageReceipt",
+    ),
     "models.pacing": (
         "Jitter",
         "Quota",
@@ -188,6 +202,7 @@ _NAMES = {
         "ConnectionEvent",
         "Inbound",
         "Receipt",
+        "ReceiptKind",
         "WebhookRequest",
     ),
     "models.recipient": (
@@ -206,6 +221,7 @@ _NAMES = {
         "Purpose",
         "SkipReason",
     ),
+    "problems": ("FaultView", "Problem", "describe_error"),
     "queries": ("NamedQuery",),
     "reasons.texts": ("ReasonTexts",),
     "rendering.errors": ("NotRendered",),
@@ -235,6 +251,7 @@ __all__ = [
     "SAMPLE_ROWS",
     "TABLE_NAMES",
     "Accepted",
+    "AsyncBroadcaster",
     "AudienceRow",
     "BadMessage",
     "BroadcastError",
@@ -256,6 +273,7 @@ __all__ = [
     "Counts",
     "DamagedRow",
     "Fault",
+    "FaultView",
     "FileError",
     "FindsMessages",
     "FinishedMessage",
@@ -268,6 +286,7 @@ __all__ = [
     "KeepsCalls",
     "Limits",
     "MediaFile",
+    "MessageReceipt",
     "Model",
     "NamedQuery",
     "NoNumbersError",
@@ -279,6 +298,7 @@ __all__ = [
     "ParsesWebhooks",
     "PluginError",
     "Priority",
+    "Problem",
     "Purpose",
     "Quota",
     "Rate",
@@ -286,12 +306,14 @@ __all__ = [
     "ReadsContacts",
     "ReasonTexts",
     "Receipt",
+    "ReceiptKind",
     "Recipient",
     "Region",
     "Rejected",
     "Reply",
     "RowFault",
     "Scalar",
+    "Scope",
     "SendError",
     "SendWindow",
     "Sender",
@@ -310,17 +332,20 @@ __all__ = [
     "VersionConflictError",
     "WarmUp",
     "WarmUpStep",
+    "WebhookAnswer",
     "WebhookRefusedError",
     "WebhookRequest",
     "WorkMeter",
     "Worker",
     "blank_numbers",
     "compile_text",
+    "describe_error",
     "error_of",
     "file_kind",
     "find_columns",
     "find_variables",
     "fits",
+    "health_app",
     "hookimpl",
     "kept_call",
     "mask_number",
@@ -331,6 +356,7 @@ __all__ = [
     "scalar_text",
     "send_request",
     "split_tags",
+    "webhook_app",
 ]
 
 

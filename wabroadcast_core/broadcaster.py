@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
@@ -17,7 +18,7 @@ from wabroadcast_core.control.changes import ChangePublisher
 from wabroadcast_core.engine.handlers import Handlers
 from wabroadcast_core.errors import BroadcastError
 from wabroadcast_core.inbound.intake import WebhookIntake
-from wabroadcast_core.inbound.webhook_answers import answer_webhook
+from wabroadcast_core.inbound.webhook_answers import WebhookAnswer, answer_webhook
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.live.feed import LiveFeed
 from wabroadcast_core.metrics.meters import Meters
@@ -35,6 +36,7 @@ from wabroadcast_core.services.activity import ActivityLog
 from wabroadcast_core.services.api_keys import ApiKeys
 from wabroadcast_core.services.blacklist import Blacklist
 from wabroadcast_core.services.broadcasts import Broadcasts
+from wabroadcast_core.services.committed_work import CommittedWork
 from wabroadcast_core.services.connections import Connections
 from wabroadcast_core.services.contacts import Contacts
 from wabroadcast_core.services.drafts import Drafts
@@ -69,7 +71,8 @@ class Broadcaster(Broadcasts):
     :param huey: the host's Huey instance; by default one is created.
     :param db_engine: the host's SQLAlchemy engine; by default one is created from the settings.
     :param redis_client: the host's Redis client, without ``decode_responses``; by default one is created.
-    :param plugins: plugins beside the installed ones.
+    :param plugins: plugins beside the installed ones: objects or modules with hooks, or just sender and contact source
+        classes.
     :raises PluginError: a plugin cannot be used and ``plugins_strict`` is set; otherwise it is quarantined.
     """
 
@@ -107,40 +110,50 @@ class Broadcaster(Broadcasts):
         self._given_db_engine = db_engine
         self._given_redis = redis_client
         self._context: Context | None = None
+        self._starting = threading.Lock()
 
     # --- start and close ---------------------------------------------------------------------------------------
 
     def start(self) -> Self:
         """Open the store and Redis (or an embedded Valkey, if no address is set), and migrate the tables.
 
-        Redis need not be reachable: submitted broadcasts wait for it. A second call does nothing.
+        Redis need not be reachable: submitted broadcasts wait for it. A second call does nothing, also where several
+        threads call it at once.
 
         :returns: this broadcaster.
         :raises SetupError: this installation cannot start as it is configured.
         :raises UnavailableError: the store cannot be reached.
         """
-        if self._context is not None:
-            return self
-        self.plugins.log_quarantined()
-        self._context = self._open()
-        self.connections = Connections(self._context)
-        self.connections.ensure_first()
-        self.contacts = Contacts(self._context)
-        self.tags = Tags(self._context)
-        self.blacklist = Blacklist(self._context)
-        self.uploads = Uploads(self._context)
-        self.drafts = Drafts(self._context)
-        self.queries = Queries(self._context)
-        self.webhooks = WebhookIntake(self._context)
-        self.callbacks = Callbacks(self._context)
-        self._start_metrics(self._context)
-        self.activity = ActivityLog(self._context)
-        self.live = LiveFeed(self._context)
-        database, clock = self._context.database, self._context.clock
+        with self._starting:
+            if self._context is None:
+                self.plugins.log_quarantined()
+                self._context = self._open()
+                self._start_services(self._context)
+        return self
+
+    def _start_services(self, context: Context) -> None:
+        self.connections = Connections(context)
+        self.contacts = Contacts(context)
+        self.tags = Tags(context)
+        self.blacklist = Blacklist(context)
+        self.uploads = Uploads(context)
+        self.drafts = Drafts(context)
+        self._committed_work = CommittedWork(context)
+        self.queries = Queries(context)
+        self.webhooks = WebhookIntake(context)
+        self.callbacks = Callbacks(context)
+        self._start_metrics(context)
+        self.activity = ActivityLog(context)
+        self.live = LiveFeed(context)
+        database, clock = context.database, context.clock
         self.known_keys = KnownKeys(database, clock)
         self.sessions = Sessions(database, clock)
         self.api_keys = ApiKeys(database, clock, changed=self.known_keys.forget)
-        return self
+        try:
+            self.connections.ensure_first()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Stop all work in this process, then close the store and Redis, except for those that the host passed in."""
@@ -150,6 +163,7 @@ class Broadcaster(Broadcasts):
         self.webhooks.close()
         self.handlers.stop()
         self.contacts.close()
+        self._committed_work.close()
         self._sharing.close()
         self._changes.close()
         context, self._context = self._context, None
@@ -180,15 +194,20 @@ class Broadcaster(Broadcasts):
         """
         return {"store": self._check_store(), "redis": self._check_redis()}
 
-    def answer_webhook(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+    def answer_webhook(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, *, query: str = ""
+    ) -> WebhookAnswer:
         """Verify and store a provider's call, for a host with any web server. Needs no API key.
 
-        :param path: ends with the name of the connection, and with the query string if the call has one.
+        :param path: the name of the connection, or a path that ends with it; it may have the query string.
         :param body: the raw bytes: signatures are computed over them.
-        :returns: the status and the text, of the type ``text/plain``, to answer with.
+        :param query: the query string, where the path does not have it.
+        :returns: the status, the headers and the body to answer with.
         """
         most_bytes = self.settings.max_webhook_bytes
-        return answer_webhook(self.webhooks, method, path, headers=headers, body=body, most_bytes=most_bytes)
+        return answer_webhook(
+            self.webhooks, method, path, query=query, headers=headers, body=body, most_bytes=most_bytes
+        )
 
     def has_due_work(self) -> bool:
         """Return whether any message, audience or callback is due now."""

@@ -19,6 +19,7 @@ from wabroadcast_core.media import MediaFile
 from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
+from wabroadcast_core.models.notices import FinishedMessage, MessageReceipt
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.queries import NamedQuery
@@ -284,19 +285,6 @@ class ChecksConnection(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedMessage:
-    """The end of one message, as :meth:`Hooks.wab_messages_finished` receives it."""
-
-    message_id: str
-    job_id: str
-    number: str  # E.164
-    status: str
-    reason: str | None
-    connection: str | None  # the name of the connection, where it is known
-    is_rehearsal: bool = False  # a simulated provider took it
-
-
 class Hooks:
     """The hooks, in the order in which a broadcast meets them.
 
@@ -373,6 +361,18 @@ class Hooks:
         a crash, a group may be missing. Messages skipped by the preparation, cancelled ones and tests are not passed.
 
         :param results: messages that are now sent, failed, skipped or unknown.
+        :raises Exception: logged with the plugin's name.
+        """
+
+    @hookspec
+    def wab_receipts(self, receipts: Sequence[MessageReceipt]) -> None:
+        """Receive the facts that providers report of messages after the send: delivered, read, failed.
+
+        Called in the worker, on a thread, after the commit, once for each group stored together. Each fact of a message
+        is passed once; ``sent`` settles an unknown outcome. After a crash, a group may be missing. Those of tests are
+        not passed.
+
+        :param receipts: in the order in which they came.
         :raises Exception: logged with the plugin's name.
         """
 

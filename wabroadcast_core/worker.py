@@ -4,6 +4,7 @@ import gc
 import logging
 import threading
 import time
+from typing import Any
 
 import redis
 from huey.consumer import Consumer
@@ -104,11 +105,15 @@ class _RedisAwayFilter(logging.Filter):
 
 
 _REDIS_AWAY_FILTER = _RedisAwayFilter()
+_CONSUMER_LOG = logging.getLogger(f"{__name__}.huey")
 
 
 def _silence_huey() -> None:
-    """Drop Huey's lines about a Redis that takes no calls; a second call changes nothing."""
-    for name in ("huey.consumer", "huey.consumer.Worker", "huey.consumer.Scheduler"):
+    """Drop Huey's lines about a Redis that takes no calls, and our consumer's about itself; a second call changes
+    nothing.
+    """
+    _CONSUMER_LOG.setLevel(logging.WARNING)
+    for name in (_CONSUMER_LOG.name, "huey.consumer", "huey.consumer.Worker", "huey.consumer.Scheduler"):
         logging.getLogger(name).addFilter(_REDIS_AWAY_FILTER)
 
 
@@ -128,6 +133,10 @@ class _CapacityWorker(HueyWorker):  # type: ignore[misc]  # huey has no types
 
 class _EngineConsumer(Consumer):  # type: ignore[misc]  # huey has no types
     worker_class = _CapacityWorker
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._logger = _CONSUMER_LOG
 
     def _set_signal_handlers(self) -> None:
         """Install no signal handlers: the program that uses this class has its own."""

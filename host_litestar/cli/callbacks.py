@@ -1,5 +1,6 @@
 """``callbacks``: the events that the server sends to the main server."""
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -9,12 +10,13 @@ from host_litestar.cli.client import Client
 from host_litestar.cli.job_ids import find_job
 from host_litestar.cli.output import describe_time_of, json_option, page_option, print_json, print_table
 
+TEST_TIMEOUT = 150.0  # seconds; two calls of a receiver, each of which may take its longest time
 STATES = ("pending", "delivered", "failed")
 
 
 @click.group()
 def callbacks() -> None:
-    """List the callbacks to the main server, and send one again."""
+    """List the callbacks to the main server, send one again, and test a receiver."""
 
 
 @callbacks.command("list")
@@ -47,6 +49,37 @@ def retry(event_id: str, *, as_json: bool) -> None:
         print_json(response)
         return
     click.echo(f"callback {response['id']} is sent again")
+
+
+@callbacks.command()
+@click.argument("url", required=False)
+@json_option
+def test(url: str | None, *, as_json: bool) -> int:
+    """Send a signed event of a test to URL, by default the address of the server's settings.
+
+    If the receiver takes it, it is sent again with a wrong signature, which the receiver must refuse. The exit status
+    is 1 if anything is wrong.
+    """
+    with Client() as client:
+        result = client.call("POST", "/callbacks/test", json={} if url is None else {"url": url}, timeout=TEST_TIMEOUT)
+    if as_json:
+        print_json(result)
+    else:
+        for line in _lines_of(result):
+            click.echo(line)
+    return 1 if result["problem"] else 0
+
+
+def _lines_of(result: dict[str, Any]) -> Iterator[str]:
+    """Yield what a person reads of the result of a test."""
+    if result["delivered"]:
+        yield f"{result['address']} took the event {result['id']} after {result['seconds']:.2f} s"
+    if result["verifiesSignature"]:
+        yield "it refused the event with a wrong signature"
+    elif result["verifiesSignature"] is None and result["delivered"]:
+        yield "whether it verifies signatures is not known: it did not answer to a wrong one"
+    if result["problem"]:
+        yield f"{result['address']}: {result['problem']}"
 
 
 def _row(item: dict[str, Any]) -> tuple[object, ...]:

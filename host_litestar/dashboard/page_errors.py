@@ -11,8 +11,9 @@ from litestar.params import PathParameter
 from host_litestar.dashboard.controller import PUBLIC_PAGE, PageController
 from host_litestar.dashboard.page_headers import PAGE_HEADERS
 from host_litestar.dashboard.view import AnyRequest, View
-from host_litestar.problems import RETRY_AFTER_SECONDS, Problem, explain
+from host_litestar.problems import explain
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.problems import RETRY_AFTER_SECONDS, Problem
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any, TypeAlias
 
 from litestar import get
 from litestar.params import QueryParameter
-from litestar.response import Stream
 
+from host_litestar.file_streams import FileStream
 from host_litestar.openapi import FILE_TYPES
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
@@ -62,11 +62,11 @@ class ActivityController(ApiController):
         action: Action = None,
         since: Since = None,
         until: Until = None,
-    ) -> Stream:
+    ) -> FileStream:
         """Export the acts that a list shows as CSV, the newest first."""
         chosen = _filter(object, object_id, actor=actor_name, action=action, since=since, until=until)
         headers = {"Content-Disposition": 'attachment; filename="activity.csv"'}
-        return Stream(broadcaster.activity.export(chosen), media_type=FILE_TYPES["csv"], headers=headers)
+        return FileStream(broadcaster.activity.export(chosen), media_type=FILE_TYPES["csv"], headers=headers)
 
 
 def _filter(

@@ -8,6 +8,7 @@ from litestar.params import HeaderParameter, JSONBody, QueryParameter
 
 from host_litestar.openapi import SUMMARY_EXAMPLE, SubmitOperation, answers
 from host_litestar.problems import problems
+from host_litestar.request_bodies import body_pieces
 from host_litestar.request_reading import STREAMS_BODY, AnyRequest
 from host_litestar.routes.control import broadcast_control, control_route
 from host_litestar.routes.controller import ApiController
@@ -60,7 +61,7 @@ class BroadcastController(ApiController):
 
         The header `Location` of the response has the path of the broadcast.
         """
-        body = await spool_body(request.stream())
+        body = await spool_body(body_pieces(request))
         broadcast = await SUBMITS.run(_submit, broadcaster, body, idempotency_key, actor)
         return Response(broadcast, headers={"Location": f"{request.url.path.rstrip('/')}/{broadcast.job_id}"})
 
@@ -78,7 +79,7 @@ class BroadcastController(ApiController):
         The response has the number of recipients, those who are left out with the reasons, some rendered messages and
         the estimated end.
         """
-        body = await spool_body(request.stream())
+        body = await spool_body(body_pieces(request))
         return await PREVIEWS.run(_preview, broadcaster, body)
 
     @get("/jobs", operation_id="ListBroadcasts", sync_to_thread=True, responses=problems())

@@ -1,15 +1,15 @@
-"""Callbacks: the deliveries of their events, and the retry of one."""
+"""Callbacks: the deliveries of their events, the retry of one, and the test of a receiver."""
 
 from typing import Annotated, TypeAlias
 
 from litestar import get, post
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Actor, BroadcasterDep, PageNumber, PageSize
-from host_litestar.threads import CONTROL
-from wabroadcast_core.models.callback import CallbackDelivery, CallbackState
+from host_litestar.threads import CONTROL, RECEIVER_TESTS
+from wabroadcast_core.models.callback import CallbackDelivery, CallbackState, CallbackTest, CallbackTestDraft
 from wabroadcast_core.models.page import Page
 
 EventId: TypeAlias = Annotated[
@@ -44,3 +44,13 @@ class CallbackController(ApiController):
     def retry(self, id: EventId, broadcaster: BroadcasterDep, actor: Actor) -> CallbackDelivery:  # noqa: A002 - the parameter's name
         """Send an event again, under the same id. Older events of its broadcast that wait go before it."""
         return broadcaster.callbacks.retry(id, actor=actor)
+
+    @post("/test", operation_id="TestCallbacks", status_code=200, responses=problems(409))
+    @RECEIVER_TESTS
+    def test(self, data: JSONBody[CallbackTestDraft], broadcaster: BroadcasterDep) -> CallbackTest:
+        """Send an event of the type `callback.test` to a receiver, signed as all are.
+
+        If the receiver takes it, it is sent again with a wrong signature, which a receiver that verifies signatures
+        refuses with 4xx. The result has what was signed. Nothing is stored, and no other event waits for it.
+        """
+        return broadcaster.callbacks.test(data)

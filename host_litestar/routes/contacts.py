@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from litestar import Response, delete, get, post, put
 from litestar.concurrency import sync_to_thread
 from litestar.params import JSONBody, KwargDefinition, MultipartBody, QueryParameter
-from litestar.response import Stream
 
+from host_litestar.file_streams import FileStream
 from host_litestar.openapi import (
     CONTACT_EXAMPLE,
     FILE_TYPES,
@@ -151,14 +151,14 @@ class ContactController(ApiController):
         search: SearchText = None,
         tag: TagText = None,
         format: FileKind = "csv",  # noqa: A002 - the parameter's name
-    ) -> Stream:
+    ) -> FileStream:
         """Export contacts as CSV or, with `format=xlsx`, as an Excel workbook: number, name, tags and all variables.
 
         An import of the file creates the same contacts again.
         """
         chunks = broadcaster.contacts.export(format, tag=tag, query=search)
         headers = {"Content-Disposition": f'attachment; filename="contacts.{format}"'}
-        return Stream(chunks, media_type=FILE_TYPES[format], headers=headers)
+        return FileStream(chunks, media_type=FILE_TYPES[format], headers=headers)
 
     @post(
         "/import",
@@ -187,11 +187,11 @@ class ContactController(ApiController):
         media_type="text/csv",
         responses=problems(404),
     )
-    def list_rejected_rows(self, import_id: ImportId, broadcaster: BroadcasterDep) -> Stream:
+    def list_rejected_rows(self, import_id: ImportId, broadcaster: BroadcasterDep) -> FileStream:
         """Return the rejected rows of an import as CSV, each with its reason."""
         rows: Iterator[bytes] = broadcaster.contacts.import_errors(import_id)
         headers = {"Content-Disposition": f'attachment; filename="import-{import_id}-errors.csv"'}
-        return Stream(rows, media_type=FILE_TYPES["csv"], headers=headers)
+        return FileStream(rows, media_type=FILE_TYPES["csv"], headers=headers)
 
     @get("/queries", operation_id="ListQueries", sync_to_thread=True, responses=problems())
     def list_queries(self, broadcaster: BroadcasterDep) -> Page[QueryView]:

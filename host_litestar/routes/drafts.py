@@ -12,6 +12,7 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from host_litestar.openapi import DraftOperation, answers
 from host_litestar.problems import problems
+from host_litestar.request_bodies import body_pieces
 from host_litestar.request_reading import STREAMS_BODY, AnyRequest
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import Actor, BroadcasterDep, JobId, PageNumber, PageSize, SearchText
@@ -68,7 +69,7 @@ class DraftController(ApiController):
 
         The caller is its owner. A file that it names lives as long as it. The header `ETag` has its version.
         """
-        body = await spool_body(request.stream())
+        body = await spool_body(body_pieces(request))
         made = await SUBMITS.run(_create, broadcaster, body, actor)
         return _shown(made, location=f"{request.url.path.rstrip('/')}/{made.draft_id}")
 
@@ -102,7 +103,7 @@ class DraftController(ApiController):
         If another call has changed it meanwhile, the response is 412 and has both versions.
         """
         versions = _required_versions(if_match)
-        body = await spool_body(request.stream())
+        body = await spool_body(body_pieces(request))
         return _shown(await SUBMITS.run(_replace, broadcaster, draft_id, body, versions, actor))
 
     @delete("/{draftId:str}", operation_id="DeleteDraft", sync_to_thread=True, responses=problems(404, 412))

@@ -10,7 +10,8 @@ from host_litestar.callers import digest_of
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
 from host_litestar.routes.parameters import BroadcasterDep
-from host_litestar.threads import PROBES, SharedCall
+from host_litestar.threads import PROBES
+from wabroadcast_core.asgi.shared_call import SharedCall
 from wabroadcast_core.services.metrics import Family
 from wabroadcast_core.settings import Settings
 
@@ -23,7 +24,7 @@ class MetricsController(ApiController):
 
     def __init__(self, owner: Router) -> None:
         super().__init__(owner)
-        self._read: SharedCall[Sequence[Family]] = SharedCall(PROBES)
+        self._read: SharedCall[Sequence[Family]] = SharedCall(PROBES.run)
 
     @get(operation_id="ReadMetrics", media_type="text/plain", responses=problems())
     async def read(self, request: Request[Any, Any, Any], broadcaster: BroadcasterDep) -> Response[bytes]:

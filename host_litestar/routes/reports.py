@@ -4,8 +4,8 @@ from typing import Annotated
 
 from litestar import get
 from litestar.params import QueryParameter
-from litestar.response import Stream
 
+from host_litestar.file_streams import FileStream
 from host_litestar.openapi import FILE_TYPES, ExportOperation
 from host_litestar.problems import problems
 from host_litestar.routes.controller import ApiController
@@ -52,7 +52,7 @@ class ReportController(ApiController):
         delimiter: Annotated[
             Delimiter | None, QueryParameter(description="Between the cells of a CSV file; by default a comma.")
         ] = None,
-    ) -> Stream:
+    ) -> FileStream:
         """Report the messages of a broadcast, or some of them, as CSV or as an Excel workbook (`format=xlsx`).
 
         The file is streamed while it is made. While the broadcast runs, each message has the state of that moment.
@@ -68,7 +68,7 @@ class ReportController(ApiController):
             delimiter=delimiter,
         )
         headers = {"Content-Disposition": f'attachment; filename="broadcast-{job_id}.{format}"'}
-        return Stream(pieces, media_type=FILE_TYPES[format], headers=headers)
+        return FileStream(pieces, media_type=FILE_TYPES[format], headers=headers)
 
     @get("/rates", operation_id="GetBroadcastRates", sync_to_thread=True, responses=problems(404))
     def rates(

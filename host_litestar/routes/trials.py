@@ -9,6 +9,7 @@ from litestar.params import HeaderParameter, PathParameter
 from host_litestar.languages import AcceptLanguage, Lang, choose_language
 from host_litestar.openapi import SubmitOperation, TestOperation
 from host_litestar.problems import problems
+from host_litestar.request_bodies import body_pieces
 from host_litestar.request_reading import STREAMS_BODY, AnyRequest
 from host_litestar.routes.control import control_route
 from host_litestar.routes.controller import ApiController
@@ -56,7 +57,7 @@ class TrialController(ApiController):
         the body. It calls no callback. A number that is opted out and a paused connection are refused. The header
         `Location` has the path of the result.
         """
-        body = await spool_body(request.stream())
+        body = await spool_body(body_pieces(request))
         sent = await PREVIEWS.run(_send_test, broadcaster, body, idempotency_key, actor)
         return Response(sent, headers={"Location": f"{request.url.path.rstrip('/')}/{sent.job_id}"})
 
@@ -94,7 +95,7 @@ class TrialController(ApiController):
         Otherwise it is a broadcast whose `purpose` is `rehearsal`; the header `Location` has its path. `testNumbers`
         are the numbers whose messages end in a special way. A submit may use the same `Idempotency-Key`.
         """
-        body = await spool_body(request.stream())
+        body = await spool_body(body_pieces(request))
         rehearsal = await SUBMITS.run(_rehearse, broadcaster, body, idempotency_key, actor)
         parent = request.url.path.rstrip("/").rpartition("/")[0]
         return Response(rehearsal, headers={"Location": f"{parent}/{rehearsal.job_id}"})

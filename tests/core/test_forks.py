@@ -64,7 +64,7 @@ def submit_from_all() -> None:
 def use(broadcaster: Broadcaster) -> None:
     broadcaster.meters.count(SLOTS_GIVEN, CONNECTION)
     broadcaster.submit({"name": "Promo", "message": {"type": "text", "text": "Halo"}}, [{"number": "081234567890"}])
-    assert broadcaster.answer_webhook("GET", "/webhooks/nowhere", {}, b"")[0] == 403
+    assert broadcaster.answer_webhook("GET", "/webhooks/nowhere", {}, b"").status == 403
     assert broadcaster.check() == {"store": "ok", "redis": "ok"}
 
 

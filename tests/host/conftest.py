@@ -12,6 +12,7 @@ from litestar.testing import TestClient
 from host_litestar.app import create_app
 from tests.host.installations import HERE, Api, draft, install
 from tests.host.programs import SAMPLE, Served, run_command
+from tests.receivers import SECRET
 from tests.waiting import wait_for
 from wabroadcast_core import Settings
 from wabroadcast_core.broadcaster import Broadcaster
@@ -99,8 +100,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One server for all tests of a module that only call it."""
-    served = Served(tmp_path_factory.mktemp("server"), "--port", "0")
+    """One server for all tests of a module that only call it. Its callbacks may go to this machine."""
+    callbacks = {"WABROADCAST_CALLBACK_SECRET": SECRET, "WABROADCAST_CALLBACK_NETWORKS": "127.0.0.0/8"}
+    served = Served(tmp_path_factory.mktemp("server"), "--port", "0", environment=callbacks)
     yield served
     served.stop()
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import ssl
 import threading
 import time
 from types import TracebackType
@@ -17,7 +18,13 @@ class EventReader:
     """Reads one stream in a thread of its own, until the server or the test ends it."""
 
     def __init__(
-        self, url: str, *, key: str | None = None, cookie: str | None = None, last_id: str | None = None
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        cookie: str | None = None,
+        last_id: str | None = None,
+        certificates: ssl.SSLContext | None = None,
     ) -> None:
         self.events: list[dict[str, Any]] = []
         self.ids: list[str] = []
@@ -26,7 +33,7 @@ class EventReader:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         headers |= {"Cookie": cookie} if cookie else {}
         headers |= {"Last-Event-ID": last_id} if last_id else {}
-        self._client = httpx.Client(timeout=60)
+        self._client = httpx.Client(timeout=60, verify=True if certificates is None else certificates)
         request = self._client.build_request("GET", url, headers=headers)
         self.response = self._client.send(request, stream=True)
         self._thread = threading.Thread(target=self._read, daemon=True)

@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from litestar import get
-from litestar.exceptions import NotAuthorizedException, TooManyRequestsException
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException, TooManyRequestsException
 from litestar.testing import RequestFactory, TestClient
 from pydantic import SecretStr
 
 from host_litestar.app import create_app
-from host_litestar.auth import KeyGuard, is_loopback, is_still_allowed
+from host_litestar.auth import KeyGuard, LoopbackGuard, is_loopback, is_still_allowed
 from host_litestar.key_guesses import BURST, MOST_ADDRESSES, GuessLimiter
 from host_litestar.problems import describe
 from tests.host.installations import install
@@ -104,6 +105,12 @@ def test_without_keys_the_actor_is_api(idle_api: Any) -> None:
         pytest.param({"Origin": "https://127.0.0.1"}, id="page-of-another-scheme"),
         pytest.param({"X-Forwarded-For": "10.0.0.1"}, id="x-forwarded-for"),
         pytest.param({"Forwarded": "for=10.0.0.1"}, id="forwarded"),
+        pytest.param({"X-Forwarded-Port": "443"}, id="x-forwarded-port"),
+        pytest.param({"X-Original-Forwarded-For": "10.0.0.1"}, id="x-original-forwarded-for"),
+        pytest.param({"Fly-Client-IP": "10.0.0.1"}, id="client-ip-of-a-cloud"),
+        pytest.param({"X-Azure-ClientIP": "10.0.0.1"}, id="client-ip-in-one-word"),
+        pytest.param({"CF-Ray": "1"}, id="another-header-of-a-proxy"),
+        pytest.param({"Host": "user@127.0.0.1"}, id="host-with-a-user"),
         pytest.param({"Via": "1.1 proxy"}, id="via"),
         pytest.param({"X-Real-IP": "10.0.0.1"}, id="x-real-ip"),
         pytest.param({"CF-Connecting-IP": "10.0.0.1"}, id="cf-connecting-ip"),
@@ -113,6 +120,25 @@ def test_without_keys_a_request_that_may_come_from_elsewhere_is_refused(idle_api
     answer = idle_api.get("/broadcast/jobs", headers=headers)
 
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 400), ("none", 400)]
+)
+def test_without_keys_a_page_of_another_site_changes_nothing(idle_api: Any, site: str, status: int) -> None:
+    headers = {"Sec-Fetch-Site": site}
+
+    assert idle_api.post("/contacts", json={}, headers=headers).status_code == status
+    assert idle_api.get("/contacts", headers=headers).status_code == 200  # a link to this server
+
+
+def test_without_keys_what_nginx_forwards_by_default_is_refused() -> None:
+    request = RequestFactory().get("/contacts", headers={"Host": "127.0.0.1:3004", "Connection": "close"})
+    request.scope["http_version"] = "1.0"
+    handler: Any = SimpleNamespace(opt={})
+
+    with pytest.raises(PermissionDeniedException, match="forwarded by a proxy"):
+        asyncio.run(LoopbackGuard()(request, handler))
 
 
 @pytest.mark.parametrize(

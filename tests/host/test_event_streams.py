@@ -14,7 +14,7 @@ import uvicorn
 from litestar.testing import RequestFactory
 from uvicorn.server import ServerState
 
-from host_litestar import event_streams
+from host_litestar import event_streams, http_protocol
 from host_litestar.event_streams import NARROW, EventStreams
 from host_litestar.http_protocol import ConnectionLimits, LimitedProtocol, OpenConnections
 from tests.host.installations import draft
@@ -196,22 +196,60 @@ async def _unread_bytes(*, narrow: bool) -> int:
                 is_stuck.set()
             taken += PIECE
 
-    state, config = ServerState(), uvicorn.Config(endless, lifespan="off", log_config=None)
-    many = OpenConnections(ConnectionLimits(connections=10, head_seconds=60, body_seconds=60))
-    made = partial(LimitedProtocol, config, state, {}, connections=many)
-    server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
-    with socket.create_connection(server.sockets[0].getsockname()) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        await is_stuck.wait()
-    server.close()
-    await asyncio.gather(*state.tasks)
+    async with _serving(endless) as address:
+        with socket.create_connection(address) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            await is_stuck.wait()
     return taken
 
 
-PIECE = 1_024
+@asynccontextmanager
+async def _serving(application: Any) -> AsyncIterator[tuple[str, int]]:
+    """Serve an application with the protocol of the web process. Yields its address."""
+    state, config = ServerState(), uvicorn.Config(application, lifespan="off", log_config=None)
+    many = OpenConnections(ConnectionLimits(connections=10, head_seconds=60, body_seconds=60))
+    made = partial(LimitedProtocol, config, state, {}, connections=many)
+    server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()
+    server.close()
+    await asyncio.gather(*state.tasks)
+
+
+PIECE = 1_024  # bytes
+EVENTS = 8  # of this size: less than the server keeps
 
 
 def test_the_server_keeps_little_of_a_stream_that_is_not_read() -> None:
     narrow, wide = asyncio.run(_unread_bytes(narrow=True)), asyncio.run(_unread_bytes(narrow=False))
 
     assert narrow < wide / 4
+
+
+async def end_of_unread_stream() -> float:
+    """Return the seconds until the server ends a stream that is not read, after a few events that no buffer fills."""
+    left = asyncio.Event()
+
+    async def quiet(scope: Any, receive: Any, send: Any) -> None:
+        scope["extensions"][NARROW]["narrow"]()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(EVENTS):
+            await send({"type": "http.response.body", "body": bytes(PIECE), "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        left.set()
+
+    async with _serving(quiet) as address:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, PIECE)
+            client.connect(address)
+            client.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            began = asyncio.get_running_loop().time()
+            await asyncio.wait_for(left.wait(), 20)
+            return asyncio.get_running_loop().time() - began
+
+
+@pytest.mark.skipif(http_protocol.USER_TIMEOUT is None, reason="this system cannot end a connection that is not read")
+def test_a_stream_that_is_not_read_ends_before_any_buffer_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "UNREAD_SECONDS", 1.0)
+
+    assert asyncio.run(end_of_unread_stream()) >= 0.9

@@ -27,14 +27,15 @@ from host_litestar.problems import describe
 from host_litestar.request_reading import LARGE_JSON, LARGEST_JSON, MOST_PARAMETERS, MOST_VALUES
 from host_litestar.routes import submission
 from host_litestar.routes.sessions import FAILURES, check_sign_in, sign_in_limit
-from host_litestar.routes.webhook_requests import WebhookReader
-from host_litestar.threads import FILES, PREVIEWS, SUBMITS, TESTS, ThreadGroup
+from host_litestar.threads import FILES, PREVIEWS, RECEIVER_TESTS, SUBMITS, TESTS, ThreadGroup
 from tests.host.programs import Served
 from tests.host.raw_clients import RawClient
 from tests.host.routes.test_webhook_limits import _Body, _scope
 from tests.host.test_auth import call_guard
+from tests.host.test_event_streams import end_of_unread_stream
 from tests.host.test_http_protocol import LINE, MOST, strict
 from wabroadcast_core import BusyError, Settings
+from wabroadcast_core.asgi.webhook_reader import WEBHOOK_BYTES_AT_ONCE, WebhookReader
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import InvalidInputError, UnavailableError
 from wabroadcast_core.inbound.webhook_forms import FIELDS, FORM_BYTES
@@ -44,6 +45,7 @@ __all__ = ["strict"]  # the fixture
 
 pytestmark = pytest.mark.slow
 
+QUICK = 1.0  # seconds in which a client reads on, in these tests
 UNITS = {"KiB": limits.KIB, "MiB": limits.MIB, "s": 1}
 POST = "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {type}\r\nContent-Length: {length}\r\n\r\n"
 FORM = "application/x-www-form-urlencoded"
@@ -126,9 +128,9 @@ def _unread(_: Served) -> str:
 
 
 def _bodies_together(_: Served) -> str:
-    reader = WebhookReader(most_bytes=limits.WEBHOOK_BYTES_AT_ONCE * 2)
+    reader = WebhookReader(most_bytes=WEBHOOK_BYTES_AT_ONCE * 2)
     with pytest.raises(UnavailableError) as raised:
-        asyncio.run(reader.read(_scope(), _Body([bytes(limits.WEBHOOK_BYTES_AT_ONCE), b"x"])))
+        asyncio.run(reader.read(_scope(), _Body([bytes(WEBHOOK_BYTES_AT_ONCE), b"x"])))
     return str(describe(raised.value).status)
 
 
@@ -151,6 +153,11 @@ async def _fill(group: ThreadGroup) -> str:
         ends.set()
         await asyncio.gather(*running)
     return "200"
+
+
+def _unread_stream(_: Served) -> str:
+    seconds = asyncio.run(end_of_unread_stream())
+    return "closed" if seconds >= 0.9 * QUICK else f"closed after {seconds:.1f} s"
 
 
 async def _crowd_of_streams() -> str:
@@ -238,6 +245,7 @@ CHECKS = {
         lambda server: _post(server, "/broadcast", length=99_999, body=b" " * (limits.BODY_BYTES - 1)),
     ),
     "time in which a client reads on": Check(limits.ANSWER_SECONDS, _unread),
+    "time in which the client of an event stream reads on": Check(limits.UNREAD_SECONDS, _unread_stream),
     "requests that wait on one connection": Check(limits.PIPELINED_REQUESTS, _queue),
     "open connections": Check(DEFAULTS.max_connections, _crowd),
     "body of a request": Check(
@@ -295,10 +303,11 @@ CHECKS = {
     "fields of a webhook call's query string": Check(
         FIELDS, lambda server: _post(server, "/webhooks/sandbox?" + "a&" * FIELDS, length=0)
     ),
-    "bodies of webhook calls on their way, together": Check(limits.WEBHOOK_BYTES_AT_ONCE, _bodies_together),
+    "bodies of webhook calls on their way, together": Check(WEBHOOK_BYTES_AT_ONCE, _bodies_together),
     "submits that are stored at once": Check(SUBMITS.threads, _full(SUBMITS)),
     "event streams that are open": Check(MOST_STREAMS, lambda _: asyncio.run(_crowd_of_streams())),
     "connection tests at once": Check(TESTS.threads, _full(TESTS)),
+    "tests of receivers at once": Check(RECEIVER_TESTS.threads, _full(RECEIVER_TESTS)),
     "previews at once": Check(PREVIEWS.threads, _full(PREVIEWS)),
     "imports, dry runs, uploads and exports of contacts at once": Check(FILES.threads, _full(FILES)),
 }
@@ -306,7 +315,8 @@ CHECKS = {
 
 @pytest.mark.parametrize("row", _rows(), ids=lambda row: row.limit)
 def test_a_limit_is_what_the_readme_says(strict: Served, row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(http_protocol, "ANSWER_SECONDS", QUICK)
+    monkeypatch.setattr(http_protocol, "UNREAD_SECONDS", QUICK)
     check = CHECKS[row.limit]
 
     assert row.value == check.default

@@ -11,6 +11,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult, DefineMiddleware
 from litestar.testing import TestClient
 from litestar.types import Guard
+from pydantic import SecretStr
 
 from host_litestar.app import create_app
 from host_litestar.plugin import WABroadcastPlugin
@@ -134,6 +135,24 @@ def test_an_open_api_is_named_in_the_log(
         pass
 
     assert ("neither API keys nor guards" in caplog.text) is is_named
+
+
+@pytest.mark.parametrize("keys", [[], ["key"]], ids=["without-keys", "with-keys"])
+def test_an_application_of_its_own_has_the_guards_of_the_host(host_settings: Settings, keys: list[str]) -> None:
+    def members_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        if connection.headers.get("x-member") != "yes":
+            raise PermissionDeniedException
+
+    settings = host_settings.model_copy(update={"api_keys": [SecretStr(key) for key in keys]})
+    member, key = {"x-member": "yes"}, {"Authorization": "Bearer key"}
+    with TestClient(create_app(settings, guards=[members_only]), base_url="http://shop.example") as client:
+        jobs = [
+            client.get("/broadcast/jobs", headers=sent).status_code for sent in ({}, member, key, {**member, **key})
+        ]
+        public = [client.get("/health/live").status_code, client.post("/webhooks/none", content=b"").json()["code"]]
+
+    assert jobs == ([401, 401, 403, 200] if keys else [403, 200, 403, 200])
+    assert public == [200, "webhook_refused"]
 
 
 def test_an_application_of_its_own_is_not_named_as_open(

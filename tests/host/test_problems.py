@@ -1,5 +1,6 @@
 """Errors as problem documents with stable codes."""
 
+import json
 import logging
 from typing import Any
 
@@ -8,6 +9,7 @@ from litestar import Litestar, get
 from litestar.testing import TestClient
 
 from host_litestar.problems import handle_error
+from wabroadcast_core import describe_error
 from wabroadcast_core.errors import (
     BroadcastError,
     ConflictError,
@@ -24,14 +26,14 @@ from wabroadcast_core.errors import (
 from wabroadcast_core.reasons.catalogue import CORE
 
 
-def respond_to(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
+def respond_to(error: Exception, *, language: str = "en") -> tuple[int, dict[str, Any], dict[str, str]]:
     @get("/", sync_to_thread=False)
     def fail() -> None:
         raise error
 
     app = Litestar([fail], exception_handlers={Exception: handle_error}, logging_config=None)
     with TestClient(app, raise_server_exceptions=False) as client:
-        answer = client.get("/")
+        answer = client.get("/", headers={"Accept-Language": language})
     assert answer.headers["content-type"] == "application/problem+json"
     return answer.status_code, answer.json(), dict(answer.headers)
 
@@ -136,6 +138,26 @@ def test_an_internal_error_is_logged_and_its_details_are_not_in_the_response(
     assert problem["code"] == "internal"
     assert "secret" not in str(problem)
     assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [error]
+
+
+@pytest.mark.parametrize("language", ["en", "id"])
+def test_a_host_with_another_framework_has_the_same_problems(language: str) -> None:
+    error = UnavailableError("the store cannot be reached")
+
+    problem = describe_error(error, language=language)
+
+    status, document, headers = respond_to(error, language=language)
+    assert (problem.status, problem.document) == (status, document)
+    assert problem.headers.items() <= {name.title(): value for name, value in headers.items()}.items()
+    assert json.loads(problem.body) == document
+    assert problem.remedy
+
+
+def test_an_exception_of_the_host_is_described_without_its_text() -> None:
+    problem = describe_error(ValueError("s3cret"))
+
+    assert (problem.status, problem.code) == (500, "internal")
+    assert b"s3cret" not in problem.body
 
 
 def test_errors_of_litestar_are_problems_too(idle_api: Any) -> None:

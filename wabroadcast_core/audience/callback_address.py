@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterator
 
+from pydantic import HttpUrl
+
 from wabroadcast_core.errors import Fault
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.callback import CallbackEvent
@@ -24,10 +26,18 @@ def callback_faults(draft: BroadcastDraft, settings: Settings) -> Iterator[Fault
             message = "there is no address to report to: give callbackUrl, or set WABROADCAST_CALLBACK_URL"
             yield Fault("callbackEvents", message)
         return
+    yield from address_faults(url, settings, path="callbackUrl")
+
+
+def address_faults(url: HttpUrl, settings: Settings, *, path: str) -> Iterator[Fault]:
+    """Yield why no callback may go to an address.
+
+    :param path: the name of the field that has it.
+    """
     if url.username or url.password:
         message = "the address has a user or a password: leave them out, and verify the signature of the callbacks"
-        yield Fault("callbackUrl", message)
+        yield Fault(path, message)
     host = (url.host or "").strip("[]")
     if is_ip_address(host) and not CallbackAddresses(settings.callback_networks).allow(host):
         message = "the address is not of the public internet: allow its network with WABROADCAST_CALLBACK_NETWORKS"
-        yield Fault("callbackUrl", message)
+        yield Fault(path, message)

@@ -1,6 +1,9 @@
 """Cells of the files that we write: spreadsheets neither run nor change them, and our import restores their text."""
 
 import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from operator import itemgetter
 from typing import Final
 
 import phonenumbers
@@ -11,6 +14,7 @@ _COUNTRY_CODES = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 _CHANGED = r"(?:0\d+|\d{12,}|\d+(?:\.\d+)?[eE][+-]?\d+)\Z"  # digits that a spreadsheet rounds, or cuts zeros from
 _NEEDS_MARK = re.compile(f"{MARK}*{_FORMULA_START}|{MARK}+{_CHANGED}", re.ASCII)
 _IS_CHANGED = re.compile(_CHANGED, re.ASCII)
+_MAY_NEED_MARK = re.compile(f"\n(?:{_FORMULA_START}|{MARK}|[0-9])")  # of texts that a line feed separates
 _IS_MARKED = re.compile(f"{MARK}+(?:{_FORMULA_START}|{_CHANGED})", re.ASCII)
 
 
@@ -34,20 +38,36 @@ def lasting_cell(cell: object) -> str:
     return MARK + text if text[:1].isdecimal() and _IS_CHANGED.match(text) else text
 
 
+def safe_cells(texts: Sequence[str]) -> Sequence[str]:
+    """Return the texts of a column as :func:`safe_cell` does. If none of them needs a mark, it takes no time."""
+    return [*map(safe_cell, texts)] if _some_need_marks(texts) else texts
+
+
+def lasting_cells(texts: Sequence[str]) -> Sequence[str]:
+    """Return the texts of a column as :func:`lasting_cell` does. If none of them needs a mark, it takes no time."""
+    return [*map(lasting_cell, texts)] if _some_need_marks(texts) else texts
+
+
+def _some_need_marks(texts: Sequence[str]) -> bool:
+    """Return False if no text needs a mark: one search for all takes a tenth of the time of one for each."""
+    return _MAY_NEED_MARK.search("\n" + "\n".join(filter(None, texts))) is not None
+
+
 def lasting_number(number: str) -> str:
     """Return a phone number in E.164 with blanks, because a spreadsheet takes ``+6281…`` for 6.28E+12.
 
     The blanks are not where they separate thousands: some countries write large numbers with them.
     """
-    end = next((end for end in (3, 2, 4) if number[1:end] in _COUNTRY_CODES), 3)  # no code begins with another one
-    blocks = (
-        number[:end],
-        number[end : end + 4],
-        number[end + 4 : end + 8],
-        number[end + 8 : end + 12],
-        number[end + 12 :],
+    return " ".join(_blocks_after(number[1:4])(number)).rstrip()
+
+
+@lru_cache(1_000)
+def _blocks_after(digits: str) -> Callable[[str], tuple[str, ...]]:
+    """Return what cuts a number with these first three digits into its country code and blocks of four."""
+    end = next((end for end in (3, 2, 4) if digits[: end - 1] in _COUNTRY_CODES), 3)  # no code begins with another one
+    return itemgetter(
+        slice(end), *(slice(place, place + 4) for place in range(end, end + 12, 4)), slice(end + 12, None)
     )
-    return " ".join(blocks).rstrip()
 
 
 def plain_cell(text: str) -> str:

@@ -7,7 +7,8 @@ from typing import IO
 
 from wabroadcast_core.audience.cells import safe_cell
 from wabroadcast_core.audience.export import Row, contact_table
-from wabroadcast_core.audience.workbook_files import LONGEST_CELL, MOST_ROWS, workbook_pieces
+from wabroadcast_core.audience.sheet_cells import LONGEST_CELL
+from wabroadcast_core.audience.workbook_files import MOST_ROWS, workbook_pieces
 from wabroadcast_core.errors import ConflictError
 from wabroadcast_core.store.database import Database
 

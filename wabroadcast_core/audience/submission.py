@@ -34,6 +34,7 @@ from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import retention as retention_store
 from wabroadcast_core.store import uploads as upload_store
+from wabroadcast_core.store.host_transaction import Transactions
 from wabroadcast_core.store.uploads import store_upload
 
 MOST_FAULTS = 100
@@ -58,10 +59,12 @@ class Submission:
     """Checks and stores broadcasts.
 
     :param new_id: creates ids of jobs and uploads.
+    :param stored_in: a transaction of a host to store in; by default each submit has transactions of its own.
     """
 
-    def __init__(self, context: Context, *, new_id: Callable[[], str]) -> None:
+    def __init__(self, context: Context, *, new_id: Callable[[], str], stored_in: Transactions | None = None) -> None:
         self._context = context
+        self._database: Transactions = stored_in or context.database
         self._new_id = new_id
 
     def submit(
@@ -115,9 +118,9 @@ class Submission:
     def insert_once(self, insert: Callable[[Connection], Submitted]) -> Submitted:
         """Run a transaction that stores a broadcast unless one with its idempotency key is stored."""
         try:
-            return self._context.database.transact(insert)
+            return self._database.transact(insert)
         except IntegrityError:  # a submit with the same key was stored at the same time
-            return self._context.database.transact(insert)
+            return self._database.transact(insert)
 
     # --- checking ----------------------------------------------------------------------------------------------
 
@@ -236,9 +239,9 @@ class Submission:
         :raises InvalidInputError: a recipient is invalid, or there is none.
         :raises TemplateError: the message has such a placeholder.
         """
-        database, now = self._context.database, self._context.clock.now()
+        now = self._context.clock.now()
         variables: set[str] = set()
-        with store_upload(database, self._new_id(), now=now, content_type=INLINE_TYPE) as writer:
+        with store_upload(self._database, self._new_id(), now=now, content_type=INLINE_TYPE) as writer:
             for lines in in_blocks(recipient_lines(recipients, variables), FLUSH_LINES):
                 digest.update(lines)
                 writer.write(lines)
@@ -274,7 +277,7 @@ class Submission:
 
     def _discard(self, upload_id: str | None) -> None:
         if upload_id is not None:
-            with self._context.database.write() as conn:
+            with self._database.write() as conn:
                 upload_store.delete_upload(conn, upload_id)
 
 

@@ -1,20 +1,19 @@
 """Tables as Excel workbooks, written piece by piece. Memory does not grow with the number of rows.
 
 The XML has the least that spreadsheets need and is written here: a library takes several times as long, and needs a
-temporary file. Texts are text cells, which no spreadsheet changes.
+temporary file.
 """
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import IO, Final
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from wabroadcast_core.audience.sheet_cells import row_xml
 from wabroadcast_core.audience.table_files import Row
 
 MOST_ROWS: Final = 1_048_576  # of a sheet, with its header
-LONGEST_CELL: Final = 32_767  # characters
 MOST_SHEET_BYTES: Final = 1_500_000_000  # uncompressed; a part of 2 GiB needs a format that some programs cannot read
 QUICK: Final = 1  # the level of compression; the usual one takes several times as long for a slightly smaller file
 SHEET_NAME: Final = "xl/worksheets/sheet{}.xml"
@@ -24,7 +23,6 @@ _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.{}+xml"
 _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-_NO_XML = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def workbook_pieces(title: str, header: Row, pages: Iterable[Iterable[Row]]) -> Iterator[bytes]:
@@ -34,10 +32,18 @@ def workbook_pieces(title: str, header: Row, pages: Iterable[Iterable[Row]]) -> 
     :param header: the first row of each sheet.
     :param pages: rows whose texts have at most ``LONGEST_CELL`` characters.
     """
+    return sheet_pieces(title, header, (list(map(row_xml, page)) for page in pages))
+
+
+def sheet_pieces(title: str, header: Row, pages: Iterable[Sequence[str]]) -> Iterator[bytes]:
+    """Yield an Excel workbook, as :func:`workbook_pieces` does.
+
+    :param pages: rows as XML.
+    """
     output = _Output()
     with closing(_Workbook(output, title, header)) as book:
         for page in pages:
-            book.write_rows(list(page))
+            book.write_rows(page)
             if piece := output.take():
                 yield piece
     yield output.take()
@@ -72,13 +78,13 @@ class _Workbook:
         self._sheets = 0
         self._begin_sheet()
 
-    def write_rows(self, rows: list[Row]) -> None:
+    def write_rows(self, rows: Sequence[str]) -> None:
         while rows:
             if self._rows == MOST_ROWS or self._size > MOST_SHEET_BYTES:
                 self._end_sheet()
                 self._begin_sheet()
             room = MOST_ROWS - self._rows
-            self._write_xml("".join(map(_row_xml, rows[:room])))
+            self._write_xml("".join(rows[:room]))
             self._rows += len(rows[:room])
             rows = rows[room:]
 
@@ -92,7 +98,7 @@ class _Workbook:
         self._sheets += 1
         self._rows, self._size = 1, 0
         self._sheet: IO[bytes] = self._zip.open(SHEET_NAME.format(self._sheets), "w")
-        self._write_xml(f'{_XML}<worksheet xmlns="{_MAIN}"><sheetData>{_row_xml(self._header)}')
+        self._write_xml(f'{_XML}<worksheet xmlns="{_MAIN}"><sheetData>{row_xml(self._header)}')
 
     def _end_sheet(self) -> None:
         self._write_xml("</sheetData></worksheet>")
@@ -100,23 +106,6 @@ class _Workbook:
 
     def _write_xml(self, xml: str) -> None:
         self._size += self._sheet.write(xml.encode(errors="replace"))
-
-
-def _row_xml(row: Row) -> str:
-    return f"<row>{''.join(map(_cell_xml, row))}</row>"
-
-
-def _cell_xml(value: str | int | None) -> str:
-    if value is None or value == "":
-        return "<c/>"
-    if isinstance(value, int):
-        return f"<c><v>{value}</v></c>"
-    return f'<c t="inlineStr"><is><t xml:space="preserve">{_escape(value)}</t></is></c>'
-
-
-def _escape(text: str) -> str:
-    """Escape a text. Characters that XML does not allow are written as spreadsheets write them: ``_x000B_``."""
-    return escape(_NO_XML.sub(lambda match: f"_x{ord(match[0]):04X}_", text))
 
 
 def _frame(title: str, sheets: int) -> dict[str, str]:

@@ -1,14 +1,20 @@
-"""The deliveries of callbacks, listed, and sent again by hand."""
+"""The deliveries of callbacks, listed, and sent again by hand; the test of a receiver."""
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from sqlalchemy import RowMapping
 
+from wabroadcast_core.audience.callback_address import address_faults
 from wabroadcast_core.callbacks.bodies import address_of, event_id, event_key, type_of
+from wabroadcast_core.callbacks.deliveries import NO_ADDRESS, NO_SECRET
+from wabroadcast_core.callbacks.signature_test import run_signature_test
 from wabroadcast_core.context import Context
-from wabroadcast_core.errors import NotFoundError
-from wabroadcast_core.models.base import DEFAULT_ACTOR, as_utc
-from wabroadcast_core.models.callback import CallbackDelivery, CallbackState
+from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError
+from wabroadcast_core.models.base import DEFAULT_ACTOR, as_utc, parse_model
+from wabroadcast_core.models.callback import CallbackDelivery, CallbackState, CallbackTest, CallbackTestDraft
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.services.lookups import broadcast_row
 from wabroadcast_core.store import audit_log
@@ -57,6 +63,26 @@ class Callbacks:
             )
             sent_again = callback_store.find_event(conn, key)
         return self._shown(sent_again or row)
+
+    def test(self, draft: CallbackTestDraft | Mapping[str, Any] | None = None) -> CallbackTest:
+        """Send an event of a test to a receiver, signed as all are; if it takes it, once more with a wrong signature.
+
+        Nothing is stored, and no event of a broadcast waits for it.
+
+        :param draft: which receiver; by default the one of the settings.
+        :raises ConflictError: no address or no secret is set.
+        :raises InvalidInputError: the address is not allowed.
+        """
+        chosen = parse_model(CallbackTestDraft, draft or {})
+        settings = self._context.settings
+        url = chosen.url or settings.callback_url
+        if url is None or not settings.callback_secrets:
+            raise ConflictError(NO_ADDRESS if url is None else NO_SECRET)
+        if faults := list(address_faults(url, settings, path="url")):
+            raise InvalidInputError(faults)
+        now, shown = self._context.clock.now(), _without_query(str(url))
+        with ThreadPoolExecutor(1) as thread:  # the caller may be on an event loop of its own
+            return thread.submit(run_signature_test, settings, str(url), shown=shown, now=now).result()
 
     def _shown(self, row: RowMapping) -> CallbackDelivery:
         address = address_of(row, self._context.settings)

@@ -19,6 +19,7 @@ class Answer:
     """How a receiver answered. ``problem`` is None if it took the event; otherwise it says what to do."""
 
     problem: str | None = None
+    status: int | None = None  # of HTTP; None without an answer
     is_gone: bool = False  # the receiver wants no more callbacks
     retry_after: float | None = None  # seconds
 
@@ -47,12 +48,12 @@ async def call_receiver(
 def _read(answer: httpx.Response) -> Answer:
     status = answer.status_code
     if answer.is_success:
-        return Answer()
+        return Answer(status=status)
     if status == httpx.codes.GONE:
-        return Answer("HTTP 410: the receiver wants no more callbacks of this broadcast", is_gone=True)
+        return Answer("HTTP 410: the receiver wants no more callbacks of this broadcast", status, is_gone=True)
     if status in REDIRECTS:
-        return Answer(f"HTTP {status}: redirects are not followed, set the address that it leads to")
-    return Answer(f"HTTP {status}", retry_after=read_retry_after(answer.headers.get("retry-after")))
+        return Answer(f"HTTP {status}: redirects are not followed, set the address that it leads to", status)
+    return Answer(f"HTTP {status}", status, retry_after=read_retry_after(answer.headers.get("retry-after")))
 
 
 def _describe(error: Exception, *, seconds: float) -> str:

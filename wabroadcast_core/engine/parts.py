@@ -21,12 +21,13 @@ from wabroadcast_core.delivery.sends import SendTasks
 from wabroadcast_core.delivery.turns import Turns
 from wabroadcast_core.delivery.wakeups import Wakeups
 from wabroadcast_core.engine.connection_checks import ConnectionChecks
+from wabroadcast_core.engine.receipt_notices import describe_receipts
 from wabroadcast_core.engine.redis_return import RedisReturn
 from wabroadcast_core.engine.unknown_outcomes import UnknownOutcomes
-from wabroadcast_core.hookspecs import FinishedMessage
 from wabroadcast_core.inbound.auto_replies import AutoReplies
 from wabroadcast_core.inbound.processor import InboundProcessor
 from wabroadcast_core.metrics.catalogue import MESSAGES
+from wabroadcast_core.models.notices import FinishedMessage
 from wabroadcast_core.models.receipt import ProviderEvents
 from wabroadcast_core.models.status import OPEN_MESSAGES, SENT, Purpose
 from wabroadcast_core.outcomes.opt_outs import ConsentWords
@@ -42,6 +43,7 @@ from wabroadcast_core.recovery.retention import Retention
 from wabroadcast_core.redis_access.probe import RedisProbe
 from wabroadcast_core.store.group_commit import GroupCommit
 from wabroadcast_core.store.messages import position_of
+from wabroadcast_core.store.receipts import AppliedReceipt
 from wabroadcast_core.transport.cache import RedisCache
 from wabroadcast_core.transport.live_senders import LiveSenders, departure_recorder
 from wabroadcast_core.transport.sender_contexts import SenderContexts
@@ -84,6 +86,7 @@ class EngineParts:
             threads=STORE_THREADS[context.database.db_engine.dialect.name],
             completed=self._on_completed,
             opted_out=self._announce_opt_outs,
+            applied=self._on_receipts,
             meters=context.meters,
         )
         self._intents = Intents(self.client, context.keys, self.clock)
@@ -212,6 +215,18 @@ class EngineParts:
         self._loop.call_soon_threadsafe(
             lambda: self.notices.spawn(asyncio.to_thread(self._context.changed, keys)),
         )
+
+    def _on_receipts(self, applied: Sequence[AppliedReceipt]) -> None:
+        """Notify the plugins of applied receipts. Called in a store thread, which no plugin may hold."""
+        if not self._context.plugins.has_receipt_hooks:
+            return
+        self._loop.call_soon_threadsafe(
+            lambda: self.background.spawn(asyncio.to_thread(self._notify_receipts, applied)),
+        )
+
+    def _notify_receipts(self, applied: Sequence[AppliedReceipt]) -> None:
+        if receipts := describe_receipts(self._context.database, applied):
+            self._context.plugins.receipts(receipts)
 
     def _on_recorded(self, results: Sequence[Result]) -> None:
         keys = [result.outcome.key for result in results]

@@ -5,13 +5,15 @@ import binascii
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - of every secret, as Standard Webhooks has it
 LEAST_SECRET, LONGEST_SECRET = 24, 64  # bytes
+SECRET_BYTES = 32  # of a new secret
+CALLBACK_TEST = "callback.test"  # the type of the event of a test
 
 
 class CallbackEvent(StrEnum):
@@ -61,6 +63,29 @@ class CallbackDelivery(Model):
     next_try_at: datetime | None = Field(description="When it is tried next, after those before it; null at its end.")
     ended_at: datetime | None = Field(description="When it was delivered or given up.")
     problem: str | None = Field(description="Why the last try failed, and what to do.")
+
+
+class CallbackTestDraft(Model):
+    """Which receiver to test."""
+
+    url: HttpUrl | None = Field(
+        None, max_length=2_000, description="Its address; by default that of `WABROADCAST_CALLBACK_URL`."
+    )
+
+
+class CallbackTest(Model):
+    """How a receiver answered to a test. What was signed is shown, so that a signature can be computed again."""
+
+    id: str = Field(description="The id of the event, in the header `webhook-id`.")
+    address: str = Field(description="Where it was sent to, without the query.")
+    delivered: bool = Field(description="Whether the receiver took the event that is signed.")
+    verifies_signature: bool | None = Field(
+        description="Whether it refused the same event with a wrong signature; null: that could not be found out."
+    )
+    seconds: float = Field(description="How long it took until the receiver answered.")
+    problem: str | None = Field(description="What is wrong with the receiver, and what to do; null: nothing.")
+    headers: dict[str, str] = Field(description="The headers of the event: id, timestamp and signature.")
+    body: str = Field(description="The body of the event, as it was signed.")
 
 
 def parse_secret(secret: str) -> bytes:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from wabroadcast_core.errors import SendError
 from wabroadcast_core.models.message import short_id
+
+ReceiptKind: TypeAlias = Literal["sent", "delivered", "read", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class Receipt:
     which WhatsApp knows a person may come later without the number.
     """
 
-    kind: Literal["sent", "delivered", "read", "failed"]
+    kind: ReceiptKind
     at: float
     message_id: str | None = None
     provider_id: str | None = None

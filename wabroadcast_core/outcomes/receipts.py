@@ -25,7 +25,7 @@ from wabroadcast_core.store.attempts import NewAttempt
 from wabroadcast_core.store.group_commit import UnitOfWork
 from wabroadcast_core.store.messages import broadcast_of, message_key, read_position
 from wabroadcast_core.store.minute_counts import FACTS, minute_of
-from wabroadcast_core.store.receipts import StoredReceipt
+from wabroadcast_core.store.receipts import AppliedReceipt, StoredReceipt
 from wabroadcast_core.store.sql import clean_text
 
 log = logging.getLogger(__name__)
@@ -107,6 +107,10 @@ class _Changed:
         """
         values = receipt_store.apply_receipt(row, receipt, changes=self._unit.changes)
         self._columns[row["id"]] |= values
+        self._unit.receipts += [
+            AppliedReceipt(row["id"], row["number"], connection_id, kind, receipt.at, reason)
+            for kind, reason in receipt_store.applied_facts(row, values)
+        ]
         _count_minutes(self._unit, row, values, connection_id=connection_id, at=receipt.at)
         if "status" not in values:
             return False

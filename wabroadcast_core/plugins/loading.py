@@ -14,8 +14,9 @@ from wabroadcast_core.hookspecs import NAMESPACE, ContactSource, Hooks, Sender
 from wabroadcast_core.plugin_faults import describe_fault
 from wabroadcast_core.plugins.class_checks import faults_of_contact_source, faults_of_sender
 from wabroadcast_core.plugins.failures import Failures
+from wabroadcast_core.plugins.given_classes import is_plugin_of, plugin_of
 from wabroadcast_core.plugins.guards import guard_hooks
-from wabroadcast_core.plugins.quarantine import Quarantined, has_stop_hooks, may_have_stop_hooks
+from wabroadcast_core.plugins.quarantine import Quarantined, has_stop_hooks, may_have_stop_hooks, unmarked_hooks
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
 from wabroadcast_core.settings import Settings
 
@@ -83,16 +84,16 @@ class PluginLoader:
                 self._entries.setdefault(entry.name, origin)
 
     def load_given(self, plugin: object) -> None:
-        """Load a plugin that the host passed as an object.
+        """Load a plugin that the host passed as an object, or a sender or contact source class by itself.
 
         :raises PluginError: it was passed before.
         """
-        if any(plugin is present for _, present in self.manager.list_name_plugin()):
+        if any(is_plugin_of(present, plugin) for _, present in self.manager.list_name_plugin()):
             raise PluginError(f"the plugin {_name_of(plugin)} is given twice: give it once")
         name = self._free_name(_name_of(plugin))
         self.origins[name] = Origin(module=_module_of(plugin))
         if not self.manager.is_blocked(name):
-            self._load(name, plugin)
+            self._load(name, plugin_of(plugin))
 
     def check_required(self) -> None:
         """Quarantine each required plugin that is not installed or is off: nothing is sent without it."""
@@ -155,8 +156,10 @@ class PluginLoader:
     def _register(self, name: str, plugin: object) -> None:
         """Register the hooks of a plugin.
 
-        :raises UnfitError: a hook is unknown, is a coroutine function, or has an argument that it does not get.
+        :raises UnfitError: a hook is unknown, is not marked, is a coroutine function, or has an unknown argument.
         """
+        if unmarked := unmarked_hooks(plugin):
+            raise UnfitError(f"its {unmarked[0]} is not marked as a hook: put @hookimpl above it")
         if self.manager.has_plugin(name):
             raise UnfitError(f"another plugin has the name {name} too, and only one of them can run")
         try:

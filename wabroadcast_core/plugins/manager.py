@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from wabroadcast_core.errors import NotFoundError, PluginError
-from wabroadcast_core.hookspecs import ContactSource, FinishedMessage, Sender
+from wabroadcast_core.hookspecs import ContactSource, Sender
 from wabroadcast_core.models.broadcast import BroadcastSummary
 from wabroadcast_core.models.message import OutgoingMessage
+from wabroadcast_core.models.notices import FinishedMessage, MessageReceipt
 from wabroadcast_core.models.receipt import Inbound
 from wabroadcast_core.plugins.facts import PluginFacts, collect_call_order, collect_facts
 from wabroadcast_core.plugins.failures import Failures
@@ -110,6 +111,15 @@ class Plugins:
     def messages_finished(self, results: Sequence[FinishedMessage]) -> None:
         """Notify the plugins that messages need no more work."""
         self._call("wab_messages_finished", results=results)
+
+    @property
+    def has_receipt_hooks(self) -> bool:
+        """Whether any plugin implements ``wab_receipts``."""
+        return self._has("wab_receipts")
+
+    def receipts(self, receipts: Sequence[MessageReceipt]) -> None:
+        """Notify the plugins that receipts were applied to messages."""
+        self._call("wab_receipts", receipts=receipts)
 
     def broadcast_changed(self, broadcast: BroadcastSummary) -> None:
         """Notify the plugins that a broadcast has a new status."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from wabroadcast_core.hookspecs import NAMESPACE
+from wabroadcast_core.hookspecs import NAMESPACE, Hooks
 
 BLACKLISTED: Final = "wab_blacklisted"
 STOP_HOOKS: Final = (BLACKLISTED, "wab_validate_numbers")
@@ -52,9 +52,22 @@ def has_stop_hooks(plugin: object) -> bool:
     """
     if hasattr(plugin, "create_plugin"):
         return _creates_stop_hooks(str(getattr(plugin, "__name__", type(plugin).__module__)))
+    marks = _marks_in(plugin).items()
+    named = [name if mark is None else mark.get("specname") or name for name, mark in marks]
+    return any(_is_stop_hook(name) for name in named)
+
+
+def unmarked_hooks(plugin: object) -> list[str]:
+    """Return the functions of a plugin that have the name of a hook and not the mark of one: they are not called."""
+    return [name for name, mark in _marks_in(plugin).items() if mark is None and hasattr(Hooks, name)]
+
+
+def _marks_in(plugin: object) -> dict[str, dict[str, Any] | None]:
+    """Return the functions of a plugin that are marked as hooks or named like one, each with its mark."""
     attributes = {name: inspect.getattr_static(plugin, name, None) for name in dir(plugin)}  # no property is called
-    options = {name: getattr(each, f"{NAMESPACE}_impl", None) for name, each in attributes.items()}
-    return any(_is_stop_hook(given.get("specname") or name) for name, given in options.items() if given is not None)
+    marks = {name: getattr(each, f"{NAMESPACE}_impl", None) for name, each in attributes.items()}
+    named = {name for name, each in attributes.items() if name.startswith("wab_") and callable(each)}
+    return {name: mark for name, mark in marks.items() if mark is not None or name in named}
 
 
 def may_have_stop_hooks(entry: EntryPoint) -> bool:

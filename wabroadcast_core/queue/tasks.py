@@ -15,6 +15,7 @@ from redis import Redis, RedisError
 
 from wabroadcast_core.clock import Clock
 from wabroadcast_core.models.base import as_utc
+from wabroadcast_core.queue.quiet_log import quiet_own_tasks
 from wabroadcast_core.queue.serializer import TaskSerializer
 
 log = logging.getLogger(__name__)
@@ -108,6 +109,7 @@ class TaskQueue:
     def __init__(self, huey: Huey, handlers: TaskHandlers, *, check: Callable[[], object] = lambda: None) -> None:
         self.huey = huey
         self._check = check
+        quiet_own_tasks()
         self._prioritised = bool(getattr(huey.storage, "priority", False))
         huey.on_startup(name="wab_begin")(handlers.begin)
         huey.on_shutdown(name="wab_stop")(handlers.stop)

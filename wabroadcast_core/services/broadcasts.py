@@ -53,18 +53,25 @@ class Broadcasts(Trials, RatedBroadcasts, OverviewedBroadcasts, InspectedBroadca
         *,
         idempotency_key: str | None = None,
         actor: str = DEFAULT_ACTOR,
+        conn: Connection | None = None,
     ) -> BroadcastSummary:
         """Store a broadcast and queue its preparation.
 
-        The broadcast is in the store when this returns, even while Redis cannot be reached.
+        The broadcast is in the store when this returns, even while Redis cannot be reached. With ``conn`` it is there
+        if and only if the host commits.
 
         :param recipients: the audience, which is streamed; without it the draft must name a ``source``.
         :param idempotency_key: a second submit with the same key and the same body returns the first broadcast.
         :param actor: the user or component that submits it, for the history.
+        :param conn: the host's connection to the database of the store, in whose transaction the broadcast is stored.
+            Its work begins after the commit, or with the next recovery.
         :raises InvalidInputError: a field is not valid.
+        :raises InputError: ``conn`` commits each statement, or is to another database.
         :raises TemplateError: a text of the message is not a valid template.
         :raises ConflictError: the idempotency key was used before with another body.
         """
+        if conn is not None:
+            return self._submit_within(conn, draft, recipients, key=idempotency_key, actor=actor)
         return self._submit(draft, recipients, key=idempotency_key, actor=actor, purpose=Purpose.BROADCAST)
 
     def preview(

@@ -8,7 +8,7 @@ from wabroadcast_core.models.status import Purpose
 from wabroadcast_core.services.views import summary_of
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import messages as message_store
-from wabroadcast_core.store.database import Database
+from wabroadcast_core.store.host_transaction import Transactions
 
 
 def broadcast_row(conn: Connection, job_id: str, *, lock: bool = False) -> RowMapping:
@@ -35,7 +35,7 @@ def row_of_test(conn: Connection, test_id: str, *, lock: bool = False) -> RowMap
     return row
 
 
-def broadcast_summary(database: Database, key: int) -> BroadcastSummary:
+def broadcast_summary(database: Transactions, key: int) -> BroadcastSummary:
     """Return the summary of a broadcast by its id in the store.
 
     :raises NotFoundError: no broadcast has this id.

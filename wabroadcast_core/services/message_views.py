@@ -9,6 +9,7 @@ from wabroadcast_core.audience.source_rows import find_rows
 from wabroadcast_core.context import Context
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.message import MessageView
+from wabroadcast_core.models.status import BroadcastStatus
 from wabroadcast_core.services.views import message_view
 from wabroadcast_core.store.connections import connection_names
 from wabroadcast_core.store.messages import position_of
@@ -39,6 +40,7 @@ def views_with(
 
     :param connections: the names of connections by their ids.
     """
+    causes.facts.load_pools(row for row in broadcasts.values() if row["status"] == BroadcastStatus.PROCESSING)
     views = []
     for row in rows:
         broadcast = broadcasts[row["broadcast_id"]]

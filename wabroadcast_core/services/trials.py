@@ -20,13 +20,17 @@ from wabroadcast_core.models.message_detail import MessageDetail
 from wabroadcast_core.models.status import Priority, Purpose
 from wabroadcast_core.reasons.catalogue import DEFAULT_LANGUAGE
 from wabroadcast_core.services.broadcast_work import begin_work, sweep_messages
+from wabroadcast_core.services.committed_work import CommittedWork
 from wabroadcast_core.services.lookups import broadcast_summary, row_of_test
 from wabroadcast_core.services.message_lookups import MessageLookups
+from wabroadcast_core.store.host_transaction import HostTransaction
 from wabroadcast_core.store.messages import message_key
 
 
 class Trials(MessageLookups):
     """The methods of :class:`Broadcaster` for tests and rehearsals. The broadcaster inherits them."""
+
+    _committed_work: CommittedWork
 
     # --- tests -------------------------------------------------------------------------------------------------
 
@@ -140,6 +144,24 @@ class Trials(MessageLookups):
     ) -> BroadcastSummary:
         submitted = self._submission.submit(draft, recipients, idempotency_key=key, actor=actor, purpose=purpose)
         return begin_work(self.context, submitted)
+
+    def _submit_within(
+        self,
+        conn: Connection,
+        draft: BroadcastDraft | Mapping[str, Any],
+        recipients: Iterable[AnyRecipient] | None,
+        *,
+        key: str | None,
+        actor: str,
+    ) -> BroadcastSummary:
+        """Submit a broadcast in the transaction of a host's connection; its work begins after the commit."""
+        transaction = HostTransaction(conn, self.context.database)
+        submission = Submission(self.context, new_id=_new_id, stored_in=transaction)
+        submitted = submission.submit(draft, recipients, idempotency_key=key, actor=actor)
+        summary = broadcast_summary(transaction, submitted.key)
+        if submitted.new:
+            self._committed_work.note(conn, summary.job_id)
+        return summary
 
 
 def _parse_test(test: Mapping[str, Any]) -> BroadcastTest:

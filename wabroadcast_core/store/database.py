@@ -63,7 +63,7 @@ class Database:
             raise SetupError("WABROADCAST_DATABASE_SCHEMA is set, and SQLite has no schemas: use a file of its own")
         self.on_changed: Callable[[set[int]], object] = lambda _keys: None
         self.db_engine = db_engine
-        self._schema = schema
+        self.schema = schema
         self.is_sqlite = db_engine.dialect.name == "sqlite"
         self._owned = owned
         self._inherited: list[Pool] = []  # of the parents of this process: their connections must not be closed here
@@ -84,7 +84,7 @@ class Database:
 
         :raises UnavailableError: the store cannot be reached.
         """
-        with _translated_errors(), self.db_engine.connect() as conn, conn.begin():
+        with translated_errors(), self.db_engine.connect() as conn, conn.begin():
             self._enter_schema(conn)
             yield conn
 
@@ -97,7 +97,7 @@ class Database:
         :raises InputError: a text contains a character that the database cannot store.
         """
         changed: set[int] = set()
-        with _translated_errors(), self.db_engine.connect() as plain:
+        with translated_errors(), self.db_engine.connect() as plain:
             conn = plain.execution_options(wab_write=True, wab_lock_seconds=lock_seconds, **{_CHANGED: changed})
             with conn.begin():
                 self._enter_schema(conn)
@@ -145,8 +145,8 @@ class Database:
             with self.write() as conn:
                 if not self.is_sqlite:
                     conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-                if self._schema:
-                    conn.execute(CreateSchema(self._schema, if_not_exists=True))
+                if self.schema:
+                    conn.execute(CreateSchema(self.schema, if_not_exists=True))
                 upgrade_schema(conn)
         except ProgrammingError as error:
             if getattr(error.orig, "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
@@ -157,8 +157,8 @@ class Database:
 
     def _enter_schema(self, conn: Connection) -> None:
         """Use our schema until the end of the transaction on a host's connection; our own use no other."""
-        if self._schema and not self._owned:
-            conn.execute(text("SELECT set_config('search_path', :schema, true)"), {"schema": f'"{self._schema}"'})
+        if self.schema and not self._owned:
+            conn.execute(text("SELECT set_config('search_path', :schema, true)"), {"schema": f'"{self.schema}"'})
 
     def close(self) -> None:
         """Dispose of the SQLAlchemy engine, unless it is the host's."""
@@ -300,7 +300,7 @@ def _is_locked(dbapi: Any, driver: Any) -> bool:
 
 
 @contextlib.contextmanager
-def _translated_errors() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
     """Raise the errors of this package instead of SQLAlchemy's, where the cause is outside of this package."""
     try:
         yield

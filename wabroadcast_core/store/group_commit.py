@@ -25,11 +25,12 @@ from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.claims import StaleClaimError, check_claimed
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.store.minute_counts import MinuteCounts, add_minutes
+from wabroadcast_core.store.receipts import AppliedReceipt
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-Item = TypeVar("Item", int, str)
+Item = TypeVar("Item", int, str, AppliedReceipt)
 MOST_TOGETHER = 64
 FOLLOWED = 0.2  # of what the last commit took
 
@@ -42,6 +43,8 @@ class UnitOfWork:
     now: float
     changes: Changes = field(default_factory=Changes)
     minutes: MinuteCounts = field(default_factory=Counter)
+    receipts: list[AppliedReceipt] = field(default_factory=list)
+    """What receipts have added to messages: the plugins are notified after the commit."""
     opted_out: list[str] = field(default_factory=list)
     """Numbers that must not be messaged any more: turns that run are told after the commit."""
     claimed_from: set[int] = field(default_factory=set)
@@ -61,6 +64,7 @@ class GroupCommit:
     :param threads: with more than one, the first takes urgent work only.
     :param completed: called in a store thread with the broadcasts that a transaction completed, after its commit.
     :param opted_out: called likewise with numbers that must not be messaged any more, before the pieces are resolved.
+    :param applied: called likewise with what receipts have added to messages.
     :param meters: gets the duration of each transaction.
     """
 
@@ -72,12 +76,14 @@ class GroupCommit:
         threads: int,
         completed: Callable[[list[int]], None],
         opted_out: Callable[[list[str]], None],
+        applied: Callable[[list[AppliedReceipt]], None] = lambda _: None,
         meters: Meters | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._completed = completed
         self._opted_out = opted_out
+        self._applied = applied
         self._meters = meters or Meters()
         self._urgent: deque[_Piece] = deque()
         self._others: deque[_Piece] = deque()
@@ -143,26 +149,28 @@ class GroupCommit:
                 _fail(piece, error)
 
     def _commit(self, pieces: list[_Piece]) -> None:
-        def transaction(conn: Connection) -> tuple[list[int], list[str]]:
+        def transaction(conn: Connection) -> tuple[list[int], UnitOfWork]:
             unit = UnitOfWork(conn, now=self._clock.now())
             for piece in pieces:
                 piece.result = piece.work(unit)
             completed = apply_changes(conn, unit.changes, now=unit.now)
             check_claimed(conn, unit.claimed_from)
             add_minutes(conn, unit.minutes, tests=unit.changes.tests)
-            return completed, unit.opted_out
+            return completed, unit
 
         began = time.monotonic()
-        completed, opted_out = self._transact(transaction)
+        completed, unit = self._transact(transaction)
         took = time.monotonic() - began
         self.commit_seconds += FOLLOWED * (took - self.commit_seconds)
         self._meters.observe(COMMIT_DURATION, took)
-        if opted_out:
-            _notify(self._opted_out, opted_out)
+        if unit.opted_out:
+            _notify(self._opted_out, unit.opted_out)
         for loop in {piece.future.get_loop() for piece in pieces}:
             _call(loop, _resolve, [piece for piece in pieces if piece.future.get_loop() is loop])
         if completed:
             _notify(self._completed, completed)
+        if unit.receipts:
+            _notify(self._applied, unit.receipts)
 
     def _transact(self, transaction: Callable[[Connection], Result]) -> Result:
         """Run a transaction, and again if a broadcast whose messages it claimed was stopped at the same time."""

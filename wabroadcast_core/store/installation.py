@@ -54,6 +54,18 @@ def ensure_token(conn: Connection, token: str) -> str:
     return str(conn.execute(select(installation.c.token).where(installation.c.id == _ID)).scalar_one())
 
 
+def token_of(conn: Connection, *, lock: bool = False) -> str | None:
+    """Return the token of the store that a connection reaches; None if it has none yet.
+
+    :param lock: on SQLite, take the lock for writing before the first read: it cannot be taken after the read any more
+        if another process wrote in between.
+    """
+    if lock and conn.dialect.name == "sqlite":
+        conn.execute(update(installation).where(installation.c.id == _ID).values(id=_ID))
+    row = read(conn)
+    return None if row is None else row["token"]
+
+
 def show_life(conn: Connection, *, token: str, redis: str) -> None:
     """Record that a process is running that uses the store with this Redis."""
     write(conn, token=token, redis=redis, seen_at=_now(conn))

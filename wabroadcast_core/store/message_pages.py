@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, func
+from sqlalchemy import Connection, RowMapping, func
 
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store.database import Database
@@ -14,7 +14,7 @@ PAGE = 5_000  # positions that one read of a stream covers
 SEARCHED = 50_000  # positions that one search covers
 
 
-def message_pages(database: Database, chosen: MessageFilter, *columns: Any) -> Iterator[Sequence[Row[Any]]]:
+def message_pages(database: Database, chosen: MessageFilter, *columns: Any) -> Iterator[Sequence[tuple[Any, ...]]]:
     """Yield ``columns`` of these messages in the order of the audience, each once, page by page.
 
     Each page is a short read of its own, also where the filter picks few messages, because a page is a range of
@@ -25,7 +25,8 @@ def message_pages(database: Database, chosen: MessageFilter, *columns: Any) -> I
     for start in range(chosen.keys.start, (last or 0) + 1, PAGE):
         within = range(start, min(start + PAGE, chosen.keys.stop))
         with database.read() as conn:
-            page = conn.execute(chosen.select(*columns, within=within).order_by(messages.c.id)).all()
+            found = conn.execute(chosen.select(*columns, within=within).order_by(messages.c.id))
+            page = found.cursor.fetchall()  # tuples of the driver: rows of SQLAlchemy take as long again
         yield page
 
 

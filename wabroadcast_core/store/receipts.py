@@ -1,11 +1,12 @@
 """Receipts: facts beside a message's status that providers report later. Each fact is counted once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, text, update
 
+from wabroadcast_core.models.receipt import ReceiptKind
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.messages import broadcast_of, failed_for
@@ -21,6 +22,18 @@ class StoredReceipt:
     provider_id: str | None = None
     reason: str | None = None
     detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedReceipt:
+    """A fact that a receipt has added to a message, for those who are notified of it."""
+
+    key: int
+    number: str | None  # None if the data of the person was erased
+    connection_id: int
+    kind: ReceiptKind
+    at: float  # UNIX seconds (UTC)
+    reason: str | None = None
 
 
 Facts: TypeAlias = dict[str, Any]
@@ -123,6 +136,23 @@ def _progress(row: Facts, receipt: StoredReceipt) -> dict[str, Any]:
     if receipt.kind == "read" and row["read_at"] is None:
         values["read_at"] = receipt.at
     return values
+
+
+def applied_facts(row: Facts, values: Mapping[str, Any]) -> Iterator[tuple[ReceiptKind, str | None]]:
+    """Yield the kinds of facts that changed columns of a message mean, in their order, each with its reason.
+
+    :param row: the facts of the message, with the changes.
+    :param values: the changed columns.
+    """
+    match values.get("status"):
+        case MessageStatus.FAILED:
+            yield "failed", row["reason"]
+        case MessageStatus.SENT:
+            yield "sent", None
+    if "delivered_at" in values:
+        yield "delivered", None
+    if "read_at" in values:
+        yield "read", None
 
 
 _RESULTS = ("status", "delivered_at", "read_at")

@@ -73,10 +73,21 @@ def starts_by_span(conn: Connection, connection_id: int, *, since: float) -> dic
     return {float(ended_at): amount for ended_at, amount in conn.execute(statement)}
 
 
+# Sum up the starts of a connection by period. Each period is a range of the index: a GROUP BY would sort all spans.
+# Input: :connection_id, :since, :seconds (of a period). Output: the end of each period, and its starts; NULL for none.
 _BY_PERIOD = text(
     """
-    SELECT (ended_at + :seconds - 1) / :seconds * :seconds AS period, sum(messages) AS messages FROM connection_starts
-    WHERE connection_id = :connection_id AND ended_at > :since GROUP BY period
+    WITH RECURSIVE
+      last(ended_at) AS (SELECT max(ended_at) FROM connection_starts WHERE connection_id = :connection_id),
+      periods(period) AS (
+        SELECT (CAST(:since AS BIGINT) + CAST(:seconds AS BIGINT)) / CAST(:seconds AS BIGINT) * CAST(:seconds AS BIGINT)
+        UNION ALL
+        SELECT period + CAST(:seconds AS BIGINT) FROM periods WHERE period < (SELECT ended_at FROM last)
+      )
+    SELECT period, (
+      SELECT sum(messages) FROM connection_starts WHERE connection_id = :connection_id
+      AND ended_at > period - CAST(:seconds AS BIGINT) AND ended_at > :since AND ended_at <= period
+    ) AS messages FROM periods
     """
 )
 
@@ -87,7 +98,7 @@ def starts_by_period(conn: Connection, connection_id: int, *, since: float, seco
     :param seconds: the length of a period.
     """
     rows = conn.execute(_BY_PERIOD, {"connection_id": connection_id, "since": int(since), "seconds": seconds})
-    return {float(row.period): int(row.messages) for row in rows}
+    return {float(row.period): int(row.messages) for row in rows if row.messages is not None}
 
 
 def count_starts(conn: Connection, spans: Sequence[tuple[int, float]]) -> list[int]:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from wabroadcast_core.errors import NotFoundError
 from wabroadcast_core.store.database import Database
+from wabroadcast_core.store.host_transaction import Transactions
 from wabroadcast_core.store.tables import upload_chunks, uploads
 
 CHUNK_BYTES = 1024 * 1024
@@ -134,10 +135,11 @@ def open_upload(database: Database, key: str) -> io.BufferedReader:
 
 @contextmanager
 def store_upload(
-    database: Database, key: str, *, now: float, filename: str | None = None, content_type: str | None = None
+    database: Transactions, key: str, *, now: float, filename: str | None = None, content_type: str | None = None
 ) -> Iterator["UploadWriter"]:
     """Store what the block writes as an upload, which is deleted if the block or the store fails.
 
+    :param database: the store, or a transaction of a host.
     :param key: the id of the upload.
     :param now: the present time (UNIX seconds, UTC).
     :raises UnavailableError: the store cannot be reached.
@@ -160,7 +162,13 @@ class UploadWriter:
     """
 
     def __init__(
-        self, database: Database, key: str, *, now: float, filename: str | None = None, content_type: str | None = None
+        self,
+        database: Transactions,
+        key: str,
+        *,
+        now: float,
+        filename: str | None = None,
+        content_type: str | None = None,
     ) -> None:
         self._database = database
         self.key = key

@@ -1,12 +1,13 @@
 """A log of events in a file, one JSON object a line.
 
-Hooks: wab_messages_finished, wab_broadcast_changed, wab_inbound. Settings: WABROADCAST_EVENT_LOG (off without it),
-WABROADCAST_EVENT_LOG_NUMBERS.
+Hooks: wab_messages_finished, wab_receipts, wab_broadcast_changed, wab_inbound. Settings: WABROADCAST_EVENT_LOG (off
+without it), WABROADCAST_EVENT_LOG_NUMBERS.
 
 ==================  ==================================================================================================
 event               fields beside ``at`` (RFC 3339, UTC) and ``event``
 ==================  ==================================================================================================
 message.finished    jobId, messageId, number, status, reason, connection, isRehearsal
+message.receipt     jobId, messageId, number, kind, happenedAt, reason, connection, isRehearsal
 broadcast.changed   jobId, name, status, statusReason, priority, connection, total, counts, purpose
 message.received    connection, number, receivedAt, characters, isReply, preference; never the text
 ==================  ==================================================================================================
@@ -27,7 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from wabroadcast_core import BroadcastSummary, FinishedMessage, Inbound, Settings, hookimpl, mask_number
+from wabroadcast_core import BroadcastSummary, FinishedMessage, Inbound, MessageReceipt, Settings, hookimpl, mask_number
 from wabroadcast_plugins.settings import read_plugin_settings
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,25 @@ class EventLog:
                     "isRehearsal": result.is_rehearsal,
                 }
                 for result in results
+            ]
+        )
+
+    @hookimpl
+    def wab_receipts(self, receipts: Sequence[MessageReceipt]) -> None:
+        self._append(
+            [
+                {
+                    "event": "message.receipt",
+                    "jobId": receipt.job_id,
+                    "messageId": receipt.message_id,
+                    "number": self._show(receipt.number),
+                    "kind": receipt.kind,
+                    "happenedAt": _as_text(datetime.fromtimestamp(receipt.at, UTC)),
+                    "reason": receipt.reason,
+                    "connection": receipt.connection,
+                    "isRehearsal": receipt.is_rehearsal,
+                }
+                for receipt in receipts
             ]
         )
 

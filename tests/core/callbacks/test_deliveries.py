@@ -207,16 +207,18 @@ def test_a_task_that_was_lost_in_the_queue_is_queued_again(callbacks: CallbackHa
     [
         pytest.param(answering(302, Location="http://127.0.0.1:9/"), "HTTP 302: redirects", id="redirect"),
         pytest.param(answering(307, Location="/events"), "HTTP 307: redirects", id="redirect-to-itself"),
-        pytest.param(None, "did not answer within 0.3 s", id="silent"),
+        pytest.param("hang", "did not answer within 0.3 s", id="silent"),
+        pytest.param("drip", "did not answer within 0.3 s", id="a-byte-at-a-time"),
+        pytest.param("pour_head", "the receiver did not answer", id="endless-head"),
         pytest.param(answering(404), "HTTP 404", id="not-found"),
     ],
 )
 @ON_SQLITE
 def test_an_answer_that_is_no_success_is_a_failed_try(
-    harness: StoreHarness, script: Script | None, problem: str
+    harness: StoreHarness, script: Script | str, problem: str
 ) -> None:
     with Receiver() as receiver:
-        receiver.script(script or receiver.hang)
+        receiver.script(getattr(receiver, script) if isinstance(script, str) else script)
         callbacks = CallbackHarness(harness, settings_for(receiver, callback_seconds=0.3))
         callbacks.set_status(callbacks.add_broadcast(), "paused")
 

@@ -2,7 +2,7 @@
 
 import textwrap
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from wabroadcast_core.errors import NotFoundError, PluginError
 from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
+from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.plugins import build_plugins
 from wabroadcast_core.settings import Settings
 
@@ -40,6 +41,17 @@ from wabroadcast_core import hookimpl
 def wab_blacklisted(numbers):
     return {"+62811": "listed"}
 """
+
+
+class Users:
+    kind: ClassVar[str] = "users"
+    Settings: ClassVar[type[BaseModel]] = Model
+    repeatable: ClassVar[bool] = True
+
+    def __init__(self, settings: Any, context: Any) -> None: ...
+
+    def read(self) -> Iterable[AudienceRow]:
+        yield AudienceRow(number="081200001001")
 
 
 @pytest.fixture
@@ -305,6 +317,38 @@ def test_a_plugin_is_not_given_twice() -> None:
 
     with pytest.raises(PluginError, match="Loud is given twice"):
         build_plugins([plugin, plugin], discover=False)
+
+
+def test_a_sender_or_a_contact_source_class_is_given_by_itself() -> None:
+    plugins = build_plugins([LoudSender, Users], discover=False)
+
+    assert plugins.senders == {"loud": LoudSender}
+    assert plugins.contact_sources == {"users": Users}
+    assert set(plugins.call_order()) == {"wab_senders", "wab_contact_sources"}
+    with pytest.raises(PluginError, match="Users is given twice"):
+        build_plugins([Users, Users], discover=False)
+
+
+def test_a_faulty_class_that_is_given_by_itself_is_quarantined_under_its_name() -> None:
+    class NoReader:
+        kind = "none"
+        read = None
+
+    (quarantined,) = build_plugins([NoReader], discover=False).quarantined.values()
+
+    assert quarantined.name == "NoReader"
+
+
+class Forgetful:
+    def wab_blacklisted(self, numbers: Sequence[str]) -> Mapping[str, str]:
+        return dict.fromkeys(numbers, "listed")
+
+
+def test_a_hook_without_its_mark_is_named_and_a_blacklist_without_it_stops_all_sending() -> None:
+    plugins = build_plugins([Forgetful()], discover=False)
+
+    assert "@hookimpl" in plugins.quarantined["Forgetful"].reason
+    assert plugins.stop is not None
 
 
 def test_a_plugin_that_is_given_can_be_blocked_by_the_name_of_its_class() -> None:

@@ -84,6 +84,10 @@ class Broken:
         self._fail(results)
 
     @hookimpl
+    def wab_receipts(self, receipts: Sequence[Any]) -> None:
+        self._fail(receipts)
+
+    @hookimpl
     def wab_broadcast_changed(self, broadcast: Any) -> None:
         self._fail(broadcast)
 
@@ -115,6 +119,7 @@ def test_hooks_stand_in_the_order_a_broadcast_meets_them() -> None:
         "wab_validate_numbers",
         "wab_before_send",
         "wab_messages_finished",
+        "wab_receipts",
         "wab_broadcast_changed",
         "wab_inbound",
     ]
@@ -251,11 +256,12 @@ def test_any_other_failing_plugin_is_logged_by_name_and_skipped(caplog: pytest.L
         valid = plugins.validate_numbers(["+62811"], connection="main")
         plugins.before_send(MESSAGE)
         plugins.messages_finished([])
+        plugins.receipts([])
         plugins.broadcast_changed(None)  # type: ignore[arg-type]  # no plugin reads it
         plugins.inbound(inbound, connection="main")
 
     assert valid == {"+62811": "one on main"}
-    hooks = ["validate_numbers", "before_send", "messages_finished", "broadcast_changed", "inbound"]
+    hooks = ["validate_numbers", "before_send", "messages_finished", "receipts", "broadcast_changed", "inbound"]
     lines = [record.getMessage() for record in caplog.records]
     assert [line.partition(" and is skipped for this call: ")[0] for line in lines] == [
         f"plugin Broken failed in wab_{name}" for name in hooks

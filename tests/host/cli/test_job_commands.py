@@ -1,5 +1,6 @@
 """Broadcasts, batches and messages on the command line: how they are named, listed and controlled."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from host_litestar.cli.undo import _describe
 from tests.host.cli.conftest import Command
 from tests.host.cli.terminal import run_in_terminal
 from tests.host.programs import Served
+from tests.receivers import SECRET, Receiver, answering
 from tests.waiting import wait_for
 
 LATER = "2999-01-01T08:00+07:00"
@@ -189,6 +191,23 @@ def test_callbacks_are_listed_and_sent_again(server: Served, in_process: Command
     assert (reports, status) == ("queued", "pending")
     assert again.stdout == f"callback {event_id} is sent again\n"
     assert (gone.returncode, "evt_x_1" in gone.stderr) == (2, True)
+
+
+def test_a_receiver_of_callbacks_is_tested(in_process: Command) -> None:
+    with Receiver(answering(204), answering(401), answering(204)) as receiver:
+        passed = in_process("callbacks", "test", receiver.url)
+        unsafe = in_process("callbacks", "test", receiver.url)
+        receiver.script(answering(500))
+        failed = in_process("callbacks", "test", receiver.url, "--json")
+    unset = in_process("callbacks", "test")
+
+    assert (passed.returncode, "refused the event with a wrong signature" in passed.stdout) == (0, True)
+    assert (unsafe.returncode, "wrong signature was taken" in unsafe.stdout) == (1, True)
+    assert (failed.returncode, json.loads(failed.stdout)["problem"]) == (1, "HTTP 500")
+    assert (unset.returncode, "WABROADCAST_CALLBACK_URL" in unset.stderr) == (2, True)
+    shown = passed.stdout + unsafe.stdout + failed.stdout
+    assert "hidden" not in shown  # the token in the address
+    assert SECRET not in shown
 
 
 def test_a_held_broadcast_is_undone(in_process: Command, three: Path) -> None:

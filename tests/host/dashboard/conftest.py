@@ -22,7 +22,8 @@ def halaman(idle_api: Api) -> FormBrowser:
     return FormBrowser(idle_api, language="id")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for the tests of a module: Playwright's event loop must not outlive them."""
     with chromium() as started:
         yield started

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from litestar.testing import TestClient
+from pydantic import SecretStr
 
 from host_litestar.app import create_app
 from tests.host.installations import HERE, Api, draft
 from tests.receivers import SECRET, Receiver, answering
 from wabroadcast_core import Settings
+from wabroadcast_core.broadcaster import Broadcaster
 
 SECRETS = {"callback_secret": SECRET, "callback_networks": "127.0.0.0/8"}
 
@@ -131,3 +133,41 @@ def test_a_broadcast_may_report_nothing(idle_api: Api) -> None:
 def _calling(**fields: Any) -> dict[str, Any]:
     people = [{"number": "0812-0000-1001"}]
     return draft(recipients=people, callbackUrl="https://main.example/events?token=x", **fields)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "problem"),
+    [
+        pytest.param({}, 409, "WABROADCAST_CALLBACK_URL", id="no-address"),
+        pytest.param({"url": "https://main.example/"}, 409, "WABROADCAST_CALLBACK_SECRET", id="no-secret"),
+        pytest.param({"url": "ftp://main.example/"}, 400, "'http' or 'https'", id="scheme"),
+        pytest.param({"address": "https://main.example/"}, 400, "address", id="unknown-field"),
+    ],
+)
+def test_a_receiver_that_cannot_be_tested_is_refused(
+    idle_api: Api, body: dict[str, Any], status: int, problem: str
+) -> None:
+    answer = idle_api.post("/callbacks/test", json=body)
+
+    assert (answer.status_code, problem in answer.text) == (status, True), answer.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://10.0.0.1/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://169.254.169.254/latest",
+        "https://me:secret@main.example/",
+    ],
+)
+def test_no_test_of_a_receiver_goes_to_a_private_address(
+    idle_host: tuple[Broadcaster, Any], idle_api: Api, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = idle_host[0].context.settings
+    monkeypatch.setattr(settings, "callback_secret", SecretStr(SECRET))
+
+    answer = idle_api.post("/callbacks/test", json={"url": url})
+
+    assert (answer.status_code, [fault["path"] for fault in answer.json()["errors"]]) == (400, ["url"])
+    assert "secret" not in answer.text

@@ -15,12 +15,14 @@ import pytest
 from tests.host.event_reader import EventReader
 from tests.host.installations import bearer, draft
 from tests.host.programs import Served, clean_environment
+from tests.nginx import PROGRAM, Nginx
 from tests.waiting import wait_for
 from wabroadcast_core.queue.embedded import EmbeddedValkey
 
 pytestmark = pytest.mark.slow
 
 KEY = "the-bootstrap-key-of-the-tests"
+NEWS_SECONDS = 5.0  # in which an event comes, whatever is between the server and its client
 STOP_SECONDS = 5.0  # in which a server stops, whatever streams are open
 
 
@@ -70,6 +72,31 @@ def test_a_stream_follows_a_broadcast_to_its_end_and_stays_open(keyed: Served) -
 
 def _states(event: dict[str, Any]) -> list[int]:
     return [count for name, count in event["broadcast"]["counts"].items() if name not in {"delivered", "read"}]
+
+
+@pytest.fixture
+def nginx(keyed: Served, tmp_path: Path) -> Iterator[Nginx]:
+    """nginx before the server, with TLS and its default buffering."""
+    if PROGRAM is None:
+        pytest.skip("nginx is not installed (Debian: nginx)")
+    running = Nginx(tmp_path, keyed.url)
+    yield running
+    running.stop()
+
+
+@pytest.mark.timed
+def test_news_passes_nginx_with_tls_and_default_buffering(keyed: Served, nginx: Nginx) -> None:
+    job_id = _submit(keyed.url, **_later())
+
+    url = f"{nginx.url}/broadcast/{job_id}/events"
+    with EventReader(url, key=KEY, certificates=nginx.certificates) as reader:
+        first = reader.await_status("scheduled")
+        _post(keyed.url, f"/broadcast/pause/{job_id}")
+        news = reader.await_status("paused")
+
+        assert "x-accel-buffering" not in reader.response.headers  # nginx has read it
+        assert not reader.has_ended.is_set()
+    assert max(first, news) < NEWS_SECONDS
 
 
 def test_the_overview_shows_what_runs(keyed: Served) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from litestar.types import HTTPScope
 
-from host_litestar.routes.webhook_requests import ClientDisconnectedError, TooLargeError, WebhookReader
 from tests.host.installations import Api
 from tests.host.routes.test_webhook_routes import CALLS, webhook_api
+from wabroadcast_core.asgi.protocol import Scope
+from wabroadcast_core.asgi.webhook_reader import ClientDisconnectedError, WebhookReader
 from wabroadcast_core.errors import InvalidInputError, UnavailableError
+from wabroadcast_core.inbound.webhook_answers import TooLargeError
 from wabroadcast_core.inbound.webhook_forms import FIELDS, FORM_BYTES, WebhookForm
 
 __all__ = ["webhook_api"]  # the fixture
@@ -19,11 +20,11 @@ FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=xx"
 
 
-def _scope(content_type: str = "application/json", *, query: bytes = b"", length: int | None = None) -> HTTPScope:
+def _scope(content_type: str = "application/json", *, query: bytes = b"", length: int | None = None) -> Scope:
     headers = [(b"content-type", content_type.encode())]
     if length is not None:
         headers.append((b"content-length", b"%d" % length))
-    return {"method": "POST", "headers": headers, "query_string": query}  # type: ignore[typeddict-item]  # what is read of it
+    return {"method": "POST", "headers": headers, "query_string": query}
 
 
 class _Body:

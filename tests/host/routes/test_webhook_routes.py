@@ -12,9 +12,9 @@ from pydantic import BaseModel, SecretStr
 
 from host_litestar.app import create_app
 from host_litestar.plugin import WABroadcastPlugin
-from host_litestar.routes.webhooks import webhook_app
 from tests.host.installations import HERE, Api
-from wabroadcast_core import Settings
+from wabroadcast_core import Settings, webhook_app
+from wabroadcast_core.asgi.protocol import ASGIApp
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import UnavailableError, WebhookRefusedError
 from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
@@ -102,6 +102,12 @@ def test_a_handshake_is_answered_with_only_the_challenge(webhook_api: Api) -> No
     assert answer.headers["content-type"].startswith("text/plain")
 
 
+def test_another_method_is_refused_with_those_that_are_allowed(webhook_api: Api) -> None:
+    answer = webhook_api.put("/webhooks/main", content=b"{}")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize(
     ("query", "body", "status", "code"),
@@ -175,59 +181,68 @@ def echo(host_settings: Settings) -> Iterator[Broadcaster]:
         yield broadcaster
 
 
+def call_app(app: ASGIApp, requests: Sequence[httpx.Request], *, root_path: str = "") -> list[httpx.Response]:
+    async def call() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app, root_path=root_path)
+        async with httpx.AsyncClient(transport=transport) as client:
+            return [await client.send(request) for request in requests]
+
+    return asyncio.run(call())
+
+
 @pytest.mark.parametrize("root_path", ["", "/hooks"])
 def test_the_application_of_the_webhooks_alone_is_mounted_at_any_path(echo: Broadcaster, root_path: str) -> None:
-    async def call() -> list[tuple[int, str]]:
-        transport = httpx.ASGITransport(webhook_app(echo), root_path=root_path)  # type: ignore[arg-type]  # its own ASGI types
-        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
-            answers = [
-                await client.post(f"{root_path}/main?token=right", content=b"{}"),
-                await client.post(f"{root_path}/main?token=wrong", content=b"{}"),
-                await client.post(f"{root_path}/unknown", content=b"{}"),
-            ]
-        return [(answer.status_code, answer.text) for answer in answers]
+    places = (f"{root_path}/{place}" for place in ("main?token=right", "main?token=wrong", "unknown"))
+    requests = [httpx.Request("POST", f"http://shop{place}", content=b"{}") for place in places]
 
-    accepted, refused, unknown = asyncio.run(call())
+    accepted, refused, unknown = call_app(webhook_app(echo), requests, root_path=root_path)
 
-    assert accepted == (200, "ok")
-    assert refused == unknown
-    assert refused[0] == 403
+    assert (accepted.status_code, accepted.text) == (200, "ok")
+    assert (refused.status_code, refused.text) == (unknown.status_code, unknown.text)
+    assert refused.status_code == 403
     assert CALLS[0].body == b"{}"
 
 
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
 @pytest.mark.parametrize(
-    ("method", "path", "status", "text"),
+    ("method", "place", "headers", "body", "status", "text"),
     [
-        pytest.param("POST", "/any/path/main?token=right", 200, "ok", id="a-call"),
-        pytest.param("GET", "/main?token=right&hub.challenge=1158", 200, "1158", id="a-handshake"),
-        pytest.param("POST", "main?token=right", 200, "ok", id="without-a-slash"),
-        pytest.param("POST", "/main?token=wrong", 403, REFUSAL, id="wrong-proof"),
-        pytest.param("POST", "/unknown", 403, REFUSAL, id="no-such-connection"),
-        pytest.param("PUT", "/main?token=right", 405, "GET and POST", id="another-method"),
-        pytest.param("POST", f"/main?token=right{'&a=1' * 2_000}", 400, "fields", id="many-fields"),
+        pytest.param("POST", "main?token=right", {}, b"{}", 200, "ok", id="a-call"),
+        pytest.param("GET", "main?token=right&hub.challenge=1158", {}, b"", 200, "1158", id="a-handshake"),
+        pytest.param("POST", "main?token=wrong", {}, b"{}", 403, REFUSAL, id="wrong-proof"),
+        pytest.param("POST", "unknown", {}, b"{}", 403, REFUSAL, id="no-such-connection"),
+        pytest.param("PUT", "main?token=right", {}, b"{}", 405, "GET and POST", id="another-method"),
+        pytest.param("POST", f"main?token=right{'&a=1' * 2_000}", {}, b"{}", 400, "fields", id="many-fields"),
+        pytest.param("POST", "main?token=right", FORM, b"a&" * 2_000, 400, "fields", id="many-fields-of-a-form"),
+        pytest.param("POST", "main?token=right", {}, bytes(5 * 1024 * 1024), 413, "larger", id="large-body"),
+        pytest.param("POST", "main?token=right", FORM, bytes(2 * 1024 * 1024), 413, "larger", id="large-form"),
     ],
 )
-def test_a_call_is_answered_without_a_framework(
-    echo: Broadcaster, method: str, path: str, status: int, text: str
+def test_a_call_has_the_same_answer_with_and_without_a_framework(
+    echo: Broadcaster, method: str, place: str, headers: dict[str, str], body: bytes, status: int, text: str
 ) -> None:
-    answer = echo.answer_webhook(method, path, {"X-Signature": "00"}, b"{}")
+    path, _, query = place.partition("?")
 
-    assert answer[0] == status
-    assert text in answer[1]
+    answers = [
+        echo.answer_webhook(method, f"/any/path/{place}", headers, body),
+        echo.answer_webhook(method, path, headers, body, query=query),
+    ]
+    request = httpx.Request(method, f"http://shop/{place}", headers=headers, content=body)
+    [mounted] = call_app(webhook_app(echo), [request])
+
+    assert answers[0] == answers[1]
+    assert answers[0].status == status
+    assert text in answers[0].body.decode()
+    sent = {name: value for name, value in mounted.headers.items() if name != "content-length"}
+    assert (mounted.status_code, mounted.content) == (status, answers[0].body)
+    assert sent == {name.lower(): value for name, value in answers[0].headers.items()}
 
 
 def test_a_call_without_a_framework_has_its_raw_body_and_its_form(echo: Broadcaster) -> None:
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-
-    echo.answer_webhook("POST", "/main?token=right", headers, b"a=1&b=%20")
+    echo.answer_webhook("POST", "/main?token=right", FORM, b"a=1&b=%20")
 
     assert CALLS[0].body == b"a=1&b=%20"
     assert dict(CALLS[0].form) == {"a": "1", "b": " "}
-    assert CALLS[0].headers["content-type"] == headers["Content-Type"]
-
-
-def test_a_call_without_a_framework_that_is_too_large_is_refused(echo: Broadcaster) -> None:
-    body = b"x" * (echo.settings.max_webhook_bytes + 1)
-
-    assert echo.answer_webhook("POST", "/main?token=right", {}, body)[0] == 413
-    assert CALLS == []
+    assert CALLS[0].headers["content-type"] == FORM["Content-Type"]

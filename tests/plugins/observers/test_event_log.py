@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tests.plugins.conftest import AtWork
 from tests.scripted import number_of, people, text_to
 from tests.stores import ON_SQLITE
 from tests.waiting import wait_for
-from wabroadcast_core import BroadcastSummary, FinishedMessage, Inbound, WebhookRequest
+from wabroadcast_core import BroadcastSummary, FinishedMessage, Inbound, MessageReceipt, WebhookRequest
 from wabroadcast_core.models.broadcast import Counts
 from wabroadcast_core.models.status import BroadcastStatus, Priority
 from wabroadcast_core.plugins import build_plugins
@@ -84,6 +85,28 @@ def test_finished_messages_are_one_line_each(file: Path) -> None:
             "isRehearsal": True,
         },
     ]
+
+
+def test_receipts_are_one_line_each(file: Path) -> None:
+    read = MessageReceipt(
+        message_id="job-0", job_id="job", number=NUMBER, kind="read", at=1_795_000_000.5, reason=None, connection="main"
+    )
+
+    EventLog(file).wab_receipts([read, replace(read, kind="failed", reason="expired", is_rehearsal=True)])
+
+    first, second = map(without_time, read_events(file))
+    assert first == {
+        "event": "message.receipt",
+        "jobId": "job",
+        "messageId": "job-0",
+        "number": MASKED,
+        "kind": "read",
+        "happenedAt": "2026-11-18T11:06:40.500Z",
+        "reason": None,
+        "connection": "main",
+        "isRehearsal": False,
+    }
+    assert second == first | {"kind": "failed", "reason": "expired", "isRehearsal": True}
 
 
 def test_a_changed_broadcast_is_written_with_its_counts(file: Path) -> None:

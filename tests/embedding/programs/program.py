@@ -1,0 +1,20 @@
+import asyncio
+
+from customers import Customers
+
+from wabroadcast_core import AsyncBroadcaster, Broadcaster, Settings
+
+PROMO = {"type": "text", "text": "Halo {{ name }} di {{ city }}"}
+
+
+async def main():
+    async with AsyncBroadcaster(Broadcaster(Settings(), plugins=[Customers]), work=True) as broadcaster:
+        job = await broadcaster.submit({"name": "Promo", "message": PROMO, "source": {"type": "customers"}})
+        async for event in broadcaster.live.listen(job.job_id):
+            progress = event.content.broadcast
+            if progress.status == "completed" and progress.counts.delivered == progress.total:
+                print(progress.counts.delivered, "delivered")
+                break
+
+
+asyncio.run(main())

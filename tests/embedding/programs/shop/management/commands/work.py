@@ -1,0 +1,18 @@
+import signal
+import threading
+
+from django.apps import apps
+from django.core.management.base import BaseCommand
+
+from wabroadcast_core import Worker
+
+
+class Command(BaseCommand):
+    help = "Send broadcasts until SIGTERM or Ctrl-C."
+
+    def handle(self, **options):
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        with apps.get_app_config("shop").broadcaster as broadcaster:
+            Worker(broadcaster).run(stop=stop)

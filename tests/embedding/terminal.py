@@ -1,0 +1,94 @@
+"""Runs the commands of a guide as a person does in a terminal: one after the other, servers in the background."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.waiting import wait_for
+
+CLEAN_ENDS = {0, -signal.SIGTERM}  # uvicorn ends by the signal itself, after its shutdown
+
+
+class Terminal:
+    """A terminal in a directory of its own.
+
+    :param environment: the variables of its programs; what a guide exports does not replace them.
+    :param port: used in the place of port 8000.
+    """
+
+    def __init__(self, directory: Path, environment: Mapping[str, str], *, port: int) -> None:
+        self.servers: list[subprocess.Popen[bytes]] = []
+        self.log = directory / "terminal.log"
+        self._directory = directory
+        self._environment = dict(environment)
+        self._port = port
+
+    def run(self, line: str) -> str:
+        """Run a line, and return what it prints; one that ends with ``&`` goes on in the background."""
+        words = shlex.split(line.replace("8000", str(self._port)))
+        match words:
+            case ["export", setting]:
+                name, _, value = setting.partition("=")
+                self._environment.setdefault(name, value)
+                return ""
+            case [*command, "&"]:
+                with self.log.open("ab") as log:
+                    self.servers.append(self._start(command, stdout=log, stderr=log))
+                return ""
+        process = self._start(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        output, errors = process.communicate(timeout=100)
+        assert process.returncode == 0, (output + errors).decode()
+        return output.decode()
+
+    def call(self, line: str) -> httpx.Response:
+        """Make the request of a line with curl, once the server listens."""
+        client, *words = shlex.split(line.replace("8000", str(self._port)))
+        assert client == "curl"
+        headers = dict(value.split(": ") for name, value in pairwise(words) if name == "-H")
+        body = words[words.index("-d") + 1] if "-d" in words else None
+        method = "POST" if body is not None or "-X" in words else "GET"
+        answer = wait_for(lambda: self._request(method, words[-1], headers, body), what="an answer", every=0.1)
+        assert answer is not None
+        return answer
+
+    def stop(self) -> None:
+        """Stop the servers in order, the last one first, and check that each ends as it should."""
+        ends = [self._end(server) for server in reversed(self.servers)]
+        log = self.log.read_text() if self.log.exists() else ""
+        assert set(ends) <= CLEAN_ENDS, log
+        assert "Traceback" not in log, log
+
+    def kill(self) -> None:
+        """End what still runs, after a failure."""
+        for server in self.servers:
+            if server.poll() is None:
+                os.killpg(server.pid, signal.SIGKILL)
+                server.wait()
+
+    def _start(self, command: list[str], **streams: Any) -> "subprocess.Popen[bytes]":
+        program, *arguments = command
+        path = Path(sys.executable) if program == "python" else Path(sys.executable).with_name(program)
+        return subprocess.Popen(
+            [path, *arguments], cwd=self._directory, env=self._environment, start_new_session=True, **streams
+        )
+
+    def _request(self, method: str, url: str, headers: dict[str, str], body: str | None) -> httpx.Response | None:
+        if any(server.poll() is not None for server in self.servers):
+            raise ChildProcessError(self.log.read_text())
+        try:
+            return httpx.request(method, url, headers=headers, content=body, timeout=30)
+        except httpx.ConnectError:
+            return None
+
+    @staticmethod
+    def _end(server: "subprocess.Popen[bytes]") -> int:
+        server.terminate()
+        return server.wait(timeout=60)

@@ -1,0 +1,106 @@
+"""The guide to embedding is correct: its files are those of the examples, and its commands deliver a broadcast."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tests.embedding.guide import commands_of, files_of, read_pages, read_programs
+from tests.embedding.terminal import Terminal
+from tests.host.programs import clean_environment
+from tests.test_readme import free_port
+from tests.waiting import wait_for
+from wabroadcast_core.plugins import build_plugins
+from wabroadcast_core.queue.embedded import EmbeddedValkey
+
+PAGES = read_pages()
+USERS = PAGES["Your users as an audience"]
+
+
+def test_the_files_of_the_guide_are_those_of_the_programs() -> None:
+    shown = {name: code for page in PAGES.values() for name, code in files_of(page).items()}
+
+    assert shown == read_programs(), "python -m tests.embedding.guide writes the programs into the guide"
+
+
+def test_the_users_of_a_main_server_are_an_audience_in_ten_lines() -> None:
+    _, _, source = files_of(USERS)["customers.py"].partition("class Customers")
+
+    assert len([line for line in source.splitlines() if line.strip()]) <= 10
+
+
+def test_the_listener_of_the_guide_is_notified_of_broadcasts() -> None:
+    names: dict[str, Any] = {}
+    exec(files_of(USERS)["listener.py"], names)
+
+    plugins = build_plugins([names["Listener"]()], discover=False)
+
+    assert plugins.call_order() == {"wab_broadcast_changed": ["Listener"]}
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, valkey: EmbeddedValkey, request: pytest.FixtureRequest) -> Iterator[Terminal]:
+    """A terminal with the files of a page; a page that needs a Redis of its own gets that of the tests."""
+    page = PAGES[request.node.callspec.params["page"]]
+    for name, code in (files_of(USERS) | files_of(page)).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(code, encoding="utf-8")
+    environment = clean_environment(WABROADCAST_NAMESPACE=f"e{abs(hash(tmp_path))}")
+    if "export WABROADCAST_REDIS_URL" in page:
+        environment["WABROADCAST_REDIS_URL"] = valkey.url
+    running = Terminal(tmp_path, environment, port=free_port())
+    for line in commands_of(USERS):
+        running.run(line)
+    yield running
+    running.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "printed"),
+    [
+        pytest.param("A submit in your own transaction", "queued\n", id="transaction"),
+        pytest.param("A script", "1 sent\n", id="script"),
+        pytest.param("An asyncio program", "1 delivered\n", id="asyncio"),
+    ],
+)
+def test_a_program_of_the_guide_delivers_its_broadcast(terminal: Terminal, page: str, printed: str) -> None:
+    assert [terminal.run(line) for line in commands_of(PAGES[page])] == [printed]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "webhooks", "more_options"),
+    [
+        pytest.param("FastAPI", "/webhooks", "", id="fastapi"),
+        pytest.param("Litestar", "/messages/webhooks", "", id="litestar"),
+        pytest.param("Flask under gunicorn", "/webhooks", "", id="flask"),
+        pytest.param("Flask under gunicorn", "/webhooks", "--preload", id="flask-preloaded"),
+        pytest.param("Django", "/webhooks", "", id="django"),
+    ],
+)
+def test_a_server_of_the_guide_delivers_its_broadcast_and_stops_cleanly(
+    terminal: Terminal, tmp_path: Path, page: str, webhooks: str, more_options: str
+) -> None:
+    lines = commands_of(PAGES[page])
+    submit, show, *others = [line for line in lines if line.startswith("curl ")]
+    for line in lines:
+        if not line.startswith("curl "):
+            terminal.run(line.replace("gunicorn ", f"gunicorn {more_options} "))
+
+    submitted = terminal.call(submit)
+    assert submitted.status_code == 202, submitted.text
+    show = show.replace("JOB", submitted.json()["jobId"])
+    wait_for(lambda: terminal.call(show).json()["counts"]["delivered"] == 1, what="the delivery", every=0.2)
+    assert [terminal.call(line).json()["status"] for line in others] == ["ok"] * len(others)
+    stranger = terminal.call(f"curl -X POST http://127.0.0.1:8000{webhooks}/none")
+    assert (stranger.status_code, stranger.json()["code"]) == (403, "webhook_refused")
+    missing = terminal.call(show.replace(submitted.json()["jobId"], "none"))
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+    terminal.stop()
+
+    valkey = redis.Redis.from_url(EmbeddedValkey(tmp_path / "wabroadcast-data").url)
+    with valkey, pytest.raises(redis.ConnectionError):
+        valkey.ping()

@@ -1,0 +1,78 @@
+"""nginx before a server of the tests: TLS with a certificate of its own, and everything else as its defaults are."""
+
+import shutil
+import socket
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from tests.certificates import make_certificates
+from tests.waiting import wait_for
+
+PROGRAM: Final = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+
+_CONFIGURATION = """
+daemon off;
+worker_processes 1;
+pid {directory}/pid;
+error_log {directory}/log;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {directory}/body;
+  proxy_temp_path {directory}/proxy;
+  fastcgi_temp_path {directory}/fastcgi;
+  uwsgi_temp_path {directory}/uwsgi;
+  scgi_temp_path {directory}/scgi;
+  server {{
+    listen 127.0.0.1:{port} ssl;
+    ssl_certificate {certificate};
+    ssl_certificate_key {certificate};
+    location / {{ proxy_pass {upstream}; }}
+  }}
+}}
+"""
+
+
+class Nginx:
+    """nginx on a free port.
+
+    :param directory: for its files.
+    :param upstream: the URL of the server behind it.
+    """
+
+    def __init__(self, directory: Path, upstream: str) -> None:
+        certificates = make_certificates(directory)
+        self.certificates: ssl.SSLContext = certificates.client
+        self._port = _free_port()
+        self._log = directory / "log"
+        configuration = directory / "nginx.conf"
+        configuration.write_text(
+            _CONFIGURATION.format(
+                directory=directory, port=self._port, certificate=certificates.server_file, upstream=upstream
+            )
+        )
+        self._process = subprocess.Popen(
+            [str(PROGRAM), "-p", directory, "-c", configuration], stderr=subprocess.DEVNULL
+        )
+        wait_for(self._answers, what="nginx's start")
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self._port}"
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def _answers(self) -> bool:
+        assert self._process.poll() is None, self._log.read_text()
+        with socket.socket() as door:
+            return door.connect_ex(("127.0.0.1", self._port)) == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return int(door.getsockname()[1])
