@@ -1,6 +1,5 @@
 """The pages on which a broadcast is written: to whom, what, when and through which connection."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -24,7 +23,8 @@ from wabroadcast_core.models.upload import UploadView
 FILES: Final = ("audienceFile", "mediaFile")
 DRAFT: Final = "/ui/drafts"
 SENDABLE: Final = "sendable"
-LONGEST_SHOWN: Final = 2_000  # characters of a field in the comparison of two versions
+MOST_LINES: Final = 50  # of a list, in the comparison of two versions
+LONGEST_SHOWN: Final = 2_000  # characters of a field there
 
 
 class ComposePages(PageController):
@@ -155,7 +155,7 @@ def _conflict(view: View, draft_id: str, error: VersionConflictError, given: Rea
     if present.job_id is not None or _is_script(view):
         return _submitted(view, present)
     theirs = present.broadcast.model_dump(mode="json", exclude_none=True)
-    mine = {**given.fields, **({} if given.recipients is None else {"recipients": given.recipients})}
+    mine = _body_of(given).model_dump(mode="json", exclude_none=True)
     return view.page(
         "compose_conflict.html",
         status=409,
@@ -184,11 +184,21 @@ def _differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[tup
 
 
 def _written(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, dict) and isinstance(value.get("text"), str):
-        return str(value["text"])[:LONGEST_SHOWN]
-    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1))[:LONGEST_SHOWN]
+    """Return a field as a text: an object as lines of names and values, a list of people as lines of people."""
+    match value:
+        case None:
+            text = ""
+        case {"text": str(only)}:
+            text = only
+        case {"number": number, **more}:
+            text = ", ".join([str(number), *(str(part) for part in more.values() if part)])
+        case dict():
+            text = "\n".join(f"{name}: {_written(part)}" for name, part in value.items())
+        case list():
+            text = "\n".join(map(_written, value[:MOST_LINES]))
+        case _:
+            text = str(value)
+    return text[:LONGEST_SHOWN]
 
 
 # --- the form ----------------------------------------------------------------------------------------------------
@@ -201,10 +211,13 @@ def _default_name(view: View) -> str:
 def _is_stored(given: ReadForm, draft: DraftView) -> bool:
     """Return whether a draft is already as a form has it: then it gets no new version."""
     try:
-        body = DraftBody.model_validate({**given.fields, "recipients": given.recipients})
+        return _body_of(given) == draft.broadcast
     except ValidationError:
         return False
-    return body == draft.broadcast
+
+
+def _body_of(given: ReadForm) -> DraftBody:
+    return DraftBody.model_validate({**given.fields, "recipients": given.recipients})
 
 
 def _version(view: View) -> int:

@@ -3,6 +3,7 @@
 Fields that the form does not have, such as the components of a template, stay as the draft has them.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -87,10 +88,12 @@ def _some(values: Mapping[str, Any]) -> Values:
 
 def _number(text: str) -> Any:
     """Return a number; of a text that is none, the text, which the core refuses with a reason."""
-    for kind in (int, float):
+    for kind in (int, float):  # a number with more digits than a float has is none
         try:
-            return kind(text.replace(",", "."))
-        except ValueError:
+            found = kind(text.replace(",", "."))
+            if math.isfinite(found):
+                return found
+        except (ValueError, OverflowError):
             continue
     return text
 

@@ -225,6 +225,8 @@ def test_what_the_page_cannot_write_stays_in_a_copied_draft(pages: FormBrowser, 
         pytest.param({"message__text": "Halo {{ umur }}"}, "message.text", id="unknown-variable"),
         pytest.param({"rate__messages": "0"}, "rate.messages", id="no-rate"),
         pytest.param({"batching__size": "banyak", "batching__intervalSeconds": "1"}, "batching.size", id="no-number"),
+        pytest.param({"rate__messages": "nan"}, "rate.messages", id="not-a-number"),
+        pytest.param({"rate__messages": "9" * 500}, "rate.messages", id="too-many-digits"),
         pytest.param({"callbackUrl": "bukan alamat"}, "callbackUrl", id="no-address"),
     ],
 )
@@ -261,6 +263,20 @@ def test_two_people_who_write_one_draft_see_both_versions(pages: FormBrowser, id
     kept = conflict.press("Save my version")
     assert _stored(idle_api, kept)["message"]["text"] == "Versi saya"
     assert "baru.csv" in kept.text
+
+
+def test_two_versions_differ_only_in_what_was_changed(pages: FormBrowser, idle_api: Api) -> None:
+    people = [{"number": "081200001001", "name": "Budi"}]
+    body = {"name": "Promo", "message": {"type": "text", "text": "Satu"}, "recipients": people}
+    draft_id = idle_api.post("/drafts", json=body).json()["draftId"]
+    mine = pages.open(f"/ui/drafts/{draft_id}")
+    theirs = {**body, "message": {"type": "text", "text": "Dua"}}
+    assert idle_api.put(f"/drafts/{draft_id}", json=theirs, headers={"If-Match": "*"}).is_success
+
+    conflict = mine.press("Save", message__text="Tiga")
+
+    [row] = conflict.soup.select("tbody tr")
+    assert " ".join(row.get_text(" ").split()) == "Message Tiga Dua"
 
 
 def test_a_script_gets_the_parts_of_the_page(pages: FormBrowser, idle_api: Api) -> None:
