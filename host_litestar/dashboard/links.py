@@ -26,9 +26,13 @@ class Links:
         given = {name.rstrip("_"): value for name, value in query.items() if value not in (None, "", False)}
         return f"{address}?{urlencode(given, doseq=True)}" if given else address
 
-    def has(self, path: str) -> bool:
-        """Return whether a path, as a browser sent it, is below the mount."""
-        return path == (self.base or "/") or path.startswith(f"{self.base}/")
+    def is_page(self, address: str) -> bool:
+        """Return whether an address that a browser sent is one below the mount, and surely of no other site."""
+        path = address.partition("?")[0]
+        is_below = path == (self.base or "/") or path.startswith(f"{self.base}/")
+        return (
+            is_below and not path.startswith("//") and "\\" not in path and address.isascii() and address.isprintable()
+        )
 
 
 def links_of(request: ASGIConnection[Any, Any, Any, Any], mount: str) -> Links:

@@ -73,5 +73,4 @@ def _kept(form: FormData) -> list[tuple[str, str]]:
 
 def _checked(view: View, address: str) -> str:
     """Return the page that a person wanted, if it is one of this dashboard; else the first."""
-    is_ours = address.startswith("/") and not address.startswith("//") and "\\" not in address
-    return address if is_ours and address.isprintable() and view.link.has(address.partition("?")[0]) else view.link("/")
+    return address if view.link.is_page(address) else view.link("/")

@@ -215,8 +215,7 @@ class View:
         It is always a page of this dashboard.
         """
         given = self.form.text("back")
-        is_ours = given.startswith("/") and not given.startswith("//") and "\\" not in given and self.link.has(given)
-        return given if is_ours and given.isprintable() else self.link(default)
+        return given if self.link.is_page(given) else self.link(default)
 
     def _known(self, notice: Notice | None) -> Notice | None:
         return notice if notice is not None and notice.key in self.t else None

@@ -77,7 +77,14 @@ def test_after_five_failures_the_page_says_how_long_to_wait(locked: Api) -> None
 
 @pytest.mark.parametrize(
     "address",
-    ["https://elsewhere.example/", "//elsewhere.example/", "/\\elsewhere.example", "javascript:alert(1)"],
+    [
+        "https://elsewhere.example/",
+        "//elsewhere.example/",
+        "/\\elsewhere.example",
+        "/ui?a\\b/../..//elsewhere.example\r\nSet-Cookie: a=b",
+        "javascript:alert(1)",
+        "/ui/\N{CROCODILE}",
+    ],
 )
 def test_the_sign_in_never_leads_elsewhere(locked: Api, address: str) -> None:
     person = FormBrowser(locked)
