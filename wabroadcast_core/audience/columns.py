@@ -387,7 +387,7 @@ def _no_number(headers: Sequence[str], body: Sequence[Cells], *, region: str) ->
 def _region_hint(body: Sequence[Cells], *, region: str) -> str:
     """Return the region that fits the numbers of a column which has none of the region of the installation."""
     for index in range(min(len(body[0]), _HINTED_COLUMNS) if body else 0):
-        foreign = find_foreign((cells[index] for cells in body), region=region)
+        foreign = find_foreign((cells[index] for cells in body if index < len(cells)), region=region)
         if foreign is not None and foreign.fitting:
             return f"; if column {index + 1} is the number, {foreign.reason}"
     return ""

@@ -95,11 +95,13 @@ def test_a_cancelled_start_leaves_nothing_open(settings: Settings, seconds: floa
             await starting
         return broadcaster
 
+    before = set(threading.enumerate())
     broadcaster = asyncio.run(run())
 
     with pytest.raises(BroadcastError, match="not started"):
         broadcaster.sync.status("none")
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("wabroadcast")] == []
+    started = set(threading.enumerate()) - before
+    assert [thread.name for thread in started if thread.name.startswith("wabroadcast")] == []
 
 
 # --- threads -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from wabroadcast_core.audience.columns import Columns, find_columns
 from wabroadcast_core.audience.tables import SAMPLE_ROWS, read_table
-from wabroadcast_core.errors import FileError
+from wabroadcast_core.errors import FileError, NoNumbersError
 from wabroadcast_core.models.contact import split_tags
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.slug import make_slug
@@ -390,3 +390,10 @@ def test_a_slug_keeps_the_signs_of_a_word(header: str, slug: str) -> None:
 )
 def test_a_json_list_of_tags_is_read(cell: str, tags: list[str]) -> None:
     assert split_tags(cell) == tags
+
+
+def test_a_first_row_that_is_longer_than_the_table_is_no_fault_of_ours() -> None:
+    rows = [("Catatan",), (";", *[""] * 40), *[("lain",)] * 40]
+
+    with pytest.raises(NoNumbersError, match="no column holds phone numbers"):
+        find_columns(rows, region="ID", shifts=True)

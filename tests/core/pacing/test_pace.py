@@ -784,6 +784,7 @@ def recent_starts(mine: Limiter) -> RecentStarts:
     return RecentStarts(max(starts, default=None), starts)
 
 
+@pytest.mark.timed
 def test_concurrent_callers_share_one_slot_sequence(valkey: EmbeddedValkey) -> None:
     """Several clients reserve at the same time, on Redis' own clock."""
     rate = Rate(messages=60, per_seconds=0.2)

@@ -255,6 +255,8 @@ def test_a_file_is_added_to_the_blacklist_with_a_report(idle_api: Any) -> None:
         "rejections": [{"row": 4, "column": "number", "reason": "too short"}],
         "columns": {"Nama": "name", "No. HP": "number", "Kota": "kota"},
         "notes": [],
+        "reading": {"delimiter": ";", "encoding": "utf-8", "headerRow": 1, "sheet": None},
+        "whole": True,
     }
     assert {item["reason"] for item in idle_api.get("/blacklist").json()["items"]} == {"left"}
 
