@@ -24,6 +24,7 @@ TOGETHER = ("-n", str(2 * CORES + 1), "--dist", "worksteal")  # tests wait for p
 FEW = ("-n", str(CORES), "--dist", "worksteal")  # they wait too, but their processes must get their time when due
 RERUN = ("--reruns", "2")  # for tests that judge times: a machine that stalls fails one once, a defect every time
 BRIEF = ("-m", "not slow and not timed", "-k", "not postgresql and not mariadb", "--one-case")  # on a second Python
+REFERENCE = ".nox/reference"  # the pages of `nox -s docs`
 RAM_DISK = Path("/dev/shm")  # noqa: S108 - each run has a directory of its own there
 RAM_DISK_BYTES = 2 * 1024**3  # free, so that all stores of the tests fit several times
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # without compiled modules a new process takes seconds to import them
@@ -124,10 +125,18 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The API reference of the public names, as pages in .nox/reference. A warning or a missing name is an error."""
+    install_group(session, "docs", ".")
+    session.run("python", "-m", "tests.api_reference", REFERENCE)
+    session.log(f"open {REFERENCE}/index.html")
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Renew constraints.txt: the newest versions that fit, for all Pythons and systems."""
     session.install("uv")
-    groups = ("--group", "tests", "--group", "types")
+    groups = ("--group", "tests", "--group", "types", "--group", "docs")
     shape = ("--universal", "--python-version", PYTHONS[0], "--no-annotate", "--no-header", "--no-emit-index-url")
     session.run("uv", "pip", "compile", "pyproject.toml", "--all-extras", *groups, *shape, "--upgrade", "-o", LOCKED)
 
