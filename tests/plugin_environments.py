@@ -9,6 +9,7 @@ import tomllib
 import venv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 
 SECONDS = 300
 
@@ -52,16 +53,26 @@ class PluginEnvironment:
         self, *arguments: str, cwd: Path, variables: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a Python module of the environment, as ``python -m``."""
-        own = {name: text for name, text in os.environ.items() if not name.startswith(("WABROADCAST_", "PYTEST_"))}
         return subprocess.run(
             [str(self.python), "-m", *arguments],
             cwd=cwd,
-            env={**own, **(variables or {})},
+            env=_clean_variables(variables),
             capture_output=True,
             text=True,
             timeout=SECONDS,
             check=False,
         )
+
+    def start(self, *arguments: str, cwd: Path, variables: Mapping[str, str], log: TextIO) -> "subprocess.Popen[bytes]":
+        """Start a Python module of the environment, whose output goes to a log."""
+        command = [str(self.python), "-m", *arguments]
+        return subprocess.Popen(command, cwd=cwd, env=_clean_variables(variables), stdout=log, stderr=log)
+
+
+def _clean_variables(variables: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the variables of a new terminal and the given ones."""
+    own = {name: text for name, text in os.environ.items() if not name.startswith(("WABROADCAST_", "PYTEST_"))}
+    return {**own, **(variables or {})}
 
 
 def _install_command(python: Path) -> list[str]:
