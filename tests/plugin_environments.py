@@ -63,7 +63,7 @@ class PluginEnvironment:
             check=False,
         )
 
-    def start(self, *arguments: str, cwd: Path, variables: Mapping[str, str], log: TextIO) -> "subprocess.Popen[bytes]":
+    def start(self, *arguments: str, cwd: Path, variables: Mapping[str, str], log: TextIO) -> subprocess.Popen[bytes]:
         """Start a Python module of the environment, whose output goes to a log."""
         command = [str(self.python), "-m", *arguments]
         return subprocess.Popen(command, cwd=cwd, env=_clean_variables(variables), stdout=log, stderr=log)

@@ -85,7 +85,7 @@ def api(environment: PluginEnvironment, tmp_path: Path) -> Iterator[httpx.Client
             assert server.wait(timeout=60) == 0, (tmp_path / "log").read_text()
 
 
-def is_ready(client: httpx.Client, server: "subprocess.Popen[bytes]") -> bool:
+def is_ready(client: httpx.Client, server: subprocess.Popen[bytes]) -> bool:
     assert server.poll() is None
     with contextlib.suppress(httpx.TransportError):
         return client.get("/health/ready").is_success
@@ -110,9 +110,10 @@ def counts_of(api: httpx.Client, job_id: str) -> dict[str, int]:
     return {name: count for name, count in status["counts"].items() if count}
 
 
-def _ended(api: httpx.Client, job_id: str) -> dict[str, Any] | None:
+def _ended(api: httpx.Client, job_id: str) -> dict[str, Any]:
+    """Return the status of a broadcast that has ended; empty while it has not."""
     status = call(api, "GET", f"/broadcast/{job_id}/status")
-    return status if status["status"] == "completed" else None
+    return status if status["status"] == "completed" else {}
 
 
 def test_a_broadcast_goes_through_the_examples_beside_one_that_misbehaves(
