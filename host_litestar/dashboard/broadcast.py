@@ -17,8 +17,9 @@ from wabroadcast_core.models.inspection import PeopleFilter
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
 
 LIST: Final = "/ui/broadcasts"
-PARTS: Final = frozenset({"headline", "acts", "pace", "numbers", "failures", "chart"})
+PARTS: Final = frozenset({"headline", "acts", "pace", "numbers", "failures", "chart", "now"})
 FILTERS: Final = {"status": "status", "reason": "reason", "receipt": "receipt", "query": "q"}
+PEOPLE: Final = "people"  # the part with the table, for which a page of people is read
 BATCHES: Final = 50  # of a page
 QUESTION: Final = "question"
 
@@ -41,15 +42,16 @@ class BroadcastPages(PageController):
         shown = Shown(view, found, chosen)
         if part in PARTS:
             return view.fragment(f"broadcast_{part}.html", shown=shown)
-        return view.page(
-            "broadcast.html",
-            shown=shown,
-            people=found.people,
-            chosen=chosen,
-            next_page=_next_page(view, job_id, chosen, found.people.next_cursor),
-            source=source_facts(found.detail.source),
-            state_of_message=state_of_message,
-        )
+        context = {
+            "shown": shown,
+            "people": found.people,
+            "chosen": chosen,
+            "next_page": _next_page(view, job_id, chosen, found.people.next_cursor),
+            "state_of_message": state_of_message,
+        }
+        if part == PEOPLE:
+            return view.fragment("broadcast_people.html", **context)
+        return view.page("broadcast.html", source=source_facts(view, found.detail.source), **context)
 
     @page("/batches")
     def show_batches(self, view: ViewDep, job_id: JobId) -> Page:

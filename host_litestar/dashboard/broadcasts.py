@@ -12,7 +12,7 @@ from wabroadcast_core.errors import ConflictError, NotFoundError
 from wabroadcast_core.models.broadcast import BroadcastIndex, BroadcastSummary, ListedBroadcast
 from wabroadcast_core.models.draft import ListedDraft
 from wabroadcast_core.models.page import Page as ListPage
-from wabroadcast_core.models.status import BroadcastStatus
+from wabroadcast_core.models.status import RUNNING_BROADCASTS, BroadcastStatus
 
 LIST: Final = "/ui/broadcasts"
 PAGE_SIZE: Final = 50
@@ -20,6 +20,7 @@ LONGEST_SEARCH: Final = 200
 MOST_SELECTED: Final = PAGE_SIZE
 DRAFTS: Final = "drafts"
 FILTERS: Final = {
+    "active": RUNNING_BROADCASTS,  # what the top bar counts: the paused ones too
     "running": frozenset({BroadcastStatus.QUEUED, BroadcastStatus.PROCESSING}),
     "scheduled": frozenset({BroadcastStatus.SCHEDULED}),
     "paused": frozenset({BroadcastStatus.PAUSED}),

@@ -6,14 +6,14 @@ from typing import Any, Final
 
 from host_litestar.dashboard.choices import FIRST_ZONES, zones
 from host_litestar.dashboard.compose_form import FILE_TYPES, IGNORED, Shown, shown_draft
+from host_litestar.dashboard.file_upload import find_upload
 from host_litestar.dashboard.view import View
-from wabroadcast_core.errors import Fault, NotFoundError
+from wabroadcast_core.errors import Fault
 from wabroadcast_core.models.connection import ConnectionChoice, ConnectionView
 from wabroadcast_core.models.draft import DraftBody, DraftView
 from wabroadcast_core.models.draft_preview import DraftPreview
 from wabroadcast_core.models.preview import PeoplePreview, PlacedPreview, PreviewColumn
 from wabroadcast_core.models.slug import make_slug
-from wabroadcast_core.models.upload import UploadView
 
 LOOK_SECONDS: Final = 2.0  # for the audience of a page that is shown at each pause of typing
 MOST_COLUMNS: Final = 30  # of a file that are shown
@@ -137,8 +137,8 @@ def part_values(view: View, look: DraftLook) -> dict[str, Any]:
         "look": look,
         "draft": look.draft,
         "shown": look.shown,
-        "file": _upload(view, source.get("uploadId")) if source.get("type") in FILE_TYPES else None,
-        "media": _upload(view, media.get("uploadId")) if isinstance(media, dict) else None,
+        "file": find_upload(view, source.get("uploadId")) if source.get("type") in FILE_TYPES else None,
+        "media": find_upload(view, media.get("uploadId")) if isinstance(media, dict) else None,
         "ignored": IGNORED,
         "left_out": left_out(view, look.people),
     }
@@ -174,12 +174,3 @@ def _zones(view: View, chosen: str) -> list[tuple[str, str]]:
     """Return the time zones with their names: those of Indonesia first, then those in use here, then all."""
     names = dict.fromkeys([*FIRST_ZONES, view.choices.zone, chosen, *zones()])
     return [(name, f"{_ZONE_NAMES[name]} · {name}" if name in _ZONE_NAMES else name) for name in names if name]
-
-
-def _upload(view: View, upload_id: object) -> UploadView | None:
-    if not isinstance(upload_id, str):
-        return None
-    try:
-        return view.broadcaster.uploads.get(upload_id)
-    except NotFoundError:
-        return None

@@ -47,3 +47,13 @@ def gone(view: View, back: str) -> Page:
     :param back: the path of the form for a file.
     """
     return view.page("file_gone.html", status=HTTPStatus.NOT_FOUND, back=view.link(back))
+
+
+def find_upload(view: View, upload_id: object) -> UploadView | None:
+    """Return an uploaded file; None if there is no such file, or not any more."""
+    if not isinstance(upload_id, str):
+        return None
+    try:
+        return view.broadcaster.uploads.get(upload_id)
+    except NotFoundError:
+        return None

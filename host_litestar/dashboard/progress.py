@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from host_litestar.dashboard.causes import say_cause
+from host_litestar.dashboard.file_upload import find_upload
 from host_litestar.dashboard.view import View
 from wabroadcast_core.models.broadcast import BroadcastProgress, Counts
 from wabroadcast_core.models.inspection import FailureGroup, Inspection, PeopleFilter
@@ -249,6 +250,10 @@ def periods_of(rates: Rates) -> list[Period]:
     ]
 
 
-def source_facts(source: dict[str, Any] | None) -> Sequence[tuple[str, str]]:
-    """Return the fields of an audience's source as pairs of texts."""
-    return [(name, str(value)) for name, value in (source or {}).items() if value not in (None, "", [], {})]
+def source_facts(view: View, source: dict[str, Any] | None) -> Sequence[tuple[str, str]]:
+    """Return the fields of an audience's source as pairs of texts; of an uploaded file, its name in place of its id."""
+    facts = {name: value for name, value in (source or {}).items() if value not in (None, "", [], {})}
+    upload = find_upload(view, facts.get("uploadId"))
+    file = [] if upload is None else [(view.t("compose.audience.file"), upload.filename or upload.upload_id)]
+    hidden = set() if upload is None else {"type", "uploadId"}
+    return [*file, *((name, str(value)) for name, value in facts.items() if name not in hidden)]

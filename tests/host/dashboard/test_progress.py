@@ -20,7 +20,7 @@ from wabroadcast_core.store.tables import acts, broadcasts, failure_counts, mess
 
 ADMIN = "the-bootstrap-key"
 HOSTILE = "<script>alert(1)</script>"
-PERSON = "#people ~ .table tbody th a"  # in the table of people
+PERSON = "#people ~ [data-part] .table tbody th a"  # in the table of people
 PEOPLE = [{"number": f"+62812000000{place:02}", "name": f"Budi {place}"} for place in range(60)]
 
 
@@ -101,7 +101,8 @@ def test_the_filters_are_links_with_numbers_that_add_up(pages: FormBrowser) -> N
     labels = {link.get_text(" ", strip=True).rpartition(" ")[0]: link for link in shown.soup.select("nav.filters a")}
     numbers = {name: int(link.find("b").get_text()) for name, link in labels.items()}  # type: ignore[union-attr]
     assert numbers == {
-        "All": 4, "Running": 1, "Scheduled": 1, "Paused": 1, "Drafts": 1, "Done": 0, "Cancelled": 1, "Failed": 0
+        "All": 4, "In progress": 2, "Running": 1, "Scheduled": 1, "Paused": 1, "Drafts": 1, "Done": 0,
+        "Cancelled": 1, "Failed": 0,
     }  # fmt: skip
     found = {name: pages.open(str(link["href"])) for name, link in labels.items()}
     assert [link.get_text() for link in found["Paused"].soup.select("tbody th > a")] == ["Pauses"]
@@ -514,7 +515,50 @@ def test_who_may_only_look_is_shown_no_acts_and_refused_them(locked: Api) -> Non
 def test_parts_of_the_page_are_fetched_alone(pages: FormBrowser) -> None:
     job = submit(pages.api)
 
-    for part in ("headline", "acts", "pace", "numbers", "failures", "chart"):
+    for part in ("headline", "acts", "pace", "numbers", "failures", "chart", "people", "now"):
         shown = pages.open(f"/ui/broadcasts/{job}?part={part}")
         assert shown.status == 200
         assert shown.soup.select("html, main, nav.side") == []
+
+
+def test_the_table_of_people_is_renewed_as_it_is_filtered(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    job = prepared(broadcaster, pages.api, people=60)
+    end(broadcaster, job, MessageStatus.FAILED, MessageStatus.SENT)
+
+    shown = [pages.open(f"/ui/broadcasts/{job}{query}") for query in ("", "?status=failed")]
+    renewed = [pages.open(str(page.find("#people ~ [data-part]")["data-part"])) for page in shown]
+
+    assert [len(part.soup.select("tbody tr")) for part in renewed] == [50, 1]
+
+
+def test_the_top_bar_counts_what_its_link_lists(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    jobs = [prepared(broadcaster, pages.api) for _ in range(3)]
+    pages.api.post(f"/broadcast/pause/{jobs[0]}")
+
+    shown = pages.open("/")
+    listed = pages.open(str(shown.find(".now a")["href"]))
+
+    assert shown.find(".now a").get_text() == "3 broadcasts in progress"
+    assert len(listed.soup.select("tbody tr[data-job]")) == 3
+
+
+def test_the_top_bar_forgets_a_broadcast_that_has_ended(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    job = prepared(broadcaster, pages.api)
+    address = str(pages.open(f"/ui/broadcasts/{job}").find(".now [data-part]")["data-part"])
+    before = pages.open(address)
+    pages.api.post(f"/broadcast/cancel/{job}")
+
+    assert "Pause" in before.text
+    assert pages.open(address).text == ""
+
+
+def test_an_uploaded_audience_is_called_by_the_name_of_its_file(pages: FormBrowser) -> None:
+    file = {"file": ("pelanggan.csv", b"name;No HP;kode\nBudi;081200000001;A1\n", "text/csv")}
+    upload = pages.api.post("/uploads", files=file).json()["uploadId"]
+    body = draft(source={"type": "csv", "uploadId": upload}, connection="sandbox")
+    job = pages.api.post("/broadcast", json=body).json()["jobId"]
+
+    shown = pages.open(f"/ui/broadcasts/{job}")
+
+    assert "File: pelanggan.csv" in shown.text
+    assert upload not in shown.text

@@ -5,6 +5,7 @@ from typing import Final
 TEXTS: Final = {
     "broadcasts.filters": "Filter by state",
     "broadcasts.filter.all": "All",
+    "broadcasts.filter.active": "In progress",
     "broadcasts.filter.running": "Running",
     "broadcasts.filter.scheduled": "Scheduled",
     "broadcasts.filter.paused": "Paused",

@@ -15,7 +15,7 @@ TEXTS: Final = {
     "nav.activity": "Activity",
     "nav.settings": "Settings",
     "nav.sign_out": "Sign out",
-    "nav.running": "{n} broadcasts are running",
+    "nav.running": "{n} broadcasts in progress",
     "nav.open": "There is no API key yet: everyone on this computer can send. Make a key in Settings.",
     "live.on": "live",
     "live.polling": "every few seconds",

@@ -5,6 +5,7 @@ from typing import Final
 TEXTS: Final = {
     "broadcasts.filters": "Saring menurut keadaan",
     "broadcasts.filter.all": "Semua",
+    "broadcasts.filter.active": "Dalam proses",
     "broadcasts.filter.running": "Berjalan",
     "broadcasts.filter.scheduled": "Terjadwal",
     "broadcasts.filter.paused": "Dijeda",

@@ -15,7 +15,7 @@ TEXTS: Final = {
     "nav.activity": "Aktivitas",
     "nav.settings": "Pengaturan",
     "nav.sign_out": "Keluar",
-    "nav.running": "{n} broadcast berjalan",
+    "nav.running": "{n} broadcast dalam proses",
     "nav.open": "Belum ada kunci API: setiap orang di komputer ini dapat mengirim. Buat kunci di Pengaturan.",
     "live.on": "langsung",
     "live.polling": "tiap beberapa detik",
