@@ -10,6 +10,7 @@ import host_litestar
 from host_litestar.dashboard.causes import ENGINE, say_cause, say_reason
 from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.view import Page, View, ViewDep
+from host_litestar.doctor.examination import takes_calls
 from host_litestar.routes.parameters import BroadcasterDep
 from host_litestar.scopes import READS
 from host_litestar.threads import PAGES, SUBMITS
@@ -75,6 +76,8 @@ class OverviewPages(PageController):
 
 def _needs(view: View, found: Overview) -> Iterator[Need]:
     """Yield what needs a person, the most urgent first."""
+    if not takes_calls(view.broadcaster.context.redis):
+        yield Need("danger", view.t("overview.redis"), view.link("/ui/settings/system"), view.t("overview.look"))
     yield from _stopped_connections(view, found)
     yield from _stopped_broadcasts(view, found)
     for one in found.uncertain:

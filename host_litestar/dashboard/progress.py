@@ -253,7 +253,10 @@ def periods_of(rates: Rates) -> list[Period]:
 def source_facts(view: View, source: dict[str, Any] | None) -> Sequence[tuple[str, str]]:
     """Return the fields of an audience's source as pairs of texts; of an uploaded file, its name in place of its id."""
     facts = {name: value for name, value in (source or {}).items() if value not in (None, "", [], {})}
+    if facts.get("type") == "inline":
+        return []
     upload = find_upload(view, facts.get("uploadId"))
-    file = [] if upload is None else [(view.t("compose.audience.file"), upload.filename or upload.upload_id)]
-    hidden = set() if upload is None else {"type", "uploadId"}
-    return [*file, *((name, str(value)) for name, value in facts.items() if name not in hidden)]
+    if upload is None or upload.filename is None:
+        return [(name, str(value)) for name, value in facts.items()]
+    more = [(name, str(value)) for name, value in facts.items() if name not in {"type", "uploadId"}]
+    return [(view.t("compose.audience.file"), upload.filename), *more]

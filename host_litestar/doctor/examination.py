@@ -59,13 +59,14 @@ def examine_running(broadcaster: Broadcaster, *, thorough: bool) -> Iterator[Fin
 def _examine_redis(settings: Settings) -> Iterator[Finding]:
     url = settings.redis_url.get_secret_value() if settings.redis_url else EmbeddedValkey(settings.data_dir).url
     with redis.Redis.from_url(url, socket_timeout=CALL_SECONDS, socket_connect_timeout=CALL_SECONDS) as client:
-        if settings.redis_url is None and not _takes_calls(client):
+        if settings.redis_url is None and not takes_calls(client):
             yield Finding("redis", Level.WARNING, "the embedded Valkey does not run", START, blocks=True)
         else:
             yield from examine_redis(client, Keys(settings.namespace))
 
 
-def _takes_calls(client: redis.Redis) -> bool:
+def takes_calls(client: redis.Redis) -> bool:
+    """Return whether Redis answers, though it may refuse what it is asked."""
     try:
         client.ping()
     except redis.RedisError as error:

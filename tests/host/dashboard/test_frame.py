@@ -19,6 +19,7 @@ from host_litestar.plugin import WABroadcastPlugin
 from tests.host.dashboard.pages import FormBrowser
 from tests.host.installations import HERE, Api, bearer, draft
 from wabroadcast_core import Settings
+from wabroadcast_core.queue.embedded import EmbeddedValkey
 
 ADMIN = "the-bootstrap-key"
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -140,6 +141,24 @@ def test_a_key_that_only_reads_has_no_acts(locked: Api) -> None:
     assert shown.soup.select("main .button.main, main form") == []
     assert refused.status == 403
     assert "This key may not do that" in refused.text
+
+
+def test_the_overview_says_that_redis_cannot_be_reached(alone_api: Api, own_valkey: EmbeddedValkey) -> None:
+    person = FormBrowser(alone_api)
+    well = person.open("/")
+    own_valkey.stop()
+
+    shown = person.open("/")
+
+    assert "Redis cannot be reached" not in well.text
+    assert "Redis cannot be reached: nothing is sent until it is back." in shown.text
+    assert shown.link("Look into it") == "/ui/settings/system"
+
+
+def test_the_form_of_the_sign_in_names_an_account_for_password_managers(locked: Api) -> None:
+    form = FormBrowser(locked).open("/ui/sign-in").form("Sign in")
+
+    assert [field["name"] for field in form.select("input[autocomplete=username][hidden]")] == ["username"]
 
 
 # --- errors, headers, files ----------------------------------------------------------------------------------------

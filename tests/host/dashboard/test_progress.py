@@ -562,3 +562,10 @@ def test_an_uploaded_audience_is_called_by_the_name_of_its_file(pages: FormBrows
 
     assert "File: pelanggan.csv" in shown.text
     assert upload not in shown.text
+
+
+def test_a_list_in_the_submit_is_no_file(pages: FormBrowser) -> None:
+    shown = pages.open(f"/ui/broadcasts/{submit(pages.api, people=60)}")
+
+    assert "A list of numbers in the submit" in shown.text
+    assert "uploadId" not in shown.text

@@ -62,6 +62,7 @@ def test_the_first_key_is_shown_once_and_leads_to_the_sign_in(pages: FormBrowser
 
     assert key.startswith("wab_")
     assert "From now on everyone must sign in." in made.text
+    assert made.soup.select(".strip") == []
     assert pages.open("/ui/settings/keys").path.startswith("/ui/sign-in")
     inside = made.press("Sign in with this key")
     assert inside.path == "/ui/settings/keys"

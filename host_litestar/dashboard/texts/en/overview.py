@@ -17,6 +17,7 @@ TEXTS: Final = {
     "overview.needs": "Needs you",
     "overview.needs.none": "Nothing needs you.",
     "overview.look": "Look into it",
+    "overview.redis": "Redis cannot be reached: nothing is sent until it is back.",
     "overview.down": "Connection {name} is down since {since}: {reason}",
     "overview.stopped": "{name} was paused by itself: {reason}",
     "overview.uncertain": "{n} messages of {name} are not certain",

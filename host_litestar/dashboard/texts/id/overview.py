@@ -17,6 +17,7 @@ TEXTS: Final = {
     "overview.needs": "Perlu ditangani",
     "overview.needs.none": "Tidak ada yang perlu ditangani.",
     "overview.look": "Tangani",
+    "overview.redis": "Redis tidak dapat dihubungi: tidak ada yang dikirim sampai Redis kembali.",
     "overview.down": "Koneksi {name} terputus sejak {since}: {reason}",
     "overview.stopped": "{name} dijeda otomatis: {reason}",
     "overview.uncertain": "{n} pesan dari {name} belum pasti sampai",
