@@ -155,6 +155,28 @@ def test_every_table_has_a_caption_and_headers(shown: dict[str, dict[str, ShownP
             assert table.select("th[scope=col]"), path
 
 
+WRONG = (
+    {"page": "abc", "cursor": "zzz", "zone": "../../etc/passwd", "kind": "nonsense", "sheet": HOSTILE, "c1": HOSTILE},
+    {"page": "-1", "state": HOSTILE, "connection": HOSTILE, "tag": HOSTILE, "q": HOSTILE, "number": HOSTILE},
+    {"page": "9" * 40, "encoding": HOSTILE, "delimiter": HOSTILE, "region": HOSTILE, "part": HOSTILE, "batch": "1e9"},
+    {"status": "nonsense", "receipt": "nonsense", "reason": HOSTILE, "from": "yesterday", "to": HOSTILE},
+    {"q": "\u202e" + "\U0001f600" * 99 + "W" * 200, "next": "//elsewhere.example", "who": "\x00", "object": HOSTILE},
+)
+
+
+@pytest.mark.parametrize("query", WRONG, ids=[", ".join(query) for query in WRONG])
+def test_wrong_parameters_of_an_address_are_a_page(
+    seeded: tuple[Broadcaster, Litestar, Api, Mapping[str, str]], query: dict[str, str]
+) -> None:
+    _, app, client, values = seeded
+    for path in _pages(app, values):
+        answer = client.get(path, params=query)
+        assert answer.status_code < 500, path
+        assert answer.headers["content-type"].startswith("text/html"), path
+        assert "<script>alert" not in answer.text, path
+        assert "<img src=x" not in answer.text, path
+
+
 def test_every_page_is_light(shown: dict[str, dict[str, ShownPage]]) -> None:
     sizes = {path: len(gzip.compress(page.response.content)) for path, page in shown["id"].items()}
 
