@@ -42,7 +42,7 @@ class BroadcastPages(PageController):
         shown = Shown(view, found, chosen)
         if part in PARTS:
             return view.fragment(f"broadcast_{part}.html", shown=shown)
-        context = {
+        context: dict[str, Any] = {
             "shown": shown,
             "people": found.people,
             "chosen": chosen,

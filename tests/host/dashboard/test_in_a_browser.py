@@ -203,3 +203,15 @@ def test_nothing_keeps_people_from_using_a_page(
     context.close()
 
     assert found == {}
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_the_bottom_bar_of_the_smallest_phone_has_all_of_its_entries(
+    browser: Browser, server: Served, language: str
+) -> None:
+    with tab(browser, language=language, viewport={"width": 320, "height": 700}) as page:
+        page.goto(server.url)
+        boxes = [one.bounding_box() for one in page.locator(".side > a:visible, .more summary").all()]
+
+    assert len(boxes) == 5
+    assert [box for box in boxes if box is None or box["x"] < 0 or box["x"] + box["width"] > 320] == []
