@@ -121,10 +121,14 @@ class View:
 
     @property
     def address(self) -> str:
-        """The address that was asked for, with its parameters: forms send it as ``back``."""
+        """The address that was asked for, with its parameters: forms send it as ``back``.
+
+        Of a part of a page it is that of the page.
+        """
         query = self.request.scope["query_string"].decode("latin-1")
         path = self.request.url.path
-        return f"{path}?{query}" if query and self.request.method == "GET" else path
+        is_page = self.request.method == "GET" and FRAGMENT not in self.request.query_params
+        return f"{path}?{query}" if query and is_page else path
 
     @property
     def rooms(self) -> Sequence[tuple[str, str]]:

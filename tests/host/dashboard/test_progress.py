@@ -549,6 +549,7 @@ def test_the_top_bar_forgets_a_broadcast_that_has_ended(pages: FormBrowser, broa
     pages.api.post(f"/broadcast/cancel/{job}")
 
     assert "Pause" in before.text
+    assert before.find("[name=back]")["value"] == f"/ui/broadcasts/{job}"
     assert pages.open(address).text == ""
 
 
