@@ -215,3 +215,16 @@ def test_the_bottom_bar_of_the_smallest_phone_has_all_of_its_entries(
 
     assert len(boxes) == 5
     assert [box for box in boxes if box is None or box["x"] < 0 or box["x"] + box["width"] > 320] == []
+
+
+def test_a_long_name_in_the_top_bar_is_cut_and_leaves_its_button_whole(browser: Browser, server: Served) -> None:
+    job_id = people(server, 9, name="W" * 200, rate={"messages": 1, "perSeconds": 60})
+    with tab(browser, viewport={"width": 320, "height": 700}) as page:
+        page.goto(f"{server.url}/ui/broadcasts")
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        button = page.locator(".now button").bounding_box()
+    httpx.post(f"{server.url}/broadcast/cancel/{job_id}", timeout=30).raise_for_status()
+
+    assert wide == 320
+    assert button is not None
+    assert button["height"] < 50
