@@ -59,7 +59,7 @@ class DraftLook:
     @property
     def sendable(self) -> int:
         """How many people get a message."""
-        return 0 if self.people is None else self.people.sendable
+        return self.preview.sendable
 
     @property
     def bubble(self) -> PlacedPreview | None:

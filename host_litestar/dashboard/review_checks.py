@@ -50,7 +50,7 @@ class Reviewed:
     @property
     def sendable(self) -> int:
         """How many people get a message, as far as the audience was read."""
-        return 0 if self.people is None else self.people.sendable
+        return self.preview.sendable
 
     @property
     def is_complete(self) -> bool:

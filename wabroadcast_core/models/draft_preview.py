@@ -17,6 +17,11 @@ class DraftPreview(Model):
     has_message: bool = Field(False, description="Whether the message counts; otherwise only the numbers were checked.")
     people: PeoplePreview | None = Field(None, description="Its people; null: there is no audience that can be read.")
 
+    @property
+    def sendable(self) -> int:
+        """How many people get a message, as far as the audience was read."""
+        return 0 if self.people is None else self.people.sendable
+
 
 class AlikeBroadcast(Model):
     """A broadcast with the message and the audience of a draft."""

@@ -5,7 +5,7 @@ from typing import Final
 TEXTS: Final = {
     "progress.end.done": "{n} messages were handed to WhatsApp.",
     "progress.end.done.one": "{n} message was handed to WhatsApp.",
-    "progress.end.failures": "Done with {failed} failed and {unknown} not certain.",
+    "progress.end.failures": "{failed} failed, {unknown} not certain.",
     "progress.end.cancelled": "{sent} people have it, {left} never will.",
     "progress.end.unreadable": "The audience could not be read: {reason}",
     "progress.countdown": "Starts in {s} seconds. Nothing has been sent yet.",

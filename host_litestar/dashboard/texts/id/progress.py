@@ -4,7 +4,7 @@ from typing import Final
 
 TEXTS: Final = {
     "progress.end.done": "{n} pesan diserahkan ke WhatsApp.",
-    "progress.end.failures": "Selesai dengan {failed} gagal dan {unknown} belum pasti.",
+    "progress.end.failures": "{failed} gagal, {unknown} belum pasti.",
     "progress.end.cancelled": "{sent} orang sudah menerima, {left} orang tidak akan pernah.",
     "progress.end.unreadable": "Penerima tidak dapat dibaca: {reason}",
     "progress.countdown": "Mulai dalam {s} detik. Belum ada yang terkirim.",
