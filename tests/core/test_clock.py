@@ -54,4 +54,5 @@ def test_the_least_time_is_that_of_the_answer_that_proves_most() -> None:
     clock.follow(5_000.0, asked_at=at, answered_at=at)
     clock.follow(5_000.1, asked_at=at, answered_at=at + 0.4)  # its answer was slow
 
-    assert clock.least() - time.monotonic() + at == pytest.approx(5_000, abs=0.001)
+    before, least, after = time.monotonic(), clock.least(), time.monotonic()
+    assert 5_000 + before - at - 0.001 <= least <= 5_000 + after - at + 0.001

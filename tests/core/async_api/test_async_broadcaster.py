@@ -84,7 +84,7 @@ def test_a_broadcaster_is_started_again_and_refuses_calls_meanwhile(settings: Se
 
 
 @ON_SQLITE
-@pytest.mark.parametrize("seconds", [pytest.param(0.0, id="at-once"), pytest.param(0.05, id="on-its-way")])
+@pytest.mark.parametrize("seconds", [pytest.param(0.0, id="at-once"), pytest.param(0.005, id="on-its-way")])
 def test_a_cancelled_start_leaves_nothing_open(settings: Settings, seconds: float) -> None:
     async def run() -> AsyncBroadcaster:
         broadcaster = AsyncBroadcaster(settings, work=True)
