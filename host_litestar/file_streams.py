@@ -13,7 +13,7 @@ from litestar.types import Receive, Send
 class FileStream(Response[None]):
     """The response whose body is a file.
 
-    :param pieces: make the file, each in a thread; they are closed when the response ends, whoever ends it.
+    :param pieces: make the file, each in a thread; they are closed when the response ends, also if the client leaves.
     """
 
     def __init__(self, pieces: Iterator[bytes], *, media_type: str, headers: Mapping[str, str]) -> None:

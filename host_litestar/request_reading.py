@@ -210,14 +210,21 @@ async def _keep_fields(request: AnyRequest) -> None:
     request.state[_FIELDS] = fields
 
 
-def _read_form(content: bytes) -> dict[str, Any]:
+def read_pairs(content: bytes, *, most: int) -> list[tuple[str, str]]:
+    """Return the fields of a form without files, in the order in which they were sent.
+
+    :param most: most fields.
+    :raises InvalidInputError: it is no such form.
+    """
     try:
-        text = content.decode("ascii")
-        given = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+        return parse_qsl(content.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=most)
     except ValueError:
-        raise InvalidInputError(
-            [Fault("", f"the body is no form in UTF-8 with at most {MOST_PARAMETERS} fields")]
-        ) from None
+        fault = Fault("", f"the body is no form in UTF-8 with at most {most:,} fields")
+        raise InvalidInputError([fault]) from None
+
+
+def _read_form(content: bytes) -> dict[str, Any]:
+    given = read_pairs(content, most=MOST_PARAMETERS)
     fields = dict(given)
     if len(fields) < len(given):
         raise InvalidInputError([Fault("", "a field of the form is given twice")])

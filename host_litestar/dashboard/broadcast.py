@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from host_litestar.dashboard.controller import PageController, act, page
+from host_litestar.dashboard.forms import read_digits
 from host_litestar.dashboard.notices import Notice
 from host_litestar.dashboard.progress import Shown, left_of, source_facts, state_of_message
 from host_litestar.dashboard.view import FRAGMENT, Page, View, ViewDep
@@ -170,7 +171,7 @@ def _left_of_batch(batch: BatchView) -> int:
 
 
 def _batch_number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None  # noqa: PLR2004 - digits
+    return read_digits(text, most=9)
 
 
 def _fields(batch: int | None) -> Mapping[str, str]:

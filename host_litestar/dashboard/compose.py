@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from host_litestar.dashboard.compose_form import ReadForm, Uploaded, file_type, read_form, shown_form
 from host_litestar.dashboard.compose_page import DraftLook, look_at, new_look, page_values, part_values
 from host_litestar.dashboard.controller import PageController, act, page
+from host_litestar.dashboard.forms import read_digits
 from host_litestar.dashboard.notices import Notice
 from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.routes.drafts import DraftId
@@ -221,8 +222,9 @@ def _body_of(given: ReadForm) -> DraftBody:
 
 
 def _version(view: View) -> int:
-    given = view.form.text("version")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else -1  # noqa: PLR2004 - digits of 64 bits
+    """Return the version that a form was made with; -1, which no draft has, if it names none."""
+    given = read_digits(view.form.text("version"))
+    return -1 if given is None else given
 
 
 def _save_files(view: View) -> Uploaded:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from host_litestar.dashboard.choices import FIRST_ZONES, zones
 from host_litestar.dashboard.compose_form import FILE_TYPES, IGNORED, Shown, shown_draft
 from host_litestar.dashboard.file_upload import find_upload
+from host_litestar.dashboard.forms import read_digits
 from host_litestar.dashboard.view import View
 from wabroadcast_core.errors import Fault
 from wabroadcast_core.models.connection import ConnectionChoice, ConnectionView
@@ -106,8 +107,8 @@ def look_at(view: View, draft: DraftView, *, person: str, shown: Shown | None = 
 
     :param shown: the values of the form; by default those of the draft.
     """
-    place = int(person) if person.isascii() and person.isdigit() and 0 < len(person) < 10 else 1  # noqa: PLR2004 - digits of a place
-    preview = view.broadcaster.drafts.preview(draft, seconds=LOOK_SECONDS, place=max(1, place))
+    place = read_digits(person, most=9) or 1
+    preview = view.broadcaster.drafts.preview(draft, seconds=LOOK_SECONDS, place=place)
     return DraftLook(draft, shown or shown_draft(draft.broadcast, zone=view.choices.zone), preview, person)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
@@ -10,7 +9,7 @@ from litestar.utils.scope.state import ScopeState
 
 from host_litestar.auth import raise_refusal
 from host_litestar.form_reading import MULTIPART, FormFields, read_form
-from host_litestar.request_reading import LARGEST_JSON, AnyRequest, read_body
+from host_litestar.request_reading import LARGEST_JSON, AnyRequest, read_body, read_pairs
 from host_litestar.session_cookies import CSRF_FIELD, CSRF_HEADER, check_csrf, session_of
 from wabroadcast_core.errors import Fault, InvalidInputError
 
@@ -99,14 +98,12 @@ async def _read_values(request: AnyRequest) -> dict[str, list[Any]]:
 
 
 def _read_urlencoded(body: bytes) -> dict[str, list[Any]]:
-    try:
-        text = body.decode("ascii")
-        given = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
-    except ValueError:
-        raise InvalidInputError(
-            [Fault("", f"the body is no form in UTF-8 with at most {MOST_FIELDS:,} fields")]
-        ) from None
     values: dict[str, list[Any]] = {}
-    for name, value in given:
+    for name, value in read_pairs(body, most=MOST_FIELDS):
         values.setdefault(name, []).append(value)
     return values
+
+
+def read_digits(text: str, *, most: int = 18) -> int | None:
+    """Return a whole number that an address or a form has; None if it is none, or has more digits than ``most``."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= most else None

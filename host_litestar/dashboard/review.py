@@ -12,6 +12,7 @@ from host_litestar.dashboard.choices import YEAR_SECONDS
 from host_litestar.dashboard.compose import DRAFT
 from host_litestar.dashboard.compose_page import left_out
 from host_litestar.dashboard.controller import PageController, act, page
+from host_litestar.dashboard.forms import read_digits
 from host_litestar.dashboard.notices import Notice
 from host_litestar.dashboard.review_checks import MANY, Reviewed, must_type, read_moment, run_checks, undo_seconds
 from host_litestar.dashboard.view import FRAGMENT, Page, View, ViewDep
@@ -166,7 +167,8 @@ def _unconfirmed(view: View, draft_id: str, people: int, *, is_complete: bool) -
 
 def _digits(text: str) -> int:
     """Return a number of a form; -1 for what is none, which no draft has as its version."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1  # noqa: PLR2004 - digits of 64 bits
+    given = read_digits(text)
+    return -1 if given is None else given
 
 
 def _body_of(draft: DraftView) -> tuple[dict[str, Any], list[Any] | None]:

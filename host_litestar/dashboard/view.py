@@ -14,7 +14,7 @@ from host_litestar.auth import SCOPES_OF_CALLER, has_passed, is_open, provide_ac
 from host_litestar.dashboard import static_files
 from host_litestar.dashboard.choices import read_choices
 from host_litestar.dashboard.formats import Formats
-from host_litestar.dashboard.forms import FormData, form_of
+from host_litestar.dashboard.forms import FormData, form_of, read_digits
 from host_litestar.dashboard.links import links_of
 from host_litestar.dashboard.notices import COOKIE, FORGOTTEN, Notice, read_notice
 from host_litestar.dashboard.rendering import environment
@@ -116,8 +116,7 @@ class View:
 
     def page_number(self) -> int:
         """Return the number of the page of a list that is asked for; the first is 1."""
-        given = self.query("page", "1")
-        return min(int(given), 1_000_000) if given.isascii() and given.isdigit() and int(given[:9]) > 0 else 1
+        return min(read_digits(self.query("page")) or 1, 1_000_000)
 
     @property
     def address(self) -> str:
