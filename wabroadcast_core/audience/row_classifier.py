@@ -17,6 +17,7 @@ from wabroadcast_core.models.recipient import AudienceRow, RowFault, find_excess
 from wabroadcast_core.models.slug import make_slug
 from wabroadcast_core.models.status import MessageStatus, SkipReason
 from wabroadcast_core.rendering.content import BadText, MissingVariable, Rendered
+from wabroadcast_core.sentences import Sentence, sentence_of
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import blacklist as blacklist_store
 from wabroadcast_core.store import messages as message_store
@@ -109,11 +110,11 @@ class RowClassifier:
         except MissingVariable as error:
             classified.missing[error.name] += 1
             classified.skipped.append(
-                self._skipped_message(key, number, row.name, variables, SkipReason.MISSING_VARIABLE, str(error))
+                self._skipped_message(key, number, row.name, variables, SkipReason.MISSING_VARIABLE, sentence_of(error))
             )
         except BadText as error:
             classified.skipped.append(
-                self._skipped_message(key, number, row.name, variables, SkipReason.BAD_TEXT, str(error))
+                self._skipped_message(key, number, row.name, variables, SkipReason.BAD_TEXT, sentence_of(error))
             )
         else:
             if self._on_rendered is not None:
@@ -138,9 +139,8 @@ class RowClassifier:
         :raises BadText: a sender of the pool cannot send a text of this length.
         """
         if self._longest_text is not None and len(rendered.text or "") > self._longest_text:
-            raise BadText(
-                f"the rendered text is longer than the {self._longest_text:,} characters that its connection can send"
-            )
+            text = "the rendered text is longer than the {most} characters that its connection can send"
+            raise BadText(Sentence("text_too_long_for_connection", text, most=self._longest_text))
 
     def _skipped_message(
         self, key: int, raw: str, name: str | None, variables: str | None, reason: SkipReason, detail: str | None

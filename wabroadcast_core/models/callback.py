@@ -9,6 +9,7 @@ from pydantic import Field, HttpUrl
 
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.status import BroadcastStatus, MessageStatus
+from wabroadcast_core.sentences import Sentence
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - of every secret, as Standard Webhooks has it
 LEAST_SECRET, LONGEST_SECRET = 24, 64  # bytes
@@ -99,8 +100,8 @@ def parse_secret(secret: str) -> bytes:
     except (binascii.Error, ValueError):
         content = b""
     if encoded == secret or not LEAST_SECRET <= len(content) <= LONGEST_SECRET:
-        raise ValueError(
-            f"the secret is not {SECRET_PREFIX} and {LEAST_SECRET} to {LONGEST_SECRET} bytes in base64: make one with "
-            f'`echo "{SECRET_PREFIX}$(openssl rand -base64 32)"`'
-        )
+        text = "the secret is not {prefix} and {least} to {most} bytes in base64: make one with `{command}`"
+        command = f'echo "{SECRET_PREFIX}$(openssl rand -base64 32)"'
+        sizes = {"least": LEAST_SECRET, "most": LONGEST_SECRET}
+        raise ValueError(Sentence("no_callback_secret", text, prefix=SECRET_PREFIX, command=command, **sizes))
     return content

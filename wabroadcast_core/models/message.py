@@ -11,16 +11,25 @@ from pydantic import Field, model_validator
 from wabroadcast_core.models.base import Model, matching
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.models.waiting import WaitingFor
+from wabroadcast_core.sentences import Sentence
 
 WebAddress: TypeAlias = Annotated[
-    str, *matching(r"^https?://\S+$", "not a web address: begin it with https:// or http://")
+    str,
+    *matching(r"^https?://\S+$", Sentence("no_web_address", "not a web address: begin it with https:// or http://")),
 ]
 NameOfTemplate: TypeAlias = Annotated[
     str,
-    *matching(r"^[a-z0-9_]{1,512}$", "not the name of a template: it has only small letters, digits and _"),
+    *matching(
+        r"^[a-z0-9_]{1,512}$",
+        Sentence("no_template_name", "not the name of a template: it has only small letters, digits and _"),
+    ),
 ]
 Language: TypeAlias = Annotated[
-    str, *matching(r"^[A-Za-z]{2,3}(_[A-Za-z]{2,4})?$", "not the code of a language: write it as id or en_US")
+    str,
+    *matching(
+        r"^[A-Za-z]{2,3}(_[A-Za-z]{2,4})?$",
+        Sentence("no_language", "not the code of a language: write it as id or en_US"),
+    ),
 ]
 MediaKind: TypeAlias = Literal["image", "document", "audio", "video"]
 LONGEST_TEXT = 4_096  # characters; Meta's limit for a text body, the widest of the providers'
@@ -47,7 +56,7 @@ class MediaSource(Model):
     @model_validator(mode="after")
     def _check_one(self) -> "MediaSource":
         if (self.url is None) == (self.upload_id is None):
-            raise ValueError("there is no file, or there are two: give either url or uploadId")
+            raise ValueError(Sentence("one_file", "there is no file, or there are two: give either url or uploadId"))
         return self
 
 
