@@ -84,7 +84,7 @@ class TemplateError(InputError):
     code = "invalid_template"
 
     def __init__(self, reason: str, *, line: int) -> None:
-        super().__init__(Sentence("line_of_template", "line {line}: {reason}", line=line, reason=reason))
+        super().__init__(Sentence("line_of_template", "line {line}: {reason}", line=str(line), reason=reason))
         self.reason = reason
         self.line = line
 
@@ -107,9 +107,10 @@ class FileError(InputError):
 
 def _placed(reason: str, *, row: int | None, column: str | None) -> str:
     if row and column:
-        return Sentence("row_and_column", "row {row}, column {column}: {reason}", row=row, column=column, reason=reason)
+        text = "row {row}, column {column}: {reason}"
+        return Sentence("row_and_column", text, row=str(row), column=column, reason=reason)
     if row:
-        return Sentence("row_of_file", "row {row}: {reason}", row=row, reason=reason)
+        return Sentence("row_of_file", "row {row}: {reason}", row=str(row), reason=reason)
     return Sentence("column_of_file", "column {column}: {reason}", column=column, reason=reason) if column else reason
 
 

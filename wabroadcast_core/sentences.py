@@ -4,8 +4,9 @@ A sentence is a ``str``, so logs, the API and the command line show it as it is.
 that text with the same values. A stored sentence has its code and values behind it.
 """
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Self, TypeAlias
 
 Value: TypeAlias = str | int | float
@@ -71,6 +72,11 @@ def one_of(names: Sequence[str]) -> str:
     return either(", ".join(others), last) if others else last
 
 
+def listed(names: Iterable[str]) -> str:
+    """Return names with commas between them. A sentence among them stays one."""
+    return functools.reduce(_with_comma, names)
+
+
 def sentence_of(error: BaseException) -> str:
     """Return what an error says: the sentence that it was raised with, or else its text."""
     said = error.args[0] if error.args else ""
@@ -96,6 +102,12 @@ def unpack_sentence(stored: str) -> str:
         return _sentence_from(text, json.loads(parts)) if parts else stored
     except (ValueError, TypeError, AttributeError):  # a text of a plugin, which only has such a mark
         return stored
+
+
+def _with_comma(first: str, second: str) -> str:
+    if isinstance(first, Sentence) or isinstance(second, Sentence):
+        return Sentence("listed", "{first}, {second}", first=first, second=second)
+    return f"{first}, {second}"
 
 
 def _kept(value: Value) -> Value:

@@ -101,13 +101,13 @@ def run_checks(view: View, found: Reviewed) -> list[Check]:
 def _faults(view: View, found: Reviewed) -> Iterator[Check]:
     page = view.link("/ui/drafts", found.draft.draft_id)
     if found.preview.unreadable:
-        yield Check("danger", view.t("review.check.unreadable", reason=found.preview.unreadable), page)
+        yield Check("danger", view.t("review.check.unreadable", reason=view.say(found.preview.unreadable)), page)
     for path, message in sorted({(fault.path, fault.message) for fault in found.preview.faults}):
         head = path.partition(".")[0]
         if head == "source" and found.preview.unreadable:
             continue
         name = view.t(f"compose.field.{head}") if f"compose.field.{head}" in view.t else path
-        yield Check("danger", view.t("review.check.fault", field=name, reason=message), page)
+        yield Check("danger", view.t("review.check.fault", field=name, reason=view.say(message)), page)
 
 
 def _of_people(view: View, people: PeoplePreview, found: Reviewed) -> Iterator[Check]:
@@ -127,7 +127,7 @@ def _of_people(view: View, people: PeoplePreview, found: Reviewed) -> Iterator[C
     if message.get("media") and found.preview.has_message:
         yield Check("ok", view.t("review.check.media"))
     for note in people.notes:
-        yield Check("warn", note)
+        yield Check("warn", view.say(note))
 
 
 def _of_connections(view: View, found: Reviewed) -> Iterator[Check]:

@@ -26,7 +26,7 @@ from wabroadcast_core.errors import FileError, NoNumbersError, NumberError
 from wabroadcast_core.models.contact import OWN_COLUMNS
 from wabroadcast_core.models.recipient import AudienceRow, RowFault, Scalar
 from wabroadcast_core.models.slug import make_slug
-from wabroadcast_core.sentences import Sentence, joined
+from wabroadcast_core.sentences import Sentence, joined, listed
 from wabroadcast_core.store.sql import clean_text
 
 REJECTED_HEADERS = ("row", "reason")  # the last columns of a file of rejected rows, after the original ones
@@ -121,7 +121,7 @@ class Columns:
     def _more_numbers_note(self) -> Sentence | None:
         if not self.more_numbers:
             return None
-        titles, first = ", ".join(map(self.title, self.more_numbers)), self.title(self.numbers.first)
+        titles, first = listed(map(self.title, self.more_numbers)), self.title(self.numbers.first)
         if len(self.more_numbers) == 1:
             text = "{titles} holds more phone numbers: of each row only one is read, from {first} where it has one"
         else:
@@ -137,7 +137,7 @@ class Columns:
             text = "a row is read as the header: {titles}. If it is a person, insert a header row above it"
             return Sentence("header_guessed", text, titles=titles)
         text = "row {row} is read as the header: {titles}. If it is a person, insert a header row above it"
-        return Sentence("header_guessed_in", text, row=self.header_number, titles=titles)
+        return Sentence("header_guessed_in", text, row=str(self.header_number), titles=titles)
 
     def _read_name(self, cells: Cells) -> str | None:
         if len(self.names) == 1:
@@ -177,9 +177,12 @@ class Columns:
     def title(self, index: int) -> str:
         """Return the title that names one column in reports: its header, with its position where that is ambiguous."""
         header = self.headers[index] if index < len(self.headers) else ""
+        place = str(index + 1)
         if not header:
-            return f"column {index + 1}"
-        return f"{header} (column {index + 1})" if header in self.headers[:index] else header
+            return Sentence("column_title", "column {n}", n=place)
+        if header in self.headers[:index]:
+            return Sentence("column_title_again", "{title} (column {n})", title=header, n=place)
+        return header
 
 
 def _read_variables(variables: Variables, cells: Cells) -> dict[str, Scalar]:
@@ -336,7 +339,7 @@ def _find_column(key: str, headers: Sequence[str]) -> int:
     found = next(chain(by_header, by_slug, by_position), None)
     if found is None:
         unknown = Sentence(
-            "mapping_without_column", "the mapping names the column {key!r}, which the file does not have", key=key
+            "mapping_without_column", "the mapping names the column {name!r}, which the file does not have", name=key
         )
         columns = columns_shown(headers)
         raise FileError(joined(unknown, columns) if columns else unknown)

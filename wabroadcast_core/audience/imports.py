@@ -47,7 +47,7 @@ StoredText = Annotated[str, WrapValidator(_unpacked), PlainSerializer(pack_sente
 class Understood(Model):
     """How a file was read: the meanings of its columns, its header, and the reading of its source."""
 
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: dict[StoredText, str] = Field(default_factory=dict)
     titles: list[str] = Field(default_factory=list)
     """The header in the order of the file, for the file of rejected rows."""
     reading: Reading | None = None

@@ -54,4 +54,4 @@ class SeveralNumbers:
         if self._first_row is None:
             return Sentence("several_numbers", "{cells} several phone numbers: {rest}", cells=cells, rest=_ONE_IS_READ)
         text = "{cells} several phone numbers, the first in row {row}: {rest}"
-        return Sentence("several_numbers_from", text, cells=cells, row=self._first_row, rest=_ONE_IS_READ)
+        return Sentence("several_numbers_from", text, cells=cells, row=str(self._first_row), rest=_ONE_IS_READ)

@@ -56,7 +56,7 @@ class BlacklistReport(Model):
     rejected: int = Field(0, description="Rows without a valid number.")
     reasons: dict[Said, int] = Field(default_factory=dict, description="Number of rejected rows, by reason.")
     rejections: list[RejectedRow] = Field(default_factory=list, description="The first rejected rows.")
-    columns: dict[str, str] = Field(default_factory=dict, description="The meaning of each column of the file.")
+    columns: dict[Said, str] = Field(default_factory=dict, description="The meaning of each column of the file.")
     reading: Reading | None = Field(None, description="How the file was read; null before it was read.")
     notes: list[Said] = Field(
         default_factory=list, description="What the file holds beside, such as cells with several phone numbers."

@@ -235,7 +235,7 @@ class RejectedRow(Model):
     """A row that could not be imported: its number in the file (the first line is 1), its column and the reason."""
 
     row: int = Field(description="The number of the row in the file; the first line is 1.")
-    column: str | None = Field(description="The column at fault; null: the whole row.")
+    column: Said | None = Field(description="The column at fault; null: the whole row.")
     reason: Said = Field(description="Why the row was rejected.")
 
 
@@ -253,8 +253,8 @@ class FileRow(Model):
 
     row: int = Field(description="The number of the row in the file; the first line is 1.")
     cells: list[str] = Field(description="The cells of the row: at most 100, each with at most 200 characters.")
-    column: str | None = Field(None, description="The column at fault; null: none, or the whole row.")
-    reason: str | None = Field(None, description="Why the row would be rejected; null: it would not.")
+    column: Said | None = Field(None, description="The column at fault; null: none, or the whole row.")
+    reason: Said | None = Field(None, description="Why the row would be rejected; null: it would not.")
 
 
 class Reading(Model):
@@ -281,7 +281,7 @@ class ImportReport(Model):
     rejected: int = Field(description="Rows that could not be imported.")
     reasons: dict[Said, int] = Field(default_factory=dict, description="Number of rejected rows, by reason.")
     rejections: list[RejectedRow] = Field(description="The first rejected rows; all of them are in the errors file.")
-    columns: dict[str, str] = Field(description="The meaning of each column of the file.")
+    columns: dict[Said, str] = Field(description="The meaning of each column of the file.")
     reading: Reading | None = Field(None, description="How the file was read; null before it was read.")
     notes: list[Said] = Field(
         default_factory=list, description="What the file holds beside, such as columns with more phone numbers."

@@ -72,7 +72,7 @@ class ListedPerson(Model):
 class PreviewColumn(Model):
     """A column of an audience file, as it is understood."""
 
-    title: str = Field(description="The header; of a column without one, its position.")
+    title: Said = Field(description="The header; of a column without one, its position.")
     meanings: list[str] = Field(description="number, name or names of variables; empty: the column is ignored.")
     sample: str = Field(description="The cell of the first row.")
 

@@ -122,7 +122,11 @@ class Contacts:
             rejected=row["rejected"],
             reasons=reasons,
             rejections=[
-                RejectedRow(row=at["row"], column=at["column"], reason=unpack_sentence(at["reason"]))
+                RejectedRow(
+                    row=at["row"],
+                    column=at["column"] and unpack_sentence(at["column"]),
+                    reason=unpack_sentence(at["reason"]),
+                )
                 for at in rejections
             ],
             columns=understood.columns,

@@ -118,7 +118,9 @@ _REJECT = dialects(
 def insert_rejections(conn: Connection, key: str, rows: Sequence[Rejection]) -> None:
     """Store rejected rows of an import."""
     if rows:
-        packed = [(row, column, pack_sentence(reason), cells) for row, column, reason, cells in rows]
+        packed = [
+            (row, column and pack_sentence(column), pack_sentence(reason), cells) for row, column, reason, cells in rows
+        ]
         conn.execute(_REJECT.of(conn), {"import_id": key, "rows": as_json(packed)})
 
 

@@ -1,0 +1,143 @@
+"""Kalimat inti tentang berkas penerima dan kontak, dan tentang baris yang ditolak, menurut kodenya."""
+
+TEXTS = {
+    # --- nomor ------------------------------------------------------------------------------------------------
+    "core.number_empty": "kosong",
+    "core.no_number": "tidak berisi nomor telepon",
+    "core.number_too_short": "terlalu pendek",
+    "core.number_too_long": "terlalu panjang",
+    "core.number_not_in_use": "tidak ada dalam daftar nomor negaranya",
+    "core.unknown_country_code": "kode negara tidak dikenal",
+    "core.number_damaged": "rusak oleh lembar kerja: ada angka yang hilang",
+    "core.letters_in_number": "ada huruf di antara angka",
+    "core.number_hidden": "sebagian disembunyikan",
+    "core.number_in_pieces": "terpotong menjadi bagian yang bukan nomor lengkap",
+    "core.no_person_id": "id WhatsApp yang bukan nomor telepon",
+    "core.number_is_date": "berupa tanggal",
+    "core.number_is_money": "berupa jumlah uang",
+    "core.two_countries": "bisa jadi nomor salah satu dari dua negara: tulis dengan + dan kode negara",
+    "core.other_country": "nomornya tidak cocok dengan kode negara di barisnya",
+    "core.unknown_country": "negara di barisnya tidak dikenal: tulis kodenya dengan angka, misalnya 62",
+    "core.foreign_number": "nomor-nomor berkas ini tidak cocok dengan negara {region}: {way_out}",
+    "core.foreign_list": "daftar dari negara lain: dari {n} nomor pertama tanpa kode negara hanya {fits} yang cocok "
+    "dengan negara {region}, dan tidak satu pun nomor tanpa kode negara dipakai: {way_out}",
+    "core.give_region": "pilih negara {regions}, yang cocok, atau tulis nomornya dengan + dan kode negara",
+    "core.write_plus": "tulis nomornya dengan + dan kode negara",
+    "core.no_region": "negara “{country}” tidak dikenal: tulis dua hurufnya, misalnya ID",
+    # --- kolom ------------------------------------------------------------------------------------------------
+    "core.column_title": "kolom {n}",
+    "core.column_title_again": "{title} (kolom {n})",
+    "core.no_rows": "berkasnya tidak berisi baris",
+    "core.only_header": "berkasnya tidak berisi baris di bawah judulnya",
+    "core.no_number_column": "tidak ada kolom dengan nomor telepon",
+    "core.its_columns": "kolomnya {names}",
+    "core.map_a_column": "{columns}: pilih salah satunya sebagai nomor",
+    "core.number_of_other_region": "jika kolom {column} adalah nomornya, {reason}",
+    "core.mapping_without_column": "kolom “{name}” dipilih, tetapi tidak ada di berkas",
+    "core.header_guessed": "satu baris dibaca sebagai judul: {titles}. Jika baris itu seorang penerima, sisipkan baris "
+    "judul di atasnya",
+    "core.header_guessed_in": "baris {row} dibaca sebagai judul: {titles}. Jika baris itu seorang penerima, sisipkan "
+    "baris judul di atasnya",
+    "core.no_header_row": "baris {row} tidak dapat menjadi judul: pilih salah satu dari {most} baris pertama, atau 0 "
+    "jika tidak ada judul",
+    "core.more_numbers": "{titles} juga berisi nomor telepon: dari setiap baris hanya satu yang dibaca, dari {first} "
+    "jika terisi",
+    "core.cells_hold": "{n} sel berisi",
+    "core.several_numbers": "{cells} beberapa nomor telepon: {rest}",
+    "core.several_numbers_from": "{cells} beberapa nomor telepon, yang pertama di baris {row}: {rest}",
+    "core.one_is_read": "dari setiap sel hanya satu nomor yang dibaca, nomor ponsel jika ada; beri setiap nomor lain "
+    "barisnya sendiri",
+    # --- persetujuan ------------------------------------------------------------------------------------------
+    "core.said_no": "tidak setuju: kolom ini berisi tidak",
+    "core.consent_applied": "{title}: {rest}",
+    "core.consent_maybe": "{title} mungkin berisi siapa yang tidak mau dihubungi, tetapi {rest}",
+    "core.consent_doubtful": "{title} berisi persetujuan, tetapi {rest}",
+    "core.no_is_left_out": "orang yang menjawab tidak di kolom ini dilewati. Yang sudah ada di buku kontak tetap di "
+    "sana: impor mereka di halaman Berhenti agar tidak mendapat broadcast apa pun. Pilih kolom ini sebagai isian untuk "
+    "membacanya sebagai isian biasa",
+    "core.consent_unclear": "tidak semua selnya jelas ya atau tidak",
+    "core.consent_not_plain": "isinya tidak cukup jelas untuk melewati orang: periksa sebelum mengirim",
+    # --- baris ------------------------------------------------------------------------------------------------
+    "core.row_of_file": "baris {row}: {reason}",
+    "core.column_of_file": "kolom {column}: {reason}",
+    "core.row_and_column": "baris {row}, kolom {column}: {reason}",
+    "core.row_too_wide": "selnya lebih banyak dari judul: beri tanda kutip pada sel yang berisi tanda pemisah",
+    "core.open_quotation": "ada tanda kutip yang tidak ditutup",
+    "core.stray_quotation": "ada tanda kutip di dalam sel yang tidak digandakan: tulis dua kali",
+    "core.cell_with_nul": "selnya berisi byte NUL: berkasnya rusak di sini",
+    "core.cell_not_utf8": "selnya berisi byte yang bukan teks UTF-8: simpan berkasnya sebagai UTF-8",
+    "core.many_columns": "barisnya lebih dari {most} kolom",
+    "core.long_cell": "selnya lebih panjang dari {most} KiB",
+    "core.long_row": "barisnya lebih panjang dari {most} KiB",
+    "core.long_cell_because": "{fault}: {reason}",
+    "core.row_filtered": "barisnya disembunyikan oleh filter di buku kerja: hapus filternya agar baris ini ikut",
+    "core.long_name": "lebih panjang dari {most} karakter",
+    "core.many_tags_in_row": "tagnya lebih dari {most}",
+    "core.line_not_utf8": "barisnya bukan teks UTF-8: tulis berkasnya dalam UTF-8",
+    "core.no_recipient_line": "barisnya bukan penerima: harus berupa objek JSON dengan nomor",
+    # --- berkas teks ------------------------------------------------------------------------------------------
+    "core.file_empty": "berkasnya kosong",
+    "core.file_failed": "berkasnya tidak dapat dibaca",
+    "core.file_unreadable": "berkasnya tidak dapat dibaca: {error}",
+    "core.no_such_choice": "berkas berjenis {kind} tidak punya {name}: kosongkan",
+    "core.encoding_guessed": "berkasnya bukan UTF-8 dan dibaca sebagai {encoding}. Jika ada huruf yang salah, pilih "
+    "penyandiannya, atau simpan sebagai UTF-8",
+    "core.not_decodable": "berkasnya bukan teks {encoding}: simpan sebagai UTF-8, atau pilih penyandiannya",
+    "core.no_encoding": "penyandian teks itu tidak ada: isi misalnya utf-8 atau windows-1252",
+    "core.no_delimiter": "pemisahnya berupa akhir baris, tanda kutip, atau NUL: isi koma, titik koma, tab, atau yang "
+    "serupa",
+    "core.csv_is_workbook": "ini buku kerja atau arsip zip, bukan berkas CSV: baca sebagai Excel, atau simpan "
+    "sebagai CSV",
+    "core.csv_is_binary": "ini berkas biner, bukan berkas CSV: simpan tabelnya sebagai CSV",
+    "core.csv_is_other": "ini {kind}, bukan berkas CSV: simpan tabelnya sebagai CSV",
+    "core.web_page": "halaman web, seperti yang diekspor beberapa sistem untuk Excel",
+    "core.pdf_document": "dokumen PDF",
+    "core.file_of_vcards": "berkas vCard",
+    "core.text_document": "dokumen teks",
+    # --- buku kerja -------------------------------------------------------------------------------------------
+    "core.no_workbook": "ini bukan buku kerja: pilih berkas .xlsx, .xls, .xlsb, atau .ods",
+    "core.zip_no_workbook": "ini arsip zip, tetapi bukan buku kerja: pilih berkas .xlsx, .xlsb, atau .ods",
+    "core.workbook_encrypted": "buku kerjanya dilindungi kata sandi: simpan tanpa kata sandi",
+    "core.workbook_damaged": "buku kerjanya rusak dan tidak dapat dibaca: simpan lagi, atau simpan sebagai CSV",
+    "core.workbook_cut_off": "arsip zip buku kerjanya rusak atau terpotong: unggah lagi berkasnya",
+    "core.workbook_bomb": "isi buku kerjanya jauh lebih besar dari ukuran berkasnya, seperti bom zip: simpan tabelnya "
+    "sebagai CSV",
+    "core.workbook_too_far": "ada sel di bawah baris {most}, baris terakhir sebuah lembar: simpan lagi buku kerjanya, "
+    "atau simpan sebagai CSV",
+    "core.workbook_memory": "buku kerjanya memerlukan lebih dari {most} MB memori: simpan sebagai CSV",
+    "core.workbook_died": "buku kerjanya rusak, atau memerlukan lebih dari {most} MB memori: hapus sel yang jauh di "
+    "luar tabel, atau simpan sebagai CSV",
+    "core.workbook_too_slow": "buku kerjanya tidak dapat dibuka dalam {seconds} detik: simpan sebagai CSV",
+    "core.workbook_not_opened": "waktunya habis sebelum buku kerjanya terbuka: belum satu baris pun dibaca",
+    "core.workbooks_busy": "{n} buku kerja sedang dibaca, sebanyak yang boleh sekaligus: coba lagi sebentar lagi",
+    "core.no_visible_sheet": "buku kerjanya tidak punya lembar yang tampak dan berisi",
+    "core.no_sheet": "lembar {name} tidak ada: buku kerjanya berisi {names}",
+    # --- vCard ------------------------------------------------------------------------------------------------
+    "core.no_vcard": "berkasnya tidak berisi vCard",
+    "core.outside_of_vcard": "barisnya di luar vCard: ekspor kontaknya sebagai berkas vCard (.vcf)",
+    "core.long_vcard": "vCard yang mulai di sini terlalu panjang: ekspor lagi berkasnya",
+    "core.vcard_without_end": "vCard yang mulai di sini tidak berakhir: ekspor lagi berkasnya",
+    "core.long_vcard_line": "barisnya terlalu panjang untuk vCard: ekspor lagi berkasnya",
+    "core.vcard_utf16": "berkasnya teks UTF-16: simpan sebagai UTF-8",
+    "core.vcard_not_utf8": "barisnya bukan teks UTF-8: ekspor berkasnya sebagai vCard 3.0 atau 4.0",
+    # --- sumber lain ------------------------------------------------------------------------------------------
+    "core.audience_empty": "tidak ada penerima: {reason}",
+    "core.source_empty": "sumbernya tidak punya penerima",
+    "core.source_hangs": "sumber kontak {kind} tidak memberi satu baris pun selama {seconds} detik: perbaiki "
+    "plugin-nya, lalu kirim lagi",
+    "core.source_not_opened": "sumber kontak {kind} tidak dapat dibuka: {error}",
+    "core.source_without_file": "sumber berjenis {kind} tidak membaca berkas: hapus berkasnya",
+    "core.empty_contact_book": "buku kontaknya kosong",
+    "core.nobody_with_tag": "tidak ada kontak dengan tag {tag}",
+    "core.nobody_with_all": "tidak ada kontak dengan semua tag {tags}",
+    "core.nobody_with_any": "tidak ada kontak dengan salah satu tag {tags}",
+    "core.nobody_without": "{nobody} yang tanpa {tags}",
+    "core.no_query": "kueri “{name}” tidak ada: pilih salah satu yang sudah disiapkan",
+    "core.query_without_rows": "kuerinya tidak menghasilkan baris",
+    "core.query_failed": "kueri “{name}”: {reason}",
+    "core.query_not_run": "kueri “{name}” tidak dapat dijalankan: {error}",
+    "core.database_without_reason": "basis datanya tidak menyebut alasan",
+    "core.statement_without_rows": "perintahnya tidak menghasilkan baris: tulis kueri seperti SELECT",
+    "core.long_query_row": "baris {row} lebih panjang dari {most} KiB: pilih lebih sedikit kolom",
+    "core.no_result_column": "hasilnya tidak punya kolom “{name}”: yang ada {names}",
+}
