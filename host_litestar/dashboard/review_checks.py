@@ -140,7 +140,7 @@ def _of_connections(view: View, found: Reviewed) -> Iterator[Check]:
             cause = say_cause(view, one.waiting_for) or one.state_reason or view.t("cause.no_reason")
             yield Check("warn", view.t("review.check.paused", name=one.name, reason=cause), page)
         if one.problem:
-            yield Check("warn", view.t("review.check.problem", name=one.name, reason=one.problem), page)
+            yield Check("warn", view.t("review.check.problem", name=one.name, reason=view.say(one.problem)), page)
         if one.sender in senders and senders[one.sender].capabilities.simulated:
             yield Check("warn", view.t("review.check.simulated", name=one.name))
         if one.name in risky:

@@ -213,9 +213,9 @@ class View:
         """Return a sentence of the core in the language of the page."""
         return say(self.t, text)
 
-    def titled(self, title: str) -> str:
-        """Return the title of a column: its header, or a sentence of the core for one without."""
-        return self.say(title) if isinstance(title, Sentence) else title
+    def translated(self, text: str) -> str:
+        """Return a text that may be a sentence of the core in the language of the page; any other text as it is."""
+        return self.say(text) if isinstance(text, Sentence) else text
 
     def say_plainly(self, text: str) -> str:
         """Return a sentence of the core in the language of the page, without markup."""

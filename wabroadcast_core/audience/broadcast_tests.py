@@ -29,7 +29,7 @@ from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.status import BroadcastStatus, ConnectionState, Priority, Purpose, SkipReason
 from wabroadcast_core.rendering.content import compile_content
 from wabroadcast_core.rendering.placeholders import check_placeholders
-from wabroadcast_core.sentences import Sentence
+from wabroadcast_core.sentences import Sentence, unpack_sentence
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -125,7 +125,7 @@ class BroadcastTests:
         variables = {**row.all_variables, "number": row.number}
         classified = classifier.classify([AudienceRow(number, row.name, variables)], first=0)
         for skipped in classified.skipped:
-            raise InvalidInputError([_refusal(SkipReason(skipped.reason or ""), skipped.detail or "")])
+            raise InvalidInputError([_refusal(SkipReason(skipped.reason or ""), unpack_sentence(skipped.detail or ""))])
         [message] = classified.sendable.values()
         return message._replace(raw=row.number)
 

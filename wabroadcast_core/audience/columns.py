@@ -63,7 +63,7 @@ class Columns:
     """Set if the numbers do not fit the region: then none without a country code is taken."""
     consent: tuple[ConsentColumn, ...] = ()
     """The columns in which people said whether they want messages."""
-    consent_notes: tuple[Sentence, ...] = ()
+    consent_notes: tuple[str, ...] = ()
     """What the user should know about these columns, by the cells of the first rows."""
     own: Variables = ()
     """The columns of the number and the name with their own names; see :attr:`AudienceRow.own`."""
@@ -112,7 +112,7 @@ class Columns:
                 self.numbers.several.check(text, row=row)
                 yield AudienceRow(text, row=row, cells=[text])
 
-    def notes(self) -> list[Sentence]:
+    def notes(self) -> list[str]:
         """Return what a user should know about columns that are not read as one might expect."""
         notes = [*([] if self.foreign is None else [self.foreign.note()]), *self.consent_notes]
         notes += filter(None, [self._header_note(), self.numbers.several.note(), self._more_numbers_note()])

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, HttpUrl, field_validator, model_validator
 
 from wabroadcast_core.errors import Fault
-from wabroadcast_core.models.base import Model, Moment
+from wabroadcast_core.models.base import Model, Moment, Said
 from wabroadcast_core.models.callback import CallbackEvent
 from wabroadcast_core.models.message import Content
 from wabroadcast_core.models.pacing import Batching, Rate, Retry, SendWindow
@@ -184,7 +184,7 @@ class BroadcastProgress(Model):
     version: str = Field(description="Another text as soon as anything of this is another; the id of the live event.")
     job_id: str = Field(description="The id of the broadcast.")
     status: BroadcastStatus
-    status_reason: str | None = Field(
+    status_reason: Said | None = Field(
         description="Why it has this status, such as the cause of a pause; null: there is no special cause."
     )
     prepared: bool = Field(description="Whether the whole audience has been read.")

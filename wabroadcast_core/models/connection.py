@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.base import Model, Said
 from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp, WarmUpStep
 from wabroadcast_core.models.status import BroadcastStatus, ConnectionState, Purpose
 from wabroadcast_core.models.waiting import ConnectionPaused, WaitingFor
@@ -126,7 +126,7 @@ class ConnectionView(Limits):
     state: ConnectionState
     state_reason: str | None = Field(description="Why it is in this state; null: there is no special cause.")
     state_since: datetime = Field(description="Since when it is in this state (UTC).")
-    problem: str | None = Field(description="What is wrong with the connection beside its state.")
+    problem: Said | None = Field(description="What is wrong with the connection beside its state.")
     waiting_for: WaitingFor | None = Field(description="Why its messages wait, and until when; null if none do.")
     use: ConnectionUse
 

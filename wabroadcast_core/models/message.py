@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from wabroadcast_core.models.base import Model, matching
+from wabroadcast_core.models.base import Model, Said, matching
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.models.waiting import WaitingFor
 from wabroadcast_core.sentences import Sentence
@@ -140,7 +140,7 @@ class MessageView(Model):
     reason: str | None = Field(
         description="Code of why it failed, waits or was skipped: `GET /reasons` explains it; null: none."
     )
-    detail: str | None = Field(description="More about the reason, such as the provider's words; null: nothing more.")
+    detail: Said | None = Field(description="More about the reason, such as the provider's words; null: nothing more.")
     attempts: int = Field(description="Attempts to send it so far.")
     batch: int = Field(description="The number of its batch; the first is 0.")
     connection: str | None = Field(description="The connection through which it goes or went; null: not chosen yet.")

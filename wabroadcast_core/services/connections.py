@@ -51,7 +51,10 @@ from wabroadcast_core.waiting.usage import uses_of
 log = logging.getLogger(__name__)
 
 SANDBOX = "sandbox"
-OTHER_KEY = "its settings were encrypted with another secret key: save the connection again, with all its settings"
+OTHER_KEY = Sentence(
+    "encrypted_with_other_key",
+    "its settings were encrypted with another secret key: save the connection again, with all its settings",
+)
 TEST_SECONDS = 30.0  # that a test of a connection may take, whatever its sender allows a send
 BLOCKED_SECONDS = 2.0  # after them the sender blocks its event loop: no time limit of a coroutine ends it
 

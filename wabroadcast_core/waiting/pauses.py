@@ -7,6 +7,7 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.models.base import as_utc
 from wabroadcast_core.models.waiting import BroadcastPaused, ConnectionPaused, MessagesPaused
+from wabroadcast_core.sentences import unpack_sentence
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store.messages import position_of
 
@@ -17,7 +18,9 @@ def broadcast_pause(conn: Connection, broadcast: Row) -> BroadcastPaused:
     """Return the pause of a paused broadcast."""
     reason = broadcast["status_reason"]
     act = audit_log.last_pause_of_broadcast(conn, broadcast["id"], reason=reason)
-    return BroadcastPaused(by=_actor(act), reason=reason, since=as_utc(broadcast["paused_at"]))
+    return BroadcastPaused(
+        by=_actor(act), reason=reason and unpack_sentence(reason), since=as_utc(broadcast["paused_at"])
+    )
 
 
 def rest_pause(broadcast: Row, actors: Mapping[str, str]) -> MessagesPaused:

@@ -78,6 +78,7 @@ TEXTS = {
     "core.excess": "{excess}: kurangi atau perpendek",
     "core.many_tags": "ada {n} tag: isi paling banyak {most}",
     "core.long_tag": "ada tag yang lebih panjang dari {most} karakter",
+    "core.opted_out": "tidak mau dihubungi",
     "core.number_invalid": "nomor telepon ini tidak sah ({reason}): tulis lengkap, misalnya +62 812 3456 7890",
     # --- kunci API --------------------------------------------------------------------------------------------
     "core.no_key_name": "bukan nama kunci: isi 1 sampai 63 huruf, angka, spasi, dan . _ @ -, dengan huruf atau angka "

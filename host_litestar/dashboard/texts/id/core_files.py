@@ -125,6 +125,7 @@ TEXTS = {
     "core.source_empty": "sumbernya tidak punya penerima",
     "core.source_hangs": "sumber kontak {kind} tidak memberi satu baris pun selama {seconds} detik: perbaiki "
     "plugin-nya, lalu kirim lagi",
+    "core.source_failed": "sumber kontaknya gagal dengan {error}: lihat log worker",
     "core.source_not_opened": "sumber kontak {kind} tidak dapat dibuka: {error}",
     "core.source_without_file": "sumber berjenis {kind} tidak membaca berkas: hapus berkasnya",
     "core.empty_contact_book": "buku kontaknya kosong",

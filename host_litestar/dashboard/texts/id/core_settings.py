@@ -6,6 +6,10 @@ TEXTS = {
     "core.no_sender": "pengirim “{name}” tidak ada: pakai salah satu dari {names}, atau pasang plugin-nya",
     "core.account_in_use": "koneksi “{name}” sudah mengirim lewat akun ini, dan berdua akan melampaui batasnya: pakai "
     "koneksi itu, atau hapus dulu",
+    "core.account_shared": "akunnya juga dipakai {names}: bersama-sama mereka melampaui batasnya; jeda atau hapus "
+    "semuanya kecuali satu",
+    "core.encrypted_with_other_key": "pengaturannya disandikan dengan kunci rahasia lain: simpan lagi koneksi ini, "
+    "dengan semua pengaturannya",
     "core.no_base_address": "bukan alamat: tulis seperti https://gateway.example/jalur",
     "core.base_address_with_more": "alamatnya berisi nama pengguna, kata sandi, kueri, atau fragmen: hapus, karena "
     "alamat ditampilkan",
