@@ -1,15 +1,16 @@
-"""All sentences that the sources of the core and of the built-in plugins make, by their codes."""
+"""All sentences that the sources of the core, the built-in plugins and the host make, by their codes."""
 
 import ast
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import host_litestar
 import wabroadcast_core
 import wabroadcast_plugins
 from wabroadcast_core.models.fault_texts import FAULT_TEXTS
 from wabroadcast_plugins.contact_sources.workbook_texts import WORKBOOK_TEXTS
 
-PACKAGES = (wabroadcast_core, wabroadcast_plugins)
+PACKAGES = (wabroadcast_core, wabroadcast_plugins, host_litestar)
 
 
 def sentence_texts() -> Mapping[str, set[str]]:

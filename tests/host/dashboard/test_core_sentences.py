@@ -13,6 +13,7 @@ from openpyxl import Workbook
 from host_litestar.dashboard.formats import Formats
 from host_litestar.dashboard.sentences import CORE, OwnText, say, say_plainly
 from host_litestar.dashboard.texts import Texts, catalogue
+from host_litestar.form_reading import LONGEST_TEXT
 from tests.host.dashboard.pages import FormBrowser, ShownPage
 from tests.host.installations import Api, draft
 from tests.sentence_texts import sentence_texts
@@ -408,9 +409,12 @@ def test_other_forms_that_do_not_fit_are_explained_in_indonesian(halaman: FormBr
     region = _look(halaman, b"HP\n081200000001\n", "orang.csv").press(
         "Baca ulang dengan pilihan ini", region="XX", tags="x" * 101
     )
+    files = {"file": ("orang.csv", b"x", "text/csv")}
+    long = halaman.open("/ui/contacts/import").press("Unggah dan periksa", tags="x" * (LONGEST_TEXT + 1), files=files)
 
+    assert "semua isian teks bersama-sama lebih dari" in long.text
     assert "negara “XX” tidak dikenal: tulis dua hurufnya" in region.text
     assert "ada tag yang lebih panjang dari 100 karakter" in region.text
     assert "bukan nama kunci: isi 1 sampai 63 huruf" in key.text
     assert "nomor telepon ini tidak sah (terlalu pendek)" in opt_out.text
-    assert english_in(key) == english_in(opt_out) == english_in(region) == []
+    assert english_in(key) == english_in(opt_out) == english_in(region) == english_in(long) == []

@@ -61,6 +61,13 @@ TEXTS = {
     "core.names_and_more": "{names}, dan {n} lagi",
     "core.no_time_zone": "zona waktu “{name}” tidak ada: pakai nama IANA seperti Asia/Jakarta",
     "core.year_out_of_range": "tahun {year} di luar batas: isi antara {first} dan {last}",
+    # --- formulir ---------------------------------------------------------------------------------------------
+    "core.no_form": "yang dikirim bukan formulir",
+    "core.no_multipart_form": "yang dikirim bukan formulir: kirim sebagai {type}, dengan batasnya",
+    "core.no_form_in_utf8": "yang dikirim bukan formulir UTF-8 dengan paling banyak {most} isian",
+    "core.form_unreadable": "formulirnya tidak dapat dibaca: {error}",
+    "core.long_text_fields": "semua isian teks bersama-sama lebih dari {most} byte",
+    "core.field_not_utf8": "teksnya bukan UTF-8: salah pada byte {n}",
     # --- kontak, tag, nomor -----------------------------------------------------------------------------------
     "core.tag_empty": "tagnya kosong",
     "core.several_tags": "tagnya berisi koma, titik koma, garis tegak, :::, atau pergantian baris: isi setiap tag "
