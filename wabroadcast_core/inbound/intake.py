@@ -26,7 +26,7 @@ from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store import webhook_calls as call_store
-from wabroadcast_core.transport.sender_contexts import SenderContexts, make_sender
+from wabroadcast_core.transport.sender_contexts import SenderContexts, close_senders, make_sender
 
 log = logging.getLogger(__name__)
 
@@ -278,7 +278,8 @@ class Verifiers:
         return True
 
     def close(self) -> None:
-        """Close the senders' contexts and the event loop."""
+        """Close the senders, their contexts and the event loop."""
+        self._loop.run_until_complete(close_senders(sender for _, sender in self._senders.values()))
         self._loop.run_until_complete(self._contexts.close())
         self._loop.close()
 
@@ -293,6 +294,8 @@ class Verifiers:
         if not isinstance(sender, ParsesWebhooks):
             raise NotFoundError("webhook of connection", snapshot.name, hint="its sender accepts no webhook calls")
         self._senders[snapshot.id] = (snapshot.revision, sender)
+        if known is not None:
+            self._loop.run_until_complete(close_senders([known[1]]))
         return sender
 
     async def _make(self, snapshot: ConnectionSnapshot) -> object:

@@ -6,7 +6,7 @@ from wabroadcast_core.hookspecs import ChecksConnection, Sender
 from wabroadcast_core.models.connection import ConnectionTest
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS
 from wabroadcast_core.snapshots import ConnectionSnapshot
-from wabroadcast_core.transport.sender_contexts import SenderContexts, close_sender, make_sender
+from wabroadcast_core.transport.sender_contexts import SenderContexts, close_senders, make_sender
 
 
 async def probe(context: Context, snapshot: ConnectionSnapshot) -> ConnectionTest:
@@ -40,4 +40,4 @@ async def _check(sender: Sender) -> ConnectionTest:
         event = await sender.check_connection()
         return ConnectionTest(state=event.state, reason=event.reason or f"the provider reports {event.state}")
     finally:
-        await close_sender(sender)
+        await close_senders([sender])
