@@ -4,7 +4,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import SendError
 from wabroadcast_core.hookspecs import ChecksConnection, Sender
 from wabroadcast_core.models.connection import ConnectionTest
-from wabroadcast_core.plugin_faults import PLUGIN_FAULTS
+from wabroadcast_core.plugin_faults import LOOP_ENDS
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.transport.sender_contexts import SenderContexts, close_senders, make_sender
 
@@ -24,7 +24,9 @@ async def probe(context: Context, snapshot: ConnectionSnapshot) -> ConnectionTes
         return await _check(make_sender(context.plugins, context.vault, snapshot, sender_context))
     except SendError as error:
         return ConnectionTest(state="down", reason=str(error))
-    except PLUGIN_FAULTS as error:  # shown to the operator who tests the connection
+    except LOOP_ENDS:
+        raise
+    except BaseException as error:  # noqa: BLE001 - shown to the operator who tests the connection
         name = type(error).__name__
         return ConnectionTest(state="unknown", reason=f"the sender plugin {snapshot.sender} failed: {name}")
     finally:

@@ -13,7 +13,7 @@ from wabroadcast_core.errors import ConnectionDown, NotFoundError, SetupError
 from wabroadcast_core.hookspecs import Sender, SenderContext
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.receipt import ProviderEvents
-from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
+from wabroadcast_core.plugin_faults import LOOP_ENDS, describe_fault
 from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store.database import Database
@@ -101,7 +101,7 @@ def make_sender(plugins: Plugins, vault: Vault, snapshot: ConnectionSnapshot, co
         raise ConnectionDown("bad_settings", str(error)) from error
     except NotFoundError as error:
         raise ConnectionDown("no_sender", str(error)) from error
-    except PLUGIN_FAULTS as error:
+    except BaseException as error:
         detail = f"the sender plugin {snapshot.sender} failed when it was created: {type(error).__name__}"
         raise ConnectionDown("no_sender", detail) from error
 
@@ -127,7 +127,7 @@ async def close_senders(senders: Iterable[Any], *, seconds: float = CLOSE_SECOND
 async def _close(sender: Any) -> None:
     try:
         await sender.aclose()
-    except asyncio.CancelledError:
+    except LOOP_ENDS:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever it is, the other senders are closed
         log.error("the aclose of a sender %s failed: %s", sender.kind, describe_fault(error))  # noqa: TRY400 - its text may hold anything
