@@ -15,7 +15,7 @@ from wabroadcast_core.plugin_faults import describe_fault
 from wabroadcast_core.plugins.class_checks import faults_of_contact_source, faults_of_sender
 from wabroadcast_core.plugins.failures import Failures
 from wabroadcast_core.plugins.given_classes import is_plugin_of, plugin_of
-from wabroadcast_core.plugins.guards import guard_hooks
+from wabroadcast_core.plugins.guards import CLASS_HOOKS, guard_hooks
 from wabroadcast_core.plugins.quarantine import Quarantined, has_stop_hooks, may_have_stop_hooks, unmarked_hooks
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
 from wabroadcast_core.settings import Settings
@@ -168,11 +168,11 @@ class PluginLoader:
         except (pluggy.PluginValidationError, ValueError) as error:
             self._unregister(name)
             raise UnfitError(f"its hooks do not fit: {_one_line(error)}") from error
-        for hook, function in _hook_functions(self.manager, plugin):
-            if inspect.iscoroutinefunction(function):
+        for hook, implementation in _implementations(self.manager, plugin):
+            if (fault := _fault_of_hook(hook, implementation)) is not None:
                 self._unregister(name)
-                raise UnfitError(f"its hook {hook} is a coroutine function: define it with def")
-            self._hook_files[_file_of(function)] = name
+                raise UnfitError(f"its hook {hook} {fault}")
+            self._hook_files[_file_of(implementation.function)] = name
         seconds = self._settings.plugin_seconds
         guard_hooks(self.manager, plugin, name, seconds=seconds, failures=self.failures)
 
@@ -302,12 +302,33 @@ def _create(plugin: object, settings: Settings) -> object:
     return TurnedOff(plugin) if created is None else created
 
 
-def _hook_functions(manager: pluggy.PluginManager, plugin: object) -> Iterator[tuple[str, Callable[..., Any]]]:
+def _implementations(manager: pluggy.PluginManager, plugin: object) -> Iterator[tuple[str, pluggy.HookImpl]]:
     """Yield the hooks of a registered plugin, by name."""
     for caller in manager.get_hookcallers(plugin) or []:
         for implementation in caller.get_hookimpls():
             if implementation.plugin is plugin:
-                yield caller.name, implementation.function
+                yield caller.name, implementation
+
+
+def _fault_of_hook(hook: str, implementation: pluggy.HookImpl) -> str | None:
+    """Return why a hook would never run, or never well; None if it can."""
+    function = implementation.function
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return "is a coroutine function: define it with def"
+    is_wrapper = implementation.wrapper or implementation.hookwrapper
+    if inspect.isgeneratorfunction(function) and not is_wrapper and hook not in CLASS_HOOKS:
+        return "is a generator function: return the result, or mark it with hookimpl(wrapper=True)"
+    if _needs_object(implementation):
+        return "is a method of a class that was given: give an object of the class"
+    return None
+
+
+def _needs_object(implementation: pluggy.HookImpl) -> bool:
+    """Return whether a hook is a method without its object, because a class was given in the place of an object."""
+    if not isinstance(implementation.plugin, type):
+        return False
+    first = next(iter(inspect.signature(implementation.function).parameters), None)
+    return first is not None and first not in (*implementation.argnames, *implementation.kwargnames)
 
 
 def _file_of(function: Callable[..., Any]) -> str:

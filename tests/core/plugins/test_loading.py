@@ -2,7 +2,7 @@
 
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -256,6 +256,25 @@ class CoroutineHook:
     async def wab_before_send(self, message: OutgoingMessage) -> None: ...
 
 
+class AsyncGeneratorHook:
+    @hookimpl
+    async def wab_inbound(self) -> AsyncIterator[None]:
+        yield
+
+
+class GeneratorHook:
+    @hookimpl
+    def wab_inbound(self) -> Iterator[None]:
+        yield
+
+
+class WithoutObject:
+    """A class as a namespace of functions."""
+
+    @hookimpl
+    def wab_inbound(message: Any) -> None: ...  # type: ignore[misc]  # noqa: N805 - it is a function
+
+
 class FailsToName:
     @hookimpl
     def wab_senders(self) -> Sequence[type[Sender]]:
@@ -293,6 +312,8 @@ class HangsToName:
         pytest.param(UnknownHook(), ["wab_before_sned"], id="an-unknown-hook"),
         pytest.param(UnknownArgument(), ["letter"], id="an-unknown-argument"),
         pytest.param(CoroutineHook(), ["wab_before_send is a coroutine function"], id="a-coroutine"),
+        pytest.param(AsyncGeneratorHook(), ["wab_inbound is a coroutine function"], id="an-async-generator"),
+        pytest.param(GeneratorHook(), ["wab_inbound is a generator function"], id="a-generator"),
         pytest.param(FailsToName(), ["wab_senders failed: ImportError: no driver"], id="a-hook-that-fails"),
         pytest.param(ExitsToName(), ["wab_senders tried to end the process"], id="a-hook-that-exits"),
         pytest.param(NamesANumber(), ["wab_senders failed: TypeError"], id="a-number"),
@@ -310,6 +331,15 @@ def test_a_plugin_that_does_not_fit_is_quarantined_and_the_others_work(plugin: A
     assert [word for word in words if word not in quarantined.reason] == []
     assert plugins.stop is None
     assert not plugins.has_before_send_hooks
+
+
+def test_a_class_in_the_place_of_its_object_is_quarantined_where_its_hooks_are_methods() -> None:
+    plugins = build_plugins([GeneratorHook, Loud, WithoutObject], discover=False)
+
+    assert "give an object of the class" in plugins.quarantined["Loud"].reason
+    assert plugins.call_order() == {"wab_inbound": ["WithoutObject"]}
+    plugins.inbound(None, connection="main")  # type: ignore[arg-type]  # it is not read
+    assert plugins.failures.list() == []
 
 
 def test_a_plugin_is_not_given_twice() -> None:
