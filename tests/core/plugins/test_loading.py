@@ -59,14 +59,21 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Returns a function that installs a distribution of one module, as pip would."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def install(module: str, code: str | None, *, entry: str | None = None, distribution: str | None = None) -> None:
+    def install(
+        module: str,
+        code: str | None,
+        *,
+        entry: str | None = None,
+        names: str | None = None,
+        distribution: str | None = None,
+    ) -> None:
         name = distribution or f"wab-{module}"
         if code is not None:
             (tmp_path / f"{module}.py").write_text(textwrap.dedent(code))
         info = tmp_path / f"{name.replace('-', '_')}-1.2.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-        (info / "entry_points.txt").write_text(f"[wabroadcast]\n{entry or module} = {module}\n")
+        (info / "entry_points.txt").write_text(f"[wabroadcast]\n{entry or module} = {names or module}\n")
 
     return install
 
@@ -103,6 +110,44 @@ def test_a_plugin_that_cannot_be_imported_is_quarantined(install: Install, code:
 
     assert words in reason
     assert "S3CRET" not in reason
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "names", "words"),
+    [
+        pytest.param("gone", "x = 1", "gone:plugin", "its entry point names gone:plugin, which does not", id="gone"),
+        pytest.param("bare", "x = 1", None, "it has no hook: put @hookimpl above its functions", id="no-hook"),
+    ],
+)
+def test_an_entry_point_that_leads_to_no_plugin_is_quarantined(
+    install: Install, module: str, code: str, names: str | None, words: str
+) -> None:
+    install(module, code, names=names)
+
+    plugins = build_plugins()
+
+    assert words in plugins.quarantined[module].reason
+    assert plugins.stop is None
+
+
+def test_an_entry_point_that_misses_the_hooks_of_a_blacklist_stops_all_sending(install: Install) -> None:
+    install("missed", "# wab_blacklisted is in another module")
+
+    assert "plugin missed is quarantined: it has no hook" in (build_plugins().stop or "")
+
+
+def test_an_object_that_fails_whatever_is_read_of_it_is_quarantined(install: Install) -> None:
+    install("proxy", """
+        class Proxy:
+            def __dir__(self):
+                raise RuntimeError("outside of a request")
+
+        proxy = Proxy()
+        """, names="proxy:proxy")  # fmt: skip
+
+    quarantined = build_plugins().quarantined["proxy"]
+
+    assert ("RuntimeError at " in quarantined.reason, quarantined.may_stop) == (True, True)
 
 
 def test_a_plugin_that_hangs_at_import_is_left_behind(install: Install) -> None:
