@@ -106,6 +106,10 @@ class Submission:
                 stored(conn, made.key)
             return made
 
+        return self._insert_or_discard(insert, upload_id)
+
+    def _insert_or_discard(self, insert: Callable[[Connection], Submitted], upload_id: str | None) -> Submitted:
+        """Store a broadcast; delete the upload of its recipients if there is no new broadcast that needs it."""
         try:
             submitted = self.insert_once(insert)
         except (ConflictError, InvalidInputError):
