@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from queue import Empty, SimpleQueue
 from types import NoneType, TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -122,7 +122,7 @@ def source_failure(kind: str, error: BaseException) -> SourceError:
     return SourceError(f"the contact source {kind} failed with {type(error).__name__} (see the log): {REPAIR}")
 
 
-def _fault_of(row: object) -> str | None:
+def _fault_of(row: Any) -> str | None:
     """Return what is wrong with the types of a row; None if nothing is."""
     if not isinstance(row, AudienceRow):
         return f"{type(row).__name__} instead of an AudienceRow"

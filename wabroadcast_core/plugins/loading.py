@@ -1,6 +1,7 @@
 """Loading of plugins: each is imported, created and checked on its own; one that cannot be used is quarantined."""
 
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -27,9 +28,12 @@ from wabroadcast_core.plugins.entry_points import (
 from wabroadcast_core.plugins.failures import Failures
 from wabroadcast_core.plugins.given_classes import is_plugin_of, plugin_of
 from wabroadcast_core.plugins.guards import CLASS_HOOKS, guard_hooks
+from wabroadcast_core.plugins.kept_logging import LoggingState
 from wabroadcast_core.plugins.quarantine import Quarantined, has_stop_hooks, may_have_stop_hooks, unmarked_hooks
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
 from wabroadcast_core.settings import Settings
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -230,13 +234,18 @@ class PluginLoader:
 
         :raises UnfitError: it did not end in time.
         """
-        seconds = self._settings.plugin_load_seconds
+        seconds, before = self._settings.plugin_load_seconds, LoggingState.read()
         try:
             return run_limited(work, seconds=seconds, name=f"load-{name}")
         except TimeLimitError as error:
             raise UnfitError(f"{what} has not ended within {seconds:g} s") from error
         except ExitError as error:
             raise UnfitError(f"{what} tried to end the process: {error}") from error
+        finally:
+            if before.restore():
+                fault = f"{what} changed the logging of the whole process, which is undone"
+                self.failures.add(name, "loading", fault)
+                log.warning("plugin %s: %s", name, fault)
 
     def _quarantine(self, name: str, error: Exception, origin: Origin, *, act: str, may_stop: bool) -> None:
         reason = str(error) if isinstance(error, UnfitError) else f"it cannot be {act}: {_describe(error)}"

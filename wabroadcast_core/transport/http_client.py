@@ -116,12 +116,25 @@ def make_client(
     :param certificates: the TLS context of connections to https; by default one with the system's usual authorities.
     """
     allowed = is_public if public_only else is_allowed
-    transport = HttpTransport(
-        certificates or _certificates(), on_departure=on_departure, is_allowed=allowed, threads=threads
+    transport = make_transport(
+        on_departure=on_departure, is_allowed=allowed, threads=threads, certificates=certificates
     )
     if not public_only:
         return SenderClient(transport)
     return httpx.AsyncClient(transport=transport, follow_redirects=True, max_redirects=MAX_REDIRECTS, **_OPTIONS)
+
+
+def make_transport(
+    *,
+    on_departure: Callable[[], None] | None = None,
+    is_allowed: Callable[[str], bool] | None = None,
+    threads: Executor | None = None,
+    certificates: ssl.SSLContext | None = None,
+) -> HttpTransport:
+    """Create the connections of clients on one event loop; the parameters are those of :func:`make_client`."""
+    return HttpTransport(
+        certificates or _certificates(), on_departure=on_departure, is_allowed=is_allowed, threads=threads
+    )
 
 
 @functools.cache

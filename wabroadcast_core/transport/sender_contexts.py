@@ -18,7 +18,7 @@ from wabroadcast_core.plugins import Plugins
 from wabroadcast_core.snapshots import ConnectionSnapshot
 from wabroadcast_core.store.database import Database
 from wabroadcast_core.transport.cache import RedisCache
-from wabroadcast_core.transport.http_client import SenderClient, make_client
+from wabroadcast_core.transport.http_client import SenderClient, make_transport
 from wabroadcast_core.transport.media_cache import MediaCache
 from wabroadcast_core.vault import Vault
 
@@ -67,7 +67,7 @@ class SenderContexts:
                 loop.call_soon_threadsafe(receive, snapshot.id, events)
 
         if self._http is None:
-            self._http = make_client(on_departure=self._on_departure, is_allowed=self._is_allowed)
+            self._http = SenderClient(make_transport(on_departure=self._on_departure, is_allowed=self._is_allowed))
         return SenderContext(
             connection=snapshot.name,
             http=self._http.share(),

@@ -15,6 +15,7 @@ from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.plugins import build_plugins
+from wabroadcast_core.plugins.kept_logging import LoggingState
 from wabroadcast_core.settings import Settings
 
 Install = Callable[..., None]
@@ -148,6 +149,30 @@ def test_an_object_that_fails_whatever_is_read_of_it_is_quarantined(install: Ins
     quarantined = build_plugins().quarantined["proxy"]
 
     assert ("RuntimeError at " in quarantined.reason, quarantined.may_stop) == (True, True)
+
+
+def test_a_plugin_that_changes_the_logging_of_the_process_is_named_and_changes_nothing(
+    install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    install("loud_sdk", """
+        import logging
+        from wabroadcast_core import hookimpl
+
+        logging.basicConfig(level=logging.DEBUG, force=True)
+        logging.disable(logging.CRITICAL)
+
+        @hookimpl
+        def wab_inbound(message): ...
+        """)  # fmt: skip
+    before = LoggingState.read()
+
+    plugins = build_plugins()
+
+    assert LoggingState.read() == before
+    fault = "its import changed the logging of the whole process, which is undone"
+    assert f"plugin loud_sdk: {fault}" in caplog.text
+    assert [(each.plugin, each.last) for each in plugins.failures.list()] == [("loud_sdk", fault)]
+    assert plugins.call_order()["wab_inbound"] == ["loud_sdk"]
 
 
 def test_a_plugin_that_hangs_at_import_is_left_behind(install: Install) -> None:
