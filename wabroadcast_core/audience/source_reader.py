@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from queue import Empty, SimpleQueue
 from types import NoneType, TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -122,20 +122,24 @@ def source_failure(kind: str, error: BaseException) -> SourceError:
     return SourceError(f"the contact source {kind} failed with {type(error).__name__} (see the log): {REPAIR}")
 
 
-def _fault_of(row: Any) -> str | None:
+def _fault_of(row: object) -> str | None:
     """Return what is wrong with the types of a row; None if nothing is."""
     if not isinstance(row, AudienceRow):
         return f"{type(row).__name__} instead of an AudienceRow"
     if row.fault is not None:
         return None  # the other fields may be wrong then
-    if not isinstance(row.number, str):
-        return f"a row whose number is {type(row.number).__name__} instead of str"
-    if not isinstance(row.name, str | None):
-        return f"a row whose name is {type(row.name).__name__} instead of str or None"
-    if not isinstance(row.variables, Mapping) or not all(isinstance(name, str) for name in row.variables):
-        return "a row whose variables are no dict of values by name"
-    odd = (value for value in row.variables.values() if type(value) not in _PLAIN)
-    return next(("a row with a variable that no JSON has" for value in odd if not _has_json(value)), None)
+    return _fault_of_fields(row.number, row.name, row.variables)
+
+
+def _fault_of_fields(number: object, name: object, variables: object) -> str | None:
+    if not isinstance(number, str):
+        return f"a row whose number is {type(number).__name__} instead of str"
+    if not isinstance(name, str | None):
+        return f"a row whose name is {type(name).__name__} instead of str or None"
+    if not isinstance(variables, Mapping) or not all(isinstance(key, str) for key in variables):
+        return "a row whose variables are not a dict of values by name"
+    odd = (value for value in variables.values() if type(value) not in _PLAIN)
+    return next(("a row with a variable that JSON cannot hold" for value in odd if not _has_json(value)), None)
 
 
 def _has_json(value: object) -> bool:

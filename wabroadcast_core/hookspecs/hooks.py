@@ -49,7 +49,8 @@ class Hooks:
 
         :param numbers: distinct E.164 numbers: a chunk (``WABROADCAST_PREPARE_CHUNK``, by default at most 5,000) or
             the messages of one claim (``WABROADCAST_CLAIM_SIZE``, by default at most 1,000).
-        :returns: reason by number, for the blocked numbers only; the results of all plugins are merged.
+        :returns: reason by number, for the blocked numbers only, spelled as they are given; the results of all plugins
+            are merged.
         :raises Exception: the chunk is not stored, or the messages are not sent, and it is tried again later. So a
             failing, hanging or quarantined plugin blocks rather than sends. A preview fails with its name.
         """

@@ -51,7 +51,10 @@ class SenderContext:
     connection: str
     """The name of the connection."""
     http: httpx.AsyncClient
-    """A shared client with keep-alive; its requests are made on the worker's event loop."""
+    """A client with keep-alive for this connection; its requests are made on the worker's event loop.
+
+    Headers that are set on it are those of this connection only. Leave it open: once closed, it makes no requests.
+    """
     receive: Callable[[Sequence[Receipt | Inbound | ConnectionEvent]], None]
     """Passes on events that the provider reports otherwise than by a webhook; may be called from any thread."""
     log: logging.Logger

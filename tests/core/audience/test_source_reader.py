@@ -81,9 +81,9 @@ def test_any_other_exception_is_a_bug_of_the_source(
         pytest.param(AudienceRow(81200001001), "a row whose number is int", id="a-number-that-is-an-int"),  # type: ignore[arg-type]
         pytest.param(AudienceRow(None), "a row whose number is NoneType", id="no-number"),  # type: ignore[arg-type]
         pytest.param(AudienceRow("0812", 7), "a row whose name is int", id="a-name-that-is-an-int"),  # type: ignore[arg-type]
-        pytest.param(AudienceRow("0812", None, None), "a row whose variables are no dict", id="no-variables"),  # type: ignore[arg-type]
-        pytest.param(AudienceRow("0812", None, {1: "a"}), "a row whose variables are no dict", id="a-name-of-an-int"),  # type: ignore[dict-item]
-        pytest.param(AudienceRow("0812", None, {"a": object()}), "a row with a variable that no", id="an-object"),  # type: ignore[dict-item]
+        pytest.param(AudienceRow("0812", None, None), "a row whose variables are not a dict", id="no-variables"),  # type: ignore[arg-type]
+        pytest.param(AudienceRow("0812", None, {1: "a"}), "a row whose variables are not a dict", id="a-name"),  # type: ignore[dict-item]
+        pytest.param(AudienceRow("0812", None, {"a": object()}), "a row with a variable that JSON", id="an-object"),  # type: ignore[dict-item]
     ],
 )
 def test_a_row_of_a_wrong_type_is_named(row: Any, fault: str) -> None:

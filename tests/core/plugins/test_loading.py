@@ -342,7 +342,7 @@ class WithoutObject:
     """A class as a namespace of functions."""
 
     @hookimpl
-    def wab_inbound(message: Any) -> None: ...  # type: ignore[misc]  # noqa: N805 - it is a function
+    def wab_inbound(message: Any) -> None: ...  # noqa: N805 - it is a function
 
 
 class FailsToName:
