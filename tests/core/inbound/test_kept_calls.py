@@ -147,3 +147,21 @@ def test_a_sender_that_fails_at_the_proof_has_its_calls_refused_and_no_others(
 
 def raised(fault: type[BaseException]) -> None:
     raise fault(PROOF)
+
+
+def test_senders_that_verify_calls_are_closed_when_they_are_no_longer_used(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[FaultySender] = []
+
+    async def aclose(sender: FaultySender) -> None:
+        closed.append(sender)
+
+    monkeypatch.setattr(FaultySender, "aclose", aclose, raising=False)
+    with Broadcaster(settings, plugins=[FaultyPlugin()]) as broadcaster:
+        for _ in range(2):  # each save makes a new sender
+            broadcaster.connections.save("main", {"sender": "faulty"})
+            broadcaster.webhooks.take("main", WebhookRequest("POST", {}, HEADERS, b"{}")).result(10)
+        assert len(closed) == 1
+
+    assert len(set(closed)) == 2
