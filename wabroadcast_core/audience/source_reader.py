@@ -62,7 +62,7 @@ class SourceReader:
     def take(self, count: int) -> list[AudienceRow]:
         """Return the next rows, at most ``count``; an empty list at the end.
 
-        :raises SourceError: the source hangs, raised an exception of its own, or yielded something that is no row.
+        :raises SourceError: the source hangs, raised an exception of its own, or yielded something that is not a row.
         :raises BroadcastError: the source raised it.
         """
         self._requests.put(count)

@@ -1,4 +1,4 @@
-"""The logging of the process, which the loading of a plugin must not change: else nothing is said of the others."""
+"""The logging of the process, kept as it is while plugins are loaded: one that silences it would hide all faults."""
 
 import logging
 from dataclasses import dataclass

@@ -294,7 +294,7 @@ def _implementations(manager: pluggy.PluginManager, plugin: object) -> Iterator[
 
 
 def _fault_of_hook(hook: str, implementation: pluggy.HookImpl) -> str | None:
-    """Return why a hook would never run, or never well; None if it can."""
+    """Return what keeps a hook from running; None if nothing does."""
     function = implementation.function
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         return "is a coroutine function: define it with def"
