@@ -86,12 +86,14 @@ class Guard:
 
         :raises NonsenseError: it is not.
         """
+        if result is None:
+            return None
         if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
             _discard(result)
             raise NonsenseError(
                 f"it returned {type(result).__name__}, so nothing of it ran: use neither async nor yield"
             )
-        if self.hook not in STOP_HOOKS or result is None:
+        if self.hook not in STOP_HOOKS:
             return result
         if not isinstance(result, Mapping):
             raise NonsenseError(f"a result of the type {type(result).__name__} instead of a dict of reasons by number")
