@@ -2,13 +2,11 @@
 
 import logging
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from litestar import Request, Response, get
-from litestar.exceptions import NotAuthorizedException, NotFoundException
-from litestar.params import PathParameter
+from litestar import Request, Response
+from litestar.exceptions import NotAuthorizedException
 
-from host_litestar.dashboard.controller import PUBLIC_PAGE, PageController
 from host_litestar.dashboard.page_headers import PAGE_HEADERS
 from host_litestar.dashboard.view import AnyRequest, View
 from host_litestar.problems import explain
@@ -18,7 +16,7 @@ from wabroadcast_core.problems import RETRY_AFTER_SECONDS, Problem
 log = logging.getLogger(__name__)
 
 SIGN_IN: Final = "/ui/sign-in"
-_KNOWN: Final = frozenset({403, 404, 409, 413, 429, 503})
+_KNOWN: Final = frozenset({403, 404, 405, 409, 413, 429, 503})
 
 
 class PageErrors:
@@ -48,18 +46,6 @@ class PageErrors:
     def __deepcopy__(self, _: dict[int, Any]) -> "PageErrors":
         """Return the handler itself: Litestar copies handlers, and a broadcaster cannot be copied."""
         return self
-
-
-class NoSuchPage(PageController):
-    """``GET /ui/…`` of what no room has: the error as a page, for everyone."""
-
-    path = "/ui"
-
-    @get("/{rest:path}", opt=PUBLIC_PAGE, include_in_schema=False, sync_to_thread=False)
-    def show(self, rest: Annotated[str, PathParameter()]) -> None:
-        """Refuse the address."""
-        del rest
-        raise NotFoundException
 
 
 def _sign_in(view: View) -> Response[Any]:

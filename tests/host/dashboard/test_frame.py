@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from litestar import Litestar
+from litestar import Litestar, Response, get
 from litestar.connection import ASGIConnection
-from litestar.exceptions import NotAuthorizedException
+from litestar.exceptions import MethodNotAllowedException, NotAuthorizedException, NotFoundException
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
 from litestar.testing import TestClient
 from pydantic import SecretStr
 
@@ -187,6 +188,59 @@ def test_a_page_that_does_not_exist_says_so_in_both_languages(pages: FormBrowser
     assert (english.status, indonesian.status) == (404, 404)
     assert "This page does not exist" in english.text
     assert "Halaman ini tidak ada" in indonesian.text
+
+
+UNROUTED = [
+    *((method, path, 404) for method in ("GET", "HEAD", "POST", "PUT") for path in (
+        "/ui", "/ui/nothing", "/ui/nothing/at/all", "/ui/connections/new/x", "/ui/broadcasts/1/x/y/z", "/ui//contacts/1/x",
+        "/ui/settings/keys/a/revoke/b", "/ui/contacts/%2B62/x", "/ui/sign-in/x", "/ui/static/x", "/ui/running/x",
+    )),
+    ("GET", "/ui/broadcasts/1/pause", 405),
+    ("HEAD", "/ui/connections/sandbox/pause", 405),
+    ("POST", "/ui/contacts/import/1/x", 404),
+    ("POST", "/ui/settings", 405),
+    ("PUT", "/ui/contacts", 405),
+    ("DELETE", "/ui/broadcasts/new", 405),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mount", ["/", "/tools/wa"])
+def test_an_address_or_a_method_that_no_route_has_is_answered_with_a_page(host_settings: Settings, mount: str) -> None:
+    app = Litestar(plugins=[WABroadcastPlugin(host_settings, path=mount)])
+    base = mount.rstrip("/")
+
+    with TestClient(app, base_url=HERE) as client:
+        answers = [(client.request(method, f"{base}{path}"), path, status) for method, path, status in UNROUTED]
+        outside = client.get(f"{base}/no-such-call")
+
+    for answer, path, status in answers:
+        told = (answer.status_code, answer.headers["content-type"], answer.headers["content-security-policy"])
+        assert told == (status, "text/html; charset=utf-8", PAGE_HEADERS["Content-Security-Policy"]), path
+    assert [path for answer, path, status in answers if status == 405 and not answer.headers.get("allow")] == []
+    assert not outside.headers["content-type"].startswith("text/html")
+
+
+def test_the_handlers_of_an_application_stay_those_of_its_own_addresses(host_settings: Settings) -> None:
+    def theirs(_: Any, error: Exception) -> Response[str]:
+        return Response(f"theirs: {type(error).__name__}", status_code=404)
+
+    @get("/own/{number:int}")
+    async def own(number: FromPath[int]) -> None:
+        del number
+        raise NotFoundException
+
+    first, second = (WABroadcastPlugin(host_settings, path=path) for path in ("/first", "/second"))
+    handlers = {404: theirs, MethodNotAllowedException: theirs}
+    app = Litestar([own], plugins=[first], exception_handlers=handlers)
+    twice = Litestar([own], plugins=[first, second], exception_handlers=handlers)
+
+    for made in (app, twice):
+        with TestClient(made, base_url=HERE) as client:
+            calls = [("GET", "/own/1"), ("GET", "/own/x"), ("POST", "/own/1"), ("GET", "/first/nothing")]
+            answers = [client.request(*call) for call in calls]
+            page = client.get("/first/ui/nothing")
+        assert {answer.text.partition(":")[0] for answer in answers} == {"theirs"}
+        assert page.headers["content-type"].startswith("text/html")
 
 
 def test_static_files_are_kept_for_good_under_their_version_only(idle_api: Api) -> None:

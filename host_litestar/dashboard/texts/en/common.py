@@ -116,6 +116,8 @@ TEXTS: Final = {
     "error.403.act": "Sign in with a key that has this scope.",
     "error.404.what": "This page does not exist",
     "error.404.act": "Check its address, or start from the overview.",
+    "error.405.what": "This address only takes what a button sends",
+    "error.405.act": "Go back to the page before, and use its button.",
     "error.409.what": "Things have changed meanwhile",
     "error.409.act": "Go back to the page before and look at the present state.",
     "error.413.what": "This is too large",

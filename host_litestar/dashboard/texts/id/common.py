@@ -116,6 +116,8 @@ TEXTS: Final = {
     "error.403.act": "Masuk dengan kunci yang memiliki izin itu.",
     "error.404.what": "Halaman ini tidak ada",
     "error.404.act": "Periksa alamatnya, atau mulai dari ringkasan.",
+    "error.405.what": "Alamat ini hanya menerima kiriman dari sebuah tombol",
+    "error.405.act": "Kembali ke halaman sebelumnya dan gunakan tombolnya.",
     "error.409.what": "Keadaannya sudah berubah",
     "error.409.act": "Kembali ke halaman sebelumnya dan lihat keadaan terbaru.",
     "error.413.what": "Kiriman ini terlalu besar",
