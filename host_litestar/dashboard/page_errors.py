@@ -1,6 +1,8 @@
 """Errors as pages: what happened, why, what to do, and the code that the API has for it."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -37,15 +39,36 @@ class PageErrors:
         problem = explain(request, error)
         if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("%s %s failed", request.method, request.scope.get("path_template", ""), exc_info=error)
-        page = view.page("error.html", status=problem.status, problem=problem, kind=_kind_of(problem))
+        is_away = problem.status == HTTPStatus.SERVICE_UNAVAILABLE
+        kept = KeptForm.of(view) if is_away and request.method == "POST" else None
+        page = view.page("error.html", status=problem.status, problem=problem, kind=_kind_of(problem), kept=kept)
         page.headers.update({**PAGE_HEADERS, **(getattr(error, "headers", None) or {})})
-        if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        if is_away:
             page.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return page
 
     def __deepcopy__(self, _: dict[int, Any]) -> "PageErrors":
         """Return the handler itself: Litestar copies handlers, and a broadcaster cannot be copied."""
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class KeptForm:
+    """A form that was sent in vain, to send it again as it was. Only its files must be chosen again.
+
+    :param kind: how it is encoded.
+    """
+
+    address: str
+    kind: str
+    fields: Sequence[tuple[str, str]]
+    has_file: bool
+
+    @classmethod
+    def of(cls, view: View) -> "KeptForm":
+        """Return the form of a request."""
+        request = view.request
+        return cls(request.url.path, request.content_type[0], list(view.form.kept()), view.form.has_file())
 
 
 def _sign_in(view: View) -> Response[Any]:
