@@ -192,8 +192,9 @@ def _key(view: View, draft: DraftView, *parts: str) -> str:
 
 
 def _refused(view: View, error: InvalidInputError | TemplateError | UnavailableError) -> dict[str, Any]:
-    is_of_text = isinstance(error, TemplateError)
-    return refused(view, InvalidInputError([Fault("message", str(error))]) if is_of_text else error)
+    if isinstance(error, TemplateError):
+        error = InvalidInputError([Fault("message", str(error))])
+    return refused(view, error)
 
 
 def _test(view: View) -> MessageDetail | None:

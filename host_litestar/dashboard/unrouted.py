@@ -4,7 +4,7 @@ Litestar refuses them before it knows a route, so only the handlers of errors of
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
@@ -40,9 +40,9 @@ class _Unrouted:
 
     def __call__(self, request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
         """Create the response: a page, or that of the handler that would have been called without this one."""
-        if "route_handler" not in request.scope and self._is_page(request):
+        if not request.scope.get("path_template") and self._is_page(request):
             return self._pages(request, error)
-        present = ScopeState.from_scope(request.scope).exception_handlers
+        present = cast("dict[Any, ErrorHandler]", ScopeState.from_scope(request.scope).exception_handlers)
         others = {key: present[key] for key in present if not isinstance(present[key], _Unrouted)}
         handler = _handler_of({**self._handlers, **others}, error)
         return create_exception_response(request, error) if handler is None else handler(request, error)

@@ -13,6 +13,7 @@ from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.waiting import NoWorker, RedisDown, StoreDown
 from wabroadcast_core.pacing.pace import BUCKETS, STRETCH
 from wabroadcast_core.pacing.pace_look import PaceLook, PaceState, UsedSlots, use_from_starts
+from wabroadcast_core.redis_access.connection_notes import ConnectionNotes, read_notes
 from wabroadcast_core.snapshots import ConnectionSnapshot, WarmUpDay
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -98,6 +99,16 @@ class Facts:
             pace = self._pace_of(key, limits)
             self._connections[key] = ConnectionFacts(row, limits, WarmUpDay.of(row, now=pace.now), pace)
         return self._connections[key]
+
+    def notes(self, connection_ids: Sequence[int]) -> dict[int, ConnectionNotes]:
+        """Return what is noted of connections, by id; nothing while Redis is away."""
+        if self.redis_fault is not None:
+            return {}
+        try:
+            return read_notes(self.context.redis, self.context.keys, connection_ids)
+        except redis.RedisError as error:
+            self.redis_fault = redis_fault(error)
+            return {}
 
     def pauses_of_parts(self, broadcast: Row) -> dict[str, str]:
         """Return who paused batches and messages of a broadcast, by part."""

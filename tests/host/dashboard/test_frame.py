@@ -231,7 +231,7 @@ def test_the_handlers_of_an_application_stay_those_of_its_own_addresses(host_set
         raise NotFoundException
 
     first, second = (WABroadcastPlugin(host_settings, path=path) for path in ("/first", "/second"))
-    handlers = {404: theirs, MethodNotAllowedException: theirs}
+    handlers: dict[int | type[Exception], Any] = {404: theirs, MethodNotAllowedException: theirs}
     app = Litestar([own], plugins=[first], exception_handlers=handlers)
     twice = Litestar([own], plugins=[first, second], exception_handlers=handlers)
 
