@@ -23,6 +23,7 @@ from wabroadcast_core.waiting.installation import missing_worker, pairing_fault,
 from wabroadcast_core.waiting.limits import ConnectionFacts
 
 Row = Mapping[Any, Any]
+NO_CONNECTION = 0  # an id that no connection has
 MOST_BROADCASTS = 50  # of one connection that are looked at: those that it serves first
 
 
@@ -125,10 +126,14 @@ class Facts:
             self._inactive = connection_store.inactive_keys(self.conn)
         return [connection_id, 0, *(key for key in self._inactive if key != connection_id)]
 
-    def missing_worker(self, pace: PaceState) -> NoWorker | RedisDown | None:
-        """Return that no worker is alive, if none is."""
+    def missing_worker(self, pace: PaceState | None = None) -> NoWorker | RedisDown | None:
+        """Return that no worker is alive, if none is.
+
+        :param pace: the state of any limiter, if it was read: it has Redis' clock.
+        """
         if self._missing_worker is UNREAD:
             try:
+                pace = pace or self._look.look(NO_CONNECTION, Limits())
                 steady = pace.now - pace.jump
                 self._missing_worker = missing_worker(self.context, self.conn, steady=steady, jump=pace.jump)
             except redis.RedisError as error:

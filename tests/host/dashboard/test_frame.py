@@ -156,6 +156,20 @@ def test_the_overview_says_that_redis_cannot_be_reached(alone_api: Api, own_valk
     assert shown.link("Look into it") == "/ui/settings/system"
 
 
+def test_the_overview_says_that_no_worker_runs_once_there_is_something_to_send(
+    pages: FormBrowser, halaman: FormBrowser
+) -> None:
+    before = pages.open("/").text
+    pages.api.post("/broadcast", json=draft(recipients=[{"number": "0812"}], scheduledAt="2999-01-01T08:00:00Z"))
+
+    after, sesudah = pages.open("/"), halaman.open("/")
+
+    assert "No worker is running" not in before
+    assert "No worker is running, so nothing is sent." in after.text
+    assert "Tidak ada proses pengirim yang berjalan" in sesudah.text
+    assert after.link("Look into it") == "/ui/settings/system"
+
+
 def test_the_form_of_the_sign_in_names_an_account_for_password_managers(locked: Api) -> None:
     form = FormBrowser(locked).open("/ui/sign-in").form("Sign in")
 
