@@ -39,7 +39,7 @@ def listed_of(row: Row, pool: Sequence[str], *, waiting_for: WaitingFor | None) 
     :param pool: the names of its connections.
     :param waiting_for: the cause for which it waits.
     """
-    return ListedBroadcast(**_summary_fields(row, pool), waiting_for=waiting_for)
+    return ListedBroadcast(**_summary_fields(row, pool), waiting_for=waiting_for, undone=row["undone"])
 
 
 def detail_of(

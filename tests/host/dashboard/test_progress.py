@@ -177,6 +177,10 @@ def test_a_held_broadcast_counts_down_and_is_undone_to_its_draft(pages: FormBrow
     after = halaman.open(f"/ui/broadcasts/{job}")
     assert "Tidak seorang pun menerima pesan ini." in after.text
     assert after.link("Buka drafnya") == undone.path
+    row = pages.open("/ui/broadcasts").find(f"tr[data-job='{job}']")
+    assert "Undone. Nobody received this message." in row.get_text()
+    assert "0 of 0" not in " ".join(row.get_text().split())
+    assert [one["undone"] for one in pages.api.get("/broadcast/jobs").json()["items"]] == [True]
 
 
 def test_a_held_broadcast_starts_now(pages: FormBrowser) -> None:
