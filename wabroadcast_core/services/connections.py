@@ -232,7 +232,8 @@ class Connections(ConnectionReads):
         with self._context.database.read() as conn:
             row = find_row(conn, name)
             snapshot = ConnectionSnapshot.of(row, now=self._context.clock.now())
-            pause = None if snapshot.active else connection_pause(conn, row)
+            pausers = audit_log.pausers_of_connections(conn, [row["id"]])
+            pause = None if snapshot.active else connection_pause(row, pausers.get(row["id"]))
         test = self._probe(snapshot)
         self._note_test(snapshot, test)
         return test.model_copy(update={"paused": pause})
@@ -349,6 +350,7 @@ class Connections(ConnectionReads):
         default, causes = default_connections(self._context, conn, among=among), WaitingCauses(self._context, conn)
         sharing, facts = names_by_account(self._context, among), causes.facts
         facts.load_broadcasts_on([row["id"] for row in chosen])
+        facts.load_connection_pausers(chosen)
         notes = facts.notes([row["id"] for row in chosen])
         uses = uses_of(facts, [facts.connection(row) for row in chosen], notes)
         return [

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.context import Context
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import Limits
+from wabroadcast_core.models.status import BroadcastStatus, ConnectionState
 from wabroadcast_core.models.waiting import NoWorker, RedisDown, StoreDown
 from wabroadcast_core.pacing.pace import BUCKETS, STRETCH
 from wabroadcast_core.pacing.pace_look import PaceLook, PaceState, UsedSlots, use_from_starts
@@ -54,6 +55,9 @@ class Facts:
         self._refused_write: RedisDown | StoreDown | Unread | None = UNREAD
         self._quiet: dict[int, bool] = {}
         self._pauses: dict[int, dict[str, str]] = {}
+        self._pausers: dict[tuple[int, str], str] = {}  # of broadcasts, by id and reason
+        self._looked_for: set[int] = set()  # the broadcasts whose pausers were read
+        self._connection_pausers: dict[int, str | None] = {}
         self._pools: dict[tuple[str, ...], list[ConnectionFacts]] = {}
         self._rows: dict[str, RowMapping | None] = {}  # of connections, by name
         self._inactive: list[int] | None = None
@@ -110,6 +114,30 @@ class Facts:
         except redis.RedisError as error:
             self.redis_fault = redis_fault(error)
             return {}
+
+    def pauser_of_broadcast(self, broadcast: Row) -> str | None:
+        """Return who paused a broadcast for the reason that it has; None if that is not recorded."""
+        if broadcast["id"] not in self._looked_for:
+            self.load_pausers([broadcast])
+        return self._pausers.get((broadcast["id"], broadcast["status_reason"] or ""))
+
+    def load_pausers(self, broadcasts: Iterable[Row]) -> None:
+        """Read who paused several broadcasts together."""
+        if keys := [row["id"] for row in broadcasts if row["status"] == BroadcastStatus.PAUSED]:
+            self._pausers |= audit_log.pausers_of_broadcasts(self.conn, keys)
+            self._looked_for.update(keys)
+
+    def pauser_of_connection(self, connection: Row) -> str | None:
+        """Return who paused a connection; None if that is not recorded."""
+        if connection["id"] not in self._connection_pausers:
+            self.load_connection_pausers([connection])
+        return self._connection_pausers[connection["id"]]
+
+    def load_connection_pausers(self, connections: Iterable[Row]) -> None:
+        """Read who paused several connections together."""
+        if keys := [row["id"] for row in connections if row["state"] != ConnectionState.ACTIVE]:
+            found = audit_log.pausers_of_connections(self.conn, keys)
+            self._connection_pausers |= {key: found.get(key) for key in keys}
 
     def pauses_of_parts(self, broadcast: Row) -> dict[str, str]:
         """Return who paused batches and messages of a broadcast, by part."""

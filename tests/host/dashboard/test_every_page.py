@@ -31,6 +31,7 @@ NUMBER = "+6281200000001"
 MOST_STATEMENTS = 10
 MOST_WITH_AUDIENCE = 25  # of the pages of a draft, which read and check its people as a submit would
 MOST_BYTES = 60_000
+SEVERAL = 6  # of what is paused: pages must not read the store for each of them
 MORE_PAGES = ("/ui/drafts/{otherDraft}", "/ui/drafts/{otherDraft}/review", "/ui/connections/sandbox")
 QUERIES = f"""
 [queries.tetangga]
@@ -68,8 +69,11 @@ def _fill(broadcaster: Broadcaster, api: Api) -> dict[str, str]:
     person = {"number": NUMBER, "name": HOSTILE, "variables": {"kode": HOSTILE}}
     body = draft(name=HOSTILE[:200], message=message, recipients=[person], connection="sandbox")
     job = _made(api.post("/broadcast", json=body))
-    for more in range(3):
-        _made(api.post("/broadcast", json={**body, "name": f"{HOSTILE[:150]} {more}"}))
+    for more in range(SEVERAL):
+        made = _made(api.post("/broadcast", json={**body, "name": f"{HOSTILE[:150]} {more}"}))
+        _made(api.put(f"/connections/shop{more}", json={"sender": "sandbox"}))
+        _made(api.post(f"/broadcast/pause/{made['jobId']}"))
+        _made(api.post(f"/connections/shop{more}/pause"))
     written = _made(api.post("/drafts", json={**body, "callbackUrl": HOSTILE}))
     _made(api.post("/contacts", json={**person, "tags": [HOSTILE[:40]]}))
     _made(api.post("/blacklist", json={"number": "+6281200000002", "reason": HOSTILE}))
@@ -102,7 +106,7 @@ def _fill(broadcaster: Broadcaster, api: Api) -> dict[str, str]:
 def _taint(broadcaster: Broadcaster, values: Mapping[str, str]) -> None:
     """Write hostile texts where the API takes none: older versions, plugins and providers may have left them."""
     with broadcaster.context.database.write() as conn:
-        account = dict(conn.execute(connections.select()).mappings().one())
+        account = dict(conn.execute(connections.select().order_by(connections.c.id)).mappings().first() or {})
         paused = {"name": HOSTILE_NAME, "state": "paused", "state_reason": HOSTILE}
         conn.execute(connections.insert().values({**account, "id": OTHER, **paused}))
         row = conn.execute(broadcasts.select().where(broadcasts.c.job_id == values["jobId"])).mappings().one()
