@@ -9,6 +9,7 @@ from typing import Any, Final
 from litestar import Request, Response
 from litestar.exceptions import NotAuthorizedException
 
+from host_litestar.dashboard.forms import EMPTY
 from host_litestar.dashboard.page_headers import PAGE_HEADERS
 from host_litestar.dashboard.view import AnyRequest, View
 from host_litestar.problems import explain
@@ -57,18 +58,22 @@ class KeptForm:
     """A form that was sent in vain, to send it again as it was. Only its files must be chosen again.
 
     :param kind: how it is encoded.
+    :param is_known: whether it was read: without the store, it is not known whose it is.
     """
 
     address: str
     kind: str
     fields: Sequence[tuple[str, str]]
     has_file: bool
+    is_known: bool
 
     @classmethod
     def of(cls, view: View) -> "KeptForm":
         """Return the form of a request."""
         request = view.request
-        return cls(request.url.path, request.content_type[0], list(view.form.kept()), view.form.has_file())
+        form = view.form
+        kind, is_known = request.content_type[0], form is not EMPTY
+        return cls(request.url.path, kind, list(form.kept()), has_file=form.has_file(), is_known=is_known)
 
 
 def _sign_in(view: View) -> Response[Any]:

@@ -162,7 +162,7 @@ COLOURS = {
     "type": "rule",
     "values": ["color-contrast", "link-in-text-block"],
 }  # the rules whose result depends on the theme
-LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (320, 1280)]
+LOOKS: list[tuple[Literal["light", "dark"], int]] = [("light", 320), ("light", 1280), ("dark", 320), ("dark", 1280)]
 ROOMS = (
     "/",
     "/ui/broadcasts",
@@ -187,7 +187,7 @@ ROOMS = (
 @pytest.mark.parametrize("language", ["id", "en"])
 def test_nothing_keeps_people_from_using_a_page(browser: Browser, server: Served, language: str) -> None:
     job_id = people(server, 3)
-    found: dict[str, Any] = {}
+    found: dict[tuple[str, str, int], list[Any]] = {}
     context = browser.new_context(
         locale=language, bypass_csp=True, reduced_motion="reduce"
     )  # axe is put past the policy

@@ -154,6 +154,23 @@ def test_a_sign_in_while_the_store_is_locked_says_so(fresh_api: Api, host_settin
     assert shown.press("Sign in", key=key).path == "/"
 
 
+def test_without_a_store_a_form_that_was_not_read_is_not_said_to_be_kept(
+    fresh_api: Api, host_settings: Settings
+) -> None:
+    key = fresh_api.post("/keys", json={"name": "k", "scopes": ["admin"]}).json()["key"]
+    person = FormBrowser(fresh_api)
+    person.sign_in(key)
+    form = person.open("/ui/contacts/new")
+    with closing(sqlite3.connect(host_settings.sqlite_path)) as other:
+        other.execute("DROP TABLE sessions")  # so that no one can find out who asks
+
+    shown = form.press("Save", number=BUDI, name=TYPED)
+
+    assert shown.status == 503
+    assert "Go back with your browser" in shown.text
+    assert "Your form is kept" not in shown.text
+
+
 def test_pages_are_shown_at_once_while_the_store_is_locked(
     pages: FormBrowser, host_settings: Settings, filled: dict[str, str]
 ) -> None:

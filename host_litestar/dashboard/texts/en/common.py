@@ -135,6 +135,7 @@ TEXTS: Final = {
     "error.503.kept": "Your form is kept. Try again in a few seconds.",
     "error.503.kept_without_file": "Your form is kept, but not its file. Go back with your browser, or try again and"
     " choose the file then.",
+    "error.503.back": "Your form was not read. Go back with your browser: what you typed is still there.",
     "error.503.again": "Try again",
     "error.csrf.what": "This form is from another session",
     "error.csrf.act": "Open its page again, and send it from there.",

@@ -135,6 +135,7 @@ TEXTS: Final = {
     "error.503.kept": "Isian Anda tersimpan. Coba lagi beberapa detik lagi.",
     "error.503.kept_without_file": "Isian Anda tersimpan, kecuali berkasnya. Kembali dengan peramban Anda, atau coba"
     " lagi lalu pilih berkasnya.",
+    "error.503.back": "Isian Anda belum dibaca. Kembali dengan peramban Anda: isian itu masih ada di sana.",
     "error.503.again": "Coba lagi",
     "error.csrf.what": "Formulir ini dari sesi yang lain",
     "error.csrf.act": "Buka halamannya lagi, lalu kirim dari sana.",
