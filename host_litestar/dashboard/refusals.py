@@ -16,9 +16,5 @@ def refused(view: View, error: InvalidInputError | UnavailableError) -> dict[str
     """
     if isinstance(error, InvalidInputError):
         return {"status": HTTPStatus.BAD_REQUEST, "faults": error.faults}
-    return {"status": HTTPStatus.SERVICE_UNAVAILABLE, "faults": [Fault("", say_unavailable(view))]}
-
-
-def say_unavailable(view: View) -> str:
-    """Return what is said of a form that the store did not take."""
-    return view.t("error.503.form_with_file" if view.form.has_file() else "error.503.form")
+    text = view.t("error.503.form_with_file" if view.form.has_file() else "error.503.form")
+    return {"status": HTTPStatus.SERVICE_UNAVAILABLE, "faults": [Fault("", text)]}

@@ -11,7 +11,6 @@ from wabroadcast_core.redis_access.connection_notes import ConnectionNotes, writ
 
 NOTE_SECONDS: Final = 5.0  # between two notes of the same kind: there may be thousands of calls a second
 AWAY_SECONDS: Final = 60.0  # without a note after Redis could not be reached
-LONGEST_REFUSAL: Final = 500  # characters
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ class CallNotes:
         if abs(now - self._noted_at.get(kind, 0.0)) < NOTE_SECONDS:
             return
         self._noted_at[kind] = now
-        refused = ConnectionNotes(refused_at=now, refusal=refusal[:LONGEST_REFUSAL])
+        refused = ConnectionNotes(refused_at=now, refusal=refusal)
         self._waiting[kind] = refused if refusal else ConnectionNotes(called_at=now)
 
     def write(self) -> None:

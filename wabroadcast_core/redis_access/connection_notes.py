@@ -12,6 +12,7 @@ import redis
 from wabroadcast_core.keys import Keys
 
 KEPT_SECONDS: Final = 90 * 86400
+LONGEST_TEXT: Final = 500  # characters: a provider's words may be of any length
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ def write_notes(client: redis.Redis, keys: Keys, connection_id: int, notes: Conn
 
     :raises redis.RedisError: Redis cannot be reached.
     """
-    given: dict[Any, Any] = asdict(notes)
-    given = {name: value for name, value in given.items() if value not in {None, ""}}
+    noted = {name: str(value)[:LONGEST_TEXT] for name, value in asdict(notes).items() if value not in {None, ""}}
+    given: dict[Any, Any] = {name: text.encode(errors="replace") for name, text in noted.items()}
     key = keys.connection_notes(connection_id)
     with client.pipeline() as pipeline:
         pipeline.hset(key, mapping=given)
@@ -61,6 +62,22 @@ def read_notes(client: redis.Redis, keys: Keys, connection_ids: Sequence[int]) -
             pipeline.hgetall(keys.connection_notes(key))
         found = pipeline.execute()
     return {key: _notes_of(fields) for key, fields in zip(connection_ids, found, strict=True)}
+
+
+def forget_test(client: redis.Redis, keys: Keys, connection_id: int) -> None:
+    """Forget the last test of a connection, whose account may be another one now.
+
+    :raises redis.RedisError: Redis cannot be reached.
+    """
+    client.hdel(keys.connection_notes(connection_id), "tested_at", "test_state", "test_reason")
+
+
+def forget_notes(client: redis.Redis, keys: Keys, connection_id: int) -> None:
+    """Forget all that is noted of a connection, whose id another one may get.
+
+    :raises redis.RedisError: Redis cannot be reached.
+    """
+    client.delete(keys.connection_notes(connection_id))
 
 
 def _notes_of(fields: dict[bytes, bytes]) -> ConnectionNotes:

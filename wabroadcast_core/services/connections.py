@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from wabroadcast_core.audience.capabilities import default_connections
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, PluginError
 from wabroadcast_core.hookspecs import Sender
+from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.base import DEFAULT_ACTOR, faults_of, parse_model
 from wabroadcast_core.models.connection import (
     CONNECTION_NAME,
@@ -32,7 +33,13 @@ from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.pacing.pace import end_cool_down
 from wabroadcast_core.plugin_faults import describe_fault
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
-from wabroadcast_core.redis_access.connection_notes import NO_NOTES, ConnectionNotes, write_notes
+from wabroadcast_core.redis_access.connection_notes import (
+    NO_NOTES,
+    ConnectionNotes,
+    forget_notes,
+    forget_test,
+    write_notes,
+)
 from wabroadcast_core.services.accounts import account_of, names_by_account, problem_of
 from wabroadcast_core.services.connection_reads import ConnectionReads, find_row, given_limits
 from wabroadcast_core.services.connection_settings import address_faults, mask_faults, masked, unmasked
@@ -137,12 +144,14 @@ class Connections(ConnectionReads):
             raise InvalidInputError([Fault("sender", reason)])
         settings = self._complete(name, draft, sender)
 
-        def transaction(conn: Connection) -> None:
+        def transaction(conn: Connection) -> int:
             self._check_account(conn, name, draft.sender, settings)
             self._save(conn, name, draft, settings)
-            self._record(conn, "save", find_row(conn, name), actor=actor)
+            row = find_row(conn, name)
+            self._record(conn, "save", row, actor=actor)
+            return int(row["id"])
 
-        self._context.database.transact(transaction)
+        self._forget(forget_test, self._context.database.transact(transaction))
         self._wake()
         return self.get(name)
 
@@ -167,6 +176,7 @@ class Connections(ConnectionReads):
                 connection_store.hide_connection(conn, row["id"], settings=self._context.vault.seal({}), now=now)
             else:
                 connection_store.delete_connection(conn, row["id"])
+        self._forget(forget_notes, row["id"])
 
     def set_default(self, name: str, *, actor: str = DEFAULT_ACTOR) -> ConnectionView:
         """Make a connection the default: broadcasts that name no connection use it.
@@ -237,6 +247,16 @@ class Connections(ConnectionReads):
         test = self._probe(snapshot)
         self._note_test(snapshot, test)
         return test.model_copy(update={"paused": pause})
+
+    def _forget(self, forget: Callable[[redis.Redis, Keys, int], None], key: int) -> None:
+        """Forget notes of a connection that was saved or deleted."""
+        try:
+            forget(self._context.redis, self._context.keys, key)
+        except redis.RedisError as error:
+            log.warning(
+                "Redis is away (%s): an older test of a connection that was saved or deleted may still be shown",
+                type(error).__name__,
+            )
 
     def _note_test(self, snapshot: ConnectionSnapshot, test: ConnectionTest) -> None:
         notes = ConnectionNotes(tested_at=self._context.clock.now(), test_state=test.state, test_reason=test.reason)

@@ -7,10 +7,10 @@ import pytest
 import redis
 
 from tests.core.fakes import FakeClock
-from wabroadcast_core.inbound.call_notes import AWAY_SECONDS, LONGEST_REFUSAL, CallNotes
+from wabroadcast_core.inbound.call_notes import AWAY_SECONDS, CallNotes
 from wabroadcast_core.keys import Keys
 from wabroadcast_core.queue.embedded import EmbeddedValkey
-from wabroadcast_core.redis_access.connection_notes import NO_NOTES, read_notes
+from wabroadcast_core.redis_access.connection_notes import LONGEST_TEXT, NO_NOTES, read_notes
 
 KEYS = Keys("call-notes")
 
@@ -22,7 +22,7 @@ def test_calls_and_refusals_are_noted_apart_and_seldom(own_valkey: EmbeddedValke
         notes = CallNotes(client, KEYS, clock)
         for _ in range(3):
             notes.add(1)
-            notes.add(1, refusal="r" * 1_000)
+            notes.add(1, refusal="\ud800" + "r" * 1_000)
             notes.write()
             seen.append(read_notes(client, KEYS, [1, 2]))
             clock.move(3.0)
@@ -30,7 +30,7 @@ def test_calls_and_refusals_are_noted_apart_and_seldom(own_valkey: EmbeddedValke
 
     assert [found[1].called_at for found in seen] == [start, start, start + 6.0]
     assert [found[1].refused_at for found in seen] == [start, start, start + 6.0]
-    assert seen[0][1].refusal == "r" * LONGEST_REFUSAL
+    assert seen[0][1].refusal == "?" + "r" * (LONGEST_TEXT - 1)
     assert seen[0][2] == NO_NOTES
     assert not is_kept_for_good
 

@@ -68,6 +68,17 @@ def test_a_connection_is_paused_resumed_tested_and_made_the_default(
     assert broadcaster.connections.get("other").default
 
 
+def test_a_saved_or_new_connection_has_no_test_of_an_older_one(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    for name in ("first", "second"):  # which gets the id of the first one
+        broadcaster.connections.save(name, {"sender": "sandbox"})
+        assert broadcaster.connections.get(name).last_test is None
+        assert "can send (" in pages.open(f"/ui/connections/{name}").press("Test the connection").text
+        broadcaster.connections.save(name, {"sender": "sandbox", "lanes": 2})
+        assert broadcaster.connections.get(name).last_test is None
+        broadcaster.connections.test(name)
+        broadcaster.connections.delete(name)
+
+
 def test_an_act_without_its_page_leads_to_the_connection(idle_api: Api) -> None:
     answer = idle_api.post("/ui/connections/sandbox/pause", headers={"Origin": HERE}, follow_redirects=False)
 

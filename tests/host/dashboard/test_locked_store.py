@@ -107,6 +107,7 @@ def test_every_form_is_shown_again_with_all_that_was_typed(
     assert shown.status == 503, shown.text
     assert SAID in shown.find("[role=alert]").get_text()
     assert {name: value for name, value in typed.items() if value not in typed_values(shown, button)[name]} == {}
+    assert typed_values(shown, button).get("once") == typed_values(form, button).get("once")
     assert shown.soup.select("b, script:not([src])") == shown.soup.select("main b")
 
 
