@@ -14,7 +14,9 @@ from litestar.types import ControllerRouterHandler, Guard
 
 from host_litestar.auth import KEYLESS, KeyGuard, keep_outside, provide_actor
 from host_litestar.callers import Callers
+from host_litestar.dashboard.page_errors import PageErrors
 from host_litestar.dashboard.router import dashboard_router
+from host_litestar.dashboard.unrouted import show_unrouted
 from host_litestar.event_streams import EventStreams
 from host_litestar.problems import handle_error
 from host_litestar.request_meter import RequestMeter
@@ -76,7 +78,7 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         self._guards = guards
         self._guard_public = guard_public
         self._is_guarded = bool(guards or self.broadcaster.settings.api_keys)
-        self._has_dashboard = dashboard
+        self._page_errors = PageErrors(self.broadcaster, mount=path) if dashboard else None
         self._work = work
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
@@ -85,6 +87,9 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         app_config.route_handlers.append(self._router(operation_prefix=self._operation_prefix(mounts)))
         self._is_guarded = self._is_guarded or bool(app_config.guards)
         app_config.guards = self._guards_around(app_config.guards)
+        if self._page_errors is not None:
+            handlers = app_config.exception_handlers
+            app_config.exception_handlers = show_unrouted(handlers, self._page_errors, mount=self._path)
         app_config.lifespan = [*(app_config.lifespan or []), self._run]
         return app_config
 
@@ -121,7 +126,9 @@ class WABroadcastPlugin(InitPlugin, ModelSchemas):
         return [*guarded, webhook_route(self.broadcaster, opt=KEYLESS)]
 
     def _pages(self) -> list[ControllerRouterHandler]:
-        return [dashboard_router(self.broadcaster, mount=self._path)] if self._has_dashboard else []
+        if self._page_errors is None:
+            return []
+        return [dashboard_router(self.broadcaster, self._page_errors, mount=self._path)]
 
     def _guards_around(self, guards: Iterable[Guard]) -> list[Guard]:
         """Return guards of the application as they run around these routes."""

@@ -94,6 +94,10 @@ class Keys:
         """Number: how often a disconnected connection was checked."""
         return f"{self.namespace}:connection-check:{connection_id}:count"
 
+    def connection_notes(self, connection_id: int) -> str:
+        """Hash: the last webhook calls and the last test of a connection; it expires."""
+        return f"{self.namespace}:connection-notes:{connection_id}"
+
     def cache(self, connection_id: int, name: str) -> str:
         """Text: an entry in the cache of a connection's sender."""
         return f"{self.namespace}:cache:{connection_id}:{name}"

@@ -2,9 +2,10 @@
 
 from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.notices import Notice
+from host_litestar.dashboard.refusals import REFUSALS, refused
 from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.routes.keys import KeyName
-from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError
+from wabroadcast_core.errors import ConflictError, Fault
 from wabroadcast_core.models.api_key import Scope
 from wabroadcast_core.sentences import sentence_of
 
@@ -30,8 +31,8 @@ class ApiKeyPages(PageController):
             return _show(view, status=400, faults=[view.fault("scope", "api_keys.first_is_admin")])
         try:
             key = view.broadcaster.api_keys.create({"name": name, "scopes": [scope]}, actor=view.actor)
-        except InvalidInputError as error:
-            return _show(view, status=400, faults=error.faults)
+        except REFUSALS as error:
+            return _show(view, **refused(view, error))
         except ConflictError as error:
             return _show(view, status=409, faults=[Fault("name", sentence_of(error))])
         return view.page("api_key_new.html", key=key, is_first=is_first)

@@ -151,4 +151,5 @@ def _filters(view: View, chosen: str, counts: Mapping[BroadcastStatus, int], *, 
 
 
 def _row(view: View, one: ListedBroadcast) -> Row:
-    return Row(one, shown_state(one.status, one.waiting_for), cause_of(view, one.waiting_for, one.counts))
+    cause = view.t("progress.undone") if one.undone else cause_of(view, one.waiting_for, one.counts)
+    return Row(one, shown_state(one.status, one.waiting_for), cause)

@@ -11,12 +11,13 @@ from host_litestar.dashboard.compose_page import DraftLook, look_at, new_look, p
 from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.forms import read_digits
 from host_litestar.dashboard.notices import Notice
+from host_litestar.dashboard.refusals import REFUSALS, refused
 from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.routes.drafts import DraftId
 from host_litestar.routes.uploads import read_chunks
 from host_litestar.threads import LOOKS
 from wabroadcast_core.clock import SystemClock
-from wabroadcast_core.errors import Fault, InvalidInputError, VersionConflictError
+from wabroadcast_core.errors import Fault, InvalidInputError, UnavailableError, VersionConflictError
 from wabroadcast_core.models.api_key import Scope
 from wabroadcast_core.models.draft import DraftBody, DraftView
 from wabroadcast_core.models.upload import UploadView
@@ -41,12 +42,11 @@ class ComposePages(PageController):
     @act("/broadcasts/new", threads=LOOKS, files=FILES)
     def create(self, view: ViewDep) -> Page:
         """Store a draft of what was typed so far."""
-        uploaded = _save_files(view)
-        given = read_form(view.form, DraftBody(), uploaded)
-        given.fields.setdefault("name", _default_name(view))
         try:
+            given = read_form(view.form, DraftBody(), _save_files(view))
+            given.fields.setdefault("name", _default_name(view))
             draft = view.broadcaster.drafts.create(given.fields, given.recipients, actor=view.actor)
-        except InvalidInputError as error:
+        except REFUSALS as error:
             return _refused(view, new_look(view, shown_form(view.form)), error)
         return _saved(view, draft)
 
@@ -64,18 +64,18 @@ class ComposePages(PageController):
         before = view.broadcaster.drafts.get(draft_id)
         if before.job_id is not None:
             return _submitted(view, before)
-        uploaded = _save_files(view)
-        given = read_form(view.form, before.broadcast, uploaded)
-        given.fields.setdefault("name", before.name or _default_name(view))
-        if _is_stored(given, before):
-            return _saved(view, before)
         try:
+            uploaded = _save_files(view)
+            given = read_form(view.form, before.broadcast, uploaded)
+            given.fields.setdefault("name", before.name or _default_name(view))
+            if _is_stored(given, before):
+                return _saved(view, before)
             draft = view.broadcaster.drafts.save(
                 draft_id, given.fields, given.recipients, versions={_version(view)}, actor=view.actor
             )
         except VersionConflictError as error:
             return _conflict(view, draft_id, error, given, uploaded)
-        except InvalidInputError as error:
+        except REFUSALS as error:
             look = look_at(view, before, person="1", shown=shown_form(view.form))
             return _refused(view, look, error)
         return _saved(view, draft)
@@ -141,10 +141,12 @@ def _saved(view: View, draft: DraftView) -> Page:
     return view.redirect(f"{address}{place}", Notice("compose.saved"))
 
 
-def _refused(view: View, look: DraftLook, error: InvalidInputError) -> Page:
-    if _is_script(view):
-        return _parts(view, look, problem=error.faults)
-    return view.page("compose.html", status=400, faults=error.faults, **page_values(view, look))
+def _refused(view: View, look: DraftLook, error: InvalidInputError | UnavailableError) -> Page:
+    if not _is_script(view):
+        return view.page("compose.html", **refused(view, error), **page_values(view, look))
+    if isinstance(error, UnavailableError):
+        raise error  # the script saves again
+    return _parts(view, look, problem=error.faults)
 
 
 def _submitted(view: View, draft: DraftView) -> Page:

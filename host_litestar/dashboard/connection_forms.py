@@ -1,7 +1,7 @@
 """The form of a connection, new or changed: its settings by the schema of its sender, and its limits."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from host_litestar.dashboard.choices import FIRST_ZONES
@@ -11,6 +11,7 @@ from host_litestar.dashboard.setting_fields import Setting, settings_of
 from host_litestar.dashboard.setting_texts import SettingTexts
 from host_litestar.dashboard.setting_values import Values, count_items, read_values, write_values
 from host_litestar.dashboard.view import View
+from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.models.connection import ConnectionView
 
 MORE_ROWS = 2  # empty rows of a list of quotas or steps
@@ -24,6 +25,7 @@ class ConnectionForm:
     :param values: of the fields, as they are stored or as they were typed.
     :param texts: of the settings.
     :param defaults: the limits of the sender in words.
+    :param shows_secrets: whether the secrets among the values are shown: those that were typed just now.
     """
 
     name: str
@@ -34,6 +36,7 @@ class ConnectionForm:
     values: Values
     texts: SettingTexts
     defaults: dict[str, str]
+    shows_secrets: bool = False
     zones: Sequence[str] = FIRST_ZONES  # that are offered
 
     @classmethod
@@ -65,6 +68,10 @@ class ConnectionForm:
         :raises NotFoundError: there is no sender of this kind.
         """
         return _form(view, name, kind, view.form.fields(), secrets=secrets)
+
+    def after(self, error: Exception) -> "ConnectionForm":
+        """Return the form as it is shown again. Where nothing is wrong with it, it can be sent as it is."""
+        return replace(self, shows_secrets=isinstance(error, UnavailableError))
 
     def draft(self) -> dict[str, Any]:
         """Return the connection as the form has it."""

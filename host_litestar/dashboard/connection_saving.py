@@ -8,6 +8,7 @@ from host_litestar.dashboard.connection_forms import ConnectionForm
 from host_litestar.dashboard.connections import PATH, show_connection
 from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.notices import Notice
+from host_litestar.dashboard.refusals import REFUSALS, refused
 from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.routes.parameters import ConnectionName
 from wabroadcast_core.errors import InvalidInputError, NotFoundError
@@ -47,8 +48,8 @@ class ConnectionSavingPages(PageController):
         try:
             _check_new(view, name)
             view.broadcaster.connections.save(name, form.draft(), actor=view.actor)
-        except InvalidInputError as error:
-            return _form_page(view, form, name=name, status=400, faults=error.faults)
+        except REFUSALS as error:
+            return _form_page(view, form.after(error), name=name, **refused(view, error))
         return view.redirect(view.link(PATH, name), Notice("connections.created", {"name": name}))
 
     @act("/{name:str}/save", scope=Scope.ADMIN)
@@ -59,8 +60,8 @@ class ConnectionSavingPages(PageController):
         form = ConnectionForm.sent(view, kind, name=name, secrets=secrets)
         try:
             view.broadcaster.connections.save(name, form.draft(), actor=view.actor)
-        except InvalidInputError as error:
-            return show_connection(view, name, form, status=400, faults=error.faults)
+        except REFUSALS as error:
+            return show_connection(view, name, form.after(error), **refused(view, error))
         return view.redirect(view.link(PATH, name), Notice("connections.saved", {"name": name}))
 
 

@@ -15,10 +15,19 @@ from host_litestar.dashboard.file_choices import FileChoices, column_fields, rea
 from host_litestar.dashboard.file_rows import shown_rows
 from host_litestar.dashboard.file_upload import discard_file, gone, is_run, notice_of_look, save_file
 from host_litestar.dashboard.notices import Notice
+from host_litestar.dashboard.refusals import refused
 from host_litestar.dashboard.view import FRAGMENT, Page, View, ViewDep
 from host_litestar.routes.parameters import ImportId, UploadId
 from host_litestar.threads import FILES
-from wabroadcast_core.errors import Fault, FileError, InvalidInputError, NoNumbersError, NotFoundError, SourceError
+from wabroadcast_core.errors import (
+    Fault,
+    FileError,
+    InvalidInputError,
+    NoNumbersError,
+    NotFoundError,
+    SourceError,
+    UnavailableError,
+)
 from wabroadcast_core.models.api_key import Scope
 from wabroadcast_core.models.contact import OPEN_IMPORTS, ImportReport
 from wabroadcast_core.models.slug import make_slug
@@ -44,7 +53,10 @@ class ImportPages(PageController):
     @act("/import", threads=FILES, files=("file",))
     def upload(self, view: ViewDep) -> Page:
         """Store the file, then show how it is understood."""
-        stored = save_file(view)
+        try:
+            stored = save_file(view)
+        except UnavailableError as error:
+            return _form(view, **refused(view, error))
         if isinstance(stored, Fault):
             return _form(view, status=HTTPStatus.BAD_REQUEST, faults=[stored])
         return view.redirect(view.link(IMPORT, stored.upload_id, kind=stored.kind, tags=view.form.text("tags")))

@@ -1,14 +1,14 @@
 """The contact book: its list, the tagging of many contacts, and new contacts."""
 
-from http import HTTPStatus
 from typing import Any, Final
 
 from host_litestar.dashboard.contact_form import contact_draft, empty_fields, sent_fields
 from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.notices import Notice
+from host_litestar.dashboard.refusals import REFUSALS, refused
 from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.threads import FILES
-from wabroadcast_core.errors import InvalidInputError, NotFoundError, NumberError, fault_of_number
+from wabroadcast_core.errors import InvalidInputError, NotFoundError, NumberError, UnavailableError, fault_of_number
 from wabroadcast_core.models.api_key import Scope
 from wabroadcast_core.models.contact import TaggingReport, split_tags
 
@@ -33,8 +33,8 @@ class ContactPages(PageController):
         chosen = _filter_of_form(view)
         try:
             report = _tag(view, chosen)
-        except InvalidInputError as error:
-            return _list(view, chosen, status=HTTPStatus.BAD_REQUEST, faults=error.faults)
+        except REFUSALS as error:
+            return _list(view, chosen, **refused(view, error))
         return view.redirect(view.link(ROOM, **chosen), _tagged(report, is_adding=view.form.text("do") == "add"))
 
     @page("/new", scope=Scope.OPERATE)
@@ -47,15 +47,15 @@ class ContactPages(PageController):
         """Create a contact. A number that is in the book already is a fault, so that nothing is overwritten."""
         try:
             contact = view.broadcaster.contacts.save(_new_draft(view), actor=view.actor)
-        except InvalidInputError as error:
-            faults = error.faults
         except NumberError as error:
-            faults = (fault_of_number(error),)
-        else:
-            return view.redirect(view.link(ROOM, contact.number), Notice("contacts.created"))
-        return view.page(
-            "contact_new.html", status=HTTPStatus.BAD_REQUEST, faults=faults, fields=sent_fields(view.form)
-        )
+            return _new_again(view, InvalidInputError([fault_of_number(error)]))
+        except REFUSALS as error:
+            return _new_again(view, error)
+        return view.redirect(view.link(ROOM, contact.number), Notice("contacts.created"))
+
+
+def _new_again(view: View, error: InvalidInputError | UnavailableError) -> Page:
+    return view.page("contact_new.html", fields=sent_fields(view.form), **refused(view, error))
 
 
 def _list(view: View, chosen: dict[str, str], **context: Any) -> Page:

@@ -14,8 +14,10 @@ from host_litestar.routes.controller import ApiController
 from host_litestar.scopes import SCOPE
 from host_litestar.threads import CONTROL, PAGES, ThreadGroup
 from wabroadcast_core.models.api_key import Scope
+from wabroadcast_core.store.database import waiting_at_most
 
 Decorator = Callable[[Callable[..., Any]], HTTPRouteHandler]
+LOCK_SECONDS: Final = 4.0  # that an act waits while another process writes to the store
 PUBLIC_PAGE: Final = KEYLESS  # the ``opt`` of the pages before the sign-in
 
 
@@ -54,11 +56,15 @@ def act(
 
 
 def _allowed(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a handler that runs only for a request that was not refused, which reading its form has checked before."""
+    """Return a handler that runs only for a request that was not refused, which reading its form has checked before.
+
+    A person waits for it: while another process writes to the store, it gives up soon.
+    """
 
     @wraps(call)
     def handler(*args: Any, **kwargs: Any) -> Any:
         raise_refusal(kwargs["view"].request)
-        return call(*args, **kwargs)
+        with waiting_at_most(LOCK_SECONDS):
+            return call(*args, **kwargs)
 
     return handler

@@ -45,6 +45,10 @@ class FormData:
         chosen = [value for value in self._values.get(name, ()) if isinstance(value, UploadFile) and value.filename]
         return chosen[-1] if chosen else None
 
+    def has_file(self) -> bool:
+        """Return whether a file was chosen."""
+        return any(isinstance(value, UploadFile) and value.filename for one in self._values.values() for value in one)
+
     def kept(self) -> Iterator[tuple[str, str]]:
         """Yield the texts of all fields, to show the same form again."""
         for name, values in self._values.items():

@@ -9,6 +9,7 @@ from host_litestar.dashboard.file_choices import FileChoices, column_fields, rea
 from host_litestar.dashboard.file_upload import discard_file, gone, is_run, notice_of_look, save_file
 from host_litestar.dashboard.notices import Notice
 from host_litestar.dashboard.opt_out_words import say_opt_out, say_source
+from host_litestar.dashboard.refusals import REFUSALS, refused
 from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.routes.parameters import UploadId
 from host_litestar.threads import FILES
@@ -19,6 +20,7 @@ from wabroadcast_core.errors import (
     NotFoundError,
     NumberError,
     SourceError,
+    UnavailableError,
     fault_of_number,
 )
 from wabroadcast_core.models.api_key import Scope
@@ -49,6 +51,8 @@ class OptOutPages(PageController):
             )
         except (InvalidInputError, NumberError, NotFoundError) as error:
             return _list(view, status=HTTPStatus.BAD_REQUEST, faults=_faults(view, error))
+        except UnavailableError as error:
+            return _list(view, **refused(view, error))
         return view.redirect(view.link(ROOM), Notice("opt_outs.added", {"number": entry.number}))
 
     @page("/import", scope=Scope.OPERATE)
@@ -61,9 +65,9 @@ class OptOutPages(PageController):
         """Store the file, then show how it is understood."""
         try:
             _reason(view)
-        except InvalidInputError as error:
-            return _file_form(view, status=HTTPStatus.BAD_REQUEST, faults=error.faults)
-        stored = save_file(view)
+            stored = save_file(view)
+        except REFUSALS as error:
+            return _file_form(view, **refused(view, error))
         if isinstance(stored, Fault):
             return _file_form(view, status=HTTPStatus.BAD_REQUEST, faults=[stored])
         return view.redirect(view.link(IMPORT, stored.upload_id, kind=stored.kind, reason=view.form.text("reason")))

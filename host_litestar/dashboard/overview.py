@@ -78,6 +78,10 @@ def _needs(view: View, found: Overview) -> Iterator[Need]:
     """Yield what needs a person, the most urgent first."""
     if not takes_calls(view.broadcaster.context.redis):
         yield Need("danger", view.t("overview.redis"), view.link("/ui/settings/system"), view.t("overview.look"))
+    if (missing := found.missing_worker) is not None:
+        key = "overview.no_worker" if missing.since is None else "overview.no_worker.since"
+        text = view.t(key, **({} if missing.since is None else {"since": view.fmt.moment(missing.since)}))
+        yield Need("danger", text, view.link("/ui/settings/system"), view.t("overview.look"))
     yield from _stopped_connections(view, found)
     yield from _stopped_broadcasts(view, found)
     for one in found.uncertain:

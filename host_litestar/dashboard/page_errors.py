@@ -1,14 +1,15 @@
 """Errors as pages: what happened, why, what to do, and the code that the API has for it."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from litestar import Request, Response, get
-from litestar.exceptions import NotAuthorizedException, NotFoundException
-from litestar.params import PathParameter
+from litestar import Request, Response
+from litestar.exceptions import NotAuthorizedException
 
-from host_litestar.dashboard.controller import PUBLIC_PAGE, PageController
+from host_litestar.dashboard.forms import EMPTY
 from host_litestar.dashboard.page_headers import PAGE_HEADERS
 from host_litestar.dashboard.view import AnyRequest, View
 from host_litestar.problems import explain
@@ -18,7 +19,7 @@ from wabroadcast_core.problems import RETRY_AFTER_SECONDS, Problem
 log = logging.getLogger(__name__)
 
 SIGN_IN: Final = "/ui/sign-in"
-_KNOWN: Final = frozenset({403, 404, 409, 413, 429, 503})
+_KNOWN: Final = frozenset({403, 404, 405, 409, 413, 429, 503})
 
 
 class PageErrors:
@@ -39,9 +40,11 @@ class PageErrors:
         problem = explain(request, error)
         if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("%s %s failed", request.method, request.scope.get("path_template", ""), exc_info=error)
-        page = view.page("error.html", status=problem.status, problem=problem, kind=_kind_of(problem))
+        is_away = problem.status == HTTPStatus.SERVICE_UNAVAILABLE
+        kept = KeptForm.of(view) if is_away and request.method == "POST" else None
+        page = view.page("error.html", status=problem.status, problem=problem, kind=_kind_of(problem), kept=kept)
         page.headers.update({**PAGE_HEADERS, **(getattr(error, "headers", None) or {})})
-        if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        if is_away:
             page.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return page
 
@@ -50,16 +53,27 @@ class PageErrors:
         return self
 
 
-class NoSuchPage(PageController):
-    """``GET /ui/…`` of what no room has: the error as a page, for everyone."""
+@dataclass(frozen=True, slots=True)
+class KeptForm:
+    """A form that was sent in vain, to send it again as it was. Only its files must be chosen again.
 
-    path = "/ui"
+    :param kind: how it is encoded.
+    :param is_known: whether it was read: without the store, it is not known whose it is.
+    """
 
-    @get("/{rest:path}", opt=PUBLIC_PAGE, include_in_schema=False, sync_to_thread=False)
-    def show(self, rest: Annotated[str, PathParameter()]) -> None:
-        """Refuse the address."""
-        del rest
-        raise NotFoundException
+    address: str
+    kind: str
+    fields: Sequence[tuple[str, str]]
+    has_file: bool
+    is_known: bool
+
+    @classmethod
+    def of(cls, view: View) -> "KeptForm":
+        """Return the form of a request."""
+        request = view.request
+        form = view.form
+        kind, is_known = request.content_type[0], form is not EMPTY
+        return cls(request.url.path, kind, list(form.kept()), has_file=form.has_file(), is_known=is_known)
 
 
 def _sign_in(view: View) -> Response[Any]:

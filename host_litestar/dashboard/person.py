@@ -10,10 +10,11 @@ from host_litestar.dashboard.contacts import ROOM
 from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.notices import Notice
 from host_litestar.dashboard.opt_out_words import say_opt_out, say_source
+from host_litestar.dashboard.refusals import REFUSALS, refused
 from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.routes.parameters import PersonNumber
 from wabroadcast_core.audience.numbers import mask_number, normal_number
-from wabroadcast_core.errors import InvalidInputError, NotFoundError, NumberError
+from wabroadcast_core.errors import NotFoundError, NumberError, UnavailableError
 from wabroadcast_core.models.api_key import Scope
 from wabroadcast_core.models.blacklist import LONGEST_REASON, BlacklistAct
 from wabroadcast_core.models.contact import ContactView, ErasureReport
@@ -53,9 +54,9 @@ class PersonPages(PageController):
         draft = contact_draft(view.form, contact.variables) | {"number": contact.number}
         try:
             view.broadcaster.contacts.save(draft, actor=view.actor)
-        except InvalidInputError as error:
+        except REFUSALS as error:
             fields = sent_fields(view.form, number=contact.number)
-            return view.page("contact_edit.html", status=HTTPStatus.BAD_REQUEST, faults=error.faults, fields=fields)
+            return view.page("contact_edit.html", fields=fields, **refused(view, error))
         return view.redirect(view.link(ROOM, contact.number), Notice("person.saved"))
 
     @act("/{number:str}/delete")
@@ -71,7 +72,10 @@ class PersonPages(PageController):
         if _typed_number(view) != normal:
             fault = view.fault("typed", "person.typed_other")
             return _person(view, normal, status=HTTPStatus.BAD_REQUEST, faults=[fault])
-        report = view.broadcaster.contacts.erase(normal, actor=view.actor)
+        try:
+            report = view.broadcaster.contacts.erase(normal, actor=view.actor)
+        except UnavailableError as error:
+            return _person(view, normal, **refused(view, error))
         return view.redirect(view.link(ROOM), _erased(report))
 
     @act("/{number:str}/opt-out")
@@ -81,7 +85,10 @@ class PersonPages(PageController):
         if reason is None:
             return _without_reason(view, normal, "reason")
         connection = view.form.text("connection") or None
-        view.broadcaster.blacklist.add(normal, reason=reason, connection=connection, actor=view.actor)
+        try:
+            view.broadcaster.blacklist.add(normal, reason=reason, connection=connection, actor=view.actor)
+        except UnavailableError as error:
+            return _person(view, normal, **refused(view, error))
         return view.redirect(view.link(ROOM, normal), Notice("person.opted_out"))
 
     @act("/{number:str}/allow")
@@ -91,7 +98,10 @@ class PersonPages(PageController):
         if reason is None:
             return _without_reason(view, normal, "reason")
         connection = view.form.text("connection") or None
-        view.broadcaster.blacklist.remove(normal, connection=connection, reason=reason, actor=view.actor)
+        try:
+            view.broadcaster.blacklist.remove(normal, connection=connection, reason=reason, actor=view.actor)
+        except UnavailableError as error:
+            return _person(view, normal, **refused(view, error))
         return view.redirect(view.link(ROOM, normal), Notice("person.allowed"))
 
 

@@ -40,6 +40,15 @@ def cause_of(view: View, cause: WaitingFor | None, counts: Counts) -> str:
     return "" if is_free else say_cause(view, cause)
 
 
+def _end_of(view: View, counts: Counts) -> str:
+    """Return how a broadcast that is completed has ended."""
+    if counts.failed and counts.unknown:
+        return view.t("progress.end.failures", failed=counts.failed, unknown=counts.unknown)
+    if counts.failed:
+        return view.t("progress.end.failed", n=counts.failed)
+    return view.t("progress.end.unknown" if counts.unknown else "progress.end.done", n=counts.unknown or counts.sent)
+
+
 def state_of_message(message: MessageView) -> str:
     """Return the state of a message with its receipts: a message that was read is shown as read."""
     if message.status is not MessageStatus.SENT:
@@ -126,10 +135,8 @@ class Shown:
     def _end(self) -> str:
         t, counts = self._view.t, self.counts
         match self.progress.status:
-            case BroadcastStatus.COMPLETED if counts.failed or counts.unknown:
-                return t("progress.end.failures", failed=counts.failed, unknown=counts.unknown)
             case BroadcastStatus.COMPLETED:
-                return t("progress.end.done", n=counts.sent)
+                return _end_of(self._view, counts)
             case BroadcastStatus.CANCELLED if self.was_undone:
                 return t("progress.undone")
             case BroadcastStatus.CANCELLED:

@@ -14,11 +14,19 @@ from host_litestar.dashboard.compose_page import left_out
 from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.forms import read_digits
 from host_litestar.dashboard.notices import Notice
+from host_litestar.dashboard.refusals import REFUSALS, refused
 from host_litestar.dashboard.review_checks import MANY, Reviewed, must_type, read_moment, run_checks, undo_seconds
 from host_litestar.dashboard.view import FRAGMENT, Page, View, ViewDep
 from host_litestar.routes.drafts import DraftId
 from host_litestar.threads import LOOKS, SUBMITS
-from wabroadcast_core.errors import Fault, InvalidInputError, NotFoundError, TemplateError, VersionConflictError
+from wabroadcast_core.errors import (
+    Fault,
+    InvalidInputError,
+    NotFoundError,
+    TemplateError,
+    UnavailableError,
+    VersionConflictError,
+)
 from wabroadcast_core.models.draft import DraftView
 from wabroadcast_core.models.message_detail import MessageDetail
 from wabroadcast_core.models.preview import PlacedPreview
@@ -61,8 +69,8 @@ class ReviewPages(PageController):
         except VersionConflictError:
             address = view.link(DRAFT, draft_id, "review")
             return view.redirect(address, Notice("review.changed", tone="warn"))
-        except (InvalidInputError, TemplateError) as error:
-            return _review(view, draft_id, status=400, faults=_faults_of(error))
+        except (*REFUSALS, TemplateError) as error:
+            return _review(view, draft_id, **_refused(view, error))
         return view.redirect(view.link("/ui/broadcasts", sent.job_id))
 
     @act("/test", threads=SUBMITS)
@@ -76,8 +84,8 @@ class ReviewPages(PageController):
             sent = view.broadcaster.send_test(
                 fields, recipients, test=test, idempotency_key=_key(view, draft, number, person), actor=view.actor
             )
-        except (InvalidInputError, TemplateError) as error:
-            return _review(view, draft_id, status=400, faults=_faults_of(error))
+        except (*REFUSALS, TemplateError) as error:
+            return _review(view, draft_id, **_refused(view, error))
         kept = Cookie(
             NUMBER_COOKIE, value=quote(number, safe=""), path="/", max_age=YEAR_SECONDS, samesite="lax", httponly=True
         )
@@ -91,8 +99,8 @@ class ReviewPages(PageController):
         fields, recipients = _body_of(draft)
         try:
             made = view.broadcaster.rehearse(fields, recipients, idempotency_key=_key(view, draft), actor=view.actor)
-        except (InvalidInputError, TemplateError) as error:
-            return _review(view, draft_id, status=400, faults=_faults_of(error))
+        except (*REFUSALS, TemplateError) as error:
+            return _review(view, draft_id, **_refused(view, error))
         return view.redirect(view.link("/ui/broadcasts", made.job_id), Notice("review.rehearsing"))
 
 
@@ -184,8 +192,10 @@ def _key(view: View, draft: DraftView, *parts: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _faults_of(error: InvalidInputError | TemplateError) -> Sequence[Fault]:
-    return error.faults if isinstance(error, InvalidInputError) else [Fault("message", sentence_of(error))]
+def _refused(view: View, error: InvalidInputError | TemplateError | UnavailableError) -> dict[str, Any]:
+    if isinstance(error, TemplateError):
+        error = InvalidInputError([Fault("message", sentence_of(error))])
+    return refused(view, error)
 
 
 def _test(view: View) -> MessageDetail | None:

@@ -135,7 +135,7 @@ def _of_connections(view: View, found: Reviewed) -> Iterator[Check]:
     for one in found.connections:
         page = view.link("/ui/connections", one.name)
         if one.state == ConnectionState.ACTIVE:
-            yield Check("ok", view.t("review.check.up", name=one.name, time=view.fmt.moment(one.state_since)), page)
+            yield _of_active(view, one, page)
         else:
             cause = say_cause(view, one.waiting_for) or one.state_reason or view.t("cause.no_reason")
             yield Check("warn", view.t("review.check.paused", name=one.name, reason=cause), page)
@@ -145,6 +145,19 @@ def _of_connections(view: View, found: Reviewed) -> Iterator[Check]:
             yield Check("warn", view.t("review.check.simulated", name=one.name))
         if one.name in risky:
             yield Check("warn", view.t("compose.unofficial"), page)
+
+
+def _of_active(view: View, one: ConnectionView, page: str) -> Check:
+    """Check an active connection by its last test, which says more than that no one has paused it."""
+    test, since = one.last_test, view.fmt.moment(one.state_since)
+    if test is None or test.state == "unknown":
+        return Check("ok", view.t("review.check.up", name=one.name, time=since), page)
+    tested = view.fmt.moment(test.at)
+    if test.state == "up":
+        return Check("ok", view.t("review.check.up_tested", name=one.name, time=since, tested=tested), page)
+    if test.at < one.state_since:  # it was resumed after that
+        return Check("ok", view.t("review.check.up", name=one.name, time=since), page)
+    return Check("warn", view.t("review.check.test_down", name=one.name, tested=tested, reason=test.reason), page)
 
 
 def _of_time(view: View, people: PeoplePreview, found: Reviewed) -> Iterator[Check]:

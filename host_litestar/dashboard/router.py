@@ -20,7 +20,7 @@ from host_litestar.dashboard.forms import read_page_request
 from host_litestar.dashboard.message import MessagePages
 from host_litestar.dashboard.opt_outs import OptOutPages
 from host_litestar.dashboard.overview import OverviewPages
-from host_litestar.dashboard.page_errors import NoSuchPage, PageErrors
+from host_litestar.dashboard.page_errors import PageErrors
 from host_litestar.dashboard.page_headers import set_page_headers
 from host_litestar.dashboard.person import PersonPages
 from host_litestar.dashboard.review import ReviewPages
@@ -55,13 +55,13 @@ ROOMS: Final[tuple[ControllerRouterHandler, ...]] = (
     PersonPages,
     OptOutPages,
     StaticFiles,
-    NoSuchPage,
 )
 
 
-def dashboard_router(broadcaster: Broadcaster, *, mount: str) -> Router:
+def dashboard_router(broadcaster: Broadcaster, errors: PageErrors, *, mount: str) -> Router:
     """Create the router of the dashboard.
 
+    :param errors: creates the pages of errors.
     :param mount: the path of the routes inside the application.
     """
 
@@ -74,5 +74,5 @@ def dashboard_router(broadcaster: Broadcaster, *, mount: str) -> Router:
         dependencies={"view": Provide(provide_view, sync_to_thread=False)},
         before_request=read_page_request,
         after_request=set_page_headers,
-        exception_handlers={Exception: PageErrors(broadcaster, mount=mount)},
+        exception_handlers={Exception: errors},
     )

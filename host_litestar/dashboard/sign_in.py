@@ -6,15 +6,17 @@ from typing import Any
 from litestar import get, post
 from litestar.exceptions import NotAuthorizedException, TooManyRequestsException
 
-from host_litestar.dashboard.controller import PUBLIC_PAGE, PageController
+from host_litestar.dashboard.controller import LOCK_SECONDS, PUBLIC_PAGE, PageController
 from host_litestar.dashboard.forms import FormData
 from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.request_reading import TAKES_FORM
 from host_litestar.routes.sessions import CallersDep, SignInLimit, check_sign_in
 from host_litestar.session_cookies import check_origin, session_cookie
 from host_litestar.threads import CONTROL
+from wabroadcast_core.errors import UnavailableError
 from wabroadcast_core.services.api_keys import digest_key
 from wabroadcast_core.services.sessions import csrf_token
+from wabroadcast_core.store.database import waiting_at_most
 
 LONGEST_KEY = 512
 KEPT = "kept."  # before the names of the fields of a form that waits for the sign-in
@@ -46,7 +48,11 @@ class SignInPages(PageController):
             page = _form(view, status=HTTPStatus.TOO_MANY_REQUESTS, wait=wait)
             page.headers["Retry-After"] = str(wait)
             return page
-        session = await CONTROL.run(view.broadcaster.sessions.begin, digest, actor=caller.actor)
+        try:
+            with waiting_at_most(LOCK_SECONDS):
+                session = await CONTROL.run(view.broadcaster.sessions.begin, digest, actor=caller.actor)
+        except UnavailableError:
+            return _form(view, status=HTTPStatus.SERVICE_UNAVAILABLE, away=True)
         cookies = [session_cookie(view.request, session.token)]
         address = _checked(view, view.form.text("next"))
         if kept := _kept(view.form):

@@ -1,14 +1,16 @@
 """Tags: their list, and for one of them rename, merge and delete."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 from host_litestar.dashboard.contacts import OFFERED_TAGS, ROOM
 from host_litestar.dashboard.controller import PageController, act, page
 from host_litestar.dashboard.notices import Notice
+from host_litestar.dashboard.refusals import refused
 from host_litestar.dashboard.view import Page, View, ViewDep
 from host_litestar.threads import FILES
-from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError
+from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, UnavailableError
 from wabroadcast_core.models.contact import TagView, fold_tag
 from wabroadcast_core.models.page import Page as ListPage
 
@@ -36,6 +38,8 @@ class TagPages(PageController):
             return _tags(view, tag, faults=[Fault("name", fault.message) for fault in error.faults])
         except ConflictError:
             return _tags(view, tag, faults=[view.fault("name", "tags.exists", name=view.form.text("name"))])
+        except UnavailableError as error:
+            return _tags(view, tag, **refused(view, error))
         return view.redirect(view.link(TAGS), Notice("tags.renamed", {"tag": tag, "name": renamed.name}))
 
     @act("/merge", threads=FILES)
@@ -48,6 +52,8 @@ class TagPages(PageController):
             merged = view.broadcaster.tags.merge(into, [tag], actor=view.actor)
         except NotFoundError:
             return _tags(view, tag, faults=[view.fault("into", "tags.unknown", name=into)])
+        except UnavailableError as error:
+            return _tags(view, tag, **refused(view, error))
         return view.redirect(
             view.link(TAGS), Notice("tags.merged", {"tag": tag, "name": merged.name, "n": merged.contacts})
         )
@@ -60,8 +66,10 @@ class TagPages(PageController):
         return view.redirect(view.link(TAGS), Notice("tags.deleted", {"tag": tag}))
 
 
-def _tags(view: View, chosen: str, *, faults: list[Fault] | None = None, **context: Any) -> Page:
+def _tags(view: View, chosen: str, *, faults: Sequence[Fault] = (), status: int = HTTPStatus.BAD_REQUEST) -> Page:
     """Show the tags.
+
+    :param status: of the page if there are faults.
 
     :raises NotFoundError: the chosen tag does not exist.
     """
@@ -70,12 +78,11 @@ def _tags(view: View, chosen: str, *, faults: list[Fault] | None = None, **conte
     start = (number - 1) * PAGE_SIZE
     return view.page(
         "tags.html",
-        status=HTTPStatus.BAD_REQUEST if faults else HTTPStatus.OK,
-        faults=faults or (),
+        status=status if faults else HTTPStatus.OK,
+        faults=faults,
         found=ListPage(items=list(tags[start : start + PAGE_SIZE]), total=len(tags), page=number, page_size=PAGE_SIZE),
         chosen=_find(tags, chosen) if chosen else None,
         offered=tags[:OFFERED_TAGS],
-        **context,
     )
 
 

@@ -103,8 +103,11 @@ class View:
 
     @property
     def once(self) -> str:
-        """A new idempotency key, for a form that must send once, however often its button is pressed."""
-        return secrets.token_urlsafe(16)
+        """The idempotency key of a form that must send once, however often its button is pressed.
+
+        A form that is shown again keeps the one that it has.
+        """
+        return self.form.text("once") or secrets.token_urlsafe(16)
 
     # --- what is asked -----------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from wabroadcast_core.context import Context
 from wabroadcast_core.errors import BroadcastError, ConnectionDown, NotFoundError, UnavailableError, WebhookRefusedError
 from wabroadcast_core.forks import renew_after_fork
 from wabroadcast_core.hookspecs import ParsesWebhooks
+from wabroadcast_core.inbound.call_notes import CallNotes
 from wabroadcast_core.inbound.kept_calls import KeepsCalls, kept_call
 from wabroadcast_core.inbound.refusals import RefusalLog
 from wabroadcast_core.inbound.shared_webhooks import SharesWebhook
@@ -129,6 +130,7 @@ class WebhookIntake:
                 if isinstance(call, _Call) and _verify(call, snapshot := snapshots[call.connection], verifiers)
             ]
             self._store(verified, also=self._concerned(verified, verifiers), verifiers=verifiers)
+            verifiers.notes.write()
         except Exception as error:  # noqa: BLE001 - raised in the callers that wait for these calls
             for entry in waiting:
                 if not entry.answer.done():
@@ -199,6 +201,7 @@ def _verify(call: _Call, snapshot: ConnectionSnapshot, verifiers: "Verifiers") -
     except BroadcastError as error:
         if isinstance(error, (WebhookRefusedError, NotFoundError)):
             verifiers.refusals.add(snapshot.name, error)
+            verifiers.notes.add(snapshot.id, refusal=str(error))
         call.answer.set_exception(error)
     except BaseException as error:  # noqa: BLE001 - whatever it is, other calls are verified
         log.error(  # noqa: TRY400 - the error's text may hold anything
@@ -207,8 +210,10 @@ def _verify(call: _Call, snapshot: ConnectionSnapshot, verifiers: "Verifiers") -
             describe_fault(error),
         )
         reason = f"the call cannot be verified, because the sender failed: {type(error).__name__}"
+        verifiers.notes.add(snapshot.id, refusal=reason)
         call.answer.set_exception(WebhookRefusedError(reason))
     else:
+        verifiers.notes.add(snapshot.id)
         if answer is None and call.request.method == "POST":
             return True
         call.answer.set_result(answer)
@@ -223,6 +228,7 @@ class Verifiers:
 
     def __init__(self, context: Context) -> None:
         self.refusals = RefusalLog(context.clock)
+        self.notes = CallNotes(context.redis, context.keys, context.clock)
         self._context = context
         self._loop = asyncio.new_event_loop()
         self._contexts = SenderContexts(context.database, context.async_redis(), context.keys)  # makes no requests

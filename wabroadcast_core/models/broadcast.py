@@ -169,6 +169,9 @@ class ListedBroadcast(BroadcastSummary):
     waiting_for: WaitingFor | None = Field(
         description="Why messages wait, and until when; null if none is left to be sent."
     )
+    undone: bool = Field(
+        False, description="Whether it was undone before any message had left: it is cancelled, and a draft again."
+    )
 
 
 class BroadcastIndex(Model):

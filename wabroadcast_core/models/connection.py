@@ -102,6 +102,21 @@ class WarmUpUse(_LimitUse):
     limit: int = Field(description="Most messages a day at this age.")
 
 
+class RefusedCall(Model):
+    """A webhook call that was refused, such as one without the provider's signature."""
+
+    at: datetime = Field(description="When it was refused (UTC).")
+    reason: str = Field(description="Why it was refused.")
+
+
+class PastTest(Model):
+    """The last test of a connection."""
+
+    at: datetime = Field(description="When the connection was tested (UTC).")
+    state: Literal["up", "down", "unknown"] = Field(description="What the test found, as in the answer of a test.")
+    reason: str = Field(description="What the provider reported, in words.")
+
+
 class ConnectionUse(Model):
     """What is used of a connection's limits now."""
 
@@ -114,6 +129,14 @@ class ConnectionUse(Model):
     )
     cool_down_until: datetime | None = Field(description="Until when the provider requires a pause.")
     last_receipt_at: datetime | None = Field(description="When the last receipt of the provider was processed.")
+    last_call_at: datetime | None = Field(
+        None,
+        description="When the provider last called the webhook address, to a few seconds; null: not in 90 days, or "
+        "Redis does not know.",
+    )
+    refused_call: RefusedCall | None = Field(
+        None, description="The last call to the webhook address that was refused; null: none in 90 days, or unknown."
+    )
 
 
 class ConnectionView(Limits):
@@ -129,6 +152,9 @@ class ConnectionView(Limits):
     problem: Said | None = Field(description="What is wrong with the connection beside its state.")
     waiting_for: WaitingFor | None = Field(description="Why its messages wait, and until when; null if none do.")
     use: ConnectionUse
+    last_test: PastTest | None = Field(
+        None, description="The last test of the connection; null: none in 90 days, or Redis does not know."
+    )
 
 
 class ConnectionDay(Model):

@@ -7,6 +7,7 @@ from pydantic import Field
 from wabroadcast_core.models.base import Model
 from wabroadcast_core.models.broadcast import BroadcastSummary, RunningBroadcast
 from wabroadcast_core.models.status import ConnectionState
+from wabroadcast_core.models.waiting import NoWorker
 
 
 class ConnectionBrief(Model):
@@ -44,5 +45,8 @@ class Overview(Model):
     rejected_rows: int = Field(description="Rows that imports of the last days rejected.")
     rejecting_import: str | None = Field(description="The id of the latest of these imports; null: there is none.")
     totals: RecentTotals
+    missing_worker: NoWorker | None = Field(
+        description="That no worker is alive, while something waits for one or is scheduled; null otherwise."
+    )
     has_contacts: bool = Field(description="Whether the contact book has a contact.")
     has_broadcasts: bool = Field(description="Whether a broadcast was ever submitted.")

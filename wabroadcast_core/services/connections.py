@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from wabroadcast_core.audience.capabilities import default_connections
 from wabroadcast_core.control.announcements import Announcement, announce
 from wabroadcast_core.errors import ConflictError, Fault, InvalidInputError, NotFoundError, PluginError
 from wabroadcast_core.hookspecs import Sender
+from wabroadcast_core.keys import Keys
 from wabroadcast_core.models.base import DEFAULT_ACTOR, faults_of, parse_model
 from wabroadcast_core.models.connection import (
     CONNECTION_NAME,
@@ -24,18 +25,23 @@ from wabroadcast_core.models.connection import (
     ConnectionDraft,
     ConnectionKind,
     ConnectionTest,
-    ConnectionUse,
     ConnectionView,
     Limits,
 )
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.models.status import ConnectionState
-from wabroadcast_core.models.waiting import WaitingFor
 from wabroadcast_core.pacing.pace import end_cool_down
 from wabroadcast_core.plugin_faults import describe_fault
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
+from wabroadcast_core.redis_access.connection_notes import (
+    NO_NOTES,
+    ConnectionNotes,
+    forget_notes,
+    forget_test,
+    write_notes,
+)
 from wabroadcast_core.sentences import Sentence
-from wabroadcast_core.services.accounts import Account, account_of, names_by_account, problem_of
+from wabroadcast_core.services.accounts import account_of, names_by_account, problem_of
 from wabroadcast_core.services.connection_reads import ConnectionReads, find_row, given_limits
 from wabroadcast_core.services.connection_settings import address_faults, mask_faults, masked, unmasked
 from wabroadcast_core.services.secret_settings import secret_fields
@@ -142,12 +148,14 @@ class Connections(ConnectionReads):
             raise InvalidInputError([Fault("sender", Sentence("no_sender", text, name=draft.sender, names=known))])
         settings = self._complete(name, draft, sender)
 
-        def transaction(conn: Connection) -> None:
+        def transaction(conn: Connection) -> int:
             self._check_account(conn, name, draft.sender, settings)
             self._save(conn, name, draft, settings)
-            self._record(conn, "save", find_row(conn, name), actor=actor)
+            row = find_row(conn, name)
+            self._record(conn, "save", row, actor=actor)
+            return int(row["id"])
 
-        self._context.database.transact(transaction)
+        self._forget(forget_test, self._context.database.transact(transaction))
         self._wake()
         return self.get(name)
 
@@ -172,6 +180,7 @@ class Connections(ConnectionReads):
                 connection_store.hide_connection(conn, row["id"], settings=self._context.vault.seal({}), now=now)
             else:
                 connection_store.delete_connection(conn, row["id"])
+        self._forget(forget_notes, row["id"])
 
     def set_default(self, name: str, *, actor: str = DEFAULT_ACTOR) -> ConnectionView:
         """Make a connection the default: broadcasts that name no connection use it.
@@ -230,16 +239,39 @@ class Connections(ConnectionReads):
         announce(self._context.redis, self._context.keys, Announcement(resumed=key))
 
     def test(self, name: str) -> ConnectionTest:
-        """Check with the provider whether the account can send. Nothing is sent, and nothing is changed.
+        """Check with the provider whether the account can send. Nothing is sent; the result is noted.
 
         :raises NotFoundError: no connection has this name.
         """
         with self._context.database.read() as conn:
             row = find_row(conn, name)
             snapshot = ConnectionSnapshot.of(row, now=self._context.clock.now())
-            pause = None if snapshot.active else connection_pause(conn, row)
+            pausers = audit_log.pausers_of_connections(conn, [row["id"]])
+            pause = None if snapshot.active else connection_pause(row, pausers.get(row["id"]))
         test = self._probe(snapshot)
+        self._note_test(snapshot, test)
         return test.model_copy(update={"paused": pause})
+
+    def _forget(self, forget: Callable[[redis.Redis, Keys, int], None], key: int) -> None:
+        """Forget notes of a connection that was saved or deleted."""
+        try:
+            forget(self._context.redis, self._context.keys, key)
+        except redis.RedisError as error:
+            log.warning(
+                "Redis is away (%s): an older test of a connection that was saved or deleted may still be shown",
+                type(error).__name__,
+            )
+
+    def _note_test(self, snapshot: ConnectionSnapshot, test: ConnectionTest) -> None:
+        notes = ConnectionNotes(tested_at=self._context.clock.now(), test_state=test.state, test_reason=test.reason)
+        try:
+            write_notes(self._context.redis, self._context.keys, snapshot.id, notes)
+        except redis.RedisError as error:
+            log.warning(
+                "connection %s was tested, but Redis is away (%s): its pages do not show this test",
+                snapshot.name,
+                type(error).__name__,
+            )
 
     def _probe(self, snapshot: ConnectionSnapshot) -> ConnectionTest:
         """Check an account in a thread of its own: a sender may block its event loop."""
@@ -342,33 +374,26 @@ class Connections(ConnectionReads):
         default, causes = default_connections(self._context, conn, among=among), WaitingCauses(self._context, conn)
         sharing, facts = names_by_account(self._context, among), causes.facts
         facts.load_broadcasts_on([row["id"] for row in chosen])
-        uses = uses_of(facts, [facts.connection(row) for row in chosen])
+        facts.load_connection_pausers(chosen)
+        notes = facts.notes([row["id"] for row in chosen])
+        uses = uses_of(facts, [facts.connection(row) for row in chosen], notes)
         return [
-            self._view(row, sharing, use, causes.of_connection(row), default=default == [row["name"]])
+            connection_view(
+                row,
+                self._shown(row["sender"], settings := self._stored(row)),
+                default=default == [row["name"]],
+                problem=OTHER_KEY if settings is None else problem_of(row["name"], sharing),
+                waiting_for=causes.of_connection(row),
+                use=use,
+                notes=notes.get(row["id"], NO_NOTES),
+            )
             for row, use in zip(chosen, uses, strict=True)
         ]
 
-    def _view(
-        self,
-        row: RowMapping,
-        sharing: Mapping[Account, Sequence[str]],
-        use: ConnectionUse,
-        waiting_for: WaitingFor | None,
-        *,
-        default: bool,
-    ) -> ConnectionView:
-        settings = self._stored(row)
-        return connection_view(
-            row,
-            {} if settings is None else self._shown(row["sender"], settings),
-            default=default,
-            problem=OTHER_KEY if settings is None else problem_of(row["name"], sharing),
-            waiting_for=waiting_for,
-            use=use,
-        )
-
-    def _shown(self, kind: str, settings: dict[str, Any]) -> dict[str, Any]:
-        """Return settings without their secrets."""
+    def _shown(self, kind: str, settings: dict[str, Any] | None) -> dict[str, Any]:
+        """Return settings without their secrets; none if they cannot be decrypted."""
+        if settings is None:
+            return {}
         sender = self._context.plugins.senders.get(kind)
         hidden = settings.keys() if sender is None else frozenset().union(*secret_fields(sender.Settings).values())
         return masked({key: value for key, value in settings.items() if key not in hidden})

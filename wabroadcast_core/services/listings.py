@@ -90,4 +90,5 @@ class BroadcastLists(ABC):
         pools = broadcast_store.pools_of(conn, [row["id"] for row in rows]) if rows else {}
         causes = WaitingCauses(self.context, conn)
         causes.facts.load_pools(row for row in rows if row["status"] in UNFINISHED_BROADCASTS)
+        causes.facts.load_pausers(rows)
         return [listed_of(row, pools[row["id"]], waiting_for=causes.of_broadcast(row)) for row in rows]

@@ -10,12 +10,14 @@ from wabroadcast_core.models.broadcast import BroadcastDraft, BroadcastSummary, 
 from wabroadcast_core.models.overview import ConnectionBrief, Overview, RecentTotals
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.models.status import BroadcastStatus, ConnectionState
-from wabroadcast_core.services.progress import read_progress
+from wabroadcast_core.models.waiting import NoWorker
+from wabroadcast_core.services.progress import progress_with, read_progress
 from wabroadcast_core.services.undo import UndoableBroadcasts
 from wabroadcast_core.services.views import summary_of
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import overviews as overview_store
 from wabroadcast_core.store.minute_counts import FACTS
+from wabroadcast_core.waiting.causes import WaitingCauses
 from wabroadcast_core.waiting.usage import midnight_of
 
 MOST_ROWS: Final = 10  # of each list of an overview
@@ -35,11 +37,16 @@ class OverviewedBroadcasts(UndoableBroadcasts):
         since, midnight = now - days * DAY, midnight_of(now, self.context.settings.timezone)
         with self.context.database.read() as conn:
             rows, total = broadcast_store.running_broadcasts(conn, limit=MOST_ROWS)
-            progress = read_progress(self.context, conn, rows)
+            causes = WaitingCauses(self.context, conn)
+            progress = progress_with(causes, conn, rows, now=now)
             awaited = overview_store.awaited_broadcasts(conn, limit=MOST_ROWS)
             accounts = overview_store.shown_connections(conn, limit=MOST_CONNECTIONS)
             counted = overview_store.recent_totals(conn, since=since, midnight=midnight)
             others = overview_store.other_totals(conn, since=since)
+            is_needed = (
+                total or others.has_errands or any(row["status"] == BroadcastStatus.SCHEDULED for row in awaited)
+            )
+            missing = causes.facts.missing_worker() if is_needed else None
         today = {row.connection_id: int(row.today) for row in counted}
         return Overview(
             running=_running(rows, progress),
@@ -52,6 +59,7 @@ class OverviewedBroadcasts(UndoableBroadcasts):
             rejected_rows=others.rejected_rows or 0,
             rejecting_import=others.rejecting_import,
             totals=_totals_of(counted, opted_out=others.opted_out),
+            missing_worker=missing if isinstance(missing, NoWorker) else None,
             has_contacts=others.has_contacts,
             has_broadcasts=others.has_broadcasts,
         )

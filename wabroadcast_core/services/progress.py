@@ -28,6 +28,7 @@ def progress_with(
     keys = [row["id"] for row in rows]
     skips, failures = reason_counts.reasons_of_all(conn, keys)
     causes.facts.load_pools(rows)
+    causes.facts.load_pausers(rows)
     return [
         progress_of(row, skips=skips[row["id"]], failures=failures[row["id"]], outlook=outlook_of(causes, row, now=now))
         for row in rows

@@ -14,10 +14,11 @@ from wabroadcast_core.models.broadcast import (
     Counts,
     ListedBroadcast,
 )
-from wabroadcast_core.models.connection import ConnectionUse, ConnectionView, Limits
+from wabroadcast_core.models.connection import ConnectionUse, ConnectionView, Limits, PastTest
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.status import OPEN_MESSAGES, BroadcastStatus, Priority, Rank
 from wabroadcast_core.models.waiting import WaitingFor
+from wabroadcast_core.redis_access.connection_notes import ConnectionNotes
 from wabroadcast_core.sentences import unpack_sentence
 from wabroadcast_core.store.messages import position_of
 from wabroadcast_core.waiting.outlook import Outlook
@@ -39,7 +40,7 @@ def listed_of(row: Row, pool: Sequence[str], *, waiting_for: WaitingFor | None) 
     :param pool: the names of its connections.
     :param waiting_for: the cause for which it waits.
     """
-    return ListedBroadcast(**_summary_fields(row, pool), waiting_for=waiting_for)
+    return ListedBroadcast(**_summary_fields(row, pool), waiting_for=waiting_for, undone=row["undone"])
 
 
 def detail_of(
@@ -119,6 +120,7 @@ def connection_view(
     problem: str | None,
     waiting_for: WaitingFor | None,
     use: ConnectionUse,
+    notes: ConnectionNotes,
 ) -> ConnectionView:
     """Return a connection as it is shown.
 
@@ -126,6 +128,7 @@ def connection_view(
     :param default: whether it is the default connection.
     :param problem: what is wrong with it beside its state.
     :param waiting_for: why its messages wait.
+    :param notes: what is noted of it.
     """
     limits = Limits.model_validate_json(row["limits"])
     return ConnectionView(
@@ -140,7 +143,15 @@ def connection_view(
         problem=problem,
         waiting_for=waiting_for,
         use=use,
+        last_test=_past_test(notes),
     )
+
+
+def _past_test(notes: ConnectionNotes) -> PastTest | None:
+    if notes.tested_at is None:
+        return None
+    found = {"at": as_utc(notes.tested_at), "state": notes.test_state, "reason": notes.test_reason}
+    return PastTest.model_validate(found)
 
 
 def message_view(

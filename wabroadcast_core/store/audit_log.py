@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, or_, select, update
 
 from wabroadcast_core.models.activity import ActObject
 from wabroadcast_core.store.blacklist import LISTING
@@ -62,10 +62,14 @@ def actions_on_message(conn: Connection, broadcast_id: int, *, position: int, ba
     return list(reversed(conn.execute(statement.limit(MOST_ACTS)).mappings().all()))
 
 
-def last_pause_of_broadcast(conn: Connection, broadcast_id: int, *, reason: str | None) -> RowMapping | None:
-    """Return the action that paused a broadcast as a whole for this reason; None if it is not recorded."""
-    is_its = func.coalesce(acts.c.detail, "") == (reason or "")
-    return _last_pause(conn, acts.c.broadcast_id == broadcast_id, is_its)
+def pausers_of_broadcasts(conn: Connection, broadcast_ids: Sequence[int]) -> dict[tuple[int, str], str]:
+    """Return who paused broadcasts as a whole last, by the id and the reason; an empty one if there is none."""
+    reason = func.coalesce(acts.c.detail, "")
+    is_whole = ~(reason.startswith("batch ") | reason.startswith("message "))
+    paused = select(func.max(acts.c.id)).where(acts.c.act == "pause", acts.c.broadcast_id.in_(broadcast_ids), is_whole)
+    last = paused.group_by(acts.c.broadcast_id, reason)
+    found = conn.execute(select(acts.c.broadcast_id, reason, acts.c.actor).where(acts.c.id.in_(last)))
+    return {(key, why): actor for key, why, actor in found}
 
 
 def pauses_of_parts(conn: Connection, broadcast_id: int) -> dict[str, str]:
@@ -77,11 +81,9 @@ def pauses_of_parts(conn: Connection, broadcast_id: int) -> dict[str, str]:
     return {detail: actor for detail, actor in conn.execute(found) if detail is not None}
 
 
-def last_pause_of_connection(conn: Connection, connection_id: int) -> RowMapping | None:
-    """Return the last action that paused a connection."""
-    return _last_pause(conn, acts.c.connection_id == connection_id)
-
-
-def _last_pause(conn: Connection, *conditions: ColumnElement[bool]) -> RowMapping | None:
-    statement = select(acts).where(acts.c.act == "pause", *conditions).order_by(acts.c.id.desc()).limit(1)
-    return conn.execute(statement).mappings().first()
+def pausers_of_connections(conn: Connection, connection_ids: Sequence[int]) -> dict[int, str]:
+    """Return who paused connections last, by id."""
+    paused = select(func.max(acts.c.id)).where(acts.c.act == "pause", acts.c.connection_id.in_(connection_ids))
+    last = paused.group_by(acts.c.connection_id)
+    found = conn.execute(select(acts.c.connection_id, acts.c.actor).where(acts.c.id.in_(last)))
+    return {row.connection_id: row.actor for row in found}

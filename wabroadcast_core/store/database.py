@@ -9,6 +9,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -38,6 +39,21 @@ _OUTSIDE_CODES = frozenset({"25006", "XX001", "XX002"})  # PostgreSQL: read-only
 _CHANGED: Final = "wab_changed_broadcasts"  # option of a database connection: the set that a transaction fills
 
 Result = TypeVar("Result")
+
+_most_wait: ContextVar[float] = ContextVar("wabroadcast_most_wait", default=LOCK_WAIT_SECONDS)
+
+
+@contextlib.contextmanager
+def waiting_at_most(seconds: float) -> Iterator[None]:
+    """Let the write transactions of a block give up after so many seconds while another process writes.
+
+    Use it where a person waits for the result, and can try again.
+    """
+    token = _most_wait.set(seconds)
+    try:
+        yield
+    finally:
+        _most_wait.reset(token)
 
 
 def note_changed(conn: Connection, keys: Iterable[int]) -> None:
@@ -89,18 +105,21 @@ class Database:
             yield conn
 
     @contextlib.contextmanager
-    def write(self, *, lock_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[Connection]:
+    def write(self, *, lock_seconds: float | None = None) -> Iterator[Connection]:
         """Open a write transaction, which is committed at the end.
 
-        :param lock_seconds: how long to wait while another process writes; of SQLite only.
+        :param lock_seconds: how long to wait while another process writes; by default as :func:`waiting_at_most`
+            says.
         :raises UnavailableError: the store cannot be reached.
         :raises InputError: a text contains a character that the database cannot store.
         """
         changed: set[int] = set()
+        seconds = _most_wait.get() if lock_seconds is None else lock_seconds
         with translated_errors(), self.db_engine.connect() as plain:
-            conn = plain.execution_options(wab_write=True, wab_lock_seconds=lock_seconds, **{_CHANGED: changed})
+            conn = plain.execution_options(wab_write=True, wab_lock_seconds=seconds, **{_CHANGED: changed})
             with conn.begin():
                 self._enter_schema(conn)
+                self._limit_wait(conn)
                 yield conn
         if changed:
             self.on_changed(changed)
@@ -159,6 +178,12 @@ class Database:
         """Use our schema until the end of the transaction on a host's connection; our own use no other."""
         if self.schema and not self._owned:
             conn.execute(text("SELECT set_config('search_path', :schema, true)"), {"schema": f'"{self.schema}"'})
+
+    def _limit_wait(self, conn: Connection) -> None:
+        """Limit the waits for locked rows on a server, where they are to be shorter than usual."""
+        seconds = _most_wait.get()
+        if not self.is_sqlite and seconds < LOCK_WAIT_SECONDS:
+            conn.execute(text("SELECT set_config('lock_timeout', :time, true)"), {"time": f"{int(seconds * 1000)}ms"})
 
     def close(self) -> None:
         """Dispose of the SQLAlchemy engine, unless it is the host's."""

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Select, case, func, select, union_all
+from sqlalchemy import Connection, Row, RowMapping, Select, case, func, or_, select, union_all
 
 from wabroadcast_core.models.callback import CallbackState
+from wabroadcast_core.models.contact import OPEN_IMPORTS
 from wabroadcast_core.models.status import BroadcastStatus, ConnectionState, Purpose
 from wabroadcast_core.store.minute_counts import FACTS, MINUTE
 from wabroadcast_core.store.tables import (
@@ -16,6 +17,7 @@ from wabroadcast_core.store.tables import (
     contacts,
     imports,
     minute_counts,
+    webhook_calls,
 )
 
 RECENT_BROADCASTS = 1_000  # among which those with unknown messages are searched
@@ -65,7 +67,8 @@ def other_totals(conn: Connection, *, since: float) -> Row[Any]:
     """Return counts of what happened since a time (UNIX seconds, UTC), and whether there is anything at all.
 
     :returns: ``opted_out``, ``failed_callbacks``, ``rejected_rows``, ``rejecting_import`` (the id of the latest one),
-        ``total_connections``, ``has_contacts``, ``has_broadcasts``.
+        ``total_connections``, ``has_contacts``, ``has_broadcasts``, and ``has_errands``: whether an import, a webhook
+        call or a callback waits for a worker.
     """
     blocked = select(func.count()).select_from(blacklist).where(blacklist.c.created_at >= since)
     given_up = callback_events.c.state == CallbackState.FAILED
@@ -74,6 +77,9 @@ def other_totals(conn: Connection, *, since: float) -> Row[Any]:
     accounts = select(func.count()).select_from(connections).where(known)
     rejecting = (imports.c.created_at >= since) & (imports.c.rejected > 0)
     latest = select(imports.c.id).where(rejecting).order_by(imports.c.created_at.desc()).limit(1)
+    open_imports = select(imports.c.id).where(imports.c.status.in_(OPEN_IMPORTS))
+    pending = select(callback_events.c.id).where(callback_events.c.state == CallbackState.PENDING)
+    errands = or_(open_imports.exists(), select(webhook_calls.c.id).exists(), pending.exists())
     return conn.execute(
         select(
             blocked.scalar_subquery().label("opted_out"),
@@ -83,5 +89,6 @@ def other_totals(conn: Connection, *, since: float) -> Row[Any]:
             accounts.scalar_subquery().label("total_connections"),
             select(contacts.c.id).exists().label("has_contacts"),
             select(broadcasts.c.id).where(_ACTUAL).exists().label("has_broadcasts"),
+            errands.label("has_errands"),
         )
     ).one()

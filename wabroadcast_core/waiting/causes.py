@@ -55,7 +55,7 @@ class WaitingCauses:
         :param broadcast: its row of the table ``broadcasts``.
         """
         if broadcast["status"] == BroadcastStatus.PAUSED:
-            return broadcast_pause(self._conn, broadcast)
+            return broadcast_pause(broadcast, self.facts.pauser_of_broadcast(broadcast))
         if broadcast["status"] in NOT_STARTED:
             return self._before_start(broadcast)
         if broadcast["status"] != BroadcastStatus.PROCESSING:
@@ -182,7 +182,9 @@ class WaitingCauses:
         )
 
     def _pause_of(self, connection: ConnectionFacts) -> WaitingFor | None:
-        return None if connection.is_active else connection_pause(self._conn, connection.row)
+        if connection.is_active:
+            return None
+        return connection_pause(connection.row, self.facts.pauser_of_connection(connection.row))
 
     def _closed_window(self, broadcast: Row, connection: ConnectionFacts) -> WaitingFor | None:
         return timing.closed_window(

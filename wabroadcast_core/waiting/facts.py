@@ -10,9 +10,11 @@ from sqlalchemy import Connection, RowMapping
 from wabroadcast_core.context import Context
 from wabroadcast_core.models.broadcast import BroadcastDraft
 from wabroadcast_core.models.connection import Limits
+from wabroadcast_core.models.status import BroadcastStatus, ConnectionState
 from wabroadcast_core.models.waiting import NoWorker, RedisDown, StoreDown
 from wabroadcast_core.pacing.pace import BUCKETS, STRETCH
 from wabroadcast_core.pacing.pace_look import PaceLook, PaceState, UsedSlots, use_from_starts
+from wabroadcast_core.redis_access.connection_notes import ConnectionNotes, read_notes
 from wabroadcast_core.snapshots import ConnectionSnapshot, WarmUpDay
 from wabroadcast_core.store import audit_log
 from wabroadcast_core.store import broadcasts as broadcast_store
@@ -22,6 +24,7 @@ from wabroadcast_core.waiting.installation import missing_worker, pairing_fault,
 from wabroadcast_core.waiting.limits import ConnectionFacts
 
 Row = Mapping[Any, Any]
+NO_CONNECTION = 0  # an id that no connection has
 MOST_BROADCASTS = 50  # of one connection that are looked at: those that it serves first
 
 
@@ -52,6 +55,9 @@ class Facts:
         self._refused_write: RedisDown | StoreDown | Unread | None = UNREAD
         self._quiet: dict[int, bool] = {}
         self._pauses: dict[int, dict[str, str]] = {}
+        self._pausers: dict[tuple[int, str], str] = {}  # of broadcasts, by id and reason
+        self._looked_for: set[int] = set()  # the broadcasts whose pausers were read
+        self._connection_pausers: dict[int, str | None] = {}
         self._pools: dict[tuple[str, ...], list[ConnectionFacts]] = {}
         self._rows: dict[str, RowMapping | None] = {}  # of connections, by name
         self._inactive: list[int] | None = None
@@ -99,6 +105,40 @@ class Facts:
             self._connections[key] = ConnectionFacts(row, limits, WarmUpDay.of(row, now=pace.now), pace)
         return self._connections[key]
 
+    def notes(self, connection_ids: Sequence[int]) -> dict[int, ConnectionNotes]:
+        """Return what is noted of connections, by id; nothing while Redis is away."""
+        if self.redis_fault is not None:
+            return {}
+        try:
+            return read_notes(self.context.redis, self.context.keys, connection_ids)
+        except redis.RedisError as error:
+            self.redis_fault = redis_fault(error)
+            return {}
+
+    def pauser_of_broadcast(self, broadcast: Row) -> str | None:
+        """Return who paused a broadcast for the reason that it has; None if that is not recorded."""
+        if broadcast["id"] not in self._looked_for:
+            self.load_pausers([broadcast])
+        return self._pausers.get((broadcast["id"], broadcast["status_reason"] or ""))
+
+    def load_pausers(self, broadcasts: Iterable[Row]) -> None:
+        """Read who paused several broadcasts together."""
+        if keys := [row["id"] for row in broadcasts if row["status"] == BroadcastStatus.PAUSED]:
+            self._pausers |= audit_log.pausers_of_broadcasts(self.conn, keys)
+            self._looked_for.update(keys)
+
+    def pauser_of_connection(self, connection: Row) -> str | None:
+        """Return who paused a connection; None if that is not recorded."""
+        if connection["id"] not in self._connection_pausers:
+            self.load_connection_pausers([connection])
+        return self._connection_pausers[connection["id"]]
+
+    def load_connection_pausers(self, connections: Iterable[Row]) -> None:
+        """Read who paused several connections together."""
+        if keys := [row["id"] for row in connections if row["state"] != ConnectionState.ACTIVE]:
+            found = audit_log.pausers_of_connections(self.conn, keys)
+            self._connection_pausers |= {key: found.get(key) for key in keys}
+
     def pauses_of_parts(self, broadcast: Row) -> dict[str, str]:
         """Return who paused batches and messages of a broadcast, by part."""
         key = broadcast["id"]
@@ -114,10 +154,14 @@ class Facts:
             self._inactive = connection_store.inactive_keys(self.conn)
         return [connection_id, 0, *(key for key in self._inactive if key != connection_id)]
 
-    def missing_worker(self, pace: PaceState) -> NoWorker | RedisDown | None:
-        """Return that no worker is alive, if none is."""
+    def missing_worker(self, pace: PaceState | None = None) -> NoWorker | RedisDown | None:
+        """Return that no worker is alive, if none is.
+
+        :param pace: the state of any limiter, if it was read: it has Redis' clock.
+        """
         if self._missing_worker is UNREAD:
             try:
+                pace = pace or self._look.look(NO_CONNECTION, Limits())
                 steady = pace.now - pace.jump
                 self._missing_worker = missing_worker(self.context, self.conn, steady=steady, jump=pace.jump)
             except redis.RedisError as error:

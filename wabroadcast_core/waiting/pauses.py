@@ -3,24 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping
-
 from wabroadcast_core.models.base import as_utc
 from wabroadcast_core.models.waiting import BroadcastPaused, ConnectionPaused, MessagesPaused
 from wabroadcast_core.sentences import unpack_sentence
-from wabroadcast_core.store import audit_log
 from wabroadcast_core.store.messages import position_of
 
 Row = Mapping[Any, Any]
 
 
-def broadcast_pause(conn: Connection, broadcast: Row) -> BroadcastPaused:
-    """Return the pause of a paused broadcast."""
+def broadcast_pause(broadcast: Row, actor: str | None) -> BroadcastPaused:
+    """Return the pause of a paused broadcast.
+
+    :param actor: who paused it.
+    """
     reason = broadcast["status_reason"]
-    act = audit_log.last_pause_of_broadcast(conn, broadcast["id"], reason=reason)
-    return BroadcastPaused(
-        by=_actor(act), reason=reason and unpack_sentence(reason), since=as_utc(broadcast["paused_at"])
-    )
+    return BroadcastPaused(by=actor, reason=reason and unpack_sentence(reason), since=as_utc(broadcast["paused_at"]))
 
 
 def rest_pause(broadcast: Row, actors: Mapping[str, str]) -> MessagesPaused:
@@ -40,19 +37,17 @@ def message_pause(message: Row, actors: Mapping[str, str]) -> MessagesPaused:
     return MessagesPaused(messages=1, by=actors.get(own) or actors.get(batch))
 
 
-def connection_pause(conn: Connection, connection: Row) -> ConnectionPaused:
-    """Return the pause of a paused connection."""
-    act = audit_log.last_pause_of_connection(conn, connection["id"])
+def connection_pause(connection: Row, actor: str | None) -> ConnectionPaused:
+    """Return the pause of a paused connection.
+
+    :param actor: who paused it.
+    """
     return ConnectionPaused(
         connection=connection["name"],
-        by=_actor(act),
+        by=actor,
         reason=connection["state_reason"],
         since=as_utc(connection["state_since"]),
     )
-
-
-def _actor(act: RowMapping | None) -> str | None:
-    return None if act is None else act["actor"]
 
 
 def _last_of(actors: Mapping[str, str]) -> str | None:

@@ -1,13 +1,14 @@
 """What is used of a connection's limits now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 from wabroadcast_core.models.base import as_utc
-from wabroadcast_core.models.connection import ConnectionUse, Limits, QuotaUse, RateUse, WarmUpUse
+from wabroadcast_core.models.connection import ConnectionUse, Limits, QuotaUse, RateUse, RefusedCall, WarmUpUse
 from wabroadcast_core.models.pacing import Quota
 from wabroadcast_core.pacing.pace_look import UsedSlots
+from wabroadcast_core.redis_access.connection_notes import NO_NOTES, ConnectionNotes
 from wabroadcast_core.snapshots import DAY
 from wabroadcast_core.store import starts as start_store
 from wabroadcast_core.store.starts import START_SPAN
@@ -15,11 +16,19 @@ from wabroadcast_core.waiting.facts import Facts
 from wabroadcast_core.waiting.limits import ConnectionFacts, free_at
 
 
-def uses_of(facts: Facts, connections: Sequence[ConnectionFacts]) -> list[ConnectionUse]:
-    """Return what is used of the limits of connections. The starts of all are read together."""
+def uses_of(
+    facts: Facts, connections: Sequence[ConnectionFacts], notes: Mapping[int, ConnectionNotes]
+) -> list[ConnectionUse]:
+    """Return what is used of the limits of connections. The starts of all are read together.
+
+    :param notes: of the connections, by id.
+    """
     spans = [span for connection in connections for span in _spans_of(facts, connection)]
     starts = iter(start_store.count_starts(facts.conn, spans))
-    return [_use_of(facts, one, today=next(starts), starts=next(starts)) for one in connections]
+    return [
+        _use_of(facts, one, notes.get(one.row["id"], NO_NOTES), today=next(starts), starts=next(starts))
+        for one in connections
+    ]
 
 
 def _spans_of(facts: Facts, connection: ConnectionFacts) -> list[tuple[int, float]]:
@@ -35,7 +44,9 @@ def _since(connection: ConnectionFacts) -> float:
     return (now - max(rate.per_seconds if rate else 0.0, START_SPAN)) // START_SPAN * START_SPAN
 
 
-def _use_of(facts: Facts, connection: ConnectionFacts, *, today: int, starts: int) -> ConnectionUse:
+def _use_of(
+    facts: Facts, connection: ConnectionFacts, notes: ConnectionNotes, *, today: int, starts: int
+) -> ConnectionUse:
     pace = connection.pace
     return ConnectionUse(
         today=today,
@@ -45,7 +56,15 @@ def _use_of(facts: Facts, connection: ConnectionFacts, *, today: int, starts: in
         factor=None if facts.redis_fault else round(pace.factor, 3),
         cool_down_until=_if_later(pace.cool_until, pace.now),
         last_receipt_at=as_utc(connection.row["last_receipt_at"]),
+        last_call_at=as_utc(notes.called_at),
+        refused_call=_refused_call(notes),
     )
+
+
+def _refused_call(notes: ConnectionNotes) -> RefusedCall | None:
+    if notes.refused_at is None:
+        return None
+    return RefusedCall(at=as_utc(notes.refused_at), reason=notes.refusal)
 
 
 def _use_of_rate(connection: ConnectionFacts, starts: int) -> RateUse | None:

@@ -8,10 +8,13 @@ import pytest
 from sqlalchemy import event
 
 from wabroadcast_core.broadcaster import Broadcaster
+from wabroadcast_core.models.receipt import WebhookRequest
 from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.minute_counts import MinuteCounts, add_minutes, minute_of
 from wabroadcast_core.store.tables import broadcasts, connections
+from wabroadcast_core.store.webhook_calls import insert_calls
+from wabroadcast_core.worker import Worker
 
 PERSON = {"number": "+6281200000001"}
 
@@ -64,6 +67,43 @@ def test_what_runs_what_is_scheduled_and_what_is_uncertain_are_apart(broadcaster
     assert [one.job_id for one in broadcaster.running_progress()] == [runs]
 
 
+@pytest.mark.parametrize(
+    ("fields", "is_missing"),
+    [
+        pytest.param(None, False, id="nothing-to-do"),
+        pytest.param({}, True, id="running"),
+        pytest.param({"scheduled_at": "2999-01-01T08:00:00Z"}, True, id="scheduled"),
+    ],
+)
+def test_a_missing_worker_is_told_where_there_is_or_will_be_work(
+    broadcaster: Broadcaster, fields: dict[str, Any] | None, *, is_missing: bool
+) -> None:
+    if fields is not None:
+        submit(broadcaster, **fields)
+
+    assert (broadcaster.overview().missing_worker is not None) is is_missing
+
+
+def test_a_webhook_call_waits_for_a_worker_too(broadcaster: Broadcaster) -> None:
+    with broadcaster.context.database.write() as conn:
+        key = conn.execute(connections.select()).one().id
+        insert_calls(conn, [(key, WebhookRequest("POST", {}, {}))], now=1.0)
+
+    assert broadcaster.overview().missing_worker is not None
+
+
+def test_no_worker_is_missed_while_one_lives(broadcaster: Broadcaster, worker: Worker) -> None:
+    submit(broadcaster, scheduled_at="2999-01-01T08:00:00Z")
+
+    alive = broadcaster.overview().missing_worker
+    worker.stop()
+    ended = broadcaster.overview().missing_worker
+
+    assert alive is None
+    assert ended is not None
+    assert ended.since is not None
+
+
 def test_connections_that_paused_themselves_come_first(broadcaster: Broadcaster) -> None:
     broadcaster.connections.save("zebra", {"sender": "sandbox"})
     broadcaster.connections.pause("sandbox")
@@ -96,6 +136,7 @@ def test_totals_are_those_of_the_last_days_and_of_today(broadcaster: Broadcaster
 def test_an_overview_reads_the_store_in_few_statements_whatever_runs(
     broadcaster: Broadcaster, statements: list[str]
 ) -> None:
+    broadcaster.connections.save("another", {"sender": "sandbox", "quotas": [{"messages": 9, "perSeconds": 60}]})
     for _ in range(12):
         submit(broadcaster)
     statements.clear()

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from tests.servers import PostgresCluster
 from tests.stores import ON_POSTGRESQL
 from wabroadcast_core.errors import SetupError, UnavailableError
 from wabroadcast_core.store import broadcasts as broadcast_store
+from wabroadcast_core.store import installation as installation_store
 from wabroadcast_core.store import receipts as receipt_store
 from wabroadcast_core.store import tags as tag_store
-from wabroadcast_core.store.database import Database, open_database
+from wabroadcast_core.store.database import Database, open_database, waiting_at_most
 from wabroadcast_core.store.tables import VERSION_TABLE, metadata
 
 
@@ -216,6 +218,27 @@ def test_a_file_that_is_damaged_while_it_is_in_use_is_unavailable(tmp_path: Path
     with pytest.raises(UnavailableError), damaged.write():
         pass
     damaged.close()
+
+
+def test_a_wait_for_another_writer_ends_as_soon_as_its_caller_allows(
+    harness: StoreHarness, database_url: str | None, tmp_path: Path
+) -> None:
+    database = harness.database
+    other = open_database(database_url, sqlite_path=tmp_path / "harness.db")  # as another process has
+    with database.write() as conn:
+        installation_store.write(conn, probed_at=1.0)
+
+    with other.write() as locking:
+        installation_store.write(locking, probed_at=2.0)
+        started = time.monotonic()
+        with pytest.raises(UnavailableError), waiting_at_most(0.2), database.write() as conn:
+            installation_store.write(conn, probed_at=3.0)
+        took = time.monotonic() - started
+    with database.write() as conn:
+        installation_store.write(conn, probed_at=4.0)
+    other.close()
+
+    assert 0.1 < took < 10  # without it: 30 s on SQLite, 20 s on PostgreSQL
 
 
 def test_a_store_that_another_process_keeps_locked_is_unavailable(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The pages of connections: cards, the form of each kind, limits, acts, and what each scope sees."""
 
+import re
 import time
 from typing import Any
 
@@ -8,6 +9,7 @@ from litestar import Litestar
 
 from tests.host.dashboard.pages import FormBrowser, ShownPage
 from tests.host.installations import HERE, Api, draft
+from tests.waiting import wait_for
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.store import minute_counts
 
@@ -60,9 +62,21 @@ def test_a_connection_is_paused_resumed_tested_and_made_the_default(
     assert "Connection other sends again" in page.text
     page = page.press("Test the connection")
     assert "other can send:" in page.text
+    assert re.search(r"Last test \w.+ WIB: can send \(", page.text)
     page = page.press("Make it the default")
     assert page.path == "/ui/connections/other"
     assert broadcaster.connections.get("other").default
+
+
+def test_a_saved_or_new_connection_has_no_test_of_an_older_one(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    for name in ("first", "second"):  # which gets the id of the first one
+        broadcaster.connections.save(name, {"sender": "sandbox"})
+        assert broadcaster.connections.get(name).last_test is None
+        assert "can send (" in pages.open(f"/ui/connections/{name}").press("Test the connection").text
+        broadcaster.connections.save(name, {"sender": "sandbox", "lanes": 2})
+        assert broadcaster.connections.get(name).last_test is None
+        broadcaster.connections.test(name)
+        broadcaster.connections.delete(name)
 
 
 def test_an_act_without_its_page_leads_to_the_connection(idle_api: Api) -> None:
@@ -228,6 +242,26 @@ def test_the_webhook_address_is_that_of_the_request(pages: FormBrowser, broadcas
 
     assert pages.open("/ui/connections/toko").find("#webhook-address")["value"] == "http://127.0.0.1/webhooks/toko"
     assert "takes no webhook calls" in pages.open("/ui/connections/sandbox").text
+
+
+def test_calls_of_the_provider_are_shown_and_so_are_refused_ones(pages: FormBrowser, broadcaster: Broadcaster) -> None:
+    settings = {"token": "t0ken", "webhookToken": "the-webhook-token"}
+    broadcaster.connections.save("toko", {"sender": "fonnte", "settings": settings})
+    before = pages.open("/ui/connections/toko").text
+
+    wrong = pages.api.post("/webhooks/toko?token=wrong", json={"id": "1"})
+    wait_for(lambda: broadcaster.connections.get("toko").use.refused_call)
+    refused = pages.open("/ui/connections/toko").text
+    right = pages.api.post("/webhooks/toko?token=the-webhook-token", json={"id": "1"})
+    wait_for(lambda: broadcaster.connections.get("toko").use.last_call_at)
+    called = pages.open("/ui/connections/toko").text
+
+    assert (wrong.status_code, right.status_code) == (403, 200)
+    assert "No call has reached this address" in before
+    assert "A call was refused" in refused
+    assert "No call has reached this address" in refused
+    assert "Calls arrive: the provider called this address" in called
+    assert "the-webhook-token" not in called
 
 
 def test_markup_in_settings_and_provider_texts_appears_as_text(pages: FormBrowser, broadcaster: Broadcaster) -> None:

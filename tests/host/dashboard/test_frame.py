@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from litestar import Litestar
+from litestar import Litestar, Response, get
 from litestar.connection import ASGIConnection
-from litestar.exceptions import NotAuthorizedException
+from litestar.exceptions import MethodNotAllowedException, NotAuthorizedException, NotFoundException
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
 from litestar.testing import TestClient
 from pydantic import SecretStr
 
@@ -155,6 +156,20 @@ def test_the_overview_says_that_redis_cannot_be_reached(alone_api: Api, own_valk
     assert shown.link("Look into it") == "/ui/settings/system"
 
 
+def test_the_overview_says_that_no_worker_runs_once_there_is_something_to_send(
+    pages: FormBrowser, halaman: FormBrowser
+) -> None:
+    before = pages.open("/").text
+    pages.api.post("/broadcast", json=draft(recipients=[{"number": "0812"}], scheduledAt="2999-01-01T08:00:00Z"))
+
+    after, sesudah = pages.open("/"), halaman.open("/")
+
+    assert "No worker is running" not in before
+    assert "No worker is running, so nothing is sent." in after.text
+    assert "Tidak ada proses pengirim yang berjalan" in sesudah.text
+    assert after.link("Look into it") == "/ui/settings/system"
+
+
 def test_the_form_of_the_sign_in_names_an_account_for_password_managers(locked: Api) -> None:
     form = FormBrowser(locked).open("/ui/sign-in").form("Sign in")
 
@@ -187,6 +202,60 @@ def test_a_page_that_does_not_exist_says_so_in_both_languages(pages: FormBrowser
     assert (english.status, indonesian.status) == (404, 404)
     assert "This page does not exist" in english.text
     assert "Halaman ini tidak ada" in indonesian.text
+
+
+NO_PAGES = (
+    *("/ui", "/ui/nothing", "/ui/nothing/at/all", "/ui/connections/new/x", "/ui/broadcasts/1/x/y/z"),
+    *("/ui//contacts/1/x", "/ui/settings/keys/a/revoke/b", "/ui/contacts/%2B62/x", "/ui/sign-in/x", "/ui/static/x"),
+    *("/ui/running/x", "/ui/contacts/import/1/x"),
+)
+UNROUTED = [
+    *((method, path, 404) for method in ("GET", "HEAD", "POST", "PUT") for path in NO_PAGES),
+    ("GET", "/ui/broadcasts/1/pause", 405),
+    ("HEAD", "/ui/connections/sandbox/pause", 405),
+    ("POST", "/ui/settings", 405),
+    ("PUT", "/ui/contacts", 405),
+    ("DELETE", "/ui/broadcasts/new", 405),
+]
+
+
+@pytest.mark.parametrize("mount", ["/", "/tools/wa"])
+def test_an_address_or_a_method_that_no_route_has_is_answered_with_a_page(host_settings: Settings, mount: str) -> None:
+    app = Litestar(plugins=[WABroadcastPlugin(host_settings, path=mount)])
+    base = mount.rstrip("/")
+
+    with TestClient(app, base_url=HERE) as client:
+        answers = [(client.request(method, f"{base}{path}"), path, status) for method, path, status in UNROUTED]
+        outside = client.get(f"{base}/no-such-call")
+
+    for answer, path, status in answers:
+        told = (answer.status_code, answer.headers["content-type"], answer.headers["content-security-policy"])
+        assert told == (status, "text/html; charset=utf-8", PAGE_HEADERS["Content-Security-Policy"]), path
+    assert [path for answer, path, status in answers if status == 405 and not answer.headers.get("allow")] == []
+    assert not outside.headers["content-type"].startswith("text/html")
+
+
+def test_the_handlers_of_an_application_stay_those_of_its_own_addresses(host_settings: Settings) -> None:
+    def theirs(_: Any, error: Exception) -> Response[str]:
+        return Response(f"theirs: {type(error).__name__}", status_code=404)
+
+    @get("/own/{number:int}")
+    async def own(number: FromPath[int]) -> None:
+        del number
+        raise NotFoundException
+
+    first, second = (WABroadcastPlugin(host_settings, path=path) for path in ("/first", "/second"))
+    handlers: dict[int | type[Exception], Any] = {404: theirs, MethodNotAllowedException: theirs}
+    app = Litestar([own], plugins=[first], exception_handlers=handlers)
+    twice = Litestar([own], plugins=[first, second], exception_handlers=handlers)
+
+    for made in (app, twice):
+        with TestClient(made, base_url=HERE) as client:
+            calls = [("GET", "/own/1"), ("GET", "/own/x"), ("POST", "/own/1"), ("GET", "/first/nothing")]
+            answers = [client.request(*call) for call in calls]
+            page = client.get("/first/ui/nothing")
+        assert {answer.text.partition(":")[0] for answer in answers} == {"theirs"}
+        assert page.headers["content-type"].startswith("text/html")
 
 
 def test_static_files_are_kept_for_good_under_their_version_only(idle_api: Api) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -115,7 +115,7 @@ def test_pause_is_one_click_on_any_page_and_nothing_starts_afterwards(person: Pa
     expect(person.locator(".now").get_by_role("button", name="Resume")).to_be_visible()
     status = counts_of(server, job_id)
     assert (status["status"], status["counts"]["sent"] < 2_000) == ("paused", True)
-    server.command("cancel", job_id, "--yes")
+    httpx.post(f"{server.url}/broadcast/cancel/{job_id}", timeout=30).raise_for_status()
 
 
 def test_whether_a_number_got_it_is_two_acts_away(person: Page, server: Served) -> None:
@@ -158,12 +158,9 @@ def test_a_page_without_streams_asks_instead(person: Page, server: Served) -> No
 
 # --- for everyone --------------------------------------------------------------------------------------------------
 
-LOOKS = [
-    pytest.param("id", "light", 320, id="Indonesian-light-phone"),
-    pytest.param("en", "dark", 320, id="English-dark-phone"),
-    pytest.param("id", "dark", 1280, id="Indonesian-dark-desk"),
-    pytest.param("en", "light", 1280, id="English-light-desk"),
-]
+# The rules of axe whose result depends on the theme: only they are checked in the second one.
+COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+LOOKS: list[tuple[Literal["light", "dark"], int]] = [("light", 320), ("light", 1280), ("dark", 320), ("dark", 1280)]
 ROOMS = (
     "/",
     "/ui/broadcasts",
@@ -185,24 +182,31 @@ ROOMS = (
 )
 
 
-@pytest.mark.parametrize(("language", "scheme", "width"), LOOKS)
-def test_nothing_keeps_people_from_using_a_page(
-    browser: Browser, server: Served, language: str, scheme: str, width: int
-) -> None:
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_nothing_keeps_people_from_using_a_page(browser: Browser, server: Served, language: str) -> None:
     job_id = people(server, 3)
-    found: dict[str, Any] = {}
-    options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
-    context = browser.new_context(locale=language, bypass_csp=True, **options)  # axe is put past the policy
+    found: dict[tuple[str, str, int], list[Any]] = {}
+    # the policy of the pages is bypassed for axe; without motion, no colour is measured on its way
+    context = browser.new_context(locale=language, bypass_csp=True, reduced_motion="reduce")
     page = context.new_page()
     for room in ROOMS:
         page.goto(server.url + room.replace("{job}", job_id))
-        faults = [(one["id"], one["nodes"][0]["target"]) for one in Axe().run(page).response["violations"]]
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        if faults or wide > width:
-            found[room] = (faults, wide)
+        page.evaluate(Axe().axe_script)
+        found |= {(room, *look): faults for look in LOOKS if (faults := faults_of(page, *look))}
     context.close()
 
     assert found == {}
+
+
+def faults_of(page: Page, scheme: Literal["light", "dark"], width: int) -> list[Any]:
+    """Return what axe finds on a page in one look, and its width if it must be moved sideways."""
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
+    rules = {} if scheme == "light" else {"runOnly": COLOURS}
+    options = {"resultTypes": ["violations"], "preload": False, **rules}
+    violations = page.evaluate("(options) => axe.run(options).then((found) => found.violations)", options)
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    return [*((one["id"], one["nodes"][0]["target"]) for one in violations), *([wide] if wide > width else [])]
 
 
 @pytest.mark.parametrize("language", ["id", "en"])
@@ -218,6 +222,8 @@ def test_the_bottom_bar_of_the_smallest_phone_has_all_of_its_entries(
 
 
 def test_a_long_name_in_the_top_bar_is_cut_and_leaves_its_button_whole(browser: Browser, server: Served) -> None:
+    ended = {"completed", "cancelled"}
+    wait_for(lambda: all(one["status"] in ended for one in server.get("/broadcast/jobs").json()["items"]), seconds=60)
     job_id = people(server, 9, name="W" * 200, rate={"messages": 1, "perSeconds": 60})
     with tab(browser, viewport={"width": 320, "height": 700}) as page:
         page.goto(f"{server.url}/ui/broadcasts")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,9 +11,12 @@ from playwright.sync_api import Browser, expect
 
 from tests.host.dashboard.browser import tab
 from tests.host.dashboard.pages import FormBrowser, ShownPage
-from tests.host.installations import Api, draft
+from tests.host.installations import Api, bearer, draft
 from tests.host.programs import Served
+from tests.nginx import PROGRAM, Nginx
+from tests.waiting import wait_for
 
+KEY = "the-bootstrap-key-of-the-tests"
 PEOPLE = 300
 GROWING = ("sent", "delivered", "read")
 STATUSES = ("queued", "processing", "retry", "paused", "sent", "failed", "unknown", "cancelled", "skipped")
@@ -119,6 +123,33 @@ def test_a_running_page_follows_by_itself(serve: Callable[..., Served], browser:
         expect(page.locator("#failures tbody tr")).to_have_count(1)
         expect(page.locator("#chart rect").first).to_be_attached()
         expect(page.locator("#said")).to_contain_text(f"of {PEOPLE} handed to WhatsApp", timeout=20_000)
+
+
+@pytest.mark.slow
+def test_a_page_follows_behind_nginx_with_tls_and_default_buffering(
+    serve: Callable[..., Served], browser: Browser, tmp_path: Path
+) -> None:
+    if PROGRAM is None:
+        pytest.skip("nginx is not installed (Debian: nginx)")
+    server = serve(WABROADCAST_API_KEYS=KEY)
+    with httpx.Client(base_url=server.url, headers=bearer(KEY), timeout=30) as client:
+        job_id = submit(client, rate={"messages": 40, "perSeconds": 1}, holdSeconds=300)
+    nginx = Nginx(tmp_path, server.url)
+    try:
+        with tab(browser, ignore_https_errors=True) as page:
+            page.goto(f"{nginx.url}/ui/broadcasts/{job_id}")
+            page.get_by_label("API key").fill(KEY)
+            page.get_by_role("button", name="Sign in").click()
+            page.get_by_role("button", name="Start now").click()
+            expect(page.locator("#live")).to_have_text("live", timeout=20_000)
+            sent = page.locator('.tile [data-live="counts.sent"]')
+            first = wait_for(lambda: amount(sent.inner_text()), seconds=20)
+            wait_for(lambda: amount(sent.inner_text()) > first, seconds=5)  # before the page would poll instead
+
+            assert page.locator("#live").inner_text() == "live"
+            assert page.url == f"{nginx.url}/ui/broadcasts/{job_id}"
+    finally:
+        nginx.stop()
 
 
 @pytest.mark.slow

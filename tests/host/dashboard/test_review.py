@@ -13,6 +13,7 @@ from tests.host.installations import Api
 from wabroadcast_core.broadcaster import Broadcaster
 
 MESSAGE = {"type": "text", "text": "Halo {{ name }}"}
+AWAY = "http://127.0.0.1:9"
 PEOPLE = [{"number": f"+62812000{index:05}", "name": f"Orang {index}"} for index in range(1, 4)]
 
 
@@ -188,6 +189,32 @@ def test_a_paused_connection_is_noted(pages: FormBrowser, idle_api: Api) -> None
 
     assert "Connection sandbox is paused, messages wait" in page.text
     assert page.form("Send to 3 people")
+
+
+@pytest.mark.parametrize(
+    ("connection", "said"),
+    [
+        pytest.param({"sender": "sandbox"}, "found that it can send", id="up"),
+        pytest.param(
+            {"sender": "fonnte", "settings": {"token": "t", "baseUrl": AWAY}},
+            "could not send when it was last tested",
+            id="down",
+        ),
+    ],
+)
+def test_an_active_connection_is_judged_by_its_last_test(
+    pages: FormBrowser, idle_api: Api, connection: dict[str, Any], said: str
+) -> None:
+    assert idle_api.put("/connections/tried", json=connection).is_success
+    draft_id = _draft(idle_api, connection="tried")
+    before = _review(pages, draft_id).text
+
+    tested = idle_api.post("/connections/tried/test").json()
+    after = _review(pages, draft_id).text
+
+    assert idle_api.get("/connections/tried").json()["lastTest"]["state"] == tested["state"]
+    assert "Connection tried is active since" in before
+    assert said in after
 
 
 def test_a_quota_that_is_too_small_says_when_it_ends(pages: FormBrowser, idle_api: Api) -> None:

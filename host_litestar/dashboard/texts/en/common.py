@@ -116,6 +116,8 @@ TEXTS: Final = {
     "error.403.act": "Sign in with a key that has this scope.",
     "error.404.what": "This page does not exist",
     "error.404.act": "Check its address, or start from the overview.",
+    "error.405.what": "This address only takes what a button sends",
+    "error.405.act": "Go back to the page before, and use its button.",
     "error.409.what": "Things have changed meanwhile",
     "error.409.act": "Go back to the page before and look at the present state.",
     "error.413.what": "This is too large",
@@ -126,6 +128,15 @@ TEXTS: Final = {
     "error.500.act": "Try again. If it happens again, look into the server's log.",
     "error.503.what": "The server cannot answer now",
     "error.503.act": "Try again in a few seconds. Nothing is lost.",
+    "error.503.form": "The database takes nothing at the moment. All that you typed is still here: try again in a few"
+    " seconds.",
+    "error.503.form_with_file": "The database takes nothing at the moment. All that you typed is still here: choose the"
+    " file again, and try again in a few seconds.",
+    "error.503.kept": "Your form is kept. Try again in a few seconds.",
+    "error.503.kept_without_file": "Your form is kept, but not its file. Go back with your browser, or try again and"
+    " choose the file then.",
+    "error.503.back": "Your form was not read. Go back with your browser: what you typed is still there.",
+    "error.503.again": "Try again",
     "error.csrf.what": "This form is from another session",
     "error.csrf.act": "Open its page again, and send it from there.",
     # the sign-in
@@ -135,6 +146,7 @@ TEXTS: Final = {
     "sign_in.act": "Sign in",
     "sign_in.wrong": "This key is unknown or revoked.",
     "sign_in.wait": "Five attempts failed. Try again in {n} seconds.",
+    "sign_in.away": "The database takes nothing at the moment. Try again in a few seconds.",
     "sign_in.expired": "Your session has ended. Sign in again; your form is kept.",
     "sign_in.continue": "Go on",
     "sign_in.kept": "The form that you sent before the session ended is kept.",

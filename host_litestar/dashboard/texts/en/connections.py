@@ -63,7 +63,15 @@ TEXTS: Final = {
     "connections.webhook_hint": "Enter this address at the provider. If the settings below have a webhook token, add "
     "?token= and that token at its end.",
     "connections.no_webhook": "This sender takes no webhook calls.",
-    "connections.receipts_arrive": "Calls arrive: the last receipt came {span} ago, {at}.",
+    "connections.last_test": "Last test",
+    "connections.tested.up": "{at}: can send ({reason})",
+    "connections.tested.down": "{at}: cannot send ({reason})",
+    "connections.tested.unknown": "{at}: not known ({reason})",
+    "connections.not_tested": "none in the last 90 days",
+    "connections.called": "Calls arrive: the provider called this address {span} ago, {at}.",
+    "connections.not_called": "No call has reached this address in the last 90 days.",
+    "connections.refused": "A call was refused {span} ago, {at}: {reason}.",
+    "connections.receipts_arrive": "The last receipt came {span} ago, {at}.",
     "connections.no_receipt_yet": "No receipt has come yet. If messages have left, check the webhook address at the "
     "provider.",
     "connections.days": "Last 30 days",

@@ -18,6 +18,9 @@ TEXTS: Final = {
     "overview.needs.none": "Nothing needs you.",
     "overview.look": "Look into it",
     "overview.redis": "Redis cannot be reached: nothing is sent until it is back.",
+    "overview.no_worker": "No worker is running, so nothing is sent. Start one with `wabroadcast worker`.",
+    "overview.no_worker.since": "No worker has been running since {since}, so nothing is sent. Start one with"
+    " `wabroadcast worker`.",
     "overview.down": "Connection {name} is down since {since}: {reason}",
     "overview.stopped": "{name} was paused by itself: {reason}",
     "overview.uncertain": "{n} messages of {name} are not certain",

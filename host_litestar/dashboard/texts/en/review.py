@@ -21,6 +21,8 @@ TEXTS: Final = {
     "before each message.",
     "review.check.media": "Type and size of the file fit",
     "review.check.up": "Connection {name} is active since {time}",
+    "review.check.up_tested": "Connection {name} is active since {time}; its test at {tested} found that it can send",
+    "review.check.test_down": "Connection {name} could not send when it was last tested, at {tested}: {reason}",
     "review.check.paused": "Connection {name} is paused, messages wait: {reason}",
     "review.check.problem": "Connection {name}: {reason}",
     "review.check.simulated": "Connection {name} is only a simulation: no phone gets a message",

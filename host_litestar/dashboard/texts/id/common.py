@@ -116,6 +116,8 @@ TEXTS: Final = {
     "error.403.act": "Masuk dengan kunci yang memiliki izin itu.",
     "error.404.what": "Halaman ini tidak ada",
     "error.404.act": "Periksa alamatnya, atau mulai dari ringkasan.",
+    "error.405.what": "Alamat ini hanya menerima kiriman dari sebuah tombol",
+    "error.405.act": "Kembali ke halaman sebelumnya dan gunakan tombolnya.",
     "error.409.what": "Keadaannya sudah berubah",
     "error.409.act": "Kembali ke halaman sebelumnya dan lihat keadaan terbaru.",
     "error.413.what": "Kiriman ini terlalu besar",
@@ -126,6 +128,15 @@ TEXTS: Final = {
     "error.500.act": "Coba lagi. Jika berulang, lihat log server.",
     "error.503.what": "Server sedang tidak dapat melayani",
     "error.503.act": "Coba lagi beberapa detik lagi. Tidak ada yang hilang.",
+    "error.503.form": "Basis data sedang tidak dapat ditulis. Semua isian Anda masih ada di sini: coba lagi beberapa"
+    " detik lagi.",
+    "error.503.form_with_file": "Basis data sedang tidak dapat ditulis. Semua isian Anda masih ada di sini: pilih lagi"
+    " berkasnya, lalu coba lagi beberapa detik lagi.",
+    "error.503.kept": "Isian Anda tersimpan. Coba lagi beberapa detik lagi.",
+    "error.503.kept_without_file": "Isian Anda tersimpan, kecuali berkasnya. Kembali dengan peramban Anda, atau coba"
+    " lagi lalu pilih berkasnya.",
+    "error.503.back": "Isian Anda belum dibaca. Kembali dengan peramban Anda: isian itu masih ada di sana.",
+    "error.503.again": "Coba lagi",
     "error.csrf.what": "Formulir ini dari sesi yang lain",
     "error.csrf.act": "Buka halamannya lagi, lalu kirim dari sana.",
     # the sign-in
@@ -135,6 +146,7 @@ TEXTS: Final = {
     "sign_in.act": "Masuk",
     "sign_in.wrong": "Kunci ini tidak dikenal atau sudah dicabut.",
     "sign_in.wait": "Lima percobaan gagal. Coba lagi dalam {n} detik.",
+    "sign_in.away": "Basis data sedang tidak dapat ditulis. Coba lagi beberapa detik lagi.",
     "sign_in.expired": "Sesi Anda sudah berakhir. Masuk lagi; isian Anda tersimpan.",
     "sign_in.continue": "Lanjutkan",
     "sign_in.kept": "Isian yang Anda kirim sebelum sesi berakhir tersimpan.",

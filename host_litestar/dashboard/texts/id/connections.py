@@ -61,7 +61,15 @@ TEXTS: Final = {
     "connections.webhook_hint": "Isi alamat ini di penyedia. Jika pengaturan di bawah meminta token webhook, tambahkan "
     "?token= dan token itu di akhirnya.",
     "connections.no_webhook": "Pengirim ini tidak menerima panggilan webhook.",
-    "connections.receipts_arrive": "Panggilan tiba: bukti terima terakhir {span} yang lalu, {at}.",
+    "connections.last_test": "Uji terakhir",
+    "connections.tested.up": "{at}: dapat mengirim ({reason})",
+    "connections.tested.down": "{at}: tidak dapat mengirim ({reason})",
+    "connections.tested.unknown": "{at}: tidak diketahui ({reason})",
+    "connections.not_tested": "belum ada dalam 90 hari terakhir",
+    "connections.called": "Panggilan tiba: penyedia memanggil alamat ini {span} yang lalu, {at}.",
+    "connections.not_called": "Belum ada panggilan ke alamat ini dalam 90 hari terakhir.",
+    "connections.refused": "Sebuah panggilan ditolak {span} yang lalu, {at}: {reason}.",
+    "connections.receipts_arrive": "Bukti terima terakhir tiba {span} yang lalu, {at}.",
     "connections.no_receipt_yet": "Belum ada bukti terima. Jika pesan sudah keluar, periksa alamat webhook di "
     "penyedia.",
     "connections.days": "30 hari terakhir",

@@ -18,6 +18,10 @@ TEXTS: Final = {
     "overview.needs.none": "Tidak ada yang perlu ditangani.",
     "overview.look": "Tangani",
     "overview.redis": "Redis tidak dapat dihubungi: tidak ada yang dikirim sampai Redis kembali.",
+    "overview.no_worker": "Tidak ada proses pengirim yang berjalan, jadi tidak ada yang terkirim. Jalankan dengan"
+    " `wabroadcast worker`.",
+    "overview.no_worker.since": "Tidak ada proses pengirim yang berjalan sejak {since}, jadi tidak ada yang terkirim."
+    " Jalankan dengan `wabroadcast worker`.",
     "overview.down": "Koneksi {name} terputus sejak {since}: {reason}",
     "overview.stopped": "{name} dijeda otomatis: {reason}",
     "overview.uncertain": "{n} pesan dari {name} belum pasti sampai",

@@ -5,6 +5,8 @@ from typing import Final
 TEXTS: Final = {
     "progress.end.done": "{n} pesan diserahkan ke WhatsApp.",
     "progress.end.failures": "{failed} gagal, {unknown} belum pasti.",
+    "progress.end.failed": "{n} gagal.",
+    "progress.end.unknown": "{n} belum pasti.",
     "progress.end.cancelled": "{sent} orang sudah menerima, {left} orang tidak akan pernah.",
     "progress.end.unreadable": "Penerima tidak dapat dibaca: {reason}",
     "progress.countdown": "Mulai dalam {s} detik. Belum ada yang terkirim.",
@@ -90,6 +92,9 @@ TEXTS: Final = {
     "progress.act.cancel": "Dibatalkan",
     "progress.act.retry": "Dicoba lagi",
     "progress.act.change": "Diubah",
+    "progress.act.change.name": "Nama diubah",
+    "progress.act.change.start": "Waktu mulai diubah",
+    "progress.act.change.name.start": "Nama dan waktu mulai diubah",
     "progress.act.undo": "Pengiriman dibatalkan",
     "progress.act.rehearse": "Gladi bersih dimulai",
     "progress.batches": "Kelompok",

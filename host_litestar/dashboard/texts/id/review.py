@@ -18,6 +18,8 @@ TEXTS: Final = {
     "review.check.opt_outs": "Daftar berhenti baru diperiksa: {n} orang dilewati. Diperiksa lagi sebelum tiap pesan.",
     "review.check.media": "Jenis dan ukuran berkas sesuai",
     "review.check.up": "Koneksi {name} aktif sejak {time}",
+    "review.check.up_tested": "Koneksi {name} aktif sejak {time}; menurut ujinya pada {tested}, koneksi dapat mengirim",
+    "review.check.test_down": "Koneksi {name} tidak dapat mengirim saat terakhir diuji, pada {tested}: {reason}",
     "review.check.paused": "Koneksi {name} dijeda, pesan menunggu: {reason}",
     "review.check.problem": "Koneksi {name}: {reason}",
     "review.check.simulated": "Koneksi {name} hanya simulasi: tidak ada ponsel yang menerima pesan",
