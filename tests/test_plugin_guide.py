@@ -45,13 +45,13 @@ def test_the_commands_of_the_guide_work(tmp_path: Path) -> None:
             case "pip":
                 environment.install(folder)
             case _:
-                module = {"wabroadcast": "host_litestar"}.get(program, program)
-                done = environment.run(module, *arguments, cwd=folder)
+                command = arguments[1:] if program == "python" else ["host_litestar", *arguments]
+                done = environment.run(*command, cwd=folder)
                 assert done.returncode == 0, done.stdout + done.stderr
                 outputs.append(done.stdout)
 
     assert len(outputs) == 4
-    assert "acme_gateway\tactive\tacme_gateway\tacme-gateway 0.1.0" in outputs[-1]
+    assert "acme_gateway\tactive\tacme_gateway\twabroadcast-acme-gateway 0.1.0" in outputs[-1]
 
 
 def test_the_table_of_hooks_is_that_of_the_code() -> None:

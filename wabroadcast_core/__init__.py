@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from wabroadcast_core.models.broadcast import BroadcastSummary, Counts
     from wabroadcast_core.models.connection import Limits
     from wabroadcast_core.models.contact import Reading, split_tags
-    from wabroadcast_core.models.message import Accepted, OutgoingMessage
+    from wabroadcast_core.models.message import Accepted, OutgoingMessage, WebAddress
     from wabroadcast_core.models.notices import FinishedMessage, MessageReceipt
     from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp, WarmUpStep
     from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, ReceiptKind, WebhookRequest
@@ -183,6 +183,7 @@ _NAMES = {
     "models.message": (
         "Accepted",
         "OutgoingMessage",
+        "WebAddress",
     ),
     "models.notices": (
         "FinishedMessage",
@@ -330,6 +331,7 @@ __all__ = [
     "VersionConflictError",
     "WarmUp",
     "WarmUpStep",
+    "WebAddress",
     "WebhookAnswer",
     "WebhookRefusedError",
     "WebhookRequest",

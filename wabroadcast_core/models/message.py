@@ -15,6 +15,7 @@ from wabroadcast_core.models.waiting import WaitingFor
 WebAddress: TypeAlias = Annotated[
     str, *matching(r"^https?://\S+$", "not a web address: begin it with https:// or http://")
 ]
+"""The type of an address in a model: a text that begins with ``http://`` or ``https://`` and has no spaces."""
 NameOfTemplate: TypeAlias = Annotated[
     str,
     *matching(r"^[a-z0-9_]{1,512}$", "not the name of a template: it has only small letters, digits and _"),
