@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     )
     from wabroadcast_core.hookspecs import (
         Cache,
-        Capabilities,
         ChecksConnection,
         ChecksNumbers,
         ChecksSettings,
@@ -68,6 +67,7 @@ if TYPE_CHECKING:
     from wabroadcast_core.models.api_key import Scope
     from wabroadcast_core.models.base import Model
     from wabroadcast_core.models.broadcast import BroadcastSummary, Counts
+    from wabroadcast_core.models.capabilities import Capabilities
     from wabroadcast_core.models.connection import Limits
     from wabroadcast_core.models.contact import Reading, split_tags
     from wabroadcast_core.models.message import Accepted, OutgoingMessage, WebAddress
@@ -144,7 +144,6 @@ _NAMES = {
     ),
     "hookspecs": (
         "Cache",
-        "Capabilities",
         "ChecksConnection",
         "ChecksNumbers",
         "ChecksSettings",
@@ -175,6 +174,7 @@ _NAMES = {
         "BroadcastSummary",
         "Counts",
     ),
+    "models.capabilities": ("Capabilities",),
     "models.connection": ("Limits",),
     "models.contact": (
         "Reading",

@@ -11,8 +11,9 @@ import pytest
 from pydantic import BaseModel
 
 from wabroadcast_core.errors import NotFoundError, PluginError
-from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
+from wabroadcast_core.hookspecs import Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.plugins import build_plugins
