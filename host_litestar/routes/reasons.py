@@ -23,7 +23,9 @@ class ReasonController(ApiController):
     def list_reasons(
         self,
         broadcaster: BroadcasterDep,
-        code: Annotated[str | None, QueryParameter(max_length=200, description="Only the entries of this code.")] = None,
+        code: Annotated[
+            str | None, QueryParameter(max_length=200, description="Only the entries of this code.")
+        ] = None,
         sender: Annotated[
             str | None, QueryParameter(max_length=200, description="The kind of sender that gave the code.")
         ] = None,
