@@ -116,8 +116,8 @@ def error_of(reply: Reply) -> SendError:
     Of the 5xx statuses, only 503 means that the request was not processed. After another one it may have been, and
     after 303 and 408 too: proxies and gateways that waited for WhatsApp in vain send the latter as well.
 
-    A redirection and 405 show a wrong address, which is no recipient's fault. So does 404, unless its body is JSON: then
-    the API itself may have answered that it does not know the recipient.
+    A redirection and 405 show a wrong address, which is no recipient's fault. So does 404, unless its body is JSON:
+    then the API itself may have answered that it does not know the recipient.
     """
     status, reason, detail = reply.status, f"http_{reply.status}", reply.summary
     match status:
