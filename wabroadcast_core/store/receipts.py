@@ -86,7 +86,8 @@ def apply_receipt(row: Facts, receipt: StoredReceipt, *, changes: Changes) -> di
     """Compute the changes of a message by a receipt, for :func:`store_changed`. A repeated receipt changes nothing.
 
     ``read`` without ``delivered`` also means delivered. A receipt settles ``unknown``. A failure turns ``sent`` into
-    ``failed``; that of a delivered message is only noted as its detail. ``delivered`` and ``read`` undo a failure; ``sent`` does not.
+    ``failed``; that of a delivered message is only noted as its detail. ``delivered`` and ``read`` undo a failure;
+    ``sent`` does not.
 
     :param row: the message's facts, which are updated.
     :returns: the changed columns of the message.

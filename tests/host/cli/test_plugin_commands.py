@@ -234,6 +234,41 @@ def test_a_check_prints_what_fails_and_how_to_mend_it(
     assert "+62" not in done.output
 
 
+LOCATED = """
+from pathlib import Path
+from wabroadcast_core import AudienceRow, Model, SourceError, hookimpl
+
+class Settings(Model):
+    location: str
+
+class Located:
+    kind = "located"
+    Settings = Settings
+    repeatable = True
+    def __init__(self, settings, context): self.location = settings.location
+    def read(self):
+        if self.location != "here":
+            raise SourceError("there is no such place")
+        yield AudienceRow("+6281200001001")
+
+@hookimpl
+def wab_contact_sources(): return [Located]
+"""
+
+
+def test_a_fault_with_invented_settings_names_the_option_for_real_ones(
+    written: Callable[[str, str], None], command: Callable[..., Done]
+) -> None:
+    written("acme_located", LOCATED)
+
+    invented = command("check", "acme_located")
+    given = command("check", "acme_located", "--settings", '{"location": "here"}')
+
+    assert (invented.status, given.status) == (1, 0)
+    assert "there is no such place (checked with invented values of location: give --settings JSON)" in invented.output
+    assert "not checked here: it needs make_long_context in its own test" in given.output
+
+
 def test_a_check_prints_json(written: Callable[[str, str], None], command: Callable[..., Done]) -> None:
     written("acme_json", BROKEN)
 
