@@ -203,6 +203,8 @@ class ConnectionKind(Model):
 
     kind: str = Field(description="The name of the kind: the `sender` of a connection.")
     settings_schema: dict[str, Any] = Field(description="The JSON schema of the `settings` of a connection.")
+    takes_webhooks: bool = Field(description="Whether its provider may call `/webhooks/` and the connection's name.")
+    reports_state: bool = Field(description="Whether it can report the state of its account without sending.")
 
 
 class ConnectionTest(Model):

@@ -119,7 +119,12 @@ class Connections(ConnectionReads):
     def _kinds(self) -> tuple[ConnectionKind, ...]:
         """The kinds of sender, whose schemas take long to make and never change."""
         return tuple(
-            ConnectionKind(kind=kind, settings_schema=sender.Settings.model_json_schema(by_alias=True))
+            ConnectionKind(
+                kind=kind,
+                settings_schema=sender.Settings.model_json_schema(by_alias=True),
+                takes_webhooks=hasattr(sender, "parse_webhook"),
+                reports_state=hasattr(sender, "check_connection"),
+            )
             for kind, sender in sorted(self._context.plugins.senders.items())
         )
 
