@@ -38,7 +38,7 @@ def _raise_with_data(_person: object) -> None:
         pytest.param(_misspell_module, "ModuleNotFoundError 'no_such_sdk'", id="module"),
         pytest.param(_read_attribute_of_data, "AttributeError", id="attribute-from-data"),
         pytest.param(_raise_with_data, "AttributeError", id="raised-with-data"),
-        pytest.param(lambda _: {}[NUMBER], "KeyError", id="key"),
+        pytest.param(lambda _: dict[str, int]()[NUMBER], "KeyError", id="key"),
     ],
 )
 def test_a_fault_names_what_the_code_misses(fail: Callable[[object], object], fault: str) -> None:
