@@ -26,8 +26,8 @@ def reasons(code: str | None, *, sender: str | None, lang: str | None, as_json: 
     elif code is None:
         print_table(("CODE", "SENDER", "MEANING"), [_row(entry) for entry in response["items"]])
     else:
-        for line in (line for entry in response["items"] for line in explain(entry)):
-            click.echo(line)
+        for entry in response["items"]:
+            click.echo("\n".join(explain(entry)))
 
 
 def explain(entry: dict[str, Any]) -> list[str]:

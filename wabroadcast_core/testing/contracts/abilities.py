@@ -51,7 +51,7 @@ class SenderAbilities(PluginClassContract):
     def webhook_calls(self) -> Sequence[WebhookRequest]:
         """Return calls that the provider makes, as they are stored.
 
-        None (the default): whether they are parsed is not checked.
+        Without any (the default), whether they are parsed is not checked.
         """
         return ()
 
