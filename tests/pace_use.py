@@ -20,7 +20,8 @@ from tests.slow_parts import PRODUCTION, SlowCommits
 from tests.waiting import wait_for
 from wabroadcast_core import Settings, hookimpl
 from wabroadcast_core.broadcaster import Broadcaster
-from wabroadcast_core.hookspecs import Capabilities, SenderContext
+from wabroadcast_core.hookspecs import SenderContext
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.testing.gateway import most_in_window
 from wabroadcast_core.worker import Worker

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from wabroadcast_core.errors import WebhookRefusedError
-from wabroadcast_core.hookspecs import Capabilities, ContactSource, Sender, SenderContext, SourceContext, hookimpl
+from wabroadcast_core.hookspecs import ContactSource, Sender, SenderContext, SourceContext, hookimpl
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 from wabroadcast_core.models.recipient import AudienceRow

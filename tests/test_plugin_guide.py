@@ -1,15 +1,19 @@
 """The guide to plugins is correct: its commands and its code run, and its tables match the code."""
 
+import dataclasses
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.plugin_environments import PluginEnvironment
-from wabroadcast_core import Hooks, errors
+from wabroadcast_core import Capabilities, Hooks, Reply, error_of, errors, read_json, testing
+from wabroadcast_core.models.base import MESSAGE_TYPES
+from wabroadcast_core.testing.http_contract import HttpSenderContract
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "wabroadcast_plugins" / "README.md").read_text(encoding="utf-8")
@@ -27,7 +31,7 @@ def test_the_modules_of_the_guide_pass_their_tests(tmp_path: Path) -> None:
 
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
 
-    assert len(files) == 8
+    assert len(files) == 10
     assert done.returncode == 0, done.stdout + done.stderr
     assert "skipped" not in done.stdout
 
@@ -45,25 +49,66 @@ def test_the_commands_of_the_guide_work(tmp_path: Path) -> None:
             case "pip":
                 environment.install(folder)
             case _:
-                module = {"wabroadcast": "host_litestar"}.get(program, program)
-                done = environment.run(module, *arguments, cwd=folder)
+                command = arguments[1:] if program == "python" else ["host_litestar", *arguments]
+                done = environment.run(*command, cwd=folder)
                 assert done.returncode == 0, done.stdout + done.stderr
                 outputs.append(done.stdout)
 
     assert len(outputs) == 4
-    assert "acme_gateway\tactive\tacme_gateway\tacme-gateway 0.1.0" in outputs[-1]
+    assert "acme_gateway\tactive\tacme_gateway\twabroadcast-acme-gateway 0.1.0" in outputs[-1]
+
+
+def table_of(name: str) -> str:
+    """Return a table of the guide."""
+    return GUIDE.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- /{name} -->")[0]
+
+
+def named_in(name: str) -> list[str]:
+    """Return the names in the first column of a table of the guide, without those of its head."""
+    cells = [row.split("|")[1] for row in table_of(name).splitlines()[2:]]
+    return [found for cell in cells for found in re.findall(r"`(\w+)`", cell)]
 
 
 def test_the_table_of_hooks_is_that_of_the_code() -> None:
-    table = GUIDE.partition("<!-- hooks -->\n")[2].partition("<!-- /hooks -->")[0]
-
-    assert re.findall(r"^\| `(\w+)`", table, flags=re.MULTILINE) == [name for name in vars(Hooks) if "wab_" in name]
+    assert named_in("hooks") == [name for name in vars(Hooks) if "wab_" in name]
 
 
 def test_the_table_of_errors_has_each_end_of_a_send() -> None:
-    named = re.findall(r"^\| `([A-Z]\w+)`", GUIDE, flags=re.MULTILINE)
     ends = {
         name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, errors.SendError)
     }
 
-    assert set(named) == {name for name in ends if not name.startswith("_")} - {"SendError"}
+    assert set(named_in("errors")) == {name for name in ends if not name.startswith("_")} - {"SendError"}
+
+
+def test_the_table_of_capabilities_has_each_field() -> None:
+    assert set(named_in("capabilities")) == {field.name for field in dataclasses.fields(Capabilities)}
+
+
+def test_the_table_of_contents_has_each_type() -> None:
+    assert set(named_in("content")) == MESSAGE_TYPES
+
+
+def test_the_table_of_statuses_is_what_error_of_returns() -> None:
+    rows = re.findall(r"^\| (\d.*?) \| `(\w+)`", table_of("statuses"), flags=re.MULTILINE)
+
+    assert {expected for _, expected in rows} >= {"Rejected", "Temporary", "OutcomeUnknown"}
+    for statuses, expected in rows:
+        body = b"<html>" if "without JSON" in statuses else b"{}"
+        for status in map(int, re.findall(r"\b\d{3}\b", statuses)):
+            assert type(error_of(Reply(status, httpx.Headers(), body, read_json(body)))).__name__ == expected, status
+
+
+def test_the_table_of_contracts_names_what_the_suites_have() -> None:
+    table = table_of("contracts")
+    suites = [getattr(testing, name) for name in re.findall(r"`(\w+Contract)`", table) if hasattr(testing, name)]
+    names = [name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)(?:\(\w*\))?`", row.split("|")[2])]
+
+    members = {member for suite in [*suites, HttpSenderContract] for base in suite.__mro__ for member in vars(base)}
+    members |= {name for suite in [*suites, HttpSenderContract] for base in suite.__mro__ for name in _annotated(base)}
+    assert len(names) > 20
+    assert [name for name in names if name not in members] == []
+
+
+def _annotated(base: type) -> list[str]:
+    return list(vars(base).get("__annotations__", {}))

@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     )
     from wabroadcast_core.hookspecs import (
         Cache,
-        Capabilities,
         ChecksConnection,
         ChecksNumbers,
         ChecksSettings,
@@ -68,9 +67,10 @@ if TYPE_CHECKING:
     from wabroadcast_core.models.api_key import Scope
     from wabroadcast_core.models.base import Model
     from wabroadcast_core.models.broadcast import BroadcastSummary, Counts
+    from wabroadcast_core.models.capabilities import Capabilities
     from wabroadcast_core.models.connection import Limits
     from wabroadcast_core.models.contact import Reading, split_tags
-    from wabroadcast_core.models.message import Accepted, OutgoingMessage
+    from wabroadcast_core.models.message import Accepted, OutgoingMessage, WebAddress
     from wabroadcast_core.models.notices import FinishedMessage, MessageReceipt
     from wabroadcast_core.models.pacing import Jitter, Quota, Rate, SendWindow, WarmUp, WarmUpStep
     from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, ReceiptKind, WebhookRequest
@@ -145,7 +145,6 @@ _NAMES = {
     ),
     "hookspecs": (
         "Cache",
-        "Capabilities",
         "ChecksConnection",
         "ChecksNumbers",
         "ChecksSettings",
@@ -176,6 +175,7 @@ _NAMES = {
         "BroadcastSummary",
         "Counts",
     ),
+    "models.capabilities": ("Capabilities",),
     "models.connection": ("Limits",),
     "models.contact": (
         "Reading",
@@ -184,6 +184,7 @@ _NAMES = {
     "models.message": (
         "Accepted",
         "OutgoingMessage",
+        "WebAddress",
     ),
     "models.notices": (
         "FinishedMessage",
@@ -338,6 +339,7 @@ __all__ = [
     "VersionConflictError",
     "WarmUp",
     "WarmUpStep",
+    "WebAddress",
     "WebhookAnswer",
     "WebhookRefusedError",
     "WebhookRequest",

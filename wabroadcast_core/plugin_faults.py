@@ -1,6 +1,7 @@
 """Faults of plugin code as the log names them: the type of an exception and its place, never its text.
 
-The text may hold a number or a secret. A place is a file and a line.
+The text may hold a number or a secret. A place is a file and a line. The name that was not found is shown too, if it is
+written in the code.
 """
 
 import asyncio
@@ -23,7 +24,20 @@ def describe_fault(error: BaseException) -> str:
     """Return the type of an exception that a plugin raised, and the places in the plugin and below where it arose."""
     frames = _summaries(traceback.walk_tb(error.__traceback__))
     places = [place_of(frame) for frame in _relevant(frames)]
-    return f"{type(error).__name__} at {' > '.join(places)}" if places else type(error).__name__
+    name = _missing_name(error)
+    fault = f"{type(error).__name__} {name!r}" if name else type(error).__name__
+    return f"{fault} at {' > '.join(places)}" if places else fault
+
+
+def _missing_name(error: BaseException) -> str:
+    """Return the attribute, variable or module that was not found; empty if the code does not have that name.
+
+    Another name may be data, as in ``getattr(person, number)``.
+    """
+    if not isinstance(error, AttributeError | NameError | ImportError):
+        return ""
+    codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return str(error.name) if codes and error.name in {*codes[-1].co_names, *codes[-1].co_varnames} else ""
 
 
 def place_of(frame: traceback.FrameSummary) -> str:

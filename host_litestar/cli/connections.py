@@ -55,8 +55,29 @@ def save(name: str, file: IO[bytes]) -> None:
     except ValueError as error:
         raise RefusedError(f"{file.name} is not JSON: {error}") from None
     with Client() as client:
+        before = _default_of(client)
         response = client.call("PUT", _path(name), json=document)
+        after = _default_of(client)
+        kinds = client.call("GET", "/connections/kinds")["items"]
     click.echo(f"{response['name']} ({response['sender']}) is {response['state']}")
+    if any(kind["kind"] == response["sender"] and kind["takesWebhooks"] for kind in kinds):
+        click.echo(
+            f"its webhook is /webhooks/{response['name']} at the address by which the provider reaches this server"
+        )
+    if after != before:
+        click.echo(_describe_default(after))
+
+
+def _default_of(client: Client) -> str | None:
+    """Return the name of the default connection; None if there is none."""
+    found = client.call("GET", "/connections")["items"]
+    return next((connection["name"] for connection in found if connection["default"]), None)
+
+
+def _describe_default(name: str | None) -> str:
+    if name is not None:
+        return f"{name} is now the default connection"
+    return "there is no default connection now: choose one with `wabroadcast connections default NAME`"
 
 
 @connections.command()

@@ -1,5 +1,6 @@
 """``message``: one message with its text, its attempts and its receipts, or all messages to a number."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +10,14 @@ from click.core import ParameterSource
 
 from host_litestar.cli.client import Client, without_none
 from host_litestar.cli.job_ids import JOB_ID, find_job
-from host_litestar.cli.output import describe_reason, describe_time_of, json_option, print_json, print_table
+from host_litestar.cli.output import (
+    describe_exact_time,
+    describe_reason,
+    describe_time_of,
+    json_option,
+    print_json,
+    print_table,
+)
 from host_litestar.cli.reasons import explain
 
 TITLES = ("MESSAGE", "BROADCAST", "STATUS", "SENT", "DELIVERED", "READ", "REASON")
@@ -90,23 +98,23 @@ def _lines_of(found: dict[str, Any]) -> Iterator[str]:
         yield f"no text: {found['notRendered']}"
     for field, value in {"text": found["text"], **found["content"], "variables": found["variables"]}.items():
         if value not in (None, {}, False):
-            yield f"{field}: {value}"
+            yield f"{field}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
     if found["providerId"]:
         yield f"provider's id: {found['providerId']}"
     for attempt in found["attemptLog"]:
-        yield f"attempt {attempt['attempt']}: {describe_time_of(attempt['at'])}, {_describe_attempt(attempt)}"
+        yield f"attempt {attempt['attempt']}: {describe_exact_time(attempt['at'])}, {_describe_attempt(attempt)}"
     for receipt in found["receipts"]:
         cause = _cause(receipt)
-        yield f"receipt: {describe_time_of(receipt['at'])}, {receipt['kind']}{': ' if cause else ''}{cause}"
+        yield f"receipt: {describe_exact_time(receipt['at'])}, {receipt['kind']}{': ' if cause else ''}{cause}"
     for act in found["acts"]:
         detail = f": {act['detail']}" if act["detail"] else ""
-        yield f"act: {describe_time_of(act['at'])}, {act['act']} by {act['actor']}{detail}"
+        yield f"act: {describe_exact_time(act['at'])}, {act['act']} by {act['actor']}{detail}"
     if found["explanation"]:
         yield from explain(found["explanation"])
 
 
 def _describe_attempt(attempt: dict[str, Any]) -> str:
-    times = f", {attempt['times']} times until {describe_time_of(attempt['lastAt'])}" if attempt["lastAt"] else ""
+    times = f", {attempt['times']} times until {describe_exact_time(attempt['lastAt'])}" if attempt["lastAt"] else ""
     cause = _cause(attempt)
     return f"{attempt['connection'] or 'no connection'}, {attempt['outcome']}{times}{': ' if cause else ''}{cause}"
 

@@ -10,7 +10,7 @@ from host_litestar.cli.job_ids import find_job, job_argument
 from host_litestar.cli.output import describe_reason, json_option, print_json, print_table
 from wabroadcast_core.models.status import MessageStatus
 
-TITLES = ("MESSAGE", "ROW", "NUMBER", "NAME", "STATUS", "BATCH", "REASON")
+TITLES = ("MESSAGE", "ROW", "NUMBER", "NAME", "STATUS", "BATCH", "RECEIPT", "REASON")
 
 
 def filter_options(command: AnyFunction) -> AnyFunction:
@@ -54,4 +54,5 @@ def messages(job: str, *, as_json: bool, **filters: Any) -> None:
 
 def _message_row(message: dict[str, Any]) -> tuple[object, ...]:
     fields = ("messageId", "row", "number", "name", "status", "batch")
-    return *(message[field] for field in fields), describe_reason(message["reason"], message["detail"])
+    receipt = "read" if message["readAt"] else "delivered" if message["deliveredAt"] else ""
+    return *(message[field] for field in fields), receipt, describe_reason(message["reason"], message["detail"])

@@ -78,6 +78,12 @@ def describe_time_of(text: str | None) -> str:
     return "" if text is None else describe_time(datetime.fromisoformat(text))
 
 
+def describe_exact_time(text: str) -> str:
+    """Return a time of the API for people, with its seconds: ``2026-12-01 08:00:05 +07:00``."""
+    local = datetime.fromisoformat(text).astimezone()
+    return f"{local:%Y-%m-%d %H:%M:%S} {local.isoformat()[-6:]}"
+
+
 def describe_reason(reason: str | None, detail: str | None) -> str:
     """Return the reason of a message with its detail, as far as there are any."""
     return ": ".join(text for text in (reason, detail) if text)

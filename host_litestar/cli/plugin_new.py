@@ -29,6 +29,7 @@ USES: Final = {
     "blacklist": "It is off until `$variable` is set.",
 }
 LONGEST_NAME: Final = 50  # characters
+PREFIX: Final = "wabroadcast-"  # of the names of distributions, by which people find plugins
 _NAME: Final = re.compile(r"[a-z](?:_?[a-z0-9])*", re.ASCII)
 _RESERVED: Final = frozenset({"builtin", "conftest", "setup", "tests", "wabroadcast"})
 
@@ -45,24 +46,37 @@ _RESERVED: Final = frozenset({"builtin", "conftest", "setup", "tests", "wabroadc
 def new(name: str, kind: str, directory: Path) -> None:
     """Write a small distribution with a plugin: pyproject.toml, one module, its contract test, and a README.
 
-    NAME is the name of the module, of the entry point and of the folder, such as `acme_gateway`.
+    NAME is the name of the module, of the entry point and of the folder, such as `acme_gateway`. The distribution is
+    named after it, with `wabroadcast-` before it; that name may be given instead.
     """
-    check_spelling(name)
-    target = directory / name
+    module = module_of(name)
+    check_spelling(module, given=name)
+    target = directory / module
     check_target(target)
-    check_free(name, kind)
-    write_project(target, project_files(name, kind))
-    click.echo(f"{target} is written. Next, in this folder: pip install -e . --group test && pytest")
+    check_free(module, kind)
+    write_project(target, project_files(module, kind))
+    click.echo(f"{target} is written. Next, in this folder: pip install -e '.[test]' && python -m pytest")
 
 
-def check_spelling(name: str) -> None:
+def module_of(name: str) -> str:
+    """Return the name of the module for a name as it is given: that of a distribution loses its prefix."""
+    return name.removeprefix(PREFIX).replace("-", "_") if name.startswith(PREFIX) else name
+
+
+def distribution_of(module: str) -> str:
+    """Return the name of the distribution of a module."""
+    return PREFIX + module.replace("_", "-").removeprefix(PREFIX)
+
+
+def check_spelling(name: str, *, given: str) -> None:
     """Check that a module may have this name.
 
+    :param given: the name as it was given, which may be that of a distribution.
     :raises RefusedError: it is no plain identifier.
     """
     if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME or keyword.iskeyword(name):
         raise RefusedError(
-            f"the name {name!r} is no name of a module: use up to {LONGEST_NAME} small letters, digits and single "
+            f"the name {given!r} is no name of a module: use up to {LONGEST_NAME} small letters, digits and single "
             f"underscores, a letter first{_suggestion(name)}"
         )
 
@@ -90,8 +104,10 @@ def _owners(name: str, kind: str) -> Iterator[str]:
         yield "wabroadcast, which reserves it"
     if importlib.util.find_spec(name) is not None:
         yield f"the module {name}, which is installed"
-    if any(_plain(each.name) == _plain(name) for each in distributions()):
-        yield f"the distribution {name}, which is installed"
+    names = {_plain(name), distribution_of(name)}
+    yield from (
+        f"the distribution {each.name}, which is installed" for each in distributions() if _plain(each.name) in names
+    )
     if any(entry.name == name for entry in entry_points(group="wabroadcast")):
         yield f"the plugin {name}, which is installed"
     if any(_plain(each) == _plain(name) for each in _kinds(kind)):
@@ -118,7 +134,7 @@ def project_files(name: str, kind: str) -> dict[str, str]:
     main_class = "".join(part.capitalize() for part in name.removesuffix(f"_{kind}").split("_")) + kind.capitalize()
     values = {
         "name": name,
-        "distribution": name.replace("_", "-"),
+        "distribution": distribution_of(name),
         "main_class": main_class,
         "settings_class": f"{main_class}Settings",
         "variable": variable,

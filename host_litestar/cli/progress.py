@@ -28,7 +28,7 @@ LINE_SECONDS = 5.0  # least time between two plain lines
 UNREACHABLE_SECONDS = 60.0  # how long the server may be away before the command fails
 MOST_LISTED = 20
 MOST_COUNTED = 1_000
-_SHOWN = ("sent", "delivered", "failed", "unknown", "skipped", "retry", "paused", "cancelled")
+_SHOWN = ("sent", "delivered", "read", "failed", "unknown", "skipped", "retry", "paused", "cancelled")
 _NOT_SENT = ("failed", "unknown", "skipped", "cancelled")
 
 
@@ -75,6 +75,8 @@ def describe_progress(progress: "BroadcastProgress") -> str:
     """Return counts, the rate, the time of the start or the time left, and why messages wait, as one line."""
     counts = progress.counts.model_dump()
     parts = [f"{counts[name]} {name}" for name in _SHOWN if counts[name]] or [_describe_nothing(progress)]
+    if counts["queued"]:
+        parts.append(f"{counts['queued']} queued")
     starts_at = progress.scheduled_at if progress.status == BroadcastStatus.SCHEDULED else None
     if starts_at is not None:
         parts.append(f"starts {describe_time(starts_at)}")
@@ -91,7 +93,8 @@ def describe_progress(progress: "BroadcastProgress") -> str:
 def _describe_nothing(progress: "BroadcastProgress") -> str:
     if progress.status not in ENDED_BROADCASTS:
         return "nothing sent yet"
-    return "nothing was sent" if progress.total else "the audience has no recipient"
+    is_empty = progress.status == BroadcastStatus.COMPLETED and not progress.total
+    return "the audience has no recipient" if is_empty else "nothing was sent"
 
 
 def _as_json(cause: "WaitingFor | None") -> dict[str, Any] | None:

@@ -14,7 +14,10 @@ from host_litestar.cli.output import json_option, print_json, print_table
 @click.option("--lang", metavar="LANGUAGE", help="Language of the texts: en or id.")
 @json_option
 def reasons(code: str | None, *, sender: str | None, lang: str | None, as_json: bool) -> None:
-    """Show what a code means and what to do, or list all codes."""
+    """Show what a code means and what to do, or list all codes.
+
+    Of a code that several senders have, all meanings are shown, each with the kind of sender.
+    """
     parameters = without_none({"code": code, "sender": sender, "lang": lang})
     with Client() as client:
         response = client.call("GET", "/reasons", params=parameters)
@@ -23,13 +26,14 @@ def reasons(code: str | None, *, sender: str | None, lang: str | None, as_json: 
     elif code is None:
         print_table(("CODE", "SENDER", "MEANING"), [_row(entry) for entry in response["items"]])
     else:
-        for line in explain(response["items"][0]):
-            click.echo(line)
+        for entry in response["items"]:
+            click.echo("\n".join(explain(entry)))
 
 
 def explain(entry: dict[str, Any]) -> list[str]:
-    """Return an entry of the catalogue as lines: the code, what it means, and what to do."""
-    owner = f" ({entry['sender']})" if entry["sender"] else ""
+    """Return an entry of the catalogue as lines: the code with its origin, what it means, and what to do."""
+    origin = entry["sender"] or ("wabroadcast" if entry["known"] else "")
+    owner = f" ({origin})" if origin else ""
     return [f"{entry['code']}{owner}", f"  {entry['meaning']}", f"  {entry['action']}"]
 
 

@@ -95,6 +95,7 @@ def send(
     Instead of FILE, --tag, --everyone or --source name the people.
 
     Exit status: 0 if all messages were sent, 1 if some were not or there was no recipient, 2 if the command failed.
+    With --preview it is 0 if every recipient would get a message, and 1 if some are skipped or there is none.
     """
     if detach and local:
         raise click.UsageError("--local sends only while the command runs: leave out --detach")

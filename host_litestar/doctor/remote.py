@@ -25,8 +25,10 @@ def examine_server(client: Client) -> Iterator[Finding]:
         yield from _readiness(client)
         connections = client.call("GET", "/connections")["items"]
         yield from _workers(client)
+        kinds = client.call("GET", "/connections/kinds")["items"]
+        testable = {kind["kind"] for kind in kinds if kind["reportsState"]}
         for connection in connections:
-            yield from _connection(client, connection)
+            yield from _connection(client, connection, testable=connection["sender"] in testable)
     except RefusedError as error:
         yield fault_of("server", str(error))
 
@@ -49,11 +51,14 @@ def _workers(client: Client) -> Iterator[Finding]:
         yield fault("workers", "none is alive", "start `wabroadcast worker` or `wabroadcast serve`, and see its log")
 
 
-def _connection(client: Client, connection: dict[str, Any]) -> Iterator[Finding]:
+def _connection(client: Client, connection: dict[str, Any], *, testable: bool) -> Iterator[Finding]:
     name = connection["name"]
     part = f"connection {name}"
     if connection["state"] != "active":
         yield warning(part, "it is paused", f"`wabroadcast connections resume {name}`")
+    if not testable:
+        yield ok(part, f"it cannot be tested: the sender {connection['sender']} cannot report the state of its account")
+        return
     test = client.call("POST", f"/connections/{quote(name, safe='')}/test")
     levels = {"up": Level.OK, "down": Level.FAULT}
     remedy = "" if test["state"] == "up" else f"`wabroadcast connections test {name}` tests it again"

@@ -23,7 +23,9 @@ class ReasonController(ApiController):
     def list_reasons(
         self,
         broadcaster: BroadcasterDep,
-        code: Annotated[str | None, QueryParameter(max_length=200, description="Only the entry of this code.")] = None,
+        code: Annotated[
+            str | None, QueryParameter(max_length=200, description="Only the entries of this code.")
+        ] = None,
         sender: Annotated[
             str | None, QueryParameter(max_length=200, description="The kind of sender that gave the code.")
         ] = None,
@@ -32,10 +34,13 @@ class ReasonController(ApiController):
     ) -> Page[Reason]:
         """List what the codes of failures, of waiting and of problems mean, and what to do.
 
-        With `code` the list has exactly one entry; `known` is false if the catalogue does not have the code.
+        With `code` the list has each entry of that code: the one that all senders share, then those of senders; with
+        `sender` too, only the entry that counts for it. `known` is false if the catalogue does not have the code.
         """
         catalogue = broadcaster.reasons
         language = choose_language(lang, accept_language, available=catalogue.languages)
+        if code is not None and sender is None:
+            return whole_list(catalogue.explain_all(code, language=language))
         if code is not None:
             return whole_list([catalogue.explain(code, language=language, sender=sender)])
         return whole_list(catalogue.list(language=language, sender=sender))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, SecretStr
 from tests.contracts.faults import faults_found
 from wabroadcast_core import (
     Accepted,
+    BadMessage,
     Capabilities,
     ConnectionEvent,
     NotFoundError,
@@ -31,7 +32,7 @@ from wabroadcast_core import (
     send_request,
 )
 from wabroadcast_core.models.base import Model
-from wabroadcast_core.testing import SenderContract
+from wabroadcast_core.testing import SenderContract, run_contract
 
 SECRET = "open sesame"
 
@@ -244,6 +245,13 @@ class RefusesImage(SoundSender):
         return Accepted() if message.type == "text" else 1 / 0
 
 
+class RefusesUpload(SoundSender):
+    async def send(self, message: OutgoingMessage) -> Any:
+        if "uploadId" in message.content.get("media", {}):
+            raise BadMessage("needs_url")
+        return Accepted()
+
+
 class LeavesTask(SoundSender):
     async def send(self, message: OutgoingMessage) -> Any:
         self.task = asyncio.create_task(asyncio.sleep(60))
@@ -364,6 +372,7 @@ FAULTS: Mapping[type[Any], tuple[set[str], str]] = {
     LogsTraceback: ({LOG}, "the log contains a secret"),
     IgnoresCancel: ({CANCEL}, "went on and returned or raised: let asyncio.CancelledError pass"),
     HidesCancel: ({CANCEL}, "let asyncio.CancelledError pass"),
+    RefusesUpload: ({TYPES}, "capabilities.upload_types has 'image': implement it or remove it there; .*needs_url"),
     RefusesImage: ({TYPES}, "capabilities.types has 'image': implement it or remove it there; .*ZeroDivisionError"),
     LeavesTask: ({"no task outlives its close"}, "end it in aclose"),
     ListOfNumbers: ({NUMBERS}, "check_numbers returned list: return a dict"),
@@ -459,3 +468,14 @@ def test_a_send_that_outlives_its_cancel_is_a_fault(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(AssertionError, match=r"did not end within 0.3 s: let asyncio.CancelledError pass"):
         contract().test_a_cancelled_send_ends_as_cancelled()
+
+
+def test_a_parser_of_webhooks_without_a_call_to_parse_is_skipped_with_the_reason() -> None:
+    class NoCalls(SoundContract):
+        def webhook_calls(self) -> list[WebhookRequest]:
+            return []
+
+    skipped = {result.check: result.skipped for result in run_contract(NoCalls) if result.skipped}
+
+    assert skipped.keys() == {PARSED}
+    assert "override webhook_calls" in skipped[PARSED]

@@ -21,8 +21,8 @@ from wabroadcast_core.delivery.claims import NEVER, DueWork
 from wabroadcast_core.delivery.ready_messages import PendingSend
 from wabroadcast_core.delivery.resources import TurnResources
 from wabroadcast_core.errors import PluginError
-from wabroadcast_core.hookspecs import Capabilities
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import WebhookRequest

@@ -52,7 +52,7 @@ def test_the_examples_are_loaded_from_their_distributions(environment: PluginEnv
 
     assert len(EXAMPLES) == 5
     for example in EXAMPLES:
-        assert f"{example.name}\tactive\t{example.name}\t{example.name.replace('_', '-')} 0.1.0" in listed
+        assert f"{example.name}\tactive\t{example.name}\twabroadcast-{example.name.replace('_', '-')} 0.1.0" in listed
     for name in ("misbehaving_exit", "misbehaving_kind"):
         assert f"{name}\tquarantined\t" in listed
 

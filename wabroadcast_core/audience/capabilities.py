@@ -12,8 +12,8 @@ from sqlalchemy import Connection, RowMapping
 
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import Fault
-from wabroadcast_core.hookspecs import Capabilities
 from wabroadcast_core.media import HEAD_BYTES, fits, media_type
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Content, MediaContent, TemplateContent, TextContent
 from wabroadcast_core.sentences import Sentence
 from wabroadcast_core.store import connections as connection_store
@@ -60,7 +60,14 @@ class SenderCapabilities:
         ):
             text = "{sender} shows no caption with {type}: remove it, or send it as a text message of its own"
             yield Fault("message.caption", Sentence("no_caption", text, sender=self.shown, type=content.type))
-        if isinstance(content, MediaContent) and content.media.upload_id is not None:
+        yield from self._upload_faults(content, uploads)
+
+    def _upload_faults(self, content: Content, uploads: UploadInfos) -> Iterator[Fault]:
+        if content.type not in self.capabilities.upload_types:
+            text = "{sender} sends {type} files only from an address: give a public url instead"
+            for path, _ in _named_uploads(content):
+                yield Fault(path, Sentence("no_uploads", text, sender=self.shown, type=content.type))
+        elif isinstance(content, MediaContent) and content.media.upload_id is not None:
             upload = uploads[content.media.upload_id]
             if upload is not None:  # upload_faults reports a missing upload, once for all connections
                 yield from self._file_faults(content.type, upload, path="message.media.uploadId")

@@ -10,7 +10,6 @@ from wabroadcast_core.hookspecs.hooks import Hooks
 from wabroadcast_core.hookspecs.markers import NAMESPACE, hookimpl, hookspec
 from wabroadcast_core.hookspecs.senders import (
     Cache,
-    Capabilities,
     ChecksConnection,
     ChecksNumbers,
     FindsMessages,
@@ -22,7 +21,6 @@ from wabroadcast_core.hookspecs.senders import (
 __all__ = [
     "NAMESPACE",
     "Cache",
-    "Capabilities",
     "ChecksConnection",
     "ChecksNumbers",
     "ChecksSettings",

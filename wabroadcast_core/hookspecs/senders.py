@@ -2,34 +2,16 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import httpx
 from pydantic import BaseModel
 
 from wabroadcast_core.media import MediaFile
-from wabroadcast_core.models.connection import Limits
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a sender can do. Broadcasts are checked against it when they are submitted."""
-
-    types: frozenset[str] = frozenset({"text"})
-    text_length: int = 4_096  # characters
-    caption_length: int = 1_024  # characters
-    caption_types: frozenset[str] = frozenset({"image", "document", "video"})  # media kinds with which it is shown
-    media_bytes: Mapping[str, int] = field(default_factory=dict)  # largest file, in bytes, by media kind
-    media_types: Mapping[str, frozenset[str]] = field(default_factory=dict)  # MIME types by media kind; absent: any
-    limits: Limits = field(default_factory=Limits)  # of a new connection whose operator gives none
-    ban_risk: bool = False  # an unofficial gateway: a human pace is on by default
-    client_message_ids: bool = False  # the provider stores our message id and can look a message up by it after a crash
-    number_check: bool = False  # the sender implements ChecksNumbers
-    simulated: bool = False  # it reaches no real phone, so a connection of another sender is preferred to it
-    test_numbers: Mapping[str, str] = field(default_factory=dict)  # E.164: how a message ends, where that is simulated
 
 
 class Cache(Protocol):

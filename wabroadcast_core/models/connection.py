@@ -19,19 +19,22 @@ class Limits(Model):
     Without ``rate`` it sends as fast as its sender answers.
     """
 
-    rate: Rate | None = Field(None, description="Most starts in a window, spread evenly; null: no limit.")
+    rate: Rate | None = Field(default=None, description="Most starts in a window, spread evenly; null: no limit.")
     quotas: list[Quota] = Field(
         default_factory=list, max_length=8, description="Most starts in longer windows, spread in any way; at most 8."
     )
-    jitter: Jitter | None = Field(None, description="A random gap between one start and the next; null: none.")
-    per_recipient: Rate | None = Field(None, description="Limit of messages to the same person, over all broadcasts.")
-    warm_up: WarmUp | None = Field(None, description="A daily limit that grows with the age of the number.")
-    send_window: SendWindow | None = Field(
-        None, description="The hours of the day in which messages may start; null: all."
+    jitter: Jitter | None = Field(default=None, description="A random gap between one start and the next; null: none.")
+    per_recipient: Rate | None = Field(
+        default=None, description="Limit of messages to the same person, over all broadcasts."
     )
-    lanes: int = Field(1, ge=1, le=16, description="Most turns at once, over all processes.")
+    warm_up: WarmUp | None = Field(default=None, description="A daily limit that grows with the age of the number.")
+    send_window: SendWindow | None = Field(
+        default=None, description="The hours of the day in which messages may start; null: all."
+    )
+    lanes: int = Field(default=1, ge=1, le=16, description="Most turns at once, over all processes.")
     check_numbers: bool = Field(
-        True, description="Whether a number is checked to be on WhatsApp before a send, if the sender can do that."
+        default=True,
+        description="Whether a number is checked to be on WhatsApp before a send, if the sender can do that.",
     )
 
     @field_validator("quotas")
@@ -200,6 +203,8 @@ class ConnectionKind(Model):
 
     kind: str = Field(description="The name of the kind: the `sender` of a connection.")
     settings_schema: dict[str, Any] = Field(description="The JSON schema of the `settings` of a connection.")
+    takes_webhooks: bool = Field(description="Whether its provider may call `/webhooks/` and the connection's name.")
+    reports_state: bool = Field(description="Whether it can report the state of its account without sending.")
 
 
 class ConnectionTest(Model):

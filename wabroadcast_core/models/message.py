@@ -17,6 +17,7 @@ WebAddress: TypeAlias = Annotated[
     str,
     *matching(r"^https?://\S+$", Sentence("no_web_address", "not a web address: begin it with https:// or http://")),
 ]
+"""The type of an address in a model: a text that begins with ``http://`` or ``https://`` and has no spaces."""
 NameOfTemplate: TypeAlias = Annotated[
     str,
     *matching(
@@ -95,16 +96,28 @@ Content: TypeAlias = Annotated[TextContent | MediaContent | TemplateContent, Fie
 
 @dataclass(slots=True)
 class OutgoingMessage:
-    """One rendered message, as a sender receives it."""
+    """One rendered message, as a sender receives it.
 
-    message_id: str  # our id: unique over all installations, at most 64 characters
-    number: str  # E.164, with the plus sign
+    :param message_id: our id of the message, unique over all installations: at most 64 characters.
+    :param number: the recipient's number in E.164, with the plus sign.
+    :param type: text, image, document, audio, video or template.
+    :param text: the rendered text, or the caption of a file; None if there is none.
+    :param content: the other rendered fields. A text has ``previewUrl``; a file has ``media`` (``{"url": …}`` or
+        ``{"uploadId": …}``) and ``filename``, which may be missing; a template has ``template`` with ``name``,
+        ``language`` and ``components``.
+    :param name: the name of the recipient, if it is known.
+    :param variables: the variables of the recipient, by name.
+    :param attempt: which attempt this is, from 1.
+    """
+
+    message_id: str
+    number: str
     type: str
-    text: str | None = None  # the rendered text or caption
-    content: Mapping[str, Any] = field(default_factory=dict)  # the other rendered fields: media, filename, template
+    text: str | None = None
+    content: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
-    attempt: int = 1  # counts from 1
+    attempt: int = 1
 
 
 def short_id(provider_id: str | None) -> str | None:
@@ -119,11 +132,16 @@ def short_id(provider_id: str | None) -> str | None:
 
 @dataclass(slots=True)
 class Accepted:
-    """The provider's acceptance of a message."""
+    """The provider's acceptance of a message.
 
-    provider_id: str | None = None  # the provider's id of the message
-    wa_id: str | None = None  # the provider's id of the person, if it returns one
-    state: str = "accepted"  # or the provider's word for a message that it holds back
+    :param provider_id: the provider's id of the message, which its receipts carry.
+    :param wa_id: the provider's id of the person, if it returns one.
+    :param state: ``accepted``, or the provider's word for a message that it holds back.
+    """
+
+    provider_id: str | None = None
+    wa_id: str | None = None
+    state: str = "accepted"
 
     def __post_init__(self) -> None:
         self.provider_id = short_id(self.provider_id)

@@ -27,7 +27,7 @@ class Rate(Model):
 
     messages: int = Field(ge=1, le=100_000, description="Most starts in a window: 1 to 100,000.")
     per_seconds: float = Field(
-        1, ge=0.1, le=86_400, description="Length of the window, in seconds: 0.1 to 86,400 (a day)."
+        default=1, ge=0.1, le=86_400, description="Length of the window, in seconds: 0.1 to 86,400 (a day)."
     )
 
     @property
@@ -72,7 +72,7 @@ class WarmUp(Model):
     """A daily limit that grows with the age of a number. After the last step, the limit of that step stays."""
 
     since: date | None = Field(
-        None, description="The first day of the number; by default the day on which the connection was created."
+        default=None, description="The first day of the number; by default the day on which the connection was created."
     )
     steps: list[WarmUpStep] = Field(
         min_length=1, max_length=32, description="1 to 32 steps, by growing age; the first is from day 0."
@@ -100,7 +100,7 @@ class SendWindow(Model):
     from_: ClockTime = Field(alias="from", description="Its beginning: a time of day, such as 08:00.")
     to: ClockTime = Field(description="Its end: a time of day, such as 20:00.")
     timezone: TimeZone | None = Field(
-        None, description="The time zone, such as Asia/Jakarta; null: that of the installation."
+        default=None, description="The time zone, such as Asia/Jakarta; null: that of the installation."
     )
 
     @model_validator(mode="after")
@@ -125,11 +125,13 @@ class Batching(Model):
 class Retry(Model):
     """The number of attempts after temporary failures, and the time between them."""
 
-    max_attempts: int = Field(3, ge=1, le=50, description="Most attempts for a message, the first one too: 1 to 50.")
+    max_attempts: int = Field(
+        default=3, ge=1, le=50, description="Most attempts for a message, the first one too: 1 to 50."
+    )
     interval_seconds: float = Field(
-        30, ge=0, le=86_400, description="Time before the second attempt, in seconds: 0 to 86,400 (a day)."
+        default=30, ge=0, le=86_400, description="Time before the second attempt, in seconds: 0 to 86,400 (a day)."
     )
     backoff: Literal["fixed", "exponential"] = Field(
-        "exponential",
+        default="exponential",
         description="fixed: equal times between attempts; exponential: each time is twice the one before.",
     )

@@ -78,12 +78,16 @@ class Recipient(Model):
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """Why a row is not a valid recipient, and the column with the fault."""
+    """Why a row is not a valid recipient: a broadcast skips it, and an import names it.
+
+    :param reason: what is wrong, as users read it; without the number.
+    :param column: the column with the fault.
+    :param code: the reason with which a broadcast skips it.
+    """
 
     reason: str
     column: str | None = None
     code: SkipReason = SkipReason.INVALID_NUMBER
-    """The reason of its message, if a broadcast has this row."""
 
 
 @dataclass(slots=True)

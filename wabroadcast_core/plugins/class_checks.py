@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from wabroadcast_core.hookspecs import Capabilities
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.connection import Limits
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 
@@ -103,8 +103,9 @@ def _capabilities(given: Any, sender: Any) -> Iterator[str]:
 
 def _media(fields: Mapping[str, Any]) -> Iterator[str]:
     sizes, types = fields["media_bytes"], fields["media_types"]
-    if not isinstance(fields["caption_types"], AbstractSet):
-        yield "capabilities.caption_types is not a set"
+    for name in ("caption_types", "upload_types"):
+        if not isinstance(fields[name], AbstractSet):
+            yield f"capabilities.{name} is not a set"
     if not isinstance(sizes, Mapping) or not all(map(_is_positive, sizes.values())):
         yield "capabilities.media_bytes does not map media kinds to positive whole numbers"
     elif not set(sizes) <= fields["types"]:

@@ -25,11 +25,13 @@ class UnfitError(Exception):
     """A plugin cannot be used. The text says why, without that of an exception which may hold a secret.
 
     :param kinds: of its senders and contact sources, as far as they are known.
+    :param repair: what an operator can do other than to repair the plugin.
     """
 
-    def __init__(self, reason: str, *, kinds: Iterable[str] = ()) -> None:
+    def __init__(self, reason: str, *, kinds: Iterable[str] = (), repair: str = "") -> None:
         super().__init__(reason)
         self.kinds = tuple(kinds)
+        self.repair = repair
 
 
 class Member(NamedTuple):

@@ -41,8 +41,3 @@ def plugin_of(given: object) -> object:
         if hasattr(given, "read"):
             return GivenContactSource(given)
     return given
-
-
-def is_plugin_of(plugin: object, given: object) -> bool:
-    """Return whether a plugin is what a host passes, or the one of that class."""
-    return plugin is given or (isinstance(plugin, GivenClass) and plugin.given is given)

@@ -26,7 +26,7 @@ from wabroadcast_core.plugins.entry_points import (
     origin_of,
 )
 from wabroadcast_core.plugins.failures import Failures
-from wabroadcast_core.plugins.given_classes import is_plugin_of, plugin_of
+from wabroadcast_core.plugins.given_classes import plugin_of
 from wabroadcast_core.plugins.guards import CLASS_HOOKS, guard_hooks
 from wabroadcast_core.plugins.kept_logging import LoggingState
 from wabroadcast_core.plugins.quarantine import Quarantined, has_stop_hooks, may_have_stop_hooks, unmarked_hooks
@@ -62,6 +62,8 @@ class PluginLoader:
         self._settings = settings
         self._hook_files: dict[str, str] = {}
         self._entries: dict[str, Origin] = {}  # by the names of their entry points
+        self._installed: list[object] = []
+        self._given: list[object] = []
 
     def load_installed(self) -> None:
         """Load the plugins that distributions offer as entry points, the built-in ones first."""
@@ -78,10 +80,15 @@ class PluginLoader:
     def load_given(self, plugin: object) -> None:
         """Load a plugin that the host passed as an object, or a sender or contact source class by itself.
 
+        One that is installed too, or a class that a loaded plugin offers, counts once.
+
         :raises PluginError: it was passed before.
         """
-        if any(is_plugin_of(present, plugin) for _, present in self.manager.list_name_plugin()):
+        if _contains(self._given, plugin):
             raise PluginError(f"the plugin {name_of(plugin)} is given twice: give it once")
+        self._given.append(plugin)
+        if _contains(self._installed, plugin) or _contains(self.owners, plugin):
+            return
         name = self._free_name(name_of(plugin))
         self.origins[name] = Origin(module=module_of(plugin))
         if not self.manager.is_blocked(name):
@@ -114,6 +121,7 @@ class PluginLoader:
             self._quarantine(name, error, origin, act="imported", may_stop=may_have_stop_hooks(entry))
             return
         for member in members:
+            self._installed.append(member.plugin)
             full_name = f"{name}.{member.name}" if member.name else name
             self.origins[full_name] = replace(origin, module=member.module)
             if not self.manager.is_blocked(full_name):
@@ -127,8 +135,11 @@ class PluginLoader:
         if entry.name.partition(".")[0] == BUILTIN and entry.value != BUILTIN_PACKAGE:
             raise UnfitError(f"its entry point is named {entry.name}, and this name is that of the built-in plugins")
         if name != entry.name:
-            other = self._entries[entry.name].distribution
-            raise UnfitError(f"the distribution {other} has an entry point with the name {entry.name} too")
+            other, own = self._entries[entry.name].distribution, origin_of(entry).distribution
+            raise UnfitError(
+                f"the distribution {other} has an entry point with the name {entry.name} too",
+                repair=f"uninstall one of the two (pip uninstall {other}, or pip uninstall {own}) and restart",
+            )
 
     def _load(self, name: str, plugin: object) -> None:
         """Create, register and check a plugin.
@@ -257,6 +268,7 @@ class PluginLoader:
             version=origin.version,
             kinds=error.kinds if isinstance(error, UnfitError) else (),
             may_stop=may_stop,
+            repair=error.repair if isinstance(error, UnfitError) else "",
         )
 
     def _unregister(self, name: str) -> None:
@@ -342,6 +354,11 @@ def _by_kind(classes: Sequence[Any], faults_of: Callable[[Any], list[str]]) -> d
             raise UnfitError(f"two of its classes have the kind {kind!r}")
         found[kind] = each
     return found
+
+
+def _contains(objects: Iterable[object], one: object) -> bool:
+    """Return whether an object itself, and not an equal one, is among others."""
+    return any(each is one for each in objects)
 
 
 def _describe(error: Exception) -> str:

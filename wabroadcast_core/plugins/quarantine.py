@@ -35,11 +35,14 @@ class Quarantined:
     """The kinds of its senders and contact sources, as far as they are known."""
     may_stop: bool = False
     """Whether it is, or may be, a blacklist or a validator: then nothing is sent without it."""
+    repair: str = ""
+    """What an operator can do other than to repair the plugin."""
 
     @property
     def remedy(self) -> str:
         """What an operator can do."""
-        choice = f"repair the plugin and restart, or block it with WABROADCAST_BLOCKED_PLUGINS={self.name}"
+        repair = self.repair or "repair the plugin and restart"
+        choice = f"{repair}, or block it with WABROADCAST_BLOCKED_PLUGINS={self.name}"
         return f"nothing is sent until then: {choice}" if self.may_stop else choice
 
     def __str__(self) -> str:

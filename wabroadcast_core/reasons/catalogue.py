@@ -1,7 +1,7 @@
 """The catalogue of reasons: the codes of the core and those of the installed senders."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -43,6 +43,16 @@ class Catalogue:
                 return entry
         found = language if language in _UNKNOWN else DEFAULT_LANGUAGE
         return _reason(code, sender, found, _UNKNOWN[found], known=False)
+
+    def explain_all(self, code: str, *, language: str = DEFAULT_LANGUAGE) -> Sequence[Reason]:
+        """Return all entries of a code: first the one that all senders share, then those of each sender.
+
+        A code without an entry has one with general texts.
+
+        :param language: of the texts; an entry without it is in English.
+        """
+        found = [_find(code, owner, texts, language) for owner, texts in self._sources(None)]
+        return [entry for entry in found if entry is not None] or [self.explain(code, language=language)]
 
     def list(self, *, language: str = DEFAULT_LANGUAGE, sender: str | None = None) -> list[Reason]:
         """Return all entries by code: first those that all senders share, then those of each sender.

@@ -155,6 +155,15 @@ TRANSPORT: Final[Texts] = {
         "The provider does not allow the request.",
         "Check the rights of the key or token, then resume the connection.",
     ),
+    "http_402": ("The provider asks for payment.", "Pay the provider, then resume the connection."),
+    "http_404": (
+        "The provider does not know the address of the request, or the recipient.",
+        "If every message ends so, correct the address in the connection's settings, then resume the connection.",
+    ),
+    "http_405": (
+        "The provider takes no messages at this address.",
+        "Correct the address in the connection's settings, then resume the connection.",
+    ),
     "http_408": (
         "The provider gave up waiting, so it is not known whether the message was sent.",
         _WAIT_OR_RESEND,
@@ -163,7 +172,7 @@ TRANSPORT: Final[Texts] = {
     "http_503": ("The provider is not available; the message was not sent.", "Wait: it is tried again by itself."),
     "http_3??": (
         "The provider's address redirects to another one.",
-        "Put the final address into the connection's settings, then retry.",
+        "Put the final address into the connection's settings, then resume the connection.",
     ),
     "http_4??": ("The provider refuses the request.", _SEE_DETAIL),
     "http_5??": (

@@ -156,6 +156,15 @@ TRANSPORT: Final[Texts] = {
         "Penyedia tidak mengizinkan permintaan ini.",
         "Periksa hak kunci atau token, lalu lanjutkan koneksi.",
     ),
+    "http_402": ("Penyedia meminta pembayaran.", "Bayar penyedia, lalu lanjutkan koneksi."),
+    "http_404": (
+        "Penyedia tidak mengenal alamat permintaan ini, atau penerimanya.",
+        "Jika semua pesan berakhir begini, perbaiki alamat di pengaturan koneksi, lalu lanjutkan koneksi.",
+    ),
+    "http_405": (
+        "Penyedia tidak menerima pesan di alamat ini.",
+        "Perbaiki alamat di pengaturan koneksi, lalu lanjutkan koneksi.",
+    ),
     "http_408": (
         "Penyedia berhenti menunggu, sehingga tidak diketahui apakah pesan sudah dikirim.",
         _WAIT_OR_RESEND,
@@ -164,7 +173,7 @@ TRANSPORT: Final[Texts] = {
     "http_503": ("Penyedia sedang tidak tersedia; pesan belum dikirim.", _RETRIED),
     "http_3??": (
         "Alamat penyedia mengalihkan ke alamat lain.",
-        "Tulis alamat akhirnya di pengaturan koneksi, lalu coba lagi.",
+        "Tulis alamat akhirnya di pengaturan koneksi, lalu lanjutkan koneksi.",
     ),
     "http_4??": ("Penyedia menolak permintaan ini.", _SEE_DETAIL),
     "http_5??": ("Penyedia gagal saat memproses permintaan. Bisa jadi pesan sudah dikirim.", _WAIT_OR_RESEND),

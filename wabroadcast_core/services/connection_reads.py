@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from wabroadcast_core.models.connection import (
     ConnectionChoice,
     ConnectionDay,
     ConnectionDetails,
+    ConnectionKind,
     ConnectionView,
     Limits,
     UsingBroadcast,
@@ -34,6 +36,23 @@ class ConnectionReads:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+
+    def kinds(self) -> Sequence[ConnectionKind]:
+        """Return the installed kinds of sender, each with the JSON schema of its settings."""
+        return self._kinds
+
+    @cached_property
+    def _kinds(self) -> tuple[ConnectionKind, ...]:
+        """The kinds of sender, whose schemas take long to make and never change."""
+        return tuple(
+            ConnectionKind(
+                kind=kind,
+                settings_schema=sender.Settings.model_json_schema(by_alias=True),
+                takes_webhooks=hasattr(sender, "parse_webhook"),
+                reports_state=hasattr(sender, "check_connection"),
+            )
+            for kind, sender in sorted(self._context.plugins.senders.items())
+        )
 
     def default_limits(self, kind: str) -> Limits:
         """Return the limits of a new connection of a kind whose operator gives none.

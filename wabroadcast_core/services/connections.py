@@ -5,7 +5,6 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,7 +22,6 @@ from wabroadcast_core.models.connection import (
     CONNECTION_NAME,
     ConnectionDetails,
     ConnectionDraft,
-    ConnectionKind,
     ConnectionTest,
     ConnectionView,
     Limits,
@@ -114,18 +112,6 @@ class Connections(ConnectionReads):
         if not chosen:
             raise NotFoundError("connection", name)
         return chosen[0], self._views(conn, chosen, among=rows)[0]
-
-    def kinds(self) -> Sequence[ConnectionKind]:
-        """Return the installed kinds of sender, each with the JSON schema of its settings."""
-        return self._kinds
-
-    @cached_property
-    def _kinds(self) -> tuple[ConnectionKind, ...]:
-        """The kinds of sender, whose schemas take long to make and never change."""
-        return tuple(
-            ConnectionKind(kind=kind, settings_schema=sender.Settings.model_json_schema(by_alias=True))
-            for kind, sender in sorted(self._context.plugins.senders.items())
-        )
 
     def save(
         self, name: str, draft: ConnectionDraft | Mapping[str, Any], *, actor: str = DEFAULT_ACTOR

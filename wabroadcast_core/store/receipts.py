@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, text, update
 
 from wabroadcast_core.models.receipt import ReceiptKind
-from wabroadcast_core.models.status import MessageStatus
+from wabroadcast_core.models.status import LONGEST_DETAIL, MessageStatus
 from wabroadcast_core.store.changes import Changes
 from wabroadcast_core.store.messages import broadcast_of, failed_for
 from wabroadcast_core.store.tables import messages, parked_receipts
@@ -86,7 +86,8 @@ def apply_receipt(row: Facts, receipt: StoredReceipt, *, changes: Changes) -> di
     """Compute the changes of a message by a receipt, for :func:`store_changed`. A repeated receipt changes nothing.
 
     ``read`` without ``delivered`` also means delivered. A receipt settles ``unknown``. A failure turns ``sent`` into
-    ``failed``, unless the message was delivered. ``delivered`` and ``read`` undo a failure; ``sent`` does not.
+    ``failed``; that of a delivered message is only noted as its detail. ``delivered`` and ``read`` undo a failure;
+    ``sent`` does not.
 
     :param row: the message's facts, which are updated.
     :returns: the changed columns of the message.
@@ -120,8 +121,10 @@ def store_changed(conn: Connection, changed: Mapping[int, dict[str, Any]]) -> No
 
 
 def _failure(row: Facts, receipt: StoredReceipt) -> dict[str, Any]:
-    if row["status"] not in {MessageStatus.SENT, MessageStatus.UNKNOWN} or row["delivered_at"] is not None:
+    if row["status"] not in {MessageStatus.SENT, MessageStatus.UNKNOWN}:
         return {}
+    if row["delivered_at"] is not None:
+        return {"detail": f"a failure was reported after the delivery: {receipt.reason or 'failed'}"[:LONGEST_DETAIL]}
     return {"status": MessageStatus.FAILED, "reason": receipt.reason or "failed", "detail": receipt.detail}
 
 

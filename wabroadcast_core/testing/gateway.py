@@ -18,7 +18,8 @@ from typing import ClassVar, Self
 from pydantic import BaseModel
 
 from wabroadcast_core.errors import OutcomeUnknown
-from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
+from wabroadcast_core.hookspecs import Sender, SenderContext, hookimpl
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.transport.http_requests import error_of, send_request
 

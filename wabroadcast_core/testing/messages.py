@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from wabroadcast_core.hookspecs import Capabilities
 from wabroadcast_core.media import MediaFile, fits
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import OutgoingMessage
 
 SAMPLE_NUMBERS: Final = tuple(f"+1867555{ending:04}" for ending in range(100, 150))
@@ -42,12 +42,23 @@ def message_of_type(kind: str, number: str = SAMPLE_NUMBERS[0]) -> OutgoingMessa
     return message
 
 
+def message_with_upload(kind: str) -> OutgoingMessage:
+    """Create a sample message of a type whose file is an upload; of a template it is the picture of the header."""
+    message = message_of_type(kind)
+    if kind == "template":
+        picture = {"type": "header", "parameters": [{"type": "image", "image": {"uploadId": "sample"}}]}
+        message.content = {"template": {"name": "promo", "language": "id", "components": [picture]}}
+    else:
+        message.content = {**message.content, "media": {"uploadId": "sample"}}
+    return message
+
+
 def load_sample(kind: str, capabilities: Capabilities) -> Callable[[Mapping[str, Any]], Awaitable[MediaFile]]:
     """Return a function for :attr:`SenderContext.load_media` that returns a small file of a kind.
 
     :param capabilities: those of the sender: the file has a type that it declares.
     """
-    usual, name, content = _FILES.get(kind, ("text/plain", "note.txt", b"a note"))
+    usual, name, content = _FILES.get("image" if kind == "template" else kind, ("text/plain", "note.txt", b"a note"))
     declared = capabilities.media_types.get(kind) or frozenset({usual})
     content_type = usual if fits(usual, declared) else min(declared)
 

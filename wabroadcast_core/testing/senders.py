@@ -5,8 +5,9 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
+from wabroadcast_core.hookspecs import Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 
 

@@ -114,19 +114,31 @@ def error_of(reply: Reply) -> SendError:
     """Return the send error for a reply that is not a success, if only its HTTP status is known.
 
     Of the 5xx statuses, only 503 means that the request was not processed. After another one it may have been, and
-    after 408 too: proxies and gateways that waited for WhatsApp in vain send it as well.
+    after 303 and 408 too: proxies and gateways that waited for WhatsApp in vain send the latter as well.
+
+    A redirection and 405 show a wrong address, which is no recipient's fault. So does 404, unless its body is JSON:
+    then the API itself may have answered that it does not know the recipient.
     """
-    status, detail = reply.status, reply.summary
+    status, reason, detail = reply.status, f"http_{reply.status}", reply.summary
     match status:
-        case 401 | 403:
-            return ConnectionDown(f"http_{status}", detail)
+        case 401 | 402 | 403 | 407:
+            return ConnectionDown(reason, detail)
         case 429:
-            return Throttled("http_429", detail, retry_after=reply.retry_after)
+            return Throttled(reason, detail, retry_after=reply.retry_after)
         case 503:
-            return Temporary("http_503", detail, retry_after=reply.retry_after)
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
-        return OutcomeUnknown(f"http_{status}", detail)
-    return Rejected(f"http_{status}", detail)
+            return Temporary(reason, detail, retry_after=reply.retry_after)
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status in {httpx.codes.SEE_OTHER, httpx.codes.REQUEST_TIMEOUT}:
+        return OutcomeUnknown(reason, detail)
+    if _is_from_elsewhere(reply):
+        return ConnectionDown(reason, f"{detail}: correct the address in the connection's settings")
+    return Rejected(reason, detail)
+
+
+def _is_from_elsewhere(reply: Reply) -> bool:
+    """Return whether a reply shows that the API is at another address."""
+    if reply.status == httpx.codes.NOT_FOUND:
+        return not isinstance(reply.document, dict | list)
+    return httpx.codes.is_redirect(reply.status) or reply.status == httpx.codes.METHOD_NOT_ALLOWED
 
 
 _UNLOGGED: ContextVar[bool] = ContextVar("_UNLOGGED", default=False)

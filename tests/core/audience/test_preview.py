@@ -14,8 +14,9 @@ from wabroadcast_core.audience.capabilities import SenderCapabilities
 from wabroadcast_core.audience.preview import SLOW_CHUNK
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import InvalidInputError, TemplateError
-from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
+from wabroadcast_core.hookspecs import Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted, Content, MediaContent, MediaSource, OutgoingMessage
 from wabroadcast_core.plugins import build_plugins
 from wabroadcast_core.store.tables import broadcasts, messages, uploads

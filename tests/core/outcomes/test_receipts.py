@@ -96,6 +96,16 @@ def test_receipts_move_a_message_and_the_counts_follow(
     harness.check_counters(key)
 
 
+def test_a_failure_after_the_delivery_is_noted_as_the_detail(harness: StoreHarness) -> None:
+    key = _sent(harness)
+
+    _apply(harness, _receipt("delivered"), _receipt("failed"), _receipt("failed"))
+
+    message = harness.message(message_key(key, 0))
+    assert (message["status"], message["reason"]) == ("sent", None)
+    assert message["detail"] == f"a failure was reported after the delivery: {UNDELIVERABLE.reason}"
+
+
 def test_receipts_in_any_order_have_the_same_result(harness: StoreHarness) -> None:
     kinds = ["sent", "delivered", "read", "delivered"]
     orders = sorted(set(itertools.permutations(kinds)))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel
 
-from wabroadcast_core.hookspecs import Capabilities
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.plugins import build_plugins

@@ -1,5 +1,6 @@
 """Plugins that cannot be used are quarantined: the others work, and what is wrong is said in plain words."""
 
+import importlib
 import textwrap
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,8 +11,9 @@ import pytest
 from pydantic import BaseModel
 
 from wabroadcast_core.errors import NotFoundError, PluginError
-from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
+from wabroadcast_core.hookspecs import Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.plugins import build_plugins
@@ -41,6 +43,17 @@ from wabroadcast_core import hookimpl
 @hookimpl
 def wab_blacklisted(numbers):
     return {"+62811": "listed"}
+"""
+CREATES_BLACKLIST = """
+from wabroadcast_core import hookimpl
+
+class Stop:
+    @hookimpl
+    def wab_blacklisted(self, numbers):
+        return {"+62811": "listed"}
+
+def create_plugin(settings):
+    return Stop()
 """
 
 
@@ -247,6 +260,7 @@ def test_of_two_distributions_with_one_entry_point_name_the_second_is_quarantine
         "the distribution wab-one has an entry point with the name post too"
     )
     assert plugins.stop is not None  # it is a blacklist
+    assert "pip uninstall wab-one, or pip uninstall wab-two" in plugins.quarantined["post@wab-two"].remedy
 
 
 def test_one_of_two_distributions_with_one_entry_point_name_can_be_blocked(install: Install) -> None:
@@ -417,6 +431,17 @@ def test_a_plugin_is_not_given_twice() -> None:
 
     with pytest.raises(PluginError, match="Loud is given twice"):
         build_plugins([plugin, plugin], discover=False)
+
+
+def test_a_plugin_that_is_installed_and_given_counts_once(install: Install) -> None:
+    install("pigeon_given", SENDER)
+    install("stop_given", CREATES_BLACKLIST, entry="stop")
+    given = [importlib.import_module("pigeon_given"), importlib.import_module("stop_given")]
+
+    plugins = build_plugins([*given, given[0].Pigeon], settings=Settings(plugins_strict=True))
+
+    names = [fact.name for fact in plugins.facts() if not fact.name.startswith("builtin.")]
+    assert names == ["pigeon_given", "stop"]
 
 
 def test_a_sender_or_a_contact_source_class_is_given_by_itself() -> None:

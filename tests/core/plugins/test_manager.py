@@ -13,8 +13,9 @@ import pytest
 from pydantic import BaseModel
 
 from wabroadcast_core.errors import NotFoundError, PluginError, Rejected, SetupError
-from wabroadcast_core.hookspecs import Capabilities, Hooks, Sender, SenderContext, hookimpl
+from wabroadcast_core.hookspecs import Hooks, Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import Inbound
 from wabroadcast_core.plugins import build_plugins

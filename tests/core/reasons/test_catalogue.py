@@ -54,6 +54,22 @@ def test_a_code_of_two_owners_is_that_of_the_named_sender(
 
 
 @pytest.mark.parametrize(
+    ("code", "entries"),
+    [
+        pytest.param("http_429", [(None, True), ("acme", True)], id="of-all-senders-and-of-one"),
+        pytest.param("acme_1", [("acme", True)], id="of-one-sender"),
+        pytest.param("no_such", [(None, False)], id="of-none"),
+    ],
+)
+def test_a_code_is_explained_by_all_its_owners(
+    catalogue: Catalogue, code: str, entries: list[tuple[str | None, bool]]
+) -> None:
+    found = catalogue.explain_all(code)
+
+    assert [(entry.sender, entry.known) for entry in found] == entries
+
+
+@pytest.mark.parametrize(
     ("code", "entry"),
     [
         pytest.param("http_408", "http_408", id="exact"),

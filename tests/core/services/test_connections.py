@@ -14,8 +14,9 @@ from tests.waiting import wait_for
 from wabroadcast_core import Settings, Worker
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import ConflictError, InvalidInputError, NotFoundError, PluginError
-from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
+from wabroadcast_core.hookspecs import Sender, SenderContext, hookimpl
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.connection import HUMAN_PACE, Limits
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.pacing import Quota, Rate

@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from wabroadcast_core.errors import ConnectionDown, OutcomeUnknown, Rejected, SendError, Temporary, Throttled
-from wabroadcast_core.transport.http_requests import Reply, blank_numbers, error_of, read_retry_after
+from wabroadcast_core.transport.http_requests import Reply, blank_numbers, error_of, read_json, read_retry_after
 
 
 def _reply(status: int, content: bytes = b"", **headers: str) -> Reply:
-    return Reply(status, httpx.Headers(headers), content, None)
+    return Reply(status, httpx.Headers(headers), content, read_json(content))
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,14 @@ def _reply(status: int, content: bytes = b"", **headers: str) -> Reply:
         pytest.param(400, Rejected, id="bad-request"),
         pytest.param(401, ConnectionDown, id="no-access"),
         pytest.param(403, ConnectionDown, id="forbidden"),
-        pytest.param(404, Rejected, id="not-found"),
+        pytest.param(402, ConnectionDown, id="payment"),
+        pytest.param(404, ConnectionDown, id="not-found"),
+        pytest.param(405, ConnectionDown, id="another-method"),
+        pytest.param(301, ConnectionDown, id="moved"),
+        pytest.param(302, ConnectionDown, id="log-in-page"),
+        pytest.param(303, OutcomeUnknown, id="processed-and-redirected"),
+        pytest.param(308, ConnectionDown, id="moved-for-good"),
+        pytest.param(422, Rejected, id="unfit"),
         pytest.param(408, OutcomeUnknown, id="time-out"),
         pytest.param(429, Throttled, id="too-many"),
         pytest.param(500, OutcomeUnknown, id="broken"),
@@ -31,6 +38,18 @@ def _reply(status: int, content: bytes = b"", **headers: str) -> Reply:
 )
 def test_a_status_alone_decides_the_error(status: int, kind: type[SendError]) -> None:
     assert type(error_of(_reply(status))) is kind
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        pytest.param(b'{"error": "unknown number"}', Rejected, id="json"),
+        pytest.param(b"<html>Not Found</html>", ConnectionDown, id="page"),
+        pytest.param(b"404", ConnectionDown, id="a-number"),
+    ],
+)
+def test_a_404_is_about_the_recipient_only_if_an_api_answers(body: bytes, kind: type[SendError]) -> None:
+    assert type(error_of(_reply(404, body))) is kind
 
 
 @pytest.mark.parametrize(

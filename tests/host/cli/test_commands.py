@@ -353,6 +353,7 @@ def test_a_connection_is_created_tested_and_deleted(server: Any, tmp_path: Path)
 
     assert [each.returncode for each in (made, shown, tested, gone, kinds)] == [0, 0, 0, 0, 0]
     assert "shop (sandbox) is active" in made.stdout
+    assert "its webhook is /webhooks/" not in made.stdout
     assert '"latencySeconds": 0.01' in shown.stdout
     assert "shop is up" in tested.stdout
     assert "latencySeconds" in kinds.stdout
@@ -379,7 +380,7 @@ def test_the_settings_of_a_kind_are_listed(server: Any, kind: str, rows: list[st
 def test_a_default_connection_is_chosen_and_a_used_one_deleted(server: Any, tmp_path: Path) -> None:
     settings = tmp_path / "second.json"
     settings.write_text('{"sender": "sandbox"}', encoding="utf-8")
-    server.command("connections", "set", "second", str(settings))
+    made = server.command("connections", "set", "second", str(settings))
 
     unclear = server.command("send", str(server.sample), "-m", TEXT)
     chosen = server.command("connections", "default", "second")
@@ -388,6 +389,7 @@ def test_a_default_connection_is_chosen_and_a_used_one_deleted(server: Any, tmp_
     deleted = server.command("connections", "delete", "second")
 
     assert (unclear.returncode, chosen.returncode, sent.returncode, deleted.returncode) == (2, 0, 0, 0)
+    assert "there is no default connection now: choose one with `wabroadcast connections default NAME`" in made.stdout
     assert "connections default" in unclear.stderr
     assert "second\tsandbox\tactive\t\tdefault" in listed.stdout
     assert "second" not in server.command("connections").stdout

@@ -101,7 +101,7 @@ def test_messages_are_listed_and_one_is_controlled(in_process: Command, three: P
         f"{job}-1 is queued\n",
         f"{job}-2 is cancelled\n",
     ]
-    assert listed[1:] == [f"{job}-1\t4\t+6281234561002\tSiti\tqueued\t0\t"]
+    assert listed[1:] == [f"{job}-1\t4\t+6281234561002\tSiti\tqueued\t0\t\t"]
     assert f"--after {job}-0" in first.stderr
     assert [line.split("\t")[0] for line in after.stdout.splitlines()[1:]] == [f"{job}-2"]
     assert both.returncode == 2

@@ -1,5 +1,6 @@
 """``message`` and ``reasons`` on the command line."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,22 @@ def test_one_message_is_shown_with_its_text_its_attempts_and_what_to_do(in_proce
 
     assert shown[0] == f"{job}-0: failed"
     assert "text: Halo Budi" in shown
-    assert [line.split(", ")[1] for line in shown if line.startswith("attempt 1")] == ["sandbox"]
+    assert 'variables: {"nama": "Budi"}' in shown
+    (attempt,) = (line for line in shown if line.startswith("attempt 1"))
+    assert re.fullmatch(r"attempt 1: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d", attempt.split(", ")[0])
+    assert attempt.split(", ")[1] == "sandbox"
     assert shown[-3] == "sandbox_rejected (sandbox)"
     assert shown[-1].startswith("  Tidak ada")
+
+
+def test_the_list_of_messages_shows_their_receipts(in_process: Command, job: str) -> None:
+    wait_for(lambda: ", 1 delivered" in in_process("status", job).stdout)
+
+    first, *rows = (line.split("\t") for line in in_process("messages", job).stdout.splitlines())
+
+    rejected, fine = (row[first.index("RECEIPT")] for row in rows)
+    assert rejected == ""
+    assert fine in {"delivered", "read"}
 
 
 @pytest.mark.parametrize("spelling", ["0812-3456-1001", "+62 812 3456 1001"])

@@ -2,6 +2,7 @@
 
 import json
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -53,7 +54,9 @@ def test_new_plugins_install_and_pass_within_five_minutes(tmp_path: Path, comman
     (tmp_path / "blocked.txt").write_text("+18675550199\n", encoding="utf-8")
     listed = environment.run("host_litestar", "plugins", cwd=tmp_path, variables=switched).stdout
     for kind, project in projects.items():
-        assert f"{project.name}\tactive\t{project.name}\t{project.name.replace('_', '-')} 0.1.0" in listed, kind
+        assert (
+            f"{project.name}\tactive\t{project.name}\twabroadcast-{project.name.replace('_', '-')} 0.1.0" in listed
+        ), kind
     (tmp_path / "people.txt").write_text("0812-0000-1001;Budi\n", encoding="utf-8")
     more = {
         "source": ["--file", "people.txt"],
@@ -81,6 +84,8 @@ def test_new_plugins_install_and_pass_within_five_minutes(tmp_path: Path, comman
         pytest.param("../up", "such as up"),
         pytest.param("class", "such as class_plugin"),
         pytest.param("x" * 51, "up to 50"),
+        pytest.param("wabroadcast-", "the name 'wabroadcast-' is no name of a module"),
+        pytest.param("wabroadcast-json", "the name 'json' is taken by the module json"),
         pytest.param("json", "taken by the module json, which is installed: choose another one"),
         pytest.param("pytest", "taken by the module pytest"),
         pytest.param("wabroadcast", "taken by wabroadcast, which reserves it"),
@@ -97,6 +102,24 @@ def test_a_name_that_cannot_be_used_is_refused(
     assert done.status == 2
     assert words in done.errors
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "distribution"),
+    [
+        pytest.param("acme_post", "acme_post", "wabroadcast-acme-post", id="module"),
+        pytest.param("wabroadcast-acme-post", "acme_post", "wabroadcast-acme-post", id="distribution"),
+        pytest.param("wabroadcast_acme", "wabroadcast_acme", "wabroadcast-acme", id="module-with-the-prefix"),
+    ],
+)
+def test_a_new_distribution_is_found_by_its_name(
+    tmp_path: Path, command: Callable[..., Done], name: str, module: str, distribution: str
+) -> None:
+    done = command("new", name, "--kind", "sender", "--directory", str(tmp_path))
+
+    project = tomllib.loads((tmp_path / module / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (project["name"], project["entry-points"]["wabroadcast"]) == (distribution, {module: module})
+    assert "pip install -e '.[test]' && python -m pytest" in done.output
 
 
 def test_a_name_is_taken_only_among_plugins_of_its_kind() -> None:
@@ -209,6 +232,41 @@ def test_a_check_prints_what_fails_and_how_to_mend_it(
     assert "acme_broken.py:12: raise a subclass of SendError" in done.output
     assert " 3 failed, 0 skipped" in done.output
     assert "+62" not in done.output
+
+
+LOCATED = """
+from pathlib import Path
+from wabroadcast_core import AudienceRow, Model, SourceError, hookimpl
+
+class Settings(Model):
+    location: str
+
+class Located:
+    kind = "located"
+    Settings = Settings
+    repeatable = True
+    def __init__(self, settings, context): self.location = settings.location
+    def read(self):
+        if self.location != "here":
+            raise SourceError("there is no such place")
+        yield AudienceRow("+6281200001001")
+
+@hookimpl
+def wab_contact_sources(): return [Located]
+"""
+
+
+def test_a_fault_with_invented_settings_names_the_option_for_real_ones(
+    written: Callable[[str, str], None], command: Callable[..., Done]
+) -> None:
+    written("acme_located", LOCATED)
+
+    invented = command("check", "acme_located")
+    given = command("check", "acme_located", "--settings", '{"location": "here"}')
+
+    assert (invented.status, given.status) == (1, 0)
+    assert "there is no such place (checked with invented values of location: give --settings JSON)" in invented.output
+    assert "not checked here: it needs make_long_context in its own test" in given.output
 
 
 def test_a_check_prints_json(written: Callable[[str, str], None], command: Callable[..., Done]) -> None:

@@ -17,9 +17,10 @@ from wabroadcast_core import Settings, webhook_app
 from wabroadcast_core.asgi.protocol import ASGIApp
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import UnavailableError, WebhookRefusedError
-from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext, hookimpl
+from wabroadcast_core.hookspecs import Sender, SenderContext, hookimpl
 from wabroadcast_core.inbound.refusals import REFUSAL
 from wabroadcast_core.models.base import Model
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 

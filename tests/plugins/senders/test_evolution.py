@@ -1,7 +1,7 @@
 import base64
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -64,6 +64,9 @@ class TestEvolutionSender(HttpSenderContract):
 
     def is_send(self, request: ProviderRequest) -> bool:
         return request.path.startswith("/message/")
+
+    def webhook_calls(self) -> Sequence[WebhookRequest]:
+        return [call("messages.update", {})]
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,9 @@ class TestFonnteSender(HttpSenderContract):
     def media(self) -> Mapping[str, bytes]:
         return {"u1": JPEG}
 
+    def webhook_calls(self) -> Sequence[WebhookRequest]:
+        return [call({"id": "1", "status": "read"})]
+
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Loopback]:

@@ -2,7 +2,7 @@ import email
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -50,6 +50,9 @@ class TestGowaSender(HttpSenderContract):
     sender_class = GowaSender
     settings: ClassVar[dict[str, Any]] = {"username": "admin", "password": "hunter2!", "webhookSecret": SECRET}
     accepted: ClassVar[Any] = SENT
+
+    def webhook_calls(self) -> Sequence[WebhookRequest]:
+        return [hook({"event": "message", "device_id": OWN_JID, "payload": MESSAGE})]
 
 
 @pytest.fixture(scope="module")

@@ -70,6 +70,9 @@ class TestHttpSender(HttpSenderContract):
     def media(self) -> Mapping[str, bytes]:
         return {"u1": JPEG}
 
+    def webhook_calls(self) -> Sequence[WebhookRequest]:
+        return [WebhookRequest("POST", {}, {}, b"{}")]
+
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Loopback]:

@@ -69,6 +69,9 @@ class TestWablasSender(HttpSenderContract):
     def media(self) -> Mapping[str, bytes]:
         return {"u1": JPEG}
 
+    def webhook_calls(self) -> Sequence[WebhookRequest]:
+        return [call({"id": "1", "status": "read"})]
+
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Loopback]:

@@ -3,7 +3,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -66,6 +66,9 @@ class TestWahaSender(HttpSenderContract):
 
     def is_send(self, request: ProviderRequest) -> bool:
         return request.path.startswith("/api/send")
+
+    def webhook_calls(self) -> Sequence[WebhookRequest]:
+        return [call("message.ack", {"id": "1", "ack": 3})]
 
 
 @pytest.fixture(scope="module")

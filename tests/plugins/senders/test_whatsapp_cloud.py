@@ -21,6 +21,7 @@ from wabroadcast_core import (
     SendError,
     Temporary,
     Throttled,
+    WebhookRequest,
 )
 from wabroadcast_core.hookspecs import ChecksConnection
 from wabroadcast_core.plugins import build_plugins
@@ -147,6 +148,9 @@ class TestContract(HttpSenderContract):
         "verifyToken": "not-a-real-one",
     }
     accepted: ClassVar[Any] = ACCEPTED
+
+    def webhook_calls(self) -> Sequence[WebhookRequest]:
+        return [WebhookRequest("POST", {}, {}, b'{"object": "whatsapp_business_account", "entry": []}')]
 
 
 class TestContractWithUploads(TestContract):

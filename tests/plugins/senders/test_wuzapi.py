@@ -3,7 +3,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -62,6 +62,9 @@ class TestWuzapiSender(HttpSenderContract):
     sender_class = WuzapiSender
     settings: ClassVar[dict[str, Any]] = {"token": TOKEN, "webhookSecret": KEY}
     accepted: ClassVar[Any] = sent()
+
+    def webhook_calls(self) -> Sequence[WebhookRequest]:
+        return [json_call(RECEIPT)]
 
 
 @pytest.fixture(scope="module")

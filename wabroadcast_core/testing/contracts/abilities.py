@@ -2,16 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
+from unittest import SkipTest
 
 from wabroadcast_core.errors import SendError, WebhookRefusedError
-from wabroadcast_core.hookspecs import (
-    Capabilities,
-    ChecksConnection,
-    ChecksNumbers,
-    FindsMessages,
-    ParsesWebhooks,
-    Sender,
-)
+from wabroadcast_core.hookspecs import ChecksConnection, ChecksNumbers, FindsMessages, ParsesWebhooks, Sender
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted
 from wabroadcast_core.models.receipt import ConnectionEvent, Inbound, Receipt, WebhookRequest
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
@@ -54,7 +49,10 @@ class SenderAbilities(PluginClassContract):
         raise NotImplementedError
 
     def webhook_calls(self) -> Sequence[WebhookRequest]:
-        """Return calls that the provider makes, as they are stored; by default none is parsed."""
+        """Return calls that the provider makes, as they are stored.
+
+        Without any (the default), whether they are parsed is not checked.
+        """
         return ()
 
     def test_its_capabilities_are_known(self) -> None:
@@ -107,7 +105,10 @@ class SenderAbilities(PluginClassContract):
 
     def test_a_webhook_call_is_parsed_into_a_list_of_events(self) -> None:
         async def call(sender: Any) -> None:
-            for request in self.webhook_calls():
+            calls = self.webhook_calls()
+            if not calls:
+                raise SkipTest("parse_webhook is not checked: override webhook_calls to return calls of the provider")
+            for request in calls:
                 _require_events(sender.parse_webhook(request))
 
         self._try_ability(ParsesWebhooks, call)

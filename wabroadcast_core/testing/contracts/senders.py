@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Final, TypeVar
 import httpx
 
 from wabroadcast_core.errors import BadMessage, SendError
-from wabroadcast_core.hookspecs import Capabilities, Sender, SenderContext
+from wabroadcast_core.hookspecs import Sender, SenderContext
+from wabroadcast_core.models.capabilities import Capabilities
 from wabroadcast_core.models.message import Accepted, OutgoingMessage
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.plugins.class_checks import faults_of_sender
@@ -24,7 +25,7 @@ from wabroadcast_core.testing.contracts.checking import (
     type_of,
 )
 from wabroadcast_core.testing.contracts.loop_watch import require_free_loop, run_watched
-from wabroadcast_core.testing.messages import load_sample, message_of_type, message_to
+from wabroadcast_core.testing.messages import load_sample, message_of_type, message_to, message_with_upload
 
 T = TypeVar("T")
 
@@ -45,6 +46,9 @@ class SenderContract(SenderAbilities):
 
     types: ClassVar[frozenset[str] | None] = None
     """The types of messages that it sends with these settings; None: all that its capabilities have."""
+
+    upload_types: ClassVar[frozenset[str] | None] = None
+    """The types that it sends with an upload with these settings; None: all that its capabilities have."""
 
     _context: SenderContext
     _clients: tuple[httpx.AsyncClient, ...] = ()
@@ -134,14 +138,12 @@ class SenderContract(SenderAbilities):
         asyncio.run(cancel_one())
 
     def test_each_type_that_it_declares_can_be_sent(self) -> None:
-        for kind in sorted(self.capabilities.types if self.types is None else self.types):
-            outcome = asyncio.run(self._send_sample(kind))
-            faults = list(_faults_of_outcome(outcome))
-            if isinstance(outcome, BadMessage):
-                faults.append(f"a plain message is refused ({outcome.reason})")
-            require(
-                not faults, f"capabilities.types has {kind!r}: implement it or remove it there; {'; '.join(faults)}"
-            )
+        types = self.capabilities.types if self.types is None else self.types
+        uploads = self.capabilities.upload_types if self.upload_types is None else self.upload_types
+        for kind in sorted(types):
+            self._require_sent(message_of_type(kind), "types")
+        for kind in sorted((types & uploads) - {"text"}):
+            self._require_sent(message_with_upload(kind), "upload_types")
 
     def test_no_task_outlives_its_close(self) -> None:
         async def leftovers() -> set[asyncio.Task[Any]]:
@@ -162,10 +164,19 @@ class SenderContract(SenderAbilities):
         await self.close(sender)
         return outcomes
 
-    async def _send_sample(self, kind: str) -> object:
-        """Send a sample message of a type and return how the send ended."""
-        sender = self.make_sender(load_media=load_sample(kind, self.capabilities))
-        outcome = await _ended(_outcome_of(sender, message_of_type(kind)), seconds=ALL_SOON)
+    def _require_sent(self, message: OutgoingMessage, capability: str) -> None:
+        """Check that a sample message of a declared type is not refused."""
+        outcome = asyncio.run(self._send_sample(message))
+        faults = list(_faults_of_outcome(outcome))
+        if isinstance(outcome, BadMessage):
+            faults.append(f"a plain message is refused ({outcome.reason})")
+        hint = f"capabilities.{capability} has {message.type!r}: implement it or remove it there"
+        require(not faults, f"{hint}; {'; '.join(faults)}")
+
+    async def _send_sample(self, message: OutgoingMessage) -> object:
+        """Send a sample message and return how the send ended."""
+        sender = self.make_sender(load_media=load_sample(message.type, self.capabilities))
+        outcome = await _ended(_outcome_of(sender, message), seconds=ALL_SOON)
         await self.close(sender)
         return outcome
 

@@ -23,7 +23,7 @@ from wabroadcast_core import (
     send_request,
 )
 from wabroadcast_plugins.senders.http_api.answers import Scrubber, is_success, read_answer
-from wabroadcast_plugins.senders.http_api.calls import CONTENT_NAMES, Call
+from wabroadcast_plugins.senders.http_api.calls import CONTENT_NAMES, MEDIA_KINDS, Call
 from wabroadcast_plugins.senders.http_api.paths import Path
 from wabroadcast_plugins.senders.http_api.requests import (
     RequestTemplate,
@@ -50,7 +50,10 @@ class HttpSender:
     reasons = HTTP_REASONS
     Settings: ClassVar[type[BaseModel]] = HttpSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
-        types=frozenset(CONTENT_NAMES), client_message_ids=True, number_check=True
+        types=frozenset(CONTENT_NAMES),
+        upload_types=frozenset(MEDIA_KINDS),
+        client_message_ids=True,
+        number_check=True,
     )
 
     def __init__(self, settings: HttpSettings, context: SenderContext) -> None:

@@ -26,6 +26,7 @@ _NEW_CONTACT_REFUSALS: Final[Mapping[str, str]] = {  # messages to known contact
     REACHOUT_TIMELOCK: "WhatsApp refuses messages of this account to new contacts for now (reach-out timelock)",
     "475": "this account has reached WhatsApp's limit of new contacts for now (message capping)",
 }
+_CREDENTIALS: Final = frozenset({401, 403})  # the HTTP statuses that refuse them
 _SERVER_ERROR: Final = re.compile(r"server returned error (\d{3})(?!\d)")
 
 
@@ -84,7 +85,7 @@ def refusal_by_text(reply: Reply, text: str, rules: Sequence[TextRule], *, kind:
 def status_error(reply: Reply) -> SendError:
     """Return what an error reply means by its HTTP status only, with advice if the credentials are refused."""
     error = error_of(reply)
-    if isinstance(error, ConnectionDown):
+    if isinstance(error, ConnectionDown) and reply.status in _CREDENTIALS:
         detail = f"the credentials are refused ({error.detail}): correct them in the connection's settings"
         return ConnectionDown(error.reason, detail)
     return error

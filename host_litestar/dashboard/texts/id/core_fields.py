@@ -138,6 +138,7 @@ TEXTS = {
     # --- kemampuan koneksi ------------------------------------------------------------------------------------
     "core.connection_of_kind": "koneksi “{name}” ({kind})",
     "core.type_unsupported": "{sender} tidak dapat mengirim pesan berjenis {type}",
+    "core.no_uploads": "{sender} mengirim {type} hanya dari alamat: isi alamat umum sebagai gantinya",
     "core.no_caption": "{sender} tidak menampilkan keterangan pada {type}: hapus, atau kirim sebagai pesan teks "
     "tersendiri",
     "core.text_too_long": "{sender} mengirim paling banyak {most} karakter, sedangkan teks ini {n}",

@@ -27,6 +27,7 @@ from wabroadcast_core import (
     Rejected,
     Sender,
     SenderContext,
+    WebAddress,
     WebhookRefusedError,
     WebhookRequest,
     error_of,
@@ -40,7 +41,7 @@ RECEIPTS: Mapping[str, ReceiptKind] = {"delivered": "delivered", "read": "read",
 class PlainGatewaySettings(Model):
     """What an operator gives for a connection."""
 
-    base_url: str = Field("https://gateway.example", description="The address of the gateway.")
+    base_url: WebAddress = Field("https://gateway.example", description="The address of the gateway.")
     token: SecretStr = Field(description="The token of the gateway's API.")
     webhook_secret: SecretStr = Field(SecretStr(""), description="The secret that signs the gateway's webhook calls.")
     timeout_seconds: float = Field(30, gt=0, le=300, description="Longest time of a request.")
