@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from wabroadcast_core.rendering.errors import NotRendered
     from wabroadcast_core.rendering.template import CompiledText, compile_text
     from wabroadcast_core.rendering.values import WorkMeter
+    from wabroadcast_core.sentences.sentence import Sentence, make_sentence
     from wabroadcast_core.settings import Settings
     from wabroadcast_core.store.tables import TABLE_NAMES
     from wabroadcast_core.transport.account_identity import IdentifiesAccount
@@ -230,6 +231,7 @@ _NAMES = {
         "compile_text",
     ),
     "rendering.values": ("WorkMeter",),
+    "sentences.sentence": ("Sentence", "make_sentence"),
     "settings": ("Settings",),
     "store.tables": ("TABLE_NAMES",),
     "transport.account_identity": ("IdentifiesAccount",),
@@ -318,6 +320,7 @@ __all__ = [
     "SendWindow",
     "Sender",
     "SenderContext",
+    "Sentence",
     "Settings",
     "SetupError",
     "SharesWebhook",
@@ -348,6 +351,7 @@ __all__ = [
     "health_app",
     "hookimpl",
     "kept_call",
+    "make_sentence",
     "mask_number",
     "media_type",
     "parse_number",

@@ -30,6 +30,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
+from wabroadcast_core.sentences.english import say
+
 LONGEST_WAIT: Final = 86_400.0  # seconds that a provider can make a message or a connection wait at once
 LONGEST_BELIEVED: Final = 32 * 86_400.0  # seconds; a longer wait is no wait but a mistake, such as a UNIX timestamp
 
@@ -218,6 +220,11 @@ class SendError(BroadcastError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason or self.code
         self.detail = detail
+
+
+def words_of(error: SendError) -> str:
+    """Return the reason of an error, with its detail if there is one, as it is stored with what the error stopped."""
+    return say("failure", reason=error.reason, detail=error.detail) if error.detail else error.reason
 
 
 def bounded_wait(seconds: object) -> float | None:

@@ -19,6 +19,7 @@ from host_litestar.dashboard.links import links_of
 from host_litestar.dashboard.notices import COOKIE, FORGOTTEN, Notice, read_notice
 from host_litestar.dashboard.rendering import environment
 from host_litestar.dashboard.texts import Texts
+from host_litestar.dashboard.words import Words
 from host_litestar.session_cookies import session_of
 from wabroadcast_core.broadcaster import Broadcaster
 from wabroadcast_core.errors import Fault, UnavailableError
@@ -65,6 +66,7 @@ class View:
         self.choices = read_choices(request, zone=broadcaster.settings.timezone)
         self.fmt = Formats(self.choices.language, self.choices.zone)
         self.t = Texts(self.choices.language, self._number)
+        self.words = Words(self.t, broadcaster.reasons, language=self.choices.language)
 
     # --- who asks ----------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from wabroadcast_core.models.recipient import AudienceRow
 from wabroadcast_core.models.status import ENDED_BROADCASTS, BroadcastStatus, MessageStatus, SkipReason
 from wabroadcast_core.plugin_faults import PLUGIN_FAULTS, describe_fault
 from wabroadcast_core.rendering.placeholders import check_placeholders
+from wabroadcast_core.sentences.english import say
 from wabroadcast_core.snapshots import BroadcastSnapshot
 from wabroadcast_core.store import broadcasts as broadcast_store
 from wabroadcast_core.store import connections as connection_store
@@ -84,7 +85,7 @@ class _Preparation:
             self._fail(row, str(error))
         except PLUGIN_FAULTS as error:
             log.error("broadcast %s: its contact source failed: %s", row["job_id"], describe_fault(error))  # noqa: TRY400 - its text may hold anything
-            self._fail(row, f"the contact source failed with {type(error).__name__}: see the log of the worker")
+            self._fail(row, say("source_failed", error=type(error).__name__))
 
     def _begin(self) -> RowMapping | None:
         """Set the broadcast to processing.

@@ -13,6 +13,7 @@ from wabroadcast_core.models.pacing import Batching, Rate, Retry, SendWindow
 from wabroadcast_core.models.page import Page
 from wabroadcast_core.models.status import BroadcastStatus, Priority, Purpose
 from wabroadcast_core.models.waiting import WaitingFor
+from wabroadcast_core.sentences.sentence import ShownText
 
 LONGEST_NAME = 200
 LATE_SECONDS = 30  # that a start may be over when it arrives
@@ -143,7 +144,7 @@ class BroadcastSummary(Model):
     job_id: str = Field(description="The id of the broadcast.")
     name: str = Field(description="The name of the broadcast.")
     status: BroadcastStatus
-    status_reason: str | None = Field(
+    status_reason: ShownText | None = Field(
         description="Why it has this status, such as the cause of a pause; null: there is no special cause."
     )
     priority: Priority
@@ -181,7 +182,7 @@ class BroadcastProgress(Model):
     version: str = Field(description="Another text as soon as anything of this is another; the id of the live event.")
     job_id: str = Field(description="The id of the broadcast.")
     status: BroadcastStatus
-    status_reason: str | None = Field(
+    status_reason: ShownText | None = Field(
         description="Why it has this status, such as the cause of a pause; null: there is no special cause."
     )
     prepared: bool = Field(description="Whether the whole audience has been read.")
@@ -231,7 +232,7 @@ class Act(Model):
     at: datetime = Field(description="When it was done (UTC).")
     actor: str = Field(description="The API key, user or component that did it.")
     act: str = Field(description="What was done, such as pause, resume or retry.")
-    detail: str | None = Field(description="More about the act, such as its batch; null: nothing more.")
+    detail: ShownText | None = Field(description="More about the act, such as its batch; null: nothing more.")
 
 
 class BatchView(Model):

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from wabroadcast_core.models.base import Model, matching
 from wabroadcast_core.models.status import MessageStatus
 from wabroadcast_core.models.waiting import WaitingFor
+from wabroadcast_core.sentences.sentence import ShownText
 
 WebAddress: TypeAlias = Annotated[
     str, *matching(r"^https?://\S+$", "not a web address: begin it with https:// or http://")
@@ -131,7 +132,9 @@ class MessageView(Model):
     reason: str | None = Field(
         description="Code of why it failed, waits or was skipped: `GET /reasons` explains it; null: none."
     )
-    detail: str | None = Field(description="More about the reason, such as the provider's words; null: nothing more.")
+    detail: ShownText | None = Field(
+        description="More about the reason, such as the provider's words; null: nothing more."
+    )
     attempts: int = Field(description="Attempts to send it so far.")
     batch: int = Field(description="The number of its batch; the first is 0.")
     connection: str | None = Field(description="The connection through which it goes or went; null: not chosen yet.")

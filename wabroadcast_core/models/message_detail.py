@@ -10,6 +10,7 @@ from wabroadcast_core.models.broadcast import Act
 from wabroadcast_core.models.message import MessageView
 from wabroadcast_core.models.reason import Reason
 from wabroadcast_core.models.status import AttemptOutcome
+from wabroadcast_core.sentences.sentence import ShownText
 
 
 class Attempt(Model):
@@ -20,7 +21,7 @@ class Attempt(Model):
     connection: str | None = Field(description="The connection of the attempt; null: not known.")
     outcome: AttemptOutcome
     reason: str | None = Field(description="Code of why it did not succeed; null: none.")
-    detail: str | None = Field(description="The provider's words.")
+    detail: ShownText | None = Field(description="The provider's words.")
     times: int = Field(description="How many equal attempts followed each other.")
     last_at: datetime | None = Field(description="When the last of them began, where there are several.")
 
@@ -31,7 +32,7 @@ class MessageReceipt(Model):
     kind: Literal["sent", "delivered", "read", "failed"] = Field(description="What the provider reported.")
     at: datetime = Field(description="When it happened, by the provider (UTC).")
     reason: str | None = Field(None, description="Code of why it failed; null: none.")
-    detail: str | None = Field(None, description="The provider's words; null: none.")
+    detail: ShownText | None = Field(None, description="The provider's words; null: none.")
 
 
 class FoundMessage(MessageView):

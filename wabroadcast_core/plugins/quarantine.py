@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from wabroadcast_core.hookspecs import NAMESPACE, Hooks
+from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentences.sentence import Sentence
 
 BLACKLISTED: Final = "wab_blacklisted"
 STOP_HOOKS: Final = (BLACKLISTED, "wab_validate_numbers")
@@ -36,10 +38,9 @@ class Quarantined:
     """Whether it is, or may be, a blacklist or a validator: then nothing is sent without it."""
 
     @property
-    def remedy(self) -> str:
+    def remedy(self) -> Sentence:
         """What an operator can do."""
-        choice = f"repair the plugin and restart, or block it with WABROADCAST_BLOCKED_PLUGINS={self.name}"
-        return f"nothing is sent until then: {choice}" if self.may_stop else choice
+        return say("repair_plugin_to_send" if self.may_stop else "repair_plugin", plugin=self.name)
 
     def __str__(self) -> str:
         return f"plugin {self.name} is quarantined: {self.reason}; {self.remedy}"

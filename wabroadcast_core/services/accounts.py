@@ -14,6 +14,8 @@ from sqlalchemy import RowMapping
 from wabroadcast_core.context import Context
 from wabroadcast_core.errors import SetupError
 from wabroadcast_core.plugin_faults import describe_fault
+from wabroadcast_core.sentences.english import say
+from wabroadcast_core.sentences.sentence import Sentence
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +54,9 @@ def names_by_account(context: Context, rows: Iterable[RowMapping]) -> dict[Accou
     return names
 
 
-def problem_of(name: str, sharing: Mapping[Account, Sequence[str]]) -> str | None:
+def problem_of(name: str, sharing: Mapping[Account, Sequence[str]]) -> Sentence | None:
     """Return why a connection is a problem: others send through its account. None if none does."""
     others = [other for names in sharing.values() if name in names for other in names if other != name]
     if not others:
         return None
-    listed = ", ".join(repr(other) for other in others)
-    return f"its account is also that of {listed}: together they pass its limits; pause or delete all of them but one"
+    return say("shared_account", names=[f"'{other}'" for other in others])

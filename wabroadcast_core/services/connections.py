@@ -33,6 +33,7 @@ from wabroadcast_core.models.status import ConnectionState
 from wabroadcast_core.models.waiting import WaitingFor
 from wabroadcast_core.pacing.pace import end_cool_down
 from wabroadcast_core.plugins.time_limits import ExitError, TimeLimitError, run_limited
+from wabroadcast_core.sentences.english import say
 from wabroadcast_core.services.accounts import Account, account_of, names_by_account, problem_of
 from wabroadcast_core.services.connection_reads import ConnectionReads, find_row, given_limits
 from wabroadcast_core.services.connection_settings import address_faults, mask_faults, masked, unmasked
@@ -50,7 +51,7 @@ from wabroadcast_core.waiting.usage import uses_of
 log = logging.getLogger(__name__)
 
 SANDBOX = "sandbox"
-OTHER_KEY = "its settings were encrypted with another secret key: save the connection again, with all its settings"
+OTHER_KEY = say("other_key")
 TEST_SECONDS = 30.0  # that a test of a connection may take, whatever its sender allows a send
 BLOCKED_SECONDS = 2.0  # after them the sender blocks its event loop: no time limit of a coroutine ends it
 
@@ -246,11 +247,9 @@ class Connections(ConnectionReads):
         try:
             return run_limited(test, seconds=seconds, name=f"test-{snapshot.name}")
         except TimeLimitError:
-            fact = (
-                f"the sender plugin {snapshot.sender} blocks its event loop and has not returned within {seconds:g} s"
-            )
+            fact = say("test_blocked", sender=snapshot.sender, seconds=seconds)
         except ExitError as error:
-            fact = f"the sender plugin {snapshot.sender} tried to end the process: {error}"
+            fact = say("test_exited", sender=snapshot.sender, error=str(error))
         return ConnectionTest(state="unknown", reason=fact)
 
     def _save(self, conn: Connection, name: str, draft: ConnectionDraft, settings: dict[str, Any]) -> None:
@@ -365,5 +364,4 @@ async def _within(seconds: float, test: Coroutine[Any, Any, ConnectionTest]) -> 
     try:
         return await asyncio.wait_for(test, seconds)
     except TimeoutError:
-        reason = f"the provider has not answered within {seconds:g} s: see whether its address answers at all"
-        return ConnectionTest(state="unknown", reason=reason)
+        return ConnectionTest(state="unknown", reason=say("test_silent", seconds=seconds))

@@ -33,7 +33,7 @@ def message_pause(message: Row, actors: Mapping[str, str]) -> MessagesPaused:
 
     :param actors: who paused the batches and messages of its broadcast.
     """
-    own, batch = f"message {position_of(message['id'])}", f"batch {message['batch']}"
+    own, batch = audit_log.of_message(position_of(message["id"])), audit_log.of_batch(message["batch"])
     return MessagesPaused(messages=1, by=actors.get(own) or actors.get(batch))
 
 
