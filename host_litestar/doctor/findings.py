@@ -1,9 +1,12 @@
 """What the doctor finds: one line a fact, with its level and its remedy."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from host_litestar.doctor.texts import say
+from wabroadcast_core.sentences.sentence import Sentence
 
 
 class Level(StrEnum):
@@ -21,6 +24,8 @@ _EXIT_STATUS = {Level.OK: 0, Level.WARNING: 1, Level.FAULT: 2}
 class Finding:
     """One fact about a part of the installation.
 
+    :param fact: a sentence of ours, or a text of others; that of an error has the way out after a colon.
+    :param remedy: what to do; empty: nothing, or the fact has it.
     :param blocks: whether what depends on the part cannot be examined.
     """
 
@@ -32,7 +37,17 @@ class Finding:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the finding for JSON."""
-        return {name: value for name, value in asdict(self).items() if name != "blocks"}
+        fact, remedy = self.words
+        code = self.fact.code if isinstance(self.fact, Sentence) else None
+        return {"part": self.part, "level": self.level, "code": code, "fact": fact, "remedy": remedy}
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """The fact and the remedy in English."""
+        if self.remedy or self.level is not Level.FAULT:
+            return self.fact, self.remedy
+        fact, _, remedy = self.fact.partition(": ")
+        return fact, remedy or say("see_log")
 
 
 def ok(part: str, fact: str) -> Finding:
@@ -52,8 +67,7 @@ def fault(part: str, fact: str, remedy: str) -> Finding:
 
 def fault_of(part: str, text: str) -> Finding:
     """Return a fault from the text of an error, which states the fact and after a colon the way out."""
-    fact, separator, remedy = text.partition(": ")
-    return Finding(part, Level.FAULT, fact, remedy if separator else "see the log", blocks=True)
+    return Finding(part, Level.FAULT, text, blocks=True)
 
 
 def judge(
