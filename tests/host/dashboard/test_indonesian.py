@@ -23,8 +23,9 @@ from wabroadcast_core.store import connections as connection_store
 from wabroadcast_core.store.messages import message_key
 from wabroadcast_core.store.tables import attempts, broadcasts, callback_events, messages
 from wabroadcast_plugins.senders.sentences import SENDERS
+from wabroadcast_plugins.sentences import CHECKS
 
-ENGLISH: Final = {**CORE, **SENDERS, **DOCTOR}
+ENGLISH: Final = {**CORE, **SENDERS, **CHECKS, **DOCTOR}
 KINDS: Final = ("evolution", "fonnte", "gowa", "http", "sandbox", "wablas", "waha", "whatsapp-cloud", "wuzapi")
 WORDS: Final = re.compile(r"[a-z]{2,} [a-z]{2,}", re.IGNORECASE)
 PLACES: Final = re.compile(r"`[^`]*`|\{[^}]*\}")
@@ -175,9 +176,7 @@ def test_a_failed_message_and_a_callback_say_why_in_indonesian(
     failed = {"status": MessageStatus.FAILED, "reason": "sandbox_rejected", "detail": detail}
     with broadcaster.context.database.write() as conn:
         conn.execute(update(messages).where(messages.c.id == message_key(key, 0)).values(**failed))
-        conn.execute(
-            insert(attempts).values(**attempt)
-        )
+        conn.execute(insert(attempts).values(**attempt))
         event = {"broadcast_id": key, "at": now, "status": "paused", "due_at": now, "ends_at": now, "problem": slow}
         conn.execute(insert(callback_events).values(**event))
     message = idle_api.get(f"/broadcast/{job_id}/messages").json()["items"][0]
@@ -203,6 +202,13 @@ def test_what_the_doctor_finds_is_in_indonesian(halaman: FormBrowser, broadcaste
     assert "Tidak ada yang hidup." in quick.text
     for said in ("Satu penulisan memakan", "Sandbox siap", "Koneksi dijeda."):
         assert said in thorough.text, thorough.text
+
+
+def test_the_settings_of_the_installation_are_explained_in_indonesian(halaman: FormBrowser) -> None:
+    page = halaman.open("/ui/settings")
+
+    assert english_on(page) == []
+    assert "WABROADCAST_TIMEZONE Asia/Jakarta Zona waktu jam kirim" in page.text
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,8 +1,14 @@
-"""Kalimat pengirim bawaan: yang dikatakan pengirim di samping kata-kata penyedia."""
+"""Kalimat plugin bawaan: yang dikatakan pengirim di samping kata-kata penyedia, dan pemeriksa nomor."""
 
 from typing import Final
 
 TEXTS: Final = {
+    # blacklists and validators
+    "sentence.country_unknown": "Negaranya tidak dapat ditentukan.",
+    "sentence.country_none": "Nomor internasional tanpa negara tidak diizinkan.",
+    "sentence.country_refused": "Negara {country} tidak diizinkan.",
+    "sentence.number_listed": "Tercantum di {file}.",
+    "sentence.number_not_listed": "Sistem uji ini hanya mengirim ke nomor dari {setting}.",
     # what several senders share
     "sentence.refused_new_contacts": "WhatsApp sementara menolak pesan akun ini ke kontak baru (reach-out timelock).",
     "sentence.refused_more_contacts": "Akun ini sementara mencapai batas kontak baru dari WhatsApp (message capping).",
