@@ -48,7 +48,7 @@ class MessageDetail(FoundMessage):
     type: str = Field(description="The type of the message: text, image, document, audio, video or template.")
     text: str | None = Field(description="The rendered text or caption, before a plugin changed it.")
     content: dict[str, Any] = Field(description="The other rendered fields: media, filename or template.")
-    not_rendered: str | None = Field(description="Why there is no text and no content.")
+    not_rendered: ShownText | None = Field(description="Why there is no text and no content.")
     variables: dict[str, Any] = Field(description="The variables of the recipient, by name.")
     attempt_log: list[Attempt] = Field(description="The attempts, oldest first.")
     receipts: list[MessageReceipt] = Field(description="What the provider reported after the message was sent.")

@@ -87,7 +87,7 @@ class Guard:
             return result
         if not isinstance(result, Mapping):
             raise NonsenseError(f"a result of the type {type(result).__name__} instead of a dict of reasons by number")
-        return {str(number): str(reason) for number, reason in result.items()}
+        return {str(number): _as_text(reason) for number, reason in result.items()}
 
     def note(self, error: BaseException) -> None:
         """Count, log and record a failure."""
@@ -99,6 +99,11 @@ class Guard:
         if self.hook == BLACKLISTED or (is_hung and self.hook in STOP_HOOKS):
             return  # the caller gets an error, and logs it
         log.error("plugin %s failed in %s and is skipped for this call: %s", self.plugin, self.hook, fault)
+
+
+def _as_text(reason: object) -> str:
+    """Return a reason as a text; a sentence stays one."""
+    return reason if isinstance(reason, str) else str(reason)
 
 
 class WatchedGuard(Guard):

@@ -53,6 +53,7 @@ SENDS: Final = {
     "media_too_large": "the file is larger than {megabytes} MB, which no provider accepts: use a smaller file",
     "settings_invalid": "settings of the sender {sender} are not valid ({fields}): correct and save the connection",
     "sender_not_created": "the sender plugin {sender} failed when it was created: {error}",
+    "text_erased": "the person was erased, and the values with which the text was made",
     "source_failed": "the contact source failed with {error}: see the log of the worker",
 }
 

@@ -51,6 +51,7 @@ TEXTS: Final = {
     "yang lebih kecil.",
     "sentence.settings_invalid": "Pengaturan pengirim {sender} tidak sah ({fields}): perbaiki dan simpan koneksi.",
     "sentence.sender_not_created": "Plugin pengirim {sender} gagal dimulai: {error}",
+    "sentence.text_erased": "Data orang ini dihapus, juga nilai untuk membuat teksnya.",
     "sentence.source_failed": "Sumber kontak gagal dengan {error}: lihat log proses pengirim.",
     # the network
     "sentence.net_refused": "koneksi ditolak: tidak ada yang menerima di alamat dan port ini.",
