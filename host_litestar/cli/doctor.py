@@ -54,6 +54,6 @@ def _examine_server() -> "Iterator[Finding]":
 def _printed(findings: "Iterable[Finding]") -> "Iterator[Finding]":
     """Print each finding when it comes: some take a while."""
     for finding in findings:
-        words = ": ".join(filter(None, finding.words))
-        click.echo(f"{finding.level:<{WIDTH}}  {finding.part}: {words}")
+        remedy = f": {finding.remedy}" if finding.remedy else ""
+        click.echo(f"{finding.level:<{WIDTH}}  {finding.part}: {finding.fact}{remedy}")
         yield finding

@@ -24,9 +24,9 @@ _EXIT_STATUS = {Level.OK: 0, Level.WARNING: 1, Level.FAULT: 2}
 class Finding:
     """One fact about a part of the installation.
 
-    :param fact: a sentence of ours, or a text of others; that of an error has the way out after a colon.
-    :param remedy: what to do; empty: nothing, or the fact has it.
+    :param fact: in English; a sentence of ours, or part of the text of an error.
     :param blocks: whether what depends on the part cannot be examined.
+    :param whole: the sentence of an error, which has the fact and the remedy.
     """
 
     part: str
@@ -34,20 +34,13 @@ class Finding:
     fact: str
     remedy: str = ""
     blocks: bool = False
+    whole: Sentence | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the finding for JSON."""
-        fact, remedy = self.words
-        code = self.fact.code if isinstance(self.fact, Sentence) else None
-        return {"part": self.part, "level": self.level, "code": code, "fact": fact, "remedy": remedy}
-
-    @property
-    def words(self) -> tuple[str, str]:
-        """The fact and the remedy in English."""
-        if self.remedy or self.level is not Level.FAULT:
-            return self.fact, self.remedy
-        fact, _, remedy = self.fact.partition(": ")
-        return fact, remedy or say("see_log")
+        said = self.whole or self.fact
+        code = said.code if isinstance(said, Sentence) else None
+        return {"part": self.part, "level": self.level, "code": code, "fact": self.fact, "remedy": self.remedy}
 
 
 def ok(part: str, fact: str) -> Finding:
@@ -67,7 +60,9 @@ def fault(part: str, fact: str, remedy: str) -> Finding:
 
 def fault_of(part: str, text: str) -> Finding:
     """Return a fault from the text of an error, which states the fact and after a colon the way out."""
-    return Finding(part, Level.FAULT, text, blocks=True)
+    fact, _, remedy = text.partition(": ")
+    whole = text if isinstance(text, Sentence) else None
+    return Finding(part, Level.FAULT, fact, remedy or say("see_log"), blocks=True, whole=whole)
 
 
 def judge(
