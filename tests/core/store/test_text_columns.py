@@ -60,7 +60,12 @@ def test_acts_of_a_part_are_found_whether_an_earlier_version_stored_them_or_not(
     details = ["message 1", audit_log.of_message(1), "batch 0", audit_log.of_batch(0), audit_log.of_message(11), None]
     with harness.unit() as unit:
         for place, detail in enumerate(details):
-            values = {"action": "pause", "actor": f"person {place}", "now": harness.now, "broadcast_id": key}
+            values: dict[str, Any] = {
+                "action": "pause",
+                "actor": f"person {place}",
+                "now": harness.now,
+                "broadcast_id": key,
+            }
             audit_log.record_action(unit.conn, detail=detail, **values)
 
     with harness.database.read() as conn:
@@ -76,7 +81,7 @@ def test_the_pause_of_a_broadcast_is_found_by_its_reason(harness: StoreHarness) 
     with harness.unit() as unit:
         broadcast_store.update_broadcast(unit.conn, key, status_reason=reason)
         for actor, detail in (("engine", reason), ("Rina", None), ("engine 2", say("failures_alike", reason="x"))):
-            values = {"action": "pause", "actor": actor, "now": harness.now, "broadcast_id": key}
+            values: dict[str, Any] = {"action": "pause", "actor": actor, "now": harness.now, "broadcast_id": key}
             audit_log.record_action(unit.conn, detail=detail, **values)
 
     row: RowMapping = harness.broadcast(key)
